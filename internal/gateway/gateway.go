@@ -1,0 +1,126 @@
+// Package gateway lets an ordinary http.Handler answer as a Lambda function behind an API Gateway HTTP API, payload
+// format 2.0 (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
+//
+//	lambda.Start(gateway.Handler(mux, gateway.Options{PublicURL: cfg.PublicURL, Log: log}))
+//
+// # What the handler sees
+//
+// The path without the stage, the query as it was sent, the decoded body with its true length, cookies as one
+// Cookie header, header names in canonical case, the caller's address. Nothing comes from the Host header: Request.Host is the host of
+// Options.PublicURL whatever the client sent. A body over Options.MaxBody fails while it is read, with *http.MaxBytesError, so that the handler
+// decides what a body that is too large means; Request.ContentLength tells its size beforehand.
+//
+// # What the operator sees
+//
+// One line per request, written when it ended: request_id, method, route (the mux pattern, never the path), status, duration_ms, and what
+// the handler added with [Note]. A panic is a 500 with a fixed text, and its stack is in that same line.
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// DefaultMaxBody is what Options.MaxBody means when it is zero.
+const DefaultMaxBody = 256 << 10
+
+// Options say how Handler behaves. The zero value works.
+type Options struct {
+	// PublicURL is where people reach the application; its host becomes Request.Host. Empty leaves Request.Host empty.
+	PublicURL string
+
+	// Log receives the line per request. Nil means slog.Default().
+	Log *slog.Logger
+
+	// MaxBody is how many bytes of a body a handler can read before *http.MaxBytesError. Zero means
+	// DefaultMaxBody; negative means no limit of ours, which leaves Lambda's own of 6 MB
+	// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+	MaxBody int64
+
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+}
+
+// Func is the form of function that lambda.Start takes.
+type Func func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
+
+// Handler returns h as a Lambda function. The function's error is always nil: a Lambda error would become a bare 500
+// of API Gateway, without our headers and without a request id.
+func Handler(h http.Handler, o Options) Func {
+	d := &door{handler: h, log: o.Log, maxBody: cmp.Or(o.MaxBody, DefaultMaxBody), now: o.Now}
+	if u, err := url.Parse(o.PublicURL); err == nil {
+		d.host = u.Host
+	}
+	if d.log == nil {
+		d.log = slog.Default()
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	return d.serve
+}
+
+// door is what stands between API Gateway and the handler.
+type door struct {
+	handler http.Handler
+	host    string
+	log     *slog.Logger
+	maxBody int64
+	now     func() time.Time
+}
+
+func (d *door) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	start := d.now()
+	notes := &notes{}
+	ctx = context.WithValue(WithRequestID(ctx, requestID(ctx, e)), notesKey{}, notes)
+	w := newRecorder()
+	r, status := d.request(ctx, e)
+	if status != 0 {
+		r = &http.Request{Method: safeMethod(e.RequestContext.HTTP.Method)}
+		w.refuse(ctx, status)
+	} else {
+		w = d.handle(r)
+	}
+	d.report(ctx, r, w.status, d.now().Sub(start), notes)
+	return w.response(r.Method), nil
+}
+
+// handle runs the handler. A panic throws away what the handler had written so far.
+func (d *door) handle(r *http.Request) (w *recorder) {
+	w = newRecorder()
+	defer func() {
+		if p := recover(); p != nil {
+			notePanic(r.Context(), p)
+			w = newRecorder()
+			w.refuse(r.Context(), http.StatusInternalServerError)
+		}
+	}()
+	if r.Body != http.NoBody && d.maxBody > 0 {
+		r.Body = http.MaxBytesReader(w, r.Body, d.maxBody)
+	}
+	d.handler.ServeHTTP(w, r)
+	w.finish()
+	return w
+}
+
+// report writes the one line. Neither path nor query nor a header is in it: /oauth/callback carries a code.
+func (d *door) report(ctx context.Context, r *http.Request, status int, took time.Duration, n *notes) {
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", RequestID(ctx)),
+		slog.String("method", safeMethod(r.Method)),
+		slog.String("route", cmp.Or(r.Pattern, "none")),
+		slog.Int("status", status),
+		slog.Int64("duration_ms", took.Milliseconds()),
+	}
+	d.log.LogAttrs(ctx, level, "request", append(attrs, n.all()...)...)
+}

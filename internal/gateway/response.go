@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// recorder is the http.ResponseWriter of one request: it keeps what the handler writes.
+type recorder struct {
+	header http.Header // what the handler edits
+	sent   http.Header // what it was when the status was written, as net/http has it
+	status int         // zero until then
+	body   bytes.Buffer
+}
+
+func newRecorder() *recorder { return &recorder{header: http.Header{}} }
+
+// Header returns the headers to be sent with the status.
+func (w *recorder) Header() http.Header { return w.header }
+
+// WriteHeader fixes status and headers. A second call does nothing; informational answers are left out, since one
+// Lambda answer is one response.
+func (w *recorder) WriteHeader(status int) {
+	if w.status != 0 || 100 <= status && status < 200 {
+		return
+	}
+	if status < 100 || status > 999 {
+		panic("gateway: status out of range")
+	}
+	w.status, w.sent = status, w.header.Clone()
+}
+
+// Write adds to the body.
+func (w *recorder) Write(b []byte) (int, error) {
+	w.finish()
+	return w.body.Write(b)
+}
+
+// finish gives an answer without a status the 200 of net/http.
+func (w *recorder) finish() { w.WriteHeader(http.StatusOK) }
+
+// refuse answers in the handler's place with a fixed text.
+func (w *recorder) refuse(ctx context.Context, status int) {
+	w.header.Set("Content-Type", "text/plain; charset=utf-8")
+	w.header.Set("Cache-Control", "no-store")
+	w.header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "%s. Request id: %s\n", http.StatusText(status), RequestID(ctx))
+}
+
+// response is the answer in payload format 2.0: Set-Cookie in a list of its own, several values of one header joined
+// by commas (RFC 9110 section 5.3), bytes that are not UTF-8 text as base64.
+func (w *recorder) response(method string) events.APIGatewayV2HTTPResponse {
+	out := events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: map[string]string{}}
+	for name, values := range w.sent {
+		name = http.CanonicalHeaderKey(name)
+		switch {
+		case !validName(name) || len(values) == 0 || hopByHop(name):
+		case name == "Set-Cookie":
+			for _, v := range values {
+				out.Cookies = append(out.Cookies, oneLine(v))
+			}
+		default:
+			out.Headers[name] = oneLine(strings.Join(values, ", "))
+		}
+	}
+	body := w.body.Bytes()
+	if len(body) == 0 || w.status == http.StatusNoContent || w.status == http.StatusNotModified {
+		return out
+	}
+	text := utf8.Valid(body) && out.Headers["Content-Encoding"] == ""
+	if out.Headers["Content-Type"] == "" {
+		// API Gateway would say application/json.
+		out.Headers["Content-Type"] = defaultType(text)
+	}
+	switch {
+	case method == http.MethodHead:
+	case text:
+		out.Body = string(body)
+	default:
+		out.Body, out.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
+	}
+	return out
+}
+
+func defaultType(text bool) string {
+	if text {
+		return "text/plain; charset=utf-8"
+	}
+	return "application/octet-stream"
+}
+
+// hopByHop names the headers that belong to a connection; API Gateway makes its own.
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Keep-Alive", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// validName reports whether name is a token (RFC 9110 section 5.6.2): any other would make API Gateway refuse the
+// whole answer.
+func validName(name string) bool {
+	for _, c := range []byte(name) {
+		if !alphanumeric(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// oneLine replaces control characters by blanks, as net/http does with line breaks: a value can't start a new header.
+func oneLine(v string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, v)
+}
