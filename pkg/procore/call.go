@@ -1,0 +1,58 @@
+package procore
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+)
+
+// Get reads one resource of the company. With it and its four siblings an
+// endpoint that this package lacks is a function of three statements:
+//
+//	func ShowMeeting(ctx context.Context, c *procore.CompanyClient, project, id int64) (Meeting, error) {
+//		path := fmt.Sprintf("/rest/v1.0/meetings/%d", id)
+//		query := url.Values{"project_id": {strconv.FormatInt(project, 10)}}
+//		return procore.Get[Meeting](ctx, c, path, query)
+//	}
+//
+// The path begins with /rest/ and is not escaped; of a v2 answer T is what
+// stands under "data". A GET is retried as [WithAttempts] says.
+func Get[T any](ctx context.Context, c *CompanyClient, path string, query url.Values) (T, error) {
+	return get[T](ctx, &c.api, path, query)
+}
+
+// List reads a list of the company, page by page as the loop asks for more; see
+// [Collect] for a slice. A query without per_page asks for 100 at a time.
+//
+// https://procore.github.io/documentation/pagination
+func List[T any](ctx context.Context, c *CompanyClient, path string, query url.Values) iter.Seq2[T, error] {
+	return list[T](ctx, &c.api, path, query)
+}
+
+// Post creates. It is sent once: whether Procore wrote anything before a failed
+// answer is not known.
+func Post[T any](ctx context.Context, c *CompanyClient, path string, query url.Values, body any) (T, error) {
+	return send[T](ctx, &c.api, http.MethodPost, path, query, body)
+}
+
+// Patch changes. It is sent once.
+func Patch[T any](ctx context.Context, c *CompanyClient, path string, query url.Values, body any) (T, error) {
+	return send[T](ctx, &c.api, http.MethodPatch, path, query, body)
+}
+
+// Delete deletes. It is sent once.
+func Delete(ctx context.Context, c *CompanyClient, path string, query url.Values) error {
+	_, err := c.api.do(ctx, call{method: http.MethodDelete, path: path, query: query}, nil)
+	return err
+}
+
+func get[T any](ctx context.Context, a *api, path string, query url.Values) (T, error) {
+	return send[T](ctx, a, http.MethodGet, path, query, nil)
+}
+
+func send[T any](ctx context.Context, a *api, method, path string, query url.Values, body any) (T, error) {
+	var v T
+	_, err := a.do(ctx, call{method: method, path: path, query: query, body: body}, &v)
+	return v, err
+}

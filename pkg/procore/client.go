@@ -1,0 +1,220 @@
+package procore
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	userAgent = "procore-connect"
+	defaultTimeout   = 30 * time.Second
+	maxBody          = 8 << 20 // of an answer, after gzip
+	maxErrorBody     = 64 << 10
+	maxRedirects     = 3
+)
+
+// A UserClient makes the two calls that an app may make for a user who has not
+// chosen a company yet: [UserClient.Me] and [UserClient.Companies]. Any other
+// call would install the app in the company it touches, which is why none
+// exists here and a [CompanyClient] is another type.
+//
+// https://procore.github.io/documentation/api-call-sequencing
+type UserClient struct{ api api }
+
+// NewUserClient returns a client for a user without a company. Its arguments
+// are those of [NewCompanyClient].
+func NewUserClient(env Environment, hc *http.Client, opts ...Option) *UserClient {
+	return &UserClient{newAPI(env, hc, opts)}
+}
+
+// A CompanyClient works inside one company and names it in the
+// Procore-Company-Id header of every call. A service account, whose token needs
+// that header on /me and /companies too, uses a CompanyClient for everything.
+//
+// https://procore.github.io/documentation/tutorial-mpz
+type CompanyClient struct {
+	api       api
+	companyID int64
+}
+
+// NewCompanyClient returns a client for the company with this id.
+//
+// Authentication lives in the Transport of hc, for example an oauth2.Transport;
+// that one must not retry. A nil hc sends no token. An hc without a Timeout gets
+// one of 30 seconds for each attempt. The hc itself is not changed, and its
+// CheckRedirect is not used: a redirect is followed only for GET and within the
+// API host, because the Transport would hand the token to any other.
+func NewCompanyClient(env Environment, hc *http.Client, companyID int64, opts ...Option) *CompanyClient {
+	c := &CompanyClient{api: newAPI(env, hc, opts), companyID: companyID}
+	c.api.company = &c.companyID
+	return c
+}
+
+// CompanyID returns the company that every call names.
+func (c *CompanyClient) CompanyID() int64 { return c.companyID }
+
+// An Option changes a client's default.
+type Option func(*api)
+
+// WithUserAgent sets the User-Agent; the default is "procore-connect". Name
+// your own app: Procore's support finds calls by it.
+func WithUserAgent(s string) Option { return func(a *api) { a.userAgent = s } }
+
+// WithAttempts sets how often an idempotent GET is sent at most; the default is
+// 3, and 1 means no retry. Other methods are always sent once.
+func WithAttempts(n int) Option { return func(a *api) { a.attempts = max(n, 1) } }
+
+// api is what both clients share: one place that builds requests, bounds
+// answers and turns them into values or errors.
+type api struct {
+	base      string
+	http      *http.Client
+	userAgent string
+	attempts  int
+	company   *int64 // nil for a user without a company
+}
+
+func newAPI(env Environment, hc *http.Client, opts []Option) api {
+	a := api{base: env.APIURL, http: &http.Client{}, userAgent: userAgent, attempts: defaultAttempts}
+	if hc != nil {
+		*a.http = *hc
+	}
+	if a.http.Timeout == 0 {
+		a.http.Timeout = defaultTimeout
+	}
+	a.http.CheckRedirect = sameHostOnly
+	for _, o := range opts {
+		o(&a)
+	}
+	return a
+}
+
+// sameHostOnly makes net/http return any other redirect as the answer, which
+// then becomes an [*Error] with its 3xx status.
+func sameHostOnly(r *http.Request, via []*http.Request) error {
+	first := via[0]
+	if r.URL.Scheme != first.URL.Scheme || r.URL.Host != first.URL.Host || first.Method != http.MethodGet || len(via) > maxRedirects {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// A call is one request before it is sent, in the form that can be sent again.
+type call struct {
+	method string
+	path   string // /rest/..., not escaped
+	query  url.Values
+	body   any // nil, or encoded as JSON
+}
+
+// do sends c, retrying where that is safe, and decodes the answer into v, unless
+// v is nil. The answer's header is for paging.
+func (a *api) do(ctx context.Context, c call, v any) (http.Header, error) {
+	for attempt := 1; ; attempt++ {
+		h, err := a.once(ctx, c, v)
+		if err == nil || c.method != http.MethodGet || attempt >= a.attempts {
+			return h, err
+		}
+		if !waitToRetry(ctx, attempt, err) {
+			return nil, err
+		}
+	}
+}
+
+func (a *api) once(ctx context.Context, c call, v any) (http.Header, error) {
+	r, err := a.request(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("procore: %s %s: %w", c.method, c.path, err)
+	}
+	resp, err := a.http.Do(r)
+	if err != nil {
+		// *url.Error would print the query, which may hold what a user searched for.
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err
+		}
+		return nil, fmt.Errorf("procore: %s %s: %w", c.method, c.path, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return nil, newError(resp, c, a.company)
+	}
+	if err := decode(resp, c, v); err != nil {
+		return nil, fmt.Errorf("procore: %s %s: %w", c.method, c.path, err)
+	}
+	return resp.Header, nil
+}
+
+func (a *api) request(ctx context.Context, c call) (*http.Request, error) {
+	if a.base == "" {
+		return nil, errors.New("the client has no environment")
+	}
+	if a.company != nil && *a.company <= 0 {
+		return nil, errors.New("the client has no company")
+	}
+	if !strings.HasPrefix(c.path, "/rest/") || path.Clean(c.path) != c.path {
+		return nil, errors.New("not a path below /rest/")
+	}
+	u, err := url.Parse(a.base)
+	if err != nil {
+		return nil, errors.New("the environment's API URL is not a URL")
+	}
+	u.Path, u.RawQuery = c.path, c.query.Encode()
+	var body io.Reader
+	if c.body != nil {
+		b, err := json.Marshal(c.body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(b)
+	}
+	r, err := http.NewRequestWithContext(ctx, c.method, u.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	a.setHeader(r)
+	return r, nil
+}
+
+func (a *api) setHeader(r *http.Request) {
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("User-Agent", a.userAgent)
+	if r.Body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if a.company != nil {
+		r.Header.Set("Procore-Company-Id", strconv.FormatInt(*a.company, 10))
+	}
+}
+
+// decode reads a 2xx answer into v. REST v2 wraps the payload in "data".
+//
+// https://procore.github.io/documentation/new-rest-v2-version
+func decode(resp *http.Response, c call, v any) error {
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if len(b) > maxBody {
+		return fmt.Errorf("the answer is larger than %d bytes", maxBody)
+	}
+	if v == nil || resp.StatusCode == http.StatusNoContent {
+		return nil
+	}
+	if strings.HasPrefix(c.path, "/rest/v2.") {
+		v = &struct{ Data any }{v}
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return fmt.Errorf("status %d, but the answer cannot be read: %w", resp.StatusCode, err)
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package procore
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// What a caller does differs by answer, so each has a value for errors.Is. The
+// details are in the [*Error], for errors.AsType.
+//
+// https://procore.github.io/documentation/error-reference
+var (
+	// ErrUnauthorized (401): the access token is expired or revoked, or the app is
+	// not installed. Take a newer token once; a second 401 right after means not
+	// installed: report, don't refresh again.
+	ErrUnauthorized = errors.New("procore: the access token was not accepted")
+	// ErrNotConnected (403): the app was disconnected from the company in App
+	// Management, or never installed. Stop calling and tell the owner. It is also
+	// an ErrForbidden.
+	ErrNotConnected = errors.New("procore: the app is not connected to this company")
+	// ErrUserInstallsOff (403): only an administrator of the company may install
+	// the app, from App Management. Say so and wait. Procore does not document the
+	// text it is told by, so expect such a company as ErrNotConnected or plain
+	// ErrForbidden as well. It is also an ErrForbidden.
+	ErrUserInstallsOff = errors.New("procore: the company does not let users install apps")
+	// ErrForbidden (403): permission, tool or project membership. Report, don't retry.
+	ErrForbidden = errors.New("procore: not permitted")
+	// ErrNotFound (404): absent, or not visible to this user. Report. Never a
+	// reason to refresh a token.
+	ErrNotFound = errors.New("procore: not found")
+	// ErrInvalid (400, 406, 409, 422): the request is wrong. Report with the
+	// Error's Message; the same request fails again.
+	ErrInvalid = errors.New("procore: the request was refused")
+	// ErrMissingCompanyHeader: the call needs Procore-Company-Id. Use a
+	// CompanyClient.
+	ErrMissingCompanyHeader = errors.New("procore: the Procore-Company-Id header is missing")
+	// ErrRateLimited (429): the error is a [*RateLimitError]. Wait until its Reset.
+	ErrRateLimited = errors.New("procore: the rate limit is exhausted")
+	// ErrUnavailable (408 and 5xx): Procore has a problem. Try again later, not
+	// before the Error's RetryAfter. After a POST, PATCH or DELETE look first
+	// whether it was done.
+	ErrUnavailable = errors.New("procore: temporarily unavailable")
+)
+
+// An Error is an answer outside 2xx. It holds nothing of the query, the body or
+// the Authorization header.
+type Error struct {
+	// Status is the HTTP status.
+	Status int
+	// Message is Procore's own explanation in one line of at most 500 bytes, from
+	// message, error or errors of the answer; the status text without one.
+	Message string
+	// Method and Path are those of the request, without its query.
+	Method, Path string
+	// CompanyID is the company the call named, 0 without one.
+	CompanyID int64
+	// RequestID is Procore's X-Request-Id, for a mail to apisupport@procore.com.
+	RequestID string
+	// RetryAfter is how long Procore asked to wait, 0 if it did not.
+	RetryAfter time.Duration
+}
+
+// Error says what was called, what came back and where to ask.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "procore: %s %s: %d: %s", e.Method, e.Path, e.Status, e.Message)
+	if e.CompanyID != 0 {
+		fmt.Fprintf(&b, " (company %d)", e.CompanyID)
+	}
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request %s)", e.RequestID)
+	}
+	return b.String()
+}
+
+// Is maps the answer to the Err values of this package.
+func (e *Error) Is(target error) bool {
+	text := strings.ToLower(e.Message)
+	switch target {
+	case ErrUnauthorized:
+		return e.Status == http.StatusUnauthorized
+	case ErrNotConnected:
+		return e.Status == http.StatusForbidden && strings.Contains(text, "app is not connected to this company")
+	case ErrUserInstallsOff:
+		return e.Status == http.StatusForbidden && strings.Contains(text, "user install")
+	case ErrForbidden:
+		return e.Status == http.StatusForbidden
+	case ErrNotFound:
+		return e.Status == http.StatusNotFound
+	case ErrInvalid:
+		return slices.Contains([]int{400, 406, 409, 422}, e.Status)
+	case ErrMissingCompanyHeader:
+		return e.Status >= 400 && e.Status < 500 && strings.Contains(text, "missing procore-company-id")
+	case ErrRateLimited:
+		return e.Status == http.StatusTooManyRequests
+	case ErrUnavailable:
+		return e.Status == http.StatusRequestTimeout || e.Status >= 500
+	}
+	return false
+}
+
+// A RateLimitError is the answer 429. An hourly and a 10-second window exist;
+// the headers report the one that was hit.
+//
+// https://procore.github.io/documentation/rate-limiting
+type RateLimitError struct {
+	// Answer is the answer as any other; its RetryAfter reaches Reset.
+	Answer *Error
+	// Limit is the size of the window in calls, 0 if the answer has none.
+	Limit int
+	// Reset is when the next window begins by Procore's clock, zero if the answer
+	// does not say.
+	Reset time.Time
+}
+
+// Error says what was called and how long to wait.
+func (e *RateLimitError) Error() string {
+	return fmt.Sprintf("%v (rate limit %d, wait %v)", e.Answer, e.Limit, e.Answer.RetryAfter)
+}
+
+// Unwrap returns the answer, so that errors.Is and errors.AsType see it too.
+func (e *RateLimitError) Unwrap() error { return e.Answer }
+
+// newError is the one place where an answer becomes an error.
+func newError(resp *http.Response, c call, company *int64) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut body still has its status
+	e := &Error{
+		Status:     resp.StatusCode,
+		Message:    message(body, resp.StatusCode),
+		Method:     c.method,
+		Path:       c.path,
+		RequestID:  oneLine(resp.Header.Get("X-Request-Id"), 100),
+		RetryAfter: retryAfter(resp.Header),
+	}
+	if company != nil {
+		e.CompanyID = *company
+	}
+	if e.Status != http.StatusTooManyRequests {
+		return e
+	}
+	rl := &RateLimitError{Answer: e}
+	rl.Limit, _ = strconv.Atoi(resp.Header.Get("X-Rate-Limit-Limit"))
+	if reset, err := strconv.ParseInt(resp.Header.Get("X-Rate-Limit-Reset"), 10, 64); err == nil && reset > 0 {
+		rl.Reset = time.Unix(reset, 0)
+		e.RetryAfter = max(e.RetryAfter, time.Until(rl.Reset))
+	}
+	return rl
+}
+
+// retryAfter reads seconds or a date (RFC 9110, section 10.2.3).
+func retryAfter(h http.Header) time.Duration {
+	s := h.Get("Retry-After")
+	if n, err := strconv.Atoi(s); err == nil {
+		return time.Duration(min(max(n, 0), 1<<31)) * time.Second
+	}
+	if t, err := http.ParseTime(s); err == nil {
+		return max(time.Until(t), 0)
+	}
+	return 0
+}
+
+// message finds Procore's explanation. Its forms are a string under message or
+// error, a string, list or map of lists under errors, and REST v2's
+// {"error":{"code","message","details"}}.
+func message(body []byte, status int) string {
+	var fields map[string]any
+	if json.Unmarshal(body, &fields) == nil {
+		for _, name := range []string{"message", "errors", "error", "error_description"} {
+			if s := oneLine(flatten(fields[name], 0), 500); s != "" {
+				return s
+			}
+		}
+	}
+	return strings.TrimSpace(http.StatusText(status))
+}
+
+func flatten(v any, depth int) string {
+	if depth > 4 {
+		return ""
+	}
+	switch v := v.(type) {
+	case string:
+		return v
+	case []any:
+		var parts []string
+		for _, x := range v {
+			if s := flatten(x, depth+1); s != "" {
+				parts = append(parts, s)
+			}
+		}
+		return strings.Join(parts, "; ")
+	case map[string]any:
+		if s, ok := v["message"].(string); ok {
+			return s
+		}
+		var parts []string
+		for name, x := range v {
+			if s := flatten(x, depth+1); s != "" {
+				parts = append(parts, name+": "+s)
+			}
+		}
+		slices.Sort(parts)
+		return strings.Join(parts, "; ")
+	}
+	return ""
+}
+
+// oneLine makes text from outside safe for a log line.
+func oneLine(s string, max int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return clip(strings.TrimSpace(s), max)
+}

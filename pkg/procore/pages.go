@@ -1,0 +1,128 @@
+package procore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	defaultPerPage = "100" // the most that REST v2 serves
+	maxPages       = 10_000
+)
+
+// ErrPaging is the error of a list whose Link header leads to another host or
+// path, or round in a circle. What was read before it is right; the rest is
+// missing.
+var ErrPaging = errors.New("procore: the next page cannot be followed")
+
+// Collect reads a list to its end. After an error the items are those read
+// before it.
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var all []T
+	for v, err := range seq {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+func list[T any](ctx context.Context, a *api, path string, query url.Values) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		c := call{method: http.MethodGet, path: path, query: maps.Clone(query)}
+		if c.query == nil {
+			c.query = url.Values{}
+		}
+		if !c.query.Has("per_page") {
+			c.query.Set("per_page", defaultPerPage)
+		}
+		seen := map[string]bool{}
+		for {
+			var page []T
+			h, err := a.do(ctx, c, &page)
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			for _, v := range page {
+				if !yield(v, nil) {
+					return
+				}
+			}
+			seen[c.query.Encode()] = true
+			next, err := a.nextPage(h, c.path)
+			if err == nil && (seen[next.Encode()] || len(seen) >= maxPages) {
+				err = fmt.Errorf("%w: no end after %d pages", ErrPaging, len(seen))
+			}
+			if err != nil {
+				yield(none, fmt.Errorf("procore: GET %s: %w", c.path, err))
+				return
+			}
+			if next == nil {
+				return
+			}
+			c.query = next
+		}
+	}
+}
+
+// nextPage returns the query of the page after the one with header h, nil after
+// the last. Only the query is taken, so that no answer can lead the token
+// elsewhere: not to another host, nor to a path that an app without a company
+// must not call.
+func (a *api) nextPage(h http.Header, path string) (url.Values, error) {
+	link := linkNext(h)
+	if link == "" {
+		return nil, nil
+	}
+	base, err := url.Parse(a.base)
+	if err != nil {
+		return nil, err
+	}
+	u, err := base.Parse(link)
+	if err != nil {
+		return nil, fmt.Errorf("%w: not a URL", ErrPaging)
+	}
+	if u.Scheme != base.Scheme || !strings.EqualFold(u.Host, base.Host) || u.Path != path || u.User != nil {
+		return nil, fmt.Errorf("%w: it is at another address", ErrPaging)
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil || len(q) == 0 {
+		return nil, fmt.Errorf("%w: its query cannot be read", ErrPaging)
+	}
+	return q, nil
+}
+
+// linkNext returns the target of rel="next" in the Link header, "" without one.
+//
+// RFC 8288, section 3.
+func linkNext(h http.Header) string {
+	for _, field := range h.Values("Link") {
+		for field != "" {
+			var target, params string
+			var ok bool
+			if _, field, ok = strings.Cut(field, "<"); !ok {
+				break
+			}
+			if target, field, ok = strings.Cut(field, ">"); !ok {
+				break
+			}
+			params, _, _ = strings.Cut(field, "<")
+			for p := range strings.SplitSeq(strings.ToLower(params), ";") {
+				name, value, _ := strings.Cut(strings.Trim(p, " \t,"), "=")
+				if strings.TrimSpace(name) == "rel" && strings.Trim(value, ` "`) == "next" {
+					return target
+				}
+			}
+		}
+	}
+	return ""
+}
