@@ -1,0 +1,374 @@
+package awstest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Limits of SQS; https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+const (
+	maxBody       = 1 << 20 // bytes of a message, attributes included, and of a batch
+	maxBatch      = 10
+	maxWait       = 20 * time.Second
+	maxVisibility = 12 * time.Hour
+	dedupInterval = 5 * time.Minute
+
+	maxQueueBytes = 64 << 20 // ours: the queue is in memory
+)
+
+// Message is a message to send, and one received.
+type Message struct {
+	Body       string
+	Group      string // MessageGroupId; FIFO queues need one
+	Dedup      string // MessageDeduplicationId, of FIFO queues
+	Attributes map[string]Attribute
+
+	// What follows is set on receipt.
+	ID            string
+	Receipt       string
+	Sequence      string // SequenceNumber, of FIFO queues
+	Received      int    // ApproximateReceiveCount, this receipt included
+	Sent          time.Time
+	FirstReceived time.Time
+}
+
+// Attribute is a message attribute. DataType is String, Number or Binary,
+// optionally with a custom label after a dot.
+type Attribute struct {
+	DataType    string
+	StringValue string `json:",omitempty"`
+	BinaryValue []byte `json:",omitempty"`
+}
+
+// Queue is one queue of [Queues]. Its name ends in ".fifo" if it is a FIFO queue.
+//
+// A FIFO queue gives the messages of a group in the order in which they were
+// sent, and gives nothing of a group while a message of it is in flight.
+type Queue struct {
+	queues *Queues // whose lock guards everything below
+	name   string
+
+	contentDedup bool
+	visibility   time.Duration
+	delay        time.Duration
+	wait         time.Duration
+	maxReceive   int // 0: no dead letters
+	deadLetters  *Queue
+	attributes   map[string]string // as given at its creation
+
+	messages []*stored // in order of arrival
+	bytes    int
+	dedup    map[string]accepted
+	sequence uint64
+	changed  chan struct{} // closed and replaced when a message may have become visible
+}
+
+type stored struct {
+	Message
+	visibleAt time.Time
+	inFlight  bool // visibleAt ends a receipt, not a delay
+}
+
+// accepted remembers a deduplication id that was used.
+type accepted struct {
+	id, sequence string
+	until        time.Time
+}
+
+func (q *Queue) fifo() bool { return strings.HasSuffix(q.name, ".fifo") }
+
+// Name is the queue's name, with ".fifo" if it is a FIFO queue.
+func (q *Queue) Name() string { return q.name }
+
+// ARN is the queue's Amazon resource name.
+func (q *Queue) ARN() string { return arnPrefix + q.name }
+
+// Send adds a message and gives its id and sequence number. A FIFO queue that
+// got the deduplication id within the last five minutes gives those of the
+// first message and adds nothing.
+func (q *Queue) Send(m Message) (id, sequence string, err error) {
+	return q.send(m, nil)
+}
+
+func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err error) {
+	if err := q.check(&m, delay); err != nil {
+		return "", "", err
+	}
+	q.queues.mu.Lock()
+	defer q.queues.mu.Unlock()
+	now := time.Now()
+	for key, a := range q.dedup {
+		if !now.Before(a.until) {
+			delete(q.dedup, key)
+		}
+	}
+	if a, ok := q.dedup[m.Dedup]; ok {
+		return a.id, a.sequence, nil
+	}
+	if q.bytes+len(m.Body) > maxQueueBytes {
+		return "", "", errorf("RequestThrottled", "the queue %s is full: it holds %d bytes in memory", q.name, q.bytes)
+	}
+	m.ID, m.Sent = newID(), now
+	if q.fifo() {
+		q.sequence++
+		m.Sequence = fmt.Sprintf("%020d", q.sequence)
+		q.dedup[m.Dedup] = accepted{m.ID, m.Sequence, now.Add(dedupInterval)}
+	}
+	wait := q.delay
+	if delay != nil {
+		wait = *delay
+	}
+	q.add(&stored{Message: m, visibleAt: now.Add(wait)})
+	return m.ID, m.Sequence, nil
+}
+
+func (q *Queue) add(s *stored) {
+	q.messages = append(q.messages, s)
+	q.bytes += len(s.Body)
+	q.wake()
+}
+
+func (q *Queue) wake() {
+	close(q.changed)
+	q.changed = make(chan struct{})
+}
+
+// check refuses what SQS refuses, and completes the deduplication id.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+func (q *Queue) check(m *Message, delay *time.Duration) error {
+	size := len(m.Body)
+	for name, a := range m.Attributes {
+		size += len(name) + len(a.DataType) + len(a.StringValue) + len(a.BinaryValue)
+	}
+	switch {
+	case m.Body == "":
+		return errorf("MissingParameter", "The request must contain the parameter MessageBody.")
+	case size > maxBody:
+		return errorf("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be shorter than %d bytes.", maxBody)
+	case !utf8.ValidString(m.Body) || strings.ContainsFunc(m.Body, notXML):
+		return errorf("InvalidMessageContents", "Message contents contain characters that are not allowed.")
+	case m.Group != "" && !validID(m.Group):
+		return errorf("InvalidParameterValue", "Value for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	case m.Dedup != "" && !validID(m.Dedup):
+		return errorf("InvalidParameterValue", "Value for parameter MessageDeduplicationId is invalid. Reason: MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
+	}
+	if !q.fifo() {
+		if m.Dedup != "" {
+			return errorf("InvalidParameterValue", "The request include parameter MessageDeduplicationId which is not valid for this queue type")
+		}
+		return nil
+	}
+	if m.Group == "" {
+		return errorf("MissingParameter", "The request must contain the parameter MessageGroupId.")
+	}
+	if delay != nil {
+		return errorf("InvalidParameterValue", "Value for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.")
+	}
+	if m.Dedup == "" && q.contentDedup {
+		m.Dedup = fmt.Sprintf("%x", sha256.Sum256([]byte(m.Body)))
+	}
+	if m.Dedup == "" {
+		return errorf("InvalidParameterValue", "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
+	}
+	return nil
+}
+
+// notXML tells what a body may not contain.
+func notXML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
+}
+
+// validID tells whether s can be a group or deduplication id.
+func validID(s string) bool {
+	return len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// Receive gives up to limit messages and hides them for the queue's
+// visibility timeout. It waits up to wait for the first message.
+func (q *Queue) Receive(ctx context.Context, limit int, wait time.Duration) ([]Message, error) {
+	return q.receive(ctx, limit, wait, nil)
+}
+
+func (q *Queue) receive(ctx context.Context, limit int, wait time.Duration, visibility *time.Duration) ([]Message, error) {
+	deadline := time.Now().Add(wait)
+	for {
+		got, next, changed := q.take(limit, visibility)
+		now := time.Now()
+		if len(got) > 0 || !now.Before(deadline) {
+			return got, nil
+		}
+		until := deadline
+		if next.After(now) && next.Before(deadline) {
+			until = next
+		}
+		timer := time.NewTimer(until.Sub(now))
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+		timer.Stop()
+	}
+}
+
+// take gives what is visible now, else when to look again.
+func (q *Queue) take(limit int, visibility *time.Duration) (got []Message, next time.Time, changed <-chan struct{}) {
+	q.queues.mu.Lock()
+	defer q.queues.mu.Unlock()
+	now := time.Now()
+	until := now.Add(q.visibility)
+	if visibility != nil {
+		until = now.Add(*visibility)
+	}
+	blocked := make(map[string]bool) // groups of a FIFO queue
+	for _, s := range q.messages {
+		if now.Before(s.visibleAt) {
+			blocked[s.Group] = q.fifo()
+			if next.IsZero() || s.visibleAt.Before(next) {
+				next = s.visibleAt
+			}
+		}
+	}
+	var dead []*stored
+	for _, s := range q.messages {
+		if len(got) == limit {
+			break
+		}
+		if now.Before(s.visibleAt) || blocked[s.Group] {
+			continue
+		}
+		if q.maxReceive > 0 && s.Received >= q.maxReceive {
+			dead = append(dead, s)
+			continue
+		}
+		s.Received++
+		if s.FirstReceived.IsZero() {
+			s.FirstReceived = now
+		}
+		s.Receipt = newID() + "/" + s.ID
+		s.visibleAt, s.inFlight = until, true
+		got = append(got, s.Message)
+	}
+	for _, s := range dead {
+		q.remove(s)
+		s.inFlight = false
+		q.deadLetters.add(s)
+	}
+	return got, next, q.changed
+}
+
+func (q *Queue) remove(s *stored) {
+	if i := slices.Index(q.messages, s); i >= 0 {
+		q.messages = slices.Delete(q.messages, i, i+1)
+		q.bytes -= len(s.Body)
+		q.wake() // the group's next message may be visible now
+	}
+}
+
+// Delete removes the message that was received with receipt. One that is
+// deleted already is no error.
+func (q *Queue) Delete(receipt string) error {
+	q.queues.mu.Lock()
+	defer q.queues.mu.Unlock()
+	s, err := q.held(receipt)
+	if err != nil || s == nil {
+		return err
+	}
+	q.remove(s)
+	return nil
+}
+
+// ChangeVisibility hides the message for d from now; zero gives it back at once.
+func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
+	if d < 0 || d > maxVisibility {
+		return errorf("InvalidParameterValue", "Value %v for parameter VisibilityTimeout is invalid.", d)
+	}
+	q.queues.mu.Lock()
+	defer q.queues.mu.Unlock()
+	s, err := q.held(receipt)
+	if err != nil {
+		return err
+	}
+	if s == nil || !time.Now().Before(s.visibleAt) {
+		return errorf("MessageNotInflight", "The specified message isn't in flight.")
+	}
+	s.visibleAt = time.Now().Add(d)
+	q.wake()
+	return nil
+}
+
+// held finds the message of a receipt; nil if it is gone. The receipt of an
+// earlier delivery no longer counts, nor, on a FIFO queue, one that has expired.
+func (q *Queue) held(receipt string) (*stored, error) {
+	_, id, ok := strings.Cut(receipt, "/")
+	if !ok {
+		return nil, errorf("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+	}
+	for _, s := range q.messages {
+		if s.ID != id {
+			continue
+		}
+		stale := s.Receipt != receipt
+		if q.fifo() && (stale || !time.Now().Before(s.visibleAt)) {
+			return nil, errorf("InvalidParameterValue", "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.")
+		}
+		if stale {
+			return nil, nil
+		}
+		return s, nil
+	}
+	return nil, nil
+}
+
+// Purge deletes all messages.
+func (q *Queue) Purge() {
+	q.queues.mu.Lock()
+	defer q.queues.mu.Unlock()
+	q.messages, q.bytes = nil, 0
+	q.wake()
+}
+
+// Counts tells how many messages wait to be received, are in flight, and are delayed.
+func (q *Queue) Counts() (waiting, inFlight, delayed int) {
+	q.queues.mu.Lock()
+	defer q.queues.mu.Unlock()
+	now := time.Now()
+	for _, s := range q.messages {
+		switch {
+		case !now.Before(s.visibleAt):
+			waiting++
+		case s.inFlight:
+			inFlight++
+		default:
+			delayed++
+		}
+	}
+	return waiting, inFlight, delayed
+}
+
+// SystemAttributes are those that a receipt can ask for.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+func (m *Message) SystemAttributes() map[string]string {
+	a := map[string]string{
+		"ApproximateReceiveCount":          strconv.Itoa(m.Received),
+		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(m.FirstReceived.UnixMilli(), 10),
+		"SentTimestamp":                    strconv.FormatInt(m.Sent.UnixMilli(), 10),
+		"SenderId":                         "AIDALOCAL",
+	}
+	for name, value := range map[string]string{"MessageGroupId": m.Group, "MessageDeduplicationId": m.Dedup, "SequenceNumber": m.Sequence} {
+		if value != "" {
+			a[name] = value
+		}
+	}
+	return a
+}

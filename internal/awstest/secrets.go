@@ -1,0 +1,250 @@
+package awstest
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	current  = "AWSCURRENT"
+	previous = "AWSPREVIOUS"
+
+	maxSecret   = 65536 // bytes; https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
+	maxSecrets  = 1000
+	maxVersions = 100
+)
+
+// Secrets is a Secrets Manager with the operations CreateSecret,
+// DescribeSecret, GetSecretValue and PutSecretValue, for secrets that are text.
+//
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/
+type Secrets struct {
+	mu      sync.Mutex
+	secrets map[string]*secret
+}
+
+type secret struct {
+	name, arn string
+	created   time.Time
+	versions  []*version // oldest first
+	reads     int
+}
+
+type version struct {
+	id      string
+	value   string
+	stages  []string
+	created time.Time
+}
+
+// NewSecrets gives a Secrets Manager that holds values, by secret name.
+func NewSecrets(values map[string]string) *Secrets {
+	s := &Secrets{secrets: make(map[string]*secret)}
+	for name, value := range values {
+		s.Put(name, value)
+	}
+	return s
+}
+
+// Put makes value the current version of the named secret, which it creates if need be.
+func (s *Secrets) Put(name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sec, ok := s.secrets[name]
+	if !ok {
+		sec = newSecret(name)
+		s.secrets[name] = sec
+	}
+	sec.add(newID(), value, []string{current})
+}
+
+// Reads tells how often GetSecretValue was answered for the named secret.
+func (s *Secrets) Reads(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sec, ok := s.secrets[name]; ok {
+		return sec.reads
+	}
+	return 0
+}
+
+// ServeHTTP speaks AWS JSON 1.1.
+func (s *Secrets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	serve(w, r, "application/x-amz-json-1.1", map[string]operation{
+		"CreateSecret":   input(s.createSecret),
+		"DescribeSecret": input(s.describeSecret),
+		"GetSecretValue": input(s.getSecretValue),
+		"PutSecretValue": input(s.putSecretValue),
+	})
+}
+
+func newSecret(name string) *secret {
+	// AWS ends the ARN in six characters of its own choice.
+	suffix := fmt.Sprintf("%x", sha256.Sum256([]byte(name)))[:6]
+	return &secret{name: name, arn: "arn:aws:secretsmanager:us-east-1:000000000000:secret:" + name + "-" + suffix, created: time.Now()}
+}
+
+// find takes a name or an ARN. The caller holds the lock.
+func (s *Secrets) find(id string) (*secret, error) {
+	if sec, ok := s.secrets[id]; ok {
+		return sec, nil
+	}
+	for _, sec := range s.secrets {
+		if sec.arn == id {
+			return sec, nil
+		}
+	}
+	return nil, errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+}
+
+// add stores a version and moves the stages to it, each of which one version
+// has; the version that was current becomes the previous one.
+func (s *secret) add(id, value string, stages []string) {
+	for _, v := range s.versions {
+		if slices.Contains(stages, current) && slices.Contains(v.stages, current) {
+			s.unstage([]string{previous})
+			v.stages = append(v.stages, previous)
+		}
+	}
+	s.unstage(stages)
+	s.versions = append(s.versions, &version{id: id, value: value, stages: slices.Clone(stages), created: time.Now()})
+	if len(s.versions) > maxVersions {
+		s.versions = slices.DeleteFunc(s.versions, func(v *version) bool { return len(v.stages) == 0 })
+	}
+}
+
+func (s *secret) unstage(stages []string) {
+	for _, v := range s.versions {
+		v.stages = slices.DeleteFunc(v.stages, func(stage string) bool { return slices.Contains(stages, stage) })
+	}
+}
+
+func (s *secret) find(id, stage string) *version {
+	for _, v := range s.versions {
+		if (id == "" || v.id == id) && (stage == "" || slices.Contains(v.stages, stage)) {
+			return v
+		}
+	}
+	return nil
+}
+
+type getSecretValueInput struct{ SecretId, VersionId, VersionStage string }
+
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+func (s *Secrets) getSecretValue(_ context.Context, _ *http.Request, in getSecretValueInput) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sec, err := s.find(in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	if in.VersionId == "" {
+		in.VersionStage = cmp.Or(in.VersionStage, current)
+	}
+	v := sec.find(in.VersionId, in.VersionStage)
+	if v == nil {
+		return nil, errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", in.VersionStage)
+	}
+	sec.reads++
+	return map[string]any{
+		"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": slices.Clone(v.stages),
+		"SecretString": v.value, "CreatedDate": epoch(v.created),
+	}, nil
+}
+
+type putSecretValueInput struct {
+	SecretId, SecretString, ClientRequestToken string
+	VersionStages                              []string
+}
+
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+func (s *Secrets) putSecretValue(_ context.Context, _ *http.Request, in putSecretValueInput) (any, error) {
+	if err := checkSecret(in.SecretId, in.SecretString); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sec, err := s.find(in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.VersionStages) == 0 {
+		in.VersionStages = []string{current}
+	}
+	id := cmp.Or(in.ClientRequestToken, newID())
+	v := sec.find(id, "")
+	switch {
+	case v == nil:
+		sec.add(id, in.SecretString, in.VersionStages)
+		v = sec.find(id, "")
+	case v.value != in.SecretString: // the same token and value again is the SDK's retry
+		return nil, errorf("ResourceExistsException", "a version with this ClientRequestToken and another value exists")
+	}
+	return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": slices.Clone(v.stages)}, nil
+}
+
+type createSecretInput struct{ Name, SecretString, ClientRequestToken, Description, KmsKeyId string }
+
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+func (s *Secrets) createSecret(_ context.Context, _ *http.Request, in createSecretInput) (any, error) {
+	if err := checkSecret(in.Name, in.SecretString); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.secrets[in.Name]; ok {
+		return nil, errorf("ResourceExistsException", "The operation failed because the secret %s already exists.", in.Name)
+	}
+	if len(s.secrets) >= maxSecrets {
+		return nil, errorf("LimitExceededException", "more than %d secrets", maxSecrets)
+	}
+	sec := newSecret(in.Name)
+	s.secrets[in.Name] = sec
+	id := cmp.Or(in.ClientRequestToken, newID())
+	sec.add(id, in.SecretString, []string{current})
+	return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": id}, nil
+}
+
+type describeSecretInput struct{ SecretId string }
+
+// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
+func (s *Secrets) describeSecret(_ context.Context, _ *http.Request, in describeSecretInput) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sec, err := s.find(in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	stages := make(map[string][]string)
+	for _, v := range sec.versions {
+		if len(v.stages) > 0 {
+			stages[v.id] = slices.Clone(v.stages)
+		}
+	}
+	return map[string]any{
+		"ARN": sec.arn, "Name": sec.name, "CreatedDate": epoch(sec.created),
+		"LastChangedDate": epoch(sec.versions[len(sec.versions)-1].created), "VersionIdsToStages": stages,
+	}, nil
+}
+
+func checkSecret(name, value string) error {
+	switch {
+	case name == "" || len(name) > 2048 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return errorf("InvalidParameterException", "Invalid name.")
+	case value == "":
+		return errorf("InvalidRequestException", "SecretString is needed; binary secrets are not offered here")
+	case len(value) > maxSecret:
+		return errorf("InvalidParameterException", "the secret is longer than %d bytes", maxSecret)
+	}
+	return nil
+}
+
+// epoch writes a time as the protocol does, in seconds.
+func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
