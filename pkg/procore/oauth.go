@@ -1,0 +1,221 @@
+package procore
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// OutOfBand is the redirect URI of an installed application: Procore shows the
+// authorization code on a page instead of redirecting.
+const OutOfBand = "urn:ietf:wg:oauth:2.0:oob"
+
+// OAuth is one app's view of an environment's authorization server.
+//
+// Each method that takes a single-use value sends it at most once and never
+// retries. All errors of the token endpoint are *TokenError.
+//
+// https://developers.procore.com/documentation/oauth-endpoints
+type OAuth struct {
+	Environment  Environment
+	ClientID     string
+	ClientSecret string
+
+	TLS *tls.Config      // nil: the system's roots, TLS 1.2 or newer
+	Now func() time.Time // nil: time.Now
+}
+
+// AuthCodeURL is where the user's browser goes to authorize the app. state and
+// verifier must be fresh for each authorization; the challenge of the verifier
+// is sent by S256 (RFC 7636).
+func (o *OAuth) AuthCodeURL(state, verifier, redirectURI string) string {
+	config := oauth2.Config{
+		ClientID:    o.ClientID,
+		Endpoint:    oauth2.Endpoint{AuthURL: o.Environment.LoginURL + "/oauth/authorize"},
+		RedirectURL: redirectURI,
+	}
+	return config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
+}
+
+// Exchange turns an authorization code into a pair. The code is single-use and
+// lives 10 minutes; after any error the user has to authorize again.
+func (o *OAuth) Exchange(ctx context.Context, code, verifier, redirectURI string) (Token, error) {
+	form := url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code},
+		"code_verifier": {verifier},
+		"redirect_uri":  {redirectURI},
+	}
+	return o.token(ctx, form, noLimit, true)
+}
+
+// Refresh spends a refresh token for a new pair. Whatever it returns, the
+// caller must never send the same value again unless the *TokenError's Outcome
+// is NotSent. The request is not begun after notAfter, by the wall clock.
+func (o *OAuth) Refresh(ctx context.Context, refreshToken, redirectURI string, notAfter time.Time) (Token, error) {
+	form := url.Values{
+		"grant_type":    {"refresh_token"},
+		"refresh_token": {refreshToken},
+		"redirect_uri":  {redirectURI},
+	}
+	return o.token(ctx, form, notAfter, true)
+}
+
+// ClientCredentials gets an access token for the app's service account. Nothing
+// is spent by it, so it may be repeated.
+//
+// https://developers.procore.com/documentation/oauth-client-credentials
+func (o *OAuth) ClientCredentials(ctx context.Context) (Token, error) {
+	return o.token(ctx, url.Values{"grant_type": {"client_credentials"}}, noLimit, false)
+}
+
+// Probe asks whether the token endpoint and the credentials are healthy, by
+// refreshing a random value that was never issued. It returns nil for the
+// expected invalid_grant; nothing is spent.
+func (o *OAuth) Probe(ctx context.Context) error {
+	_, err := o.Refresh(ctx, rand.Text()+rand.Text(), OutOfBand, noLimit)
+	var e *TokenError
+	if errors.As(err, &e) && e.Outcome == Refused {
+		return nil
+	}
+	return err
+}
+
+// Revoke ends an access token and its refresh token. Procore answers 200 for an
+// unknown token too, so it may be repeated after any error (RFC 7009).
+func (o *OAuth) Revoke(ctx context.Context, token string) error {
+	a, sent, err := o.post(ctx, "/oauth/revoke", url.Values{"token": {token}}, noLimit)
+	if err == nil && a.status == http.StatusOK {
+		return nil
+	}
+	return tokenError(a, sent, err)
+}
+
+// noLimit is a notAfter that leaves the end to the context.
+var noLimit = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (o *OAuth) token(ctx context.Context, form url.Values, notAfter time.Time, needRefresh bool) (Token, error) {
+	a, sent, err := o.post(ctx, "/oauth/token", form, notAfter)
+	if err != nil || a.status != http.StatusOK {
+		return Token{}, tokenError(a, sent, err)
+	}
+	t, err := decodeToken(a.body, a.header, a.received, needRefresh)
+	if err != nil {
+		return Token{}, tokenError(a, sent, err)
+	}
+	return t, nil
+}
+
+func (o *OAuth) post(ctx context.Context, path string, form url.Values, notAfter time.Time) (answer, bool, error) {
+	form.Set("client_id", o.ClientID)
+	form.Set("client_secret", o.ClientSecret)
+	s := sender{tls: o.TLS, proxy: http.ProxyFromEnvironment, now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s.post(ctx, o.Environment.LoginURL+path, form, notAfter)
+}
+
+// Outcome is what is known of a single-use value after an error.
+type Outcome int
+
+const (
+	// Unknown: the value may have been spent. Never send it again.
+	Unknown Outcome = iota
+	// NotSent: no byte of the request left; the value is as good as before.
+	NotSent
+	// Refused: invalid_grant. The value was spent or revoked; the user has to
+	// authorize again unless somebody else has the pair that replaced it.
+	Refused
+)
+
+func (o Outcome) String() string {
+	return [...]string{"unknown", "not sent", "refused"}[o]
+}
+
+// TokenError is every error of the token endpoint. It holds no token, code or
+// secret.
+type TokenError struct {
+	Outcome   Outcome
+	Status    int    // of the answer; 0: there was none
+	Code      string // RFC 6749 section 5.2, such as invalid_client; "": none was given
+	RequestID string // Procore's, for its support; "": none was given
+	Err       error  // why there is no usable answer, or nil
+}
+
+// Error says what happened and what is known of the value sent.
+func (e *TokenError) Error() string {
+	s := "procore: token endpoint"
+	if e.Status != 0 {
+		s += fmt.Sprintf(": status %d", e.Status)
+	}
+	if e.Code != "" {
+		s += " " + e.Code
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s + " (" + e.Outcome.String() + ")"
+}
+
+// Unwrap gives the network's or the context's error.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// InvalidClient says that Procore does not know the app by these credentials:
+// read the secret again, and if it is the same, tell the operator.
+func (e *TokenError) InvalidClient() bool { return e.Code == "invalid_client" }
+
+// tokenError maps an answer to what is known. Only a 400 with invalid_grant is
+// an answer about the value; everything else that was sent is Unknown.
+func tokenError(a answer, sent bool, err error) *TokenError {
+	e := &TokenError{Status: a.status, Err: err}
+	if a.header != nil {
+		e.RequestID = bounded(a.header.Get("X-Request-Id"), 128)
+	}
+	if !sent {
+		e.Outcome = NotSent
+		return e
+	}
+	var w struct {
+		Error string `json:"error"`
+	}
+	if err == nil && json.Unmarshal(a.body, &w) == nil {
+		e.Code = errorCode(w.Error)
+	}
+	if a.status == http.StatusBadRequest && e.Code == "invalid_grant" {
+		e.Outcome = Refused
+	}
+	return e
+}
+
+// errorCode passes the words that RFC 6749 section 5.2 defines and hides
+// anything else, which could be an echo of what was sent.
+func errorCode(s string) string {
+	switch s {
+	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
+		"unsupported_grant_type", "invalid_scope":
+		return s
+	case "":
+		return ""
+	}
+	return "unlisted_error"
+}
+
+// bounded keeps the printable ASCII of a server's short text.
+func bounded(s string, n int) string {
+	out := make([]byte, 0, min(len(s), n))
+	for i := 0; i < len(s) && len(out) < n; i++ {
+		if s[i] > ' ' && s[i] < 0x7f {
+			out = append(out, s[i])
+		}
+	}
+	return string(out)
+}

@@ -1,0 +1,107 @@
+package tokens
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/procore"
+)
+
+// Authorization is a pair that a user just granted for one company.
+type Authorization struct {
+	Key         Key
+	Pair        procore.Token
+	RedirectURI string // the one used at the authorization; refreshes repeat it
+	CompanyName string
+	UserName    string
+	Webhooks    Webhooks
+}
+
+// ErrUsed says that a transaction that Connect was asked to join was refused:
+// the authorization was used already.
+var ErrUsed = errors.New("tokens: the authorization was used already")
+
+// Connect stores an authorization as the connection's next generation, in one
+// transaction with also. Whatever an older refresh brings home later does not
+// overwrite it. renewed says that the connection existed.
+func (s *Store) Connect(ctx context.Context, a Authorization, also ...types.TransactWriteItem) (c Connection, renewed bool, err error) {
+	keys, err := s.Keys(ctx, false)
+	if err != nil {
+		return Connection{}, false, later(a.Key, "the key ring could not be read", err)
+	}
+	for b := (backoff{}); ; {
+		old, err := s.Connection(ctx, a.Key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return Connection{}, false, err
+		}
+		old.Key = a.Key
+		next, err := old.authorized(a, keys, s.now())
+		if err != nil {
+			return Connection{}, false, err
+		}
+		stored, err := s.swap(ctx, old, next, also...)
+		var changed *errChanged
+		switch {
+		case err == nil:
+			s.memory.forget(a.Key)
+			return stored, old.Rev > 0, nil
+		case s.landed(ctx, next):
+			return next, old.Rev > 0, nil
+		case errors.Is(err, errElsewhere):
+			return Connection{}, false, ErrUsed
+		case !errors.As(err, &changed):
+			return Connection{}, false, later(a.Key, "the connection could not be stored", err)
+		case b.wait(ctx) != nil:
+			return Connection{}, false, later(a.Key, "the connection keeps changing", ctx.Err())
+		}
+	}
+}
+
+// landed says whether next is what is stored, for the answer of the write may
+// have been lost. No two seals are alike.
+func (s *Store) landed(ctx context.Context, next Connection) bool {
+	c, err := s.Connection(ctx, next.Key)
+	return err == nil && c.Generation == next.Generation && bytes.Equal(c.pair.Box, next.pair.Box)
+}
+
+// authorized is the row after a new authorization: a claim that was open on the
+// old generation is fenced off.
+func (c Connection) authorized(a Authorization, keys *Keys, now time.Time) (Connection, error) {
+	c.Generation++
+	sealed, err := keys.Seal(a.Pair, c.place())
+	if err != nil {
+		return c, later(a.Key, "the pair could not be sealed", err)
+	}
+	c.pair, c.Expiry, c.RefreshedAt = sealed, a.Pair.Expiry, now
+	c.RedirectURI, c.CompanyName, c.UserName = a.RedirectURI, a.CompanyName, a.UserName
+	c.ConnectedAt, c.LastUsed = now, now
+	c.attempt, c.claimUntil, c.lastAttempt = "", time.Time{}, ""
+	c.Webhooks, c.CheckAt = a.Webhooks, time.Time{}
+	if a.Webhooks == WebhooksPending {
+		c.CheckAt = now
+	}
+	return c.enter(Active, "", "authorized", "", now), nil
+}
+
+// Disconnect records that Procore answered "App is not connected to this
+// company" to this generation's token. The connection makes no more calls until
+// somebody connects again. It is idempotent.
+func (s *Store) Disconnect(ctx context.Context, key Key, generation int64) error {
+	s.memory.forget(key)
+	c, err := s.Connection(ctx, key)
+	if err != nil {
+		return err
+	}
+	_, err = s.apply(ctx, c, func(c Connection) (Connection, bool) {
+		if c.Generation != generation || c.State != Active && c.State != Uncertain {
+			return c, false
+		}
+		c.CheckAt = time.Time{}
+		return c.enter(Disconnected, c.attempt, "the app was disconnected in App Management", "", s.now()), true
+	})
+	return err
+}

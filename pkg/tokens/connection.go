@@ -1,0 +1,118 @@
+package tokens
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Principal says whose authorization a connection is: a user's or the app's
+// service account.
+type Principal string
+
+// App is the principal of the app's service account.
+const App Principal = "app"
+
+// User is the principal of the Procore user with this id.
+func User(id int64) Principal { return Principal("user#" + strconv.FormatInt(id, 10)) }
+
+// Key names one connection.
+type Key struct {
+	CompanyID int64
+	Principal Principal
+}
+
+// String is the key as logs and errors write it.
+func (k Key) String() string { return fmt.Sprintf("company %d, %s", k.CompanyID, k.Principal) }
+
+// State is where a connection stands.
+type State string
+
+// The states. Only an active connection is refreshed. An uncertain one gives its
+// access token while that lives. The last four need a person.
+const (
+	Active       State = "active"
+	Uncertain    State = "uncertain"    // a refresh token was sent and no answer is known
+	Reauthorize  State = "reauthorize"  // the refresh token is spent: the user must authorize again
+	Disconnected State = "disconnected" // an admin disconnected the app in App Management
+	Revoking     State = "revoking"     // being revoked
+	Revoked      State = "revoked"
+)
+
+// Webhooks is how far the company's webhook is set up.
+type Webhooks string
+
+// The webhook states of a connection.
+const (
+	WebhooksOff        Webhooks = "off"         // none are configured
+	WebhooksPending    Webhooks = "pending"     // to be set up by housekeeping
+	WebhooksActive     Webhooks = "active"      // hook and triggers are as configured
+	WebhooksNeedsAdmin Webhooks = "needs_admin" // the user lacks the Webhooks permission
+)
+
+// maxTransitions is how many transitions a connection remembers.
+const maxTransitions = 20
+
+// Transition is one past change of a connection.
+type Transition struct {
+	State      State
+	Generation int64
+	Attempt    string
+	At         time.Time // to the second
+	Reason     string
+}
+
+// Connection is one row of the Connections table. It prints no token: the pair
+// in it is sealed.
+type Connection struct {
+	Key
+	State       State
+	Generation  int64
+	Rev         int64 // counts the writes; every write is conditional on it
+	Expiry      time.Time
+	RedirectURI string
+
+	CompanyName string
+	UserName    string
+	ConnectedAt time.Time // of the last authorization
+	RefreshedAt time.Time // when this generation's pair arrived
+	LastUsed    time.Time // to the day
+
+	Reason    string    // why the state is not Active
+	ReasonAt  time.Time // since when
+	RequestID string    // Procore's, of the answer that caused it
+
+	Webhooks Webhooks
+	CheckAt  time.Time // when housekeeping looks at the webhook next; zero: never
+
+	Transitions []Transition // oldest first, at most 20
+
+	pair         Sealed
+	attempt      string    // the attempt that holds, or last held, the claim
+	claimUntil   time.Time // zero: no claim is open
+	lastAttempt  string    // the attempt that stored this generation
+	stateAttempt string    // the attempt that caused this state
+}
+
+// claimed says that an attempt holds the claim; it may have expired.
+func (c Connection) claimed() bool { return !c.claimUntil.IsZero() }
+
+// place is what the pair's seal is bound to: a pair copied to another row or
+// kept from another generation does not open.
+func (c Connection) place() Place {
+	return Place{Table: "connections", Key: strconv.FormatInt(c.CompanyID, 10) + "/" + string(c.Principal), Generation: c.Generation}
+}
+
+// enter changes the state and remembers it.
+func (c Connection) enter(s State, attempt, reason, requestID string, now time.Time) Connection {
+	c.State, c.stateAttempt = s, attempt
+	c.Reason, c.ReasonAt, c.RequestID = reason, now, requestID
+	if s == Active {
+		c.Reason, c.ReasonAt, c.RequestID = "", time.Time{}, ""
+	}
+	c.Transitions = append(c.Transitions[:len(c.Transitions):len(c.Transitions)], Transition{s, c.Generation, attempt, now, reason})
+	if n := len(c.Transitions) - maxTransitions; n > 0 {
+		c.Transitions = c.Transitions[n:]
+	}
+	return c
+}

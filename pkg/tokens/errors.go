@@ -1,0 +1,78 @@
+package tokens
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The decisions a caller makes on an error of Store, by errors.Is.
+var (
+	// ErrNotFound: there is no such connection. A user has to connect.
+	ErrNotFound = errors.New("not connected yet")
+	// ErrReauthorize: the refresh token is spent. The user has to connect again.
+	ErrReauthorize = errors.New("the user has to connect again")
+	// ErrDisconnected: a company admin disconnected the app. Stop calling until
+	// somebody connects again.
+	ErrDisconnected = errors.New("the company disconnected the app")
+	// ErrRevoked: the connection was revoked on purpose.
+	ErrRevoked = errors.New("the connection was revoked")
+	// ErrNotInstalled: Procore refuses a token that is fresh. The app is not
+	// installed in the company; more refreshes would not help.
+	ErrNotInstalled = errors.New("the app is not installed in the company")
+	// ErrTryAgain: storage, Procore or another process was in the way. Nothing
+	// is known to be lost; try again later.
+	ErrTryAgain = errors.New("try again later")
+)
+
+// Error says what happened to which connection. It unwraps to one of the
+// sentinels and, where there is one, to the cause.
+type Error struct {
+	Key       Key
+	Decision  error // one of the sentinels
+	Reason    string
+	Since     time.Time // zero: now
+	RequestID string    // Procore's, "" if there is none
+	Err       error     // the cause, or nil
+}
+
+// Error never holds a token or a secret.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("tokens: %s: %v", e.Key, e.Decision)
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	if !e.Since.IsZero() {
+		s += " since " + e.Since.UTC().Format(time.RFC3339)
+	}
+	if e.RequestID != "" {
+		s += " (Procore request " + e.RequestID + ")"
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap gives the decision and the cause.
+func (e *Error) Unwrap() []error { return []error{e.Decision, e.Err} }
+
+// unusable is the error for a connection whose state gives no token.
+func (c Connection) unusable() error {
+	decision := map[State]error{
+		Uncertain:    ErrReauthorize,
+		Reauthorize:  ErrReauthorize,
+		Disconnected: ErrDisconnected,
+		Revoking:     ErrRevoked,
+		Revoked:      ErrRevoked,
+	}[c.State]
+	if decision == nil {
+		decision = ErrTryAgain
+	}
+	return &Error{Key: c.Key, Decision: decision, Reason: c.Reason, Since: c.ReasonAt, RequestID: c.RequestID}
+}
+
+// later is the error for what may pass by itself.
+func later(k Key, reason string, err error) error {
+	return &Error{Key: k, Decision: ErrTryAgain, Reason: reason, Err: err}
+}

@@ -1,0 +1,115 @@
+package tokens
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// ForCompany chooses the connection that serves a company's work: the service
+// account's, else the usable one of the user who authorized last. Without one
+// the error matches what is to be done for the connection that is nearest to
+// working, or ErrNotFound.
+func (s *Store) ForCompany(ctx context.Context, companyID int64) (Connection, error) {
+	var best Connection
+	for c, err := range s.Company(ctx, companyID) {
+		if err != nil {
+			return Connection{}, err
+		}
+		if best.Rev == 0 || c.servesBefore(best) {
+			best = c
+		}
+	}
+	switch {
+	case best.Rev == 0:
+		return Connection{}, &Error{Key: Key{CompanyID: companyID}, Decision: ErrNotFound}
+	case !best.usable():
+		return Connection{}, best.unusable()
+	}
+	return best, nil
+}
+
+func (c Connection) usable() bool { return c.State == Active || c.State == Uncertain }
+
+func (c Connection) servesBefore(d Connection) bool {
+	switch {
+	case c.usable() != d.usable():
+		return c.usable()
+	case c.State != d.State:
+		return c.State == Active
+	case (c.Principal == App) != (d.Principal == App):
+		return c.Principal == App
+	}
+	return c.ConnectedAt.After(d.ConnectedAt)
+}
+
+// Company gives all connections of a company.
+func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connection, error] {
+	return s.query(ctx, &dynamodb.QueryInput{
+		TableName:                 &s.Connections,
+		KeyConditionExpression:    aws.String("company_id = :company"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{":company": str(strconv.FormatInt(companyID, 10))},
+		ConsistentRead:            aws.Bool(true),
+	})
+}
+
+// Due gives the connections of a shard (0 to Shards-1) whose access token ends
+// before the given time, the earliest first. They may have changed meanwhile.
+func (s *Store) Due(ctx context.Context, shard int, before time.Time) iter.Seq2[Connection, error] {
+	return s.index(ctx, "due", "due_shard", "expires_at", shard, before)
+}
+
+// Checks gives the connections of a shard (0 to Shards-1) whose webhook
+// housekeeping should look at before the given time, the earliest first.
+func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Seq2[Connection, error] {
+	return s.index(ctx, "checks", "check_shard", "check_at", shard, before)
+}
+
+func (s *Store) index(ctx context.Context, index, partition, sort string, shard int, before time.Time) iter.Seq2[Connection, error] {
+	return s.query(ctx, &dynamodb.QueryInput{
+		TableName:              &s.Connections,
+		IndexName:              &index,
+		KeyConditionExpression: aws.String(partition + " = :shard AND " + sort + " < :before"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":shard": str(strconv.Itoa(shard)), ":before": num(before.Unix()),
+		},
+	})
+}
+
+// query pages through a query. A row that cannot be read is an error of its own
+// and does not end the rest.
+func (s *Store) query(ctx context.Context, in *dynamodb.QueryInput) iter.Seq2[Connection, error] {
+	return func(yield func(Connection, error) bool) {
+		for p := dynamodb.NewQueryPaginator(s.DB, in); p.HasMorePages(); {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				yield(Connection{}, fmt.Errorf("tokens: listing connections: %w", err))
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(connectionOf(item)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// SetWebhooks records how far the company's webhook is, and when housekeeping
+// looks again; zero: never. It changes nothing if the connection was written
+// since c was read, and says so by false.
+func (s *Store) SetWebhooks(ctx context.Context, c Connection, w Webhooks, checkAt time.Time) (Connection, bool, error) {
+	next := c
+	next.Webhooks, next.CheckAt = w, checkAt
+	stored, err := s.swap(ctx, c, next)
+	if _, changed := err.(*errChanged); changed {
+		return c, false, nil
+	}
+	return stored, err == nil, err
+}

@@ -1,0 +1,98 @@
+package tokens
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// minKeyLength is the least text of a key; a generated one has 64 characters.
+const minKeyLength = 32
+
+var keyID = regexp.MustCompile(`^k[0-9]{1,6}$`)
+
+// ErrUnknownKey says that something was sealed or signed with a key that this
+// ring does not hold: read the secret again, it may be newer.
+var ErrUnknownKey = errors.New("tokens: unknown key id")
+
+// Keys is a ring of generated secrets, named k1, k2 and so on. New writes use
+// the current one; the others still open what they sealed. Every use derives a
+// key of its own by HKDF (RFC 5869).
+type Keys struct {
+	current  string
+	material map[string][]byte
+	extra    map[string]json.RawMessage
+}
+
+// ParseKeys reads a ring from its secret, a JSON object such as
+//
+//	{"current": "k2", "k1": "<random text>", "k2": "<random text>"}
+//
+// The error names what is wrong and never holds a value.
+func ParseKeys(secret string) (*Keys, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(secret), &all); err != nil {
+		return nil, errors.New("tokens: the secret of keys is not a JSON object")
+	}
+	k := &Keys{material: map[string][]byte{}, extra: map[string]json.RawMessage{}}
+	for name, value := range all {
+		var text string
+		switch {
+		case !keyID.MatchString(name) && name != "current":
+			k.extra[name] = value
+		case json.Unmarshal(value, &text) != nil:
+			return nil, fmt.Errorf("tokens: %s in the secret of keys is not a string", name)
+		case name == "current":
+			k.current = text
+		case len(text) < minKeyLength:
+			return nil, fmt.Errorf("tokens: key %s is shorter than %d characters", name, minKeyLength)
+		default:
+			k.material[name] = []byte(text)
+		}
+	}
+	if k.material[k.current] == nil {
+		return nil, errors.New(`tokens: "current" in the secret of keys names no key of it`)
+	}
+	return k, nil
+}
+
+// Current is the id of the key for new writes.
+func (k *Keys) Current() string { return k.current }
+
+// IDs lists the ring's key ids in order.
+func (k *Keys) IDs() []string { return slices.Sorted(maps.Keys(k.material)) }
+
+// Extra gives a further field of the secret, or nil.
+func (k *Keys) Extra(name string) json.RawMessage { return k.extra[name] }
+
+// Derive gives the 32-byte key for a purpose, or ErrUnknownKey.
+func (k *Keys) Derive(id, purpose string) ([]byte, error) {
+	material, ok := k.material[id]
+	if !ok {
+		return nil, ErrUnknownKey
+	}
+	return hkdf.Key(sha256.New, material, nil, "procore-connect "+purpose, sha256.Size)
+}
+
+// fingerprints names a refresh token in the ledger, once for each key of the
+// ring: whichever keys two processes know during a rotation, they collide.
+func (k *Keys) fingerprints(refreshToken string) []string {
+	var all []string
+	for _, id := range k.IDs() {
+		key, err := k.Derive(id, "ledger")
+		if err != nil {
+			panic("tokens: a key of the ring is unknown to it") // IDs lists only known ones
+		}
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(refreshToken))
+		all = append(all, id+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))
+	}
+	return all
+}

@@ -1,0 +1,164 @@
+package tokens
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// recheck is how long a fresh token is given out from memory before its
+// connection's state is read again.
+const recheck = 5 * time.Minute
+
+// maxKnown bounds the connections in memory: at 2 KB a token, about 2 MB.
+const maxKnown = 1000
+
+// Access is an access token to send, and the generation it belongs to. It
+// prints no token.
+type Access struct {
+	token      string
+	Expiry     time.Time
+	Generation int64
+}
+
+// Bearer is the token's value, for an Authorization header and nothing else.
+func (a Access) Bearer() string { return a.token }
+
+// String hides the token.
+func (a Access) String() string { return "access token until " + a.Expiry.UTC().Format(time.RFC3339) }
+
+// GoString hides the token from %#v.
+func (a Access) GoString() string { return a.String() }
+
+// memory is what this process knows of connections.
+type memory struct {
+	mu    sync.Mutex
+	known map[Key]known
+}
+
+type known struct {
+	access   Access
+	readAt   time.Time
+	rejected int64 // the generation whose token met a 401; 0: none
+}
+
+func (m *memory) get(key Key) known {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.known[key]
+}
+
+func (m *memory) put(key Key, a Access, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.room(key)
+	m.known[key] = known{access: a, readAt: now, rejected: m.known[key].rejected}
+}
+
+// room makes place for the key, at the cost of any other one when full.
+func (m *memory) room(key Key) {
+	if m.known == nil {
+		m.known = map[Key]known{}
+	}
+	if _, ok := m.known[key]; ok || len(m.known) < maxKnown {
+		return
+	}
+	for other := range m.known {
+		delete(m.known, other)
+		return
+	}
+}
+
+// reject remembers that the generation's token met a 401.
+func (m *memory) reject(key Key, generation int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.room(key)
+	m.known[key] = known{rejected: max(generation, m.known[key].rejected)}
+}
+
+func (m *memory) forget(key Key) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, key)
+}
+
+// backoff waits longer each time, with jitter.
+type backoff struct{ n int }
+
+// wait gives the context's error when it ends first.
+func (b *backoff) wait(ctx context.Context) error {
+	d := min(20*time.Millisecond<<min(b.n, 6), time.Second)
+	b.n++
+	t := time.NewTimer(d/2 + rand.N(d))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// flights makes the callers of one process that want the same connection share
+// one piece of work. The work goes on when a caller leaves.
+type flights struct {
+	mu   sync.Mutex
+	open map[Key]*flight
+}
+
+type flight struct {
+	done   chan struct{}
+	access Access
+	err    error
+}
+
+// do joins the key's flight, or starts it with work.
+func (f *flights) do(ctx context.Context, key Key, work func(context.Context) (Access, error)) (Access, error) {
+	f.mu.Lock()
+	if f.open == nil {
+		f.open = map[Key]*flight{}
+	}
+	fl, ok := f.open[key]
+	if !ok {
+		fl = &flight{done: make(chan struct{})}
+		f.open[key] = fl
+		go f.run(context.WithoutCancel(ctx), key, fl, work)
+	}
+	f.mu.Unlock()
+	select {
+	case <-fl.done:
+		return fl.access, fl.err
+	case <-ctx.Done():
+		return Access{}, later(key, "the caller's time ended while the token was fetched", ctx.Err())
+	}
+}
+
+func (f *flights) run(ctx context.Context, key Key, fl *flight, work func(context.Context) (Access, error)) {
+	fl.err = later(key, "the refresh ended without a result", nil)
+	defer func() {
+		f.mu.Lock()
+		delete(f.open, key)
+		f.mu.Unlock()
+		close(fl.done)
+	}()
+	fl.access, fl.err = work(ctx)
+}
+
+// wait returns when no flight is open.
+func (f *flights) wait() {
+	for {
+		f.mu.Lock()
+		var any *flight
+		for _, fl := range f.open {
+			any = fl
+			break
+		}
+		f.mu.Unlock()
+		if any == nil {
+			return
+		}
+		<-any.done
+	}
+}

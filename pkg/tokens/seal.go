@@ -1,0 +1,80 @@
+package tokens
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"procore-connect/pkg/procore"
+)
+
+// Sealed is a pair encrypted by AES-256-GCM, with the id of its key.
+type Sealed struct {
+	KeyID string
+	Box   []byte
+}
+
+// Place is where a sealed pair belongs. It is the additional data of the seal,
+// so a pair opens nowhere else; moving one means sealing it again.
+type Place struct {
+	Table      string
+	Key        string
+	Generation int64
+}
+
+func (p Place) bytes() []byte {
+	return fmt.Appendf(nil, "%q %q %d pair", p.Table, p.Key, p.Generation)
+}
+
+// sealedToken is the plain text inside a seal.
+type sealedToken struct {
+	Access  string `json:"a"`
+	Refresh string `json:"r,omitempty"`
+	Expiry  int64  `json:"e"` // Unix seconds
+}
+
+// Seal encrypts a pair for its place with the current key.
+func (k *Keys) Seal(t procore.Token, p Place) (Sealed, error) {
+	aead, err := k.aead(k.current)
+	if err != nil {
+		return Sealed{}, err
+	}
+	plain, err := json.Marshal(sealedToken{t.AccessToken, t.RefreshToken, t.Expiry.Unix()})
+	if err != nil {
+		return Sealed{}, errors.New("tokens: the pair cannot be encoded")
+	}
+	return Sealed{k.current, aead.Seal(nil, nil, plain, p.bytes())}, nil
+}
+
+// Open decrypts a pair. ErrUnknownKey asks for a newer ring; any other error
+// means that the pair was not sealed for this place.
+func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
+	aead, err := k.aead(s.KeyID)
+	if err != nil {
+		return procore.Token{}, err
+	}
+	plain, err := aead.Open(nil, nil, s.Box, p.bytes())
+	if err != nil {
+		return procore.Token{}, errors.New("tokens: the pair was not sealed for this row: it was copied, restored or changed")
+	}
+	var t sealedToken
+	if err := json.Unmarshal(plain, &t); err != nil {
+		return procore.Token{}, errors.New("tokens: the sealed pair cannot be decoded")
+	}
+	return procore.Token{AccessToken: t.Access, RefreshToken: t.Refresh, Expiry: time.Unix(t.Expiry, 0)}, nil
+}
+
+func (k *Keys) aead(id string) (cipher.AEAD, error) {
+	key, err := k.Derive(id, "seal")
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}

@@ -1,0 +1,210 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/procore"
+)
+
+// Store keeps connections and gives out their access tokens. All exported
+// fields but Now and Log must be set. It is for use by any number of goroutines;
+// do not copy it.
+type Store struct {
+	DB          *dynamodb.Client
+	Connections string // the table's name
+	Spends      string // the ledger's table
+
+	// Keys and OAuth give the key ring and the app's credentials. They are
+	// called before each refresh and are expected to keep their values for a
+	// while; rereading says that the kept value did not work.
+	Keys  func(ctx context.Context, reread bool) (*Keys, error)
+	OAuth func(ctx context.Context, reread bool) (*procore.OAuth, error)
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: slog.Default
+
+	memory  memory
+	flights flights
+}
+
+func (s *Store) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}
+
+func (s *Store) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.Default()
+	}
+	return s.Log
+}
+
+// Connection reads a connection, strongly consistent. A missing one is an error
+// that matches ErrNotFound.
+func (s *Store) Connection(ctx context.Context, key Key) (Connection, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.Connections, Key: key.primaryKey(), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return Connection{}, later(key, "the connection could not be read", err)
+	}
+	if len(out.Item) == 0 {
+		return Connection{}, &Error{Key: key, Decision: ErrNotFound}
+	}
+	return connectionOf(out.Item)
+}
+
+// errChanged says that the row is no longer the one that was read.
+type errChanged struct{ current Connection }
+
+func (e *errChanged) Error() string { return "tokens: " + e.current.String() + " changed meanwhile" }
+
+// swap writes next in place of old if the row is still old's revision, and
+// gives what is stored now. also joins the same transaction. A lost race is
+// *errChanged with the row that won; after any other error it is unknown
+// whether the write happened.
+func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.TransactWriteItem) (Connection, error) {
+	next.Rev = old.Rev + 1
+	u := s.update(old, next)
+	if len(also) > 0 {
+		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+			TransactItems: append([]types.TransactWriteItem{{Update: u}}, also...),
+		})
+		return next, lost(old.Key, err)
+	}
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                           u.TableName,
+		Key:                                 u.Key,
+		UpdateExpression:                    u.UpdateExpression,
+		ConditionExpression:                 u.ConditionExpression,
+		ExpressionAttributeNames:            u.ExpressionAttributeNames,
+		ExpressionAttributeValues:           u.ExpressionAttributeValues,
+		ReturnValuesOnConditionCheckFailure: u.ReturnValuesOnConditionCheckFailure,
+	})
+	return next, lost(old.Key, err)
+}
+
+// update sets every known attribute to next's and keeps unknown ones, which a
+// newer version may have written.
+func (s *Store) update(old, next Connection) *types.Update {
+	names := map[string]string{"#rev": "rev"}
+	values := map[string]types.AttributeValue{}
+	condition := "attribute_not_exists(#rev)"
+	if old.Rev > 0 {
+		condition = "#rev = :old"
+		values[":old"] = num(old.Rev)
+	}
+	var set, remove []string
+	attributes := next.attributes()
+	for name, value := range attributes {
+		names["#"+name] = name
+		if value == nil {
+			remove = append(remove, "#"+name)
+			continue
+		}
+		set = append(set, "#"+name+" = :"+name)
+		values[":"+name] = value
+	}
+	slices.Sort(set)
+	slices.Sort(remove)
+	expression := "SET " + strings.Join(set, ", ")
+	if len(remove) > 0 {
+		expression += " REMOVE " + strings.Join(remove, ", ")
+	}
+	return &types.Update{
+		TableName:                           &s.Connections,
+		Key:                                 next.primaryKey(),
+		UpdateExpression:                    &expression,
+		ConditionExpression:                 &condition,
+		ExpressionAttributeNames:            names,
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+}
+
+// errElsewhere says that another item of a transaction refused it.
+var errElsewhere = errors.New("tokens: another item of the transaction failed its condition")
+
+// lost maps a failed condition, of a single write or of the first item of a
+// transaction, to *errChanged, and one of a later item to errElsewhere.
+func lost(key Key, err error) error {
+	var item map[string]types.AttributeValue
+	var single *types.ConditionalCheckFailedException
+	var many *types.TransactionCanceledException
+	switch {
+	case errors.As(err, &single):
+		item = single.Item
+	case errors.As(err, &many) && failed(many, 0):
+		item = many.CancellationReasons[0].Item
+	case errors.As(err, &many) && failedAfter(many, 1):
+		return errElsewhere
+	default:
+		return err
+	}
+	if len(item) == 0 {
+		return &errChanged{Connection{Key: key}}
+	}
+	current, err := connectionOf(item)
+	if err != nil {
+		return err
+	}
+	return &errChanged{current}
+}
+
+func failed(e *types.TransactionCanceledException, i int) bool {
+	return i < len(e.CancellationReasons) && aws.ToString(e.CancellationReasons[i].Code) == "ConditionalCheckFailed"
+}
+
+func failedAfter(e *types.TransactionCanceledException, from int) bool {
+	for i := from; i < len(e.CancellationReasons); i++ {
+		if failed(e, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// apply makes one step of a connection, again on the newer row when a race was
+// lost. step gives false when nothing is to be done; being repeated, it must
+// see by the row whether it happened already, for the answer to a write may be
+// lost.
+func (s *Store) apply(ctx context.Context, c Connection, step func(Connection) (Connection, bool)) (Connection, error) {
+	for range 10 {
+		next, ok := step(c)
+		if !ok {
+			return c, nil
+		}
+		next, err := s.swap(ctx, c, next)
+		var changed *errChanged
+		if !errors.As(err, &changed) {
+			return next, err
+		}
+		c = changed.current
+	}
+	return c, later(c.Key, "the connection keeps changing", nil)
+}
+
+// applyUntil is apply, repeated while storage fails until the context ends.
+func (s *Store) applyUntil(ctx context.Context, c Connection, step func(Connection) (Connection, bool)) (Connection, error) {
+	for b := (backoff{}); ; {
+		next, err := s.apply(ctx, c, step)
+		if err == nil {
+			return next, nil
+		}
+		if b.wait(ctx) != nil {
+			return c, fmt.Errorf("tokens: %s could not be stored: %w", c.Key, err)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"procore-connect/pkg/procore"
+)
+
+// Transport authenticates requests as one connection: hand it to an
+// http.Client. After a 401 it takes a newer token, or refreshes, once, and sends
+// the request again if its body allows.
+type Transport struct {
+	Store *Store
+	Key   Key
+	Base  http.RoundTripper // nil: http.DefaultTransport
+}
+
+// Transport makes the RoundTripper of a connection.
+func (s *Store) Transport(key Key) *Transport { return &Transport{Store: s, Key: key} }
+
+// Client is the API client of a connection's company.
+func (s *Store) Client(env procore.Environment, key Key) *procore.CompanyClient {
+	return procore.NewCompanyClient(env, &http.Client{Transport: s.Transport(key)}, key.CompanyID)
+}
+
+// RoundTrip implements http.RoundTripper. Its own errors are those of Token.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	access, err := t.Store.Token(req.Context(), t.Key)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	resp, err := t.send(req, access)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	t.Store.Invalidate(t.Key, access.Generation)
+	again, ok := rewound(req)
+	if !ok {
+		return resp, nil
+	}
+	newer, err := t.Store.Token(req.Context(), t.Key)
+	if err != nil || newer.Generation == access.Generation {
+		closeBody(again)
+		return resp, nil // the 401 is the answer
+	}
+	discard(resp)
+	return t.send(again, newer)
+}
+
+func (t *Transport) send(req *http.Request, a Access) (*http.Response, error) {
+	base := t.Base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+a.Bearer())
+	return base.RoundTrip(req)
+}
+
+// rewound is the request with its body from the beginning.
+func rewound(req *http.Request) (*http.Request, bool) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, true
+	}
+	if req.GetBody == nil {
+		return nil, false
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, false
+	}
+	again := req.Clone(req.Context())
+	again.Body = body
+	return again, true
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}
+
+// discard lets the connection be used again.
+func discard(resp *http.Response) {
+	io.CopyN(io.Discard, resp.Body, 64<<10)
+	resp.Body.Close()
+}
+
+// Report records what a call's error says about the connection: that the
+// company disconnected the app. It gives the error back.
+func (s *Store) Report(ctx context.Context, key Key, generation int64, err error) error {
+	if errors.Is(err, procore.ErrNotConnected) {
+		return errors.Join(err, s.Disconnect(ctx, key, generation))
+	}
+	return err
+}
