@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	userAgent = "procore-connect"
-	defaultTimeout   = 30 * time.Second
-	maxBody          = 8 << 20 // of an answer, after gzip
-	maxErrorBody     = 64 << 10
-	maxRedirects     = 3
+	userAgent      = "procore-connect"
+	defaultTimeout = 30 * time.Second
+	maxBody        = 8 << 20 // of an answer, after gzip
+	maxErrorBody   = 64 << 10
+	maxRedirects   = 3
 )
 
 // A UserClient makes the two calls that an app may make for a user who has not

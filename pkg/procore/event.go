@@ -1,0 +1,163 @@
+package procore
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// EventVersion is the version of the envelope that this package writes and
+// reads.
+const EventVersion = "1"
+
+const (
+	maxPayload  = 256 << 10
+	maxEnvelope = 1 << 20 // the most that SQS carries
+)
+
+// An Event says that something changed in Procore; what it is now, the consumer
+// reads ([CompanyClient.Read]). It is the same for all payload versions, and its
+// JSON, the envelope, is what the queue hands to consumers. In JSON every id is a
+// string, since JavaScript and jq cannot hold Procore's 64-bit ids.
+//
+// https://procore.github.io/documentation/payload-formats
+type Event struct {
+	// Version is [EventVersion].
+	Version string `json:"version"`
+	// ID is the payload's id: a decimal number in v2.0 and v3.0, a ULID in v4.0.
+	// Deliveries of the same event have the same ID; be idempotent by it.
+	ID string `json:"id"`
+	// ULID orders events by creation. Old hooks send none.
+	ULID string `json:"ulid,omitempty"`
+	// CompanyID is the company in which it happened.
+	CompanyID int64 `json:"company_id,string"`
+	// ProjectID is 0 for a resource of the company itself.
+	ProjectID int64 `json:"project_id,string,omitempty"`
+	// UserID is who made the change, 0 if Procore does not say.
+	UserID int64 `json:"user_id,string,omitempty"`
+	// Resource is resource_name or resource_type as Procore writes it, blanks
+	// included: "Direct Cost Line Items".
+	Resource string `json:"resource"`
+	// ResourceID is the changed resource.
+	ResourceID int64 `json:"resource_id,string"`
+	// Type is create, update or delete, or one of v4.0's further reasons.
+	Type string `json:"type"`
+	// Timestamp is when it happened, zero if the payload has none.
+	Timestamp time.Time `json:"timestamp"`
+	// PayloadVersion is v2.0, v3.0 or v4.0; a hook that still writes v2 has v2.0.
+	PayloadVersion string `json:"payload_version"`
+	// Related are the resources that this one belongs to (v3.0).
+	Related []RelatedResource `json:"related_resources,omitempty"`
+	// SelfOriginated is whether our own app made the change, which a consumer
+	// that writes to Procore must not react to. Nil is unknown: v4.0 and recovered
+	// events have no metadata. See [Event.MarkSelf].
+	SelfOriginated *bool `json:"self_originated"`
+	// SourceApplicationID is the client id of the app that made the change, if any.
+	SourceApplicationID string `json:"source_application_id,omitempty"`
+	// Data is v4.0's optional data, as sent.
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// A RelatedResource is something the changed resource belongs to, such as the
+// contract of a line item.
+type RelatedResource struct {
+	ID   int64  `json:"id,string"`
+	Name string `json:"name"`
+}
+
+// Key names the changed resource: "5678#RFIs#42". Events with the same key are
+// handed on in order.
+func (e Event) Key() string {
+	return strconv.FormatInt(e.CompanyID, 10) + "#" + e.Resource + "#" + strconv.FormatInt(e.ResourceID, 10)
+}
+
+// MarkSelf sets SelfOriginated by our own client id, if the event says which app
+// made the change. An empty id changes nothing.
+//
+// https://procore.github.io/documentation/webhooks-api, "Using Event Metadata"
+func (e *Event) MarkSelf(clientID string) {
+	if clientID == "" || e.SourceApplicationID == "" {
+		return
+	}
+	self := e.SourceApplicationID == clientID
+	e.SelfOriginated = &self
+}
+
+// An EventError is a payload or an envelope that is not an event. Field is the
+// name that Procore or the envelope gives to the wrong field, empty when the whole
+// is not readable. Nothing of the content is repeated.
+type EventError struct {
+	Field  string
+	Reason string
+}
+
+// Error names the field and the reason.
+func (e *EventError) Error() string {
+	if e.Field == "" {
+		return "procore: not an event: " + e.Reason
+	}
+	return "procore: not an event: " + e.Field + ": " + e.Reason
+}
+
+// EncodeEvent writes the envelope, the opposite of [ParseEvent]. Unlike
+// json.Marshal it leaves <, > and & alone, which would grow to six bytes each.
+func EncodeEvent(e Event) ([]byte, error) {
+	if e.Version == "" {
+		e.Version = EventVersion
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(e); err != nil {
+		return nil, fmt.Errorf("procore: encoding event: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// ParseEvent reads an envelope, as the queue hands it to a consumer. Fields that
+// it does not know are left out; a version that it does not know is an
+// [*EventError], because what a newer version means cannot be guessed.
+func ParseEvent(envelope []byte) (Event, error) {
+	if len(envelope) > maxEnvelope {
+		return Event{}, &EventError{Reason: fmt.Sprintf("larger than %d bytes", maxEnvelope)}
+	}
+	var v struct {
+		Version string `json:"version"`
+	}
+	if err := unmarshalEvent(envelope, &v); err != nil {
+		return Event{}, err
+	}
+	if v.Version != EventVersion {
+		return Event{}, &EventError{"version", fmt.Sprintf("this release reads %q only", EventVersion)}
+	}
+	var e Event
+	if err := unmarshalEvent(envelope, &e); err != nil {
+		return Event{}, err
+	}
+	if err := e.check("resource", "type"); err != nil {
+		return Event{}, err
+	}
+	return e, nil
+}
+
+// check refuses an event without what every consumer needs. Names of fields
+// differ between payload versions.
+func (e Event) check(resource, typ string) error {
+	switch {
+	case e.ID == "":
+		return &EventError{"id", "missing"}
+	case e.CompanyID <= 0:
+		return &EventError{"company_id", "missing or not positive"}
+	case e.Resource == "":
+		return &EventError{resource, "missing"}
+	case e.ResourceID <= 0:
+		return &EventError{"resource_id", "missing or not positive"}
+	case e.Type == "":
+		return &EventError{typ, "missing"}
+	case e.ProjectID < 0:
+		return &EventError{"project_id", "negative"}
+	}
+	return nil
+}
