@@ -1,0 +1,110 @@
+package procore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"slices"
+)
+
+const hooksPath = "/rest/v1.0/webhooks/hooks"
+
+// A Hook is where Procore sends the company's events. A hook of ours is one with
+// our namespace and our URL.
+//
+// https://procore.github.io/documentation/webhooks-api
+type Hook struct {
+	ID             int64  `json:"id"`
+	Namespace      string `json:"namespace"`
+	DestinationURL string `json:"destination_url"`
+	// DestinationHeaders come back masked but for the last five characters; they
+	// show which credential is set and must not be sent again.
+	DestinationHeaders Headers `json:"destination_headers"`
+	// PayloadVersion is v2 (or v2.0), v3.0 or v4.0. REST v1.0 calls it api_version.
+	PayloadVersion string `json:"api_version"`
+	// CompanyID and ProjectID are the owner, one of them 0.
+	CompanyID int64 `json:"owned_by_company_id"`
+	ProjectID int64 `json:"owned_by_project_id"`
+}
+
+// A HookSpec is what a hook is created with, or changed to: an empty field is
+// left as it is.
+type HookSpec struct {
+	// Namespace is [a-z0-9-], one per app and the same in all companies. It is
+	// not changed by an update.
+	Namespace string
+	// DestinationURL is https.
+	DestinationURL string
+	// Headers are sent with each delivery. Their Authorization is the only proof
+	// that a delivery comes from Procore.
+	Headers Headers
+	// PayloadVersion is v2.0, v3.0 or v4.0.
+	PayloadVersion string
+}
+
+// Headers are names and secret values. Printed, logged or written as JSON they
+// show the names only.
+type Headers map[string]string
+
+// Hooks lists the company's hooks in one namespace.
+func (c *CompanyClient) Hooks(ctx context.Context, namespace string) iter.Seq2[Hook, error] {
+	query := c.inCompany()
+	query.Set("namespace", namespace)
+	return List[Hook](ctx, c, hooksPath, query)
+}
+
+// CreateHook creates a hook of the company. It needs the Webhooks API permission
+// at Standard; without it the error is [ErrForbidden].
+func (c *CompanyClient) CreateHook(ctx context.Context, spec HookSpec) (Hook, error) {
+	return Post[Hook](ctx, c, hooksPath, nil, hookBody{CompanyID: c.companyID, Hook: spec.wire()})
+}
+
+// UpdateHook changes the hook to what spec says.
+func (c *CompanyClient) UpdateHook(ctx context.Context, hookID int64, spec HookSpec) (Hook, error) {
+	spec.Namespace = ""
+	return Patch[Hook](ctx, c, hookPath(hookID), nil, hookBody{CompanyID: c.companyID, Hook: spec.wire()})
+}
+
+// DeleteHook deletes the hook with its triggers.
+func (c *CompanyClient) DeleteHook(ctx context.Context, hookID int64) error {
+	return Delete(ctx, c, hookPath(hookID), c.inCompany())
+}
+
+func hookPath(id int64) string { return hooksPath + "/" + decimal(id) }
+
+// hookBody is the only place where a header's value is written out.
+type hookBody struct {
+	CompanyID int64    `json:"company_id"`
+	Hook      hookWire `json:"hook"`
+}
+
+type hookWire struct {
+	Namespace      string            `json:"namespace,omitempty"`
+	PayloadVersion string            `json:"api_version,omitempty"`
+	DestinationURL string            `json:"destination_url,omitempty"`
+	Headers        map[string]string `json:"destination_headers,omitempty"`
+}
+
+func (s HookSpec) wire() hookWire {
+	return hookWire{s.Namespace, s.PayloadVersion, s.DestinationURL, s.Headers}
+}
+
+// String lists the names.
+func (h Headers) String() string {
+	return fmt.Sprint(slices.Sorted(maps.Keys(h)))
+}
+
+// Format lists the names for every verb; without it %#v and %s of a struct would
+// print the map.
+func (h Headers) Format(f fmt.State, _ rune) { fmt.Fprint(f, h.String()) }
+
+// LogValue lists the names.
+func (h Headers) LogValue() slog.Value { return slog.StringValue(h.String()) }
+
+// MarshalJSON lists the names, for loggers that write structs as JSON.
+func (h Headers) MarshalJSON() ([]byte, error) {
+	return json.Marshal(slices.Sorted(maps.Keys(h)))
+}

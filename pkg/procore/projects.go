@@ -1,0 +1,39 @@
+package procore
+
+import (
+	"context"
+	"iter"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// A Project belongs to one company.
+//
+// https://developers.procore.com/reference/rest/projects?version=latest
+type Project struct {
+	ID            int64     `json:"id"`
+	Name          string    `json:"name"`
+	DisplayName   string    `json:"display_name"`
+	ProjectNumber string    `json:"project_number"`
+	Active        bool      `json:"active"`
+	UpdatedAt     time.Time `json:"updated_at"`
+}
+
+// Projects lists the company's projects that the token sees.
+func (c *CompanyClient) Projects(ctx context.Context) iter.Seq2[Project, error] {
+	return List[Project](ctx, c, "/rest/v1.0/projects", c.inCompany())
+}
+
+// Project reads one project.
+func (c *CompanyClient) Project(ctx context.Context, id int64) (Project, error) {
+	return Get[Project](ctx, c, "/rest/v1.0/projects/"+decimal(id), c.inCompany())
+}
+
+// inCompany is the query of endpoints that want the company there as well as in
+// the header.
+func (c *CompanyClient) inCompany() url.Values {
+	return url.Values{"company_id": {decimal(c.companyID)}}
+}
+
+func decimal(id int64) string { return strconv.FormatInt(id, 10) }

@@ -1,0 +1,95 @@
+package procore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"strings"
+)
+
+// A Trigger makes its hook report one kind of change of one kind of resource.
+//
+// https://developers.procore.com/reference/rest/triggers?version=latest
+type Trigger struct {
+	ID int64 `json:"id"`
+	// Resource is the resource_name: "RFIs".
+	Resource string `json:"resource_name"`
+	// EventType is create, update or delete. Procore answers with CREATE or
+	// CREATED for what was set up as create; here it is always the latter.
+	EventType EventType `json:"event_type"`
+}
+
+// An EventType is create, update or delete.
+type EventType string
+
+// UnmarshalJSON reads create, CREATE and CREATED alike, so that triggers can be
+// compared with what was configured.
+func (t *EventType) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	s = strings.ToLower(s)
+	switch s {
+	case "created", "updated", "deleted":
+		s = strings.TrimSuffix(s, "d")
+	}
+	*t = EventType(s)
+	return nil
+}
+
+// Triggers lists the triggers of a hook.
+func (c *CompanyClient) Triggers(ctx context.Context, hookID int64) iter.Seq2[Trigger, error] {
+	return List[Trigger](ctx, c, triggersPath(hookID), c.inCompany())
+}
+
+// CreateTrigger adds a trigger to the hook, whose payload version it takes: a
+// trigger with another one reports nothing.
+//
+// A trigger that Procore has ended is a [*RetiredError].
+func (c *CompanyClient) CreateTrigger(ctx context.Context, h Hook, resource string, t EventType) (Trigger, error) {
+	if err := retired(resource, t); err != nil {
+		return Trigger{}, err
+	}
+	body := struct {
+		CompanyID      int64       `json:"company_id"`
+		PayloadVersion string      `json:"api_version"`
+		Trigger        triggerWire `json:"trigger"`
+	}{c.companyID, h.PayloadVersion, triggerWire{resource, t}}
+	return Post[Trigger](ctx, c, triggersPath(h.ID), nil, body)
+}
+
+// DeleteTrigger removes a trigger from its hook.
+func (c *CompanyClient) DeleteTrigger(ctx context.Context, hookID, triggerID int64) error {
+	return Delete(ctx, c, triggersPath(hookID)+"/"+decimal(triggerID), c.inCompany())
+}
+
+type triggerWire struct {
+	Resource  string    `json:"resource_name"`
+	EventType EventType `json:"event_type"`
+}
+
+func triggersPath(hookID int64) string { return hookPath(hookID) + "/triggers" }
+
+// A RetiredError is a trigger that Procore no longer delivers. Configure the
+// Replacement instead.
+//
+// https://procore.github.io/documentation/webhook-fanout-migration
+type RetiredError struct {
+	Resource    string
+	EventType   EventType
+	Replacement string
+}
+
+// Error names the trigger and its replacement.
+func (e *RetiredError) Error() string {
+	return fmt.Sprintf("procore: Procore ended the trigger %s/%s on 2026-06-30; use %s/%s", e.Resource, e.EventType, e.Replacement, e.EventType)
+}
+
+func retired(resource string, t EventType) error {
+	if t == "update" && (resource == "Project Users" || resource == "Project Vendors") {
+		return &RetiredError{resource, t, strings.Replace(resource, "Project", "Company", 1)}
+	}
+	return nil
+}
