@@ -87,6 +87,16 @@ func (e *RetiredError) Error() string {
 	return fmt.Sprintf("procore: Procore ended the trigger %s/%s on 2026-06-30; use %s/%s", e.Resource, e.EventType, e.Replacement, e.EventType)
 }
 
+// Check says what is wrong with a trigger before Procore is asked for it. A
+// trigger that Procore has ended is a [*RetiredError].
+func (t Trigger) Check() error {
+	switch t.EventType {
+	case "create", "update", "delete":
+		return retired(t.Resource, t.EventType)
+	}
+	return fmt.Errorf("procore: trigger %q/%q: the event type is none of create, update, delete", clip(t.Resource, 100), clip(string(t.EventType), 20))
+}
+
 func retired(resource string, t EventType) error {
 	if t == "update" && (resource == "Project Users" || resource == "Project Vendors") {
 		return &RetiredError{resource, t, strings.Replace(resource, "Project", "Company", 1)}

@@ -1,0 +1,119 @@
+// Package config reads a function's environment variables. What is missing or
+// wrong is collected, so that a cold start stops once with every name in it:
+//
+//	env := config.New(os.Getenv)
+//	table := env.Require("INBOX_TABLE")
+//	if err := env.Err(); err != nil { ... }
+//
+// The README lists the variables.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"procore-connect/pkg/procore"
+)
+
+// Env reads variables and remembers what is wrong with them.
+type Env struct {
+	getenv func(string) string
+	errs   []error
+}
+
+// New reads by getenv, usually os.Getenv.
+func New(getenv func(string) string) *Env { return &Env{getenv: getenv} }
+
+// Err names every variable that was missing or wrong, or is nil.
+func (e *Env) Err() error { return errors.Join(e.errs...) }
+
+func (e *Env) fail(name, format string, args ...any) {
+	e.errs = append(e.errs, fmt.Errorf("environment variable %s: %s", name, fmt.Sprintf(format, args...)))
+}
+
+// Optional gives a variable, or "".
+func (e *Env) Optional(name string) string { return strings.TrimSpace(e.getenv(name)) }
+
+// Require gives a variable that must not be empty.
+func (e *Env) Require(name string) string {
+	v := e.Optional(name)
+	if v == "" {
+		e.fail(name, "is missing")
+	}
+	return v
+}
+
+// Environment is Procore's, of PROCORE_ENVIRONMENT; custom takes
+// PROCORE_LOGIN_URL and PROCORE_API_URL.
+func (e *Env) Environment() procore.Environment {
+	env, err := procore.ParseEnvironment(e.Require("PROCORE_ENVIRONMENT"),
+		e.Optional("PROCORE_LOGIN_URL"), e.Optional("PROCORE_API_URL"), e.plainHosts()...)
+	if err != nil {
+		e.fail("PROCORE_ENVIRONMENT", "%v", err)
+	}
+	return env
+}
+
+// plainHosts are the hosts besides loopback to which http is accepted: under
+// sam local a container reaches its host by this name.
+func (e *Env) plainHosts() []string {
+	if e.Optional("AWS_SAM_LOCAL") == "true" {
+		return []string{"host.docker.internal"}
+	}
+	return nil
+}
+
+// PublicURL is where people and Procore reach the application, of PUBLIC_URL,
+// without a trailing slash: https, or http on loopback.
+func (e *Env) PublicURL() *url.URL {
+	text := e.Require("PUBLIC_URL")
+	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	switch {
+	case text == "":
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		e.fail("PUBLIC_URL", "is not an address such as https://connect.example.com")
+	case u.Scheme == "https", u.Scheme == "http" && e.plain(u.Hostname()):
+		return u
+	default:
+		e.fail("PUBLIC_URL", "must begin with https:// (http:// is for loopback only)")
+	}
+	return &url.URL{}
+}
+
+func (e *Env) plain(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback() || slices.Contains(e.plainHosts(), host)
+}
+
+// Companies are the companies that may connect.
+type Companies struct {
+	All bool
+	IDs []int64
+}
+
+// Admits says whether the company may connect.
+func (c Companies) Admits(id int64) bool { return c.All || slices.Contains(c.IDs, id) }
+
+// AllowedCompanies reads ALLOWED_COMPANIES: ids with commas between, or * for
+// any, which has to be written out.
+func (e *Env) AllowedCompanies() Companies {
+	text := e.Require("ALLOWED_COMPANIES")
+	if text == "*" || text == "" {
+		return Companies{All: text == "*"}
+	}
+	var c Companies
+	for _, field := range strings.Split(text, ",") {
+		id, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64)
+		if err != nil || id <= 0 {
+			e.fail("ALLOWED_COMPANIES", "%.20q is not a company id; write ids with commas between, or *", field)
+			return Companies{}
+		}
+		c.IDs = append(c.IDs, id)
+	}
+	return c
+}

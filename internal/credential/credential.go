@@ -1,0 +1,115 @@
+// Package credential makes and checks the value that Procore sends back in the
+// Authorization header of every webhook delivery.
+//
+// Procore signs nothing, so the header is the only proof of a delivery's origin.
+// The value is derived, not stored:
+//
+//	Bearer <key id>.<company>.<epoch>.<mac>
+//
+// with mac = HMAC-SHA256 of the rest under a key of the webhook secret. So the
+// receiver needs one secret and no read, each company's value is its own, and one
+// company's can be retired by raising its minimum epoch in the secret.
+//
+// https://developers.procore.com/documentation/webhooks-api
+package credential
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"procore-connect/pkg/tokens"
+)
+
+const (
+	scheme    = "Bearer "
+	maxLength = 256
+	purpose   = "webhook"
+)
+
+var (
+	// ErrRefused: the value is missing, malformed, forged or retired. The caller
+	// does not tell which.
+	ErrRefused = errors.New("credential: refused")
+	// ErrUnknownKey: the value is well formed, and its key is not in the ring;
+	// the secret may be newer.
+	ErrUnknownKey = errors.New("credential: unknown key")
+)
+
+// Ring makes and checks credentials.
+type Ring struct {
+	keys   *tokens.Keys
+	epochs map[int64]int64 // the least epoch still good, by company
+}
+
+// Credential is what a good value says.
+type Credential struct {
+	CompanyID int64
+	KeyID     string
+	Epoch     int64
+	Current   bool // made with the current key
+}
+
+// Parse reads the webhook secret: a key ring as tokens.ParseKeys reads it, with
+// an optional "minimum_epochs": {"5678": 2}.
+func Parse(secret string) (*Ring, error) {
+	keys, err := tokens.ParseKeys(secret)
+	if err != nil {
+		return nil, err
+	}
+	r := &Ring{keys: keys, epochs: map[int64]int64{}}
+	if raw := keys.Extra("minimum_epochs"); raw != nil {
+		if err := json.Unmarshal(raw, &r.epochs); err != nil {
+			return nil, errors.New(`"minimum_epochs" in the webhook secret is not an object of numbers by company id`)
+		}
+	}
+	return r, nil
+}
+
+// Header is the Authorization value for a company's hook.
+func (r *Ring) Header(companyID int64) (string, error) {
+	claim := fmt.Sprintf("%s.%d.%d", r.keys.Current(), companyID, r.epochs[companyID])
+	mac, err := r.mac(r.keys.Current(), claim)
+	if err != nil {
+		return "", err
+	}
+	return scheme + claim + "." + mac, nil
+}
+
+// Check reads an Authorization value. Values that are absent or doubled (joined
+// by a comma) are refused like forged ones.
+func (r *Ring) Check(header string) (Credential, error) {
+	value, ok := strings.CutPrefix(header, scheme)
+	parts := strings.Split(value, ".")
+	if !ok || len(header) > maxLength || len(parts) != 4 {
+		return Credential{}, ErrRefused
+	}
+	company, err1 := strconv.ParseInt(parts[1], 10, 64)
+	epoch, err2 := strconv.ParseInt(parts[2], 10, 64)
+	if err1 != nil || err2 != nil || company <= 0 || epoch < 0 {
+		return Credential{}, ErrRefused
+	}
+	want, err := r.mac(parts[0], strings.Join(parts[:3], "."))
+	if err != nil {
+		return Credential{}, ErrUnknownKey
+	}
+	if !hmac.Equal([]byte(want), []byte(parts[3])) || epoch < r.epochs[company] {
+		return Credential{}, ErrRefused
+	}
+	return Credential{CompanyID: company, KeyID: parts[0], Epoch: epoch, Current: parts[0] == r.keys.Current()}, nil
+}
+
+func (r *Ring) mac(keyID, claim string) (string, error) {
+	key, err := r.keys.Derive(keyID, purpose)
+	if err != nil {
+		return "", err
+	}
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(claim))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)), nil
+}

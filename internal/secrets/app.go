@@ -1,0 +1,38 @@
+package secrets
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"procore-connect/pkg/procore"
+)
+
+// App parses the app's credentials, {"client_id": "...", "client_secret": "..."},
+// as the Developer Portal shows them, for an environment. Empty values, and the
+// placeholder that a new deployment holds, are ErrNotFilledIn.
+func App(env procore.Environment) func(string) (*procore.OAuth, error) {
+	return func(secret string) (*procore.OAuth, error) {
+		var w struct {
+			ClientID     string `json:"client_id"`
+			ClientSecret string `json:"client_secret"`
+		}
+		if err := json.Unmarshal([]byte(secret), &w); err != nil {
+			return nil, errors.New(`it is not JSON of the form {"client_id": "...", "client_secret": "..."}`)
+		}
+		if unfilled(w.ClientID) || unfilled(w.ClientSecret) {
+			return nil, ErrNotFilledIn
+		}
+		return &procore.OAuth{
+			Environment:  env,
+			ClientID:     strings.TrimSpace(w.ClientID),
+			ClientSecret: strings.TrimSpace(w.ClientSecret),
+		}, nil
+	}
+}
+
+// unfilled values are empty or still say what is to be put there.
+func unfilled(s string) bool {
+	s = strings.TrimSpace(s)
+	return s == "" || strings.HasPrefix(s, "FILL-IN")
+}

@@ -1,0 +1,82 @@
+// Package secrets reads values from AWS Secrets Manager and keeps them for five
+// minutes.
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+const (
+	keep       = 5 * time.Minute // a value is read again after this
+	rereadRate = time.Minute     // and at most this often when somebody doubts it
+	timeout    = 3 * time.Second
+)
+
+// ErrNotFilledIn says that a secret exists but the operator has not put its
+// value in yet.
+var ErrNotFilledIn = errors.New("the secret is not filled in yet")
+
+// Secret is one secret, parsed to a T. All fields but Now must be set; it is for
+// use by any number of goroutines.
+type Secret[T any] struct {
+	Client *secretsmanager.Client
+	ID     string                  // name or ARN
+	Parse  func(string) (T, error) // its errors must not hold the value
+	Now    func() time.Time        // nil: time.Now
+
+	mu      sync.Mutex
+	value   T
+	readAt  time.Time
+	triedAt time.Time
+}
+
+// Get gives the value, read again when it is old or when reread says that it did
+// not work. While a read fails, the value known before serves on.
+func (s *Secret[T]) Get(ctx context.Context, reread bool) (T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	known := !s.readAt.IsZero()
+	tried := now.Sub(s.triedAt) < rereadRate
+	if known && (tried || now.Sub(s.readAt) < keep && !reread) {
+		return s.value, nil
+	}
+	s.triedAt = now
+	value, err := s.read(ctx)
+	if err != nil && known {
+		return s.value, nil
+	}
+	if err == nil {
+		s.value, s.readAt = value, now
+	}
+	return value, err
+}
+
+func (s *Secret[T]) read(ctx context.Context) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var none T
+	out, err := s.Client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.ID})
+	if err != nil {
+		return none, fmt.Errorf("secret %s cannot be read: %w", s.ID, err)
+	}
+	value, err := s.Parse(aws.ToString(out.SecretString))
+	if err != nil {
+		return none, fmt.Errorf("secret %s: %w", s.ID, err)
+	}
+	return value, nil
+}
+
+func (s *Secret[T]) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
+}

@@ -1,0 +1,172 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/tokens"
+)
+
+// heldShard is the one partition of the sparse index of sessions that hold a
+// pair: there are few at a time, and they are dropped within the hour.
+const heldShard = "0"
+
+// write makes one step, conditional on the row still being as it was read: same
+// status, same cookie, same company. A failed condition is ErrUsed.
+func (s *Store) write(ctx context.Context, old, next Session) error {
+	u := s.update(old, next)
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 u.TableName,
+		Key:                       u.Key,
+		UpdateExpression:          u.UpdateExpression,
+		ConditionExpression:       u.ConditionExpression,
+		ExpressionAttributeNames:  u.ExpressionAttributeNames,
+		ExpressionAttributeValues: u.ExpressionAttributeValues,
+	})
+	var failed *types.ConditionalCheckFailedException
+	switch {
+	case errors.As(err, &failed):
+		return ErrUsed
+	case err != nil:
+		return fmt.Errorf("session: not stored: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) update(old, next Session) *types.Update {
+	values := map[string]types.AttributeValue{
+		":old_status": text(string(old.Status)),
+		":old_cookie": text(old.cookie),
+		":old_expiry": number(old.Expires.Unix()),
+		":status":     text(string(next.Status)),
+		":cookie":     text(next.cookie),
+		":expiry":     number(next.Expires.Unix()),
+	}
+	names := map[string]string{"#status": "status", "#cookie": "cookie", "#expiry": "expires_at"}
+	set := []string{"#status = :status", "#cookie = :cookie", "#expiry = :expiry"}
+	var remove []string
+	optional := func(name string, v types.AttributeValue, present bool) {
+		names["#"+name] = name
+		if !present {
+			remove = append(remove, "#"+name)
+			return
+		}
+		set = append(set, "#"+name+" = :"+name)
+		values[":"+name] = v
+	}
+	optional("company_id", text(strconv.FormatInt(next.CompanyID, 10)), next.CompanyID != 0)
+	optional("principal", text(string(next.Principal)), next.Principal != "")
+	optional("sealed", &types.AttributeValueMemberB{Value: next.sealed.Box}, next.sealed.Box != nil)
+	optional("seal_key", text(next.sealed.KeyID), next.sealed.Box != nil)
+	// TTL must not delete a pair that is not revoked: housekeeping does both.
+	optional("held_shard", text(heldShard), next.holdsPair())
+	optional("ttl", number(next.Expires.Add(24*time.Hour).Unix()), !next.holdsPair())
+	expression := "SET " + strings.Join(set, ", ")
+	if len(remove) > 0 {
+		expression += " REMOVE " + strings.Join(remove, ", ")
+	}
+	return &types.Update{
+		TableName:                 &s.Table,
+		Key:                       map[string]types.AttributeValue{"session": text(old.Flow)},
+		UpdateExpression:          &expression,
+		ConditionExpression:       aws.String("#status = :old_status AND #cookie = :old_cookie AND #expiry = :old_expiry"),
+		ExpressionAttributeNames:  names,
+		ExpressionAttributeValues: values,
+	}
+}
+
+func (s Session) holdsPair() bool {
+	return s.Status == Pending || s.Status == Chosen || s.Status == Abandoned
+}
+
+func sessionOf(item map[string]types.AttributeValue) Session {
+	str := func(name string) string {
+		v, _ := item[name].(*types.AttributeValueMemberS)
+		if v == nil {
+			return ""
+		}
+		return v.Value
+	}
+	found := Session{
+		Flow:        str("session"),
+		Status:      Status(str("status")),
+		Environment: str("environment"),
+		RedirectURI: str("redirect_uri"),
+		Principal:   tokens.Principal(str("principal")),
+		cookie:      str("cookie"),
+		sealed:      tokens.Sealed{KeyID: str("seal_key")},
+	}
+	found.CompanyID, _ = strconv.ParseInt(str("company_id"), 10, 64)
+	if v, ok := item["sealed"].(*types.AttributeValueMemberB); ok {
+		found.sealed.Box = v.Value
+	}
+	if v, ok := item["expires_at"].(*types.AttributeValueMemberN); ok {
+		n, _ := strconv.ParseInt(v.Value, 10, 64)
+		found.Expires = time.Unix(n, 0)
+	}
+	return found
+}
+
+// Stale gives the sessions that still hold a pair though their time is over.
+func (s *Store) Stale(ctx context.Context) iter.Seq2[Session, error] {
+	return func(yield func(Session, error) bool) {
+		p := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
+			TableName:              &s.Table,
+			IndexName:              aws.String("held"),
+			KeyConditionExpression: aws.String("held_shard = :shard AND expires_at < :now"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{
+				":shard": text(heldShard), ":now": number(s.now().Unix()),
+			},
+		})
+		for p.HasMorePages() {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				yield(Session{}, fmt.Errorf("session: listing stale ones: %w", err))
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(sessionOf(item), nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Abandon takes a stale session out of the user's reach, so that its pair can be
+// revoked. ErrUsed: somebody was faster, and there is nothing to do.
+func (s *Store) Abandon(ctx context.Context, stale Session) (Session, error) {
+	if stale.Status == Abandoned {
+		return stale, nil // a former run was interrupted before it revoked
+	}
+	next := stale
+	next.Status = Abandoned
+	return next, s.write(ctx, stale, next)
+}
+
+// Delete removes an abandoned session whose pair has been revoked.
+func (s *Store) Delete(ctx context.Context, abandoned Session) error {
+	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.Table,
+		Key:       map[string]types.AttributeValue{"session": text(abandoned.Flow)},
+	})
+	if err != nil {
+		return fmt.Errorf("session: not deleted: %w", err)
+	}
+	return nil
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
