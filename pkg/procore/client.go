@@ -207,11 +207,17 @@ func decode(resp *http.Response, c call, v any) error {
 	if len(b) > maxBody {
 		return fmt.Errorf("the answer is larger than %d bytes", maxBody)
 	}
-	if v == nil || resp.StatusCode == http.StatusNoContent {
+	if v == nil || len(b) == 0 && c.method != http.MethodGet {
 		return nil
 	}
 	if strings.HasPrefix(c.path, "/rest/v2.") {
-		v = &struct{ Data any }{v}
+		var envelope struct {
+			Data json.RawMessage `json:"data"`
+		}
+		if err := json.Unmarshal(b, &envelope); err != nil || envelope.Data == nil {
+			return fmt.Errorf("status %d, but the answer has no data", resp.StatusCode)
+		}
+		b = envelope.Data
 	}
 	if err := json.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("status %d, but the answer cannot be read: %w", resp.StatusCode, err)

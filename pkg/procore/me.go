@@ -1,6 +1,9 @@
 package procore
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Me is the user (or service account) to whom the access token belongs.
 //
@@ -15,10 +18,19 @@ const mePath = "/rest/v1.0/me"
 
 // Me returns the user who authorized the app. It installs the app nowhere.
 func (c *UserClient) Me(ctx context.Context) (Me, error) {
-	return get[Me](ctx, &c.api, mePath, nil)
+	return me(ctx, &c.api)
 }
 
 // Me returns the user or service account of the token.
 func (c *CompanyClient) Me(ctx context.Context) (Me, error) {
-	return get[Me](ctx, &c.api, mePath, nil)
+	return me(ctx, &c.api)
+}
+
+// me refuses an answer without an id: it would become somebody's connection.
+func me(ctx context.Context, a *api) (Me, error) {
+	m, err := get[Me](ctx, a, mePath, nil)
+	if err == nil && m.ID <= 0 {
+		err = errors.New("procore: GET " + mePath + ": the answer has no id")
+	}
+	return m, err
 }

@@ -1,0 +1,234 @@
+package procore
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// R3: what a user without a company can do is a short list, and the generic calls
+// take a *CompanyClient.
+func TestUserClientHasNoCompanyCalls(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for m := range reflect.TypeFor[*UserClient]().Methods() {
+		got = append(got, m.Name)
+	}
+	if d := cmp.Diff(got, []string{"Companies", "Me"}); d != "" {
+		t.Errorf("methods of UserClient (-got +want):\n%s", d)
+	}
+	if n := reflect.TypeFor[UserClient]().NumField(); n != 1 {
+		t.Errorf("UserClient has %d fields; an exported or embedded one could open the way", n)
+	}
+}
+
+func TestCompanyHeader(t *testing.T) {
+	t.Parallel()
+	f := serve(t, map[string]http.HandlerFunc{
+		"GET /rest/v1.0/me":        answers(200, `{"id":1,"login":"joe@acme.com","name":"Joe"}`),
+		"GET /rest/v1.0/companies": answers(200, `[{"id":2,"name":"A","is_active":true}]`),
+		"DELETE /rest/v1.0/x":      answers(200, ``),
+		"POST /rest/v1.0/x":        answers(201, `{}`),
+		"PATCH /rest/v1.0/x":       answers(200, `{}`),
+	})
+	user, company := NewUserClient(f.env(), f.Client()), f.company()
+	ctx := t.Context()
+	calls := []struct {
+		do   func() error
+		want string
+	}{
+		{func() error { _, err := user.Me(ctx); return err }, ""},
+		{func() error { _, err := Collect(user.Companies(ctx)); return err }, ""},
+		{func() error { _, err := company.Me(ctx); return err }, "9007199254740993"},
+		{func() error { _, err := Collect(company.Companies(ctx)); return err }, "9007199254740993"},
+		{func() error { return Delete(ctx, company, "/rest/v1.0/x", nil) }, "9007199254740993"},
+		{func() error { _, err := Post[any](ctx, company, "/rest/v1.0/x", nil, 1); return err }, "9007199254740993"},
+		{func() error { _, err := Patch[any](ctx, company, "/rest/v1.0/x", nil, 1); return err }, "9007199254740993"},
+	}
+	for i, c := range calls {
+		if err := c.do(); err != nil {
+			t.Fatalf("call %d: %v", i, err)
+		}
+		r := f.all()[i]
+		if got := r.Header.Get("Procore-Company-Id"); got != c.want {
+			t.Errorf("%s %s: got company %q, want %q", r.Method, r.URL, got, c.want)
+		}
+		if got := r.Header.Get("User-Agent"); got != "procore-connect" {
+			t.Errorf("got User-Agent %q", got)
+		}
+	}
+}
+
+func TestClientWithoutCompanyOrEnvironment(t *testing.T) {
+	t.Parallel()
+	f := serve(t, nil)
+	ctx := t.Context()
+	tests := map[string]func() error{
+		"company 0":       func() error { _, err := NewCompanyClient(f.env(), nil, 0).Me(ctx); return err },
+		"company -1":      func() error { _, err := NewCompanyClient(f.env(), nil, -1).Me(ctx); return err },
+		"no environment":  func() error { _, err := NewUserClient(Environment{}, nil).Me(ctx); return err },
+		"zero client":     func() error { _, err := new(UserClient).Me(ctx); return err },
+		"zero company":    func() error { _, err := new(CompanyClient).Me(ctx); return err },
+		"outside of rest": func() error { _, err := Get[any](ctx, f.company(), "/oauth/token/info", nil); return err },
+		"dots":            func() error { _, err := Get[any](ctx, f.company(), "/rest/v1.0/../../oauth", nil); return err },
+		"relative":        func() error { _, err := Get[any](ctx, f.company(), "rest/v1.0/me", nil); return err },
+		"not JSON":        func() error { _, err := Post[any](ctx, f.company(), "/rest/x", nil, func() {}); return err },
+	}
+	for name, do := range tests {
+		if err := do(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if n := len(f.all()); n != 0 {
+		t.Errorf("%d calls were sent", n)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	type thing struct {
+		ID int64 `json:"id"`
+	}
+	tests := []struct {
+		name, path string
+		status     int
+		body       string
+		want       int64
+		wantErr    string
+	}{
+		{"object", "/rest/v1.0/x", 200, `{"id":9007199254740993}`, 9007199254740993, ""},
+		{"v2", "/rest/v2.0/companies/1/x", 200, `{"data":{"id":7}}`, 7, ""},
+		{"v2 without data", "/rest/v2.1/x", 200, `{"id":7}`, 0, "no data"},
+		{"empty", "/rest/v1.0/x", 200, ``, 0, "cannot be read"},
+		{"no content", "/rest/v1.0/x", 204, ``, 0, "cannot be read"},
+		{"HTML", "/rest/v1.0/x", 200, `<html>please log in</html>`, 0, "cannot be read"},
+		{"another type", "/rest/v1.0/x", 200, `{"id":"seven"}`, 0, "cannot be read"},
+		{"trailing", "/rest/v1.0/x", 200, `{"id":7}{"id":8}`, 0, "cannot be read"},
+		{"too large", "/rest/v1.0/x", 200, `{"id":7,"x":"` + strings.Repeat("a", maxBody) + `"}`, 0, "larger than"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := serve(t, map[string]http.HandlerFunc{"GET " + tt.path: answers(tt.status, tt.body)})
+			got, err := Get[thing](t.Context(), f.company(), tt.path, nil)
+			if (err != nil) != (tt.wantErr != "") || err != nil && !strings.Contains(err.Error(), tt.wantErr) {
+				t.Fatalf("got error %v, want %q", err, tt.wantErr)
+			}
+			if got.ID != tt.want {
+				t.Errorf("got %d, want %d", got.ID, tt.want)
+			}
+			if err != nil && len(err.Error()) > 300 {
+				t.Errorf("the error repeats the body: %.300s...", err)
+			}
+		})
+	}
+}
+
+func TestGzip(t *testing.T) {
+	t.Parallel()
+	bomb := strings.Repeat(" ", maxBody+1)
+	for name, tt := range map[string]struct {
+		body   string
+		wantOK bool
+	}{"small": {`{"id":7}`, true}, "bomb": {bomb, false}} {
+		f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/me": func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Accept-Encoding") != "gzip" {
+				t.Errorf("%s: gzip was not asked for", name)
+			}
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			fmt.Fprint(z, tt.body)
+			_ = z.Close()
+		}})
+		_, err := f.company().Me(t.Context())
+		if (err == nil) != tt.wantOK {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// The token lives in a Transport that would hand it to whatever host it is sent
+// to, so no redirect may leave the API.
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	foreign := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("followed to a foreign host: %s %s", r.Method, r.URL)
+	}))
+	t.Cleanup(foreign.Close)
+	to := func(url string, status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, url, status) }
+	}
+	f := serve(t, map[string]http.HandlerFunc{
+		"GET /rest/v1.0/away":  to(foreign.URL+"/x?token=secret", 302),
+		"GET /rest/v1.0/moved": to("/rest/v1.0/here", 301),
+		"GET /rest/v1.0/here":  answers(200, `1`),
+		"GET /rest/v1.0/loop":  to("/rest/v1.0/loop", 302),
+		"POST /rest/v1.0/post": to("/rest/v1.0/here", 302),
+	})
+	ctx, c := t.Context(), f.company()
+	get := func(path string) func() error {
+		return func() error { _, err := Get[int](ctx, c, path, nil); return err }
+	}
+	tests := []struct {
+		name string
+		do   func() error
+		want int // status of the error, 0 for none
+	}{
+		{"to another host", get("/rest/v1.0/away"), 302},
+		{"on the same host", get("/rest/v1.0/moved"), 0},
+		{"endless", get("/rest/v1.0/loop"), 302},
+		{"POST", func() error { _, err := Post[int](ctx, c, "/rest/v1.0/post", nil, 1); return err }, 302},
+	}
+	for _, tt := range tests {
+		err := tt.do()
+		e, _ := errors.AsType[*Error](err)
+		if (err == nil) != (tt.want == 0) || e != nil && e.Status != tt.want {
+			t.Errorf("%s: got %v, want status %d", tt.name, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the error shows the address: %v", tt.name, err)
+		}
+	}
+}
+
+func TestErrorsHideTheQuery(t *testing.T) {
+	t.Parallel()
+	f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/x": answers(404, `{}`)})
+	query := url.Values{"search": {"hunter2"}}
+	_, answered := Get[int](t.Context(), f.company(), "/rest/v1.0/x", query)
+	f.Close()
+	_, unreachable := Get[int](t.Context(), f.company(), "/rest/v1.0/x", query)
+	for _, err := range []error{answered, unreachable} {
+		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "GET /rest/v1.0/x") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestContext(t *testing.T) {
+	t.Parallel()
+	f := serve(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.company().Me(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+func TestNewClientLeavesTheHTTPClientAlone(t *testing.T) {
+	t.Parallel()
+	hc := &http.Client{}
+	NewCompanyClient(Sandbox(), hc, 1)
+	if hc.Timeout != 0 || hc.CheckRedirect != nil {
+		t.Errorf("the caller's client was changed: %+v", hc)
+	}
+}

@@ -1,0 +1,164 @@
+package procore
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func response(r *http.Request, status int, h http.Header, body string) *http.Response {
+	if h == nil {
+		h = http.Header{}
+	}
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+}
+
+// failing answers with status and header n times, then with 200. Waiting is
+// tested in a bubble, where time jumps; a socket would hold it still.
+func failing(n, status int, header func() http.Header, sent *[]time.Time) *http.Client {
+	return &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		*sent = append(*sent, time.Now())
+		if len(*sent) <= n {
+			return response(r, status, header(), `{}`), nil
+		}
+		return response(r, 200, nil, `{"id":1}`), nil
+	})}
+}
+
+func noHeader() http.Header { return nil }
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	seconds := func(s string) func() http.Header {
+		return func() http.Header { return http.Header{"Retry-After": {s}} }
+	}
+	tests := []struct {
+		name     string
+		status   int
+		header   func() http.Header
+		failures int
+		deadline time.Duration
+		sent     int
+		least    time.Duration // between first and last
+		most     time.Duration
+		ok       bool
+	}{
+		{name: "408", status: 408, failures: 1, sent: 2, least: 250 * time.Millisecond, most: time.Second, ok: true},
+		{name: "500 twice", status: 500, failures: 2, sent: 3, least: 750 * time.Millisecond, most: 3 * time.Second, ok: true},
+		{name: "502 for ever", status: 502, failures: 9, sent: 3, least: 750 * time.Millisecond, most: 3 * time.Second},
+		{name: "503 with Retry-After", status: 503, header: seconds("5"), failures: 1, sent: 2, least: 5 * time.Second, most: 6 * time.Second, ok: true},
+		{name: "429 with Reset", status: 429, failures: 1, sent: 2, least: 19 * time.Second, most: 21 * time.Second, ok: true,
+			header: func() http.Header {
+				return http.Header{"X-Rate-Limit-Reset": {strconv.FormatInt(time.Now().Add(20*time.Second).Unix(), 10)}}
+			}},
+		{name: "429 with a date", status: 429, failures: 1, sent: 2, least: 9 * time.Second, most: 11 * time.Second, ok: true,
+			header: func() http.Header {
+				return http.Header{"Retry-After": {time.Now().Add(10 * time.Second).UTC().Format(http.TimeFormat)}}
+			}},
+		{name: "longer than a minute", status: 429, header: seconds("3600"), failures: 1, sent: 1},
+		{name: "absurd", status: 503, header: seconds("9999999999999"), failures: 1, sent: 1},
+		{name: "beyond the deadline", status: 503, header: seconds("5"), failures: 1, deadline: 4 * time.Second, sent: 1},
+		{name: "within the deadline", status: 503, header: seconds("5"), failures: 1, deadline: 10 * time.Second, sent: 2, least: 5 * time.Second, most: 6 * time.Second, ok: true},
+		{name: "401", status: 401, failures: 1, sent: 1},
+		{name: "403", status: 403, failures: 1, sent: 1},
+		{name: "404", status: 404, failures: 1, sent: 1},
+		{name: "422", status: 422, failures: 1, sent: 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx := t.Context()
+				if tt.deadline != 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.deadline)
+					defer cancel()
+				}
+				if tt.header == nil {
+					tt.header = noHeader
+				}
+				var sent []time.Time
+				began := time.Now()
+				_, err := NewUserClient(Sandbox(), failing(tt.failures, tt.status, tt.header, &sent)).Me(ctx)
+				if (err == nil) != tt.ok || len(sent) != tt.sent {
+					t.Fatalf("got %v after %d calls, want ok=%t after %d", err, len(sent), tt.ok, tt.sent)
+				}
+				took := time.Since(began)
+				if took < tt.least || took > tt.most {
+					t.Errorf("took %v, want %v to %v", took, tt.least, tt.most)
+				}
+				if e, ok := errors.AsType[*Error](err); !tt.ok && (!ok || e.Status != tt.status) {
+					t.Errorf("got error %v, want Procore's answer", err)
+				}
+			})
+		})
+	}
+}
+
+func TestWritesAreSentOnce(t *testing.T) {
+	t.Parallel()
+	writes := map[string]func(context.Context, *CompanyClient) error{
+		"POST": func(ctx context.Context, c *CompanyClient) error {
+			_, err := Post[any](ctx, c, "/rest/x", nil, 1)
+			return err
+		},
+		"PATCH": func(ctx context.Context, c *CompanyClient) error {
+			_, err := Patch[any](ctx, c, "/rest/x", nil, 1)
+			return err
+		},
+		"DELETE": func(ctx context.Context, c *CompanyClient) error { return Delete(ctx, c, "/rest/x", nil) },
+	}
+	for name, write := range writes {
+		var sent []time.Time
+		err := write(t.Context(), NewCompanyClient(Sandbox(), failing(1, 503, noHeader, &sent), 1))
+		if !errors.Is(err, ErrUnavailable) || len(sent) != 1 {
+			t.Errorf("%s: got %v after %d calls", name, err, len(sent))
+		}
+	}
+}
+
+func TestTransportErrorsAreNotRetried(t *testing.T) {
+	t.Parallel()
+	dead := errors.New("reauthorize")
+	sent := 0
+	hc := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { sent++; return nil, dead })}
+	if _, err := NewUserClient(Sandbox(), hc).Me(t.Context()); !errors.Is(err, dead) || sent != 1 {
+		t.Errorf("got %v after %d calls, want the token source's error after 1", err, sent)
+	}
+}
+
+func TestCancelEndsTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		var sent []time.Time
+		began := time.Now()
+		header := func() http.Header { return http.Header{"Retry-After": {"30"}} }
+		_, err := NewUserClient(Sandbox(), failing(1, 503, header, &sent)).Me(ctx)
+		if took := time.Since(began); took != time.Second || !errors.Is(err, ErrUnavailable) {
+			t.Errorf("got %v after %v, want the answer after 1s", err, took)
+		}
+	})
+}
+
+func TestWithAttempts(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{-1, 0, 1} {
+		var sent []time.Time
+		_, err := NewUserClient(Sandbox(), failing(1, 503, noHeader, &sent), WithAttempts(n)).Me(t.Context())
+		if err == nil || len(sent) != 1 {
+			t.Errorf("%d attempts: got %v after %d calls", n, err, len(sent))
+		}
+	}
+}
