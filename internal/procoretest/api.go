@@ -1,0 +1,218 @@
+package procoretest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const companyHeader = "Procore-Company-Id"
+
+// notConnected is what a disconnected app reads.
+// See https://developers.procore.com/documentation/faq, "App Management".
+const notConnected = "App is not connected to this company."
+
+// serviceAccountID is whom /me names for the app's service account.
+const serviceAccountID int64 = 9_000_001
+
+// call is one API request that has passed the checks; mu is held.
+type call struct {
+	*Server
+	w       http.ResponseWriter
+	r       *http.Request
+	pair    *pair
+	company *Company // nil on /me and /companies
+}
+
+func (s *Server) apiRoutes(m *http.ServeMux) {
+	m.HandleFunc("GET /rest/v1.0/me", s.forUser((*call).me))
+	m.HandleFunc("GET /rest/v1.0/companies", s.forUser((*call).listCompanies))
+	m.HandleFunc("GET /rest/v1.0/projects", s.forCompany((*call).listProjects))
+	m.HandleFunc("GET /rest/v1.0/companies/{company}/projects", s.forCompany((*call).listProjects))
+	m.HandleFunc("GET /rest/v1.0/projects/{project}", s.forCompany((*call).showProject))
+	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects", s.forCompany((*call).listProjectsV2))
+	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects/{project}", s.forCompany((*call).showProjectV2))
+	for _, base := range []string{"/rest/v1.0/projects/{project}/{collection}", "/rest/v1.0/companies/{company}/{collection}"} {
+		m.HandleFunc("GET "+base, s.forCompany((*call).listResources))
+		m.HandleFunc("GET "+base+"/{id}", s.forCompany((*call).showResource))
+		m.HandleFunc("POST "+base, s.forCompany((*call).createResource))
+		m.HandleFunc("PATCH "+base+"/{id}", s.forCompany((*call).updateResource))
+		m.HandleFunc("DELETE "+base+"/{id}", s.forCompany((*call).deleteResource))
+	}
+	m.HandleFunc("/rest/", s.forUser(func(c *call) { c.fail(http.StatusNotFound, "No such endpoint.") }))
+}
+
+// forUser serves what a user may ask before a company is chosen. A service
+// account needs the company header here too.
+func (s *Server) forUser(h func(*call)) http.HandlerFunc {
+	return s.serve(func(c *call) {
+		if c.pair.userID == 0 && !c.enter() {
+			return
+		}
+		h(c)
+	})
+}
+
+// forCompany serves what needs the company header.
+func (s *Server) forCompany(h func(*call)) http.HandlerFunc {
+	return s.serve(func(c *call) {
+		if c.enter() {
+			h(c)
+		}
+	})
+}
+
+// serve checks token and rate limit, and records the call whatever comes of it.
+func (s *Server) serve(h func(*call)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		p := s.access[bearer(r)]
+		c := &call{Server: s, w: w, r: r, pair: p}
+		switch {
+		case !p.usable(s.now()):
+			unauthorized(w)
+		case c.withinLimits():
+			h(c)
+		}
+		status := http.StatusOK
+		if a, ok := w.(*answer); ok {
+			status = a.status
+		}
+		s.record(r, p, status)
+	}
+}
+
+// enter is a call's way into a company: the header rule, membership, and the
+// installation rule.
+// See https://developers.procore.com/documentation/tutorial-mpz.
+func (c *call) enter() bool {
+	header := c.r.Header.Get(companyHeader)
+	if header == "" {
+		return c.fail(http.StatusBadRequest, "Missing Procore-Company-Id header! "+
+			"Each call your application makes to the Procore API must contain a request header that includes the Procore-Company-Id field.")
+	}
+	id, err := strconv.ParseInt(header, 10, 64)
+	if err != nil || len(c.r.Header.Values(companyHeader)) > 1 {
+		return c.fail(http.StatusBadRequest, "The Procore-Company-Id header is not one company id.")
+	}
+	for _, named := range []string{c.r.PathValue("company"), c.r.URL.Query().Get("company_id")} {
+		if named != "" && named != strconv.FormatInt(id, 10) {
+			return c.fail(http.StatusBadRequest, "The Procore-Company-Id header names another company than the request.")
+		}
+	}
+	company := c.companies[id]
+	if company == nil || !c.sees(company) {
+		return c.fail(http.StatusNotFound, "The company does not exist, or you have no access to it.")
+	}
+	c.company = company
+	return c.installed()
+}
+
+// sees reports whether the token's owner belongs to the company.
+func (c *call) sees(company *Company) bool {
+	if c.pair.userID == 0 {
+		return company.ServiceAccount
+	}
+	return slices.Contains(company.Members, c.pair.userID)
+}
+
+// installed applies the installation rule: the first call of a member installs
+// the app, where the company lets users do that.
+func (c *call) installed() bool {
+	switch {
+	case !c.company.Connected:
+		return c.failWith(http.StatusForbidden, map[string]any{"errors": []string{notConnected}})
+	case c.company.Installed:
+		return true
+	case c.company.UnauthorizedUntilInstalled:
+		unauthorized(c.w)
+		return false
+	case !c.company.UserInstalls || c.pair.userID == 0:
+		return c.failWith(http.StatusForbidden, map[string]any{"errors": []string{
+			"This app is not installed in the company, and the company does not allow user installs. " +
+				"Ask a company administrator to install it from App Management."}})
+	}
+	c.company.Installed = true
+	return true
+}
+
+// permitted answers 403 for a tool the app may not use in the company.
+func (c *call) permitted(tool string) bool {
+	if slices.Contains(c.company.DeniedTools, tool) {
+		return c.failWith(http.StatusForbidden, map[string]any{"errors": []string{"You do not have permission to view this tool."}})
+	}
+	return true
+}
+
+// fail answers an error in Procore's commonest shape, and is false.
+func (c *call) fail(status int, text string) bool { return c.failWith(status, message(text)) }
+
+func (c *call) failWith(status int, body any) bool {
+	writeJSON(c.w, status, body)
+	return false
+}
+
+// invalid answers 422 for one field.
+func (c *call) invalid(field, why string) bool {
+	return c.failWith(http.StatusUnprocessableEntity, map[string]any{"errors": map[string][]string{field: {why}}})
+}
+
+// body decodes the JSON body.
+func (c *call) body(v any) bool {
+	if err := json.NewDecoder(c.r.Body).Decode(v); err != nil {
+		return c.fail(http.StatusBadRequest, "The request body is not the JSON expected: "+err.Error())
+	}
+	return true
+}
+
+// Call is one API request as it was recorded. A status of 0 means that a fault
+// reset the connection.
+type Call struct {
+	Method    string `json:"method"`
+	Path      string `json:"path"`
+	Query     string `json:"query,omitempty"`
+	CompanyID int64  `json:"company_id"` // of the header, 0 without
+	UserID    int64  `json:"user_id"`    // 0 for the service account or an unknown token
+	Status    int    `json:"status"`
+}
+
+// maxCalls bounds the record; the oldest calls go first.
+const maxCalls = 10_000
+
+func (s *Server) record(r *http.Request, p *pair, status int) {
+	c := Call{Method: r.Method, Path: bounded(r.URL.Path), Query: bounded(withoutToken(r.URL.Query())), Status: status}
+	c.CompanyID, _ = strconv.ParseInt(r.Header.Get(companyHeader), 10, 64)
+	if p != nil {
+		c.UserID = p.userID
+	}
+	if len(s.calls) >= maxCalls {
+		s.calls = slices.Delete(s.calls, 0, maxCalls/10)
+	}
+	s.calls = append(s.calls, c)
+}
+
+// withoutToken keeps a token that was wrongly put into a URL out of the record.
+func withoutToken(q url.Values) string {
+	for k := range q {
+		if strings.Contains(strings.ToLower(k), "token") {
+			q.Set(k, "[removed]")
+		}
+	}
+	return q.Encode()
+}
+
+// maxText bounds one string in the record.
+const maxText = 512
+
+// bounded keeps what a stranger sent short enough to be kept.
+func bounded(text string) string {
+	if len(text) > maxText {
+		return fmt.Sprintf("%s... (%d bytes)", strings.ToValidUTF8(text[:maxText], ""), len(text))
+	}
+	return text
+}

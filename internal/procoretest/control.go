@@ -1,0 +1,85 @@
+package procoretest
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// controlRoutes are the JSON control surface under /_fake/. It mirrors the Go
+// methods and refuses unknown fields, so that a misspelt one is not ignored.
+func (s *Server) controlRoutes(m *http.ServeMux) {
+	handle := func(pattern string, h http.HandlerFunc) {
+		m.Handle(pattern, http.NewCrossOriginProtection().Handler(h))
+	}
+	handle("GET /_fake/state", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, s.State())
+	})
+	handle("POST /_fake/events", control(func(_ *http.Request, e Event) (any, error) { return s.Emit(e) }))
+	handle("POST /_fake/faults", control(func(_ *http.Request, f Fault) (any, error) { return done{true}, s.Fault(f) }))
+	handle("DELETE /_fake/faults", func(w http.ResponseWriter, _ *http.Request) {
+		s.ClearFaults()
+		writeJSON(w, http.StatusOK, done{true})
+	})
+	handle("PATCH /_fake/companies/{id}", control(func(r *http.Request, p CompanyPatch) (any, error) {
+		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.UpdateCompany(id, p); err != nil {
+			return nil, err
+		}
+		return s.State().Company(id), nil
+	}))
+	handle("POST /_fake/companies", control(func(_ *http.Request, c Company) (any, error) { return c, s.AddCompany(c) }))
+	handle("POST /_fake/users", control(func(_ *http.Request, u User) (any, error) { return u, s.AddUser(u) }))
+	handle("PATCH /_fake/options", control(func(_ *http.Request, p OptionsPatch) (any, error) { return done{true}, s.UpdateOptions(p) }))
+	handle("POST /_fake/clock", control(s.serveClock))
+	handle("/_fake/", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusNotFound, controlError{"no such control"})
+	})
+}
+
+// done is the answer of a control that has nothing to tell.
+type done struct {
+	OK bool `json:"ok"`
+}
+
+type controlError struct {
+	Error string `json:"error"`
+}
+
+// clockRequest is the body of POST /_fake/clock.
+type clockRequest struct {
+	AdvanceSeconds int64 `json:"advance_seconds"`
+}
+
+func (s *Server) serveClock(_ *http.Request, c clockRequest) (any, error) {
+	if c.AdvanceSeconds < 0 || c.AdvanceSeconds > maxSeconds {
+		return nil, strconv.ErrRange
+	}
+	s.Advance(time.Duration(c.AdvanceSeconds) * time.Second)
+	return map[string]time.Time{"now": s.Now()}, nil
+}
+
+// control decodes the body, applies it, and answers what apply returned, or 400
+// with its error.
+func control[T any](apply func(*http.Request, T) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var v T
+		d := json.NewDecoder(r.Body)
+		d.DisallowUnknownFields()
+		if err := d.Decode(&v); err != nil && err != io.EOF {
+			writeJSON(w, http.StatusBadRequest, controlError{err.Error()})
+			return
+		}
+		result, err := apply(r, v)
+		if err != nil {
+			writeJSON(w, http.StatusBadRequest, controlError{err.Error()})
+			return
+		}
+		writeJSON(w, http.StatusOK, result)
+	}
+}

@@ -1,0 +1,245 @@
+package procoretest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// How Procore treats a destination that does not answer 2xx.
+// See https://developers.procore.com/documentation/webhooks.
+const (
+	firstBackoff = time.Second
+	lastBackoff  = time.Hour
+	flushAfter   = 12 * time.Hour
+)
+
+const (
+	maxDeliveries = 2_000 // remembered for one hook
+	maxAnswer     = 4096  // of a destination's answer
+)
+
+// Outcomes of a [Delivery].
+const (
+	OutcomeOK        = "ok"
+	OutcomeFailed    = "failed"    // not 2xx; waits to be tried again
+	OutcomeRetried   = "retried"   // was tried again later
+	OutcomeDiscarded = "discarded" // the queue was flushed
+)
+
+// Delivery is one attempt to deliver an event, or its discarding.
+type Delivery struct {
+	ID              int64             `json:"id"`
+	HookID          int64             `json:"hook_id"`
+	CompanyID       int64             `json:"company_id"`
+	EventID         string            `json:"event_id"`
+	StartedAt       string            `json:"started_at"`
+	CompletedAt     string            `json:"completed_at"`
+	ResponseStatus  int               `json:"response_status"`
+	ResponseHeaders map[string]string `json:"response_headers"`
+	ResponseError   string            `json:"response_error"`
+	ResponseBody    string            `json:"response_body"`
+	Outcome         string            `json:"outcome"`
+	Event           map[string]any    `json:"event"`
+}
+
+// newDeliveryClient follows no redirect and uses no proxy.
+func newDeliveryClient(timeout time.Duration) *http.Client {
+	return &http.Client{
+		Timeout:       timeout,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// poke tells the worker to look at the queue.
+func (h *hook) poke() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// startWorker delivers the hook's events until the hook is deleted or the
+// server closed.
+func (s *Server) startWorker(h *hook) {
+	ctx, cancel := context.WithCancel(s.ctx)
+	h.cancel = cancel
+	s.workers.Go(func() {
+		defer cancel()
+		for ctx.Err() == nil {
+			j := s.nextJob(h)
+			if j.event != nil {
+				s.attempt(ctx, h, j)
+				continue
+			}
+			timer := time.NewTimer(j.wait)
+			select {
+			case <-ctx.Done():
+			case <-h.wake:
+			case <-j.advanced:
+			case <-timer.C:
+			}
+			timer.Stop()
+		}
+	})
+}
+
+// job is what a worker does next: deliver the event, or wait.
+type job struct {
+	event       *queued
+	destination string
+	headers     map[string]string
+	wait        time.Duration
+	advanced    <-chan struct{}
+}
+
+// nextJob gives the head of the queue when it is due. Nothing overtakes it.
+func (s *Server) nextJob(h *hook) job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if !h.failingSince.IsZero() && now.Sub(h.failingSince) >= flushAfter {
+		s.flush(h)
+	}
+	j := job{wait: time.Hour, advanced: s.advanced}
+	if len(h.queue) == 0 {
+		return j
+	}
+	if wait := h.nextAttempt.Sub(now); wait > 0 {
+		j.wait = max(wait, 10*time.Millisecond) // a frozen clock must not make it spin
+		return j
+	}
+	j.event, j.destination, j.headers = h.queue[0], h.destination, h.headers
+	return j
+}
+
+// attempt delivers one event and books what came of it.
+func (s *Server) attempt(ctx context.Context, h *hook, j job) {
+	d := &Delivery{HookID: h.id, CompanyID: h.companyID, EventID: j.event.eventID, Event: j.event.view,
+		StartedAt: timestamp(s.Now()), ResponseHeaders: map[string]string{}}
+	s.post(ctx, j, d)
+	if ctx.Err() != nil {
+		return // deleted or closed meanwhile
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	d.ID, d.CompletedAt = s.newID(), timestamp(now)
+	if j.event.last != nil {
+		j.event.last.Outcome = OutcomeRetried
+	}
+	j.event.last = d
+	h.remember(d)
+	if d.ResponseError == "" && d.ResponseStatus >= 200 && d.ResponseStatus <= 299 {
+		d.Outcome = OutcomeOK
+		h.queue = h.queue[1:]
+		h.resume()
+		return
+	}
+	d.Outcome = OutcomeFailed
+	if h.failingSince.IsZero() {
+		h.failingSince = now
+	}
+	h.backoff = min(max(2*h.backoff, firstBackoff), lastBackoff)
+	h.nextAttempt = now.Add(h.backoff)
+}
+
+// post sends the event and fills in the answer.
+func (s *Server) post(ctx context.Context, j job, d *Delivery) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, j.destination, bytes.NewReader(j.event.body))
+	if err != nil {
+		d.ResponseError = err.Error()
+		return
+	}
+	for k, v := range j.headers {
+		req.Header.Set(k, v)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "Procore-Webhooks (fake)")
+	resp, err := s.delivery.Do(req)
+	if err != nil {
+		d.ResponseError = bounded(err.Error())
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		d.ResponseError = bounded(err.Error())
+	}
+	d.ResponseStatus, d.ResponseBody = resp.StatusCode, strings.ToValidUTF8(string(body), "?")
+	for k := range resp.Header {
+		if len(d.ResponseHeaders) < 50 && k != "Set-Cookie" {
+			d.ResponseHeaders[k] = bounded(resp.Header.Get(k))
+		}
+	}
+}
+
+// flush discards what waits and begins anew. The caller holds mu.
+func (s *Server) flush(h *hook) {
+	now := timestamp(s.now())
+	for _, q := range h.queue {
+		if q.last != nil {
+			q.last.Outcome = OutcomeRetried
+		}
+		h.remember(&Delivery{ID: s.newID(), HookID: h.id, CompanyID: h.companyID, EventID: q.eventID, Event: q.view,
+			StartedAt: now, CompletedAt: now, ResponseHeaders: map[string]string{}, Outcome: OutcomeDiscarded})
+	}
+	h.queue = nil
+	h.resume()
+}
+
+// resume ends a pause.
+func (h *hook) resume() {
+	h.failingSince, h.nextAttempt, h.backoff = time.Time{}, time.Time{}, 0
+}
+
+func (h *hook) remember(d *Delivery) {
+	if len(h.deliveries) >= maxDeliveries {
+		h.deliveries = slices.Delete(h.deliveries, 0, maxDeliveries/10)
+	}
+	h.deliveries = append(h.deliveries, d)
+}
+
+// listDeliveries is the API's list; filter[status] is any, successful,
+// discarded or failing. Both spellings of the parameter are in Procore's guide.
+func (c *call) listDeliveries() {
+	h, _, ok := c.hook()
+	if !ok {
+		return
+	}
+	q := c.r.URL.Query()
+	wanted, known := map[string][]string{
+		"":           {OutcomeOK, OutcomeFailed, OutcomeRetried, OutcomeDiscarded},
+		"any":        {OutcomeOK, OutcomeFailed, OutcomeRetried, OutcomeDiscarded},
+		"successful": {OutcomeOK}, "discarded": {OutcomeDiscarded}, "failing": {OutcomeFailed, OutcomeRetried},
+	}[or(q.Get("filter[status]"), q.Get("filters[status]"))]
+	if !known {
+		c.fail(http.StatusBadRequest, "filter[status] is not any, successful, discarded or failing.")
+		return
+	}
+	all := []any{}
+	for _, d := range h.deliveries {
+		if slices.Contains(wanted, d.Outcome) {
+			all = append(all, deliveryJSON(d))
+		}
+	}
+	if cut, ok := page(c, v1(), all); ok {
+		writeJSON(c.w, http.StatusOK, cut)
+	}
+}
+
+// deliveryJSON is a delivery as the API tells it: the event's id as it is in
+// the payload, null where there was no answer.
+func deliveryJSON(d *Delivery) map[string]any {
+	return map[string]any{
+		"id": d.ID, "event_id": d.Event["id"], "event": d.Event, "outcome": d.Outcome,
+		"started_at": d.StartedAt, "completed_at": d.CompletedAt,
+		"response_status": nullable(d.ResponseStatus), "response_headers": d.ResponseHeaders,
+		"response_error": nullable(d.ResponseError), "response_body": nullable(d.ResponseBody),
+	}
+}

@@ -1,0 +1,204 @@
+package procoretest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	maxQueue  = 10_000 // events waiting in one hook
+	maxCopies = 100
+)
+
+// Event is a change to make happen. It is the body of POST /_fake/events.
+type Event struct {
+	CompanyID int64 `json:"company_id"`
+	// ProjectID is 0 for a resource of the company itself.
+	ProjectID    int64  `json:"project_id"`
+	ResourceName string `json:"resource_name"`
+	// ResourceID is the resource to change, made when absent. Zero makes a new one.
+	ResourceID int64 `json:"resource_id"`
+	// EventType is create, update or delete; other reasons reach v4.0 hooks only.
+	EventType string `json:"event_type"`
+	// UserID is who makes the change. Zero is the company's first member.
+	UserID int64 `json:"user_id"`
+	// Copies delivers the same event several times. Zero means once.
+	Copies int `json:"copies"`
+	// Title is the resource's new title. Empty keeps the old one.
+	Title string `json:"title"`
+	// SourceApplicationID names the app that made the change, in v2.0 and v3.0.
+	SourceApplicationID string `json:"source_application_id"`
+	// Related goes into v3.0's related_resources.
+	Related []RelatedResource `json:"related_resources"`
+	// Data goes into v4.0's data.
+	Data json.RawMessage `json:"data"`
+}
+
+// RelatedResource is a parent named in a v3.0 payload.
+type RelatedResource struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+// Emitted is what an [Event] led to. EventIDs has one id for each hook with a
+// trigger for it, as its payload gives it.
+type Emitted struct {
+	EventIDs   []string `json:"event_ids"`
+	ResourceID int64    `json:"resource_id"`
+	resource   *Resource
+}
+
+// Emit changes a resource and queues the event for every hook that wants it.
+func (s *Server) Emit(e Event) (Emitted, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.emit(e)
+}
+
+func (s *Server) emit(e Event) (Emitted, error) {
+	company := s.companies[e.CompanyID]
+	if company == nil {
+		return Emitted{}, fmt.Errorf("company %d does not exist", e.CompanyID)
+	}
+	if owner, _ := s.project(e.ProjectID); e.ProjectID != 0 && owner != company {
+		return Emitted{}, fmt.Errorf("project %d is not in company %d", e.ProjectID, e.CompanyID)
+	}
+	switch {
+	case e.ResourceName == "" || len(e.ResourceName) > 100:
+		return Emitted{}, fmt.Errorf("resource_name is missing or too long")
+	case !validReason(e.EventType):
+		return Emitted{}, fmt.Errorf("event_type %.80q is not create, update, delete or another reason", e.EventType)
+	case e.ResourceID < 0 || e.Copies < 0 || e.Copies > maxCopies || len(e.Title) > maxText:
+		return Emitted{}, fmt.Errorf("resource_id, copies or title is out of bounds")
+	}
+	if e.UserID == 0 && len(company.Members) > 0 {
+		e.UserID = company.Members[0]
+	}
+	wanting := slices.DeleteFunc(slices.Clone(s.hooks), func(h *hook) bool { return !h.wants(e) })
+	for _, h := range wanting {
+		if len(h.queue)+max(e.Copies, 1) > maxQueue {
+			return Emitted{}, fmt.Errorf("hook %d has %d events waiting", h.id, len(h.queue))
+		}
+	}
+	r, err := s.apply(company, &e)
+	if err != nil {
+		return Emitted{}, err
+	}
+	return Emitted{EventIDs: s.enqueue(wanting, e), ResourceID: e.ResourceID, resource: r}, nil
+}
+
+// wants reports whether the hook's scope and triggers cover the event.
+func (h *hook) wants(e Event) bool {
+	return h.companyID == e.CompanyID && (h.projectID == 0 || h.projectID == e.ProjectID) &&
+		slices.ContainsFunc(h.triggers, func(t trigger) bool {
+			return t.resourceName == e.ResourceName && t.eventType == e.EventType
+		})
+}
+
+// apply makes the change, so that whoever reads the resource after the event
+// finds it. It fills in a new resource's id.
+func (s *Server) apply(company *Company, e *Event) (*Resource, error) {
+	if e.ResourceName == "Projects" {
+		return s.applyProject(company, e)
+	}
+	coll, now := collection(e.ResourceName), s.now()
+	i := slices.IndexFunc(s.resources, func(r *Resource) bool {
+		return e.ResourceID != 0 && r.ID == e.ResourceID && r.CompanyID == e.CompanyID &&
+			r.ProjectID == e.ProjectID && collection(r.Name) == coll
+	})
+	switch {
+	case i >= 0 && e.EventType == "delete":
+		gone := s.resources[i]
+		s.resources = slices.Delete(s.resources, i, i+1)
+		return gone, nil
+	case i >= 0:
+		r := s.resources[i]
+		r.Title, r.Revision, r.UpdatedAt = or(e.Title, r.Title), r.Revision+1, now
+		return r, nil
+	case len(s.resources) >= maxWorld:
+		return nil, fmt.Errorf("there are %d resources already", maxWorld)
+	}
+	if e.ResourceID == 0 {
+		e.ResourceID = s.newID()
+	}
+	r := &Resource{ID: e.ResourceID, CompanyID: e.CompanyID, ProjectID: e.ProjectID, Name: e.ResourceName,
+		Title: or(e.Title, fmt.Sprintf("%s %d", e.ResourceName, e.ResourceID)), Revision: 1, CreatedAt: now, UpdatedAt: now}
+	if e.EventType != "delete" { // deleting what is not there leaves it so
+		s.resources = append(s.resources, r)
+	}
+	return r, nil
+}
+
+// applyProject changes a project itself.
+func (s *Server) applyProject(company *Company, e *Event) (*Resource, error) {
+	e.ResourceID = or(e.ResourceID, e.ProjectID)
+	if e.ResourceID == 0 {
+		e.ResourceID = s.newID()
+	}
+	if owner, _ := s.project(e.ResourceID); owner != nil && owner != company {
+		return nil, fmt.Errorf("project %d is not in company %d", e.ResourceID, e.CompanyID)
+	}
+	e.ProjectID = e.ResourceID
+	i := slices.IndexFunc(company.Projects, func(p Project) bool { return p.ID == e.ResourceID })
+	title := or(e.Title, fmt.Sprintf("Project %d", e.ResourceID))
+	switch {
+	case e.EventType == "delete" && i >= 0:
+		company.Projects = slices.Delete(company.Projects, i, i+1)
+		delete(s.projects, e.ResourceID)
+	case e.EventType == "delete":
+	case i >= 0:
+		company.Projects[i].Name = or(e.Title, company.Projects[i].Name)
+		title = company.Projects[i].Name
+	case len(company.Projects) >= maxWorld:
+		return nil, fmt.Errorf("there are %d projects already", maxWorld)
+	default:
+		company.Projects = append(company.Projects, Project{ID: e.ResourceID, Name: title})
+		s.projects[e.ResourceID] = company.ID
+	}
+	return &Resource{ID: e.ResourceID, CompanyID: company.ID, Name: "Projects", Title: title}, nil
+}
+
+// queued is an event that waits for its delivery.
+type queued struct {
+	eventID string
+	body    []byte
+	view    map[string]any // of the event in the list of deliveries
+	last    *Delivery      // the latest attempt
+}
+
+// enqueue makes the hooks' events and gives their ids.
+func (s *Server) enqueue(hooks []*hook, e Event) []string {
+	ids := []string{}
+	m := s.newMoment()
+	for i, h := range hooks {
+		if i > 0 && !s.opts.OneEventID {
+			m = s.newMoment()
+		}
+		q := queued{eventID: strconv.FormatInt(m.id, 10), body: payload(h.version, e, m), view: eventView(h.version, e, m)}
+		if h.version == "v4.0" {
+			q.eventID = m.ulid
+		}
+		for range max(e.Copies, 1) {
+			next := q
+			h.queue = append(h.queue, &next)
+		}
+		ids = append(ids, q.eventID)
+		h.poke()
+	}
+	return ids
+}
+
+// moment is what identifies an event.
+type moment struct {
+	id   int64
+	ulid string
+	at   time.Time
+}
+
+func (s *Server) newMoment() moment {
+	now := s.now()
+	return moment{id: s.newID(), ulid: newULID(now), at: now}
+}

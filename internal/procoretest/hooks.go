@@ -1,0 +1,246 @@
+package procoretest
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxHooks       = 100 // of one company
+	maxHeaders     = 20  // of one hook
+	maxHeaderBytes = 4096
+	maxURL         = 2048
+)
+
+// namespaces are made of these characters.
+// See https://developers.procore.com/documentation/webhooks-api.
+func validNamespace(n string) bool { return regexp.MustCompile(`^[a-z0-9-]{1,64}$`).MatchString(n) }
+
+// hook is a destination for the events of a company, or of one project in it.
+type hook struct {
+	id                   int64
+	companyID, projectID int64 // projectID 0: company scope
+	namespace, version   string
+	destination          string
+	headers              map[string]string
+	triggers             []trigger
+
+	queue        []*queued
+	deliveries   []*Delivery
+	failingSince time.Time // zero while deliveries succeed
+	nextAttempt  time.Time
+	backoff      time.Duration
+	wake         chan struct{} // tells the worker that the queue has grown
+	cancel       context.CancelFunc
+}
+
+func (s *Server) hookRoutes(m *http.ServeMux) {
+	const base = "/rest/v1.0/webhooks/hooks"
+	m.HandleFunc("GET "+base, s.forCompany((*call).listHooks))
+	m.HandleFunc("POST "+base, s.forCompany((*call).createHook))
+	m.HandleFunc("GET "+base+"/{hook}", s.forCompany((*call).showHook))
+	m.HandleFunc("PATCH "+base+"/{hook}", s.forCompany((*call).updateHook))
+	m.HandleFunc("DELETE "+base+"/{hook}", s.forCompany((*call).deleteHook))
+	m.HandleFunc("GET "+base+"/{hook}/triggers", s.forCompany((*call).listTriggers))
+	m.HandleFunc("POST "+base+"/{hook}/triggers", s.forCompany((*call).createTrigger))
+	m.HandleFunc("DELETE "+base+"/{hook}/triggers/{trigger}", s.forCompany((*call).deleteTrigger))
+	m.HandleFunc("GET "+base+"/{hook}/deliveries", s.forCompany((*call).listDeliveries))
+}
+
+// hookRequest is the body of all webhook endpoints.
+type hookRequest struct {
+	CompanyID      json.Number    `json:"company_id"`
+	ProjectID      json.Number    `json:"project_id"`
+	APIVersion     string         `json:"api_version"`
+	PayloadVersion string         `json:"payload_version"`
+	Hook           *hookFields    `json:"hook"`
+	Trigger        *triggerFields `json:"trigger"`
+}
+
+type hookFields struct {
+	APIVersion         *string            `json:"api_version"`
+	PayloadVersion     *string            `json:"payload_version"`
+	Namespace          *string            `json:"namespace"`
+	DestinationURL     *string            `json:"destination_url"`
+	DestinationHeaders *map[string]string `json:"destination_headers"`
+}
+
+// scope reads the body, and from query or body the one company or project that
+// the request is for. It checks the Webhooks API permission.
+func (c *call) scope() (project int64, req hookRequest, ok bool) {
+	if !c.company.WebhooksPermission {
+		return 0, req, c.failWith(http.StatusForbidden, map[string]any{
+			"errors": []string{"You do not have permission to use the Webhooks API."}})
+	}
+	if c.r.ContentLength != 0 && !c.body(&req) {
+		return 0, req, false
+	}
+	q := c.r.URL.Query()
+	company, proj := or(q.Get("company_id"), req.CompanyID.String()), or(q.Get("project_id"), req.ProjectID.String())
+	if (company == "") == (proj == "") {
+		return 0, req, c.fail(http.StatusBadRequest, "Give either company_id or project_id.")
+	}
+	if company != "" {
+		if company != strconv.FormatInt(c.company.ID, 10) {
+			return 0, req, c.fail(http.StatusBadRequest, "The company_id is not that of the Procore-Company-Id header.")
+		}
+		return 0, req, true
+	}
+	c.r.SetPathValue("project", proj)
+	p, ok := c.inProject()
+	return p.ID, req, ok
+}
+
+// hook finds the hook of the path in the request's scope.
+func (c *call) hook() (*hook, hookRequest, bool) {
+	project, req, ok := c.scope()
+	if !ok {
+		return nil, req, false
+	}
+	id, _ := strconv.ParseInt(c.r.PathValue("hook"), 10, 64)
+	for _, h := range c.hooks {
+		if h.id == id && h.companyID == c.company.ID && h.projectID == project {
+			return h, req, true
+		}
+	}
+	return nil, req, c.fail(http.StatusNotFound, "The hook does not exist.")
+}
+
+func hookJSON(h *hook) map[string]any {
+	var project any
+	if h.projectID != 0 {
+		project = h.projectID
+	}
+	return map[string]any{
+		"id": h.id, "company_id": h.companyID, "project_id": project, "namespace": h.namespace,
+		"api_version": h.version, "payload_version": h.version,
+		"destination_url": h.destination, "destination_headers": h.headers,
+	}
+}
+
+// listHooks lists one namespace, "procore" when none is named.
+func (c *call) listHooks() {
+	project, _, ok := c.scope()
+	if !ok {
+		return
+	}
+	namespace := or(c.r.URL.Query().Get("namespace"), "procore")
+	all := []map[string]any{}
+	for _, h := range c.hooks {
+		if h.companyID == c.company.ID && h.projectID == project && h.namespace == namespace {
+			all = append(all, hookJSON(h))
+		}
+	}
+	if cut, ok := page(c, v1(), all); ok {
+		writeJSON(c.w, http.StatusOK, cut)
+	}
+}
+
+func (c *call) showHook() {
+	if h, _, ok := c.hook(); ok {
+		writeJSON(c.w, http.StatusOK, hookJSON(h))
+	}
+}
+
+func (c *call) createHook() {
+	project, req, ok := c.scope()
+	if !ok {
+		return
+	}
+	if req.Hook == nil || req.Hook.DestinationURL == nil {
+		c.invalid("hook", `is missing: {"company_id": 1, "hook": {"destination_url": "..."}} is the form`)
+		return
+	}
+	h := &hook{companyID: c.company.ID, projectID: project, namespace: "procore", version: "v2.0",
+		headers: map[string]string{}, wake: make(chan struct{}, 1)}
+	same := slices.DeleteFunc(slices.Clone(c.hooks), func(o *hook) bool { return o.companyID != c.company.ID })
+	if len(same) >= maxHooks {
+		c.invalid("hook", "there are too many already")
+		return
+	}
+	if !c.configure(h, req.Hook) {
+		return
+	}
+	h.id = c.newID()
+	c.hooks = append(c.hooks, h)
+	c.startWorker(h)
+	writeJSON(c.w, http.StatusCreated, hookJSON(h))
+}
+
+func (c *call) updateHook() {
+	h, req, ok := c.hook()
+	if !ok {
+		return
+	}
+	if req.Hook == nil {
+		c.invalid("hook", "is missing")
+		return
+	}
+	if c.configure(h, req.Hook) {
+		writeJSON(c.w, http.StatusOK, hookJSON(h))
+	}
+}
+
+// configure applies the fields to h, all or none.
+func (c *call) configure(h *hook, f *hookFields) bool {
+	n := *h
+	set(&n.namespace, f.Namespace)
+	set(&n.version, f.APIVersion)
+	set(&n.version, f.PayloadVersion)
+	set(&n.destination, f.DestinationURL)
+	set(&n.headers, f.DestinationHeaders)
+	size := 0
+	for k, v := range n.headers {
+		size += len(k) + len(v)
+	}
+	taken := slices.ContainsFunc(c.hooks, func(o *hook) bool {
+		return o != h && o.companyID == n.companyID && o.projectID == n.projectID &&
+			o.namespace == n.namespace && o.destination == n.destination
+	})
+	switch {
+	case !validNamespace(n.namespace):
+		return c.invalid("namespace", "may only have a-z, 0-9 and -")
+	case !slices.Contains([]string{"v2", "v2.0", "v3.0", "v4.0"}, n.version):
+		return c.invalid("payload_version", "is not v2.0, v3.0 or v4.0")
+	case len(n.headers) > maxHeaders || size > maxHeaderBytes:
+		return c.invalid("destination_headers", "are too many or too long")
+	case taken:
+		return c.invalid("destination_url", "has already been taken in this namespace")
+	}
+	if why := c.refusal(n.destination); why != "" {
+		return c.invalid("destination_url", why)
+	}
+	h.namespace, h.version, h.destination, h.headers = n.namespace, n.version, n.destination, n.headers
+	return true
+}
+
+// refusal says why a destination is not accepted. Procore wants HTTPS; a fake
+// must not post to the world, so it takes loopback, where http will do, and the
+// hosts that its options allow.
+func (s *Server) refusal(destination string) string {
+	u, err := url.Parse(destination)
+	switch {
+	case err != nil || len(destination) > maxURL || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https":
+		return "is not an http or https URL"
+	case !loopback(u.Hostname()) && !slices.Contains(s.opts.AllowedHosts, strings.ToLower(u.Hostname())):
+		return "is not on this machine: a fake Procore delivers to loopback addresses and allowed hosts only"
+	}
+	return ""
+}
+
+func (c *call) deleteHook() {
+	h, _, ok := c.hook()
+	if !ok {
+		return
+	}
+	h.cancel()
+	c.hooks = slices.DeleteFunc(c.hooks, func(o *hook) bool { return o == h })
+	writeJSON(c.w, http.StatusOK, hookJSON(h))
+}

@@ -1,0 +1,57 @@
+package procoretest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// windows are the two rate limits of one user.
+// See https://developers.procore.com/documentation/rate-limiting.
+type windows struct{ hour, spike window }
+
+// window counts calls until it resets.
+type window struct {
+	used  int
+	reset time.Time
+}
+
+// roll starts a new window of the length when the last has ended.
+func (w *window) roll(now time.Time, length time.Duration) {
+	if !now.Before(w.reset) {
+		*w = window{reset: now.Add(length)}
+	}
+}
+
+// withinLimits counts the call, writes the rate-limit headers for whichever
+// limit will be hit first, and answers 429 past it.
+func (c *call) withinLimits() bool {
+	now := c.now()
+	w := c.limits[c.pair.userID]
+	if w == nil {
+		w = &windows{}
+		c.limits[c.pair.userID] = w
+	}
+	w.hour.roll(now, time.Hour)
+	w.spike.roll(now, 10*time.Second)
+	first, limit := &w.spike, c.opts.SpikeLimit
+	if c.opts.HourlyLimit-w.hour.used < c.opts.SpikeLimit-w.spike.used {
+		first, limit = &w.hour, c.opts.HourlyLimit
+	}
+	ok := first.used < limit
+	if ok {
+		w.hour.used++
+		w.spike.used++
+	}
+	seconds := (first.reset.Sub(now) + time.Second - 1) / time.Second
+	h := c.w.Header()
+	h.Set("X-Rate-Limit-Limit", strconv.Itoa(limit))
+	h.Set("X-Rate-Limit-Remaining", strconv.Itoa(max(limit-first.used, 0)))
+	h.Set("X-Rate-Limit-Reset", strconv.FormatInt(now.Unix()+int64(seconds), 10))
+	if !ok {
+		h.Set("Retry-After", strconv.Itoa(int(seconds)))
+		return c.fail(http.StatusTooManyRequests,
+			"You have surpassed the max number of requests. Please wait until your limit resets.")
+	}
+	return true
+}

@@ -1,0 +1,47 @@
+package procoretest
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Authorize does what a user does in the browser: it opens the app's
+// authorization URL, chooses the user, presses Authorize, and returns the
+// address that the browser is sent to. The test ends when the login page would
+// have complained instead.
+func (s *Server) Authorize(t TB, userID int64, authorizeURL string) string {
+	t.Helper()
+	return s.decide(t, userID, authorizeURL, "authorize")
+}
+
+// Deny is Authorize with the other button.
+func (s *Server) Deny(t TB, userID int64, authorizeURL string) string {
+	t.Helper()
+	return s.decide(t, userID, authorizeURL, "deny")
+}
+
+func (s *Server) decide(t TB, userID int64, authorizeURL, decision string) string {
+	t.Helper()
+	u, err := url.Parse(authorizeURL)
+	if err != nil || u.Path != "/oauth/authorize" {
+		t.Fatalf("procoretest: not an authorization URL")
+		return ""
+	}
+	form := u.Query()
+	form.Set("user", strconv.FormatInt(userID, 10))
+	form.Set("decision", decision)
+	r, err := http.NewRequest(http.MethodPost, u.String(), strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatalf("procoretest: %v", err)
+		return ""
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	a := &answer{header: http.Header{}, status: http.StatusOK}
+	s.mux.ServeHTTP(a, r)
+	if a.status != http.StatusFound {
+		t.Fatalf("procoretest: the login page answered %d, not a redirect", a.status)
+	}
+	return a.header.Get("Location")
+}

@@ -1,0 +1,113 @@
+package procoretest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// Pair is what the token endpoint hands out.
+type Pair struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	CreatedAt    int64  `json:"created_at"` // Unix seconds
+}
+
+// States of a refresh token in [RefreshToken].
+const (
+	Live    = "live"    // good for one refresh
+	Spent   = "spent"   // presented to the token endpoint, whatever came of it
+	Revoked = "revoked" // ended by a revocation or a second authorization
+	Unknown = "unknown" // presented, never issued
+)
+
+// pair is an issued access token with its refresh token, if it has one.
+type pair struct {
+	access, refresh string
+	userID          int64 // 0 for the service account
+	redirectURI     string
+	created         time.Time
+	expires         time.Time
+	accessRevoked   bool
+	refreshState    string
+	next            *pair // what the refresh token was exchanged for
+}
+
+// usable reports whether the access token opens the API now.
+func (p *pair) usable(now time.Time) bool {
+	return p != nil && !p.accessRevoked && now.Before(p.expires)
+}
+
+// revoke ends both tokens, as Procore's revoke endpoint does.
+func (p *pair) revoke() {
+	p.accessRevoked = true
+	if p.refreshState == Live {
+		p.refreshState = Revoked
+	}
+}
+
+// answer is the pair as the token endpoint tells it at the time now.
+func (p *pair) answer(now time.Time) Pair {
+	return Pair{AccessToken: p.access, TokenType: "bearer", RefreshToken: p.refresh,
+		ExpiresIn: int64(p.expires.Sub(now).Round(time.Second) / time.Second), CreatedAt: p.created.Unix()}
+}
+
+// Fingerprint is how [State] names a token: the first 16 hex digits of its
+// SHA-256.
+func Fingerprint(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:8])
+}
+
+// issue makes a pair; user 0 is the service account, which gets no refresh
+// token. The caller holds mu.
+func (s *Server) issue(userID int64, redirectURI string) *pair {
+	now := s.now()
+	p := &pair{access: "fake-access-" + rand.Text(), userID: userID, redirectURI: redirectURI,
+		created: now, expires: now.Add(s.opts.ExpiresIn)}
+	if s.opts.LongAccessTokens {
+		p.access += "-" + strings.Repeat("x", longToken-len(p.access)-1)
+	}
+	if userID != 0 {
+		p.refresh, p.refreshState = "fake-refresh-"+rand.Text(), Live
+		s.refresh[p.refresh] = p
+	}
+	s.access[p.access] = p
+	s.pairs = append(s.pairs, p)
+	return p
+}
+
+// longToken is the length of an access token under LongAccessTokens.
+const longToken = 1400
+
+// authorized issues the pair of a user's new authorization, and does to the
+// earlier ones what the option says. The caller holds mu.
+func (s *Server) authorized(userID int64, redirectURI string) *pair {
+	for _, p := range s.pairs {
+		switch {
+		case p.userID != userID || p.refreshState != Live:
+		case s.opts.SecondAuthorization == Kill:
+			p.revoke()
+		case s.opts.SecondAuthorization == Return && p.usable(s.now()):
+			return p
+		}
+	}
+	return s.issue(userID, redirectURI)
+}
+
+// Token issues a pair to a user without the way through the browser. Its
+// redirect URI, needed at a refresh, is redirectURI.
+func (s *Server) Token(t TB, userID int64, redirectURI string) Pair {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.user(userID) == nil {
+		t.Fatalf("procoretest: user %d does not exist", userID)
+		return Pair{}
+	}
+	return s.authorized(userID, redirectURI).answer(s.now())
+}

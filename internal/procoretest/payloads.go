@@ -1,0 +1,98 @@
+package procoretest
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// payload is the body of a delivery in the hook's version.
+// See https://developers.procore.com/documentation/payload-formats.
+func payload(version string, e Event, m moment) []byte {
+	if version == "v4.0" {
+		return encode(payloadV4(e, m))
+	}
+	p := map[string]any{
+		"id": m.id, "timestamp": timestamp(m.at), "user_id": nullable(e.UserID),
+		"company_id": e.CompanyID, "project_id": nullable(e.ProjectID), "api_version": version,
+		"event_type": e.EventType, "resource_name": e.ResourceName, "resource_id": e.ResourceID,
+		"metadata": map[string]any{
+			"source_user_id": nullable(e.UserID), "source_project_id": nullable(e.ProjectID),
+			"source_operation_id": nil, "source_company_id": e.CompanyID,
+			"source_application_id": nullable(e.SourceApplicationID),
+		},
+	}
+	if version != "v2" { // hooks of old send no ulid
+		p["ulid"] = m.ulid
+	}
+	if version == "v3.0" {
+		p["related_resources"] = append([]RelatedResource{}, e.Related...)
+	}
+	return encode(p)
+}
+
+// payloadV4 has every id as a string, the ULID as id, and no metadata.
+func payloadV4(e Event, m moment) map[string]any {
+	text := func(id int64) any {
+		if id == 0 {
+			return nil
+		}
+		return strconv.FormatInt(id, 10)
+	}
+	p := map[string]any{
+		"id": m.ulid, "timestamp": timestamp(m.at), "reason": e.EventType, "user_id": text(e.UserID),
+		"company_id": text(e.CompanyID), "project_id": text(e.ProjectID),
+		"resource_type": e.ResourceName, "resource_id": text(e.ResourceID),
+	}
+	if len(e.Data) > 0 {
+		p["data"] = e.Data
+	}
+	return p
+}
+
+// eventView is the event in the list of deliveries: no ulid, no metadata.
+func eventView(version string, e Event, m moment) map[string]any {
+	v := map[string]any{
+		"id": m.id, "timestamp": timestamp(m.at), "user_id": nullable(e.UserID), "company_id": e.CompanyID,
+		"project_id": nullable(e.ProjectID), "api_version": version, "event_type": e.EventType,
+		"resource_name": e.ResourceName, "resource_id": e.ResourceID,
+	}
+	if version == "v4.0" {
+		v["id"] = m.ulid
+	}
+	return v
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return []byte("{}") // data was decoded from JSON, so it encodes
+	}
+	return b
+}
+
+func nullable[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}
+
+// newULID makes a ULID: 48 bits of milliseconds, 80 of chance, in Crockford's
+// base 32. See https://github.com/ulid/spec.
+func newULID(t time.Time) string {
+	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var b [26]byte
+	rand.Read(b[10:])
+	for i := 10; i < 26; i++ {
+		b[i] = digits[b[i]&31]
+	}
+	ms := t.UnixMilli()
+	for i := 9; i >= 0; i-- {
+		b[i] = digits[ms&31]
+		ms >>= 5
+	}
+	return string(b[:])
+}

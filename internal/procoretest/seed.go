@@ -1,0 +1,69 @@
+package procoretest
+
+import "fmt"
+
+// Ids of the world that every server starts with. Joe is in three companies,
+// of which one refuses user installs; Ann is in one, whose id a float64 cannot
+// hold; Max is in none. NobodysCompany has no member who can log in.
+const (
+	Joe int64 = 1234567
+	Ann int64 = 2345678
+	Max int64 = 3456789
+
+	MyConstruction  int64 = 5678
+	HarborHill      int64 = 4294967311 // above 2^32
+	LockedGate      int64 = 91011      // user installs off
+	NorthernPlanner int64 = 9007199254740993
+	NobodysCompany  int64 = 121314
+)
+
+// firstID is where ids made at run time begin, above 2^32.
+const firstID int64 = 8_589_934_592
+
+func seedUsers() []*User {
+	return []*User{
+		{ID: Joe, Login: "joe@acme.example", Name: "Joe Builder"},
+		{ID: Ann, Login: "ann@northern.example", Name: "Ann Planner"},
+		{ID: Max, Login: "max@visitor.example", Name: "Max Visitor"},
+	}
+}
+
+func seedCompanies() []Company {
+	mine := NewCompany(MyConstruction, "My Construction Company", Joe)
+	mine.Projects = []Project{{ID: 2001, Name: "Riverside School"}, {ID: 2002, Name: "Station Square, Lot 4"}}
+	harbor := NewCompany(HarborHill, "Harbor & Hill Builders", Joe)
+	harbor.Projects = []Project{{ID: 4294968001, Name: "Pier 9 Warehouse"}}
+	locked := NewCompany(LockedGate, "Locked Gate Contractors", Joe)
+	locked.UserInstalls = false
+	locked.Projects = []Project{{ID: 3001, Name: "Gatehouse"}}
+	northern := NewCompany(NorthernPlanner, "Northern Planning Ltd", Ann)
+	northern.Projects = []Project{{ID: 9007199254741993, Name: "Fjord Bridge"}}
+	nobody := NewCompany(NobodysCompany, "Closed Book Developments")
+	nobody.Projects = []Project{{ID: 5001, Name: "Unseen Tower"}}
+	return []Company{mine, harbor, locked, northern, nobody}
+}
+
+// seed fills a new server: two RFIs for each project, and the members of each
+// company as its company users.
+func (s *Server) seed() {
+	s.users = seedUsers()
+	now := s.now()
+	add := func(r Resource) {
+		r.Revision, r.CreatedAt, r.UpdatedAt = 1, now, now
+		s.resources = append(s.resources, &r)
+	}
+	for _, c := range seedCompanies() {
+		if err := s.AddCompany(c); err != nil {
+			panic(err) // a mistake in this file
+		}
+		for _, p := range c.Projects {
+			for i, title := range []string{"Which door schedule applies?", "Slab edge at grid line C"} {
+				add(Resource{ID: s.newID(), CompanyID: c.ID, ProjectID: p.ID, Name: "RFIs",
+					Title: fmt.Sprintf("RFI %d: %s", i+1, title)})
+			}
+		}
+		for _, m := range c.Members {
+			add(Resource{ID: m, CompanyID: c.ID, Name: "Company Users", Title: s.user(m).Name})
+		}
+	}
+}

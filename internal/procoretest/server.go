@@ -1,0 +1,164 @@
+package procoretest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	maxBody    = 1 << 20          // of any request
+	maxSeconds = 10 * 365 * 86400 // of any time span given by a caller
+)
+
+// Server is a fake Procore. Make one with [New] or [Start].
+type Server struct {
+	// URL is the base of login, API and pages, without a final slash. Start
+	// sets it; it is for the caller's use only.
+	URL string
+
+	mux      *http.ServeMux
+	pages    *template.Template
+	ctx      context.Context // ends with Close
+	stop     context.CancelFunc
+	workers  sync.WaitGroup
+	delivery *http.Client
+
+	mu        sync.Mutex // guards all below
+	opts      Options
+	ahead     time.Duration // of opts.Now, by Advance
+	advanced  chan struct{} // closed and replaced by Advance
+	lastID    int64
+	users     []*User
+	companies map[int64]*Company
+	order     []int64         // of companies, as added
+	projects  map[int64]int64 // to their companies
+	resources []*Resource
+	codes     map[string]*grant
+	access    map[string]*pair
+	refresh   map[string]*pair
+	pairs     []*pair
+	presented map[string]int // refresh token -> calls to the token endpoint
+	limits    map[int64]*windows
+	faults    []*Fault
+	calls     []Call
+	hooks     []*hook
+}
+
+// New makes a server with the seeded world. Close it.
+func New(o Options) *Server {
+	s := &Server{
+		opts:      o.withDefaults(),
+		advanced:  make(chan struct{}),
+		lastID:    firstID,
+		companies: map[int64]*Company{},
+		projects:  map[int64]int64{},
+		codes:     map[string]*grant{},
+		access:    map[string]*pair{},
+		refresh:   map[string]*pair{},
+		presented: map[string]int{},
+		limits:    map[int64]*windows{},
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.delivery = newDeliveryClient(s.opts.DeliveryTimeout)
+	s.pages = parsePages()
+	s.seed()
+	s.mux = s.routes()
+	return s
+}
+
+// Close ends the delivery workers and waits for them.
+func (s *Server) Close() {
+	s.stop()
+	s.workers.Wait()
+	s.delivery.CloseIdleConnections()
+}
+
+// now is the fake's clock. The caller holds mu, or is New.
+func (s *Server) now() time.Time { return s.opts.Now().Add(s.ahead) }
+
+// Now is the fake's time.
+func (s *Server) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now()
+}
+
+// Advance moves the fake's clock forward and wakes what waits on it.
+func (s *Server) Advance(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead += max(d, 0)
+	close(s.advanced)
+	s.advanced = make(chan struct{})
+}
+
+func (s *Server) routes() *http.ServeMux {
+	m := http.NewServeMux()
+	s.oauthRoutes(m)
+	s.apiRoutes(m)
+	s.hookRoutes(m)
+	s.controlRoutes(m)
+	s.pageRoutes(m)
+	return m
+}
+
+// ServeHTTP reads the whole request and buffers the whole answer, so that no
+// handler waits for a peer while it holds the lock, and a fault can take the
+// answer away after the request has had its effect.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		status := http.StatusBadRequest
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			status = http.StatusRequestEntityTooLarge
+		}
+		writeJSON(w, status, message("The request body could not be read, or is too large."))
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	a := &answer{header: http.Header{}, status: http.StatusOK}
+	if f := s.takeFault(r); f != nil {
+		s.serveFault(w, a, r, f)
+		return
+	}
+	s.mux.ServeHTTP(a, r)
+	a.send(w)
+}
+
+// answer is a buffered [http.ResponseWriter].
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) WriteHeader(status int)      { a.status = status }
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
+
+func (a *answer) send(w http.ResponseWriter) {
+	for k, v := range a.header {
+		w.Header()[k] = v
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(a.status)
+	w.Write(a.body.Bytes())
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.Encode(v) // only our own types and maps of them: cannot fail
+}
+
+func message(text string) map[string]string { return map[string]string{"message": text} }

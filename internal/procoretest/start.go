@@ -1,0 +1,39 @@
+package procoretest
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// TB is the part of [testing.TB] that this package uses. It keeps package
+// testing, and its flags, out of programs that run the fake standing alone.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+}
+
+// Start serves a new fake on a loopback port until the test ends. At most one
+// Options may be given.
+func Start(t TB, opts ...Options) *Server {
+	t.Helper()
+	var o Options
+	if len(opts) > 0 {
+		o = opts[0]
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("procoretest: %v", err)
+		return nil
+	}
+	s := New(o)
+	s.URL = "http://" + l.Addr().String()
+	h := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	go h.Serve(l)
+	t.Cleanup(func() {
+		h.Close()
+		s.Close()
+	})
+	return s
+}

@@ -1,0 +1,127 @@
+package procoretest
+
+import (
+	"slices"
+	"time"
+)
+
+// State is everything a test may want to know about the fake. It is the answer
+// of GET /_fake/state and holds no token and no header value.
+type State struct {
+	Now       time.Time  `json:"now"`
+	Users     []User     `json:"users"`
+	Companies []Company  `json:"companies"`
+	Resources []Resource `json:"resources"`
+	// RefreshTokens are those issued, oldest first, and then those presented
+	// without having been issued.
+	RefreshTokens []RefreshToken `json:"refresh_tokens"`
+	// Calls are the latest API calls, oldest first.
+	Calls []Call `json:"calls"`
+	Hooks []Hook `json:"hooks"`
+	// Deliveries of all present hooks, oldest first.
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// RefreshToken tells how often one refresh token was presented to the token
+// endpoint, requests that failed or met a fault included.
+type RefreshToken struct {
+	Fingerprint string `json:"fingerprint"` // see [Fingerprint]
+	Presented   int    `json:"presented"`
+	State       string `json:"state"`   // Live, Spent, Revoked or Unknown
+	UserID      int64  `json:"user_id"` // 0 when unknown
+}
+
+// Hook is a webhook destination without its secrets.
+type Hook struct {
+	ID             int64     `json:"id"`
+	CompanyID      int64     `json:"company_id"`
+	ProjectID      int64     `json:"project_id"` // 0: company scope
+	Namespace      string    `json:"namespace"`
+	PayloadVersion string    `json:"payload_version"`
+	DestinationURL string    `json:"destination_url"`
+	HeaderNames    []string  `json:"header_names"`
+	Triggers       []Trigger `json:"triggers"`
+	// Paused is true from a failed delivery to the next success or flush.
+	Paused bool `json:"paused"`
+	// NextAttempt is when a paused hook tries again.
+	NextAttempt time.Time `json:"next_attempt,omitzero"`
+	// Waiting counts the events in the queue.
+	Waiting int `json:"waiting"`
+}
+
+// Trigger is one kind of event that a hook reports.
+type Trigger struct {
+	ID           int64  `json:"id"`
+	ResourceName string `json:"resource_name"`
+	EventType    string `json:"event_type"`
+}
+
+// State takes a copy of all there is.
+func (s *Server) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := State{Now: s.now(), Users: []User{}, Companies: []Company{}, Resources: []Resource{},
+		RefreshTokens: s.refreshTokens(), Calls: append([]Call{}, s.calls...), Hooks: []Hook{}, Deliveries: []Delivery{}}
+	for _, u := range s.users {
+		st.Users = append(st.Users, *u)
+	}
+	for _, id := range s.order {
+		st.Companies = append(st.Companies, s.companies[id].clone())
+	}
+	for _, r := range s.resources {
+		st.Resources = append(st.Resources, *r)
+	}
+	for _, h := range s.hooks {
+		st.Hooks = append(st.Hooks, h.state())
+		for _, d := range h.deliveries {
+			st.Deliveries = append(st.Deliveries, *d)
+		}
+	}
+	slices.SortFunc(st.Deliveries, func(a, b Delivery) int { return int(a.ID - b.ID) })
+	return st
+}
+
+// Company finds one company in the state; its zero value when absent.
+func (st State) Company(id int64) Company {
+	i := slices.IndexFunc(st.Companies, func(c Company) bool { return c.ID == id })
+	if i < 0 {
+		return Company{}
+	}
+	return st.Companies[i]
+}
+
+func (s *Server) refreshTokens() []RefreshToken {
+	all := []RefreshToken{}
+	for _, p := range s.pairs {
+		if p.refresh != "" {
+			all = append(all, RefreshToken{Fingerprint(p.refresh), s.presented[p.refresh], p.refreshState, p.userID})
+		}
+	}
+	issued := len(all)
+	for token, n := range s.presented {
+		if s.refresh[token] == nil {
+			all = append(all, RefreshToken{Fingerprint: Fingerprint(token), Presented: n, State: Unknown})
+		}
+	}
+	slices.SortFunc(all[issued:], func(a, b RefreshToken) int {
+		if a.Fingerprint < b.Fingerprint {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+func (h *hook) state() Hook {
+	v := Hook{ID: h.id, CompanyID: h.companyID, ProjectID: h.projectID, Namespace: h.namespace,
+		PayloadVersion: h.version, DestinationURL: h.destination, HeaderNames: []string{}, Triggers: []Trigger{},
+		Paused: !h.failingSince.IsZero(), NextAttempt: h.nextAttempt, Waiting: len(h.queue)}
+	for k := range h.headers {
+		v.HeaderNames = append(v.HeaderNames, k)
+	}
+	slices.Sort(v.HeaderNames)
+	for _, t := range h.triggers {
+		v.Triggers = append(v.Triggers, Trigger{t.id, t.resourceName, t.eventType})
+	}
+	return v
+}

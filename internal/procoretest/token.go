@@ -1,0 +1,229 @@
+package procoretest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxPresented bounds the memory of refresh tokens that were never issued.
+const maxPresented = 100_000
+
+// Descriptions in the words of Procore's OAuth server.
+const (
+	badClient = "Client authentication failed due to unknown client, no client authentication included, or unsupported authentication method."
+	badGrant  = "The provided authorization grant is invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued to another client."
+)
+
+// oauthError is an error answer of RFC 6749 section 5.2.
+type oauthError struct {
+	status      int
+	Code        string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+func invalidRequest(why string) *oauthError {
+	return &oauthError{http.StatusBadRequest, "invalid_request", why}
+}
+
+func invalidGrant() *oauthError {
+	return &oauthError{http.StatusBadRequest, "invalid_grant", badGrant}
+}
+
+// spend is a presented refresh token: its pair, if it was ever issued, and
+// whether it was good for a refresh.
+type spend struct {
+	pair *pair
+	live bool
+}
+
+// present counts every refresh token in the form and burns it, before anything
+// about the request can be found wrong. The caller holds mu.
+func (s *Server) present(form url.Values, burn bool) spend {
+	var first spend
+	for i, token := range form["refresh_token"] {
+		p := s.refresh[token]
+		if p != nil || len(s.presented) < maxPresented {
+			s.presented[token]++
+		}
+		if p == nil {
+			continue
+		}
+		if i == 0 {
+			first = spend{p, p.refreshState == Live}
+		}
+		if burn && p.refreshState == Live {
+			p.refreshState = Spent
+		}
+	}
+	return first
+}
+
+// formOf reads the body as a form whatever its type says, so that a token in it
+// counts as presented. Parameters may also be found when it returns an error.
+func formOf(r *http.Request) (url.Values, *oauthError) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, invalidRequest("The body cannot be read.")
+	}
+	form, err := url.ParseQuery(string(body))
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/x-www-form-urlencoded" {
+		return form, invalidRequest("The body must be application/x-www-form-urlencoded.")
+	}
+	if err != nil || r.URL.RawQuery != "" {
+		return form, invalidRequest("The parameters must be in the body, properly encoded.")
+	}
+	for name, values := range form {
+		if len(values) > 1 {
+			return form, invalidRequest(fmt.Sprintf("The parameter %.40q is there twice.", name))
+		}
+	}
+	return form, nil
+}
+
+// serveToken is POST /oauth/token.
+// See https://developers.procore.com/documentation/oauth-endpoints.
+func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
+	form, bad := formOf(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	spent := s.present(form, !s.opts.KeepRefreshTokenOnError)
+	if bad == nil {
+		bad = s.authenticate(r, form)
+	}
+	var p *pair
+	if bad == nil {
+		p, bad = s.exchange(form, spent)
+	}
+	if bad != nil {
+		writeJSON(w, bad.status, bad)
+		return
+	}
+	writeJSON(w, http.StatusOK, p.answer(s.now()))
+}
+
+// authenticate wants the client's credentials in the form, and only there. The
+// caller holds mu.
+func (s *Server) authenticate(r *http.Request, form url.Values) *oauthError {
+	id, secret := form.Get("client_id"), form.Get("client_secret")
+	if r.Header.Get("Authorization") != "" || !same(id, s.opts.ClientID) || !same(secret, s.opts.ClientSecret) {
+		return &oauthError{http.StatusUnauthorized, "invalid_client", badClient}
+	}
+	return nil
+}
+
+func (s *Server) exchange(form url.Values, spent spend) (*pair, *oauthError) {
+	switch form.Get("grant_type") {
+	case "authorization_code":
+		return s.exchangeCode(form)
+	case "refresh_token":
+		return s.exchangeRefresh(form, spent)
+	case "client_credentials":
+		return s.issue(0, ""), nil
+	case "":
+		return nil, invalidRequest("The grant_type is missing.")
+	default:
+		return nil, &oauthError{http.StatusBadRequest, "unsupported_grant_type", "The grant_type is not supported."}
+	}
+}
+
+// exchangeCode uses a code up, also when the exchange fails.
+func (s *Server) exchangeCode(form url.Values) (*pair, *oauthError) {
+	code := form.Get("code")
+	g := s.codes[code]
+	delete(s.codes, code)
+	if g == nil || s.now().Sub(g.made) > codeLife || form.Get("redirect_uri") != g.redirectURI ||
+		!verified(g.challenge, form.Get("code_verifier")) {
+		return nil, invalidGrant()
+	}
+	return s.authorized(g.userID, g.redirectURI), nil
+}
+
+// verified is the check of RFC 7636 section 4.6, and of RFC 9700 section 2.1.1:
+// a verifier without a challenge is a downgrade.
+func verified(challenge, verifier string) bool {
+	if challenge == "" || verifier == "" {
+		return challenge == verifier
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	return len(verifier) >= 43 && len(verifier) <= 128 && challenge == base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func (s *Server) exchangeRefresh(form url.Values, spent spend) (*pair, *oauthError) {
+	if form.Get("refresh_token") == "" {
+		return nil, invalidRequest("The refresh_token is missing.")
+	}
+	old := spent.pair
+	if old != nil && !spent.live && old.next != nil && s.opts.ReplayKillsSuccessor {
+		old.next.revoke()
+	}
+	if old == nil || !spent.live || form.Get("redirect_uri") != old.redirectURI {
+		return nil, invalidGrant()
+	}
+	old.refreshState = Spent
+	old.accessRevoked = old.accessRevoked || s.opts.RefreshKillsAccess
+	old.next = s.issue(old.userID, old.redirectURI)
+	return old.next, nil
+}
+
+// serveRevoke is POST /oauth/revoke: 200 also for an unknown token (RFC 7009
+// section 2.2); ends the access token and its refresh token.
+func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
+	form, bad := formOf(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if bad == nil {
+		bad = s.authenticate(r, form)
+	}
+	if bad == nil && form.Get("token") == "" {
+		bad = invalidRequest("The token is missing.")
+	}
+	if bad != nil {
+		writeJSON(w, bad.status, bad)
+		return
+	}
+	token := form.Get("token")
+	if p := or(s.access[token], s.refresh[token]); p != nil {
+		p.revoke()
+	}
+	writeJSON(w, http.StatusOK, struct{}{})
+}
+
+// serveTokenInfo is GET /oauth/token/info.
+func (s *Server) serveTokenInfo(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.access[bearer(r)]
+	if !p.usable(s.now()) {
+		unauthorized(w)
+		return
+	}
+	owner := any(p.userID)
+	if p.userID == 0 {
+		owner = nil
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"resource_owner_id": owner, "scopes": []string{}, "created_at": p.created.Unix(),
+		"expires_in_seconds": p.answer(s.now()).ExpiresIn, "application": map[string]string{"uid": s.opts.ClientID},
+	})
+}
+
+// bearer is the token of RFC 6750 section 2.1, or nothing.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return token
+}
+
+func unauthorized(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="Procore", error="invalid_token"`)
+	writeJSON(w, http.StatusUnauthorized, map[string]string{
+		"error": "invalid_token", "error_description": "The access token is invalid, expired or revoked."})
+}
