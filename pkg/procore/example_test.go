@@ -1,0 +1,211 @@
+package procore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"procore-connect/pkg/procore"
+)
+
+// standIn is a Procore of a few fixed answers, so that the examples run.
+func standIn() (procore.Environment, func()) {
+	mux := http.NewServeMux()
+	for pattern, body := range map[string]string{
+		"GET /rest/v1.0/me":                           `{"id":1234567,"login":"joe@acme.com","name":"Joe Builder"}`,
+		"GET /rest/v1.0/companies":                    `[{"id":5678,"name":"My Construction Company","is_active":true}]`,
+		"GET /rest/v1.0/projects":                     `[{"id":7,"name":"Tower A"},{"id":8,"name":"Tower B"}]`,
+		"GET /rest/v1.0/projects/7/rfis/42":           `{"id":42,"subject":"Which bolt?","status":"open"}`,
+		"GET /rest/v1.0/companies/5678/users":         `[{"id":3,"name":"Ann"}]`,
+		"GET /rest/v1.0/meetings/9":                   `{"id":9,"title":"Kick-off"}`,
+		"POST /rest/v1.0/webhooks/hooks":              `{"id":11,"api_version":"v3.0","destination_headers":{"Authorization":"*****ecret"}}`,
+		"POST /rest/v1.0/webhooks/hooks/11/triggers":  `{"id":12,"resource_name":"RFIs","event_type":"CREATE"}`,
+		"GET /rest/v1.0/webhooks/hooks/11/deliveries": `[{"outcome":"discarded","event":{"id":1,"company_id":5678,"resource_name":"RFIs","resource_id":42,"event_type":"update","project_id":7}}]`,
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
+	}
+	mux.HandleFunc("GET /rest/v1.0/projects/99", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"errors":["App is not connected to this company."]}`)
+	})
+	srv := httptest.NewServer(mux)
+	return procore.Environment{Name: "custom", LoginURL: srv.URL, APIURL: srv.URL}, srv.Close
+}
+
+func ExampleParseEnvironment() {
+	env, err := procore.ParseEnvironment("sandbox", "", "")
+	fmt.Println(env.APIURL, err)
+	_, err = procore.ParseEnvironment("custom", "https://login.procore.com", "https://app.procore.com/api")
+	fmt.Println(err)
+	// Output:
+	// https://sandbox.procore.com <nil>
+	// procore: API URL of the custom environment: a path is not allowed
+}
+
+// What an app may do between the user's authorization and the user's choice.
+func ExampleUserClient() {
+	env, done := standIn()
+	defer done()
+	ctx := context.Background()
+
+	c := procore.NewUserClient(env, http.DefaultClient) // in earnest, a client that adds the token
+	me, err := c.Me(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("Hello,", me.Name)
+	for company, err := range c.Companies(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(company.ID, company.Name)
+	}
+	// Output:
+	// Hello, Joe Builder
+	// 5678 My Construction Company
+}
+
+func ExampleCompanyClient_Projects() {
+	env, done := standIn()
+	defer done()
+
+	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
+	for p, err := range c.Projects(context.Background()) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(p.ID, p.Name)
+	}
+	// Output:
+	// 7 Tower A
+	// 8 Tower B
+}
+
+func ExampleCollect() {
+	env, done := standIn()
+	defer done()
+
+	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
+	users, err := procore.Collect(c.CompanyUsers(context.Background()))
+	fmt.Println(len(users), err)
+	// Output: 1 <nil>
+}
+
+// An endpoint that the package does not have.
+func ExampleGet() {
+	type Meeting struct {
+		ID    int64  `json:"id"`
+		Title string `json:"title"`
+	}
+	showMeeting := func(ctx context.Context, c *procore.CompanyClient, id int64) (Meeting, error) {
+		return procore.Get[Meeting](ctx, c, fmt.Sprintf("/rest/v1.0/meetings/%d", id), nil)
+	}
+
+	env, done := standIn()
+	defer done()
+	m, err := showMeeting(context.Background(), procore.NewCompanyClient(env, http.DefaultClient, 5678), 9)
+	fmt.Println(m.Title, err)
+	// Output: Kick-off <nil>
+}
+
+func ExampleError() {
+	env, done := standIn()
+	defer done()
+
+	_, err := procore.NewCompanyClient(env, http.DefaultClient, 5678).Project(context.Background(), 99)
+	if rl, ok := errors.AsType[*procore.RateLimitError](err); ok {
+		fmt.Println("wait", rl.Answer.RetryAfter.Round(time.Second))
+	}
+	switch {
+	case errors.Is(err, procore.ErrNotConnected):
+		fmt.Println("disconnected: stop calling, tell the owner")
+	case errors.Is(err, procore.ErrForbidden), errors.Is(err, procore.ErrNotFound):
+		fmt.Println("report")
+	case errors.Is(err, procore.ErrUnavailable):
+		fmt.Println("later")
+	}
+	fmt.Println(err)
+	// Output:
+	// disconnected: stop calling, tell the owner
+	// procore: GET /rest/v1.0/projects/99: 403: App is not connected to this company. (company 5678)
+}
+
+func ExampleCompanyClient_CreateHook() {
+	env, done := standIn()
+	defer done()
+	ctx := context.Background()
+
+	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
+	hook, err := c.CreateHook(ctx, procore.HookSpec{
+		Namespace:      "acme-rfi-sync",
+		DestinationURL: "https://hooks.acme.com/webhooks/procore",
+		Headers:        procore.Headers{"Authorization": "Bearer a-secret"},
+		PayloadVersion: "v3.0",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	trigger, err := c.CreateTrigger(ctx, hook, "RFIs", "create")
+	fmt.Println(hook.ID, hook.DestinationHeaders, trigger.Resource, trigger.EventType, err)
+	// Output: 11 [Authorization] RFIs create <nil>
+}
+
+// Events that Procore gave up on, for recovery.
+func ExampleCompanyClient_Deliveries() {
+	env, done := standIn()
+	defer done()
+
+	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
+	for d, err := range c.Deliveries(context.Background(), 11, procore.DiscardedDeliveries) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		e, err := procore.DecodeEvent(d.Event)
+		fmt.Println(d.Outcome, e.Key(), err)
+	}
+	// Output: discarded 5678#RFIs#42 <nil>
+}
+
+// What the webhook receiver does with the body of a delivery.
+func ExampleDecodeEvent() {
+	e, err := procore.DecodeEvent([]byte(`{
+		"id": 5982324300946918154, "ulid": "01EDPD2J6SBY1163N77H95GW09",
+		"timestamp": "2026-02-06T23:34:12.246562Z",
+		"metadata": {"source_application_id": "our-client-id"},
+		"user_id": 1234567, "company_id": 5678, "project_id": 7, "api_version": "v2.0",
+		"event_type": "update", "resource_name": "RFIs", "resource_id": 42
+	}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e.MarkSelf("our-client-id")
+	fmt.Println(e.ID, e.Type, e.Key(), "by us:", *e.SelfOriginated)
+	// Output: 5982324300946918154 update 5678#RFIs#42 by us: true
+}
+
+// What a consumer does with a message of the queue.
+func ExampleCompanyClient_Read() {
+	env, done := standIn()
+	defer done()
+
+	message := `{"version":"1","id":"1","company_id":"5678","project_id":"7","resource":"RFIs","resource_id":"42",
+		"type":"update","timestamp":"2026-02-06T23:34:12Z","payload_version":"v3.0","self_originated":false}`
+	e, err := procore.ParseEvent([]byte(message))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c := procore.NewCompanyClient(env, http.DefaultClient, e.CompanyID)
+	resource, err := c.Read(context.Background(), e)
+	fmt.Println(string(resource), err)
+	// Output: {"id":42,"subject":"Which bolt?","status":"open"} <nil>
+}
