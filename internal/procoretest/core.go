@@ -37,10 +37,11 @@ func (c *call) listCompanies() {
 
 // projectJSON is a project of REST v1.
 type projectJSON struct {
-	ID      int64       `json:"id"`
-	Name    string      `json:"name"`
-	Active  bool        `json:"active"`
-	Company companyName `json:"company"`
+	ID          int64       `json:"id"`
+	Name        string      `json:"name"`
+	DisplayName string      `json:"display_name"`
+	Active      bool        `json:"active"`
+	Company     companyName `json:"company"`
 }
 
 type companyName struct {
@@ -49,7 +50,7 @@ type companyName struct {
 }
 
 func (c *call) projectV1(p Project) projectJSON {
-	return projectJSON{ID: p.ID, Name: p.Name, Active: true, Company: companyName{c.company.ID, c.company.Name}}
+	return projectJSON{ID: p.ID, Name: p.Name, DisplayName: p.Name, Active: true, Company: companyName{c.company.ID, c.company.Name}}
 }
 
 // needsCompany is for the endpoints that want company_id in the query although

@@ -94,7 +94,7 @@ func (s *Server) emit(e Event) (Emitted, error) {
 func (h *hook) wants(e Event) bool {
 	return h.companyID == e.CompanyID && (h.projectID == 0 || h.projectID == e.ProjectID) &&
 		slices.ContainsFunc(h.triggers, func(t trigger) bool {
-			return t.resourceName == e.ResourceName && t.eventType == e.EventType
+			return t.resourceName == e.ResourceName && t.eventType == e.EventType && t.version == long(h.version)
 		})
 }
 

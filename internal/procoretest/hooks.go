@@ -45,7 +45,6 @@ func (s *Server) hookRoutes(m *http.ServeMux) {
 	const base = "/rest/v1.0/webhooks/hooks"
 	m.HandleFunc("GET "+base, s.forCompany((*call).listHooks))
 	m.HandleFunc("POST "+base, s.forCompany((*call).createHook))
-	m.HandleFunc("GET "+base+"/{hook}", s.forCompany((*call).showHook))
 	m.HandleFunc("PATCH "+base+"/{hook}", s.forCompany((*call).updateHook))
 	m.HandleFunc("DELETE "+base+"/{hook}", s.forCompany((*call).deleteHook))
 	m.HandleFunc("GET "+base+"/{hook}/triggers", s.forCompany((*call).listTriggers))
@@ -72,14 +71,15 @@ type hookFields struct {
 	DestinationHeaders *map[string]string `json:"destination_headers"`
 }
 
-// scope reads the body, and from query or body the one company or project that
-// the request is for. It checks the Webhooks API permission.
+// scope reads the body of a POST or PATCH, and from query or body the one company
+// or project that the request is for. It checks the Webhooks API permission.
 func (c *call) scope() (project int64, req hookRequest, ok bool) {
 	if !c.company.WebhooksPermission {
 		return 0, req, c.failWith(http.StatusForbidden, map[string]any{
 			"errors": []string{"You do not have permission to use the Webhooks API."}})
 	}
-	if c.r.ContentLength != 0 && !c.body(&req) {
+	reads := c.r.Method == http.MethodGet || c.r.Method == http.MethodDelete // these have no body
+	if !reads && !c.body(&req) {
 		return 0, req, false
 	}
 	q := c.r.URL.Query()
@@ -113,16 +113,22 @@ func (c *call) hook() (*hook, hookRequest, bool) {
 	return nil, req, c.fail(http.StatusNotFound, "The hook does not exist.")
 }
 
+// hookJSON is a hook as REST v1.0 tells it: header values are masked but for
+// their last five characters.
+// See https://developers.procore.com/reference/rest/hooks?version=latest.
 func hookJSON(h *hook) map[string]any {
-	var project any
+	masked := map[string]string{}
+	for k, v := range h.headers {
+		masked[k] = "*****" + v[max(len(v)-5, 0):]
+	}
+	v := map[string]any{
+		"id": h.id, "namespace": h.namespace, "api_version": h.version, "destination_url": h.destination,
+		"destination_headers": masked, "owned_by_company_id": h.companyID, "owned_by_project_id": nil, "owned_by_user_id": nil,
+	}
 	if h.projectID != 0 {
-		project = h.projectID
+		v["owned_by_company_id"], v["owned_by_project_id"] = nil, h.projectID
 	}
-	return map[string]any{
-		"id": h.id, "company_id": h.companyID, "project_id": project, "namespace": h.namespace,
-		"api_version": h.version, "payload_version": h.version,
-		"destination_url": h.destination, "destination_headers": h.headers,
-	}
+	return v
 }
 
 // listHooks lists one namespace, "procore" when none is named.
@@ -138,15 +144,7 @@ func (c *call) listHooks() {
 			all = append(all, hookJSON(h))
 		}
 	}
-	if cut, ok := page(c, v1(), all); ok {
-		writeJSON(c.w, http.StatusOK, cut)
-	}
-}
-
-func (c *call) showHook() {
-	if h, _, ok := c.hook(); ok {
-		writeJSON(c.w, http.StatusOK, hookJSON(h))
-	}
+	writeJSON(c.w, http.StatusOK, all) // not a paginated endpoint
 }
 
 func (c *call) createHook() {
@@ -242,5 +240,4 @@ func (c *call) deleteHook() {
 	}
 	h.cancel()
 	c.hooks = slices.DeleteFunc(c.hooks, func(o *hook) bool { return o == h })
-	writeJSON(c.w, http.StatusOK, hookJSON(h))
 }

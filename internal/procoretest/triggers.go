@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // maxTriggers bounds one hook.
@@ -14,6 +15,7 @@ const maxTriggers = 200
 type trigger struct {
 	id                      int64
 	resourceName, eventType string
+	version                 string // reports nothing unless it is the hook's
 }
 
 type triggerFields struct {
@@ -21,9 +23,15 @@ type triggerFields struct {
 	EventType    string `json:"event_type"`
 }
 
+// triggerJSON is a trigger as REST v1.0 tells it, with the event type in capitals.
+// See https://developers.procore.com/reference/rest/triggers?version=latest.
 func triggerJSON(h *hook, t trigger) map[string]any {
-	return map[string]any{"id": t.id, "hook_id": h.id, "webhooks_hook_id": h.id, "api_version": h.version,
-		"resource_name": t.resourceName, "event_type": t.eventType}
+	v := map[string]any{"id": t.id, "webhook_hook_id": h.id, "resource_name": t.resourceName, "resource_id": nil,
+		"event_type": strings.ToUpper(t.eventType), "company_id": h.companyID, "project_id": nil, "user_id": nil}
+	if h.projectID != 0 {
+		v["company_id"], v["project_id"] = nil, h.projectID
+	}
+	return v
 }
 
 func (c *call) listTriggers() {
@@ -35,9 +43,15 @@ func (c *call) listTriggers() {
 	for _, t := range h.triggers {
 		all = append(all, triggerJSON(h, t))
 	}
-	if cut, ok := page(c, v1(), all); ok {
-		writeJSON(c.w, http.StatusOK, cut)
+	writeJSON(c.w, http.StatusOK, all) // not a paginated endpoint
+}
+
+// long is a payload version in its longer spelling: v2 and v2.0 are one format.
+func long(version string) string {
+	if version == "v2" {
+		return "v2.0"
 	}
+	return version
 }
 
 // validReason is what event_type, and v4.0's reason, may be.
@@ -56,9 +70,10 @@ func (c *call) createTrigger() {
 		c.invalid("trigger", `{"company_id": 1, "api_version": "v2", "trigger": {"resource_name": "RFIs", "event_type": "create"}} is the form`)
 		return
 	}
-	t := trigger{resourceName: req.Trigger.ResourceName, eventType: req.Trigger.EventType}
+	t := trigger{resourceName: req.Trigger.ResourceName, eventType: strings.ToLower(req.Trigger.EventType),
+		version: long(or(req.APIVersion, req.PayloadVersion))}
 	taken := slices.ContainsFunc(h.triggers, func(o trigger) bool {
-		return o.resourceName == t.resourceName && o.eventType == t.eventType
+		return o.resourceName == t.resourceName && o.eventType == t.eventType && o.version == t.version
 	})
 	switch {
 	case t.resourceName == "" || len(t.resourceName) > 100:
@@ -89,7 +104,5 @@ func (c *call) deleteTrigger() {
 		c.fail(http.StatusNotFound, "The trigger does not exist.")
 		return
 	}
-	t := h.triggers[i]
 	h.triggers = slices.Delete(h.triggers, i, i+1)
-	writeJSON(c.w, http.StatusOK, triggerJSON(h, t))
 }
