@@ -102,14 +102,23 @@ func (s *Store) query(ctx context.Context, in *dynamodb.QueryInput) iter.Seq2[Co
 }
 
 // SetWebhooks records how far the company's webhook is, and when housekeeping
-// looks again; zero: never. It changes nothing if the connection was written
-// since c was read, and says so by false.
-func (s *Store) SetWebhooks(ctx context.Context, c Connection, w Webhooks, checkAt time.Time) (Connection, bool, error) {
-	next := c
-	next.Webhooks, next.CheckAt = w, checkAt
-	stored, err := s.swap(ctx, c, next)
-	if _, changed := err.(*errChanged); changed {
-		return c, false, nil
+// looks again; zero: never. It changes nothing, and says so by false, if the
+// connection got another generation or another time to look than seen has.
+func (s *Store) SetWebhooks(ctx context.Context, seen Connection, w Webhooks, checkAt time.Time) (Connection, bool, error) {
+	checkAt = toSecond(checkAt)
+	done := false
+	c, err := s.apply(ctx, seen, func(c Connection) (Connection, bool) {
+		done = c.Generation == seen.Generation && c.CheckAt.Equal(seen.CheckAt)
+		c.Webhooks, c.CheckAt = w, checkAt
+		return c, done
+	})
+	return c, done && err == nil, err
+}
+
+// toSecond is a time as the table keeps it.
+func toSecond(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
 	}
-	return stored, err == nil, err
+	return time.Unix(t.Unix(), 0)
 }

@@ -1,0 +1,42 @@
+// Command event-consumer is a Lambda function that reads the changed resource of
+// each webhook event. Copy it and put your own work into handler.work.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"procore-connect/internal/setup"
+	"procore-connect/pkg/tokens"
+)
+
+func main() {
+	h, err := wire()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "event-consumer:", err)
+		os.Exit(1)
+	}
+	lambda.Start(tokens.Wrap(h.store, h.handle))
+}
+
+func wire() (*handler, error) {
+	base, err := setup.New()
+	if err != nil {
+		return nil, err
+	}
+	environment := base.Env.Environment()
+	keys, oauth := base.Keys(), base.OAuth(environment)
+	h := &handler{
+		environment: environment,
+		store:       base.Store(keys, oauth),
+		oauth:       oauth.Get,
+		log:         base.Log,
+	}
+	if err := base.Env.Err(); err != nil {
+		return nil, err
+	}
+	base.Warm(setup.Read(keys), setup.Read(oauth))
+	return h, nil
+}

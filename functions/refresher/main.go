@@ -1,0 +1,54 @@
+// Command refresher is the Lambda function that schedules call with
+// {"task": "refresh"} and {"task": "housekeeping"}.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"procore-connect/internal/credential"
+	"procore-connect/internal/secrets"
+	"procore-connect/internal/session"
+	"procore-connect/internal/setup"
+	"procore-connect/pkg/tokens"
+)
+
+func main() {
+	h, err := wire()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "refresher:", err)
+		os.Exit(1)
+	}
+	lambda.Start(tokens.Wrap(h.store, h.handle))
+}
+
+func wire() (*handler, error) {
+	base, err := setup.New()
+	if err != nil {
+		return nil, err
+	}
+	env := base.Env
+	procoreEnv := env.Environment()
+	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
+	ring := &secrets.Secret[*credential.Ring]{
+		Client: base.Secrets,
+		ID:     env.Require("WEBHOOK_SECRET_ID"),
+		Parse:  credential.Parse,
+	}
+	h := &handler{
+		environment: procoreEnv,
+		store:       base.Store(keys, oauth),
+		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
+		oauth:       oauth.Get,
+		ring:        ring.Get,
+		webhooks:    env.Webhooks(env.PublicURL()),
+		log:         base.Log,
+	}
+	if err := env.Err(); err != nil {
+		return nil, err
+	}
+	base.Warm(setup.Read(keys), setup.Read(oauth), setup.Read(ring))
+	return h, nil
+}
