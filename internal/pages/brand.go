@@ -1,0 +1,78 @@
+package pages
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+)
+
+// Brand is how the application calls itself and looks.
+type Brand struct {
+	// Name appears on every page and in the sentences about who does what.
+	Name string
+
+	// Logo is an inline SVG; its currentColor is Light.Accent, in the dark too. It is hidden from screen readers: the name stands beside it.
+	Logo template.HTML
+
+	// Light and Dark are the colours; the visitor's system chooses.
+	Light, Dark Palette
+}
+
+// Palette is one set of colours, each as #rrggbb. A test computes the contrasts (WCAG 2.2 level AA) of text on its
+// ground, so that a change of brand can't make a page unreadable.
+type Palette struct {
+	Page, Card         string // grounds
+	Text, Muted        string // on Page and Card
+	Line               string // decoration
+	Border             string // of fields, on Card
+	Accent, OnAccent   string // button and links; text on a button
+	Good, Warn, Bad    string // notices: text and edge
+	GoodBg, WarnBg     string
+	BadBg, SelectionBg string
+}
+
+// DefaultBrand is the one place a fork edits. (Procore's own name and logo are trademarks: use them only as Procore
+// allows.)
+func DefaultBrand() Brand {
+	return Brand{
+		Name: "Procore Connect",
+		Logo: `<svg class="logo" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true" focusable="false">` +
+			`<rect width="32" height="32" rx="8" fill="currentColor"/>` +
+			`<g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round">` +
+			`<path d="M7 23V14l6-4.5 6 4.5v9"/><path d="M13 23v-5.5"/><path d="M19 14l6 3.5V23"/><path d="M6 23h20"/></g></svg>`,
+		Light: Palette{
+			Page: "#f3f5f6", Card: "#ffffff", Text: "#17222b", Muted: "#4d5b66", Line: "#dbe1e5", Border: "#71808c",
+			Accent: "#0b5d6e", OnAccent: "#ffffff", Good: "#1b5e34", GoodBg: "#eaf5ee", Warn: "#6d4a00", WarnBg: "#fdf4e0",
+			Bad: "#8f1d1d", BadBg: "#fcefee", SelectionBg: "#e9f3f5",
+		},
+		Dark: Palette{
+			Page: "#11171c", Card: "#1a2229", Text: "#e8edf1", Muted: "#a9b6c0", Line: "#2f3b45", Border: "#7d8c98",
+			Accent: "#79c8d8", OnAccent: "#082028", Good: "#8fd9a8", GoodBg: "#15291d", Warn: "#f0cb7a", WarnBg: "#2d2513",
+			Bad: "#f5a9a4", BadBg: "#331b1b", SelectionBg: "#1d323a",
+		},
+	}
+}
+
+// variables turns a palette into the custom properties that style.css uses.
+func (p Palette) variables() string {
+	return fmt.Sprintf("--page:%s;--card:%s;--text:%s;--muted:%s;--line:%s;--border:%s;--accent:%s;--on-accent:%s;"+
+		"--good:%s;--good-bg:%s;--warn:%s;--warn-bg:%s;--bad:%s;--bad-bg:%s;--selection-bg:%s",
+		p.Page, p.Card, p.Text, p.Muted, p.Line, p.Border, p.Accent, p.OnAccent,
+		p.Good, p.GoodBg, p.Warn, p.WarnBg, p.Bad, p.BadBg, p.SelectionBg)
+}
+
+// stylesheet is the whole style of every page.
+func stylesheet(b Brand) template.CSS {
+	css, err := files.ReadFile("templates/style.css")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return template.CSS(fmt.Sprintf(":root{color-scheme:light dark;--logo:%s;%s}\n@media (prefers-color-scheme:dark){:root{%s}}\n%s",
+		b.Light.Accent, b.Light.variables(), b.Dark.variables(), css))
+}
+
+// icon is the logo as the browser tab's icon.
+func (b Brand) icon() template.URL {
+	svg := `<svg xmlns="http://www.w3.org/2000/svg" color="` + b.Light.Accent + `"` + string(b.Logo[len("<svg"):])
+	return template.URL("data:image/svg+xml," + url.PathEscape(svg))
+}

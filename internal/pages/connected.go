@@ -1,0 +1,75 @@
+package pages
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// WebhookStatus is how far the company's hook at Procore has come.
+type WebhookStatus int
+
+// The states that /connected tells apart.
+const (
+	WebhooksOff        WebhookStatus = iota // none configured: nothing is said
+	WebhooksPending                         // housekeeping will create the hook soon
+	WebhooksActive                          // hook and triggers are as configured
+	WebhooksNeedsAdmin                      // Procore refused: the permission "Webhooks API" is missing
+)
+
+// Connection is what Connected shows.
+type Connection struct {
+	CompanyID   int64
+	CompanyName string // empty shows the id alone
+	UserName    string // who connected; empty says nothing
+
+	Webhooks WebhookStatus
+
+	// Renewed: this user had connected this company before, and the new authorization took the old one's place.
+	Renewed bool
+
+	// Others is how many other users' connections of the same company stand beside this one.
+	Others int
+
+	// NextURL is where the developer's own application goes on (POST_INSTALL_URL). Empty: "you can close this page".
+	NextURL string
+}
+
+// connectedView is templates/connected.html's.
+type connectedView struct {
+	connectedWords
+	Company, CompanyID, User string
+	Notice, NoticeKind       string // kind is good, warn or wait
+	NextURL                  string
+	Reload                   string // address of this page while something is pending
+}
+
+// Connected shows that a company is connected: the end of the flow, and the visitor's own later look.
+func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) {
+	c.CompanyName, c.UserName = clean(c.CompanyName, maxName), clean(c.UserName, maxName)
+	id := strconv.FormatInt(c.CompanyID, 10)
+	if c.CompanyName == "" {
+		c.CompanyName = p.words.CompanyIDLabel + " " + id
+	}
+	t := p.words.connected(p.brand.Name, c)
+	v := connectedView{connectedWords: t, Company: c.CompanyName, CompanyID: id, User: c.UserName}
+	if len(c.NextURL) <= maxURL {
+		v.NextURL = c.NextURL
+	}
+	switch c.Webhooks {
+	case WebhooksOff:
+	case WebhooksPending:
+		v.Notice, v.NoticeKind, v.Reload = t.Pending, "wait", p.link(PathConnected)
+	case WebhooksActive:
+		v.Notice, v.NoticeKind = t.Active, "good"
+	case WebhooksNeedsAdmin:
+		v.Notice, v.NoticeKind = t.NeedsAdmin, "warn"
+	}
+	p.show(w, r, http.StatusOK, "connected", t.Title, v)
+}
+
+// ConnectedVisitor is /connected for somebody without a session: Procore's post-installation instruction leads
+// installers here (manifest, post_installation_instruction), who may or may not have connected anything yet.
+func (p *Pages) ConnectedVisitor(w http.ResponseWriter, r *http.Request) {
+	t := p.words.visitor(p.brand.Name)
+	p.show(w, r, http.StatusOK, "landing", t.Title, t)
+}
