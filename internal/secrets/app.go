@@ -2,7 +2,7 @@ package secrets
 
 import (
 	"encoding/json"
-	"errors"
+	"fmt"
 	"strings"
 
 	"procore-connect/pkg/procore"
@@ -18,7 +18,7 @@ func App(env procore.Environment) func(string) (*procore.OAuth, error) {
 			ClientSecret string `json:"client_secret"`
 		}
 		if err := json.Unmarshal([]byte(secret), &w); err != nil {
-			return nil, errors.New(`it is not JSON of the form {"client_id": "...", "client_secret": "..."}`)
+			return nil, fmt.Errorf(`%w: it is not JSON of the form {"client_id": "...", "client_secret": "..."}`, ErrNotFilledIn)
 		}
 		if unfilled(w.ClientID) || unfilled(w.ClientSecret) {
 			return nil, ErrNotFilledIn

@@ -20,6 +20,18 @@ import (
 // pair: there are few at a time, and they are dropped within the hour.
 const heldShard = "0"
 
+func (s *Store) read(ctx context.Context, flow string) (Session, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName:      &s.Table,
+		Key:            map[string]types.AttributeValue{"session": text(flow)},
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return Session{}, fmt.Errorf("session: not read: %w", err)
+	}
+	return sessionOf(out.Item), nil
+}
+
 // write makes one step, conditional on the row still being as it was read: same
 // status, same cookie, same company. A failed condition is ErrUsed.
 func (s *Store) write(ctx context.Context, old, next Session) error {

@@ -180,15 +180,10 @@ func (s *Store) Find(ctx context.Context, flow, cookie string) (Session, error) 
 	if len(flow) != len(hash("")) || cookie == "" {
 		return Session{}, ErrUnknown
 	}
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      &s.Table,
-		Key:            map[string]types.AttributeValue{"session": text(flow)},
-		ConsistentRead: aws.Bool(true),
-	})
+	found, err := s.read(ctx, flow)
 	if err != nil {
-		return Session{}, fmt.Errorf("session: not read: %w", err)
+		return Session{}, err
 	}
-	found := sessionOf(out.Item)
 	if subtle.ConstantTimeCompare([]byte(found.cookie), []byte(hash(cookie))) != 1 {
 		return Session{}, ErrUnknown
 	}
@@ -196,6 +191,11 @@ func (s *Store) Find(ctx context.Context, flow, cookie string) (Session, error) 
 		return found, ErrExpired
 	}
 	return found, nil
+}
+
+// Reread reads a session that was found before once more, as after a lost race.
+func (s *Store) Reread(ctx context.Context, found Session) (Session, error) {
+	return s.read(ctx, found.Flow)
 }
 
 // Pair opens the pair of a session that holds one.

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/session"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// choose connects the chosen company: it is fixed in the session, one call into
+// it verifies that the app may work there, and then one transaction turns the
+// session into the connection.
+func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		h.unreadable(w, r, err)
+		return
+	}
+	flow := r.PostForm.Get(pages.FieldFlow)
+	cookie := h.cookies.Value(r, flow)
+	s, err := h.sessions.Find(r.Context(), flow, cookie)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	ok, err := h.sessions.CheckForm(r.Context(), s, cookie, r.PostForm.Get(pages.FieldCSRF))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	companyID, idErr := strconv.ParseInt(r.PostForm.Get(pages.FieldCompany), 10, 64)
+	switch {
+	case !ok:
+		h.pages.Problem(w, r, pages.FormRefused())
+	case s.Status == session.Connected:
+		h.pages.Redirect(w, connectedPath(flow))
+	case r.PostForm.Get(pages.FieldCompany) == "":
+		h.show(w, r, flow, "", true)
+	case idErr != nil:
+		h.pages.Problem(w, r, pages.CompanyNotListed())
+	default:
+		h.connect(w, r, s, companyID)
+	}
+}
+
+func (h *handler) unreadable(w http.ResponseWriter, r *http.Request, err error) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		h.pages.Problem(w, r, pages.TooLarge())
+		return
+	}
+	h.pages.Problem(w, r, pages.BadRequest())
+}
+
+func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Session, companyID int64) {
+	u, err := h.user(r.Context(), s)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	i := slices.IndexFunc(u.companies, func(c procore.Company) bool { return c.ID == companyID })
+	if i < 0 {
+		h.pages.Problem(w, r, pages.CompanyNotListed())
+		return
+	}
+	company := u.companies[i]
+	switch h.state(company) {
+	case pages.Inactive:
+		h.pages.Problem(w, r, pages.CompanyInactive(company.Name))
+		return
+	case pages.NotAdmitted:
+		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name))
+		return
+	}
+	s, err = h.fix(r.Context(), s, company.ID, tokens.User(u.me.ID))
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	if s.Status == session.Connected {
+		h.pages.Redirect(w, connectedPath(s.Flow))
+		return
+	}
+	if err := h.verify(r.Context(), u.pair, company.ID); err != nil {
+		h.refused(w, r, s, company, err)
+		return
+	}
+	if err := h.finish(r.Context(), s, u, company); err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	gateway.Note(r.Context(), slog.String("outcome", "connected"), slog.Int64("company_id", company.ID),
+		slog.String("principal", string(s.Principal)))
+	h.pages.Redirect(w, connectedPath(s.Flow))
+}
+
+// fix writes the choice down before the first call into the company. A second
+// click on the same company goes on with the first one's choice; another company
+// is session.ErrUsed.
+func (h *handler) fix(ctx context.Context, s session.Session, companyID int64, p tokens.Principal) (session.Session, error) {
+	if s.Status == session.Pending {
+		chosen, err := h.sessions.Choose(ctx, s, companyID, p)
+		if !errors.Is(err, session.ErrUsed) {
+			return chosen, err
+		}
+		if s, err = h.sessions.Reread(ctx, s); err != nil {
+			return s, err
+		}
+	}
+	if s.CompanyID != companyID || s.Principal != p {
+		return s, session.ErrUsed
+	}
+	return s, nil
+}
+
+// verify makes the first call into the company, which installs the app there,
+// or tells why it may not be.
+func (h *handler) verify(ctx context.Context, pair procore.Token, companyID int64) error {
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	client := procore.NewCompanyClient(h.environment, bearer(pair), companyID)
+	for _, err := range client.Projects(ctx) {
+		return err // one page is enough
+	}
+	return nil
+}
+
+// refused tells why Procore keeps the app out of the company. Where that is
+// certain, the user may choose again; after no clear answer the app may be
+// installed there, so this company stays the choice.
+func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Session, c procore.Company, cause error) {
+	gateway.Note(r.Context(), slog.Any("error", cause), slog.Int64("company_id", c.ID))
+	p, certain := refusal(c, cause)
+	if certain {
+		if err := h.sessions.Unchoose(r.Context(), s); err != nil {
+			gateway.Note(r.Context(), slog.String("unchoose", err.Error()))
+		}
+	}
+	h.pages.Problem(w, r, p)
+}
+
+func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {
+	switch {
+	case errors.Is(err, procore.ErrUserInstallsOff):
+		return pages.UserInstallsOff(c.Name), true
+	case errors.Is(err, procore.ErrNotConnected), errors.Is(err, procore.ErrUnauthorized):
+		return pages.NotConnected(c.Name), true // a company without the app may answer 401
+	case errors.Is(err, procore.ErrForbidden):
+		return pages.NoPermission(c.Name), true
+	}
+	return pages.ProcoreUnreachable(), false
+}
+
+// finish turns the session into the connection. If the session was finished by
+// another click meanwhile, that is as good.
+func (h *handler) finish(ctx context.Context, s session.Session, u user, c procore.Company) error {
+	webhooks := tokens.WebhooksOff
+	if h.webhooks {
+		webhooks = tokens.WebhooksPending
+	}
+	_, _, err := h.store.Connect(ctx, tokens.Authorization{
+		Key:         tokens.Key{CompanyID: c.ID, Principal: s.Principal},
+		Pair:        u.pair,
+		RedirectURI: s.RedirectURI,
+		CompanyName: c.Name,
+		UserName:    u.me.Name,
+		Webhooks:    webhooks,
+	}, h.sessions.Finish(s))
+	if !errors.Is(err, tokens.ErrUsed) {
+		return err
+	}
+	again, e := h.sessions.Reread(ctx, s)
+	if e == nil && again.Status == session.Connected {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/errgroup"
+
+	"procore-connect/internal/config"
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/session"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+const (
+	// callWithin bounds the calls to Procore of one page; the gateway waits 30
+	// seconds.
+	callWithin = 15 * time.Second
+	// maxCompanies bounds the list of a user's companies.
+	maxCompanies = 2000
+	// maxForm bounds the form's body.
+	maxForm = 16 << 10
+)
+
+// handler lets a user choose one company. Until the choice only /me and
+// /companies are called: any other call would install the app.
+//
+// https://developers.procore.com/documentation/api-call-sequencing
+type handler struct {
+	environment procore.Environment
+	public      string // PUBLIC_URL without a trailing slash
+	allowed     config.Companies
+	webhooks    bool   // triggers are configured
+	next        string // POST_INSTALL_URL
+	sessions    *session.Store
+	store       *tokens.Store
+	cookies     session.Cookies
+	pages       *pages.Pages
+}
+
+func (h *handler) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /companies", h.list)
+	mux.HandleFunc("POST /companies", h.choose)
+	mux.HandleFunc("GET /connected", h.connected)
+	return h.pages.Handler(mux)
+}
+
+// list shows the user's companies.
+func (h *handler) list(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	h.show(w, r, q.Get(pages.FieldFlow), q.Get(pages.FieldFilter), false)
+}
+
+func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter string, missing bool) {
+	cookie := h.cookies.Value(r, flow)
+	s, err := h.sessions.Find(r.Context(), flow, cookie)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	if s.Status == session.Connected {
+		h.pages.Redirect(w, connectedPath(flow))
+		return
+	}
+	u, err := h.user(r.Context(), s)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	if len(u.companies) == 0 {
+		h.pages.Problem(w, r, pages.NoCompanies())
+		return
+	}
+	token, err := h.sessions.Form(r.Context(), s, cookie)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.pages.Choose(w, r, pages.Choice{
+		UserName: u.me.Name, Flow: flow, CSRF: token, Companies: h.choices(u.companies), Filter: filter, Missing: missing,
+	})
+}
+
+func (h *handler) choices(companies []procore.Company) []pages.Company {
+	out := make([]pages.Company, len(companies))
+	for i, c := range companies {
+		out[i] = pages.Company{ID: c.ID, Name: c.Name, State: h.state(c)}
+	}
+	return out
+}
+
+func (h *handler) state(c procore.Company) pages.CompanyState {
+	switch {
+	case !c.IsActive:
+		return pages.Inactive
+	case !h.allowed.Admits(c.ID):
+		return pages.NotAdmitted
+	}
+	return pages.Available
+}
+
+// user is who authorized, as Procore tells it.
+type user struct {
+	pair      procore.Token
+	me        procore.Me
+	companies []procore.Company
+}
+
+func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
+	pair, err := h.sessions.Pair(ctx, s)
+	if err != nil {
+		return user{}, err
+	}
+	u := user{pair: pair}
+	client := procore.NewUserClient(h.environment, bearer(pair))
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	calls, ctx := errgroup.WithContext(ctx)
+	calls.Go(func() (err error) {
+		u.me, err = client.Me(ctx)
+		return err
+	})
+	calls.Go(func() error {
+		for c, err := range client.Companies(ctx) {
+			if err != nil {
+				return err
+			}
+			if u.companies = append(u.companies, c); len(u.companies) == maxCompanies {
+				break
+			}
+		}
+		return nil
+	})
+	return u, calls.Wait()
+}
+
+// bearer sends the session's access token. It does not refresh: the choice
+// takes less time than an access token lives.
+func bearer(pair procore.Token) *http.Client {
+	return &http.Client{Transport: &oauth2.Transport{
+		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: pair.AccessToken}),
+	}}
+}
+
+// connected shows how the connection is doing, to the browser that made it.
+// Anybody else sees what the app is: Procore sends installers here.
+func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
+	flow := r.URL.Query().Get(pages.FieldFlow)
+	s, err := h.sessions.Find(r.Context(), flow, h.cookies.Value(r, flow))
+	if err == nil && s.Status != session.Connected {
+		h.pages.Redirect(w, companiesPath(flow))
+		return
+	}
+	if errors.Is(err, session.ErrUnknown) || errors.Is(err, session.ErrExpired) {
+		h.pages.ConnectedVisitor(w, r)
+		return
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	c, err := h.store.Connection(r.Context(), tokens.Key{CompanyID: s.CompanyID, Principal: s.Principal})
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.pages.Connected(w, r, pages.Connection{
+		CompanyID: c.CompanyID, CompanyName: c.CompanyName, UserName: c.UserName,
+		Webhooks: webhookStatus(c.Webhooks), Renewed: c.Generation > 1, NextURL: h.next, Flow: flow,
+	})
+}
+
+func webhookStatus(w tokens.Webhooks) pages.WebhookStatus {
+	switch w {
+	case tokens.WebhooksPending:
+		return pages.WebhooksPending
+	case tokens.WebhooksActive:
+		return pages.WebhooksActive
+	case tokens.WebhooksNeedsAdmin:
+		return pages.WebhooksNeedsAdmin
+	}
+	return pages.WebhooksOff
+}
+
+func companiesPath(flow string) string {
+	return pages.PathCompanies + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
+}
+
+func connectedPath(flow string) string {
+	return pages.PathConnected + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
+}
+
+// fail shows the page of an error. This is the one place where errors become
+// pages.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	gateway.Note(r.Context(), slog.Any("error", err))
+	h.pages.Problem(w, r, problem(err))
+}
+
+func problem(err error) pages.Problem {
+	_, isAnswer := errors.AsType[*procore.Error](err)
+	switch {
+	case errors.Is(err, session.ErrUnknown), errors.Is(err, session.ErrExpired), errors.Is(err, procore.ErrUnauthorized):
+		return pages.ChoiceExpired()
+	case errors.Is(err, session.ErrUsed), errors.Is(err, tokens.ErrUsed):
+		return pages.ChoiceUsed()
+	case isAnswer, errors.Is(err, context.DeadlineExceeded), isNetwork(err):
+		return pages.ProcoreUnreachable()
+	}
+	return pages.StorageUnavailable()
+}
+
+// isNetwork recognises an http.Client's error, which only the calls to Procore
+// give.
+func isNetwork(err error) bool {
+	_, ok := errors.AsType[*url.Error](err)
+	return ok
+}

@@ -1,0 +1,56 @@
+// Command company-select is the Lambda function behind the choice of a company:
+// GET and POST /companies, and GET /connected.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/session"
+	"procore-connect/internal/setup"
+	"procore-connect/pkg/tokens"
+)
+
+func main() {
+	h, base, err := wire()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "company-select:", err)
+		os.Exit(1)
+	}
+	lambda.Start(gateway.Handler(h.routes(), gateway.Options{PublicURL: h.public, Log: base.Log}))
+}
+
+func wire() (*handler, *setup.Base, error) {
+	base, err := setup.New()
+	if err != nil {
+		return nil, nil, err
+	}
+	env := base.Env
+	public := env.PublicURL()
+	keys := base.Keys()
+	h := &handler{
+		environment: env.Environment(),
+		public:      public.String(),
+		allowed:     env.AllowedCompanies(),
+		webhooks:    len(env.Webhooks(public).Triggers) > 0,
+		next:        env.Optional("POST_INSTALL_URL"),
+		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
+		store: &tokens.Store{
+			DB:          base.DB,
+			Connections: env.Require("CONNECTIONS_TABLE"),
+			Keys:        keys.Get,
+			Log:         base.Log,
+		},
+		cookies: session.Cookies{Secure: public.Scheme == "https"},
+		pages:   pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
+	}
+	if err := env.Err(); err != nil {
+		return nil, nil, err
+	}
+	base.Warm(setup.Read(keys))
+	return h, base, nil
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/secrets"
+	"procore-connect/internal/session"
+	"procore-connect/pkg/procore"
+)
+
+const (
+	// exchangeWithin bounds the call to Procore's token endpoint; the gateway
+	// waits 30 seconds.
+	exchangeWithin = 15 * time.Second
+	// holdWithin bounds the attempts to store the pair after it.
+	holdWithin = 8 * time.Second
+	// maxParameter bounds each query parameter of the redirect.
+	maxParameter = 2048
+)
+
+// handler takes a user from the landing page to Procore's login and back.
+//
+// https://developers.procore.com/documentation/oauth-auth-grant-flow
+type handler struct {
+	environment string
+	public      string // PUBLIC_URL without a trailing slash
+	oauth       func(ctx context.Context, reread bool) (*procore.OAuth, error)
+	sessions    *session.Store
+	cookies     session.Cookies
+	pages       *pages.Pages
+}
+
+func (h *handler) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", h.landing)
+	mux.HandleFunc("GET /oauth/start", h.start)
+	mux.HandleFunc("GET /oauth/callback", h.callback)
+	return h.pages.Handler(mux)
+}
+
+func (h *handler) redirectURI() string { return h.public + "/oauth/callback" }
+
+func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
+	if _, err := h.oauth(r.Context(), false); errors.Is(err, secrets.ErrNotFilledIn) {
+		h.pages.SetupUnfinished(w, r, []string{"APP_SECRET_ID"})
+		return
+	}
+	h.pages.Landing(w, r)
+}
+
+// start issues a state, binds it to this browser and sends it to Procore.
+func (h *handler) start(w http.ResponseWriter, r *http.Request) {
+	oauth, err := h.oauth(r.Context(), false)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	st, err := h.sessions.Begin(r.Context(), h.environment, h.redirectURI())
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.cookies.Trim(w, r)
+	h.cookies.Set(w, st.Flow, st.Cookie, session.StartLife)
+	h.pages.Redirect(w, oauth.AuthCodeURL(st.State, st.Verifier, h.redirectURI()))
+}
+
+// callback uses up the state, exchanges the code and keeps the pair for the
+// choice of a company.
+func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
+	q, ok := parameters(r.URL.Query())
+	switch {
+	case !ok:
+		h.pages.Problem(w, r, pages.BadRequest())
+		return
+	case q["state"] == "":
+		h.pages.Problem(w, r, pages.StateMissing())
+		return
+	}
+	flow := session.FlowOf(q["state"])
+	s, verifier, err := h.sessions.Consume(r.Context(), q["state"], h.cookies.Value(r, flow))
+	if errors.Is(err, session.ErrUsed) && s.Status != session.Started && s.Status != session.Exchanging {
+		h.pages.Redirect(w, companies(flow)) // the way back here was loaded again
+		return
+	}
+	if err == nil && (s.Environment != h.environment || s.RedirectURI != h.redirectURI()) {
+		err = session.ErrUnknown // begun before a change of the configuration
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	if q["error"] != "" || q["code"] == "" {
+		h.pages.Problem(w, r, refusal(q))
+		return
+	}
+	cookie, err := h.exchange(r.Context(), s, q["code"], verifier)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	h.cookies.Set(w, flow, cookie, session.ChoiceLife)
+	h.pages.Redirect(w, companies(flow))
+}
+
+func companies(flow string) string {
+	return pages.PathCompanies + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
+}
+
+// parameters takes the redirect's parameters (RFC 6749 section 4.1.2), each at
+// most once, as section 3.1 demands.
+func parameters(q url.Values) (map[string]string, bool) {
+	out := map[string]string{}
+	for _, name := range []string{"state", "code", "error", "error_description"} {
+		values := q[name]
+		if len(values) > 1 || len(values) == 1 && len(values[0]) > maxParameter {
+			return nil, false
+		}
+		out[name] = q.Get(name)
+	}
+	return out, true
+}
+
+// refusal is the page for a redirect without a code.
+func refusal(q map[string]string) pages.Problem {
+	if q["error"] == "access_denied" {
+		return pages.Denied()
+	}
+	p := pages.AuthorizationFailed()
+	p.Detail = q["error_description"]
+	return p
+}
+
+// exchange spends the code and stores the pair. It goes on when the browser
+// leaves. A pair that cannot be stored is revoked, for nobody would ever use it.
+func (h *handler) exchange(ctx context.Context, s session.Session, code, verifier string) (cookie string, err error) {
+	ctx = context.WithoutCancel(ctx)
+	oauth, err := h.oauth(ctx, false)
+	if err != nil {
+		return "", err
+	}
+	spend, cancel := context.WithTimeout(ctx, exchangeWithin)
+	defer cancel()
+	pair, err := oauth.Exchange(spend, code, verifier, s.RedirectURI)
+	if err != nil {
+		if e, ok := errors.AsType[*procore.TokenError](err); ok && e.InvalidClient() {
+			h.oauth(ctx, true) // the secret may have been changed
+		}
+		return "", err
+	}
+	hold, cancel := context.WithTimeout(ctx, holdWithin)
+	defer cancel()
+	cookie, err = h.sessions.Hold(hold, s, pair)
+	if err == nil {
+		return cookie, nil
+	}
+	revoke, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if e := oauth.Revoke(revoke, pair.AccessToken); e != nil {
+		gateway.Note(ctx, slog.String("revoke", e.Error()))
+	}
+	return "", err
+}
+
+// fail shows the page of an error. This is the one place where errors become
+// pages.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	gateway.Note(r.Context(), slog.Any("error", err))
+	if errors.Is(err, secrets.ErrNotFilledIn) {
+		h.pages.SetupUnfinished(w, r, []string{"APP_SECRET_ID"})
+		return
+	}
+	h.pages.Problem(w, r, problem(err))
+}
+
+func problem(err error) pages.Problem {
+	e, isToken := errors.AsType[*procore.TokenError](err)
+	switch {
+	case errors.Is(err, session.ErrUnknown):
+		return pages.OtherBrowser()
+	case errors.Is(err, session.ErrExpired):
+		return pages.AuthorizationExpired()
+	case errors.Is(err, session.ErrUsed):
+		return pages.StateUsed()
+	case isToken && e.InvalidClient():
+		return pages.CredentialsRefused()
+	case isToken && e.Outcome == procore.Refused:
+		return pages.CodeExpired()
+	case isToken:
+		return pages.ProcoreUnreachable()
+	}
+	return pages.StorageUnavailable()
+}

@@ -1,0 +1,47 @@
+// Command oauth-callback is the Lambda function behind the landing page and
+// Procore's OAuth redirect: GET /, GET /oauth/start and GET /oauth/callback.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/session"
+	"procore-connect/internal/setup"
+)
+
+func main() {
+	h, base, err := wire()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "oauth-callback:", err)
+		os.Exit(1)
+	}
+	lambda.Start(gateway.Handler(h.routes(), gateway.Options{PublicURL: h.public, Log: base.Log}))
+}
+
+func wire() (*handler, *setup.Base, error) {
+	base, err := setup.New()
+	if err != nil {
+		return nil, nil, err
+	}
+	env := base.Env
+	procoreEnv, public := env.Environment(), env.PublicURL()
+	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
+	h := &handler{
+		environment: procoreEnv.Name,
+		public:      public.String(),
+		oauth:       oauth.Get,
+		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
+		cookies:     session.Cookies{Secure: public.Scheme == "https"},
+		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
+	}
+	if err := env.Err(); err != nil {
+		return nil, nil, err
+	}
+	base.Warm(setup.Read(keys), setup.Read(oauth))
+	return h, base, nil
+}
