@@ -1,0 +1,90 @@
+package tables
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Connections holds a row for each company and principal. The index due lists what the refresher may refresh, the
+// index checks what it should look at.
+func Connections(name string) *dynamodb.CreateTableInput {
+	return table(name, text("company_id"), text("principal"),
+		index("due", text("due_shard"), number("expires_at"), types.ProjectionTypeAll),
+		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeAll))
+}
+
+// Spends holds a fingerprint of each refresh token that was sent.
+func Spends(name string) *dynamodb.CreateTableInput {
+	return table(name, text("fingerprint"), nil)
+}
+
+// Sessions holds a row for each authorization. The index held lists those that hold a pair.
+func Sessions(name string) *dynamodb.CreateTableInput {
+	return table(name, text("session"), nil,
+		index("held", text("held_shard"), number("expires_at"), types.ProjectionTypeAll))
+}
+
+// Inbox holds the webhook events by resource. The index by_company lists them by arrival; the stream feeds the pipe.
+func Inbox(name string) *dynamodb.CreateTableInput {
+	input := table(name, text("resource"), text("event_id"),
+		index("by_company", text("company_id"), number("received_at_ms"), types.ProjectionTypeKeysOnly))
+	input.StreamSpecification = &types.StreamSpecification{
+		StreamEnabled:  aws.Bool(true),
+		StreamViewType: types.StreamViewTypeNewImage,
+	}
+	return input
+}
+
+// An attribute is a key's part; nil is the sort key of a table that has none.
+type attribute = *types.AttributeDefinition
+
+func text(name string) attribute {
+	return &types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
+}
+
+func number(name string) attribute {
+	return &types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeN}
+}
+
+// definition is an index with the attributes that its key needs.
+type definition struct {
+	index      types.GlobalSecondaryIndex
+	attributes []types.AttributeDefinition
+}
+
+func index(name string, hash, sort attribute, projection types.ProjectionType) definition {
+	return definition{
+		index: types.GlobalSecondaryIndex{
+			IndexName:  &name,
+			KeySchema:  schema(hash, sort),
+			Projection: &types.Projection{ProjectionType: projection},
+		},
+		attributes: []types.AttributeDefinition{*hash, *sort},
+	}
+}
+
+func table(name string, hash, sort attribute, indexes ...definition) *dynamodb.CreateTableInput {
+	input := &dynamodb.CreateTableInput{
+		TableName:            &name,
+		BillingMode:          types.BillingModePayPerRequest,
+		KeySchema:            schema(hash, sort),
+		AttributeDefinitions: []types.AttributeDefinition{*hash},
+	}
+	if sort != nil {
+		input.AttributeDefinitions = append(input.AttributeDefinitions, *sort)
+	}
+	for _, d := range indexes {
+		input.GlobalSecondaryIndexes = append(input.GlobalSecondaryIndexes, d.index)
+		input.AttributeDefinitions = append(input.AttributeDefinitions, d.attributes...)
+	}
+	return input
+}
+
+func schema(hash, sort attribute) []types.KeySchemaElement {
+	elements := []types.KeySchemaElement{{AttributeName: hash.AttributeName, KeyType: types.KeyTypeHash}}
+	if sort != nil {
+		elements = append(elements, types.KeySchemaElement{AttributeName: sort.AttributeName, KeyType: types.KeyTypeRange})
+	}
+	return elements
+}

@@ -1,0 +1,42 @@
+package tables
+
+import (
+	"context"
+	"crypto/rand"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// TB is the part of testing.TB that CreateForTest needs, so that a program that imports this package does not link
+// testing.
+type TB interface {
+	Helper()
+	Context() context.Context
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+}
+
+// CreateForTest creates tables of the test's own, under names that no other test has, and deletes them at its end.
+func CreateForTest(tb TB, client *dynamodb.Client) Names {
+	tb.Helper()
+	suffix := "-" + rand.Text()
+	names := Names{
+		Connections: "connections" + suffix,
+		Spends:      "spends" + suffix,
+		Sessions:    "sessions" + suffix,
+		Inbox:       "inbox" + suffix,
+	}
+	if err := Create(tb.Context(), client, names); err != nil {
+		tb.Fatalf("%v", err)
+	}
+	ctx := context.WithoutCancel(tb.Context())
+	tb.Cleanup(func() {
+		for _, name := range []string{names.Connections, names.Spends, names.Sessions, names.Inbox} {
+			if _, err := client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+				tb.Logf("tables: %s stays behind: %v", name, err)
+			}
+		}
+	})
+	return names
+}
