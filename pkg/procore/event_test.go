@@ -161,6 +161,25 @@ func TestPayloadVersion(t *testing.T) {
 	}
 }
 
+// Only metadata that has the field tells that no app made the change.
+func TestSelfOriginatedBeforeMarking(t *testing.T) {
+	t.Parallel()
+	const ok = `{"id":1,"company_id":2,"resource_name":"RFIs","resource_id":3,"event_type":"update"`
+	tests := map[string]*bool{
+		`}`:                 nil,
+		`,"metadata":null}`: nil,
+		`,"metadata":{}}`:   nil,
+		`,"metadata":{"source_application_id":null}}`: new(false),
+		`,"metadata":{"source_application_id":"a"}}`:  nil,
+	}
+	for tail, want := range tests {
+		got, err := DecodeEvent([]byte(ok + tail))
+		if d := cmp.Diff(got.SelfOriginated, want); d != "" || err != nil {
+			t.Errorf("%s: %v (-got +want):\n%s", tail, err, d)
+		}
+	}
+}
+
 func TestMarkSelf(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
