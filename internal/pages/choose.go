@@ -89,6 +89,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 		All:        p.link(PathCompanies) + "?" + FieldFlow + "=" + url.QueryEscape(c.Flow),
 		ShowFilter: len(c.Companies) >= filterFrom,
 	}
+	v.Lead = p.named(v.Lead)
 	found, foundClosed := matching(open, c.Filter), matching(closed, c.Filter)
 	for _, co := range found[:min(len(found), maxShown)] {
 		o := p.option(co)
@@ -112,7 +113,7 @@ func (p *Pages) option(c Company) option {
 		o.Name = o.Hint
 	}
 	if note := p.words.companyNote(c); note != "" {
-		o.Hint += ". " + note
+		o.Hint += ". " + p.named(note)
 	}
 	return o
 }

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 )
 
@@ -29,6 +30,9 @@ type Connection struct {
 
 	// Others is how many other users' connections of the same company stand beside this one.
 	Others int
+
+	// Flow is the authorization that made it, for the address of this page. Empty: the plain address.
+	Flow string
 
 	// NextURL is where the developer's own application goes on (POST_INSTALL_URL). Empty: "you can close this page".
 	NextURL string
@@ -59,6 +63,9 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 	case WebhooksOff:
 	case WebhooksPending:
 		v.Notice, v.NoticeKind, v.Reload = t.Pending, "wait", p.link(PathConnected)
+		if c.Flow != "" {
+			v.Reload += "?" + url.Values{FieldFlow: {c.Flow}}.Encode()
+		}
 	case WebhooksActive:
 		v.Notice, v.NoticeKind = t.Active, "good"
 	case WebhooksNeedsAdmin:

@@ -40,9 +40,11 @@ func (p *Pages) Redirect(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// Handler serves mux, and shows pages where mux itself would answer 404 or 405 with a line of text.
+// Handler serves mux, puts SetHeaders on every answer, and shows pages where mux itself would answer 404 or 405 with
+// a line of text.
 func (p *Pages) Handler(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.SetHeaders(w.Header())
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)
@@ -57,7 +59,6 @@ func (p *Pages) Handler(mux *http.ServeMux) http.Handler {
 			w.Header()["Allow"] = probe.header["Allow"]
 			p.Problem(w, r, MethodNotAllowed())
 		default:
-			p.SetHeaders(w.Header())
 			mux.ServeHTTP(w, r)
 		}
 	})

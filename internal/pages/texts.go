@@ -3,15 +3,23 @@ package pages
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// Every sentence that a visitor reads is in this file, for whoever edits or translates them. {app} is Brand.Name.
+// Every sentence that a visitor reads is in this file, for whoever edits or translates them. {app} stands for
+// Brand.Name, {support} for the support contact or, where none is configured, for whoever runs the application.
 // A site manager is the reader: no protocol words, one sentence for what happened, one for what to do and who can.
 
-// named fills in the application's name.
-func (p *Pages) named(s string) string { return strings.ReplaceAll(s, "{app}", p.brand.Name) }
+// named fills in who is meant.
+func (p *Pages) named(s string) string {
+	who := "the support contact"
+	if p.support.Text == "" {
+		who = "whoever runs {app}"
+	}
+	return strings.NewReplacer("{app}", p.brand.Name, "{support}", strings.ReplaceAll(who, "{app}", p.brand.Name)).Replace(s)
+}
 
 // connectLabel is the accessible name of the way into the flow, here and always.
 const connectLabel = "Connect to Procore"
@@ -40,7 +48,7 @@ type landingWords struct {
 
 func (words) landing(app string) landingWords {
 	return landingWords{
-		Title:      "Connect " + app + " to your company",
+		Title:      "Connect your company to " + app,
 		Lead:       app + " works with one company of your Procore account. You need a Procore login that belongs to that company.",
 		StepsTitle: "What will happen",
 		Steps: []string{
@@ -96,7 +104,8 @@ func (words) choose(app string, open, closed int) chooseWords {
 		t.Legend = "Your company"
 		t.Lead = app + " will work with this company and with no other. If it is not the one you want, go back and sign in with another Procore login."
 	case open == 0:
-		t.Lead = "None of your companies can be connected right now. A company admin or the support contact below can tell you why."
+		t.Title = "No company can be connected"
+		t.Lead = "None of your companies can be connected right now. A company admin or {support} can tell you why."
 	}
 	if closed == 0 && open > 1 {
 		t.Lead = "Your Procore login belongs to several companies. " + t.Lead
@@ -108,11 +117,19 @@ func (words) choose(app string, open, closed int) chooseWords {
 func (words) count(shown, found, all int) string {
 	switch {
 	case found > shown:
-		return fmt.Sprintf("%d of %d companies are shown. Find the others by name or ID.", shown, all)
+		return fmt.Sprintf("%s of %s companies are shown. Find the others by name or ID.", thousands(shown), thousands(all))
 	case found < all:
-		return fmt.Sprintf("%d of %d companies match.", found, all)
+		return fmt.Sprintf("%s of %s companies match.", thousands(found), thousands(all))
 	}
-	return fmt.Sprintf("%d companies.", all)
+	return fmt.Sprintf("%s companies.", thousands(all))
+}
+
+// thousands writes 2000 as 2,000. Procore lists a few thousand companies at most.
+func thousands(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return thousands(n/1000) + fmt.Sprintf(",%03d", n%1000)
 }
 
 func (words) companyNote(c Company) string {
@@ -120,7 +137,7 @@ func (words) companyNote(c Company) string {
 	case c.State == Inactive:
 		return "This company is inactive in Procore. A company admin can ask Procore about it."
 	case c.State == NotAdmitted:
-		return "This company is not enabled for this application. The support contact can enable it."
+		return "This company is not enabled for this application. Ask {support} to enable it."
 	case c.Connected:
 		return "Connected already. Connecting again renews the connection."
 	}
@@ -217,14 +234,14 @@ func company(name string) string {
 func Denied() Problem {
 	return restart(http.StatusForbidden, "denied", "Access was not allowed",
 		"You chose not to give {app} access to Procore, so nothing was connected.",
-		"If that was a mistake, connect again and choose “Allow”. Otherwise you can close this page.")
+		"If that was a mistake, connect again and allow the access. Otherwise you can close this page.")
 }
 
 // AuthorizationFailed: Procore sent the browser back with another error. Set Detail to its error_description.
 func AuthorizationFailed() Problem {
 	return restart(http.StatusBadGateway, "authorization_failed", "Procore didn't complete the sign-in",
 		"Procore sent you back with an error, and nothing was connected.",
-		"Try again; if it happens once more, the support contact can look into it.")
+		"Try again; if it happens once more, {support} can look into it.")
 }
 
 // AuthorizationExpired: the state is older than ten minutes.
@@ -266,14 +283,14 @@ func OtherBrowser() Problem {
 func ProcoreUnreachable() Problem {
 	return later(http.StatusBadGateway, "procore_unreachable", "Procore is not answering",
 		"Procore could not be reached just now, and nothing was connected.",
-		"Try again in a few minutes; status.procore.com tells whether Procore has a disturbance.")
+		"Try again in a few minutes; if it stays so, {support} can look into it.")
 }
 
 // CredentialsRefused: Procore answered invalid_client.
 func CredentialsRefused() Problem {
 	return Problem{Status: http.StatusServiceUnavailable, Code: "credentials_refused", Title: "The setup needs attention",
 		What: "Procore doesn't accept the credentials of {app}, so nobody can connect right now.",
-		Next: "Only whoever runs {app} can repair this: please tell the support contact."}
+		Next: "Only whoever runs {app} can repair this: please tell {support}."}
 }
 
 // NoCompanies: Procore lists no company for this user.
@@ -294,7 +311,7 @@ func CompanyNotListed() Problem {
 func CompanyNotAdmitted(name string) Problem {
 	return restart(http.StatusForbidden, "company_not_admitted", "This company is not enabled",
 		"{app} is not enabled for "+company(name)+".",
-		"The support contact can enable it; or connect another company.")
+		"Ask {support} to enable it; or connect another company.")
 }
 
 // CompanyInactive: is_active is false.
@@ -352,7 +369,7 @@ func FormRefused() Problem {
 func StorageUnavailable() Problem {
 	return later(http.StatusServiceUnavailable, "storage_unavailable", "Please try again in a moment",
 		"{app} could not save its data just now, so nothing was connected.",
-		"Try again in a minute; if it stays so, the support contact can look into it.")
+		"Try again in a minute; if it stays so, {support} can look into it.")
 }
 
 // TooManyRequests: more attempts than allowed.
@@ -373,7 +390,7 @@ func BadRequest() Problem {
 func TooLarge() Problem {
 	return restart(http.StatusRequestEntityTooLarge, "too_large", "This request is too large",
 		"Your browser sent more than {app} accepts.",
-		"Start from the beginning; if it happens again, the support contact can look into it.")
+		"Start from the beginning; if it happens again, {support} can look into it.")
 }
 
 // NotFound: no such page.
@@ -394,7 +411,7 @@ func MethodNotAllowed() Problem {
 func Internal() Problem {
 	return home(Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Something went wrong",
 		What: "{app} made a mistake, and we don't know yet which.",
-		Next: "Try again; if it happens once more, the support contact can look into it."})
+		Next: "Try again; if it happens once more, {support} can look into it."})
 }
 
 func home(p Problem) Problem {
