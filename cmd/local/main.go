@@ -1,0 +1,102 @@
+// Command local runs the whole system on this machine: make run, or
+//
+//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr]
+//
+// It needs Go and nothing else. Data is kept in memory and gone when it ends.
+// The consumer's JSON lines go to standard output, everything else to standard error.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"procore-connect/internal/localstack"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second signal ends at once
+	if err := run(ctx, os.Args[1:]); err != nil && ctx.Err() == nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	o, err := options(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s, err := localstack.Start(ctx, o)
+	if e, ok := errors.AsType[*localstack.AddrError](err); ok {
+		return fmt.Errorf("%w; choose another with -%s 127.0.0.1:PORT, or %s=127.0.0.1:PORT in the environment", err, e.Part, variable(e.Part))
+	}
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ready(s, o)
+	<-ctx.Done()
+	fmt.Fprintln(os.Stderr, "\nstopping")
+	return nil
+}
+
+// variable is the environment's word for a flag.
+func variable(flag string) string { return "LOCAL_" + strings.ToUpper(flag) + "_ADDR" }
+
+func options(args []string) (localstack.Options, error) {
+	o := localstack.Options{
+		DynamoDBEndpoint: os.Getenv("DYNAMODB_ENDPOINT"),
+		BuildDir:         filepath.Join("build", "local"),
+		Env:              make(map[string]string),
+		Stdout:           os.Stdout,
+		Stderr:           os.Stderr,
+	}
+	for _, name := range []string{"ALLOWED_COMPANIES", "LOG_LEVEL", "POST_INSTALL_URL", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
+		if value, ok := os.LookupEnv(name); ok {
+			o.Env[name] = value
+		}
+	}
+	f := flag.NewFlagSet("local", flag.ContinueOnError)
+	address := func(to *string, name, otherwise, what string) {
+		f.StringVar(to, name, cmp.Or(os.Getenv(variable(name)), otherwise), "`address` of "+what+"; "+variable(name)+" in the environment")
+	}
+	address(&o.AppAddr, "app", "127.0.0.1:3000", "the app")
+	address(&o.ProcoreAddr, "procore", "127.0.0.1:4000", "the fake Procore")
+	address(&o.AWSAddr, "aws", "127.0.0.1:8000", "DynamoDB, Secrets Manager and SQS")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	return o, nil
+}
+
+func ready(s *localstack.Stack, o localstack.Options) {
+	dynamo := "in memory: all data is gone when this program ends"
+	if o.DynamoDBEndpoint != "" {
+		dynamo = "DynamoDB itself is " + o.DynamoDBEndpoint
+	}
+	fmt.Fprintf(os.Stderr, `
+Ready. Open  %s  and click "Connect to Procore".
+
+  the app        %s
+  fake Procore   %s  (make a change there and watch the event arrive here)
+  AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)
+
+Ctrl-C ends it.
+
+`, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo)
+}
