@@ -155,13 +155,14 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 	if err != nil {
 		return Access{}, later(c.Key, "the app's credentials could not be read", err)
 	}
-	end := s.now().Add(maxWork)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(end) {
-		end = deadline
+	left := maxWork
+	if deadline, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(deadline))
 	}
-	if end.Sub(s.now()) < minWork {
+	if left < minWork {
 		return Access{}, later(c.Key, "too little time is left to refresh", nil)
 	}
+	end := s.now().Add(left)
 	claimed, err := s.claim(ctx, c, pair.RefreshToken, keys, end.Add(skew))
 	var changed *errChanged
 	switch {
@@ -173,7 +174,7 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 		return Access{}, err
 	}
 
-	spendCtx, cancel := context.WithDeadline(ctx, end.Add(-storeTime))
+	spendCtx, cancel := context.WithTimeout(ctx, left-storeTime)
 	defer cancel()
 	fresh, err := oauth.Refresh(spendCtx, pair.RefreshToken, c.RedirectURI, end.Add(-storeTime))
 	if err == nil {

@@ -1,0 +1,280 @@
+package tokens
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/pkg/procore"
+)
+
+// hold claims the connection and stops there, as a process that is then killed
+// or frozen.
+func (w *world) hold(s *Store, key Key) (Connection, procore.Token) {
+	w.t.Helper()
+	c := w.row(key)
+	pair, keys, err := s.open(w.t.Context(), c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	claimed, err := s.claim(w.t.Context(), c, pair.RefreshToken, keys, w.clock.Now().Add(maxWork+skew))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return claimed, pair
+}
+
+func TestDeadHolder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	claimed, pair := w.hold(s, c.Key)
+
+	w.clock.Advance(maxWork + skew + time.Second)
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("got error %v, want ErrReauthorize", err)
+	}
+	if got := w.row(c.Key); got.Generation != 1 || got.attempt != claimed.attempt {
+		t.Errorf("got generation %d, attempt %q; want those of the claim, 1 and %q", got.Generation, got.attempt, claimed.attempt)
+	}
+
+	// The holder was not dead: what it brings home late still lands.
+	fresh, err := w.oauth.Refresh(t.Context(), pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.store(t.Context(), claimed, fresh, w.keys, demand{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.row(c.Key); got.State != Active || got.Generation != 2 {
+		t.Errorf("got %s, generation %d; want active, 2", got.State, got.Generation)
+	}
+	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+		t.Error(err)
+	}
+	w.presented()
+}
+
+// R8: a late refresh does not overwrite a newer authorization.
+func TestNewAuthorizationOvertakesRefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	claimed, pair := w.hold(s, c.Key)
+	fresh, err := w.oauth.Refresh(t.Context(), pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := w.connect(w.store())
+	if _, err := s.store(t.Context(), claimed, fresh, w.keys, demand{}); !errors.Is(err, errNotYet) {
+		t.Errorf("got error %v, want errNotYet", err)
+	}
+	if diff := cmp.Diff(newer.pair, w.row(c.Key).pair); diff != "" {
+		t.Errorf("the newer pair was overwritten (-want +got):\n%s", diff)
+	}
+}
+
+// R8: a late refresh does not revive a connection that was disconnected.
+func TestDisconnectedStaysDisconnected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	claimed, pair := w.hold(s, c.Key)
+	if err := w.store().Disconnect(t.Context(), c.Key, c.Generation); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := w.oauth.Refresh(t.Context(), pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.store(t.Context(), claimed, fresh, w.keys, demand{})
+	if got := w.row(c.Key); got.State != Disconnected {
+		t.Errorf("got %s, want disconnected", got.State)
+	}
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("got error %v, want ErrDisconnected", err)
+	}
+}
+
+// R1: a row that comes back from a backup holds a token that was sent; the
+// ledger refuses it.
+func TestRestoredRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	backup, err := w.db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.names.Connections, Key: c.Key.primaryKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(2 * time.Hour)
+	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(2 * time.Hour)
+	if _, err := w.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Connections, Item: backup.Item}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("got error %v, want ErrReauthorize", err)
+	}
+	if got, want := w.presented(), 1; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+// The ledger knows a token whichever keys the processes of a rotation know.
+func TestLedgerSurvivesKeyRotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	old := w.keys
+	both := ring(t, "k2", "k2")
+	both.material["k1"] = old.material["k1"]
+	w.hold(w.store(), c.Key)
+	w.keys = both
+	// The claim is taken off by hand, as a restore from a backup would.
+	row := w.row(c.Key)
+	free := row
+	free.attempt, free.claimUntil = "", time.Time{}
+	if _, err := w.store().swap(t.Context(), row, free); err != nil {
+		t.Fatal(err)
+	}
+	s := w.store()
+	pair, keys, err := s.open(t.Context(), w.row(c.Key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.claim(t.Context(), w.row(c.Key), pair.RefreshToken, keys, w.clock.Now().Add(time.Minute)); !errors.Is(err, errSpentBefore) {
+		t.Errorf("got error %v, want errSpentBefore", err)
+	}
+}
+
+func TestCopiedPairDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	item, err := w.db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.names.Connections, Key: c.Key.primaryKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	item.Item["principal"] = &types.AttributeValueMemberS{Value: "user#42"}
+	if _, err := w.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Connections, Item: item.Item}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Token(t.Context(), Key{c.CompanyID, User(42)}); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("got error %v, want ErrReauthorize", err)
+	}
+}
+
+// A release gives the token back for use, and fences the claim.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	before := w.row(c.Key)
+	claimed, pair := w.hold(s, c.Key)
+	if err := s.release(t.Context(), claimed, pair.RefreshToken, w.keys); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.claim(t.Context(), before, pair.RefreshToken, w.keys, w.clock.Now().Add(time.Minute)); !errors.As(err, new(*errChanged)) {
+		t.Errorf("a claim on the revision before the release: got error %v, want *errChanged", err)
+	}
+	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+		t.Error(err)
+	}
+	if got, want := w.presented(), 1; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+func TestTransportRefreshesAfter401Once(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	first, err := s.Token(t.Context(), c.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(10 * time.Minute)
+	s.Invalidate(c.Key, first.Generation)
+	second, err := s.Token(t.Context(), c.Key)
+	if err != nil || second.Generation != first.Generation+1 {
+		t.Fatalf("got generation %d, error %v; want a refresh", second.Generation, err)
+	}
+	s.Invalidate(c.Key, second.Generation)
+	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrNotInstalled) {
+		t.Errorf("got error %v, want ErrNotInstalled", err)
+	}
+	if got, want := w.presented(), 1; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+func TestTransport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(10 * time.Minute)
+	pair, _, err := s.open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := s.Client(w.oauth.Environment, c.Key)
+	if _, err := procore.Collect(client.Projects(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+		t.Fatal(err)
+	}
+	// The refresh token went with it: the caller sees the 401, and one refresh was tried.
+	_, err = procore.Collect(client.Projects(t.Context()))
+	if e, ok := errors.AsType[*procore.Error](err); !ok || e.Status != http.StatusUnauthorized {
+		t.Errorf("got error %v, want Procore's 401", err)
+	}
+	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("got error %v, want ErrReauthorize", err)
+	}
+	if got, want := w.presented(), 1; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+func TestForCompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	if _, err := s.ForCompany(t.Context(), w.company()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("got error %v, want ErrNotFound", err)
+	}
+	a := w.authorization()
+	for _, p := range []Principal{User(1), User(2), User(3)} {
+		a.Key.Principal = p
+		w.clock.Advance(time.Minute)
+		if _, _, err := s.Connect(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Disconnect(t.Context(), Key{w.company(), User(3)}, 1); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.ForCompany(t.Context(), w.company())
+	if err != nil || got.Principal != User(2) {
+		t.Errorf("got %s, %v; want the last that is usable, %s", got.Principal, err, User(2))
+	}
+}

@@ -1,0 +1,152 @@
+package tokens
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/internal/tables"
+	"procore-connect/pkg/procore"
+)
+
+const (
+	redirectURI = "http://127.0.0.1:3000/oauth/callback"
+	joe         = 1234567
+)
+
+// clock is a test's time; it moves only when told to.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// world is a fake Procore, a DynamoDB and a clock, and makes stores for it.
+type world struct {
+	t       *testing.T
+	clock   *clock
+	procore *procoretest.Server
+	db      *dynamodb.Client
+	dynamo  *dynamotest.Server // nil if the test runs against another one
+	names   tables.Names
+	keys    *Keys
+	oauth   *procore.OAuth
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{now: time.Now().Truncate(time.Second)}, dynamo: dynamotest.New()}
+	w.procore = procoretest.Start(t, procoretest.Options{Now: w.clock.Now})
+	w.db = dynamotest.Client(w.dynamo.Start(t))
+	w.names = tables.CreateForTest(t, w.db)
+	env, err := procore.ParseEnvironment("custom", w.procore.URL, w.procore.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.oauth = &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Now: w.clock.Now}
+	w.keys = ring(t, "k1", "k1")
+	return w
+}
+
+// ring makes keys of random material.
+func ring(t *testing.T, current string, ids ...string) *Keys {
+	t.Helper()
+	k := &Keys{current: current, material: map[string][]byte{}}
+	for _, id := range ids {
+		k.material[id] = []byte(rand.Text() + rand.Text())
+	}
+	return k
+}
+
+// store is one process's view.
+func (w *world) store() *Store {
+	return &Store{
+		DB: w.db, Connections: w.names.Connections, Spends: w.names.Spends,
+		Keys:  func(context.Context, bool) (*Keys, error) { return w.keys, nil },
+		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return w.oauth, nil },
+		Now:   w.clock.Now,
+		Log:   slog.New(slog.DiscardHandler),
+	}
+}
+
+// company is one that Joe belongs to.
+func (w *world) company() int64 {
+	w.t.Helper()
+	for _, c := range w.procore.State().Companies {
+		if c.UserInstalls {
+			return c.ID
+		}
+	}
+	w.t.Fatal("the fake has no company")
+	return 0
+}
+
+// connect gives Joe's company a connection, as a user would.
+func (w *world) connect(s *Store) Connection {
+	w.t.Helper()
+	c, _, err := s.Connect(w.t.Context(), w.authorization())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) authorization() Authorization {
+	pair := w.procore.Token(w.t, joe, redirectURI)
+	return Authorization{
+		Key: Key{w.company(), User(joe)},
+		Pair: procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+			Expiry: w.clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)},
+		RedirectURI: redirectURI, CompanyName: "A Company", UserName: "Joe", Webhooks: WebhooksOff,
+	}
+}
+
+// row reads a connection.
+func (w *world) row(key Key) Connection {
+	w.t.Helper()
+	c, err := w.store().Connection(w.t.Context(), key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// presented is how often refresh tokens were presented in all. It fails the test
+// if one was presented twice: R1.
+func (w *world) presented() int {
+	w.t.Helper()
+	n := 0
+	for _, r := range w.procore.State().RefreshTokens {
+		if r.Presented > 1 {
+			w.t.Errorf("refresh token %s was presented %d times", r.Fingerprint, r.Presented)
+		}
+		n += r.Presented
+	}
+	return n
+}
+
+// works says whether Procore takes the token.
+func (w *world) works(a Access) error {
+	key := Key{w.company(), User(joe)}
+	client := procore.NewCompanyClient(w.oauth.Environment, clientOf(a), key.CompanyID, procore.WithAttempts(1))
+	_, err := client.Me(w.t.Context())
+	return err
+}
