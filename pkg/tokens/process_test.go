@@ -1,0 +1,117 @@
+package tokens
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+)
+
+const (
+	processes        = 4
+	callersInProcess = 13
+)
+
+// process is what a process of TestFourProcesses needs to know.
+type process struct {
+	DynamoDB, Procore   string
+	Connections, Spends string
+	Key                 Key
+	Ring                string
+	Now                 int64 // Unix seconds
+}
+
+// Fifty callers and more, in four processes that share nothing but the tables,
+// ask for one expired connection's token: one refresh call.
+func TestFourProcesses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dynamo := w.dynamo.Start(t)
+	c := w.connect(w.store())
+	w.clock.Advance(2 * time.Hour)
+	if err := w.procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 300}); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := json.Marshal(map[string]string{"current": "k1", "k1": string(w.keys.material["k1"])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := json.Marshal(process{dynamo, w.procore.URL, w.names.Connections, w.names.Spends, c.Key, string(secret), w.clock.Now().Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range processes {
+		all.Go(func() {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcess$", "-test.v")
+			cmd.Env = append(os.Environ(), "TOKENS_TEST_PROCESS="+string(spec))
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("process: %v\n%s", err, out)
+			}
+			if got := strings.Count(string(out), "generation 2"); got != callersInProcess {
+				t.Errorf("%d of %d callers got the new token", got, callersInProcess)
+			}
+		})
+	}
+	all.Wait()
+	if got, want := w.presented(), 1; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+// TestProcess is one of the processes of TestFourProcesses; without its
+// environment variable there is nothing for it to do.
+func TestProcess(t *testing.T) {
+	spec := os.Getenv("TOKENS_TEST_PROCESS")
+	if spec == "" {
+		return
+	}
+	var p process
+	if err := json.Unmarshal([]byte(spec), &p); err != nil {
+		t.Fatal(err)
+	}
+	s := p.store(t)
+	var all sync.WaitGroup
+	for range callersInProcess {
+		all.Go(func() {
+			a, err := s.Token(t.Context(), p.Key)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			fmt.Println("generation " + strconv.FormatInt(a.Generation, 10))
+		})
+	}
+	all.Wait()
+}
+
+func (p process) store(t *testing.T) *Store {
+	t.Helper()
+	env, err := procore.ParseEnvironment("custom", p.Procore, p.Procore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := ParseKeys(p.Ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := func() time.Time { return time.Unix(p.Now, 0) }
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Now: now}
+	return &Store{
+		DB: dynamotest.Client(p.DynamoDB), Connections: p.Connections, Spends: p.Spends,
+		Keys:  func(context.Context, bool) (*Keys, error) { return keys, nil },
+		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return oauth, nil },
+		Now:   now,
+	}
+}
