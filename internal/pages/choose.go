@@ -108,7 +108,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 // option describes a company by its id, since two of a user's companies may have one name.
 func (p *Pages) option(c Company) option {
 	id := strconv.FormatInt(c.ID, 10)
-	o := option{ID: id, Name: clean(c.Name, maxName), Hint: p.words.CompanyIDLabel + " " + id}
+	o := option{ID: id, Name: c.Name, Hint: p.words.CompanyIDLabel + " " + id}
 	if o.Name == "" {
 		o.Name = o.Hint
 	}
@@ -118,9 +118,12 @@ func (p *Pages) option(c Company) option {
 	return o
 }
 
-// split sorts the companies by name and parts those that can be chosen from the others.
+// split cleans the names, sorts by them, and parts those that can be chosen from the others.
 func split(all []Company) (open, closed []Company) {
 	all = slices.Clone(all)
+	for i := range all {
+		all[i].Name = clean(all[i].Name, maxName)
+	}
 	slices.SortStableFunc(all, func(a, b Company) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
 	})

@@ -49,6 +49,8 @@ func catalogue() map[string]pages.Problem {
 	const name = "Acme Construction"
 	quoted := pages.AuthorizationFailed()
 	quoted.Detail = "The authorization server is under maintenance."
+	retry := pages.ProcoreUnreachable().Retry("/companies?flow=flow-1")
+	retry.Code += "_retry" // codes are told apart below
 	return map[string]pages.Problem{
 		"Denied": pages.Denied(), "AuthorizationFailed": quoted, "AuthorizationExpired": pages.AuthorizationExpired(),
 		"CodeExpired": pages.CodeExpired(), "StateMissing": pages.StateMissing(), "StateUsed": pages.StateUsed(),
@@ -60,7 +62,7 @@ func catalogue() map[string]pages.Problem {
 		"ChoiceExpired": pages.ChoiceExpired(), "ChoiceUsed": pages.ChoiceUsed(), "FormRefused": pages.FormRefused(),
 		"StorageUnavailable": pages.StorageUnavailable(), "TooManyRequests": pages.TooManyRequests(),
 		"BadRequest": pages.BadRequest(), "TooLarge": pages.TooLarge(), "NotFound": pages.NotFound(),
-		"MethodNotAllowed": pages.MethodNotAllowed(), "Internal": pages.Internal(),
+		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Internal": pages.Internal(),
 	}
 }
 
@@ -76,7 +78,7 @@ func companies(n int) []pages.Company {
 // situations is every page in every state.
 func situations() map[string]write {
 	few := []pages.Company{
-		{ID: 8089, Name: "Turner Brothers", Connected: true}, {ID: 5678, Name: "Acme Construction"}, {ID: 5679, Name: "Acme Construction"},
+		{ID: 5679, Name: "Acme Construction"}, {ID: 5678, Name: "Acme Construction"}, {ID: 8089, Name: "Turner Brothers", Connected: true},
 		{ID: 9001, Name: "Old Harbour Ltd", State: pages.Inactive}, {ID: 9002, Name: "Elsewhere Inc", State: pages.NotAdmitted},
 	}
 	m := map[string]write{
@@ -95,6 +97,7 @@ func situations() map[string]write {
 		"connected, pending": connected(pages.Connection{Webhooks: pages.WebhooksPending}),
 		"connected, active":  connected(pages.Connection{Webhooks: pages.WebhooksActive, Renewed: true}),
 		"connected, admin":   connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Others: 2}),
+		"choose, long":       choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: hostile + strings.Repeat("W", 500)}, {ID: 562949953421312, Name: strings.Repeat("Great ", 30)}}}),
 		"setup": func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
 			p.SetupUnfinished(w, r, []string{"APP_SECRET_ID", "KEYS_SECRET_ID", "WEBHOOK_SECRET_ID"})
 		},

@@ -26,13 +26,12 @@ const connectLabel = "Connect to Procore"
 
 // words are the short texts that the templates use by name.
 type words struct {
-	Help, RequestIDLabel, RequestIDHint, CompanyIDLabel, ProcoreSaid string
+	Help, RequestIDHint, CompanyIDLabel, ProcoreSaid string
 }
 
 func english() words {
 	return words{
 		Help:           "Need help?",
-		RequestIDLabel: "Request id",
 		RequestIDHint:  "When you ask for help, pass on this request id:",
 		CompanyIDLabel: "Procore company ID",
 		ProcoreSaid:    "Procore said:",
@@ -222,6 +221,13 @@ func later(status int, code, title, what, next string) Problem {
 	return p
 }
 
+// Retry returns p with "Try again" as its way on, to a path of ours: for a page that a reload may bring, so that the visitor
+// needn't sign in again.
+func (p Problem) Retry(path string) Problem {
+	p.ActionLabel, p.ActionURL = "Try again", path
+	return p
+}
+
 // company puts an outside name into a sentence.
 func company(name string) string {
 	if name = clean(name, maxName); name == "" {
@@ -331,7 +337,7 @@ func UserInstallsOff(name string) Problem {
 // NotConnected: 403 "App is not connected to this company", or 401 as a new company may answer.
 func NotConnected(name string) Problem {
 	return restart(http.StatusForbidden, "not_connected", "The app is disconnected in Procore",
-		"In Procore {app} is not connected to "+company(name)+".",
+		"{app} is not connected to "+company(name)+" in Procore.",
 		"A company admin can connect it under App Management in Procore; after that, connect again here.")
 }
 
@@ -345,7 +351,7 @@ func NoPermission(name string) Problem {
 // ChoiceExpired: the 30 minutes for choosing are over, or the session is gone.
 func ChoiceExpired() Problem {
 	return restart(http.StatusGone, "choice_expired", "Please sign in again",
-		"A company has to be chosen within 30 minutes of the sign-in, and yours is over or was ended.",
+		"A company has to be chosen within 30 minutes of the sign-in, and that time is over or the sign-in was ended.",
 		"Connect again; nothing was changed so far.")
 }
 
