@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 )
 
 const hooksPath = "/rest/v1.0/webhooks/hooks"
@@ -90,6 +91,14 @@ type hookWire struct {
 
 func (s HookSpec) wire() hookWire {
 	return hookWire{s.Namespace, s.PayloadVersion, s.DestinationURL, s.Headers}
+}
+
+// Masks reports whether value can be the header that Procore shows in h with all
+// but its last five characters masked. It is how to see whether a hook still has
+// last year's credential.
+func (h Headers) Masks(name, value string) bool {
+	shown := strings.TrimLeft(h[name], "*")
+	return shown != "" && strings.HasSuffix(value, shown)
 }
 
 // String lists the names.

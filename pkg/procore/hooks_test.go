@@ -162,3 +162,26 @@ func TestDeliveries(t *testing.T) {
 		t.Errorf("got query %v", query)
 	}
 }
+
+func TestHeadersMasks(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		shown, value string
+		want         bool
+	}{
+		{"*****xMiJ9", "Bearer k1.5678.1.xMiJ9", true},
+		{"*****xMiJ9", "Bearer k1.5678.1.xMiJ8", false},
+		{"Bearer whole", "Bearer whole", true},
+		{"*****", "Bearer x", false},
+		{"", "", false},
+		{"*****longer", "ger", false},
+	}
+	for _, tt := range tests {
+		if got := (Headers{"Authorization": tt.shown}).Masks("Authorization", tt.value); got != tt.want {
+			t.Errorf("%q for %q: got %t, want %t", tt.shown, tt.value, got, tt.want)
+		}
+	}
+	if (Headers{}).Masks("Authorization", "x") {
+		t.Error("a header that is not there masks a value")
+	}
+}
