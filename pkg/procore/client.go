@@ -40,6 +40,8 @@ func NewUserClient(env Environment, hc *http.Client, opts ...Option) *UserClient
 // A CompanyClient works inside one company and names it in the
 // Procore-Company-Id header of every call. A service account, whose token needs
 // that header on /me and /companies too, uses a CompanyClient for everything.
+// Goroutines may share it. The zero CompanyClient has no company, and all its
+// calls fail.
 //
 // https://procore.github.io/documentation/tutorial-mpz
 type CompanyClient struct {
@@ -49,8 +51,9 @@ type CompanyClient struct {
 
 // NewCompanyClient returns a client for the company with this id.
 //
-// Authentication lives in the Transport of hc, for example an oauth2.Transport;
-// that one must not retry. A nil hc sends no token. An hc without a Timeout gets
+// Authentication lives in the Transport of hc, as tokens.Transport. It may send a
+// request again with a newer token after a 401, which did nothing, and after
+// nothing else. A nil hc sends no token. An hc without a Timeout gets
 // one of 30 seconds for each attempt. The hc itself is not changed, and its
 // CheckRedirect is not used: a redirect is followed only for GET and within the
 // API host, because the Transport would hand the token to any other.

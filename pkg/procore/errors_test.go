@@ -129,3 +129,17 @@ func TestErrorTextIsBoundedAndOneLine(t *testing.T) {
 		t.Errorf("got %q", got.Message)
 	}
 }
+
+func FuzzNewError(f *testing.F) {
+	f.Add(403, []byte(`{"errors":["App is not connected to this company."]}`), "7")
+	f.Add(422, []byte(`{"errors":{"subject":["can't be blank"]}}`), "Wed, 21 Oct 2026 07:28:00 GMT")
+	f.Add(429, []byte(`{"error":{"code":"E1","message":"x","details":[]}}`), "-1")
+	f.Fuzz(func(t *testing.T, status int, body []byte, header string) {
+		h := http.Header{"Retry-After": {header}, "X-Rate-Limit-Reset": {header}, "X-Rate-Limit-Limit": {header}, "X-Request-Id": {header}}
+		err := newError(response(nil, status, h, string(body)), call{method: "GET", path: "/rest/x"}, nil)
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.RetryAfter < 0 || len(err.Error()) > 1000 || strings.ContainsAny(err.Error(), "\n\r\x00\x1b") {
+			t.Errorf("got %+v: %q", e, err)
+		}
+	})
+}
