@@ -1,0 +1,182 @@
+package localstack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/localstack"
+	"procore-connect/internal/procoretest"
+)
+
+// log collects what a stack writes.
+type log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// start runs a stack for the test and prints its log if the test fails.
+func start(t *testing.T, o localstack.Options) (s *localstack.Stack, stdout *log) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("compiles and starts everything")
+	}
+	stdout, stderr := new(log), new(log)
+	o.Stdout, o.Stderr = stdout, stderr
+	s, err := localstack.Start(t.Context(), o)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the stack said:\n%s", stderr)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s, stdout
+}
+
+// eventually polls what other processes bring about.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not after 30 s: %s", what)
+		}
+	}
+}
+
+// handled gives the consumer's lines of handled events; every line must be a JSON object.
+func handled(t *testing.T, stdout *log) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	text := stdout.String()
+	for line := range strings.Lines(text[:strings.LastIndexByte(text, '\n')+1]) {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			t.Fatalf("standard output has a line that is no JSON object: %q", line)
+		}
+		if object["msg"] == "event handled" {
+			all = append(all, object)
+		}
+	}
+	return all
+}
+
+// The whole way of a user on the real binaries: connect, choose one of three
+// companies, change something in Procore, see the event arrive.
+func TestFlow(t *testing.T) {
+	t.Parallel()
+	s, stdout := start(t, localstack.Options{Housekeeping: 200 * time.Millisecond})
+	b := newBrowser(t)
+	b.open(s.AppURL + "/")
+	b.click("Connect to Procore")
+	b.choose("Joe Builder")
+	b.click("Authorize")
+	b.choose("Harbor & Hill Builders")
+	b.click("Connect this company")
+	if b.status != http.StatusOK || b.at.Path != "/connected" || !strings.Contains(b.text(), "Harbor & Hill Builders") {
+		t.Fatalf("after the choice at %s (%d):\n%s", b.at, b.status, b.text())
+	}
+	eventually(t, "the hook has its triggers", func() bool {
+		hooks := s.Procore.State().Hooks
+		return len(hooks) == 1 && len(hooks[0].Triggers) == 4
+	})
+
+	var want []string // ids of the events, in order
+	rfi := resource(t, s, procoretest.HarborHill)
+	for range 3 {
+		emitted, err := s.Procore.Emit(procoretest.Event{
+			CompanyID: rfi.CompanyID, ProjectID: rfi.ProjectID, ResourceName: rfi.Name, ResourceID: rfi.ID,
+			EventType: "update", UserID: procoretest.Joe, Copies: 3,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, emitted.EventIDs...)
+	}
+	eventually(t, "all deliveries succeeded and the last event was handled", func() bool {
+		all := handled(t, stdout)
+		return delivered(s) == 3*len(want) && len(all) > 0 && all[len(all)-1]["event_id"] == want[len(want)-1]
+	})
+	var got []string
+	for _, line := range handled(t, stdout) {
+		got = append(got, line["event_id"].(string))
+		if line["company_id"] != float64(procoretest.HarborHill) || line["resource"] != "RFIs" || line["read"] == nil {
+			t.Errorf("the consumer's line = %v, want the company, the resource and what it read", line)
+		}
+	}
+	if d := cmp.Diff(got, want); d != "" {
+		t.Errorf("handled events, each delivered three times (-got +want):\n%s", d)
+	}
+	checkState(t, s)
+}
+
+// delivered counts the deliveries that were answered.
+func delivered(s *localstack.Stack) int {
+	n := 0
+	for _, d := range s.Procore.State().Deliveries {
+		if d.ResponseStatus == http.StatusOK {
+			n++
+		}
+	}
+	return n
+}
+
+func resource(t *testing.T, s *localstack.Stack, company int64) procoretest.Resource {
+	t.Helper()
+	for _, r := range s.Procore.State().Resources {
+		if r.CompanyID == company && r.Name == "RFIs" {
+			return r
+		}
+	}
+	t.Fatalf("company %d has no RFI", company)
+	return procoretest.Resource{}
+}
+
+// checkState says what must hold at Procore after the flow.
+func checkState(t *testing.T, s *localstack.Stack) {
+	t.Helper()
+	state := s.Procore.State()
+	var installed []int64
+	for _, c := range state.Companies {
+		if c.Installed {
+			installed = append(installed, c.ID)
+		}
+	}
+	if d := cmp.Diff(installed, []int64{procoretest.HarborHill}); d != "" {
+		t.Errorf("installed companies (-got +want):\n%s", d)
+	}
+	for _, c := range state.Calls {
+		free := c.Path == "/rest/v1.0/me" || c.Path == "/rest/v1.0/companies"
+		if c.CompanyID != procoretest.HarborHill && !(free && c.CompanyID == 0) {
+			t.Errorf("call of %s with the company id %d", c.Path, c.CompanyID)
+		}
+	}
+	for _, r := range state.RefreshTokens {
+		if r.Presented > 1 {
+			t.Errorf("a refresh token was presented %d times", r.Presented)
+		}
+	}
+	if got, want := state.Hooks[0].DestinationURL, s.AppURL+"/webhooks/procore"; got != want {
+		t.Errorf("the hook's URL = %s, want %s", got, want)
+	}
+}
