@@ -3,7 +3,6 @@ package pages
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,7 +85,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 	v := chooseView{
 		chooseWords: p.words.choose(p.brand.Name, len(open), len(closed)), Choice: c,
 		Action: p.link(PathCompanies), Cancel: p.link(PathHome),
-		All:        p.link(PathCompanies) + "?" + FieldFlow + "=" + url.QueryEscape(c.Flow),
+		All:        p.flowLink(PathCompanies, c.Flow),
 		ShowFilter: len(c.Companies) >= filterFrom,
 	}
 	v.Lead = p.named(v.Lead)

@@ -34,6 +34,9 @@ type Connection struct {
 	// Flow is the authorization that made it, for the address of this page. Empty: the plain address.
 	Flow string
 
+	// Flow is the authorization that led here. It goes into the address of "Check again"; empty leaves it out.
+	Flow string
+
 	// NextURL is where the developer's own application goes on (POST_INSTALL_URL). Empty: "you can close this page".
 	NextURL string
 }
@@ -62,7 +65,7 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 	switch c.Webhooks {
 	case WebhooksOff:
 	case WebhooksPending:
-		v.Notice, v.NoticeKind, v.Reload = t.Pending, "wait", p.link(PathConnected)
+		v.Notice, v.NoticeKind, v.Reload = t.Pending, "wait", p.flowLink(PathConnected, c.Flow)
 		if c.Flow != "" {
 			v.Reload += "?" + url.Values{FieldFlow: {c.Flow}}.Encode()
 		}

@@ -148,3 +148,11 @@ func (p *Pages) link(to string) string {
 	}
 	return to
 }
+
+// flowLink is the address of a page of one authorization.
+func (p *Pages) flowLink(to, flow string) string {
+	if flow == "" {
+		return p.link(to)
+	}
+	return p.link(to) + "?" + FieldFlow + "=" + url.QueryEscape(flow)
+}

@@ -223,6 +223,16 @@ func TestConnected(t *testing.T) {
 	}
 }
 
+func TestCheckAgain(t *testing.T) {
+	t.Parallel()
+	for flow, want := range map[string]string{"": "/connected", "a b&c": "/connected?flow=a+b%26c"} {
+		got := show(t, newPages(), connected(pages.Connection{Webhooks: pages.WebhooksPending, Flow: flow}))
+		if to := linkNamed(got, "Check again"); to != publicURL+want {
+			t.Errorf("Check again leads to %q, want %q", to, want)
+		}
+	}
+}
+
 func TestSetupUnfinished(t *testing.T) {
 	t.Parallel()
 	got := show(t, newPages(), situations()["setup"])
