@@ -91,10 +91,10 @@ func TestConditionsThatAreRefused(t *testing.T) {
 		"", " ", "one", "one =", "= :one", "one == :one", "one = :one AND", "one = :one txt = :text", "(one = :one", "one = :one)",
 		"((one = :one))", "one = :undefined", "#undefined = :one", "one = 1", "one = 'x'", "one ! :one", "one = :one; two = :two",
 		"status = :one", "Name = :one", "m.value = :one", "one BETWEEN :one", "one BETWEEN :two AND :one",
-		"one BETWEEN :one AND :x", "one IN ()", "one IN :one", "unknown(one)", "Attribute_Exists(one)", "attribute_exists(:one)",
-		"attribute_exists(one, two)", "attribute_exists()", "attribute_type(one, :Q)", "attribute_type(one, :one)",
-		"attribute_type(one, two)", "begins_with(txt, :one)", "begins_with(txt)", "size(one)", "size(:one) = :one",
-		"if_not_exists(one, :one)", "attribute_exists(one) = :true", "one < :true", "one > :set", "one = one", "one < one",
+		"one BETWEEN :one AND :x", "one IN ()", "one IN :one", "unknown(one)", "attribute_exists(:one)",
+		"attribute_exists(one, two)", "attribute_exists()",
+		"begins_with(txt, :one)", "begins_with(txt)", "size(one)", "size(:one) = :one",
+		"if_not_exists(one, :one)", "attribute_exists(one) = :true",
 		"contains(txt, txt)", "items_[x] = :one", "items_[-1] = :one", "items_[] = :one", "a..b = :one", ".a = :one",
 		"one = :one OR", "NOT", "AND one = :one", "a b = :one", "(one) :one", "one LIKE :one", "one = contains(txt, :x)",
 	} {
@@ -104,6 +104,29 @@ func TestConditionsThatAreRefused(t *testing.T) {
 				ExpressionAttributeValues: mentioned(expression),
 			})
 			wantCode(t, err, "ValidationException")
+		})
+	}
+}
+
+func TestConditionsThatAreRefusedByTheServiceItself(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for expression, source := range map[string]string{
+		"Attribute_Exists(one)":     "function names are case-sensitive",
+		"attribute_type(one, :Q)":   "Invalid attribute type name found",
+		"attribute_type(one, :one)": "Incorrect operand type for operator or function",
+		"attribute_type(one, two)":  "Incorrect operand type for operator or function",
+		"one < :true":               "Incorrect operand type for operator or function",
+		"one > :set":                "Incorrect operand type for operator or function",
+		"one = one":                 "The first operand must be distinct from the remaining operands",
+		"one < one":                 "The first operand must be distinct from the remaining operands",
+	} {
+		t.Run(expression, func(t *testing.T) {
+			_, err := f.client.PutItem(t.Context(), &dynamodb.PutItemInput{
+				TableName: &f.table, Item: key("a", 1), ConditionExpression: &expression,
+				ExpressionAttributeValues: mentioned(expression),
+			})
+			wantRefused(t, err, source)
 		})
 	}
 }
@@ -128,8 +151,9 @@ func TestPlaceholdersMustBeUsed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := f.client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
-				TableName: &f.table, Key: key("a", 1), ConditionExpression: test.expression,
+			_, err := f.client.PutItem(t.Context(), &dynamodb.PutItemInput{
+				TableName: &f.table, Item: plain{"pk": "a", "sk": 1, "status": "x"}.item(),
+				ConditionExpression:      test.expression,
 				ExpressionAttributeNames: test.names, ExpressionAttributeValues: test.values.item(),
 			})
 			wantCode(t, err, test.want)

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// An apiError is an error as the service puts it on the wire.
+// An apiError is an error as the service puts it on the wire. A request is refused from wherever its mistake is found
+// by a panic with one, before anything is stored; Server.do and attempt recover it, and nothing outside sees a panic.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 type apiError struct {
@@ -34,11 +35,7 @@ func (e *apiError) status() int {
 
 // body is the answer's JSON. The service writes "Message" for cancelled transactions and "message" elsewhere.
 func (e *apiError) body() map[string]any {
-	space := "com.amazonaws.dynamodb.v20120810#"
-	if e.code == "ValidationException" || e.code == "ThrottlingException" {
-		space = "com.amazon.coral.validate#"
-	}
-	body := map[string]any{"__type": space + e.code}
+	body := map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + e.code}
 	if e.reasons != nil {
 		body["Message"], body["CancellationReasons"] = e.message, e.reasons
 		return body
@@ -54,13 +51,22 @@ func invalid(format string, args ...any) *apiError {
 	return &apiError{code: "ValidationException", message: fmt.Sprintf(format, args...)}
 }
 
-// badValue is invalid with the words that the service puts before complaints about values.
-func badValue(format string, args ...any) *apiError {
-	return invalid("One or more parameter values were invalid: "+format, args...)
-}
+// refuse ends the request, or the attempt, with a ValidationException.
+func refuse(format string, args ...any) { panic(invalid(format, args...)) }
 
-func notFound(format string, args ...any) *apiError {
-	return &apiError{code: "ResourceNotFoundException", message: "Requested resource not found" + fmt.Sprintf(format, args...)}
+// attempt returns the error with which f refused, or nil.
+func attempt(f func()) (failure *apiError) {
+	defer func() {
+		if r := recover(); r != nil {
+			known, ok := r.(*apiError)
+			if !ok {
+				panic(r)
+			}
+			failure = known
+		}
+	}()
+	f()
+	return nil
 }
 
 func cancelled(reasons []reason) *apiError {
@@ -68,10 +74,8 @@ func cancelled(reasons []reason) *apiError {
 	for i, r := range reasons {
 		codes[i] = r.Code
 	}
+	message := "Transaction cancelled, please refer cancellation reasons for specific reasons ["
 	return &apiError{
-		code: "TransactionCanceledException",
-		message: "Transaction cancelled, please refer cancellation reasons for specific reasons [" +
-			strings.Join(codes, ", ") + "]",
-		reasons: reasons,
+		code: "TransactionCanceledException", message: message + strings.Join(codes, ", ") + "]", reasons: reasons,
 	}
 }

@@ -43,7 +43,7 @@ func Nth(n int64, operation string, fault Fault) func(string, []byte) Fault {
 }
 
 // faulty does one operation, or what the interceptor makes of it.
-func (s *Server) faulty(name string, body []byte) (any, error) {
+func (s *Server) faulty(name string, body []byte) (out any, failure *apiError) {
 	s.mu.Lock()
 	intercept := s.intercept
 	s.mu.Unlock()
@@ -52,10 +52,8 @@ func (s *Server) faulty(name string, body []byte) (any, error) {
 		fault = intercept(name, body)
 	}
 	broken := fault.Drop || fault.Code != "" || fault.Reasons != nil
-	var out any
-	var err error
 	if !broken || fault.Applied {
-		out, err = s.do(name, body)
+		out, failure = s.do(name, body)
 	}
 	switch {
 	case fault.Drop:
@@ -69,5 +67,5 @@ func (s *Server) faulty(name string, body []byte) (any, error) {
 	case fault.Code != "":
 		return nil, &apiError{code: fault.Code, message: "as the interceptor wants it"}
 	}
-	return out, err
+	return out, failure
 }

@@ -2,10 +2,10 @@ package dynamotest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"sort"
 )
 
 // feedLength is how many of a table's records are kept.
@@ -18,16 +18,17 @@ var ErrTrimmed = errors.New("dynamotest: feed: records after this position are n
 // ErrNoFeed is what Feed returns for a table that does not exist, or was deleted, or has no stream.
 var ErrNoFeed = errors.New("dynamotest: feed: no such table, or it has no stream")
 
-// A Record is one change of one item, as a DynamoDB stream tells it. A write that changes nothing has no record.
+// A Record is one change of one item, as a DynamoDB stream tells it. A write that changes nothing has no record. Keys
+// and images are JSON as the stream has it: {"envelope":{"S":"..."}}.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 type Record struct {
 	Sequence  uint64 // grows with every change; the position of a reader
 	Event     string // INSERT, MODIFY or REMOVE
-	Keys      map[string]types.AttributeValue
-	NewImage  map[string]types.AttributeValue // nil after REMOVE, or when the table's StreamViewType leaves it out
-	OldImage  map[string]types.AttributeValue // nil after INSERT, or when the table's StreamViewType leaves it out
-	ByService bool                            // removed by time to live, not by a request
+	Keys      json.RawMessage
+	NewImage  json.RawMessage // nil after REMOVE, or when the table's StreamViewType leaves it out
+	OldImage  json.RawMessage // nil after INSERT, or when the table's StreamViewType leaves it out
+	ByService bool            // removed by time to live, not by a request
 }
 
 type feed struct {
@@ -62,13 +63,12 @@ func (s *Server) records(table string, after uint64) ([]Record, <-chan struct{},
 	if t == nil || t.feed == nil {
 		return nil, nil, ErrNoFeed
 	}
-	if after > 0 && after < t.feed.trimmed {
+	f := t.feed
+	if after > 0 && after < f.trimmed {
 		return nil, nil, ErrTrimmed
 	}
-	first, _ := slices.BinarySearchFunc(t.feed.records, after+1, func(r Record, sequence uint64) int {
-		return int(r.Sequence) - int(sequence)
-	})
-	return slices.Clone(t.feed.records[first:]), t.feed.changed, nil
+	first := sort.Search(len(f.records), func(n int) bool { return f.records[n].Sequence > after })
+	return slices.Clone(f.records[first:]), f.changed, nil
 }
 
 // add notes a change. A nil feed is that of a table without a stream.
@@ -77,18 +77,18 @@ func (f *feed) add(s *Server, key, old, updated item, byService bool) {
 		return
 	}
 	s.sequence++
-	r := Record{Sequence: s.sequence, Event: "MODIFY", Keys: key.sdk(), ByService: byService}
-	switch {
-	case old == nil:
+	r := Record{Sequence: s.sequence, Event: "MODIFY", Keys: key.json(), ByService: byService}
+	if old == nil {
 		r.Event = "INSERT"
-	case updated == nil:
+	}
+	if updated == nil {
 		r.Event = "REMOVE"
 	}
 	if f.view == "NEW_IMAGE" || f.view == "NEW_AND_OLD_IMAGES" {
-		r.NewImage = updated.sdk()
+		r.NewImage = updated.json()
 	}
 	if f.view == "OLD_IMAGE" || f.view == "NEW_AND_OLD_IMAGES" {
-		r.OldImage = old.sdk()
+		r.OldImage = old.json()
 	}
 	if len(f.records) == feedLength {
 		f.trimmed = f.records[0].Sequence
@@ -98,57 +98,18 @@ func (f *feed) add(s *Server, key, old, updated item, byService bool) {
 	f.wake()
 }
 
+// wake lets the readers look again.
 func (f *feed) wake() {
-	close(f.changed)
-	f.changed = make(chan struct{})
-}
-
-// close wakes the readers of a table that was deleted.
-func (f *feed) close() {
 	if f != nil {
-		f.wake()
+		close(f.changed)
+		f.changed = make(chan struct{})
 	}
 }
 
-func (i item) sdk() map[string]types.AttributeValue {
+func (i item) json() json.RawMessage {
 	if i == nil {
 		return nil
 	}
-	m := make(map[string]types.AttributeValue, len(i))
-	for name, v := range i {
-		m[name] = v.sdk()
-	}
-	return m
-}
-
-func (v value) sdk() types.AttributeValue {
-	switch v.kind {
-	case "S":
-		return &types.AttributeValueMemberS{Value: v.text}
-	case "N":
-		return &types.AttributeValueMemberN{Value: v.text}
-	case "B":
-		return &types.AttributeValueMemberB{Value: []byte(v.text)}
-	case "BOOL":
-		return &types.AttributeValueMemberBOOL{Value: v.flag}
-	case "SS":
-		return &types.AttributeValueMemberSS{Value: slices.Clone(v.set)}
-	case "NS":
-		return &types.AttributeValueMemberNS{Value: slices.Clone(v.set)}
-	case "BS":
-		set := make([][]byte, len(v.set))
-		for n, s := range v.set {
-			set[n] = []byte(s)
-		}
-		return &types.AttributeValueMemberBS{Value: set}
-	case "L":
-		list := make([]types.AttributeValue, len(v.list))
-		for n, e := range v.list {
-			list[n] = e.sdk()
-		}
-		return &types.AttributeValueMemberL{Value: list}
-	case "M":
-		return &types.AttributeValueMemberM{Value: v.m.sdk()}
-	}
-	return &types.AttributeValueMemberNULL{Value: v.flag}
+	text, _ := json.Marshal(i) // strings, numbers and their collections always marshal
+	return text
 }

@@ -27,123 +27,87 @@ type deleteItem struct {
 	Key item
 }
 
-// A write is a conditional write of one item. What can be said without the item's present state has been checked,
-// except for bad, which is an error of this item alone when it stands in a transaction.
+// A write is a conditional write of one item. What can be said of the request alone has been checked.
 type write struct {
 	table     *table
 	key       item
-	bad       error
-	condition condition
-	next      func(old item) (item, error) // nil item deletes; nil function only checks
-	paths     []path                       // what an update touches
-	tell      bool                         // the old item when the condition fails
+	condition condition           // nil for none
+	check     func()              // refuses an item, or a key, that does not fit the table
+	next      func(old item) item // nil item deletes; nil function only checks
+	paths     []path              // what an update touches
+	tell      bool                // the old item when the condition fails
 }
 
 // write checks the parts that all writes share and reads the condition by the given expressions.
-func (s *Server) write(in conditional, e *expressions, key item, returns ...string) (w write, err error) {
-	if w.table, err = s.table(in.TableName); err != nil {
-		return w, err
+func (s *Server) write(in conditional, e *expressions, key item, returns ...string) write {
+	w := write{table: s.table(in.TableName), tell: in.ReturnValuesOnConditionCheckFailure == "ALL_OLD"}
+	w.condition, _ = e.condition("ConditionExpression", in.ConditionExpression)
+	e.finish()
+	if in.ReturnValues != "" && in.ReturnValues != "NONE" && !slices.Contains(returns, in.ReturnValues) {
+		refuse("Return values set to invalid value: %s", in.ReturnValues)
 	}
-	if w.condition, _, err = e.condition("ConditionExpression", in.ConditionExpression); err != nil {
-		return w, err
-	}
-	if err := e.finish(); err != nil {
-		return w, err
-	}
-	if in.ReturnValues != "" && !slices.Contains(returns, in.ReturnValues) {
-		return w, invalid("ReturnValues %s is not one of %v", in.ReturnValues, returns)
-	}
-	switch in.ReturnValuesOnConditionCheckFailure {
-	case "", "NONE":
-	case "ALL_OLD":
-		w.tell = true
-	default:
-		return w, invalid("ReturnValuesOnConditionCheckFailure is neither ALL_OLD nor NONE")
+	if !w.tell && in.ReturnValuesOnConditionCheckFailure != "" && in.ReturnValuesOnConditionCheckFailure != "NONE" {
+		refuse("ReturnValuesOnConditionCheckFailure set to invalid value: %s", in.ReturnValuesOnConditionCheckFailure)
 	}
 	w.key = key.only(w.table.primary.keys())
-	return w, nil
+	w.check = func() { w.table.checkKey(key) }
+	return w
 }
 
-func (s *Server) preparePut(in putItem) (write, error) {
-	w, err := s.write(in.conditional, in.expressions(), in.Item, "NONE", "ALL_OLD")
-	if err == nil {
-		w.bad = w.table.checkItem(in.Item)
-		w.next = func(item) (item, error) { return in.Item, nil }
-	}
-	return w, err
+func (s *Server) preparePut(in putItem) write {
+	w := s.write(in.conditional, in.expressions(), in.Item, "ALL_OLD")
+	w.check = func() { w.table.checkItem(in.Item) }
+	w.next = func(item) item { return in.Item }
+	return w
 }
 
-func (s *Server) prepareDelete(in deleteItem) (write, error) {
-	w, err := s.prepareCheck(in)
-	w.next = func(item) (item, error) { return nil, nil }
-	return w, err
+func (s *Server) prepareDelete(in deleteItem) write {
+	w := s.write(in.conditional, in.expressions(), in.Key, "ALL_OLD")
+	w.next = func(item) item { return nil }
+	return w
 }
 
-// prepareCheck prepares a transaction's ConditionCheck.
-func (s *Server) prepareCheck(in deleteItem) (write, error) {
-	w, err := s.write(in.conditional, in.expressions(), in.Key, "NONE", "ALL_OLD")
-	if err == nil {
-		w.bad = w.table.checkKey(in.Key)
-	}
-	return w, err
-}
-
-func (s *Server) prepareUpdate(in updateItem) (write, error) {
+func (s *Server) prepareUpdate(in updateItem) write {
 	e := in.expressions()
-	u, err := e.update(in.UpdateExpression)
-	if err != nil {
-		return write{}, err
-	}
-	w, err := s.write(in.conditional, e, in.Key, "NONE", "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW")
-	if err != nil {
-		return w, err
-	}
-	for _, p := range u.paths {
+	u := e.update(in.UpdateExpression)
+	w := s.write(in.conditional, e, in.Key, "ALL_OLD", "ALL_NEW", "UPDATED_OLD", "UPDATED_NEW")
+	w.paths = u.paths()
+	for _, p := range w.paths {
 		if slices.Contains(w.table.primary.keys(), p[0].name) {
-			return w, badValue("Cannot update attribute %s. This attribute is part of the key", p[0].name)
+			refuse("One or more parameter values were invalid: Cannot update attribute %s. "+
+				"This attribute is part of the key", p[0].name)
 		}
 	}
-	w.bad, w.paths = w.table.checkKey(in.Key), u.paths
-	w.next = func(old item) (item, error) {
+	w.next = func(old item) item {
 		if old == nil {
 			old = in.Key
 		}
-		updated, err := u.apply(old)
-		if err != nil {
-			return nil, err
-		}
-		return updated, w.table.checkItem(updated)
+		updated := u.apply(old)
+		w.table.checkItem(updated)
+		return updated
 	}
-	return w, nil
+	return w
 }
 
 // plan finds what the write would do, without doing it.
-func (w write) plan() (old, updated item, err error) {
-	if w.bad != nil {
-		return nil, nil, w.bad
-	}
+func (w write) plan() (old, updated item) {
+	w.check()
 	old = w.table.items[w.table.encode(w.key)]
-	if w.condition != nil && !w.condition.holds(old) {
-		err := &apiError{code: "ConditionalCheckFailedException", message: "The conditional request failed"}
+	if w.condition != nil && !w.condition(old) {
+		failure := &apiError{code: "ConditionalCheckFailedException", message: "The conditional request failed"}
 		if w.tell {
-			err.item = old
+			failure.item = old
 		}
-		return nil, nil, err
+		panic(failure)
 	}
 	if w.next == nil {
-		return old, old, nil
+		return old, old
 	}
-	updated, err = w.next(old)
-	return old, updated, err
+	return old, w.next(old)
 }
 
 // store replaces one item by another, or by none, and tells the feed.
-func (s *Server) store(t *table, old, updated item, byService bool) {
-	key := updated
-	if updated == nil {
-		key = old
-	}
-	key = key.only(t.primary.keys())
+func (s *Server) store(t *table, key, old, updated item, byService bool) {
 	if updated == nil {
 		delete(t.items, t.encode(key))
 	} else {
@@ -152,79 +116,46 @@ func (s *Server) store(t *table, old, updated item, byService bool) {
 	t.feed.add(s, key, old, updated, byService)
 }
 
-// run plans a write and stores its outcome.
-func (s *Server) run(w write, err error, returns string) (any, error) {
-	if err != nil {
-		return nil, err
-	}
-	old, updated, err := w.plan()
-	if err != nil {
-		return nil, err
-	}
-	s.store(w.table, old, updated, false)
-	var attributes item
-	switch returns {
-	case "ALL_OLD":
-		attributes = old
-	case "ALL_NEW":
-		attributes = updated
-	case "UPDATED_OLD":
-		attributes = projected(old, append([]path{}, w.paths...))
-	case "UPDATED_NEW":
-		attributes = projected(updated, append([]path{}, w.paths...))
-	}
+// run plans a write, stores its outcome and answers with the attributes that were asked for.
+func (s *Server) run(w write, returns string) any {
+	old, updated := w.plan()
+	s.store(w.table, w.key, old, updated, false)
+	attributes := map[string]item{
+		"ALL_OLD": old, "ALL_NEW": updated,
+		"UPDATED_OLD": projected(old, w.paths), "UPDATED_NEW": projected(updated, w.paths),
+	}[returns]
 	if len(attributes) == 0 {
-		return struct{}{}, nil
+		return struct{}{}
 	}
-	return map[string]any{"Attributes": attributes}, nil
+	return map[string]any{"Attributes": attributes}
 }
 
 // putItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
-func (s *Server) putItem(in putItem) (any, error) {
-	w, err := s.preparePut(in)
-	return s.run(w, err, in.ReturnValues)
-}
+func (s *Server) putItem(in putItem) any { return s.run(s.preparePut(in), in.ReturnValues) }
 
 // updateItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
-func (s *Server) updateItem(in updateItem) (any, error) {
-	w, err := s.prepareUpdate(in)
-	return s.run(w, err, in.ReturnValues)
-}
+func (s *Server) updateItem(in updateItem) any { return s.run(s.prepareUpdate(in), in.ReturnValues) }
 
 // deleteItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html
-func (s *Server) deleteItem(in deleteItem) (any, error) {
-	w, err := s.prepareDelete(in)
-	return s.run(w, err, in.ReturnValues)
-}
+func (s *Server) deleteItem(in deleteItem) any { return s.run(s.prepareDelete(in), in.ReturnValues) }
 
 // getItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
 //
 // Every read is consistent, whether it asks for it or not.
 func (s *Server) getItem(in struct {
-	TableName                string
-	Key                      item
-	ConsistentRead           bool
-	ProjectionExpression     *string
-	ExpressionAttributeNames map[string]string
-}) (any, error) {
-	t, err := s.table(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	e := placeholders{ExpressionAttributeNames: in.ExpressionAttributeNames}.expressions()
-	paths, err := e.projection(in.ProjectionExpression)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.finish(); err != nil {
-		return nil, err
-	}
-	if err := t.checkKey(in.Key); err != nil {
-		return nil, err
-	}
+	TableName            string
+	Key                  item
+	ConsistentRead       bool
+	ProjectionExpression *string
+	placeholders
+}) any {
+	t, e := s.table(in.TableName), in.expressions()
+	paths := e.projection(in.ProjectionExpression)
+	e.finish()
+	t.checkKey(in.Key)
 	found, ok := t.items[t.encode(in.Key)]
 	if !ok {
-		return struct{}{}, nil
+		return struct{}{}
 	}
-	return map[string]any{"Item": projected(found, paths)}, nil
+	return map[string]any{"Item": projected(found, paths)}
 }

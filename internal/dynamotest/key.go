@@ -18,92 +18,45 @@ func (t *table) encode(i item) string {
 	return strconv.Itoa(len(hash)) + ":" + hash + i[t.primary.sort].text
 }
 
-// checkKey checks that the item is a whole primary key and nothing else.
-func (t *table) checkKey(key item) error {
+// checkKey refuses what is not a whole primary key and nothing else.
+func (t *table) checkKey(key item) {
 	if len(key) != len(t.primary.keys()) {
-		return invalid("The provided key element does not match the schema")
+		refuse("The provided key element does not match the schema")
 	}
-	for _, name := range t.primary.keys() {
-		if key[name].kind != t.types[name] {
-			return invalid("The provided key element does not match the schema")
-		}
-	}
-	return t.checkPrimary(key)
+	t.checkParts(t.primary, key)
 }
 
-func (t *table) checkPrimary(i item) error {
-	for _, name := range t.primary.keys() {
-		if i[name].text == "" && i[name].kind != "N" {
-			return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute "+
-				"cannot contain an empty string value. Key: %s", name)
-		}
-	}
-	return t.primary.checkLength(i)
-}
-
-// checkIndexKey checks those parts of the index's key that the item has.
-func (t *table) checkIndexKey(x index, i item) error {
+// checkParts refuses those parts of the index's key that have another type, are empty or too long. The primary key
+// must be whole.
+func (t *table) checkParts(x index, i item) {
 	for _, name := range x.keys() {
-		switch v, ok := i[name]; {
-		case !ok:
-		case v.kind != t.types[name]:
-			return badValue("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s",
-				name, t.types[name], v.kind, x.name)
-		case v.text == "":
-			return invalid("One or more parameter values are not valid. A value specified for a secondary index key is "+
-				"not supported. The AttributeValue for a key attribute cannot contain an empty string value. "+
-				"IndexName: %s, IndexKey: %s", x.name, name)
-		}
-	}
-	return x.checkLength(i)
-}
-
-func (x index) checkLength(i item) error {
-	if len(i[x.hash].text) > maxHashBytes {
-		return badValue("Size of hashkey has exceeded the maximum size limit of 2048 bytes")
-	}
-	if len(i[x.sort].text) > maxSortBytes {
-		return badValue("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
-	}
-	return nil
-}
-
-// checkItem checks a whole item before it is stored: its key, its index keys, its size and its depth.
-func (t *table) checkItem(i item) error {
-	for _, name := range t.primary.keys() {
 		v, ok := i[name]
-		if !ok {
-			return badValue("Missing the key %s in the item", name)
-		}
-		if v.kind != t.types[name] {
-			return badValue("Type mismatch for key %s expected: %s actual: %s", name, t.types[name], v.kind)
+		switch {
+		case !ok && x.name != "":
+		case v.kind != t.types[name]:
+			refuse("The provided key element does not match the schema: Missing the key %s, or type mismatch for it; "+
+				"expected: %s actual: %s IndexName: %s", name, t.types[name], v.kind, x.name)
+		case v.text == "":
+			refuse("One or more parameter values are not valid. The AttributeValue for a key attribute "+
+				"cannot contain an empty string value. Key: %s IndexName: %s", name, x.name)
 		}
 	}
-	if err := t.checkPrimary(i); err != nil {
-		return err
+	if len(i[x.hash].text) > maxHashBytes || len(i[x.sort].text) > maxSortBytes {
+		refuse("One or more parameter values were invalid: Size of hashkey or rangekey has exceeded the maximum size limit "+
+			"of %d, %d bytes", maxHashBytes, maxSortBytes)
 	}
+}
+
+// checkItem refuses an item that cannot be stored for its key, its index keys, its size or its depth.
+func (t *table) checkItem(i item) {
+	t.checkParts(t.primary, i)
 	for _, x := range t.indexes {
-		if err := t.checkIndexKey(x, i); err != nil {
-			return err
-		}
+		t.checkParts(x, i)
 	}
-	if depth(value{kind: "M", m: i}) > maxDepth+1 {
-		return invalid("Nesting Levels have exceeded supported limits: " +
-			"Attributes in the item have nested levels beyond supported limit")
+	if (value{m: i}).depth() > maxDepth+1 {
+		refuse("Nesting Levels have exceeded supported limits")
 	}
 	if i.bytes() > maxItemBytes {
-		return invalid("Item size has exceeded the maximum allowed size")
+		refuse("Item size has exceeded the maximum allowed size")
 	}
-	return nil
-}
-
-func depth(v value) int {
-	deepest := 0
-	for _, e := range v.list {
-		deepest = max(deepest, depth(e))
-	}
-	for _, e := range v.m {
-		deepest = max(deepest, depth(e))
-	}
-	return deepest + 1
 }

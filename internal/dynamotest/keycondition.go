@@ -2,68 +2,64 @@ package dynamotest
 
 import "slices"
 
-// checkKeyCondition checks that the key condition is an equality on the partition key and at most one condition on
-// the sort key, and that the filter leaves the key alone.
+// keyCondition reads an equality on the index's partition key and, perhaps, one condition on its sort key, in either
+// order.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
-func (c cursor) checkKeyCondition() error {
-	conditions, seen := map[string]condition{}, 0
-	for _, part := range conjuncts(c.key) {
-		name, ok := c.keyOf(part)
-		if !ok {
-			return invalid("Query key condition not supported")
+func (e *expressions) keyCondition(t *table, x index, text *string) (c condition) {
+	seen := map[string]bool{}
+	e.read("KeyConditionExpression", text, func(p *parser) {
+		c = p.keyPart(t, x, seen)
+		for p.accept("AND") {
+			a, b := c, p.keyPart(t, x, seen)
+			c = func(i item) bool { return a(i) && b(i) }
 		}
-		if _, again := conditions[name]; again {
-			return invalid("KeyConditionExpressions must only contain one condition per key")
-		}
-		conditions[name] = part
-		seen++
-	}
-	equality, ok := conditions[c.index.hash].(comparison)
-	if !ok {
-		if conditions[c.index.hash] == nil {
-			return invalid("Query condition missed key schema element: %s", c.index.hash)
-		}
-		return invalid("Query key condition not supported")
-	}
-	if equality.operator != "=" {
-		return invalid("Query key condition not supported")
-	}
-	if _, ok := conditions[c.index.sort]; seen == 2 && !ok {
-		return invalid("Query condition missed key schema element: %s", c.index.sort)
-	}
-	return nil
-}
-
-// conjuncts takes ANDs apart.
-func conjuncts(c condition) []condition {
-	switch c := c.(type) {
-	case group:
-		return conjuncts(c.condition)
-	case both:
-		return append(conjuncts(c.a), conjuncts(c.b)...)
-	}
-	return []condition{c}
-}
-
-// keyOf returns the attribute that one condition compares with values of the attribute's type.
-func (c cursor) keyOf(part condition) (name string, ok bool) {
-	var left operand
-	var right []operand
-	switch k := part.(type) {
-	case comparison:
-		left, right, ok = k.left, []operand{k.right}, k.operator != "<>"
-	case between:
-		left, right, ok = k.v, []operand{k.low, k.high}, true
-	case beginsWith:
-		left, right, ok = k.v, []operand{k.prefix}, true
-	}
-	p, isPath := left.(path)
-	if !ok || !isPath || len(p) != 1 {
-		return "", false
-	}
-	return p[0].name, !slices.ContainsFunc(right, func(o operand) bool {
-		l, ok := o.(literal)
-		return !ok || slices.Contains(c.index.keys(), p[0].name) && l.kind != c.table.types[p[0].name]
 	})
+	if !seen[x.hash] {
+		refuse("Query condition missed key schema element: %s", x.hash)
+	}
+	return c
+}
+
+func (p *parser) keyPart(t *table, x index, seen map[string]bool) condition {
+	if p.accept("(") {
+		c := p.keyPart(t, x, seen)
+		p.expect(")")
+		return c
+	}
+	function, called := p.call()
+	if called && function != "begins_with" {
+		refuse("Query key condition not supported: %s", function)
+	}
+	key := p.path()
+	name := key[0].name
+	value := func() literal {
+		v := p.literal()
+		if v.kind != t.types[name] {
+			refuse("Condition parameter type does not match schema type: %s", name)
+		}
+		return v
+	}
+	if len(key) > 1 || !slices.Contains(x.keys(), name) || seen[name] {
+		refuse("Query key condition not supported, or more than one for a key: %s", name)
+	}
+	seen[name] = true
+	if x.hash == name {
+		p.expect("=")
+		return comparison("=", key, value())
+	}
+	switch {
+	case called:
+		p.expect(",")
+		c := beginsWith(key, value())
+		p.expect(")")
+		return c
+	case p.accept("BETWEEN"):
+		low := value()
+		p.expect("AND")
+		return between(key, low, value())
+	case p.tokens[0] == "<>":
+		p.unexpected()
+	}
+	return comparison(p.comparator(), key, value())
 }

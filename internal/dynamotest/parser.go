@@ -19,7 +19,7 @@ type placeholders struct {
 type expressions struct {
 	placeholders
 	used map[string]bool
-	any  bool
+	any  bool // whether there was an expression
 }
 
 func (p placeholders) expressions() *expressions {
@@ -27,103 +27,78 @@ func (p placeholders) expressions() *expressions {
 }
 
 // finish refuses placeholders that no expression used, as the service does.
-func (e *expressions) finish() error {
-	if err := unused("ExpressionAttributeNames", e.any, e.used, e.ExpressionAttributeNames); err != nil {
-		return err
-	}
-	return unused("ExpressionAttributeValues", e.any, e.used, e.ExpressionAttributeValues)
+func (e *expressions) finish() {
+	refuseUnused(e, "ExpressionAttributeNames", e.ExpressionAttributeNames)
+	refuseUnused(e, "ExpressionAttributeValues", e.ExpressionAttributeValues)
 }
 
-func unused[V any](parameter string, expressions bool, used map[string]bool, given map[string]V) error {
-	if given == nil {
-		return nil
+func refuseUnused[V any](e *expressions, parameter string, given map[string]V) {
+	if given != nil && !e.any {
+		refuse("%s can only be specified when using expressions", parameter)
 	}
-	if !expressions {
-		return invalid("%s can only be specified when using expressions", parameter)
+	if given != nil && len(given) == 0 {
+		refuse("%s must not be empty", parameter)
 	}
-	if len(given) == 0 {
-		return invalid("%s must not be empty", parameter)
+	left := slices.DeleteFunc(slices.Sorted(maps.Keys(given)), func(name string) bool { return e.used[name] })
+	if len(left) > 0 {
+		refuse("Value provided in %s unused in expressions: keys: {%s}", parameter, strings.Join(left, ", "))
 	}
-	var left []string
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if !used[name] {
-			left = append(left, name)
-		}
-	}
-	if left == nil {
-		return nil
-	}
-	return invalid("Value provided in %s unused in expressions: keys: {%s}", parameter, strings.Join(left, ", "))
 }
 
-// A parser reads one expression by recursive descent. A mistake is a panic with an *apiError, which read recovers,
-// so that each rule of the grammar reads like the grammar.
+// A parser reads one expression by recursive descent.
 type parser struct {
 	*expressions
-	tokens []token
-	text   string
-	heads  []string // first element of every path that was read
+	tokens    []token  // that are left; the last is the end
+	heads     []string // first element of every path that was read
+	lastGroup [2]int   // how many tokens were left where the last group in parentheses began and ended
 }
 
 // read parses the text of a request's parameter by a rule that must consume all of it. It does nothing without a text.
-func (e *expressions) read(parameter string, text *string, rule func(*parser)) (heads []string, err error) {
+// It returns the attributes that the expression mentions.
+func (e *expressions) read(parameter string, text *string, rule func(*parser)) []string {
 	if text == nil {
-		return nil, nil
+		return nil
 	}
 	e.any = true
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case *apiError:
-			err = invalid("Invalid %s: %s", parameter, r.message)
-		default:
-			panic(r)
+	p := &parser{expressions: e}
+	failure := attempt(func() {
+		if len(*text) > 4<<10 {
+			refuse("Expression size has exceeded the maximum allowed size;")
 		}
-	}()
-	if strings.TrimSpace(*text) == "" {
-		panic(invalid("The expression can not be empty;"))
+		p.tokens = lex(*text)
+		rule(p)
+		if p.tokens[0] != "" {
+			p.unexpected()
+		}
+	})
+	if failure != nil {
+		refuse("Invalid %s: %s", parameter, failure.message)
 	}
-	if len(*text) > 4<<10 {
-		panic(invalid("Expression size has exceeded the maximum allowed size;"))
-	}
-	tokens, err := lex(*text)
-	if err != nil {
-		panic(err)
-	}
-	p := &parser{expressions: e, tokens: tokens, text: *text}
-	rule(p)
-	if p.tokens[0].kind != endToken {
-		p.unexpected()
-	}
-	return p.heads, nil
+	return p.heads
 }
 
-func (p *parser) fail(format string, args ...any) { panic(invalid(format, args...)) }
-
 func (p *parser) unexpected() {
-	t := p.tokens[0]
-	if t.kind == endToken {
-		t.text = "<EOF>"
+	if p.tokens[0] == "" {
+		refuse("Syntax error; token: <EOF>")
 	}
-	p.fail("Syntax error; token: %q, near: %q", t.text, p.text[max(0, t.at-8):min(len(p.text), t.at+8)])
+	refuse("Syntax error; token: %q, before: %q", p.tokens[0], p.tokens[1])
 }
 
 func (p *parser) take() token {
-	t := p.tokens[0]
-	if t.kind == endToken {
+	if p.tokens[0] == "" {
 		p.unexpected()
 	}
+	t := p.tokens[0]
 	p.tokens = p.tokens[1:]
 	return t
 }
 
 // accept takes the next token if it is the symbol or, in any case of letters, the keyword.
 func (p *parser) accept(text string) bool {
-	t := p.tokens[0]
-	if t.kind != symbolToken && t.kind != wordToken || !strings.EqualFold(t.text, text) {
+	if !strings.EqualFold(string(p.tokens[0]), text) {
 		return false
 	}
-	p.tokens = p.tokens[1:]
+	p.take()
 	return true
 }
 
@@ -141,12 +116,13 @@ func (p *parser) path() path {
 		case p.accept("."):
 			steps = append(steps, step{name: p.name()})
 		case p.accept("["):
-			n, err := strconv.Atoi(p.tokens[0].text)
-			if p.take().kind != indexToken || err != nil {
-				p.fail("List index is not within the allowable range; index: [%s]", p.text)
+			n, err := strconv.Atoi(string(p.tokens[0]))
+			if err != nil || !p.tokens[0].isIndex() {
+				p.unexpected()
 			}
-			steps = append(steps, step{index: n})
+			p.take()
 			p.expect("]")
+			steps = append(steps, step{index: n})
 		default:
 			p.heads = append(p.heads, steps[0].name)
 			return steps
@@ -155,46 +131,45 @@ func (p *parser) path() path {
 }
 
 func (p *parser) name() string {
-	switch t := p.take(); t.kind {
-	case nameToken:
-		name, ok := p.ExpressionAttributeNames[t.text]
-		if !ok {
-			p.fail("An expression attribute name used in the document path is not defined; attribute name: %s", t.text)
+	t := p.tokens[0]
+	switch {
+	case t.isPlaceholder('#'):
+		name, ok := p.ExpressionAttributeNames[string(t)]
+		if !ok || name == "" {
+			refuse("An expression attribute name used in the document path is not defined; attribute name: %s", t)
 		}
-		p.used[t.text] = true
+		p.used[string(t)] = true
+		p.take()
 		return name
-	case wordToken:
-		if isReserved(t.text) {
-			p.fail("Attribute name is a reserved keyword; reserved keyword: %s", t.text)
-		}
-		return t.text
-	default:
-		p.tokens = append([]token{t}, p.tokens...)
+	case !t.isWord():
 		p.unexpected()
-		return ""
+	case t.isReserved():
+		refuse("Attribute name is a reserved keyword; reserved keyword: %s", t)
 	}
+	return string(p.take())
 }
 
 // literal reads a :value.
 func (p *parser) literal() literal {
-	if p.tokens[0].kind != valueToken {
+	t := p.tokens[0]
+	if !t.isPlaceholder(':') {
 		p.unexpected()
 	}
-	t := p.take()
-	v, ok := p.ExpressionAttributeValues[t.text]
+	v, ok := p.ExpressionAttributeValues[string(t)]
 	if !ok {
-		p.fail("An expression attribute value used in expression is not defined; attribute value: %s", t.text)
+		refuse("An expression attribute value used in expression is not defined; attribute value: %s", t)
 	}
-	p.used[t.text] = true
+	p.used[string(t)] = true
+	p.take()
 	return literal{v}
 }
 
 // call reads the name and the opening parenthesis of a function, if that is what comes next.
 func (p *parser) call() (function string, ok bool) {
-	if p.tokens[0].kind != wordToken || p.tokens[1].text != "(" {
+	if !p.tokens[0].isWord() || p.tokens[1] != "(" {
 		return "", false
 	}
-	function = p.take().text
+	function = string(p.take())
 	p.take()
 	return function, true
 }

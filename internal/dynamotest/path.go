@@ -19,10 +19,8 @@ type step struct {
 func (p path) in(v value) (value, bool) {
 	for _, s := range p {
 		next, ok := v.m[s.name]
-		if s.name == "" {
-			if ok = s.index < len(v.list); ok {
-				next = v.list[s.index]
-			}
+		if s.name == "" && s.index < len(v.list) {
+			next, ok = v.list[s.index], true
 		}
 		if !ok {
 			return value{}, false
@@ -32,81 +30,62 @@ func (p path) in(v value) (value, bool) {
 	return v, true
 }
 
-// replace returns a copy of v with another value at the path, or nothing there if put is nil. It fails where the path
+// replace returns a copy of v with another value at the path, or nothing there if put is nil. It refuses a path that
 // leads through something that is missing or neither map nor list.
-func (p path) replace(v value, put *value) (value, bool) {
+func (p path) replace(v value, put *value) value {
 	if len(p) == 0 {
-		return *put, true
+		return *put
 	}
 	s, last := p[0], len(p) == 1
-	if s.name == "" && v.kind != "L" || s.name != "" && v.kind != "M" {
-		return v, false
-	}
 	child, found := p[:1].in(v)
-	if !found && !last {
-		return v, false
+	if s.name == "" && v.kind != "L" || s.name != "" && v.kind != "M" || !found && !last {
+		refuse("The document path provided in the update expression is invalid for update")
 	}
-	if last && put == nil {
-		return v.without(s, found), true
-	}
-	child, ok := p[1:].replace(child, put)
-	if s.name != "" {
-		v.m = maps.Clone(v.m)
-		v.m[s.name] = child
-		return v, ok
-	}
-	v.list = slices.Clone(v.list)
-	if !found {
-		v.list = append(v.list, child)
-	} else {
-		v.list[s.index] = child
-	}
-	return v, ok
-}
-
-func (v value) without(s step, found bool) value {
+	v.m, v.list = maps.Clone(v.m), slices.Clone(v.list)
 	switch {
-	case !found:
-	case s.name != "":
-		v.m = maps.Clone(v.m)
+	case last && put == nil && !found:
+	case last && put == nil && s.name != "":
 		delete(v.m, s.name)
+	case last && put == nil:
+		v.list = slices.Delete(v.list, s.index, s.index+1)
+	case s.name != "":
+		v.m[s.name] = p[1:].replace(child, put)
+	case found:
+		v.list[s.index] = p[1:].replace(child, put)
 	default:
-		v.list = slices.Delete(slices.Clone(v.list), s.index, s.index+1)
+		v.list = append(v.list, *put)
 	}
 	return v
 }
 
-// checkOverlap refuses paths of which one leads to, or through, another.
-func checkOverlap(paths []path) error {
+// refuseOverlap refuses paths of which one leads to, or through, another, or takes for a list what another takes for
+// a map.
+func refuseOverlap(paths []path) {
 	for n, p := range paths {
 		for _, q := range paths[:n] {
-			short := min(len(p), len(q))
-			if slices.Equal(p[:short], q[:short]) {
-				return invalid("Two document paths overlap with each other; must remove or rewrite one of these paths")
+			k := 0
+			for k < min(len(p), len(q)) && p[k] == q[k] {
+				k++
 			}
-			for k := range short {
-				if (p[k].name == "") != (q[k].name == "") {
-					return invalid("Two document paths conflict with each other; must remove or rewrite one of these paths")
-				}
-				if p[k] != q[k] {
-					break
-				}
+			if k == min(len(p), len(q)) {
+				refuse("Two document paths overlap with each other; must remove or rewrite one of these paths")
+			}
+			if (p[k].name == "") != (q[k].name == "") {
+				refuse("Two document paths conflict with each other; must remove or rewrite one of these paths")
 			}
 		}
 	}
-	return nil
 }
 
 // project returns the part of v that the paths lead to; list elements move together.
 func project(v value, paths []path) value {
-	part := value{kind: v.kind, text: v.text, flag: v.flag, set: v.set}
+	part, rest := v, map[step][]path{}
 	if v.kind == "M" {
 		part.m = item{}
 	}
 	if v.kind == "L" {
 		part.list = []value{}
 	}
-	rest := map[step][]path{}
 	for _, p := range paths {
 		if len(p) == 0 {
 			return v
@@ -126,20 +105,18 @@ func project(v value, paths []path) value {
 	return part
 }
 
-// projection reads a projection expression.
+// projection reads a projection expression; without a text it is nil, which means the whole item.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ProjectionExpressions.html
-func (e *expressions) projection(text *string) (paths []path, err error) {
-	_, err = e.read("ProjectionExpression", text, func(p *parser) {
+func (e *expressions) projection(text *string) (paths []path) {
+	e.read("ProjectionExpression", text, func(p *parser) {
 		paths = append(paths, p.path())
 		for p.accept(",") {
 			paths = append(paths, p.path())
 		}
-		if err := checkOverlap(paths); err != nil {
-			panic(err)
-		}
+		refuseOverlap(paths)
 	})
-	return paths, err
+	return paths
 }
 
 // projected returns the item, or the part of it that the paths lead to.

@@ -34,132 +34,93 @@ type cursor struct {
 	index  index
 	key    condition // nil for a scan
 	filter condition // nil for none
+	heads  []string  // the attributes that the filter mentions
 	paths  []path    // nil for whole items
 	back   bool
 }
 
 // query: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
-func (s *Server) query(in query) (any, error) {
+func (s *Server) query(in query) any {
 	e := in.expressions()
-	c, err := s.cursor(in.readMany, e)
-	if err != nil {
-		return nil, err
-	}
+	c := s.cursor(in.readMany, e)
 	if in.KeyConditionExpression == nil {
-		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+		refuse("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
-	if c.key, _, err = e.condition("KeyConditionExpression", in.KeyConditionExpression); err != nil {
-		return nil, err
-	}
-	if err := c.checkKeyCondition(); err != nil {
-		return nil, err
+	c.key = e.keyCondition(c.table, c.index, in.KeyConditionExpression)
+	for _, name := range c.index.keys() {
+		if slices.Contains(c.heads, name) {
+			refuse("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", name)
+		}
 	}
 	c.back = in.ScanIndexForward != nil && !*in.ScanIndexForward
-	return c.read(in.readMany, e)
+	e.finish()
+	return c.page(in.readMany)
 }
 
 // scan: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
-func (s *Server) scan(in readMany) (any, error) {
+func (s *Server) scan(in readMany) any {
 	e := in.expressions()
-	c, err := s.cursor(in, e)
-	if err != nil {
-		return nil, err
-	}
-	return c.read(in, e)
+	c := s.cursor(in, e)
+	e.finish()
+	return c.page(in)
 }
 
-func (s *Server) cursor(in readMany, e *expressions) (c cursor, err error) {
-	if c.table, err = s.table(in.TableName); err != nil {
-		return c, err
-	}
+func (s *Server) cursor(in readMany, e *expressions) cursor {
+	c := cursor{table: s.table(in.TableName)}
 	c.index = c.table.primary
 	if in.IndexName != "" {
 		ok := false
 		if c.index, ok = c.table.indexes[in.IndexName]; !ok {
-			return c, invalid("The table does not have the specified index: %s", in.IndexName)
+			refuse("The table does not have the specified index: %s", in.IndexName)
 		}
 		if in.ConsistentRead {
-			return c, invalid("Consistent reads are not supported on global secondary indexes")
+			refuse("Consistent reads are not supported on global secondary indexes")
 		}
 	}
 	if in.Limit != nil && *in.Limit < 1 {
-		return c, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: "+
-			"Member must have value greater than or equal to 1", *in.Limit)
+		refuse("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: at least 1", *in.Limit)
 	}
-	if c.paths, err = e.projection(in.ProjectionExpression); err != nil {
-		return c, err
+	c.paths = e.projection(in.ProjectionExpression)
+	c.filter, c.heads = e.condition("FilterExpression", in.FilterExpression)
+	if in.Select != "" && in.Select != "COUNT" || in.Select == "COUNT" && c.paths != nil {
+		refuse("dynamotest knows only Select COUNT, without a ProjectionExpression; got %s", in.Select)
 	}
-	heads := []string(nil)
-	if c.filter, heads, err = e.condition("FilterExpression", in.FilterExpression); err != nil {
-		return c, err
-	}
-	return c, c.checkSelect(in, heads)
-}
-
-// checkSelect checks what is asked for against what the index has.
-func (c cursor) checkSelect(in readMany, heads []string) error {
-	switch in.Select {
-	case "", "COUNT":
-	case "SPECIFIC_ATTRIBUTES":
-		if c.paths == nil {
-			return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
-		}
-	case "ALL_PROJECTED_ATTRIBUTES":
-		if c.index.name == "" {
-			return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
-		}
-	case "ALL_ATTRIBUTES":
-		if c.index.projection != "ALL" {
-			return badValue("Select type ALL_ATTRIBUTES is not supported for global secondary index %s "+
-				"because its projection type is not ALL", c.index.name)
-		}
-	default:
-		return invalid("1 validation error detected: Value '%s' at 'select' failed to satisfy constraint", in.Select)
-	}
-	if c.paths != nil && in.Select != "" && in.Select != "SPECIFIC_ATTRIBUTES" {
-		return invalid("Cannot specify the ProjectionExpression when choosing to get %s", in.Select)
-	}
+	wanted := slices.Clone(c.heads)
 	for _, p := range c.paths {
-		heads = append(heads, p[0].name)
+		wanted = append(wanted, p[0].name)
 	}
-	for _, name := range heads {
-		if c.index.projection != "ALL" && !slices.Contains(c.index.projected, name) {
-			return badValue("Global secondary index %s does not project [%s]", c.index.name, name)
+	for _, name := range wanted {
+		if c.index.projected != nil && !slices.Contains(c.index.projected, name) {
+			refuse("One or more parameter values were invalid: Global secondary index %s does not project [%s]",
+				c.index.name, name)
 		}
 	}
-	return nil
+	return c
 }
 
-// read returns one page.
-func (c cursor) read(in readMany, e *expressions) (any, error) {
-	if err := e.finish(); err != nil {
-		return nil, err
-	}
-	if err := c.checkStart(in.ExclusiveStartKey); err != nil {
-		return nil, err
-	}
+// page reads one page.
+func (c cursor) page(in readMany) any {
 	found, scanned, size := []item{}, 0, 0
-	answer := map[string]any{}
+	full := func() bool { return in.Limit != nil && scanned == *in.Limit || size > maxPageBytes }
 	var last item
 	for _, i := range c.after(in.ExclusiveStartKey) {
-		if in.Limit != nil && scanned == *in.Limit || size > maxPageBytes {
+		if full() {
 			break
 		}
 		seen := c.index.view(i)
 		scanned, size, last = scanned+1, size+seen.bytes(), i
-		if c.filter == nil || c.filter.holds(seen) {
+		if c.filter == nil || c.filter(seen) {
 			found = append(found, projected(seen, c.paths))
 		}
 	}
-	// As on the service, a full page has a LastEvaluatedKey even when nothing follows.
-	if in.Limit != nil && scanned == *in.Limit || size > maxPageBytes {
-		answer["LastEvaluatedKey"] = last.only(c.startKeys())
-	}
-	answer["Count"], answer["ScannedCount"] = len(found), scanned
+	answer := map[string]any{"Count": len(found), "ScannedCount": scanned}
 	if in.Select != "COUNT" {
 		answer["Items"] = found
 	}
-	return answer, nil
+	if full() { // as on the service, even when nothing follows
+		answer["LastEvaluatedKey"] = last.only(c.startKeys())
+	}
+	return answer
 }
 
 // startKeys are the attributes that say where a page ends: the index's key and the table's.
@@ -169,33 +130,15 @@ func (c cursor) startKeys() []string {
 	return slices.Compact(keys)
 }
 
-func (c cursor) checkStart(start item) error {
-	if start == nil {
-		return nil
-	}
-	keys := c.startKeys()
-	if len(start) != len(keys) || len(start.only(keys)) != len(keys) {
-		return invalid("The provided starting key is invalid")
-	}
-	for _, name := range keys {
-		if start[name].kind != c.table.types[name] {
-			return invalid("The provided starting key is invalid")
-		}
-	}
-	if c.key != nil && !c.key.holds(start) {
-		return invalid("The provided starting key is outside query boundaries based on provided conditions")
-	}
-	return nil
-}
-
-// after returns, in order, the items of the index that the key condition selects and that come after the start.
+// after returns, in order, the items of the index that the key condition selects and that come after the start, which
+// need not exist any more.
 func (c cursor) after(start item) []item {
+	if start != nil {
+		c.checkStart(start)
+	}
 	var items []item
 	for _, i := range c.table.items {
-		if !c.index.holds(i) || c.key != nil && !c.key.holds(i) {
-			continue
-		}
-		if start == nil || c.compare(i, start) > 0 {
+		if c.index.holds(i) && (c.key == nil || c.key(i)) && (start == nil || c.compare(i, start) > 0) {
 			items = append(items, i)
 		}
 	}
@@ -203,21 +146,38 @@ func (c cursor) after(start item) []item {
 	return items
 }
 
+func (c cursor) checkStart(start item) {
+	keys := c.startKeys()
+	ok := len(start) == len(keys)
+	for _, name := range keys {
+		ok = ok && start[name].kind == c.table.types[name]
+	}
+	if !ok {
+		refuse("The provided starting key is invalid")
+	}
+	if c.key != nil && !c.key(start) {
+		refuse("The provided starting key is outside query boundaries based on provided conditions")
+	}
+}
+
 // compare orders by the hash of the partition key, as the service does, so that nobody relies on another order; then
 // by sort key; then by the table's own key.
 func (c cursor) compare(a, b item) int {
-	order := cmp.Or(comparePart(c.index, a, b), comparePart(c.table.primary, a, b))
+	order := cmp.Or(c.index.compare(a, b), c.table.primary.compare(a, b))
 	if c.back {
 		return -order
 	}
 	return order
 }
 
-func comparePart(x index, a, b item) int {
-	h, k := sha256.Sum256([]byte(a[x.hash].text)), sha256.Sum256([]byte(b[x.hash].text))
-	if order := bytes.Compare(h[:], k[:]); order != 0 || x.sort == "" {
-		return order
+func (x index) compare(a, b item) int {
+	order := 0
+	if a[x.hash].text != b[x.hash].text {
+		h, k := sha256.Sum256([]byte(a[x.hash].text)), sha256.Sum256([]byte(b[x.hash].text))
+		order = bytes.Compare(h[:], k[:])
 	}
-	order, _ := a[x.sort].compare(b[x.sort])
+	if order == 0 && x.sort != "" {
+		order, _ = a[x.sort].compare(b[x.sort])
+	}
 	return order
 }

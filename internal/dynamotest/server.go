@@ -3,7 +3,6 @@ package dynamotest
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"hash/crc32"
 	"io"
 	"net/http"
@@ -22,16 +21,17 @@ type Server struct {
 	// first request.
 	Now func() time.Time
 
-	mu         sync.Mutex // guards everything below, the tables' content included
-	tables     map[string]*table
-	done       map[string]done // transactions by client token
-	sequence   uint64          // of the last feed record
-	intercept  func(operation string, body []byte) Fault
 	operations map[string]operation
+
+	mu        sync.Mutex // guards everything below, the tables' content included
+	tables    map[string]*table
+	done      map[string]done // transactions by client token
+	sequence  uint64          // of the last feed record
+	intercept func(operation string, body []byte) Fault
 }
 
-// An operation is called with the server's lock held.
-type operation func(s *Server, body []byte) (any, error)
+// An operation is called with the server's lock held. It refuses by a panic with an *apiError.
+type operation func(s *Server, body []byte) any
 
 // New returns a server without tables.
 func New() *Server {
@@ -52,31 +52,26 @@ func New() *Server {
 	}}
 }
 
-func op[In any](f func(*Server, In) (any, error)) operation {
-	return func(s *Server, body []byte) (any, error) {
+func op[In any](f func(*Server, In) any) operation {
+	return func(s *Server, body []byte) any {
 		var in In
-		if err := decode(body, &in); err != nil {
-			return nil, err
-		}
+		decode(body, &in)
 		return f(s, in)
 	}
 }
 
 // decode refuses parameters that it does not know, so that none is ignored.
-func decode(body []byte, into any) error {
+func decode(body []byte, into any) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)
 	if err == nil {
-		return nil
-	}
-	if known, ok := errors.AsType[*apiError](err); ok {
-		return known
+		return
 	}
 	if _, field, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		return invalid("dynamotest does not know the parameter %s", field)
+		refuse("dynamotest does not know the parameter %s", field)
 	}
-	return &apiError{code: "SerializationException", message: err.Error()}
+	panic(&apiError{code: "SerializationException", message: err.Error()})
 }
 
 // ServeHTTP speaks the service's JSON 1.0 protocol.
@@ -91,34 +86,31 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
 	switch {
 	case r.Method != http.MethodPost || r.URL.Path != "/" || !ok:
-		answer(w, nil, &apiError{code: "UnknownOperationException"})
+		respond(w, nil, &apiError{code: "UnknownOperationException"})
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="):
-		answer(w, nil, &apiError{code: "MissingAuthenticationTokenException",
-			message: "Request must contain either a valid (registered) AWS access key ID or X.509 certificate."})
+		respond(w, nil, &apiError{code: "MissingAuthenticationTokenException", message: "Request is not signed"})
 	default:
-		out, err := s.faulty(name, body)
-		answer(w, out, err)
+		out, failure := s.faulty(name, body)
+		respond(w, out, failure)
 	}
 }
 
 // do runs one operation under the lock.
-func (s *Server) do(name string, body []byte) (any, error) {
+func (s *Server) do(name string, body []byte) (out any, failure *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f, ok := s.operations[name]; ok {
-		return f(s, body)
+	f, ok := s.operations[name]
+	if !ok {
+		return nil, &apiError{code: "UnknownOperationException", message: "dynamotest does not know " + name}
 	}
-	return nil, &apiError{code: "UnknownOperationException", message: "dynamotest does not know the operation " + name}
+	failure = attempt(func() { out = f(s, body) })
+	return out, failure
 }
 
-// answer writes the outcome with the checksum that the SDK verifies.
-func answer(w http.ResponseWriter, out any, err error) {
+// respond answers with the checksum that the SDK verifies.
+func respond(w http.ResponseWriter, out any, failure *apiError) {
 	status := http.StatusOK
-	if err != nil {
-		failure, ok := errors.AsType[*apiError](err)
-		if !ok {
-			failure = &apiError{code: "InternalServerError", message: err.Error()}
-		}
+	if failure != nil {
 		status, out = failure.status(), failure.body()
 	}
 	body, err := json.Marshal(out)
@@ -128,7 +120,13 @@ func answer(w http.ResponseWriter, out any, err error) {
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone does not want the answer
+}
+
+func (s *Server) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
 }

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"time"
 )
 
 // A table holds its items by encoded primary key. Every access happens under the server's lock.
@@ -22,8 +21,7 @@ type table struct {
 type index struct {
 	name       string
 	hash, sort string   // sort is empty when the key has one part
-	projection string   // ALL, KEYS_ONLY or INCLUDE
-	projected  []string // names, unless ALL
+	projected  []string // names; nil for all
 }
 
 func (x index) keys() []string {
@@ -38,7 +36,7 @@ func (x index) holds(i item) bool { return len(i.only(x.keys())) == len(x.keys()
 
 // view is what a read through the index sees of an item.
 func (x index) view(i item) item {
-	if x.projection == "ALL" {
+	if x.projected == nil {
 		return i
 	}
 	return i.only(x.projected)
@@ -46,32 +44,23 @@ func (x index) view(i item) item {
 
 type keyElement struct{ AttributeName, KeyType string }
 
-type attributeDefinition struct{ AttributeName, AttributeType string }
-
-type projection struct {
-	ProjectionType   string
-	NonKeyAttributes []string `json:",omitempty"`
-}
-
 type globalIndex struct {
 	IndexName   string
 	KeySchema   []keyElement
-	Projection  projection
+	Projection  struct{ ProjectionType string }
 	IndexStatus string `json:",omitempty"`
-}
-
-type streamSpecification struct {
-	StreamEnabled  bool
-	StreamViewType string `json:",omitempty"`
 }
 
 type createTable struct {
 	TableName              string
-	AttributeDefinitions   []attributeDefinition
+	AttributeDefinitions   []struct{ AttributeName, AttributeType string }
 	KeySchema              []keyElement
-	BillingMode            string               `json:",omitempty"`
-	GlobalSecondaryIndexes []globalIndex        `json:",omitempty"`
-	StreamSpecification    *streamSpecification `json:",omitempty"`
+	BillingMode            string        `json:",omitempty"`
+	GlobalSecondaryIndexes []globalIndex `json:",omitempty"`
+	StreamSpecification    *struct {
+		StreamEnabled  bool
+		StreamViewType string `json:",omitempty"`
+	} `json:",omitempty"`
 }
 
 type tableDescription struct {
@@ -79,7 +68,6 @@ type tableDescription struct {
 	BillingModeSummary struct{ BillingMode string }
 	TableStatus        string
 	TableArn           string
-	LatestStreamArn    string `json:",omitempty"`
 	CreationDateTime   float64
 	ItemCount          int
 }
@@ -89,117 +77,98 @@ type tableName struct{ TableName string }
 // createTable makes a table, which is ACTIVE at once.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
-func (s *Server) createTable(in createTable) (any, error) {
-	t, err := newTable(in)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) createTable(in createTable) any {
+	t := newTable(in)
 	if s.tables[in.TableName] != nil {
-		return nil, &apiError{code: "ResourceInUseException", message: "Table already exists: " + in.TableName}
+		panic(&apiError{code: "ResourceInUseException", message: "Table already exists: " + in.TableName})
 	}
+	t.description = tableDescription{createTable: in, TableStatus: "ACTIVE"}
+	t.description.BillingModeSummary.BillingMode = in.BillingMode
+	t.description.TableArn = "arn:aws:dynamodb:local:000000000000:table/" + in.TableName
 	t.description.CreationDateTime = float64(s.now().UnixMilli()) / 1000
+	if stream := in.StreamSpecification; stream != nil && stream.StreamEnabled {
+		t.feed = newFeed(stream.StreamViewType)
+	}
 	s.tables[in.TableName] = t
-	return map[string]any{"TableDescription": t.description}, nil
+	return map[string]any{"TableDescription": t.description}
 }
 
-func newTable(in createTable) (*table, error) {
+func newTable(in createTable) *table {
 	if !regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`).MatchString(in.TableName) {
-		return nil, invalid("Invalid table/index name. Table/index names must be between 3 and 255 characters long, " +
+		refuse("Invalid table/index name. Table/index names must be between 3 and 255 characters long, " +
 			"and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'")
 	}
 	if in.BillingMode != "PAY_PER_REQUEST" {
-		return nil, badValue("dynamotest has only BillingMode PAY_PER_REQUEST")
+		refuse("dynamotest has only BillingMode PAY_PER_REQUEST")
 	}
 	t := &table{types: map[string]string{}, indexes: map[string]index{}, items: map[string]item{}}
 	for _, a := range in.AttributeDefinitions {
 		if !slices.Contains([]string{"S", "N", "B"}, a.AttributeType) {
-			return nil, badValue("AttributeType %s of %s is not one of B, N, S", a.AttributeType, a.AttributeName)
+			refuse("AttributeType %s of %s is not one of B, N, S", a.AttributeType, a.AttributeName)
 		}
 		t.types[a.AttributeName] = a.AttributeType
 	}
-	var err error
-	if t.primary, err = t.index("", in.KeySchema, projection{ProjectionType: "ALL"}); err != nil {
-		return nil, err
-	}
+	t.primary = t.newIndex("", in.KeySchema, "ALL")
 	used := t.primary.keys()
 	for n, g := range in.GlobalSecondaryIndexes {
-		if t.indexes[g.IndexName], err = t.index(g.IndexName, g.KeySchema, g.Projection); err != nil {
-			return nil, err
-		}
-		used = append(used, t.indexes[g.IndexName].keys()...)
+		x := t.newIndex(g.IndexName, g.KeySchema, g.Projection.ProjectionType)
+		t.indexes[x.name], used = x, append(used, x.keys()...)
 		in.GlobalSecondaryIndexes[n].IndexStatus = "ACTIVE"
 	}
 	if len(t.indexes) < len(in.GlobalSecondaryIndexes) {
-		return nil, badValue("Duplicate index name")
+		refuse("One or more parameter values were invalid: Duplicate index name")
 	}
 	for name := range t.types {
 		if !slices.Contains(used, name) {
-			return nil, badValue("Some AttributeDefinitions are not used. AttributeDefinition: %s", name)
+			refuse("One or more parameter values were invalid: Some AttributeDefinitions are not used: %s", name)
 		}
 	}
-	t.describe(in)
-	return t, nil
+	return t
 }
 
-// index checks a key schema against the attribute definitions.
-func (t *table) index(name string, schema []keyElement, p projection) (index, error) {
-	x := index{name: name, projection: p.ProjectionType}
+// newIndex checks a key schema against the attribute definitions.
+func (t *table) newIndex(name string, schema []keyElement, projection string) index {
+	x := index{name: name}
 	for n, element := range schema {
 		switch {
+		case t.types[element.AttributeName] == "":
+			refuse("One or more parameter values were invalid: Some index key attributes are not defined in "+
+				"AttributeDefinitions: %s", element.AttributeName)
 		case n == 0 && element.KeyType == "HASH":
 			x.hash = element.AttributeName
 		case n == 1 && element.KeyType == "RANGE" && element.AttributeName != x.hash:
 			x.sort = element.AttributeName
 		default:
-			return x, badValue("Invalid KeySchema: a HASH element, then at most one RANGE element of another name")
-		}
-		if t.types[element.AttributeName] == "" {
-			return x, badValue("Some index key attributes are not defined in AttributeDefinitions. Key: %s",
-				element.AttributeName)
+			refuse("Invalid KeySchema: a HASH element, then at most one RANGE element of another name")
 		}
 	}
 	if x.hash == "" {
-		return x, invalid("Invalid KeySchema: Some index key attribute have no definition")
+		refuse("Invalid KeySchema: there is no HASH element")
 	}
-	switch p.ProjectionType {
-	case "ALL", "KEYS_ONLY", "INCLUDE":
+	switch projection {
+	case "ALL":
+	case "KEYS_ONLY":
+		x.projected = slices.Concat(x.keys(), t.primary.keys())
 	default:
-		return x, badValue("Unknown ProjectionType: %s", p.ProjectionType)
+		refuse("One or more parameter values were invalid: dynamotest does not know ProjectionType %q", projection)
 	}
-	x.projected = slices.Concat(x.keys(), t.primary.keys(), p.NonKeyAttributes)
-	return x, nil
+	return x
 }
 
-func (t *table) describe(in createTable) {
-	t.description = tableDescription{createTable: in, TableStatus: "ACTIVE"}
-	t.description.BillingModeSummary.BillingMode = in.BillingMode
-	t.description.TableArn = "arn:aws:dynamodb:local:000000000000:table/" + in.TableName
-	if stream := in.StreamSpecification; stream != nil && stream.StreamEnabled {
-		t.feed = newFeed(stream.StreamViewType)
-		t.description.LatestStreamArn = t.description.TableArn + "/stream/1"
-	}
-}
-
-func (s *Server) describeTable(in tableName) (any, error) {
-	t := s.tables[in.TableName]
-	if t == nil {
-		return nil, notFound(": Table: %s not found", in.TableName)
-	}
+func (s *Server) describeTable(in tableName) any {
+	t := s.table(in.TableName)
 	description := t.description
 	description.ItemCount = len(t.items)
-	return map[string]any{"Table": description}, nil
+	return map[string]any{"Table": description}
 }
 
-func (s *Server) deleteTable(in tableName) (any, error) {
-	t := s.tables[in.TableName]
-	if t == nil {
-		return nil, notFound(": Table: %s not found", in.TableName)
-	}
+func (s *Server) deleteTable(in tableName) any {
+	t := s.table(in.TableName)
 	delete(s.tables, in.TableName)
-	t.feed.close()
+	t.feed.wake()
 	description := t.description
 	description.TableStatus = "DELETING"
-	return map[string]any{"TableDescription": description}, nil
+	return map[string]any{"TableDescription": description}
 }
 
 // listTables lists names in order.
@@ -208,39 +177,28 @@ func (s *Server) deleteTable(in tableName) (any, error) {
 func (s *Server) listTables(in struct {
 	ExclusiveStartTableName string
 	Limit                   *int
-}) (any, error) {
+}) any {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(s.tables)), func(name string) bool {
+		return name <= in.ExclusiveStartTableName
+	})
 	limit := 100
 	if in.Limit != nil {
 		limit = *in.Limit
 	}
 	if limit < 1 || limit > 100 {
-		return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: "+
-			"Member must have value between 1 and 100", limit)
+		refuse("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: between 1 and 100", limit)
 	}
-	names := []string{}
-	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
-		if name <= in.ExclusiveStartTableName {
-			continue
-		}
-		if len(names) == limit {
-			return map[string]any{"TableNames": names, "LastEvaluatedTableName": names[limit-1]}, nil
-		}
-		names = append(names, name)
+	if len(names) <= limit {
+		return map[string]any{"TableNames": append([]string{}, names...)}
 	}
-	return map[string]any{"TableNames": names}, nil
+	return map[string]any{"TableNames": names[:limit], "LastEvaluatedTableName": names[limit-1]}
 }
 
-// table finds the table of an item operation.
-func (s *Server) table(name string) (*table, error) {
-	if t := s.tables[name]; t != nil {
-		return t, nil
+func (s *Server) table(name string) *table {
+	t := s.tables[name]
+	if t == nil {
+		panic(&apiError{code: "ResourceNotFoundException",
+			message: "Requested resource not found: Table: " + name + " not found"})
 	}
-	return nil, notFound("")
-}
-
-func (s *Server) now() time.Time {
-	if s.Now != nil {
-		return s.Now()
-	}
-	return time.Now()
+	return t
 }

@@ -3,7 +3,6 @@ package dynamotest
 import (
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"slices"
 	"time"
 )
@@ -11,6 +10,7 @@ import (
 const (
 	maxTransactItems = 100
 	maxTransactBytes = 4 << 20
+	maxTokenLen      = 36
 	tokenLife        = 10 * time.Minute
 )
 
@@ -33,30 +33,20 @@ type done struct {
 func (s *Server) transactWriteItems(in struct {
 	TransactItems      []json.RawMessage
 	ClientRequestToken string
-}) (any, error) {
-	if n := len(in.TransactItems); n < 1 || n > maxTransactItems {
-		return nil, invalid("1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "+
-			"Member must have length less than or equal to %d and greater than or equal to 1", maxTransactItems)
-	}
-	if len(in.ClientRequestToken) > 36 {
-		return nil, invalid("1 validation error detected: Value at 'clientRequestToken' failed to satisfy constraint: " +
-			"Member must have length less than or equal to 36")
+}) any {
+	if n := len(in.TransactItems); n < 1 || n > maxTransactItems || len(in.ClientRequestToken) > maxTokenLen {
+		refuse("1 validation error detected: 'transactItems' must have 1 to %d members, 'clientRequestToken' at most %d "+
+			"characters", maxTransactItems, maxTokenLen)
 	}
 	digest := digestOf(in.TransactItems)
-	if seen, err := s.seen(in.ClientRequestToken, digest); seen || err != nil {
-		return struct{}{}, err
+	if s.seen(in.ClientRequestToken, digest) {
+		return struct{}{}
 	}
-	writes, err := s.prepareAll(in.TransactItems)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.runAll(writes); err != nil {
-		return nil, err
-	}
+	s.runAll(s.prepareAll(in.TransactItems))
 	if in.ClientRequestToken != "" {
 		s.done[in.ClientRequestToken] = done{digest, s.now()}
 	}
-	return struct{}{}, nil
+	return struct{}{}
 }
 
 // digestOf does not depend on the order in which a client wrote the members of an object.
@@ -65,11 +55,11 @@ func digestOf(items []json.RawMessage) [sha256.Size]byte {
 	for n, raw := range items {
 		_ = json.Unmarshal(raw, &parsed[n]) // it is valid: it was part of a larger text
 	}
-	canonical, _ := json.Marshal(parsed)
-	return sha256.Sum256(canonical)
+	sorted, _ := json.Marshal(parsed)
+	return sha256.Sum256(sorted)
 }
 
-func (s *Server) seen(token string, digest [sha256.Size]byte) (bool, error) {
+func (s *Server) seen(token string, digest [sha256.Size]byte) bool {
 	for t, d := range s.done {
 		if s.now().Sub(d.at) >= tokenLife {
 			delete(s.done, t)
@@ -77,14 +67,14 @@ func (s *Server) seen(token string, digest [sha256.Size]byte) (bool, error) {
 	}
 	d, ok := s.done[token]
 	if ok && d.digest != digest {
-		return true, &apiError{code: "IdempotentParameterMismatchException", message: "The request uses the same " +
-			"client token as a previous, but non-identical request."}
+		panic(&apiError{code: "IdempotentParameterMismatchException",
+			message: "The request uses the same client token as a previous, but non-identical request."})
 	}
-	return ok, nil
+	return ok
 }
 
-// prepareAll checks the items one by one and that no two write the same item.
-func (s *Server) prepareAll(items []json.RawMessage) ([]write, error) {
+// prepareAll checks the items one by one and that no two are about the same item.
+func (s *Server) prepareAll(items []json.RawMessage) []write {
 	type target struct {
 		table *table
 		key   string
@@ -92,82 +82,67 @@ func (s *Server) prepareAll(items []json.RawMessage) ([]write, error) {
 	writes, targets := make([]write, len(items)), map[target]bool{}
 	for n, raw := range items {
 		var in transactItem
-		if err := decode(raw, &in); err != nil {
-			return nil, err
-		}
-		w, err := s.prepare(in)
-		if err != nil {
-			return nil, err
-		}
-		writes[n] = w
-		if w.bad != nil {
-			continue
-		}
-		at := target{w.table, w.table.encode(w.key)}
+		decode(raw, &in)
+		writes[n] = s.prepare(in)
+		at := target{writes[n].table, writes[n].table.encode(writes[n].key)}
 		if targets[at] {
-			return nil, invalid("Transaction request cannot include multiple operations on one item")
+			refuse("Transaction request cannot include multiple operations on one item")
 		}
 		targets[at] = true
 	}
-	return writes, nil
+	return writes
 }
 
-func (s *Server) prepare(in transactItem) (w write, err error) {
-	kinds := 0
+func (s *Server) prepare(in transactItem) write {
+	var writes []write
 	if in.Put != nil {
-		w, err = s.preparePut(*in.Put)
-		kinds++
+		writes = append(writes, s.preparePut(*in.Put))
 	}
 	if in.Update != nil {
-		if in.Update.UpdateExpression == nil {
-			return w, invalid("The UpdateExpression of a transaction's Update is missing")
-		}
-		w, err = s.prepareUpdate(*in.Update)
-		kinds++
+		writes = append(writes, s.prepareUpdate(*in.Update))
 	}
 	if in.Delete != nil {
-		w, err = s.prepareDelete(*in.Delete)
-		kinds++
+		writes = append(writes, s.prepareDelete(*in.Delete))
 	}
 	if in.ConditionCheck != nil {
-		if in.ConditionCheck.ConditionExpression == nil {
-			return w, invalid("The ConditionExpression of a transaction's ConditionCheck is missing")
-		}
-		w, err = s.prepareCheck(*in.ConditionCheck)
-		kinds++
+		check := s.prepareDelete(*in.ConditionCheck)
+		check.next = nil
+		writes = append(writes, check)
 	}
-	if kinds != 1 {
-		return w, invalid("TransactItems can only contain one of Check, Put, Update or Delete")
+	if len(writes) != 1 {
+		refuse("TransactItems can only contain one of Check, Put, Update or Delete")
 	}
-	return w, err
+	if in.Update != nil && len(writes[0].paths) == 0 || in.ConditionCheck != nil && writes[0].condition == nil {
+		refuse("1 validation error detected: the expression of an Update or a ConditionCheck is missing")
+	}
+	return writes[0]
 }
 
 // runAll stores all outcomes if every write passes; otherwise it says for each why it did not.
-func (s *Server) runAll(writes []write) error {
+func (s *Server) runAll(writes []write) {
 	type outcome struct{ old, updated item }
 	outcomes, reasons, total := make([]outcome, len(writes)), make([]reason, len(writes)), 0
 	for n, w := range writes {
-		old, updated, err := w.plan()
-		outcomes[n], reasons[n] = outcome{old, updated}, reason{Code: "None"}
-		total += updated.bytes()
-		if failed, ok := errors.AsType[*apiError](err); ok {
-			reasons[n] = reason{Code: "ValidationError", Message: failed.message}
-			if failed.code == "ConditionalCheckFailedException" {
-				reasons[n].Code, reasons[n].Item = "ConditionalCheckFailed", failed.item
-			}
+		reasons[n].Code = "None"
+		failure := attempt(func() { outcomes[n].old, outcomes[n].updated = w.plan() })
+		total += outcomes[n].updated.bytes()
+		switch {
+		case failure == nil:
+		case failure.code == "ConditionalCheckFailedException":
+			reasons[n] = reason{"ConditionalCheckFailed", failure.message, failure.item}
+		default:
+			reasons[n] = reason{"ValidationError", failure.message, nil}
 		}
 	}
 	if slices.ContainsFunc(reasons, func(r reason) bool { return r.Code != "None" }) {
-		return cancelled(reasons)
+		panic(cancelled(reasons))
 	}
 	if total > maxTransactBytes {
-		return invalid("Member must have size less than or equal to %d bytes: aggregate size of the transaction's items",
-			maxTransactBytes)
+		refuse("Aggregate size of the transaction's items exceeds %d bytes", maxTransactBytes)
 	}
 	for n, w := range writes {
 		if w.next != nil {
-			s.store(w.table, outcomes[n].old, outcomes[n].updated, false)
+			s.store(w.table, w.key, outcomes[n].old, outcomes[n].updated, false)
 		}
 	}
-	return nil
 }

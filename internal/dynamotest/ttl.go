@@ -1,48 +1,37 @@
 package dynamotest
 
-import "time"
-
-type timeToLive struct {
-	AttributeName string
-	Enabled       bool
-}
+import "strconv"
 
 // updateTimeToLive: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
 func (s *Server) updateTimeToLive(in struct {
 	TableName               string
-	TimeToLiveSpecification timeToLive
-}) (any, error) {
-	t, err := s.table(in.TableName)
-	if err != nil {
-		return nil, err
+	TimeToLiveSpecification struct {
+		AttributeName string
+		Enabled       bool
 	}
-	switch ttl := in.TimeToLiveSpecification; {
+}) any {
+	t, ttl := s.table(in.TableName), in.TimeToLiveSpecification
+	switch {
 	case ttl.AttributeName == "":
-		return nil, invalid("1 validation error detected: TimeToLiveSpecification.AttributeName is missing")
+		refuse("1 validation error detected: TimeToLiveSpecification.AttributeName is missing")
 	case ttl.Enabled && t.ttl != "":
-		return nil, invalid("TimeToLive is already enabled")
-	case !ttl.Enabled && t.ttl == "":
-		return nil, invalid("TimeToLive is already disabled")
+		refuse("TimeToLive is already enabled")
 	case !ttl.Enabled && t.ttl != ttl.AttributeName:
-		return nil, invalid("TimeToLive is active on a different AttributeName: current AttributeName is %s", t.ttl)
-	case ttl.Enabled:
-		t.ttl = ttl.AttributeName
-	default:
-		t.ttl = ""
+		refuse("TimeToLive is already disabled, or active on a different AttributeName")
 	}
-	return map[string]any{"TimeToLiveSpecification": in.TimeToLiveSpecification}, nil
+	t.ttl = ""
+	if ttl.Enabled {
+		t.ttl = ttl.AttributeName
+	}
+	return map[string]any{"TimeToLiveSpecification": ttl}
 }
 
-func (s *Server) describeTimeToLive(in tableName) (any, error) {
-	t, err := s.table(in.TableName)
-	if err != nil {
-		return nil, err
-	}
+func (s *Server) describeTimeToLive(in tableName) any {
 	description := map[string]any{"TimeToLiveStatus": "DISABLED"}
-	if t.ttl != "" {
-		description = map[string]any{"TimeToLiveStatus": "ENABLED", "AttributeName": t.ttl}
+	if ttl := s.table(in.TableName).ttl; ttl != "" {
+		description = map[string]any{"TimeToLiveStatus": "ENABLED", "AttributeName": ttl}
 	}
-	return map[string]any{"TimeToLiveDescription": description}, nil
+	return map[string]any{"TimeToLiveDescription": description}
 }
 
 // Expire removes, in every table with time to live, the items whose time has come, and returns how many. Until it is
@@ -53,22 +42,16 @@ func (s *Server) describeTimeToLive(in tableName) (any, error) {
 func (s *Server) Expire() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	now, old := strconv.FormatInt(s.now().Unix(), 10), strconv.FormatInt(s.now().AddDate(-5, 0, 0).Unix(), 10)
 	removed := 0
 	for _, t := range s.tables {
 		for _, i := range t.items {
-			v, ok := i[t.ttl]
-			if !ok || v.kind != "N" {
-				continue
-			}
-			expiry := mustNumber(v.text)
-			if expiry.cmp(seconds(now)) < 0 && expiry.cmp(seconds(now.AddDate(-5, 0, 0))) > 0 {
-				s.store(t, i, nil, true)
+			v := i[t.ttl]
+			if v.kind == "N" && compareNumbers(v.text, now) < 0 && compareNumbers(v.text, old) > 0 {
+				s.store(t, i.only(t.primary.keys()), i, nil, true)
 				removed++
 			}
 		}
 	}
 	return removed
 }
-
-func seconds(t time.Time) number { return numberOf(t.Unix()) }

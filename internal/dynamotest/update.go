@@ -8,224 +8,177 @@ import (
 // An update is a parsed update expression.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
-type update struct {
-	actions []action
-	paths   []path
+type update []action
+
+// An action changes what is at one path.
+type action struct {
+	path  path
+	value expression
 }
 
-// An action changes what is at one path. It sees the item as it was before the whole update.
-type action struct {
-	path   path
-	remove bool
-	value  func(old item) (*value, error) // nil pointer removes
-}
+// An expression gives the new value from the item as it was before the whole update; nil removes.
+type expression func(old item) *value
 
 // update reads an update expression: each clause at most once, in any order.
-func (e *expressions) update(text *string) (u update, err error) {
+func (e *expressions) update(text *string) (u update) {
 	clauses := map[string]func(*parser) action{
 		"SET": (*parser).set, "REMOVE": (*parser).remove, "ADD": (*parser).add, "DELETE": (*parser).delete,
 	}
-	_, err = e.read("UpdateExpression", text, func(p *parser) {
-		seen := map[string]bool{}
-		for more := true; more; {
-			more = false
-			for keyword, clause := range clauses {
-				if !p.accept(keyword) {
-					continue
-				}
-				if seen[keyword] {
-					p.fail("The %q section can only be used once in an update expression;", keyword)
-				}
-				seen[keyword], more = true, true
-				u.actions = append(u.actions, clause(p))
-				for p.accept(",") {
-					u.actions = append(u.actions, clause(p))
+	e.read("UpdateExpression", text, func(p *parser) {
+		for p.tokens[0] != "" {
+			keyword := ""
+			for k := range clauses {
+				if p.accept(k) {
+					keyword = k
 				}
 			}
+			clause, ok := clauses[keyword]
+			if !ok {
+				p.unexpected() // also for a clause that comes a second time
+			}
+			delete(clauses, keyword)
+			u = append(u, clause(p))
+			for p.accept(",") {
+				u = append(u, clause(p))
+			}
 		}
-		for _, a := range u.actions {
-			u.paths = append(u.paths, a.path)
+		if len(u) == 0 {
+			refuse("The expression can not be empty;")
 		}
-		if err := checkOverlap(u.paths); err != nil {
-			panic(err)
-		}
+		refuseOverlap(u.paths())
 	})
-	return u, err
+	return u
+}
+
+func (u update) paths() []path {
+	paths := make([]path, len(u))
+	for n, a := range u {
+		paths[n] = a.path
+	}
+	return paths
 }
 
 func (p *parser) set() action {
 	target := p.path()
 	p.expect("=")
-	left := p.updateOperand()
+	left := p.expression()
 	for _, operator := range []string{"+", "-"} {
 		if p.accept(operator) {
-			return action{path: target, value: arithmetic(operator, left, p.updateOperand())}
+			right := p.expression()
+			return action{target, func(old item) *value {
+				a, b := left(old), right(old)
+				needType(a.kind == "N" && b.kind == "N")
+				return &value{kind: "N", text: addNumbers(a.text, b.text, operator)}
+			}}
 		}
 	}
-	return action{path: target, value: func(old item) (*value, error) { return left(old) }}
+	return action{target, left}
 }
 
-func (p *parser) remove() action {
-	return action{path: p.path(), remove: true, value: func(item) (*value, error) { return nil, nil }}
-}
+func (p *parser) remove() action { return action{p.path(), func(item) *value { return nil }} }
 
 func (p *parser) add() action {
 	target, v := p.path(), p.literal()
-	p.needKind("ADD", v, "N", "SS", "NS", "BS")
-	return action{path: target, value: func(old item) (*value, error) {
+	needKind("ADD", v, "N", "SS", "NS", "BS")
+	return action{target, func(old item) *value {
 		have, ok := target.resolve(old)
-		switch {
-		case !ok:
-			return &v.value, nil
-		case have.kind != v.kind:
-			return nil, wrongType()
-		case v.kind == "N":
-			return sum(have, v.value, 1)
+		if !ok {
+			return &v.value
+		}
+		needType(have.kind == v.kind)
+		if v.kind == "N" {
+			have.text = addNumbers(have.text, v.text, "+")
+			return &have
 		}
 		have.set = slices.Concat(have.set, v.set)
 		slices.Sort(have.set)
 		have.set = slices.Compact(have.set)
-		return &have, nil
+		return &have
 	}}
 }
 
 func (p *parser) delete() action {
 	target, v := p.path(), p.literal()
-	p.needKind("DELETE", v, "SS", "NS", "BS")
-	return action{path: target, value: func(old item) (*value, error) {
+	needKind("DELETE", v, "SS", "NS", "BS")
+	return action{target, func(old item) *value {
 		have, ok := target.resolve(old)
 		if !ok {
-			return nil, nil
+			return nil
 		}
-		if have.kind != v.kind {
-			return nil, wrongType()
-		}
+		needType(have.kind == v.kind)
 		have.set = slices.DeleteFunc(slices.Clone(have.set), func(s string) bool { return slices.Contains(v.set, s) })
 		if len(have.set) == 0 {
-			return nil, nil // there are no empty sets
+			return nil // there are no empty sets
 		}
-		return &have, nil
+		return &have
 	}}
 }
 
-// An expression is what stands on the right of SET's equals sign.
-type expression func(old item) (*value, error)
-
-// updateOperand reads a path, a value, if_not_exists or list_append.
-func (p *parser) updateOperand() expression {
-	if p.tokens[0].kind == valueToken {
+// expression reads a path, a value, if_not_exists or list_append.
+func (p *parser) expression() expression {
+	if p.tokens[0].isPlaceholder(':') {
 		v := p.literal().value
-		return func(item) (*value, error) { return &v, nil }
+		return func(item) *value { return &v }
 	}
 	function, ok := p.call()
 	if !ok {
-		source := p.path()
-		return func(old item) (*value, error) {
-			if v, ok := source.resolve(old); ok {
-				return &v, nil
-			}
-			return nil, invalid("The provided expression refers to an attribute that does not exist in the item")
-		}
+		return existing(p.path(), func(item) *value {
+			refuse("The provided expression refers to an attribute that does not exist in the item")
+			return nil
+		})
 	}
 	switch function {
 	case "if_not_exists":
 		source := p.path()
 		p.expect(",")
-		other := p.updateOperand()
+		other := p.expression()
 		p.expect(")")
-		return func(old item) (*value, error) {
-			if v, ok := source.resolve(old); ok {
-				return &v, nil
-			}
-			return other(old)
-		}
+		return existing(source, other)
 	case "list_append":
-		head := p.updateOperand()
+		head := p.expression()
 		p.expect(",")
-		tail := p.updateOperand()
+		tail := p.expression()
 		p.expect(")")
-		return listAppend(head, tail)
+		return func(old item) *value {
+			a, b := head(old), tail(old)
+			needType(a.kind == "L" && b.kind == "L")
+			return &value{kind: "L", list: append(append([]value{}, a.list...), b.list...)}
+		}
 	}
-	p.known(function)
-	p.fail("The function is not allowed in an update expression; function: %s", function)
+	refuse("Invalid function name, or the function is not allowed in an update expression; function: %s", function)
 	return nil
 }
 
-func listAppend(head, tail expression) expression {
-	return func(old item) (*value, error) {
-		a, err := head(old)
-		if err != nil {
-			return nil, err
+func existing(source path, other expression) expression {
+	return func(old item) *value {
+		if v, ok := source.resolve(old); ok {
+			return &v
 		}
-		b, err := tail(old)
-		if err != nil {
-			return nil, err
-		}
-		if a.kind != "L" || b.kind != "L" {
-			return nil, wrongType()
-		}
-		return &value{kind: "L", list: append(append([]value{}, a.list...), b.list...)}, nil
+		return other(old)
 	}
 }
 
-func arithmetic(operator string, left, right expression) expression {
-	return func(old item) (*value, error) {
-		a, err := left(old)
-		if err != nil {
-			return nil, err
-		}
-		b, err := right(old)
-		if err != nil {
-			return nil, err
-		}
-		if a.kind != "N" || b.kind != "N" {
-			return nil, wrongType()
-		}
-		if operator == "-" {
-			return sum(*a, *b, -1)
-		}
-		return sum(*a, *b, 1)
+func needType(ok bool) {
+	if !ok {
+		refuse("An operand in the update expression has an incorrect data type")
 	}
-}
-
-func sum(a, b value, sign int64) (*value, error) {
-	text, err := mustNumber(a.text).add(mustNumber(b.text), sign)
-	return &value{kind: "N", text: text}, err
-}
-
-func wrongType() error {
-	return invalid("An operand in the update expression has an incorrect data type")
 }
 
 // apply returns the item after the update. List elements are removed last and from the end, so that an index in the
 // expression means the element it meant before.
-func (u update) apply(old item) (item, error) {
+func (u update) apply(old item) item {
 	updated := value{kind: "M", m: maps.Clone(old)}
 	var removals []path
-	for _, a := range u.actions {
-		v, err := a.value(old)
-		if err != nil {
-			return nil, err
-		}
-		if v == nil {
+	for _, a := range u {
+		if v := a.value(old); v != nil {
+			updated = a.path.replace(updated, v)
+		} else {
 			removals = append(removals, a.path)
-			continue
-		}
-		var ok bool
-		if updated, ok = a.path.replace(updated, v); !ok {
-			return nil, badPath()
 		}
 	}
 	slices.SortFunc(removals, func(p, q path) int { return q[len(q)-1].index - p[len(p)-1].index })
 	for _, p := range removals {
-		var ok bool
-		if updated, ok = p.replace(updated, nil); !ok {
-			return nil, badPath()
-		}
+		updated = p.replace(updated, nil)
 	}
-	return updated.m, nil
-}
-
-func badPath() error {
-	return invalid("The document path provided in the update expression is invalid for update")
+	return updated.m
 }

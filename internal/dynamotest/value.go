@@ -28,13 +28,8 @@ func (v *value) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &members); err != nil {
 		return err
 	}
-	switch len(members) {
-	case 0:
-		return invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
-	case 1:
-	default:
-		return invalid("Supplied AttributeValue has more than one datatypes set, " +
-			"must contain exactly one of the supported datatypes")
+	if len(members) != 1 {
+		refuse("Supplied AttributeValue must contain exactly one of the supported datatypes")
 	}
 	for kind, raw := range members {
 		*v = value{kind: kind}
@@ -44,38 +39,35 @@ func (v *value) UnmarshalJSON(data []byte) error {
 }
 
 func (v *value) decode(raw json.RawMessage) error {
+	var err error
 	switch v.kind {
 	case "S":
-		return json.Unmarshal(raw, &v.text)
+		err = json.Unmarshal(raw, &v.text)
 	case "B":
 		var data []byte
-		err := json.Unmarshal(raw, &data)
+		err = json.Unmarshal(raw, &data)
 		v.text = string(data)
-		return err
 	case "N":
-		if err := json.Unmarshal(raw, &v.text); err != nil {
-			return err
+		if err = json.Unmarshal(raw, &v.text); err == nil {
+			v.text = canonical(v.text)
 		}
-		_, text, err := parseNumber(v.text)
-		v.text = text
-		return err
-	case "BOOL":
-		return json.Unmarshal(raw, &v.flag)
-	case "NULL":
-		if err := json.Unmarshal(raw, &v.flag); err != nil || v.flag {
-			return err
+	case "BOOL", "NULL":
+		err = json.Unmarshal(raw, &v.flag)
+		if v.kind == "NULL" && !v.flag {
+			refuse("One or more parameter values were invalid: Null attribute value types must have the value of true")
 		}
-		return badValue("Null attribute value types must have the value of true")
 	case "L":
 		v.list = []value{}
-		return json.Unmarshal(raw, &v.list)
+		err = json.Unmarshal(raw, &v.list)
 	case "M":
 		v.m = item{}
-		return json.Unmarshal(raw, &v.m)
+		err = json.Unmarshal(raw, &v.m)
 	case "SS", "NS", "BS":
-		return v.decodeSet(raw)
+		err = v.decodeSet(raw)
+	default:
+		panic(&apiError{code: "SerializationException", message: "unknown attribute type " + v.kind})
 	}
-	return &apiError{code: "SerializationException", message: "unknown attribute type " + v.kind}
+	return err
 }
 
 func (v *value) decodeSet(raw json.RawMessage) error {
@@ -91,11 +83,8 @@ func (v *value) decodeSet(raw json.RawMessage) error {
 		v.set = append(v.set, element.text)
 	}
 	slices.Sort(v.set)
-	if len(v.set) == 0 {
-		return badValue("An %s set  may not be empty", map[string]string{"SS": "string", "NS": "number", "BS": "binary"}[v.kind])
-	}
-	if len(slices.Compact(slices.Clone(v.set))) < len(v.set) {
-		return badValue("Input collection contains duplicates.")
+	if unique := slices.Compact(slices.Clone(v.set)); len(unique) == 0 || len(unique) < len(v.set) {
+		refuse("One or more parameter values were invalid: a set is empty or contains duplicates")
 	}
 	return nil
 }
@@ -115,9 +104,9 @@ func (v value) MarshalJSON() ([]byte, error) {
 	case "SS", "NS":
 		content = v.set
 	case "BS":
-		var set [][]byte
-		for _, s := range v.set {
-			set = append(set, []byte(s))
+		set := make([][]byte, len(v.set))
+		for n, s := range v.set {
+			set[n] = []byte(s)
 		}
 		content = set
 	}
@@ -128,53 +117,36 @@ func (v value) equal(w value) bool { return reflect.DeepEqual(v, w) }
 
 // compare orders two values of one kind; ok is false when the kinds differ or have no order.
 func (v value) compare(w value) (order int, ok bool) {
-	if v.kind != w.kind {
+	switch {
+	case v.kind != w.kind:
 		return 0, false
+	case v.kind == "N":
+		return compareNumbers(v.text, w.text), true
 	}
-	switch v.kind {
-	case "S", "B":
-		return cmp.Compare(v.text, w.text), true
-	case "N":
-		return mustNumber(v.text).cmp(mustNumber(w.text)), true
-	}
-	return 0, false
+	return cmp.Compare(v.text, w.text), v.kind == "S" || v.kind == "B"
 }
 
 // bytes is the value's share of the item size.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 func (v value) bytes() int {
+	n := len(v.text)
 	switch v.kind {
-	case "S", "B":
-		return len(v.text)
 	case "N":
-		return numberBytes(v.text)
-	case "L":
-		n := 3
-		for _, e := range v.list {
-			n += 1 + e.bytes()
-		}
-		return n
-	case "M":
-		return 3 + len(v.m) + v.m.bytes()
-	case "NS":
-		n := 0
-		for _, e := range v.set {
-			n += numberBytes(e)
-		}
-		return n
-	case "SS", "BS":
-		n := 0
-		for _, e := range v.set {
-			n += len(e)
-		}
-		return n
+		n = (n+1)/2 + 1
+	case "BOOL", "NULL":
+		n = 1
+	case "L", "M":
+		n = 3 + len(v.list) + len(v.m)
 	}
-	return 1
+	for _, e := range v.list {
+		n += e.bytes()
+	}
+	for _, s := range v.set {
+		n += value{kind: v.kind[:1], text: s}.bytes()
+	}
+	return n + v.m.bytes()
 }
-
-// numberBytes is about one byte for two digits and one more, as the service says it.
-func numberBytes(text string) int { return (len(text)+1)/2 + 1 }
 
 func (i item) bytes() int {
 	n := 0
@@ -182,6 +154,17 @@ func (i item) bytes() int {
 		n += len(name) + v.bytes()
 	}
 	return n
+}
+
+func (v value) depth() int {
+	deepest := 0
+	for _, e := range v.list {
+		deepest = max(deepest, e.depth())
+	}
+	for _, e := range v.m {
+		deepest = max(deepest, e.depth())
+	}
+	return deepest + 1
 }
 
 // only returns the named attributes of the item, of those it has.
