@@ -2,7 +2,6 @@ package pages
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 )
 
@@ -34,9 +33,6 @@ type Connection struct {
 	// Flow is the authorization that made it, for the address of this page. Empty: the plain address.
 	Flow string
 
-	// Flow is the authorization that led here. It goes into the address of "Check again"; empty leaves it out.
-	Flow string
-
 	// NextURL is where the developer's own application goes on (POST_INSTALL_URL). Empty: "you can close this page".
 	NextURL string
 }
@@ -66,9 +62,6 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 	case WebhooksOff:
 	case WebhooksPending:
 		v.Notice, v.NoticeKind, v.Reload = t.Pending, "wait", p.flowLink(PathConnected, c.Flow)
-		if c.Flow != "" {
-			v.Reload += "?" + url.Values{FieldFlow: {c.Flow}}.Encode()
-		}
 	case WebhooksActive:
 		v.Notice, v.NoticeKind = t.Active, "good"
 	case WebhooksNeedsAdmin:
