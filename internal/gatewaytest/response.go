@@ -88,6 +88,7 @@ func (r *response) write(w http.ResponseWriter) {
 	if h.Get("Content-Type") == "" && len(r.body) > 0 {
 		h.Set("Content-Type", "text/plain;charset=UTF-8")
 	}
+	h.Set("Content-Length", strconv.Itoa(len(r.body)))
 	w.WriteHeader(r.status)
 	w.Write(r.body) // a caller that went away has no use for the error
 }

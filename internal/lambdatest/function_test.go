@@ -57,15 +57,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// parent starts a function, prints its process id and waits to be killed.
+// parent keeps a function busy until it is killed. The function prints its
+// process id.
 func parent(path string) {
-	f := lambdatest.New(lambdatest.Options{Name: "toy", Binary: path})
-	answer, err := f.Invoke(context.Background(), []byte(`{}`))
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Printf("%s\n", answer)
-	select {}
+	f := lambdatest.New(lambdatest.Options{Name: "toy", Binary: path, Timeout: time.Minute, Stdout: os.Stdout})
+	_, err := f.Invoke(context.Background(), []byte(`{"Do":"hang"}`)) // an idle one would end with its connection
+	log.Fatal(err)
 }
 
 type output struct {

@@ -50,6 +50,7 @@ func main() {
 			fmt.Fprintln(os.Stderr, "toy gives up")
 			os.Exit(7)
 		case "hang":
+			fmt.Printf("{\"PID\":%d}\n", os.Getpid())
 			select {}
 		case "large":
 			return &output{Text: strings.Repeat("x", in.Size)}, nil
