@@ -1,0 +1,144 @@
+package procoretest
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func steer(t *testing.T, p *Server, method, path, body string) reply {
+	t.Helper()
+	return mustSend(t, request(t, method, p.URL+"/_fake/"+path, body, "Content-Type", "application/json"))
+}
+
+func TestControl(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	rec := receive(t, nil)
+	pair := p.Token(t, Joe, redirect)
+	hook := newHook(t, p, pair.AccessToken, rec.URL, "v2.0")
+	addTrigger(t, p, pair.AccessToken, hook, "RFIs", "create")
+
+	var emitted Emitted
+	steer(t, p, "POST", "events", `{"company_id":5678,"project_id":2001,"resource_name":"RFIs","resource_id":4242,"event_type":"create","user_id":1234567,"copies":2}`).
+		wants(t, 200, `"event_ids":["`).into(t, &emitted)
+	for range 2 {
+		if d := rec.next(t); emitted.ResourceID != 4242 || !strings.Contains(d.body, emitted.EventIDs[0]) {
+			t.Errorf("emitted %+v, delivered %s", emitted, d.body)
+		}
+	}
+	api(t, p, pair.AccessToken, MyConstruction, "GET", "/rest/v1.0/projects/2001/rfis/4242", "").wants(t, 200, "RFIs 4242")
+
+	steer(t, p, "PATCH", "companies/5678", `{"user_installs":false,"connected":false}`).wants(t, 200, `"user_installs":false`)
+	steer(t, p, "PATCH", "companies/1", `{}`).wants(t, 400, "does not exist")
+	steer(t, p, "PATCH", "options", `{"second_authorization":"kill"}`).wants(t, 200, "ok")
+	steer(t, p, "PATCH", "options", `{"second_authorization":"forget"}`).wants(t, 400, "keep, kill or return")
+	steer(t, p, "POST", "faults", `{"endpoint":"/rest/v1.0/me","kind":"status","status":503,"headers":{"Retry-After":"7"},"times":2}`).wants(t, 200, "ok")
+	for range 2 {
+		if got := api(t, p, pair.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 503, "fault"); got.header.Get("Retry-After") != "7" {
+			t.Errorf("headers %v", got.header)
+		}
+	}
+	api(t, p, pair.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "Joe")
+	steer(t, p, "POST", "faults", `{"endpoint":"api","kind":"status","status":500}`).wants(t, 200, "ok")
+	steer(t, p, "DELETE", "faults", "").wants(t, 200, "ok")
+	api(t, p, pair.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "Joe")
+	before := p.Now()
+	steer(t, p, "POST", "clock", `{"advance_seconds":3600}`).wants(t, 200, "now")
+	if got := p.Now().Sub(before); got < time.Hour || got > time.Hour+time.Minute {
+		t.Errorf("the clock advanced by %v", got)
+	}
+
+	var st State
+	all := steer(t, p, "GET", "state", "").wants(t, 200, `"presented":0`)
+	all.into(t, &st)
+	if len(st.Users) != 3 || len(st.Companies) != 5 || st.Company(MyConstruction).Connected || len(st.Hooks) != 1 || len(st.Hooks[0].Triggers) != 1 || len(st.Calls) == 0 {
+		t.Errorf("state %+v", st)
+	}
+	for _, secret := range []string{pair.AccessToken, pair.RefreshToken, "hook-secret", "fake-client-secret"} {
+		if strings.Contains(all.body, secret) {
+			t.Errorf("the state tells %s", secret)
+		}
+	}
+}
+
+func TestControlRefusals(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	for _, tt := range []struct{ method, path, body string }{
+		{"POST", "events", `{"company_id":1,"resource_name":"RFIs","event_type":"update"}`},
+		{"POST", "events", `{"company_id":5678,"project_id":3001,"resource_name":"RFIs","event_type":"update"}`},
+		{"POST", "events", `{"company_id":5678,"resource_name":"","event_type":"update"}`},
+		{"POST", "events", `{"company_id":5678,"resource_name":"RFIs","event_type":"UP DATE"}`},
+		{"POST", "events", `{"company_id":5678,"resource_name":"RFIs","event_type":"update","copies":1000}`},
+		{"POST", "events", `{"company_id":5678,"resource_name":"RFIs","event_type":"update","resource_id":-1}`},
+		{"POST", "events", `{"company_id":5678,"misspelt":1}`},
+		{"POST", "faults", `{"endpoint":"nowhere","kind":"drop"}`},
+		{"POST", "faults", `{"endpoint":"/_fake/state","kind":"drop"}`},
+		{"POST", "faults", `{"endpoint":"api","kind":"explode"}`},
+		{"POST", "faults", `{"endpoint":"api","kind":"status"}`},
+		{"POST", "faults", `{"endpoint":"api","kind":"drop","times":-1}`},
+		{"POST", "faults", `{"endpoint":"api","kind":"delay","delay_ms":99999999}`},
+		{"POST", "clock", `{"advance_seconds":-1}`},
+		{"PATCH", "options", `{"expires_in_seconds":0}`},
+		{"PATCH", "options", `{"spike_limit":0}`},
+		{"POST", "users", `{"id":1234567,"name":"Again"}`},
+		{"POST", "companies", `{"id":5678,"name":"Again"}`},
+		{"POST", "companies", `{"id":5679,"name":"Other","projects":[{"id":2001,"name":"Taken"}]}`},
+	} {
+		got := steer(t, p, tt.method, tt.path, tt.body)
+		if got.status != 400 || !strings.Contains(got.body, `{"error":"`) {
+			t.Errorf("%s %s: %d %s", tt.path, tt.body, got.status, got.body)
+		}
+	}
+	steer(t, p, "GET", "nothing", "").wants(t, 404, "error")
+}
+
+func TestFaultKinds(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	pair := p.Token(t, Joe, redirect)
+	const path = "/rest/v1.0/companies/5678/users"
+	call := func() (reply, error) {
+		return send(t, request(t, http.MethodGet, p.URL+path, "", "Authorization", "Bearer "+pair.AccessToken, companyHeader, "5678"))
+	}
+	for _, tt := range []struct {
+		kind      string
+		lost      bool
+		installed bool
+	}{{Reset, true, false}, {Status, false, false}, {Drop, true, true}, {Delay, false, true}} {
+		no := false
+		p.UpdateCompany(MyConstruction, CompanyPatch{Installed: &no})
+		if err := p.Fault(Fault{Endpoint: path, Method: "GET", Kind: tt.kind, Status: 502, DelayMS: 20}); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		got, err := call()
+		if (err != nil) != tt.lost || p.State().Company(MyConstruction).Installed != tt.installed {
+			t.Errorf("%s: %d, error %v, installed %t", tt.kind, got.status, err, !tt.installed)
+		}
+		if tt.kind == Reset && !strings.Contains(fmt.Sprint(err), "reset") {
+			t.Errorf("reset: %v", err)
+		}
+		if tt.kind == Delay && time.Since(start) < 20*time.Millisecond {
+			t.Errorf("delay: answered after %v", time.Since(start))
+		}
+	}
+	if n := len(p.State().Calls); n != 4 {
+		t.Errorf("%d calls were recorded", n)
+	}
+}
+
+func TestCallsAreBounded(t *testing.T) {
+	t.Parallel()
+	p := Start(t, Options{HourlyLimit: 1_000_000, SpikeLimit: 1_000_000})
+	r := request(t, "GET", "/rest/v1.0/me", "")
+	for range maxCalls + 10 {
+		p.mux.ServeHTTP(&answer{header: http.Header{}}, r)
+	}
+	if n := len(p.State().Calls); n > maxCalls || n < maxCalls/2 {
+		t.Errorf("%d calls are kept", n)
+	}
+}
