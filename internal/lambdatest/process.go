@@ -141,9 +141,6 @@ func (p *process) ready(limit time.Duration) error {
 
 // deliver hands over the invocation when the process asks for work.
 func (p *process) deliver(inv *invocation, limit time.Duration) error {
-	if p.gone() {
-		return p.exitError("")
-	}
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {

@@ -2,6 +2,7 @@ package localstack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -63,21 +64,37 @@ func (p *pipe) follow(ctx context.Context, db *dynamotest.Server) {
 		}
 		for _, r := range records {
 			if r.Event == "INSERT" {
-				p.forward(r.NewImage)
+				p.forward(letterOf(r.NewImage))
 			}
 			after = r.Sequence
 		}
 	}
 }
 
+// letter is the part of an inbox item that the pipe needs.
+type letter struct{ id, envelope, group, dedup string }
+
+// letterOf reads an item as a stream has it.
+func letterOf(image json.RawMessage) letter {
+	var i struct {
+		ID       struct{ S string } `json:"event_id"`
+		Envelope struct{ S string } `json:"envelope"`
+		Group    struct{ S string } `json:"group_id"`
+		Dedup    struct{ S string } `json:"dedup_id"`
+	}
+	if err := json.Unmarshal(image, &i); err != nil {
+		return letter{} // attributes of other types: nothing that the receiver stored
+	}
+	return letter{i.ID.S, i.Envelope.S, i.Group.S, i.Dedup.S}
+}
+
 // forward sends the item's envelope. An item without one was kept aside.
-func (p *pipe) forward(i item) {
-	if text(i, "envelope") == "" {
+func (p *pipe) forward(l letter) {
+	if l.envelope == "" {
 		return
 	}
-	_, _, err := p.queue.Send(awstest.Message{Body: text(i, "envelope"), Group: text(i, "group_id"), Dedup: text(i, "dedup_id")})
-	if err != nil {
-		p.report(fmt.Sprintf("pipe: event %s is lost: %v", text(i, "event_id"), err))
+	if _, _, err := p.queue.Send(awstest.Message{Body: l.envelope, Group: l.group, Dedup: l.dedup}); err != nil {
+		p.report(fmt.Sprintf("pipe: event %s is lost: %v", l.id, err))
 	}
 }
 
@@ -136,7 +153,7 @@ func (p *poll) send(ctx context.Context, i item) {
 		delete(p.seen, identity(i)) // again at the next turn
 		return
 	}
-	p.forward(out.Item)
+	p.forward(letter{text(out.Item, "event_id"), text(out.Item, "envelope"), text(out.Item, "group_id"), text(out.Item, "dedup_id")})
 }
 
 func identity(i item) string { return text(i, "resource") + "\x00" + text(i, "event_id") }

@@ -124,7 +124,7 @@ func TestItemsWithoutIDsAreReported(t *testing.T) {
 	_, _, q := inboxTable(t)
 	var reports []string
 	p := &pipe{queue: q, report: func(s string) { reports = append(reports, s) }}
-	p.forward(item{"envelope": s(`{}`), "event_id": s("7"), "group_id": s("a b"), "dedup_id": s("7")})
+	p.forward(letter{id: "7", envelope: `{}`, group: "a b", dedup: "7"})
 	if len(reports) != 1 {
 		t.Errorf("reports = %q, want the loss of event 7", reports)
 	}
