@@ -17,6 +17,7 @@ var values = plain{
 	":a": "a", ":b": "b", ":text": "text", ":te": "te", ":x": "x", ":S": "S", ":N": "N", ":Q": "Q", ":empty": "",
 	":true": true, ":null": nil, ":set": SS{"x", "y"}, ":setback": SS{"y", "x"}, ":numbers": NS{"1", "2"},
 	":items": []any{"x", 7}, ":m": plain{"k": "v"}, ":bytes": []byte("by"), ":none": []any{}, ":more": SS{"y", "z"},
+	":large": strings.Repeat("w", 200<<10),
 }
 
 // mentioned returns the values that the expressions use.

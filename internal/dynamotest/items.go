@@ -38,7 +38,8 @@ type write struct {
 	tell      bool                // the old item when the condition fails
 }
 
-// write checks the parts that all writes share and reads the condition by the given expressions.
+// write checks the parts that all writes share and reads the condition by the given expressions. key is the key, or the
+// item that has it.
 func (s *Server) write(in conditional, e *expressions, key item, returns ...string) write {
 	w := write{table: s.table(in.TableName), tell: in.ReturnValuesOnConditionCheckFailure == "ALL_OLD"}
 	w.condition, _ = e.condition("ConditionExpression", in.ConditionExpression)
@@ -49,6 +50,7 @@ func (s *Server) write(in conditional, e *expressions, key item, returns ...stri
 	if !w.tell && in.ReturnValuesOnConditionCheckFailure != "" && in.ReturnValuesOnConditionCheckFailure != "NONE" {
 		refuse("ReturnValuesOnConditionCheckFailure set to invalid value: %s", in.ReturnValuesOnConditionCheckFailure)
 	}
+	w.table.checkContent(key)
 	w.key = key.only(w.table.primary.keys())
 	w.check = func() { w.table.checkKey(key) }
 	return w

@@ -23,22 +23,18 @@ func (t *table) checkKey(key item) {
 	if len(key) != len(t.primary.keys()) {
 		refuse("The provided key element does not match the schema")
 	}
+	t.checkContent(key)
 	t.checkParts(t.primary, key)
 }
 
-// checkParts refuses those parts of the index's key that have another type, are empty or too long. The primary key
+// checkParts refuses those parts of the index's key that have another type or are too long. The primary key
 // must be whole.
 func (t *table) checkParts(x index, i item) {
 	for _, name := range x.keys() {
 		v, ok := i[name]
-		switch {
-		case !ok && x.name != "":
-		case v.kind != t.types[name]:
+		if v.kind != t.types[name] && (ok || x.name == "") {
 			refuse("The provided key element does not match the schema: Missing the key %s, or type mismatch for it; "+
 				"expected: %s actual: %s IndexName: %s", name, t.types[name], v.kind, x.name)
-		case v.text == "":
-			refuse("One or more parameter values are not valid. The AttributeValue for a key attribute "+
-				"cannot contain an empty string value. Key: %s IndexName: %s", name, x.name)
 		}
 	}
 	if len(i[x.hash].text) > maxHashBytes || len(i[x.sort].text) > maxSortBytes {
@@ -49,9 +45,21 @@ func (t *table) checkParts(x index, i item) {
 
 // checkItem refuses an item that cannot be stored for its key, its index keys, its size or its depth.
 func (t *table) checkItem(i item) {
+	t.checkContent(i)
 	t.checkParts(t.primary, i)
 	for _, x := range t.indexes {
 		t.checkParts(x, i)
+	}
+}
+
+// checkContent refuses what is wrong in an item whatever its key's types: the service looks at this first, so that in
+// a transaction it is the request that is refused, not the item.
+func (t *table) checkContent(i item) {
+	for name := range t.types {
+		if v, ok := i[name]; ok && v.text == "" && (v.kind == "S" || v.kind == "B") {
+			refuse("One or more parameter values are not valid. The AttributeValue for a key attribute "+
+				"cannot contain an empty string value. Key: %s", name)
+		}
 	}
 	if (value{m: i}).depth() > maxDepth+1 {
 		refuse("Nesting Levels have exceeded supported limits")

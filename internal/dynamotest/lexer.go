@@ -10,10 +10,11 @@ import (
 // digit an index, a letter or _ an attribute, a function or a keyword; else a symbol. The empty token is the end.
 type token string
 
+var tokenPattern = regexp.MustCompile(`^[ \t\r\n]*([#:]?\w+|<>|<=|>=|[=<>()\[\],.+-]|$)`)
+
 func lex(text string) (tokens []token) {
-	pattern := regexp.MustCompile(`^[ \t\r\n]*([#:]?\w+|<>|<=|>=|[=<>()\[\],.+-]|$)`)
 	for {
-		match := pattern.FindStringSubmatch(text)
+		match := tokenPattern.FindStringSubmatch(text)
 		if match == nil {
 			refuse("Syntax error; near: %.16q", text)
 		}
@@ -33,18 +34,18 @@ func (t token) isWord() bool {
 	return t != "" && !strings.ContainsAny(string(t[:1]), "#:0123456789=<>()[],.+-")
 }
 
-// The words that an expression cannot use as an attribute's name.
+//go:embed reserved.txt
+var reservedText string
+
+// The words that an expression cannot use as an attribute's name, in capitals.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html
-//
-//go:embed reserved.txt
-var reservedWords string
-
-func (t token) isReserved() bool {
-	for reserved := range strings.FieldsSeq(reservedWords) {
-		if strings.EqualFold(reserved, string(t)) {
-			return true
-		}
+var reservedWords = func() map[string]bool {
+	words := map[string]bool{}
+	for word := range strings.FieldsSeq(reservedText) {
+		words[word] = true
 	}
-	return false
-}
+	return words
+}()
+
+func (t token) isReserved() bool { return reservedWords[strings.ToUpper(string(t))] }

@@ -17,9 +17,14 @@ const (
 	minMagnitude = -130
 )
 
+var numberPattern = regexp.MustCompile(`^[+-]?(\d{1,300}\.?\d{0,300}|\.\d{1,300})([eE][+-]?\d{1,3})?$`)
+
 // canonical returns the one spelling that equal numbers share, without an exponent, as the service returns it.
 func canonical(text string) string {
-	if !regexp.MustCompile(`^[+-]?(\d{1,300}\.?\d{0,300}|\.\d{1,300})([eE][+-]?\d{1,3})?$`).MatchString(text) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return strconv.FormatInt(n, 10) // what almost all are, and much faster
+	}
+	if !numberPattern.MatchString(text) {
 		refuse("The parameter cannot be converted to a numeric value: %.40s", text)
 	}
 	return spell(rational(text))
@@ -54,7 +59,7 @@ func compareNumbers(a, b string) int {
 	x, errX := strconv.ParseInt(a, 10, 64)
 	y, errY := strconv.ParseInt(b, 10, 64)
 	if errX == nil && errY == nil {
-		return cmp.Compare(x, y) // what almost all are, and much faster
+		return cmp.Compare(x, y)
 	}
 	return rational(a).Cmp(rational(b))
 }

@@ -3,6 +3,7 @@ package dynamotest_test
 import (
 	"crypto/rand"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -109,10 +110,14 @@ func TestCancelledTransactionWritesNothingAndTellsWhy(t *testing.T) {
 func TestOneInvalidItemCancelsATransaction(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.put(plain{"pk": "a", "sk": 1, "v": "text"})
+	f.put(plain{"pk": "a", "sk": 1, "v": "text"}, plain{"pk": "large", "sk": 1, "v": strings.Repeat("v", 300<<10)})
 	for name, bad := range map[string]types.TransactWriteItem{
 		"wrong type for +": f.updateOf("a", "SET v = v + :one", nil),
 		"bad path":         f.updateOf("a", "SET absent.k = :one", nil),
+		"half a key":       f.putOf(plain{"pk": "b"}, nil),
+		"other key type":   f.putOf(plain{"pk": 1, "sk": 1}, nil),
+		"grown too large":  f.updateOf("large", "SET w = :large", nil),
+		"index key type":   f.putOf(plain{"pk": "b", "sk": 1, "queue": 1}, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := f.transact(f.putOf(plain{"pk": "new", "sk": 1}, nil), bad)
@@ -153,6 +158,9 @@ func TestTransactionsThatAreRefused(t *testing.T) {
 		{"two actions in one", []types.TransactWriteItem{two}, "ValidationException"},
 		{"no action", []types.TransactWriteItem{{}}, "ValidationException"},
 		{"bad expression", []types.TransactWriteItem{one, f.checkOf("b", aws.String("nonsense"))}, "ValidationException"},
+		{"item too large", []types.TransactWriteItem{one, f.putOf(plain{"pk": "b", "sk": 1, "v": strings.Repeat("v", 400<<10)}, nil)}, "ValidationException"},
+		{"empty key", []types.TransactWriteItem{one, f.putOf(plain{"pk": "", "sk": 1}, nil)}, "ValidationException"},
+		{"empty index key", []types.TransactWriteItem{one, f.putOf(plain{"pk": "b", "sk": 1, "owner_id": ""}, nil)}, "ValidationException"},
 		{"no such table", []types.TransactWriteItem{one, elsewhere}, "ResourceNotFoundException"},
 	}
 	for _, test := range tests {
