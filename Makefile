@@ -1,0 +1,105 @@
+# What the targets need beyond Go, git and make, they say and fetch themselves.
+
+GO ?= go
+.DEFAULT_GOAL := help
+
+# The pinned checkers. They stay out of go.mod: nothing of them is part of the program.
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+CFN_LINT := 1.51.0
+
+# For the machine that Lambda runs the functions on; make build GOARCH=amd64 for x86_64.
+GOARCH ?= arm64
+
+# How long make fuzz spends on each fuzz test.
+T ?= 5s
+
+FUNCTIONS := oauth-callback company-select webhook-receiver refresher
+BINARIES := $(addprefix functions/,$(FUNCTIONS)) examples/event-consumer
+
+# $(call compile,package,directory of bootstrap): static, stripped, the same bytes wherever it is built.
+compile = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -tags lambda.norpc -o "$(2)/bootstrap" ./$(1)
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Run the whole system on this machine, with a fake Procore. ARGS="-app 127.0.0.1:3001" moves an address.
+	@$(GO) run ./cmd/local $(ARGS)
+
+# The race detector is linked by a C compiler; runtime/cgo tells whether there is one with its headers.
+.PHONY: test
+test: ## Run go vet and every test, with the race detector where a C compiler exists. Needs Go alone.
+	$(GO) vet ./...
+	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
+		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
+		CGO_ENABLED=1 $(GO) test -race -timeout 5m ./...; \
+	else \
+		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
+		$(GO) test -timeout 5m ./...; \
+	fi
+
+.PHONY: lint
+lint: lint-format lint-docs lint-go lint-template ## Check format, links, Go code (golangci-lint) and template.yaml (cfn-lint).
+
+.PHONY: lint-format
+lint-format:
+	@bad=$$(gofmt -l cmd examples functions internal pkg) && \
+	if [ -n "$$bad" ]; then echo "gofmt -w these files:"; echo "$$bad"; exit 1; fi
+
+.PHONY: lint-docs
+lint-docs:
+	$(GO) test -count=1 -run '^TestLinks$$' ./internal/repotest
+
+.PHONY: lint-go
+lint-go:
+	$(GO) run $(GOLANGCI_LINT) run
+
+.PHONY: lint-template
+lint-template:
+	@if ! python3 -m pip --version >/dev/null 2>&1; then \
+		echo "lint-template: SKIPPED, template.yaml was not checked: cfn-lint needs python3 with pip"; exit 0; \
+	fi; \
+	set -e; dir=build/tools/cfn-lint-$(CFN_LINT); \
+	if [ ! -e $$dir/.complete ]; then \
+		echo "installing cfn-lint $(CFN_LINT) into $$dir"; \
+		python3 -m pip install --quiet --disable-pip-version-check --target $$dir cfn-lint==$(CFN_LINT); \
+		touch $$dir/.complete; \
+	fi; \
+	echo "cfn-lint template.yaml"; \
+	PYTHONPATH=$$dir python3 -m cfnlint --non-zero-exit-code informational template.yaml
+
+.PHONY: build
+build: ## Build the functions and the example consumer as they are deployed, into build/NAME/bootstrap.
+	@set -e; for b in $(BINARIES); do $(MAKE) --no-print-directory compile-$$(basename $$b); done
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for T each: make fuzz T=10m
+	@set -e; found=$$(grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd examples functions internal pkg); \
+	for f in $$(echo "$$found" | sed 's/:func /:/'); do \
+		echo "$(GO) test -fuzz $${f##*:} -fuzztime $(T) ./$$(dirname "$$f")"; \
+		$(GO) test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(T) "./$$(dirname "$$f")"; \
+	done
+
+.PHONY: clean
+clean: ## Remove what was built, and the checkers that make lint installed.
+	rm -rf build .aws-sam
+
+.PHONY: $(addprefix compile-,$(notdir $(BINARIES)))
+$(addprefix compile-,$(FUNCTIONS)): compile-%:
+	$(call compile,functions/$*,build/$*)
+compile-event-consumer:
+	$(call compile,examples/event-consumer,build/event-consumer)
+
+# What sam build calls, by the functions' logical ids in template.yaml.
+.PHONY: build-OAuthCallbackFunction build-CompanySelectFunction build-WebhookReceiverFunction build-RefresherFunction build-EventConsumerFunction
+build-OAuthCallbackFunction:
+	$(call compile,functions/oauth-callback,$(ARTIFACTS_DIR))
+build-CompanySelectFunction:
+	$(call compile,functions/company-select,$(ARTIFACTS_DIR))
+build-WebhookReceiverFunction:
+	$(call compile,functions/webhook-receiver,$(ARTIFACTS_DIR))
+build-RefresherFunction:
+	$(call compile,functions/refresher,$(ARTIFACTS_DIR))
+build-EventConsumerFunction:
+	$(call compile,examples/event-consumer,$(ARTIFACTS_DIR))
