@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/localstack"
 	"procore-connect/internal/procoretest"
 )
@@ -85,7 +86,19 @@ func handled(t *testing.T, stdout *log) []map[string]any {
 // companies, change something in Procore, see the event arrive.
 func TestFlow(t *testing.T) {
 	t.Parallel()
-	s, stdout := start(t, localstack.Options{Housekeeping: 200 * time.Millisecond})
+	t.Run("in memory", func(t *testing.T) {
+		t.Parallel()
+		flow(t, localstack.Options{Housekeeping: 200 * time.Millisecond})
+	})
+	t.Run("another DynamoDB", func(t *testing.T) {
+		t.Parallel()
+		flow(t, localstack.Options{Housekeeping: 200 * time.Millisecond, DynamoDBEndpoint: dynamotest.New().Start(t)})
+	})
+}
+
+func flow(t *testing.T, o localstack.Options) {
+	t.Helper()
+	s, stdout := start(t, o)
 	b := newBrowser(t)
 	b.open(s.AppURL + "/")
 	b.click("Connect to Procore")

@@ -52,6 +52,9 @@ func (m *mapping) handle(ctx context.Context, batch []awstest.Message) {
 	for _, message := range batch {
 		var err error
 		if failed[message.ID] {
+			if message.Received == maxReceive {
+				m.report(fmt.Sprintf("message %s failed %d times and is a dead letter", message.ID, maxReceive))
+			}
 			err = m.queue.ChangeVisibility(message.Receipt, retryAfter(message.Received))
 		} else {
 			err = m.queue.Delete(message.Receipt)

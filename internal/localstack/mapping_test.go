@@ -89,17 +89,24 @@ func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q, dead := queueWith(t, "a1", "a2")
+		began := time.Now()
 		var batches [][]string
-		m := &mapping{queue: q, report: func(s string) { t.Error(s) }, function: consumerOf(t, &batches, func(_ int, m events.SQSMessage) bool {
+		var at []time.Duration
+		var reports []string
+		m := &mapping{queue: q, report: func(s string) { reports = append(reports, s) }, function: consumerOf(t, &batches, func(_ int, m events.SQSMessage) bool {
+			if m.Body == "a1" {
+				at = append(at, time.Since(began))
+			}
 			return m.Body == "a1"
 		})}
 		runFor(t, m, 5*time.Minute)
-		if want := 1 + maxReceive - 1; len(batches) != want {
-			t.Errorf("%d batches %v, want %d", len(batches), batches, want)
+		want := []time.Duration{0, 1 * time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second}
+		if d := cmp.Diff(at, want); d != "" {
+			t.Errorf("deliveries (-got +want):\n%s", d)
 		}
 		got, err := dead.Receive(t.Context(), 10, 0)
-		if err != nil || len(got) != 1 || got[0].Body != "a1" {
-			t.Errorf("dead letters = %v, %v; want a1", got, err)
+		if err != nil || len(got) != 1 || got[0].Body != "a1" || len(reports) != 1 {
+			t.Errorf("dead letters = %v, %v, reports %q; want a1, reported once", got, err, reports)
 		}
 	})
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"net"
+	"strings"
+	"testing"
+)
+
+func TestTakenAddressNamesTheFlag(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	err = run(t.Context(), []string{"-app", "127.0.0.1:0", "-procore", "127.0.0.1:0", "-aws", l.Addr().String()})
+	if err == nil {
+		t.Fatal("run succeeded on a taken address")
+	}
+	for _, want := range []string{l.Addr().String(), "-aws ", "LOCAL_AWS_ADDR="} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q lacks %q", err, want)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Setenv("LOCAL_APP_ADDR", "127.0.0.1:3001")
+	t.Setenv("LOCAL_PROCORE_ADDR", "127.0.0.1:4001")
+	t.Setenv("DYNAMODB_ENDPOINT", "http://127.0.0.1:8001")
+	t.Setenv("WEBHOOK_TRIGGERS", "RFIs:create")
+	o, err := options([]string{"-procore", "127.0.0.1:4002"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{o.AppAddr, o.ProcoreAddr, o.AWSAddr, o.DynamoDBEndpoint, o.Env["WEBHOOK_TRIGGERS"]}
+	want := []string{"127.0.0.1:3001", "127.0.0.1:4002", "127.0.0.1:8000", "http://127.0.0.1:8001", "RFIs:create"}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("option %d = %q, want %q", i, got[i], want[i])
+		}
+	}
+	if _, err := options([]string{"extra"}); err == nil {
+		t.Error("an argument that means nothing was taken")
+	}
+}
