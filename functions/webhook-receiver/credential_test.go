@@ -1,0 +1,154 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/inbox"
+)
+
+// A rejected delivery gets 401 without a word, and costs no operation of storage.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	body := sample(t, "webhook-v2")
+	good := header(t, functiontest.WebhookValue, company)
+	forged := header(t, `{"current":"k1","k1":"`+strings.Repeat("another key ", 4)+`"}`, company)
+	tests := []struct {
+		name          string
+		authorization []string
+	}{
+		{"missing", nil},
+		{"empty", []string{""}},
+		{"another scheme", []string{strings.Replace(good, "Bearer ", "Basic ", 1)}},
+		{"scheme alone", []string{"Bearer "}},
+		{"of another key", []string{forged}},
+		{"cut short", []string{good[:len(good)-1]}},
+		{"longer", []string{good + "A"}},
+		{"changed", []string{good[:len(good)-2] + "!!"}},
+		{"another company's number", []string{strings.Replace(good, ".5678.", ".91011.", 1)}},
+		{"another epoch", []string{strings.Replace(good, ".5678.0.", ".5678.1.", 1)}},
+		{"no mac", []string{good[:strings.LastIndex(good, ".")+1]}},
+		{"no company", []string{strings.Replace(good, ".5678.", "..", 1)}},
+		{"doubled", []string{good, good}},
+		{"good and forged", []string{good, forged}},
+		{"forged and good", []string{forged, good}},
+		{"long", []string{"Bearer " + strings.Repeat("k1.", 2000)}},
+		{"unknown key", []string{strings.Replace(good, "Bearer k1.", "Bearer k7.", 1)}},
+	}
+	for _, tt := range tests {
+		got := r.deliver(body, tt.authorization...)
+		if got.Status != http.StatusUnauthorized || got.Body != "" {
+			t.Errorf("%s: got %d %q, want 401 and an empty body", tt.name, got.Status, got.Body)
+		}
+		if line := r.Log.Last(t); line["outcome"] != "refused" {
+			t.Errorf("%s: logged %v", tt.name, line)
+		}
+	}
+	if ops := r.Storage(); len(ops) > 0 {
+		t.Errorf("got operations %v, want none", ops)
+	}
+	r.deliver(body, good).Wants(http.StatusOK)
+}
+
+// A refused delivery's body is of no interest: not even one that cannot be read.
+func TestRefusedBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	r.deliver(strings.Repeat("x", 300<<10), "Bearer wrong").Wants(http.StatusUnauthorized)
+	if ops := r.Storage(); len(ops) > 0 {
+		t.Errorf("got operations %v, want none", ops)
+	}
+}
+
+// R6: a company's credential does not write another company's event, whichever
+// way they are mixed.
+func TestCredentialOfAnotherCompany(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	r.deliver(sample(t, "webhook-v2"), header(t, functiontest.WebhookValue, 91011)).Wants(http.StatusOK)
+	row := r.row()
+	if text(row, "resource") != "91011#aside" || text(row, "company_id") != "91011" || row["envelope"] != nil {
+		t.Errorf("got row %q of company %q, envelope %v; want it aside, for the credential's company",
+			text(row, "resource"), text(row, "company_id"), row["envelope"] != nil)
+	}
+}
+
+const rotated = `{"current":"k2","k1":"fake-webhook-key-0123456789-0123456789-01234","k2":"fake-webhook-key-two-0123456789-0123456789"}`
+
+// A warm function learns of a new key by the first delivery that names it, and
+// takes those of the older key meanwhile.
+func TestKeyRotation(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	older, newer := header(t, functiontest.WebhookValue, company), header(t, rotated, company)
+	r.deliver(sample(t, "webhook-v2"), older).Wants(http.StatusOK)
+	r.Secrets.Put(functiontest.WebhookSecret, rotated)
+	r.Clock.Advance(61 * time.Second)
+	r.deliver(sample(t, "webhook-v3"), newer).Wants(http.StatusOK)
+	if line := r.Log.Last(t); line["current_key"] != true {
+		t.Errorf("logged %v, want the current key", line)
+	}
+	r.deliver(sample(t, "webhook-v4"), older).Wants(http.StatusOK)
+	if line := r.Log.Last(t); line["current_key"] != false {
+		t.Errorf("logged %v, want that the key is an older one", line)
+	}
+	if got := r.Secrets.Reads(functiontest.WebhookSecret); got != 2 {
+		t.Errorf("got %d reads of the secret, want 2", got)
+	}
+	r.Secrets.Put(functiontest.WebhookSecret, `{"current":"k2","k2":"fake-webhook-key-two-0123456789-0123456789"}`)
+	r.Clock.Advance(6 * time.Minute)
+	r.deliver(sample(t, "webhook-v4"), older).Wants(http.StatusUnauthorized)
+}
+
+// Strangers who name unknown keys make nobody read the secret all the time.
+func TestUnknownKeysDoNotFloodSecrets(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	r.good(sample(t, "webhook-v2")).Wants(http.StatusOK)
+	r.Clock.Advance(2 * time.Minute)
+	for range 20 {
+		r.deliver("{}", "Bearer k9.5678.0.abc").Wants(http.StatusUnauthorized)
+	}
+	if got := r.Secrets.Reads(functiontest.WebhookSecret); got != 2 {
+		t.Errorf("got %d reads of the secret, want 2", got)
+	}
+}
+
+// One company's credential can be retired alone.
+func TestEpoch(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	retired := strings.TrimSuffix(functiontest.WebhookValue, "}") + `,"minimum_epochs":{"5678":1}}`
+	r.Secrets.Put(functiontest.WebhookSecret, retired)
+	r.deliver(sample(t, "webhook-v2"), header(t, functiontest.WebhookValue, company)).Wants(http.StatusUnauthorized)
+	r.deliver(sample(t, "webhook-v2"), header(t, retired, company)).Wants(http.StatusOK)
+	r.deliver(`{}`, header(t, functiontest.WebhookValue, 91011)).Wants(http.StatusOK)
+}
+
+// Without its secret the function can tell nobody apart: 503, and Procore tries
+// again.
+func TestSecretNotReadable(t *testing.T) {
+	t.Parallel()
+	w := functiontest.New(t)
+	secret := w.Ring()
+	secret.ID = "test/other"
+	h := &handler{ring: secret.Get, box: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox}}
+	r := &receiver{World: w, t: t}
+	r.base = w.Front(func(string) map[string]gateway.Func {
+		return map[string]gateway.Func{"POST " + path: w.Function(h, "")}
+	})
+	w.Storage()
+	r.good(sample(t, "webhook-v2")).Wants(http.StatusServiceUnavailable)
+	w.Secrets.Put("test/other", "nonsense")
+	r.good(sample(t, "webhook-v2")).Wants(http.StatusServiceUnavailable)
+	if ops := w.Storage(); len(ops) > 0 {
+		t.Errorf("got operations %v, want none", ops)
+	}
+	w.Secrets.Put("test/other", functiontest.WebhookValue)
+	r.good(sample(t, "webhook-v2")).Wants(http.StatusOK)
+}

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/credential"
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/inbox"
+	"procore-connect/pkg/procore"
+)
+
+const (
+	path    = "/webhooks/procore"
+	company = 5678 // of all payloads in events/payloads
+)
+
+// receiver is the function with its world.
+type receiver struct {
+	*functiontest.World
+	t    *testing.T
+	base string
+}
+
+func newReceiver(t *testing.T) *receiver {
+	t.Helper()
+	w := functiontest.New(t)
+	r := &receiver{World: w, t: t}
+	h := &handler{ring: w.Ring().Get, box: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}}
+	r.base = w.Front(func(string) map[string]gateway.Func {
+		f := gateway.Handler(h, gateway.Options{Log: w.Log.Logger, MaxBody: -1})
+		return map[string]gateway.Func{"POST " + path: f, "GET " + path: f, "PUT " + path: f}
+	})
+	w.Storage()
+	return r
+}
+
+// header is the credential of a company's hook, made of a webhook secret.
+func header(t *testing.T, secret string, companyID int64) string {
+	t.Helper()
+	ring, err := credential.Parse(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := ring.Header(companyID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// deliver sends what Procore would, with any number of Authorization headers.
+func (r *receiver) deliver(body string, authorization ...string) functiontest.Page {
+	r.t.Helper()
+	req := r.request(http.MethodPost, body)
+	req.Header["Authorization"] = authorization
+	return r.Browser(r.base).Do(req)
+}
+
+func (r *receiver) request(method, body string) *http.Request {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), method, r.base+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return req
+}
+
+// good delivers as the company's hook.
+func (r *receiver) good(body string) functiontest.Page {
+	r.t.Helper()
+	return r.deliver(body, header(r.t, functiontest.WebhookValue, company))
+}
+
+// row is an item of the inbox; the test fails unless there is just this one.
+func (r *receiver) row() map[string]types.AttributeValue {
+	r.t.Helper()
+	rows := r.rows()
+	if len(rows) != 1 {
+		r.t.Fatalf("got %d rows, want 1", len(rows))
+	}
+	return rows[0]
+}
+
+func (r *receiver) rows() []map[string]types.AttributeValue {
+	r.t.Helper()
+	out, err := r.DB.Scan(r.t.Context(), &dynamodb.ScanInput{TableName: &r.Tables.Inbox})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out.Items
+}
+
+func text(item map[string]types.AttributeValue, name string) string {
+	v, _ := item[name].(*types.AttributeValueMemberS)
+	if v == nil {
+		return ""
+	}
+	return v.Value
+}
+
+// outcomes are those that were logged, in order.
+func (r *receiver) outcomes() []string {
+	r.t.Helper()
+	var all []string
+	for _, line := range r.Log.Lines(r.t, "request") {
+		word, _ := line["outcome"].(string)
+		all = append(all, word)
+	}
+	return all
+}
+
+func sample(t *testing.T, name string) string {
+	t.Helper()
+	body, err := os.ReadFile("../../events/payloads/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// Every version is stored by one write, as one envelope, under ids that a FIFO
+// queue takes.
+func TestStored(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		payload, key string
+		want         procore.Event
+	}{
+		{"webhook-v2-old", "5678#Company Users#1469242", procore.Event{ID: "231346546", Type: "create", PayloadVersion: "v2.0"}},
+		{"webhook-v2", "5678#RFIs#54321", procore.Event{ID: "5982324300946918154", ULID: "01EDPD2J6SBY1163N77H95GW09", Type: "update", PayloadVersion: "v2.0", ProjectID: 219542}},
+		{"webhook-v3", "5678#Direct Cost Line Items#379913", procore.Event{ID: "123456789", ULID: "01JMYXMZRBVKK0PC6XS8SA4QRF", Type: "delete", PayloadVersion: "v3.0", ProjectID: 219542}},
+		{"webhook-v4", "5678#RFIs#9223372036854775807", procore.Event{ID: "01JMYXMZRBVKK0PC6XS8SA4QRE", Type: "update", PayloadVersion: "v4.0", ProjectID: 9007199254740993}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.payload, func(t *testing.T) {
+			t.Parallel()
+			r := newReceiver(t)
+			body := sample(t, tt.payload)
+			if got := r.good(body).Wants(http.StatusOK); got.Body != "" {
+				t.Errorf("got body %q, want none", got.Body)
+			}
+			if diff := cmp.Diff(r.Storage(), []string{"PutItem"}); diff != "" {
+				t.Errorf("operations (-got +want):\n%s", diff)
+			}
+			row := r.row()
+			e, err := procore.ParseEvent([]byte(text(row, "envelope")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := procore.Event{ID: e.ID, ULID: e.ULID, Type: e.Type, PayloadVersion: e.PayloadVersion, ProjectID: e.ProjectID}
+			if diff := cmp.Diff(got, tt.want); diff != "" {
+				t.Errorf("envelope (-got +want):\n%s", diff)
+			}
+			if e.Key() != tt.key || text(row, "resource") != tt.key || text(row, "event_id") != tt.want.ID {
+				t.Errorf("got keys %q and %q, %q; want %q, %q", e.Key(), text(row, "resource"), text(row, "event_id"), tt.key, tt.want.ID)
+			}
+			for _, name := range []string{"group_id", "dedup_id"} {
+				if id := text(row, name); id == "" || len(id) > 128 || strings.Contains(id, " ") {
+					t.Errorf("%s is %q, which no FIFO queue takes", name, id)
+				}
+			}
+			if raw, _ := row["body"].(*types.AttributeValueMemberB); raw == nil || string(raw.Value) != body {
+				t.Error("the raw body is not in the row")
+			}
+			line := r.Log.Last(t)
+			if line["outcome"] != "stored" || line["event_id"] != tt.want.ID || line["company_id"] != float64(company) || line["current_key"] != true {
+				t.Errorf("logged %v", line)
+			}
+		})
+	}
+}
+
+func TestDuplicate(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	for range 3 {
+		r.good(sample(t, "webhook-v2")).Wants(http.StatusOK)
+	}
+	if diff := cmp.Diff(r.Storage(), []string{"PutItem", "PutItem", "PutItem"}); diff != "" {
+		t.Errorf("operations (-got +want):\n%s", diff)
+	}
+	r.row()
+	if diff := cmp.Diff(r.outcomes(), []string{"stored", "duplicate", "duplicate"}); diff != "" {
+		t.Errorf("outcomes (-got +want):\n%s", diff)
+	}
+}
+
+// The first delivery stands: a later one under the same id does not replace it.
+func TestDuplicateDoesNotOverwrite(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	body := sample(t, "webhook-v2")
+	r.good(body).Wants(http.StatusOK)
+	before := text(r.row(), "envelope")
+	r.good(strings.Replace(body, `"update"`, `"delete"`, 1)).Wants(http.StatusOK)
+	if got := text(r.row(), "envelope"); got != before {
+		t.Errorf("got %s, want %s", got, before)
+	}
+}
+
+// API Gateway hands a body on in base64 unless its type says that it is text.
+func TestBase64Body(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	req := r.request(http.MethodPost, sample(t, "webhook-v3"))
+	req.Header.Set("Content-Type", "application/octet-stream")
+	req.Header.Set("Authorization", header(t, functiontest.WebhookValue, company))
+	r.Browser(r.base).Do(req).Wants(http.StatusOK)
+	if got := text(r.row(), "event_id"); got != "123456789" {
+		t.Errorf("got event %q, want 123456789", got)
+	}
+}
+
+func TestMethod(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	for _, method := range []string{http.MethodGet, http.MethodPut} {
+		req := r.request(method, "")
+		req.Header.Set("Authorization", header(t, functiontest.WebhookValue, company))
+		got := r.Browser(r.base).Do(req).Wants(http.StatusMethodNotAllowed)
+		if got.Body != "" || got.Header.Get("Allow") != http.MethodPost {
+			t.Errorf("%s: got body %q, Allow %q", method, got.Body, got.Header.Get("Allow"))
+		}
+	}
+	if ops := r.Storage(); len(ops) > 0 {
+		t.Errorf("got operations %v, want none", ops)
+	}
+}
+
+// R4: what is authentic but not understood is kept aside and answered 200, since
+// an error would pause the hook.
+func TestAside(t *testing.T) {
+	t.Parallel()
+	v2 := sample(t, "webhook-v2")
+	large := `{"filler":"` + strings.Repeat("x", 300<<10) + `"}`
+	tests := []struct{ name, body, reason string }{
+		{"not JSON", `{"id":`, "not JSON"},
+		{"no body", "", "not a JSON object"},
+		{"not an object", `[1,2]`, "not a JSON object"},
+		{"no resource", strings.Replace(v2, "resource_name", "resource_nombre", 1), "resource_name"},
+		{"id of another form", strings.Replace(v2, "54321", `"x"`, 1), "resource_id"},
+		{"another company", strings.Replace(v2, `"company_id": 5678,`, `"company_id": 91011,`, 1), "another company"},
+		{"300 KB", large, "larger than 128 KB"},
+		{"300 KB and valid", strings.Replace(v2, "{", `{"filler":"`+strings.Repeat("x", 300<<10)+`",`, 1), "larger than 128 KB"},
+		{"not UTF-8", "\xff\xfe{}", "not a JSON object"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			r := newReceiver(t)
+			for range 2 { // Procore may repeat it
+				r.good(tt.body).Wants(http.StatusOK)
+			}
+			if diff := cmp.Diff(r.Storage(), []string{"PutItem", "PutItem"}); diff != "" {
+				t.Errorf("operations (-got +want):\n%s", diff)
+			}
+			row := r.row()
+			if got := text(row, "resource"); got != "5678#aside" {
+				t.Errorf("got resource %q, want that of the credential's company", got)
+			}
+			if got := text(row, "reason"); !strings.Contains(got, tt.reason) {
+				t.Errorf("got reason %q, want %q", got, tt.reason)
+			}
+			if row["envelope"] != nil || row["group_id"] != nil {
+				t.Error("what is aside would be handed on")
+			}
+			if raw, _ := row["body"].(*types.AttributeValueMemberB); raw != nil && len(raw.Value) > 4<<10 {
+				t.Errorf("%d bytes of the body are kept, want 4 KB at most", len(raw.Value))
+			}
+			if line := r.Log.Last(t); line["outcome"] != "aside" || line["status"] != float64(200) {
+				t.Errorf("logged %v", line)
+			}
+		})
+	}
+}
+
+// A bad delivery does not hold up the good ones.
+func TestAsideThenGood(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	r.good("nonsense").Wants(http.StatusOK)
+	r.good(sample(t, "webhook-v4")).Wants(http.StatusOK)
+	if diff := cmp.Diff(r.outcomes(), []string{"aside", "stored"}); diff != "" {
+		t.Errorf("outcomes (-got +want):\n%s", diff)
+	}
+}
+
+// The log of a delivery holds nothing of its body.
+func TestLogHoldsNoBody(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	var payload map[string]any
+	if err := json.Unmarshal([]byte(sample(t, "webhook-v4")), &payload); err != nil {
+		t.Fatal(err)
+	}
+	payload["data"] = map[string]string{"note": "a-private-note"}
+	body, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.good(string(body)).Wants(http.StatusOK)
+	r.good(`{"a-private-note":`).Wants(http.StatusOK)
+	if strings.Contains(r.Log.String(), "a-private-note") {
+		t.Errorf("the body is in the log: %s", r.Log)
+	}
+	if !slices.Equal(r.outcomes(), []string{"stored", "aside"}) {
+		t.Errorf("got outcomes %v", r.outcomes())
+	}
+}
