@@ -44,7 +44,7 @@ func negation(c condition) condition { return func(i item) bool { return !c(i) }
 // primary reads a group in parentheses, a function or a comparison.
 func (p *parser) primary() condition {
 	if p.accept("(") {
-		return p.group()
+		return p.group(p.or)
 	}
 	if p.tokens[0] != "size" {
 		if function, ok := p.call(); ok {
@@ -67,10 +67,10 @@ func (p *parser) primary() condition {
 	return comparison(p.comparator(), left, p.operand())
 }
 
-// group reads what follows an opening parenthesis. Two around the same are refused, as on the service.
-func (p *parser) group() condition {
+// group reads by a rule what follows an opening parenthesis. Two around the same are refused, as on the service.
+func (p *parser) group(rule func() condition) condition {
 	inside := len(p.tokens)
-	c := p.or()
+	c := rule()
 	if p.lastGroup == [2]int{inside, len(p.tokens)} {
 		refuse("The expression has redundant parentheses;")
 	}

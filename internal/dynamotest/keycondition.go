@@ -2,30 +2,39 @@ package dynamotest
 
 import "slices"
 
+// A keyParser reads a key condition expression.
+type keyParser struct {
+	*parser
+	table *table
+	index index
+	seen  map[string]bool // the parts of the key that have a condition
+}
+
 // keyCondition reads an equality on the index's partition key and, perhaps, one condition on its sort key, in either
 // order.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
 func (e *expressions) keyCondition(t *table, x index, text *string) (c condition) {
 	seen := map[string]bool{}
-	e.read("KeyConditionExpression", text, func(p *parser) {
-		c = p.keyPart(t, x, seen)
-		for p.accept("AND") {
-			a, b := c, p.keyPart(t, x, seen)
-			c = func(i item) bool { return a(i) && b(i) }
-		}
-	})
+	e.read("KeyConditionExpression", text, func(p *parser) { c = keyParser{p, t, x, seen}.all() })
 	if !seen[x.hash] {
 		refuse("Query condition missed key schema element: %s", x.hash)
 	}
 	return c
 }
 
-func (p *parser) keyPart(t *table, x index, seen map[string]bool) condition {
+func (p keyParser) all() condition {
+	c := p.part()
+	for p.accept("AND") {
+		a, b := c, p.part()
+		c = func(i item) bool { return a(i) && b(i) }
+	}
+	return c
+}
+
+func (p keyParser) part() condition {
 	if p.accept("(") {
-		c := p.keyPart(t, x, seen)
-		p.expect(")")
-		return c
+		return p.group(p.all)
 	}
 	function, called := p.call()
 	if called && function != "begins_with" {
@@ -33,33 +42,35 @@ func (p *parser) keyPart(t *table, x index, seen map[string]bool) condition {
 	}
 	key := p.path()
 	name := key[0].name
-	value := func() literal {
-		v := p.literal()
-		if v.kind != t.types[name] {
-			refuse("Condition parameter type does not match schema type: %s", name)
-		}
-		return v
-	}
-	if len(key) > 1 || !slices.Contains(x.keys(), name) || seen[name] {
+	if len(key) > 1 || !slices.Contains(p.index.keys(), name) || p.seen[name] {
 		refuse("Query key condition not supported, or more than one for a key: %s", name)
 	}
-	seen[name] = true
-	if x.hash == name {
+	p.seen[name] = true
+	if p.index.hash == name {
 		p.expect("=")
-		return comparison("=", key, value())
+		return comparison("=", key, p.of(name))
 	}
 	switch {
 	case called:
 		p.expect(",")
-		c := beginsWith(key, value())
+		c := beginsWith(key, p.of(name))
 		p.expect(")")
 		return c
 	case p.accept("BETWEEN"):
-		low := value()
+		low := p.of(name)
 		p.expect("AND")
-		return between(key, low, value())
+		return between(key, low, p.of(name))
 	case p.tokens[0] == "<>":
 		p.unexpected()
 	}
-	return comparison(p.comparator(), key, value())
+	return comparison(p.comparator(), key, p.of(name))
+}
+
+// of reads a value of the key attribute's type.
+func (p keyParser) of(name string) literal {
+	v := p.literal()
+	if v.kind != p.table.types[name] {
+		refuse("Condition parameter type does not match schema type: %s", name)
+	}
+	return v
 }

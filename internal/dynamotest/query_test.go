@@ -35,6 +35,7 @@ func TestQuerySelectsBySortKey(t *testing.T) {
 		"sk >= :five and pk = :a":                  {5, 10, 100, 9007199254740993},
 		"pk = :a AND sk BETWEEN :two AND :ten":     {2, N("2.5"), 5, 10},
 		"(pk = :a) AND (sk BETWEEN :one AND :two)": {2},
+		"(pk = :a AND sk = :ten)":                  {10},
 		"pk = :b AND sk = :big":                    {9007199254740993},
 		"pk = :x":                                  {},
 	} {
@@ -83,7 +84,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 	for _, condition := range []string{
 		"", "sk = :one", "pk = :one", "pk > :a", "pk <> :a", "pk IN (:a)", "begins_with(pk, :a)", "pk = :a OR pk = :b",
 		"NOT pk = :a", "pk = :a AND v = :one", "pk = :a AND sk <> :one", "pk = :a AND sk = :x", "pk = :a AND pk = :a",
-		"pk = :a AND sk > :one AND sk < :five", "pk = :a AND attribute_exists(sk)", "pk = :a AND begins_with(sk, :one)",
+		"pk = :a AND sk > :one AND sk < :five", "((pk = :a))", "pk = :a AND attribute_exists(sk)", "pk = :a AND begins_with(sk, :one)",
 		"pk = sk", "pk = :a AND size(sk) = :one", "pk = :a AND sk BETWEEN :five AND :one", "pk.a = :a", "v = :one",
 	} {
 		t.Run(condition, func(t *testing.T) {

@@ -141,8 +141,6 @@ func (s *Server) runAll(writes []write) {
 		refuse("Aggregate size of the transaction's items exceeds %d bytes", maxTransactBytes)
 	}
 	for n, w := range writes {
-		if w.next != nil {
-			s.store(w.table, w.key, outcomes[n].old, outcomes[n].updated, false)
-		}
+		s.store(w.table, w.key, outcomes[n].old, outcomes[n].updated, false)
 	}
 }

@@ -142,6 +142,10 @@ func TestTransactionsThatAreRefused(t *testing.T) {
 	for n := range 101 {
 		many = append(many, f.putOf(plain{"pk": "many", "sk": n}, nil))
 	}
+	var large []types.TransactWriteItem
+	for n := range 11 {
+		large = append(large, f.putOf(plain{"pk": "large", "sk": n, "v": strings.Repeat("v", 390<<10)}, nil))
+	}
 	one := f.putOf(plain{"pk": "a", "sk": 1}, nil)
 	elsewhere := types.TransactWriteItem{Put: &types.Put{TableName: aws.String("no-such-table"), Item: key("a", 1)}}
 	two := f.putOf(plain{"pk": "b", "sk": 1}, nil)
@@ -153,6 +157,7 @@ func TestTransactionsThatAreRefused(t *testing.T) {
 	}{
 		{"no items", []types.TransactWriteItem{}, "ValidationException"},
 		{"101 items", many, "ValidationException"},
+		{"over 4 MB", large, "ValidationException"},
 		{"one item twice", []types.TransactWriteItem{one, f.deleteOf("a", nil)}, "ValidationException"},
 		{"one item checked and written", []types.TransactWriteItem{one, f.checkOf("a", present)}, "ValidationException"},
 		{"two actions in one", []types.TransactWriteItem{two}, "ValidationException"},

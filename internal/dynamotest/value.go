@@ -10,6 +10,17 @@ import (
 // An item is a map of attributes. Items and values are never changed once they are built, so they are shared freely.
 type item map[string]value
 
+// UnmarshalJSON reads a map of attributes.
+func (i *item) UnmarshalJSON(data []byte) error {
+	var m map[string]value
+	err := json.Unmarshal(data, &m)
+	if _, ok := m[""]; ok {
+		refuse("1 validation error detected: Empty attribute name")
+	}
+	*i = m
+	return err
+}
+
 // A value is one attribute value; kind is its type's name on the wire and says which other field holds it.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
