@@ -5,9 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 const (
@@ -19,8 +16,6 @@ const (
 	minWork = 6 * time.Second
 	// storeTime of the work is kept for the store.
 	storeTime = 2 * time.Second
-	// ledgerLife is how long the ledger knows a spent token.
-	ledgerLife = 400 * 24 * time.Hour
 )
 
 var (
@@ -29,30 +24,21 @@ var (
 )
 
 // claim takes the right to spend c's refresh token: in one transaction the row
-// gets the attempt, and the token's fingerprint goes into the ledger, where it
-// must not be yet. Only a confirmed claim is returned without error.
-// errNotClaimed and *errChanged ask to read again; errSpentBefore is final for
-// this token.
-func (s *Store) claim(ctx context.Context, c Connection, refreshToken string, keys *Keys, until time.Time) (Connection, error) {
+// gets the attempt, and the token goes into the ledger, where it must not be
+// yet. Only a confirmed claim is returned without error. errNotClaimed and
+// *errChanged ask to read again; errSpentBefore is final for this token.
+func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Time) (Connection, error) {
 	next := c
 	next.attempt = rand.Text()
 	next.claimUntil = until
-	var ledger []types.TransactWriteItem
-	for _, f := range keys.fingerprints(refreshToken) {
-		ledger = append(ledger, types.TransactWriteItem{Put: &types.Put{
-			TableName:           &s.Spends,
-			Item:                s.spend(f, next),
-			ConditionExpression: aws.String("attribute_not_exists(fingerprint)"),
-		}})
-	}
-	claimed, err := s.swap(ctx, c, next, ledger...)
-	var changed *errChanged
+	claimed, err := s.swap(ctx, c, next, l.spend(next, s.now())...)
+	changed, isChanged := errors.AsType[*errChanged](err)
 	switch {
 	case err == nil:
 		return claimed, nil
 	case errors.Is(err, errElsewhere):
 		return c, errSpentBefore
-	case errors.As(err, &changed) && changed.current.attempt != next.attempt:
+	case isChanged && changed.current.attempt != next.attempt:
 		return c, err
 	}
 	return s.confirm(ctx, next)
@@ -64,51 +50,26 @@ func (s *Store) confirm(ctx context.Context, wanted Connection) (Connection, err
 	if err != nil {
 		return c, err
 	}
-	if c.attempt != wanted.attempt || c.Generation != wanted.Generation || c.State != Active {
+	if c.attempt != wanted.attempt || c.Generation != wanted.Generation || c.State != wanted.State || !c.claimed() {
 		return c, errNotClaimed
 	}
 	return c, nil
 }
 
-// spend is the ledger's item for a fingerprint.
-func (s *Store) spend(fingerprint string, c Connection) map[string]types.AttributeValue {
-	item := c.Key.primaryKey() // for the operator; not a key in this table
-	item["fingerprint"] = str(fingerprint)
-	item["attempt"] = str(c.attempt)
-	item["spent_at"] = seconds(s.now())
-	item["ttl"] = seconds(s.now().Add(ledgerLife))
-	return item
-}
-
-// release gives back a claim whose token was not sent, and takes its
-// fingerprint out of the ledger. The new revision fences a claim of ours that
-// is still under way.
-func (s *Store) release(ctx context.Context, c Connection, refreshToken string, keys *Keys) error {
-	attempt := c.attempt
-	var ledger []types.TransactWriteItem
-	for _, f := range keys.fingerprints(refreshToken) {
-		ledger = append(ledger, types.TransactWriteItem{Delete: &types.Delete{
-			TableName:                 &s.Spends,
-			Key:                       map[string]types.AttributeValue{"fingerprint": str(f)},
-			ConditionExpression:       aws.String("attempt = :attempt"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{":attempt": str(attempt)},
-		}})
-	}
+// release gives back a claim whose token was not sent, and takes it out of the
+// ledger. The new revision fences a claim of ours that is still under way.
+func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error {
+	c := claimed
 	for b := (backoff{}); ; {
-		if c.attempt != attempt {
+		if c.attempt != claimed.attempt || c.Generation != claimed.Generation {
 			return nil // released, or a new authorization took the row over
 		}
-		next := c
-		next.attempt, next.claimUntil = "", time.Time{}
-		if c.State == Uncertain && c.stateAttempt == attempt {
-			next = next.enter(Active, attempt, "not sent after all", "", s.now())
-		}
-		_, err := s.swap(ctx, c, next, ledger...)
-		var changed *errChanged
+		_, err := s.swap(ctx, c, c.released(l, s.now()), l.unspend(claimed.attempt)...)
+		changed, isChanged := errors.AsType[*errChanged](err)
 		switch {
 		case err == nil, errors.Is(err, errElsewhere):
 			return nil
-		case errors.As(err, &changed):
+		case isChanged:
 			c = changed.current
 		case b.wait(ctx) != nil:
 			return err
@@ -116,12 +77,32 @@ func (s *Store) release(ctx context.Context, c Connection, refreshToken string, 
 	}
 }
 
-// endClaim turns a connection whose claim has expired uncertain: its holder
-// died or hangs. Generation and attempt stay, so a late store still lands.
+// released is the row as before the claim. A second sending that did not happen
+// leaves the first one's doubt.
+func (c Connection) released(l ledger, now time.Time) Connection {
+	attempt := c.attempt
+	c.attempt, c.claimUntil = l.again, time.Time{}
+	if c.stateAttempt == attempt && (c.State == Uncertain || c.State == Reauthorize) {
+		c = c.enter(Active, attempt, "not sent after all", "", now)
+	}
+	return c
+}
+
+// endClaim ends a claim that has expired: its holder died or hangs. The
+// connection turns uncertain. Generation and attempt stay, so a late store still
+// lands. A service account has spent nothing and is as before.
 func (s *Store) endClaim(ctx context.Context, c Connection) (Connection, error) {
 	return s.apply(ctx, c, func(c Connection) (Connection, bool) {
-		if c.State != Active || !c.claimed() || !s.now().After(c.claimUntil) {
+		if !c.claimed() || !s.now().After(c.claimUntil) {
 			return c, false
+		}
+		switch {
+		case c.Principal == App || !c.usable():
+			c.claimUntil = time.Time{}
+			return c, true
+		case c.State == Uncertain:
+			c.claimUntil = time.Time{}
+			return c.enter(Reauthorize, c.attempt, "the process that sent the refresh token again ended without an answer", "", s.now()), true
 		}
 		return c.doubt(c.attempt, "the process that refreshed it ended without an answer", "", s.now()), true
 	})

@@ -15,18 +15,18 @@ import (
 
 // hold claims the connection and stops there, as a process that is then killed
 // or frozen.
-func (w *world) hold(s *Store, key Key) (Connection, procore.Token) {
+func (w *world) hold(s *Store, key Key) *refresh {
 	w.t.Helper()
 	c := w.row(key)
 	pair, keys, err := s.open(w.t.Context(), c)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	claimed, err := s.claim(w.t.Context(), c, pair.RefreshToken, keys, w.clock.Now().Add(maxWork+skew))
-	if err != nil {
+	r := &refresh{Store: s, key: key, pair: pair, keys: keys, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
+	if err := r.take(w.t.Context(), c); err != nil {
 		w.t.Fatal(err)
 	}
-	return claimed, pair
+	return r
 }
 
 func TestDeadHolder(t *testing.T) {
@@ -35,22 +35,22 @@ func TestDeadHolder(t *testing.T) {
 	s := w.store()
 	c := w.connect(s)
 	w.clock.Advance(2 * time.Hour)
-	claimed, pair := w.hold(s, c.Key)
+	held := w.hold(s, c.Key)
 
 	w.clock.Advance(maxWork + skew + time.Second)
 	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
 		t.Errorf("got error %v, want ErrReauthorize", err)
 	}
-	if got := w.row(c.Key); got.Generation != 1 || got.attempt != claimed.attempt {
-		t.Errorf("got generation %d, attempt %q; want those of the claim, 1 and %q", got.Generation, got.attempt, claimed.attempt)
+	if got := w.row(c.Key); got.Generation != 1 || got.attempt != held.claimed.attempt {
+		t.Errorf("got generation %d, attempt %q; want those of the claim, 1 and %q", got.Generation, got.attempt, held.claimed.attempt)
 	}
 
 	// The holder was not dead: what it brings home late still lands.
-	fresh, err := w.oauth.Refresh(t.Context(), pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+	fresh, err := w.oauth.Refresh(t.Context(), held.pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.store(t.Context(), claimed, fresh, w.keys, demand{}); err != nil {
+	if _, err := held.store(t.Context(), fresh); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.row(c.Key); got.State != Active || got.Generation != 2 {
@@ -69,13 +69,13 @@ func TestNewAuthorizationOvertakesRefresh(t *testing.T) {
 	s := w.store()
 	c := w.connect(s)
 	w.clock.Advance(2 * time.Hour)
-	claimed, pair := w.hold(s, c.Key)
-	fresh, err := w.oauth.Refresh(t.Context(), pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+	held := w.hold(s, c.Key)
+	fresh, err := w.oauth.Refresh(t.Context(), held.pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
 	newer := w.connect(w.store())
-	if _, err := s.store(t.Context(), claimed, fresh, w.keys, demand{}); !errors.Is(err, errNotYet) {
+	if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
 		t.Errorf("got error %v, want errNotYet", err)
 	}
 	if diff := cmp.Diff(newer.pair, w.row(c.Key).pair); diff != "" {
@@ -90,15 +90,15 @@ func TestDisconnectedStaysDisconnected(t *testing.T) {
 	s := w.store()
 	c := w.connect(s)
 	w.clock.Advance(2 * time.Hour)
-	claimed, pair := w.hold(s, c.Key)
+	held := w.hold(s, c.Key)
 	if err := w.store().Disconnect(t.Context(), c.Key, c.Generation); err != nil {
 		t.Fatal(err)
 	}
-	fresh, err := w.oauth.Refresh(t.Context(), pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+	fresh, err := w.oauth.Refresh(t.Context(), held.pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.store(t.Context(), claimed, fresh, w.keys, demand{})
+	held.store(t.Context(), fresh)
 	if got := w.row(c.Key); got.State != Disconnected {
 		t.Errorf("got %s, want disconnected", got.State)
 	}
@@ -150,13 +150,12 @@ func TestLedgerSurvivesKeyRotation(t *testing.T) {
 	if _, err := w.store().swap(t.Context(), row, free); err != nil {
 		t.Fatal(err)
 	}
-	s := w.store()
-	pair, keys, err := s.open(t.Context(), w.row(c.Key))
-	if err != nil {
-		t.Fatal(err)
+	w.clock.Advance(2 * time.Hour)
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("got error %v, want ErrReauthorize", err)
 	}
-	if _, err := s.claim(t.Context(), w.row(c.Key), pair.RefreshToken, keys, w.clock.Now().Add(time.Minute)); !errors.Is(err, errSpentBefore) {
-		t.Errorf("got error %v, want errSpentBefore", err)
+	if got, want := w.presented(), 0; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
 	}
 }
 
@@ -186,11 +185,11 @@ func TestRelease(t *testing.T) {
 	c := w.connect(s)
 	w.clock.Advance(2 * time.Hour)
 	before := w.row(c.Key)
-	claimed, pair := w.hold(s, c.Key)
-	if err := s.release(t.Context(), claimed, pair.RefreshToken, w.keys); err != nil {
+	held := w.hold(s, c.Key)
+	if err := s.release(t.Context(), held.claimed, held.ledger(held.claimed)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.claim(t.Context(), before, pair.RefreshToken, w.keys, w.clock.Now().Add(time.Minute)); !errors.As(err, new(*errChanged)) {
+	if _, err := s.claim(t.Context(), before, held.ledger(before), w.clock.Now().Add(time.Minute)); !errors.As(err, new(*errChanged)) {
 		t.Errorf("a claim on the revision before the release: got error %v, want *errChanged", err)
 	}
 	if _, err := w.store().Token(t.Context(), c.Key); err != nil {

@@ -243,6 +243,9 @@ func TestUnconfirmedClaimDoesNotSpend(t *testing.T) {
 	}
 	w.dynamo.Intercept(nil)
 	s.flights.wait()
+	if err := s.Probe(t.Context()); err != nil { // three unconfirmed claims opened the breaker
+		t.Fatal(err)
+	}
 	if _, err := s.Token(t.Context(), c.Key); err != nil {
 		t.Error(err)
 	}

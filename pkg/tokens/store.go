@@ -16,8 +16,8 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Store keeps connections and gives out their access tokens. All exported
-// fields but Now and Log must be set. It is for use by any number of goroutines;
+// Store keeps connections and gives out their access tokens. DB, the
+// tables, Keys and OAuth must be set. It is for use by any number of goroutines;
 // do not copy it.
 type Store struct {
 	DB          *dynamodb.Client
@@ -30,11 +30,23 @@ type Store struct {
 	Keys  func(ctx context.Context, reread bool) (*Keys, error)
 	OAuth func(ctx context.Context, reread bool) (*procore.OAuth, error)
 
+	// Rescue takes a new pair that storage refuses, for Restore to store later.
+	// nil: there is no rescue, and such a pair is lost.
+	Rescue func(ctx context.Context, r Rescued) error
+
+	// RetryOnce lets the schedule send a refresh token a second time when no
+	// answer to the first sending is known. It may bring a connection back that
+	// would need its user otherwise, and breaks the rule that a refresh token is
+	// sent at most once: if Procore treats a repetition as theft, the connection
+	// and its successors are revoked. false: never.
+	RetryOnce bool
+
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: slog.Default
 
 	memory  memory
 	flights flights
+	breaker breakerMemory
 }
 
 func (s *Store) now() time.Time {

@@ -1,0 +1,239 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+)
+
+// many makes connections of Joe for n companies, whose tokens have ended.
+func (w *world) many(n int) []Key {
+	w.t.Helper()
+	s := w.store()
+	keys := make([]Key, n)
+	var all sync.WaitGroup
+	for i := range keys {
+		keys[i] = Key{int64(1000 + i), User(joe)}
+		all.Go(func() {
+			a := w.authorization()
+			a.Key = keys[i]
+			if _, _, err := s.Connect(w.t.Context(), a); err != nil {
+				w.t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	w.clock.Advance(2 * time.Hour)
+	return keys
+}
+
+func (w *world) states(keys []Key) map[State]int {
+	w.t.Helper()
+	n := map[State]int{}
+	for _, k := range keys {
+		n[w.row(k).State]++
+	}
+	return n
+}
+
+func (w *world) fault(f procoretest.Fault) {
+	w.t.Helper()
+	f.Endpoint = "token"
+	if err := w.procore.Fault(f); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// One caller after the other meets an outage: three connections are lost, and
+// nothing more until the endpoint is healthy again.
+func TestBreakerOpensAfterThree(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		damage func(*world)
+		repair func(*world)
+		lost   int
+	}{
+		{"503", func(w *world) { w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503, Times: 1000}) },
+			func(w *world) { w.procore.ClearFaults() }, 3},
+		{"answers lost", func(w *world) { w.fault(procoretest.Fault{Kind: procoretest.Drop, Times: 1000}) },
+			func(w *world) { w.procore.ClearFaults() }, 3},
+		{"wrong secret", func(w *world) { w.oauth.ClientSecret = "another" },
+			func(w *world) { w.oauth.ClientSecret = "fake-client-secret" }, 1},
+		{"not reached", func(w *world) { w.oauth.Environment.LoginURL = "http://127.0.0.1:1" },
+			func(w *world) { w.oauth.Environment.LoginURL = w.procore.URL }, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			keys := w.many(20)
+			test.damage(w)
+			for _, k := range keys {
+				if _, err := w.store().Token(t.Context(), k); err == nil {
+					t.Error("a token came out of an outage")
+				}
+			}
+			if got := 20 - w.states(keys)[Active]; got != test.lost {
+				t.Errorf("%d connections were lost, want %d", got, test.lost)
+			}
+			s := w.store()
+			if err := s.Probe(t.Context()); err == nil {
+				t.Error("the probe finds a broken endpoint healthy")
+			}
+			test.repair(w)
+			if err := s.Probe(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range keys {
+				if _, err := w.store().Token(t.Context(), k); err != nil && !errors.Is(err, ErrReauthorize) {
+					t.Error(err)
+				}
+			}
+			w.presented()
+		})
+	}
+}
+
+// R7 in a simulation: an outage of the token endpoint with 1,000 due
+// connections and 20 concurrent consumers costs the refreshes in flight when it
+// begins plus three.
+func TestOutageCostsTheRefreshesInFlightPlusThree(t *testing.T) {
+	t.Parallel()
+	const consumers, due = 20, 1000
+	w := newWorld(t)
+	keys := w.many(due)
+	// All consumers have a refresh in flight when the outage begins: the endpoint
+	// answers them when all have come, with 503, and everybody else at once.
+	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503, Times: due})
+	work := make(chan Key, due)
+	for _, k := range keys {
+		work <- k
+	}
+	close(work)
+	var all sync.WaitGroup
+	for range consumers {
+		s := w.store()
+		all.Go(func() {
+			for k := range work {
+				s.Token(t.Context(), k)
+			}
+		})
+	}
+	all.Wait()
+	lost := due - w.states(keys)[Active]
+	if lost > consumers+tripAfter {
+		t.Errorf("%d connections were lost, want at most %d in flight + %d", lost, consumers, tripAfter)
+	}
+	if lost < tripAfter {
+		t.Errorf("%d connections were lost: the outage was not felt", lost)
+	}
+	w.presented()
+}
+
+// A wrong client secret costs nothing after the probe has seen it.
+func TestProbeSeesAWrongSecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keys := w.many(10)
+	w.oauth.ClientSecret = "another"
+	if err := w.store().Probe(t.Context()); err == nil {
+		t.Fatal("the probe finds a wrong secret healthy")
+	}
+	for _, k := range keys {
+		if _, err := w.store().Token(t.Context(), k); !errors.Is(err, ErrTryAgain) {
+			t.Errorf("got error %v, want ErrTryAgain", err)
+		}
+	}
+	if got := w.states(keys)[Active]; got != 10 {
+		t.Errorf("%d connections are active, want all 10", got)
+	}
+	if b, err := w.store().Breaker(t.Context()); err != nil || !b.Open || strings.Contains(b.Reason, "another") {
+		t.Errorf("got breaker %+v, %v; want it open, with a reason that holds no secret", b, err)
+	}
+}
+
+// Three refusals in a row open the breaker; with a success between they don't.
+func TestRefusalsInARow(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		between bool
+		open    bool
+	}{{"in a row", false, true}, {"with a success between", true, false}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			keys := w.many(5)
+			s := w.store()
+			for i, k := range keys {
+				if i == 2 && test.between {
+					if _, err := s.Token(t.Context(), k); err != nil {
+						t.Fatal(err)
+					}
+					continue
+				}
+				pair, _, err := s.open(t.Context(), w.row(k))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+					t.Fatal(err)
+				}
+				if i < 4 {
+					s.Token(t.Context(), k)
+				}
+			}
+			if b, err := s.Breaker(t.Context()); err != nil || b.Open != test.open {
+				t.Errorf("got open %t, %v; want %t", b.Open, err, test.open)
+			}
+		})
+	}
+}
+
+// A trial that sent nothing is given back: the breaker does not stay closed to
+// everybody.
+func TestTrialIsGivenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	keys := w.many(6)
+	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503})
+	w.store().Token(t.Context(), keys[0])
+	url := w.oauth.Environment.LoginURL
+	w.oauth.Environment.LoginURL = "http://127.0.0.1:1"
+	for _, k := range keys[1:5] {
+		if _, err := w.store().Token(t.Context(), k); !errors.Is(err, ErrTryAgain) {
+			t.Errorf("got error %v, want ErrTryAgain", err)
+		}
+	}
+	w.oauth.Environment.LoginURL = url
+	if _, err := w.store().Token(t.Context(), keys[5]); err != nil {
+		t.Error(err)
+	}
+	if b, err := w.store().Breaker(t.Context()); err != nil || !b.atRest() {
+		t.Errorf("got %+v, %v; want it at rest after the success", b, err)
+	}
+}
+
+func TestProbeReadsTheSecretAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	good, stale := *w.oauth, *w.oauth
+	stale.ClientSecret = "an old one"
+	s.OAuth = func(_ context.Context, reread bool) (*procore.OAuth, error) {
+		if reread {
+			return &good, nil
+		}
+		return &stale, nil
+	}
+	if err := s.Probe(t.Context()); err != nil {
+		t.Errorf("got error %v; the newer secret is good", err)
+	}
+}

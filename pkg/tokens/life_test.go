@@ -1,0 +1,404 @@
+package tokens
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+)
+
+// live counts Procore's refresh tokens by state.
+func (w *world) live() map[string]int {
+	n := map[string]int{}
+	for _, r := range w.procore.State().RefreshTokens {
+		n[r.State]++
+	}
+	return n
+}
+
+func (w *world) refreshed(held *refresh) procore.Token {
+	w.t.Helper()
+	fresh, err := w.oauth.Refresh(w.t.Context(), held.pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return fresh
+}
+
+// R2: storage refuses a new pair for longer than its process lives; the pair
+// waits in the rescue queue and comes back late, twice and out of order.
+func TestRescue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	w.clock.Advance(2 * time.Hour)
+	var queue [][]byte
+	s := w.store()
+	s.Rescue = func(_ context.Context, r Rescued) error {
+		message, err := json.Marshal(r)
+		queue = append(queue, message)
+		return err
+	}
+	held := w.hold(s, c.Key)
+	fresh := w.refreshed(held)
+	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+		if operation == "UpdateItem" {
+			return dynamotest.Fault{Code: "InternalServerError"}
+		}
+		return dynamotest.Fault{}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), rescueTime+300*time.Millisecond)
+	defer cancel()
+	if _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("got error %v, want ErrTryAgain", err)
+	}
+	w.dynamo.Intercept(nil)
+	if len(queue) != 1 {
+		t.Fatalf("%d pairs are in the rescue queue, want 1", len(queue))
+	}
+	w.clock.Advance(time.Minute)
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("before the rescue: got error %v, want ErrReauthorize", err)
+	}
+	for range 2 {
+		r, err := ParseRescued(queue[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store().Restore(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := w.store().Token(t.Context(), c.Key)
+	if err != nil || a.Generation != 2 {
+		t.Fatalf("got generation %d, %v; want 2", a.Generation, err)
+	}
+	if err := w.works(a); err != nil {
+		t.Error(err)
+	}
+	// Another generation later the message comes once more.
+	w.clock.Advance(2 * time.Hour)
+	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ParseRescued(queue[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store().Restore(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.row(c.Key); got.Generation != 3 || got.State != Active {
+		t.Errorf("got generation %d, %s; want 3, active", got.Generation, got.State)
+	}
+	w.presented()
+}
+
+func TestParseRescuedRefuses(t *testing.T) {
+	t.Parallel()
+	for _, message := range []string{``, `{}`, `[]`, `{"key":{"CompanyID":1,"Principal":"app"},"generation":1,"attempt":"a"}`} {
+		if _, err := ParseRescued([]byte(message)); err == nil {
+			t.Errorf("%q: got no error", message)
+		}
+	}
+}
+
+// A second authorization keeps, kills or returns the first pair, at rest and in
+// the middle of a refresh: no token is sent twice, and the connection works or
+// says truthfully why not.
+func TestSecondAuthorization(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []procoretest.SecondAuthorization{procoretest.Keep, procoretest.Kill, procoretest.Return} {
+		t.Run(string(mode)+" at rest", func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if err := w.procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &mode}); err != nil {
+				t.Fatal(err)
+			}
+			c := w.connect(w.store())
+			w.connect(w.store())
+			for range 3 {
+				w.clock.Advance(2 * time.Hour)
+				if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+					t.Error(err)
+				}
+			}
+			w.presented()
+		})
+		t.Run(string(mode)+" during a refresh", func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if err := w.procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &mode}); err != nil {
+				t.Fatal(err)
+			}
+			s := w.store()
+			c := w.connect(s)
+			w.clock.Advance(89 * time.Minute)
+			held := w.hold(s, c.Key)
+			newer := w.authorization() // before the refresh is answered
+			if _, _, err := w.store().Connect(t.Context(), newer); err != nil {
+				t.Fatal(err)
+			}
+			fresh, err := w.oauth.Refresh(t.Context(), held.pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+			if err != nil {
+				held.settle(t.Context(), err) // killed meanwhile
+			} else if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
+				t.Errorf("got error %v, want errNotYet", err)
+			}
+			for range 2 {
+				w.clock.Advance(2 * time.Hour)
+				if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+					t.Error(err)
+				}
+			}
+			w.presented()
+			if got := w.live()["live"]; got != 1 {
+				t.Errorf("%d pairs are alive at Procore, want the connection's alone", got)
+			}
+		})
+		t.Run(string(mode)+" for another company", func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if err := w.procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &mode}); err != nil {
+				t.Fatal(err)
+			}
+			first := w.connect(w.store())
+			a := w.authorization()
+			a.Key.CompanyID = 42
+			if _, _, err := w.store().Connect(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			w.clock.Advance(2 * time.Hour)
+			for _, k := range []Key{first.Key, a.Key} {
+				if _, err := w.store().Token(t.Context(), k); err != nil && !errors.Is(err, ErrReauthorize) {
+					t.Error(err)
+				}
+			}
+			w.presented()
+		})
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	for range 2 {
+		if err := w.store().Revoke(t.Context(), c.Key, "asked for"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.row(c.Key); got.State != Revoked || got.pair.Box != nil {
+		t.Errorf("got %s, with a pair: %t; want revoked, without", got.State, got.pair.Box != nil)
+	}
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrRevoked) {
+		t.Errorf("got error %v, want ErrRevoked", err)
+	}
+	if got := w.live()["live"]; got != 0 {
+		t.Errorf("%d pairs are alive at Procore, want none", got)
+	}
+	if got := w.connect(w.store()); got.Generation != 2 || got.State != Active {
+		t.Errorf("connected again: got generation %d, %s; want 2, active", got.Generation, got.State)
+	}
+}
+
+// Revoking waits for the refresh in flight and revokes what it brings home.
+func TestRevokeDuringRefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	held := w.hold(s, c.Key)
+	fresh := w.refreshed(held)
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := w.store().Revoke(t.Context(), c.Key, "asked for"); err != nil {
+			t.Error(err)
+		}
+	})
+	for w.row(c.Key).State != Revoking {
+	}
+	if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
+		t.Errorf("got error %v, want errNotYet", err)
+	}
+	all.Wait()
+	if got := w.row(c.Key); got.State != Revoked {
+		t.Errorf("got %s, want revoked", got.State)
+	}
+	if got := w.live()["live"]; got != 0 {
+		t.Errorf("%d pairs are alive at Procore, want none", got)
+	}
+}
+
+// A pair that comes home after the connection was revoked is revoked, too.
+func TestLatePairOfARevokedConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	held := w.hold(s, c.Key)
+	fresh := w.refreshed(held)
+	w.clock.Advance(time.Minute) // the claim has expired: nobody waits for it
+	if err := w.store().Revoke(t.Context(), c.Key, "asked for"); err != nil {
+		t.Fatal(err)
+	}
+	held.store(t.Context(), fresh)
+	if got := w.row(c.Key); got.State != Revoked || got.pair.Box != nil {
+		t.Errorf("got %s, with a pair: %t; want revoked, without", got.State, got.pair.Box != nil)
+	}
+	if got := w.live()["live"]; got != 0 {
+		t.Errorf("%d pairs are alive at Procore, want none", got)
+	}
+}
+
+func TestRevokeGoesOnAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	if err := w.procore.Fault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Reset}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store().Revoke(t.Context(), c.Key, "asked for"); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("got error %v, want ErrTryAgain", err)
+	}
+	if got := w.row(c.Key); got.State != Revoking || got.CheckAt.IsZero() {
+		t.Errorf("got %s, housekeeping looks at %v; want revoking and a time", got.State, got.CheckAt)
+	}
+	if err := w.store().Revoke(t.Context(), c.Key, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// One fetch of a service account's token serves many callers and processes.
+func TestServiceAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	key := Key{w.company(), App}
+	if err := w.store().AddServiceAccount(t.Context(), key.CompanyID, "A Company", WebhooksOff); err != nil {
+		t.Fatal(err)
+	}
+	for generation := int64(2); generation < 4; generation++ {
+		stores := []*Store{w.store(), w.store(), w.store()}
+		var all sync.WaitGroup
+		for i := range 30 {
+			all.Go(func() {
+				if a, err := stores[i%3].Token(t.Context(), key); err != nil || a.Generation != generation {
+					t.Errorf("got generation %d, %v; want %d", a.Generation, err, generation)
+				}
+			})
+		}
+		all.Wait()
+		w.clock.Advance(2 * time.Hour)
+	}
+	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503})
+	if _, err := w.store().Token(t.Context(), key); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("got error %v, want ErrTryAgain", err)
+	}
+	if _, err := w.store().Token(t.Context(), key); err != nil {
+		t.Errorf("after an outage: %v", err)
+	}
+	if got, err := w.store().ForCompany(t.Context(), key.CompanyID); err != nil || got.Principal != App {
+		t.Errorf("got %v, %v; want the service account", got.Principal, err)
+	}
+}
+
+func TestRetryOnce(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		fault procoretest.Fault
+		keep  bool // the failed call did not burn the token
+		again bool // the second sending fails, too
+		want  State
+	}{
+		{"the token was not burned", procoretest.Fault{Kind: procoretest.Reset}, true, false, Active},
+		{"the token was burned", procoretest.Fault{Kind: procoretest.Drop}, false, false, Reauthorize},
+		{"no answer again", procoretest.Fault{Kind: procoretest.Reset}, true, true, Reauthorize},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if err := w.procore.UpdateOptions(procoretest.OptionsPatch{KeepRefreshTokenOnError: &test.keep}); err != nil {
+				t.Fatal(err)
+			}
+			c := w.connect(w.store())
+			w.clock.Advance(2 * time.Hour)
+			w.fault(test.fault)
+			s := w.store()
+			s.RetryOnce = true
+			if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) {
+				t.Errorf("got error %v, want ErrTryAgain", err)
+			}
+			if _, err := s.Refresh(t.Context(), c.Key, ahead); !errors.Is(err, ErrTryAgain) {
+				t.Errorf("before the rescue window has passed: got error %v, want ErrTryAgain", err)
+			}
+			w.clock.Advance(rescueWindow + time.Minute)
+			if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) {
+				t.Errorf("a caller made the second attempt, or gave up: %v", err)
+			}
+			if test.again {
+				w.fault(test.fault)
+			}
+			s.Refresh(t.Context(), c.Key, ahead)
+			s.Refresh(t.Context(), c.Key, ahead)
+			if got := w.row(c.Key); got.State != test.want {
+				t.Errorf("got %s, want %s", got.State, test.want)
+			}
+			for _, r := range w.procore.State().RefreshTokens {
+				if r.Presented > 2 {
+					t.Errorf("a refresh token was presented %d times", r.Presented)
+				}
+			}
+		})
+	}
+}
+
+const ahead = 15 * time.Minute
+
+func TestTokenSource(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	got, err := w.store().TokenSource(t.Context(), c.Key).Token()
+	if err != nil || got.AccessToken == "" || got.RefreshToken != "" {
+		t.Errorf("got access %t, refresh %t, %v; want an access token alone", got.AccessToken != "", got.RefreshToken != "", err)
+	}
+}
+
+// Rows sealed with an older key still open; new writes use the current one.
+func TestSealKeyRotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	both := ring(t, "k2", "k2")
+	both.material["k1"] = w.keys.material["k1"]
+	old := w.keys
+	w.keys = both
+	w.clock.Advance(2 * time.Hour)
+	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.row(c.Key).pair.KeyID; got != "k2" {
+		t.Errorf("the new pair is sealed with %s, want k2", got)
+	}
+	// A warm process that knows only the old key reads the secret again.
+	s := w.store()
+	current := old
+	s.Keys = func(_ context.Context, reread bool) (*Keys, error) {
+		if reread {
+			current = both
+		}
+		return current, nil
+	}
+	if _, err := s.Token(t.Context(), c.Key); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,98 @@
+package tokens
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// rescueTime of a refresh is kept for the rescue.
+const rescueTime = time.Second
+
+// Rescued is a new pair that could not be stored, sealed for its row. It waits
+// outside the table, in a queue, and may come back late, twice and out of order:
+// [Store.Restore] stores it under the conditions of the refresh it comes from.
+type Rescued struct {
+	Key        Key       `json:"key"`
+	Generation int64     `json:"generation"` // that was spent
+	Attempt    string    `json:"attempt"`
+	SealKey    string    `json:"seal_key"`
+	Sealed     []byte    `json:"sealed"`
+	Expiry     time.Time `json:"expiry"`
+}
+
+// ParseRescued reads a message of the rescue queue.
+func ParseRescued(message []byte) (Rescued, error) {
+	var r Rescued
+	if err := json.Unmarshal(message, &r); err != nil {
+		return r, errors.New("tokens: a message of the rescue queue is not readable")
+	}
+	if r.Key.CompanyID <= 0 || r.Key.Principal == "" || r.Attempt == "" || r.Generation <= 0 || len(r.Sealed) == 0 {
+		return r, errors.New("tokens: a message of the rescue queue is not complete")
+	}
+	return r, nil
+}
+
+// Restore stores a rescued pair if its row still waits for it. Afterwards, and
+// when the error is nil, the message may be deleted.
+func (s *Store) Restore(ctx context.Context, r Rescued) error {
+	c, err := s.Connection(ctx, r.Key)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	claimed := c
+	claimed.Generation, claimed.attempt = r.Generation, r.Attempt
+	home := homecoming{claimed: claimed, sealed: Sealed{r.SealKey, r.Sealed}, expiry: r.Expiry}
+	c, err = s.apply(ctx, c, func(c Connection) (Connection, bool) { return c.renewed(home, s.now()) })
+	if err != nil {
+		return later(r.Key, "a rescued pair could not be stored", err)
+	}
+	if c.lastAttempt == r.Attempt {
+		return nil
+	}
+	return s.orphan(ctx, c, home)
+}
+
+// rescue hands a pair that could not be stored to the rescue queue.
+func (s *Store) rescue(ctx context.Context, home homecoming) error {
+	if s.Rescue == nil {
+		return errors.New("no rescue queue is configured")
+	}
+	return s.Rescue(ctx, Rescued{
+		Key: home.claimed.Key, Generation: home.claimed.Generation, Attempt: home.claimed.attempt,
+		SealKey: home.sealed.KeyID, Sealed: home.sealed.Box, Expiry: home.expiry,
+	})
+}
+
+// orphan deals with a pair that came home to a row that has moved on. Nobody
+// would use it, so it is revoked; unless Procore gave the same pair to the newer
+// authorization, or gave it the very token that this refresh has spent: then the
+// pair is that one's successor.
+func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error {
+	fresh, err := s.unseal(ctx, home.sealed, home.place())
+	if err != nil {
+		return fmt.Errorf("tokens: a pair without a row: %w", err)
+	}
+	if c.pair.Box != nil {
+		current, err := s.unseal(ctx, c.pair, c.place())
+		if err != nil {
+			return err
+		}
+		switch {
+		case current.AccessToken == fresh.AccessToken:
+			return nil
+		case home.spent != "" && current.RefreshToken == home.spent:
+			return s.succeed(ctx, c, fresh)
+		}
+	}
+	oauth, err := s.OAuth(ctx, false)
+	if err != nil {
+		return err
+	}
+	return oauth.Revoke(ctx, fresh.AccessToken)
+}

@@ -1,0 +1,215 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"procore-connect/pkg/procore"
+)
+
+const (
+	// early is how long before its end an access token is refreshed by a caller
+	// who asks for it.
+	early = 2 * time.Minute
+	// rescueWindow is how long a pair may wait in the rescue queue before the
+	// policy RetryOnce gives it up.
+	rescueWindow = 30 * time.Minute
+)
+
+// Token gives an access token that is fresh, refreshing it if that is needed.
+// It answers from memory while it can. The error matches one of this package's
+// sentinels; see the package documentation.
+//
+// A caller's context ends its waiting, not the refresh that others wait for:
+// use [Wrap] around a Lambda handler.
+func (s *Store) Token(ctx context.Context, key Key) (Access, error) {
+	now := s.now()
+	k := s.memory.get(key)
+	if now.Add(early).Before(k.access.Expiry) && now.Before(k.readAt.Add(recheck)) {
+		return k.access, nil
+	}
+	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
+		return s.renew(ctx, key, demand{within: early, use: true})
+	})
+}
+
+// Refresh is Token for a schedule: it refreshes a token that ends within the
+// given time, and does not count as a use of the connection. Under RetryOnce it
+// is what makes the second attempt.
+func (s *Store) Refresh(ctx context.Context, key Key, within time.Duration) (Access, error) {
+	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
+		return s.renew(ctx, key, demand{within: within})
+	})
+}
+
+// TokenSource is the connection for what takes an oauth2.TokenSource. The
+// context bounds each Token call. The tokens it gives hold no refresh token.
+func (s *Store) TokenSource(ctx context.Context, key Key) oauth2.TokenSource {
+	return tokenSource{ctx, s, key}
+}
+
+type tokenSource struct {
+	ctx   context.Context
+	store *Store
+	key   Key
+}
+
+func (t tokenSource) Token() (*oauth2.Token, error) {
+	a, err := t.store.Token(t.ctx, t.key)
+	if err != nil {
+		return nil, err
+	}
+	return &oauth2.Token{AccessToken: a.Bearer(), TokenType: "Bearer", Expiry: a.Expiry}, nil
+}
+
+// Invalidate says that Procore answered 401 to this generation's token. The next
+// Token takes a newer one or refreshes, once: a 401 right after a refresh means
+// that the app is not installed.
+func (s *Store) Invalidate(key Key, generation int64) { s.memory.reject(key, generation) }
+
+// demand is what a caller asks for.
+type demand struct {
+	within time.Duration // refresh a token that ends within this time
+	use    bool          // the token is for use, not just to be kept fresh
+}
+
+// errNotYet asks renew to read again.
+var errNotYet = errors.New("tokens: not yet")
+
+// renew reads the connection and refreshes it if the demand needs that; it waits
+// while somebody else does.
+func (s *Store) renew(ctx context.Context, key Key, d demand) (Access, error) {
+	ctx, cancel := context.WithDeadline(ctx, s.deadline(ctx))
+	defer cancel()
+	for b := (backoff{}); ; {
+		c, err := s.Connection(ctx, key)
+		if err == nil {
+			c, err = s.endClaim(ctx, c)
+		}
+		if err != nil {
+			s.memory.forget(key)
+			return Access{}, err
+		}
+		access, err := s.answer(ctx, c, d)
+		if !errors.Is(err, errNotYet) {
+			return access, err
+		}
+		if b.wait(ctx) != nil {
+			return Access{}, later(key, "another process is still refreshing it", ctx.Err())
+		}
+	}
+}
+
+// answer decides on one reading of the connection.
+func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, error) {
+	if !c.usable() {
+		s.memory.forget(c.Key)
+		return Access{}, c.unusable()
+	}
+	pair, keys, err := s.open(ctx, c)
+	if err != nil {
+		return Access{}, err
+	}
+	now := s.now()
+	access := Access{pair.AccessToken, pair.Expiry, c.Generation}
+	rejected := s.memory.get(c.Key).rejected == c.Generation
+	living := now.Before(access.Expiry) && !rejected
+	switch {
+	case living && now.Add(d.within).Before(access.Expiry):
+		return s.give(ctx, c, access, d), nil
+	case rejected && now.Before(c.RefreshedAt.Add(recheck)):
+		return Access{}, &Error{Key: c.Key, Decision: ErrNotInstalled, Reason: "Procore answered 401 to a token that is fresh"}
+	case living && (c.State == Uncertain || c.claimed()):
+		return access, nil
+	case c.claimed():
+		return Access{}, errNotYet
+	case c.State == Uncertain && s.RetryOnce && now.Before(c.ReasonAt.Add(2*rescueWindow)):
+		if d.use || now.Before(c.ReasonAt.Add(rescueWindow)) {
+			return Access{}, later(c.Key, "an answer of Procore is missing; the refresher tries once more", nil)
+		}
+	case c.State == Uncertain:
+		return Access{}, s.giveUp(ctx, c)
+	}
+	renewed, err := s.refresh(ctx, c, pair, keys, d)
+	if living && errors.Is(err, ErrTryAgain) {
+		return access, nil
+	}
+	return renewed, err
+}
+
+// open unseals the connection's pair. A service account may have none yet.
+func (s *Store) open(ctx context.Context, c Connection) (procore.Token, *Keys, error) {
+	keys, err := s.Keys(ctx, false)
+	if err != nil {
+		return procore.Token{}, nil, later(c.Key, "the key ring could not be read", err)
+	}
+	if c.pair.Box == nil && c.Principal == App {
+		return procore.Token{}, keys, nil
+	}
+	pair, err := s.unseal(ctx, c.pair, c.place())
+	if err != nil {
+		return procore.Token{}, nil, &Error{Key: c.Key, Decision: ErrReauthorize, Err: err}
+	}
+	keys, err = s.Keys(ctx, false) // the ring may have been read again
+	return pair, keys, err
+}
+
+// unseal opens a sealed pair, with the newest keys if need be.
+func (s *Store) unseal(ctx context.Context, sealed Sealed, p Place) (procore.Token, error) {
+	keys, err := s.Keys(ctx, false)
+	if err != nil {
+		return procore.Token{}, err
+	}
+	pair, err := keys.Open(sealed, p)
+	if !errors.Is(err, ErrUnknownKey) {
+		return pair, err
+	}
+	if keys, err = s.Keys(ctx, true); err != nil {
+		return procore.Token{}, err
+	}
+	return keys.Open(sealed, p)
+}
+
+// give remembers the access in memory and, once a day, its use on the row.
+func (s *Store) give(ctx context.Context, c Connection, a Access, d demand) Access {
+	s.memory.put(c.Key, a, s.now())
+	_, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
+		used := c.used(d, s.now())
+		return used, used.LastUsed != c.LastUsed
+	})
+	if err != nil {
+		s.log().WarnContext(ctx, "last use not stored", attributes(c.Key), slog.Any("error", err))
+	}
+	return a
+}
+
+// used is the row with its last use, to the day.
+func (c Connection) used(d demand, now time.Time) Connection {
+	if d.use && !now.Before(c.LastUsed.Add(24*time.Hour)) {
+		c.LastUsed = now
+	}
+	return c
+}
+
+// giveUp ends an uncertain connection whose access token has ended.
+func (s *Store) giveUp(ctx context.Context, c Connection) error {
+	generation := c.Generation
+	c, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
+		if c.State != Uncertain || c.Generation != generation || c.claimed() {
+			return c, false
+		}
+		return c.enter(Reauthorize, c.stateAttempt, c.Reason, c.RequestID, s.now()), true
+	})
+	switch {
+	case err != nil:
+		return later(c.Key, "the connection could not be stored", err)
+	case c.usable():
+		return errNotYet
+	}
+	s.memory.forget(c.Key)
+	return c.unusable()
+}
