@@ -172,10 +172,16 @@ func TestGetProjects(t *testing.T) {
 	if diff := cmp.Diff(plainOf(out.Item), want); diff != "" {
 		t.Errorf("got - want +:\n%s", diff)
 	}
+	for _, refused := range []string{"", "m, m.y", "pk, pk", "pk,", "size(m)", ":v", "name"} {
+		_, err = f.client.GetItem(t.Context(), &dynamodb.GetItemInput{
+			TableName: &f.table, Key: key("a", 1), ProjectionExpression: &refused,
+		})
+		t.Run(refused, func(t *testing.T) { wantCode(t, err, "ValidationException") })
+	}
 	_, err = f.client.GetItem(t.Context(), &dynamodb.GetItemInput{
-		TableName: &f.table, Key: key("a", 1), ProjectionExpression: aws.String("m, m.y"),
+		TableName: &f.table, Key: key("a", 1), ProjectionExpression: aws.String("m.y, m[0]"),
 	})
-	wantCode(t, err, "ValidationException")
+	t.Run("conflict", func(t *testing.T) { wantRefused(t, err, "Two document paths conflict with each other") })
 }
 
 func TestReturnValues(t *testing.T) {

@@ -232,6 +232,14 @@ func TestSparseIndexFollowsItsTable(t *testing.T) {
 	if diff := cmp.Diff(listed(), []any{2, 1}); diff != "" {
 		t.Errorf("got - want +:\n%s", diff)
 	}
+	out, err := f.client.Query(t.Context(), &dynamodb.QueryInput{TableName: &f.table, IndexName: aws.String("due"),
+		KeyConditionExpression: aws.String("queue = :a"), ExpressionAttributeValues: mentioned(":a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sorts(out.Items), []any{2, 1, 3}); diff != "" {
+		t.Errorf("without a condition on the sort key, got - want +:\n%s", diff)
+	}
 	for pk, expression := range map[string]string{"a": "REMOVE queue", "c": "SET at_ms = :one"} {
 		_, err := f.client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &f.table,
 			Key: key(pk, map[string]int{"a": 1, "c": 3}[pk]), UpdateExpression: &expression, ExpressionAttributeValues: mentioned(expression)})

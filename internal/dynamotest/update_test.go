@@ -118,7 +118,7 @@ func TestUpdatesThatAreRefused(t *testing.T) {
 		"SET steps = list_append(txt, :items)", "SET steps = list_append(steps, :x)", "SET steps = list_append(steps)",
 		"SET one = if_not_exists(:one, :two)", "SET one = if_not_exists(one)", "SET one = size(txt)", "SET one = unknown(txt)",
 		"SET one = :one, one = :two", "SET m = :m, m.k = :x", "SET m.k = :x REMOVE m", "SET m.k = :x, m[0] = :x",
-		"SET absent.k = :x", "SET txt.k = :x", "SET steps.k = :x", "SET m[0] = :x", "SET steps[0].k = :x", "REMOVE absent.k",
+		"SET absent.k = :x", "SET txt.k = :x", "SET steps.k = :x", "SET m[0] = :x", "SET steps[0].k = :x", "REMOVE absent.k", "SET steps[9].k = :x", "REMOVE steps[9].k",
 		"SET name = :x", "SET m.status = :x", "SET one = one + :one + :two", "SET queue = :one", "SET owner_id = :empty",
 		"SET one = attribute_exists(one)",
 	} {
