@@ -19,7 +19,6 @@ type placeholders struct {
 type expressions struct {
 	placeholders
 	used map[string]bool
-	any  bool // whether there was an expression
 }
 
 func (p placeholders) expressions() *expressions {
@@ -33,9 +32,6 @@ func (e *expressions) finish() {
 }
 
 func refuseUnused[V any](e *expressions, parameter string, given map[string]V) {
-	if given != nil && !e.any {
-		refuse("%s can only be specified when using expressions", parameter)
-	}
 	if given != nil && len(given) == 0 {
 		refuse("%s must not be empty", parameter)
 	}
@@ -59,7 +55,6 @@ func (e *expressions) read(parameter string, text *string, rule func(*parser)) [
 	if text == nil {
 		return nil
 	}
-	e.any = true
 	p := &parser{expressions: e}
 	failure := attempt(func() {
 		if len(*text) > 4<<10 {

@@ -1,9 +1,6 @@
 package dynamotest
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // An update is a parsed update expression.
 //
@@ -167,7 +164,7 @@ func needType(ok bool) {
 // apply returns the item after the update. List elements are removed last and from the end, so that an index in the
 // expression means the element it meant before.
 func (u update) apply(old item) item {
-	updated := value{kind: "M", m: maps.Clone(old)}
+	updated := value{kind: "M", m: old}
 	var removals []path
 	for _, a := range u {
 		if v := a.value(old); v != nil {
