@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"procore-connect/internal/rescue"
 	"procore-connect/internal/setup"
 	"procore-connect/pkg/tokens"
 )
@@ -34,6 +35,8 @@ func wire() (*handler, error) {
 		oauth:       oauth.Get,
 		log:         base.Log,
 	}
+	h.store.Rescue = rescue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL")).Send
+	h.store.RetryOnce = base.Env.Flag("RETRY_ONCE")
 	if err := base.Env.Err(); err != nil {
 		return nil, err
 	}

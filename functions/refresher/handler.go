@@ -8,6 +8,7 @@ import (
 
 	"procore-connect/internal/config"
 	"procore-connect/internal/credential"
+	"procore-connect/internal/rescue"
 	"procore-connect/internal/session"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -23,6 +24,7 @@ type handler struct {
 	sessions    *session.Store
 	oauth       func(ctx context.Context, reread bool) (*procore.OAuth, error)
 	ring        func(ctx context.Context, reread bool) (*credential.Ring, error)
+	rescue      *rescue.Queue
 	webhooks    config.Webhooks
 	log         *slog.Logger
 	now         func() time.Time // nil: time.Now

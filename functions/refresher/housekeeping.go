@@ -5,14 +5,51 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"procore-connect/internal/session"
+	"procore-connect/pkg/tokens"
 )
 
 // housekeeping does what no request waits for. One failing part does not stop
 // the others.
 func (h *handler) housekeeping(ctx context.Context) error {
-	return errors.Join(h.abandoned(ctx), h.provision(ctx))
+	return errors.Join(h.rescued(ctx), h.abandoned(ctx), h.checks(ctx))
+}
+
+// rescued stores the pairs that storage had refused.
+func (h *handler) rescued(ctx context.Context) error {
+	n, err := h.rescue.Drain(ctx, h.store.Restore)
+	if n > 0 {
+		h.log.InfoContext(ctx, "rescued pairs stored", slog.Int("pairs", n))
+	}
+	return err
+}
+
+// checks looks at the connections that ask for it.
+func (h *handler) checks(ctx context.Context) error {
+	var errs []error
+	for shard := range tokens.Shards {
+		for c, err := range h.store.Checks(ctx, shard, h.clock().Add(time.Second)) {
+			if outOfTime(ctx) {
+				return errors.Join(errs...)
+			}
+			if err == nil {
+				err = h.check(ctx, c)
+			}
+			if err != nil {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (h *handler) check(ctx context.Context, c tokens.Connection) error {
+	if c.State == tokens.Revoking {
+		return h.store.Revoke(ctx, c.Key, c.Reason)
+	}
+	return h.provision(ctx, c)
 }
 
 // abandoned revokes the pairs of authorizations whose choice of a company never

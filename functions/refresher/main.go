@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"procore-connect/internal/credential"
+	"procore-connect/internal/rescue"
 	"procore-connect/internal/secrets"
 	"procore-connect/internal/session"
 	"procore-connect/internal/setup"
@@ -43,9 +44,12 @@ func wire() (*handler, error) {
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
 		oauth:       oauth.Get,
 		ring:        ring.Get,
+		rescue:      rescue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL")),
 		webhooks:    env.Webhooks(env.PublicURL()),
 		log:         base.Log,
 	}
+	h.store.Rescue = h.rescue.Send
+	h.store.RetryOnce = env.Flag("RETRY_ONCE")
 	if err := env.Err(); err != nil {
 		return nil, err
 	}

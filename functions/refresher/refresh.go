@@ -3,68 +3,104 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"iter"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"procore-connect/pkg/tokens"
 )
 
 const (
-	// ahead is how long before its end a token is refreshed by the schedule,
+	// ahead is how long before its end a token is refreshed by the schedule:
 	// three runs of five minutes.
 	ahead = 15 * time.Minute
-	// usedWithin says which connections are kept fresh: each refresh is a small
-	// risk to a single-use token, so nobody's token is left alone.
-	usedWithin = 7 * 24 * time.Hour
-	// idleEvery is how often an unused connection is refreshed nevertheless, to
-	// notice that it died before its user does.
-	idleEvery = 30 * 24 * time.Hour
-	// inFlight bounds the refreshes at a time.
-	inFlight = 4
+	// maxWave is how many refreshes are in flight at most.
+	maxWave = 10
 )
 
-// refresh keeps the connections that are in use fresh.
+// refresh keeps the connections that are in use fresh. It asks first whether
+// Procore's token endpoint is healthy, and starts slowly: an outage that begins
+// now costs few tokens.
 func (h *handler) refresh(ctx context.Context) error {
-	var refreshed, failed atomic.Int64
-	var all errgroup.Group
-	all.SetLimit(inFlight)
-	var listing []error
-	for shard := range tokens.Shards {
-		for c, err := range h.store.Due(ctx, shard, h.clock().Add(ahead)) {
-			if outOfTime(ctx) {
-				break
-			}
-			if err != nil {
-				listing = append(listing, err)
-				continue
-			}
-			if !h.wanted(c) {
-				continue
-			}
-			all.Go(func() error {
-				if _, err := h.store.Refresh(ctx, c.Key, ahead); err != nil {
-					failed.Add(1)
-					h.log.WarnContext(ctx, "not refreshed", slog.Int64("company_id", c.CompanyID),
-						slog.String("principal", string(c.Principal)), slog.Any("error", err))
-					return nil
-				}
-				refreshed.Add(1)
-				return nil
-			})
+	if err := h.store.Probe(ctx); err != nil {
+		return fmt.Errorf("nothing refreshed: %w", err)
+	}
+	next, stop := iter.Pull2(h.due(ctx))
+	defer stop()
+	var run run
+	for size := 1; !outOfTime(ctx); size = min(2*size, maxWave) {
+		wave := run.take(next, size)
+		if len(wave) == 0 {
+			break
+		}
+		h.wave(ctx, wave, &run)
+		if b, err := h.store.Breaker(ctx); err != nil || b.Open {
+			run.errs = append(run.errs, fmt.Errorf("the run stops: %s", b.Reason), err)
+			break
 		}
 	}
-	all.Wait()
-	h.log.InfoContext(ctx, "refresh ended", slog.Int64("refreshed", refreshed.Load()), slog.Int64("failed", failed.Load()))
-	return errors.Join(listing...)
+	h.log.InfoContext(ctx, "refresh ended", slog.Int("refreshed", run.refreshed), slog.Int("failed", run.failed))
+	return errors.Join(run.errs...)
 }
 
-// wanted says whether a connection that is due should be refreshed. What is
-// uncertain or claimed by a process that died is looked at, too: its state must
-// become true.
-func (h *handler) wanted(c tokens.Connection) bool {
-	now := h.clock()
-	return c.State != tokens.Active || now.Sub(c.LastUsed) < usedWithin || now.Sub(c.RefreshedAt) >= idleEvery
+// run counts what one run does.
+type run struct {
+	mu                sync.Mutex
+	refreshed, failed int
+	errs              []error
+}
+
+// take gives the next connections of the list; a row that cannot be read does
+// not stop the rest.
+func (r *run) take(next func() (tokens.Connection, error, bool), size int) []tokens.Connection {
+	var wave []tokens.Connection
+	for len(wave) < size {
+		c, err, ok := next()
+		switch {
+		case !ok:
+			return wave
+		case err != nil:
+			r.errs = append(r.errs, err)
+		default:
+			wave = append(wave, c)
+		}
+	}
+	return wave
+}
+
+// wave refreshes a few connections at once.
+func (h *handler) wave(ctx context.Context, wave []tokens.Connection, r *run) {
+	var all sync.WaitGroup
+	for _, c := range wave {
+		all.Go(func() {
+			_, err := h.store.Refresh(ctx, c.Key, ahead)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if err == nil {
+				r.refreshed++
+				return
+			}
+			r.failed++
+			h.log.WarnContext(ctx, "not refreshed", slog.Int64("company_id", c.CompanyID),
+				slog.String("principal", string(c.Principal)), slog.Any("error", err))
+		})
+	}
+	all.Wait()
+}
+
+// due lists what is due in all shards. Each run begins at another one, so that a
+// run that does not get to the end leaves nobody out for long.
+func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Connection, error] {
+	return func(yield func(tokens.Connection, error) bool) {
+		first := int(h.clock().Unix()/60) % tokens.Shards
+		for i := range tokens.Shards {
+			for c, err := range h.store.Due(ctx, (first+i)%tokens.Shards, ahead) {
+				if !yield(c, err) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"procore-connect/pkg/procore"
@@ -18,28 +19,9 @@ const (
 	recheckHook = 24 * time.Hour  // when all is well
 )
 
-// provision gives each connected company the configured hook and triggers.
-func (h *handler) provision(ctx context.Context) error {
-	var errs []error
-	for shard := range tokens.Shards {
-		for c, err := range h.store.Checks(ctx, shard, h.clock().Add(time.Second)) {
-			if outOfTime(ctx) {
-				return errors.Join(errs...)
-			}
-			if err == nil {
-				err = h.provisionOne(ctx, c)
-			}
-			if err != nil {
-				errs = append(errs, err)
-			}
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// provisionOne looks after one connection's hook. Taking the next look first
+// provision looks after one connection's hook. Taking the next look first
 // keeps other runs away meanwhile and finds it again should this one die.
-func (h *handler) provisionOne(ctx context.Context, c tokens.Connection) error {
+func (h *handler) provision(ctx context.Context, c tokens.Connection) error {
 	c, mine, err := h.store.SetWebhooks(ctx, c, c.Webhooks, h.clock().Add(retryHook))
 	if err != nil || !mine {
 		return err
@@ -101,13 +83,18 @@ func (h *handler) ensureHook(ctx context.Context, client *procore.CompanyClient,
 		case hook.DestinationURL != spec.DestinationURL:
 			h.log.WarnContext(ctx, "a hook in our namespace has another URL", slog.Int64("company_id", client.CompanyID()),
 				slog.Int64("hook_id", hook.ID))
-		case hook.DestinationHeaders["Authorization"] != spec.Headers["Authorization"]:
+		case !hook.DestinationHeaders.Masks("Authorization", spec.Headers["Authorization"]), !sameVersion(hook, spec):
 			return client.UpdateHook(ctx, hook.ID, spec)
 		default:
 			return hook, nil
 		}
 	}
 	return client.CreateHook(ctx, spec)
+}
+
+// sameVersion compares payload versions; Procore may answer v2 for v2.0.
+func sameVersion(hook procore.Hook, spec procore.HookSpec) bool {
+	return strings.TrimSuffix(hook.PayloadVersion, ".0") == strings.TrimSuffix(spec.PayloadVersion, ".0")
 }
 
 func ensureTriggers(ctx context.Context, client *procore.CompanyClient, hook procore.Hook, want []procore.Trigger) error {

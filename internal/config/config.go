@@ -48,6 +48,18 @@ func (e *Env) Require(name string) string {
 	return v
 }
 
+// Flag gives a variable that is true or false; empty means false.
+func (e *Env) Flag(name string) bool {
+	switch e.Optional(name) {
+	case "true":
+		return true
+	case "", "false":
+	default:
+		e.fail(name, "is neither true nor false")
+	}
+	return false
+}
+
 // Environment is Procore's, of PROCORE_ENVIRONMENT; custom takes
 // PROCORE_LOGIN_URL and PROCORE_API_URL.
 func (e *Env) Environment() procore.Environment {

@@ -59,25 +59,54 @@ func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connecti
 	})
 }
 
-// Due gives the connections of a shard (0 to Shards-1) whose access token ends
-// before the given time, the earliest first. They may have changed meanwhile.
-func (s *Store) Due(ctx context.Context, shard int, before time.Time) iter.Seq2[Connection, error] {
-	return s.index(ctx, "due", "due_shard", "expires_at", shard, before)
+const (
+	// UsedWithin says which connections a schedule keeps fresh: those whose token
+	// ends within this time of their last use. Each refresh is a small risk to a
+	// single-use token, so the others are left alone, but for
+	UsedWithin = 7 * 24 * time.Hour
+	// IdleEvery, after which an unused one is refreshed nevertheless, to notice
+	// that it died before its user does.
+	IdleEvery = 30 * 24 * time.Hour
+)
+
+// idle says that nobody used the connection for so long that its token may end.
+func (c Connection) idle() bool {
+	return c.State == Active && !c.Expiry.Before(c.LastUsed.Add(UsedWithin))
 }
 
-// Checks gives the connections of a shard (0 to Shards-1) whose webhook
-// housekeeping should look at before the given time, the earliest first.
+// Due gives the connections of a shard (0 to Shards-1) that a schedule should
+// refresh: those in use whose access token ends within the given time, the
+// earliest first, and then those that were idle for IdleEvery. They may have
+// changed meanwhile.
+func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Connection, error] {
+	return func(yield func(Connection, error) bool) {
+		for c, err := range s.index(ctx, "due", "due_shard", "expires_at", strconv.Itoa(shard), s.now().Add(within)) {
+			if !yield(c, err) {
+				return
+			}
+		}
+		for c, err := range s.index(ctx, "due", "due_shard", "expires_at", idlePrefix+strconv.Itoa(shard), s.now().Add(-IdleEvery)) {
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// Checks gives the connections of a shard (0 to Shards-1) that housekeeping
+// should look at before the given time, the earliest first: for their webhook, or
+// because their revocation is not finished.
 func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Seq2[Connection, error] {
-	return s.index(ctx, "checks", "check_shard", "check_at", shard, before)
+	return s.index(ctx, "checks", "check_shard", "check_at", strconv.Itoa(shard), before)
 }
 
-func (s *Store) index(ctx context.Context, index, partition, sort string, shard int, before time.Time) iter.Seq2[Connection, error] {
+func (s *Store) index(ctx context.Context, index, partition, sort, value string, before time.Time) iter.Seq2[Connection, error] {
 	return s.query(ctx, &dynamodb.QueryInput{
 		TableName:              &s.Connections,
 		IndexName:              &index,
-		KeyConditionExpression: aws.String(partition + " = :shard AND " + sort + " < :before"),
+		KeyConditionExpression: aws.String(partition + " = :value AND " + sort + " < :before"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":shard": str(strconv.Itoa(shard)), ":before": num(before.Unix()),
+			":value": str(value), ":before": num(before.Unix()),
 		},
 	})
 }

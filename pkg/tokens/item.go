@@ -9,6 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
+// idlePrefix begins the partitions of connections that nobody uses, so that a
+// run over what is due does not read past them.
+const idlePrefix = "idle-"
+
 // Shards is how many partitions the sparse indexes spread over.
 const Shards = 16
 
@@ -60,7 +64,11 @@ func (c Connection) attributes() map[string]types.AttributeValue {
 		a["sealed"] = &types.AttributeValueMemberB{Value: c.pair.Box}
 	}
 	// The sparse indexes hold just the rows that a schedule may act on.
-	if c.State == Active || c.State == Uncertain {
+	switch {
+	case !c.usable():
+	case c.idle():
+		a["due_shard"] = str(idlePrefix + shard(c.CompanyID))
+	default:
 		a["due_shard"] = str(shard(c.CompanyID))
 	}
 	if !c.CheckAt.IsZero() {

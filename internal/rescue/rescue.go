@@ -1,0 +1,71 @@
+// Package rescue keeps new token pairs that storage refused in an SQS queue,
+// sealed, until housekeeping stores them.
+package rescue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"procore-connect/pkg/tokens"
+)
+
+// batch is how many messages one call of SQS gives at most.
+const batch = 10
+
+// Queue is the rescue queue.
+type Queue struct {
+	Client *sqs.Client
+	URL    string
+}
+
+// New makes the queue of a function.
+func New(c aws.Config, endpoint *string, url string) *Queue {
+	return &Queue{Client: sqs.NewFromConfig(c, func(o *sqs.Options) { o.BaseEndpoint = endpoint }), URL: url}
+}
+
+// Send puts a pair into the queue: tokens.Store.Rescue.
+func (q *Queue) Send(ctx context.Context, r tokens.Rescued) error {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if _, err := q.Client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: aws.String(string(body))}); err != nil {
+		return fmt.Errorf("rescue queue: %w", err)
+	}
+	return nil
+}
+
+// Drain gives each message that is there to store and deletes those for which it
+// gives no error. The others come again, and go to the dead-letter queue in the
+// end. It stops when the queue is empty or the context ends, and gives the first
+// error.
+func (q *Queue) Drain(ctx context.Context, store func(context.Context, tokens.Rescued) error) (stored int, first error) {
+	for ctx.Err() == nil {
+		out, err := q.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.URL, MaxNumberOfMessages: batch})
+		if err != nil {
+			return stored, fmt.Errorf("rescue queue: %w", err)
+		}
+		if len(out.Messages) == 0 {
+			return stored, first
+		}
+		for _, m := range out.Messages {
+			r, err := tokens.ParseRescued([]byte(aws.ToString(m.Body)))
+			if err == nil {
+				err = store(ctx, r)
+			}
+			if err == nil {
+				_, err = q.Client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.URL, ReceiptHandle: m.ReceiptHandle})
+			}
+			if err == nil {
+				stored++
+			} else if first == nil {
+				first = err
+			}
+		}
+	}
+	return stored, first
+}
