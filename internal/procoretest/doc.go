@@ -19,6 +19,30 @@
 // five seconds is paused. Where Procore's behaviour is unknown, an [Options]
 // field chooses between the possibilities.
 //
-// Tests and scripts in other languages steer it by JSON under /_fake/ (see
-// [Server.State], [Fault], [Event], [CompanyPatch], [OptionsPatch]).
+// # Steering
+//
+// Tests use [Server.State], [Server.Emit], [Server.Fault], [Server.Advance],
+// [Server.UpdateCompany] and [Server.UpdateOptions]; [Server.Authorize] goes the
+// browser's way and [Server.Token] goes around it. Everything else uses the same
+// by JSON:
+//
+//	GET    /_fake/state            State
+//	POST   /_fake/events           Event, answered with Emitted
+//	POST   /_fake/faults           Fault
+//	DELETE /_fake/faults
+//	POST   /_fake/clock            {"advance_seconds": 3600}
+//	PATCH  /_fake/companies/{id}   CompanyPatch
+//	PATCH  /_fake/options          OptionsPatch
+//	POST   /_fake/companies        Company
+//	POST   /_fake/users            User
+//
+// A refused request is answered 400 with {"error": "..."}; unknown fields are
+// refused.
+//
+// # Evidence
+//
+// [State] counts for each refresh token how often it was presented to the token
+// endpoint, by fingerprint: a client that never sends one twice leaves no count
+// above 1, whatever faults it met. It lists every API call with its company
+// header, and which companies the app is installed in.
 package procoretest

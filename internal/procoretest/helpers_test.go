@@ -45,7 +45,7 @@ func send(t *testing.T, r *http.Request) (reply, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       20 * time.Second,
 	}
-	resp, err := client.Do(r.WithContext(t.Context()))
+	resp, err := client.Do(r)
 	if err != nil {
 		return reply{}, err
 	}
@@ -65,7 +65,7 @@ func mustSend(t *testing.T, r *http.Request) reply {
 
 func request(t *testing.T, method, address, body string, headers ...string) *http.Request {
 	t.Helper()
-	r, err := http.NewRequest(method, address, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (s *Server) decide(t TB, userID int64, authorizeURL, decision string) strin
 	form := u.Query()
 	form.Set("user", strconv.FormatInt(userID, 10))
 	form.Set("decision", decision)
-	r, err := http.NewRequest(http.MethodPost, u.String(), strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(s.ctx, http.MethodPost, u.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatalf("procoretest: %v", err)
 		return ""

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"html/template"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 const (
 	maxBody    = 1 << 20          // of any request
 	maxSeconds = 10 * 365 * 86400 // of any time span given by a caller
+	farthest   = 100 * 365 * 24 * time.Hour
 )
 
 // Server is a fake Procore. Make one with [New] or [Start].
@@ -90,11 +92,12 @@ func (s *Server) Now() time.Time {
 	return s.now()
 }
 
-// Advance moves the fake's clock forward and wakes what waits on it.
+// Advance moves the fake's clock forward and wakes what waits on it. All
+// advances together end at a hundred years, so that the clock cannot overflow.
 func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ahead += max(d, 0)
+	s.ahead = min(s.ahead+min(max(d, 0), farthest), farthest)
 	close(s.advanced)
 	s.advanced = make(chan struct{})
 }
@@ -144,9 +147,7 @@ func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 func (a *answer) send(w http.ResponseWriter) {
-	for k, v := range a.header {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), a.header)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(a.status)
