@@ -3,6 +3,7 @@ package procore
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -44,12 +45,16 @@ type sender struct {
 	tls   *tls.Config // nil: the system's roots
 	proxy func(*http.Request) (*url.URL, error)
 	now   func() time.Time
+
+	timeout time.Duration // of the whole request; 0: 30 s
 }
 
 // post sends the form once and reads the answer. sent is false only if no byte
 // of the request can have reached the server. The first byte is not written
 // after notAfter, by the wall clock.
 func (s sender) post(ctx context.Context, endpoint string, form url.Values, notAfter time.Time) (a answer, sent bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.timeout, defaultTimeout))
+	defer cancel()
 	var request bytes.Buffer
 	req, err := s.request(ctx, endpoint, form, &request)
 	if err != nil {
@@ -153,7 +158,7 @@ func tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, host string) err
 	// One byte at a time, so that nothing of the TLS stream is read ahead.
 	resp, err := http.ReadResponse(bufio.NewReaderSize(io.LimitReader(oneByte{conn}, maxTokenHeaders), 16), req)
 	if err != nil {
-		return withContext(ctx, err)
+		return withContext(ctx, readError(err))
 	}
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the proxy refused the tunnel: %d", resp.StatusCode)
@@ -167,18 +172,30 @@ func (s sender) read(conn net.Conn, req *http.Request) (answer, error) {
 	for {
 		resp, err := http.ReadResponse(r, req)
 		if err != nil {
-			return answer{}, err
+			return answer{}, readError(err)
 		}
 		a := answer{status: resp.StatusCode, header: resp.Header, received: s.now()}
 		if a.status >= 100 && a.status < 200 {
 			continue // informational: the answer follows
 		}
 		a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxTokenAnswer+1))
-		if err == nil && len(a.body) > maxTokenAnswer {
+		switch {
+		case err != nil:
+			err = readError(err)
+		case len(a.body) > maxTokenAnswer:
 			err = errors.New("the answer is larger than 64 KB")
 		}
 		return a, err
 	}
+}
+
+// readError passes what the network says and hides what net/http says of a
+// malformed answer: it quotes the answer, which may echo what was sent.
+func readError(err error) error {
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return errors.New("the answer is not HTTP/1.1")
 }
 
 // closeOnDone makes the connection's reads and writes end with ctx. The
