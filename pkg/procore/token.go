@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -54,11 +56,11 @@ func (t Token) MarshalJSON() ([]byte, error) {
 // arrived at received. needRefresh says that a refresh token must be in it.
 func decodeToken(body []byte, date http.Header, received time.Time, needRefresh bool) (Token, error) {
 	var w struct {
-		AccessToken  string      `json:"access_token"`
-		TokenType    string      `json:"token_type"`
-		ExpiresIn    json.Number `json:"expires_in"`
-		RefreshToken string      `json:"refresh_token"`
-		CreatedAt    json.Number `json:"created_at"`
+		AccessToken  string  `json:"access_token"`
+		TokenType    string  `json:"token_type"`
+		ExpiresIn    seconds `json:"expires_in"`
+		RefreshToken string  `json:"refresh_token"`
+		CreatedAt    seconds `json:"created_at"`
 	}
 	if err := json.Unmarshal(body, &w); err != nil {
 		return Token{}, errors.New("the answer is not the JSON of a token") // err may quote the token
@@ -77,32 +79,42 @@ func decodeToken(body []byte, date http.Header, received time.Time, needRefresh 
 	return Token{
 		AccessToken:  w.AccessToken,
 		RefreshToken: w.RefreshToken,
-		Expiry:       received.Add(max(life, 0)),
+		// Round strips the monotonic clock, which stands still in a frozen sandbox.
+		Expiry: received.Round(0).Add(max(life, 0)),
 	}, nil
 }
 
-func lifetime(expiresIn json.Number) time.Duration {
-	s, err := expiresIn.Float64()
-	if err != nil || s <= 0 {
+// seconds is a number of seconds, or 0 for anything else: a pair is not thrown
+// away because of a field that says little.
+type seconds float64
+
+// UnmarshalJSON reads a number, also one written as a string.
+func (s *seconds) UnmarshalJSON(b []byte) error {
+	f, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		f = 0
+	}
+	*s = seconds(f)
+	return nil
+}
+
+func lifetime(expiresIn seconds) time.Duration {
+	if expiresIn <= 0 {
 		return assumedLifetime
 	}
-	if s > maxLifetime.Seconds() {
-		return maxLifetime
-	}
-	return time.Duration(s * float64(time.Second))
+	return duration(min(expiresIn, seconds(maxLifetime.Seconds())))
 }
 
 // age is how old the token was when the server answered. Both times are the
 // server's own, so a local clock that is wrong does not matter. A second
 // authorization may return an older pair.
-func age(createdAt json.Number, h http.Header) time.Duration {
-	created, err := createdAt.Int64()
-	if err != nil || created <= 0 {
-		return 0
-	}
+func age(createdAt seconds, h http.Header) time.Duration {
 	date, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
+	if err != nil || createdAt <= 0 {
 		return 0
 	}
-	return max(date.Sub(time.Unix(created, 0)), 0)
+	old := seconds(date.Unix()) - createdAt
+	return duration(min(max(old, 0), seconds(maxLifetime.Seconds())))
 }
+
+func duration(s seconds) time.Duration { return time.Duration(s * seconds(time.Second)) }
