@@ -33,6 +33,11 @@ type OAuth struct {
 	Now func() time.Time // nil: time.Now
 }
 
+// Format hides the client secret from every verb, and so from slog.
+func (o OAuth) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "app %s in %s", o.ClientID, o.Environment.Name)
+}
+
 // AuthCodeURL is where the user's browser goes to authorize the app. state and
 // verifier must be fresh for each authorization; the challenge of the verifier
 // is sent by S256 (RFC 7636).
@@ -82,8 +87,10 @@ func (o *OAuth) ClientCredentials(ctx context.Context) (Token, error) {
 // expected invalid_grant; nothing is spent.
 func (o *OAuth) Probe(ctx context.Context) error {
 	_, err := o.Refresh(ctx, rand.Text()+rand.Text(), OutOfBand, noLimit)
-	var e *TokenError
-	if errors.As(err, &e) && e.Outcome == Refused {
+	if err == nil {
+		return &TokenError{Status: http.StatusOK, Err: errors.New("it took a token that was never issued")}
+	}
+	if e, ok := errors.AsType[*TokenError](err); ok && e.Outcome == Refused {
 		return nil
 	}
 	return err

@@ -1,0 +1,272 @@
+package procore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/procoretest"
+)
+
+const (
+	testRedirect = "http://127.0.0.1:3000/oauth/callback"
+	testVerifier = "fake-verifier-of-more-than-forty-three-characters"
+)
+
+// app is the fake's app.
+func app(p *procoretest.Server) *OAuth {
+	return &OAuth{
+		Environment: Environment{Name: "custom", LoginURL: p.URL, APIURL: p.URL},
+		ClientID:    "fake-client-id", ClientSecret: "fake-client-secret",
+	}
+}
+
+// authorize is a user's way through the browser; it gives the code.
+func authorize(t *testing.T, p *procoretest.Server, o *OAuth) string {
+	t.Helper()
+	u, err := url.Parse(p.Authorize(t, procoretest.Joe, o.AuthCodeURL("a state", testVerifier, testRedirect)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := u.Query().Get("state"), "a state"; got != want {
+		t.Fatalf("state = %q, want %q", got, want)
+	}
+	return u.Query().Get("code")
+}
+
+// alive says whether the fake's API takes the token.
+func alive(t *testing.T, p *procoretest.Server, token string) bool {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+"/rest/v1.0/me", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// presented is how often each refresh token came to the fake, oldest first.
+func presented(p *procoretest.Server) []int {
+	var all []int
+	for _, r := range p.State().RefreshTokens {
+		all = append(all, r.Presented)
+	}
+	return all
+}
+
+func TestAuthCodeURL(t *testing.T) {
+	t.Parallel()
+	o := &OAuth{Environment: Sandbox(), ClientID: "an id", ClientSecret: testSecret}
+	for _, redirect := range []string{"https://app.example/oauth/callback/", OutOfBand} {
+		got, err := url.Parse(o.AuthCodeURL("a&state", testVerifier, redirect))
+		if err != nil {
+			t.Fatal(err)
+		}
+		challenge := sha256.Sum256([]byte(testVerifier))
+		want := url.Values{
+			"response_type":         {"code"},
+			"client_id":             {"an id"},
+			"redirect_uri":          {redirect},
+			"state":                 {"a&state"},
+			"code_challenge":        {base64.RawURLEncoding.EncodeToString(challenge[:])},
+			"code_challenge_method": {"S256"},
+		}
+		if diff := cmp.Diff(want, got.Query()); diff != "" {
+			t.Errorf("parameters (-want +got):\n%s", diff)
+		}
+		got.RawQuery = ""
+		if got, want := got.String(), "https://login-sandbox.procore.com/oauth/authorize"; got != want {
+			t.Errorf("address = %q, want %q", got, want)
+		}
+	}
+}
+
+func TestExchange(t *testing.T) {
+	t.Parallel()
+	p := procoretest.Start(t)
+	o := app(p)
+	code := authorize(t, p, o)
+	pair, err := o.Exchange(t.Context(), code, testVerifier, testRedirect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pair.RefreshToken == "" || !alive(t, p, pair.AccessToken) {
+		t.Error("the pair is not one")
+	}
+	if left := time.Until(pair.Expiry); left < 89*time.Minute || left > 90*time.Minute {
+		t.Errorf("expires in %v, want almost 90m", left)
+	}
+	_, err = o.Exchange(t.Context(), code, testVerifier, testRedirect)
+	if e := outcome(t, err, Refused); e.Status != 400 || e.Code != "invalid_grant" {
+		t.Errorf("second exchange: %v, want 400 invalid_grant", e)
+	}
+}
+
+func TestExchangeRefused(t *testing.T) {
+	t.Parallel()
+	p := procoretest.Start(t)
+	o := app(p)
+	for name, tt := range map[string]struct{ code, verifier, redirect string }{
+		"unknown code":   {"fake-code-unknown", testVerifier, testRedirect},
+		"other verifier": {authorize(t, p, o), testVerifier + "x", testRedirect},
+		"other redirect": {authorize(t, p, o), testVerifier, testRedirect + "/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := o.Exchange(t.Context(), tt.code, tt.verifier, tt.redirect)
+			outcome(t, err, Refused)
+		})
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	p := procoretest.Start(t)
+	o := app(p)
+	first := p.Token(t, procoretest.Joe, testRedirect)
+	second, err := o.Refresh(t.Context(), first.RefreshToken, testRedirect, time.Now().Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.RefreshToken == first.RefreshToken || !alive(t, p, second.AccessToken) {
+		t.Error("the pair is not a new one")
+	}
+	_, err = o.Refresh(t.Context(), first.RefreshToken, testRedirect, time.Now().Add(time.Minute))
+	outcome(t, err, Refused)
+	if _, err = o.Refresh(t.Context(), second.RefreshToken, OutOfBand, time.Now().Add(time.Minute)); err == nil {
+		t.Error("another redirect URI was taken")
+	}
+	if diff := cmp.Diff([]int{2, 1}, presented(p)); diff != "" {
+		t.Errorf("presented (-want +got):\n%s", diff)
+	}
+}
+
+// R1 under the faults of the fake: whatever happens, one call presents the token
+// once.
+func TestRefreshFaults(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault procoretest.Fault
+		want  TokenError
+	}{
+		"dropped": {procoretest.Fault{Kind: procoretest.Drop}, TokenError{}},
+		"reset":   {procoretest.Fault{Kind: procoretest.Reset}, TokenError{}},
+		"slow":    {procoretest.Fault{Kind: procoretest.Delay, DelayMS: 60_000}, TokenError{}},
+		"503":     {procoretest.Fault{Kind: procoretest.Status, Status: 503}, TokenError{Status: 503}},
+		"429": {procoretest.Fault{Kind: procoretest.Status, Status: 429, Headers: map[string]string{"X-Request-Id": "r-1"}},
+			TokenError{Status: 429, RequestID: "r-1"}},
+		"empty 200": {procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "{}"}, TokenError{Status: 200}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := procoretest.Start(t)
+			first := p.Token(t, procoretest.Joe, testRedirect)
+			tt.fault.Endpoint, tt.fault.Times = "token", 1
+			if err := p.Fault(tt.fault); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := app(p).Refresh(ctx, first.RefreshToken, testRedirect, noLimit)
+			got := *outcome(t, err, Unknown)
+			if got.Err = nil; got != tt.want {
+				t.Errorf("error = %+v, want %+v", got, tt.want)
+			}
+			if diff := cmp.Diff(1, presented(p)[0]); diff != "" {
+				t.Errorf("presented (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestClientCredentials(t *testing.T) {
+	t.Parallel()
+	p := procoretest.Start(t)
+	o := app(p)
+	got, err := o.ClientCredentials(t.Context())
+	if err != nil || !strings.HasPrefix(got.AccessToken, "fake-access-") || got.RefreshToken != "" {
+		t.Errorf("ClientCredentials = %v, %v, want an access token alone", got, err)
+	}
+	o.ClientSecret = "another"
+	_, err = o.ClientCredentials(t.Context())
+	if e := outcome(t, err, Unknown); !e.InvalidClient() {
+		t.Errorf("error = %v, want invalid_client", e)
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	t.Parallel()
+	p := procoretest.Start(t)
+	o := app(p)
+	pair := p.Token(t, procoretest.Joe, testRedirect)
+	if err := p.Fault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Drop}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Revoke(t.Context(), pair.AccessToken); err == nil {
+		t.Error("no error though the answer was lost")
+	}
+	if err := o.Revoke(t.Context(), pair.AccessToken); err != nil {
+		t.Errorf("repeated: %v", err)
+	}
+	if alive(t, p, pair.AccessToken) || p.State().RefreshTokens[0].State != procoretest.Revoked {
+		t.Error("the pair lives on")
+	}
+	if err := o.Revoke(t.Context(), "fake-access-unknown"); err != nil {
+		t.Errorf("unknown token: %v", err)
+	}
+	o.ClientSecret = "another"
+	if e := outcome(t, o.Revoke(t.Context(), pair.AccessToken), Unknown); !e.InvalidClient() {
+		t.Errorf("error = %v, want invalid_client", e)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	p := procoretest.Start(t)
+	p.Token(t, procoretest.Joe, testRedirect)
+	o := app(p)
+	for range 2 {
+		if err := o.Probe(t.Context()); err != nil {
+			t.Errorf("healthy: %v", err)
+		}
+	}
+	if diff := cmp.Diff([]int{0, 1, 1}, presented(p)); diff != "" {
+		t.Errorf("presented: the probes' values must differ and not be anybody's (-want +got):\n%s", diff)
+	}
+	wrong := app(p)
+	wrong.ClientSecret = "another"
+	if e := outcome(t, wrong.Probe(t.Context()), Unknown); !e.InvalidClient() {
+		t.Errorf("error = %v, want invalid_client", e)
+	}
+	if err := p.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503}); err != nil {
+		t.Fatal(err)
+	}
+	if e := outcome(t, o.Probe(t.Context()), Unknown); e.Status != 503 {
+		t.Errorf("error = %v, want 503", e)
+	}
+	outcome(t, (&OAuth{Environment: Environment{LoginURL: "http://" + closedPort(t)}}).Probe(t.Context()), NotSent)
+	stranger := listen(t, says(200, testPair)) // an endpoint that takes what was never issued
+	if e := outcome(t, stranger.oauth().Probe(t.Context()), Unknown); e.Status != 200 {
+		t.Errorf("error = %v, want 200", e)
+	}
+}
+
+func TestOAuthHidesItsSecret(t *testing.T) {
+	t.Parallel()
+	o := OAuth{Environment: Production(), ClientID: "an id", ClientSecret: testSecret}
+	hidesSecrets(t, o)
+	hidesSecrets(t, &o)
+	hidesSecrets(t, map[string]*OAuth{"a": &o})
+}
