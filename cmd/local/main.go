@@ -24,8 +24,14 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal ends at once
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	if underGoRun() {
+		go untilOrphaned(ctx, end)
+	}
 	if err := run(ctx, os.Args[1:]); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, "local:", err)
+		end()
 		os.Exit(1)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // The command gets ready, and a signal ends it and every child, with status 0.
@@ -19,65 +21,108 @@ func TestSignalEndsEverything(t *testing.T) {
 		t.Skip("compiles and starts everything")
 	}
 	path := filepath.Join(t.TempDir(), "local")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		cmd := exec.Command(path, "-app", "127.0.0.1:0", "-procore", "127.0.0.1:0", "-aws", "127.0.0.1:0")
-		stderr, err := cmd.StderrPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { cmd.Process.Kill() })
-		var said strings.Builder
-		lines := bufio.NewScanner(stderr)
-		var pids []int
-		for lines.Scan() {
-			fmt.Fprintln(&said, lines.Text())
-			if strings.HasPrefix(lines.Text(), "Ready.") {
-				pids = children(t, cmd.Process.Pid)
-				cmd.Process.Signal(signal)
-			}
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("after %v: %v\n%s", signal, err, &said)
-		}
-		if len(pids) != 5 {
-			t.Errorf("%d children when ready, want one per function", len(pids))
-		}
-		for _, pid := range pids {
-			if syscall.Kill(pid, 0) == nil {
-				t.Errorf("child %d lives on after %v", pid, signal)
-			}
+		if err := untilSignalled(t, signal, path); err != nil {
+			t.Errorf("after %v: %v", signal, err)
 		}
 	}
 }
 
+// `go run` is killed by SIGTERM and tells nobody.
+func TestGoRunIsKilled(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles and starts everything")
+	}
+	if err := untilSignalled(t, syscall.SIGTERM, "go", "run", "."); err == nil {
+		t.Error("go run took SIGTERM for the end; untilOrphaned may not be needed any more")
+	}
+}
+
+// untilSignalled runs the command until it is ready, sends it the signal and
+// waits until it and all that it started is gone.
+func untilSignalled(t *testing.T, signal syscall.Signal, name string, args ...string) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, append(args, "-app", "127.0.0.1:0", "-procore", "127.0.0.1:0", "-aws", "127.0.0.1:0")...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	var pids []int
+	for lines := bufio.NewScanner(stderr); lines.Scan(); { // until the last process has closed it
+		fmt.Fprintln(&said, lines.Text())
+		if strings.HasPrefix(lines.Text(), "Ready.") {
+			pids = descendants(t, cmd.Process.Pid)
+			cmd.Process.Signal(signal)
+		}
+	}
+	err = cmd.Wait()
+	if len(pids) < 5 {
+		t.Errorf("%d processes when ready, want at least one per function:\n%s", len(pids), &said)
+	}
+	for _, pid := range pids {
+		for lives(pid) {
+			if ctx.Err() != nil {
+				t.Fatalf("process %d lives on after %v", pid, signal)
+			}
+			time.Sleep(10 * time.Millisecond) // it has closed its output and is about to end
+		}
+	}
+	return err
+}
+
+func descendants(t *testing.T, pid int) []int {
+	t.Helper()
+	var all []int
+	for _, child := range children(t, pid) {
+		all = append(append(all, child), descendants(t, child)...)
+	}
+	return all
+}
+
 // children lists the processes whose parent is pid.
-// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 func children(t *testing.T, parent int) []int {
 	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var pids []int
-	for _, name := range stats {
-		stat, err := os.ReadFile(name)
+	for _, dir := range dirs {
+		pid, err := strconv.Atoi(filepath.Base(dir))
 		if err != nil {
-			continue // it ended meanwhile
+			t.Fatal(err)
 		}
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-			if err != nil {
-				t.Fatal(err)
-			}
+		if _, of := stat(pid); of == parent {
 			pids = append(pids, pid)
 		}
 	}
 	return pids
+}
+
+// lives tells whether the process runs; one that nobody has waited for does not.
+func lives(pid int) bool {
+	state, _ := stat(pid)
+	return state != "" && state != "Z"
+}
+
+// stat gives a process's state and parent, or nothing if it is gone.
+// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+func stat(pid int) (state string, parent int) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return "", 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fmt.Sscan(rest, &state, &parent)
+	return state, parent
 }

@@ -205,27 +205,31 @@ func TestLargeBody(t *testing.T) {
 	t.Parallel()
 	url := serve(t, gatewaytest.Options{}, func(context.Context, []byte) ([]byte, error) { return []byte(`{}`), nil })
 	for size, want := range map[int]int{10 << 20: 200, 10<<20 + 1: 413} {
-		resp, err := http.Post(url+"/a", "text/plain", strings.NewReader(strings.Repeat("x", size)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != want {
-			t.Errorf("%d bytes: status %d, want %d", size, resp.StatusCode, want)
+		if status, _, _ := send(t, http.MethodPost, url+"/a", strings.Repeat("x", size)); status != want {
+			t.Errorf("%d bytes: status %d, want %d", size, status, want)
 		}
 	}
 }
 
 func get(t *testing.T, url string) (int, http.Header, string) {
 	t.Helper()
-	resp, err := http.Get(url)
+	return send(t, http.MethodGet, url, "")
+}
+
+func send(t *testing.T, method, url, body string) (int, http.Header, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, resp.Header, strings.TrimSuffix(string(body), "\n")
+	return resp.StatusCode, resp.Header, strings.TrimSuffix(string(answer), "\n")
 }

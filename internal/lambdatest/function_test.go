@@ -264,7 +264,11 @@ func TestConcurrency(t *testing.T) {
 	wg.Go(func() { f.Invoke(t.Context(), []byte(`{"Do":"hang"}`)) }) // occupies one of the two
 	for range 10 {
 		wg.Go(func() {
-			out := invoke(t, f, `{}`)
+			answer, err := f.Invoke(t.Context(), []byte(`{}`))
+			var out output
+			if err = errors.Join(err, json.Unmarshal(answer, &out)); err != nil {
+				t.Error(err)
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			pids[out.PID]++

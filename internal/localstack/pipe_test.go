@@ -3,6 +3,7 @@ package localstack
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -38,9 +39,7 @@ func put(t *testing.T, db *dynamodb.Client, n int, attributes item) {
 		"resource": s("5678#RFIs#1"), "event_id": s(fmt.Sprint(n)), "company_id": s("5678"),
 		"received_at_ms": &types.AttributeValueMemberN{Value: fmt.Sprint(1000 + n)},
 	}
-	for name, value := range attributes {
-		i[name] = value
-	}
+	maps.Copy(i, attributes)
 	if _, err := db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &names.Inbox, Item: i}); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -163,8 +164,8 @@ func (s *Stack) Close() error {
 		if s.Procore != nil {
 			s.Procore.Close()
 		}
-		for i := len(s.cleanup) - 1; i >= 0; i-- {
-			s.cleanup[i]()
+		for _, cleanup := range slices.Backward(s.cleanup) {
+			cleanup()
 		}
 	})
 	return nil
