@@ -228,6 +228,12 @@ func (p Problem) Retry(path string) Problem {
 	return p
 }
 
+// ChooseAnother returns p with the list of companies as its way on: this company was refused, and another may do.
+func (p Problem) ChooseAnother(path string) Problem {
+	p.ActionLabel, p.ActionURL = "Choose another company", path
+	return p
+}
+
 // company puts an outside name into a sentence.
 func company(name string) string {
 	if name = clean(name, maxName); name == "" {
