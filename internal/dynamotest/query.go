@@ -69,10 +69,11 @@ func (s *Server) cursor(in readMany, e *expressions) cursor {
 	c := cursor{table: s.table(in.TableName)}
 	c.index = c.table.primary
 	if in.IndexName != "" {
-		ok := false
-		if c.index, ok = c.table.indexes[in.IndexName]; !ok {
+		x, ok := c.table.indexes[in.IndexName]
+		if !ok {
 			refuse("The table does not have the specified index: %s", in.IndexName)
 		}
+		c.index = x
 		if in.ConsistentRead {
 			refuse("Consistent reads are not supported on global secondary indexes")
 		}

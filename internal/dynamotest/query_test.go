@@ -261,7 +261,7 @@ func TestIndexPagesThroughEqualSortKeys(t *testing.T) {
 	in := &dynamodb.QueryInput{TableName: &f.table, IndexName: aws.String("due"), Limit: aws.Int32(2),
 		KeyConditionExpression: aws.String("queue = :a"), ExpressionAttributeValues: mentioned(":a")}
 	seen := map[any]int{}
-	for pages := 0; pages < 4; pages++ {
+	for range 4 {
 		out, err := f.client.Query(t.Context(), in)
 		if err != nil {
 			t.Fatal(err)
