@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -63,7 +64,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 	cookie := h.cookies.Value(r, flow)
 	s, err := h.sessions.Find(r.Context(), flow, cookie)
 	if err != nil {
-		h.fail(w, r, flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	if s.Status == session.Connected {
@@ -72,7 +73,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 	}
 	u, err := h.user(r.Context(), s)
 	if err != nil {
-		h.fail(w, r, flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	if len(u.companies) == 0 {
@@ -81,7 +82,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 	}
 	token, err := h.sessions.Form(r.Context(), s, cookie)
 	if err != nil {
-		h.fail(w, r, flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	h.pages.Choose(w, r, pages.Choice{
@@ -114,6 +115,9 @@ type user struct {
 	companies []procore.Company
 }
 
+// errProcore marks the errors of calls to Procore; all others are of storage.
+var errProcore = errors.New("the user's companies could not be read")
+
 func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 	pair, err := h.sessions.Pair(ctx, s)
 	if err != nil {
@@ -139,7 +143,10 @@ func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 		}
 		return nil
 	})
-	return u, calls.Wait()
+	if err := calls.Wait(); err != nil {
+		return user{}, fmt.Errorf("%w: %w", errProcore, err)
+	}
+	return u, nil
 }
 
 // bearer sends the session's access token. It does not refresh: the choice
@@ -164,12 +171,12 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		h.fail(w, r, flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	c, err := h.store.Connection(r.Context(), tokens.Key{CompanyID: s.CompanyID, Principal: s.Principal})
 	if err != nil {
-		h.fail(w, r, flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	h.pages.Connected(w, r, pages.Connection{
@@ -198,36 +205,21 @@ func connectedPath(flow string) string {
 	return pages.PathConnected + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
 }
 
-// fail shows the page of an error, with a way on in this flow. This is the one
-// place where errors become pages.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err error) {
+// fail shows the page of an error. This is the one place where errors become
+// pages.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	gateway.Note(r.Context(), slog.Any("error", err))
-	p := problem(err)
-	switch p.Code {
-	case pages.ChoiceUsed().Code:
-		p.ActionURL = connectedPath(flow)
-	case pages.ProcoreUnreachable().Code, pages.StorageUnavailable().Code:
-		p = p.Retry(companiesPath(flow))
-	}
-	h.pages.Problem(w, r, p)
+	h.pages.Problem(w, r, problem(err))
 }
 
 func problem(err error) pages.Problem {
-	_, isAnswer := errors.AsType[*procore.Error](err)
 	switch {
 	case errors.Is(err, session.ErrUnknown), errors.Is(err, session.ErrExpired), errors.Is(err, procore.ErrUnauthorized):
 		return pages.ChoiceExpired()
 	case errors.Is(err, session.ErrUsed), errors.Is(err, tokens.ErrUsed):
 		return pages.ChoiceUsed()
-	case isAnswer, errors.Is(err, context.DeadlineExceeded), isNetwork(err):
+	case errors.Is(err, errProcore):
 		return pages.ProcoreUnreachable()
 	}
 	return pages.StorageUnavailable()
-}
-
-// isNetwork recognises an http.Client's error, which only the calls to Procore
-// give.
-func isNetwork(err error) bool {
-	_, ok := errors.AsType[*url.Error](err)
-	return ok
 }
