@@ -28,12 +28,12 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	cookie := h.cookies.Value(r, flow)
 	s, err := h.sessions.Find(r.Context(), flow, cookie)
 	if err != nil {
-		h.fail(w, r, flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	ok, err := h.sessions.CheckForm(r.Context(), s, cookie, r.PostForm.Get(pages.FieldCSRF))
 	if err != nil {
-		h.fail(w, r, flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	companyID, idErr := strconv.ParseInt(r.PostForm.Get(pages.FieldCompany), 10, 64)
@@ -62,7 +62,7 @@ func (h *handler) unreadable(w http.ResponseWriter, r *http.Request, err error) 
 func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Session, companyID int64) {
 	u, err := h.user(r.Context(), s)
 	if err != nil {
-		h.fail(w, r, s.Flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	i := slices.IndexFunc(u.companies, func(c procore.Company) bool { return c.ID == companyID })
@@ -81,7 +81,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	}
 	s, err = h.fix(r.Context(), s, company.ID, tokens.User(u.me.ID))
 	if err != nil {
-		h.fail(w, r, s.Flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	if s.Status == session.Connected {
@@ -93,7 +93,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		return
 	}
 	if err := h.finish(r.Context(), s, u, company); err != nil {
-		h.fail(w, r, s.Flow, err)
+		h.fail(w, r, err)
 		return
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "connected"), slog.Int64("company_id", company.ID),
@@ -138,14 +138,12 @@ func (h *handler) verify(ctx context.Context, pair procore.Token, companyID int6
 func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Session, c procore.Company, cause error) {
 	gateway.Note(r.Context(), slog.Any("error", cause), slog.Int64("company_id", c.ID))
 	p, certain := refusal(c, cause)
-	if !certain {
-		h.pages.Problem(w, r, p.Retry(companiesPath(s.Flow)))
-		return
+	if certain {
+		if err := h.sessions.Unchoose(r.Context(), s); err != nil {
+			gateway.Note(r.Context(), slog.String("unchoose", err.Error()))
+		}
 	}
-	if err := h.sessions.Unchoose(r.Context(), s); err != nil {
-		gateway.Note(r.Context(), slog.String("unchoose", err.Error()))
-	}
-	h.pages.Problem(w, r, p.ChooseAnother(companiesPath(s.Flow)))
+	h.pages.Problem(w, r, p)
 }
 
 func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {
@@ -161,7 +159,8 @@ func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {
 }
 
 // finish turns the session into the connection. If the session was finished by
-// another click meanwhile, that is as good.
+// another click meanwhile, that is as good: the transactions of two clicks may
+// also conflict, which is another error than a session that is used.
 func (h *handler) finish(ctx context.Context, s session.Session, u user, c procore.Company) error {
 	webhooks := tokens.WebhooksOff
 	if h.webhooks {
@@ -175,8 +174,8 @@ func (h *handler) finish(ctx context.Context, s session.Session, u user, c proco
 		UserName:    u.me.Name,
 		Webhooks:    webhooks,
 	}, h.sessions.Finish(s))
-	if !errors.Is(err, tokens.ErrUsed) {
-		return err
+	if err == nil {
+		return nil
 	}
 	again, e := h.sessions.Reread(ctx, s)
 	if e == nil && again.Status == session.Connected {
