@@ -8,6 +8,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -150,24 +151,20 @@ func (b *Browser) Do(r *http.Request) Page {
 func (p Page) Wants(status int, parts ...string) Page {
 	p.t.Helper()
 	if p.Status != status {
-		p.t.Errorf("got status %d, want %d; body: %.2000s", p.Status, status, text(p.Body))
+		p.t.Errorf("got status %d, want %d; body: %.500s", p.Status, status, text(p.Body))
 	}
 	for _, part := range parts {
 		if !strings.Contains(p.Body, part) {
-			p.t.Errorf("the page lacks %q: %.2000s", part, text(p.Body))
+			p.t.Errorf("the page lacks %q: %.500s", part, text(p.Body))
 		}
 	}
 	return p
 }
 
-// text leaves the stylesheet out.
-func text(body string) string {
-	_, rest, ok := strings.Cut(body, "</style>")
-	if !ok {
-		return body
-	}
-	return rest
-}
+// markup is left out of what a failed test prints.
+var markup = regexp.MustCompile(`(?s)^.*<main[^>]*>|</main>.*$|<[^>]*>|\n+`)
+
+func text(body string) string { return markup.ReplaceAllString(body, " ") }
 
 // RedirectsTo checks that the answer is 303 to an address with this prefix, and
 // gives it.
@@ -175,7 +172,7 @@ func (p Page) RedirectsTo(prefix string) string {
 	p.t.Helper()
 	to := p.Header.Get("Location")
 	if p.Status != http.StatusSeeOther || !strings.HasPrefix(to, prefix) {
-		p.t.Errorf("got status %d to %q, want a redirect to %s; body: %.2000s", p.Status, to, prefix, text(p.Body))
+		p.t.Errorf("got status %d to %q, want a redirect to %s; body: %.500s", p.Status, to, prefix, text(p.Body))
 	}
 	return to
 }
@@ -186,7 +183,7 @@ func (p Page) Field(name string) string {
 	_, rest, ok := strings.Cut(p.Body, `<input type="hidden" name="`+name+`" value="`)
 	value, _, _ := strings.Cut(rest, `"`)
 	if !ok {
-		p.t.Errorf("the page has no field %s: %.2000s", name, text(p.Body))
+		p.t.Errorf("the page has no field %s: %.500s", name, text(p.Body))
 	}
 	return value
 }

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+func (s *site) procoreFault(f procoretest.Fault) {
+	s.t.Helper()
+	if err := s.Procore.Fault(f); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// unavailable keeps the client from waiting for its next attempt.
+var unavailable = map[string]string{"Retry-After": "3600"}
+
+func TestProcoreDownWhileListing(t *testing.T) {
+	t.Parallel()
+	for _, f := range []procoretest.Fault{
+		{Kind: procoretest.Reset, Times: 9},
+		{Kind: procoretest.Drop, Times: 9},
+		{Kind: procoretest.Status, Status: 503, Headers: unavailable, Times: 9},
+		{Kind: procoretest.Status, Status: 429, Headers: unavailable, Times: 9},
+		{Kind: procoretest.Status, Status: 200, Body: "<html>maintenance</html>", Times: 9},
+	} {
+		for _, f.Endpoint = range []string{"/rest/v1.0/me", "/rest/v1.0/companies"} {
+			t.Run(f.Kind+" "+strconv.Itoa(f.Status)+f.Endpoint, func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t)
+				v := s.visitor(procoretest.Joe)
+				s.procoreFault(f)
+				v.list().Wants(http.StatusBadGateway, "Procore is not answering")
+				s.Procore.ClearFaults()
+				v.connect(procoretest.MyConstruction)
+			})
+		}
+	}
+}
+
+// Without a clear answer the app may be installed in the company: it stays the
+// choice, and the same form works later.
+func TestProcoreDownWhileVerifying(t *testing.T) {
+	t.Parallel()
+	for _, f := range []procoretest.Fault{
+		{Kind: procoretest.Reset, Times: 9},
+		{Kind: procoretest.Drop, Times: 9},
+		{Kind: procoretest.Status, Status: 503, Headers: unavailable},
+		{Kind: procoretest.Status, Status: 429, Headers: unavailable},
+		{Kind: procoretest.Status, Status: 404},
+	} {
+		t.Run(f.Kind+" "+strconv.Itoa(f.Status), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			v := s.visitor(procoretest.Joe)
+			form := v.form("5678")
+			f.Endpoint = "/rest/v1.0/projects"
+			s.procoreFault(f)
+			v.Post("/companies", form).Wants(http.StatusBadGateway, "Procore is not answering")
+			if got := len(s.connections(procoretest.MyConstruction)); got > 0 {
+				t.Errorf("got %d connections, want none", got)
+			}
+			s.Procore.ClearFaults()
+			form.Set(pages.FieldCompany, strconv.FormatInt(procoretest.HarborHill, 10))
+			v.Post("/companies", form).Wants(http.StatusConflict)
+			form.Set(pages.FieldCompany, "5678")
+			v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+			s.wantEntered(procoretest.MyConstruction)
+		})
+	}
+}
+
+// direct calls the function with an invocation's deadline.
+func (s *site) direct(v *visitor, ctx context.Context, method string, body string) events.APIGatewayV2HTTPResponse {
+	s.t.Helper()
+	e := events.APIGatewayV2HTTPRequest{RawPath: "/companies", RawQueryString: "flow=" + v.flow, Body: body,
+		Headers: map[string]string{"content-type": "application/x-www-form-urlencoded"}}
+	e.RequestContext.HTTP.Method = method
+	for _, c := range v.Cookies() {
+		e.Cookies = append(e.Cookies, c.Name+"="+c.Value)
+	}
+	out, err := s.serve(ctx, e)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+// A Procore that does not answer ends as a page within the invocation's time.
+func TestProcoreSlow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	for _, tt := range []struct{ method, endpoint string }{
+		{http.MethodGet, "/rest/v1.0/companies"}, {http.MethodPost, "/rest/v1.0/projects"},
+	} {
+		s.procoreFault(procoretest.Fault{Endpoint: tt.endpoint, Kind: procoretest.Delay, DelayMS: 60_000})
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		if got := s.direct(v, ctx, tt.method, form.Encode()); got.StatusCode != http.StatusBadGateway {
+			t.Errorf("%s: got status %d, want 502", tt.method, got.StatusCode)
+		}
+		cancel()
+		s.Procore.ClearFaults()
+	}
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+	s.wantEntered(procoretest.MyConstruction)
+}
+
+// Whichever operation of a choice fails, or loses its answer, the user gets a
+// page, nothing is connected twice, and the same form works when storage is back.
+func TestStorageFails(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []dynamotest.Fault{
+		{Code: "InternalServerError"}, {Code: "ThrottlingException"}, {Drop: true}, {Drop: true, Applied: true},
+	} {
+		t.Run(fault.Code, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			for n := 1; ; n++ {
+				v := s.visitor(procoretest.Joe)
+				form := v.form("5678")
+				s.Storage()
+				s.Fault(nth(n, fault))
+				page := v.Post("/companies", form)
+				s.Fault(nil)
+				if len(s.Storage()) < n {
+					return // there is no n-th operation
+				}
+				if page.Status != http.StatusServiceUnavailable && page.Status != http.StatusSeeOther {
+					t.Errorf("operation %d: got status %d, want 503, or 303 where it does not matter", n, page.Status)
+				}
+				v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
+				if c := s.connection(procoretest.MyConstruction); c.Generation != int64(n) || c.State != tokens.Active {
+					t.Errorf("operation %d: got %s, generation %d, want one for each authorization", n, c.State, c.Generation)
+				}
+				if _, err := s.Store().Token(t.Context(), s.connection(procoretest.MyConstruction).Key); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// nth lets the n-th operation of any kind fail.
+func nth(n int, fault dynamotest.Fault) func(string, []byte) dynamotest.Fault {
+	return func(string, []byte) dynamotest.Fault {
+		if n--; n == 0 {
+			return fault
+		}
+		return dynamotest.Fault{}
+	}
+}
+
+func TestStorageDown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	s.Fault(functiontest.Down)
+	v.list().Wants(http.StatusServiceUnavailable, "Please try again in a moment")
+	v.Post("/companies", form).Wants(http.StatusServiceUnavailable)
+	v.Get("/connected?flow=" + v.flow).Wants(http.StatusServiceUnavailable)
+	s.Fault(nil)
+	s.wantEntered()
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+}

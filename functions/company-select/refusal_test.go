@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"procore-connect/internal/config"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+func patch(t *testing.T, s *site, company int64, p procoretest.CompanyPatch) {
+	t.Helper()
+	if err := s.Procore.UpdateCompany(company, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A form that is not of this browser's page changes nothing, and the page's own
+// form works afterwards.
+func TestForgedForm(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v, other := s.visitor(procoretest.Joe), s.visitor(procoretest.Joe)
+	good, others := v.form("5678"), other.form("5678")
+	with := func(name, value string) url.Values {
+		form := url.Values{}
+		for k, vs := range good {
+			form[k] = slices.Clone(vs)
+		}
+		if form.Set(name, value); value == "" {
+			form.Del(name)
+		}
+		return form
+	}
+	tests := []struct {
+		name   string
+		form   url.Values
+		status int
+	}{
+		{"no CSRF token", with(pages.FieldCSRF, ""), http.StatusForbidden},
+		{"wrong CSRF token", with(pages.FieldCSRF, strings.Repeat("A", 43)), http.StatusForbidden},
+		{"CSRF token of another flow", with(pages.FieldCSRF, others.Get(pages.FieldCSRF)), http.StatusForbidden},
+		{"flow of another browser", with(pages.FieldFlow, other.flow), http.StatusGone},
+		{"form of another browser", others, http.StatusGone},
+		{"no flow", with(pages.FieldFlow, ""), http.StatusGone},
+		{"flow that never was", with(pages.FieldFlow, strings.Repeat("A", 43)), http.StatusGone},
+		{"hostile flow", with(pages.FieldFlow, "\"><script>\r\nSet-Cookie: a=b"), http.StatusGone},
+		{"nothing", url.Values{}, http.StatusGone},
+	}
+	for _, tt := range tests {
+		if got := v.Post("/companies", tt.form); got.Status != tt.status {
+			t.Errorf("%s: got status %d, want %d", tt.name, got.Status, tt.status)
+		}
+	}
+	stranger := s.Browser(s.base)
+	stranger.Post("/companies", good).Wants(http.StatusGone)
+	stranger.Get("/companies?flow=" + v.flow).Wants(http.StatusGone)
+	s.wantEntered()
+	v.Post("/companies", good).RedirectsTo(s.base + "/connected")
+}
+
+// The parameters count in the body only: a link chooses nothing.
+func TestChoiceInTheAddress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	v.Post("/companies?"+v.form("5678").Encode(), nil).Wants(http.StatusGone)
+	s.wantEntered()
+}
+
+func TestNothingChosen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("")
+	form.Del(pages.FieldCompany)
+	v.Post("/companies", form).Wants(http.StatusUnprocessableEntity, "No company is chosen yet", "My Construction Company")
+	s.wantEntered()
+}
+
+func TestUnreadableForm(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	form.Set("filler", strings.Repeat("x", 20<<10))
+	v.Post("/companies", form).Wants(http.StatusRequestEntityTooLarge, "too large")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/companies", strings.NewReader("flow=%zz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	v.Do(r).Wants(http.StatusBadRequest)
+	s.wantEntered()
+	v.connect(procoretest.MyConstruction)
+}
+
+// Only a company that Procore listed for the user and that is admitted is called.
+func TestCompanyOutOfBounds(t *testing.T) {
+	t.Parallel()
+	off := false
+	tests := []struct{ name, company, page string }{
+		{"of somebody else", fmt.Sprint(procoretest.NorthernPlanner), "not yours to connect"},
+		{"of nobody", fmt.Sprint(procoretest.NobodysCompany), "not yours to connect"},
+		{"unknown", "42", "not yours to connect"},
+		{"zero", "0", "not yours to connect"},
+		{"negative", "-5678", "not yours to connect"},
+		{"no number", "abc", "not yours to connect"},
+		{"with more behind it", "5678x", "not yours to connect"},
+		{"too large", "99999999999999999999999", "not yours to connect"},
+		{"inactive", fmt.Sprint(procoretest.HarborHill), "This company is inactive"},
+		{"not admitted", fmt.Sprint(procoretest.LockedGate), "This company is not enabled"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, func(h *handler) {
+				h.allowed = config.Companies{IDs: []int64{procoretest.MyConstruction, procoretest.HarborHill, procoretest.NorthernPlanner}}
+			})
+			patch(t, s, procoretest.HarborHill, procoretest.CompanyPatch{IsActive: &off})
+			v := s.visitor(procoretest.Joe)
+			v.Post("/companies", v.form(tt.company)).Wants(http.StatusForbidden, tt.page)
+			s.wantEntered()
+			v.connect(procoretest.MyConstruction)
+			s.wantEntered(procoretest.MyConstruction)
+		})
+	}
+}
+
+// A company that keeps the app out gets a page of its own; nothing is half
+// installed, and another company may be chosen.
+func TestCompanyRefuses(t *testing.T) {
+	t.Parallel()
+	on, off := true, false
+	tests := []struct {
+		name, page, problem string
+		company             int64
+		patch               procoretest.CompanyPatch
+	}{
+		{"user installs off", "only admins may install", "user_installs_off", procoretest.LockedGate, procoretest.CompanyPatch{}},
+		{"401", "not connected to", "not_connected", procoretest.HarborHill, procoretest.CompanyPatch{UnauthorizedUntilInstalled: &on}},
+		{"disconnected", "not connected to", "not_connected", procoretest.HarborHill, procoretest.CompanyPatch{Connected: &off}},
+		{"no permission", "Your permissions are not enough", "no_permission", procoretest.HarborHill, procoretest.CompanyPatch{DeniedTools: &[]string{"projects"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			patch(t, s, tt.company, tt.patch)
+			v := s.visitor(procoretest.Joe)
+			v.choose(tt.company).Wants(http.StatusForbidden, tt.page)
+			if line := s.Log.Last(t); line["problem"] != tt.problem || line["company_id"] != float64(tt.company) || line["error"] == nil {
+				t.Errorf("logged %v", line)
+			}
+			if got := len(s.connections(tt.company)); got > 0 {
+				t.Errorf("got %d connections, want none", got)
+			}
+			calls := s.Requests("GET /rest/v1.0/projects")
+			if calls != 1 {
+				t.Errorf("got %d calls into the company, want 1: it must not be hammered", calls)
+			}
+			v.connect(procoretest.MyConstruction)
+			if c := s.connection(procoretest.MyConstruction); c.State != tokens.Active || c.Generation != 1 {
+				t.Errorf("got %s, generation %d", c.State, c.Generation)
+			}
+		})
+	}
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/procoretest"
+	"procore-connect/internal/session"
+	"procore-connect/pkg/tokens"
+)
+
+// both sends two forms at once.
+func (v *visitor) both(a, b url.Values) [2]functiontest.Page {
+	var answers [2]functiontest.Page
+	var all sync.WaitGroup
+	for i, form := range []url.Values{a, b} {
+		all.Go(func() { answers[i] = v.Post("/companies", form) })
+	}
+	all.Wait()
+	return answers
+}
+
+func TestDoubleClick(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		s := newSite(t)
+		v := s.visitor(procoretest.Joe)
+		form := v.form("5678")
+		for _, page := range v.both(form, form) {
+			page.RedirectsTo(s.base + "/connected?flow=" + v.flow)
+		}
+		s.wantEntered(procoretest.MyConstruction)
+		if c := s.connection(procoretest.MyConstruction); c.Generation != 1 {
+			t.Errorf("got generation %d, want 1", c.Generation)
+		}
+	}
+}
+
+// Two clicks on two companies: one of them is connected, the other not even
+// called.
+func TestTwoCompaniesAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		s := newSite(t)
+		v := s.visitor(procoretest.Joe)
+		a := v.form("5678")
+		b := url.Values{pages.FieldFlow: a[pages.FieldFlow], pages.FieldCSRF: a[pages.FieldCSRF], pages.FieldCompany: {"4294967311"}}
+		answers := v.both(a, b)
+		if got := s.entered(); len(got) != 1 {
+			t.Errorf("companies %v were entered, want one", got)
+		}
+		connected := len(s.connections(procoretest.MyConstruction)) + len(s.connections(procoretest.HarborHill))
+		if connected != 1 {
+			t.Errorf("got %d connections, want 1", connected)
+		}
+		statuses := answers[0].Status + answers[1].Status
+		if statuses != http.StatusSeeOther+http.StatusConflict && statuses != 2*http.StatusSeeOther {
+			t.Errorf("got statuses %d and %d", answers[0].Status, answers[1].Status)
+		}
+	}
+}
+
+// DynamoDB refuses one of two transactions on the same rows at the same time.
+func TestTransactionConflict(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	var met atomic.Bool
+	s.Fault(func(operation string, _ []byte) (f dynamotest.Fault) {
+		if operation == "TransactWriteItems" && !met.Swap(true) {
+			v.Post("/companies", form).RedirectsTo(s.base + "/connected") // the other click is faster
+			f = dynamotest.Fault{Reasons: []string{"TransactionConflict", "TransactionConflict"}}
+		}
+		return f
+	})
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+	if c := s.connection(procoretest.MyConstruction); c.Generation != 1 {
+		t.Errorf("got generation %d, want 1", c.Generation)
+	}
+}
+
+func TestReload(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+	calls := len(s.Procore.State().Calls)
+	form.Set(pages.FieldCompany, "4294967311") // back, and another one
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
+	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
+	if got := len(s.Procore.State().Calls); got != calls {
+		t.Errorf("got %d more calls to Procore, want none", got-calls)
+	}
+	if c := s.connection(procoretest.MyConstruction); c.Generation != 1 {
+		t.Errorf("got generation %d, want 1", c.Generation)
+	}
+	s.wantEntered(procoretest.MyConstruction)
+}
+
+// Two tabs are two flows: each connects its own company.
+func TestTwoTabs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	tab1 := s.visitor(procoretest.Joe)
+	tab2 := &visitor{Browser: tab1.Browser, s: s}
+	tab2.flow = tab2.authorize(procoretest.Joe)
+	form := tab1.form("5678")
+	tab2.connect(procoretest.HarborHill)
+	tab1.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + tab1.flow)
+	tab1.Get("/connected?flow="+tab1.flow).Wants(http.StatusOK, "My Construction Company")
+	tab2.Get("/connected?flow="+tab2.flow).Wants(http.StatusOK, "Harbor &amp; Hill Builders")
+	s.connection(procoretest.MyConstruction)
+	s.connection(procoretest.HarborHill)
+}
+
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	s.Clock.Advance(session.ChoiceLife + 2*time.Second)
+	v.Post("/companies", form).Wants(http.StatusGone, "Please sign in again")
+	v.list().Wants(http.StatusGone, "Please sign in again")
+	s.wantEntered()
+	if len(s.connections(procoretest.MyConstruction)) > 0 {
+		t.Error("an expired choice was connected")
+	}
+}
+
+// The pair may end before the choice: revoked, or killed by another sign-in.
+func TestPairEnded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	kill := procoretest.Kill
+	if err := s.Procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &kill}); err != nil {
+		t.Fatal(err)
+	}
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	s.visitor(procoretest.Joe)
+	v.Post("/companies", form).Wants(http.StatusGone, "Please sign in again")
+	v.list().Wants(http.StatusGone)
+	s.wantEntered()
+}
+
+func TestConnectedPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(h *handler) { h.next = "https://next.example/start" })
+	v := s.visitor(procoretest.Joe)
+	v.Get("/connected?flow=" + v.flow).RedirectsTo(s.base + "/companies?flow=" + v.flow)
+	v.connect(procoretest.MyConstruction)
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "My Construction Company", "https://next.example/start")
+
+	stranger := s.Browser(s.base)
+	for _, address := range []string{"/connected", "/connected?flow=", "/connected?flow=" + v.flow, "/connected?flow=nonsense"} {
+		page := stranger.Get(address).Wants(http.StatusOK, "is ready to be connected", "Connect to Procore")
+		if strings.Contains(page.Body, "My Construction") {
+			t.Errorf("%s tells a stranger about the connection", address)
+		}
+	}
+	s.Clock.Advance(time.Hour + 2*time.Second)
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
+}
+
+// A refresh makes a new generation; nobody renewed anything.
+func TestRefreshedIsNotRenewed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	v.connect(procoretest.MyConstruction)
+	c := s.connection(procoretest.MyConstruction)
+	s.Clock.Advance(10 * time.Minute)
+	if _, err := s.Store().Refresh(t.Context(), c.Key, 2*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if c = s.connection(procoretest.MyConstruction); c.Generation != 2 {
+		t.Fatalf("got generation %d, want 2", c.Generation)
+	}
+	if page := v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connected"); strings.Contains(page.Body, "renewed") {
+		t.Error("the page says that the connection was renewed")
+	}
+}
+
+func TestReconnection(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.visitor(procoretest.Joe).connect(procoretest.MyConstruction)
+	first := s.connection(procoretest.MyConstruction)
+	s.Clock.Advance(time.Hour)
+	v := s.visitor(procoretest.Joe)
+	v.connect(procoretest.MyConstruction)
+	c := s.connection(procoretest.MyConstruction)
+	if c.Generation != 2 || c.State != tokens.Active || !c.ConnectedAt.After(first.ConnectedAt) {
+		t.Errorf("got %s, generation %d, connected at %v", c.State, c.Generation, c.ConnectedAt)
+	}
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connection renewed")
+}
+
+// A reconnection that fails, whatever the reason, leaves the working connection
+// as it was.
+func TestFailedReconnection(t *testing.T) {
+	t.Parallel()
+	off := false
+	tests := []struct {
+		name  string
+		spoil func(*site)
+		want  int
+	}{
+		{"disconnected", func(s *site) {
+			patch(s.t, s, procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
+		}, http.StatusForbidden},
+		{"Procore down", func(s *site) {
+			s.procoreFault(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Drop, Times: 9})
+		}, http.StatusBadGateway},
+		{"not stored", func(s *site) {
+			s.Fault(func(operation string, _ []byte) (f dynamotest.Fault) {
+				if operation == "TransactWriteItems" {
+					f.Code = "InternalServerError"
+				}
+				return f
+			})
+		}, http.StatusServiceUnavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.visitor(procoretest.Joe).connect(procoretest.MyConstruction)
+			before := s.connection(procoretest.MyConstruction)
+			v := s.visitor(procoretest.Joe)
+			form := v.form("5678")
+			tt.spoil(s)
+			v.Post("/companies", form).Wants(tt.want)
+			s.Fault(nil)
+			after := s.connection(procoretest.MyConstruction)
+			if after.Rev != before.Rev || after.Generation != 1 || after.State != tokens.Active {
+				t.Errorf("got %s, generation %d, revision %d; want it untouched: active, 1, %d", after.State, after.Generation, after.Rev, before.Rev)
+			}
+			if _, err := s.Store().Token(t.Context(), after.Key); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
