@@ -67,7 +67,7 @@ lint-template:
 		touch $$dir/.complete; \
 	fi; \
 	echo "cfn-lint template.yaml"; \
-	PYTHONPATH=$$dir python3 -m cfnlint --non-zero-exit-code informational template.yaml
+	PYTHONPATH=$$dir python3 $$dir/bin/cfn-lint template.yaml
 
 .PHONY: build
 build: ## Build the functions and the example consumer as they are deployed, into build/NAME/bootstrap.
