@@ -276,3 +276,25 @@ func TestCallerLeavesTheRefreshGoesOn(t *testing.T) {
 		t.Errorf("the handler returned before its refresh was stored: generation %d", got.Generation)
 	}
 }
+
+func TestStorageDown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	warm, cold := w.store(), w.store()
+	if _, err := warm.Token(t.Context(), c.Key); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(recheck + time.Minute)
+	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "InternalServerError"} })
+	if _, err := warm.Token(t.Context(), c.Key); err != nil {
+		t.Errorf("a token that lives in memory was not given: %v", err)
+	}
+	if _, err := cold.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("got error %v, want ErrTryAgain", err)
+	}
+	w.clock.Advance(2 * time.Hour)
+	if _, err := warm.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("after the token's end: got error %v, want ErrTryAgain", err)
+	}
+}

@@ -91,8 +91,7 @@ func (s *Store) renew(ctx context.Context, key Key, d demand) (Access, error) {
 			c, err = s.endClaim(ctx, c)
 		}
 		if err != nil {
-			s.memory.forget(key)
-			return Access{}, err
+			return s.living(key, err)
 		}
 		access, err := s.answer(ctx, c, d)
 		if !errors.Is(err, errNotYet) {
@@ -102,6 +101,17 @@ func (s *Store) renew(ctx context.Context, key Key, d demand) (Access, error) {
 			return Access{}, later(key, "another process is still refreshing it", ctx.Err())
 		}
 	}
+}
+
+// living is what remains when the row could not be read: an access token in
+// memory is good as long as it lives.
+func (s *Store) living(key Key, err error) (Access, error) {
+	k := s.memory.get(key)
+	if errors.Is(err, ErrTryAgain) && s.now().Before(k.access.Expiry) {
+		return k.access, nil
+	}
+	s.memory.forget(key)
+	return Access{}, err
 }
 
 // answer decides on one reading of the connection.
