@@ -22,18 +22,25 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop) // a second signal ends at once
-	ctx, end := context.WithCancel(ctx)
-	defer end()
+	ctx, end := untilEnded()
+	err := run(ctx, os.Args[1:])
+	failed := err != nil && ctx.Err() == nil // an error of being ended is none
+	end()
+	if failed {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(1)
+	}
+}
+
+// untilEnded gives a context that ends with the first signal that asks for it.
+func untilEnded() (context.Context, context.CancelFunc) {
+	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(signalled, stop) // a second signal ends the program at once
+	ctx, end := context.WithCancel(signalled)
 	if underGoRun() {
 		go untilOrphaned(ctx, end)
 	}
-	if err := run(ctx, os.Args[1:]); err != nil && ctx.Err() == nil {
-		fmt.Fprintln(os.Stderr, "local:", err)
-		end()
-		os.Exit(1)
-	}
+	return ctx, end
 }
 
 func run(ctx context.Context, args []string) error {

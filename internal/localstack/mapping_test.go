@@ -21,6 +21,7 @@ func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) { 
 
 // consumerOf records the bodies it is given and answers with what fail names.
 func consumerOf(t *testing.T, batches *[][]string, fail func(batch int, m events.SQSMessage) bool) function {
+	t.Helper()
 	return func(_ context.Context, payload []byte) ([]byte, error) {
 		var e events.SQSEvent
 		if err := json.Unmarshal(payload, &e); err != nil {

@@ -87,7 +87,7 @@ func TestDoors(t *testing.T) {
 		t.Error("a function that does not exist was invoked")
 	}
 	s.Close()
-	if c, err := net.Dial("tcp", strings.TrimPrefix(s.AppURL, "http://")); err == nil {
+	if c, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.AppURL, "http://")); err == nil {
 		c.Close()
 		t.Error("the app answers after Close")
 	}
