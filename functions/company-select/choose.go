@@ -28,12 +28,12 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	cookie := h.cookies.Value(r, flow)
 	s, err := h.sessions.Find(r.Context(), flow, cookie)
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	ok, err := h.sessions.CheckForm(r.Context(), s, cookie, r.PostForm.Get(pages.FieldCSRF))
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	companyID, idErr := strconv.ParseInt(r.PostForm.Get(pages.FieldCompany), 10, 64)
@@ -62,7 +62,7 @@ func (h *handler) unreadable(w http.ResponseWriter, r *http.Request, err error) 
 func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Session, companyID int64) {
 	u, err := h.user(r.Context(), s)
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, s.Flow, err)
 		return
 	}
 	i := slices.IndexFunc(u.companies, func(c procore.Company) bool { return c.ID == companyID })
@@ -81,7 +81,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	}
 	s, err = h.fix(r.Context(), s, company.ID, tokens.User(u.me.ID))
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, s.Flow, err)
 		return
 	}
 	if s.Status == session.Connected {
@@ -93,7 +93,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		return
 	}
 	if err := h.finish(r.Context(), s, u, company); err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, s.Flow, err)
 		return
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "connected"), slog.Int64("company_id", company.ID),
@@ -138,12 +138,14 @@ func (h *handler) verify(ctx context.Context, pair procore.Token, companyID int6
 func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Session, c procore.Company, cause error) {
 	gateway.Note(r.Context(), slog.Any("error", cause), slog.Int64("company_id", c.ID))
 	p, certain := refusal(c, cause)
-	if certain {
-		if err := h.sessions.Unchoose(r.Context(), s); err != nil {
-			gateway.Note(r.Context(), slog.String("unchoose", err.Error()))
-		}
+	if !certain {
+		h.pages.Problem(w, r, p.Retry(companiesPath(s.Flow)))
+		return
 	}
-	h.pages.Problem(w, r, p)
+	if err := h.sessions.Unchoose(r.Context(), s); err != nil {
+		gateway.Note(r.Context(), slog.String("unchoose", err.Error()))
+	}
+	h.pages.Problem(w, r, p.ChooseAnother(companiesPath(s.Flow)))
 }
 
 func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {

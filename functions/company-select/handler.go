@@ -64,7 +64,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 	cookie := h.cookies.Value(r, flow)
 	s, err := h.sessions.Find(r.Context(), flow, cookie)
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	if s.Status == session.Connected {
@@ -73,7 +73,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 	}
 	u, err := h.user(r.Context(), s)
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	if len(u.companies) == 0 {
@@ -82,7 +82,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 	}
 	token, err := h.sessions.Form(r.Context(), s, cookie)
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	h.pages.Choose(w, r, pages.Choice{
@@ -171,12 +171,12 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	c, err := h.store.Connection(r.Context(), tokens.Key{CompanyID: s.CompanyID, Principal: s.Principal})
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	h.pages.Connected(w, r, pages.Connection{
@@ -211,11 +211,18 @@ func connectedPath(flow string) string {
 	return pages.PathConnected + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
 }
 
-// fail shows the page of an error. This is the one place where errors become
-// pages.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+// fail shows the page of an error, with a way on in this flow. This is the one
+// place where errors become pages.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err error) {
 	gateway.Note(r.Context(), slog.Any("error", err))
-	h.pages.Problem(w, r, problem(err))
+	p := problem(err)
+	switch p.Code {
+	case pages.ChoiceUsed().Code:
+		p.ActionURL = connectedPath(flow)
+	case pages.ProcoreUnreachable().Code, pages.StorageUnavailable().Code:
+		p = p.Retry(companiesPath(flow))
+	}
+	h.pages.Problem(w, r, p)
 }
 
 func problem(err error) pages.Problem {
