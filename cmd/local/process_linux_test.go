@@ -46,7 +46,7 @@ func TestGoRunIsKilled(t *testing.T) {
 // waits until it and all that it started is gone.
 func untilSignalled(t *testing.T, signal syscall.Signal, name string, args ...string) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // with an empty build cache
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, append(args, "-app", "127.0.0.1:0", "-procore", "127.0.0.1:0", "-aws", "127.0.0.1:0")...)
 	stderr, err := cmd.StderrPipe()

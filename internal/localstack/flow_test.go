@@ -2,8 +2,10 @@ package localstack_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +36,28 @@ func (l *log) String() string {
 	return l.buf.String()
 }
 
+var buildDir string // of TestMain
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "localstack")
+	if err != nil {
+		panic(err)
+	}
+	buildDir = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// compiled builds the functions once for all tests, by a first stack.
+var compiled = sync.OnceValues(func() (string, error) {
+	s, err := localstack.Start(context.Background(), localstack.Options{BuildDir: buildDir})
+	if err != nil {
+		return "", err
+	}
+	return buildDir, s.Close()
+})
+
 // start runs a stack for the test and prints its log if the test fails.
 func start(t *testing.T, o localstack.Options) (s *localstack.Stack, stdout *log) {
 	t.Helper()
@@ -42,7 +66,12 @@ func start(t *testing.T, o localstack.Options) (s *localstack.Stack, stdout *log
 	}
 	stdout, stderr := new(log), new(log)
 	o.Stdout, o.Stderr = stdout, stderr
-	s, err := localstack.Start(t.Context(), o)
+	dir, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.BuildDir = dir
+	s, err = localstack.Start(t.Context(), o)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the stack said:\n%s", stderr)
@@ -58,9 +87,9 @@ func start(t *testing.T, o localstack.Options) (s *localstack.Stack, stdout *log
 // eventually polls what other processes bring about.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not after 30 s: %s", what)
+			t.Fatalf("still not after a minute: %s", what)
 		}
 	}
 }

@@ -45,7 +45,11 @@ func TestWrongConfiguration(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles and starts everything")
 	}
-	_, err := localstack.Start(t.Context(), localstack.Options{Env: map[string]string{"ALLOWED_COMPANIES": ""}})
+	dir, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = localstack.Start(t.Context(), localstack.Options{BuildDir: dir, Env: map[string]string{"ALLOWED_COMPANIES": ""}})
 	if _, ok := errors.AsType[*lambdatest.FunctionError](err); !ok || !strings.Contains(err.Error(), "ALLOWED_COMPANIES") {
 		t.Errorf("Start = %v, want a function error that names ALLOWED_COMPANIES", err)
 	}
