@@ -41,7 +41,7 @@ func TestProcoreDownWhileListing(t *testing.T) {
 				s := newSite(t)
 				v := s.visitor(procoretest.Joe)
 				s.procoreFault(f)
-				v.list().Wants(http.StatusBadGateway, "Procore is not answering")
+				v.list().Wants(http.StatusBadGateway, "Procore is not answering", "Try again", s.base+"/companies?flow="+v.flow)
 				s.Procore.ClearFaults()
 				v.connect(procoretest.MyConstruction)
 			})
@@ -67,7 +67,7 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 			form := v.form("5678")
 			f.Endpoint = "/rest/v1.0/projects"
 			s.procoreFault(f)
-			v.Post("/companies", form).Wants(http.StatusBadGateway, "Procore is not answering")
+			v.Post("/companies", form).Wants(http.StatusBadGateway, "Procore is not answering", "Try again", s.base+"/companies?flow="+v.flow)
 			if got := len(s.connections(procoretest.MyConstruction)); got > 0 {
 				t.Errorf("got %d connections, want none", got)
 			}

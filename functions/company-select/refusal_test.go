@@ -65,6 +65,26 @@ func TestForgedForm(t *testing.T) {
 	v.Post("/companies", good).RedirectsTo(s.base + "/connected")
 }
 
+// A flow's id is no secret: without the cookie's value nobody gets in by it.
+func TestStolenFlow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v, thief := s.visitor(procoretest.Joe), s.visitor(procoretest.Ann)
+	form := v.form("5678")
+	own, theirs := thief.Cookies()[0], *v.Cookies()[0]
+	theirs.Value = own.Value
+	u, err := url.Parse(s.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief.Jar.SetCookies(u, []*http.Cookie{&theirs})
+	thief.Get("/companies?flow=" + v.flow).Wants(http.StatusGone)
+	thief.Post("/companies", form).Wants(http.StatusGone)
+	thief.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
+	s.wantEntered()
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+}
+
 // The parameters count in the body only: a link chooses nothing.
 func TestChoiceInTheAddress(t *testing.T) {
 	t.Parallel()
@@ -154,7 +174,7 @@ func TestCompanyRefuses(t *testing.T) {
 			s := newSite(t)
 			patch(t, s, tt.company, tt.patch)
 			v := s.visitor(procoretest.Joe)
-			v.choose(tt.company).Wants(http.StatusForbidden, tt.page)
+			v.choose(tt.company).Wants(http.StatusForbidden, tt.page, s.base+"/companies?flow="+v.flow)
 			if line := s.Log.Last(t); line["problem"] != tt.problem || line["company_id"] != float64(tt.company) || line["error"] == nil {
 				t.Errorf("logged %v", line)
 			}
