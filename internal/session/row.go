@@ -33,7 +33,7 @@ func (s *Store) read(ctx context.Context, flow string) (Session, error) {
 }
 
 // write makes one step, conditional on the row still being as it was read: same
-// status, same cookie, same company. A failed condition is ErrUsed.
+// status, same cookie, same expiry, same company. A failed condition is ErrUsed.
 func (s *Store) write(ctx context.Context, old, next Session) error {
 	u := s.update(old, next)
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -44,11 +44,10 @@ func (s *Store) write(ctx context.Context, old, next Session) error {
 		ExpressionAttributeNames:  u.ExpressionAttributeNames,
 		ExpressionAttributeValues: u.ExpressionAttributeValues,
 	})
-	var failed *types.ConditionalCheckFailedException
-	switch {
-	case errors.As(err, &failed):
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return ErrUsed
-	case err != nil:
+	}
+	if err != nil {
 		return fmt.Errorf("session: not stored: %w", err)
 	}
 	return nil
@@ -75,6 +74,11 @@ func (s *Store) update(old, next Session) *types.Update {
 		set = append(set, "#"+name+" = :"+name)
 		values[":"+name] = v
 	}
+	company := "attribute_not_exists(#company_id)"
+	if old.CompanyID != 0 {
+		company = "#company_id = :old_company"
+		values[":old_company"] = text(strconv.FormatInt(old.CompanyID, 10))
+	}
 	optional("company_id", text(strconv.FormatInt(next.CompanyID, 10)), next.CompanyID != 0)
 	optional("principal", text(string(next.Principal)), next.Principal != "")
 	optional("sealed", &types.AttributeValueMemberB{Value: next.sealed.Box}, next.sealed.Box != nil)
@@ -90,7 +94,7 @@ func (s *Store) update(old, next Session) *types.Update {
 		TableName:                 &s.Table,
 		Key:                       map[string]types.AttributeValue{"session": text(old.Flow)},
 		UpdateExpression:          &expression,
-		ConditionExpression:       aws.String("#status = :old_status AND #cookie = :old_cookie AND #expiry = :old_expiry"),
+		ConditionExpression:       aws.String("#status = :old_status AND #cookie = :old_cookie AND #expiry = :old_expiry AND " + company),
 		ExpressionAttributeNames:  names,
 		ExpressionAttributeValues: values,
 	}
@@ -157,20 +161,30 @@ func (s *Store) Stale(ctx context.Context) iter.Seq2[Session, error] {
 // Abandon takes a stale session out of the user's reach, so that its pair can be
 // revoked. ErrUsed: somebody was faster, and there is nothing to do.
 func (s *Store) Abandon(ctx context.Context, stale Session) (Session, error) {
-	if stale.Status == Abandoned {
+	switch {
+	case stale.Status == Abandoned:
 		return stale, nil // a former run was interrupted before it revoked
+	case !stale.holdsPair():
+		return stale, ErrUsed
 	}
 	next := stale
 	next.Status = Abandoned
 	return next, s.write(ctx, stale, next)
 }
 
-// Delete removes an abandoned session whose pair has been revoked.
+// Delete removes an abandoned session whose pair has been revoked. It may be
+// repeated; a session that is not abandoned is ErrUsed and stays.
 func (s *Store) Delete(ctx context.Context, abandoned Session) error {
 	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.Table,
-		Key:       map[string]types.AttributeValue{"session": text(abandoned.Flow)},
+		TableName:                 &s.Table,
+		Key:                       map[string]types.AttributeValue{"session": text(abandoned.Flow)},
+		ConditionExpression:       aws.String("attribute_not_exists(#status) OR #status = :abandoned"),
+		ExpressionAttributeNames:  map[string]string{"#status": "status"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":abandoned": text(string(Abandoned))},
 	})
+	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return ErrUsed
+	}
 	if err != nil {
 		return fmt.Errorf("session: not deleted: %w", err)
 	}

@@ -125,7 +125,10 @@ func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Sta
 		ConditionExpression:      aws.String("attribute_not_exists(#s)"),
 		ExpressionAttributeNames: map[string]string{"#s": "session"},
 	})
-	if err != nil {
+	// A row of this random name can only be our own: the answer to the first
+	// write was lost, and the SDK wrote again.
+	_, ours := errors.AsType[*types.ConditionalCheckFailedException](err)
+	if err != nil && !ours {
 		return Start{}, fmt.Errorf("session: not stored: %w", err)
 	}
 	return st, nil
@@ -160,6 +163,9 @@ func (s *Store) Consume(ctx context.Context, state, cookie string) (Session, str
 // Hold keeps the pair that the exchange gave, sealed, until the choice. It gives
 // the browser's new cookie: the one from before the login is worth nothing now.
 func (s *Store) Hold(ctx context.Context, exchanging Session, pair procore.Token) (cookie string, err error) {
+	if exchanging.Status != Exchanging {
+		return "", ErrUsed
+	}
 	keys, err := s.Keys(ctx, false)
 	if err != nil {
 		return "", err
@@ -172,7 +178,15 @@ func (s *Store) Hold(ctx context.Context, exchanging Session, pair procore.Token
 	}
 	cookie = newCookie()
 	next.cookie = hash(cookie)
-	return cookie, s.write(ctx, exchanging, next)
+	err = s.write(ctx, exchanging, next)
+	if errors.Is(err, ErrUsed) {
+		// Nobody else has this cookie: if it is stored, the answer to our own
+		// write was lost, and the SDK wrote again.
+		if stored, e := s.read(ctx, next.Flow); e == nil && stored.cookie == next.cookie {
+			err = nil
+		}
+	}
+	return cookie, err
 }
 
 // Find reads the flow's session for the browser with this cookie.
@@ -200,7 +214,7 @@ func (s *Store) Reread(ctx context.Context, found Session) (Session, error) {
 
 // Pair opens the pair of a session that holds one.
 func (s *Store) Pair(ctx context.Context, held Session) (procore.Token, error) {
-	if held.Status != Pending && held.Status != Chosen && held.Status != Abandoned {
+	if !held.holdsPair() {
 		return procore.Token{}, ErrUsed
 	}
 	return s.open(ctx, held)
@@ -209,6 +223,9 @@ func (s *Store) Pair(ctx context.Context, held Session) (procore.Token, error) {
 // Choose fixes the company, before the first call into it. From then on no other
 // company can be chosen in this flow until Unchoose.
 func (s *Store) Choose(ctx context.Context, pending Session, companyID int64, p tokens.Principal) (Session, error) {
+	if pending.Status != Pending {
+		return pending, ErrUsed
+	}
 	next := pending
 	next.Status, next.CompanyID, next.Principal = Chosen, companyID, p
 	return next, s.write(ctx, pending, next)
@@ -216,6 +233,9 @@ func (s *Store) Choose(ctx context.Context, pending Session, companyID int64, p 
 
 // Unchoose lets the user choose again after Procore refused the company.
 func (s *Store) Unchoose(ctx context.Context, chosen Session) error {
+	if chosen.Status != Chosen {
+		return ErrUsed
+	}
 	next := chosen
 	next.Status, next.CompanyID, next.Principal = Pending, 0, ""
 	return s.write(ctx, chosen, next)
@@ -224,6 +244,7 @@ func (s *Store) Unchoose(ctx context.Context, chosen Session) error {
 // Finish is the part of the connecting transaction that ends a chosen session:
 // its pair goes, and what is left tells the browser for an hour where it got to.
 func (s *Store) Finish(chosen Session) types.TransactWriteItem {
+	chosen.Status = Chosen // its condition, whatever the caller passes
 	next := chosen
 	next.Status = Connected
 	next.Expires = s.now().Add(shownLife)
