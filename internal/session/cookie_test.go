@@ -1,0 +1,110 @@
+package session
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCookieSet(t *testing.T) {
+	t.Parallel()
+	flow := FlowOf("a state")
+	for _, tt := range []struct {
+		secure bool
+		want   string
+	}{
+		{true, "__Host-flow-" + flow[:12] + "=a-value; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax"},
+		{false, "flow-" + flow[:12] + "=a-value; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"},
+	} {
+		w := httptest.NewRecorder()
+		Cookies{Secure: tt.secure}.Set(w, flow, "a-value", StartLife)
+		if diff := cmp.Diff([]string{tt.want}, w.Header().Values("Set-Cookie")); diff != "" {
+			t.Errorf("Secure %v (-want +got):\n%s", tt.secure, diff)
+		}
+	}
+}
+
+func TestCookieValue(t *testing.T) {
+	t.Parallel()
+	flow := FlowOf("a state")
+	secure, plain := Cookies{Secure: true}, Cookies{}
+	other := FlowOf("another state")
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for _, c := range []struct{ name, value string }{
+		{secure.name(flow), "mine"}, {secure.name(other), "other"}, {plain.name(flow), "from anywhere"},
+	} {
+		r.AddCookie(&http.Cookie{Name: c.name, Value: c.value})
+	}
+	for _, tt := range []struct {
+		cookies    Cookies
+		flow, want string
+	}{
+		{secure, flow, "mine"},
+		{secure, other, "other"},
+		{secure, FlowOf("a third state"), ""},
+		{secure, "", ""},
+		{secure, "x", ""},
+		{secure, "a;b=c\r\n", ""},
+		{secure, strings.Repeat("x", 1<<20), ""},
+		{plain, flow, "from anywhere"}, // which no __Host- cookie is
+		{plain, other, ""},
+	} {
+		if got := tt.cookies.Value(r, tt.flow); got != tt.want {
+			t.Errorf("Value of %.20q, Secure %v = %q, want %q", tt.flow, tt.cookies.Secure, got, tt.want)
+		}
+	}
+}
+
+func TestCookieTrim(t *testing.T) {
+	t.Parallel()
+	c := Cookies{Secure: true}
+	for n := range maxCookies + 3 {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(&http.Cookie{Name: "session", Value: "of another application"})
+		r.AddCookie(&http.Cookie{Name: "flow-of-plain-http", Value: "x"})
+		want := map[string]bool{}
+		for i := range n {
+			name := c.name(FlowOf(strings.Repeat("x", i)))
+			r.AddCookie(&http.Cookie{Name: name, Value: "x"})
+			want[name] = true
+		}
+		if n < maxCookies {
+			clear(want)
+		}
+		w := httptest.NewRecorder()
+		c.Trim(w, r)
+		got := map[string]bool{}
+		for _, line := range w.Header().Values("Set-Cookie") {
+			cookie, err := http.ParseSetCookie(line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[cookie.Name] = true
+			if cookie.MaxAge >= 0 || cookie.Value != "" || cookie.Path != "/" || !cookie.Secure || !cookie.HttpOnly {
+				t.Errorf("%s does not take the cookie away", line)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d cookies: taken away (-want +got):\n%s", n, diff)
+		}
+	}
+}
+
+// What a browser keeps of all this stays far below the gateway's limit.
+func TestCookiesFit(t *testing.T) {
+	t.Parallel()
+	flow := FlowOf("a state")
+	w := httptest.NewRecorder()
+	Cookies{Secure: true}.Set(w, flow, newCookie(), time.Hour)
+	cookie, err := http.ParseSetCookie(w.Header().Get("Set-Cookie"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := maxCookies*len(cookie.Name+"="+cookie.Value+"; "), 2<<10; got > want {
+		t.Errorf("%d bytes of cookies, want at most %d", got, want)
+	}
+}

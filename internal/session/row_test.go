@@ -1,0 +1,236 @@
+package session
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/pkg/tokens"
+)
+
+// Of many choices at the same time one wins.
+func TestChooseOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, cookie := w.pending()
+	var all sync.WaitGroup
+	errs := make([]error, 20)
+	for i := range errs {
+		all.Go(func() { _, errs[i] = w.Choose(t.Context(), s, int64(i+1), tokens.User(7)) })
+	}
+	all.Wait()
+	winner := int64(0)
+	for i, err := range errs {
+		switch {
+		case err == nil && winner == 0:
+			winner = int64(i + 1)
+		case err == nil:
+			t.Errorf("companies %d and %d were both chosen", winner, i+1)
+		case !errors.Is(err, ErrUsed):
+			t.Errorf("error = %v, want ErrUsed", err)
+		}
+	}
+	if got := w.find(s.Flow, cookie).CompanyID; got != winner || winner == 0 {
+		t.Errorf("company = %d, want the winner's %d", got, winner)
+	}
+}
+
+// A choice stands until it is taken back, and a step made from what the row was
+// before is not made.
+func TestChoiceTakenBack(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	first, cookie := w.chosen(1)
+	if _, err := w.Choose(ctx, first, 2, tokens.User(7)); !errors.Is(err, ErrUsed) {
+		t.Errorf("a choice over a choice: %v, want ErrUsed", err)
+	}
+	if err := w.Unchoose(ctx, first); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Unchoose(ctx, first); !errors.Is(err, ErrUsed) {
+		t.Errorf("taken back twice: %v, want ErrUsed", err)
+	}
+	if err := w.finish(first); !conditionFailed(err) {
+		t.Errorf("finished after it was taken back: %v", err)
+	}
+	again := w.find(first.Flow, cookie)
+	if again.Status != Pending || again.CompanyID != 0 || again.Principal != "" {
+		t.Errorf("taken back = %+v, want pending and nothing chosen", again)
+	}
+	if pair, err := w.Pair(ctx, again); err != nil || !same2(pair, w.pair()) {
+		t.Errorf("the pair is gone: %v", err)
+	}
+	second, err := w.Choose(ctx, again, 2, tokens.User(7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.finish(first); !conditionFailed(err) {
+		t.Errorf("the first company was connected though the second is chosen: %v", err)
+	}
+	if err := w.Unchoose(ctx, first); !errors.Is(err, ErrUsed) {
+		t.Errorf("the second choice was taken back for the first: %v, want ErrUsed", err)
+	}
+	if _, err := w.Abandon(ctx, first); !errors.Is(err, ErrUsed) {
+		t.Errorf("abandoned by an old reading: %v, want ErrUsed", err)
+	}
+	if err := w.finish(second); err != nil {
+		t.Error(err)
+	}
+	if err := w.finish(second); !conditionFailed(err) {
+		t.Errorf("finished twice: %v", err)
+	}
+}
+
+func conditionFailed(err error) bool {
+	var e *types.TransactionCanceledException
+	return errors.As(err, &e) && *e.CancellationReasons[0].Code == "ConditionalCheckFailed"
+}
+
+// Each step is possible from one status alone.
+func TestStepsInOrder(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	st := w.begin()
+	pending, _ := w.pending()
+	chosen, _ := w.chosen(1)
+	connected, cookie := w.chosen(1)
+	if err := w.finish(connected); err != nil {
+		t.Fatal(err)
+	}
+	connected = w.find(connected.Flow, cookie)
+	abandoned, _ := w.pending()
+	abandoned, err := w.Abandon(ctx, abandoned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := map[string]struct {
+		do   func(Session) error
+		from Status
+	}{
+		"Hold":     {func(s Session) error { _, err := w.Hold(ctx, s, w.pair()); return err }, Exchanging},
+		"Choose":   {func(s Session) error { _, err := w.Choose(ctx, s, 9, tokens.User(7)); return err }, Pending},
+		"Unchoose": {func(s Session) error { return w.Unchoose(ctx, s) }, Chosen},
+		"Finish":   {w.finish, Chosen},
+	}
+	for name, step := range steps {
+		for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging(), pending, chosen, connected, abandoned} {
+			if s.Status == step.from {
+				continue
+			}
+			before := w.item(s.Flow)
+			if err := step.do(s); !errors.Is(err, ErrUsed) && !conditionFailed(err) {
+				t.Errorf("%s of a session that is %s: %v, want ErrUsed", name, s.Status, err)
+			}
+			if diff := cmp.Diff(plain(before), plain(w.item(s.Flow))); diff != "" {
+				t.Errorf("%s changed a session that is %s:\n%s", name, s.Status, diff)
+			}
+		}
+	}
+}
+
+// plain makes an item comparable.
+func plain(item map[string]types.AttributeValue) map[string]any {
+	out := map[string]any{}
+	for name, v := range item {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			out[name] = v.Value
+		case *types.AttributeValueMemberN:
+			out[name] = v.Value
+		case *types.AttributeValueMemberB:
+			out[name] = v.Value
+		}
+	}
+	return out
+}
+
+func TestStale(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	w.begin()
+	w.exchanging()
+	pending, cookie := w.pending()
+	chosen, _ := w.chosen(1)
+	connected, _ := w.chosen(2)
+	if err := w.finish(connected); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(ChoiceLife)
+	if got := w.stale(); len(got) != 0 {
+		t.Errorf("stale after 30 minutes: %q, want none", got)
+	}
+	w.clock.Advance(time.Second)
+	want := []string{pending.Flow, chosen.Flow}
+	slices.Sort(want)
+	got := w.stale()
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stale after 30 minutes and a second (-want +got):\n%s", diff)
+	}
+	for range w.Stale(ctx) {
+		break // the loop may end early
+	}
+
+	abandoned, err := w.Abandon(ctx, pending)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wants(pending.Flow, Abandoned, false, true, true) // until it is revoked
+	if pair, err := w.Pair(ctx, abandoned); err != nil || pair.RefreshToken != "fake-refresh-1" {
+		t.Errorf("the pair of an abandoned session: %v", err)
+	}
+	if _, err := w.Choose(ctx, pending, 3, tokens.User(7)); !errors.Is(err, ErrUsed) {
+		t.Errorf("chosen after it was abandoned: %v, want ErrUsed", err)
+	}
+	if _, err := w.Find(ctx, pending.Flow, cookie); err == nil {
+		t.Error("an abandoned session is still in the user's reach")
+	}
+	if again, err := w.Abandon(ctx, abandoned); err != nil || again.Status != Abandoned {
+		t.Errorf("a run after one that was interrupted: %v", err)
+	}
+	if !slices.Contains(w.stale(), pending.Flow) {
+		t.Error("an abandoned session that was not revoked is not stale")
+	}
+	if err := w.Delete(ctx, abandoned); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Delete(ctx, abandoned); err != nil {
+		t.Errorf("deleted twice: %v", err)
+	}
+	if diff := cmp.Diff([]string{chosen.Flow}, w.stale()); diff != "" {
+		t.Errorf("stale in the end (-want +got):\n%s", diff)
+	}
+}
+
+// A choice and housekeeping at the same time: one of them gets the pair.
+func TestAbandonOrChoose(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 10 {
+		s, _ := w.pending()
+		var all sync.WaitGroup
+		var abandon, choose error
+		all.Go(func() { _, abandon = w.Abandon(t.Context(), s) })
+		all.Go(func() { _, choose = w.Choose(t.Context(), s, 1, tokens.User(7)) })
+		all.Wait()
+		if (abandon == nil) == (choose == nil) || abandon != nil && !errors.Is(abandon, ErrUsed) || choose != nil && !errors.Is(choose, ErrUsed) {
+			t.Errorf("Abandon: %v, Choose: %v, want one of them ErrUsed", abandon, choose)
+		}
+	}
+}
+
+// Delete is for what was abandoned.
+func TestDeleteKeepsTheLiving(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, cookie := w.pending()
+	if err := w.Delete(t.Context(), s); !errors.Is(err, ErrUsed) {
+		t.Errorf("error = %v, want ErrUsed", err)
+	}
+	w.find(s.Flow, cookie)
+}

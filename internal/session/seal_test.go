@@ -1,0 +1,85 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// A sealed pair opens in its own row alone, and a verifier is no pair.
+func TestSealIsBoundToTheRow(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	mine, cookie := w.pending()
+	other, _ := w.pending()
+	w.overwrite(mine.Flow, map[string]types.AttributeValue{"sealed": w.item(other.Flow)["sealed"]})
+	if got, err := w.Pair(ctx, w.find(mine.Flow, cookie)); err == nil || got != (procore.Token{}) {
+		t.Error("another row's pair was opened")
+	}
+	st := w.begin()
+	w.overwrite(st.Flow, map[string]types.AttributeValue{"status": text(string(Pending))})
+	if got, err := w.Pair(ctx, w.find(st.Flow, st.Cookie)); err == nil || got != (procore.Token{}) {
+		t.Error("a verifier was opened as a pair")
+	}
+	back, cookie := w.pending()
+	w.overwrite(back.Flow, map[string]types.AttributeValue{"status": text(string(Started)), "session": text(FlowOf("a state"))})
+	if _, verifier, err := w.Consume(ctx, "a state", cookie); err == nil || verifier != "" {
+		t.Error("a pair was opened as a verifier")
+	}
+}
+
+// Only a session that holds a pair gives one.
+func TestPairStatus(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	st := w.begin()
+	for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging()} {
+		if _, err := w.Pair(ctx, s); !errors.Is(err, ErrUsed) {
+			t.Errorf("%s: %v, want ErrUsed", s.Status, err)
+		}
+	}
+}
+
+// A ring that is older than the row is read again, once.
+func TestKeysAreReadAgain(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	old := w.keys
+	w.keys = ring(t, 2)
+	s, _ := w.pending()
+	st := w.begin()
+	w.next, w.keys = w.keys, old
+	if got, err := w.Pair(ctx, s); err != nil || got.AccessToken != "fake-access-1" {
+		t.Errorf("Pair: %v", err)
+	}
+	w.keys = old
+	if _, verifier, err := w.Consume(ctx, st.State, st.Cookie); err != nil || verifier != st.Verifier {
+		t.Errorf("Consume: %v", err)
+	}
+	w.keys, w.next = old, nil
+	if _, err := w.Pair(ctx, s); !errors.Is(err, tokens.ErrUnknownKey) {
+		t.Errorf("a key that nobody knows: %v, want ErrUnknownKey", err)
+	}
+}
+
+func TestSessionHidesSecrets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, cookie := w.pending()
+	var out strings.Builder
+	fmt.Fprintf(&out, "%v %+v %#v", s, s, s)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "session", s)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "session", s)
+	for _, secret := range []string{cookie, "fake-access-", "fake-refresh-", fmt.Sprintf("%x", cookie), fmt.Sprintf("%x", "fake-")} {
+		if strings.Contains(out.String(), secret) {
+			t.Errorf("%q shows in %s", secret, out.String())
+		}
+	}
+}
