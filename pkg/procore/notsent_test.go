@@ -48,6 +48,23 @@ func TestSpendLooksAtTheClockLast(t *testing.T) {
 	}
 }
 
+// A write that fails may have sent something before.
+func TestSpendWriteFails(t *testing.T) {
+	t.Parallel()
+	p := listen(t, says(200, testPair))
+	o := p.oauth()
+	o.Now = func() time.Time { // is called between the handshake and the write
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.raw.(*net.TCPConn).SetLinger(0)
+		p.raw.Close()
+		return time.Now()
+	}
+	_, err := spend(t.Context(), o)
+	outcome(t, err, Unknown)
+	p.wants(t, 0)
+}
+
 func TestSpendNotSent(t *testing.T) {
 	t.Parallel()
 	p := listen(t, says(200, testPair))

@@ -33,6 +33,7 @@ type peer struct {
 	hello func() // in each handshake; nil: nothing
 
 	mu          sync.Mutex
+	raw         net.Conn // the latest
 	connections int
 	requests    []request
 }
@@ -57,6 +58,9 @@ func listen(t *testing.T, answer func(c net.Conn)) *peer {
 	}
 	p.url = "https://" + accept(t, func(raw net.Conn) {
 		c := tls.Server(raw, config)
+		p.mu.Lock()
+		p.raw = raw
+		p.mu.Unlock()
 		if c.HandshakeContext(t.Context()) != nil {
 			return
 		}

@@ -144,6 +144,9 @@ func TestSpendProxyRefuses(t *testing.T) {
 			if sent || err == nil {
 				t.Errorf("post = sent %v, %v, want an error before anything is sent", sent, err)
 			}
+			if errors.Is(err, context.DeadlineExceeded) {
+				t.Error("the answer was read on and on")
+			}
 			server.wants(t, 0)
 			if e := tokenError(answer{}, sent, err); strings.Contains(e.Error(), "fake-proxy") {
 				t.Errorf("the proxy's password shows: %v", e)
@@ -156,10 +159,18 @@ func TestSpendProxyThatHangs(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	server := listen(t, says(200, testPair))
-	p := startProxy(t, func(c net.Conn) { cancel(); _, _ = c.Read(make([]byte, 1)) })
+	ended := make(chan error, 1)
+	p := startProxy(t, func(c net.Conn) {
+		cancel()
+		_, err := c.Read(make([]byte, 1))
+		ended <- err
+	})
 	_, sent, err := p.sender(server).post(ctx, server.url+"/oauth/token", testForm(), noLimit)
 	if sent || !errors.Is(err, context.Canceled) {
 		t.Errorf("post = sent %v, %v, want context.Canceled before anything is sent", sent, err)
+	}
+	if err := <-ended; !errors.Is(err, io.EOF) {
+		t.Errorf("the proxy saw %v, want that the connection was closed at once", err)
 	}
 	server.wants(t, 0)
 }

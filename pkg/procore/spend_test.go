@@ -130,8 +130,13 @@ func TestSpendUnusableAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := listen(t, answer)
-			got, err := spend(t.Context(), p.oauth())
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			got, err := spend(ctx, p.oauth())
 			outcome(t, err, Unknown)
+			if errors.Is(err, context.DeadlineExceeded) {
+				t.Error("the answer was read on and on")
+			}
 			if got != (Token{}) {
 				t.Error("there is a token beside the error")
 			}
