@@ -131,6 +131,14 @@ func TestExchangeRefused(t *testing.T) {
 	}
 }
 
+// A pair without a refresh token would end with its access token.
+func TestExchangeIncomplete(t *testing.T) {
+	t.Parallel()
+	p := listen(t, says(200, `{"access_token":"fake-access-new","expires_in":5400}`))
+	_, err := p.oauth().Exchange(t.Context(), "fake-code-1", testVerifier, testRedirect)
+	outcome(t, err, Unknown)
+}
+
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	p := procoretest.Start(t)
