@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -35,6 +36,7 @@ type handler struct {
 	sessions    *session.Store
 	cookies     session.Cookies
 	pages       *pages.Pages
+	patience    time.Duration // of one exchange; 0: exchangeWithin
 }
 
 func (h *handler) routes() http.Handler {
@@ -146,7 +148,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	if err != nil {
 		return "", err
 	}
-	spend, cancel := context.WithTimeout(ctx, exchangeWithin)
+	spend, cancel := context.WithTimeout(ctx, cmp.Or(h.patience, exchangeWithin))
 	defer cancel()
 	pair, err := oauth.Exchange(spend, code, verifier, s.RedirectURI)
 	if err != nil {

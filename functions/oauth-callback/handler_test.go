@@ -1,0 +1,354 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/procoretest"
+	"procore-connect/internal/session"
+	"procore-connect/pkg/procore"
+)
+
+// site is the function with its world.
+type site struct {
+	*functiontest.World
+	t     *testing.T
+	h     *handler
+	base  string
+	serve gateway.Func
+}
+
+func newSite(t *testing.T, change ...func(*handler)) *site {
+	t.Helper()
+	s := &site{World: functiontest.New(t), t: t}
+	s.base = s.Front(func(public string) map[string]gateway.Func {
+		s.h = s.handler(public)
+		for _, f := range change {
+			f(s.h)
+		}
+		s.serve = s.Function(s.h.routes(), public)
+		return map[string]gateway.Func{
+			"GET /": s.serve, "GET /oauth/start": s.serve, "GET /oauth/callback": s.serve, "POST /oauth/callback": s.serve,
+		}
+	})
+	return s
+}
+
+func (s *site) handler(public string) *handler {
+	return &handler{
+		environment: s.Environment.Name, public: public, oauth: s.OAuth().Get, sessions: s.Sessions(),
+		cookies: session.Cookies{Secure: strings.HasPrefix(public, "https:")}, pages: pages.New(pages.Site{PublicURL: public}),
+	}
+}
+
+// start opens /oauth/start and gives the address at Procore and its state.
+func (s *site) start(b *functiontest.Browser) (authorize, state string) {
+	s.t.Helper()
+	authorize = b.Get("/oauth/start").RedirectsTo(s.Procore.URL + "/oauth/authorize?")
+	u, err := url.Parse(authorize)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	state = u.Query().Get("state")
+	s.Log.Secret(state)
+	return authorize, state
+}
+
+// login goes to Procore and back, and gives the address of the callback.
+func (s *site) login(b *functiontest.Browser) (callback, state string) {
+	s.t.Helper()
+	authorize, state := s.start(b)
+	return s.Procore.Authorize(s.t, procoretest.Joe, authorize), state
+}
+
+// works goes through a new flow, which nothing before may have spoilt.
+func (s *site) works() {
+	s.t.Helper()
+	b := s.Browser(s.base)
+	callback, _ := s.login(b)
+	b.Get(callback).RedirectsTo(s.base + "/companies?flow=")
+}
+
+// wantExchanges checks how often the token endpoint was called.
+func (s *site) wantExchanges(want int) {
+	s.t.Helper()
+	if got := s.Requests("POST /oauth/token"); got != want {
+		s.t.Errorf("got %d requests to the token endpoint, want %d", got, want)
+	}
+}
+
+// row is the flow's session as it is stored; no secret may be in it in clear.
+func (s *site) row(state string) map[string]types.AttributeValue {
+	s.t.Helper()
+	out, err := s.DB.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: &s.Tables.Sessions,
+		Key: map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: session.FlowOf(state)}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, v := range out.Item {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			fmt.Fprintln(&all, v.Value)
+		case *types.AttributeValueMemberB:
+			fmt.Fprintln(&all, string(v.Value))
+		}
+	}
+	s.Log.Search(s.t, "a row", all.String())
+	return out.Item
+}
+
+func (s *site) status(state string) session.Status {
+	s.t.Helper()
+	v, _ := s.row(state)["status"].(*types.AttributeValueMemberS)
+	if v == nil {
+		return ""
+	}
+	return session.Status(v.Value)
+}
+
+// event calls the function without the front, which could not send it.
+func (s *site) event(ctx context.Context, path, query string, cookies ...*http.Cookie) events.APIGatewayV2HTTPResponse {
+	s.t.Helper()
+	e := events.APIGatewayV2HTTPRequest{RawPath: path, RawQueryString: query}
+	e.RequestContext.HTTP.Method = http.MethodGet
+	for _, c := range cookies {
+		e.Cookies = append(e.Cookies, c.Name+"="+c.Value)
+	}
+	out, err := s.serve(ctx, e)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.Log.Search(s.t, "a page", out.Body)
+	return out
+}
+
+func TestLanding(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Storage()
+	page := s.Browser(s.base).Get("/").Wants(http.StatusOK, "Connect to Procore", s.base+"/oauth/start")
+	if len(page.Cookies) > 0 {
+		t.Errorf("the landing page set cookies %v", page.Cookies)
+	}
+	if ops := s.Storage(); len(ops) > 0 {
+		t.Errorf("got operations %v, want none", ops)
+	}
+}
+
+// A deployment whose credentials are not filled in says so, and works soon after
+// they are.
+func TestSetupUnfinished(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"placeholder": `{"client_id":"FILL-IN","client_secret":"FILL-IN"}`,
+		"half":        `{"client_id":"fake-client-id","client_secret":""}`,
+		"not JSON":    `fake-client-secret`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.Secrets.Put(functiontest.AppSecret, value)
+			b := s.Browser(s.base)
+			for _, path := range []string{"/", "/oauth/start"} {
+				b.Get(path).Wants(http.StatusServiceUnavailable, "Finish the setup", "APP_SECRET_ID")
+			}
+			s.Secrets.Put(functiontest.AppSecret, functiontest.AppValue)
+			b.Get("/").Wants(http.StatusOK, "Connect to Procore")
+			s.works()
+		})
+	}
+}
+
+// The way to Procore: a state and a PKCE challenge of their own each time, our
+// redirect URI, and a cookie that binds them to the browser.
+func TestStart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	seen := map[string]bool{}
+	for range 3 {
+		page := s.Browser(s.base).Get("/oauth/start")
+		u, err := url.Parse(page.RedirectsTo(s.Procore.URL + "/oauth/authorize?"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := u.Query()
+		state, challenge := q.Get("state"), q.Get("code_challenge")
+		s.Log.Secret(state)
+		if q.Get("response_type") != "code" || q.Get("client_id") != "fake-client-id" || q.Get("redirect_uri") != s.base+"/oauth/callback" {
+			t.Errorf("got parameters %v", q)
+		}
+		if len(state) < 43 || len(challenge) != 43 || q.Get("code_challenge_method") != "S256" {
+			t.Errorf("got a state of %d characters, a challenge of %d, method %q", len(state), len(challenge), q.Get("code_challenge_method"))
+		}
+		if len(page.Cookies) != 1 {
+			t.Fatalf("got %d cookies, want 1", len(page.Cookies))
+		}
+		c := page.Cookies[0]
+		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 600 || len(c.Value) < 43 {
+			t.Errorf("got cookie %s; HttpOnly %v, SameSite %v, path %q, domain %q, max age %d", c.Name, c.HttpOnly, c.SameSite, c.Path, c.Domain, c.MaxAge)
+		}
+		for _, value := range []string{state, challenge, c.Value, c.Name} {
+			if seen[value] {
+				t.Error("a value was given out twice")
+			}
+			seen[value] = true
+		}
+		if got := s.status(state); got != session.Started {
+			t.Errorf("got a session that is %q, want started", got)
+		}
+	}
+}
+
+// On https the cookie cannot be set by a sibling host, nor be sent over http.
+func TestCookieOnHTTPS(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(h *handler) {
+		h.public, h.cookies.Secure = "https://connect.example.com", true
+	})
+	out := s.event(t.Context(), "/oauth/start", "")
+	c, err := http.ParseSetCookie(out.Cookies[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(c.Name, "__Host-flow-") || !c.Secure || !c.HttpOnly || c.Path != "/" || c.Domain != "" {
+		t.Errorf("got cookie %s; Secure %v, HttpOnly %v, path %q, domain %q", c.Name, c.Secure, c.HttpOnly, c.Path, c.Domain)
+	}
+}
+
+// The way back: the code becomes a sealed pair that waits for the choice.
+func TestCallback(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.Browser(s.base)
+	callback, state := s.login(b)
+	before := b.Cookies()[0]
+	page := b.Get(callback)
+	flow := session.FlowOf(state)
+	if got, want := page.RedirectsTo(s.base), s.base+"/companies?flow="+flow; got != want {
+		t.Errorf("got redirect to %q, want %q", got, want)
+	}
+	s.wantExchanges(1)
+	row := s.row(state)
+	if s.status(state) != session.Pending || row["sealed"] == nil || row["ttl"] != nil || row["held_shard"] == nil {
+		t.Errorf("the session is %s, sealed %v, ttl %v, held_shard %v", s.status(state), row["sealed"] != nil, row["ttl"], row["held_shard"])
+	}
+
+	after := page.Cookies[0]
+	if after.Name != before.Name || after.Value == before.Value || after.MaxAge != 1800 || !after.HttpOnly || after.SameSite != http.SameSiteLaxMode {
+		t.Errorf("got cookie %s, new value %v, max age %d", after.Name, after.Value != before.Value, after.MaxAge)
+	}
+	if _, err := s.Sessions().Find(t.Context(), flow, before.Value); err == nil {
+		t.Error("the cookie from before the login still opens the session")
+	}
+	held, err := s.Sessions().Find(t.Context(), flow, after.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := s.Sessions().Pair(t.Context(), held)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(pair.AccessToken, "fake-access-") || !strings.HasPrefix(pair.RefreshToken, "fake-refresh-") {
+		t.Error("the session's pair is not what the exchange gave")
+	}
+	for _, c := range s.Procore.State().Calls {
+		t.Errorf("%s %s was called before the choice", c.Method, c.Path)
+	}
+}
+
+// A reload of the callback goes on to the choice; the code is not sent again.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.Browser(s.base)
+	callback, state := s.login(b)
+	for range 3 {
+		b.Get(callback).RedirectsTo(s.base + "/companies?flow=" + session.FlowOf(state))
+	}
+	b.Get("/oauth/callback?code=fake-code-other&state=" + state).RedirectsTo(s.base + "/companies?flow=")
+	s.wantExchanges(1)
+	if got := s.status(state); got != session.Pending {
+		t.Errorf("the session is %q, want pending", got)
+	}
+}
+
+func TestDenied(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.Browser(s.base)
+	authorize, state := s.start(b)
+	back := s.Procore.Deny(t, procoretest.Joe, authorize)
+	b.Get(back).Wants(pages.Denied().Status, pages.Denied().Title, "Connect to Procore")
+	b.Get(back).Wants(pages.StateUsed().Status)
+	if got := s.status(state); got == session.Started || got == session.Pending {
+		t.Errorf("the session is %q, want it used up", got)
+	}
+	s.wantExchanges(0)
+	s.works()
+}
+
+func TestMethod(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	page := s.Browser(s.base).Post("/oauth/callback", url.Values{"code": {"fake-code-x"}, "state": {"x"}}).Wants(http.StatusMethodNotAllowed)
+	if got := page.Header.Get("Allow"); !strings.Contains(got, http.MethodGet) {
+		t.Errorf("got Allow %q", got)
+	}
+}
+
+// The pair that a flow got is of the flow's redirect URI; the exchange repeats it.
+func TestPublicURLAlone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/oauth/start?redirect_uri=https://evil.example/&next=//evil.example", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = "evil.example"
+	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Server", "X-Original-Host", "X-Host"} {
+		r.Header.Set(name, "evil.example")
+	}
+	r.Header.Set("Forwarded", "host=evil.example")
+	r.Header.Set("X-Forwarded-Proto", "ftp")
+	r.Header.Set("Referer", "https://evil.example/")
+	page := s.Browser(s.base).Do(r)
+	to := page.RedirectsTo(s.Procore.URL + "/oauth/authorize?")
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := u.Query().Get("redirect_uri"); got != s.base+"/oauth/callback" || strings.Contains(to, "evil") {
+		t.Errorf("got redirect URI %q in %q", got, to)
+	}
+}
+
+// A state of another environment's or another address's flow is worth nothing.
+func TestMixedUpConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*handler){
+		"environment": func(h *handler) { h.environment = procore.Sandbox().Name },
+		"public URL":  func(h *handler) { h.public += "0" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			b := s.Browser(s.base)
+			callback, _ := s.login(b)
+			change(s.h)
+			b.Get(callback).Wants(http.StatusForbidden)
+			s.wantExchanges(0)
+		})
+	}
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"testing"
+	"time"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/procoretest"
+	"procore-connect/internal/session"
+	"procore-connect/pkg/procore"
+)
+
+// A wrong client secret has a page for whoever runs the app, and is read again.
+func TestWrongClientSecret(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	fresh := "fake-client-secret-2"
+	if err := s.Procore.UpdateOptions(procoretest.OptionsPatch{ClientSecret: &fresh}); err != nil {
+		t.Fatal(err)
+	}
+	b := s.Browser(s.base)
+	callback, _ := s.login(b)
+	s.Clock.Advance(2 * time.Minute)
+	want := pages.CredentialsRefused()
+	b.Get(callback).Wants(want.Status, want.Title)
+	s.wantExchanges(1)
+	s.Secrets.Put(functiontest.AppSecret, `{"client_id":"fake-client-id","client_secret":"fake-client-secret-2"}`)
+	s.Clock.Advance(2 * time.Minute)
+	b = s.Browser(s.base)
+	callback, _ = s.login(b)
+	b.Get(callback).Wants(want.Status) // this one finds out that the secret is another
+	s.works()
+}
+
+// However the token endpoint fails, the code is sent once.
+func TestProcoreDown(t *testing.T) {
+	t.Parallel()
+	for _, f := range []procoretest.Fault{
+		{Kind: procoretest.Reset, Times: 9},
+		{Kind: procoretest.Drop, Times: 9},
+		{Kind: procoretest.Status, Status: 503, Times: 9},
+		{Kind: procoretest.Status, Status: 429, Times: 9},
+		{Kind: procoretest.Status, Status: 500, Body: "fake-access-echo", Times: 9},
+		{Kind: procoretest.Status, Status: 200, Body: "<html>maintenance</html>", Times: 9},
+		{Kind: procoretest.Status, Status: 302, Headers: map[string]string{"Location": "/oauth/token"}, Times: 9},
+		{Kind: procoretest.Status, Status: 200, Body: `{"access_token":"fake-access-x","token_type":"bearer","expires_in":5400}`, Times: 9},
+	} {
+		t.Run(f.Kind+" "+strconv.Itoa(f.Status), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			b := s.Browser(s.base)
+			callback, _ := s.login(b)
+			f.Endpoint = "token"
+			if err := s.Procore.Fault(f); err != nil {
+				t.Fatal(err)
+			}
+			b.Get(callback).Wants(http.StatusBadGateway, "Procore is not answering")
+			b.Get(callback).Wants(pages.StateUsed().Status)
+			s.wantExchanges(1)
+			s.Procore.ClearFaults()
+			s.works()
+		})
+	}
+}
+
+func TestProcoreUnreachable(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.Browser(s.base)
+	callback, _ := s.login(b)
+	healthy := s.h.oauth
+	s.h.oauth = func(ctx context.Context, reread bool) (*procore.OAuth, error) {
+		o, err := healthy(ctx, reread)
+		if err != nil {
+			return nil, err
+		}
+		away := *o
+		away.Environment.LoginURL = "http://127.0.0.1:1"
+		return &away, nil
+	}
+	b.Get(callback).Wants(http.StatusBadGateway, "Procore is not answering")
+	s.h.oauth = healthy
+	s.works()
+}
+
+func TestProcoreSlow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(h *handler) { h.patience = 200 * time.Millisecond })
+	b := s.Browser(s.base)
+	callback, _ := s.login(b)
+	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 60_000}); err != nil {
+		t.Fatal(err)
+	}
+	b.Get(callback).Wants(http.StatusBadGateway, "Procore is not answering")
+	s.wantExchanges(1)
+	s.works()
+}
+
+// Once the code is sent the pair is stored, also when the browser has gone.
+func TestBrowserLeaves(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.Browser(s.base)
+	callback, state := s.login(b)
+	ctx, cancel := context.WithCancel(t.Context())
+	patient := s.h.oauth
+	s.h.oauth = func(ctx context.Context, reread bool) (*procore.OAuth, error) {
+		cancel() // the state is consumed by now
+		return patient(ctx, reread)
+	}
+	u, err := url.Parse(callback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.event(ctx, "/oauth/callback", u.RawQuery, b.Cookies()...)
+	if got := s.status(state); got != session.Pending {
+		t.Errorf("the session is %q, want pending", got)
+	}
+	if got := s.Procore.State().RefreshTokens[0].State; got != procoretest.Live {
+		t.Errorf("the pair is %s, want live", got)
+	}
+}
+
+func TestStorageDownAtStart(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Fault(functiontest.Down)
+	page := s.Browser(s.base).Get("/oauth/start").Wants(http.StatusServiceUnavailable, "Please try again in a moment")
+	if len(page.Cookies) > 0 {
+		t.Error("a cookie was set for a flow that is not stored")
+	}
+	s.Fault(nil)
+	s.works()
+}
+
+// Whichever operation of the callback fails: a page; no pair that lives without
+// a session; and where the code was not sent yet, the same address works later.
+func TestStorageFails(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []dynamotest.Fault{
+		{Code: "InternalServerError"}, {Code: "ThrottlingException"}, {Drop: true}, {Drop: true, Applied: true},
+	} {
+		for n, last := 1, false; !last; n++ {
+			s := newSite(t)
+			b := s.Browser(s.base)
+			callback, _ := s.login(b)
+			s.Storage()
+			left := n
+			s.Fault(func(string, []byte) dynamotest.Fault {
+				if left--; left == 0 {
+					return fault
+				}
+				return dynamotest.Fault{}
+			})
+			page := b.Get(callback)
+			s.Fault(nil)
+			if last = len(s.Storage()) < n; last {
+				page.RedirectsTo(s.base + "/companies?flow=")
+				break
+			}
+			page.Wants(http.StatusServiceUnavailable, "Please try again in a moment")
+			sent := s.Requests("POST /oauth/token")
+			for _, r := range s.Procore.State().RefreshTokens {
+				if r.State != procoretest.Revoked {
+					t.Errorf("operation %d: a pair that nobody will use is %s", n, r.State)
+				}
+			}
+			again := b.Get(callback)
+			if sent == 0 && !(fault.Applied && again.Status == pages.StateUsed().Status) {
+				again.RedirectsTo(s.base + "/companies?flow=")
+			}
+			s.works()
+		}
+	}
+}
+
+// A pair that could neither be stored nor revoked is noted for the operator.
+func TestNeitherStoredNorRevoked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	b := s.Browser(s.base)
+	callback, _ := s.login(b)
+	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Reset, Times: 9}); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	s.Fault(func(operation string, _ []byte) (f dynamotest.Fault) {
+		if n++; n > 2 {
+			f.Code = "InternalServerError"
+		}
+		return f
+	})
+	b.Get(callback).Wants(http.StatusServiceUnavailable)
+	if line := s.Log.Last(t); line["revoke"] == nil || line["error"] == nil {
+		t.Errorf("logged %v", line)
+	}
+}
+
+// Without secrets nothing can be sealed: no start.
+func TestSecretsNotReadable(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Secrets.Put(functiontest.KeysSecret, "nonsense")
+	s.Browser(s.base).Get("/oauth/start").Wants(http.StatusServiceUnavailable)
+	s.Secrets.Put(functiontest.KeysSecret, functiontest.KeysValue)
+	s.works()
+}
