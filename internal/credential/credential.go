@@ -64,8 +64,14 @@ func Parse(secret string) (*Ring, error) {
 	}
 	r := &Ring{keys: keys, epochs: map[int64]int64{}}
 	if raw := keys.Extra("minimum_epochs"); raw != nil {
-		if err := json.Unmarshal(raw, &r.epochs); err != nil {
-			return nil, errors.New(`"minimum_epochs" in the webhook secret is not an object of numbers by company id`)
+		err := json.Unmarshal(raw, &r.epochs)
+		for company, epoch := range r.epochs {
+			if company <= 0 || epoch < 0 { // the hook's own credential would be refused
+				err = errors.New("not positive")
+			}
+		}
+		if err != nil {
+			return nil, errors.New(`"minimum_epochs" in the webhook secret is not an object of positive numbers by company id`)
 		}
 	}
 	return r, nil
