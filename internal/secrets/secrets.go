@@ -42,10 +42,10 @@ type Secret[T any] struct {
 func (s *Secret[T]) Get(ctx context.Context, reread bool) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	// Round strips the monotonic clock, which stands still in a frozen sandbox.
+	now := s.now().Round(0)
 	known := !s.readAt.IsZero()
-	tried := now.Sub(s.triedAt) < rereadRate
-	if known && (tried || now.Sub(s.readAt) < keep && !reread) {
+	if known && (within(rereadRate, s.triedAt, now) || within(keep, s.readAt, now) && !reread) {
 		return s.value, nil
 	}
 	s.triedAt = now
@@ -72,6 +72,13 @@ func (s *Secret[T]) read(ctx context.Context) (T, error) {
 		return none, fmt.Errorf("secret %s: %w", s.ID, err)
 	}
 	return value, nil
+}
+
+// within says whether now is less than d after t. It is not when the clock was
+// set back, or a value would be kept until the clock has caught up.
+func within(d time.Duration, t, now time.Time) bool {
+	age := now.Sub(t)
+	return age >= 0 && age < d
 }
 
 func (s *Secret[T]) now() time.Time {
