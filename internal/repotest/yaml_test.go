@@ -147,11 +147,10 @@ func (p *yamlParser) value(s string, indent int) node {
 		if in <= indent || text == "" {
 			panic("nothing below the key")
 		}
-		if n := p.block(in); s == "" {
-			return n
-		} else {
-			return tagged{s[1:], n}
+		if s == "" {
+			return p.block(in)
 		}
+		return tagged{s[1:], p.block(in)}
 	}
 	n, rest := inline(s, "")
 	if rest != "" {
