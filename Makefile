@@ -63,7 +63,8 @@ lint-template:
 	set -e; dir=build/tools/cfn-lint-$(CFN_LINT); \
 	if [ ! -e $$dir/.complete ]; then \
 		echo "installing cfn-lint $(CFN_LINT) into $$dir"; \
-		python3 -m pip install --quiet --disable-pip-version-check --target $$dir cfn-lint==$(CFN_LINT); \
+		PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts \
+			--target $$dir cfn-lint==$(CFN_LINT); \
 		touch $$dir/.complete; \
 	fi; \
 	echo "cfn-lint template.yaml"; \
