@@ -23,9 +23,10 @@ compile = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -build
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# As go run ./cmd/local, but that ends with an error after Ctrl-C.
 .PHONY: run
 run: ## Run the whole system on this machine, with a fake Procore. ARGS="-app 127.0.0.1:3001" moves an address.
-	@$(GO) run ./cmd/local $(ARGS)
+	@$(GO) build -o build/local/stack ./cmd/local && exec build/local/stack $(ARGS)
 
 # The race detector is linked by a C compiler; runtime/cgo tells whether there is one with its headers.
 .PHONY: test
