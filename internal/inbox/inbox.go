@@ -3,6 +3,7 @@
 package inbox
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,9 +21,12 @@ import (
 )
 
 const (
-	// MaxBody is the largest body that is stored whole. With the envelope made
-	// of it an item stays far below DynamoDB's 400 KB.
+	// MaxBody is the largest body that is stored whole.
 	MaxBody = 128 << 10
+	// maxEnvelope is the largest envelope that is handed on. It may be larger
+	// than its body: absent names are written, broken ones grow. With a
+	// body it stays below the 400 KB of an item.
+	maxEnvelope = 240 << 10
 	// asideBody of a body kept aside is stored.
 	asideBody = 4 << 10
 	// life of an item: longer than Procore's 12 hours of retries and our recovery.
@@ -38,13 +42,18 @@ type Box struct {
 	Now   func() time.Time // nil: time.Now
 }
 
-// Store writes an event with its raw body, in one conditional write. stored is
-// false for a duplicate. After an error it is unknown whether it was stored; a
+// Store writes an event with its raw body of at most MaxBody, in one conditional
+// write; one whose envelope is too large goes aside. stored is false for a
+// duplicate. After an error it is unknown whether it was stored; a
 // repetition is safe.
 func (b *Box) Store(ctx context.Context, e procore.Event, body []byte) (stored bool, err error) {
 	envelope, err := procore.EncodeEvent(e)
 	if err != nil {
 		return false, err
+	}
+	envelope = bytes.ToValidUTF8(envelope, []byte("\uFFFD")) // "data" is as it was sent, and the item's text is UTF-8
+	if len(body) > MaxBody || len(envelope) > maxEnvelope {
+		return b.Aside(ctx, e.CompanyID, "its item would be too large", body)
 	}
 	item := map[string]types.AttributeValue{
 		"resource":        text(e.Key()),
