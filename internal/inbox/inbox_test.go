@@ -1,0 +1,222 @@
+package inbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/pkg/procore"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := decode(t, payload)
+	if stored, err := w.Store(t.Context(), e, []byte(payload)); err != nil || !stored {
+		t.Fatalf("Store = %v, %v, want stored", stored, err)
+	}
+	envelope, err := procore.EncodeEvent(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []map[string]string{{
+		"resource":        "5678#Direct Cost Line Items#9007199254740993",
+		"event_id":        "42",
+		"group_id":        "5678%23Direct%20Cost%20Line%20Items%239007199254740993",
+		"dedup_id":        "5678%2342",
+		"company_id":      "5678",
+		"envelope":        string(envelope),
+		"body":            payload,
+		"payload_version": "v2.0",
+		"ulid":            "01HZX",
+		"received_at_ms":  "1790000000123",
+		"ttl":             strconv.Itoa(1_790_000_000 + 14*24*3600),
+	}}
+	if diff := cmp.Diff(want, w.items(t)); diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+	back, err := procore.ParseEvent([]byte(w.items(t)[0]["envelope"]))
+	if diff := cmp.Diff(e, back); err != nil || diff != "" {
+		t.Errorf("envelope: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// An event is stored once, also when many deliveries of it come together; the
+// first one stays as it is.
+func TestStoreOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	stored := 0
+	for range 20 {
+		all.Go(func() {
+			first, err := w.Store(t.Context(), decode(t, payload), []byte(payload))
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if first {
+				stored++
+			}
+		})
+	}
+	all.Wait()
+	if stored != 1 {
+		t.Errorf("stored %d times, want once", stored)
+	}
+	before := w.items(t)
+	w.now = w.now.Add(time.Hour)
+	again := strings.Replace(payload, "update", "delete", 1) // Procore would not, but the first counts
+	if first, err := w.Store(t.Context(), decode(t, again), []byte(again)); err != nil || first {
+		t.Errorf("Store = %v, %v, want a duplicate", first, err)
+	}
+	if diff := cmp.Diff(before, w.items(t)); diff != "" || len(before) != 1 {
+		t.Errorf("a duplicate changed %d items (-before +after):\n%s", len(before), diff)
+	}
+}
+
+// Neither another company's event with the same id nor another event of the same
+// resource is a duplicate.
+func TestNotDuplicates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, change := range [][2]string{{"", ""}, {`"company_id":5678`, `"company_id":5679`}, {`"id":42,`, `"id":43,`},
+		{`"resource_id":9007199254740993`, `"resource_id":9007199254740992`}, {"Direct Cost Line Items", "Direct Costs"}} {
+		body := strings.Replace(payload, change[0], change[1], 1)
+		if stored, err := w.Store(t.Context(), decode(t, body), []byte(body)); err != nil || !stored {
+			t.Errorf("%q: Store = %v, %v, want stored", change[1], stored, err)
+		}
+	}
+}
+
+func TestAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := strings.Repeat("not JSON ", 100_000)
+	for _, want := range []bool{true, false} {
+		if stored, err := w.Aside(t.Context(), 5678, "not a JSON object", []byte(body)); err != nil || stored != want {
+			t.Errorf("Aside = %v, %v, want %v", stored, err, want)
+		}
+	}
+	sum := sha256.Sum256([]byte(body))
+	want := []map[string]string{{
+		"resource":       "5678#aside",
+		"event_id":       hex.EncodeToString(sum[:]),
+		"company_id":     "5678",
+		"reason":         "not a JSON object",
+		"size":           "900000",
+		"body":           body[:4096],
+		"received_at_ms": "1790000000123",
+		"ttl":            strconv.Itoa(1_790_000_000 + 14*24*3600),
+	}}
+	if diff := cmp.Diff(want, w.items(t)); diff != "" { // no envelope: the pipe has nothing to hand on
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+	for _, other := range []struct {
+		company int64
+		body    string
+	}{{5679, body}, {5678, body + " "}, {5678, ""}} {
+		if stored, err := w.Aside(t.Context(), other.company, "x", []byte(other.body)); err != nil || !stored {
+			t.Errorf("company %d, %d bytes: Aside = %v, %v, want stored", other.company, len(other.body), stored, err)
+		}
+	}
+}
+
+// Whatever a delivery of at most 128 KB holds, the item is far below 400 KB, with
+// keys that DynamoDB takes, and stored at once.
+func TestItemSize(t *testing.T) {
+	t.Parallel()
+	name := strings.Repeat("\u6f22", 66) // 198 bytes, three each
+	id := strings.Repeat("\u00e9", 100)
+	fixed := fmt.Sprintf(`{"id":%q,"ulid":%q,"company_id":9223372036854775807,"resource_name":%q,"resource_id":9223372036854775807,"event_type":"update"`, id, id, name)
+	fill := func(unit string) string {
+		return strings.Repeat(unit, (MaxBody-len(fixed)-100)/len(unit))
+	}
+	for what, tt := range map[string]struct {
+		body  string
+		aside bool
+	}{
+		"data":              {fixed + `,"data":{"a":"` + fill("x") + `"}}`, false},
+		"data to escape":    {fixed + `,"data":{"a":"` + fill("<&>") + `"}}`, false},
+		"line separators":   {fixed + `,"data":{"a":"` + fill("\u2028") + `"}}`, false},
+		"broken UTF-8":      {fixed + `,"data":{"a":"` + fill("\xff") + `"}}`, false},
+		"related resources": {fixed + `,"related_resources":[` + fill(`{"id":1},`) + `{"id":1}]}`, true},
+		"related names":     {fixed + `,"related_resources":[` + fill(`{"name":"`+name+`"},`) + `{"id":1}]}`, false},
+		"broken names":      {fixed + `,"related_resources":[` + fill(`{"name":"`+strings.Repeat("\xff", 66)+`"},`) + `{"id":1}]}`, true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			body := tt.body
+			if len(body) > MaxBody {
+				t.Fatalf("%d bytes", len(body))
+			}
+			w := newWorld(t)
+			stored, err := w.Store(t.Context(), decode(t, body), []byte(body))
+			if err != nil || !stored {
+				t.Fatalf("Store = %v, %v, want stored", stored, err)
+			}
+			item, size := w.items(t)[0], 0
+			for name, value := range item {
+				size += len(name) + len(value)
+			}
+			if aside := item["envelope"] == ""; aside != tt.aside {
+				t.Errorf("aside = %v, want %v", aside, tt.aside)
+			}
+			if limit := 400 << 10; size > limit {
+				t.Errorf("%d bytes, want at most %d", size, limit)
+			}
+		})
+	}
+}
+
+// A body that is too large does not get into the event's item.
+func TestStoreLarge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	body := payload + strings.Repeat(" ", MaxBody)
+	if stored, err := w.Store(t.Context(), decode(t, body), []byte(body)); err != nil || !stored {
+		t.Fatalf("Store = %v, %v, want stored", stored, err)
+	}
+	if item := w.items(t)[0]; item["resource"] != "5678#aside" || len(item["body"]) != asideBody {
+		t.Errorf("stored as %q with %d bytes, want it aside", item["resource"], len(item["body"]))
+	}
+}
+
+func TestStorageFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := decode(t, payload)
+	for _, fault := range []dynamotest.Fault{{Code: "ThrottlingException"}, {Code: "InternalServerError"}, {Drop: true}, {Drop: true, Applied: true}} {
+		w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return fault })
+		if stored, err := w.Store(t.Context(), e, []byte(payload)); err == nil || stored {
+			t.Errorf("%+v: Store = %v, %v, want an error", fault, stored, err)
+		}
+		if stored, err := w.Aside(t.Context(), 5678, "x", []byte("x")); err == nil || stored {
+			t.Errorf("%+v: Aside = %v, %v, want an error", fault, stored, err)
+		} else if strings.Contains(err.Error(), "Direct Cost") {
+			t.Errorf("the delivery shows: %v", err)
+		}
+	}
+	w.dynamo.Intercept(nil)
+	// The last answer was lost, not the event: its repetition is a duplicate.
+	if stored, err := w.Store(t.Context(), e, []byte(payload)); err != nil || stored {
+		t.Errorf("repeated: Store = %v, %v, want a duplicate", stored, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := w.Store(ctx, e, []byte(payload)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v, want context.Canceled", err)
+	}
+}
