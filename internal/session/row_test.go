@@ -133,6 +133,40 @@ func TestStepsInOrder(t *testing.T) {
 	}
 }
 
+// What holds no pair has nothing to abandon.
+func TestAbandonNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st := w.begin()
+	connected, cookie := w.chosen(1)
+	if err := w.finish(connected); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging(), w.find(connected.Flow, cookie)} {
+		if _, err := w.Abandon(t.Context(), s); !errors.Is(err, ErrUsed) {
+			t.Errorf("%s: %v, want ErrUsed", s.Status, err)
+		}
+		if got := sessionOf(w.item(s.Flow)).Status; got != s.Status {
+			t.Errorf("%s became %s", s.Status, got)
+		}
+	}
+}
+
+// A step is made from the very row that was read.
+func TestStepFromAnOldReading(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, changed := range map[string]types.AttributeValue{
+		"cookie": text(hash("another")), "expires_at": number(1), "company_id": text("9"), "status": text(string(Abandoned)),
+	} {
+		s, _ := w.pending()
+		w.overwrite(s.Flow, map[string]types.AttributeValue{name: changed})
+		if _, err := w.Choose(t.Context(), s, 1, tokens.User(7)); !errors.Is(err, ErrUsed) {
+			t.Errorf("%s changed meanwhile: %v, want ErrUsed", name, err)
+		}
+	}
+}
+
 // plain makes an item comparable.
 func plain(item map[string]types.AttributeValue) map[string]any {
 	out := map[string]any{}
