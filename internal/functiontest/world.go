@@ -20,11 +20,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"procore-connect/internal/awstest"
 	"procore-connect/internal/credential"
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/procoretest"
+	"procore-connect/internal/rescue"
 	"procore-connect/internal/secrets"
 	"procore-connect/internal/session"
 	"procore-connect/internal/tables"
@@ -79,8 +81,9 @@ type World struct {
 	// Environment leads to Procore.
 	Environment procore.Environment
 
-	t       *testing.T
-	manager *secretsmanager.Client
+	t        *testing.T
+	endpoint *string
+	manager  *secretsmanager.Client
 
 	mu       sync.Mutex
 	fault    func(operation string, body []byte) dynamotest.Fault
@@ -103,15 +106,79 @@ func New(t *testing.T) *World {
 	w.Tables = tables.CreateForTest(t, w.DB)
 	dynamo.Intercept(w.intercept)
 	t.Cleanup(func() { dynamo.Intercept(nil) })
-	server := httptest.NewServer(&awstest.Services{Secrets: w.Secrets})
+	server := httptest.NewServer(&awstest.Services{Secrets: w.Secrets, Queues: awstest.NewQueues()})
 	t.Cleanup(server.Close)
-	w.manager = secretsmanager.New(secretsmanager.Options{
-		BaseEndpoint: &server.URL, Region: "us-east-1", RetryMaxAttempts: 1,
+	w.endpoint = &server.URL
+	w.manager = secretsmanager.NewFromConfig(w.aws(), func(o *secretsmanager.Options) { o.BaseEndpoint = w.endpoint })
+	return w
+}
+
+func (w *World) aws() aws.Config {
+	return aws.Config{Region: "us-east-1", RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
-		}),
+		})}
+}
+
+// Rescue makes the rescue queue.
+func (w *World) Rescue() *rescue.Queue {
+	w.t.Helper()
+	q := rescue.New(w.aws(), w.endpoint, "")
+	made, err := q.Client.CreateQueue(w.t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("rescue")})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	q.URL = *made.QueueUrl
+	return q
+}
+
+// Connect gives a company a user's connection, as the other functions do in the
+// end.
+func (w *World) Connect(company, user int64, webhooks tokens.Webhooks) tokens.Connection {
+	w.t.Helper()
+	const redirectURI = "http://127.0.0.1:3000/oauth/callback"
+	c, _, err := w.Store().Connect(w.t.Context(), tokens.Authorization{
+		Key: tokens.Key{CompanyID: company, Principal: tokens.User(user)}, Pair: w.Pair(user, redirectURI),
+		RedirectURI: redirectURI, CompanyName: "A Company", UserName: "A User", Webhooks: webhooks,
 	})
-	return w
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// Pair is what an authorization by the user gives.
+func (w *World) Pair(user int64, redirectURI string) procore.Token {
+	w.t.Helper()
+	pair := w.Procore.Token(w.t, user, redirectURI)
+	return procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+		Expiry: w.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)}
+}
+
+// Connection reads a connection.
+func (w *World) Connection(key tokens.Key) tokens.Connection {
+	w.t.Helper()
+	c, err := w.Store().Connection(w.t.Context(), key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// ProcoreFails adds a fault of Procore.
+func (w *World) ProcoreFails(f procoretest.Fault) {
+	w.t.Helper()
+	if err := w.Procore.Fault(f); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// PatchCompany changes a company at Procore.
+func (w *World) PatchCompany(id int64, p procoretest.CompanyPatch) {
+	w.t.Helper()
+	if err := w.Procore.UpdateCompany(id, p); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // startProcore serves the fake behind a counter of its requests.
