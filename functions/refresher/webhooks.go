@@ -22,26 +22,43 @@ const (
 // provision looks after one connection's hook. Taking the next look first
 // keeps other runs away meanwhile and finds it again should this one die.
 func (h *handler) provision(ctx context.Context, c tokens.Connection) error {
+	if len(h.webhooks.Triggers) == 0 {
+		_, _, err := h.store.SetWebhooks(ctx, c, tokens.WebhooksOff, time.Time{})
+		return err
+	}
 	c, mine, err := h.store.SetWebhooks(ctx, c, c.Webhooks, h.clock().Add(retryHook))
 	if err != nil || !mine {
 		return err
 	}
-	status, next, cause := tokens.WebhooksActive, recheckHook, h.ensure(ctx, c)
+	taken, cause := c.CheckAt, h.ensure(ctx, c)
+	// The calls may have refreshed the token, which makes a new generation. A new
+	// authorization has a look of its own to come.
+	if c, err = h.store.Connection(ctx, c.Key); err != nil || !c.CheckAt.Equal(taken) {
+		return err
+	}
+	return h.conclude(ctx, c, cause)
+}
+
+// conclude records what came of a look at the hook.
+func (h *handler) conclude(ctx context.Context, c tokens.Connection, cause error) error {
+	status, next := tokens.WebhooksActive, recheckHook
+	var failed error
 	switch {
 	case cause == nil:
 	case errors.Is(cause, procore.ErrNotConnected):
-		return h.store.Report(ctx, c.Key, c.Generation, cause)
+		h.log.WarnContext(ctx, "the company disconnected the app", slog.Int64("company_id", c.CompanyID))
+		return h.store.Disconnect(ctx, c.Key, c.Generation)
 	case errors.Is(cause, procore.ErrForbidden):
 		status, next = tokens.WebhooksNeedsAdmin, adminHook
+	case errors.Is(cause, tokens.ErrReauthorize), errors.Is(cause, tokens.ErrDisconnected), errors.Is(cause, tokens.ErrRevoked):
+		status = c.Webhooks // it waits for its user, who makes the next look due
 	default:
 		status, next = tokens.WebhooksPending, retryHook
+		failed = fmt.Errorf("webhook of company %d: %w", c.CompanyID, cause)
 	}
 	h.log.InfoContext(ctx, "webhook looked after", slog.Int64("company_id", c.CompanyID), slog.String("status", string(status)))
-	_, _, err = h.store.SetWebhooks(ctx, c, status, h.clock().Add(next))
-	if status == tokens.WebhooksPending {
-		err = errors.Join(fmt.Errorf("webhook of company %d: %w", c.CompanyID, cause), err)
-	}
-	return err
+	_, _, err := h.store.SetWebhooks(ctx, c, status, h.clock().Add(next))
+	return errors.Join(failed, err)
 }
 
 // ensure makes the company's hook and its triggers match the configuration.
