@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/config"
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// refresher is the function with its world.
+type refresher struct {
+	*functiontest.World
+	t *testing.T
+	h *handler
+}
+
+const ourURL = "http://127.0.0.1:3000/webhooks/procore"
+
+func newRefresher(t *testing.T) *refresher {
+	t.Helper()
+	w := functiontest.New(t)
+	h := &handler{
+		environment: w.Environment, store: w.Store(), sessions: w.Sessions(), oauth: w.OAuth().Get, ring: w.Ring().Get,
+		rescue: w.Rescue(), log: w.Log.Logger, now: w.Clock.Now,
+		webhooks: config.Webhooks{Namespace: "our-app", URL: ourURL, Triggers: []procore.Trigger{
+			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
+		}},
+	}
+	h.store.Rescue = h.rescue.Send
+	return &refresher{World: w, t: t, h: h}
+}
+
+// run runs a task that must go well.
+func (r *refresher) run(task string) {
+	r.t.Helper()
+	if _, err := r.h.handle(r.t.Context(), input{Task: task}); err != nil {
+		r.t.Errorf("%s: %v", task, err)
+	}
+}
+
+// fails runs a task that must end with an error that has this text.
+func (r *refresher) fails(task, text string) {
+	r.t.Helper()
+	_, err := r.h.handle(r.t.Context(), input{Task: task})
+	if err == nil || !strings.Contains(err.Error(), text) {
+		r.t.Errorf("%s: got error %v, want %q", task, err, text)
+		return
+	}
+	r.Log.Search(r.t, "an error", err.Error())
+}
+
+// presented counts the refreshes of tokens that were issued; R1.
+func (r *refresher) presented() int {
+	r.t.Helper()
+	n := 0
+	for _, token := range r.Procore.State().RefreshTokens {
+		if token.State == procoretest.Unknown {
+			continue // the probe's
+		}
+		if token.Presented > 1 {
+			r.t.Errorf("refresh token %s was presented %d times", token.Fingerprint, token.Presented)
+		}
+		n += token.Presented
+	}
+	return n
+}
+
+func (r *refresher) wantGeneration(c tokens.Connection, want int64) {
+	r.t.Helper()
+	if got := r.Connection(c.Key); got.Generation != want {
+		r.t.Errorf("%s: got generation %d (%s), want %d", c.Key, got.Generation, got.State, want)
+	}
+}
+
+func TestUnknownTask(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.fails("dance", `unknown task "dance"`)
+	r.fails("", `unknown task ""`)
+	_, err := r.h.handle(t.Context(), input{Task: strings.Repeat("x", 10_000)})
+	if err == nil || len(err.Error()) > 200 {
+		t.Errorf("the error is %d bytes long", len(err.Error()))
+	}
+}
+
+// The schedule refreshes what is due and in use; what is fresh or idle it leaves.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	due := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	r.Clock.Advance(80 * time.Minute)
+	fresh := r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff)
+	r.run("refresh")
+	r.wantGeneration(due, 2)
+	r.wantGeneration(fresh, 1)
+	if got := r.presented(); got != 1 {
+		t.Errorf("got %d refreshes, want 1", got)
+	}
+	r.run("refresh")
+	r.wantGeneration(due, 2)
+	if lines := r.Log.Lines(t, "refresh ended"); lines[0]["refreshed"] != float64(1) || lines[1]["refreshed"] != float64(0) {
+		t.Errorf("logged %v", lines)
+	}
+}
+
+// A connection that nobody uses is left alone after a week, for each refresh is
+// a risk, and refreshed once in a month.
+func TestRefreshIdle(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	used := r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff)
+	for range 8 {
+		if _, err := r.Store().Token(t.Context(), used.Key); err != nil {
+			t.Fatal(err)
+		}
+		for range 18 { // a day, in steps that let every token come due
+			r.Clock.Advance(80 * time.Minute)
+			r.run("refresh")
+		}
+	}
+	idle := r.Connection(c.Key)
+	if got := r.Connection(used.Key); got.Generation <= idle.Generation {
+		t.Errorf("the used connection is at generation %d, the idle one at %d", got.Generation, idle.Generation)
+	}
+	r.Clock.Advance(20 * 24 * time.Hour)
+	r.run("refresh")
+	r.wantGeneration(c, idle.Generation)
+	r.Clock.Advance(11 * 24 * time.Hour)
+	r.run("refresh")
+	r.wantGeneration(c, idle.Generation+1)
+	r.presented()
+}
+
+// A row that cannot be read, and a token that Procore refuses, do not stop the
+// rest.
+func TestBadRows(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	dead := r.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksOff)
+	good := []tokens.Connection{
+		r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff),
+		r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff),
+	}
+	kill := procoretest.Kill
+	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &kill}); err != nil {
+		t.Fatal(err)
+	}
+	r.Pair(procoretest.Ann, "http://127.0.0.1:3000/")
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	for shard := range tokens.Shards {
+		_, err := r.DB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &r.Tables.Connections, Item: map[string]types.AttributeValue{
+			"company_id": text("bad-" + strings.Repeat("x", shard)), "principal": text("user#1"), "state": text("active"),
+			"generation": text("seven"), "due_shard": text(strconv.Itoa(shard)), "expires_at": &types.AttributeValueMemberN{Value: "1"},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Clock.Advance(2 * time.Hour)
+	r.fails("refresh", `row of company "bad-xxx"`)
+	for _, c := range good {
+		r.wantGeneration(c, 2)
+	}
+	if got := r.Connection(dead.Key).State; got != tokens.Reauthorize {
+		t.Errorf("the refused connection is %s, want reauthorize", got)
+	}
+	if lines := r.Log.Lines(t, "not refreshed"); len(lines) != 1 || lines[0]["principal"] != string(dead.Principal) {
+		t.Errorf("logged %v, want the one that was not refreshed", lines)
+	}
+}
+
+// R7: a wrong secret or an outage costs nothing that the probe can see first.
+func TestProbeFirst(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(*refresher){
+		"wrong secret": func(r *refresher) {
+			other := "fake-client-secret-other"
+			r.Procore.UpdateOptions(procoretest.OptionsPatch{ClientSecret: &other})
+		},
+		"503": func(r *refresher) {
+			r.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503, Times: 99})
+		},
+		"reset": func(r *refresher) {
+			r.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Reset, Times: 99})
+		},
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRefresher(t)
+			c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+			r.Clock.Advance(2 * time.Hour)
+			spoil(r)
+			r.fails("refresh", "nothing refreshed")
+			if got := r.presented(); got != 0 {
+				t.Errorf("got %d refreshes, want none", got)
+			}
+			right := "fake-client-secret"
+			if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{ClientSecret: &right}); err != nil {
+				t.Fatal(err)
+			}
+			r.Procore.ClearFaults()
+			r.run("refresh")
+			r.wantGeneration(c, 2)
+		})
+	}
+}
+
+// A run that has too little time left begins nothing.
+func TestOutOfTime(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	r.Clock.Advance(2 * time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), reserve-time.Second)
+	defer cancel()
+	for _, task := range []string{"refresh", "housekeeping"} {
+		if _, err := r.h.handle(ctx, input{Task: task}); err != nil {
+			t.Errorf("%s: %v", task, err)
+		}
+	}
+	r.wantGeneration(c, 1)
+	if hooks := r.Procore.State().Hooks; len(hooks) > 0 || r.presented() > 0 {
+		t.Errorf("got %d hooks and %d refreshes, want none", len(hooks), r.presented())
+	}
+}
+
+func TestStorageDown(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	r.Clock.Advance(2 * time.Hour)
+	r.Fault(functiontest.Down)
+	r.fails("refresh", "tokens:")
+	r.fails("housekeeping", "session:")
+	r.Fault(nil)
+	if got := r.presented(); got != 0 {
+		t.Errorf("got %d refreshes, want none", got)
+	}
+	r.run("refresh")
+	r.run("housekeeping")
+	r.wantGeneration(c, 2)
+}
