@@ -63,12 +63,25 @@ func (e *Env) Flag(name string) bool {
 // Environment is Procore's, of PROCORE_ENVIRONMENT; custom takes
 // PROCORE_LOGIN_URL and PROCORE_API_URL.
 func (e *Env) Environment() procore.Environment {
-	env, err := procore.ParseEnvironment(e.Require("PROCORE_ENVIRONMENT"),
-		e.Optional("PROCORE_LOGIN_URL"), e.Optional("PROCORE_API_URL"), e.plainHosts()...)
-	if err != nil {
+	name := e.Require("PROCORE_ENVIRONMENT")
+	login, api := e.Optional("PROCORE_LOGIN_URL"), e.Optional("PROCORE_API_URL")
+	env, err := procore.ParseEnvironment(name, login, api, e.plainHosts()...)
+	switch {
+	case err == nil || name == "":
+	case name == "custom":
+		e.checkURL("PROCORE_LOGIN_URL", login)
+		e.checkURL("PROCORE_API_URL", api)
+	default:
 		e.fail("PROCORE_ENVIRONMENT", "%v", err)
 	}
 	return env
+}
+
+// checkURL names the variable of a custom environment that is wrong.
+func (e *Env) checkURL(variable, address string) {
+	if _, err := procore.ParseEnvironment("custom", address, address, e.plainHosts()...); err != nil {
+		e.fail(variable, "%v", errors.Unwrap(err)) // without which of the two it is
+	}
 }
 
 // plainHosts are the hosts besides loopback to which http is accepted: under
@@ -84,10 +97,10 @@ func (e *Env) plainHosts() []string {
 // without a trailing slash: https, or http on loopback.
 func (e *Env) PublicURL() *url.URL {
 	text := e.Require("PUBLIC_URL")
-	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	u, err := url.Parse(strings.TrimRight(text, "/"))
 	switch {
 	case text == "":
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		e.fail("PUBLIC_URL", "is not an address such as https://connect.example.com")
 	case u.Scheme == "https", u.Scheme == "http" && e.plain(u.Hostname()):
 		return u
