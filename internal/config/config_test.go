@@ -1,0 +1,198 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// env reads from a map.
+func env(values map[string]string) *Env {
+	return New(func(name string) string { return values[name] })
+}
+
+// named are the variables that the error names, in order.
+func named(err error) []string {
+	var names []string
+	if err == nil {
+		return nil
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		rest, _ := strings.CutPrefix(line, "environment variable ")
+		name, _, _ := strings.Cut(rest, ":")
+		names = append(names, name)
+	}
+	return names
+}
+
+func TestRequireAndOptional(t *testing.T) {
+	t.Parallel()
+	e := env(map[string]string{"A": " a value\n", "BLANK": " \t"})
+	for _, tt := range []struct{ got, want string }{
+		{e.Require("A"), "a value"}, {e.Optional("A"), "a value"}, {e.Optional("B"), ""}, {e.Optional("BLANK"), ""},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("value = %q, want %q", tt.got, tt.want)
+		}
+	}
+	if err := e.Err(); err != nil {
+		t.Errorf("Err = %v, want none", err)
+	}
+	e.Require("B")
+	e.Require("BLANK")
+	if diff := cmp.Diff([]string{"B", "BLANK"}, named(e.Err())); diff != "" {
+		t.Errorf("named (-want +got):\n%s", diff)
+	}
+}
+
+// A cold start stops once, with everything in it.
+func TestAllAtOnce(t *testing.T) {
+	t.Parallel()
+	e := env(map[string]string{"PUBLIC_URL": "http://app.example", "ALLOWED_COMPANIES": "Acme", "WEBHOOK_TRIGGERS": "RFIs:create"})
+	e.Require("INBOX_TABLE")
+	e.Environment()
+	e.AWS()
+	e.Webhooks(e.PublicURL())
+	e.AllowedCompanies()
+	want := []string{"INBOX_TABLE", "PROCORE_ENVIRONMENT", "AWS_REGION", "PUBLIC_URL", "WEBHOOK_NAMESPACE", "ALLOWED_COMPANIES"}
+	if diff := cmp.Diff(want, named(e.Err())); diff != "" {
+		t.Errorf("named (-want +got):\n%s\n%v", diff, e.Err())
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	const password = "fake-password"
+	custom := func(login, api string) map[string]string {
+		return map[string]string{"PROCORE_ENVIRONMENT": "custom", "PROCORE_LOGIN_URL": login, "PROCORE_API_URL": api}
+	}
+	sam := custom("http://host.docker.internal:4000", "http://host.docker.internal:4000")
+	sam["AWS_SAM_LOCAL"] = "true"
+	for name, tt := range map[string]struct {
+		values map[string]string
+		login  string   // of the environment
+		named  []string // in the error
+	}{
+		"production":       {map[string]string{"PROCORE_ENVIRONMENT": "production"}, "https://login.procore.com", nil},
+		"blanks around":    {map[string]string{"PROCORE_ENVIRONMENT": " sandbox "}, "https://login-sandbox.procore.com", nil},
+		"missing":          {nil, "", []string{"PROCORE_ENVIRONMENT"}},
+		"unknown":          {map[string]string{"PROCORE_ENVIRONMENT": "prod"}, "", []string{"PROCORE_ENVIRONMENT"}},
+		"custom":           {custom("http://127.0.0.1:4000", "https://api.example"), "http://127.0.0.1:4000", nil},
+		"custom, no login": {custom("", "https://api.example"), "", []string{"PROCORE_LOGIN_URL"}},
+		"custom, no API":   {custom("https://login.example", ""), "", []string{"PROCORE_API_URL"}},
+		"custom, no URLs":  {custom("", ""), "", []string{"PROCORE_LOGIN_URL", "PROCORE_API_URL"}},
+		"custom, http":     {custom("http://login.example", "https://api.example"), "", []string{"PROCORE_LOGIN_URL"}},
+		"custom, password": {custom("https://login.example", "https://u:"+password+"@api.example"), "", []string{"PROCORE_API_URL"}},
+		"docker":           {custom("https://login.example", "http://host.docker.internal:4000"), "", []string{"PROCORE_API_URL"}},
+		"docker under sam": {sam, "http://host.docker.internal:4000", nil},
+		"URL that would be ignored": {map[string]string{"PROCORE_ENVIRONMENT": "production", "PROCORE_API_URL": "https://api.example"},
+			"", []string{"PROCORE_ENVIRONMENT"}},
+	} {
+		e := env(tt.values)
+		got := e.Environment()
+		if got.LoginURL != tt.login || !cmp.Equal(named(e.Err()), tt.named) {
+			t.Errorf("%s: %q, %v, want %q and an error of %v", name, got.LoginURL, e.Err(), tt.login, tt.named)
+		}
+		if err := e.Err(); err != nil && strings.Contains(err.Error(), password) {
+			t.Errorf("%s: the password shows: %v", name, err)
+		}
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{ // "": an error
+		"https://connect.example.com":       "https://connect.example.com",
+		"https://connect.example.com/":      "https://connect.example.com",
+		"https://connect.example.com//":     "https://connect.example.com",
+		" https://connect.example.com\n":    "https://connect.example.com",
+		"https://connect.example.com:8443":  "https://connect.example.com:8443",
+		"https://connect.example.com/prod/": "https://connect.example.com/prod",
+		"https://connect.example.com#":      "https://connect.example.com",
+		"HTTPS://connect.example.com":       "https://connect.example.com",
+		"http://127.0.0.1:3000":             "http://127.0.0.1:3000",
+		"http://localhost:3000/":            "http://localhost:3000",
+		"http://[::1]:3000":                 "http://[::1]:3000",
+
+		"":                                      "",
+		"http://connect.example.com":            "",
+		"http://host.docker.internal":           "", // without sam
+		"http://localhost.example.com":          "",
+		"http://127.0.0.1.example.com":          "",
+		"connect.example.com":                   "",
+		"//connect.example.com":                 "",
+		"https:connect.example.com":             "",
+		"https://":                              "",
+		"https://:443":                          "",
+		"https:///oauth":                        "",
+		"ftp://connect.example.com":             "",
+		"javascript:alert(1)":                   "",
+		"https://connect.example.com?":          "",
+		"https://connect.example.com?a=b":       "",
+		"https://connect.example.com#a":         "",
+		"https://fake-user@connect.example.com": "",
+		"https://fake-user:fake-password@connect.example.com":       "",
+		"https://fake-user:fake-password@connect.example.com:x\x7f": "",
+	} {
+		e := env(map[string]string{"PUBLIC_URL": value})
+		got := e.PublicURL()
+		if got.String() != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
+		}
+		if names := named(e.Err()); want == "" && !cmp.Equal(names, []string{"PUBLIC_URL"}) || want != "" && names != nil {
+			t.Errorf("%q: error %v", value, e.Err())
+		}
+		if err := e.Err(); err != nil && strings.Contains(err.Error(), "fake-") {
+			t.Errorf("%q shows: %v", value, err)
+		}
+	}
+	e := env(map[string]string{"PUBLIC_URL": "http://host.docker.internal:3000", "AWS_SAM_LOCAL": "true"})
+	if got := e.PublicURL().String(); got != "http://host.docker.internal:3000" || e.Err() != nil {
+		t.Errorf("under sam: %q, %v", got, e.Err())
+	}
+}
+
+func TestAllowedCompanies(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]Companies{
+		"*":                        {All: true},
+		" * ":                      {All: true},
+		"5678":                     {IDs: []int64{5678}},
+		" 5678 , 9007199254740993": {IDs: []int64{5678, 9007199254740993}},
+		// An error, and nobody is admitted:
+		"":                    {},
+		" ":                   {},
+		",":                   {},
+		"5678,":               {},
+		"5678,*":              {},
+		"5678;5679":           {},
+		"5678 5679":           {},
+		"Acme":                {},
+		"0":                   {},
+		"-1":                  {},
+		"1e3":                 {},
+		"9223372036854775808": {},
+	} {
+		e := env(map[string]string{"ALLOWED_COMPANIES": value})
+		got := e.AllowedCompanies()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", value, diff)
+		}
+		bad := !want.All && want.IDs == nil
+		if names := named(e.Err()); bad && !cmp.Equal(names, []string{"ALLOWED_COMPANIES"}) || !bad && names != nil {
+			t.Errorf("%q: error %v", value, e.Err())
+		}
+		for _, id := range []int64{0, 1, 5678, 9007199254740993} {
+			if got, want := got.Admits(id), want.All || slices.Contains(want.IDs, id); got != want {
+				t.Errorf("%q: Admits(%d) = %v, want %v", value, id, got, want)
+			}
+		}
+	}
+	e := env(map[string]string{"ALLOWED_COMPANIES": strings.Repeat("x", 1<<16)})
+	e.AllowedCompanies()
+	if got := len(e.Err().Error()); got > 300 {
+		t.Errorf("the error has %d characters", got)
+	}
+}
