@@ -29,7 +29,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 	s.functions = make(map[string]*lambdatest.Function)
 	env := s.environment()
 	for _, o := range []lambdatest.Options{
-		{Name: oauthCallback, Timeout: 20 * time.Second, Concurrency: 4},
+		{Name: oauthCallback, Timeout: 29 * time.Second, Concurrency: 4},
 		{Name: companySelect, Timeout: 29 * time.Second, Concurrency: 4},
 		{Name: webhookReceiver, Timeout: 5 * time.Second, Concurrency: 8},
 		{Name: refresher, Timeout: time.Minute, Concurrency: 2},
