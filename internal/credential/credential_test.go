@@ -87,6 +87,8 @@ func TestRefused(t *testing.T) {
 		"a changed end":          good[:len(good)-1] + last,
 		"a padded mac":           good + "=",
 		"a mac in standard form": "Bearer k1.5678.0." + strings.NewReplacer("-", "+", "_", "/").Replace(mac) + "=",
+		"signed for company 0":   header(t, r, 0),
+		"signed for company -1":  header(t, r, -1),
 		"a fifth part":           good + ".x",
 		"a NUL":                  good + "\x00",
 		"long":                   "Bearer k1.5678.0." + strings.Repeat("A", 1<<20),
