@@ -78,10 +78,14 @@ func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessag
 	if err != nil {
 		return nil, err
 	}
+	access, err := h.store.Token(ctx, c.Key) // fresh: a refresh makes a new generation
+	if err != nil {
+		return nil, err
+	}
 	resource, err := h.store.Client(h.environment, c.Key).Read(ctx, event)
 	switch {
 	case errors.Is(err, procore.ErrNotConnected):
-		return nil, h.store.Report(ctx, c.Key, c.Generation, err)
+		return nil, h.store.Report(ctx, c.Key, access.Generation, err)
 	case errors.Is(err, procore.ErrNotFound), errors.Is(err, procore.ErrForbidden):
 		return nil, nil
 	}
