@@ -1,0 +1,345 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// consumer is the function with its world.
+type consumer struct {
+	*functiontest.World
+	t *testing.T
+	h *handler
+}
+
+func newConsumer(t *testing.T) *consumer {
+	t.Helper()
+	w := functiontest.New(t)
+	return &consumer{World: w, t: t, h: &handler{
+		environment: w.Environment, store: w.Store(), oauth: w.OAuth().Get, log: w.Log.Logger,
+	}}
+}
+
+// rfis are a project's RFIs.
+func (c *consumer) rfis(project int64) []procoretest.Resource {
+	var all []procoretest.Resource
+	for _, r := range c.Procore.State().Resources {
+		if r.ProjectID == project && r.Name == "RFIs" {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// update is the event of a resource's update.
+func update(id string, r procoretest.Resource) procore.Event {
+	return procore.Event{ID: id, CompanyID: r.CompanyID, ProjectID: r.ProjectID, Resource: r.Name, ResourceID: r.ID, Type: "update", PayloadVersion: "v2.0"}
+}
+
+// message is one as the queue hands it on, in the resource's group.
+func message(t *testing.T, e procore.Event) map[string]any {
+	t.Helper()
+	body, err := procore.EncodeEvent(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw("m-"+e.ID, e.Key(), string(body))
+}
+
+func raw(id, group, body string) map[string]any {
+	return map[string]any{"messageId": id, "body": body, "eventSource": "aws:sqs",
+		"attributes": map[string]string{"MessageGroupId": group, "ApproximateReceiveCount": "1"}}
+}
+
+// handle hands a batch to the function as Lambda does, and gives the messages
+// that are to come again.
+func (c *consumer) handle(messages ...map[string]any) []string {
+	c.t.Helper()
+	batch, err := json.Marshal(map[string]any{"Records": messages})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var e events.SQSEvent
+	if err := json.Unmarshal(batch, &e); err != nil {
+		c.t.Fatal(err)
+	}
+	out, err := tokens.Wrap(c.h.store, c.h.handle)(c.t.Context(), e)
+	if err != nil {
+		c.t.Fatalf("the batch failed as a whole: %v", err)
+	}
+	var failed []string
+	for _, f := range out.BatchItemFailures {
+		failed = append(failed, f.ItemIdentifier)
+	}
+	return failed
+}
+
+func (c *consumer) wantFailures(got []string, want ...string) {
+	c.t.Helper()
+	if diff := cmp.Diff(got, want); diff != "" {
+		c.t.Errorf("messages to come again (-got +want):\n%s", diff)
+	}
+}
+
+// handled are the ids of the events that were handled, in order.
+func (c *consumer) handled() []string {
+	c.t.Helper()
+	var all []string
+	for _, line := range c.Log.Lines(c.t, "event handled") {
+		all = append(all, line["event_id"].(string))
+	}
+	return all
+}
+
+func (c *consumer) wantHandled(want ...string) {
+	c.t.Helper()
+	if diff := cmp.Diff(c.handled(), want); diff != "" {
+		c.t.Errorf("events handled (-got +want):\n%s", diff)
+	}
+}
+
+// The resource is read as it is now, in its own company, and one line of JSON
+// tells the event and what was read.
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksOff)
+	mine, theirs := c.rfis(2001)[0], c.rfis(9007199254741993)[0]
+	c.wantFailures(c.handle(message(t, update("1", mine)), message(t, update("2", theirs))))
+
+	lines := c.Log.Lines(t, "event handled")
+	if len(lines) != 2 {
+		t.Fatalf("got %d lines, want 2", len(lines))
+	}
+	first := lines[0]
+	if first["event_id"] != "1" || first["company_id"] != float64(5678) || first["resource"] != "RFIs" ||
+		first["resource_id"] != float64(mine.ID) || first["type"] != "update" {
+		t.Errorf("logged %v", first)
+	}
+	if read, _ := first["read"].(map[string]any); read["id"] != float64(mine.ID) || read["subject"] != mine.Title {
+		t.Errorf("read %v, want RFI %d %q", first["read"], mine.ID, mine.Title)
+	}
+	var got []string
+	for _, call := range c.Procore.State().Calls {
+		got = append(got, fmt.Sprintf("%s %s for %d by %d: %d", call.Method, call.Path, call.CompanyID, call.UserID, call.Status))
+	}
+	want := []string{
+		fmt.Sprintf("GET /rest/v1.0/projects/2001/rfis/%d for 5678 by 1234567: 200", mine.ID),
+		fmt.Sprintf("GET /rest/v1.0/projects/9007199254741993/rfis/%d for 9007199254740993 by 2345678: 200", theirs.ID),
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("calls (-got +want):\n%s", diff)
+	}
+}
+
+// A token that has ended is refreshed, once for the whole batch.
+func TestEndedToken(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Clock.Advance(3 * time.Hour)
+	rfis := c.rfis(2001)
+	c.wantFailures(c.handle(message(t, update("1", rfis[0])), message(t, update("2", rfis[1])), message(t, update("3", rfis[0]))))
+	c.wantHandled("1", "2", "3")
+	if got := c.Requests("POST /oauth/token"); got != 1 {
+		t.Errorf("got %d refreshes, want 1", got)
+	}
+}
+
+// Of what is deleted nothing is read, whether the event says so or Procore.
+func TestDeleted(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	gone := update("1", c.rfis(2001)[0])
+	gone.Type = "delete"
+	since := update("2", c.rfis(2001)[1])
+	since.ResourceID = 424242
+	c.wantFailures(c.handle(message(t, gone), message(t, since)))
+	c.wantHandled("1", "2")
+	for _, line := range c.Log.Lines(t, "event handled") {
+		if read, ok := line["read"]; !ok || read != nil {
+			t.Errorf("logged read %v, want null", read)
+		}
+	}
+	if got := len(c.Procore.State().Calls); got != 1 {
+		t.Errorf("got %d calls, want 1: a deleted resource need not be asked for", got)
+	}
+}
+
+// What the connection's user may not see would not be seen the next time either.
+func TestNotVisible(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{DeniedTools: &[]string{"rfis"}})
+	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0]))))
+	if lines := c.Log.Lines(t, "event handled"); len(lines) != 1 || lines[0]["read"] != nil {
+		t.Errorf("logged %v", lines)
+	}
+}
+
+// After a failure the rest of its group comes again, untouched and in order;
+// other groups go on.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	a, b := c.rfis(2001)[0], c.rfis(2001)[1]
+	c.ProcoreFails(procoretest.Fault{Endpoint: fmt.Sprintf("/rest/v1.0/projects/2001/rfis/%d", a.ID),
+		Kind: procoretest.Status, Status: 503, Headers: map[string]string{"Retry-After": "3600"}})
+	batch := []map[string]any{
+		message(t, update("a1", a)), message(t, update("b1", b)), message(t, update("a2", a)), message(t, update("b2", b)), message(t, update("a3", a)),
+	}
+	failed := c.handle(batch...)
+	c.wantFailures(failed, "m-a1", "m-a2", "m-a3")
+	c.wantHandled("b1", "b2")
+	if got := len(c.Log.Lines(t, "event failed, to be tried again")); got != 1 {
+		t.Errorf("got %d lines of failures, want 1", got)
+	}
+	c.wantFailures(c.handle(batch[0], batch[2], batch[4]))
+	c.wantHandled("b1", "b2", "a1", "a2", "a3")
+}
+
+// A change that this app made itself is skipped, or it would loop; another app's
+// and one of unknown origin are handled.
+func TestOwnChange(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	own, other, unknown := update("own", c.rfis(2001)[0]), update("other", c.rfis(2001)[0]), update("unknown", c.rfis(2001)[0])
+	own.SourceApplicationID, other.SourceApplicationID = "fake-client-id", "another-app"
+	c.wantFailures(c.handle(message(t, own), message(t, other), message(t, unknown)))
+	c.wantHandled("other", "unknown")
+	if lines := c.Log.Lines(t, "own change skipped"); len(lines) != 1 || lines[0]["event_id"] != "own" {
+		t.Errorf("logged %v", lines)
+	}
+	if got := len(c.Procore.State().Calls); got != 2 {
+		t.Errorf("got %d calls, want 2", got)
+	}
+}
+
+// What is not an event fails alone, and its content is not logged.
+func TestMalformed(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	good := update("good", c.rfis(2001)[0])
+	failed := c.handle(
+		raw("not JSON", "g1", `{"a-private-note":`),
+		raw("empty", "g2", ""),
+		raw("newer", "g3", `{"version":"2","id":"1","note":"a-private-note"}`),
+		raw("incomplete", "g4", `{"version":"1","id":"1"}`),
+		message(t, good),
+	)
+	c.wantFailures(failed, "not JSON", "empty", "newer", "incomplete")
+	c.wantHandled("good")
+	if strings.Contains(c.Log.String(), "a-private-note") {
+		t.Error("the content of a message is in the log")
+	}
+}
+
+// Without a connection nothing can be read: the message comes again, and goes to
+// the dead letters in the end.
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	failed := c.handle(message(t, update("1", c.rfis(4294968001)[0])), message(t, update("2", c.rfis(2001)[0])))
+	c.wantFailures(failed, "m-1")
+	c.wantHandled("2")
+	if line := c.Log.Lines(t, "event failed, to be tried again")[0]; !strings.Contains(line["error"].(string), "not connected yet") {
+		t.Errorf("logged %v", line)
+	}
+	for _, call := range c.Procore.State().Calls {
+		if call.CompanyID != procoretest.MyConstruction {
+			t.Errorf("company %d was called", call.CompanyID)
+		}
+	}
+}
+
+// A company that disconnected the app is noted as such, and not called again.
+func TestDisconnected(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	connection := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	off := false
+	c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
+	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0]))), "m-1")
+	if got := c.Connection(connection.Key).State; got != tokens.Disconnected {
+		t.Errorf("the connection is %s, want disconnected", got)
+	}
+	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0])), message(t, update("2", c.rfis(2001)[1]))), "m-1", "m-2")
+	if got := len(c.Procore.State().Calls); got != 1 {
+		t.Errorf("got %d calls, want 1", got)
+	}
+}
+
+// The user's disconnection is noted too when the token had to be refreshed
+// before Procore could tell.
+func TestDisconnectedMeanwhile(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	connection := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	off := false
+	c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
+	c.Clock.Advance(3 * time.Hour)
+	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0]))), "m-1")
+	if got := c.Connection(connection.Key).State; got != tokens.Disconnected {
+		t.Errorf("the connection is %s, want disconnected", got)
+	}
+}
+
+// A resource that this package has no address for is for the developer to see.
+func TestUnknownResource(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	e := update("1", c.rfis(2001)[0])
+	e.Resource = "Direct Cost Line Items"
+	c.wantFailures(c.handle(message(t, e)), "m-1")
+	if line := c.Log.Lines(t, "event failed, to be tried again")[0]; !strings.Contains(line["error"].(string), "Direct Cost Line Items") {
+		t.Errorf("logged %v", line)
+	}
+}
+
+// A large resource does not fill the log.
+func TestLargeResource(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	rfi := c.rfis(2001)[0]
+	c.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 200, Body: `{"note":"` + strings.Repeat("x", 10_000) + `"}`})
+	c.wantFailures(c.handle(message(t, update("1", rfi))))
+	if line := c.Log.Lines(t, "event handled")[0]; line["read"] != "10011 bytes" {
+		t.Errorf("logged read %.100v", line["read"])
+	}
+}
+
+// Without credentials or storage every message comes again; none is lost.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	batch := []map[string]any{message(t, update("1", c.rfis(2001)[0])), message(t, update("2", c.rfis(2001)[1]))}
+	c.Secrets.Put(functiontest.AppSecret, "not filled in")
+	c.wantFailures(c.handle(batch...), "m-1", "m-2")
+	c.Secrets.Put(functiontest.AppSecret, functiontest.AppValue)
+	c.Fault(functiontest.Down)
+	c.wantFailures(c.handle(batch...), "m-1", "m-2")
+	c.Fault(nil)
+	c.wantFailures(c.handle(batch...))
+	c.wantHandled("1", "2")
+}
