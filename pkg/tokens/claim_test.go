@@ -3,6 +3,7 @@ package tokens
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/dynamotest"
 	"procore-connect/pkg/procore"
 )
 
@@ -174,6 +176,27 @@ func TestCopiedPairDoesNotOpen(t *testing.T) {
 	}
 	if _, err := s.Token(t.Context(), Key{c.CompanyID, User(42)}); !errors.Is(err, ErrReauthorize) {
 		t.Errorf("got error %v, want ErrReauthorize", err)
+	}
+}
+
+// A claim that did not reach storage is not confirmed by another's.
+func TestAnothersClaimDoesNotConfirm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, other := w.store(), w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	var claims atomic.Int64
+	w.dynamo.Intercept(func(operation string, _ []byte) (f dynamotest.Fault) {
+		if operation == "TransactWriteItems" && claims.Add(1) == 1 {
+			w.hold(other, c.Key) // the second claim, which lands
+			f.Drop = true
+		}
+		return f
+	})
+	r := &refresh{Store: s, key: c.Key, keys: w.keys, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
+	if err := r.take(t.Context(), c); !errors.Is(err, errNotYet) {
+		t.Errorf("got error %v, want errNotYet: the claim is the other's", err)
 	}
 }
 
