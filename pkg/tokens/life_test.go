@@ -217,18 +217,23 @@ func TestRevokeDuringRefresh(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	held := w.hold(s, c.Key)
 	fresh := w.refreshed(held)
-	var all sync.WaitGroup
-	all.Go(func() {
-		if err := w.store().Revoke(t.Context(), c.Key, "asked for"); err != nil {
-			t.Error(err)
-		}
-	})
-	for w.row(c.Key).State != Revoking {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := w.store().Revoke(ctx, c.Key, "asked for"); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("got error %v, want ErrTryAgain while a refresh is in flight", err)
+	}
+	if got := w.row(c.Key); got.State != Revoking {
+		t.Errorf("got %s, want revoking", got.State)
 	}
 	if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
 		t.Errorf("got error %v, want errNotYet", err)
 	}
-	all.Wait()
+	if got := w.row(c.Key); got.State != Revoking || got.Generation != 2 {
+		t.Errorf("got %s, generation %d; want revoking and the new pair's, 2", got.State, got.Generation)
+	}
+	if err := w.store().Revoke(t.Context(), c.Key, ""); err != nil {
+		t.Error(err)
+	}
 	if got := w.row(c.Key); got.State != Revoked {
 		t.Errorf("got %s, want revoked", got.State)
 	}

@@ -1,0 +1,77 @@
+package tokens
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"procore-connect/pkg/procore"
+)
+
+func TestParseKeys(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("0123456789", 5)
+	tests := []struct {
+		name, secret string
+		want         string // part of the error; "" for none
+	}{
+		{"one key", `{"current":"k1","k1":"` + long + `"}`, ""},
+		{"two keys and more", `{"current":"k2","k1":"` + long + `","k2":"` + long + `x","minimum_epochs":{"5":2}}`, ""},
+		{"not JSON", long, "not a JSON object"},
+		{"no current", `{"k1":"` + long + `"}`, "current"},
+		{"current names nothing", `{"current":"k2","k1":"` + long + `"}`, "current"},
+		{"short", `{"current":"k1","k1":"0123456789abcdef"}`, "k1 is shorter"},
+		{"not a string", `{"current":"k1","k1":5}`, "k1"},
+		{"empty", ``, "not a JSON object"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ParseKeys(test.secret)
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("got error %v, want none", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("got error %v, want one with %q", err, test.want)
+			case err != nil && strings.Contains(err.Error(), "0123456789"):
+				t.Errorf("the error holds a key: %v", err)
+			}
+		})
+	}
+}
+
+// A sealed pair opens in its place and nowhere else.
+func TestSeal(t *testing.T) {
+	t.Parallel()
+	keys := ring(t, "k1", "k1")
+	pair := procore.Token{AccessToken: "fake-access-1", RefreshToken: "fake-refresh-1", Expiry: time.Unix(1_800_000_000, 0)}
+	home := Place{Table: "connections", Key: "5678/user#1", Generation: 3}
+	sealed, err := keys.Seal(pair, home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := keys.Open(sealed, home); err != nil || got != pair {
+		t.Errorf("at home: got an equal pair %t, error %v", got == pair, err)
+	}
+	if strings.Contains(string(sealed.Box), "fake-") {
+		t.Error("the sealed pair can be read")
+	}
+	for name, elsewhere := range map[string]Place{
+		"another table":      {"sessions", home.Key, 3},
+		"another row":        {home.Table, "5679/user#1", 3},
+		"another generation": {home.Table, home.Key, 4},
+	} {
+		if _, err := keys.Open(sealed, elsewhere); err == nil {
+			t.Errorf("%s: the pair opens", name)
+		}
+	}
+	changed := Sealed{sealed.KeyID, append([]byte{}, sealed.Box...)}
+	changed.Box[len(changed.Box)/2] ^= 1
+	if _, err := keys.Open(changed, home); err == nil {
+		t.Error("a changed pair opens")
+	}
+	if _, err := ring(t, "k2", "k2").Open(sealed, home); !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("without its key: got error %v, want ErrUnknownKey", err)
+	}
+}
