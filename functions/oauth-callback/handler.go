@@ -153,7 +153,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	pair, err := oauth.Exchange(spend, code, verifier, s.RedirectURI)
 	if err != nil {
 		if e, ok := errors.AsType[*procore.TokenError](err); ok && e.InvalidClient() {
-			h.oauth(ctx, true) // the secret may have been changed
+			_, _ = h.oauth(ctx, true) // the secret may have been changed
 		}
 		return "", err
 	}

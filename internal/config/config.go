@@ -132,7 +132,7 @@ func (e *Env) AllowedCompanies() Companies {
 		return Companies{All: text == "*"}
 	}
 	var c Companies
-	for _, field := range strings.Split(text, ",") {
+	for field := range strings.SplitSeq(text, ",") {
 		id, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64)
 		if err != nil || id <= 0 {
 			e.fail("ALLOWED_COMPANIES", "%.20q is not a company id; write ids with commas between, or *", field)

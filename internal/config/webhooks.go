@@ -41,7 +41,7 @@ func (e *Env) triggers() []procore.Trigger {
 	const name = "WEBHOOK_TRIGGERS"
 	var all []procore.Trigger
 	seen := map[procore.Trigger]bool{}
-	for _, part := range strings.Split(e.Optional(name), ";") {
+	for part := range strings.SplitSeq(e.Optional(name), ";") {
 		if strings.TrimSpace(part) == "" {
 			continue
 		}
@@ -51,7 +51,7 @@ func (e *Env) triggers() []procore.Trigger {
 			e.fail(name, "%.40q is not of the form RFIs:create,update,delete", part)
 			return nil
 		}
-		for _, t := range strings.Split(types, ",") {
+		for t := range strings.SplitSeq(types, ",") {
 			trigger := procore.Trigger{Resource: resource, EventType: procore.EventType(strings.TrimSpace(t))}
 			if err := trigger.Check(); err != nil {
 				e.fail(name, "%v", err)

@@ -96,8 +96,7 @@ func (b *Box) put(ctx context.Context, companyID int64, item map[string]types.At
 		Item:                item,
 		ConditionExpression: aws.String("attribute_not_exists(event_id)"),
 	})
-	var duplicate *types.ConditionalCheckFailedException
-	if errors.As(err, &duplicate) {
+	if _, duplicate := errors.AsType[*types.ConditionalCheckFailedException](err); duplicate {
 		return false, nil
 	}
 	if err != nil {

@@ -58,7 +58,7 @@ func (b *Base) Warm(read ...func(context.Context)) {
 	for _, r := range read {
 		all.Go(func() error { r(ctx); return nil })
 	}
-	all.Wait()
+	_ = all.Wait() // no step gives an error
 }
 
 // Keys is the key ring of KEYS_SECRET_ID.
@@ -73,7 +73,7 @@ func (b *Base) OAuth(env procore.Environment) *secrets.Secret[*procore.OAuth] {
 
 // Read makes a Warm step of a secret.
 func Read[T any](s *secrets.Secret[T]) func(context.Context) {
-	return func(ctx context.Context) { s.Get(ctx, false) }
+	return func(ctx context.Context) { _, _ = s.Get(ctx, false) }
 }
 
 // Store is the token store of CONNECTIONS_TABLE and SPENDS_TABLE.

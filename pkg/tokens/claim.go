@@ -26,13 +26,13 @@ var (
 // claim takes the right to spend c's refresh token: in one transaction the row
 // gets the attempt, and the token goes into the ledger, where it must not be
 // yet. Only a confirmed claim is returned without error. errNotClaimed and
-// *errChanged ask to read again; errSpentBefore is final for this token.
+// *changedError ask to read again; errSpentBefore is final for this token.
 func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Time) (Connection, error) {
 	next := c
 	next.attempt = rand.Text()
 	next.claimUntil = until
 	claimed, err := s.swap(ctx, c, next, l.spend(next, s.now())...)
-	changed, isChanged := errors.AsType[*errChanged](err)
+	changed, isChanged := errors.AsType[*changedError](err)
 	switch {
 	case err == nil:
 		return claimed, nil
@@ -65,7 +65,7 @@ func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error
 			return nil // released, or a new authorization took the row over
 		}
 		_, err := s.swap(ctx, c, c.released(l, s.now()), l.unspend(claimed.attempt)...)
-		changed, isChanged := errors.AsType[*errChanged](err)
+		changed, isChanged := errors.AsType[*changedError](err)
 		switch {
 		case err == nil, errors.Is(err, errElsewhere):
 			return nil

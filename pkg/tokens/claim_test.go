@@ -212,8 +212,8 @@ func TestRelease(t *testing.T) {
 	if err := s.release(t.Context(), held.claimed, held.ledger(held.claimed)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.claim(t.Context(), before, held.ledger(before), w.clock.Now().Add(time.Minute)); !errors.As(err, new(*errChanged)) {
-		t.Errorf("a claim on the revision before the release: got error %v, want *errChanged", err)
+	if _, err := s.claim(t.Context(), before, held.ledger(before), w.clock.Now().Add(time.Minute)); !errors.As(err, new(*changedError)) {
+		t.Errorf("a claim on the revision before the release: got error %v, want *changedError", err)
 	}
 	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
 		t.Error(err)

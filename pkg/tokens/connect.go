@@ -44,7 +44,7 @@ func (s *Store) Connect(ctx context.Context, a Authorization, also ...types.Tran
 			return Connection{}, false, err
 		}
 		stored, err := s.swap(ctx, old, next, also...)
-		var changed *errChanged
+		var changed *changedError
 		switch {
 		case err == nil:
 			s.memory.forget(a.Key)

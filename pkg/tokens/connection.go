@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -110,7 +111,7 @@ func (c Connection) enter(s State, attempt, reason, requestID string, now time.T
 	if s == Active {
 		c.Reason, c.ReasonAt, c.RequestID = "", time.Time{}, ""
 	}
-	c.Transitions = append(c.Transitions[:len(c.Transitions):len(c.Transitions)], Transition{s, c.Generation, attempt, now, reason})
+	c.Transitions = append(slices.Clip(c.Transitions), Transition{s, c.Generation, attempt, now, reason})
 	if n := len(c.Transitions) - maxTransitions; n > 0 {
 		c.Transitions = c.Transitions[n:]
 	}

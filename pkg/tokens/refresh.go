@@ -62,7 +62,7 @@ func (r *refresh) take(ctx context.Context, c Connection) (err error) {
 	case errors.Is(err, errNotClaimed):
 		r.tell(ctx, unconfirmed, "claims on connections are not confirmed by storage")
 		return errNotYet
-	case errors.As(err, new(*errChanged)):
+	case errors.As(err, new(*changedError)):
 		return errNotYet
 	}
 	return err
@@ -222,7 +222,7 @@ func (r *refresh) unspent(ctx context.Context) {
 func (r *refresh) report(ctx context.Context, e *procore.TokenError) {
 	switch {
 	case e.InvalidClient():
-		r.OAuth(ctx, true) // the next refresh shall use credentials that may be newer
+		_, _ = r.OAuth(ctx, true) // the next refresh shall use credentials that may be newer
 		r.tell(ctx, invalidClient, "Procore refuses the app's client id and secret")
 	case e.Outcome == procore.Refused:
 		r.tell(ctx, refused, "Procore refused several refresh tokens in a row")

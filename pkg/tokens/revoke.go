@@ -61,7 +61,7 @@ func (s *Store) revokeStep(ctx context.Context, c Connection) (Connection, error
 	next.pair, next.attempt, next.claimUntil, next.CheckAt = Sealed{}, "", time.Time{}, time.Time{}
 	next = next.enter(Revoked, "", c.Reason, "", s.now())
 	next, err := s.swap(ctx, c, next)
-	if changed, ok := errors.AsType[*errChanged](err); ok {
+	if changed, ok := errors.AsType[*changedError](err); ok {
 		return changed.current, nil
 	}
 	if err != nil {

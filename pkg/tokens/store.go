@@ -78,14 +78,14 @@ func (s *Store) Connection(ctx context.Context, key Key) (Connection, error) {
 	return connectionOf(out.Item)
 }
 
-// errChanged says that the row is no longer the one that was read.
-type errChanged struct{ current Connection }
+// changedError says that the row is no longer the one that was read.
+type changedError struct{ current Connection }
 
-func (e *errChanged) Error() string { return "tokens: " + e.current.String() + " changed meanwhile" }
+func (e *changedError) Error() string { return "tokens: " + e.current.String() + " changed meanwhile" }
 
 // swap writes next in place of old if the row is still old's revision, and
 // gives what is stored now. also joins the same transaction. A lost race is
-// *errChanged with the row that won; after any other error it is unknown
+// *changedError with the row that won; after any other error it is unknown
 // whether the write happened.
 func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.TransactWriteItem) (Connection, error) {
 	next.Rev = old.Rev + 1
@@ -150,7 +150,7 @@ func (s *Store) update(old, next Connection) *types.Update {
 var errElsewhere = errors.New("tokens: another item of the transaction failed its condition")
 
 // lost maps a failed condition, of a single write or of the first item of a
-// transaction, to *errChanged, and one of a later item to errElsewhere.
+// transaction, to *changedError, and one of a later item to errElsewhere.
 func lost(key Key, err error) error {
 	var item map[string]types.AttributeValue
 	var single *types.ConditionalCheckFailedException
@@ -166,13 +166,13 @@ func lost(key Key, err error) error {
 		return err
 	}
 	if len(item) == 0 {
-		return &errChanged{Connection{Key: key}}
+		return &changedError{Connection{Key: key}}
 	}
 	current, err := connectionOf(item)
 	if err != nil {
 		return err
 	}
-	return &errChanged{current}
+	return &changedError{current}
 }
 
 func failed(e *types.TransactionCanceledException, i int) bool {
@@ -199,7 +199,7 @@ func (s *Store) apply(ctx context.Context, c Connection, step func(Connection) (
 			return c, nil
 		}
 		next, err := s.swap(ctx, c, next)
-		var changed *errChanged
+		var changed *changedError
 		if !errors.As(err, &changed) {
 			return next, err
 		}

@@ -36,7 +36,7 @@ func main() {
 		os.Exit(3)
 	}
 	if os.Getenv("TOY_INIT") == "hang" {
-		select {}
+		time.Sleep(time.Hour) //nolint:forbidigo // select {} is a deadlock to the runtime
 	}
 	n := 0
 	lambda.Start(func(ctx context.Context, in input) (*output, error) {
@@ -51,7 +51,7 @@ func main() {
 			os.Exit(7)
 		case "hang":
 			fmt.Printf("{\"PID\":%d}\n", os.Getpid())
-			select {}
+			time.Sleep(time.Hour) //nolint:forbidigo // select {} is a deadlock to the runtime
 		case "large":
 			return &output{Text: strings.Repeat("x", in.Size)}, nil
 		case "print":
