@@ -82,7 +82,7 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 }
 
 // direct calls the function with an invocation's deadline.
-func (s *site) direct(v *visitor, ctx context.Context, method string, body string) events.APIGatewayV2HTTPResponse {
+func (s *site) direct(ctx context.Context, v *visitor, method, body string) events.APIGatewayV2HTTPResponse {
 	s.t.Helper()
 	e := events.APIGatewayV2HTTPRequest{RawPath: "/companies", RawQueryString: "flow=" + v.flow, Body: body,
 		Headers: map[string]string{"content-type": "application/x-www-form-urlencoded"}}
@@ -108,7 +108,7 @@ func TestProcoreSlow(t *testing.T) {
 	} {
 		s.procoreFault(procoretest.Fault{Endpoint: tt.endpoint, Kind: procoretest.Delay, DelayMS: 60_000})
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		if got := s.direct(v, ctx, tt.method, form.Encode()); got.StatusCode != http.StatusBadGateway {
+		if got := s.direct(ctx, v, tt.method, form.Encode()); got.StatusCode != http.StatusBadGateway {
 			t.Errorf("%s: got status %d, want 502", tt.method, got.StatusCode)
 		}
 		cancel()

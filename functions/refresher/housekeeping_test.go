@@ -103,6 +103,7 @@ func TestAbandoned(t *testing.T) {
 func TestLateChoice(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) (*refresher, session.Session, procore.Token) {
+		t.Helper()
 		r := newRefresher(t)
 		held, pair := r.pending(procoretest.Joe)
 		chosen, err := r.Sessions().Choose(t.Context(), held, procoretest.MyConstruction, tokens.User(procoretest.Joe))

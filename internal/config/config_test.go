@@ -19,7 +19,7 @@ func named(err error) []string {
 	if err == nil {
 		return nil
 	}
-	for _, line := range strings.Split(err.Error(), "\n") {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
 		rest, _ := strings.CutPrefix(line, "environment variable ")
 		name, _, _ := strings.Cut(rest, ":")
 		names = append(names, name)

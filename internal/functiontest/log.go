@@ -26,6 +26,7 @@ type Log struct {
 }
 
 func newLog(t *testing.T) *Log {
+	t.Helper()
 	l := &Log{}
 	var err error
 	if l.Logger, err = logging.New(l, "debug"); err != nil {

@@ -52,6 +52,7 @@ type seen struct {
 }
 
 func look(t testing.TB, r *http.Request, headers ...string) seen {
+	t.Helper()
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
 		t.Errorf("body: %v", err)

@@ -23,6 +23,7 @@ func newPages() *pages.Pages {
 }
 
 func request(t testing.TB, method, target string) *http.Request {
+	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, http.NoBody)
 	return r.WithContext(gateway.WithRequestID(r.Context(), requestID))
 }

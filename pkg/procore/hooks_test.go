@@ -24,6 +24,7 @@ func wantHook() Hook {
 
 // body compares the JSON of a request with want.
 func body(t *testing.T, want, reply string) http.HandlerFunc {
+	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		if d := cmp.Diff(decoded(t, string(b)), decoded(t, want)); d != "" {
@@ -37,6 +38,7 @@ func body(t *testing.T, want, reply string) http.HandlerFunc {
 }
 
 func decoded(t *testing.T, s string) any {
+	t.Helper()
 	d := json.NewDecoder(strings.NewReader(s))
 	d.UseNumber()
 	var v any

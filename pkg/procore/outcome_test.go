@@ -88,7 +88,7 @@ func TestTokenErrorText(t *testing.T) {
 		if got := e.Error(); got != want {
 			t.Errorf("Error() = %q, want %q", got, want)
 		}
-		if errors.Unwrap(e) != e.Err {
+		if e.Err != nil && !errors.Is(e, e.Err) {
 			t.Errorf("%v does not unwrap to its cause", e)
 		}
 	}

@@ -54,7 +54,7 @@ func startProxy(t *testing.T, answer func(net.Conn)) *proxy {
 }
 
 func (p *proxy) tunnel(c net.Conn, r io.Reader, host string) {
-	up, err := net.Dial("tcp", host)
+	up, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", host)
 	if err != nil {
 		writes("HTTP/1.1 502 Bad Gateway\r\n\r\n")(c)
 		return
