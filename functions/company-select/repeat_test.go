@@ -30,25 +30,25 @@ func (v *visitor) both(a, b url.Values) [2]functiontest.Page {
 
 func TestDoubleClick(t *testing.T) {
 	t.Parallel()
-	for range 10 {
-		s := newSite(t)
+	s := newSite(t)
+	for n := range int64(10) {
 		v := s.visitor(procoretest.Joe)
 		form := v.form("5678")
 		for _, page := range v.both(form, form) {
 			page.RedirectsTo(s.base + "/connected?flow=" + v.flow)
 		}
-		s.wantEntered(procoretest.MyConstruction)
-		if c := s.connection(procoretest.MyConstruction); c.Generation != 1 {
-			t.Errorf("got generation %d, want 1", c.Generation)
+		if c := s.connection(procoretest.MyConstruction); c.Generation != n+1 {
+			t.Fatalf("got generation %d, want one for each authorization, %d", c.Generation, n+1)
 		}
 	}
+	s.wantEntered(procoretest.MyConstruction)
 }
 
 // Two clicks on two companies: one of them is connected, the other not even
 // called.
 func TestTwoCompaniesAtOnce(t *testing.T) {
 	t.Parallel()
-	for range 10 {
+	for range 5 {
 		s := newSite(t)
 		v := s.visitor(procoretest.Joe)
 		a := v.form("5678")

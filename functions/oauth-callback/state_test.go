@@ -191,8 +191,8 @@ func TestManyStarts(t *testing.T) {
 // The same callback twice at once: one exchange.
 func TestDoubleCallback(t *testing.T) {
 	t.Parallel()
-	for range 10 {
-		s := newSite(t)
+	s := newSite(t)
+	for n := range 10 {
 		b := s.Browser(s.base)
 		callback, _ := s.login(b)
 		done := make(chan int, 2)
@@ -203,6 +203,6 @@ func TestDoubleCallback(t *testing.T) {
 		if first != http.StatusSeeOther && second != http.StatusSeeOther {
 			t.Errorf("got statuses %d and %d, want one that goes on", first, second)
 		}
-		s.wantExchanges(1)
+		s.wantExchanges(n + 1)
 	}
 }

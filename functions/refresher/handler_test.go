@@ -120,25 +120,22 @@ func TestRefreshIdle(t *testing.T) {
 	r := newRefresher(t)
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
 	used := r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff)
-	for range 8 {
-		if _, err := r.Store().Token(t.Context(), used.Key); err != nil {
-			t.Fatal(err)
-		}
-		for range 18 { // a day, in steps that let every token come due
-			r.Clock.Advance(80 * time.Minute)
-			r.run("refresh")
-		}
+	r.Clock.Advance(tokens.UsedWithin)
+	if _, err := r.Store().Token(t.Context(), used.Key); err != nil {
+		t.Fatal(err)
 	}
-	idle := r.Connection(c.Key)
-	if got := r.Connection(used.Key); got.Generation <= idle.Generation {
-		t.Errorf("the used connection is at generation %d, the idle one at %d", got.Generation, idle.Generation)
+	r.run("refresh")
+	r.wantGeneration(c, 2) // its token had ended within the week
+	r.wantGeneration(used, 2)
+	for _, wait := range []time.Duration{80 * time.Minute, 24 * time.Hour} {
+		r.Clock.Advance(wait)
+		r.run("refresh")
+		r.wantGeneration(c, 2)
 	}
-	r.Clock.Advance(20 * 24 * time.Hour)
+	r.wantGeneration(used, 4)
+	r.Clock.Advance(tokens.IdleEvery)
 	r.run("refresh")
-	r.wantGeneration(c, idle.Generation)
-	r.Clock.Advance(11 * 24 * time.Hour)
-	r.run("refresh")
-	r.wantGeneration(c, idle.Generation+1)
+	r.wantGeneration(c, 3)
 	r.presented()
 }
 
