@@ -4,7 +4,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/dynamotest"
@@ -17,7 +19,9 @@ func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	retrying := *w.Store
-	retrying.DB = dynamotest.Client(w.url, func(o *dynamodb.Options) { o.RetryMaxAttempts = 3 })
+	retrying.DB = dynamotest.Client(w.url, func(o *dynamodb.Options) {
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
+	})
 	lose := func(operation string) {
 		w.dynamo.Intercept(dynamotest.Nth(1, operation, dynamotest.Fault{Drop: true, Applied: true}))
 	}
