@@ -20,6 +20,7 @@ func TestLostAnswers(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	retrying := *w.Store
 	retrying.DB = dynamotest.Client(w.url, func(o *dynamodb.Options) {
+		o.RetryMaxAttempts = 3
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxBackoff = time.Millisecond })
 	})
 	lose := func(operation string) {
