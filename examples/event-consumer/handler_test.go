@@ -1,113 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/functiontest"
 	"procore-connect/internal/procoretest"
-	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
-
-// consumer is the function with its world.
-type consumer struct {
-	*functiontest.World
-	t *testing.T
-	h *handler
-}
-
-func newConsumer(t *testing.T) *consumer {
-	t.Helper()
-	w := functiontest.New(t)
-	return &consumer{World: w, t: t, h: &handler{
-		environment: w.Environment, store: w.Store(), oauth: w.OAuth().Get, log: w.Log.Logger,
-	}}
-}
-
-// rfis are a project's RFIs.
-func (c *consumer) rfis(project int64) []procoretest.Resource {
-	var all []procoretest.Resource
-	for _, r := range c.Procore.State().Resources {
-		if r.ProjectID == project && r.Name == "RFIs" {
-			all = append(all, r)
-		}
-	}
-	return all
-}
-
-// update is the event of a resource's update.
-func update(id string, r procoretest.Resource) procore.Event {
-	return procore.Event{ID: id, CompanyID: r.CompanyID, ProjectID: r.ProjectID, Resource: r.Name, ResourceID: r.ID, Type: "update", PayloadVersion: "v2.0"}
-}
-
-// message is one as the queue hands it on, in the resource's group.
-func message(t *testing.T, e procore.Event) map[string]any {
-	t.Helper()
-	body, err := procore.EncodeEvent(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw("m-"+e.ID, e.Key(), string(body))
-}
-
-func raw(id, group, body string) map[string]any {
-	return map[string]any{"messageId": id, "body": body, "eventSource": "aws:sqs",
-		"attributes": map[string]string{"MessageGroupId": group, "ApproximateReceiveCount": "1"}}
-}
-
-// handle hands a batch to the function as Lambda does, and gives the messages
-// that are to come again.
-func (c *consumer) handle(messages ...map[string]any) []string {
-	c.t.Helper()
-	batch, err := json.Marshal(map[string]any{"Records": messages})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	var e events.SQSEvent
-	if err := json.Unmarshal(batch, &e); err != nil {
-		c.t.Fatal(err)
-	}
-	out, err := tokens.Wrap(c.h.store, c.h.handle)(c.t.Context(), e)
-	if err != nil {
-		c.t.Fatalf("the batch failed as a whole: %v", err)
-	}
-	var failed []string
-	for _, f := range out.BatchItemFailures {
-		failed = append(failed, f.ItemIdentifier)
-	}
-	return failed
-}
-
-func (c *consumer) wantFailures(got []string, want ...string) {
-	c.t.Helper()
-	if diff := cmp.Diff(got, want); diff != "" {
-		c.t.Errorf("messages to come again (-got +want):\n%s", diff)
-	}
-}
-
-// handled are the ids of the events that were handled, in order.
-func (c *consumer) handled() []string {
-	c.t.Helper()
-	var all []string
-	for _, line := range c.Log.Lines(c.t, "event handled") {
-		all = append(all, line["event_id"].(string))
-	}
-	return all
-}
-
-func (c *consumer) wantHandled(want ...string) {
-	c.t.Helper()
-	if diff := cmp.Diff(c.handled(), want); diff != "" {
-		c.t.Errorf("events handled (-got +want):\n%s", diff)
-	}
-}
 
 // The resource is read as it is now, in its own company, and one line of JSON
 // tells the event and what was read.

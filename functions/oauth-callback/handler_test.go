@@ -1,138 +1,17 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"procore-connect/internal/functiontest"
-	"procore-connect/internal/gateway"
 	"procore-connect/internal/pages"
 	"procore-connect/internal/procoretest"
 	"procore-connect/internal/session"
 	"procore-connect/pkg/procore"
 )
-
-// site is the function with its world.
-type site struct {
-	*functiontest.World
-	t     *testing.T
-	h     *handler
-	base  string
-	serve gateway.Func
-}
-
-func newSite(t *testing.T, change ...func(*handler)) *site {
-	t.Helper()
-	s := &site{World: functiontest.New(t), t: t}
-	s.base = s.Front(func(public string) map[string]gateway.Func {
-		s.h = s.handler(public)
-		for _, f := range change {
-			f(s.h)
-		}
-		s.serve = s.Function(s.h.routes(), public)
-		return map[string]gateway.Func{
-			"GET /": s.serve, "GET /oauth/start": s.serve, "GET /oauth/callback": s.serve, "POST /oauth/callback": s.serve,
-		}
-	})
-	return s
-}
-
-func (s *site) handler(public string) *handler {
-	return &handler{
-		environment: s.Environment.Name, public: public, oauth: s.OAuth().Get, sessions: s.Sessions(),
-		cookies: session.Cookies{Secure: strings.HasPrefix(public, "https:")}, pages: pages.New(pages.Site{PublicURL: public}),
-	}
-}
-
-// start opens /oauth/start and gives the address at Procore and its state.
-func (s *site) start(b *functiontest.Browser) (authorize, state string) {
-	s.t.Helper()
-	authorize = b.Get("/oauth/start").RedirectsTo(s.Procore.URL + "/oauth/authorize?")
-	u, err := url.Parse(authorize)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	state = u.Query().Get("state")
-	s.Log.Secret(state)
-	return authorize, state
-}
-
-// login goes to Procore and back, and gives the address of the callback.
-func (s *site) login(b *functiontest.Browser) (callback, state string) {
-	s.t.Helper()
-	authorize, state := s.start(b)
-	return s.Procore.Authorize(s.t, procoretest.Joe, authorize), state
-}
-
-// works goes through a new flow, which nothing before may have spoilt.
-func (s *site) works() {
-	s.t.Helper()
-	b := s.Browser(s.base)
-	callback, _ := s.login(b)
-	b.Get(callback).RedirectsTo(s.base + "/companies?flow=")
-}
-
-// wantExchanges checks how often the token endpoint was called.
-func (s *site) wantExchanges(want int) {
-	s.t.Helper()
-	if got := s.Requests("POST /oauth/token"); got != want {
-		s.t.Errorf("got %d requests to the token endpoint, want %d", got, want)
-	}
-}
-
-// row is the flow's session as it is stored; no secret may be in it in clear.
-func (s *site) row(state string) map[string]types.AttributeValue {
-	s.t.Helper()
-	out, err := s.DB.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: &s.Tables.Sessions,
-		Key: map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: session.FlowOf(state)}}})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, v := range out.Item {
-		switch v := v.(type) {
-		case *types.AttributeValueMemberS:
-			fmt.Fprintln(&all, v.Value)
-		case *types.AttributeValueMemberB:
-			fmt.Fprintln(&all, string(v.Value))
-		}
-	}
-	s.Log.Search(s.t, "a row", all.String())
-	return out.Item
-}
-
-func (s *site) status(state string) session.Status {
-	s.t.Helper()
-	v, _ := s.row(state)["status"].(*types.AttributeValueMemberS)
-	if v == nil {
-		return ""
-	}
-	return session.Status(v.Value)
-}
-
-// event calls the function without the front, which could not send it.
-func (s *site) event(ctx context.Context, path, query string, cookies ...*http.Cookie) events.APIGatewayV2HTTPResponse {
-	s.t.Helper()
-	e := events.APIGatewayV2HTTPRequest{RawPath: path, RawQueryString: query}
-	e.RequestContext.HTTP.Method = http.MethodGet
-	for _, c := range cookies {
-		e.Cookies = append(e.Cookies, c.Name+"="+c.Value)
-	}
-	out, err := s.serve(ctx, e)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.Log.Search(s.t, "a page", out.Body)
-	return out
-}
 
 func TestLanding(t *testing.T) {
 	t.Parallel()

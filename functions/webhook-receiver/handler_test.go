@@ -3,131 +3,16 @@ package main
 import (
 	"encoding/json"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/credential"
 	"procore-connect/internal/functiontest"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/inbox"
 	"procore-connect/pkg/procore"
 )
-
-const (
-	path    = "/webhooks/procore"
-	company = 5678 // of all payloads in events/payloads
-)
-
-// receiver is the function with its world.
-type receiver struct {
-	*functiontest.World
-	t    *testing.T
-	base string
-}
-
-func newReceiver(t *testing.T) *receiver {
-	t.Helper()
-	w := functiontest.New(t)
-	r := &receiver{World: w, t: t}
-	h := &handler{ring: w.Ring().Get, box: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}}
-	r.base = w.Front(func(string) map[string]gateway.Func {
-		f := gateway.Handler(h, gateway.Options{Log: w.Log.Logger, MaxBody: -1})
-		return map[string]gateway.Func{"POST " + path: f, "GET " + path: f, "PUT " + path: f}
-	})
-	w.Storage()
-	return r
-}
-
-// header is the credential of a company's hook, made of a webhook secret.
-func header(t *testing.T, secret string, companyID int64) string {
-	t.Helper()
-	ring, err := credential.Parse(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := ring.Header(companyID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
-
-// deliver sends what Procore would, with any number of Authorization headers.
-func (r *receiver) deliver(body string, authorization ...string) functiontest.Page {
-	r.t.Helper()
-	req := r.request(http.MethodPost, body)
-	req.Header["Authorization"] = authorization
-	return r.Browser(r.base).Do(req)
-}
-
-func (r *receiver) request(method, body string) *http.Request {
-	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), method, r.base+path, strings.NewReader(body))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	return req
-}
-
-// good delivers as the company's hook.
-func (r *receiver) good(body string) functiontest.Page {
-	r.t.Helper()
-	return r.deliver(body, header(r.t, functiontest.WebhookValue, company))
-}
-
-// row is an item of the inbox; the test fails unless there is just this one.
-func (r *receiver) row() map[string]types.AttributeValue {
-	r.t.Helper()
-	rows := r.rows()
-	if len(rows) != 1 {
-		r.t.Fatalf("got %d rows, want 1", len(rows))
-	}
-	return rows[0]
-}
-
-func (r *receiver) rows() []map[string]types.AttributeValue {
-	r.t.Helper()
-	out, err := r.DB.Scan(r.t.Context(), &dynamodb.ScanInput{TableName: &r.Tables.Inbox})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return out.Items
-}
-
-func text(item map[string]types.AttributeValue, name string) string {
-	v, _ := item[name].(*types.AttributeValueMemberS)
-	if v == nil {
-		return ""
-	}
-	return v.Value
-}
-
-// outcomes are those that were logged, in order.
-func (r *receiver) outcomes() []string {
-	r.t.Helper()
-	var all []string
-	for _, line := range r.Log.Lines(r.t, "request") {
-		word, _ := line["outcome"].(string)
-		all = append(all, word)
-	}
-	return all
-}
-
-func sample(t *testing.T, name string) string {
-	t.Helper()
-	body, err := os.ReadFile("../../events/payloads/" + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(body)
-}
 
 // Every version is stored by one write, as one envelope, under ids that a FIFO
 // queue takes.

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/config"
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/session"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// site is the function with its world.
+type site struct {
+	*functiontest.World
+	t     *testing.T
+	h     *handler
+	base  string
+	serve gateway.Func
+}
+
+func newSite(t *testing.T, change ...func(*handler)) *site {
+	t.Helper()
+	w := functiontest.New(t)
+	s := &site{World: w, t: t}
+	s.base = w.Front(func(public string) map[string]gateway.Func {
+		s.h = &handler{
+			environment: w.Environment, public: public, allowed: config.Companies{All: true}, webhooks: true,
+			sessions: w.Sessions(), store: w.Store(), pages: pages.New(pages.Site{PublicURL: public}),
+		}
+		for _, f := range change {
+			f(s.h)
+		}
+		s.serve = w.Function(s.h.routes(), public)
+		return map[string]gateway.Func{"GET /companies": s.serve, "POST /companies": s.serve, "GET /connected": s.serve}
+	})
+	return s
+}
+
+// visitor is a browser that came back from Procore's login.
+type visitor struct {
+	*functiontest.Browser
+	s    *site
+	flow string
+}
+
+// visitor authorizes as a user, in a browser of its own.
+func (s *site) visitor(user int64) *visitor {
+	s.t.Helper()
+	v := &visitor{Browser: s.Browser(s.base), s: s}
+	v.flow = v.authorize(user)
+	return v
+}
+
+// authorize does what oauth-callback does, and gives the flow.
+func (v *visitor) authorize(user int64) (flow string) {
+	t, ctx, redirectURI := v.s.t, v.s.t.Context(), v.s.base+"/oauth/callback"
+	t.Helper()
+	sessions := v.s.Sessions()
+	st, err := sessions.Begin(ctx, v.s.Environment.Name, redirectURI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exchanging, _, err := sessions.Consume(ctx, st.State, st.Cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := v.s.Procore.Token(t, user, redirectURI)
+	cookie, err := sessions.Hold(ctx, exchanging, procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+		Expiry: v.s.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.s.Log.Secret(st.State, st.Verifier, st.Cookie, cookie)
+	w := httptest.NewRecorder()
+	session.Cookies{}.Set(w, st.Flow, cookie, session.ChoiceLife)
+	u, err := url.Parse(v.s.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Jar.SetCookies(u, w.Result().Cookies())
+	return st.Flow
+}
+
+func (v *visitor) list() functiontest.Page {
+	v.s.t.Helper()
+	return v.Get("/companies?flow=" + v.flow)
+}
+
+// form is what the page's form would send for a company.
+func (v *visitor) form(company string) url.Values {
+	v.s.t.Helper()
+	page := v.list().Wants(http.StatusOK)
+	return url.Values{pages.FieldFlow: {page.Field(pages.FieldFlow)}, pages.FieldCSRF: {page.Field(pages.FieldCSRF)}, pages.FieldCompany: {company}}
+}
+
+// choose opens the list and sends the form.
+func (v *visitor) choose(company int64) functiontest.Page {
+	v.s.t.Helper()
+	return v.Post("/companies", v.form(strconv.FormatInt(company, 10)))
+}
+
+// connect chooses a company and checks that it gets connected.
+func (v *visitor) connect(company int64) {
+	v.s.t.Helper()
+	v.choose(company).RedirectsTo(v.s.base + "/connected?flow=" + v.flow)
+}
+
+// entered lists the companies that were called or are installed: R3.
+func (s *site) entered() []int64 {
+	s.t.Helper()
+	seen := map[int64]bool{}
+	state := s.Procore.State()
+	for _, c := range state.Calls {
+		seen[c.CompanyID] = true
+		if c.CompanyID == 0 && c.Path != "/rest/v1.0/me" && c.Path != "/rest/v1.0/companies" {
+			s.t.Errorf("%s %s was called without a company", c.Method, c.Path)
+		}
+	}
+	var all []int64
+	for _, c := range state.Companies {
+		if seen[c.ID] || c.Installed {
+			all = append(all, c.ID)
+		}
+	}
+	return all
+}
+
+func (s *site) wantEntered(want ...int64) {
+	s.t.Helper()
+	if diff := cmp.Diff(s.entered(), want); diff != "" {
+		s.t.Errorf("companies called or installed (-got +want):\n%s", diff)
+	}
+}
+
+// connections are the rows of a company.
+func (s *site) connections(company int64) []tokens.Connection {
+	s.t.Helper()
+	var all []tokens.Connection
+	for c, err := range s.Store().Company(s.t.Context(), company) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// connection is a company's only row.
+func (s *site) connection(company int64) tokens.Connection {
+	s.t.Helper()
+	all := s.connections(company)
+	if len(all) != 1 {
+		s.t.Fatalf("got %d connections of company %d, want 1", len(all), company)
+	}
+	return all[0]
+}
+
+// row is a session as it is stored.
+func (s *site) row(flow string) map[string]types.AttributeValue {
+	s.t.Helper()
+	return s.item(s.Tables.Sessions, map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: flow}})
+}
+
+func (s *site) item(table string, key map[string]types.AttributeValue) map[string]types.AttributeValue {
+	s.t.Helper()
+	out, err := s.DB.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, v := range out.Item {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			fmt.Fprintln(&all, v.Value)
+		case *types.AttributeValueMemberB:
+			fmt.Fprintln(&all, string(v.Value))
+		}
+	}
+	s.Log.Search(s.t, "a row", all.String())
+	return out.Item
+}
+
+func value(item map[string]types.AttributeValue, name string) string {
+	v, _ := item[name].(*types.AttributeValueMemberS)
+	if v == nil {
+		return ""
+	}
+	return v.Value
+}

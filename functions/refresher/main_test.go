@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"procore-connect/internal/functiontest"
+)
+
+func TestMissingConfiguration(t *testing.T) {
+	functiontest.Requires(t, func() error {
+		_, err := wire()
+		return err
+	}, "AWS_REGION", "PROCORE_ENVIRONMENT", "PUBLIC_URL", "KEYS_SECRET_ID", "APP_SECRET_ID", "WEBHOOK_SECRET_ID", "SESSIONS_TABLE", "CONNECTIONS_TABLE", "SPENDS_TABLE", "RESCUE_QUEUE_URL")
+}

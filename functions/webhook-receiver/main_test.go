@@ -1,0 +1,14 @@
+package main
+
+import (
+	"testing"
+
+	"procore-connect/internal/functiontest"
+)
+
+func TestMissingConfiguration(t *testing.T) {
+	functiontest.Requires(t, func() error {
+		_, _, err := wire()
+		return err
+	}, "AWS_REGION", "WEBHOOK_SECRET_ID", "INBOX_TABLE")
+}
