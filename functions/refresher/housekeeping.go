@@ -30,12 +30,12 @@ func (h *handler) rescued(ctx context.Context) error {
 func (h *handler) checks(ctx context.Context) error {
 	var errs []error
 	for shard := range tokens.Shards {
-		for c, err := range h.store.Checks(ctx, shard, h.clock().Add(time.Second)) {
+		for key, err := range h.store.Checks(ctx, shard, h.clock().Add(time.Second)) {
 			if outOfTime(ctx) {
 				return errors.Join(errs...)
 			}
 			if err == nil {
-				err = h.check(ctx, c)
+				err = h.check(ctx, key)
 			}
 			if err != nil {
 				errs = append(errs, err)
@@ -45,7 +45,11 @@ func (h *handler) checks(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (h *handler) check(ctx context.Context, c tokens.Connection) error {
+func (h *handler) check(ctx context.Context, key tokens.Key) error {
+	c, err := h.store.Connection(ctx, key)
+	if err != nil {
+		return err
+	}
 	if c.State == tokens.Revoking {
 		return h.store.Revoke(ctx, c.Key, c.Reason)
 	}

@@ -54,28 +54,28 @@ type run struct {
 
 // take gives the next connections of the list; a row that cannot be read does
 // not stop the rest.
-func (r *run) take(next func() (tokens.Connection, error, bool), size int) []tokens.Connection {
-	var wave []tokens.Connection
+func (r *run) take(next func() (tokens.Key, error, bool), size int) []tokens.Key {
+	var wave []tokens.Key
 	for len(wave) < size {
-		c, err, ok := next()
+		key, err, ok := next()
 		switch {
 		case !ok:
 			return wave
 		case err != nil:
 			r.errs = append(r.errs, err)
 		default:
-			wave = append(wave, c)
+			wave = append(wave, key)
 		}
 	}
 	return wave
 }
 
 // wave refreshes a few connections at once.
-func (h *handler) wave(ctx context.Context, wave []tokens.Connection, r *run) {
+func (h *handler) wave(ctx context.Context, wave []tokens.Key, r *run) {
 	var all sync.WaitGroup
-	for _, c := range wave {
+	for _, key := range wave {
 		all.Go(func() {
-			_, err := h.store.Refresh(ctx, c.Key, ahead)
+			_, err := h.store.Refresh(ctx, key, ahead)
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			if err == nil {
@@ -83,8 +83,8 @@ func (h *handler) wave(ctx context.Context, wave []tokens.Connection, r *run) {
 				return
 			}
 			r.failed++
-			h.log.WarnContext(ctx, "not refreshed", slog.Int64("company_id", c.CompanyID),
-				slog.String("principal", string(c.Principal)), slog.Any("error", err))
+			h.log.WarnContext(ctx, "not refreshed", slog.Int64("company_id", key.CompanyID),
+				slog.String("principal", string(key.Principal)), slog.Any("error", err))
 		})
 	}
 	all.Wait()
@@ -92,12 +92,12 @@ func (h *handler) wave(ctx context.Context, wave []tokens.Connection, r *run) {
 
 // due lists what is due in all shards. Each run begins at another one, so that a
 // run that does not get to the end leaves nobody out for long.
-func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Connection, error] {
-	return func(yield func(tokens.Connection, error) bool) {
+func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Key, error] {
+	return func(yield func(tokens.Key, error) bool) {
 		first := int(h.clock().Unix()/60) % tokens.Shards
 		for i := range tokens.Shards {
-			for c, err := range h.store.Due(ctx, (first+i)%tokens.Shards, ahead) {
-				if !yield(c, err) {
+			for key, err := range h.store.Due(ctx, (first+i)%tokens.Shards, ahead) {
+				if !yield(key, err) {
 					return
 				}
 			}

@@ -10,8 +10,8 @@ import (
 // index checks what it should look at.
 func Connections(name string) *dynamodb.CreateTableInput {
 	return table(name, text("company_id"), text("principal"),
-		index("due", text("due_shard"), number("expires_at"), types.ProjectionTypeAll),
-		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeAll))
+		index("due", text("due_shard"), number("expires_at"), types.ProjectionTypeKeysOnly),
+		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly))
 }
 
 // Spends holds a fingerprint of each refresh token that was sent.

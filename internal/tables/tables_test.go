@@ -23,8 +23,8 @@ func TestCreateMakesTheFourTables(t *testing.T) {
 		view    types.StreamViewType
 	}{
 		{names.Connections, []string{"company_id S", "principal S"}, map[string][]string{
-			"due":    {"due_shard S", "expires_at N", "ALL"},
-			"checks": {"check_shard S", "check_at N", "ALL"},
+			"due":    {"due_shard S", "expires_at N", "KEYS_ONLY"},
+			"checks": {"check_shard S", "check_at N", "KEYS_ONLY"},
 		}, "", ""},
 		{names.Spends, []string{"fingerprint S"}, map[string][]string{}, "ttl", ""},
 		{names.Sessions, []string{"session S"}, map[string][]string{"held": {"held_shard S", "expires_at N", "ALL"}}, "ttl", ""},

@@ -51,7 +51,7 @@ func (c Connection) servesBefore(d Connection) bool {
 
 // Company gives all connections of a company.
 func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connection, error] {
-	return s.query(ctx, &dynamodb.QueryInput{
+	return query(ctx, s.DB, connectionOf, &dynamodb.QueryInput{
 		TableName:                 &s.Connections,
 		KeyConditionExpression:    aws.String("company_id = :company"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{":company": str(strconv.FormatInt(companyID, 10))},
@@ -78,15 +78,15 @@ func (c Connection) idle() bool {
 // refresh: those in use whose access token ends within the given time, the
 // earliest first, and then those that were idle for IdleEvery. They may have
 // changed meanwhile.
-func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Connection, error] {
-	return func(yield func(Connection, error) bool) {
-		for c, err := range s.index(ctx, "due", "due_shard", "expires_at", strconv.Itoa(shard), s.now().Add(within)) {
-			if !yield(c, err) {
+func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Key, error] {
+	return func(yield func(Key, error) bool) {
+		for k, err := range s.index(ctx, "due", "due_shard", "expires_at", strconv.Itoa(shard), s.now().Add(within)) {
+			if !yield(k, err) {
 				return
 			}
 		}
-		for c, err := range s.index(ctx, "due", "due_shard", "expires_at", idlePrefix+strconv.Itoa(shard), s.now().Add(-IdleEvery)) {
-			if !yield(c, err) {
+		for k, err := range s.index(ctx, "due", "due_shard", "expires_at", idlePrefix+strconv.Itoa(shard), s.now().Add(-IdleEvery)) {
+			if !yield(k, err) {
 				return
 			}
 		}
@@ -96,12 +96,14 @@ func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.S
 // Checks gives the connections of a shard (0 to Shards-1) that housekeeping
 // should look at before the given time, the earliest first: for their webhook, or
 // because their revocation is not finished.
-func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Seq2[Connection, error] {
+func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Seq2[Key, error] {
 	return s.index(ctx, "checks", "check_shard", "check_at", strconv.Itoa(shard), before)
 }
 
-func (s *Store) index(ctx context.Context, index, partition, sort, value string, before time.Time) iter.Seq2[Connection, error] {
-	return s.query(ctx, &dynamodb.QueryInput{
+// index queries a sparse index. It holds keys alone, so that a write to a row
+// costs a write to the index only when its place in it changes.
+func (s *Store) index(ctx context.Context, index, partition, sort, value string, before time.Time) iter.Seq2[Key, error] {
+	return query(ctx, s.DB, keyOf, &dynamodb.QueryInput{
 		TableName:              &s.Connections,
 		IndexName:              &index,
 		KeyConditionExpression: aws.String(partition + " = :value AND " + sort + " < :before"),
@@ -113,16 +115,17 @@ func (s *Store) index(ctx context.Context, index, partition, sort, value string,
 
 // query pages through a query. A row that cannot be read is an error of its own
 // and does not end the rest.
-func (s *Store) query(ctx context.Context, in *dynamodb.QueryInput) iter.Seq2[Connection, error] {
-	return func(yield func(Connection, error) bool) {
-		for p := dynamodb.NewQueryPaginator(s.DB, in); p.HasMorePages(); {
+func query[T any](ctx context.Context, db *dynamodb.Client, read func(map[string]types.AttributeValue) (T, error), in *dynamodb.QueryInput) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for p := dynamodb.NewQueryPaginator(db, in); p.HasMorePages(); {
 			page, err := p.NextPage(ctx)
 			if err != nil {
-				yield(Connection{}, fmt.Errorf("tokens: listing connections: %w", err))
+				var none T
+				yield(none, fmt.Errorf("tokens: listing connections: %w", err))
 				return
 			}
 			for _, item := range page.Items {
-				if !yield(connectionOf(item)) {
+				if !yield(read(item)) {
 					return
 				}
 			}

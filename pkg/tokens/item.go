@@ -77,11 +77,25 @@ func (c Connection) attributes() map[string]types.AttributeValue {
 	return a
 }
 
+// keyOf reads a row's key.
+func keyOf(item map[string]types.AttributeValue) (Key, error) {
+	r := reader{item: item}
+	k := Key{CompanyID: r.id("company_id"), Principal: Principal(r.str("principal"))}
+	if r.err != nil {
+		return k, fmt.Errorf("tokens: row of company %q, %q: %w", r.str("company_id"), r.str("principal"), r.err)
+	}
+	return k, nil
+}
+
 // connectionOf reads a row.
 func connectionOf(item map[string]types.AttributeValue) (Connection, error) {
+	key, err := keyOf(item)
+	if err != nil {
+		return Connection{}, err
+	}
 	r := reader{item: item}
 	c := Connection{
-		Key:         Key{CompanyID: r.id("company_id"), Principal: Principal(r.str("principal"))},
+		Key:         key,
 		State:       State(r.str("state")),
 		Generation:  r.num("generation"),
 		Rev:         r.num("rev"),
@@ -106,7 +120,7 @@ func connectionOf(item map[string]types.AttributeValue) (Connection, error) {
 		stateAttempt: r.str("state_attempt"),
 	}
 	if r.err != nil {
-		return Connection{}, fmt.Errorf("tokens: row of company %q, %q: %w", r.str("company_id"), r.str("principal"), r.err)
+		return Connection{}, fmt.Errorf("tokens: row of %s: %w", key, r.err)
 	}
 	return c, nil
 }
