@@ -25,8 +25,9 @@ var (
 
 // claim takes the right to spend c's refresh token: in one transaction the row
 // gets the attempt, and the token goes into the ledger, where it must not be
-// yet. Only a confirmed claim is returned without error. errNotClaimed and
-// *changedError ask to read again; errSpentBefore is final for this token.
+// yet. Only a confirmed claim is returned without error. errNotClaimed,
+// errConflict and *changedError ask to read again; errSpentBefore is final for
+// this token.
 func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Time) (Connection, error) {
 	next := c
 	next.attempt = rand.Text()
@@ -38,7 +39,7 @@ func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Ti
 		return claimed, nil
 	case errors.Is(err, errElsewhere):
 		return c, errSpentBefore
-	case isChanged && changed.current.attempt != next.attempt:
+	case errors.Is(err, errConflict), isChanged && changed.current.attempt != next.attempt:
 		return c, err
 	}
 	return s.confirm(ctx, next)

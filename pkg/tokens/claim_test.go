@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
@@ -298,5 +299,35 @@ func TestForCompany(t *testing.T) {
 	got, err := s.ForCompany(t.Context(), w.company())
 	if err != nil || got.Principal != User(2) {
 		t.Errorf("got %s, %v; want the last that is usable, %s", got.Principal, err, User(2))
+	}
+}
+
+// A transaction that met another one did not happen: it is tried again, and is
+// no sign of bad storage to the breaker.
+func TestTransactionConflicts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	var claims atomic.Int64
+	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+		if operation == "TransactWriteItems" && claims.Add(1) <= tripAfter+1 {
+			return dynamotest.Fault{Reasons: []string{"TransactionConflict", "None"}}
+		}
+		return dynamotest.Fault{}
+	})
+	if a, err := s.Token(t.Context(), c.Key); err != nil || a.Generation != 2 {
+		t.Errorf("got generation %d, %v; want a refresh", a.Generation, err)
+	}
+	if b, err := s.Breaker(t.Context()); err != nil || !b.atRest() {
+		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
+	}
+	claims.Store(0)
+	item := types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &w.names.Spends,
+		Key:                 map[string]types.AttributeValue{"fingerprint": str("none")},
+		ConditionExpression: aws.String("attribute_not_exists(fingerprint)")}}
+	if _, _, err := s.Connect(t.Context(), w.authorization(), item); err != nil {
+		t.Errorf("connecting: %v", err)
 	}
 }

@@ -44,7 +44,7 @@ func (s *Store) Connect(ctx context.Context, a Authorization, also ...types.Tran
 			return Connection{}, false, err
 		}
 		stored, err := s.swap(ctx, old, next, also...)
-		var changed *changedError
+		again := errors.Is(err, errConflict) || errors.As(err, new(*changedError))
 		switch {
 		case err == nil:
 			s.memory.forget(a.Key)
@@ -53,7 +53,7 @@ func (s *Store) Connect(ctx context.Context, a Authorization, also ...types.Tran
 			return next, old.Rev > 0, nil
 		case errors.Is(err, errElsewhere):
 			return Connection{}, false, ErrUsed
-		case !errors.As(err, &changed):
+		case !again:
 			return Connection{}, false, later(a.Key, "the connection could not be stored", err)
 		case b.wait(ctx) != nil:
 			return Connection{}, false, later(a.Key, "the connection keeps changing", ctx.Err())

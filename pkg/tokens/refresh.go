@@ -62,7 +62,7 @@ func (r *refresh) take(ctx context.Context, c Connection) (err error) {
 	case errors.Is(err, errNotClaimed):
 		r.tell(ctx, unconfirmed, "claims on connections are not confirmed by storage")
 		return errNotYet
-	case errors.As(err, new(*changedError)):
+	case errors.Is(err, errConflict), errors.As(err, new(*changedError)):
 		return errNotYet
 	}
 	return err

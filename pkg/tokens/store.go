@@ -146,11 +146,17 @@ func (s *Store) update(old, next Connection) *types.Update {
 	}
 }
 
-// errElsewhere says that another item of a transaction refused it.
-var errElsewhere = errors.New("tokens: another item of the transaction failed its condition")
+var (
+	// errElsewhere says that another item of a transaction refused it.
+	errElsewhere = errors.New("tokens: another item of the transaction failed its condition")
+	// errConflict says that a transaction did not happen, because another one was
+	// under way on the same row or storage was busy.
+	errConflict = errors.New("tokens: the transaction met another one")
+)
 
 // lost maps a failed condition, of a single write or of the first item of a
-// transaction, to *changedError, and one of a later item to errElsewhere.
+// transaction, to *changedError, one of a later item to errElsewhere, and any
+// other cancelled transaction to errConflict.
 func lost(key Key, err error) error {
 	var item map[string]types.AttributeValue
 	var single *types.ConditionalCheckFailedException
@@ -162,6 +168,8 @@ func lost(key Key, err error) error {
 		item = many.CancellationReasons[0].Item
 	case errors.As(err, &many) && failedAfter(many, 1):
 		return errElsewhere
+	case errors.As(err, &many):
+		return fmt.Errorf("%w: %w", errConflict, err)
 	default:
 		return err
 	}
