@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -31,6 +32,9 @@ type OAuth struct {
 
 	TLS *tls.Config      // nil: the system's roots, TLS 1.2 or newer
 	Now func() time.Time // nil: time.Now
+	// Dial opens the connection below TLS, to the server or to its proxy. Each
+	// call must give a connection of its own. nil: net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Format hides the client secret from every verb, and so from slog.
@@ -124,7 +128,7 @@ func (o *OAuth) token(ctx context.Context, form url.Values, notAfter time.Time, 
 func (o *OAuth) post(ctx context.Context, path string, form url.Values, notAfter time.Time) (answer, bool, error) {
 	form.Set("client_id", o.ClientID)
 	form.Set("client_secret", o.ClientSecret)
-	s := sender{tls: o.TLS, proxy: http.ProxyFromEnvironment, now: o.Now}
+	s := sender{tls: o.TLS, proxy: http.ProxyFromEnvironment, now: o.Now, open: o.Dial}
 	if s.now == nil {
 		s.now = time.Now
 	}

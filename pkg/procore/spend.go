@@ -45,6 +45,7 @@ type sender struct {
 	tls   *tls.Config // nil: the system's roots
 	proxy func(*http.Request) (*url.URL, error)
 	now   func() time.Time
+	open  func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer
 
 	timeout time.Duration // of the whole request; 0: 30 s
 }
@@ -120,18 +121,21 @@ func (s sender) connect(ctx context.Context, req *http.Request) (net.Conn, error
 
 // dial connects to the server, or through an HTTP proxy's CONNECT tunnel to it.
 func (s sender) dial(ctx context.Context, req *http.Request) (net.Conn, error) {
-	var d net.Dialer
+	open := s.open
+	if open == nil {
+		open = new(net.Dialer).DialContext
+	}
 	proxy, err := s.proxy(req)
 	if err != nil {
 		return nil, errors.New("the proxy's address is not a URL") // err may quote its password
 	}
 	if proxy == nil {
-		return d.DialContext(ctx, "tcp", address(req.URL))
+		return open(ctx, "tcp", address(req.URL))
 	}
 	if proxy.Scheme != "http" || req.URL.Scheme != "https" {
 		return nil, fmt.Errorf("a %s proxy cannot carry a request to %s: only an http proxy and https", proxy.Scheme, req.URL.Host)
 	}
-	conn, err := d.DialContext(ctx, "tcp", address(proxy))
+	conn, err := open(ctx, "tcp", address(proxy))
 	if err != nil {
 		return nil, err
 	}
