@@ -91,7 +91,7 @@ type backoff struct{ n int }
 func (b *backoff) wait(ctx context.Context) error {
 	d := min(20*time.Millisecond<<min(b.n, 6), time.Second)
 	b.n++
-	t := time.NewTimer(d/2 + rand.N(d))
+	t := time.NewTimer(d/2 + jitter(ctx, d))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -99,6 +99,18 @@ func (b *backoff) wait(ctx context.Context) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// jitterKey of a context holds what replaces the jitter in a test that must be
+// repeatable.
+type jitterKey struct{}
+
+// jitter is a time less than d.
+func jitter(ctx context.Context, d time.Duration) time.Duration {
+	if fixed, ok := ctx.Value(jitterKey{}).(func(time.Duration) time.Duration); ok {
+		return fixed(d)
+	}
+	return rand.N(d)
 }
 
 // flights makes the callers of one process that want the same connection share

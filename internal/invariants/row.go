@@ -1,0 +1,181 @@
+package invariants
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Row is a row of the Connections table.
+type Row struct {
+	CompanyID, Principal string
+	State                string
+	Generation, Rev      int64
+	Attempt              string // that holds, or last held, the claim
+	LastAttempt          string // that stored this generation
+	StateAttempt         string // that caused the state
+	ClaimUntil           int64  // Unix milliseconds; 0: free
+	SealKey              string
+	Sealed               []byte
+	Reason               string
+	ReasonAt, ExpiresAt  int64 // Unix seconds
+	DueShard, CheckShard string
+	CheckAt              int64
+	Transitions          []Past
+}
+
+// Past is one entry of the list of transitions in a row.
+type Past struct {
+	State      string
+	Generation int64
+	Attempt    string
+	At         int64 // Unix seconds
+	Reason     string
+}
+
+// Key names the row.
+func (r Row) Key() string { return r.CompanyID + "/" + r.Principal }
+
+// Claimed says that an attempt holds the claim; it may have expired.
+func (r Row) Claimed() bool { return r.ClaimUntil != 0 }
+
+// Usable says that the state gives tokens.
+func (r Row) Usable() bool { return r.State == "active" || r.State == "uncertain" }
+
+func (r Row) user() bool { return strings.HasPrefix(r.Principal, "user#") }
+
+// IsConnection tells a connection from the breaker's row, which is in the same
+// table.
+func IsConnection(i Item) bool {
+	id := i["company_id"].S
+	return id == nil || *id != "breaker"
+}
+
+// RowOf reads a connection. An attribute of another type than it should have is
+// an error; one that is not known is left out.
+func RowOf(i Item) (Row, error) {
+	d := decoder{item: i}
+	r := Row{
+		CompanyID: d.str("company_id"), Principal: d.str("principal"), State: d.str("state"),
+		Generation: d.num("generation"), Rev: d.num("rev"),
+		Attempt: d.str("attempt"), LastAttempt: d.str("last_attempt"), StateAttempt: d.str("state_attempt"),
+		ClaimUntil: d.num("claim_until_ms"), SealKey: d.str("seal_key"), Sealed: i["sealed"].B,
+		Reason: d.str("reason"), ReasonAt: d.num("reason_at"), ExpiresAt: d.num("expires_at"),
+		DueShard: d.str("due_shard"), CheckShard: d.str("check_shard"), CheckAt: d.num("check_at"),
+	}
+	for _, e := range i["transitions"].L {
+		p := decoder{item: e.M}
+		r.Transitions = append(r.Transitions, Past{
+			p.str("state"), p.num("generation"), p.str("attempt"), p.num("at"), p.str("reason"),
+		})
+		if p.err != nil {
+			d.err = fmt.Errorf("transitions: %w", p.err)
+		}
+	}
+	if d.err != nil {
+		return r, fmt.Errorf("row %s: %w", r.Key(), d.err)
+	}
+	return r, nil
+}
+
+type decoder struct {
+	item Item
+	err  error
+}
+
+func (d *decoder) str(name string) string {
+	a, ok := d.item[name]
+	if !ok {
+		return ""
+	}
+	if a.S == nil {
+		d.err = fmt.Errorf("%s is not a string", name)
+		return ""
+	}
+	return *a.S
+}
+
+func (d *decoder) num(name string) int64 {
+	a, ok := d.item[name]
+	if !ok {
+		return 0
+	}
+	if a.N != nil {
+		if n, err := strconv.ParseInt(*a.N, 10, 64); err == nil {
+			return n
+		}
+	}
+	d.err = fmt.Errorf("%s is not a whole number", name)
+	return 0
+}
+
+const (
+	maxTransitions = 20
+	// maxClaim is the longest claim: 20 s of work and 5 s of skew.
+	maxClaim = 25 * time.Second
+	// Skew is how far the clocks of two processes may differ.
+	Skew = 5 * time.Second
+)
+
+// CheckRow says what is wrong with one row. Times in it are compared with now
+// and with each other, give or take Skew; a zero now leaves the first out.
+func CheckRow(r Row, now time.Time) []string {
+	p := problems{prefix: "row " + r.Key() + ": "}
+	p.check(r.CompanyID != "" && r.Principal != "", "no key")
+	p.check(r.Generation >= 1 && r.Rev >= 1, "generation %d, rev %d", r.Generation, r.Rev)
+	switch r.State {
+	case "active":
+		p.check(r.Reason == "" && r.ReasonAt == 0, "active with a reason against it")
+	case "uncertain", "reauthorize", "disconnected", "revoking", "revoked":
+		p.check(r.Reason != "" && r.ReasonAt != 0, "%s without a reason and its time", r.State)
+	default:
+		p.add("state %q", r.State)
+	}
+	p.check(r.State != "uncertain" || r.StateAttempt != "", "uncertain by no attempt")
+	p.check(r.State != "revoked" || r.Sealed == nil && r.SealKey == "", "revoked and still holds a pair")
+	p.check(r.State == "revoked" || !r.user() || len(r.Sealed) > 0 && r.SealKey != "", "%s without a pair", r.State)
+	p.check(r.Usable() == (r.DueShard != ""), "%s, and in the index due: %t", r.State, r.DueShard != "")
+	p.check((r.CheckAt != 0) == (r.CheckShard != ""), "check_at and check_shard do not go together")
+	if r.Claimed() {
+		p.check(r.Attempt != "", "claimed by no attempt")
+		p.check(r.State != "reauthorize" && r.State != "revoked", "%s and claimed", r.State)
+		p.check(now.IsZero() || r.ClaimUntil <= now.Add(maxClaim+Skew).UnixMilli(), "claimed for longer than a claim may last")
+	}
+	r.checkTransitions(&p)
+	return p.all
+}
+
+func (r Row) checkTransitions(p *problems) {
+	n := len(r.Transitions)
+	p.check(n >= 1 && n <= maxTransitions, "%d transitions", n)
+	for i, t := range r.Transitions {
+		if i > 0 {
+			before := r.Transitions[i-1]
+			p.check(t.Generation >= before.Generation, "transition %d has an older generation than the one before", i)
+			p.check(t.At+int64(Skew.Seconds()) >= before.At, "transition %d was earlier than the one before", i)
+		}
+		p.check(t.At != 0, "transition %d has no time", i)
+	}
+	if n > 0 {
+		last := r.Transitions[n-1]
+		p.check(last.State == r.State, "%s, but the last transition is to %s", r.State, last.State)
+		p.check(last.Generation <= r.Generation, "the last transition's generation %d is above %d", last.Generation, r.Generation)
+	}
+}
+
+// problems collects what is wrong.
+type problems struct {
+	prefix string
+	all    []string
+}
+
+func (p *problems) add(format string, args ...any) {
+	p.all = append(p.all, p.prefix+fmt.Sprintf(format, args...))
+}
+
+func (p *problems) check(ok bool, format string, args ...any) {
+	if !ok {
+		p.add(format, args...)
+	}
+}

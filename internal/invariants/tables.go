@@ -1,0 +1,53 @@
+package invariants
+
+import "time"
+
+// CheckTables says what is wrong with the rows of Connections and Spends, each
+// alone and together: whoever holds or held a claim without its end being known
+// is in the ledger. The two are best read in this order, for the ledger is
+// written with the claim.
+func CheckTables(connections, spends []Item, now time.Time) []string {
+	var p problems
+	known := map[string]bool{}
+	for _, s := range spends {
+		d := decoder{item: s}
+		for _, name := range []string{"attempt", "again"} {
+			if attempt := d.str(name); attempt != "" {
+				known[attempt] = true
+			}
+		}
+		p.check(d.str("fingerprint") != "" && d.str("attempt") != "", "ledger: an entry without token or attempt")
+		p.check(d.num("ttl") > d.num("spent_at"), "ledger: an entry that ends before it begins")
+		if d.err != nil {
+			p.add("ledger: %v", d.err)
+		}
+	}
+	for _, c := range connections {
+		if !IsConnection(c) {
+			continue
+		}
+		r, err := RowOf(c)
+		if err != nil {
+			p.add("%v", err)
+			continue
+		}
+		p.all = append(p.all, CheckRow(r, now)...)
+		if r.user() && (r.Claimed() || r.State == "uncertain") {
+			p.check(known[r.Attempt], "row %s: %s, and the ledger does not know attempt %q", r.Key(), r.abstract(), r.Attempt)
+		}
+		if r.user() && r.LastAttempt != "" {
+			p.check(known[r.LastAttempt], "row %s: the pair came by an attempt that the ledger does not know", r.Key())
+		}
+	}
+	return p.all
+}
+
+// CheckCounts is R1 by the provider's own count: how often each refresh token,
+// by any name, was presented. limit is 1, or 2 under the policy retry-once.
+func CheckCounts(presented map[string]int, limit int) []string {
+	var p problems
+	for token, n := range presented {
+		p.check(n <= limit, "R1: token %s was presented %d times", token, n)
+	}
+	return p.all
+}

@@ -1,0 +1,89 @@
+package invariants
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Presentation is one sending of a refresh token.
+type Presentation struct {
+	Token     string // a name for its value, not the value
+	Attempt   string // that the ledger names for it, "" if the ledger does not know it
+	Confirmed bool   // storage had told the sender that it holds the claim
+	Retry     bool   // by a schedule under the policy retry-once
+}
+
+// Trace is what happened, in order of time.
+type Trace struct {
+	Changes   []Change
+	Presented []Presentation
+}
+
+// CheckTrace says what is wrong with a trace: with each of its writes, and with
+// the refresh tokens that were sent.
+func CheckTrace(t Trace) []string {
+	var all []string
+	for _, c := range t.Changes {
+		all = append(all, CheckChange(c)...)
+	}
+	return append(all, CheckPresented(t.Presented)...)
+}
+
+// CheckPresented is R1, and that a claim never spends unconfirmed.
+func CheckPresented(all []Presentation) []string {
+	var p problems
+	times, retries := map[string]int{}, map[string]int{}
+	for _, one := range all {
+		p.check(one.Attempt != "", "token %s was sent and the ledger does not know it", one.Token)
+		p.check(one.Confirmed, "token %s was sent on a claim that was not confirmed", one.Token)
+		times[one.Token]++
+		if one.Retry {
+			retries[one.Token]++
+		}
+	}
+	for _, token := range slices.Sorted(maps.Keys(times)) {
+		n, again := times[token], retries[token]
+		p.check(n == 1 || n == 2 && again >= 1, "R1: token %s was sent %d times, %d of them by retry-once", token, n, again)
+	}
+	return p.all
+}
+
+// Transitions is the set in spec/transitions.txt: what the model allows.
+type Transitions map[string]bool
+
+// ParseTransitions reads the file: a transition a line; empty lines and those
+// that begin with # do not count.
+func ParseTransitions(text string) (Transitions, error) {
+	t := Transitions{}
+	for n, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if !strings.Contains(line, " -> ") {
+			return nil, fmt.Errorf("invariants: line %d is not a transition: %q", n+1, line)
+		}
+		t[line] = true
+	}
+	return t, nil
+}
+
+// Compare says which of the transitions seen are not allowed, and which of the
+// allowed were not seen.
+func (t Transitions) Compare(seen Transitions) (forbidden, unseen []string) {
+	for line := range seen {
+		if !t[line] {
+			forbidden = append(forbidden, line)
+		}
+	}
+	for line := range t {
+		if !seen[line] {
+			unseen = append(unseen, line)
+		}
+	}
+	slices.Sort(forbidden)
+	slices.Sort(unseen)
+	return forbidden, unseen
+}

@@ -1,0 +1,245 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"procore-connect/internal/invariants"
+	"procore-connect/internal/procoretest"
+)
+
+// exploreSkew bounds how far a process's clock goes ahead.
+const exploreSkew = 2 * time.Second
+
+// pairOf opens what a row holds.
+func (x *run) pairOf(r invariants.Row) *issued {
+	if len(r.Sealed) == 0 {
+		return nil
+	}
+	c := Connection{Key: rowKey(r), Generation: r.Generation}
+	pair, err := x.newest.Open(Sealed{KeyID: r.SealKey, Box: r.Sealed}, c.place())
+	if err != nil {
+		x.problem("row %s: the pair does not open: %v", r.Key(), err)
+		return nil
+	}
+	return x.procore.byToken[pair.AccessToken]
+}
+
+func rowKey(r invariants.Row) Key {
+	var id int64
+	for _, c := range r.CompanyID {
+		id = id*10 + int64(c-'0')
+	}
+	return Key{id, Principal(r.Principal)}
+}
+
+// known notes a fault of the code that was found and is not mended yet.
+func (x *run) known(fault string) {
+	x.note("  KNOWN FAULT: %s", fault)
+	x.events["known: "+fault]++
+}
+
+// checkPair: a row's pair is replaced by an authorization or by the pair it was
+// spent for, and by nothing else (R8).
+func (x *run) checkPair(c invariants.Change) {
+	if slices.Equal(c.Old.Sealed, c.New.Sealed) || len(c.New.Sealed) == 0 {
+		return
+	}
+	p := x.pairOf(c.New)
+	if p == nil {
+		x.problem("row %s holds a pair that was never issued", c.New.Key())
+		return
+	}
+	p.stored = true
+	if c.Old.Rev == 0 || p.authorized || p.user == 0 {
+		return
+	}
+	old := x.pairOf(c.Old)
+	same := x.procore.mode == procoretest.Return // the same pair may be given out again
+	if p.prev != old && !(same && c.New.LastAttempt == "") {
+		if x.events["backup"] > 0 {
+			x.known("a rev that comes twice, by a backup, lets a late store overwrite a newer authorization")
+			return
+		}
+		x.problem("row %s: %s replaced a pair that it was not got for (R8)", c.New.Key(), p.access)
+	}
+}
+
+// checkAnswer: what a caller gets is a token that was issued and lives, or an
+// error that says what to do.
+func (x *run) checkAnswer(w *worker, a Access, err error) {
+	if w.proc.dead {
+		return
+	}
+	if err != nil {
+		for _, sentinel := range []error{ErrNotFound, ErrReauthorize, ErrDisconnected, ErrRevoked, ErrNotInstalled, ErrTryAgain} {
+			if errors.Is(err, sentinel) {
+				x.note("  %s: %v", w.name, sentinel)
+				return
+			}
+		}
+		if strings.Contains(err.Error(), "DynamoDB: UpdateItem") {
+			x.known("endClaim's storage error reaches the caller without a decision")
+			return
+		}
+		x.problem("%s: an error without a decision: %v", w.name, err)
+		return
+	}
+	p := x.procore.byToken[a.Bearer()]
+	switch {
+	case p == nil:
+		x.problem("%s got a token that was never issued", w.name)
+	case x.events["long"] == 0 && x.now().After(p.expires.Add(2*exploreSkew+2*time.Second)):
+		x.problem("%s got an access token that had ended", w.name)
+	default:
+		x.note("  %s: generation %d", w.name, a.Generation)
+	}
+}
+
+// settle is what follows each schedule: storage and Procore are well, late
+// operations arrive, housekeeping does its work. Then everything must be in
+// order.
+func (x *run) settle(ctx context.Context) {
+	x.calm, x.outage, x.procore.down = true, false, ""
+	for len(x.late) > 0 {
+		x.arrive(0)
+	}
+	time.Sleep(maxWork + 2*skew + time.Second)
+	s := x.process(99).store
+	s.RetryOnce = false
+	if err := s.Probe(ctx); err != nil {
+		x.problem("the probe of a healthy endpoint: %v", err)
+	}
+	for _, message := range x.queue {
+		r, err := ParseRescued(message)
+		if err != nil {
+			x.problem("%v", err)
+			continue
+		}
+		if err := s.Restore(ctx, r); err != nil {
+			x.problem("a rescued pair is not taken: %v", err)
+		}
+	}
+	x.checkLost()
+	for _, key := range x.keys() {
+		x.checkTruth(ctx, s, key)
+	}
+	time.Sleep(2 * time.Hour)
+	for _, key := range x.keys() {
+		x.checkWorks(ctx, key)
+	}
+	x.checkTables()
+}
+
+func (x *run) keys() []Key {
+	var all []Key
+	for _, r := range x.rows {
+		all = append(all, rowKey(r))
+	}
+	slices.SortFunc(all, func(a, b Key) int { return int(a.CompanyID - b.CompanyID) })
+	return all
+}
+
+// row is the connection as it is stored.
+func (x *run) row(key Key) invariants.Row {
+	for _, r := range x.rows {
+		if rowKey(r) == key {
+			return r
+		}
+	}
+	return invariants.Row{}
+}
+
+// checkLost is R2: a pair that reached a process was stored in a row, or is
+// revoked since no row wants it, unless its process died or storage and rescue
+// both refused it.
+func (x *run) checkLost() {
+	for _, p := range x.procore.pairs {
+		if p.prev == nil || p.holder == nil || p.stored || p.revoked || p.spent {
+			continue
+		}
+		switch {
+		case p.holder.proc.dead || p.excuse != "":
+		case x.events["backup"] > 0:
+			x.known("succeed drops a pair without a word when the row changes meanwhile")
+		default:
+			x.problem("R2: %s was received by %s and is lost", p.access, p.holder.name)
+		}
+	}
+}
+
+// harmless says that nothing happened that leaves a doubt whether a token was
+// spent: no claim without a known end.
+func (x *run) harmless() bool {
+	for name, n := range x.events {
+		if n > 0 && !slices.Contains([]string{"long", "fault refused", "fault noRefresh", "fault 503", "fault 429", "fault invalid_client"}, name) {
+			return false
+		}
+	}
+	return x.events["long"] == 0 && x.events["fault refused"] == 0
+}
+
+// checkTruth: the state of a row is true.
+func (x *run) checkTruth(ctx context.Context, s *Store, key Key) {
+	_, err := s.Token(ctx, key)
+	r := x.row(key)
+	if r.Claimed() {
+		x.problem("row %s: a claim outlives its time", r.Key())
+	}
+	if r.State == "revoking" {
+		if err := s.Revoke(ctx, key, "housekeeping"); err != nil {
+			x.problem("row %s: the revocation does not end: %v", r.Key(), err)
+		}
+		r = x.row(key)
+	}
+	p := x.pairOf(r)
+	decisions := map[string]error{"reauthorize": ErrReauthorize, "disconnected": ErrDisconnected, "revoked": ErrRevoked}
+	if want := decisions[r.State]; want != nil && !errors.Is(err, want) {
+		x.problem("row %s is %s, and Token says %v", r.Key(), r.State, err)
+	}
+	if p == nil || p.user == 0 {
+		return
+	}
+	excused := x.events["backup"] > 0 || x.events["copies"] > 0 || x.events["kill"] > 0
+	if r.State == "active" && !p.live() && !excused {
+		x.problem("row %s is active, and its pair is not live (presented %d, revoked %t)", r.Key(), p.presented, p.revoked)
+	}
+	if (r.State == "reauthorize" || r.State == "uncertain") && p.live() && p.presented == 0 && x.harmless() {
+		x.problem("row %s is %s without need: %s", r.Key(), r.State, r.Reason)
+	}
+}
+
+// checkWorks: an active connection can be refreshed, and gives a token that
+// Procore takes.
+func (x *run) checkWorks(ctx context.Context, key Key) {
+	r := x.row(key)
+	p := x.pairOf(r)
+	a, err := x.process(99).store.Token(ctx, key)
+	switch {
+	case r.State != "active" || p == nil:
+	case p.live() && p.presented == 0 && err != nil:
+		x.problem("row %s was active, and does not work: %v", r.Key(), err)
+	case err == nil:
+		if q := x.procore.byToken[a.Bearer()]; q == nil || q.revoked || x.now().After(q.expires) {
+			x.problem("row %s gives a token that Procore does not take", r.Key())
+		}
+	}
+}
+
+// checkTables: what is stored in the end is in order, and every token that was
+// sent is in the ledger.
+func (x *run) checkTables() {
+	for _, p := range invariants.CheckTables(x.items(connectionsTable), x.items(spendsTable), x.now().Add(exploreSkew)) {
+		if x.events["backup"] == 0 {
+			x.problem("%s", p)
+		}
+	}
+	for _, p := range x.procore.pairs {
+		if p.presented > 0 && x.ledgerOf(p.refresh).attempt == "" {
+			x.problem("%s was sent and is not in the ledger", p.refresh)
+		}
+	}
+}

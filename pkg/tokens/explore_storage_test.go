@@ -1,0 +1,294 @@
+package tokens
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/invariants"
+	"procore-connect/internal/tables"
+)
+
+const (
+	connectionsTable = "connections"
+	spendsTable      = "spends"
+)
+
+// exploreClient is an SDK client whose requests go to the run of their context.
+func exploreClient() *dynamodb.Client {
+	endpoint := "http://dynamodb"
+	return dynamodb.New(dynamodb.Options{
+		BaseEndpoint: &endpoint, Region: "us-east-1", Retryer: aws.NopRetryer{}, HTTPClient: wire{},
+		Credentials:                     aws.AnonymousCredentials{},
+		DisableValidateResponseChecksum: true,
+		AccountIDEndpointMode:           aws.AccountIDEndpointModeDisabled,
+	})
+}
+
+// wire is the way to storage.
+type wire struct{}
+
+// errWire is a connection that broke.
+var errWire = errors.New("the connection was reset")
+
+// Do passes one operation through its gate.
+func (wire) Do(r *http.Request) (*http.Response, error) {
+	ctx := r.Context()
+	x := ctx.Value(runKey{}).(*run)
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
+	var o outcome
+	switch {
+	case x.outage && ctx.Value(workerKey{}) != nil:
+		if gate(ctx, operation+" in the outage"); x.outage {
+			return failure("InternalServerError", 500), nil
+		}
+	case operation == "GetItem":
+		o = gate(ctx, operation, refused_, crash)
+	case operation == "TransactWriteItems":
+		o = gate(ctx, operation, refused_, conflict, throttled, lost_, late, crash, crashAfter)
+	default:
+		o = gate(ctx, operation, refused_, conflict, lost_, late, crash, crashAfter)
+	}
+	return x.done(ctx, operation, body, o)
+}
+
+// done is what becomes of the operation and of its answer.
+func (x *run) done(ctx context.Context, operation string, body []byte, o outcome) (*http.Response, error) {
+	if ctx.Err() != nil && o != lost_ && o != late {
+		return nil, ctx.Err() // it was not sent any more
+	}
+	switch o {
+	case refused_:
+		return failure("InternalServerError", 500), nil
+	case throttled:
+		return failure("ThrottlingException", 400), nil
+	case conflict:
+		if operation == "TransactWriteItems" {
+			return failure("TransactionCanceledException", 400), nil
+		}
+		return failure("TransactionConflictException", 400), nil
+	case late:
+		x.late = append(x.late, func() { x.apply(ctx, operation, body) })
+		x.lateName = append(x.lateName, operation+" of "+workerName(ctx))
+		return nil, errWire
+	}
+	answer := x.apply(ctx, operation, body)
+	if o == crashAfter {
+		die(ctx)
+	}
+	if o == lost_ || ctx.Err() != nil {
+		return nil, errors.Join(errWire, ctx.Err())
+	}
+	x.confirm(ctx, operation, body, answer)
+	return answer, nil
+}
+
+func workerName(ctx context.Context) string {
+	if w, ok := ctx.Value(workerKey{}).(*worker); ok {
+		return w.name
+	}
+	return "nobody"
+}
+
+// failure is an answer of storage that did nothing.
+func failure(code string, status int) *http.Response {
+	reasons := ""
+	if code == "TransactionCanceledException" {
+		reasons = `,"CancellationReasons":[{"Code":"TransactionConflict"},{"Code":"None"}]`
+	}
+	return response(status, fmt.Appendf(nil, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"as the schedule wants it"%s}`, code, reasons))
+}
+
+func response(status int, body []byte) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
+}
+
+// recorder is a plain http.ResponseWriter.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(status int)      { r.status = status }
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+
+// raw does an operation of storage.
+func (x *run) raw(operation string, body []byte) *http.Response {
+	r, err := http.NewRequest(http.MethodPost, "/", bytes.NewReader(body)) //nolint:noctx // it never leaves the process
+	if err != nil {
+		panic(err)
+	}
+	r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=explore")
+	w := &recorder{header: http.Header{}, status: http.StatusOK}
+	x.dynamo.ServeHTTP(w, r)
+	return response(w.status, w.body.Bytes())
+}
+
+// apply does an operation and reads what it changed from the table's stream.
+func (x *run) apply(ctx context.Context, operation string, body []byte) *http.Response {
+	answer := x.raw(operation, body)
+	if operation != "GetItem" && operation != "Query" {
+		x.observe(workerName(ctx))
+	}
+	return answer
+}
+
+// ended is a context that does not wait.
+var ended = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+// observe notes the changes of connections since the last time.
+func (x *run) observe(by string) {
+	records, err := x.dynamo.Feed(ended, connectionsTable, x.feed)
+	if err != nil {
+		return
+	}
+	for _, r := range records {
+		x.feed = r.Sequence
+		item, err := invariants.ParseItem(r.NewImage)
+		if err != nil || !invariants.IsConnection(item) {
+			continue
+		}
+		row, err := invariants.RowOf(item)
+		if err != nil {
+			x.problem("%v", err)
+			continue
+		}
+		old := x.rows[row.Key()]
+		x.rows[row.Key()] = row
+		if by == "backup" {
+			continue
+		}
+		c := invariants.Change{Old: old, New: row}
+		x.writes.Changes = append(x.writes.Changes, c)
+		x.note("  row %s rev %d generation %d %s %s", row.Key(), row.Rev, row.Generation, row.State, c.Transition())
+		for _, p := range append(invariants.CheckChange(c), invariants.CheckRow(row, x.now().Add(exploreSkew))...) {
+			if x.events["backup"] == 0 {
+				x.problem("%s", p)
+			}
+		}
+		x.checkPair(c)
+	}
+}
+
+// confirm notes that a process was told that it holds a claim.
+func (x *run) confirm(ctx context.Context, operation string, body []byte, answer *http.Response) {
+	w, ok := ctx.Value(workerKey{}).(*worker)
+	if !ok || answer.StatusCode != http.StatusOK {
+		return
+	}
+	for _, row := range x.rows {
+		if !row.Claimed() {
+			continue
+		}
+		told := operation == "TransactWriteItems" && bytes.Contains(body, []byte(`"`+row.Attempt+`"`)) ||
+			operation == "GetItem" && bytes.Contains(body, []byte(`"`+row.CompanyID+`"`))
+		if told {
+			x.confirmed[fmt.Sprint(w.proc.id, row.Attempt)] = true
+		}
+	}
+}
+
+// schemas are the two tables, as requests to make them.
+var schemas = func() [][]byte {
+	connections, spends := tables.Connections(connectionsTable), tables.Spends(spendsTable)
+	var all [][]byte
+	for _, t := range []*dynamodb.CreateTableInput{connections, spends} {
+		m := map[string]any{"TableName": *t.TableName, "BillingMode": "PAY_PER_REQUEST"}
+		var attributes, keys []map[string]any
+		used := map[string]bool{}
+		for _, k := range t.KeySchema {
+			used[*k.AttributeName] = true
+			keys = append(keys, map[string]any{"AttributeName": *k.AttributeName, "KeyType": string(k.KeyType)})
+		}
+		for _, a := range t.AttributeDefinitions {
+			if used[*a.AttributeName] {
+				attributes = append(attributes, map[string]any{"AttributeName": *a.AttributeName, "AttributeType": string(a.AttributeType)})
+			}
+		}
+		m["AttributeDefinitions"], m["KeySchema"] = attributes, keys
+		if t == connections {
+			m["StreamSpecification"] = map[string]any{"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"}
+		}
+		text, err := json.Marshal(m)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, text)
+	}
+	return all
+}()
+
+func (x *run) storage() {
+	x.dynamo = dynamotest.New()
+	x.dynamo.Now = x.now
+	for _, s := range schemas {
+		if a := x.raw("CreateTable", s); a.StatusCode != http.StatusOK {
+			text, _ := io.ReadAll(a.Body)
+			panic(string(text))
+		}
+	}
+}
+
+// item reads one item by its key, or nil.
+func (x *run) item(table string, key string) invariants.Item {
+	a := x.raw("GetItem", fmt.Appendf(nil, `{"TableName":%q,"Key":%s,"ConsistentRead":true}`, table, key))
+	var out struct{ Item invariants.Item }
+	if err := json.NewDecoder(a.Body).Decode(&out); err != nil {
+		panic(err)
+	}
+	return out.Item
+}
+
+// items reads a whole table.
+func (x *run) items(table string) []invariants.Item {
+	a := x.raw("Scan", fmt.Appendf(nil, `{"TableName":%q}`, table))
+	var out struct{ Items []invariants.Item }
+	if err := json.NewDecoder(a.Body).Decode(&out); err != nil {
+		panic(err)
+	}
+	return out.Items
+}
+
+// save keeps a copy of a row, as a backup does; bring puts it back.
+func (x *run) save(key Key) {
+	a := x.raw("GetItem", fmt.Appendf(nil, `{"TableName":%q,"Key":%s}`, connectionsTable, rawKey(key)))
+	text, err := io.ReadAll(a.Body)
+	if err != nil {
+		panic(err)
+	}
+	x.backup[key.String()] = text
+}
+
+func (x *run) bring(key Key) {
+	var out struct{ Item json.RawMessage }
+	if err := json.Unmarshal(x.backup[key.String()], &out); err != nil || out.Item == nil {
+		return
+	}
+	x.raw("PutItem", fmt.Appendf(nil, `{"TableName":%q,"Item":%s}`, connectionsTable, out.Item))
+	x.observe("backup")
+}
+
+func rawKey(k Key) string {
+	return fmt.Sprintf(`{"company_id":{"S":"%d"},"principal":{"S":%q}}`, k.CompanyID, k.Principal)
+}
