@@ -83,6 +83,10 @@ fuzz: ## Run every fuzz test for T each: make fuzz T=10m
 		$(GO) test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(T) "./$$(dirname "$$f")"; \
 	done
 
+.PHONY: mutants
+mutants: ## Break the rules one at a time, on purpose: the tests must catch each.
+	$(GO) run ./internal/mutants
+
 .PHONY: clean
 clean: ## Remove what was built, and the checkers that make lint installed.
 	rm -rf build .aws-sam

@@ -1,86 +1,104 @@
 package main
 
+import "slices"
+
+// The packages whose tests must notice.
 const (
-	tokens   = "./pkg/tokens"
-	procore  = "./pkg/procore"
-	receiver = "./functions/webhook-receiver"
+	storePackage    = "./pkg/tokens"
+	apiPackage      = "./pkg/procore"
+	receiverPackage = "./functions/webhook-receiver"
 )
 
-// list is the breakages, by the rule they break.
-func list() []mutant {
+// list is all breakages.
+func list() []mutant { return slices.Concat(once(), keep(), fence()) }
+
+// once are breakages of R1: a refresh token is sent at most once.
+func once() []mutant {
 	return []mutant{
 		{"R1", "the ledger takes a token twice", "pkg/tokens/ledger.go",
-			`"attribute_not_exists(fingerprint)"`, `"attribute_not_exists(nothing)"`, tokens},
+			`"attribute_not_exists(fingerprint)"`, `"attribute_not_exists(nothing)"`, storePackage},
 		{"R1", "the ledger knows a token by the current key only", "pkg/tokens/keys.go",
-			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, tokens},
+			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, storePackage},
 		{"R1", "writes are not conditional on the revision", "pkg/tokens/store.go",
-			`condition = "#rev = :old"`, `condition = "#rev <> :old OR #rev = :old"`, tokens},
+			`condition = "#rev = :old"`, `condition = "#rev <> :old OR #rev = :old"`, storePackage},
 		{"R1", "an unconfirmed claim spends", "pkg/tokens/claim.go",
 			`		return c, errNotClaimed
 	}
 	return c, nil`, `		return wanted, nil
 	}
-	return c, nil`, tokens},
+	return c, nil`, storePackage},
 		{"R1", "a claim counts as confirmed though another attempt holds it", "pkg/tokens/claim.go",
-			`c.attempt != wanted.attempt || c.Generation`, `c.Generation`, tokens},
+			`c.attempt != wanted.attempt || c.Generation`, `c.Generation`, storePackage},
 		{"R1", "an unknown outcome counts as not sent", "pkg/tokens/refresh.go",
-			`if e.Outcome == procore.NotSent || r.key.Principal == App {`, `if e.Outcome != procore.Refused {`, tokens},
+			`if e.Outcome == procore.NotSent || r.key.Principal == App {`, `if e.Outcome != procore.Refused {`, storePackage},
 		{"R1", "an uncertain token is sent again", "pkg/tokens/token.go",
 			`	case c.State == Uncertain:
 		return Access{}, s.giveUp(ctx, c)
-	}`, `	}`, tokens},
+	}`, `	}`, storePackage},
 		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/spend.go",
 			`		return answer{}, true, withContext(ctx, err)
 	}
 	a, err`, `		return answer{}, false, withContext(ctx, err)
 	}
-	a, err`, procore},
+	a, err`, apiPackage},
 		{"R1", "the clock is not looked at before the first byte", "pkg/procore/spend.go",
-			`!now.Before(notAfter.Round(0))`, `false && !now.Before(notAfter)`, procore},
+			`!now.Before(notAfter.Round(0))`, `false && !now.Before(notAfter)`, apiPackage},
 		{"R1", "any 400 counts as a refusal", "pkg/procore/oauth.go",
-			`a.status == http.StatusBadRequest && e.Code == "invalid_grant"`, `a.status == http.StatusBadRequest`, procore},
+			`a.status == http.StatusBadRequest && e.Code == "invalid_grant"`, `a.status == http.StatusBadRequest`, apiPackage},
+	}
+}
+
+// keep are breakages of R2: a received pair is not lost.
+func keep() []mutant {
+	return []mutant{
 		{"R2", "a pair that storage refuses is not rescued", "pkg/tokens/refresh.go",
-			`err := r.rescue(ctx, home)`, `err := cause`, tokens},
+			`err := r.rescue(ctx, home)`, `err := cause`, storePackage},
 		{"R2", "an expired claim forgets its attempt", "pkg/tokens/claim.go",
 			`func (c Connection) doubt(attempt, reason, requestID string, now time.Time) Connection {
 	c.claimUntil = time.Time{}`, `func (c Connection) doubt(attempt, reason, requestID string, now time.Time) Connection {
 	c.claimUntil = time.Time{}
-	c.attempt = ""`, tokens},
+	c.attempt = ""`, storePackage},
 		{"R2", "a caller that leaves takes the refresh with it", "pkg/tokens/memory.go",
-			`context.WithoutCancel(ctx), key, fl, work`, `ctx, key, fl, work`, tokens},
+			`context.WithoutCancel(ctx), key, fl, work`, `ctx, key, fl, work`, storePackage},
 		{"R2", "a handler returns before its refreshes ended", "pkg/tokens/wrap.go",
-			`defer s.flights.wait()`, `_ = s`, tokens},
+			`defer s.flights.wait()`, `_ = s`, storePackage},
 		{"R2", "a 200 without a refresh token counts as a pair", "pkg/procore/token.go",
-			`case needRefresh && w.RefreshToken == "":`, `case false:`, procore},
+			`case needRefresh && w.RefreshToken == "":`, `case false:`, apiPackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
-			`c.released(l, s.now()), l.unspend(claimed.attempt)...)`, `c.released(l, s.now()))`, tokens},
+			`c.released(l, s.now()), l.unspend(claimed.attempt)...)`, `c.released(l, s.now()))`, storePackage},
+	}
+}
+
+// fence are breakages of the other rules and of the protocol's fences.
+func fence() []mutant {
+	return []mutant{
 		{"R5", "a token prints itself", "pkg/procore/token.go",
 			`func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }`,
-			`func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.AccessToken) }`, procore},
+			`func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.AccessToken) }`, apiPackage},
 		{"R6", "a company's credential writes another's event", "functions/webhook-receiver/handler.go",
-			`e.CompanyID != company`, `false`, receiver},
+			`e.CompanyID != company`, `false`, receiverPackage},
 		{"R7", "three unknown outcomes do not open the breaker", "pkg/tokens/breaker.go",
-			`const tripAfter = 3`, `const tripAfter = 300`, tokens},
+			`const tripAfter = 3`, `const tripAfter = 300`, storePackage},
 		{"R7", "a wrong client secret does not open the breaker", "pkg/tokens/breaker.go",
-			`if v == invalidClient || max(`, `if max(`, tokens},
+			`if v == invalidClient || max(`, `if max(`, storePackage},
 		{"R7", "nobody asks the breaker", "pkg/tokens/refresh.go",
-			`if r.trial, err = s.admit(ctx, c.Key); err != nil {`, `if false {`, tokens},
+			`if r.trial, err = s.admit(ctx, c.Key); err != nil {`, `if false {`, storePackage},
 		{"R8", "a late pair overwrites a newer authorization", "pkg/tokens/refresh.go",
 			`if c.Generation != home.claimed.Generation || c.attempt != home.claimed.attempt {
 		return c, false
 	}
-	c.Generation++`, `c.Generation++`, tokens},
+	c.Generation++`, `c.Generation++`, storePackage},
 		{"R8", "a late pair revives what was disconnected", "pkg/tokens/refresh.go",
-			`	case c.State == Uncertain, c.State == Reauthorize && c.stateAttempt == c.lastAttempt:`, `	default:`, tokens},
+			`	case c.State == Uncertain, c.State == Reauthorize && c.stateAttempt == c.lastAttempt:`, `	default:`, storePackage},
 		{"", "a pair that comes home too late is not revoked", "pkg/tokens/rescue.go",
-			`return oauth.Revoke(ctx, fresh.AccessToken)`, `return oauth.Revoke(ctx, "")`, tokens},
+			`return oauth.Revoke(ctx, fresh.AccessToken)`, `return oauth.Revoke(ctx, "")`, storePackage},
 		{"", "a pair opens in any generation of its row", "pkg/tokens/seal.go",
-			`"%q %q %d pair", p.Table, p.Key, p.Generation`, `"%q %q pair", p.Table, p.Key`, tokens},
+			`"%q %q %d pair", p.Table, p.Key, p.Generation`, `"%q %q pair", p.Table, p.Key`, storePackage},
 		{"", "a pair opens in any row", "pkg/tokens/seal.go",
-			`"%q %q %d pair", p.Table, p.Key, p.Generation`, `"%q %d pair", p.Table, p.Generation`, tokens},
+			`"%q %q %d pair", p.Table, p.Key, p.Generation`, `"%q %d pair", p.Table, p.Generation`, storePackage},
 		{"", "each 401 is worth a refresh", "pkg/tokens/token.go",
-			`case rejected && now.Before(c.RefreshedAt.Add(recheck)):`, `case false:`, tokens},
+			`case rejected && now.Before(c.RefreshedAt.Add(recheck)):`, `case false:`, storePackage},
 		{"", "revoking does not wait for the refresh in flight", "pkg/tokens/revoke.go",
-			`if c.claimed() && !s.now().After(c.claimUntil) {`, `if false {`, tokens},
+			`if c.claimed() && !s.now().After(c.claimUntil) {`, `if false {`, storePackage},
 	}
 }
