@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/internal/tables"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// connections is how many there are; so many of them are due in a run.
+const (
+	connections = 100_000
+	due         = 1_000
+)
+
+// BenchmarkRefresh is one run of the refresh task among 100,000 connections, of
+// which 1,000 are due: go test -run '^$' -bench Refresh -benchtime 1x ./functions/refresher
+func BenchmarkRefresh(b *testing.B) {
+	db := dynamotest.Client(dynamotest.New().Start(b))
+	names := tables.CreateForTest(b, db)
+	fill(b, db, names.Connections)
+	for _, latency := range []time.Duration{0, 150 * time.Millisecond} {
+		b.Run(fmt.Sprint("Procore answers in ", latency), func(b *testing.B) {
+			p := procoretest.Start(b)
+			h := scaled(b, db, names, p.URL)
+			for b.Loop() {
+				b.StopTimer()
+				connect(b, h.store, p)
+				if latency > 0 {
+					delay := procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: latency.Milliseconds(), Times: due + 1}
+					if err := p.Fault(delay); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.StartTimer()
+				if err := h.refresh(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(due*float64(b.N)/b.Elapsed().Seconds(), "connections/s")
+		})
+	}
+}
+
+// fill writes rows that are not due.
+func fill(b *testing.B, db *dynamodb.Client, table string) {
+	b.Helper()
+	later := strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
+	for i := range connections - due {
+		_, err := db.PutItem(b.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
+			"company_id": &types.AttributeValueMemberS{Value: strconv.Itoa(1_000_000 + i)},
+			"principal":  &types.AttributeValueMemberS{Value: "user#1"},
+			"due_shard":  &types.AttributeValueMemberS{Value: strconv.Itoa(i % tokens.Shards)},
+			"expires_at": &types.AttributeValueMemberN{Value: later},
+		}})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// connect makes the connections that are due.
+func connect(b *testing.B, s *tokens.Store, p *procoretest.Server) {
+	b.Helper()
+	for i := range due {
+		pair := p.Token(b, procoretest.Joe, "http://127.0.0.1/callback")
+		_, _, err := s.Connect(b.Context(), tokens.Authorization{
+			Key:         tokens.Key{CompanyID: int64(1 + i), Principal: tokens.User(procoretest.Joe)},
+			Pair:        procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken, Expiry: time.Now().Add(time.Minute)},
+			RedirectURI: "http://127.0.0.1/callback",
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *handler {
+	b.Helper()
+	env, err := procore.ParseEnvironment("custom", url, url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	secret, err := json.Marshal(map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys, err := tokens.ParseKeys(string(secret))
+	if err != nil {
+		b.Fatal(err)
+	}
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}
+	quiet := slog.New(slog.DiscardHandler)
+	return &handler{environment: env, log: quiet, store: &tokens.Store{
+		DB:          db,
+		Connections: names.Connections, Spends: names.Spends, Log: quiet,
+		Keys:  func(context.Context, bool) (*tokens.Keys, error) { return keys, nil },
+		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return oauth, nil },
+	}}
+}
