@@ -97,9 +97,9 @@ type guessing struct {
 
 func guess(seed uint64) *guessing {
 	g := &guessing{rng: rand.New(rand.NewPCG(seed, 0)), unlikely: map[string]bool{}}
-	g.faults = []int{0, 1, 2, 5, 20}[g.rng.IntN(5)]
+	g.faults = []int{1, 2, 5, 20}[g.rng.IntN(4)]
 	g.loyalty = []int{1, 1, 4, 20}[g.rng.IntN(4)]
-	g.time = []int{0, 1, 1, 4}[g.rng.IntN(4)]
+	g.time = []int{1, 1, 4}[g.rng.IntN(3)]
 	for _, o := range []outcome{refused_, conflict, throttled, lost_, late, crash, crashAfter, vanish, status503, status429, badClient, noRefresh, hang} {
 		if g.rng.IntN(2) == 0 {
 			g.unlikely[string(o)] = true

@@ -41,6 +41,7 @@ type issued struct {
 	revoked, spent  bool
 	prev, next      *issued
 	authorized      bool
+	again           bool // given out again, to another authorization
 	presented       int
 	holder          *worker // who got the answer whole
 	attempt         string  // that presented prev's token
@@ -68,6 +69,7 @@ func (e *endpoint) authorize(user int64) *issued {
 		case e.mode == procoretest.Kill:
 			p.revoked = true
 		case e.mode == procoretest.Return && e.now().Before(p.expires):
+			p.again = true
 			return p
 		}
 	}
@@ -258,12 +260,12 @@ type entry struct {
 // ledgerOf looks a token up by each key of the ring.
 func (x *run) ledgerOf(token string) entry {
 	for _, f := range x.newest.fingerprints(token) {
-		item := x.item(spendsTable, fmt.Sprintf(`{"fingerprint":{"S":%q}}`, f))
-		if a := item["again"].S; a != nil {
-			return entry{*a, true}
+		item := x.item(spendsTable, row{"fingerprint": str(f)})
+		if a := text(item["again"]); a != "" {
+			return entry{a, true}
 		}
-		if a := item["attempt"].S; a != nil {
-			return entry{*a, false}
+		if a := text(item["attempt"]); a != "" {
+			return entry{a, false}
 		}
 	}
 	return entry{}

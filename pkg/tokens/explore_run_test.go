@@ -26,7 +26,8 @@ import (
 type run struct {
 	explored *exploration
 	chooser  chooser
-	dynamo   *dynamotest.Server
+	dynamo   *dynamotest.Server // or
+	quick    quickTables
 	procore  *endpoint
 	wall     time.Duration // of the clocks on the wall, ahead of the timers
 	outage   bool          // storage refuses everything
@@ -51,7 +52,8 @@ type run struct {
 	rows      map[string]invariants.Row // as last written
 	writes    invariants.Trace
 	confirmed map[string]bool // process and attempt
-	backup    map[string][]byte
+	backup    map[Key]row
+	restoring bool           // a backup is being put back
 	events    map[string]int // what happened, for the checks that know excuses
 }
 
@@ -74,6 +76,7 @@ type worker struct {
 	doing  string
 	done   bool
 	waits  int
+	notes  []string
 	until  time.Time // it sleeps by itself
 }
 
@@ -310,6 +313,7 @@ func (x *run) play() {
 	}
 	for {
 		synctest.Wait()
+		x.flush()
 		x.mu.Lock()
 		over := len(x.pending) == 0 && x.quiet()
 		x.mu.Unlock()
@@ -406,6 +410,21 @@ func (x *run) work(w *worker) {
 		if w.proc.dead {
 			return
 		}
+	}
+}
+
+// note keeps what a worker notes while others may run, too.
+func (w *worker) note(format string, args ...any) {
+	w.notes = append(w.notes, fmt.Sprintf(format, args...))
+}
+
+// flush takes the workers' notes into the trace.
+func (x *run) flush() {
+	for _, w := range x.workers {
+		for _, n := range w.notes {
+			x.note("  %s: %s", w.name, n)
+		}
+		w.notes = nil
 	}
 }
 

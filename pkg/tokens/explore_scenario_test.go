@@ -281,12 +281,17 @@ func probing() op {
 // exploration runs schedules.
 type exploration struct {
 	tracing bool
+	quick   bool
 	db      *dynamodb.Client
 	ring    func(current string, ids ...string) *Keys
 }
 
-func newExploration() *exploration {
-	return &exploration{db: exploreClient(), ring: func(current string, ids ...string) *Keys {
+func newExploration(quick bool) *exploration {
+	db := exploreClient()
+	if quick {
+		db = quickClient()
+	}
+	return &exploration{quick: quick, db: db, ring: func(current string, ids ...string) *Keys {
 		k := &Keys{current: current, material: map[string][]byte{}}
 		for _, id := range ids {
 			k.material[id] = []byte(strings.Repeat(id, 20))
@@ -300,7 +305,7 @@ func (e *exploration) schedule(t *testing.T, s scenario, c chooser) *run {
 	t.Helper()
 	var x *run
 	synctest.Test(t, func(t *testing.T) {
-		x = &run{chooser: c, rows: map[string]invariants.Row{}, confirmed: map[string]bool{}, backup: map[string][]byte{}, events: map[string]int{}}
+		x = &run{chooser: c, rows: map[string]invariants.Row{}, confirmed: map[string]bool{}, backup: map[Key]row{}, events: map[string]int{}}
 		x.explored, x.tracing = e, e.tracing
 		x.newest = e.ring("k1", "k1")
 		x.procore = &endpoint{mode: procoretest.Keep, now: x.now, byToken: map[string]*issued{}}

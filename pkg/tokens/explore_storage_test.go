@@ -42,58 +42,25 @@ var errWire = errors.New("the connection was reset")
 
 // Do passes one operation through its gate.
 func (wire) Do(r *http.Request) (*http.Response, error) {
-	ctx := r.Context()
-	x := ctx.Value(runKey{}).(*run)
+	x := r.Context().Value(runKey{}).(*run)
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
 	operation := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
-	var o outcome
-	switch {
-	case x.outage && ctx.Value(workerKey{}) != nil:
-		if gate(ctx, operation+" in the outage"); x.outage {
-			return failure("InternalServerError", 500), nil
-		}
-	case operation == "GetItem":
-		o = gate(ctx, operation, refused_, crash)
-	case operation == "TransactWriteItems":
-		o = gate(ctx, operation, refused_, conflict, throttled, lost_, late, crash, crashAfter)
-	default:
-		o = gate(ctx, operation, refused_, conflict, lost_, late, crash, crashAfter)
-	}
-	return x.done(ctx, operation, body, o)
-}
-
-// done is what becomes of the operation and of its answer.
-func (x *run) done(ctx context.Context, operation string, body []byte, o outcome) (*http.Response, error) {
-	if ctx.Err() != nil && o != lost_ && o != late {
-		return nil, ctx.Err() // it was not sent any more
-	}
-	switch o {
-	case refused_:
-		return failure("InternalServerError", 500), nil
-	case throttled:
-		return failure("ThrottlingException", 400), nil
-	case conflict:
-		if operation == "TransactWriteItems" {
-			return failure("TransactionCanceledException", 400), nil
-		}
-		return failure("TransactionConflictException", 400), nil
-	case late:
-		x.late = append(x.late, func() { x.apply(ctx, operation, body) })
-		x.lateName = append(x.lateName, operation+" of "+workerName(ctx))
-		return nil, errWire
-	}
-	answer := x.apply(ctx, operation, body)
-	if o == crashAfter {
-		die(ctx)
-	}
-	if o == lost_ || ctx.Err() != nil {
-		return nil, errors.Join(errWire, ctx.Err())
-	}
-	x.confirm(ctx, operation, body, answer)
-	return answer, nil
+	return pass(r.Context(), x, operation, call[*http.Response]{
+		apply: func(by string) (*http.Response, error) { return x.apply(by, operation, body), nil },
+		fail: func(code string) (*http.Response, error) {
+			if code == "InternalServerError" {
+				return failure(code, http.StatusInternalServerError), nil
+			}
+			return failure(code, http.StatusBadRequest), nil
+		},
+		claims: func(row invariants.Row) bool {
+			return operation == "TransactWriteItems" && bytes.Contains(body, []byte(`"`+row.Attempt+`"`)) ||
+				operation == "GetItem" && bytes.Contains(body, []byte(`"`+row.CompanyID+`"`))
+		},
+	})
 }
 
 func workerName(ctx context.Context) string {
@@ -142,10 +109,10 @@ func (x *run) raw(operation string, body []byte) *http.Response {
 }
 
 // apply does an operation and reads what it changed from the table's stream.
-func (x *run) apply(ctx context.Context, operation string, body []byte) *http.Response {
+func (x *run) apply(by, operation string, body []byte) *http.Response {
 	answer := x.raw(operation, body)
-	if operation != "GetItem" && operation != "Query" {
-		x.observe(workerName(ctx))
+	if operation != "GetItem" && operation != "Scan" {
+		x.observe(by)
 	}
 	return answer
 }
@@ -166,45 +133,49 @@ func (x *run) observe(by string) {
 	for _, r := range records {
 		x.feed = r.Sequence
 		item, err := invariants.ParseItem(r.NewImage)
-		if err != nil || !invariants.IsConnection(item) {
-			continue
-		}
-		row, err := invariants.RowOf(item)
 		if err != nil {
 			x.problem("%v", err)
 			continue
 		}
-		old := x.rows[row.Key()]
-		x.rows[row.Key()] = row
-		if by == "backup" {
-			continue
-		}
-		c := invariants.Change{Old: old, New: row}
-		x.writes.Changes = append(x.writes.Changes, c)
-		x.note("  row %s rev %d generation %d %s %s", row.Key(), row.Rev, row.Generation, row.State, c.Transition())
-		for _, p := range append(invariants.CheckChange(c), invariants.CheckRow(row, x.now().Add(exploreSkew))...) {
-			if x.events["backup"] == 0 {
-				x.problem("%s", p)
-			}
-		}
-		x.checkPair(c)
+		x.observed(by, item)
 	}
 }
 
-// confirm notes that a process was told that it holds a claim.
-func (x *run) confirm(ctx context.Context, operation string, body []byte, answer *http.Response) {
-	w, ok := ctx.Value(workerKey{}).(*worker)
-	if !ok || answer.StatusCode != http.StatusOK {
+// observed checks one change of a connection.
+func (x *run) observed(by string, item invariants.Item) {
+	if !invariants.IsConnection(item) {
 		return
 	}
-	for _, row := range x.rows {
-		if !row.Claimed() {
-			continue
+	row, err := invariants.RowOf(item)
+	if err != nil {
+		x.problem("%v", err)
+		return
+	}
+	old := x.rows[row.Key()]
+	x.rows[row.Key()] = row
+	if x.restoring {
+		return
+	}
+	c := invariants.Change{Old: old, New: row}
+	x.writes.Changes = append(x.writes.Changes, c)
+	x.note("  row %s rev %d generation %d %s %s", row.Key(), row.Rev, row.Generation, row.State, c.Transition())
+	for _, p := range append(invariants.CheckChange(c), invariants.CheckRow(row, x.now().Add(exploreSkew))...) {
+		if x.events["backup"] == 0 {
+			x.problem("%s", p)
 		}
-		told := operation == "TransactWriteItems" && bytes.Contains(body, []byte(`"`+row.Attempt+`"`)) ||
-			operation == "GetItem" && bytes.Contains(body, []byte(`"`+row.CompanyID+`"`))
-		if told {
-			x.confirmed[fmt.Sprint(w.proc.id, row.Attempt)] = true
+	}
+	x.checkPair(c)
+}
+
+// confirm notes that a process was told that it holds a claim.
+func (x *run) confirm(ctx context.Context, claims func(invariants.Row) bool) {
+	w, ok := ctx.Value(workerKey{}).(*worker)
+	if !ok {
+		return
+	}
+	for _, r := range x.rows {
+		if r.Claimed() && claims(r) {
+			x.confirmed[fmt.Sprint(w.proc.id, r.Attempt)] = true
 		}
 	}
 }
@@ -240,6 +211,10 @@ var schemas = func() [][]byte {
 }()
 
 func (x *run) storage() {
+	if x.explored.quick {
+		x.quick = quickTables{connectionsTable: {}, spendsTable: {}}
+		return
+	}
 	x.dynamo = dynamotest.New()
 	x.dynamo.Now = x.now
 	for _, s := range schemas {
@@ -251,10 +226,9 @@ func (x *run) storage() {
 }
 
 // item reads one item by its key, or nil.
-func (x *run) item(table string, key string) invariants.Item {
-	a := x.raw("GetItem", fmt.Appendf(nil, `{"TableName":%q,"Key":%s,"ConsistentRead":true}`, table, key))
-	var out struct{ Item invariants.Item }
-	if err := json.NewDecoder(a.Body).Decode(&out); err != nil {
+func (x *run) item(table string, key row) row {
+	out, err := x.explored.db.GetItem(x.context(), &dynamodb.GetItemInput{TableName: &table, Key: key})
+	if err != nil {
 		panic(err)
 	}
 	return out.Item
@@ -262,33 +236,25 @@ func (x *run) item(table string, key string) invariants.Item {
 
 // items reads a whole table.
 func (x *run) items(table string) []invariants.Item {
-	a := x.raw("Scan", fmt.Appendf(nil, `{"TableName":%q}`, table))
-	var out struct{ Items []invariants.Item }
-	if err := json.NewDecoder(a.Body).Decode(&out); err != nil {
-		panic(err)
-	}
-	return out.Items
-}
-
-// save keeps a copy of a row, as a backup does; bring puts it back.
-func (x *run) save(key Key) {
-	a := x.raw("GetItem", fmt.Appendf(nil, `{"TableName":%q,"Key":%s}`, connectionsTable, rawKey(key)))
-	text, err := io.ReadAll(a.Body)
+	out, err := x.explored.db.Scan(x.context(), &dynamodb.ScanInput{TableName: &table})
 	if err != nil {
 		panic(err)
 	}
-	x.backup[key.String()] = text
+	var all []invariants.Item
+	for _, i := range out.Items {
+		all = append(all, invariants.ItemOf(i))
+	}
+	return all
 }
+
+// save keeps a copy of a row, as a backup does; bring puts it back.
+func (x *run) save(key Key) { x.backup[key] = x.item(connectionsTable, key.primaryKey()) }
 
 func (x *run) bring(key Key) {
-	var out struct{ Item json.RawMessage }
-	if err := json.Unmarshal(x.backup[key.String()], &out); err != nil || out.Item == nil {
-		return
+	table := connectionsTable
+	x.restoring = true
+	defer func() { x.restoring = false }()
+	if _, err := x.explored.db.PutItem(x.context(), &dynamodb.PutItemInput{TableName: &table, Item: x.backup[key]}); err != nil {
+		panic(err)
 	}
-	x.raw("PutItem", fmt.Appendf(nil, `{"TableName":%q,"Item":%s}`, connectionsTable, out.Item))
-	x.observe("backup")
-}
-
-func rawKey(k Key) string {
-	return fmt.Sprintf(`{"company_id":{"S":"%d"},"principal":{"S":%q}}`, k.CompanyID, k.Principal)
 }
