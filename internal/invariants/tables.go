@@ -35,7 +35,7 @@ func CheckTables(connections, spends []Item, now time.Time) []string {
 		if r.user() && (r.Claimed() || r.State == "uncertain") {
 			p.check(known[r.Attempt], "row %s: %s, and the ledger does not know attempt %q", r.Key(), r.abstract(), r.Attempt)
 		}
-		if r.user() && r.LastAttempt != "" {
+		if r.user() && r.Usable() && r.LastAttempt != "" {
 			p.check(known[r.LastAttempt], "row %s: the pair came by an attempt that the ledger does not know", r.Key())
 		}
 	}

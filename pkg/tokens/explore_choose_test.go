@@ -120,6 +120,9 @@ func (g *guessing) weight(i int, o option) int {
 		}
 		return o.weight * g.faults
 	}
+	if o.name == "the endpoint goes down" {
+		return o.weight
+	}
 	return o.weight * g.time
 }
 

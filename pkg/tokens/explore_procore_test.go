@@ -29,7 +29,7 @@ type endpoint struct {
 	now      func() time.Time
 	pairs    []*issued
 	byToken  map[string]*issued
-	since    int // tokens presented while it was down
+	since    int // refreshes that it cost to be down
 	unissued int // probes
 }
 
@@ -91,9 +91,6 @@ func (e *endpoint) refreshes(token string, burnOnly bool) *issued {
 	if old == nil || old.refresh != token {
 		e.unissued++
 		return nil
-	}
-	if e.down != "" {
-		e.since++
 	}
 	good := old.live()
 	if !good && old.next != nil && e.replay {
@@ -181,6 +178,9 @@ func (x *run) serve(p *peer, form url.Values, o outcome) {
 		x.present(p.ctx, token)
 	}
 	status, body := http.StatusOK, map[string]any{}
+	if x.procore.byToken[token] != nil && o != fine && o == x.procore.down {
+		x.procore.since++
+	}
 	burn := o == status503 || o == status429 || o == badClient || o == noRefresh
 	switch {
 	case o == vanish:

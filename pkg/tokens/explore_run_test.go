@@ -53,6 +53,8 @@ type run struct {
 	writes    invariants.Trace
 	confirmed map[string]bool // process and attempt
 	backup    map[Key]row
+	orderly   bool           // nothing fails by itself
+	inFlight  int            // refreshes when the endpoint went down
 	restoring bool           // a backup is being put back
 	events    map[string]int // what happened, for the checks that know excuses
 }
@@ -76,6 +78,7 @@ type worker struct {
 	doing  string
 	done   bool
 	waits  int
+	busy   bool // with a refresh
 	notes  []string
 	until  time.Time // it sleeps by itself
 }
@@ -234,7 +237,7 @@ func (w *worker) rest(d time.Duration) {
 // ends lists how the operation at a gate may end.
 func (x *run) ends(a *arrival, current bool) []option {
 	outcomes := []outcome{fine}
-	if !x.calm {
+	if !x.calm && !x.orderly {
 		outcomes = append(outcomes, a.outcomes...)
 	}
 	all := make([]option, len(outcomes))
@@ -255,11 +258,14 @@ func (x *run) others() []option {
 	long := func() {
 		x.events["long"]++
 	}
-	all := []option{
-		{"30s", 10, true, func() { long(); x.pass(30 * time.Second) }},
-		{"2h", 2, false, func() { long(); x.pass(2 * time.Hour) }},
-		{"frozen 30s", 8, true, func() { long(); x.wall += 30 * time.Second }},
-		{"frozen 2h", 1, false, func() { long(); x.wall += 2 * time.Hour }},
+	all := []option{}
+	if !x.orderly {
+		all = []option{
+			{"30s", 10, true, func() { long(); x.pass(30 * time.Second) }},
+			{"2h", 2, false, func() { long(); x.pass(2 * time.Hour) }},
+			{"frozen 30s", 8, true, func() { long(); x.wall += 30 * time.Second }},
+			{"frozen 2h", 1, false, func() { long(); x.wall += 2 * time.Hour }},
+		}
 	}
 	for i := range x.late {
 		all = append(all, option{"arrives late: " + x.lateName[i], 60, true, func() { x.arrive(i) }})

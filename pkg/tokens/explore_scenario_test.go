@@ -23,7 +23,7 @@ import (
 type scenario struct {
 	name  string
 	setup func(x *run)
-	check func(x *run) // besides settle
+	check func(x *run) // in place of settle
 }
 
 var (
@@ -314,6 +314,7 @@ func (e *exploration) schedule(t *testing.T, s scenario, c chooser) *run {
 		x.play()
 		if s.check != nil {
 			s.check(x)
+			return
 		}
 		x.settle(x.context())
 	})

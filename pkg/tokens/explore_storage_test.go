@@ -144,6 +144,7 @@ func (x *run) observe(by string) {
 // observed checks one change of a connection.
 func (x *run) observed(by string, item invariants.Item) {
 	if !invariants.IsConnection(item) {
+		x.suspects()
 		return
 	}
 	row, err := invariants.RowOf(item)

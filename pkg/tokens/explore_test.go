@@ -247,7 +247,7 @@ func TestExploreReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range scenarios() {
+	for _, s := range append(scenarios(), breakers()...) {
 		if s.name != name {
 			continue
 		}
