@@ -1,148 +1,99 @@
 package dynamotest
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
-// A condition holds for an item, or not.
-type condition func(item) bool
-
-// condition reads a condition or filter expression and returns the attributes that it mentions. It is nil without a
-// text. Precedence: OR, AND, NOT, comparison.
-//
+// condition reads a condition expression; nil without a text.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
-func (e *expressions) condition(parameter string, text *string) (c condition, heads []string) {
-	heads = e.read(parameter, text, func(p *parser) { c = p.or() })
-	return c, heads
+func (p *parser) condition(text *string) (condition *node) {
+	p.read("ConditionExpression", text, func() { condition = new(p.or()) })
+	return condition
 }
 
-func (p *parser) or() condition {
-	left := p.and()
-	for p.accept("OR") {
-		a, b := left, p.and()
-		left = func(i item) bool { return a(i) || b(i) }
+// Precedence: OR, AND, NOT, comparison.
+func (p *parser) or() node  { return p.chain("OR", p.and) }
+func (p *parser) and() node { return p.chain("AND", p.not) }
+
+func (p *parser) chain(operator string, operand func() node) node {
+	n := operand()
+	for p.accept(operator) {
+		n = node{op: operator, args: []node{n, operand()}}
 	}
-	return left
+	return n
 }
 
-func (p *parser) and() condition {
-	left := p.not()
-	for p.accept("AND") {
-		a, b := left, p.not()
-		left = func(i item) bool { return a(i) && b(i) }
-	}
-	return left
-}
-
-func (p *parser) not() condition {
+func (p *parser) not() node {
 	if p.accept("NOT") {
-		return negation(p.not())
+		return node{op: "NOT", args: []node{p.not()}}
 	}
-	return p.primary()
-}
-
-func negation(c condition) condition { return func(i item) bool { return !c(i) } }
-
-// primary reads a group in parentheses, a function or a comparison.
-func (p *parser) primary() condition {
 	if p.accept("(") {
-		return p.group(p.or)
+		n := p.or()
+		p.expect(")")
+		return n
 	}
-	if p.tokens[0] != "size" {
-		if function, ok := p.call(); ok {
-			return p.function(function)
-		}
+	if p.tokens[0] == "attribute_exists" || p.tokens[0] == "attribute_not_exists" {
+		function := p.take()
+		p.expect("(")
+		n := node{op: function, args: []node{p.name()}}
+		p.expect(")")
+		return n
 	}
 	left := p.operand()
+	if !slices.Contains([]string{"=", "<>", "<", "<=", ">", ">="}, p.tokens[0]) {
+		p.unexpected() // also for BETWEEN, IN and other functions, which are not known
+	}
+	return node{op: p.take(), args: []node{left, p.operand()}}
+}
+
+// holds tells whether a condition holds for an item, or for none. What an item lacks makes every comparison false,
+// except <>.
+func (n node) holds(i item) bool {
+	switch n.op {
+	case "OR":
+		return n.args[0].holds(i) || n.args[1].holds(i)
+	case "AND":
+		return n.args[0].holds(i) && n.args[1].holds(i)
+	case "NOT":
+		return !n.args[0].holds(i)
+	}
+	left, ok := n.args[0].in(i)
+	if len(n.args) == 1 {
+		return ok == (n.op == "attribute_exists")
+	}
+	right, there := n.args[1].in(i)
+	order, ordered := left.compare(right)
 	switch {
-	case p.accept("BETWEEN"):
-		low := p.operand()
-		p.expect("AND")
-		return between(left, low, p.operand())
-	case p.accept("IN"):
-		p.expect("(")
-		list := p.operands()
-		return func(i item) bool {
-			return slices.ContainsFunc(list, func(o operand) bool { return holds("=", left, o, i) })
-		}
+	case !ok || !there:
+		return n.op == "<>"
+	case n.op == "=" || n.op == "<>":
+		return left.equal(right) == (n.op == "=")
 	}
-	return comparison(p.comparator(), left, p.operand())
+	return ordered && strings.IndexByte(n.op, "<=>"[order+1]) >= 0
 }
 
-// group reads by a rule what follows an opening parenthesis. Two around the same are refused, as on the service.
-func (p *parser) group(rule func() condition) condition {
-	inside := len(p.tokens)
-	c := rule()
-	if p.lastGroup == [2]int{inside, len(p.tokens)} {
-		refuse("The expression has redundant parentheses;")
+// keyCondition reads an equality on the index's partition key and, perhaps, one condition on its sort key, in either
+// order. It returns the condition and the partition's key.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
+func (p *parser) keyCondition(t *table, x *index, text *string) (condition node, partition string) {
+	if text == nil {
+		refuse("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
-	p.expect(")")
-	p.lastGroup = [2]int{inside + 1, len(p.tokens)}
-	return c
-}
-
-func (p *parser) comparator() string {
-	if !slices.Contains([]token{"=", "<>", "<", "<=", ">", ">="}, p.tokens[0]) {
-		p.unexpected()
+	p.read("KeyConditionExpression", text, func() { condition = p.or() })
+	parts, operators := []node{condition}, []string{"="}
+	if condition.op == "AND" {
+		parts = condition.args
 	}
-	return string(p.take())
-}
-
-func comparison(operator string, left, right operand) condition {
-	if operator != "=" && operator != "<>" {
-		needKind(operator, left, "S", "N", "B")
-		needKind(operator, right, "S", "N", "B")
+	if parts[len(parts)-1].args[0].name == x.names[0] {
+		slices.Reverse(parts)
 	}
-	needDistinct(operator, left, right)
-	return func(i item) bool { return holds(operator, left, right, i) }
-}
-
-func between(v, low, high operand) condition {
-	for _, o := range []operand{v, low, high} {
-		needKind("BETWEEN", o, "S", "N", "B")
-	}
-	a, okA := low.(literal)
-	b, okB := high.(literal)
-	if okA && okB {
-		if order, ok := a.compare(b.value); !ok || order > 0 {
-			refuse("The BETWEEN operator requires bounds of the same type, the upper not less than the lower")
+	for n, part := range parts {
+		if n == x.parts || part.args[0].name != x.names[n] || !slices.Contains(operators, part.op) ||
+			part.args[1].value.kind() != t.types[x.names[n]] {
+			refuse("Query condition missed key schema element %s, or is not supported, or has another type", x.names[0])
 		}
+		operators = []string{"=", "<", "<=", ">", ">="}
 	}
-	return func(i item) bool { return holds(">=", v, low, i) && holds("<=", v, high, i) }
-}
-
-// function reads the arguments of a function that is a condition.
-func (p *parser) function(function string) condition {
-	args := p.operands()
-	need := func(n int) {
-		if len(args) != n {
-			refuse("Incorrect number of operands for operator or function; operator or function: %s", function)
-		}
-	}
-	switch function {
-	case "attribute_exists", "attribute_not_exists":
-		need(1)
-		if _, ok := args[0].(path); !ok {
-			refuse("Operator or function requires a document path; operator or function: %s", function)
-		}
-		exists := func(i item) bool { _, ok := args[0].resolve(i); return ok }
-		if function == "attribute_exists" {
-			return exists
-		}
-		return negation(exists)
-	case "attribute_type":
-		need(2)
-		want, ok := args[1].(literal)
-		if !ok || want.kind != "S" || !slices.Contains(kinds(), want.text) {
-			refuse("Invalid attribute type name found; operator or function: attribute_type")
-		}
-		return func(i item) bool { v, ok := args[0].resolve(i); return ok && v.kind == want.text }
-	case "begins_with":
-		need(2)
-		return beginsWith(args[0], args[1])
-	case "contains":
-		need(2)
-		needDistinct(function, args[0], args[1])
-		return func(i item) bool { return contains(args[0], args[1], i) }
-	}
-	refuse("Invalid function name, or the function is not allowed to be used this way; function: %s", function)
-	return nil
+	return condition, parts[0].args[1].value.text()
 }

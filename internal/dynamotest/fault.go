@@ -45,14 +45,12 @@ func Nth(n int64, operation string, fault Fault) func(string, []byte) Fault {
 // faulty does one operation, or what the interceptor makes of it.
 func (s *Server) faulty(name string, body []byte) (out any, failure *apiError) {
 	s.mu.Lock()
-	intercept := s.intercept
+	intercept, fault := s.intercept, Fault{}
 	s.mu.Unlock()
-	var fault Fault
 	if intercept != nil {
 		fault = intercept(name, body)
 	}
-	broken := fault.Drop || fault.Code != "" || fault.Reasons != nil
-	if !broken || fault.Applied {
+	if fault.Applied || !fault.Drop && fault.Code == "" && fault.Reasons == nil {
 		out, failure = s.do(name, body)
 	}
 	switch {
@@ -65,7 +63,7 @@ func (s *Server) faulty(name string, body []byte) (out any, failure *apiError) {
 		}
 		return nil, cancelled(reasons)
 	case fault.Code != "":
-		return nil, &apiError{code: fault.Code, message: "as the interceptor wants it"}
+		return nil, &apiError{Code: fault.Code, Message: "as the interceptor wants it"}
 	}
 	return out, failure
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"sort"
 )
 
 // feedLength is how many of a table's records are kept.
@@ -20,31 +19,28 @@ var ErrNoFeed = errors.New("dynamotest: feed: no such table, or it has no stream
 
 // A Record is one change of one item, as a DynamoDB stream tells it. A write that changes nothing has no record. Keys
 // and images are JSON as the stream has it: {"envelope":{"S":"..."}}.
-//
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 type Record struct {
-	Sequence  uint64 // grows with every change; the position of a reader
-	Event     string // INSERT, MODIFY or REMOVE
-	Keys      json.RawMessage
-	NewImage  json.RawMessage // nil after REMOVE, or when the table's StreamViewType leaves it out
-	OldImage  json.RawMessage // nil after INSERT, or when the table's StreamViewType leaves it out
-	ByService bool            // removed by time to live, not by a request
+	Sequence uint64 // grows with every change; the position of a reader
+	Event    string // INSERT, MODIFY or REMOVE
+	Keys     json.RawMessage
+	NewImage json.RawMessage // nil after REMOVE
 }
 
+// A feed numbers the records of a table from 1.
 type feed struct {
-	view    string
 	records []Record
-	trimmed uint64        // sequence of the youngest record that is gone
+	trimmed uint64        // how many are no longer kept
 	changed chan struct{} // closed and replaced at each change
 }
-
-func newFeed(view string) *feed { return &feed{view: view, changed: make(chan struct{})} }
 
 // Feed returns the table's records with a Sequence above after, oldest first. It waits until there is one, or until
 // the context ends. A reader begins with 0 and passes the Sequence of the last record it has handled.
 func (s *Server) Feed(ctx context.Context, table string, after uint64) ([]Record, error) {
 	for {
-		records, changed, err := s.records(table, after)
+		s.mu.Lock()
+		records, changed, err := s.tables[table].records(after)
+		s.mu.Unlock()
 		if err != nil || len(records) > 0 {
 			return records, err
 		}
@@ -56,44 +52,34 @@ func (s *Server) Feed(ctx context.Context, table string, after uint64) ([]Record
 	}
 }
 
-func (s *Server) records(table string, after uint64) ([]Record, <-chan struct{}, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.tables[table]
+func (t *table) records(after uint64) ([]Record, <-chan struct{}, error) {
 	if t == nil || t.feed == nil {
 		return nil, nil, ErrNoFeed
 	}
-	f := t.feed
-	if after > 0 && after < f.trimmed {
+	if after > 0 && after < t.feed.trimmed {
 		return nil, nil, ErrTrimmed
 	}
-	first := sort.Search(len(f.records), func(n int) bool { return f.records[n].Sequence > after })
-	return slices.Clone(f.records[first:]), f.changed, nil
+	first := max(after, t.feed.trimmed) - t.feed.trimmed
+	return slices.Clone(t.feed.records[min(first, uint64(len(t.feed.records))):]), t.feed.changed, nil
 }
 
 // add notes a change. A nil feed is that of a table without a stream.
-func (f *feed) add(s *Server, key, old, updated item, byService bool) {
-	if f == nil || (value{m: old}).equal(value{m: updated}) {
+func (f *feed) add(keys []string, old, updated item) {
+	if f == nil || (value{M: old}).equal(value{M: updated}) {
 		return
 	}
-	s.sequence++
-	r := Record{Sequence: s.sequence, Event: "MODIFY", Keys: key.json(), ByService: byService}
-	if old == nil {
+	r := Record{Event: "MODIFY", Keys: updated.only(keys).json(), NewImage: updated.json()}
+	switch {
+	case old == nil:
 		r.Event = "INSERT"
-	}
-	if updated == nil {
-		r.Event = "REMOVE"
-	}
-	if f.view == "NEW_IMAGE" || f.view == "NEW_AND_OLD_IMAGES" {
-		r.NewImage = updated.json()
-	}
-	if f.view == "OLD_IMAGE" || f.view == "NEW_AND_OLD_IMAGES" {
-		r.OldImage = old.json()
+	case updated == nil:
+		r.Event, r.Keys, r.NewImage = "REMOVE", old.only(keys).json(), nil
 	}
 	if len(f.records) == feedLength {
-		f.trimmed = f.records[0].Sequence
 		f.records = slices.Delete(f.records, 0, 1)
+		f.trimmed++
 	}
+	r.Sequence = f.trimmed + uint64(len(f.records)) + 1
 	f.records = append(f.records, r)
 	f.wake()
 }
@@ -107,9 +93,6 @@ func (f *feed) wake() {
 }
 
 func (i item) json() json.RawMessage {
-	if i == nil {
-		return nil
-	}
 	text, _ := json.Marshal(i) // strings, numbers and their collections always marshal
 	return text
 }

@@ -2,7 +2,6 @@ package dynamotest_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -28,11 +27,7 @@ func ownServer(t *testing.T) (*dynamotest.Server, fixture, *time.Time) {
 
 // change is a record in words.
 func change(r dynamotest.Record) string {
-	by := ""
-	if r.ByService {
-		by = " by service"
-	}
-	return r.Event + by + " keys " + string(r.Keys) + " new " + string(r.NewImage) + " old " + string(r.OldImage)
+	return r.Event + " keys " + string(r.Keys) + " new " + string(r.NewImage)
 }
 
 func TestFeedTellsEveryChangeInOrder(t *testing.T) {
@@ -66,10 +61,10 @@ func TestFeedTellsEveryChangeInOrder(t *testing.T) {
 	keys := `{"pk":{"S":"a"},"sk":{"N":"1"}}`
 	one, two := `{"pk":{"S":"a"},"sk":{"N":"1"},"v":{"N":"1"}}`, `{"pk":{"S":"a"},"sk":{"N":"1"},"v":{"N":"2"}}`
 	want := []string{
-		"INSERT keys " + keys + " new " + one + " old ",
-		"MODIFY keys " + keys + " new " + two + " old " + one,
-		"REMOVE keys " + keys + " new  old " + two,
-		"INSERT keys " + strings.ReplaceAll(keys+" new "+keys+" old ", "a", "c"),
+		"INSERT keys " + keys + " new " + one,
+		"MODIFY keys " + keys + " new " + two,
+		"REMOVE keys " + keys + " new ",
+		"INSERT keys " + strings.ReplaceAll(keys+" new "+keys, "a", "c"),
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("got - want +:\n%s", diff)
@@ -119,33 +114,21 @@ func TestFeedWaits(t *testing.T) {
 	}
 }
 
-func TestFeedOfNewImagesOnly(t *testing.T) {
+func TestFeedOfATableWithoutStream(t *testing.T) {
 	t.Parallel()
 	ours(t)
 	server := dynamotest.New()
 	client := dynamotest.Client(server.Start(t))
-	in := schema("images")
-	in.StreamSpecification.StreamViewType = types.StreamViewTypeNewImage
+	in := schema("no-stream")
+	in.StreamSpecification = nil
 	if _, err := client.CreateTable(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []int{1, 2} {
-		_, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: in.TableName,
-			Item: plain{"pk": "a", "sk": 1, "envelope": itoa(v)}.item()})
-		if err != nil {
-			t.Fatal(err)
+	fixture{t, client, *in.TableName}.put(plain{"pk": "a", "sk": 1})
+	for _, table := range []string{"no-stream", "elsewhere"} {
+		if _, err := server.Feed(t.Context(), table, 0); !errors.Is(err, dynamotest.ErrNoFeed) {
+			t.Errorf("feed of %s: %v, want ErrNoFeed", table, err)
 		}
-	}
-	records, err := server.Feed(t.Context(), "images", 0)
-	if err != nil || len(records) != 2 {
-		t.Fatalf("got %v, error %v, want two records", records, err)
-	}
-	var image struct{ Envelope struct{ S string } }
-	if err := json.Unmarshal(records[1].NewImage, &image); err != nil || image.Envelope.S != "2" || records[1].OldImage != nil {
-		t.Errorf("got envelope %q and old image %s, error %v, want 2 and none", image.Envelope.S, records[1].OldImage, err)
-	}
-	if _, err := server.Feed(t.Context(), "elsewhere", 0); !errors.Is(err, dynamotest.ErrNoFeed) {
-		t.Errorf("feed of no table: %v, want ErrNoFeed", err)
 	}
 }
 
@@ -209,17 +192,18 @@ func TestExpire(t *testing.T) {
 		t.Errorf("two seconds later: removed %d, want 2", got)
 	}
 	records, err := server.Feed(t.Context(), f.table, 7)
-	if err != nil || len(records) != 3 || records[0].Event != "REMOVE" || !records[0].ByService {
-		t.Errorf("feed: %v, error %v, want three removals by the service", records, err)
+	if err != nil || len(records) != 3 || records[0].Event != "REMOVE" {
+		t.Errorf("feed: %v, error %v, want three removals", records, err)
 	}
 }
 
 func TestTokenIsForgottenAfterTenMinutes(t *testing.T) {
 	t.Parallel()
 	_, f, clock := ownServer(t)
+	f.put(plain{"pk": "a", "sk": 1, "v": 0})
 	send := func() error {
 		_, err := f.client.TransactWriteItems(t.Context(), &dynamodb.TransactWriteItemsInput{ClientRequestToken: aws.String("token"),
-			TransactItems: []types.TransactWriteItem{f.updateOf("a", "ADD v :one", nil)}})
+			TransactItems: []types.TransactWriteItem{f.updateOf("a", "SET v = v + :one", nil)}})
 		return err
 	}
 	for n, step := range []struct {

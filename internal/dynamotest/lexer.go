@@ -2,50 +2,43 @@ package dynamotest
 
 import (
 	_ "embed"
-	"regexp"
+	"slices"
 	"strings"
 )
 
-// A token is a piece of an expression, and its first letter says what it is: # a name's placeholder, : a value's, a
-// digit an index, a letter or _ an attribute, a function or a keyword; else a symbol. The empty token is the end.
-type token string
+const (
+	letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+	symbols = "=<>(),+-"
+)
 
-var tokenPattern = regexp.MustCompile(`^[ \t\r\n]*([#:]?\w+|<>|<=|>=|[=<>()\[\],.+-]|$)`)
-
-func lex(text string) (tokens []token) {
-	for {
-		match := tokenPattern.FindStringSubmatch(text)
-		if match == nil {
-			refuse("Syntax error; near: %.16q", text)
+// lex cuts a text into tokens: #names, :values, words and symbols, and what no rule of the parser accepts. The last
+// token is empty.
+func lex(text string) (tokens []string) {
+	const blanks = " \t\r\n"
+	for text = strings.TrimLeft(text, blanks); text != ""; text = strings.TrimLeft(text, blanks) {
+		rest := text[1:]
+		if strings.IndexByte(symbols, text[0]) < 0 {
+			rest = strings.TrimLeft(rest, letters+"0123456789")
+		} else if len(text) > 1 && slices.Contains([]string{"<>", "<=", ">="}, text[:2]) {
+			rest = text[2:]
 		}
-		tokens = append(tokens, token(match[1]))
-		if match[1] == "" {
-			return tokens
-		}
-		text = text[len(match[0]):]
+		tokens = append(tokens, text[:len(text)-len(rest)])
+		text = rest
 	}
+	return append(tokens, "")
 }
 
-func (t token) isPlaceholder(mark byte) bool { return t != "" && t[0] == mark }
-
-func (t token) isIndex() bool { return t != "" && strings.Trim(string(t), "0123456789") == "" }
-
-func (t token) isWord() bool {
-	return t != "" && !strings.ContainsAny(string(t[:1]), "#:0123456789=<>()[],.+-")
-}
+// isWord reports whether the token is an attribute, a function or a keyword.
+func isWord(token string) bool { return token != "" && strings.IndexByte(letters, token[0]) >= 0 }
 
 //go:embed reserved.txt
 var reservedText string
 
-// The words that an expression cannot use as an attribute's name, in capitals.
-//
+// The words that an expression cannot use as an attribute's name, in capitals and in order.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html
-var reservedWords = func() map[string]bool {
-	words := map[string]bool{}
-	for word := range strings.FieldsSeq(reservedText) {
-		words[word] = true
-	}
-	return words
-}()
+var reservedWords = strings.Fields(reservedText)
 
-func (t token) isReserved() bool { return reservedWords[strings.ToUpper(string(t))] }
+func isReserved(word string) bool {
+	_, found := slices.BinarySearch(reservedWords, strings.ToUpper(word))
+	return found
+}

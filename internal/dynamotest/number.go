@@ -8,65 +8,57 @@ import (
 	"strings"
 )
 
-// The service's limits for numbers: 38 significant digits, magnitudes from 1E-130 to 9.99E+125.
-//
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-const (
-	maxDigits    = 38
-	maxMagnitude = 125
-	minMagnitude = -130
-)
+// A number is an exact decimal in the one spelling that equal numbers share, without an exponent, as the service
+// returns it.
+type number string
 
 var numberPattern = regexp.MustCompile(`^[+-]?(\d{1,300}\.?\d{0,300}|\.\d{1,300})([eE][+-]?\d{1,3})?$`)
 
-// canonical returns the one spelling that equal numbers share, without an exponent, as the service returns it.
-func canonical(text string) string {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return strconv.FormatInt(n, 10) // what almost all are, and much faster
+// UnmarshalText reads a number in any spelling.
+func (n *number) UnmarshalText(text []byte) error {
+	if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		*n = number(strconv.FormatInt(i, 10)) // what almost all are, and much faster
+		return nil
 	}
-	if !numberPattern.MatchString(text) {
+	if !numberPattern.Match(text) {
 		refuse("The parameter cannot be converted to a numeric value: %.40s", text)
 	}
-	return spell(rational(text))
+	*n = spell(number(text).rational())
+	return nil
 }
 
-// rational reads a number that is known to be one.
-func rational(text string) *big.Rat {
-	r, _ := new(big.Rat).SetString(text)
+func (n number) rational() *big.Rat {
+	r, _ := new(big.Rat).SetString(string(n)) // it is known to be one
 	return r
 }
 
-func spell(r *big.Rat) string {
-	text := r.FloatString(maxDigits - minMagnitude) // exact for every number within the limits
-	text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
-	unsigned := strings.TrimPrefix(text, "-")
-	whole, _, _ := strings.Cut(unsigned, ".")
-	digits := strings.Trim(strings.Replace(unsigned, ".", "", 1), "0")
+// spell refuses what is beyond the service's limits: 38 significant digits, magnitudes from 1E-130 to 9.99E+125.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+func spell(r *big.Rat) number {
+	text := r.FloatString(38 + 130) // exact for every number within the limits
+	digits := strings.Trim(strings.Replace(text, ".", "", 1), "-0")
+	size := new(big.Rat).Abs(r)
 	switch {
 	case r.Sign() == 0:
 		return "0"
-	case len(whole) > maxMagnitude+1:
-		refuse("Number overflow. Attempting to store a number with magnitude larger than supported range")
-	case new(big.Rat).Abs(r).Cmp(rational("1e"+strconv.Itoa(minMagnitude))) < 0:
-		refuse("Number underflow. Attempting to store a number with magnitude smaller than supported range")
-	case len(digits) > maxDigits:
-		refuse("Attempting to store more than %d significant digits in a Number", maxDigits)
+	case size.Cmp(number("1e126").rational()) >= 0 || size.Cmp(number("1e-130").rational()) < 0 || len(digits) > 38:
+		refuse("Number overflow, underflow, or attempting to store more than 38 significant digits in a Number")
 	}
-	return text
+	return number(strings.TrimSuffix(strings.TrimRight(text, "0"), "."))
 }
 
-func compareNumbers(a, b string) int {
-	x, errX := strconv.ParseInt(a, 10, 64)
-	y, errY := strconv.ParseInt(b, 10, 64)
+func (n number) compare(m number) int {
+	x, errX := strconv.ParseInt(string(n), 10, 64)
+	y, errY := strconv.ParseInt(string(m), 10, 64)
 	if errX == nil && errY == nil {
 		return cmp.Compare(x, y)
 	}
-	return rational(a).Cmp(rational(b))
+	return n.rational().Cmp(m.rational())
 }
 
-// addNumbers returns a + b, or a - b.
-func addNumbers(a, b, operator string) string {
-	x, y := rational(a), rational(b)
+// plus returns n + m, or n - m if that is the operator.
+func (n number) plus(m number, operator string) number {
+	x, y := n.rational(), m.rational()
 	if operator == "-" {
 		y.Neg(y)
 	}

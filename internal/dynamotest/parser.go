@@ -3,86 +3,77 @@ package dynamotest
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
 // placeholders are the maps that a request's expressions share.
-//
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ExpressionAttributeNames.html
 type placeholders struct {
 	ExpressionAttributeNames  map[string]string
 	ExpressionAttributeValues map[string]value
 }
 
-// expressions reads the expressions of one request and notes which placeholders they use.
-type expressions struct {
+// A parser reads the expressions of one request, one after the other, by recursive descent.
+type parser struct {
 	placeholders
-	used map[string]bool
+	used      map[string]bool // placeholders
+	parameter string          // whose text is read
+	tokens    []string        // that are left of it; the last is the end
 }
 
-func (p placeholders) expressions() *expressions {
-	return &expressions{placeholders: p, used: map[string]bool{}}
+// A node is a parsed expression.
+type node struct {
+	op    string // an operator, a function, or "name" or "value" for an operand
+	name  string // of the attribute that op "name" means
+	value value  // that op "value" means
+	args  []node
+}
+
+// in is the operand's value in an item, if it has one there.
+func (n node) in(i item) (v value, ok bool) {
+	if n.op == "value" {
+		return n.value, true
+	}
+	v, ok = i[n.name]
+	return v, ok
+}
+
+func (p placeholders) parser() *parser { return &parser{placeholders: p, used: map[string]bool{}} }
+
+// read parses a parameter by a rule that must consume all of its text. Without a text it does nothing.
+func (p *parser) read(parameter string, text *string, rule func()) {
+	if text == nil {
+		return
+	}
+	p.parameter, p.tokens = parameter, lex(*text)
+	rule()
+	if p.tokens[0] != "" {
+		p.unexpected()
+	}
 }
 
 // finish refuses placeholders that no expression used, as the service does.
-func (e *expressions) finish() {
-	refuseUnused(e, "ExpressionAttributeNames", e.ExpressionAttributeNames)
-	refuseUnused(e, "ExpressionAttributeValues", e.ExpressionAttributeValues)
-}
-
-func refuseUnused[V any](e *expressions, parameter string, given map[string]V) {
-	if given != nil && len(given) == 0 {
-		refuse("%s must not be empty", parameter)
+func (p *parser) finish() {
+	names, values := p.ExpressionAttributeNames, p.ExpressionAttributeValues
+	if names != nil && len(names) == 0 || values != nil && len(values) == 0 {
+		refuse("ExpressionAttributeNames and ExpressionAttributeValues must not be empty")
 	}
-	left := slices.DeleteFunc(slices.Sorted(maps.Keys(given)), func(name string) bool { return e.used[name] })
-	if len(left) > 0 {
-		refuse("Value provided in %s unused in expressions: keys: {%s}", parameter, strings.Join(left, ", "))
-	}
-}
-
-// A parser reads one expression by recursive descent.
-type parser struct {
-	*expressions
-	tokens    []token  // that are left; the last is the end
-	heads     []string // first element of every path that was read
-	lastGroup [2]int   // how many tokens were left where the last group in parentheses began and ended
-}
-
-// read parses the text of a request's parameter by a rule that must consume all of it. It does nothing without a text.
-// It returns the attributes that the expression mentions.
-func (e *expressions) read(parameter string, text *string, rule func(*parser)) []string {
-	if text == nil {
-		return nil
-	}
-	p := &parser{expressions: e}
-	failure := attempt(func() {
-		if len(*text) > 4<<10 {
-			refuse("Expression size has exceeded the maximum allowed size;")
+	for _, name := range slices.AppendSeq(slices.Collect(maps.Keys(names)), maps.Keys(values)) {
+		if !p.used[name] {
+			refuse("Value provided in ExpressionAttributeNames or ExpressionAttributeValues unused in expressions: keys: {%s}", name)
 		}
-		p.tokens = lex(*text)
-		rule(p)
-		if p.tokens[0] != "" {
-			p.unexpected()
-		}
-	})
-	if failure != nil {
-		refuse("Invalid %s: %s", parameter, failure.message)
 	}
-	return p.heads
+}
+
+func (p *parser) refuse(format string, args ...any) {
+	refuse("Invalid "+p.parameter+": "+format, args...)
 }
 
 func (p *parser) unexpected() {
-	if p.tokens[0] == "" {
-		refuse("Syntax error; token: <EOF>")
-	}
-	refuse("Syntax error; token: %q, before: %q", p.tokens[0], p.tokens[1])
+	p.refuse("Syntax error; token: %q, of those that are left: %q", p.tokens[0], p.tokens)
 }
 
-func (p *parser) take() token {
-	if p.tokens[0] == "" {
-		p.unexpected()
-	}
+func (p *parser) take() string {
 	t := p.tokens[0]
 	p.tokens = p.tokens[1:]
 	return t
@@ -90,7 +81,7 @@ func (p *parser) take() token {
 
 // accept takes the next token if it is the symbol or, in any case of letters, the keyword.
 func (p *parser) accept(text string) bool {
-	if !strings.EqualFold(string(p.tokens[0]), text) {
+	if !strings.EqualFold(p.tokens[0], text) {
 		return false
 	}
 	p.take()
@@ -103,68 +94,37 @@ func (p *parser) expect(text string) {
 	}
 }
 
-// path reads a document path: a, #a, a.b, a[0].b.
-func (p *parser) path() path {
-	steps := path{{name: p.name()}}
-	for {
-		switch {
-		case p.accept("."):
-			steps = append(steps, step{name: p.name()})
-		case p.accept("["):
-			n, err := strconv.Atoi(string(p.tokens[0]))
-			if err != nil || !p.tokens[0].isIndex() {
-				p.unexpected()
-			}
-			p.take()
-			p.expect("]")
-			steps = append(steps, step{index: n})
-		default:
-			p.heads = append(p.heads, steps[0].name)
-			return steps
-		}
+// operand reads a :value or an attribute's name.
+func (p *parser) operand() node {
+	t := p.tokens[0]
+	if !strings.HasPrefix(t, ":") {
+		return p.name()
 	}
+	v := p.ExpressionAttributeValues[t]
+	if v.kind() == "" {
+		p.refuse("An expression attribute value used in expression is not defined; attribute value: %s", t)
+	}
+	p.used[p.take()] = true
+	return node{op: "value", value: v}
 }
 
-func (p *parser) name() string {
+func (p *parser) name() node {
 	t := p.tokens[0]
+	name := p.ExpressionAttributeNames[t]
 	switch {
-	case t.isPlaceholder('#'):
-		name, ok := p.ExpressionAttributeNames[string(t)]
-		if !ok || name == "" {
-			refuse("An expression attribute name used in the document path is not defined; attribute name: %s", t)
-		}
-		p.used[string(t)] = true
-		p.take()
-		return name
-	case !t.isWord():
+	case strings.HasPrefix(t, "#") && name == "":
+		p.refuse("An expression attribute name used in the document path is not defined; attribute name: %s", t)
+	case strings.HasPrefix(t, "#"):
+		p.used[t] = true
+	case !isWord(t):
 		p.unexpected()
-	case t.isReserved():
-		refuse("Attribute name is a reserved keyword; reserved keyword: %s", t)
+	case p.tokens[1] == "(":
+		p.refuse("Invalid function name, or one that dynamotest does not know here; function: %s", t)
+	case isReserved(t):
+		p.refuse("Attribute name is a reserved keyword; reserved keyword: %s", t)
+	default:
+		name = t
 	}
-	return string(p.take())
-}
-
-// literal reads a :value.
-func (p *parser) literal() literal {
-	t := p.tokens[0]
-	if !t.isPlaceholder(':') {
-		p.unexpected()
-	}
-	v, ok := p.ExpressionAttributeValues[string(t)]
-	if !ok {
-		refuse("An expression attribute value used in expression is not defined; attribute value: %s", t)
-	}
-	p.used[string(t)] = true
 	p.take()
-	return literal{v}
-}
-
-// call reads the name and the opening parenthesis of a function, if that is what comes next.
-func (p *parser) call() (function string, ok bool) {
-	if !p.tokens[0].isWord() || p.tokens[1] != "(" {
-		return "", false
-	}
-	function = string(p.take())
-	p.take()
-	return function, true
+	return node{op: "name", name: name}
 }

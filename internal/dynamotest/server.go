@@ -12,13 +12,9 @@ import (
 	"time"
 )
 
-// maxBody bounds a request, as the service does for one with many items.
-const maxBody = 16 << 20
-
 // A Server is a DynamoDB in memory, as an http.Handler. Make it with New.
 type Server struct {
-	// Now is the clock of time to live, idempotency tokens and creation dates; time.Now if nil. Set it before the
-	// first request.
+	// Now is the clock of time to live and idempotency tokens: time.Now, unless set before the first request.
 	Now func() time.Time
 
 	operations map[string]operation
@@ -26,7 +22,6 @@ type Server struct {
 	mu        sync.Mutex // guards everything below, the tables' content included
 	tables    map[string]*table
 	done      map[string]done // transactions by client token
-	sequence  uint64          // of the last feed record
 	intercept func(operation string, body []byte) Fault
 }
 
@@ -35,50 +30,43 @@ type operation func(s *Server, body []byte) any
 
 // New returns a server without tables.
 func New() *Server {
-	return &Server{tables: map[string]*table{}, done: map[string]done{}, operations: map[string]operation{
+	return &Server{Now: time.Now, tables: map[string]*table{}, done: map[string]done{}, operations: map[string]operation{
 		"CreateTable":        op((*Server).createTable),
 		"DescribeTable":      op((*Server).describeTable),
 		"DeleteTable":        op((*Server).deleteTable),
-		"ListTables":         op((*Server).listTables),
 		"UpdateTimeToLive":   op((*Server).updateTimeToLive),
 		"DescribeTimeToLive": op((*Server).describeTimeToLive),
-		"PutItem":            op((*Server).putItem),
-		"GetItem":            op((*Server).getItem),
-		"UpdateItem":         op((*Server).updateItem),
-		"DeleteItem":         op((*Server).deleteItem),
+		"PutItem":            writeItem("Put"),
+		"UpdateItem":         writeItem("Update"),
+		"DeleteItem":         writeItem("Delete"),
 		"TransactWriteItems": op((*Server).transactWriteItems),
+		"GetItem":            op((*Server).getItem),
 		"Query":              op((*Server).query),
 		"Scan":               op((*Server).scan),
 	}}
 }
 
-func op[In any](f func(*Server, In) any) operation {
+// op makes an operation of a method. It refuses parameters that the method does not know, so that none is ignored.
+func op[In any](method func(*Server, In) any) operation {
 	return func(s *Server, body []byte) any {
 		var in In
-		decode(body, &in)
-		return f(s, in)
+		d := json.NewDecoder(bytes.NewReader(body))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&in); err != nil {
+			code := "SerializationException"
+			if strings.Contains(err.Error(), "unknown field") {
+				code = "ValidationException"
+			}
+			fail(code, "dynamotest does not know this parameter: %v", err)
+		}
+		return method(s, in)
 	}
-}
-
-// decode refuses parameters that it does not know, so that none is ignored.
-func decode(body []byte, into any) {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	if err == nil {
-		return
-	}
-	if _, field, ok := strings.Cut(err.Error(), "unknown field "); ok {
-		refuse("dynamotest does not know the parameter %s", field)
-	}
-	panic(&apiError{code: "SerializationException", message: err.Error()})
 }
 
 // ServeHTTP speaks the service's JSON 1.0 protocol.
-//
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16<<20)) // as the service does for many items
 	if err != nil {
 		http.Error(w, "request too large or unreadable", http.StatusRequestEntityTooLarge)
 		return
@@ -86,9 +74,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
 	switch {
 	case r.Method != http.MethodPost || r.URL.Path != "/" || !ok:
-		respond(w, nil, &apiError{code: "UnknownOperationException"})
+		respond(w, nil, &apiError{Code: "UnknownOperationException"})
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="):
-		respond(w, nil, &apiError{code: "MissingAuthenticationTokenException", message: "Request is not signed"})
+		respond(w, nil, &apiError{Code: "MissingAuthenticationTokenException", Message: "Request is not signed"})
 	default:
 		out, failure := s.faulty(name, body)
 		respond(w, out, failure)
@@ -99,11 +87,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) do(name string, body []byte) (out any, failure *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, ok := s.operations[name]
-	if !ok {
-		return nil, &apiError{code: "UnknownOperationException", message: "dynamotest does not know " + name}
-	}
-	failure = attempt(func() { out = f(s, body) })
+	failure = attempt(func() {
+		if s.operations[name] == nil {
+			fail("UnknownOperationException", "dynamotest does not know %s", name)
+		}
+		out = s.operations[name](s, body)
+	})
 	return out, failure
 }
 
@@ -111,22 +100,14 @@ func (s *Server) do(name string, body []byte) (out any, failure *apiError) {
 func respond(w http.ResponseWriter, out any, failure *apiError) {
 	status := http.StatusOK
 	if failure != nil {
-		status, out = failure.status(), failure.body()
+		status, out = http.StatusBadRequest, failure
+		if failure.Code == "InternalServerError" {
+			status = http.StatusInternalServerError
+		}
 	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
+	body, _ := json.Marshal(out) // answers are made of what always marshals
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that has gone does not want the answer
-}
-
-func (s *Server) now() time.Time {
-	if s.Now != nil {
-		return s.Now()
-	}
-	return time.Now()
 }

@@ -34,7 +34,7 @@ func TestOneOfManyConditionalWritersWins(t *testing.T) {
 				failed.Add(1)
 			}
 			_, err = f.client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &f.table, Key: key("counter", 1),
-				UpdateExpression: aws.String("ADD n :one"), ExpressionAttributeValues: mentioned(":one")})
+				UpdateExpression: aws.String("SET n = n + :one"), ExpressionAttributeValues: mentioned(":one")})
 			if err != nil {
 				t.Error(err)
 			}
@@ -86,14 +86,44 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 			_, err := f.client.CreateTable(t.Context(), in)
 			return err
 		},
-		"a selection": func() error {
-			_, err := f.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &f.table, Select: types.SelectAllAttributes})
+		"a set": func() error {
+			_, err := f.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &f.table, Item: map[string]types.AttributeValue{
+				"pk": attributeOf("a"), "sk": attributeOf(1), "v": &types.AttributeValueMemberSS{Value: []string{"x"}}}})
+			return err
+		},
+		"return values": func() error {
+			_, err := f.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &f.table, Item: key("a", 1),
+				ReturnValues: types.ReturnValueAllOld})
+			return err
+		},
+		"a filter": func() error {
+			_, err := f.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &f.table, FilterExpression: present})
+			return err
+		},
+		"a projection": func() error {
+			_, err := f.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &f.table, Key: key("a", 1),
+				ProjectionExpression: aws.String("v")})
+			return err
+		},
+		"old images in a stream": func() error {
+			in := schema("suite-images")
+			in.StreamSpecification.StreamViewType = types.StreamViewTypeNewAndOldImages
+			_, err := f.client.CreateTable(t.Context(), in)
+			return err
+		},
+		"an end of time to live": func() error {
+			_, err := f.client.UpdateTimeToLive(t.Context(), &dynamodb.UpdateTimeToLiveInput{TableName: &f.table,
+				TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("ttl"), Enabled: aws.Bool(false)}})
+			return err
+		},
+		"a list of tables": func() error {
+			_, err := f.client.ListTables(t.Context(), &dynamodb.ListTablesInput{})
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := "ValidationException"
-			if name == "an operation" {
+			if name == "an operation" || name == "a list of tables" {
 				want = "UnknownOperationException"
 			}
 			wantCode(t, do(), want)
@@ -105,19 +135,28 @@ func TestWire(t *testing.T) {
 	t.Parallel()
 	ours(t)
 	endpoint := dynamotest.New().Start(t)
+	if _, err := dynamotest.Client(endpoint).CreateTable(t.Context(), schema("wire")); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name, method, target, auth, body string
 		status                           int
 		want                             string
 	}{
-		{"good", "POST", "DynamoDB_20120810.ListTables", "AWS4-HMAC-SHA256 Credential=x", "{}", 200, `{"TableNames":[]}`},
-		{"not signed", "POST", "DynamoDB_20120810.ListTables", "", "{}", 400, "MissingAuthenticationTokenException"},
+		{"good", "POST", "DynamoDB_20120810.DescribeTable", "AWS4-HMAC-SHA256 Credential=x", `{"TableName":"wire"}`, 200, `"TableStatus":"ACTIVE"`},
+		{"not signed", "POST", "DynamoDB_20120810.DescribeTable", "", "{}", 400, "MissingAuthenticationTokenException"},
 		{"no target", "POST", "", "AWS4-HMAC-SHA256 Credential=x", "{}", 400, "UnknownOperationException"},
-		{"other version", "POST", "DynamoDB_20111205.ListTables", "AWS4-HMAC-SHA256 Credential=x", "{}", 400, "UnknownOperationException"},
-		{"method", "GET", "DynamoDB_20120810.ListTables", "AWS4-HMAC-SHA256 Credential=x", "", 400, "UnknownOperationException"},
-		{"no JSON", "POST", "DynamoDB_20120810.ListTables", "AWS4-HMAC-SHA256 Credential=x", "{", 400, "SerializationException"},
-		{"other JSON", "POST", "DynamoDB_20120810.ListTables", "AWS4-HMAC-SHA256 Credential=x", `{"Limit":"x"}`, 400, "SerializationException"},
-		{"too large", "POST", "DynamoDB_20120810.ListTables", "AWS4-HMAC-SHA256 Credential=x", strings.Repeat(" ", 17<<20), 413, "too large"},
+		{"other version", "POST", "DynamoDB_20111205.DescribeTable", "AWS4-HMAC-SHA256 Credential=x", "{}", 400, "UnknownOperationException"},
+		{"method", "GET", "DynamoDB_20120810.DescribeTable", "AWS4-HMAC-SHA256 Credential=x", "", 400, "UnknownOperationException"},
+		{"no JSON", "POST", "DynamoDB_20120810.DescribeTable", "AWS4-HMAC-SHA256 Credential=x", "{", 400, "SerializationException"},
+		{"other JSON", "POST", "DynamoDB_20120810.DescribeTable", "AWS4-HMAC-SHA256 Credential=x", `{"TableName":1}`, 400, "SerializationException"},
+		{"key of a put", "POST", "DynamoDB_20120810.PutItem", "AWS4-HMAC-SHA256 Credential=x",
+			`{"TableName":"wire","Item":{"pk":{"S":"a"},"sk":{"N":"1"}},"Key":{"pk":{"S":"a"},"sk":{"N":"1"}}}`, 400, "ValidationException"},
+		{"update of a delete", "POST", "DynamoDB_20120810.DeleteItem", "AWS4-HMAC-SHA256 Credential=x",
+			`{"TableName":"wire","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"REMOVE v"}`, 400, "ValidationException"},
+		{"two kinds of one value", "POST", "DynamoDB_20120810.PutItem", "AWS4-HMAC-SHA256 Credential=x",
+			`{"TableName":"wire","Item":{"pk":{"S":"a"},"sk":{"N":"1"},"v":{"S":"a","N":"1"}}}`, 400, "ValidationException"},
+		{"too large", "POST", "DynamoDB_20120810.DescribeTable", "AWS4-HMAC-SHA256 Credential=x", strings.Repeat(" ", 17<<20), 413, "too large"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -178,7 +217,7 @@ func FuzzExpressions(f *testing.F) {
 				return err
 			},
 			"query": func() error {
-				_, err := client.Query(t.Context(), &dynamodb.QueryInput{TableName: in.TableName, ProjectionExpression: &expression,
+				_, err := client.Query(t.Context(), &dynamodb.QueryInput{TableName: in.TableName,
 					KeyConditionExpression: &expression, ExpressionAttributeNames: names, ExpressionAttributeValues: values})
 				return err
 			},

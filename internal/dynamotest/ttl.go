@@ -1,6 +1,9 @@
 package dynamotest
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // updateTimeToLive: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
 func (s *Server) updateTimeToLive(in struct {
@@ -11,18 +14,10 @@ func (s *Server) updateTimeToLive(in struct {
 	}
 }) any {
 	t, ttl := s.table(in.TableName), in.TimeToLiveSpecification
-	switch {
-	case ttl.AttributeName == "":
-		refuse("1 validation error detected: TimeToLiveSpecification.AttributeName is missing")
-	case ttl.Enabled && t.ttl != "":
-		refuse("TimeToLive is already enabled")
-	case !ttl.Enabled && t.ttl != ttl.AttributeName:
-		refuse("TimeToLive is already disabled, or active on a different AttributeName")
+	if ttl.AttributeName == "" || !ttl.Enabled || t.ttl != "" {
+		refuse("TimeToLive is already enabled, or dynamotest does not know how to disable it")
 	}
-	t.ttl = ""
-	if ttl.Enabled {
-		t.ttl = ttl.AttributeName
-	}
+	t.ttl = ttl.AttributeName
 	return map[string]any{"TimeToLiveSpecification": ttl}
 }
 
@@ -36,20 +31,21 @@ func (s *Server) describeTimeToLive(in tableName) any {
 
 // Expire removes, in every table with time to live, the items whose time has come, and returns how many. Until it is
 // called they are still read and still count, as on the service, which removes them within days. What is older than
-// five years, or is no number, is never removed. The removals are in the feed, marked as the service's own.
-//
+// five years, or is no number, is never removed. The removals are in the feed.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
 func (s *Server) Expire() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, old := strconv.FormatInt(s.now().Unix(), 10), strconv.FormatInt(s.now().AddDate(-5, 0, 0).Unix(), 10)
+	now := number(strconv.FormatInt(s.Now().Unix(), 10))
+	old := number(strconv.FormatInt(s.Now().AddDate(-5, 0, 0).Unix(), 10))
 	removed := 0
 	for _, t := range s.tables {
-		for _, i := range t.items {
-			v := i[t.ttl]
-			if v.kind == "N" && compareNumbers(v.text, now) < 0 && compareNumbers(v.text, old) > 0 {
-				s.store(t, i.only(t.primary.keys()), i, nil, true)
-				removed++
+		for _, partition := range t.primary().partitions {
+			for _, i := range slices.Clone(partition) {
+				if n := i[t.ttl].N; n != nil && n.compare(now) < 0 && n.compare(old) > 0 {
+					t.replace(i, nil)
+					removed++
+				}
 			}
 		}
 	}

@@ -2,161 +2,84 @@ package dynamotest
 
 import (
 	"cmp"
-	"encoding/json"
 	"reflect"
-	"slices"
 )
 
 // An item is a map of attributes. Items and values are never changed once they are built, so they are shared freely.
 type item map[string]value
 
-// UnmarshalJSON reads a map of attributes.
-func (i *item) UnmarshalJSON(data []byte) error {
-	var m map[string]value
-	err := json.Unmarshal(data, &m)
-	if _, ok := m[""]; ok {
-		refuse("1 validation error detected: Empty attribute name")
-	}
-	*i = m
-	return err
-}
-
-// A value is one attribute value; kind is its type's name on the wire and says which other field holds it.
-//
+// A value is one attribute value as it is on the wire: exactly one member is there. Sets are not known.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 type value struct {
-	kind string
-	text string   // S, N (canonical spelling), B (the bytes)
-	flag bool     // BOOL, NULL
-	set  []string // SS, NS, BS; sorted
-	list []value  // L
-	m    item     // M
+	S    *string `json:",omitzero"`
+	N    *number `json:",omitzero"`
+	B    []byte  `json:",omitzero"`
+	BOOL *bool   `json:",omitzero"`
+	NULL *bool   `json:",omitzero"`
+	L    []value `json:",omitzero"`
+	M    item    `json:",omitzero"`
 }
 
-// UnmarshalJSON reads the wire's {"S":"text"}.
-func (v *value) UnmarshalJSON(data []byte) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
-		return err
-	}
-	if len(members) != 1 {
-		refuse("Supplied AttributeValue must contain exactly one of the supported datatypes")
-	}
-	for kind, raw := range members {
-		*v = value{kind: kind}
-		return v.decode(raw)
-	}
-	return nil
-}
-
-func (v *value) decode(raw json.RawMessage) error {
-	var err error
-	switch v.kind {
-	case "S":
-		err = json.Unmarshal(raw, &v.text)
-	case "B":
-		var data []byte
-		err = json.Unmarshal(raw, &data)
-		v.text = string(data)
-	case "N":
-		if err = json.Unmarshal(raw, &v.text); err == nil {
-			v.text = canonical(v.text)
+// kind is the name of the member that is there; empty if it is not exactly one.
+func (v value) kind() (kind string) {
+	names := [...]string{"S", "N", "B", "BOOL", "NULL", "L", "M"}
+	for n, there := range [...]bool{v.S != nil, v.N != nil, v.B != nil, v.BOOL != nil, v.NULL != nil, v.L != nil, v.M != nil} {
+		if there && kind != "" {
+			return ""
 		}
-	case "BOOL", "NULL":
-		err = json.Unmarshal(raw, &v.flag)
-		if v.kind == "NULL" && !v.flag {
-			refuse("One or more parameter values were invalid: Null attribute value types must have the value of true")
+		if there {
+			kind = names[n]
 		}
-	case "L":
-		v.list = []value{}
-		err = json.Unmarshal(raw, &v.list)
-	case "M":
-		v.m = item{}
-		err = json.Unmarshal(raw, &v.m)
-	case "SS", "NS", "BS":
-		err = v.decodeSet(raw)
-	default:
-		panic(&apiError{code: "SerializationException", message: "unknown attribute type " + v.kind})
 	}
-	return err
+	return kind
 }
 
-func (v *value) decodeSet(raw json.RawMessage) error {
-	var members []json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return err
-	}
-	for _, m := range members {
-		element := value{kind: v.kind[:1]}
-		if err := element.decode(m); err != nil {
-			return err
-		}
-		v.set = append(v.set, element.text)
-	}
-	slices.Sort(v.set)
-	if unique := slices.Compact(slices.Clone(v.set)); len(unique) == 0 || len(unique) < len(v.set) {
-		refuse("One or more parameter values were invalid: a set is empty or contains duplicates")
-	}
-	return nil
-}
-
-// MarshalJSON writes what UnmarshalJSON reads.
-func (v value) MarshalJSON() ([]byte, error) {
-	var content any = v.text
-	switch v.kind {
-	case "B":
-		content = []byte(v.text)
-	case "BOOL", "NULL":
-		content = v.flag
-	case "L":
-		content = v.list
-	case "M":
-		content = v.m
-	case "SS", "NS":
-		content = v.set
-	case "BS":
-		set := make([][]byte, len(v.set))
-		for n, s := range v.set {
-			set[n] = []byte(s)
-		}
-		content = set
-	}
-	return json.Marshal(map[string]any{v.kind: content})
-}
-
-func (v value) equal(w value) bool { return reflect.DeepEqual(v, w) }
-
-// compare orders two values of one kind; ok is false when the kinds differ or have no order.
-func (v value) compare(w value) (order int, ok bool) {
+// text is what an S, an N or a B holds; equal values of one kind have one text.
+func (v value) text() string {
 	switch {
-	case v.kind != w.kind:
-		return 0, false
-	case v.kind == "N":
-		return compareNumbers(v.text, w.text), true
+	case v.S != nil:
+		return *v.S
+	case v.N != nil:
+		return string(*v.N)
 	}
-	return cmp.Compare(v.text, w.text), v.kind == "S" || v.kind == "B"
+	return string(v.B)
 }
 
-// bytes is the value's share of the item size.
-//
+func (v value) equal(w value) bool {
+	order, ordered := v.compare(w)
+	return ordered && order == 0 || !ordered && reflect.DeepEqual(v, w)
+}
+
+// compare orders two values; ok is false when their kinds differ or have no order.
+func (v value) compare(w value) (order int, ok bool) {
+	switch kind := v.kind(); {
+	case kind != w.kind():
+		return cmp.Compare(kind, w.kind()), false
+	case kind == "N":
+		return v.N.compare(*w.N), true
+	default:
+		return cmp.Compare(v.text(), w.text()), kind == "S" || kind == "B"
+	}
+}
+
+// bytes is the value's share of the item size. It refuses what is no value.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 func (v value) bytes() int {
-	n := len(v.text)
-	switch v.kind {
+	switch v.kind() {
+	case "":
+		refuse("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
 	case "N":
-		n = (n+1)/2 + 1
+		return (len(v.text())+1)/2 + 1
 	case "BOOL", "NULL":
-		n = 1
+		return 1
 	case "L", "M":
-		n = 3 + len(v.list) + len(v.m)
+		n := 3 + len(v.L) + len(v.M) + v.M.bytes()
+		for _, e := range v.L {
+			n += e.bytes()
+		}
+		return n
 	}
-	for _, e := range v.list {
-		n += e.bytes()
-	}
-	for _, s := range v.set {
-		n += value{kind: v.kind[:1], text: s}.bytes()
-	}
-	return n + v.m.bytes()
+	return len(v.text())
 }
 
 func (i item) bytes() int {
@@ -165,17 +88,6 @@ func (i item) bytes() int {
 		n += len(name) + v.bytes()
 	}
 	return n
-}
-
-func (v value) depth() int {
-	deepest := 0
-	for _, e := range v.list {
-		deepest = max(deepest, e.depth())
-	}
-	for _, e := range v.m {
-		deepest = max(deepest, e.depth())
-	}
-	return deepest + 1
 }
 
 // only returns the named attributes of the item, of those it has.
