@@ -10,9 +10,6 @@ CFN_LINT := 1.51.0
 # For the machine that Lambda runs the functions on; make build GOARCH=amd64 for x86_64.
 GOARCH ?= arm64
 
-# How long make fuzz spends on each fuzz test.
-T ?= 5s
-
 FUNCTIONS := oauth-callback company-select webhook-receiver refresher
 BINARIES := $(addprefix functions/,$(FUNCTIONS)) examples/event-consumer
 
@@ -79,9 +76,13 @@ build: ## Build the functions and the example consumer as they are deployed, int
 fuzz: ## Run every fuzz test for T each: make fuzz T=10m
 	@set -e; found=$$(grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd examples functions internal pkg); \
 	for f in $$(echo "$$found" | sed 's/:func /:/'); do \
-		echo "$(GO) test -fuzz $${f##*:} -fuzztime $(T) ./$$(dirname "$$f")"; \
-		$(GO) test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(T) "./$$(dirname "$$f")"; \
+		echo "$(GO) test -fuzz $${f##*:} -fuzztime $(or $(T),5s) ./$$(dirname "$$f")"; \
+		$(GO) test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(or $(T),5s) "./$$(dirname "$$f")"; \
 	done
+
+.PHONY: explore
+explore: ## Run pkg/tokens under millions of schedules and faults: make explore T=1h
+	EXPLORE_TIME=$(or $(T),10m) $(GO) test -count=1 -timeout 0 -run '^TestExplore$$' -v ./pkg/tokens
 
 .PHONY: mutants
 mutants: ## Break the rules one at a time, on purpose: the tests must catch each.
