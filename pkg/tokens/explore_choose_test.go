@@ -100,7 +100,7 @@ func guess(seed uint64) *guessing {
 	g.faults = []int{1, 2, 5, 20}[g.rng.IntN(4)]
 	g.loyalty = []int{1, 1, 4, 20}[g.rng.IntN(4)]
 	g.time = []int{1, 1, 4}[g.rng.IntN(3)]
-	for _, o := range []outcome{refused_, conflict, throttled, lost_, late, crash, crashAfter, vanish, status503, status429, badClient, noRefresh, hang} {
+	for _, o := range []outcome{refused_, conflict, throttled, lost_, late, crash, crashAfter, unreachable, vanish, status503, status429, badClient, noRefresh, hang} {
 		if g.rng.IntN(2) == 0 {
 			g.unlikely[string(o)] = true
 		}

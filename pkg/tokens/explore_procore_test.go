@@ -117,7 +117,7 @@ type peer struct {
 }
 
 func (x *run) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if o := gate(ctx, "dials", refused_, crash); o != fine {
+	if o := gate(ctx, "dials", unreachable, crash); o != fine {
 		return nil, errors.New("connection refused")
 	}
 	if ctx.Err() != nil {

@@ -53,6 +53,7 @@ type run struct {
 	writes    invariants.Trace
 	confirmed map[string]bool // process and attempt
 	backup    map[Key]row
+	asked     map[int64]bool // the generations to be disconnected
 	orderly   bool           // nothing fails by itself
 	inFlight  int            // refreshes when the endpoint went down
 	restoring bool           // a backup is being put back
@@ -108,20 +109,21 @@ type arrival struct {
 type outcome string
 
 const (
-	fine       outcome = ""
-	refused_   outcome = "refused"    // not done, an error
-	conflict   outcome = "conflict"   // not done, TransactionConflict
-	throttled  outcome = "throttled"  // not done, throttled
-	lost_      outcome = "lost"       // done, but the answer is lost
-	late       outcome = "late"       // the answer is lost; done later
-	crash      outcome = "crash"      // the process dies before it is done
-	crashAfter outcome = "crashAfter" // the process dies after it was done
-	vanish     outcome = "vanish"     // sent, but never seen by the server
-	status503  outcome = "503"
-	status429  outcome = "429"
-	badClient  outcome = "invalid_client"
-	noRefresh  outcome = "noRefresh" // 200 without a refresh token
-	hang       outcome = "hang"      // no answer until the deadline
+	fine        outcome = ""
+	refused_    outcome = "refused"     // not done, an error
+	conflict    outcome = "conflict"    // not done, TransactionConflict
+	throttled   outcome = "throttled"   // not done, throttled
+	lost_       outcome = "lost"        // done, but the answer is lost
+	late        outcome = "late"        // the answer is lost; done later
+	crash       outcome = "crash"       // the process dies before it is done
+	crashAfter  outcome = "crashAfter"  // the process dies after it was done
+	vanish      outcome = "vanish"      // sent, but never seen by the server
+	unreachable outcome = "unreachable" // dial failure
+	status503   outcome = "503"
+	status429   outcome = "429"
+	badClient   outcome = "invalid_client"
+	noRefresh   outcome = "noRefresh" // 200 without a refresh token
+	hang        outcome = "hang"      // no answer until the deadline
 )
 
 type (

@@ -221,6 +221,7 @@ func authorizing(key Key) op {
 func disconnecting(key Key) op {
 	return op{"disconnect", func(ctx context.Context, x *run, w *worker) {
 		generation := x.row(key).Generation
+		x.asked[generation] = true
 		err := w.proc.store.Disconnect(ctx, key, generation)
 		x.note("  disconnect generation %d: %t", generation, err == nil)
 	}}
@@ -305,7 +306,7 @@ func (e *exploration) schedule(t *testing.T, s scenario, c chooser) *run {
 	t.Helper()
 	var x *run
 	synctest.Test(t, func(t *testing.T) {
-		x = &run{chooser: c, rows: map[string]invariants.Row{}, confirmed: map[string]bool{}, backup: map[Key]row{}, events: map[string]int{}}
+		x = &run{chooser: c, rows: map[string]invariants.Row{}, confirmed: map[string]bool{}, backup: map[Key]row{}, events: map[string]int{}, asked: map[int64]bool{}}
 		x.explored, x.tracing = e, e.tracing
 		x.newest = e.ring("k1", "k1")
 		x.procore = &endpoint{mode: procoretest.Keep, now: x.now, byToken: map[string]*issued{}}
@@ -365,6 +366,7 @@ func (x *run) process(skew time.Duration) *proc {
 
 // rescue is the rescue queue.
 func (x *run) rescue(ctx context.Context, r Rescued) error {
+	x.checkRescue(ctx, r)
 	o := gate(ctx, "rescues", refused_, lost_, crash)
 	if ctx.Err() != nil {
 		o = refused_

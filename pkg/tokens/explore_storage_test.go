@@ -165,6 +165,7 @@ func (x *run) observed(by string, item invariants.Item) {
 			x.problem("%s", p)
 		}
 	}
+	x.checkEnd(c)
 	x.checkPair(c)
 }
 

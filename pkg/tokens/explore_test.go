@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -25,10 +26,13 @@ import (
 // EXPLORE_SEED on, or from where the clock says.
 
 const (
-	// guessed is how many seeds are tried without EXPLORE_TIME, in all.
-	guessed = 60_000
+	// guessed is how many seeds are tried without EXPLORE_TIME, in all, and
+	// patience for how long at most: a busy machine or the race detector makes
+	// them fewer, never others.
+	guessed  = 60_000
+	patience = 30 * time.Second
 	// repeated is how many seeds are run again, also on dynamotest.
-	repeated = 1500
+	repeated = 600
 	// shards run at once.
 	shards = 2
 	// enough failures to look at.
@@ -178,13 +182,13 @@ func (e *exploration) deviate(t *testing.T, y *tally, s scenario, from map[int]i
 // random tries seeds.
 func (e *exploration) random(t *testing.T, y *tally, shard int) bool {
 	t.Helper()
-	first, until := uint64(0), time.Time{}
+	first, until, all := uint64(0), time.Now().Add(patience), uint64(guessed)
 	if text := os.Getenv("EXPLORE_TIME"); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil {
 			t.Fatalf("EXPLORE_TIME: %v", err)
 		}
-		first, until = uint64(time.Now().UnixNano()), time.Now().Add(d)
+		first, until, all = uint64(time.Now().UnixNano()), time.Now().Add(d), math.MaxUint64
 	}
 	if text := os.Getenv("EXPLORE_SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
@@ -193,7 +197,7 @@ func (e *exploration) random(t *testing.T, y *tally, shard int) bool {
 		}
 		first = n
 	}
-	for n := uint64(shard); n < guessed || time.Now().Before(until); n += shards {
+	for n := uint64(shard); n < all && time.Now().Before(until); n += shards {
 		if !e.seed(t, y, first+n) {
 			t.Logf("found at seed %d", first+n)
 			return false
