@@ -1,0 +1,79 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// losses follows each new pair from Procore's answer to where it is kept. What
+// is lost must have been lost for one of the reasons that R2 admits.
+func (v *verdict) losses() {
+	for _, c := range v.w.provider.calls {
+		if c.pair == "" || c.revoke || c.token == "" {
+			continue
+		}
+		switch {
+		case len(v.stored[c.pair]) > 0:
+			v.fates.add("stored")
+		case len(v.w.provider.revoked[c.pair]) > 0:
+			v.fates.add("revoked, for its row had moved on")
+		default:
+			why := v.excuse(c)
+			if why == "" {
+				row := v.w.provider.owners[c.token][0]
+				v.add(row, "R2: pair %s, which Procore gave %s at %s, is lost and nothing explains it", c.pair, c.p.name, v.w.since(c.at))
+				continue
+			}
+			v.fates.add("lost")
+			v.lost.add(why)
+		}
+	}
+}
+
+// excuse is why a pair may be lost, "" if it may not.
+func (v *verdict) excuse(c *call) string {
+	if !c.clean() {
+		return "Procore's answer did not arrive"
+	}
+	end := c.done.Add(claimLife)
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	switch {
+	case !c.p.killedAt.IsZero() && c.p.killedAt.After(c.at) && c.p.killedAt.Before(end.Add(10*time.Second)):
+		return "killed between the answer and the store"
+	case overlap(c.p.stops, c.at, end):
+		return "stopped between the answer and the store"
+	case overlap(c.p.cutDynamo, c.done, end) && overlap(c.p.cutQueue, c.done, end):
+		return "table and rescue queue both refused"
+	}
+	return ""
+}
+
+// trouble is what is known to have happened to a process in a time.
+func (v *verdict) trouble(p *process, from, to time.Time) string {
+	if p == nil {
+		return ""
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []string
+	if k := p.killedAt; !k.IsZero() && k.After(from) && k.Before(to) {
+		all = append(all, "killed")
+	}
+	if overlap(p.stops, from, to) {
+		all = append(all, "stopped")
+	}
+	if overlap(p.cutDynamo, from, to) {
+		all = append(all, "cut off")
+	}
+	for _, t := range p.hurts {
+		if t.After(from) && t.Before(to) {
+			all = append(all, fmt.Sprintf("a fault on a connection to Procore at %s", v.w.since(t)))
+			break
+		}
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,115 @@
+//go:build unix
+
+// Command chaostest runs real function processes against DynamoDB and a fake
+// Procore while everything goes wrong, and then asks whether the rules of
+// DESIGN.md section 3 held: make chaos.
+//
+//	go run ./internal/chaostest [-T 2m] [-seed n] [-overlay file]
+//
+// Eight processes, four refreshers and four consumers, want the same connections
+// at once. They are killed (SIGKILL), and stopped for longer than their claims
+// and continued (SIGSTOP, SIGCONT), at any time and at the moments that matter:
+// when a claim, a refresh token, its answer or the store of the new pair is on
+// its way. Users authorize again, admins disconnect, connections are revoked.
+// Requests and answers are lost, late or cut; Procore fails. Tokens live for
+// seconds, so that refreshes never end.
+//
+// Then the faults end, housekeeping and the schedule run as they would, and the
+// verdict is spoken from three records: all writes of connections, all calls to
+// the token endpoint, and Procore's own count of refresh tokens. A violation
+// ends the run with an error and the story of its connection.
+//
+// DYNAMODB_ENDPOINT names another DynamoDB than the one in memory. Beside that
+// it needs Go and a Unix.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if binary := os.Getenv(launchVariable); binary != "" {
+		fmt.Fprintln(os.Stderr, "chaos:", launch(binary)) // it returns only when it failed
+		os.Exit(1)
+	}
+	length := flag.Duration("T", 2*time.Minute, "how long the chaos lasts; half a minute to two follow")
+	seed := flag.Uint64("seed", 0, "of the decisions; 0: a new one")
+	overlay := flag.String("overlay", "", "go build's -overlay `file`, to break the functions on purpose")
+	verbose := flag.Bool("v", false, "tell the story of every connection")
+	flag.Parse()
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	violations, err := run(ctx, *length, *seed, *overlay, *verbose)
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(2)
+	case violations > 0:
+		os.Exit(1)
+	}
+}
+
+// run makes chaos and says how many rules were broken.
+func run(ctx context.Context, length time.Duration, seed uint64, overlay string, verbose bool) (violations int, err error) {
+	dir, err := os.MkdirTemp("", "chaos")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	fmt.Fprintf(os.Stdout, "chaos: %v, seed %d, %s\n", length, seed, where(os.Getenv("DYNAMODB_ENDPOINT")))
+	if err := build(ctx, filepath.Join(dir, "bin"), overlay); err != nil {
+		return 0, err
+	}
+	w, err := newWorld(ctx, dir, os.Getenv("DYNAMODB_ENDPOINT"), seed)
+	defer w.close()
+	if err != nil {
+		return 0, err
+	}
+	if err := w.populate(ctx); err != nil {
+		return 0, err
+	}
+	w.chaos(ctx, length)
+	if ctx.Err() != nil {
+		return 0, errors.New("interrupted")
+	}
+	v := &verdict{w: w}
+	v.settle(ctx)
+	if err := v.judge(ctx); err != nil {
+		return 0, err
+	}
+	return v.report(os.Stdout, verbose), nil
+}
+
+func where(endpoint string) string {
+	if endpoint == "" {
+		return "DynamoDB in memory"
+	}
+	return "DynamoDB at " + endpoint
+}
+
+// build compiles the functions with the flags of a deployment, for this machine.
+func build(ctx context.Context, dir, overlay string) error {
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", "lambda.norpc", "-o", dir + string(filepath.Separator)}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "procore-connect/functions/refresher", "procore-connect/examples/event-consumer")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the functions do not compile: %w\n%s", err, out)
+	}
+	return nil
+}
