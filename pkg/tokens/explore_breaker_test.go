@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	breakerRows      = 10
-	breakerConsumers = 3
+	breakerRows      = 14
+	breakerConsumers = 6
 	// breakerSeeds are tried in each way to be down.
-	breakerSeeds = 300
+	breakerSeeds = 250
 )
 
 // breakers are the scenarios of R7: consumers refresh one connection after the

@@ -43,6 +43,9 @@ func (x *run) known(fault string) {
 	x.events["known: "+fault]++
 }
 
+// comesTwice is what a row from a backup, put back while others work, does.
+const comesTwice = "a rev that comes twice, by a backup, lets a write overwrite a newer authorization"
+
 // returned is what can become of an authorization in the mode Return.
 const returned = "a pair that was claimed, not sent, and given out again is in the ledger for good: its connection cannot be refreshed"
 
@@ -74,7 +77,7 @@ func (x *run) checkPair(c invariants.Change) {
 	same := x.procore.mode == procoretest.Return // the same pair may be given out again
 	if p.prev != old && !(same && c.New.LastAttempt == "") {
 		if x.events["backup"] > 0 {
-			x.known("a rev that comes twice, by a backup, lets a late store overwrite a newer authorization")
+			x.known(comesTwice)
 			return
 		}
 		x.problem("row %s: %s replaced a pair that it was not got for (R8)", c.New.Key(), p.access)
@@ -85,7 +88,26 @@ func (x *run) checkPair(c invariants.Change) {
 // newer authorization.
 func (x *run) checkEnd(c invariants.Change) {
 	if c.New.State == "disconnected" && c.Old.State != "disconnected" && !x.asked[c.Old.Generation] {
+		if x.events["backup"] > 0 {
+			x.known(comesTwice)
+			return
+		}
 		x.problem("row %s: generation %d was disconnected, and nobody asked for that", c.New.Key(), c.Old.Generation)
+	}
+}
+
+// checkInTime: when a token's sending begins, its claim has not ended, by the
+// clock on the wall, unless the row has moved on.
+func (x *run) checkInTime(ctx context.Context, token string) {
+	w, _ := ctx.Value(workerKey{}).(*worker)
+	if x.procore.byToken[token] == nil || w == nil {
+		return
+	}
+	attempt := x.ledgerOf(token).attempt
+	for _, r := range x.rows {
+		if attempt != "" && r.Attempt == attempt && x.now().Add(w.proc.skew).UnixMilli() > max(r.ClaimUntil, 1) {
+			x.problem("%s sends %s after its claim has ended", w.name, token)
+		}
 	}
 }
 

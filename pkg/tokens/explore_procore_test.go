@@ -155,6 +155,7 @@ func (p *peer) Write(b []byte) (int, error) {
 	if err != nil {
 		panic(err)
 	}
+	p.x.checkInTime(p.ctx, form.Get("refresh_token"))
 	o := p.x.procore.down
 	switch {
 	case o != fine:

@@ -79,7 +79,8 @@ type worker struct {
 	doing  string
 	done   bool
 	waits  int
-	busy   bool // with a refresh
+	busy   bool       // with a refresh
+	mu     sync.Mutex // guards notes
 	notes  []string
 	until  time.Time // it sleeps by itself
 }
@@ -423,16 +424,21 @@ func (x *run) work(w *worker) {
 
 // note keeps what a worker notes while others may run, too.
 func (w *worker) note(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.notes = append(w.notes, fmt.Sprintf(format, args...))
 }
 
 // flush takes the workers' notes into the trace.
 func (x *run) flush() {
 	for _, w := range x.workers {
-		for _, n := range w.notes {
+		w.mu.Lock()
+		notes := w.notes
+		w.notes = nil
+		w.mu.Unlock()
+		for _, n := range notes {
 			x.note("  %s: %s", w.name, n)
 		}
-		w.notes = nil
 	}
 }
 
