@@ -19,8 +19,10 @@ func once() []mutant {
 			`"attribute_not_exists(fingerprint)"`, `"attribute_not_exists(nothing)"`, storePackage},
 		{"R1", "the ledger knows a token by the current key only", "pkg/tokens/keys.go",
 			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, storePackage},
-		{"R1", "writes are not conditional on the revision", "pkg/tokens/store.go",
-			`condition = "#rev = :old"`, `condition = "#rev <> :old OR #rev = :old"`, storePackage},
+		{"R1", "writes are not conditional on what was read", "pkg/tokens/store.go",
+			`ConditionExpression:                 &condition,
+		ExpressionAttributeNames:            names,`, `ConditionExpression:                 aws.String("attribute_not_exists(nothing)"),
+		ExpressionAttributeNames:            names,`, storePackage},
 		{"R1", "an unconfirmed claim spends", "pkg/tokens/claim.go",
 			`		return c, errNotClaimed
 	}

@@ -331,3 +331,29 @@ func TestTransactionConflicts(t *testing.T) {
 		t.Errorf("connecting: %v", err)
 	}
 }
+
+// Revisions begin again when a row comes back from a backup; a step that was
+// under way must not take the row for the one that it has read.
+func TestRestoreDuringAWrite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	first := w.connect(s)
+	backup, err := w.db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.names.Connections, Key: first.Key.primaryKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, _, err := s.SetWebhooks(t.Context(), first, WebhooksActive, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Connections, Item: backup.Item}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.SetWebhooks(t.Context(), w.row(first.Key), WebhooksNeedsAdmin, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.swap(t.Context(), read, read); !errors.As(err, new(*changedError)) {
+		t.Errorf("got error %v, want *changedError: the row has the revision that was read, and is another", err)
+	}
+}

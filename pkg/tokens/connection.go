@@ -88,6 +88,7 @@ type Connection struct {
 
 	Transitions []Transition // oldest first, at most 20
 
+	write        string // names the last write, since rev begins again after a restore
 	pair         Sealed
 	attempt      string    // the attempt that holds, or last held, the claim
 	claimUntil   time.Time // zero: no claim is open

@@ -38,6 +38,7 @@ func (c Connection) attributes() map[string]types.AttributeValue {
 		"state":          str(string(c.State)),
 		"generation":     num(c.Generation),
 		"rev":            num(c.Rev),
+		"write":          str(c.write),
 		"expires_at":     seconds(c.Expiry),
 		"redirect_uri":   str(c.RedirectURI),
 		"company_name":   str(c.CompanyName),
@@ -113,6 +114,7 @@ func connectionOf(item map[string]types.AttributeValue) (Connection, error) {
 		CheckAt:     r.seconds("check_at"),
 		Transitions: r.transitions("transitions"),
 
+		write:        r.str("write"),
 		pair:         Sealed{KeyID: r.str("seal_key"), Box: r.bytes("sealed")},
 		attempt:      r.str("attempt"),
 		claimUntil:   r.millis("claim_until_ms"),

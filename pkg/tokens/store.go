@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -83,12 +84,12 @@ type changedError struct{ current Connection }
 
 func (e *changedError) Error() string { return "tokens: " + e.current.String() + " changed meanwhile" }
 
-// swap writes next in place of old if the row is still old's revision, and
+// swap writes next in place of old if the row is still as it was read, and
 // gives what is stored now. also joins the same transaction. A lost race is
 // *changedError with the row that won; after any other error it is unknown
 // whether the write happened.
 func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.TransactWriteItem) (Connection, error) {
-	next.Rev = old.Rev + 1
+	next.Rev, next.write = old.Rev+1, rand.Text()
 	u := s.update(old, next)
 	if len(also) > 0 {
 		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
@@ -117,6 +118,10 @@ func (s *Store) update(old, next Connection) *types.Update {
 	if old.Rev > 0 {
 		condition = "#rev = :old"
 		values[":old"] = num(old.Rev)
+	}
+	if old.write != "" {
+		condition += " AND #write = :old_write"
+		values[":old_write"] = str(old.write)
 	}
 	var set, remove []string
 	attributes := next.attributes()
