@@ -86,7 +86,7 @@ func (w *world) work(ctx context.Context, p *process, function string) {
 		if e, ok := errors.AsType[*lambdatest.FunctionError](err); ok && (e.Type == "Runtime.ExitError" || e.Type == "Sandbox.Timedout") {
 			break
 		}
-		w.wait(w.ctx, w.dice.between(50*time.Millisecond, 700*time.Millisecond))
+		w.wait(w.ctx, w.dice.between(50*time.Millisecond, 500*time.Millisecond))
 		if p.halted() || p.killed() {
 			break
 		}
@@ -148,13 +148,13 @@ func (w *world) batch() []byte {
 // throwFaults makes the fake fail now and then, and changes how long tokens live.
 func (w *world) throwFaults() {
 	for w.ctx.Err() == nil {
-		w.wait(w.ctx, w.dice.between(100*time.Millisecond, 1500*time.Millisecond))
+		w.wait(w.ctx, w.dice.between(300*time.Millisecond, 3500*time.Millisecond))
 		if w.ctx.Err() != nil {
 			return
 		}
 		w.provider.throw()
 		if w.dice.one(10) {
-			w.lifetime(time.Duration(5+w.dice.n(35)) * time.Second)
+			w.lifetime(time.Duration(8+w.dice.n(38)) * time.Second)
 		}
 	}
 }
@@ -175,7 +175,7 @@ func (w *world) strike() {
 // moment may hit a process at a moment of the protocol. The process is dead or
 // halted when it returns.
 func (w *world) moment(p *process, when string) {
-	if p != nil && !w.calm.Load() && w.dice.one(35) {
+	if p != nil && !w.calm.Load() && w.dice.one(50) {
 		w.hit(p, "when "+when)
 	}
 }

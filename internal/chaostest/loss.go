@@ -42,10 +42,10 @@ func (v *verdict) excuse(c *call) string {
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	switch {
-	case !c.p.killedAt.IsZero() && c.p.killedAt.After(c.at) && c.p.killedAt.Before(end.Add(10*time.Second)):
-		return "killed between the answer and the store"
+	case !c.p.killedAt.IsZero() && c.p.killedAt.Before(end):
+		return "killed before the store"
 	case overlap(c.p.stops, c.at, end):
-		return "stopped between the answer and the store"
+		return "stopped before the store"
 	case overlap(c.p.cutDynamo, c.done, end) && overlap(c.p.cutQueue, c.done, end):
 		return "table and rescue queue both refused"
 	}

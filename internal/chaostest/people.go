@@ -56,7 +56,7 @@ func (w *world) did(d deed) {
 }
 
 const (
-	companies = 14
+	companies = 30
 	shared    = 4 // companies whose second user is in another one of them too
 )
 
@@ -99,7 +99,7 @@ func (w *world) populate(ctx context.Context) error {
 // live lets people do what they do.
 func (w *world) live(ctx context.Context) {
 	for w.ctx.Err() == nil {
-		w.wait(w.ctx, w.dice.between(50*time.Millisecond, 400*time.Millisecond))
+		w.wait(w.ctx, w.dice.between(30*time.Millisecond, 250*time.Millisecond))
 		p := pick(w.dice, w.people)
 		c, err := w.store.Connection(ctx, p.key)
 		if err != nil {
@@ -111,7 +111,7 @@ func (w *world) live(ctx context.Context) {
 		switch {
 		case c.State == tokens.Revoking && n < 50:
 			w.revoke(ctx, p)
-		case c.State != tokens.Revoking && !usable && n < 60, usable && n < 6:
+		case c.State != tokens.Revoking && !usable && n < 80, usable && n < 6:
 			w.reconnect(ctx, p)
 		case usable && n < 8:
 			w.disconnect(p)

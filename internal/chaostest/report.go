@@ -60,6 +60,7 @@ func (v *verdict) report(out io.Writer, verbose bool) int {
 	line("in the logs", "token refreshed %d, refresh failed %d, refresh overtaken %d, new pair waits in the rescue queue %d, new pair lost %d, breaker opened %d, breaker closed %d",
 		w.logs.get("token refreshed"), w.logs.get("refresh failed"), w.logs.get("refresh overtaken"), w.logs.get("new pair waits in the rescue queue"),
 		w.logs.get("new pair lost"), w.logs.get("breaker opened"), w.logs.get("breaker closed"))
+	line("held over", "%d claims ended while their process was stopped; %d pairs were stored after their claim had ended", v.heldOver, v.landed)
 	line("sent late", "%d, stopped between the look at the clock and the first byte", v.late)
 	line("settled", "after %.0f s, the breaker after %.0f s", v.settled.Seconds(), v.breakerAfter.Seconds())
 	line("at the end", "%s", &v.ends)

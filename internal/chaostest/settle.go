@@ -92,7 +92,7 @@ func (v *verdict) unsettled(ctx context.Context) (string, error) {
 				return "", err
 			}
 			return p.row() + " is revoking", nil
-		case r.Claimed(), c.State == tokens.Uncertain, c.State == tokens.Active && p.user != 0 && time.Until(c.Expiry) < 20*time.Minute:
+		case r.Usable() && r.Claimed(), c.State == tokens.Uncertain, c.State == tokens.Active && p.user != 0 && time.Until(c.Expiry) < 20*time.Minute:
 			return p.row() + " is " + string(c.State) + " and its time has not come", nil
 		}
 	}

@@ -144,6 +144,10 @@ func (s *storage) before(p *process, w http.ResponseWriter, r *http.Request, op,
 	}
 	d := s.w.dice
 	switch {
+	case what != "" && d.one(60):
+		// Also after the process has given up, or is gone: the request is on its way.
+		s.w.network.add("DynamoDB " + what + " delivered late")
+		s.w.wait(s.w.ctx, d.between(time.Second, claimLife+5*time.Second))
 	case d.one(120):
 		s.w.network.add("DynamoDB request lost")
 		abort(r)

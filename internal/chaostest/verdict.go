@@ -34,6 +34,7 @@ type verdict struct {
 
 	ends, lost, fates counter
 	refreshes, late   int
+	heldOver, landed  int // claims that ended while their process was stopped; pairs that were stored after that
 
 	violations []violation
 }
@@ -101,6 +102,7 @@ func (v *verdict) history() {
 			if w.row.Claimed() && !before.Claimed() {
 				v.claims[w.row.Attempt] = w
 			}
+			v.ended(before, w)
 			if w.row.Generation != before.Generation {
 				v.open(row, w)
 			} else if p, ok := v.pairOf(chain); ok {
@@ -114,6 +116,24 @@ func (v *verdict) history() {
 		}
 	}
 	v.compare()
+}
+
+// ended counts what came of claims whose process slept past their end.
+func (v *verdict) ended(before invariants.Row, w *write) {
+	claim := v.claims[before.Attempt]
+	if claim == nil || claim.p == nil || w.row.Generation == before.Generation && w.row.Attempt != "" && !before.Claimed() {
+		return
+	}
+	end := time.UnixMilli(claim.row.ClaimUntil)
+	claim.p.mu.Lock()
+	slept := overlap(claim.p.stops, end.Add(-time.Second), end.Add(time.Second))
+	claim.p.mu.Unlock()
+	switch {
+	case before.Claimed() && !w.row.Claimed() && slept:
+		v.heldOver++
+	case w.row.LastAttempt == before.Attempt && w.row.Generation > before.Generation && !before.Claimed():
+		v.landed++
+	}
 }
 
 // same says that two writes are one.
