@@ -19,8 +19,9 @@ const (
 )
 
 const (
-	maxDeliveries = 2_000 // remembered for one hook
-	maxAnswer     = 4096  // of a destination's answer
+	maxAttempts  = 2_000    // remembered for one hook
+	maxDiscarded = maxQueue // remembered for one hook: a whole queue, when it is flushed
+	maxAnswer    = 4096     // of a destination's answer
 )
 
 // Outcomes of a [Delivery].
@@ -199,47 +200,30 @@ func (h *hook) resume() {
 }
 
 func (h *hook) remember(d *Delivery) {
-	if len(h.deliveries) >= maxDeliveries {
-		h.deliveries = slices.Delete(h.deliveries, 0, maxDeliveries/10)
+	discarded := d.Outcome == OutcomeDiscarded
+	of, most := h.attempts, maxAttempts
+	if discarded {
+		of, most = len(h.deliveries)-h.attempts, maxDiscarded
+	}
+	if of >= most {
+		h.forget(discarded, most/10)
+	}
+	if !discarded {
+		h.attempts++
 	}
 	h.deliveries = append(h.deliveries, d)
 }
 
-// listDeliveries is the API's list; filter[status] is any, successful,
-// discarded or failing. Both spellings of the parameter are in Procore's guide.
-func (c *call) listDeliveries() {
-	h, _, ok := c.hook()
-	if !ok {
-		return
-	}
-	q := c.r.URL.Query()
-	wanted, known := map[string][]string{
-		"":           {OutcomeOK, OutcomeFailed, OutcomeRetried, OutcomeDiscarded},
-		"any":        {OutcomeOK, OutcomeFailed, OutcomeRetried, OutcomeDiscarded},
-		"successful": {OutcomeOK}, "discarded": {OutcomeDiscarded}, "failing": {OutcomeFailed, OutcomeRetried},
-	}[or(q.Get("filter[status]"), q.Get("filters[status]"))]
-	if !known {
-		c.fail(http.StatusBadRequest, "filter[status] is not any, successful, discarded or failing.")
-		return
-	}
-	all := []any{}
-	for _, d := range h.deliveries {
-		if slices.Contains(wanted, d.Outcome) {
-			all = append(all, deliveryJSON(d))
+// forget drops the oldest n discardings, or other deliveries.
+func (h *hook) forget(discarded bool, n int) {
+	h.deliveries = slices.DeleteFunc(h.deliveries, func(d *Delivery) bool {
+		drop := n > 0 && discarded == (d.Outcome == OutcomeDiscarded)
+		if drop {
+			n--
 		}
-	}
-	if cut, ok := page(c, v1(), all); ok {
-		writeJSON(c.w, http.StatusOK, cut)
-	}
-}
-
-// deliveryJSON is a delivery as the API tells it: the event's id as it is in
-// the payload, null where there was no answer.
-func deliveryJSON(d *Delivery) map[string]any {
-	return map[string]any{
-		"id": d.ID, "event_id": d.Event["id"], "event": d.Event, "outcome": d.Outcome,
-		"started_at": d.StartedAt, "completed_at": d.CompletedAt,
-		"response_status": nullable(d.ResponseStatus), "response_headers": d.ResponseHeaders,
-		"response_error": nullable(d.ResponseError), "response_body": nullable(d.ResponseBody),
-	}
+		if drop && !discarded {
+			h.attempts--
+		}
+		return drop
+	})
 }

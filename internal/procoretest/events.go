@@ -77,7 +77,7 @@ func (s *Server) emit(e Event) (Emitted, error) {
 	if e.UserID == 0 && len(company.Members) > 0 {
 		e.UserID = company.Members[0]
 	}
-	wanting := slices.DeleteFunc(slices.Clone(s.hooks), func(h *hook) bool { return !h.wants(e) })
+	wanting := slices.DeleteFunc(slices.Clone(s.hooks), func(h *hook) bool { return !h.wants(e) || s.opts.OrphanedHooks != Working && s.orphaned(h) })
 	for _, h := range wanting {
 		if len(h.queue)+max(e.Copies, 1) > maxQueue {
 			return Emitted{}, fmt.Errorf("hook %d has %d events waiting", h.id, len(h.queue))

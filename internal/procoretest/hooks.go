@@ -27,6 +27,7 @@ func validNamespace(n string) bool { return regexp.MustCompile(`^[a-z0-9-]{1,64}
 type hook struct {
 	id                   int64
 	companyID, projectID int64 // projectID 0: company scope
+	creator              int64 // the user who made it, 0 for the service account
 	namespace, version   string
 	destination          string
 	headers              map[string]string
@@ -34,6 +35,7 @@ type hook struct {
 
 	queue        []*queued
 	deliveries   []*Delivery
+	attempts     int       // among the deliveries, those that are no discarding
 	failingSince time.Time // zero while deliveries succeed
 	nextAttempt  time.Time
 	backoff      time.Duration
@@ -74,7 +76,7 @@ type hookFields struct {
 // scope reads the body of a POST or PATCH, and from query or body the one company
 // or project that the request is for. It checks the Webhooks API permission.
 func (c *call) scope() (project int64, req hookRequest, ok bool) {
-	if !c.company.WebhooksPermission {
+	if !c.company.WebhooksPermission || slices.Contains(c.company.WebhooksDeniedTo, c.pair.userID) {
 		return 0, req, c.failWith(http.StatusForbidden, map[string]any{
 			"errors": []string{"You do not have permission to use the Webhooks API."}})
 	}
@@ -106,12 +108,24 @@ func (c *call) hook() (*hook, hookRequest, bool) {
 	}
 	id, _ := strconv.ParseInt(c.r.PathValue("hook"), 10, 64)
 	for _, h := range c.hooks {
-		if h.id == id && h.companyID == c.company.ID && h.projectID == project {
+		if h.id == id && h.companyID == c.company.ID && h.projectID == project && !c.hidden(h) {
 			return h, req, true
 		}
 	}
 	return nil, req, c.fail(http.StatusNotFound, "The hook does not exist.")
 }
+
+// orphaned says that the hook's creator lost access to the company, or to its
+// webhooks.
+func (s *Server) orphaned(h *hook) bool {
+	c := s.companies[h.companyID]
+	if h.creator == 0 {
+		return !c.ServiceAccount
+	}
+	return !c.WebhooksPermission || slices.Contains(c.WebhooksDeniedTo, h.creator) || !slices.Contains(c.Members, h.creator)
+}
+
+func (s *Server) hidden(h *hook) bool { return s.opts.OrphanedHooks == Hidden && s.orphaned(h) }
 
 // hookJSON is a hook as REST v1.0 tells it: header values are masked but for
 // their last five characters.
@@ -140,7 +154,7 @@ func (c *call) listHooks() {
 	namespace := or(c.r.URL.Query().Get("namespace"), "procore")
 	all := []map[string]any{}
 	for _, h := range c.hooks {
-		if h.companyID == c.company.ID && h.projectID == project && h.namespace == namespace {
+		if h.companyID == c.company.ID && h.projectID == project && h.namespace == namespace && !c.hidden(h) {
 			all = append(all, hookJSON(h))
 		}
 	}
@@ -156,7 +170,7 @@ func (c *call) createHook() {
 		c.invalid("hook", `is missing: {"company_id": 1, "hook": {"destination_url": "..."}} is the form`)
 		return
 	}
-	h := &hook{companyID: c.company.ID, projectID: project, namespace: "procore", version: "v2.0",
+	h := &hook{companyID: c.company.ID, projectID: project, creator: c.pair.userID, namespace: "procore", version: "v2.0",
 		headers: map[string]string{}, wake: make(chan struct{}, 1)}
 	same := slices.DeleteFunc(slices.Clone(c.hooks), func(o *hook) bool { return o.companyID != c.company.ID })
 	if len(same) >= maxHooks {
@@ -199,7 +213,7 @@ func (c *call) configure(h *hook, f *hookFields) bool {
 		size += len(k) + len(v)
 	}
 	taken := slices.ContainsFunc(c.hooks, func(o *hook) bool {
-		return o != h && o.companyID == n.companyID && o.projectID == n.projectID &&
+		return o != h && !c.hidden(o) && o.companyID == n.companyID && o.projectID == n.projectID &&
 			o.namespace == n.namespace && o.destination == n.destination
 	})
 	switch {

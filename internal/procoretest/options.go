@@ -23,6 +23,28 @@ const (
 	Return SecondAuthorization = "return" // the live earlier pair is handed out again
 )
 
+// OrphanedHooks says what becomes of a hook whose creator lost access to the
+// company or to its webhooks. Procore does not document it.
+type OrphanedHooks string
+
+// The three possibilities.
+const (
+	Working OrphanedHooks = "working" // it goes on as before
+	Silent  OrphanedHooks = "silent"  // it is listed and reports nothing
+	Hidden  OrphanedHooks = "hidden"  // it is neither listed nor reports anything
+)
+
+// DeliveryPaging says how the list of deliveries is cut. Procore's guide and its
+// reference differ.
+type DeliveryPaging string
+
+// The possibilities.
+const (
+	ByPage      DeliveryPaging = "page"   // page and per_page, oldest first, as other lists
+	NewestFirst DeliveryPaging = "newest" // the same, newest first
+	ByCursor    DeliveryPaging = "cursor" // page_size and page_start, the last id of the page before
+)
+
 // Options configures a [Server]. The zero value is the strict default.
 type Options struct {
 	// ClientID and ClientSecret of the one registered app.
@@ -49,6 +71,11 @@ type Options struct {
 	// OneEventID gives all hooks that match one change the same event id. By
 	// default every hook has an event of its own. Procore does not say.
 	OneEventID bool
+	// OrphanedHooks is what becomes of a hook whose creator lost access. Empty
+	// means Working.
+	OrphanedHooks OrphanedHooks
+	// DeliveryPaging is how deliveries are listed. Empty means ByPage.
+	DeliveryPaging DeliveryPaging
 	// HourlyLimit and SpikeLimit are calls per hour and per 10 seconds for one
 	// user. Zero means 36,000 and 3,600.
 	HourlyLimit, SpikeLimit int
@@ -67,6 +94,8 @@ func (o Options) withDefaults() Options {
 	o.ClientSecret = or(o.ClientSecret, "fake-client-secret")
 	o.ExpiresIn = or(o.ExpiresIn, 90*time.Minute)
 	o.SecondAuthorization = or(o.SecondAuthorization, Keep)
+	o.OrphanedHooks = or(o.OrphanedHooks, Working)
+	o.DeliveryPaging = or(o.DeliveryPaging, ByPage)
 	o.HourlyLimit = or(o.HourlyLimit, 36_000)
 	o.SpikeLimit = or(o.SpikeLimit, 3_600)
 	o.DeliveryTimeout = or(o.DeliveryTimeout, 5*time.Second)
@@ -95,6 +124,8 @@ type OptionsPatch struct {
 	RefreshKillsAccess      *bool                `json:"refresh_kills_access"`
 	ReplayKillsSuccessor    *bool                `json:"replay_kills_successor"`
 	OneEventID              *bool                `json:"one_event_id"`
+	OrphanedHooks           *OrphanedHooks       `json:"orphaned_hooks"`
+	DeliveryPaging          *DeliveryPaging      `json:"delivery_paging"`
 	HourlyLimit             *int                 `json:"hourly_limit"`
 	SpikeLimit              *int                 `json:"spike_limit"`
 	ClientSecret            *string              `json:"client_secret"`
@@ -104,6 +135,12 @@ type OptionsPatch struct {
 func (s *Server) UpdateOptions(p OptionsPatch) error {
 	if m := p.SecondAuthorization; m != nil && *m != Keep && *m != Kill && *m != Return {
 		return fmt.Errorf("second_authorization is %q, not keep, kill or return", *m)
+	}
+	if o := p.OrphanedHooks; o != nil && *o != Working && *o != Silent && *o != Hidden {
+		return fmt.Errorf("orphaned_hooks is %q, not working, silent or hidden", *o)
+	}
+	if d := p.DeliveryPaging; d != nil && *d != ByPage && *d != NewestFirst && *d != ByCursor {
+		return fmt.Errorf("delivery_paging is %q, not page, newest or cursor", *d)
 	}
 	if e := p.ExpiresInSeconds; e != nil && (*e < 1 || *e > maxSeconds) {
 		return fmt.Errorf("expires_in_seconds is %d, not 1 to %d", *e, maxSeconds)
@@ -123,6 +160,8 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	set(&s.opts.RefreshKillsAccess, p.RefreshKillsAccess)
 	set(&s.opts.ReplayKillsSuccessor, p.ReplayKillsSuccessor)
 	set(&s.opts.OneEventID, p.OneEventID)
+	set(&s.opts.OrphanedHooks, p.OrphanedHooks)
+	set(&s.opts.DeliveryPaging, p.DeliveryPaging)
 	set(&s.opts.HourlyLimit, p.HourlyLimit)
 	set(&s.opts.SpikeLimit, p.SpikeLimit)
 	set(&s.opts.ClientSecret, p.ClientSecret)

@@ -29,6 +29,9 @@ type Company struct {
 	Connected bool `json:"connected"`
 	// WebhooksPermission is the *Webhooks API* permission at Standard.
 	WebhooksPermission bool `json:"webhooks_permission"`
+	// WebhooksDeniedTo are members who lack that permission though the others have
+	// it.
+	WebhooksDeniedTo []int64 `json:"webhooks_denied_to"`
 	// UnauthorizedUntilInstalled answers 401 where the app is not installed,
 	// instead of installing it or answering 403. An admin must install it.
 	UnauthorizedUntilInstalled bool `json:"unauthorized_until_installed"`
@@ -106,6 +109,7 @@ func (s *Server) AddCompany(c Company) error {
 func (c Company) clone() Company {
 	c.DeniedTools = slices.Clone(c.DeniedTools)
 	c.Members = slices.Clone(c.Members)
+	c.WebhooksDeniedTo = slices.Clone(c.WebhooksDeniedTo)
 	c.Projects = slices.Clone(c.Projects)
 	return c
 }
@@ -119,6 +123,7 @@ type CompanyPatch struct {
 	Installed                  *bool     `json:"installed"`
 	Connected                  *bool     `json:"connected"`
 	WebhooksPermission         *bool     `json:"webhooks_permission"`
+	WebhooksDeniedTo           *[]int64  `json:"webhooks_denied_to"`
 	UnauthorizedUntilInstalled *bool     `json:"unauthorized_until_installed"`
 	ServiceAccount             *bool     `json:"service_account"`
 	DeniedTools                *[]string `json:"denied_tools"`
@@ -139,6 +144,7 @@ func (s *Server) UpdateCompany(id int64, p CompanyPatch) error {
 	set(&c.Installed, p.Installed)
 	set(&c.Connected, p.Connected)
 	set(&c.WebhooksPermission, p.WebhooksPermission)
+	set(&c.WebhooksDeniedTo, p.WebhooksDeniedTo)
 	set(&c.UnauthorizedUntilInstalled, p.UnauthorizedUntilInstalled)
 	set(&c.ServiceAccount, p.ServiceAccount)
 	set(&c.DeniedTools, p.DeniedTools)

@@ -1,0 +1,76 @@
+package procoretest
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// listDeliveries is the API's list; filter[status] is any, successful,
+// discarded or failing. Both spellings of the parameter are in Procore's guide.
+func (c *call) listDeliveries() {
+	h, _, ok := c.hook()
+	if !ok {
+		return
+	}
+	q := c.r.URL.Query()
+	wanted, known := map[string][]string{
+		"":           {OutcomeOK, OutcomeFailed, OutcomeRetried, OutcomeDiscarded},
+		"any":        {OutcomeOK, OutcomeFailed, OutcomeRetried, OutcomeDiscarded},
+		"successful": {OutcomeOK}, "discarded": {OutcomeDiscarded}, "failing": {OutcomeFailed, OutcomeRetried},
+	}[or(q.Get("filter[status]"), q.Get("filters[status]"))]
+	if !known {
+		c.fail(http.StatusBadRequest, "filter[status] is not any, successful, discarded or failing.")
+		return
+	}
+	var all []*Delivery
+	for _, d := range h.deliveries {
+		if slices.Contains(wanted, d.Outcome) {
+			all = append(all, d)
+		}
+	}
+	if c.opts.DeliveryPaging == ByCursor {
+		c.deliveriesAfter(all)
+		return
+	}
+	if c.opts.DeliveryPaging == NewestFirst {
+		slices.Reverse(all)
+	}
+	if cut, ok := page(c, v1(), all); ok {
+		writeJSON(c.w, http.StatusOK, deliveryList(cut))
+	}
+}
+
+// deliveriesAfter cuts as the reference says, by page_size and page_start, the
+// last id of the page before, and without a Link.
+// See https://developers.procore.com/reference/rest/deliveries?version=latest.
+func (c *call) deliveriesAfter(all []*Delivery) {
+	q := c.r.URL.Query()
+	size, err := strconv.Atoi(or(q.Get("page_size"), "100"))
+	after, err2 := strconv.ParseInt(or(q.Get("page_start"), "0"), 10, 64)
+	if err != nil || err2 != nil || size < 1 {
+		c.fail(http.StatusBadRequest, "page_size and page_start must be numbers.")
+		return
+	}
+	all = slices.DeleteFunc(all, func(d *Delivery) bool { return d.ID <= after })
+	writeJSON(c.w, http.StatusOK, deliveryList(all[:min(len(all), size)]))
+}
+
+func deliveryList(all []*Delivery) []any {
+	list := []any{}
+	for _, d := range all {
+		list = append(list, deliveryJSON(d))
+	}
+	return list
+}
+
+// deliveryJSON is a delivery as the API tells it: the event's id as it is in
+// the payload, null where there was no answer.
+func deliveryJSON(d *Delivery) map[string]any {
+	return map[string]any{
+		"id": d.ID, "event_id": d.Event["id"], "event": d.Event, "outcome": d.Outcome,
+		"started_at": d.StartedAt, "completed_at": d.CompletedAt,
+		"response_status": nullable(d.ResponseStatus), "response_headers": d.ResponseHeaders,
+		"response_error": nullable(d.ResponseError), "response_body": nullable(d.ResponseBody),
+	}
+}
