@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"testing"
 	"time"
-
-	"procore-connect/internal/invariants"
 )
 
 const (
@@ -56,9 +54,11 @@ func (x *run) suspects() {
 		return
 	}
 	for _, w := range x.workers {
-		if w.busy {
-			x.inFlight++
-		}
+		w.set(func() {
+			if w.busy {
+				x.inFlight++
+			}
+		})
 	}
 	x.note("  the first failure is on record; %d refreshes are in flight", x.inFlight)
 }
@@ -68,9 +68,9 @@ func (x *run) consume(ctx context.Context, w *worker, keys *[]Key) {
 	for gate(ctx, "takes the next"); len(*keys) > 0; gate(ctx, "takes the next") {
 		key := (*keys)[0]
 		*keys = (*keys)[1:]
-		w.busy = true
+		w.set(func() { w.busy = true })
 		_, err := w.proc.store.Refresh(ctx, key, 10*time.Minute)
-		w.busy = false
+		w.set(func() { w.busy = false })
 		if err != nil && !errors.Is(err, ErrTryAgain) && !errors.Is(err, ErrReauthorize) {
 			x.problem("%s: %v", w.name, err)
 		}
@@ -86,7 +86,7 @@ func (x *run) checkBreaker() {
 
 func TestExploreBreaker(t *testing.T) {
 	t.Parallel()
-	y := &tally{seen: map[uint64]struct{}{}, events: map[string]int{}, transitions: invariants.Transitions{}}
+	y := newTally(patience / 4)
 	for _, s := range breakers() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
@@ -96,6 +96,9 @@ func TestExploreBreaker(t *testing.T) {
 			}
 			most := 0
 			for seed := range uint64(breakerSeeds) {
+				if y.late() {
+					break
+				}
 				x, goOn := e.try(t, y, s, guess(seed))
 				if !goOn {
 					return

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing/synctest"
 	"time"
 
@@ -29,10 +30,10 @@ type run struct {
 	dynamo   *dynamotest.Server // or
 	quick    quickTables
 	procore  *endpoint
-	wall     time.Duration // of the clocks on the wall, ahead of the timers
-	outage   bool          // storage refuses everything
-	calm     bool          // no more decisions: everything succeeds
-	newest   *Keys         // the ring as published
+	wall     atomic.Int64 // of the clocks on the wall, ahead of the timers
+	outage   atomic.Bool  // storage refuses everything
+	calm     bool         // no more decisions: everything succeeds
+	newest   *Keys        // the ring as published
 	actions  []*action
 	procs    []*proc
 	workers  []*worker
@@ -66,7 +67,7 @@ type proc struct {
 	store *Store
 	ring  *Keys
 	skew  time.Duration
-	dead  bool
+	dead  atomic.Bool
 }
 
 // worker is one caller in a process.
@@ -79,10 +80,11 @@ type worker struct {
 	doing  string
 	done   bool
 	waits  int
-	busy   bool       // with a refresh
-	mu     sync.Mutex // guards notes
-	notes  []string
-	until  time.Time // it sleeps by itself
+
+	mu    sync.Mutex // guards all below
+	notes []string
+	until time.Time // it sleeps by itself
+	busy  bool      // with a refresh
 }
 
 // op is one call of a worker.
@@ -140,7 +142,7 @@ func gate(ctx context.Context, name string, outcomes ...outcome) outcome {
 	if w == nil {
 		return fine
 	}
-	if w.proc.dead {
+	if w.proc.dead.Load() {
 		runtime.Goexit()
 	}
 	a := &arrival{worker: w, name: name, outcomes: outcomes, resume: make(chan outcome)}
@@ -148,7 +150,7 @@ func gate(ctx context.Context, name string, outcomes ...outcome) outcome {
 	x.pending = append(x.pending, a)
 	x.mu.Unlock()
 	o := <-a.resume
-	if w.proc.dead || o == crash {
+	if w.proc.dead.Load() || o == crash {
 		runtime.Goexit()
 	}
 	return o
@@ -157,7 +159,7 @@ func gate(ctx context.Context, name string, outcomes ...outcome) outcome {
 // die ends the process of ctx's worker, after what was done.
 func die(ctx context.Context) {
 	if w, _ := ctx.Value(workerKey{}).(*worker); w != nil {
-		w.proc.dead = true
+		w.proc.dead.Store(true)
 		runtime.Goexit()
 	}
 }
@@ -216,12 +218,14 @@ func (x *run) options() []option {
 func (x *run) sleep() time.Duration {
 	var next time.Time
 	for _, w := range x.workers {
+		var until time.Time
+		w.set(func() { until = w.until })
 		switch {
 		case w.done:
-		case w.until.IsZero():
+		case until.IsZero():
 			return 0
-		case next.IsZero() || w.until.Before(next):
-			next = w.until
+		case next.IsZero() || until.Before(next):
+			next = until
 		}
 	}
 	if next.IsZero() {
@@ -230,11 +234,18 @@ func (x *run) sleep() time.Duration {
 	return time.Until(next)
 }
 
+// set changes what others read while the worker may run.
+func (w *worker) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
 // rest is a worker's sleep.
 func (w *worker) rest(d time.Duration) {
-	w.until = time.Now().Add(d)
+	w.set(func() { w.until = time.Now().Add(d) })
 	time.Sleep(d)
-	w.until = time.Time{}
+	w.set(func() { w.until = time.Time{} })
 }
 
 // ends lists how the operation at a gate may end.
@@ -266,8 +277,8 @@ func (x *run) others() []option {
 		all = []option{
 			{"30s", 10, true, func() { long(); x.pass(30 * time.Second) }},
 			{"2h", 2, false, func() { long(); x.pass(2 * time.Hour) }},
-			{"frozen 30s", 8, true, func() { long(); x.wall += 30 * time.Second }},
-			{"frozen 2h", 1, false, func() { long(); x.wall += 2 * time.Hour }},
+			{"frozen 30s", 8, true, func() { long(); x.wall.Add(int64(30 * time.Second)) }},
+			{"frozen 2h", 1, false, func() { long(); x.wall.Add(int64(2 * time.Hour)) }},
 		}
 	}
 	for i := range x.late {
@@ -289,13 +300,13 @@ func (x *run) let(a *arrival, o outcome) {
 		x.events["fault "+string(o)]++
 	}
 	if o == crash {
-		a.worker.proc.dead = true
+		a.worker.proc.dead.Store(true)
 		for _, b := range x.pending {
-			if b.worker.proc.dead {
+			if b.worker.proc.dead.Load() {
 				b.resume <- crash
 			}
 		}
-		x.pending = slices.DeleteFunc(x.pending, func(b *arrival) bool { return b.worker.proc.dead })
+		x.pending = slices.DeleteFunc(x.pending, func(b *arrival) bool { return b.worker.proc.dead.Load() })
 	}
 	a.resume <- o
 }
@@ -330,7 +341,8 @@ func (x *run) play() {
 			return
 		}
 		if x.steps++; x.steps > maxSteps {
-			x.calm, x.outage = true, false
+			x.calm = true
+			x.outage.Store(false)
 		}
 		if x.steps > maxSteps+maxCalm {
 			x.problem("the schedule does not end: %s", x.standing())
@@ -383,7 +395,7 @@ func (x *run) standing() string {
 // abandon ends every process.
 func (x *run) abandon() {
 	for _, p := range x.procs {
-		p.dead = true
+		p.dead.Store(true)
 	}
 	for {
 		synctest.Wait()
@@ -416,7 +428,7 @@ func (x *run) work(w *worker) {
 		w.doing = op.name
 		gate(w.ctx, "begins "+op.name)
 		op.do(w.ctx, x, w)
-		if w.proc.dead {
+		if w.proc.dead.Load() {
 			return
 		}
 	}
@@ -424,18 +436,14 @@ func (x *run) work(w *worker) {
 
 // note keeps what a worker notes while others may run, too.
 func (w *worker) note(format string, args ...any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.notes = append(w.notes, fmt.Sprintf(format, args...))
+	w.set(func() { w.notes = append(w.notes, fmt.Sprintf(format, args...)) })
 }
 
 // flush takes the workers' notes into the trace.
 func (x *run) flush() {
 	for _, w := range x.workers {
-		w.mu.Lock()
-		notes := w.notes
-		w.notes = nil
-		w.mu.Unlock()
+		var notes []string
+		w.set(func() { notes, w.notes = w.notes, nil })
 		for _, n := range notes {
 			x.note("  %s: %s", w.name, n)
 		}
@@ -449,7 +457,7 @@ func (x *run) note(format string, args ...any) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.trace = append(x.trace, fmt.Sprintf("%3d %8s  ", x.steps, time.Since(epoch)+x.wall)+fmt.Sprintf(format, args...))
+	x.trace = append(x.trace, fmt.Sprintf("%3d %8s  ", x.steps, time.Since(epoch)+time.Duration(x.wall.Load()))+fmt.Sprintf(format, args...))
 }
 
 func (x *run) problem(format string, args ...any) {
@@ -467,7 +475,7 @@ func (x *run) problem(format string, args ...any) {
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // now is the clock on the wall.
-func (x *run) now() time.Time { return time.Now().Round(0).Add(x.wall) }
+func (x *run) now() time.Time { return time.Now().Round(0).Add(time.Duration(x.wall.Load())) }
 
 // jitter replaces the jitter of a worker's waiting. No two workers ever wake
 // at the same time.

@@ -212,7 +212,7 @@ func authorizing(key Key) op {
 		x.note("  the user gets %s", p.access)
 		gate(ctx, "has a pair", crash)
 		_, _, err := w.proc.store.Connect(ctx, x.authorization(key, p))
-		if err != nil && !errors.Is(err, ErrTryAgain) && !w.proc.dead {
+		if err != nil && !errors.Is(err, ErrTryAgain) && !w.proc.dead.Load() {
 			x.problem("%s: connect: %v", w.name, err)
 		}
 	}}
@@ -232,13 +232,7 @@ func revoking(key Key) op {
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
 		err := w.proc.store.Revoke(ctx, key, "asked for")
-		if w.proc.dead {
-			return
-		}
 		x.note("  revoke: %t", err == nil)
-		if r := x.row(key); err == nil && r.State != "revoked" && x.events["authorize"] == 0 && x.events["backup"] == 0 {
-			x.note("  the row is %s after it", r.State)
-		}
 	}}
 }
 
@@ -428,8 +422,8 @@ func (x *run) modes() {
 // outages lets storage go away for a while.
 func (x *run) outages() {
 	x.actions = append(x.actions,
-		&action{"storage goes away", 1, func() { x.outage = true }},
-		&action{"storage is back", 1, func() { x.outage = false }})
+		&action{"storage goes away", 1, func() { x.outage.Store(true) }},
+		&action{"storage is back", 1, func() { x.outage.Store(false) }})
 }
 
 // backups lets an old row come back.

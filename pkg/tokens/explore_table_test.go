@@ -263,8 +263,8 @@ type call[Out any] struct {
 func pass[Out any](ctx context.Context, x *run, operation string, c call[Out]) (none Out, err error) {
 	var o outcome
 	switch {
-	case x.outage && ctx.Value(workerKey{}) != nil:
-		if gate(ctx, operation+" in the outage"); x.outage {
+	case x.outage.Load() && ctx.Value(workerKey{}) != nil:
+		if gate(ctx, operation+" in the outage"); x.outage.Load() {
 			return c.fail("InternalServerError")
 		}
 	case operation == "GetItem":
