@@ -102,6 +102,7 @@ func (v *verdict) refused(p *person, token string) {
 	case v.killedByAuthorization(p, c.at):
 	case len(v.stored[token]) > 1 && len(v.w.provider.revoked[token]) > 0:
 		// Two rows had the same pair, as Procore gave it to a second authorization, and one of them ended.
+	case v.restored(p.row(), token) && len(v.w.provider.revoked[token]) > 0:
 	default:
 		v.add(p.row(), "Procore refused refresh token %s, and no user or admin had ended it", token)
 	}
@@ -140,7 +141,17 @@ func (v *verdict) unanswered(p *person, r invariants.Row, token string) {
 // elsewhere says that a pair was in another row or generation too.
 func (v *verdict) elsewhere(row string, generation int64, token string) bool {
 	for _, w := range v.stored[token] {
-		if w.row.Key() != row || w.row.Generation != generation {
+		if w.row.Key() != row || w.row.Generation != generation || w.restored {
+			return true
+		}
+	}
+	return false
+}
+
+// restored says that the row got this pair from a backup.
+func (v *verdict) restored(row, token string) bool {
+	for _, w := range v.stored[token] {
+		if w.restored && w.row.Key() == row {
 			return true
 		}
 	}

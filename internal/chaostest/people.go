@@ -19,6 +19,7 @@ type person struct {
 	key     tokens.Key
 	user    int64 // 0: the service account
 	project int64
+	backups []backup // used by one goroutine
 }
 
 func (p *person) row() string { return rowKey(p.key) }
@@ -45,6 +46,7 @@ const (
 	disconnected = "an admin disconnected the app"
 	reconnected  = "an admin connected the app"
 	revoked      = "the connection was revoked"
+	restored     = "an operator restored the row from a backup"
 )
 
 func (w *world) did(d deed) {
@@ -70,7 +72,7 @@ func (w *world) populate(ctx context.Context) error {
 		c.Projects = []procoretest.Project{{ID: 8_000_000 + n, Name: "Project"}}
 		if n == 0 {
 			c.ServiceAccount = true
-			w.people = append(w.people, &person{tokens.Key{CompanyID: c.ID, Principal: tokens.App}, 0, 8_000_000})
+			w.people = append(w.people, &person{key: tokens.Key{CompanyID: c.ID, Principal: tokens.App}, project: 8_000_000})
 		}
 		for i := range 1 + n%2 {
 			user := users + 10*n + i
@@ -82,7 +84,7 @@ func (w *world) populate(ctx context.Context) error {
 			if err != nil && n >= 2*shared {
 				return err
 			}
-			w.people = append(w.people, &person{tokens.Key{CompanyID: c.ID, Principal: tokens.User(user)}, user, 8_000_000 + n})
+			w.people = append(w.people, &person{key: tokens.Key{CompanyID: c.ID, Principal: tokens.User(user)}, user: user, project: 8_000_000 + n})
 		}
 		if err := w.provider.fake.AddCompany(c); err != nil {
 			return err
@@ -117,6 +119,10 @@ func (w *world) live(ctx context.Context) {
 			w.disconnect(p)
 		case usable && n < 10:
 			w.revoke(ctx, p)
+		case n < 12:
+			w.restore(ctx, p)
+		case n < 40:
+			w.backUp(ctx, p)
 		}
 	}
 }

@@ -118,6 +118,9 @@ func (v *verdict) story(out io.Writer, row string) {
 		c := invariants.Change{Old: before, New: w.row}
 		pair := v.pairs[w]
 		add(w.at, "write   %-18s rev %d gen %d %-40s pair %s attempt %.6s %s", nameOf(w.p), w.row.Rev, w.row.Generation, c.Transition(), fingerprint(pair), w.row.Attempt, w.row.Reason)
+		if w.restored {
+			add(w.at, "write   restored from a backup")
+		}
 		who[w.p], before = true, w.row
 	}
 	for _, c := range v.w.provider.calls {

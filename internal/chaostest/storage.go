@@ -32,6 +32,8 @@ type write struct {
 	row invariants.Row
 	at  time.Time
 	p   *process // nil: the driver
+
+	restored bool // from a backup: not of the protocol
 }
 
 func newStorage(w *world, backend http.Handler) *storage {
@@ -85,7 +87,7 @@ func (s *storage) of(p *process) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		s.backend.ServeHTTP(k, r)
 		if row != nil && k.status == http.StatusOK {
-			s.note(&write{*row, time.Now(), p})
+			s.note(&write{row: *row, at: time.Now(), p: p})
 		}
 		if p != nil {
 			s.after(p, r, what)

@@ -92,18 +92,14 @@ func (v *verdict) history() {
 			if len(chain) > 0 && w.row.Rev == before.Rev && same(w.row, before) {
 				continue // a transaction repeated by the SDK, which took effect once
 			}
-			c := invariants.Change{Old: before, New: w.row}
-			for _, text := range invariants.CheckChange(c) {
-				v.add(row, "%s", text)
-			}
-			if t := c.Transition(); t != "" && w.row.Principal != string(tokens.App) {
-				v.seen[t] = true
+			if !w.restored {
+				v.change(row, invariants.Change{Old: before, New: w.row})
 			}
 			if w.row.Claimed() && !before.Claimed() {
 				v.claims[w.row.Attempt] = w
 			}
 			v.ended(before, w)
-			if w.row.Generation != before.Generation {
+			if w.row.Generation != before.Generation || w.restored {
 				v.open(row, w)
 			} else if p, ok := v.pairOf(chain); ok {
 				v.pairs[w] = p
@@ -116,6 +112,15 @@ func (v *verdict) history() {
 		}
 	}
 	v.compare()
+}
+
+func (v *verdict) change(row string, c invariants.Change) {
+	for _, text := range invariants.CheckChange(c) {
+		v.add(row, "%s", text)
+	}
+	if t := c.Transition(); t != "" && c.New.Principal != string(tokens.App) {
+		v.seen[t] = true
+	}
 }
 
 // ended counts what came of claims whose process slept past their end.
@@ -233,13 +238,14 @@ func (v *verdict) claimFor(c *call) *write {
 	return best
 }
 
-// rescues: nothing that was rescued is lost.
+// rescues says whether anything that was rescued is lost.
 func (v *verdict) rescues() {
 	for _, r := range v.w.rescues {
 		place := tokens.Place{Table: "connections", Key: rowKey(r.Key), Generation: r.Generation + 1}
 		pair, err := v.w.keys.Open(tokens.Sealed{KeyID: r.SealKey, Box: r.Sealed}, place)
 		f := fingerprint(pair)
 		switch {
+		case r.Key.Principal == tokens.App: // nothing was spent for it
 		case err != nil:
 			v.add(rowKey(r.Key), "a rescued pair cannot be opened: %v", err)
 		case len(v.stored[f]) > 0:
