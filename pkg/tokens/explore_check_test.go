@@ -118,15 +118,18 @@ func (x *run) checkRescue(ctx context.Context, r Rescued) {
 }
 
 // checkAnswer: what a caller gets is a token that was issued and lives, or an
-// error that says what to do.
+// error that says what to do. It is checked when the worker waits again.
 func (x *run) checkAnswer(w *worker, a Access, err error) {
-	if w.proc.dead.Load() {
-		return
+	if !w.proc.dead.Load() {
+		w.set(func() { w.answers = append(w.answers, func() { x.checkAnswerNow(w, a, err) }) })
 	}
+}
+
+func (x *run) checkAnswerNow(w *worker, a Access, err error) {
 	if err != nil {
 		for _, sentinel := range []error{ErrNotFound, ErrReauthorize, ErrDisconnected, ErrRevoked, ErrNotInstalled, ErrTryAgain} {
 			if errors.Is(err, sentinel) {
-				w.note("%v", sentinel)
+				x.note("  %s: %v", w.name, sentinel)
 				return
 			}
 		}
@@ -144,7 +147,7 @@ func (x *run) checkAnswer(w *worker, a Access, err error) {
 	case x.events["long"] == 0 && x.now().After(p.expires.Add(2*exploreSkew+2*time.Second)):
 		x.problem("%s got an access token that had ended", w.name)
 	default:
-		w.note("generation %d", a.Generation)
+		x.note("  %s: generation %d", w.name, a.Generation)
 	}
 }
 

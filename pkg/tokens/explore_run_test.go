@@ -81,10 +81,10 @@ type worker struct {
 	done   bool
 	waits  int
 
-	mu    sync.Mutex // guards all below
-	notes []string
-	until time.Time // it sleeps by itself
-	busy  bool      // with a refresh
+	mu      sync.Mutex // guards all below
+	answers []func()   // to be checked
+	until   time.Time  // it sleeps by itself
+	busy    bool       // with a refresh
 }
 
 // op is one call of a worker.
@@ -434,18 +434,13 @@ func (x *run) work(w *worker) {
 	}
 }
 
-// note keeps what a worker notes while others may run, too.
-func (w *worker) note(format string, args ...any) {
-	w.set(func() { w.notes = append(w.notes, fmt.Sprintf(format, args...)) })
-}
-
-// flush takes the workers' notes into the trace.
+// flush checks the answers that workers got, in the order of the workers.
 func (x *run) flush() {
 	for _, w := range x.workers {
-		var notes []string
-		w.set(func() { notes, w.notes = w.notes, nil })
-		for _, n := range notes {
-			x.note("  %s: %s", w.name, n)
+		var answers []func()
+		w.set(func() { answers, w.answers = w.answers, nil })
+		for _, check := range answers {
+			check()
 		}
 	}
 }
