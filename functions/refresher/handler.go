@@ -6,8 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"procore-connect/internal/config"
-	"procore-connect/internal/credential"
+	"procore-connect/internal/hooks"
 	"procore-connect/internal/rescue"
 	"procore-connect/internal/session"
 	"procore-connect/pkg/procore"
@@ -19,20 +18,21 @@ const reserve = 10 * time.Second
 
 // handler runs the tasks of the schedules.
 type handler struct {
-	environment procore.Environment
-	store       *tokens.Store
-	sessions    *session.Store
-	oauth       func(ctx context.Context, reread bool) (*procore.OAuth, error)
-	ring        func(ctx context.Context, reread bool) (*credential.Ring, error)
-	rescue      *rescue.Queue
-	webhooks    config.Webhooks
-	log         *slog.Logger
-	now         func() time.Time // nil: time.Now
+	store    *tokens.Store
+	sessions *session.Store
+	oauth    func(ctx context.Context, reread bool) (*procore.OAuth, error)
+	rescue   *rescue.Queue
+	hooks    *hooks.Keeper
+	looks    int // companies whose webhook one run looks at, at most; 0: 200
+	log      *slog.Logger
+	now      func() time.Time // nil: time.Now
 }
 
 // input is what a schedule sends.
 type input struct {
 	Task string `json:"task"`
+	// CompanyID is of the task recovery, which a person calls for.
+	CompanyID int64 `json:"company_id,string"`
 }
 
 func (h *handler) handle(ctx context.Context, in input) (any, error) {
@@ -41,8 +41,10 @@ func (h *handler) handle(ctx context.Context, in input) (any, error) {
 		return nil, h.refresh(ctx)
 	case "housekeeping":
 		return nil, h.housekeeping(ctx)
+	case "recovery":
+		return h.recovery(ctx, in.CompanyID)
 	}
-	return nil, fmt.Errorf(`unknown task %.40q: want {"task": "refresh"} or {"task": "housekeeping"}`, in.Task)
+	return nil, fmt.Errorf(`unknown task %.40q: want {"task": "refresh"}, {"task": "housekeeping"} or {"task": "recovery", "company_id": "5678"}`, in.Task)
 }
 
 func (h *handler) clock() time.Time {

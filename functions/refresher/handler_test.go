@@ -12,6 +12,8 @@ import (
 
 	"procore-connect/internal/config"
 	"procore-connect/internal/functiontest"
+	"procore-connect/internal/hooks"
+	"procore-connect/internal/inbox"
 	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -30,13 +32,16 @@ func newRefresher(t *testing.T) *refresher {
 	t.Helper()
 	w := functiontest.New(t)
 	h := &handler{
-		environment: w.Environment, store: w.Store(), sessions: w.Sessions(), oauth: w.OAuth().Get, ring: w.Ring().Get,
-		rescue: w.Rescue(), log: w.Log.Logger, now: w.Clock.Now,
-		webhooks: config.Webhooks{Namespace: "our-app", URL: ourURL, Triggers: []procore.Trigger{
+		store: w.Store(), sessions: w.Sessions(), oauth: w.OAuth().Get, rescue: w.Rescue(), log: w.Log.Logger, now: w.Clock.Now,
+	}
+	h.store.Rescue = h.rescue.Send
+	h.hooks = &hooks.Keeper{
+		Store: h.store, Environment: w.Environment, Ring: w.Ring().Get, Log: w.Log.Logger, Now: w.Clock.Now,
+		Inbox: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now},
+		Want: config.Webhooks{Namespace: "our-app", URL: ourURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
 		}},
 	}
-	h.store.Rescue = h.rescue.Send
 	return &refresher{World: w, t: t, h: h}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -26,34 +27,54 @@ func (h *handler) rescued(ctx context.Context) error {
 	return err
 }
 
-// checks looks at the connections that ask for it.
+// checks looks at the connections that ask for it: for their company's webhook,
+// once for all connections of the company, or because their revocation is not
+// finished.
 func (h *handler) checks(ctx context.Context) error {
 	var errs []error
-	for shard := range tokens.Shards {
-		for key, err := range h.store.Checks(ctx, shard, h.clock().Add(time.Second)) {
-			if outOfTime(ctx) {
-				return errors.Join(errs...)
-			}
-			if err == nil {
-				err = h.check(ctx, key)
-			}
-			if err != nil {
-				errs = append(errs, err)
-			}
+	run := looks{seen: map[int64]bool{}}
+	for key, err := range h.shards(ctx) {
+		if outOfTime(ctx) || run.ended(h.looks) {
+			break
+		}
+		if err == nil {
+			err = h.check(ctx, key, &run)
+		}
+		if err != nil {
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (h *handler) check(ctx context.Context, key tokens.Key) error {
+// shards lists the checks of all shards. Each run begins at another one, so that
+// a run that does not get to the end leaves nobody out for long.
+func (h *handler) shards(ctx context.Context) iter.Seq2[tokens.Key, error] {
+	return func(yield func(tokens.Key, error) bool) {
+		soon := h.clock().Add(time.Second)
+		first := int(soon.Unix()/60) % tokens.Shards
+		for i := range tokens.Shards {
+			for key, err := range h.store.Checks(ctx, (first+i)%tokens.Shards, soon) {
+				if !yield(key, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (h *handler) check(ctx context.Context, key tokens.Key, run *looks) error {
 	c, err := h.store.Connection(ctx, key)
 	if err != nil {
 		return err
 	}
-	if c.State == tokens.Revoking {
+	switch {
+	case c.CheckAt.IsZero() || c.CheckAt.After(h.clock()): // the index lags behind
+		return nil
+	case c.State == tokens.Revoking:
 		return h.store.Revoke(ctx, c.Key, c.Reason)
 	}
-	return h.provision(ctx, c)
+	return h.look(ctx, c.CompanyID, run)
 }
 
 // abandoned revokes the pairs of authorizations whose choice of a company never

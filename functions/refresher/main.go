@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"procore-connect/internal/credential"
+	"procore-connect/internal/hooks"
+	"procore-connect/internal/inbox"
 	"procore-connect/internal/rescue"
 	"procore-connect/internal/secrets"
 	"procore-connect/internal/session"
@@ -39,14 +41,17 @@ func wire() (*handler, error) {
 		Parse:  credential.Parse,
 	}
 	h := &handler{
-		environment: procoreEnv,
-		store:       base.Store(keys, oauth),
-		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
-		oauth:       oauth.Get,
-		ring:        ring.Get,
-		rescue:      rescue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL")),
-		webhooks:    env.Webhooks(env.PublicURL()),
-		log:         base.Log,
+		store:    base.Store(keys, oauth),
+		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
+		oauth:    oauth.Get,
+		rescue:   rescue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL")),
+		log:      base.Log,
+	}
+	want := env.Webhooks(env.PublicURL())
+	want.PayloadVersion = env.PayloadVersion()
+	h.hooks = &hooks.Keeper{
+		Store: h.store, Environment: procoreEnv, Ring: ring.Get, Want: want, Log: base.Log,
+		Inbox: &inbox.Box{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 	}
 	h.store.Rescue = h.rescue.Send
 	h.store.RetryOnce = env.Flag("RETRY_ONCE")

@@ -104,7 +104,7 @@ func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *
 	}
 	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}
 	quiet := slog.New(slog.DiscardHandler)
-	return &handler{environment: env, log: quiet, store: &tokens.Store{
+	return &handler{log: quiet, store: &tokens.Store{
 		DB:          db,
 		Connections: names.Connections, Spends: names.Spends, Log: quiet,
 		Keys:  func(context.Context, bool) (*tokens.Keys, error) { return keys, nil },

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/functiontest"
+	"procore-connect/internal/hooks"
 	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -51,25 +52,25 @@ func TestProvision(t *testing.T) {
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
 	r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff)
 	r.run("housekeeping")
-	hooks := r.Procore.State().Hooks
-	if len(hooks) != 1 {
-		t.Fatalf("got %d hooks, want 1", len(hooks))
+	all := r.Procore.State().Hooks
+	if len(all) != 1 {
+		t.Fatalf("got %d hooks, want 1", len(all))
 	}
-	h := hooks[0]
+	h := all[0]
 	if h.CompanyID != procoretest.MyConstruction || h.ProjectID != 0 || h.Namespace != "our-app" || h.DestinationURL != ourURL ||
 		h.PayloadVersion != "v2.0" || !cmp.Equal(h.HeaderNames, []string{"Authorization"}) {
 		t.Errorf("got hook %+v", h)
 	}
 	r.wantTriggers(h, "RFIs create", "RFIs update", "Company Users update")
-	r.wantWebhooks(c, tokens.WebhooksActive, recheckHook)
+	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
 	written := len(r.writes())
 	r.run("housekeeping") // not due
-	r.Clock.Advance(recheckHook + time.Second)
+	r.Clock.Advance(hooks.Recheck + time.Second)
 	r.run("housekeeping")
 	if got := r.writes()[written:]; len(got) > 0 {
 		t.Errorf("a later run made the calls %v, want none", got)
 	}
-	r.wantWebhooks(c, tokens.WebhooksActive, recheckHook)
+	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
 	for _, call := range r.Procore.State().Calls {
 		if call.CompanyID != procoretest.MyConstruction {
 			t.Errorf("%s %s was called for company %d", call.Method, call.Path, call.CompanyID)
@@ -84,15 +85,15 @@ func TestTriggersFollowTheConfiguration(t *testing.T) {
 	r := newRefresher(t)
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
 	r.run("housekeeping")
-	r.h.webhooks.Triggers = []procore.Trigger{{Resource: "RFIs", EventType: "update"}, {Resource: "Projects", EventType: "update"}}
-	r.Clock.Advance(recheckHook + time.Second)
+	r.h.hooks.Want.Triggers = []procore.Trigger{{Resource: "RFIs", EventType: "update"}, {Resource: "Projects", EventType: "update"}}
+	r.Clock.Advance(hooks.Recheck + time.Second)
 	r.run("housekeeping")
-	hooks := r.Procore.State().Hooks
-	if len(hooks) != 1 {
-		t.Fatalf("got %d hooks, want 1", len(hooks))
+	all := r.Procore.State().Hooks
+	if len(all) != 1 {
+		t.Fatalf("got %d hooks, want 1", len(all))
 	}
-	r.wantTriggers(hooks[0], "RFIs update", "Projects update")
-	r.wantWebhooks(c, tokens.WebhooksActive, recheckHook)
+	r.wantTriggers(all[0], "RFIs update", "Projects update")
+	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
 }
 
 // After a rotation of the webhook key the hook gets the new credential, once.
@@ -104,14 +105,14 @@ func TestCredentialRotation(t *testing.T) {
 	r.Secrets.Put(functiontest.WebhookSecret, `{"current":"k2","k2":"fake-webhook-key-two-0123456789-0123456789"}`)
 	before := len(r.writes())
 	for range 2 {
-		r.Clock.Advance(recheckHook + time.Second)
+		r.Clock.Advance(hooks.Recheck + time.Second)
 		r.run("housekeeping")
 	}
 	if diff := cmp.Diff(r.writes()[before:], []string{"PATCH"}); diff != "" {
 		t.Errorf("calls (-got +want):\n%s", diff)
 	}
 	r.wantTriggers(r.Procore.State().Hooks[0], "RFIs create", "RFIs update", "Company Users update")
-	r.wantWebhooks(c, tokens.WebhooksActive, recheckHook)
+	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
 }
 
 // A hook of another deployment in our namespace, and one of ours in another, are
@@ -156,7 +157,7 @@ func TestNeedsAdmin(t *testing.T) {
 	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{WebhooksPermission: &off})
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
 	r.run("housekeeping")
-	r.wantWebhooks(c, tokens.WebhooksNeedsAdmin, adminHook)
+	r.wantWebhooks(c, tokens.WebhooksNeedsAdmin, hooks.Admin)
 	calls := len(r.Procore.State().Calls)
 	r.Clock.Advance(10 * time.Minute)
 	r.run("housekeeping")
@@ -164,9 +165,9 @@ func TestNeedsAdmin(t *testing.T) {
 		t.Errorf("got %d more calls within the hour, want none", got-calls)
 	}
 	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{WebhooksPermission: &on})
-	r.Clock.Advance(adminHook)
+	r.Clock.Advance(hooks.Admin)
 	r.run("housekeeping")
-	r.wantWebhooks(c, tokens.WebhooksActive, recheckHook)
+	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
 }
 
 // A company that disconnected the app is called no more; that is no failure of
@@ -206,13 +207,13 @@ func TestDeadConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Pair(procoretest.Joe, "http://127.0.0.1:3000/")
-	r.Clock.Advance(recheckHook + time.Second)
+	r.Clock.Advance(hooks.Recheck + time.Second)
 	r.run("refresh")
 	r.run("housekeeping")
 	if got := r.Connection(c.Key).State; got != tokens.Reauthorize {
 		t.Fatalf("got %s, want reauthorize", got)
 	}
-	r.wantWebhooks(c, tokens.WebhooksActive, recheckHook)
+	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
 }
 
 // While Procore is down the webhook stays pending; the next run repairs it, and
@@ -229,11 +230,11 @@ func TestProcoreDown(t *testing.T) {
 		r.ProcoreFails(f)
 		r.fails("housekeeping", "webhook of company 5678")
 		r.Procore.ClearFaults()
-		r.wantWebhooks(c, tokens.WebhooksPending, retryHook)
-		r.Clock.Advance(retryHook + time.Second)
+		r.wantWebhooks(c, tokens.WebhooksPending, hooks.Retry)
+		r.Clock.Advance(hooks.Retry + time.Second)
 	}
 	r.run("housekeeping")
-	r.wantWebhooks(c, tokens.WebhooksActive, recheckHook)
+	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
 	if got := len(r.Procore.State().Hooks); got != 1 {
 		t.Errorf("got %d hooks, want 1: the answer to its creation was lost", got)
 	}
@@ -244,7 +245,7 @@ func TestWebhooksOff(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
-	r.h.webhooks.Triggers, r.h.webhooks.Namespace = nil, ""
+	r.h.hooks.Want.Triggers, r.h.hooks.Want.Namespace = nil, ""
 	r.run("housekeeping")
 	if got := r.Connection(c.Key); got.Webhooks != tokens.WebhooksOff || !got.CheckAt.IsZero() {
 		t.Errorf("webhooks are %s, looked at again %v; want off, never", got.Webhooks, got.CheckAt)

@@ -18,16 +18,23 @@ type Webhooks struct {
 	Namespace string
 	URL       string
 	Triggers  []procore.Trigger // empty: webhooks are off
+	// PayloadVersion is set by [Env.PayloadVersion], for the function that makes
+	// hooks.
+	PayloadVersion string
 }
 
 // Webhooks reads WEBHOOK_TRIGGERS, such as
 //
 //	RFIs:create,update,delete;Projects:update
 //
-// and WEBHOOK_NAMESPACE, which must be set if there are triggers.
+// and WEBHOOK_NAMESPACE, which must be set if there are triggers. Without any it
+// says where the hooks are that are to be deleted.
 func (e *Env) Webhooks(public *url.URL) Webhooks {
 	w := Webhooks{URL: public.String() + WebhookPath, Triggers: e.triggers()}
 	if len(w.Triggers) == 0 {
+		if n := e.Optional("WEBHOOK_NAMESPACE"); namespace.MatchString(n) {
+			w.Namespace = n
+		}
 		return w
 	}
 	w.Namespace = e.Require("WEBHOOK_NAMESPACE")
@@ -35,6 +42,21 @@ func (e *Env) Webhooks(public *url.URL) Webhooks {
 		e.fail("WEBHOOK_NAMESPACE", "may hold a-z, 0-9 and - only")
 	}
 	return w
+}
+
+// PayloadVersion reads WEBHOOK_PAYLOAD_VERSION: v2.0, v3.0 or v4.0. Empty means
+// v2.0. Events of v4.0 do not say which app made a change.
+//
+// https://procore.github.io/documentation/payload-formats
+func (e *Env) PayloadVersion() string {
+	switch v := e.Optional("WEBHOOK_PAYLOAD_VERSION"); v {
+	case "":
+	case "v2.0", "v3.0", "v4.0":
+		return v
+	default:
+		e.fail("WEBHOOK_PAYLOAD_VERSION", "%.20q is none of v2.0, v3.0, v4.0", v)
+	}
+	return "v2.0"
 }
 
 func (e *Env) triggers() []procore.Trigger {
