@@ -67,7 +67,7 @@ func (w *world) work(ctx context.Context, p *process, function string) {
 	for w.ctx.Err() == nil {
 		what, payload := w.payload(function)
 		done := make(chan error, 1)
-		w.background.Go(func() { done <- p.invoke(ctx, what, payload) })
+		w.background.Go(func() { done <- p.invoke(ctx, payload) })
 		look := time.NewTicker(300 * time.Millisecond)
 		var err error
 		for waiting := true; waiting; {

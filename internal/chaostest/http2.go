@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -201,9 +202,7 @@ func (k *kept) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // send sends the answer, or the first part of it and no more.
 func (k *kept) send(w http.ResponseWriter, part bool) {
-	for name, values := range k.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), k.header)
 	w.WriteHeader(k.status)
 	body := k.body.Bytes()
 	if part {

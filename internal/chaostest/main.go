@@ -51,8 +51,8 @@ func main() {
 		*seed = rand.Uint64()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	violations, err := run(ctx, *length, *seed, *overlay, *verbose)
+	stop()
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "chaos:", err)

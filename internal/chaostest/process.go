@@ -43,15 +43,14 @@ type process struct {
 
 	servers []*http.Server
 
-	mu          sync.Mutex
-	pid         int
-	invocations []*invocation // oldest first
-	killedAt    time.Time
-	stops       []span
-	asleep      bool
-	cutDynamo   []span      // no way to the table
-	cutQueue    []span      // nor to the rescue queue
-	hurts       []time.Time // faults on its connections to Procore
+	mu        sync.Mutex
+	pid       int
+	killedAt  time.Time
+	stops     []span
+	asleep    bool
+	cutDynamo []span      // no way to the table
+	cutQueue  []span      // nor to the rescue queue
+	hurts     []time.Time // faults on its connections to Procore
 }
 
 // span is a time with an end; a zero end is open.
@@ -69,12 +68,6 @@ func overlap(all []span, a, b time.Time) bool {
 		}
 	}
 	return false
-}
-
-// invocation is one call of the function.
-type invocation struct {
-	begin, end time.Time // end is zero while it runs
-	what       string
 }
 
 // start gives a new process that asks for work.
@@ -142,33 +135,16 @@ func (p *process) listen(service string, every int, secure bool, h http.Handler)
 }
 
 // invoke calls the function and waits for it.
-func (p *process) invoke(ctx context.Context, what string, payload []byte) error {
-	i := &invocation{begin: time.Now(), what: what}
-	p.mu.Lock()
-	p.invocations = append(p.invocations, i)
-	p.mu.Unlock()
+func (p *process) invoke(ctx context.Context, payload []byte) error {
 	_, err := p.f.Invoke(ctx, payload)
 	e, failed := errors.AsType[*lambdatest.FunctionError](err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i.end = time.Now()
 	if failed && e.Type == "Sandbox.Timedout" && p.killedAt.IsZero() {
-		p.killedAt = i.end
+		p.killedAt = time.Now()
 		p.w.kills.add("by the function's timeout")
 	}
 	return err
-}
-
-// during is the invocation that ran at a time.
-func (p *process) during(at time.Time) *invocation {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, i := range p.invocations {
-		if !i.begin.After(at) && (i.end.IsZero() || !i.end.Before(at)) {
-			return i
-		}
-	}
-	return nil
 }
 
 // kill ends the process without a word.

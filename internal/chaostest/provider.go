@@ -132,14 +132,14 @@ func (v *provider) ask(c *call, r *http.Request) (k *kept, ok bool) {
 	defer func() {
 		switch e := recover(); e {
 		case nil:
-		default:
-			panic(e)
 		case http.ErrAbortHandler:
 			c.answer = "dropped by the fake"
 			if k.reset {
 				c.answer = "reset by the fake"
 			}
 			ok = false
+		default:
+			panic(e)
 		}
 	}()
 	v.fake.ServeHTTP(k, r)

@@ -32,7 +32,7 @@ func (v *verdict) settle(ctx context.Context) {
 	defer p.close()
 	for last := ""; ; {
 		for _, task := range []string{"housekeeping", "refresh"} {
-			if err := p.invoke(ctx, task, fmt.Appendf(nil, `{"task":%q}`, task)); err != nil {
+			if err := p.invoke(ctx, fmt.Appendf(nil, `{"task":%q}`, task)); err != nil {
 				last = task + ": " + err.Error()
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -60,10 +61,7 @@ type transaction struct {
 
 // row is the connection as the update leaves it.
 func (u *update) row() (invariants.Row, error) {
-	i := invariants.Item{}
-	for name, value := range u.Key {
-		i[name] = value
-	}
+	i := maps.Clone(u.Key)
 	for _, name := range u.ExpressionAttributeNames {
 		if v, ok := u.ExpressionAttributeValues[":"+name]; ok {
 			i[name] = v
@@ -145,19 +143,19 @@ func (s *storage) before(p *process, w http.ResponseWriter, r *http.Request, op,
 		return true
 	}
 	d := s.w.dice
-	switch {
-	case what != "" && d.one(60):
+	switch n := d.n(120); {
+	case what != "" && n < 2:
 		// Also after the process has given up, or is gone: the request is on its way.
 		s.w.network.add("DynamoDB " + what + " delivered late")
 		s.w.wait(s.w.ctx, d.between(time.Second, claimLife+5*time.Second))
-	case d.one(120):
+	case n == 2:
 		s.w.network.add("DynamoDB request lost")
 		abort(r)
-	case d.one(120):
+	case n == 3:
 		s.w.network.add("DynamoDB busy or failing")
 		refuse(w, pick(d, []string{"InternalServerError", "ThrottlingException", "ProvisionedThroughputExceededException"}))
 		return false
-	case d.one(60):
+	case n < 6:
 		s.w.network.add("DynamoDB slow")
 		s.w.wait(r.Context(), d.between(20*time.Millisecond, time.Second))
 	}
