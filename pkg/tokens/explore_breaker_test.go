@@ -41,8 +41,19 @@ func (x *run) consumers(how outcome) {
 		keys = append(keys, k)
 	}
 	time.Sleep(2 * time.Hour)
+	consume := op{"consume", func(ctx context.Context, x *run, w *worker) { x.consume(ctx, w, &keys) }}
+	if x.pick("when it goes down", "consumers are at work", "one is, and the others come later") == 1 {
+		x.procore.down = how
+		one := keys[:1]
+		keys = keys[1:]
+		x.worker(x.process(0), op{"consume one", func(ctx context.Context, x *run, w *worker) { x.consume(ctx, w, &one) }})
+		for range breakerConsumers {
+			x.worker(x.process(0), sleeping(time.Minute), consume)
+		}
+		return
+	}
 	for range breakerConsumers {
-		x.worker(x.process(0), op{"consume", func(ctx context.Context, x *run, w *worker) { x.consume(ctx, w, &keys) }})
+		x.worker(x.process(0), consume)
 	}
 	x.actions = append(x.actions, &action{"the endpoint goes down", 1, func() { x.procore.down = how }})
 }

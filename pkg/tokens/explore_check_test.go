@@ -119,13 +119,13 @@ func (x *run) checkRescue(ctx context.Context, r Rescued) {
 
 // checkAnswer: what a caller gets is a token that was issued and lives, or an
 // error that says what to do. It is checked when the worker waits again.
-func (x *run) checkAnswer(w *worker, a Access, err error) {
+func (x *run) checkAnswer(w *worker, key Key, a Access, err error) {
 	if !w.proc.dead.Load() {
-		w.set(func() { w.answers = append(w.answers, func() { x.checkAnswerNow(w, a, err) }) })
+		w.set(func() { w.answers = append(w.answers, func() { x.checkAnswerNow(w, key, a, err) }) })
 	}
 }
 
-func (x *run) checkAnswerNow(w *worker, a Access, err error) {
+func (x *run) checkAnswerNow(w *worker, key Key, a Access, err error) {
 	if err != nil {
 		for _, sentinel := range []error{ErrNotFound, ErrReauthorize, ErrDisconnected, ErrRevoked, ErrNotInstalled, ErrTryAgain} {
 			if errors.Is(err, sentinel) {
@@ -141,7 +141,11 @@ func (x *run) checkAnswerNow(w *worker, a Access, err error) {
 		return
 	}
 	p := x.procore.byToken[a.Bearer()]
+	r := x.row(key)
 	switch {
+	// While storage cannot be read, a living token in memory is good.
+	case !r.Usable() && x.events["storage goes away"]+x.events["fault refused"] == 0 && w.began.After(time.Unix(r.ReasonAt, 0).Add(recheck+2*exploreSkew)):
+		x.problem("%s got a token of a connection that had been %s for longer than a process may not know it", w.name, r.State)
 	case p == nil:
 		x.problem("%s got a token that was never issued", w.name)
 	case x.events["long"] == 0 && x.now().After(p.expires.Add(2*exploreSkew+2*time.Second)):

@@ -83,6 +83,7 @@ type worker struct {
 
 	mu      sync.Mutex // guards all below
 	answers []func()   // to be checked
+	began   time.Time  // the operation
 	until   time.Time  // it sleeps by itself
 	busy    bool       // with a refresh
 }
@@ -427,6 +428,7 @@ func (x *run) work(w *worker) {
 	for _, op := range w.script {
 		w.doing = op.name
 		gate(w.ctx, "begins "+op.name)
+		w.set(func() { w.began = x.now() })
 		op.do(w.ctx, x, w)
 		if w.proc.dead.Load() {
 			return

@@ -100,6 +100,13 @@ func scenarios() []scenario {
 				x.worker(p, refreshing(firstKey), sleeping(31*time.Minute), refreshing(firstKey), token(firstKey))
 			}
 		}},
+		{name: "retry once, and a backup", setup: func(x *run) {
+			x.connect(firstKey)
+			time.Sleep(2 * time.Hour)
+			p := x.process(0)
+			p.store.RetryOnce = true
+			x.worker(p, refreshing(firstKey), backing(firstKey), sleeping(31*time.Minute), refreshing(firstKey), restoringBackup(firstKey), refreshing(firstKey))
+		}},
 		{name: "service account", setup: func(x *run) {
 			s := x.process(0).store
 			if err := s.AddServiceAccount(x.context(), 1, "A Company", WebhooksOff); err != nil {
@@ -166,7 +173,7 @@ func (x *run) draw(key Key) op {
 func token(key Key) op {
 	return op{"token", func(ctx context.Context, x *run, w *worker) {
 		a, err := w.proc.store.Token(ctx, key)
-		x.checkAnswer(w, a, err)
+		x.checkAnswer(w, key, a, err)
 	}}
 }
 
@@ -181,14 +188,14 @@ func shortly(key Key) op {
 		ctx, cancel := context.WithTimeout(ctx, 12*time.Second)
 		defer cancel()
 		a, err := handler(ctx, struct{}{})
-		x.checkAnswer(w, a, err)
+		x.checkAnswer(w, key, a, err)
 	}}
 }
 
 func refreshing(key Key) op {
 	return op{"refresh", func(ctx context.Context, x *run, w *worker) {
 		a, err := w.proc.store.Refresh(ctx, key, 10*time.Minute)
-		x.checkAnswer(w, a, err)
+		x.checkAnswer(w, key, a, err)
 	}}
 }
 
@@ -199,7 +206,7 @@ func invalidating(key Key) op {
 			w.proc.store.Invalidate(key, a.Generation)
 			a, err = w.proc.store.Token(ctx, key)
 		}
-		x.checkAnswer(w, a, err)
+		x.checkAnswer(w, key, a, err)
 	}}
 }
 
@@ -263,6 +270,18 @@ func sleeping(d time.Duration) op {
 	return op{"sleep", func(ctx context.Context, x *run, w *worker) {
 		x.events["long"]++
 		w.rest(d)
+	}}
+}
+
+// backing makes a backup of a row, restoringBackup puts it back.
+func backing(key Key) op {
+	return op{"backup", func(_ context.Context, x *run, _ *worker) { x.save(key) }}
+}
+
+func restoringBackup(key Key) op {
+	return op{"restore a backup", func(_ context.Context, x *run, _ *worker) {
+		x.events["backup"]++
+		x.bring(key)
 	}}
 }
 
