@@ -27,10 +27,10 @@ import (
 
 const (
 	// guessed is how many seeds are tried without EXPLORE_TIME, in all, and
-	// patience for how long at most: a busy machine or the race detector makes
-	// them fewer, never others.
+	// patience for how long a test goes on at most: a busy machine or the race
+	// detector makes the schedules fewer, never others.
 	guessed  = 60_000
-	patience = 30 * time.Second
+	patience = 35 * time.Second
 	// repeated is how many seeds are run again, also on dynamotest.
 	repeated = 600
 	// shards run at once.
@@ -44,16 +44,35 @@ type tally struct {
 	mu          sync.Mutex
 	seen        map[uint64]struct{}
 	runs        int
+	start       time.Time // of the first run
+	patience    time.Duration
 	failures    int
 	transitions invariants.Transitions
 	events      map[string]int // and in how many schedules
+}
+
+func newTally(d time.Duration) *tally {
+	return &tally{
+		seen: map[uint64]struct{}{}, events: map[string]int{}, transitions: invariants.Transitions{},
+		patience: d,
+	}
+}
+
+// late says that the time for further seeds is over. It begins with the first
+// schedule.
+func (y *tally) late() bool {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return time.Since(y.start) > y.patience
 }
 
 // add takes a run in, and says whether there are failures enough.
 func (y *tally) add(scenario string, d decisions, x *run) bool {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	y.runs++
+	if y.runs++; y.runs == 1 {
+		y.start = time.Now()
+	}
 	y.seen[d.hash(scenario)] = struct{}{}
 	for _, c := range x.writes.Changes {
 		if x.events["backup"] > 0 {
@@ -121,8 +140,7 @@ func (e *exploration) report(t *testing.T, s scenario, d decisions, problems []s
 
 func TestExplore(t *testing.T) {
 	t.Parallel()
-	y := &tally{seen: map[uint64]struct{}{}, events: map[string]int{}, transitions: invariants.Transitions{}}
-	start := time.Now()
+	y := newTally(cmp.Or(explorationTime(t), patience))
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // little lives longer than a schedule
 	t.Run("schedules", func(t *testing.T) {
 		for shard := range shards {
@@ -133,7 +151,7 @@ func TestExplore(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d schedules, %d of them distinct, in %v", y.runs, len(y.seen), time.Since(start).Round(time.Second))
+	t.Logf("%d schedules, %d of them distinct, in %v", y.runs, len(y.seen), time.Since(y.start).Round(time.Second))
 	for _, name := range slices.Sorted(maps.Keys(y.events)) {
 		t.Logf("%7d with %s", y.events[name], name)
 	}
@@ -182,13 +200,9 @@ func (e *exploration) deviate(t *testing.T, y *tally, s scenario, from map[int]i
 // random tries seeds.
 func (e *exploration) random(t *testing.T, y *tally, shard int) bool {
 	t.Helper()
-	first, until, all := uint64(0), time.Now().Add(patience), uint64(guessed)
-	if text := os.Getenv("EXPLORE_TIME"); text != "" {
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			t.Fatalf("EXPLORE_TIME: %v", err)
-		}
-		first, until, all = uint64(time.Now().UnixNano()), time.Now().Add(d), math.MaxUint64
+	first, all := uint64(0), uint64(guessed)
+	if explorationTime(t) > 0 {
+		first, all = uint64(time.Now().UnixNano()), math.MaxUint64
 	}
 	if text := os.Getenv("EXPLORE_SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
@@ -197,13 +211,27 @@ func (e *exploration) random(t *testing.T, y *tally, shard int) bool {
 		}
 		first = n
 	}
-	for n := uint64(shard); n < all && time.Now().Before(until); n += shards {
+	for n := uint64(shard); n < all && !y.late(); n += shards {
 		if !e.seed(t, y, first+n) {
 			t.Logf("found at seed %d", first+n)
 			return false
 		}
 	}
 	return true
+}
+
+// explorationTime is EXPLORE_TIME, or 0.
+func explorationTime(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("EXPLORE_TIME")
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("EXPLORE_TIME: %v", err)
+	}
+	return d
 }
 
 // seed tries one seed: half of them a scenario as it is, half anything.
@@ -274,7 +302,12 @@ func TestExploreRepeats(t *testing.T) {
 	e, slow := newExploration(true), newExploration(false)
 	e.tracing, slow.tracing = true, true
 	all := scenarios()
+	until := time.Now().Add(patience / 4)
 	for seed := range uint64(repeated) {
+		if time.Now().After(until) {
+			t.Logf("%d seeds; the time is over", seed)
+			break
+		}
 		s := all[seed%uint64(len(all))]
 		c := guess(seed)
 		first := strings.Join(e.schedule(t, s, c).trace, "\n")
