@@ -1,0 +1,199 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// receiver stores deliveries as webhook-receiver does, unless it is down.
+type receiver struct {
+	url  string
+	down atomic.Bool
+}
+
+func (r *refresher) receiver() *receiver {
+	rec := &receiver{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		ring, err2 := r.h.hooks.Ring(req.Context(), false)
+		if rec.down.Load() || err != nil || err2 != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		from, err := ring.Check(req.Header.Get("Authorization"))
+		event, err2 := procore.DecodeEvent(body)
+		if err != nil || err2 != nil || event.CompanyID != from.CompanyID {
+			r.t.Errorf("a delivery that is wrong: %v, %v, company %d", err, err2, event.CompanyID)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if _, err := r.h.hooks.Inbox.Store(req.Context(), event, body); err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	r.t.Cleanup(server.Close)
+	rec.url = server.URL
+	r.h.hooks.Want.URL = server.URL
+	return rec
+}
+
+// pipe hands what is new in the inbox to a consumer, as the local stack's does
+// with a DynamoDB that has no feed.
+type pipe struct {
+	stored map[string]int            // items by event
+	seen   map[string]*procore.Event // events by company and id
+	known  map[string]bool           // items that were handed on
+}
+
+func (r *refresher) runPipe(p *pipe) {
+	r.t.Helper()
+	p.stored = map[string]int{}
+	pages := dynamodb.NewScanPaginator(r.DB, &dynamodb.ScanInput{TableName: &r.Tables.Inbox})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(r.t.Context())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, item := range page.Items {
+			envelope, ok := item["envelope"].(*types.AttributeValueMemberS)
+			if !ok {
+				r.t.Errorf("kept aside: %v", item["reason"])
+				continue
+			}
+			e, err := procore.ParseEvent([]byte(envelope.Value))
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			p.stored[e.ID]++
+			if !p.known[e.Key()+"/"+e.ID] {
+				p.known[e.Key()+"/"+e.ID], p.seen[e.ID] = true, &e
+			}
+		}
+	}
+}
+
+// hour lets an hour pass, with the schedule's runs in it.
+func (r *refresher) hour() {
+	r.t.Helper()
+	r.Clock.Advance(time.Hour)
+	r.Procore.Advance(0) // wakes its workers
+	r.run("refresh")
+	r.run("housekeeping")
+}
+
+func (r *refresher) eventually(what string, ok func(procoretest.State) bool) {
+	r.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(r.Procore.State()); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("never came true: %s", what)
+		}
+		r.Procore.Advance(0)
+	}
+}
+
+func every(ok func(procoretest.Hook) bool) func(procoretest.State) bool {
+	return func(st procoretest.State) bool {
+		for _, h := range st.Hooks {
+			if !ok(h) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// The receiver is down for thirteen hours, in which 5,000 things happen in three
+// companies. Procore gives up on those of twelve hours. In the end each is in the
+// inbox exactly once, and the consumer has seen each.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	rec := r.receiver()
+	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksPending)
+	r.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksPending)
+	r.run("housekeeping")
+
+	projects := map[int64]int64{procoretest.MyConstruction: 2001, procoretest.HarborHill: 4294968001, procoretest.NorthernPlanner: 9007199254741993}
+	happened := map[string]bool{}
+	emit := func(n int, companies ...int64) {
+		t.Helper()
+		for i := range n {
+			e := procoretest.Event{CompanyID: companies[i%len(companies)], ResourceName: "RFIs", ResourceID: int64(700_000 + i%97), EventType: "update"}
+			e.ProjectID = projects[e.CompanyID]
+			if i%10 == 9 {
+				e.ResourceName, e.ProjectID, e.ResourceID = "Company Users", 0, int64(800_000+i%13)
+			}
+			got, err := r.Procore.Emit(e)
+			if err != nil || len(got.EventIDs) != 1 || happened[got.EventIDs[0]] {
+				t.Fatalf("emitted %+v, %v", got, err)
+			}
+			happened[got.EventIDs[0]] = true
+		}
+	}
+	const mine, harbor, northern = procoretest.MyConstruction, procoretest.HarborHill, procoretest.NorthernPlanner
+	p := &pipe{seen: map[string]*procore.Event{}, known: map[string]bool{}}
+	emit(50, mine, harbor, northern) // before
+	r.eventually("delivered before the outage", every(func(h procoretest.Hook) bool { return h.Waiting == 0 }))
+	r.runPipe(p)
+
+	rec.down.Store(true)
+	emit(3, mine, harbor, northern)
+	r.eventually("the hooks pause", every(func(h procoretest.Hook) bool { return h.Paused }))
+	for range 12 {
+		emit(400, mine, mine, mine, harbor, northern)
+		r.hour()
+	}
+	r.eventually("what waited is discarded", every(func(h procoretest.Hook) bool { return h.Waiting == 0 && !h.Paused }))
+	emit(5_000-4_803, mine, harbor, northern)
+	r.eventually("the hooks pause again", every(func(h procoretest.Hook) bool { return h.Paused }))
+	r.hour()
+
+	rec.down.Store(false)
+	for range 8 {
+		r.hour()
+	}
+	r.eventually("delivered after the outage", every(func(h procoretest.Hook) bool { return h.Waiting == 0 && !h.Paused }))
+	r.runPipe(p)
+
+	if len(happened) != 5_050 || len(p.stored) != len(happened) {
+		t.Errorf("%d events happened and %d are in the inbox, want 5050", len(happened), len(p.stored))
+	}
+	recovered := 0
+	for id := range happened {
+		if p.stored[id] != 1 {
+			t.Errorf("event %s is in the inbox %d times, want once", id, p.stored[id])
+		}
+		switch e := p.seen[id]; {
+		case e == nil:
+			t.Errorf("the consumer has not seen event %s", id)
+		case e.ULID == "": // comes from the list of deliveries
+			recovered++
+			if e.SelfOriginated != nil {
+				t.Errorf("event %s came without metadata, and says whether we caused it", id)
+			}
+		}
+	}
+	total := int64(0)
+	for company := range projects {
+		row, err := r.h.hooks.Row(t.Context(), company)
+		if err != nil || !row.Walk.Since.IsZero() {
+			t.Errorf("company %d: %+v, %v, want a finished walk", company, row, err)
+		}
+		total += row.Recovered
+	}
+	if recovered < 4_700 || total != int64(recovered) {
+		t.Errorf("%d events were recovered and %d counted, want as many, 4700 at least", recovered, total)
+	}
+}

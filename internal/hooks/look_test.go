@@ -1,0 +1,313 @@
+package hooks
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// One look does for all connections of the company, and every user's page says
+// the same.
+func TestOneHookForACompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.connect(joe), w.connect(ann)
+	w.look(tokens.WebhooksActive)
+	w.hook()
+	w.wantStatus(tokens.WebhooksActive, Recheck, a, b)
+	before := w.count()
+	w.look(tokens.WebhooksActive)
+	if got := w.calls(before); len(got) > 0 {
+		t.Errorf("a second look made the calls %v", got)
+	}
+	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != w.hook().ID || row.Maker != b.Principal || row.Version != "v2.0" {
+		t.Errorf("got row %+v, %v", row, err)
+	}
+}
+
+// What differs is patched, once: URL, version, key, epoch.
+func TestPatched(t *testing.T) {
+	t.Parallel()
+	const key = `"k1":"fake-webhook-key-0123456789-0123456789-01234"`
+	tests := map[string]struct {
+		change func(*world)
+		want   []string
+	}{
+		"URL":     {func(w *world) { w.Want.URL = "http://127.0.0.1:9/moved" }, []string{"PATCH"}},
+		"version": {func(w *world) { w.Want.PayloadVersion = "v4.0" }, []string{"PATCH", "DELETE", "DELETE", "POST", "POST"}},
+		"key": {func(w *world) {
+			w.Secrets.Put(functiontest.WebhookSecret, `{"current":"k2",`+key+`,"k2":"fake-webhook-key-two-0123456789-0123456789"}`)
+		}, []string{"PATCH"}},
+		"epoch": {func(w *world) {
+			w.Secrets.Put(functiontest.WebhookSecret, `{"current":"k1",`+key+`,"minimum_epochs":{"5678":3}}`)
+		}, []string{"PATCH"}},
+		"another company's epoch": {func(w *world) {
+			w.Secrets.Put(functiontest.WebhookSecret, `{"current":"k1",`+key+`,"minimum_epochs":{"5679":3}}`)
+		}, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.connect(joe)
+			w.look(tokens.WebhooksActive)
+			id, before := w.hook().ID, w.count()
+			tt.change(w)
+			for range 2 {
+				w.Clock.Advance(Recheck)
+				w.look(tokens.WebhooksActive)
+			}
+			if diff := cmp.Diff(w.calls(before), tt.want); diff != "" {
+				t.Errorf("calls (-got +want):\n%s", diff)
+			}
+			h := w.hook()
+			if h.ID != id || h.DestinationURL != w.Want.URL || h.PayloadVersion != w.Want.PayloadVersion || w.emit() != 1 {
+				t.Errorf("got %+v, want the same hook as configured, and reporting", h)
+			}
+		})
+	}
+}
+
+// A run that died between the hook's new version and its triggers' leaves a hook
+// that looks right and reports nothing. The next look knows.
+func TestVersionChangeIsFinished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	w.Want.PayloadVersion = "v3.0"
+	for _, f := range []procoretest.Fault{
+		{Endpoint: hooksPath, Method: "PATCH", Kind: procoretest.Drop},
+		{Endpoint: hooksPath, Method: "DELETE", Kind: procoretest.Reset},
+		{Endpoint: hooksPath, Method: "POST", Kind: procoretest.Drop},
+	} {
+		w.ProcoreFails(f)
+		if result, err := w.Look(t.Context(), company); err == nil {
+			t.Errorf("got %+v, want an error", result)
+		}
+		w.Procore.ClearFaults()
+	}
+	w.look(tokens.WebhooksActive)
+	w.hook()
+	if got := w.emit(); got != 1 {
+		t.Errorf("%d hooks report a change, want 1", got)
+	}
+}
+
+const hooksPath = "/rest/v1.0/webhooks/hooks"
+
+// Whatever answer is lost, the next look finishes with one hook and its triggers.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{procoretest.Drop, procoretest.Reset} {
+		for skip := range 8 {
+			w := newWorld(t)
+			c := w.connect(joe)
+			w.failAt(skip, kind)
+			result, err := w.Look(t.Context(), company)
+			lost := err != nil
+			if lost {
+				w.wantStatus(tokens.WebhooksPending, Retry, c)
+			}
+			w.Procore.ClearFaults()
+			w.look(tokens.WebhooksActive)
+			w.hook()
+			if writes := skip == 1 || skip == 4 || skip == 5; writes && !lost { // net/http repeats a GET itself
+				t.Errorf("%s after %d calls: got %+v without an error", kind, skip, result)
+			}
+		}
+	}
+}
+
+// failAt makes the call after the first n fail.
+func (w *world) failAt(n int, kind string) {
+	for range n {
+		w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Kind: procoretest.Delay, DelayMS: 0})
+	}
+	w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Kind: kind})
+}
+
+// Two runs that look at once make one hook: one has the lease.
+func TestTwoRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	busy := 0
+	for range 4 {
+		all.Go(func() {
+			result, err := w.keeper().Look(t.Context(), company)
+			if err != nil && !errors.Is(err, ErrBusy) {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if result.Busy || errors.Is(err, ErrBusy) {
+				busy++
+			}
+		})
+	}
+	all.Wait()
+	w.hook()
+	if got := len(w.calls(0)); got != 3 {
+		t.Errorf("%d calls changed something, want 3; %d runs were busy", got, busy)
+	}
+}
+
+// A lease that was not given back ends by itself, and a look with a lease that
+// was lost writes nothing.
+func TestLease(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	dead, err := w.take(t.Context(), company)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := w.Look(t.Context(), company); err != nil || !result.Busy || len(w.hooks()) > 0 {
+		t.Errorf("got %+v, %v while another run has the lease", result, err)
+	}
+	if got := w.Connection(c.Key); !got.CheckAt.Equal(c.CheckAt) || got.Webhooks != tokens.WebhooksPending {
+		t.Errorf("a busy look wrote %s, %v", got.Webhooks, got.CheckAt)
+	}
+	w.Clock.Advance(leaseFor)
+	w.look(tokens.WebhooksActive)
+	dead.row.HookID = 1
+	if err := w.save(t.Context(), dead); !errors.Is(err, ErrBusy) {
+		t.Errorf("a lost lease was saved: %v", err)
+	}
+	w.release(t.Context(), dead)
+	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != w.hook().ID {
+		t.Errorf("got row %+v, %v", row, err)
+	}
+}
+
+// Two runs that met in spite of the lease, each with a hook made: one stays, and
+// whoever looks decides the same.
+func TestTwoHooksOfOurs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	h := w.hook()
+	// The fake refuses a second hook with the same URL, so that it gets our URL later.
+	second := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/second", PayloadVersion: "v2.0"})
+	l, err := w.take(t.Context(), company)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.row.HookID, l.row.URL = second.ID, "http://127.0.0.1:9/second"
+	w.release(t.Context(), l)
+	w.look(tokens.WebhooksActive)
+	if got := w.hook(); got.ID != h.ID {
+		t.Errorf("hook %d stayed, want %d", got.ID, h.ID)
+	}
+	w.wantStatus(tokens.WebhooksActive, Recheck, c)
+}
+
+// A user who authorizes while a look is under way has one to come.
+func TestAuthorizedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.connect(joe)
+	before, err := procore.Collect(w.Keeper.Store.Company(t.Context(), company))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.connect(ann)
+	if err := w.settle(t.Context(), before, verdict{status: tokens.WebhooksActive, next: Recheck}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantStatus(tokens.WebhooksActive, Recheck, a)
+	if got := w.Connection(b.Key); got.Webhooks != tokens.WebhooksPending || got.CheckAt.After(w.Clock.Now()) {
+		t.Errorf("the new one is %s, looked at in %v", got.Webhooks, got.CheckAt.Sub(w.Clock.Now()))
+	}
+}
+
+// Off means that ours is deleted, in the namespace where it is, and others stay.
+func TestOff(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*world){
+		"no triggers":                  func(w *world) { w.Want.Triggers = nil },
+		"no triggers and no namespace": func(w *world) { w.Want.Triggers, w.Want.Namespace = nil, "" },
+		"another URL too":              func(w *world) { w.Want.Triggers, w.Want.URL = nil, "http://127.0.0.1:9/moved" },
+	} {
+		w := newWorld(t)
+		a, b := w.connect(joe), w.connect(ann)
+		w.look(tokens.WebhooksActive)
+		foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v2.0"})
+		change(w)
+		w.look(tokens.WebhooksOff)
+		for _, c := range []tokens.Connection{a, b} {
+			if got := w.Connection(c.Key); got.Webhooks != tokens.WebhooksOff || !got.CheckAt.IsZero() {
+				t.Errorf("%s: webhooks are %s, looked at again %v; want off, never", name, got.Webhooks, got.CheckAt)
+			}
+		}
+		if all := w.hooks(); len(all) != 1 || all[0].ID != foreign.ID {
+			t.Errorf("%s: got %+v, want the foreign hook alone", name, all)
+		}
+	}
+}
+
+// The namespace of a hook cannot be changed: a new hook comes, the old one goes.
+func TestNamespace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	w.Want.Namespace = "our-new-app"
+	w.look(tokens.WebhooksActive)
+	if h := w.hook(); h.Namespace != "our-new-app" {
+		t.Errorf("got %+v", h)
+	}
+}
+
+// A foreign hook in our namespace is in the result, once in the log, and left
+// alone.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v4.0"})
+	for range 2 {
+		if result := w.look(tokens.WebhooksActive); !cmp.Equal(result.Foreign, []int64{foreign.ID}) {
+			t.Errorf("got %+v", result)
+		}
+	}
+	if row, err := w.Row(t.Context(), company); err != nil || !cmp.Equal(row.Foreign, []int64{foreign.ID}) {
+		t.Errorf("got row %+v, %v", row, err)
+	}
+	if lines := w.World.Log.Lines(t, "a hook in our namespace has another URL"); len(lines) != 1 {
+		t.Errorf("logged %d times, want once", len(lines))
+	}
+	if all := w.hooks(); len(all) != 2 || all[0].DestinationURL != "http://127.0.0.1:9/foreign" || len(all[0].Triggers) > 0 {
+		t.Errorf("got %+v", all)
+	}
+}
+
+// Procore asks to wait: nothing else is called, and all stays as it was.
+func TestRateLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	one := 1
+	w.options(procoretest.OptionsPatch{SpikeLimit: &one})
+	result, err := w.Look(t.Context(), company)
+	if err != nil || result.Status != "" || result.LimitedUntil.Before(w.Clock.Now().Add(10*time.Second)) || w.count() != 2 {
+		t.Errorf("got %+v, %v after %d calls", result, err, w.count())
+	}
+	w.wantStatus(tokens.WebhooksPending, result.LimitedUntil.Sub(w.Clock.Now()), c)
+	many := 1000
+	w.options(procoretest.OptionsPatch{SpikeLimit: &many})
+	w.look(tokens.WebhooksActive)
+	w.hook()
+}
