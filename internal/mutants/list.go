@@ -93,7 +93,7 @@ func fence() []mutant {
 		{"R8", "a late pair revives what was disconnected", "pkg/tokens/refresh.go",
 			`	case c.State == Uncertain, c.State == Reauthorize && c.stateAttempt == c.lastAttempt:`, `	default:`, storePackage},
 		{"", "a pair that comes home too late is not revoked", "pkg/tokens/rescue.go",
-			`return oauth.Revoke(ctx, fresh.AccessToken)`, `return oauth.Revoke(ctx, "")`, storePackage},
+			`return s.revokeToken(ctx, fresh)`, `return nil`, storePackage},
 		{"", "a pair opens in any generation of its row", "pkg/tokens/seal.go",
 			`"%q %q %d pair", p.Table, p.Key, p.Generation`, `"%q %q pair", p.Table, p.Key`, storePackage},
 		{"", "a pair opens in any row", "pkg/tokens/seal.go",

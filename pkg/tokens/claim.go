@@ -5,6 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 const (
@@ -63,7 +66,7 @@ func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error
 	c := claimed
 	for b := (backoff{}); ; {
 		if c.attempt != claimed.attempt || c.Generation != claimed.Generation {
-			return nil // released, or a new authorization took the row over
+			return s.unspend(ctx, l, claimed.attempt) // a new authorization took the row over
 		}
 		_, err := s.swap(ctx, c, c.released(l, s.now()), l.unspend(claimed.attempt)...)
 		changed, isChanged := errors.AsType[*changedError](err)
@@ -76,6 +79,23 @@ func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error
 			return err
 		}
 	}
+}
+
+// unspend takes the token out of the ledger alone: its row has moved on, and may
+// have been given the same token again.
+func (s *Store) unspend(ctx context.Context, l ledger, attempt string) error {
+	items := l.unspend(attempt)
+	for b := (backoff{}); len(items) > 0; {
+		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
+		many, cancelled := errors.AsType[*types.TransactionCanceledException](err)
+		if err == nil || cancelled && failedAfter(many, 0) {
+			return nil // done, or done before
+		}
+		if b.wait(ctx) != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // released is the row as before the claim. A second sending that did not happen
@@ -93,7 +113,7 @@ func (c Connection) released(l ledger, now time.Time) Connection {
 // connection turns uncertain. Generation and attempt stay, so a late store still
 // lands. A service account has spent nothing and is as before.
 func (s *Store) endClaim(ctx context.Context, c Connection) (Connection, error) {
-	return s.apply(ctx, c, func(c Connection) (Connection, bool) {
+	c, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
 		if !c.claimed() || !s.now().After(c.claimUntil) {
 			return c, false
 		}
@@ -107,6 +127,10 @@ func (s *Store) endClaim(ctx context.Context, c Connection) (Connection, error) 
 		}
 		return c.doubt(c.attempt, "the process that refreshed it ended without an answer", "", s.now()), true
 	})
+	if err != nil {
+		return c, later(c.Key, "a claim that has expired could not be ended", err)
+	}
+	return c, nil
 }
 
 // doubt ends the claim without an answer.

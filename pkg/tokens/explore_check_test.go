@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"procore-connect/internal/invariants"
@@ -36,28 +35,6 @@ func rowKey(r invariants.Row) Key {
 	return Key{id, Principal(r.Principal)}
 }
 
-// known notes a fault of the code that was found and is not mended yet.
-func (x *run) known(fault string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.events["known: "+fault]++
-}
-
-// intoRevoked is a race of succeed with Revoke.
-const intoRevoked = "succeed stores a pair in a row that was revoked meanwhile"
-
-// returned is what can become of an authorization in the mode Return.
-const returned = "a pair that was claimed, not sent, and given out again is in the ledger for good: its connection cannot be refreshed"
-
-// found is a problem, if it is not known.
-func (x *run) found(problem string) {
-	if strings.HasSuffix(problem, "revoked and still holds a pair") && (x.procore.mode == procoretest.Return || x.events["backup"] > 0) {
-		x.known(intoRevoked)
-		return
-	}
-	x.problem("%s", problem)
-}
-
 // checkPair: a row's pair is replaced by an authorization or by the pair it was
 // spent for, and by nothing else (R8).
 func (x *run) checkPair(c invariants.Change) {
@@ -75,10 +52,6 @@ func (x *run) checkPair(c invariants.Change) {
 	}
 	old := x.pairOf(c.Old)
 	same := x.procore.mode == procoretest.Return // the same pair may be given out again
-	if p.prev != old && c.New.State == "revoked" {
-		x.known(intoRevoked)
-		return
-	}
 	if p.prev != old && !(same && c.New.LastAttempt == "") {
 		x.problem("row %s: %s replaced a pair that it was not got for (R8)", c.New.Key(), p.access)
 	}
@@ -132,10 +105,6 @@ func (x *run) checkAnswerNow(w *worker, key Key, a Access, err error) {
 				x.note("  %s: %v", w.name, sentinel)
 				return
 			}
-		}
-		if strings.Contains(err.Error(), "DynamoDB: UpdateItem") {
-			x.known("endClaim's storage error reaches the caller without a decision")
-			return
 		}
 		x.problem("%s: an error without a decision: %v", w.name, err)
 		return
@@ -218,11 +187,7 @@ func (x *run) checkLost() {
 		if p.prev == nil || p.holder == nil || p.stored || p.revoked || p.spent {
 			continue
 		}
-		switch {
-		case p.holder.proc.dead.Load() || p.excuse != "":
-		case x.events["backup"] > 0 || x.procore.mode == procoretest.Return:
-			x.known("succeed drops a pair without a word when the row changes meanwhile")
-		default:
+		if !p.holder.proc.dead.Load() && p.excuse == "" {
 			x.problem("R2: %s was received by %s and is lost", p.access, p.holder.name)
 		}
 	}
@@ -268,10 +233,6 @@ func (x *run) checkTruth(ctx context.Context, s *Store, key Key) {
 		x.problem("row %s is active, and its pair is not live (presented %d, revoked %t)", r.Key(), p.presented, p.revoked)
 	}
 	if (r.State == "reauthorize" || r.State == "uncertain") && p.live() && p.presented == 0 && x.harmless() {
-		if p.again {
-			x.known(returned)
-			return
-		}
 		x.problem("row %s is %s without need: %s", r.Key(), r.State, r.Reason)
 	}
 }
@@ -284,8 +245,6 @@ func (x *run) checkWorks(ctx context.Context, key Key) {
 	a, err := x.process(99).store.Token(ctx, key)
 	switch {
 	case r.State != "active" || p == nil:
-	case p.live() && p.presented == 0 && err != nil && p.again:
-		x.known(returned)
 	case p.live() && p.presented == 0 && err != nil:
 		x.problem("row %s was active, and does not work: %v", r.Key(), err)
 	case err == nil:
@@ -300,7 +259,7 @@ func (x *run) checkWorks(ctx context.Context, key Key) {
 func (x *run) checkTables() {
 	for _, p := range invariants.CheckTables(x.items(connectionsTable), x.items(spendsTable), x.now().Add(exploreSkew)) {
 		if x.events["backup"] == 0 {
-			x.found(p)
+			x.problem("%s", p)
 		}
 	}
 	for _, p := range x.procore.pairs {

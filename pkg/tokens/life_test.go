@@ -315,6 +315,27 @@ func TestServiceAccount(t *testing.T) {
 	}
 }
 
+// A service account that is added again is free, whoever held the claim before.
+func TestServiceAccountAddedAgainDuringAClaim(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	key := Key{w.company(), App}
+	for range 2 {
+		if err := s.AddServiceAccount(t.Context(), key.CompanyID, "A Company", WebhooksOff); err != nil {
+			t.Fatal(err)
+		}
+		c := w.row(key)
+		if c.claimed() {
+			t.Error("the new row is claimed by nobody")
+		}
+		w.hold(s, key)
+		if err := s.Disconnect(t.Context(), key, c.Generation); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestRetryOnce(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -153,30 +153,6 @@ func (c Connection) renewed(home homecoming, now time.Time) (Connection, bool) {
 	return c, true
 }
 
-// succeed stores a pair as the successor of what the row holds: Procore had
-// given a new authorization the very token that the refresh had spent.
-func (s *Store) succeed(ctx context.Context, c Connection, fresh procore.Token) error {
-	keys, err := s.Keys(ctx, false)
-	if err != nil {
-		return err
-	}
-	generation := c.Generation
-	_, err = s.applyUntil(ctx, c, func(c Connection) (Connection, bool) {
-		if c.Generation != generation || c.claimed() {
-			return c, false
-		}
-		next := c
-		next.Generation++
-		sealed, err := keys.Seal(fresh, next.place())
-		if err != nil {
-			return c, false
-		}
-		next.pair, next.Expiry, next.RefreshedAt = sealed, fresh.Expiry, s.now()
-		return next, true
-	})
-	return err
-}
-
 // settle ends a claim whose request gave no pair, by what is known of the
 // token, and gives the caller's error.
 func (r *refresh) settle(ctx context.Context, cause error) error {
@@ -251,15 +227,17 @@ func (c Connection) failed(claimed Connection, e *procore.TokenError, now time.T
 	return c.doubt(c.attempt, "Procore's answer to a refresh is not known", e.RequestID, now), true
 }
 
-// spentBefore ends a connection whose refresh token the ledger knows: the row
-// was copied or came back from a backup.
+// sentBefore is why a connection ends whose refresh token the ledger knows.
+const sentBefore = "this refresh token is in the ledger: it was sent before, or may have been, by the holder of a copied, restored or overtaken row"
+
+// spentBefore ends a connection whose refresh token the ledger knows.
 func (s *Store) spentBefore(ctx context.Context, c Connection) error {
 	generation := c.Generation
 	c, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
 		if !c.usable() || c.Generation != generation || c.claimed() {
 			return c, false
 		}
-		return c.enter(Reauthorize, "", "this refresh token was sent before: the row was copied or restored", "", s.now()), true
+		return c.enter(Reauthorize, "", sentBefore, "", s.now()), true
 	})
 	switch {
 	case err != nil:

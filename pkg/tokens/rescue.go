@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
 // rescueTime of a refresh is kept for the rescue.
@@ -72,27 +74,69 @@ func (s *Store) rescue(ctx context.Context, home homecoming) error {
 // orphan deals with a pair that came home to a row that has moved on. Nobody
 // would use it, so it is revoked; unless Procore gave the same pair to the newer
 // authorization, or gave it the very token that this refresh has spent: then the
-// pair is that one's successor.
+// pair is that one's successor and is stored. The row may go on moving meanwhile.
 func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error {
 	fresh, err := s.unseal(ctx, home.sealed, home.place())
 	if err != nil {
 		return fmt.Errorf("tokens: a pair without a row: %w", err)
 	}
-	if c.pair.Box != nil {
-		current, err := s.unseal(ctx, c.pair, c.place())
-		if err != nil {
-			return err
-		}
+	for b := (backoff{}); ; {
+		current, err := s.held(ctx, c)
 		switch {
+		case err != nil:
+			return err
 		case current.AccessToken == fresh.AccessToken:
 			return nil
-		case home.spent != "" && current.RefreshToken == home.spent:
-			return s.succeed(ctx, c, fresh)
+		case home.spent == "" || current.RefreshToken != home.spent || c.State == Revoking:
+			return s.revokeToken(ctx, fresh)
+		}
+		next, err := s.succeeded(ctx, c, fresh)
+		if err == nil {
+			_, err = s.swap(ctx, c, next)
+		}
+		changed, isChanged := errors.AsType[*changedError](err)
+		switch {
+		case err == nil:
+			return nil
+		case isChanged:
+			c = changed.current
+		case b.wait(ctx) != nil:
+			return err
 		}
 	}
+}
+
+// held is the pair in the row, or none.
+func (s *Store) held(ctx context.Context, c Connection) (procore.Token, error) {
+	if c.pair.Box == nil {
+		return procore.Token{}, nil
+	}
+	return s.unseal(ctx, c.pair, c.place())
+}
+
+// succeeded is the row with the pair that replaces the spent one it holds. If
+// somebody found the spent one in the ledger meanwhile, that is mended.
+func (s *Store) succeeded(ctx context.Context, c Connection, fresh procore.Token) (Connection, error) {
+	keys, err := s.Keys(ctx, false)
+	if err != nil {
+		return c, err
+	}
+	c.Generation++
+	if c.pair, err = keys.Seal(fresh, c.place()); err != nil {
+		return c, err
+	}
+	c.Expiry, c.RefreshedAt = fresh.Expiry, s.now()
+	c.attempt, c.claimUntil = "", time.Time{}
+	if c.State == Reauthorize && c.Reason == sentBefore {
+		c = c.enter(Active, "", "the pair that replaces the spent one came home", "", s.now())
+	}
+	return c, nil
+}
+
+func (s *Store) revokeToken(ctx context.Context, t procore.Token) error {
 	oauth, err := s.OAuth(ctx, false)
 	if err != nil {
 		return err
 	}
-	return oauth.Revoke(ctx, fresh.AccessToken)
+	return oauth.Revoke(ctx, t.AccessToken)
 }

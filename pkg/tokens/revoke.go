@@ -75,9 +75,5 @@ func (s *Store) revokePair(ctx context.Context, c Connection) error {
 	if err != nil {
 		return err
 	}
-	oauth, err := s.OAuth(ctx, false)
-	if err != nil {
-		return err
-	}
-	return oauth.Revoke(ctx, pair.AccessToken)
+	return s.revokeToken(ctx, pair)
 }

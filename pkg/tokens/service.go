@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // AddServiceAccount makes the connection of the app's service account for a
@@ -25,7 +26,7 @@ func (s *Store) AddServiceAccount(ctx context.Context, companyID int64, companyN
 		now := s.now()
 		c.Generation++
 		c.pair, c.CompanyName, c.ConnectedAt = Sealed{}, companyName, now
-		c.attempt, c.lastAttempt = "", ""
+		c.attempt, c.claimUntil, c.lastAttempt = "", time.Time{}, ""
 		c.Webhooks = w
 		if w == WebhooksPending {
 			c.CheckAt = toSecond(now)
