@@ -21,31 +21,39 @@ func TestRefused(t *testing.T) {
 	tests := []struct {
 		name          string
 		authorization []string
+		reason        string // in the log
 	}{
-		{"missing", nil},
-		{"empty", []string{""}},
-		{"another scheme", []string{strings.Replace(good, "Bearer ", "Basic ", 1)}},
-		{"scheme alone", []string{"Bearer "}},
-		{"of another key", []string{forged}},
-		{"cut short", []string{good[:len(good)-1]}},
-		{"longer", []string{good + "A"}},
-		{"changed", []string{good[:len(good)-2] + "!!"}},
-		{"another company's number", []string{strings.Replace(good, ".5678.", ".91011.", 1)}},
-		{"another epoch", []string{strings.Replace(good, ".5678.0.", ".5678.1.", 1)}},
-		{"no mac", []string{good[:strings.LastIndex(good, ".")+1]}},
-		{"no company", []string{strings.Replace(good, ".5678.", "..", 1)}},
-		{"doubled", []string{good, good}},
-		{"good and forged", []string{good, forged}},
-		{"forged and good", []string{forged, good}},
-		{"long", []string{"Bearer " + strings.Repeat("k1.", 2000)}},
-		{"unknown key", []string{strings.Replace(good, "Bearer k1.", "Bearer k7.", 1)}},
+		{"missing", nil, "malformed"},
+		{"empty", []string{""}, "malformed"},
+		{"another scheme", []string{strings.Replace(good, "Bearer ", "Basic ", 1)}, "malformed"},
+		{"scheme alone", []string{"Bearer "}, "malformed"},
+		{"of another key", []string{forged}, "forged or retired"},
+		{"cut short", []string{good[:len(good)-1]}, "forged or retired"},
+		{"longer", []string{good + "A"}, "forged or retired"},
+		{"changed", []string{good[:len(good)-2] + "!!"}, "forged or retired"},
+		{"another company's number", []string{strings.Replace(good, ".5678.", ".91011.", 1)}, "forged or retired"},
+		{"another epoch", []string{strings.Replace(good, ".5678.0.", ".5678.1.", 1)}, "forged or retired"},
+		{"no mac", []string{good[:strings.LastIndex(good, ".")+1]}, "forged or retired"},
+		{"no company", []string{strings.Replace(good, ".5678.", "..", 1)}, "malformed"},
+		{"doubled", []string{good, good}, "malformed"},
+		{"good and forged", []string{good, forged}, "malformed"},
+		{"forged and good", []string{forged, good}, "malformed"},
+		{"long", []string{"Bearer " + strings.Repeat("k1.", 2000)}, "malformed"},
+		{"unknown key", []string{strings.Replace(good, "Bearer k1.", "Bearer k7.", 1)}, "unknown key"},
 	}
 	for _, tt := range tests {
 		got := r.deliver(body, tt.authorization...)
 		if got.Status != http.StatusUnauthorized || got.Body != "" {
 			t.Errorf("%s: got %d %q, want 401 and an empty body", tt.name, got.Status, got.Body)
 		}
-		if line := r.Log.Last(t); line["outcome"] != "refused" {
+		if len(got.Header.Values("WWW-Authenticate")) > 0 || len(got.Header.Values("Content-Type")) > 0 {
+			t.Errorf("%s: got headers %v", tt.name, got.Header)
+		}
+		line := r.Log.Last(t)
+		if line["outcome"] != "refused" || line["reason"] != tt.reason || line["company_id"] != nil {
+			t.Errorf("%s: logged %v, want reason %q", tt.name, line, tt.reason)
+		}
+		if _, ok := line["claimed_company_id"]; ok != (tt.reason != "malformed") {
 			t.Errorf("%s: logged %v", tt.name, line)
 		}
 	}

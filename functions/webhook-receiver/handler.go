@@ -36,21 +36,37 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	from, err := h.authenticate(ctx, r.Header.Get("Authorization"))
-	if errors.Is(err, credential.ErrRefused) || errors.Is(err, credential.ErrUnknownKey) {
-		outcome(ctx, "refused", 0)
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
+	header := r.Header.Get("Authorization")
+	from, err := h.authenticate(ctx, header)
 	if err == nil {
-		err = h.keep(ctx, from, r.Body)
+		note(ctx, slog.String("key_id", from.KeyID), slog.Bool("current_key", from.Current), companyID(from.CompanyID))
+		err = h.keep(ctx, from.CompanyID, r.Body)
 	}
-	if err != nil {
-		outcome(ctx, "failed", from.CompanyID, slog.Any("error", err))
-		w.WriteHeader(http.StatusServiceUnavailable)
-		return
+	w.WriteHeader(status(ctx, header, err))
+}
+
+// status is the answer to a delivery, and the log's word for one that is not
+// stored. The answer never tells why a credential is refused; the log tells a
+// value of ours, such as a retired one, from a stranger's.
+func status(ctx context.Context, header string, err error) int {
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case errors.Is(err, credential.ErrMalformed):
+		note(ctx, outcome("refused"), slog.String("reason", "malformed"))
+		return http.StatusUnauthorized
+	case errors.Is(err, credential.ErrRefused):
+		note(ctx, outcome("refused"), slog.String("reason", "forged or retired"), claimed(header))
+		return http.StatusUnauthorized
+	case errors.Is(err, credential.ErrUnknownKey):
+		note(ctx, outcome("refused"), slog.String("reason", "unknown key"), claimed(header))
+		return http.StatusUnauthorized
+	case errors.Is(err, inbox.ErrOverQuota):
+		note(ctx, outcome("over quota"))
+		return http.StatusTooManyRequests
 	}
-	w.WriteHeader(http.StatusOK)
+	note(ctx, outcome("failed"), slog.Any("error", err))
+	return http.StatusServiceUnavailable
 }
 
 // authenticate checks the credential; one of a key that is not known yet makes
@@ -71,29 +87,26 @@ func (h *handler) authenticate(ctx context.Context, header string) (credential.C
 }
 
 // keep stores the delivery as an event, or aside.
-func (h *handler) keep(ctx context.Context, from credential.Credential, r io.Reader) error {
+func (h *handler) keep(ctx context.Context, company int64, r io.Reader) error {
 	body, err := io.ReadAll(r)
 	if err != nil {
 		return err
 	}
-	event, reason := read(body, from.CompanyID)
+	event, reason := read(body, company)
+	var o inbox.Outcome
 	if reason != "" {
-		_, err := h.box.Aside(ctx, from.CompanyID, reason, body)
-		if err == nil {
-			outcome(ctx, "aside", from.CompanyID, slog.String("reason", reason))
-		}
-		return err
+		o, err = h.box.Aside(ctx, company, reason, body)
+	} else {
+		note(ctx, slog.String("event_id", event.ID), slog.String("resource", event.Resource))
+		o, err = h.box.Store(ctx, event, body)
 	}
-	stored, err := h.box.Store(ctx, event, body)
 	if err != nil {
 		return err
 	}
-	word := "stored"
-	if !stored {
-		word = "duplicate"
+	note(ctx, outcome(string(o.Word)), slog.Bool("new", o.New))
+	if o.Reason != "" {
+		note(ctx, slog.String("reason", o.Reason))
 	}
-	outcome(ctx, word, event.CompanyID, slog.String("event_id", event.ID),
-		slog.String("resource", event.Resource), slog.Bool("current_key", from.Current))
 	return nil
 }
 
@@ -112,6 +125,12 @@ func read(body []byte, company int64) (e procore.Event, reason string) {
 	return e, ""
 }
 
-func outcome(ctx context.Context, word string, company int64, attrs ...slog.Attr) {
-	gateway.Note(ctx, append(attrs, slog.String("outcome", word), slog.Int64("company_id", company))...)
+func note(ctx context.Context, attrs ...slog.Attr) { gateway.Note(ctx, attrs...) }
+
+func outcome(word string) slog.Attr { return slog.String("outcome", word) }
+
+func companyID(id int64) slog.Attr { return slog.Int64("company_id", id) }
+
+func claimed(header string) slog.Attr {
+	return slog.Int64("claimed_company_id", credential.Claimed(header))
 }

@@ -34,8 +34,10 @@ const (
 
 var (
 	// ErrRefused: the value is missing, malformed, forged or retired. The caller
-	// does not tell which.
+	// does not tell the sender which.
 	ErrRefused = errors.New("credential: refused")
+	// ErrMalformed is an ErrRefused: missing, doubled, or nothing that we ever made.
+	ErrMalformed = fmt.Errorf("%w: malformed", ErrRefused)
 	// ErrUnknownKey: the value is well formed, and its key is not in the ring;
 	// the secret may be newer.
 	ErrUnknownKey = errors.New("credential: unknown key")
@@ -90,24 +92,42 @@ func (r *Ring) Header(companyID int64) (string, error) {
 // Check reads an Authorization value. Values that are absent or doubled (joined
 // by a comma) are refused like forged ones.
 func (r *Ring) Check(header string) (Credential, error) {
+	c, mac, ok := cut(header)
+	if !ok {
+		return Credential{}, ErrMalformed
+	}
+	claim := strings.TrimSuffix(header[len(scheme):], "."+mac)
+	want, err := r.mac(c.KeyID, claim)
+	if err != nil {
+		return Credential{}, ErrUnknownKey
+	}
+	if !hmac.Equal([]byte(want), []byte(mac)) || c.Epoch < r.epochs[c.CompanyID] {
+		return Credential{}, ErrRefused
+	}
+	c.Current = c.KeyID == r.keys.Current()
+	return c, nil
+}
+
+// Claimed is the company that a value names, without any proof: for the log of
+// a refused delivery. It is 0 for a malformed value.
+func Claimed(header string) int64 {
+	c, _, _ := cut(header)
+	return c.CompanyID
+}
+
+// cut takes a value apart.
+func cut(header string) (c Credential, mac string, ok bool) {
 	value, ok := strings.CutPrefix(header, scheme)
 	parts := strings.Split(value, ".")
 	if !ok || len(header) > maxLength || len(parts) != 4 {
-		return Credential{}, ErrRefused
+		return Credential{}, "", false
 	}
 	company, err1 := strconv.ParseInt(parts[1], 10, 64)
 	epoch, err2 := strconv.ParseInt(parts[2], 10, 64)
 	if err1 != nil || err2 != nil || company <= 0 || epoch < 0 {
-		return Credential{}, ErrRefused
+		return Credential{}, "", false
 	}
-	want, err := r.mac(parts[0], strings.Join(parts[:3], "."))
-	if err != nil {
-		return Credential{}, ErrUnknownKey
-	}
-	if !hmac.Equal([]byte(want), []byte(parts[3])) || epoch < r.epochs[company] {
-		return Credential{}, ErrRefused
-	}
-	return Credential{CompanyID: company, KeyID: parts[0], Epoch: epoch, Current: parts[0] == r.keys.Current()}, nil
+	return Credential{CompanyID: company, KeyID: parts[0], Epoch: epoch}, parts[3], true
 }
 
 func (r *Ring) mac(keyID, claim string) (string, error) {

@@ -17,15 +17,15 @@ const (
 	// not say whether a discarded delivery bears the time of its only attempt, at
 	// most twelve hours before, or of the discarding.
 	overlap = 26 * time.Hour
-	// horizon is how far back the first look goes. What is older may have been
-	// stored and have left the inbox: it would be handed on again.
+	// horizon is how far back a look goes, the first one too. What is older may have
+	// been stored and have left the inbox: it would be handed on again.
 	horizon = 13 * 24 * time.Hour
 )
 
 // Recovered counts what a look brought home of what Procore discarded.
 type Recovered struct {
 	Stored int  // events that were not in the inbox
-	Known  int  // events that were
+	Known  int  // what was there already
 	Aside  int  // deliveries that could not be understood, newly kept aside
 	More   bool // the rest is for the next look
 }
@@ -38,14 +38,10 @@ func (k *Keeper) recover(ctx context.Context, l *lease, client *procore.CompanyC
 	if walk.Since.IsZero() {
 		walk = Walk{Since: now, Number: 1}
 	}
-	since := l.row.Mark.Add(-overlap)
-	if l.row.Mark.IsZero() {
-		since = now.Add(-horizon)
-	}
 	read := func(p procore.DeliveryPage) ([]procore.Delivery, bool, error) {
 		return client.DeliveryPage(ctx, l.row.HookID, procore.DiscardedDeliveries, p)
 	}
-	g := gather(read, walk, cmp.Or(k.Pages, defaultPages), since)
+	g := gather(read, walk, cmp.Or(k.Pages, defaultPages), since(l.row.Mark, now))
 	r, err := k.keep(ctx, client.CompanyID(), g.found)
 	l.row.Recovered += int64(r.Stored)
 	if r.Stored+r.Aside > 0 {
@@ -64,49 +60,60 @@ func (k *Keeper) recover(ctx context.Context, l *lease, client *procore.CompanyC
 	return r, g.err
 }
 
-// keep stores deliveries in the order in which their events happened.
+// since is the time from which on deliveries are taken.
+func since(mark, now time.Time) time.Time {
+	if oldest := now.Add(-horizon); mark.Add(-overlap).Before(oldest) {
+		return oldest
+	}
+	return mark.Add(-overlap)
+}
+
+// keep stores deliveries in the order in which their events happened, and then
+// aside what is no event.
 func (k *Keeper) keep(ctx context.Context, companyID int64, found []procore.Delivery) (Recovered, error) {
 	type letter struct {
-		event  procore.Event
-		reason string
-		body   []byte
+		event procore.Event
+		body  []byte
 	}
 	var r Recovered
-	var all []letter
+	var events []letter
+	aside := map[string]string{} // reasons by body
 	for _, d := range found {
-		e, err := procore.DecodeEvent(d.Event)
-		m := letter{event: e, body: d.Event}
-		switch {
-		case len(d.Event) > inbox.MaxBody:
-			m.reason = "a discarded delivery: larger than 128 KB"
-		case err != nil:
-			m.reason = "a discarded delivery: " + err.Error()
-		case e.CompanyID != companyID:
-			m.reason = "a discarded delivery: of another company than the hook"
-		}
-		all = append(all, m)
-	}
-	slices.SortStableFunc(all, func(a, b letter) int { return a.event.Timestamp.Compare(b.event.Timestamp) })
-	for _, m := range all {
-		if m.reason != "" {
-			stored, err := k.Inbox.Aside(ctx, companyID, m.reason, m.body)
-			if err != nil {
-				return r, err
-			}
-			if stored {
-				r.Aside++
-			}
-			continue
-		}
-		stored, err := k.Inbox.Store(ctx, m.event, m.body)
+		event, err := procore.DecodeEvent(d.Event)
 		switch {
 		case err != nil:
-			return r, err
-		case stored:
-			r.Stored++
+			aside[string(d.Event)] = "discarded: " + err.Error()
+		case event.CompanyID != companyID:
+			aside[string(d.Event)] = "discarded: of another company than the hook"
 		default:
-			r.Known++
+			events = append(events, letter{event, d.Event})
 		}
+	}
+	slices.SortStableFunc(events, func(a, b letter) int { return a.event.Timestamp.Compare(b.event.Timestamp) })
+	for _, e := range events {
+		outcome, err := k.Inbox.Store(ctx, e.event, e.body)
+		if err != nil {
+			return r, err
+		}
+		r.count(outcome)
+	}
+	for body, reason := range aside {
+		outcome, err := k.Inbox.Aside(ctx, companyID, reason, []byte(body))
+		if err != nil {
+			return r, err
+		}
+		r.count(outcome)
 	}
 	return r, nil
+}
+
+func (r *Recovered) count(o inbox.Outcome) {
+	switch {
+	case o.Word == inbox.Stored:
+		r.Stored++
+	case o.Word == inbox.KeptAside && o.New:
+		r.Aside++
+	default:
+		r.Known++
+	}
 }

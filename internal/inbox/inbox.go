@@ -1,5 +1,9 @@
 // Package inbox stores webhook deliveries: each event once, and aside what
 // cannot be understood, so that one bad delivery never holds up the rest.
+//
+// An event's item has the key company#type#id and the event's id, the raw body,
+// and the envelope that the table's stream hands on. An item that is kept aside
+// has no envelope. [Box.Newer] and [Replay] read what is stored.
 package inbox
 
 import (
@@ -16,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 
 	"procore-connect/pkg/procore"
 )
@@ -27,82 +32,114 @@ const (
 	// than its body: absent names are written, broken ones grow. With a
 	// body it stays below the 400 KB of an item.
 	maxEnvelope = 240 << 10
-	// asideBody of a body kept aside is stored.
-	asideBody = 4 << 10
 	// life of an item: longer than Procore's 12 hours of retries and our recovery.
 	life = 14 * 24 * time.Hour
 	// maxQueueID is the longest FIFO group or deduplication id.
 	maxQueueID = 128
 )
 
-// Box is the Inbox table. All fields but Now must be set.
+// Box is the Inbox table. DB and Table must be set.
 type Box struct {
 	DB    *dynamodb.Client
 	Table string
 	Now   func() time.Time // nil: time.Now
+	Quota int              // deliveries kept aside per company and hour; 0: AsideQuota
 }
 
-// Store writes an event with its raw body of at most MaxBody, in one conditional
-// write; one whose envelope is too large goes aside. stored is false for a
-// duplicate. After an error it is unknown whether it was stored; a
-// repetition is safe.
-func (b *Box) Store(ctx context.Context, e procore.Event, body []byte) (stored bool, err error) {
-	envelope, err := procore.EncodeEvent(e)
+// A Word says what became of a delivery.
+type Word string
+
+// Whatever the word, the delivery is stored.
+const (
+	Stored    Word = "stored"    // an event, which will be handed on
+	Duplicate Word = "duplicate" // an event that was stored before
+	KeptAside Word = "aside"     // not handed on
+)
+
+// An Outcome is what became of a delivery.
+type Outcome struct {
+	Word   Word
+	Reason string // why it is kept aside
+	New    bool   // this call wrote it; a repetition does not
+}
+
+// Store writes an event with its raw body in one conditional write. One that
+// does not fit into an item, or that storage would refuse each time, goes aside.
+// After an error it is unknown whether it was stored; a repetition is safe.
+func (b *Box) Store(ctx context.Context, e procore.Event, body []byte) (Outcome, error) {
+	item, fits, err := eventItem(e, body)
 	if err != nil {
-		return false, err
+		return Outcome{}, err
 	}
-	envelope = bytes.ToValidUTF8(envelope, []byte("\uFFFD")) // "data" is as it was sent, and the item's text is UTF-8
-	if len(body) > MaxBody || len(envelope) > maxEnvelope {
+	if !fits {
 		return b.Aside(ctx, e.CompanyID, "its item would be too large", body)
 	}
-	item := map[string]types.AttributeValue{
+	b.stamp(item, e.CompanyID)
+	_, err = b.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:           &b.Table,
+		Item:                item,
+		ConditionExpression: aws.String(unknown),
+	})
+	if _, duplicate := errors.AsType[*types.ConditionalCheckFailedException](err); duplicate {
+		return Outcome{Word: Duplicate}, nil
+	}
+	if e2, ok := errors.AsType[smithy.APIError](err); ok && e2.ErrorCode() == "ValidationException" {
+		return b.Aside(ctx, e.CompanyID, "storage does not take its item", body)
+	}
+	if err != nil {
+		return Outcome{}, fmt.Errorf("inbox: company %d: not stored: %w", e.CompanyID, err)
+	}
+	return Outcome{Word: Stored, New: true}, nil
+}
+
+// unknown is the condition of every new item.
+const unknown = "attribute_not_exists(event_id)"
+
+// eventItem is the event's item but for what stamp adds. fits tells whether it
+// is small enough.
+func eventItem(e procore.Event, body []byte) (item map[string]types.AttributeValue, fits bool, err error) {
+	envelope, err := encode(e)
+	if err != nil || len(body) > MaxBody || len(envelope) > maxEnvelope {
+		return nil, false, err
+	}
+	item = map[string]types.AttributeValue{
 		"resource":        text(e.Key()),
 		"event_id":        text(e.ID),
 		"group_id":        text(queueID(e.Key())),
 		"dedup_id":        text(queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)),
-		"envelope":        text(string(envelope)),
+		"envelope":        text(envelope),
 		"body":            &types.AttributeValueMemberB{Value: body},
 		"payload_version": text(e.PayloadVersion),
 	}
 	if e.ULID != "" {
 		item["ulid"] = text(e.ULID)
 	}
-	return b.put(ctx, e.CompanyID, item)
-}
-
-// Aside keeps a delivery that is not handed on: the reason, the body's digest
-// and its first 4 KB. stored is false if the same body is kept already.
-func (b *Box) Aside(ctx context.Context, companyID int64, reason string, body []byte) (stored bool, err error) {
-	sum := sha256.Sum256(body)
-	return b.put(ctx, companyID, map[string]types.AttributeValue{
-		"resource": text(fmt.Sprintf("%d#aside", companyID)),
-		"event_id": text(hex.EncodeToString(sum[:])),
-		"reason":   text(reason),
-		"size":     number(int64(len(body))),
-		"body":     &types.AttributeValueMemberB{Value: body[:min(len(body), asideBody)]},
-	})
-}
-
-func (b *Box) put(ctx context.Context, companyID int64, item map[string]types.AttributeValue) (bool, error) {
-	now := time.Now()
-	if b.Now != nil {
-		now = b.Now()
+	if !e.Timestamp.IsZero() {
+		item["happened_at_ms"] = number(e.Timestamp.UnixMilli())
 	}
+	return item, true, nil
+}
+
+// encode writes the envelope as text: "data" is as it was sent, and an item's
+// text is UTF-8.
+func encode(e procore.Event) (string, error) {
+	envelope, err := procore.EncodeEvent(e)
+	return string(bytes.ToValidUTF8(envelope, []byte("\uFFFD"))), err
+}
+
+func (b *Box) now() time.Time {
+	if b.Now != nil {
+		return b.Now()
+	}
+	return time.Now()
+}
+
+// stamp adds what every delivery's item has.
+func (b *Box) stamp(item map[string]types.AttributeValue, companyID int64) {
+	now := b.now()
 	item["company_id"] = text(strconv.FormatInt(companyID, 10))
 	item["received_at_ms"] = number(now.UnixMilli())
 	item["ttl"] = number(now.Add(life).Unix())
-	_, err := b.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:           &b.Table,
-		Item:                item,
-		ConditionExpression: aws.String("attribute_not_exists(event_id)"),
-	})
-	if _, duplicate := errors.AsType[*types.ConditionalCheckFailedException](err); duplicate {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("inbox: company %d: not stored: %w", companyID, err)
-	}
-	return true, nil
 }
 
 // queueID fits a text into what a FIFO queue takes as an id: printable ASCII

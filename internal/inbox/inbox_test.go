@@ -2,8 +2,6 @@ package inbox
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,8 +20,8 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	e := decode(t, payload)
-	if stored, err := w.Store(t.Context(), e, []byte(payload)); err != nil || !stored {
-		t.Fatalf("Store = %v, %v, want stored", stored, err)
+	if got, err := w.Store(t.Context(), e, []byte(payload)); err != nil || got != (Outcome{Stored, "", true}) {
+		t.Fatalf("Store = %v, %v, want stored", got, err)
 	}
 	envelope, err := procore.EncodeEvent(e)
 	if err != nil {
@@ -39,6 +37,7 @@ func TestStore(t *testing.T) {
 		"body":            payload,
 		"payload_version": "v2.0",
 		"ulid":            "01HZX",
+		"happened_at_ms":  "1793534400000",
 		"received_at_ms":  "1790000000123",
 		"ttl":             strconv.Itoa(1_790_000_000 + 14*24*3600),
 	}}
@@ -61,13 +60,13 @@ func TestStoreOnce(t *testing.T) {
 	stored := 0
 	for range 20 {
 		all.Go(func() {
-			first, err := w.Store(t.Context(), decode(t, payload), []byte(payload))
+			got, err := w.Store(t.Context(), decode(t, payload), []byte(payload))
 			if err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if first {
+			if got.New {
 				stored++
 			}
 		})
@@ -79,8 +78,8 @@ func TestStoreOnce(t *testing.T) {
 	before := w.items(t)
 	w.now = w.now.Add(time.Hour)
 	again := strings.Replace(payload, "update", "delete", 1) // Procore would not, but the first counts
-	if first, err := w.Store(t.Context(), decode(t, again), []byte(again)); err != nil || first {
-		t.Errorf("Store = %v, %v, want a duplicate", first, err)
+	if got, err := w.Store(t.Context(), decode(t, again), []byte(again)); err != nil || got != (Outcome{Word: Duplicate}) {
+		t.Errorf("Store = %v, %v, want a duplicate", got, err)
 	}
 	if diff := cmp.Diff(before, w.items(t)); diff != "" || len(before) != 1 {
 		t.Errorf("a duplicate changed %d items (-before +after):\n%s", len(before), diff)
@@ -95,41 +94,8 @@ func TestNotDuplicates(t *testing.T) {
 	for _, change := range [][2]string{{"", ""}, {`"company_id":5678`, `"company_id":5679`}, {`"id":42,`, `"id":43,`},
 		{`"resource_id":9007199254740993`, `"resource_id":9007199254740992`}, {"Direct Cost Line Items", "Direct Costs"}} {
 		body := strings.Replace(payload, change[0], change[1], 1)
-		if stored, err := w.Store(t.Context(), decode(t, body), []byte(body)); err != nil || !stored {
-			t.Errorf("%q: Store = %v, %v, want stored", change[1], stored, err)
-		}
-	}
-}
-
-func TestAside(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	body := strings.Repeat("not JSON ", 100_000)
-	for _, want := range []bool{true, false} {
-		if stored, err := w.Aside(t.Context(), 5678, "not a JSON object", []byte(body)); err != nil || stored != want {
-			t.Errorf("Aside = %v, %v, want %v", stored, err, want)
-		}
-	}
-	sum := sha256.Sum256([]byte(body))
-	want := []map[string]string{{
-		"resource":       "5678#aside",
-		"event_id":       hex.EncodeToString(sum[:]),
-		"company_id":     "5678",
-		"reason":         "not a JSON object",
-		"size":           "900000",
-		"body":           body[:4096],
-		"received_at_ms": "1790000000123",
-		"ttl":            strconv.Itoa(1_790_000_000 + 14*24*3600),
-	}}
-	if diff := cmp.Diff(want, w.items(t)); diff != "" { // no envelope: the pipe has nothing to hand on
-		t.Errorf("items (-want +got):\n%s", diff)
-	}
-	for _, other := range []struct {
-		company int64
-		body    string
-	}{{5679, body}, {5678, body + " "}, {5678, ""}} {
-		if stored, err := w.Aside(t.Context(), other.company, "x", []byte(other.body)); err != nil || !stored {
-			t.Errorf("company %d, %d bytes: Aside = %v, %v, want stored", other.company, len(other.body), stored, err)
+		if got, err := w.Store(t.Context(), decode(t, body), []byte(body)); err != nil || got.Word != Stored {
+			t.Errorf("%q: Store = %v, %v, want stored", change[1], got, err)
 		}
 	}
 }
@@ -163,9 +129,12 @@ func TestItemSize(t *testing.T) {
 				t.Fatalf("%d bytes", len(body))
 			}
 			w := newWorld(t)
-			stored, err := w.Store(t.Context(), decode(t, body), []byte(body))
-			if err != nil || !stored {
-				t.Fatalf("Store = %v, %v, want stored", stored, err)
+			want := Outcome{Stored, "", true}
+			if tt.aside {
+				want = Outcome{KeptAside, "its item would be too large", true}
+			}
+			if got, err := w.Store(t.Context(), decode(t, body), []byte(body)); err != nil || got != want {
+				t.Fatalf("Store = %v, %v, want %v", got, err, want)
 			}
 			item, size := w.items(t)[0], 0
 			for name, value := range item {
@@ -186,8 +155,8 @@ func TestStoreLarge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := payload + strings.Repeat(" ", MaxBody)
-	if stored, err := w.Store(t.Context(), decode(t, body), []byte(body)); err != nil || !stored {
-		t.Fatalf("Store = %v, %v, want stored", stored, err)
+	if got, err := w.Store(t.Context(), decode(t, body), []byte(body)); err != nil || got.Word != KeptAside || !got.New {
+		t.Fatalf("Store = %v, %v, want it aside", got, err)
 	}
 	if item := w.items(t)[0]; item["resource"] != "5678#aside" || len(item["body"]) != asideBody {
 		t.Errorf("stored as %q with %d bytes, want it aside", item["resource"], len(item["body"]))
@@ -200,20 +169,31 @@ func TestStorageFails(t *testing.T) {
 	e := decode(t, payload)
 	for _, fault := range []dynamotest.Fault{{Code: "ThrottlingException"}, {Code: "InternalServerError"}, {Drop: true}, {Drop: true, Applied: true}} {
 		w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return fault })
-		if stored, err := w.Store(t.Context(), e, []byte(payload)); err == nil || stored {
-			t.Errorf("%+v: Store = %v, %v, want an error", fault, stored, err)
+		if got, err := w.Store(t.Context(), e, []byte(payload)); err == nil || got != (Outcome{}) {
+			t.Errorf("%+v: Store = %v, %v, want an error", fault, got, err)
 		}
-		if stored, err := w.Aside(t.Context(), 5678, "x", []byte("x")); err == nil || stored {
-			t.Errorf("%+v: Aside = %v, %v, want an error", fault, stored, err)
+		if got, err := w.Aside(t.Context(), 5678, "x", []byte("x")); err == nil || got != (Outcome{}) {
+			t.Errorf("%+v: Aside = %v, %v, want an error", fault, got, err)
 		} else if strings.Contains(err.Error(), "Direct Cost") {
 			t.Errorf("the delivery shows: %v", err)
 		}
 	}
 	w.dynamo.Intercept(nil)
 	// The last answer was lost, not the event: its repetition is a duplicate.
-	if stored, err := w.Store(t.Context(), e, []byte(payload)); err != nil || stored {
-		t.Errorf("repeated: Store = %v, %v, want a duplicate", stored, err)
+	if got, err := w.Store(t.Context(), e, []byte(payload)); err != nil || got.Word != Duplicate {
+		t.Errorf("repeated: Store = %v, %v, want a duplicate", got, err)
 	}
+	// An item that would be refused each time must not come again and again.
+	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+		if operation == "PutItem" {
+			return dynamotest.Fault{Code: "ValidationException"}
+		}
+		return dynamotest.Fault{}
+	})
+	if got, err := w.Store(t.Context(), e, []byte(payload)); err != nil || got != (Outcome{KeptAside, "storage does not take its item", true}) {
+		t.Errorf("Store = %v, %v, want it aside", got, err)
+	}
+	w.dynamo.Intercept(nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := w.Store(ctx, e, []byte(payload)); !errors.Is(err, context.Canceled) {

@@ -184,7 +184,7 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	got := slices.Sorted(slices.Values(may["WebhookReceiverRole"]))
-	want := []string{"dynamodb:PutItem", "logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"}
+	want := []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"}
 	if d := cmp.Diff(got, want); d != "" {
 		t.Errorf("the receiver's actions (-got +want):\n%s", d)
 	}
