@@ -26,6 +26,7 @@ func TestWebhooks(t *testing.T) {
 		named               []string
 	}{
 		"off":                   {"", "", nil, nil},
+		"off, hooks to delete":  {"", "acme", nil, nil},
 		"off, with a namespace": {" ; ", "Not Looked At", nil, nil},
 		"one":                   {"RFIs:create", "acme", trigger("RFIs", "create"), nil},
 		"several": {" RFIs : create, update ,delete ; Direct Cost Line Items:update;", "acme-2",
@@ -59,7 +60,7 @@ func TestWebhooks(t *testing.T) {
 		if want := "https://connect.example.com/prod/webhooks/procore"; got.URL != want {
 			t.Errorf("%s: URL = %q, want %q", name, got.URL, want)
 		}
-		if tt.want != nil && tt.named == nil && got.Namespace != tt.namespace {
+		if tt.named == nil && got.Namespace != tt.namespace && namespace.MatchString(tt.namespace) {
 			t.Errorf("%s: namespace = %q, want %q", name, got.Namespace, tt.namespace)
 		}
 		if names := named(e.Err()); !cmp.Equal(names, tt.named) {
@@ -67,6 +68,24 @@ func TestWebhooks(t *testing.T) {
 		}
 		if err := e.Err(); err != nil && len(err.Error()) > 300 {
 			t.Errorf("%s: the error has %d characters", name, len(err.Error()))
+		}
+	}
+}
+
+func TestPayloadVersion(t *testing.T) {
+	t.Parallel()
+	const name = "WEBHOOK_PAYLOAD_VERSION"
+	for text, want := range map[string]string{"": "v2.0", " v2.0 ": "v2.0", "v3.0": "v3.0", "v4.0": "v4.0"} {
+		e := env(map[string]string{name: text})
+		if got := e.PayloadVersion(); got != want || e.Err() != nil {
+			t.Errorf("%q: got %q, %v, want %q", text, got, e.Err(), want)
+		}
+	}
+	for _, text := range []string{"v2", "v5.0", "4.0", "V3.0", "latest", strings.Repeat("v", 1<<16)} {
+		e := env(map[string]string{name: text})
+		e.PayloadVersion()
+		if names := named(e.Err()); !cmp.Equal(names, []string{name}) || len(e.Err().Error()) > 200 {
+			t.Errorf("%.20q: error %v", text, e.Err())
 		}
 	}
 }

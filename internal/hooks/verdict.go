@@ -23,6 +23,7 @@ const (
 )
 
 // errVanished says that a hook or trigger that was listed is not there any more.
+// It is not an [procore.ErrNotFound], which says that of the company.
 var errVanished = errors.New("it was there, and is not any more")
 
 func kindOf(err error) kind {
@@ -30,7 +31,6 @@ func kindOf(err error) kind {
 		err  error
 		kind kind
 	}{
-		{errVanished, later},
 		{procore.ErrRateLimited, limited},
 		{procore.ErrNotConnected, disconnected},
 		{procore.ErrForbidden, anothers},

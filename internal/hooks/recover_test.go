@@ -1,0 +1,220 @@
+package hooks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// discard lets n things happen and Procore give up on them. It gives the ids.
+func (w *world) discard(n int) (ids []string) {
+	w.t.Helper()
+	for i := range n {
+		e, err := w.Procore.Emit(procoretest.Event{CompanyID: company, ProjectID: 2001, ResourceName: "RFIs", ResourceID: int64(1 + i%7), EventType: "update"})
+		if err != nil || len(e.EventIDs) != 1 {
+			w.t.Fatalf("emitted %+v, %v", e, err)
+		}
+		ids = append(ids, e.EventIDs...)
+	}
+	w.eventually(func(h procoretest.Hook) bool { return h.Paused })
+	w.Clock.Advance(12*time.Hour + time.Second)
+	w.eventually(func(h procoretest.Hook) bool { return h.Waiting == 0 })
+	return ids
+}
+
+// inbox counts the stored events by id, and what was kept aside.
+func (w *world) inbox() (stored map[string]int, aside int) {
+	w.t.Helper()
+	stored = map[string]int{}
+	for p := dynamodb.NewScanPaginator(w.DB, &dynamodb.ScanInput{TableName: &w.Tables.Inbox}); p.HasMorePages(); {
+		page, err := p.NextPage(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, item := range page.Items {
+			id, _ := item["event_id"].(*types.AttributeValueMemberS)
+			switch {
+			case item["envelope"] != nil:
+				stored[id.Value]++
+			case item["reason"] != nil:
+				aside++
+			}
+		}
+	}
+	return stored, aside
+}
+
+func (w *world) wantInbox(ids []string) {
+	w.t.Helper()
+	stored, _ := w.inbox()
+	for _, id := range ids {
+		if stored[id] != 1 {
+			w.t.Errorf("event %s is stored %d times, want once", id, stored[id])
+		}
+	}
+	if len(stored) != len(ids) {
+		w.t.Errorf("%d events are stored, want %d", len(stored), len(ids))
+	}
+}
+
+// What Procore gave up on is found by the next look, however its list is paged
+// and whatever the payload version; once, and counted.
+func TestRecovery(t *testing.T) {
+	t.Parallel()
+	for _, paging := range []procoretest.DeliveryPaging{procoretest.ByPage, procoretest.NewestFirst, procoretest.ByCursor} {
+		for _, version := range []string{"v2.0", "v3.0", "v4.0"} {
+			t.Run(string(paging)+" "+version, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				w.options(procoretest.OptionsPatch{DeliveryPaging: &paging})
+				w.Want.PayloadVersion = version
+				c := w.connect(joe)
+				w.look(tokens.WebhooksActive)
+				ids := w.discard(230)
+				if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 230 || got.Aside != 0 || got.More {
+					t.Errorf("got %+v, want 230 stored", got)
+				}
+				w.wantInbox(ids)
+				w.wantStatus(tokens.WebhooksActive, Recheck, c)
+				ids = append(ids, w.discard(5)...)
+				if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 5 {
+					t.Errorf("got %+v, want 5 stored", got)
+				}
+				w.wantInbox(ids)
+				w.Clock.Advance(overlap + time.Minute)
+				w.look(tokens.WebhooksActive) // moves the mark
+				if got := w.look(tokens.WebhooksActive).Recovered; got != (Recovered{}) {
+					t.Errorf("got %+v long after, want none", got)
+				}
+				if row, err := w.Row(t.Context(), company); err != nil || row.Recovered != 235 || !row.Mark.Equal(w.Clock.Now()) {
+					t.Errorf("got row %+v, %v", row, err)
+				}
+			})
+		}
+	}
+}
+
+// An event that did arrive is left as it is.
+func TestRecoveryLeavesWhatIsStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	ids := w.discard(3)
+	body := fmt.Sprintf(`{"id":%s,"ulid":"01HZX","company_id":5678,"project_id":2001,"resource_name":"RFIs","resource_id":2,"event_type":"update","metadata":{}}`, ids[1])
+	e, err := procore.DecodeEvent([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Inbox.Store(t.Context(), e, []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.look(tokens.WebhooksActive).Recovered; got != (Recovered{Stored: 2, Known: 1}) {
+		t.Errorf("got %+v", got)
+	}
+	out, err := w.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.Tables.Inbox,
+		Key: map[string]types.AttributeValue{"resource": text("5678#RFIs#2"), "event_id": text(ids[1])}})
+	if ulid, ok := out.Item["ulid"].(*types.AttributeValueMemberS); err != nil || !ok || ulid.Value != "01HZX" {
+		t.Errorf("the event was replaced: %v, %v", out.Item, err)
+	}
+}
+
+// A look reads so many pages at most, and the next one goes on; the mark moves at
+// the end.
+func TestRecoveryInSeveralLooks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Pages = 2
+	c := w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	began, err := w.Row(t.Context(), company)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := w.discard(450)
+	looks := 0
+	for more := true; more; looks++ {
+		more = w.look(tokens.WebhooksActive).Recovered.More
+		row, err := w.Row(t.Context(), company)
+		if err != nil || row.Walk.Since.IsZero() == more || row.Mark.Equal(began.Mark) != more || looks > 10 {
+			t.Fatalf("look %d: more %t, row %+v, %v", looks, more, row, err)
+		}
+		if more {
+			w.wantStatus(tokens.WebhooksActive, Retry, c)
+		}
+	}
+	if looks < 3 {
+		t.Errorf("it took %d looks of two pages", looks)
+	}
+	w.wantInbox(ids)
+}
+
+// Deliveries that are no event, or another company's, go aside, behind the good
+// ones.
+func TestRecoveryAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	event := func(id, company int64) procore.Delivery {
+		return procore.Delivery{Event: []byte(fmt.Sprintf(`{"id":%d,"company_id":%d,"resource_name":"RFIs","resource_id":1,"event_type":"update"}`, id, company))}
+	}
+	found := []procore.Delivery{event(1, company), {Event: []byte(`{"id":2}`)}, event(3, 4711), {Event: nil}, event(4, company)}
+	for _, want := range []Recovered{{Stored: 2, Aside: 3}, {Known: 5}} {
+		if got, err := w.keep(t.Context(), company, found); err != nil || got != want {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+	}
+	stored, aside := w.inbox()
+	if len(stored) != 2 || aside != 3 {
+		t.Errorf("%d are stored and %d aside, want 2 and 3", len(stored), aside)
+	}
+}
+
+// Events are stored in the order in which they happened, also from a list that
+// begins with the newest.
+func TestRecoveryOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var found []procore.Delivery
+	for i := range 5 {
+		found = append(found, procore.Delivery{Event: []byte(fmt.Sprintf(
+			`{"id":%d,"company_id":5678,"resource_name":"RFIs","resource_id":1,"event_type":"update","timestamp":"2026-11-01T12:00:0%dZ"}`, 10+i, 5-i))})
+	}
+	var order []string
+	w.Fault(func(operation string, body []byte) dynamotest.Fault {
+		if operation == "PutItem" {
+			_, id, _ := strings.Cut(string(body), `"event_id":{"S":"`)
+			order = append(order, id[:2])
+		}
+		return dynamotest.Fault{}
+	})
+	if _, err := w.keep(t.Context(), company, found); err != nil || !slices.Equal(order, []string{"14", "13", "12", "11", "10"}) {
+		t.Errorf("stored in the order %v, %v", order, err)
+	}
+}
+
+// Deliveries are taken again for longer than Procore may have dated them back,
+// and never from before what the inbox remembers.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_790_000_000, 0)
+	for mark, want := range map[time.Time]time.Duration{
+		now:                           26 * time.Hour,
+		now.Add(-6 * time.Hour):       32 * time.Hour,
+		now.Add(-12 * 24 * time.Hour): 13 * 24 * time.Hour,
+		{}:                            13 * 24 * time.Hour,
+	} {
+		if got := now.Sub(since(mark, now)); got != want {
+			t.Errorf("mark %v ago: got %v, want %v", now.Sub(mark), got, want)
+		}
+	}
+}
