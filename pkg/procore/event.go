@@ -21,6 +21,8 @@ const (
 // reads ([CompanyClient.Read]). It is the same for all payload versions, and its
 // JSON, the envelope, is what the queue hands to consumers. In JSON every id is a
 // string, since JavaScript and jq cannot hold Procore's 64-bit ids.
+// event.schema.json describes it for other languages. A new field does not change
+// the version; a field that changes its meaning does.
 //
 // https://procore.github.io/documentation/payload-formats
 type Event struct {
@@ -45,7 +47,7 @@ type Event struct {
 	// Type is create, update or delete, or one of v4.0's further reasons.
 	Type string `json:"type"`
 	// Timestamp is when it happened, zero if the payload has none.
-	Timestamp time.Time `json:"timestamp"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
 	// PayloadVersion is v2.0, v3.0 or v4.0; a hook that still writes v2 has v2.0.
 	PayloadVersion string `json:"payload_version"`
 	// Related are the resources that this one belongs to (v3.0).
@@ -58,6 +60,9 @@ type Event struct {
 	SourceApplicationID string `json:"source_application_id,omitempty"`
 	// Data is v4.0's optional data, as sent.
 	Data json.RawMessage `json:"data,omitempty"`
+	// ReplayedAt is when an operator had the event handed on again, zero for what
+	// comes by itself. A consumer that is idempotent need not look at it.
+	ReplayedAt time.Time `json:"replayed_at,omitzero"`
 }
 
 // A RelatedResource is something the changed resource belongs to, such as the
@@ -118,10 +123,21 @@ func EncodeEvent(e Event) ([]byte, error) {
 
 // ParseEvent reads an envelope, as the queue hands it to a consumer. Fields that
 // it does not know are left out; a version that it does not know is an
-// [*EventError], because what a newer version means cannot be guessed.
+// [*EventError], because what a newer version means cannot be guessed. An
+// envelope within a JSON string is read too: AWS does not document whether a pipe
+// whose template is a single path quotes a text.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html
 func ParseEvent(envelope []byte) (Event, error) {
 	if len(envelope) > maxEnvelope {
 		return Event{}, &EventError{Reason: fmt.Sprintf("larger than %d bytes", maxEnvelope)}
+	}
+	if len(envelope) > 0 && envelope[0] == '"' {
+		var inner string
+		if json.Unmarshal(envelope, &inner) != nil {
+			return Event{}, &EventError{Reason: "not a JSON string"}
+		}
+		envelope = []byte(inner)
 	}
 	var v struct {
 		Version string `json:"version"`

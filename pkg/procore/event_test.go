@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +222,10 @@ func TestParseEvent(t *testing.T) {
 		{"a payload", `{"id":1}`, "version"},
 		{"company not a number", strings.Replace(ok, `"2"`, `"two"`, 1) + `}`, "-"},
 		{"too large", ok + `,"data":"` + strings.Repeat("a", maxEnvelope) + `"}`, "-"},
+		{"quoted", strconv.Quote(ok + `}`), ""},
+		{"quoted twice", strconv.Quote(strconv.Quote(ok + `}`)), "-"},
+		{"half a string", `"` + ok + `}`, "-"},
+		{"no time", strings.Replace(ok, `"timestamp":"2026-01-02T03:04:05Z",`, ``, 1) + `}`, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,6 +258,7 @@ func FuzzDecodeEvent(f *testing.F) {
 	for _, name := range []string{"webhook-v2.json", "webhook-v2-old.json", "webhook-v3.json", "webhook-v4.json"} {
 		f.Add(fixture(f, name))
 	}
+	schema := readSchema(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := DecodeEvent(body)
 		if err != nil {
@@ -265,6 +271,7 @@ func FuzzDecodeEvent(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		schema.check(t, envelope)
 		back, err := ParseEvent(envelope)
 		if err != nil {
 			t.Fatalf("%s: %v", envelope, err)
