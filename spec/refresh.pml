@@ -4,13 +4,14 @@
  *
  * Configuration, by -D:
  *   ON_A, ON_B       refreshing processes on row A and on row B (3, 0)
+ *   TRIES            claims of one process, as after one that was not confirmed (2)
  *   USERS            authorizations by the user (0, 1 or 2)
  *   KEEP KILL RETURN what an authorization does to the user's earlier pair
  *   DISCONNECT REVOKE BACKUP TOUCH   the actors of these names
  *   BEYOND           clocks differ by more than the margin
  *   RAW_RESTORE      the restored row has the revision of the backup
- *   STRICT           all of STRICT_SENT, STRICT_SUCCESSOR, STRICT_REVOKED: claims that the
- *                    code meets but for the limits that README.md lists
+ *   STRICT           all of STRICT_SENT, STRICT_SUCCESSOR, STRICT_REVOKED, STRICT_SUCCEED:
+ *                    what the code meets but for the faults that README.md lists
  * and one deliberate breakage, BREAK_*.
  */
 #ifndef ON_A
@@ -26,6 +27,7 @@
 #define STRICT_SENT
 #define STRICT_SUCCESSOR
 #define STRICT_REVOKED
+#define STRICT_SUCCEED
 #endif
 #define NP (ON_A + ON_B)
 #if ON_B > 0
@@ -33,7 +35,9 @@
 #else
 #define NR 1
 #endif
+#ifndef TRIES
 #define TRIES 2 /* claims of one process */
+#endif
 
 #define NONE 0
 #define ACTIVE 1
@@ -57,6 +61,8 @@
 /* Attempts are 1 and up; 0 is none. */
 #define ATTEMPT(p, try) (1 + TRIES * (p) + (try))
 #define OWNER(attempt) (((attempt) - 1) / TRIES)
+#define DEAD 98      /* some attempt whose process has ended: they are alike */
+#define GIVENBACK 99 /* the same, and it had said that the token was not sent */
 
 #define HAS(set, i) (((set) >> (i)) & 1)
 #define ADD(set, i) set = set | (1 << (i))
@@ -91,6 +97,13 @@ byte attempt[NP];
 byte spends[NP]; /* the value that it spends or has spent */
 byte queue[NP];  /* rescue queue: 1 waits, 2 was delivered and may be again */
 
+#ifdef BACKUP
+Row saved;
+#define inBackup(x) (saved.pair == (x))
+#else
+#define inBackup(x) 0
+#endif
+
 /* Requests on the network whose sender no longer waits. A write to the row makes
  * their condition fail for good, so they vanish with it. */
 byte lateClaim[NP]; /* the attempt */
@@ -110,7 +123,7 @@ byte savedRev;
 /* Ghosts: for the assertions alone. */
 byte past;     /* set of processes: somebody judged the claim expired */
 byte released; /* set of attempts that ended with the token not sent */
-byte stored;   /* set of pairs that a row has held */
+byte stored;   /* set of processes: the row has held their pair */
 
 byte started; /* refreshers begin in their order: they are alike */
 byte left;    /* actors that have not ended */
@@ -198,7 +211,6 @@ inline fence(r) {
 inline wrote(r) {
   c_code { noteTransition(now.at, &now.row[now.at]); };
   fence(r);
-  if :: row[r].pair -> ADD(stored, row[r].pair) :: else fi;
   assert(!row[r].disconnected || row[r].state >= DISCONNECTED || R8_a_disconnected_or_revoked_connection_is_not_revived);
   at = 0; i = 0; oldPair = 0;
   assert(!row[r].revoked || row[r].state >= REVOKING || R8_a_disconnected_or_revoked_connection_is_not_revived);
@@ -252,8 +264,11 @@ inline kept() { /* wrote, but for the fences that a release is going to lift */
 #define claimable(r) (row[r].state == ACTIVE && !row[r].claimed)
 #endif
 
+#define follows(r, g) (row[r].generation == g && !row[r].claimed)
+#define confirmed(r, a, g) (row[r].attempt == a && row[r].generation == g && row[r].state == ACTIVE && row[r].claimed)
+
 /* release: nothing when the row was taken over. */
-inline release(r, a, g) {
+inline release(r, p, a, g, t) {
 #ifdef BREAK_RELEASE_UNCONDITIONAL
   if
   :: true ->
@@ -285,12 +300,15 @@ inline release(r, a, g) {
 #endif
   :: else
   fi;
-  ADD(released, a)
+  if
+  :: lateClaim[p] == a || ledger[t] == a -> ADD(released, a)
+  :: else
+  fi
 }
 
 /* endClaim, by whoever reads a claim that has expired by its clock. */
 inline endClaim(r) {
-  if :: row[r].attempt && holds[OWNER(row[r].attempt)] == row[r].attempt -> ADD(past, OWNER(row[r].attempt)) :: else fi;
+  if :: row[r].attempt && row[r].attempt < DEAD && holds[OWNER(row[r].attempt)] == row[r].attempt -> ADD(past, OWNER(row[r].attempt)) :: else fi;
   writing(r);
   row[r].claimed = 0;
   if
@@ -342,6 +360,7 @@ inline renewed(r, p) {
   assert(row[r].authorized <= generation[p] && oldPair == spends[p] || R8_a_late_refresh_does_not_overwrite_a_newer_authorization);
   row[r].generation = generation[p] + 1; row[r].pair = HOME(p);
   row[r].last = attempt[p]; row[r].attempt = 0; row[r].claimed = 0;
+  if :: holds[p] -> ADD(stored, p) :: else fi;
   if
   :: usable(r) || row[r].state == REAUTHORIZE && row[r].cause == attempt[p] ->
      row[r].state = ACTIVE; row[r].cause = attempt[p]; row[r].why = 0
@@ -372,7 +391,14 @@ inline failed(r, p, a, g, outcome) {
 inline revokeAtProcore(what) { DEL(live, what) }
 
 /* What R2 says of a pair when whoever held it lets go without a word. */
-#define safe(r, p) (HAS(stored, HOME(p)) || queue[p] || !HAS(live, HOME(p)) || row[r].pair == HOME(p) || row[r].pair != spends[p])
+#define safe(r, p) (HAS(stored, p) || queue[p] || !HAS(live, HOME(p)) || row[r].pair == HOME(p) || row[r].pair != spends[p])
+
+/* Nobody will compare with this attempt any more. */
+inline forget(c, x) {
+  if :: c.attempt == x -> c.attempt = DEAD :: else fi;
+  if :: c.last == x -> c.last = DEAD :: else fi;
+  if :: c.cause == x -> c.cause = DEAD :: else fi
+}
 
 /* A refreshing process: one call of Token or Refresh. Every goto Ended that has
  * no reason of its own is a crash or the end of the caller's time. */
@@ -416,9 +442,8 @@ SpentBefore:
 Confirm:
   atomic {
     if
-    :: row[ROW(p)].attempt == a && row[ROW(p)].generation == g && row[ROW(p)].state == ACTIVE && row[ROW(p)].claimed ->
-       holds[p] = a; goto Claimed
-    :: else -> a = 0; tok = 0; g = 0; holds[p] = 0; DEL(past, p); goto Read /* errNotClaimed */
+    :: confirmed(ROW(p), a, g) -> holds[p] = a; goto Claimed
+    :: !confirmed(ROW(p), a, g) -> a = 0; tok = 0; g = 0; holds[p] = 0; DEL(past, p); goto Read /* errNotClaimed */
     :: true -> goto Ended
     fi
   };
@@ -427,7 +452,7 @@ Claimed: /* spend, up to the clock's check before the first byte */
   atomic {
     if
     :: true -> goto Ended
-    :: printf("%d: release, the token was not sent\n", p); release(ROW(p), a, g); goto Ended /* not dialled, or too late */
+    :: printf("%d: release, the token was not sent\n", p); release(ROW(p), p, a, g, tok); goto Ended /* not dialled, or too late */
 #ifdef BEYOND
     :: goto Write
 #else
@@ -467,7 +492,7 @@ Unknown: /* settle */
   atomic {
     if
 #ifdef BREAK_UNKNOWN_IS_NOT_SENT
-    :: release(ROW(p), a, g)
+    :: release(ROW(p), p, a, g, tok)
 #else
     :: printf("%d: no answer, settle\n", p); failed(ROW(p), p, a, g, UNKNOWN)
 #endif
@@ -499,7 +524,7 @@ Store: /* the pair is in memory */
     :: !awaits(ROW(p), p) && row[ROW(p)].last != a ->
        /* orphan */
        if
-       :: row[ROW(p)].pair == HOME(p) -> goto Dropped
+       :: row[ROW(p)].pair == HOME(p) -> ADD(stored, p); goto Dropped /* an authorization was given the same */
        :: row[ROW(p)].pair == tok && tok -> g = row[ROW(p)].generation; goto Succeed
        :: else ->
 #ifdef BREAK_ORPHAN_FORGOTTEN
@@ -515,15 +540,22 @@ Store: /* the pair is in memory */
 Succeed:
   atomic {
     if
-    :: row[ROW(p)].generation == g && !row[ROW(p)].claimed ->
+    :: follows(ROW(p), g) ->
        writing(ROW(p));
        printf("%d: succeed\n", p); row[ROW(p)].generation++; row[ROW(p)].pair = HOME(p);
 #ifdef STRICT_REVOKED
        assert(row[ROW(p)].state != REVOKED || !HAS(live, HOME(p)) || REVOKED_a_revoked_connection_leaves_no_living_pair);
 #endif
        wrote(ROW(p));
+       ADD(stored, p);
        goto Dropped
-    :: else -> goto Dropped
+    :: !follows(ROW(p), g) ->
+       printf("%d: succeed does nothing, and says nothing\n", p);
+#ifdef STRICT_SUCCEED
+       goto Dropped
+#else
+       goto Ended
+#endif
     :: true -> goto Rescue
     :: true -> goto Ended
     fi
@@ -553,7 +585,7 @@ Rescue:
 Dropped: /* without a crash */
   atomic {
 #ifdef STRICT_REVOKED
-    assert(row[ROW(p)].state != REVOKED || !HAS(live, HOME(p)) || HAS(stored, HOME(p)) || queue[p] || REVOKED_a_revoked_connection_leaves_no_living_pair);
+    assert(row[ROW(p)].state != REVOKED || !HAS(live, HOME(p)) || HAS(stored, p) || queue[p] || REVOKED_a_revoked_connection_leaves_no_living_pair);
 #endif
     assert(safe(ROW(p), p) || R2_a_pair_that_came_home_is_not_lost);
     goto Ended
@@ -561,15 +593,34 @@ Dropped: /* without a crash */
 
 Ended:
   atomic {
-    a = 0; g = 0; tok = 0; tries = 0; did = 0;
-    holds[p] = 0; DEL(past, p);
+    holds[p] = 0; DEL(past, p); DEL(stored, p);
+#ifndef RETURN
     if
-    :: !queue[p] && !HAS(lateStore, p) -> generation[p] = 0; attempt[p] = 0; spends[p] = 0
+    :: !queue[p] && !HAS(lateStore, p) && row[ROW(p)].pair != HOME(p) && !inBackup(HOME(p)) -> DEL(live, HOME(p)) /* lost or out of sight: nobody can tell */
+    :: else
+    fi;
+#endif
+    if
+    :: a && ledger[tok] == a && lateClaim[p] != a ->
+       ledger[tok] = (HAS(released, a) -> GIVENBACK : DEAD); DEL(released, a)
+    :: else
+    fi;
+    if
+    :: !queue[p] && !HAS(lateStore, p) ->
+       generation[p] = 0; attempt[p] = 0; spends[p] = 0;
+       if
+       :: a && lateClaim[p] != a -> forget(row[ROW(p)], a)
+#ifdef BACKUP
+          ; forget(saved, a)
+#endif
+       :: else
+       fi
     :: else
     fi;
 #ifdef RAW_RESTORE
     claimedRev[p] = 0;
 #endif
+    a = 0; g = 0; tok = 0; tries = 0; did = 0;
     left--
   };
 end:
@@ -736,7 +787,7 @@ Step: /* revokeStep: the row is read, its pair revoked, and the row written if i
     :: row[0].state == REVOKING ->
        if
        :: row[0].claimed ->
-          if :: row[0].attempt && holds[OWNER(row[0].attempt)] == row[0].attempt -> ADD(past, OWNER(row[0].attempt)) :: else fi
+          if :: row[0].attempt && row[0].attempt < DEAD && holds[OWNER(row[0].attempt)] == row[0].attempt -> ADD(past, OWNER(row[0].attempt)) :: else fi
        :: !row[0].claimed
        fi;
        printf("revoker: pair %d revoked at Procore\n", row[0].pair); revokerRead = 1; revokeAtProcore(row[0].pair)
@@ -762,7 +813,6 @@ end:
 #endif
 
 #ifdef BACKUP
-Row saved;
 inline take() {
   saved.state = row[0].state; saved.generation = row[0].generation; saved.pair = row[0].pair; saved.attempt = row[0].attempt;
   saved.claimed = row[0].claimed; saved.last = row[0].last; saved.cause = row[0].cause; saved.why = row[0].why;
@@ -836,7 +886,7 @@ inline conclude(r) {
   :: row[r].state == REAUTHORIZE && row[r].why != REFUSED ->
      /* HOLDER, UNKNOWN, SPENT: it was sent, or nobody can say that it was not */
 #ifdef STRICT_SENT
-     assert(HAS(sent, row[r].pair) || ledger[row[r].pair] && !HAS(released, ledger[row[r].pair]) || TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent)
+     assert(HAS(sent, row[r].pair) || ledger[row[r].pair] && ledger[row[r].pair] != GIVENBACK || TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent)
 #else
 #ifndef BACKUP
      assert(row[r].why == SPENT || HAS(sent, row[r].pair) || ledger[row[r].pair] || TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent)
