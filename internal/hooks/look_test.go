@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -227,4 +228,20 @@ func TestRevokingIsLeftAlone(t *testing.T) {
 		t.Errorf("got %s, looked at %v, want revoking, %v", got.State, got.CheckAt, want.CheckAt)
 	}
 	w.wantStatus(tokens.WebhooksActive, Recheck, b)
+}
+
+// A look that its caller's time cuts short still writes down how it went.
+func TestLookInALittleTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	ctx, cancel := context.WithTimeout(t.Context(), closing+300*time.Millisecond)
+	defer cancel()
+	w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Method: "POST", Kind: procoretest.Delay, DelayMS: 60_000})
+	if result, err := w.Look(ctx, company); err == nil || ctx.Err() != nil {
+		t.Errorf("got %+v, %v, and its caller's time is over: %v", result, err, ctx.Err())
+	}
+	w.wantStatus(tokens.WebhooksPending, Retry, c)
+	w.look(tokens.WebhooksActive)
+	w.hook()
 }

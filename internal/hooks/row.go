@@ -39,9 +39,10 @@ type Row struct {
 	Walk      Walk      // through the discarded deliveries, unless it is finished
 	Recovered int64     // events brought home since ever
 
-	holder string
+	holder string    // random, of each lease
 	until  time.Time // of the lease; zero: free
-	rev    int64
+	rev    int64     // and
+	stored string    // the holder, of the item that was read
 }
 
 // Walk is how far a look came that had to leave deliveries to the next one.
@@ -94,8 +95,10 @@ func (k *Keeper) save(ctx context.Context, l *lease) error {
 	in := &dynamodb.PutItemInput{TableName: &k.Store.Connections, ExpressionAttributeNames: map[string]string{"#rev": "rev"}}
 	in.ConditionExpression = aws.String("attribute_not_exists(#rev)")
 	if l.row.rev > 0 {
-		in.ConditionExpression = aws.String("#rev = :rev")
-		in.ExpressionAttributeValues = map[string]types.AttributeValue{":rev": number(l.row.rev)}
+		// The holder too, for a backup brings old revisions back.
+		in.ConditionExpression = aws.String("#rev = :rev AND #holder = :stored")
+		in.ExpressionAttributeNames["#holder"] = "holder"
+		in.ExpressionAttributeValues = map[string]types.AttributeValue{":rev": number(l.row.rev), ":stored": text(l.row.stored)}
 	}
 	next := l.row
 	next.rev++
@@ -112,7 +115,7 @@ func (k *Keeper) save(ctx context.Context, l *lease) error {
 	if err != nil {
 		return fmt.Errorf("hooks: row of company %d: %w", l.row.CompanyID, err)
 	}
-	l.row.rev = next.rev
+	l.row.rev, l.row.stored = next.rev, next.holder
 	return nil
 }
 
@@ -166,7 +169,7 @@ func rowOf(item map[string]types.AttributeValue) (Row, error) {
 		HookID: d.number("hook_id"), Maker: tokens.Principal(d.text("maker")), Namespace: d.text("namespace"), URL: d.text("url"),
 		Version: d.text("payload_version"), Tried: int(d.number("tried")), Mark: d.millis("mark_ms"), Recovered: d.number("recovered"),
 		Walk:   Walk{Since: d.millis("walk_since_ms"), Number: int(d.number("walk_page")), After: d.text("walk_after"), Seen: d.text("walk_seen")},
-		holder: d.text("holder"), until: d.millis("until_ms"), rev: d.number("rev"),
+		holder: d.text("holder"), stored: d.text("holder"), until: d.millis("until_ms"), rev: d.number("rev"),
 	}
 	if l, ok := item["foreign_hooks"].(*types.AttributeValueMemberL); ok {
 		for _, v := range l.Value {
