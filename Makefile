@@ -31,7 +31,9 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	$(GO) vet ./...
 	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
 		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
-		CGO_ENABLED=1 $(GO) test -race -timeout 5m ./...; \
+		CGO_ENABLED=1 $(GO) test -race -timeout 5m ./... && \
+		echo "$(GO) test -run TestExplore ./pkg/tokens  (more schedules, without the race detector)" && \
+		$(GO) test -run '^TestExplore$$' ./pkg/tokens; \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
 		$(GO) test -timeout 5m ./...; \
@@ -80,9 +82,22 @@ fuzz: ## Run every fuzz test for T each: make fuzz T=10m
 		$(GO) test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(or $(T),5s) "./$$(dirname "$$f")"; \
 	done
 
+.PHONY: model
+model: ## Check the model of the refresh protocol in spec/, and that its broken variants fail. Needs spin and gcc.
+	spec/model.sh
+
 .PHONY: explore
 explore: ## Run pkg/tokens under millions of schedules and faults: make explore T=1h
 	EXPLORE_TIME=$(or $(T),10m) $(GO) test -count=1 -timeout 0 -run '^TestExplore$$' -v ./pkg/tokens
+
+.PHONY: chaos
+chaos: ## Kill, stop and cut off real processes at random, and see that the rules held: make chaos T=10m
+	@$(GO) build -o build/chaos ./internal/chaostest && exec build/chaos -T $(or $(T),2m) $(ARGS)
+
+.PHONY: test-aws
+test-aws: ## Run the storage tests and chaos on a DynamoDB emulator that this project did not write. Needs cargo.
+	.ci/with-dynoxide $(GO) test -count=1 ./internal/dynamotest ./internal/tables ./internal/localstack
+	.ci/with-dynoxide $(GO) run ./internal/chaostest -T $(or $(T),1m)
 
 .PHONY: mutants
 mutants: ## Break the rules one at a time, on purpose: the tests must catch each.

@@ -33,6 +33,7 @@ type run struct {
 	wall     atomic.Int64 // of the clocks on the wall, ahead of the timers
 	outage   atomic.Bool  // storage refuses everything
 	calm     bool         // no more decisions: everything succeeds
+	rings    sync.Mutex   // guards the rings of the processes and
 	newest   *Keys        // the ring as published
 	actions  []*action
 	procs    []*proc

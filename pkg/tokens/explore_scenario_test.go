@@ -363,6 +363,8 @@ func (x *run) process(skew time.Duration) *proc {
 	p.store = &Store{
 		DB: x.explored.db, Connections: connectionsTable, Spends: spendsTable,
 		Keys: func(_ context.Context, reread bool) (*Keys, error) {
+			x.rings.Lock()
+			defer x.rings.Unlock()
 			if reread {
 				p.ring = x.newest
 			}
@@ -460,6 +462,8 @@ func (x *run) backups(keys ...Key) {
 func (x *run) rotation() {
 	both, used := x.explored.ring("k1", "k1", "k2"), x.explored.ring("k2", "k1", "k2")
 	x.actions = append(x.actions, &action{"a key is published, half of the processes know it", 1, func() {
+		x.rings.Lock()
+		defer x.rings.Unlock()
 		x.newest = both
 		for i, p := range x.procs {
 			if i%2 == 0 {
@@ -467,6 +471,8 @@ func (x *run) rotation() {
 			}
 		}
 	}}, &action{"the key is used, half of the processes know it", 1, func() {
+		x.rings.Lock()
+		defer x.rings.Unlock()
 		x.newest = used
 		for i, p := range x.procs {
 			p.ring = both

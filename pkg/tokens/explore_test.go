@@ -140,7 +140,11 @@ func (e *exploration) report(t *testing.T, s scenario, d decisions, problems []s
 
 func TestExplore(t *testing.T) {
 	t.Parallel()
-	y := newTally(cmp.Or(explorationTime(t), patience))
+	enoughTime := patience
+	if racing {
+		enoughTime /= 4
+	}
+	y := newTally(cmp.Or(explorationTime(t), enoughTime))
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // little lives longer than a schedule
 	t.Run("schedules", func(t *testing.T) {
 		for shard := range shards {
@@ -167,7 +171,7 @@ func (e *exploration) systematic(t *testing.T, y *tally, shard int) bool {
 			continue
 		}
 		depth := 1
-		if s.name == "one" {
+		if s.name == "one" && !racing {
 			depth = 2
 		}
 		if !e.deviate(t, y, s, map[int]int{}, 0, depth) {
