@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"procore-connect/internal/inbox"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -17,37 +18,28 @@ import (
 const maxLogged = 4 << 10
 
 // handler handles events. They come at least once and, per resource, in order:
-// be idempotent by the event's id.
+// be idempotent by the event's id. docs/WEBHOOKS.md has the rules.
 type handler struct {
 	environment procore.Environment
 	store       *tokens.Store
 	oauth       func(ctx context.Context, reread bool) (*procore.OAuth, error)
+	inbox       *inbox.Box // nil: nobody asks for newer events
 	log         *slog.Logger
 }
 
-// handle answers with the messages to be handed on again. After the first
-// failure of a group the rest of the group is left for later too, so that the
-// order of a resource's events is kept.
-// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+// handle answers with the messages to be handed on again.
 func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
-	var out events.SQSEventResponse
-	stopped := map[string]bool{}
-	for _, m := range e.Records {
-		group := m.Attributes["MessageGroupId"]
-		if !stopped[group] {
-			err := h.message(ctx, m)
-			if err == nil {
-				continue
-			}
-			stopped[group] = true
+	limited := map[int64]error{} // companies that have no calls left
+	return inOrder(ctx, e, func(ctx context.Context, m events.SQSMessage) error {
+		err := h.message(ctx, m, limited)
+		if err != nil {
 			h.log.ErrorContext(ctx, "event failed, to be tried again", slog.String("message_id", m.MessageId), slog.Any("error", err))
 		}
-		out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
-	}
-	return out, nil
+		return err
+	}), nil
 }
 
-func (h *handler) message(ctx context.Context, m events.SQSMessage) error {
+func (h *handler) message(ctx context.Context, m events.SQSMessage, limited map[int64]error) error {
 	event, err := procore.ParseEvent([]byte(m.Body))
 	if err != nil {
 		return err
@@ -61,19 +53,66 @@ func (h *handler) message(ctx context.Context, m events.SQSMessage) error {
 		h.log.InfoContext(ctx, "own change skipped", describe(event))
 		return nil
 	}
-	read, err := h.read(ctx, event)
+	f, err := h.find(ctx, event, limited)
+	if errors.Is(err, procore.ErrRateLimited) {
+		limited[event.CompanyID] = err // each further call would be refused, and count
+	}
 	if err != nil {
 		return fmt.Errorf("event %s of company %d: %w", event.ID, event.CompanyID, err)
 	}
-	return h.work(ctx, event, read)
+	return h.work(ctx, event, f)
 }
 
-// read gets the resource as it is now. It is nil when there is nothing to see:
-// deleted since, or not visible to the connection's user.
-func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessage, error) {
-	if event.Type == "delete" {
-		return nil, nil
+// A found is the resource as it is now, or why there is none to see.
+type found struct {
+	resource json.RawMessage // nil: see absent
+	absent   string
+}
+
+// find reads the resource, unless that is of no use.
+func (h *handler) find(ctx context.Context, event procore.Event, limited map[int64]error) (found, error) {
+	switch {
+	case event.Type == "delete":
+		return found{absent: "deleted"}, nil
+	case h.superseded(ctx, event):
+		return found{absent: "superseded"}, nil
+	case limited[event.CompanyID] != nil:
+		return found{}, limited[event.CompanyID]
 	}
+	resource, err := h.read(ctx, event)
+	if unknown, ok := errors.AsType[*procore.UnknownResourceError](err); ok {
+		// The next time it would be the same: for the developer to see, not for the dead letters.
+		h.log.WarnContext(ctx, "unknown address: read this resource with procore.Get, or drop its trigger",
+			describe(event), slog.Any("error", unknown))
+		return found{absent: "unknown address"}, nil
+	}
+	switch {
+	case errors.Is(err, procore.ErrNotConnected): // of every resource, until somebody connects again
+		return found{}, err
+	case errors.Is(err, procore.ErrNotFound):
+		return found{absent: "not found"}, nil
+	case errors.Is(err, procore.ErrForbidden):
+		h.log.WarnContext(ctx, "the connection's user may not read the resource", describe(event), slog.Any("error", err))
+		return found{absent: "not permitted"}, nil
+	}
+	return found{resource: resource}, err
+}
+
+// superseded tells whether a newer event of the resource is stored: that one
+// reads what this one would. Not to know it costs a call, nothing else.
+func (h *handler) superseded(ctx context.Context, event procore.Event) bool {
+	if h.inbox == nil {
+		return false
+	}
+	newer, err := h.inbox.Newer(ctx, event)
+	if err != nil {
+		h.log.WarnContext(ctx, "newer events are not known", describe(event), slog.Any("error", err))
+	}
+	return newer
+}
+
+// read gets the resource with a token of the company.
+func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessage, error) {
 	c, err := h.store.ForCompany(ctx, event.CompanyID)
 	if err != nil {
 		return nil, err
@@ -83,22 +122,34 @@ func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessag
 		return nil, err
 	}
 	resource, err := h.store.Client(h.environment, c.Key).Read(ctx, event)
-	switch {
-	case errors.Is(err, procore.ErrNotConnected):
+	if errors.Is(err, procore.ErrNotConnected) {
 		return nil, h.store.Report(ctx, c.Key, access.Generation, err)
-	case errors.Is(err, procore.ErrNotFound), errors.Is(err, procore.ErrForbidden):
-		return nil, nil
 	}
 	return resource, err
 }
 
-// work is where yours goes. resource is nil if it is gone or cannot be seen.
-func (h *handler) work(ctx context.Context, event procore.Event, resource json.RawMessage) error {
-	if len(resource) > maxLogged {
-		resource = fmt.Appendf(nil, `"%d bytes"`, len(resource))
+// work is where yours goes. To be idempotent, write the event's id together with
+// your own row, on the condition that it is not there yet: in DynamoDB a
+// TransactWriteItems with a Put of the id under attribute_not_exists, in SQL an
+// INSERT ... ON CONFLICT DO NOTHING in the same transaction. What only stores the
+// resource as it is now is idempotent as it stands.
+func (h *handler) work(ctx context.Context, event procore.Event, f found) error {
+	attrs := []any{describe(event), slog.Any("read", logged(f.resource))}
+	if f.absent != "" {
+		attrs = append(attrs, slog.String("absent", f.absent))
 	}
-	h.log.InfoContext(ctx, "event handled", describe(event), slog.Any("read", resource))
+	if !event.ReplayedAt.IsZero() {
+		attrs = append(attrs, slog.Time("replayed_at", event.ReplayedAt))
+	}
+	h.log.InfoContext(ctx, "event handled", attrs...)
 	return nil
+}
+
+func logged(resource json.RawMessage) json.RawMessage {
+	if len(resource) > maxLogged {
+		return fmt.Appendf(nil, `"%d bytes"`, len(resource))
+	}
+	return resource
 }
 
 func describe(e procore.Event) slog.Attr {

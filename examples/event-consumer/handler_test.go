@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/functiontest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/tokens"
@@ -90,7 +92,7 @@ func TestNotVisible(t *testing.T) {
 	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
 	c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{DeniedTools: &[]string{"rfis"}})
 	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0]))))
-	if lines := c.Log.Lines(t, "event handled"); len(lines) != 1 || lines[0]["read"] != nil {
+	if lines := c.Log.Lines(t, "event handled"); len(lines) != 1 || lines[0]["read"] != nil || lines[0]["absent"] != "not permitted" {
 		t.Errorf("logged %v", lines)
 	}
 }
@@ -206,16 +208,91 @@ func TestDisconnectedMeanwhile(t *testing.T) {
 	}
 }
 
-// A resource that this package has no address for is for the developer to see.
+// A resource without an address, or an event without the project that its address
+// needs, would fail each time: it is handled, and the log says what to do.
 func TestUnknownResource(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
 	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
-	e := update("1", c.rfis(2001)[0])
-	e.Resource = "Direct Cost Line Items"
-	c.wantFailures(c.handle(message(t, e)), "m-1")
-	if line := c.Log.Lines(t, "event failed, to be tried again")[0]; !strings.Contains(line["error"].(string), "Direct Cost Line Items") {
-		t.Errorf("logged %v", line)
+	unknown, homeless := update("1", c.rfis(2001)[0]), update("2", c.rfis(2001)[0])
+	unknown.Resource, homeless.ProjectID = "Direct Cost Line Items", 0
+	c.wantFailures(c.handle(message(t, unknown), message(t, homeless)))
+	c.wantHandled("1", "2")
+	for _, line := range c.Log.Lines(t, "event handled") {
+		if line["absent"] != "unknown address" || line["read"] != nil {
+			t.Errorf("logged %v", line)
+		}
+	}
+	lines := c.Log.Lines(t, "unknown address: read this resource with procore.Get, or drop its trigger")
+	if len(lines) != 2 || lines[0]["level"] != "WARN" || !strings.Contains(lines[0]["error"].(string), "Direct Cost Line Items") {
+		t.Errorf("logged %v", lines)
+	}
+	if got := len(c.Procore.State().Calls); got != 0 {
+		t.Errorf("got %d calls, want none", got)
+	}
+}
+
+// A company without calls left is not called again for the rest of the batch;
+// others are, and what needs no call is handled.
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksOff)
+	a, b, theirs := c.rfis(2001)[0], c.rfis(2001)[1], c.rfis(9007199254741993)[0]
+	gone := update("gone", b)
+	gone.ResourceID, gone.Type = 424242, "delete"
+	c.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 429, Headers: map[string]string{"Retry-After": "3600"}})
+	batch := []map[string]any{message(t, update("a1", a)), message(t, update("b1", b)), message(t, gone), message(t, update("t1", theirs)), message(t, update("a2", a))}
+	c.wantFailures(c.handle(batch...), "m-a1", "m-b1", "m-a2")
+	c.wantHandled("gone", "t1")
+	if got := len(c.Procore.State().Calls); got != 2 {
+		t.Errorf("got %d calls, want 2", got)
+	}
+	c.wantFailures(c.handle(batch[0], batch[1], batch[4])) // another batch, another time
+	c.wantHandled("gone", "t1", "a1", "b1", "a2")
+}
+
+// An event is not read for while a newer one of its resource is stored, which
+// will be; each has its line.
+func TestSuperseded(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	older, newer, other := update("1", c.rfis(2001)[0]), update("2", c.rfis(2001)[0]), update("3", c.rfis(2001)[1])
+	older.Timestamp, newer.Timestamp, other.Timestamp = c.Clock.Now(), c.Clock.Now().Add(time.Second), c.Clock.Now()
+	c.stored(older, newer, other)
+	c.wantFailures(c.handle(message(t, older), message(t, newer), message(t, other)))
+	c.wantHandled("1", "2", "3")
+	lines := c.Log.Lines(t, "event handled")
+	if lines[0]["absent"] != "superseded" || lines[0]["read"] != nil || lines[1]["read"] == nil || lines[2]["read"] == nil {
+		t.Errorf("logged %v", lines)
+	}
+	if got := len(c.Procore.State().Calls); got != 2 {
+		t.Errorf("got %d calls, want 2", got)
+	}
+}
+
+// Without an answer to that each event is read for.
+func TestNewerNotKnown(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	older, newer := update("1", c.rfis(2001)[0]), update("2", c.rfis(2001)[0])
+	older.Timestamp, newer.Timestamp = c.Clock.Now(), c.Clock.Now().Add(time.Second)
+	c.stored(older, newer)
+	c.Fault(func(_ string, body []byte) dynamotest.Fault {
+		if bytes.Contains(body, []byte(c.Tables.Inbox)) {
+			return dynamotest.Fault{Code: "AccessDeniedException"}
+		}
+		return dynamotest.Fault{}
+	})
+	c.wantFailures(c.handle(message(t, older)))
+	if lines := c.Log.Lines(t, "event handled"); len(lines) != 1 || lines[0]["read"] == nil {
+		t.Errorf("logged %v", lines)
+	}
+	if got := len(c.Log.Lines(t, "newer events are not known")); got != 1 {
+		t.Errorf("got %d warnings, want 1", got)
 	}
 }
 

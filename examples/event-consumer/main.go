@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"procore-connect/internal/inbox"
 	"procore-connect/internal/rescue"
 	"procore-connect/internal/setup"
 	"procore-connect/pkg/tokens"
@@ -33,6 +34,7 @@ func wire() (*handler, error) {
 		environment: environment,
 		store:       base.Store(keys, oauth),
 		oauth:       oauth.Get,
+		inbox:       &inbox.Box{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 		log:         base.Log,
 	}
 	h.store.Rescue = rescue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL")).Send

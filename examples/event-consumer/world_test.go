@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/functiontest"
+	"procore-connect/internal/inbox"
 	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -25,6 +26,7 @@ func newConsumer(t *testing.T) *consumer {
 	w := functiontest.New(t)
 	return &consumer{World: w, t: t, h: &handler{
 		environment: w.Environment, store: w.Store(), oauth: w.OAuth().Get, log: w.Log.Logger,
+		inbox: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now},
 	}}
 }
 
@@ -52,6 +54,16 @@ func message(t *testing.T, e procore.Event) map[string]any {
 		t.Fatal(err)
 	}
 	return raw("m-"+e.ID, e.Key(), string(body))
+}
+
+// stored puts events into the inbox, as the receiver does.
+func (c *consumer) stored(all ...procore.Event) {
+	c.t.Helper()
+	for _, e := range all {
+		if _, err := c.h.inbox.Store(c.t.Context(), e, []byte("{}")); err != nil {
+			c.t.Fatal(err)
+		}
+	}
 }
 
 func raw(id, group, body string) map[string]any {

@@ -14,11 +14,19 @@ import (
 var ErrWrongCompany = errors.New("procore: the event is of another company")
 
 // An UnknownResourceError is an event of a resource whose address this package
-// does not know. Read it with [Get].
-type UnknownResourceError struct{ Resource string }
+// does not know: read it with [Get]. Nothing was called, and it would be the same
+// the next time.
+type UnknownResourceError struct {
+	Resource string
+	// NoProject: the address is known, but needs a project, and the event has none.
+	NoProject bool
+}
 
 // Error names the resource.
 func (e *UnknownResourceError) Error() string {
+	if e.NoProject {
+		return fmt.Sprintf("procore: an event of the project resource %q has no project", e.Resource)
+	}
 	return fmt.Sprintf("procore: no address is known for the webhook resource %q", e.Resource)
 }
 
@@ -70,10 +78,10 @@ func (c *CompanyClient) address(e Event) (string, url.Values, error) {
 	case "Work Order Contracts":
 		path, query = "/rest/v1.0/work_order_contracts"+id, inProject
 	default:
-		return "", nil, &UnknownResourceError{e.Resource}
+		return "", nil, &UnknownResourceError{Resource: e.Resource}
 	}
 	if e.ProjectID == 0 {
-		return "", nil, fmt.Errorf("procore: an event of the project resource %s has no project", e.Resource)
+		return "", nil, &UnknownResourceError{Resource: e.Resource, NoProject: true}
 	}
 	return path, query, nil
 }
