@@ -35,6 +35,11 @@ func rowKey(r invariants.Row) Key {
 	return Key{id, Principal(r.Principal)}
 }
 
+// retries says that the policy RetryOnce is on.
+func (x *run) retries() bool {
+	return slices.ContainsFunc(x.procs, func(p *proc) bool { return p.store.RetryOnce })
+}
+
 // checkPair: a row's pair is replaced by an authorization or by the pair it was
 // spent for, and by nothing else (R8).
 func (x *run) checkPair(c invariants.Change) {

@@ -75,8 +75,8 @@ func (y *tally) add(scenario string, d decisions, x *run) bool {
 	}
 	y.seen[d.hash(scenario)] = struct{}{}
 	for _, c := range x.writes.Changes {
-		if x.events["backup"] > 0 {
-			break // the model has no operator who puts a row back in the middle
+		if x.events["backup"] > 0 || x.retries() {
+			break // the model has no operator who puts a row back in the middle, and no second sending
 		}
 		if line := c.Transition(); line != "" && strings.HasPrefix(c.New.Principal, "user#") {
 			y.transitions[line] = true
