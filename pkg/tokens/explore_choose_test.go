@@ -42,7 +42,7 @@ func (d decisions) hash(scenario string) uint64 {
 // parseDecisions reads the text of decisions as deviations from the default.
 func parseDecisions(s string) (map[int]int, error) {
 	d := map[int]int{}
-	for _, one := range strings.Split(s, ",") {
+	for one := range strings.SplitSeq(s, ",") {
 		place, n, ok := strings.Cut(one, "=")
 		if one == "" {
 			continue
