@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -17,6 +18,9 @@ import (
 	"procore-connect/internal/setup"
 	"procore-connect/pkg/tokens"
 )
+
+// patience outlasts the rate limit's short window of ten seconds.
+const patience = 12 * time.Second
 
 func main() {
 	h, err := wire()
@@ -50,7 +54,7 @@ func wire() (*handler, error) {
 	want := env.Webhooks(env.PublicURL())
 	want.PayloadVersion = env.PayloadVersion()
 	h.hooks = &hooks.Keeper{
-		Store: h.store, Environment: procoreEnv, Ring: ring.Get, Want: want, Log: base.Log,
+		Store: h.store, Environment: procoreEnv, Ring: ring.Get, Want: want, Log: base.Log, Patience: patience,
 		Inbox: &inbox.Box{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 	}
 	h.store.Rescue = h.rescue.Send

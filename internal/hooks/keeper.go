@@ -42,12 +42,14 @@ const (
 const (
 	// lookFor bounds one look. The lease outlives it.
 	lookFor = 2 * time.Minute
+	// callFor bounds one call, besides its waiting.
+	callFor = 30 * time.Second
 	// closing is what a look leaves of its caller's time to write down how it went.
 	closing = 5 * time.Second
 )
 
-// Keeper looks after the hooks of companies. All fields must be set but the last
-// ones. Goroutines may share it.
+// Keeper looks after the hooks of companies. All fields must be set but those
+// with a default. Goroutines may share it; do not copy it.
 type Keeper struct {
 	Store       *tokens.Store
 	Environment procore.Environment
@@ -58,6 +60,12 @@ type Keeper struct {
 	Pages int              // of discarded deliveries read in one look; 0: 25
 	Log   *slog.Logger     // nil: slog.Default
 	Now   func() time.Time // nil: time.Now
+
+	// Patience is how long a call waits for the rate limit's next window; a longer
+	// wait is for the next run. 0: none.
+	Patience time.Duration
+
+	pace pace
 }
 
 // Result is what came of a look.
@@ -203,7 +211,7 @@ func (k *Keeper) settle(ctx context.Context, before []tokens.Connection, v verdi
 // client calls Procore as one connection. A call that fails is repeated by the
 // next look and not at once, which would use the rate limit up.
 func (k *Keeper) client(key tokens.Key) *procore.CompanyClient {
-	hc := &http.Client{Transport: k.Store.Transport(key)}
+	hc := &http.Client{Transport: transport{k, key.Principal, k.Store.Transport(key)}, Timeout: callFor + k.Patience}
 	return procore.NewCompanyClient(k.Environment, hc, key.CompanyID, procore.WithAttempts(1))
 }
 

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -195,22 +196,35 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// Procore asks to wait: nothing else is called, and all stays as it was.
+// Procore asks to wait, after a last call or by a refusal: nothing else is
+// called, and all stays as it was.
 func TestRateLimited(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := w.connect(joe)
-	one := 1
-	w.options(procoretest.OptionsPatch{SpikeLimit: &one})
-	result, err := w.Look(t.Context(), company)
-	if err != nil || result.Status != "" || result.LimitedUntil.Before(w.Clock.Now().Add(10*time.Second)) || w.count() != 2 {
-		t.Errorf("got %+v, %v after %d calls", result, err, w.count())
+	for name, limit := range map[string]func(*world){
+		"none is left": func(w *world) {
+			one := 1
+			w.options(procoretest.OptionsPatch{SpikeLimit: &one})
+		},
+		"refused": func(w *world) {
+			reset := strconv.FormatInt(w.Clock.Now().Add(40*time.Minute).Unix(), 10)
+			w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Kind: procoretest.Status, Status: 429, Headers: map[string]string{"X-Rate-Limit-Reset": reset}})
+		},
+	} {
+		w := newWorld(t)
+		c := w.connect(joe)
+		limit(w)
+		result, err := w.Look(t.Context(), company)
+		wait := result.LimitedUntil.Sub(w.Clock.Now())
+		if err != nil || result.Status != "" || wait < 10*time.Second || w.count() != 1 {
+			t.Errorf("%s: got %+v, %v after %d calls", name, result, err, w.count())
+		}
+		w.wantStatus(tokens.WebhooksPending, wait, c)
+		many := 1000
+		w.options(procoretest.OptionsPatch{SpikeLimit: &many})
+		w.Clock.Advance(wait)
+		w.look(tokens.WebhooksActive)
+		w.hook()
 	}
-	w.wantStatus(tokens.WebhooksPending, result.LimitedUntil.Sub(w.Clock.Now()), c)
-	many := 1000
-	w.options(procoretest.OptionsPatch{SpikeLimit: &many})
-	w.look(tokens.WebhooksActive)
-	w.hook()
 }
 
 // The time at which a revocation goes on is not the webhook's to change.
