@@ -72,7 +72,7 @@ func (b *Box) Store(ctx context.Context, e procore.Event, body []byte) (Outcome,
 		return Outcome{}, err
 	}
 	if !fits {
-		return b.Aside(ctx, e.CompanyID, "its item would be too large", body)
+		return b.Aside(ctx, e.CompanyID, tooLarge, body)
 	}
 	b.stamp(item, e.CompanyID)
 	_, err = b.DB.PutItem(ctx, &dynamodb.PutItemInput{
@@ -92,8 +92,11 @@ func (b *Box) Store(ctx context.Context, e procore.Event, body []byte) (Outcome,
 	return Outcome{Word: Stored, New: true}, nil
 }
 
-// unknown is the condition of every new item.
-const unknown = "attribute_not_exists(event_id)"
+const (
+	tooLarge = "its item would be too large"
+	// unknown is the condition of every new item.
+	unknown = "attribute_not_exists(event_id)"
+)
 
 // eventItem is the event's item but for what stamp adds. fits tells whether it
 // is small enough.
@@ -137,7 +140,7 @@ func (b *Box) now() time.Time {
 // stamp adds what every delivery's item has.
 func (b *Box) stamp(item map[string]types.AttributeValue, companyID int64) {
 	now := b.now()
-	item["company_id"] = text(strconv.FormatInt(companyID, 10))
+	item["company_id"] = companyOf(companyID)
 	item["received_at_ms"] = number(now.UnixMilli())
 	item["ttl"] = number(now.Add(life).Unix())
 }
@@ -154,6 +157,8 @@ func queueID(s string) string {
 }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func companyOf(id int64) types.AttributeValue { return text(strconv.FormatInt(id, 10)) }
 
 func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}

@@ -1,0 +1,18 @@
+package inbox_test
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// envelopeOf is what the pipe takes from an item of the stream.
+func envelopeOf(t *testing.T, image json.RawMessage) string {
+	t.Helper()
+	var item struct {
+		Envelope struct{ S string } `json:"envelope"`
+	}
+	if err := json.Unmarshal(image, &item); err != nil {
+		t.Fatal(err)
+	}
+	return item.Envelope.S
+}

@@ -1,0 +1,56 @@
+package inbox
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+const maxPosition = 4 << 10
+
+// position is where a replay is: the delivery that it did last.
+type position struct {
+	Run      string `json:"run"` // part of the deduplication ids
+	Company  int64  `json:"company"`
+	Resource string `json:"resource,omitempty"`
+	EventID  string `json:"event_id,omitempty"`
+	AtMS     int64  `json:"at_ms,omitempty"`
+}
+
+// String is the position as callers keep it.
+func (p position) String() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func parsePosition(s string, companyID int64) (p position, err error) {
+	if len(s) > maxPosition {
+		return p, errors.New("inbox: replay: the position is too long")
+	}
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err != nil || json.Unmarshal(b, &p) != nil || p.Run == "" {
+		return position{}, errors.New("inbox: replay: this is no position")
+	}
+	if p.Company != companyID {
+		return position{}, errors.New("inbox: replay: the position is another company's")
+	}
+	return p, nil
+}
+
+func (p *position) after(k listed) { p.Resource, p.EventID, p.AtMS = k.resource, k.id, k.receivedMS }
+
+// key is where the index goes on, nil at the beginning.
+func (p *position) key() map[string]types.AttributeValue {
+	if p.Resource == "" {
+		return nil
+	}
+	return map[string]types.AttributeValue{
+		"company_id": companyOf(p.Company), "received_at_ms": number(p.AtMS),
+		"resource": text(p.Resource), "event_id": text(p.EventID),
+	}
+}
