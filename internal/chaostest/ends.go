@@ -79,7 +79,7 @@ func (v *verdict) reauthorize(p *person, r invariants.Row) {
 		v.refused(p, token)
 	case strings.HasPrefix(r.Reason, "Procore's answer to a refresh"), strings.HasPrefix(r.Reason, "the process that refreshed it"):
 		v.unanswered(p, r, token)
-	case strings.HasPrefix(r.Reason, "this refresh token was sent before"):
+	case strings.HasPrefix(r.Reason, "this refresh token is in the ledger"):
 		if !v.elsewhere(p.row(), r.Generation, token) {
 			v.add(p.row(), "said to have sent refresh token %s before, but it was in no other row or generation", token)
 		}

@@ -49,7 +49,7 @@ func (r Row) user() bool { return strings.HasPrefix(r.Principal, "user#") }
 // table.
 func IsConnection(i Item) bool {
 	id := i["company_id"].S
-	return id == nil || *id != "breaker"
+	return id == nil || *id != "breaker" && !strings.HasPrefix(*id, "hook#")
 }
 
 // RowOf reads a connection. An attribute of another type than it should have is
