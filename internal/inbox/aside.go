@@ -175,7 +175,7 @@ func judge(err error) verdict {
 
 // pause waits before another attempt.
 func pause(ctx context.Context, attempt int) error {
-	t := time.NewTimer(rand.N(conflictWait * time.Duration(attempt)))
+	t := time.NewTimer(rand.N(conflictWait * time.Duration(attempt))) //nolint:gosec // nobody gains by guessing it
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -215,7 +215,7 @@ func (r *Replay) one(ctx context.Context, s Selection, k listed, run string) (Re
 func (r *Replay) handOn(ctx context.Context, s Selection, item map[string]types.AttributeValue, run string) (Fate, string, error) {
 	e, err := procore.ParseEvent([]byte(word(item, "envelope")))
 	if err != nil {
-		return NotUnderstood, err.Error(), nil
+		return NotUnderstood, err.Error(), nil //nolint:nilerr // it is the delivery's fate
 	}
 	if s.DryRun {
 		return HandedOn, "", nil
@@ -238,7 +238,7 @@ func (r *Replay) storeNow(ctx context.Context, s Selection, item map[string]type
 	}
 	e, err := asideEvent(raw.Value, s.CompanyID)
 	if err != nil {
-		return NotUnderstood, err.Error(), nil
+		return NotUnderstood, err.Error(), nil //nolint:nilerr // it is the delivery's fate
 	}
 	e.ReplayedAt = r.Box.now().UTC()
 	if s.DryRun {

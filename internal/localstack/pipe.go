@@ -64,7 +64,7 @@ func (p *pipe) follow(ctx context.Context, db *dynamotest.Server) {
 		}
 		for _, r := range records {
 			if r.Event == "INSERT" {
-				p.forward(letterOf(r.NewImage))
+				p.forward(ctx, letterOf(r.NewImage))
 			}
 			after = r.Sequence
 		}
@@ -88,13 +88,29 @@ func letterOf(image json.RawMessage) letter {
 	return letter{i.ID.S, i.Envelope.S, i.Group.S, i.Dedup.S}
 }
 
-// forward sends the item's envelope. An item without one was kept aside.
-func (p *pipe) forward(l letter) {
+// forward sends the item's envelope. An item without one was kept aside. Nothing
+// overtakes an event that a full queue does not take yet.
+func (p *pipe) forward(ctx context.Context, l letter) {
 	if l.envelope == "" {
 		return
 	}
-	if _, _, err := p.queue.Send(awstest.Message{Body: l.envelope, Group: l.group, Dedup: l.dedup}); err != nil {
-		p.report(fmt.Sprintf("pipe: event %s is lost: %v", l.id, err))
+	for waiting := false; ; waiting = true {
+		_, _, err := p.queue.Send(awstest.Message{Body: l.envelope, Group: l.group, Dedup: l.dedup})
+		if err == nil {
+			return
+		}
+		if e, ok := errors.AsType[*awstest.Error](err); !ok || e.Code != "RequestThrottled" {
+			p.report(fmt.Sprintf("pipe: event %s is lost: %v", l.id, err))
+			return
+		}
+		if !waiting {
+			p.report(fmt.Sprintf("pipe: event %s has to wait: %v", l.id, err))
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -153,7 +169,7 @@ func (p *poll) send(ctx context.Context, i item) {
 		delete(p.seen, identity(i)) // again at the next turn
 		return
 	}
-	p.forward(letter{text(out.Item, "event_id"), text(out.Item, "envelope"), text(out.Item, "group_id"), text(out.Item, "dedup_id")})
+	p.forward(ctx, letter{text(out.Item, "event_id"), text(out.Item, "envelope"), text(out.Item, "group_id"), text(out.Item, "dedup_id")})
 }
 
 func identity(i item) string { return text(i, "resource") + "\x00" + text(i, "event_id") }

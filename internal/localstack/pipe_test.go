@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,8 +124,42 @@ func TestItemsWithoutIDsAreReported(t *testing.T) {
 	_, _, q := inboxTable(t)
 	var reports []string
 	p := &pipe{queue: q, report: func(s string) { reports = append(reports, s) }}
-	p.forward(letter{id: "7", envelope: `{}`, group: "a b", dedup: "7"})
+	p.forward(t.Context(), letter{id: "7", envelope: `{}`, group: "a b", dedup: "7"})
 	if len(reports) != 1 {
 		t.Errorf("reports = %q, want the loss of event 7", reports)
+	}
+}
+
+// What a full queue does not take is not lost, and nothing overtakes it.
+func TestPipeWaitsForAFullQueue(t *testing.T) {
+	t.Parallel()
+	_, _, q := inboxTable(t)
+	big := strings.Repeat("x", 1<<20)
+	for n := range 64 {
+		if _, _, err := q.Send(awstest.Message{Body: big, Group: "big", Dedup: fmt.Sprint(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reports := make(chan string, 10)
+	p := &pipe{queue: q, report: func(s string) { reports <- s }}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.forward(t.Context(), letter{id: "1", envelope: `{"n":1}`, group: "g", dedup: "e1"})
+		p.forward(t.Context(), letter{id: "2", envelope: `{"n":2}`, group: "g", dedup: "e2"})
+	}()
+	if got := <-reports; !strings.Contains(got, "event 1 has to wait") {
+		t.Errorf("report %q", got)
+	}
+	messages, err := q.Receive(t.Context(), 1, 0)
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("%d messages, %v", len(messages), err)
+	}
+	if err := q.Delete(messages[0].Receipt); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if len(reports) != 0 {
+		t.Errorf("another report: %s", <-reports)
 	}
 }

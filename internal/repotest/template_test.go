@@ -190,6 +190,45 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// The way of an event: new events only, in order, tried again, and kept where they cannot be handed on.
+func TestHandingOn(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	stream := []string{"Resources", "EventsPipe", "Properties", "SourceParameters", "DynamoDBStreamParameters"}
+	target := []string{"Resources", "EventsPipe", "Properties", "TargetParameters"}
+	queue := []string{"Resources", "EventsQueue", "Properties"}
+	for _, tt := range []struct {
+		at   []string
+		key  string
+		want string
+	}{
+		{stream, "ParallelizationFactor", "1"}, // or the order of a resource is lost
+		{stream, "StartingPosition", "TRIM_HORIZON"},
+		{stream, "OnPartialBatchItemFailure", "AUTOMATIC_BISECT"},
+		{stream, "MaximumRecordAgeInSeconds", "86400"},
+		{target, "InputTemplate", "<$.dynamodb.NewImage.envelope.S>"},
+		{append(target, "SqsQueueParameters"), "MessageGroupId", "$.dynamodb.NewImage.group_id.S"},
+		{append(target, "SqsQueueParameters"), "MessageDeduplicationId", "$.dynamodb.NewImage.dedup_id.S"},
+		{queue, "FifoQueue", "true"},
+		{queue, "DeduplicationScope", "messageGroup"},
+		{queue, "FifoThroughputLimit", "perMessageGroupId"},
+		{queue, "MessageRetentionPeriod", "1209600"},
+	} {
+		if got := text(get(get(n, tt.at...), tt.key)); got != tt.want {
+			t.Errorf("%s of %s is %q, want %q", tt.key, tt.at[1], got, tt.want)
+		}
+	}
+	for _, key := range []string{"MaximumRetryAttempts", "DeadLetterConfig"} {
+		if get(get(n, stream...), key) == nil {
+			t.Errorf("the pipe has no %s", key)
+		}
+	}
+	filters, _ := get(n, "Resources", "EventsPipe", "Properties", "SourceParameters", "FilterCriteria", "Filters").(list)
+	if want := `{"eventName":["INSERT"],"dynamodb":{"NewImage":{"envelope":{"S":[{"exists":true}]}}}}`; len(filters) != 1 || text(get(filters[0], "Pattern")) != want {
+		t.Errorf("the pipe's filters are %v, want %s", filters, want)
+	}
+}
+
 // texts gives one string, or a list's, without their tags.
 func texts(n node) (all []string) {
 	switch n := n.(type) {
