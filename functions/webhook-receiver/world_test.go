@@ -91,12 +91,18 @@ func (r *receiver) row() map[string]types.AttributeValue {
 	return rows[0]
 }
 
-// rows are the deliveries; the counters of those kept aside are left out.
 func (r *receiver) rows() []map[string]types.AttributeValue {
 	r.t.Helper()
-	out, err := r.DB.Scan(r.t.Context(), &dynamodb.ScanInput{TableName: &r.Tables.Inbox})
+	return deliveries(r.t, r.DB, r.Tables.Inbox)
+}
+
+// deliveries are the items of an inbox; the counters of those kept aside are left
+// out.
+func deliveries(t *testing.T, db *dynamodb.Client, table string) []map[string]types.AttributeValue {
+	t.Helper()
+	out, err := db.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return slices.DeleteFunc(out.Items, func(i map[string]types.AttributeValue) bool {
 		return strings.HasPrefix(text(i, "resource"), "quota#")
@@ -122,7 +128,7 @@ func (r *receiver) outcomes() []string {
 	return all
 }
 
-func sample(t *testing.T, name string) string {
+func sample(t testing.TB, name string) string {
 	t.Helper()
 	body, err := os.ReadFile("../../events/payloads/" + name + ".json")
 	if err != nil {

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/credential"
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/gateway"
+	"procore-connect/internal/inbox"
+	"procore-connect/internal/tables"
+	"procore-connect/pkg/procore"
+)
+
+// memory is a DynamoDB without a connection, for thousands of runs.
+func memory() *dynamodb.Client {
+	s := dynamotest.New()
+	return dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", RetryMaxAttempts: 1,
+		HTTPClient: transport(func(r *http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, r)
+			return w.Result(), nil
+		}),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		}),
+	})
+}
+
+// R4: whatever an authentic delivery holds, it is answered 200 and is one item,
+// an event with an envelope of its own company or aside. Without the credential
+// nothing is.
+func FuzzDelivery(f *testing.F) {
+	for _, name := range []string{"webhook-v2", "webhook-v2-old", "webhook-v3", "webhook-v4"} {
+		f.Add([]byte(sample(f, name)), "")
+	}
+	f.Add([]byte("nonsense"), "Bearer k1.5678.0.x")
+	f.Add([]byte(`{"id":"\u0000","company_id":5678,"resource_name":"#","resource_id":1,"event_type":"x"}`), "a, b")
+	f.Fuzz(func(t *testing.T, body []byte, other string) {
+		db := memory()
+		names := tables.CreateForTest(t, db)
+		rows := func() []map[string]types.AttributeValue { return deliveries(t, db, names.Inbox) }
+		serve := gateway.Handler(&handler{box: &inbox.Box{DB: db, Table: names.Inbox},
+			ring: func(context.Context, bool) (*credential.Ring, error) {
+				return credential.Parse(functiontest.WebhookValue)
+			}},
+			gateway.Options{Log: slog.New(slog.DiscardHandler), MaxBody: -1})
+		deliver := func(authorization string) int {
+			e := events.APIGatewayV2HTTPRequest{RawPath: path, Body: string(body), Headers: map[string]string{"authorization": authorization}}
+			e.RequestContext.HTTP.Method = http.MethodPost
+			out, err := serve(t.Context(), e)
+			if err != nil || out.Body != "" {
+				t.Errorf("got body %q, %v", out.Body, err)
+			}
+			return out.StatusCode
+		}
+		good := header(t, functiontest.WebhookValue, company)
+		if other != good {
+			if got := deliver(other); got != http.StatusUnauthorized || len(rows()) != 0 {
+				t.Errorf("%q: got %d and %d rows, want 401 and none", other, got, len(rows()))
+			}
+		}
+		if got := deliver(good); got != http.StatusOK {
+			t.Fatalf("got %d, want 200", got)
+		}
+		all := rows()
+		if len(all) != 1 {
+			t.Fatalf("got %d rows, want 1", len(all))
+		}
+		row := all[0]
+		if text(row, "company_id") != "5678" {
+			t.Errorf("got company %s", text(row, "company_id"))
+		}
+		if text(row, "resource") == "5678#aside" {
+			return
+		}
+		e, err := procore.ParseEvent([]byte(text(row, "envelope")))
+		if diff := cmp.Diff([]string{e.Key(), e.ID}, []string{text(row, "resource"), text(row, "event_id")}); err != nil || diff != "" {
+			t.Errorf("%v (-envelope +key):\n%s", err, diff)
+		}
+	})
+}
