@@ -63,7 +63,7 @@ func TestNewerIsOneQuery(t *testing.T) {
 		operations = append(operations, operation)
 		return dynamotest.Fault{}
 	})
-	if got, err := w.Newer(t.Context(), happened("000", 0)); err != nil || !got {
+	if got, err := w.Newer(t.Context(), happened("050", 50*time.Second)); err != nil || !got {
 		t.Errorf("Newer = %v, %v, want true", got, err)
 	}
 	if _, err := w.Newer(t.Context(), procore.Event{CompanyID: 5678}); err != nil {
