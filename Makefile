@@ -79,7 +79,7 @@ fuzz: ## Run every fuzz test for T each: make fuzz T=10m
 	@set -e; found=$$(grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd examples functions internal pkg); \
 	for f in $$(echo "$$found" | sed 's/:func /:/'); do \
 		echo "$(GO) test -fuzz $${f##*:} -fuzztime $(or $(T),5s) ./$$(dirname "$$f")"; \
-		$(GO) test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(or $(T),5s) "./$$(dirname "$$f")"; \
+		$(GO) test -run '^$$' -fuzz "^$${f##*:}$$" -fuzztime $(or $(T),5s) -fuzzminimizetime 10x "./$$(dirname "$$f")"; \
 	done
 
 .PHONY: model

@@ -54,6 +54,7 @@ func (h *handler) message(ctx context.Context, m events.SQSMessage, limited map[
 		return nil
 	}
 	f, err := h.find(ctx, event, limited)
+	f.superseded = err == nil && h.superseded(ctx, event)
 	if errors.Is(err, procore.ErrRateLimited) {
 		limited[event.CompanyID] = err // each further call would be refused, and count
 	}
@@ -65,8 +66,9 @@ func (h *handler) message(ctx context.Context, m events.SQSMessage, limited map[
 
 // A found is the resource as it is now, or why there is none to see.
 type found struct {
-	resource json.RawMessage // nil: see absent
-	absent   string
+	resource   json.RawMessage // nil: see absent
+	absent     string
+	superseded bool // a newer event of the resource is stored: yours may leave this one to it
 }
 
 // find reads the resource, unless that is of no use.
@@ -74,8 +76,6 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 	switch {
 	case event.Type == "delete":
 		return found{absent: "deleted"}, nil
-	case h.superseded(ctx, event):
-		return found{absent: "superseded"}, nil
 	case limited[event.CompanyID] != nil:
 		return found{}, limited[event.CompanyID]
 	}
@@ -98,8 +98,8 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 	return found{resource: resource}, err
 }
 
-// superseded tells whether a newer event of the resource is stored: that one
-// reads what this one would. Not to know it costs a call, nothing else.
+// superseded tells whether a newer event of the resource is stored. Both read
+// the resource as it is now, so work that costs much may be left to the newer one.
 func (h *handler) superseded(ctx context.Context, event procore.Event) bool {
 	if h.inbox == nil {
 		return false
@@ -137,6 +137,9 @@ func (h *handler) work(ctx context.Context, event procore.Event, f found) error 
 	attrs := []any{describe(event), slog.Any("read", logged(f.resource))}
 	if f.absent != "" {
 		attrs = append(attrs, slog.String("absent", f.absent))
+	}
+	if f.superseded {
+		attrs = append(attrs, slog.Bool("superseded", true))
 	}
 	if !event.ReplayedAt.IsZero() {
 		attrs = append(attrs, slog.Time("replayed_at", event.ReplayedAt))

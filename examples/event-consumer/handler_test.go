@@ -253,8 +253,8 @@ func TestRateLimit(t *testing.T) {
 	c.wantHandled("gone", "t1", "a1", "b1", "a2")
 }
 
-// An event is not read for while a newer one of its resource is stored, which
-// will be; each has its line.
+// An event that a newer one of its resource has overtaken is said to be, and
+// handled like any other.
 func TestSuperseded(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -265,11 +265,11 @@ func TestSuperseded(t *testing.T) {
 	c.wantFailures(c.handle(message(t, older), message(t, newer), message(t, other)))
 	c.wantHandled("1", "2", "3")
 	lines := c.Log.Lines(t, "event handled")
-	if lines[0]["absent"] != "superseded" || lines[0]["read"] != nil || lines[1]["read"] == nil || lines[2]["read"] == nil {
+	if lines[0]["superseded"] != true || lines[0]["read"] == nil || lines[1]["superseded"] != nil || lines[1]["read"] == nil || lines[2]["read"] == nil {
 		t.Errorf("logged %v", lines)
 	}
-	if got := len(c.Procore.State().Calls); got != 2 {
-		t.Errorf("got %d calls, want 2", got)
+	if got := len(c.Procore.State().Calls); got != 3 {
+		t.Errorf("got %d calls, want 3", got)
 	}
 }
 
