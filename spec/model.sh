@@ -1,6 +1,6 @@
 #!/bin/bash
 # Checks the model of the refresh protocol: every configuration exhaustively, every
-# deliberate breakage and every known fault for the assertion that must reject it.
+# deliberate breakage and every known limit for the assertion that must reject it.
 # README.md explains. Arguments choose checks by name; none: all, and transitions.txt.
 #   UPDATE=1  writes transitions.txt instead of comparing
 #   JOBS=2    checks at a time; each takes up to 3.5 GB
@@ -23,21 +23,21 @@ three-disconnect           | -DON_A=3 -DTRIES=1 -DDISCONNECT -DSTRICT
 three-revoke               | -DON_A=3 -DTRIES=1 -DREVOKE -DSTRICT
 three-backup               | -DON_A=3 -DTRIES=1 -DBACKUP
 three-second-row           | -DON_A=3 -DTRIES=1 -DON_B=1
-two-user-keep-disconnect   | -DON_A=2 -DUSERS=1 -DKEEP -DDISCONNECT -DSTRICT
-two-user-kill-disconnect   | -DON_A=2 -DUSERS=1 -DKILL -DDISCONNECT -DSTRICT
-two-user-return-disconnect | -DON_A=2 -DUSERS=1 -DRETURN -DDISCONNECT
-two-user-keep-revoke       | -DON_A=2 -DUSERS=1 -DKEEP -DREVOKE -DSTRICT
-two-user-kill-revoke       | -DON_A=2 -DUSERS=1 -DKILL -DREVOKE -DSTRICT
-two-user-return-revoke     | -DON_A=2 -DUSERS=1 -DRETURN -DREVOKE
-two-user-keep-backup       | -DON_A=2 -DUSERS=1 -DKEEP -DBACKUP
-two-user-return-backup     | -DON_A=2 -DUSERS=1 -DRETURN -DBACKUP
+two-user-keep-disconnect   | -DON_A=2 -DTRIES=1 -DUSERS=1 -DKEEP -DDISCONNECT -DSTRICT
+two-user-kill-disconnect   | -DON_A=2 -DTRIES=1 -DUSERS=1 -DKILL -DDISCONNECT -DSTRICT
+two-user-return-disconnect | -DON_A=2 -DTRIES=1 -DUSERS=1 -DRETURN -DDISCONNECT
+two-user-keep-revoke       | -DON_A=2 -DTRIES=1 -DUSERS=1 -DKEEP -DREVOKE -DSTRICT
+two-user-kill-revoke       | -DON_A=2 -DTRIES=1 -DUSERS=1 -DKILL -DREVOKE -DSTRICT
+two-user-return-revoke     | -DON_A=2 -DTRIES=1 -DUSERS=1 -DRETURN -DREVOKE
+two-user-keep-backup       | -DON_A=2 -DTRIES=1 -DUSERS=1 -DKEEP -DBACKUP
+two-user-return-backup     | -DON_A=2 -DTRIES=1 -DUSERS=1 -DRETURN -DBACKUP
 two-disconnect-revoke      | -DON_A=2 -DDISCONNECT -DREVOKE -DSTRICT
-two-disconnect-backup      | -DON_A=2 -DDISCONNECT -DBACKUP
+two-disconnect-backup      | -DON_A=2 -DTRIES=1 -DDISCONNECT -DBACKUP
 two-touch-disconnect-revoke | -DON_A=2 -DTRIES=1 -DTOUCH -DDISCONNECT -DREVOKE -DSTRICT
 two-beyond-backup          | -DON_A=2 -DBEYOND -DBACKUP
-two-revoke-backup          | -DON_A=2 -DREVOKE -DBACKUP
-two-users-keep             | -DON_A=2 -DUSERS=2 -DKEEP -DSTRICT
-two-users-return           | -DON_A=2 -DUSERS=2 -DRETURN
+two-revoke-backup          | -DON_A=2 -DTRIES=1 -DREVOKE -DBACKUP
+two-users-keep             | -DON_A=2 -DTRIES=1 -DUSERS=2 -DKEEP -DSTRICT
+two-users-return           | -DON_A=2 -DTRIES=1 -DUSERS=2 -DRETURN
 two-second-row-user-return | -DON_A=2 -DON_B=1 -DTRIES=1 -DUSERS=1 -DRETURN
 '
 # name | flags | the assertion that must reject it.
@@ -48,7 +48,7 @@ break-store-without-condition  | -DON_A=3 -DTRIES=1 -DUSERS=1 -DKEEP -DBREAK_STO
 break-claim-by-time            | -DON_A=3 -DBREAK_CLAIM_BY_TIME                                 | R1_a_token_is_sent_at_most_once
 break-release-without-rev      | -DON_A=3 -DBREAK_RELEASE_WITHOUT_REV                           | FENCE_a_claim_that_was_given_back_does_not_come_back
 break-release-unconditional    | -DON_A=3 -DTRIES=1 -DDISCONNECT -DBREAK_RELEASE_UNCONDITIONAL            | R8_a_disconnected_or_revoked_connection_is_not_revived
-break-release-keeps-ledger     | -DON_A=3 -DSTRICT -DBREAK_RELEASE_KEEPS_LEDGER                 | TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent
+break-release-keeps-ledger     | -DON_A=3 -DSTRICT -DBREAK_RELEASE_KEEPS_LEDGER                 | LEDGER_keeps_no_token_that_is_known_not_to_be_sent
 break-spend-unconfirmed        | -DON_A=3 -DBREAK_SPEND_UNCONFIRMED                             | R1_a_token_is_sent_at_most_once
 break-unknown-is-not-sent      | -DON_A=3 -DBREAK_UNKNOWN_IS_NOT_SENT                           | R1_a_token_is_sent_at_most_once
 break-expired-claim-is-free    | -DON_A=3 -DBREAK_EXPIRED_CLAIM_IS_FREE                         | R1_a_token_is_sent_at_most_once
@@ -57,13 +57,13 @@ break-rescue-without-condition | -DON_A=3 -DTRIES=1 -DUSERS=1 -DKEEP -DBREAK_RES
 break-store-revives            | -DON_A=3 -DTRIES=1 -DDISCONNECT -DBREAK_STORE_REVIVES                    | R8_a_disconnected_or_revoked_connection_is_not_revived
 break-no-rescue                | -DON_A=3 -DBREAK_NO_RESCUE                                     | R2_a_pair_that_came_home_is_not_lost
 break-orphan-forgotten         | -DON_A=3 -DTRIES=1 -DREVOKE -DSTRICT -DBREAK_ORPHAN_FORGOTTEN            | REVOKED_a_revoked_connection_leaves_no_living_pair
-fault-restored-revision        | -DON_A=1 -DUSERS=1 -DKEEP -DBACKUP -DRAW_RESTORE               | R8_a_late_refresh_does_not_overwrite_a_newer_authorization
-fault-release-user-return      | -DON_A=1 -DUSERS=1 -DRETURN -DSTRICT_SENT                      | TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent
-fault-release-second-row       | -DON_A=1 -DON_B=1 -DSTRICT_SENT                                | TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent
-fault-connect-user-return      | -DON_A=1 -DUSERS=1 -DRETURN -DSTRICT_SUCCESSOR                 | TRUTH_a_new_authorization_does_not_replace_its_own_successor
-fault-succeed-claimed-backup   | -DON_A=2 -DTRIES=1 -DBACKUP -DSTRICT_SUCCEED                   | R2_a_pair_that_came_home_is_not_lost
-fault-succeed-users-return     | -DON_A=1 -DUSERS=2 -DRETURN -DSTRICT_SUCCEED                   | R2_a_pair_that_came_home_is_not_lost
-fault-succeed-revoked          | -DON_A=1 -DUSERS=1 -DRETURN -DREVOKE -DSTRICT_REVOKED          | REVOKED_a_revoked_connection_leaves_no_living_pair
+break-rev-alone                | -DON_A=1 -DUSERS=1 -DKEEP -DBACKUP -DBREAK_REV_ALONE            | R8_a_late_refresh_does_not_overwrite_a_newer_authorization
+break-release-leaves-ledger    | -DON_A=1 -DUSERS=1 -DRETURN -DBREAK_RELEASE_LEAVES_LEDGER      | LEDGER_keeps_no_token_that_is_known_not_to_be_sent
+break-succeed-silent           | -DON_A=2 -DTRIES=1 -DBACKUP -DBREAK_SUCCEED_SILENT             | R2_a_pair_that_came_home_is_not_lost
+limit-connect-user-return      | -DON_A=1 -DUSERS=1 -DRETURN -DSTRICT_SUCCESSOR                 | TRUTH_a_new_authorization_does_not_replace_its_own_successor
+limit-succeeded-uncertain      | -DON_A=2 -DTRIES=1 -DBACKUP -DSTRICT_HOME                      | TRUTH_a_pair_that_came_home_is_not_given_up_unspent
+limit-spent-user-return        | -DON_A=2 -DUSERS=1 -DRETURN -DSTRICT_SENT                      | TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent
+limit-spent-second-row         | -DON_A=1 -DON_B=1 -DSTRICT_SENT                                | TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent
 '
 
 # check "name | flags | assertion": no assertion means that all must hold.

@@ -9,9 +9,8 @@
  *   KEEP KILL RETURN what an authorization does to the user's earlier pair
  *   DISCONNECT REVOKE BACKUP TOUCH   the actors of these names
  *   BEYOND           clocks differ by more than the margin
- *   RAW_RESTORE      the restored row has the revision of the backup
- *   STRICT           all of STRICT_SENT, STRICT_SUCCESSOR, STRICT_REVOKED, STRICT_SUCCEED:
- *                    what the code meets but for the faults that README.md lists
+ *   STRICT           all of STRICT_SENT, STRICT_SUCCESSOR, STRICT_HOME: what holds but for the limits
+ *                    that README.md lists
  * and one deliberate breakage, BREAK_*.
  */
 #ifndef ON_A
@@ -26,8 +25,7 @@
 #ifdef STRICT
 #define STRICT_SENT
 #define STRICT_SUCCESSOR
-#define STRICT_REVOKED
-#define STRICT_SUCCEED
+#define STRICT_HOME
 #endif
 #define NP (ON_A + ON_B)
 #if ON_B > 0
@@ -99,9 +97,16 @@ byte queue[NP];  /* rescue queue: 1 waits, 2 was delivered and may be again */
 
 #ifdef BACKUP
 Row saved;
+byte savedClaim[NP]; /* late requests whose condition is that row: it comes back with it */
+byte savedStore;
+bit savedRead;
 #define inBackup(x) (saved.pair == (x))
+#define claimUnderWay(p, a) (lateClaim[p] == a || savedClaim[p] == a)
+#define storeUnderWay(p) (HAS(lateStore, p) || HAS(savedStore, p))
 #else
 #define inBackup(x) 0
+#define claimUnderWay(p, a) (lateClaim[p] == a)
+#define storeUnderWay(p) HAS(lateStore, p)
 #endif
 
 /* Requests on the network whose sender no longer waits. A write to the row makes
@@ -114,7 +119,7 @@ bit revokerRead; /* the row is still as the revoker read it */
 #ifdef BREAK_RELEASE_WITHOUT_REV
 byte before[NP]; /* lateClaim as before the row's claim */
 #endif
-#ifdef RAW_RESTORE
+#ifdef BREAK_REV_ALONE
 byte rev[NR] = 1;
 byte claimedRev[NP];
 byte savedRev;
@@ -158,7 +163,9 @@ byte R8_a_disconnected_or_revoked_connection_is_not_revived;
 byte FENCE_a_claim_that_was_given_back_does_not_come_back;
 byte TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent;
 byte TRUTH_a_new_authorization_does_not_replace_its_own_successor;
+byte TRUTH_a_pair_that_came_home_is_not_given_up_unspent;
 byte TRUTH_every_row_comes_to_an_end;
+byte LEDGER_keeps_no_token_that_is_known_not_to_be_sent;
 byte REVOKED_a_revoked_connection_leaves_no_living_pair;
 
 byte at, i, oldPair; /* of one step, and 0 between steps */
@@ -203,7 +210,7 @@ inline fence(r) {
 #ifdef REVOKE
   if :: r == 0 -> revokerRead = 0 :: else fi;
 #endif
-#ifdef RAW_RESTORE
+#ifdef BREAK_REV_ALONE
   rev[r]++;
 #endif
 }
@@ -236,7 +243,7 @@ inline claim(r, p, a) {
 #else
   wrote(r);
 #endif
-#ifdef RAW_RESTORE
+#ifdef BREAK_REV_ALONE
   claimedRev[p] = rev[r];
 #endif
 }
@@ -267,7 +274,7 @@ inline kept() { /* wrote, but for the fences that a release is going to lift */
 #define follows(r, g) (row[r].generation == g && !row[r].claimed)
 #define confirmed(r, a, g) (row[r].attempt == a && row[r].generation == g && row[r].state == ACTIVE && row[r].claimed)
 
-/* release: nothing when the row was taken over. */
+/* release; the ledger alone when the row was taken over. */
 inline release(r, p, a, g, t) {
 #ifdef BREAK_RELEASE_UNCONDITIONAL
   if
@@ -298,10 +305,13 @@ inline release(r, p, a, g, t) {
 #else
      wrote(r)
 #endif
+#ifndef BREAK_RELEASE_LEAVES_LEDGER
+  :: (row[r].attempt != a || row[r].generation != g) && ledger[t] == a -> ledger[t] = 0 /* unspend */
+#endif
   :: else
   fi;
   if
-  :: lateClaim[p] == a || ledger[t] == a -> ADD(released, a)
+  :: claimUnderWay(p, a) || ledger[t] == a -> ADD(released, a)
   :: else
   fi
 }
@@ -386,6 +396,24 @@ inline failed(r, p, a, g, outcome) {
      wrote(r)
   :: else
   fi
+}
+
+/* succeeded: the row with the pair that replaces the spent one it holds. */
+#define precedes(r, t) (t && row[r].pair == t && row[r].state != REVOKING)
+inline succeeded(r, p) {
+  writing(r);
+  printf("%d: orphan, stored as the successor\n", p);
+  assert(row[r].state != REVOKED || REVOKED_a_revoked_connection_leaves_no_living_pair);
+  row[r].generation++; row[r].pair = HOME(p); row[r].attempt = 0; row[r].claimed = 0;
+  if
+  :: row[r].state == REAUTHORIZE && row[r].why == SPENT -> row[r].state = ACTIVE; row[r].cause = 0; row[r].why = 0
+  :: else
+  fi;
+  wrote(r);
+#ifdef STRICT_HOME
+  assert(row[r].state != UNCERTAIN && row[r].state != REAUTHORIZE || TRUTH_a_pair_that_came_home_is_not_given_up_unspent);
+#endif
+  ADD(stored, p)
 }
 
 inline revokeAtProcore(what) { DEL(live, what) }
@@ -516,46 +544,36 @@ Store: /* the pair is in memory */
     :: true -> goto Ended
     :: awaits(ROW(p), p) -> printf("%d: store\n", p); renewed(ROW(p), p); goto Ended
     :: awaits(ROW(p), p) -> printf("%d: store, its answer is lost\n", p); renewed(ROW(p), p); goto Store /* the answer is lost */
-#ifdef RAW_RESTORE
+#ifdef BREAK_REV_ALONE
     :: rev[ROW(p)] == claimedRev[p] && !awaits(ROW(p), p) -> printf("%d: store, conditional on a revision that came back\n", p); renewed(ROW(p), p); goto Ended
 #endif
-    :: awaits(ROW(p), p) && !HAS(lateStore, p) -> printf("%d: a store is on its way\n", p); ADD(lateStore, p); goto Rescue
+    :: awaits(ROW(p), p) && !storeUnderWay(p) -> printf("%d: a store is on its way\n", p); ADD(lateStore, p); goto Rescue
     :: !awaits(ROW(p), p) && row[ROW(p)].last == a -> goto Dropped
     :: !awaits(ROW(p), p) && row[ROW(p)].last != a ->
-       /* orphan */
-       if
-       :: row[ROW(p)].pair == HOME(p) -> ADD(stored, p); goto Dropped /* an authorization was given the same */
-       :: row[ROW(p)].pair == tok && tok -> g = row[ROW(p)].generation; goto Succeed
-       :: else ->
-#ifdef BREAK_ORPHAN_FORGOTTEN
-          goto Dropped
-#else
-          goto Revoke
-#endif
-       fi
+       goto Orphan
     :: true -> goto Rescue
     fi
   };
 
-Succeed:
+Orphan: /* one turn of its loop: the decision on a row, and the write if it is still that one */
   atomic {
     if
-    :: follows(ROW(p), g) ->
-       writing(ROW(p));
-       printf("%d: succeed\n", p); row[ROW(p)].generation++; row[ROW(p)].pair = HOME(p);
-#ifdef STRICT_REVOKED
-       assert(row[ROW(p)].state != REVOKED || !HAS(live, HOME(p)) || REVOKED_a_revoked_connection_leaves_no_living_pair);
-#endif
-       wrote(ROW(p));
-       ADD(stored, p);
-       goto Dropped
-    :: !follows(ROW(p), g) ->
-       printf("%d: succeed does nothing, and says nothing\n", p);
-#ifdef STRICT_SUCCEED
+    :: row[ROW(p)].pair == HOME(p) -> ADD(stored, p); goto Dropped /* an authorization was given the same */
+    :: row[ROW(p)].pair != HOME(p) && !precedes(ROW(p), tok) ->
+#ifdef BREAK_ORPHAN_FORGOTTEN
        goto Dropped
 #else
-       goto Ended
+       goto Revoke
 #endif
+    :: precedes(ROW(p), tok) ->
+#ifdef BREAK_SUCCEED_SILENT
+       if :: row[ROW(p)].claimed -> goto Dropped :: else fi;
+#endif
+       succeeded(ROW(p), p);
+       if
+       :: goto Dropped
+       :: goto Orphan /* the answer is lost */
+       fi
     :: true -> goto Rescue
     :: true -> goto Ended
     fi
@@ -584,9 +602,7 @@ Rescue:
 
 Dropped: /* without a crash */
   atomic {
-#ifdef STRICT_REVOKED
     assert(row[ROW(p)].state != REVOKED || !HAS(live, HOME(p)) || HAS(stored, p) || queue[p] || REVOKED_a_revoked_connection_leaves_no_living_pair);
-#endif
     assert(safe(ROW(p), p) || R2_a_pair_that_came_home_is_not_lost);
     goto Ended
   };
@@ -596,20 +612,20 @@ Ended:
     holds[p] = 0; DEL(past, p); DEL(stored, p);
 #ifndef RETURN
     if
-    :: !queue[p] && !HAS(lateStore, p) && row[ROW(p)].pair != HOME(p) && !inBackup(HOME(p)) -> DEL(live, HOME(p)) /* lost or out of sight: nobody can tell */
+    :: !queue[p] && !storeUnderWay(p) && row[ROW(p)].pair != HOME(p) && !inBackup(HOME(p)) -> DEL(live, HOME(p)) /* lost or out of sight: nobody can tell */
     :: else
     fi;
 #endif
     if
-    :: a && ledger[tok] == a && lateClaim[p] != a ->
+    :: a && ledger[tok] == a && !claimUnderWay(p, a) ->
        ledger[tok] = (HAS(released, a) -> GIVENBACK : DEAD); DEL(released, a)
     :: else
     fi;
     if
-    :: !queue[p] && !HAS(lateStore, p) ->
+    :: !queue[p] && !storeUnderWay(p) ->
        generation[p] = 0; attempt[p] = 0; spends[p] = 0;
        if
-       :: a && lateClaim[p] != a -> forget(row[ROW(p)], a)
+       :: a && !claimUnderWay(p, a) -> forget(row[ROW(p)], a)
 #ifdef BACKUP
           ; forget(saved, a)
 #endif
@@ -617,7 +633,7 @@ Ended:
        fi
     :: else
     fi;
-#ifdef RAW_RESTORE
+#ifdef BREAK_REV_ALONE
     claimedRev[p] = 0;
 #endif
     a = 0; g = 0; tok = 0; tries = 0; did = 0;
@@ -631,9 +647,14 @@ end:
 proctype Network() {
 end:
   do
+#ifdef BACKUP
+#define LANDED(p) savedClaim[p] = 0; DEL(savedStore, p)
+#else
+#define LANDED(p) skip
+#endif
 #define LANDS(p) \
-  :: atomic { !over && lateClaim[p] && !inLedger(ROW(p)) -> printf("network: the late claim of %d lands\n", p); claim(ROW(p), p, lateClaim[p]) } \
-  :: atomic { !over && HAS(lateStore, p) -> printf("network: the late store of %d lands\n", p); renewed(ROW(p), p) }
+  :: atomic { !over && lateClaim[p] && !inLedger(ROW(p)) -> printf("network: the late claim of %d lands\n", p); LANDED(p); claim(ROW(p), p, lateClaim[p]) } \
+  :: atomic { !over && HAS(lateStore, p) -> printf("network: the late store of %d lands\n", p); LANDED(p); renewed(ROW(p), p) }
   LANDS(0)
 #if NP > 1
   LANDS(1)
@@ -829,24 +850,51 @@ Taken:
   atomic {
     if
     :: true -> goto Ended
-    :: printf("backup: taken\n"); take()
-#ifdef RAW_RESTORE
-       ; savedRev = rev[0]
+    :: true
+    fi;
+    printf("backup: taken\n");
+    take();
+    i = 0;
+    do
+    :: i < NP -> savedClaim[i] = lateClaim[i]; i++
+    :: else -> break
+    od;
+    i = 0; savedStore = lateStore
+#ifdef REVOKE
+    ; savedRead = revokerRead
 #endif
-    fi
+#ifdef BREAK_REV_ALONE
+    ; savedRev = rev[0]
+#endif
   };
   atomic {
     if
+    :: true -> goto Ended
     :: true
-    :: printf("backup: the row comes back, generation %d, pair %d\n", saved.generation, saved.pair); putBack();
-       fence(0); i = 0
-#ifdef RAW_RESTORE
-       ; rev[0] = savedRev
+    fi;
+    printf("backup: the row comes back, generation %d, pair %d\n", saved.generation, saved.pair);
+    putBack();
+    i = 0;
+    do
+    :: i < NP -> lateClaim[i] = savedClaim[i]; i++
+    :: else -> break
+    od;
+    i = 0; lateStore = savedStore
+#ifdef REVOKE
+    ; revokerRead = savedRead
 #endif
-    fi
+#ifdef BREAK_REV_ALONE
+    ; rev[0] = savedRev
+#endif
   };
 Ended:
   atomic {
+    i = 0;
+    do
+    :: i < NP -> savedClaim[i] = 0; i++
+    :: else -> break
+    od;
+    i = 0; savedStore = 0; savedRead = 0;
     saved.state = 0; saved.generation = 0; saved.pair = 0; saved.attempt = 0; saved.claimed = 0; saved.last = 0;
     saved.cause = 0; saved.why = 0; saved.authorized = 0; saved.disconnected = 0; saved.revoked = 0;
     left--
@@ -882,6 +930,7 @@ inline conclude(r) {
   :: else
   fi;
   assert(row[r].state && !row[r].claimed && row[r].state != UNCERTAIN || TRUTH_every_row_comes_to_an_end);
+  assert(ledger[row[r].pair] != GIVENBACK || LEDGER_keeps_no_token_that_is_known_not_to_be_sent);
   if
   :: row[r].state == REAUTHORIZE && row[r].why != REFUSED ->
      /* HOLDER, UNKNOWN, SPENT: it was sent, or nobody can say that it was not */
