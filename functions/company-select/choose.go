@@ -25,8 +25,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	flow := r.PostForm.Get(pages.FieldFlow)
-	cookie := h.cookies.Value(r, flow)
-	s, err := h.sessions.Find(r.Context(), flow, cookie)
+	s, cookie, err := h.find(r, flow)
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return

@@ -60,9 +60,20 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, q.Get(pages.FieldFlow), q.Get(pages.FieldFilter), false)
 }
 
+// find gives the browser's session of the flow. A pair of another environment,
+// begun before a change of the configuration, is none: it must not be sent to
+// this one.
+func (h *handler) find(r *http.Request, flow string) (s session.Session, cookie string, err error) {
+	cookie = h.cookies.Value(r, flow)
+	s, err = h.sessions.Find(r.Context(), flow, cookie)
+	if err == nil && s.Environment != h.environment.Name {
+		err = session.ErrUnknown
+	}
+	return s, cookie, err
+}
+
 func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter string, missing bool) {
-	cookie := h.cookies.Value(r, flow)
-	s, err := h.sessions.Find(r.Context(), flow, cookie)
+	s, cookie, err := h.find(r, flow)
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return
@@ -161,7 +172,7 @@ func bearer(pair procore.Token) *http.Client {
 // Anybody else sees what the app is: Procore sends installers here.
 func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	flow := r.URL.Query().Get(pages.FieldFlow)
-	s, err := h.sessions.Find(r.Context(), flow, h.cookies.Value(r, flow))
+	s, _, err := h.find(r, flow)
 	if err == nil && s.Status != session.Connected {
 		h.pages.Redirect(w, companiesPath(flow))
 		return

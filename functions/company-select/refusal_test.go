@@ -11,6 +11,7 @@ import (
 	"procore-connect/internal/config"
 	"procore-connect/internal/pages"
 	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
@@ -83,6 +84,23 @@ func TestStolenFlow(t *testing.T) {
 	thief.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
 	s.wantEntered()
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+}
+
+// A pair of one environment is not sent to another: the sandbox's, after a fork
+// went to production.
+func TestMixedUpEnvironment(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	calls := len(s.Procore.State().Calls)
+	s.h.environment.Name = procore.Production().Name
+	v.list().Wants(http.StatusGone)
+	v.Post("/companies", form).Wants(http.StatusGone)
+	if got := len(s.Procore.State().Calls); got != calls {
+		t.Errorf("got %d calls to the other environment, want none", got-calls)
+	}
+	s.wantEntered()
 }
 
 // The parameters count in the body only: a link chooses nothing.

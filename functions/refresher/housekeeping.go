@@ -113,6 +113,11 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 	if err != nil {
 		return err
 	}
+	if abandoned.Environment != oauth.Environment.Name { // begun before a change of the configuration
+		h.log.WarnContext(ctx, "abandoned authorization of another environment dropped, not revoked",
+			slog.String("flow", abandoned.Flow), slog.String("environment", abandoned.Environment))
+		return h.sessions.Delete(ctx, abandoned)
+	}
 	if err := oauth.Revoke(ctx, pair.AccessToken); err != nil {
 		return fmt.Errorf("abandoned authorization not revoked: %w", err)
 	}

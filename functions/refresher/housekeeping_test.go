@@ -18,9 +18,14 @@ import (
 
 // pending is an authorization that waits for its choice.
 func (r *refresher) pending(user int64) (session.Session, procore.Token) {
+	r.t.Helper()
+	return r.pendingAt(r.Environment.Name, user)
+}
+
+func (r *refresher) pendingAt(environment string, user int64) (session.Session, procore.Token) {
 	t, ctx, sessions, redirectURI := r.t, r.t.Context(), r.Sessions(), "http://127.0.0.1:3000/oauth/callback"
 	t.Helper()
-	st, err := sessions.Begin(ctx, r.Environment.Name, redirectURI)
+	st, err := sessions.Begin(ctx, environment, redirectURI)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,6 +100,18 @@ func TestAbandoned(t *testing.T) {
 	r.run("housekeeping")
 	if got := r.Requests("POST /oauth/revoke"); got != 2 {
 		t.Errorf("got %d revocations, want 2", got)
+	}
+}
+
+// A pair of another environment is sent nowhere, and not kept either.
+func TestAbandonedElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.pendingAt(procore.Sandbox().Name, procoretest.Joe)
+	r.Clock.Advance(session.ChoiceLife + time.Minute)
+	r.run("housekeeping")
+	if got := r.Requests("POST /oauth/revoke"); got != 0 || r.sessions() != 0 {
+		t.Errorf("got %d revocations and %d sessions, want none", got, r.sessions())
 	}
 }
 

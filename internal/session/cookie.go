@@ -28,13 +28,14 @@ func (c Cookies) prefix() string {
 
 func (c Cookies) name(flow string) string { return c.prefix() + flow[:min(len(flow), 12)] }
 
-// Value is what the browser sent for the flow, or "".
+// Value is what the browser sent for the flow, or "". Of two under one name, one
+// was planted, and nobody can tell which: neither counts.
 func (c Cookies) Value(r *http.Request, flow string) string {
-	cookie, err := r.Cookie(c.name(flow))
-	if err != nil {
+	sent := r.CookiesNamed(c.name(flow))
+	if len(sent) != 1 {
 		return ""
 	}
-	return cookie.Value
+	return sent[0].Value
 }
 
 // Set gives the flow's cookie to the browser.

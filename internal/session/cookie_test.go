@@ -59,6 +59,51 @@ func TestCookieValue(t *testing.T) {
 	}
 }
 
+// A sibling host, or a proxy that joins headers, may bring a second cookie under
+// the name: then none counts, whichever comes first.
+func TestDoubledCookie(t *testing.T) {
+	t.Parallel()
+	flow := FlowOf("a state")
+	for _, secure := range []bool{true, false} {
+		c := Cookies{Secure: secure}
+		for _, values := range [][2]string{{"mine", "planted"}, {"planted", "mine"}, {"mine", "mine"}} {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			for _, v := range values {
+				r.AddCookie(&http.Cookie{Name: c.name(flow), Value: v})
+			}
+			if got := c.Value(r, flow); got != "" {
+				t.Errorf("Secure %v: Value of %v = %q, want none", secure, values, got)
+			}
+		}
+	}
+}
+
+// Names that some servers take for a __Host- cookie, and that a sibling host or
+// plain http may set.
+func TestCookieNameGames(t *testing.T) {
+	t.Parallel()
+	flow, c := FlowOf("a state"), Cookies{Secure: true}
+	name := c.name(flow)
+	for _, header := range []string{
+		"flow-" + flow[:12] + "=planted",
+		"__host-" + strings.TrimPrefix(name, "__Host-") + "=planted",
+		"__Secure-" + strings.TrimPrefix(name, "__Host-") + "=planted",
+		"\u2000" + name + "=planted",
+		"\x85" + name + "=planted",
+		"\u00a0" + name + "=planted",
+		"$Version=1, " + name + "=planted",
+		"x=\"; " + name + "\"=planted",
+		"x=1," + name + "=planted",
+		name + "[]=planted",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", header)
+		if got := c.Value(r, flow); got != "" {
+			t.Errorf("Cookie: %q gives %q, want none", header, got)
+		}
+	}
+}
+
 func TestCookieTrim(t *testing.T) {
 	t.Parallel()
 	c := Cookies{Secure: true}
@@ -99,7 +144,7 @@ func TestCookiesFit(t *testing.T) {
 	t.Parallel()
 	flow := FlowOf("a state")
 	w := httptest.NewRecorder()
-	Cookies{Secure: true}.Set(w, flow, newCookie(), time.Hour)
+	Cookies{Secure: true}.Set(w, flow, newSecret(), time.Hour)
 	cookie, err := http.ParseSetCookie(w.Header().Get("Set-Cookie"))
 	if err != nil {
 		t.Fatal(err)
