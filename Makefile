@@ -96,7 +96,7 @@ chaos: ## Kill, stop and cut off real processes at random, and see that the rule
 
 .PHONY: test-aws
 test-aws: ## Run the storage tests and chaos on a DynamoDB emulator that this project did not write. Needs cargo.
-	.ci/with-dynoxide $(GO) test -count=1 ./internal/dynamotest ./internal/tables ./internal/localstack
+	.ci/with-dynoxide $(GO) test -count=1 ./internal/dynamotest ./internal/tables ./internal/pipetest ./internal/localstack
 	.ci/with-dynoxide $(GO) run ./internal/chaostest -T $(or $(T),1m)
 
 .PHONY: mutants

@@ -52,6 +52,7 @@ type Queue struct {
 	name   string
 
 	contentDedup bool
+	groupDedup   bool // deduplication ids count within their group
 	visibility   time.Duration
 	delay        time.Duration
 	wait         time.Duration
@@ -62,6 +63,7 @@ type Queue struct {
 	messages []*stored // in order of arrival
 	bytes    int
 	dedup    map[string]accepted
+	expiring []string // keys of dedup, the oldest first
 	sequence uint64
 	changed  chan struct{} // closed and replaced when a message may have become visible
 }
@@ -100,12 +102,15 @@ func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err 
 	q.queues.mu.Lock()
 	defer q.queues.mu.Unlock()
 	now := time.Now()
-	for key, a := range q.dedup {
-		if !now.Before(a.until) {
-			delete(q.dedup, key)
-		}
+	for len(q.expiring) > 0 && !now.Before(q.dedup[q.expiring[0]].until) {
+		delete(q.dedup, q.expiring[0])
+		q.expiring = q.expiring[1:]
 	}
-	if a, ok := q.dedup[m.Dedup]; ok {
+	key := m.Dedup
+	if q.groupDedup {
+		key = m.Group + " " + m.Dedup
+	}
+	if a, ok := q.dedup[key]; ok {
 		return a.id, a.sequence, nil
 	}
 	if q.bytes+len(m.Body) > maxQueueBytes {
@@ -115,7 +120,8 @@ func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err 
 	if q.fifo() {
 		q.sequence++
 		m.Sequence = fmt.Sprintf("%020d", q.sequence)
-		q.dedup[m.Dedup] = accepted{m.ID, m.Sequence, now.Add(dedupInterval)}
+		q.dedup[key] = accepted{m.ID, m.Sequence, now.Add(dedupInterval)}
+		q.expiring = append(q.expiring, key)
 	}
 	wait := q.delay
 	if delay != nil {

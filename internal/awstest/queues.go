@@ -38,6 +38,7 @@ type QueueOptions struct {
 	VisibilityTimeout time.Duration // 0: 30 s
 	DeadLetters       *Queue        // nil: a message is given until it is deleted
 	MaxReceiveCount   int           // after which a message goes to DeadLetters
+	GroupDedup        bool          // of a FIFO queue: deduplication ids count within their group
 }
 
 // Create gives the named queue, new with the options if there is none yet.
@@ -45,6 +46,9 @@ func (s *Queues) Create(name string, o QueueOptions) (*Queue, error) {
 	a := make(map[string]string)
 	if strings.HasSuffix(name, ".fifo") {
 		a["FifoQueue"] = "true"
+	}
+	if o.GroupDedup {
+		a["DeduplicationScope"] = "messageGroup"
 	}
 	if o.VisibilityTimeout > 0 {
 		a["VisibilityTimeout"] = strconv.Itoa(int(o.VisibilityTimeout / time.Second))
@@ -147,7 +151,11 @@ func (q *Queue) set(key, value string) error {
 			return invalid
 		}
 		q.deadLetters, q.maxReceive = dead, p.MaxReceiveCount
-	case "MessageRetentionPeriod", "SqsManagedSseEnabled", "DeduplicationScope", "FifoThroughputLimit":
+	case "DeduplicationScope":
+		if q.groupDedup = value == "messageGroup"; !q.fifo() || !q.groupDedup && value != "queue" {
+			return invalid
+		}
+	case "MessageRetentionPeriod", "SqsManagedSseEnabled", "FifoThroughputLimit":
 		// Nothing that a program could notice here.
 	default:
 		return errorf("InvalidAttributeName", "Unknown Attribute %s.", key)

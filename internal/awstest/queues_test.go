@@ -83,6 +83,32 @@ func TestGroupOrder(t *testing.T) {
 	})
 }
 
+// With the scope messageGroup, as template.yaml has it, an id counts in its group alone.
+func TestDeduplicationPerGroup(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		o    awstest.QueueOptions
+		want int
+	}{
+		"queue":        {awstest.QueueOptions{}, 1},
+		"messageGroup": {awstest.QueueOptions{GroupDedup: true}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			q, err := awstest.NewQueues().Create("q.fifo", test.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, group := range []string{"a", "b", "a"} {
+				send(t, q, awstest.Message{Body: "m", Group: group, Dedup: "d"})
+			}
+			if waiting, _, _ := q.Counts(); waiting != test.want {
+				t.Errorf("%d messages, want %d", waiting, test.want)
+			}
+		})
+	}
+}
+
 func TestDeduplication(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

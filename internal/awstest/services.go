@@ -23,6 +23,7 @@ import (
 // field is a service that is not offered.
 type Services struct {
 	DynamoDB http.Handler // target DynamoDB_20120810
+	Streams  http.Handler // target DynamoDBStreams_20120810
 	Secrets  *Secrets     // target secretsmanager
 	Queues   *Queues      // target AmazonSQS
 }
@@ -39,6 +40,8 @@ func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte("DynamoDB, Secrets Manager and SQS answer here, in memory. Point an AWS SDK or the AWS CLI (--endpoint-url) at this address.\n"))
 	case service == "DynamoDB_20120810" && s.DynamoDB != nil:
 		s.DynamoDB.ServeHTTP(w, r)
+	case service == "DynamoDBStreams_20120810" && s.Streams != nil:
+		s.Streams.ServeHTTP(w, r)
 	case service == "secretsmanager" && s.Secrets != nil:
 		s.Secrets.ServeHTTP(w, r)
 	case service == "AmazonSQS" && s.Queues != nil:

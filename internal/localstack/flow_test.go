@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -13,8 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/awstest"
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/localstack"
+	"procore-connect/internal/pipetest"
 	"procore-connect/internal/procoretest"
 )
 
@@ -121,8 +124,20 @@ func TestFlow(t *testing.T) {
 	})
 	t.Run("another DynamoDB", func(t *testing.T) {
 		t.Parallel()
-		flow(t, localstack.Options{Housekeeping: 200 * time.Millisecond, DynamoDBEndpoint: dynamotest.New().Start(t)})
+		flow(t, localstack.Options{Housekeeping: 200 * time.Millisecond, DynamoDBEndpoint: another(t)})
 	})
+}
+
+// another is a DynamoDB with streams, at an address of its own.
+func another(t *testing.T) string {
+	t.Helper()
+	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
+		return endpoint
+	}
+	db := dynamotest.New()
+	server := httptest.NewServer(&awstest.Services{DynamoDB: db, Streams: pipetest.Streams(db)})
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 func flow(t *testing.T, o localstack.Options) {

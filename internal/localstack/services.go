@@ -15,6 +15,7 @@ import (
 
 	"procore-connect/internal/awstest"
 	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/pipetest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/internal/tables"
 )
@@ -67,7 +68,7 @@ func (s *Stack) queues() error {
 		return err
 	}
 	s.Events, err = s.Queues.Create(eventsQueue, awstest.QueueOptions{
-		VisibilityTimeout: time.Minute, DeadLetters: dead, MaxReceiveCount: maxReceive,
+		VisibilityTimeout: time.Minute, DeadLetters: dead, MaxReceiveCount: maxReceive, GroupDedup: true,
 	})
 	return err
 }
@@ -77,7 +78,7 @@ func (s *Stack) aws() (http.Handler, error) {
 	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues}
 	if s.options.DynamoDBEndpoint == "" {
 		s.Dynamo = dynamotest.New()
-		services.DynamoDB = s.Dynamo
+		services.DynamoDB, services.Streams = s.Dynamo, pipetest.Streams(s.Dynamo)
 	} else {
 		u, err := url.Parse(s.options.DynamoDBEndpoint)
 		if err != nil {

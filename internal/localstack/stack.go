@@ -8,8 +8,8 @@
 //	http.Get(s.AppURL + "/")
 //
 // What AWS does between the functions is done here: the pipe from the inbox's
-// changes to the events queue (pipe.go), the event source mapping from there to
-// the consumer (mapping.go), the schedules (schedule.go).
+// stream to the events queue and the event source mapping from there to the
+// consumer (package pipetest), the schedules (schedule.go).
 package localstack
 
 import (
@@ -28,6 +28,7 @@ import (
 	"procore-connect/internal/awstest"
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/lambdatest"
+	"procore-connect/internal/pipetest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/internal/tables"
 )
@@ -131,9 +132,9 @@ func (s *Stack) start(ctx context.Context) error {
 	if err := s.startPipe(ctx, background); err != nil {
 		return err
 	}
-	m := &mapping{queue: s.Events, function: s.functions[consumer], report: s.out.say}
+	m := &pipetest.Mapping{Queue: s.Events, Function: s.functions[consumer], MaxReceive: maxReceive, Report: s.out.say}
 	for range consumers {
-		s.loops.Go(func() { m.run(background) })
+		s.loops.Go(func() { m.Run(background) })
 	}
 	s.startSchedules(background)
 	return s.answers(ctx)

@@ -1,4 +1,4 @@
-package localstack
+package pipetest
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 
 	"procore-connect/internal/awstest"
 )
+
+const maxReceive = 5
 
 type function func(context.Context, []byte) ([]byte, error)
 
@@ -60,11 +62,11 @@ func queueWith(t *testing.T, messages ...string) (q, dead *awstest.Queue) {
 }
 
 // runFor runs the mapping for d of the bubble's time.
-func runFor(t *testing.T, m *mapping, d time.Duration) {
+func runFor(t *testing.T, m *Mapping, d time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	m.run(ctx)
+	m.Run(ctx)
 }
 
 func TestPartialFailures(t *testing.T) {
@@ -72,7 +74,7 @@ func TestPartialFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, dead := queueWith(t, "a1", "b1", "a2", "a3", "b2")
 		var batches [][]string
-		m := &mapping{queue: q, report: func(s string) { t.Error(s) }, function: consumerOf(t, &batches, func(batch int, m events.SQSMessage) bool {
+		m := &Mapping{Queue: q, MaxReceive: maxReceive, Report: func(s string) { t.Error(s) }, Function: consumerOf(t, &batches, func(batch int, m events.SQSMessage) bool {
 			return batch == 0 && slices.Contains([]string{"a2", "a3"}, m.Body)
 		})}
 		runFor(t, m, time.Minute)
@@ -94,7 +96,7 @@ func TestDeadLetters(t *testing.T) {
 		var batches [][]string
 		var at []time.Duration
 		var reports []string
-		m := &mapping{queue: q, report: func(s string) { reports = append(reports, s) }, function: consumerOf(t, &batches, func(_ int, m events.SQSMessage) bool {
+		m := &Mapping{Queue: q, MaxReceive: maxReceive, Report: func(s string) { reports = append(reports, s) }, Function: consumerOf(t, &batches, func(_ int, m events.SQSMessage) bool {
 			if m.Body == "a1" {
 				at = append(at, time.Since(began))
 			}
@@ -133,7 +135,7 @@ func TestBatchFailures(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q, _ := queueWith(t, "a1", "b1")
 				calls := 0
-				m := &mapping{queue: q, report: func(string) {}, function: function(func(context.Context, []byte) ([]byte, error) {
+				m := &Mapping{Queue: q, MaxReceive: maxReceive, Report: func(string) {}, Function: function(func(context.Context, []byte) ([]byte, error) {
 					if calls++; calls > 1 {
 						return []byte(`{}`), nil
 					}
@@ -155,35 +157,12 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := (&mapping{queue: q}).event(batch).Records[0]
+	r := (&Mapping{Queue: q}).event(batch).Records[0]
 	got := []string{r.Body, r.EventSource, r.EventSourceARN, r.Attributes["MessageGroupId"], r.Attributes["MessageDeduplicationId"], r.Attributes["ApproximateReceiveCount"], r.Md5OfBody}
 	want := []string{"a1", "aws:sqs", "arn:aws:sqs:us-east-1:000000000000:q.fifo", "a", "a1", "1", awstest.MD5("a1")}
 	if d := cmp.Diff(got, want); d != "" {
 		t.Errorf("record (-got +want):\n%s", d)
 	}
-}
-
-func TestSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var calls, reports []string
-		f := function(func(_ context.Context, payload []byte) ([]byte, error) {
-			calls = append(calls, string(payload))
-			if len(calls) < 3 {
-				return nil, errors.New("down")
-			}
-			return []byte("null"), nil
-		})
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
-		defer cancel()
-		repeat(ctx, f, "refresh", 2*time.Second, func(s string) { reports = append(reports, s) })
-		if want := slices.Repeat([]string{`{"task":"refresh"}`}, 5); !slices.Equal(calls, want) {
-			t.Errorf("invocations %v, want %v", calls, want)
-		}
-		if want := []string{"refresh: down"}; !slices.Equal(reports, want) {
-			t.Errorf("reports %v, want one of the failure that repeats itself", reports)
-		}
-	})
 }
 
 func TestRetryAfter(t *testing.T) {

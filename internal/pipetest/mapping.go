@@ -1,4 +1,4 @@
-package localstack
+package pipetest
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"procore-connect/internal/awstest"
-	"procore-connect/internal/gatewaytest"
 )
 
 const (
@@ -20,21 +19,28 @@ const (
 	lastRetry  = 30 * time.Second
 )
 
-// mapping is the event source mapping that hands messages to the consumer,
+// Mapping is the event source mapping that hands messages to the consumer,
 // with ReportBatchItemFailures: what the function names as failed comes again,
 // what it does not name is deleted. An error fails the whole batch.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-type mapping struct {
-	queue    *awstest.Queue
-	function gatewaytest.Invoker
-	report   func(string)
+type Mapping struct {
+	Queue    *awstest.Queue
+	Function Function
+	// MaxReceive is the queue's own: after so many receipts a message is a dead letter.
+	MaxReceive int
+	Report     func(string)
 }
 
-// run handles batches until ctx ends.
-func (m *mapping) run(ctx context.Context) {
+// Function is what a mapping calls, such as [lambdatest.Function].
+type Function interface {
+	Invoke(ctx context.Context, payload []byte) (answer []byte, err error)
+}
+
+// Run handles batches until ctx ends. Several may run at once.
+func (m *Mapping) Run(ctx context.Context) {
 	for {
-		batch, err := m.queue.Receive(ctx, batchSize, longPoll)
+		batch, err := m.Queue.Receive(ctx, batchSize, longPoll)
 		if err != nil { // ctx ended
 			return
 		}
@@ -44,23 +50,23 @@ func (m *mapping) run(ctx context.Context) {
 	}
 }
 
-func (m *mapping) handle(ctx context.Context, batch []awstest.Message) {
+func (m *Mapping) handle(ctx context.Context, batch []awstest.Message) {
 	failed, err := m.invoke(ctx, batch)
 	if err != nil && ctx.Err() == nil {
-		m.report(fmt.Sprintf("batch of %d events failed, to be tried again: %v", len(batch), err))
+		m.Report(fmt.Sprintf("batch of %d events failed, to be tried again: %v", len(batch), err))
 	}
 	for _, message := range batch {
 		var err error
 		if failed[message.ID] {
-			if message.Received == maxReceive {
-				m.report(fmt.Sprintf("message %s failed %d times and is a dead letter", message.ID, maxReceive))
+			if message.Received == m.MaxReceive {
+				m.Report(fmt.Sprintf("message %s failed %d times and is a dead letter", message.ID, m.MaxReceive))
 			}
-			err = m.queue.ChangeVisibility(message.Receipt, retryAfter(message.Received))
+			err = m.Queue.ChangeVisibility(message.Receipt, retryAfter(message.Received))
 		} else {
-			err = m.queue.Delete(message.Receipt)
+			err = m.Queue.Delete(message.Receipt)
 		}
 		if err != nil {
-			m.report(fmt.Sprintf("message %s: %v", message.ID, err))
+			m.Report(fmt.Sprintf("message %s: %v", message.ID, err))
 		}
 	}
 }
@@ -71,7 +77,7 @@ func retryAfter(received int) time.Duration {
 }
 
 // invoke gives the ids of the messages that failed; with an error, all of them.
-func (m *mapping) invoke(ctx context.Context, batch []awstest.Message) (map[string]bool, error) {
+func (m *Mapping) invoke(ctx context.Context, batch []awstest.Message) (map[string]bool, error) {
 	all := make(map[string]bool)
 	for _, message := range batch {
 		all[message.ID] = true
@@ -80,7 +86,7 @@ func (m *mapping) invoke(ctx context.Context, batch []awstest.Message) (map[stri
 	if err != nil {
 		return all, err
 	}
-	answer, err := m.function.Invoke(ctx, payload)
+	answer, err := m.Function.Invoke(ctx, payload)
 	if err != nil {
 		return all, err
 	}
@@ -101,14 +107,14 @@ func (m *mapping) invoke(ctx context.Context, batch []awstest.Message) (map[stri
 // event is the batch as Lambda hands it over.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
-func (m *mapping) event(batch []awstest.Message) events.SQSEvent {
+func (m *Mapping) event(batch []awstest.Message) events.SQSEvent {
 	var e events.SQSEvent
 	for _, message := range batch {
 		e.Records = append(e.Records, events.SQSMessage{
 			MessageId: message.ID, ReceiptHandle: message.Receipt,
 			Body: message.Body, Md5OfBody: awstest.MD5(message.Body),
 			Attributes: message.SystemAttributes(), MessageAttributes: map[string]events.SQSMessageAttribute{},
-			EventSourceARN: m.queue.ARN(), EventSource: "aws:sqs", AWSRegion: "us-east-1",
+			EventSourceARN: m.Queue.ARN(), EventSource: "aws:sqs", AWSRegion: "us-east-1",
 		})
 	}
 	return e
