@@ -69,6 +69,7 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
+	gateway.Note(r.Context(), slog.String("outcome", "sent to Procore"))
 	h.cookies.Trim(w, r)
 	h.cookies.Set(w, st.Flow, st.Cookie, session.StartLife)
 	h.pages.Redirect(w, oauth.AuthCodeURL(st.State, st.Verifier, h.redirectURI()))
@@ -108,6 +109,7 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
+	gateway.Note(r.Context(), slog.String("outcome", "authorized"))
 	h.cookies.Set(w, flow, cookie, session.ChoiceLife)
 	h.pages.Redirect(w, companies(flow))
 }

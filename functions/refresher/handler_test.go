@@ -116,6 +116,18 @@ func TestRefresh(t *testing.T) {
 	if lines := r.Log.Lines(t, "refresh ended"); lines[0]["refreshed"] != float64(1) || lines[1]["refreshed"] != float64(0) {
 		t.Errorf("logged %v", lines)
 	}
+	r.wantMetric("Refreshed", 1, 1)
+	r.wantMetric("RefreshesFailed", 0, 0)
+	r.wantMetric("BreakerOpen", 0, 2)
+	r.wantMetric("OldestDueSeconds", 0, 2)
+}
+
+// wantMetric wants the sum of a metric, and how many lines have it.
+func (r *refresher) wantMetric(name string, sum float64, lines int) {
+	r.t.Helper()
+	if s, n := r.Log.Metric(r.t, name); s != sum || n != lines {
+		r.t.Errorf("metric %s: got %v in %d lines, want %v in %d", name, s, n, sum, lines)
+	}
 }
 
 // A connection that nobody uses is left alone after a week, for each refresh is
@@ -180,6 +192,8 @@ func TestBadRows(t *testing.T) {
 	if lines := r.Log.Lines(t, "not refreshed"); len(lines) != 1 || lines[0]["principal"] != string(dead.Principal) {
 		t.Errorf("logged %v, want the one that was not refreshed", lines)
 	}
+	r.wantMetric("ConnectionsToReauthorize", 1, 1)
+	r.wantMetric("RefreshesFailed", 1, 1)
 }
 
 // R7: a wrong secret or an outage costs nothing that the probe can see first.
@@ -205,6 +219,9 @@ func TestProbeFirst(t *testing.T) {
 			r.Clock.Advance(2 * time.Hour)
 			spoil(r)
 			r.fails("refresh", "nothing refreshed")
+			r.wantMetric("BreakerOpened", 1, 1)
+			r.wantMetric("BreakerOpen", 1, 1)
+			r.wantMetric("OldestDueSeconds", (2*time.Hour - 90*time.Minute + ahead).Seconds(), 1)
 			if got := r.presented(); got != 0 {
 				t.Errorf("got %d refreshes, want none", got)
 			}
@@ -217,6 +234,19 @@ func TestProbeFirst(t *testing.T) {
 			r.wantGeneration(c, 2)
 		})
 	}
+}
+
+// A new deployment, whose secret is not filled in yet, has nothing to complain about.
+func TestBeforeTheSetup(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.Secrets.Put(functiontest.AppSecret, `{"client_id":"FILL-IN","client_secret":"FILL-IN"}`)
+	r.run("refresh")
+	r.run("housekeeping")
+	if got := len(r.Log.Lines(t, "refresh ended")); got != 1 {
+		t.Errorf("%d lines of a run that ended, want 1", got)
+	}
+	r.wantMetric("BreakerOpen", 0, 1)
 }
 
 // A run that has too little time left begins nothing.

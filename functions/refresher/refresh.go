@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"procore-connect/internal/secrets"
 	"procore-connect/pkg/tokens"
 )
 
@@ -24,12 +25,18 @@ const (
 // Procore's token endpoint is healthy, and starts slowly: an outage that begins
 // now costs few tokens.
 func (h *handler) refresh(ctx context.Context) error {
-	if err := h.store.Probe(ctx); err != nil {
+	var run run
+	defer h.ended(ctx, &run)
+	err := h.store.Probe(ctx)
+	if errors.Is(err, secrets.ErrNotFilledIn) {
+		h.log.WarnContext(ctx, "nothing refreshed: the app's client id and secret are not filled in yet")
+		return nil // nobody can have connected
+	}
+	if err != nil {
 		return fmt.Errorf("nothing refreshed: %w", err)
 	}
 	next, stop := iter.Pull2(h.due(ctx))
 	defer stop()
-	var run run
 	for size := 1; !outOfTime(ctx); size = min(2*size, maxWave) {
 		wave := run.take(next, size)
 		if len(wave) == 0 {
@@ -41,8 +48,23 @@ func (h *handler) refresh(ctx context.Context) error {
 			break
 		}
 	}
-	h.log.InfoContext(ctx, "refresh ended", slog.Int("refreshed", run.refreshed), slog.Int("failed", run.failed))
 	return errors.Join(run.errs...)
+}
+
+// ended logs how the run went, and how storage looks after it.
+func (h *handler) ended(ctx context.Context, r *run) {
+	attrs := []slog.Attr{slog.Int("refreshed", r.refreshed), slog.Int("failed", r.failed)}
+	if b, err := h.store.Breaker(ctx); err == nil {
+		attrs = append(attrs, slog.Bool("breaker_open", b.Open))
+	}
+	if oldest, err := h.store.OldestDue(ctx, ahead); err == nil {
+		waits := time.Duration(0)
+		if !oldest.IsZero() {
+			waits = h.clock().Add(ahead).Sub(oldest)
+		}
+		attrs = append(attrs, slog.Float64("oldest_due_s", waits.Seconds()))
+	}
+	h.log.LogAttrs(ctx, slog.LevelInfo, "refresh ended", attrs...)
 }
 
 // run counts what one run does.

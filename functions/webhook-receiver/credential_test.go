@@ -41,7 +41,11 @@ func TestRefused(t *testing.T) {
 		{"long", []string{"Bearer " + strings.Repeat("k1.", 2000)}, "malformed"},
 		{"unknown key", []string{strings.Replace(good, "Bearer k1.", "Bearer k7.", 1)}, "unknown key"},
 	}
+	ours := 0 // of our form
 	for _, tt := range tests {
+		if tt.reason != "malformed" {
+			ours++
+		}
 		got := r.deliver(body, tt.authorization...)
 		if got.Status != http.StatusUnauthorized || got.Body != "" {
 			t.Errorf("%s: got %d %q, want 401 and an empty body", tt.name, got.Status, got.Body)
@@ -59,6 +63,9 @@ func TestRefused(t *testing.T) {
 	}
 	if ops := r.Storage(); len(ops) > 0 {
 		t.Errorf("got operations %v, want none", ops)
+	}
+	if _, got := r.Log.Metric(t, "EventsRefused"); got != ours {
+		t.Errorf("%d lines count as refused, want the %d that had our form", got, ours)
 	}
 	r.deliver(body, good).Wants(http.StatusOK)
 }
@@ -104,6 +111,9 @@ func TestKeyRotation(t *testing.T) {
 	r.deliver(sample(t, "webhook-v4"), older).Wants(http.StatusOK)
 	if line := r.Log.Last(t); line["current_key"] != false {
 		t.Errorf("logged %v, want that the key is an older one", line)
+	}
+	if _, got := r.Log.Metric(t, "EventsUnderOldKey"); got != 1 {
+		t.Errorf("%d lines count the older key, want 1", got)
 	}
 	if got := r.Secrets.Reads(functiontest.WebhookSecret); got != 2 {
 		t.Errorf("got %d reads of the secret, want 2", got)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"procore-connect/internal/logging"
+	"procore-connect/internal/metrics"
 )
 
 // secretMarks are in every secret of the fakes.
@@ -32,6 +33,7 @@ func newLog(t *testing.T) *Log {
 	if l.Logger, err = logging.New(l, "debug"); err != nil {
 		t.Fatal(err)
 	}
+	l.Logger = slog.New(metrics.Handler(l.Handler(), "test"))
 	t.Cleanup(func() { l.Search(t, "the log", l.String()) })
 	return l
 }
@@ -87,6 +89,22 @@ func (l *Log) Lines(t *testing.T, msg string) []map[string]any {
 		}
 	}
 	return found
+}
+
+// Metric sums a metric over all lines, and counts the lines that have it.
+func (l *Log) Metric(t *testing.T, name string) (sum float64, lines int) {
+	t.Helper()
+	for line := range strings.Lines(l.String()) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatalf("a log line is not one JSON object: %q: %v", line, err)
+		}
+		if n, ok := m[name].(float64); ok && m["_aws"] != nil {
+			sum += n
+			lines++
+		}
+	}
+	return sum, lines
 }
 
 // Last gives the last request's line.

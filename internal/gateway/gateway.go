@@ -13,7 +13,8 @@
 // # What the operator sees
 //
 // One line per request, written when it ended: request_id, method, route (the mux pattern, never the path), status, duration_ms, and what
-// the handler added with [Note]. A panic is a 500 with a fixed text, and its stack is in that same line.
+// the handler added with [Note]. Its outcome is the handler's word, or else ok, refused (4xx) or failed (5xx). A panic is a 500 with a fixed
+// text, and its stack is in that same line.
 package gateway
 
 import (
@@ -22,6 +23,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -122,5 +124,22 @@ func (d *door) report(ctx context.Context, r *http.Request, status int, took tim
 		slog.Int("status", status),
 		slog.Int64("duration_ms", took.Milliseconds()),
 	}
-	d.log.LogAttrs(ctx, level, "request", append(attrs, n.all()...)...)
+	noted := n.all()
+	if !slices.ContainsFunc(noted, func(a slog.Attr) bool { return a.Key == outcome }) {
+		attrs = append(attrs, slog.String(outcome, outcomeOf(status)))
+	}
+	d.log.LogAttrs(ctx, level, "request", append(attrs, noted...)...)
+}
+
+const outcome = "outcome"
+
+// outcomeOf is the outcome of a request whose handler does not say it.
+func outcomeOf(status int) string {
+	switch {
+	case status >= 500:
+		return "failed"
+	case status >= 400:
+		return "refused"
+	}
+	return "ok"
 }

@@ -1,16 +1,20 @@
 // Package logging is how every function and command of this project logs: one JSON object per line, written by
-// log/slog, with a level set by LOG_LEVEL.
+// log/slog, with a level set by LOG_LEVEL. A line that is written while Lambda runs an invocation has its request_id, by
+// which the lines of Lambda itself and of internal/gateway are found.
 //
 // What never goes into a log: query strings, headers, bodies, tokens, codes, cookies. The package cannot know what a
 // string means, so that rule is kept by the callers; what it does keep is that one value stays one short line.
 package logging
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 // MaxValue bounds each logged text, in bytes. What is longer ends in "...": error texts may quote what a peer sent.
@@ -23,7 +27,37 @@ func New(w io.Writer, level string) (*slog.Logger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: bound})), nil
+	return slog.New(handler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: bound})}), nil
+}
+
+// handler adds the request id of the context's invocation to lines that have none.
+type handler struct{ slog.Handler }
+
+const requestID = "request_id"
+
+// Handle implements slog.Handler.
+func (h handler) Handle(ctx context.Context, r slog.Record) error {
+	if lc, ok := lambdacontext.FromContext(ctx); ok && lc.AwsRequestID != "" && !has(r, requestID) {
+		r = r.Clone()
+		r.AddAttrs(slog.String(requestID, lc.AwsRequestID))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return handler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h handler) WithGroup(name string) slog.Handler { return handler{h.Handler.WithGroup(name)} }
+
+func has(r slog.Record, key string) (found bool) {
+	r.Attrs(func(a slog.Attr) bool {
+		found = a.Key == key
+		return !found
+	})
+	return found
 }
 
 func parseLevel(level string) (slog.Level, error) {

@@ -8,8 +8,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
 	"procore-connect/internal/logging"
 )
+
+// Every line of an invocation has its id, once.
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	during := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "an-id"})
+	var b bytes.Buffer
+	log, err := logging.New(&b, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.InfoContext(during, "without")
+	log.InfoContext(during, "with", "request_id", "its own")
+	log.With("a", 1).InfoContext(during, "derived")
+	log.Info("outside")
+	want := []string{`"request_id":"an-id"`, `"request_id":"its own"`, `"request_id":"an-id"`, ""}
+	for i, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
+		if n := strings.Count(line, "request_id"); !strings.Contains(line, want[i]) || n != min(len(want[i]), 1) {
+			t.Errorf("line %s, want %q, once", line, want[i])
+		}
+	}
+}
 
 func TestLevels(t *testing.T) {
 	t.Parallel()

@@ -142,6 +142,8 @@ func (p *yamlParser) value(s string, indent int) node {
 	switch {
 	case s == ">-":
 		return p.folded(indent)
+	case s != "" && s[0] == '!' && strings.HasSuffix(s, " >-"):
+		return tagged{strings.TrimSuffix(s[1:], " >-"), p.folded(indent)}
 	case s == "" || s[0] == '!' && !strings.Contains(s, " "):
 		in, text := p.peek()
 		if in <= indent || text == "" {
@@ -230,14 +232,18 @@ e: >-
   two
 
 f: []
+g: !Sub >-
+  {"h":
+  "${A}"}
 `)
-	want := &mapping{[]string{"a", "b", "c", "d", "e", "f"}, map[string]node{
+	want := &mapping{[]string{"a", "b", "c", "d", "e", "f", "g"}, map[string]node{
 		"a": "1",
 		"b": list{&mapping{[]string{"x", "y"}, map[string]node{"x": tagged{"Ref", "Y"}, "y": "#, ]"}}, "z"},
 		"c": tagged{"If", list{"P", tagged{"Not", list{tagged{"Equals", list{tagged{"Ref", "Q"}, ""}}}}, "k: v"}},
 		"d": tagged{"Sub", list{"${A}/b", &mapping{[]string{"A"}, map[string]node{"A": "https://x#y"}}}},
 		"e": "one: [ two",
 		"f": list(nil),
+		"g": tagged{"Sub", `{"h": "${A}"}`},
 	}}
 	if d := cmp.Diff(got, node(want), cmp.AllowUnexported(mapping{}, tagged{})); d != "" || err != nil {
 		t.Errorf("error %v (-got +want):\n%s", err, d)

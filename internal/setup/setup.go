@@ -13,6 +13,7 @@ import (
 
 	"procore-connect/internal/config"
 	"procore-connect/internal/logging"
+	"procore-connect/internal/metrics"
 	"procore-connect/internal/secrets"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -35,6 +36,7 @@ func New() (*Base, error) {
 	if err != nil {
 		return nil, err
 	}
+	log = slog.New(metrics.Handler(log.Handler(), env.Optional("METRICS_NAMESPACE")))
 	slog.SetDefault(log)
 	c := env.AWS()
 	return &Base{

@@ -207,8 +207,11 @@ func (s *Store) Probe(ctx context.Context) error {
 	if err := s.swapBreaker(ctx, b, next); err != nil {
 		return errors.Join(cause, fmt.Errorf("tokens: the breaker could not be written: %w", err))
 	}
-	if cause == nil {
+	switch {
+	case cause == nil:
 		s.log().InfoContext(ctx, "breaker closed")
+	case !b.Open:
+		s.log().ErrorContext(ctx, "breaker opened", slog.String("reason", next.Reason))
 	}
 	return cause
 }

@@ -93,6 +93,26 @@ func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.S
 	}
 }
 
+// OldestDue is when the access token of the connection ends, or ended, that is due
+// longest. Zero: none is due within the given time.
+func (s *Store) OldestDue(ctx context.Context, within time.Duration) (oldest time.Time, err error) {
+	for i := range Shards {
+		in := indexQuery("due", "due_shard", "expires_at", strconv.Itoa(i), s.now().Add(within))
+		in.TableName, in.Limit = &s.Connections, aws.Int32(1)
+		out, err := s.DB.Query(ctx, in)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("tokens: the oldest due connection: %w", err)
+		}
+		for _, item := range out.Items {
+			r := reader{item: item}
+			if at := r.seconds("expires_at"); oldest.IsZero() || at.Before(oldest) {
+				oldest = at
+			}
+		}
+	}
+	return oldest, nil
+}
+
 // Checks gives the connections of a shard (0 to Shards-1) that housekeeping
 // should look at before the given time, the earliest first: for their webhook, or
 // because their revocation is not finished.
@@ -103,14 +123,19 @@ func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Se
 // index queries a sparse index. It holds keys alone, so that a write to a row
 // costs a write to the index only when its place in it changes.
 func (s *Store) index(ctx context.Context, index, partition, sort, value string, before time.Time) iter.Seq2[Key, error] {
-	return query(ctx, s.DB, keyOf, &dynamodb.QueryInput{
-		TableName:              &s.Connections,
+	in := indexQuery(index, partition, sort, value, before)
+	in.TableName = &s.Connections
+	return query(ctx, s.DB, keyOf, in)
+}
+
+func indexQuery(index, partition, sort, value string, before time.Time) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
 		IndexName:              &index,
 		KeyConditionExpression: aws.String(partition + " = :value AND " + sort + " < :before"),
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":value": str(value), ":before": num(before.Unix()),
 		},
-	})
+	}
 }
 
 // query pages through a query. A row that cannot be read is an error of its own

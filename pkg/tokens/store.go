@@ -95,7 +95,7 @@ func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.Tr
 		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
 			TransactItems: append([]types.TransactWriteItem{{Update: u}}, also...),
 		})
-		return next, lost(old.Key, err)
+		return next, s.swapped(ctx, old, next, err)
 	}
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:                           u.TableName,
@@ -106,7 +106,21 @@ func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.Tr
 		ExpressionAttributeValues:           u.ExpressionAttributeValues,
 		ReturnValuesOnConditionCheckFailure: u.ReturnValuesOnConditionCheckFailure,
 	})
-	return next, lost(old.Key, err)
+	return next, s.swapped(ctx, old, next, err)
+}
+
+// swapped maps the error of a swap, and logs what it changed of the state. A
+// swap whose answer was lost has no line.
+func (s *Store) swapped(ctx context.Context, old, next Connection, err error) error {
+	if err == nil && old.State != next.State {
+		level := slog.LevelInfo
+		if next.State == Uncertain || next.State == Reauthorize || next.State == Disconnected {
+			level = slog.LevelWarn
+		}
+		s.log().LogAttrs(ctx, level, "connection changed", attributes(next.Key), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
+			slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason))
+	}
+	return lost(old.Key, err)
 }
 
 // update sets every known attribute to next's and keeps unknown ones, which a
