@@ -25,18 +25,19 @@ help: ## List the targets.
 run: ## Run the whole system on this machine, with a fake Procore. ARGS="-app 127.0.0.1:3001" moves an address.
 	@$(GO) build -o build/local/stack ./cmd/local && exec build/local/stack $(ARGS)
 
-# The race detector is linked by a C compiler; runtime/cgo tells whether there is one with its headers.
+# The race detector is linked by a C compiler; runtime/cgo tells whether there is one with its headers. internal/leaks
+# runs go test, shows what it shows, and searches all output and logs for secrets.
 .PHONY: test
-test: ## Run go vet and every test, with the race detector where a C compiler exists. Needs Go alone.
+test: ## Run go vet and every test, with the race detector where a C compiler exists, and search their output for secrets. Needs Go alone.
 	$(GO) vet ./...
 	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
 		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
-		CGO_ENABLED=1 $(GO) test -race -timeout 5m ./... && \
+		CGO_ENABLED=1 $(GO) run ./internal/leaks $(GO) test -race -timeout 5m ./... && \
 		echo "$(GO) test -run TestExplore ./pkg/tokens  (more schedules, without the race detector)" && \
 		$(GO) test -run '^TestExplore$$' ./pkg/tokens; \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
-		$(GO) test -timeout 5m ./...; \
+		$(GO) run ./internal/leaks $(GO) test -timeout 5m ./...; \
 	fi
 
 .PHONY: lint

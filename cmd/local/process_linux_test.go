@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"procore-connect/internal/logtest"
 )
 
 // The command gets ready, and a signal ends it and every child, with status 0.
@@ -57,9 +60,10 @@ func untilSignalled(t *testing.T, signal syscall.Signal, name string, args ...st
 		t.Fatal(err)
 	}
 	var said strings.Builder
+	shown := logtest.Output(t)
 	var pids []int
 	for lines := bufio.NewScanner(stderr); lines.Scan(); { // until the last process has closed it
-		fmt.Fprintln(&said, lines.Text())
+		fmt.Fprintln(io.MultiWriter(&said, shown), lines.Text())
 		if strings.HasPrefix(lines.Text(), "Ready.") {
 			pids = descendants(t, cmd.Process.Pid)
 			cmd.Process.Signal(signal)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"procore-connect/internal/functiontest"
 	"procore-connect/internal/gateway"
 	"procore-connect/internal/inbox"
+	"procore-connect/internal/logtest"
 )
 
 // R4: 200 only for what is stored. After a failure the next good one works.
@@ -90,7 +90,7 @@ func TestAnswersInTime(t *testing.T) {
 					ring: func(context.Context, bool) (*credential.Ring, error) {
 						return credential.Parse(functiontest.WebhookValue)
 					}}
-				serve := gateway.Handler(h, gateway.Options{Log: slog.New(slog.DiscardHandler)})
+				serve := gateway.Handler(h, gateway.Options{Log: logtest.New(t)})
 				e := events.APIGatewayV2HTTPRequest{RawPath: path, Body: sample(t, "webhook-v2"),
 					Headers: map[string]string{"authorization": header(t, functiontest.WebhookValue, company)}}
 				e.RequestContext.HTTP.Method = http.MethodPost

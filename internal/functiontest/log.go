@@ -3,12 +3,14 @@ package functiontest
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 
 	"procore-connect/internal/logging"
+	"procore-connect/internal/logtest"
 	"procore-connect/internal/metrics"
 )
 
@@ -21,6 +23,7 @@ var secretMarks = [...]string{
 type Log struct {
 	*slog.Logger
 
+	shown   io.Writer
 	mu      sync.Mutex
 	lines   bytes.Buffer
 	secrets []string
@@ -28,7 +31,7 @@ type Log struct {
 
 func newLog(t *testing.T) *Log {
 	t.Helper()
-	l := &Log{}
+	l := &Log{shown: logtest.Output(t)}
 	var err error
 	if l.Logger, err = logging.New(l, "debug"); err != nil {
 		t.Fatal(err)
@@ -42,6 +45,7 @@ func newLog(t *testing.T) *Log {
 func (l *Log) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	_, _ = l.shown.Write(b)
 	return l.lines.Write(b)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/gateway"
+	"procore-connect/internal/logtest"
 )
 
 // fixture reads an event as the Lambda runtime does.
@@ -36,7 +37,7 @@ func fixture(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
 func send(t testing.TB, h http.HandlerFunc, e events.APIGatewayV2HTTPRequest, o gateway.Options) (events.APIGatewayV2HTTPResponse, string) {
 	t.Helper()
 	var log bytes.Buffer
-	o.Log = slog.New(slog.NewJSONHandler(&log, nil))
+	o.Log = slog.New(slog.NewJSONHandler(io.MultiWriter(&log, logtest.Output(t)), nil))
 	got, err := gateway.Handler(h, o)(t.Context(), e)
 	if err != nil {
 		t.Fatalf("the function's error = %v, want none", err)

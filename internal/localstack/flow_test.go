@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,19 +18,22 @@ import (
 	"procore-connect/internal/awstest"
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/localstack"
+	"procore-connect/internal/logtest"
 	"procore-connect/internal/pipetest"
 	"procore-connect/internal/procoretest"
 )
 
 // log collects what a stack writes.
 type log struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	shown io.Writer
+	mu    sync.Mutex
+	buf   bytes.Buffer
 }
 
 func (l *log) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	_, _ = l.shown.Write(b)
 	return l.buf.Write(b)
 }
 
@@ -67,7 +71,7 @@ func start(t *testing.T, o localstack.Options) (s *localstack.Stack, stdout *log
 	if testing.Short() {
 		t.Skip("compiles and starts everything")
 	}
-	stdout, stderr := new(log), new(log)
+	stdout, stderr := &log{shown: logtest.Output(t)}, &log{shown: logtest.Output(t)}
 	o.Stdout, o.Stderr = stdout, stderr
 	dir, err := compiled()
 	if err != nil {

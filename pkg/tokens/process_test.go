@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/logtest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
 )
@@ -56,6 +57,7 @@ func TestFourProcesses(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestProcess$", "-test.v")
 			cmd.Env = append(os.Environ(), "TOKENS_TEST_PROCESS="+string(spec))
 			out, err := cmd.CombinedOutput()
+			_, _ = logtest.Output(t).Write(out)
 			if err != nil {
 				t.Errorf("process: %v\n%s", err, out)
 			}

@@ -3,7 +3,6 @@ package tokens
 import (
 	"context"
 	"crypto/rand"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/logtest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/internal/tables"
 	"procore-connect/pkg/procore"
@@ -83,7 +83,7 @@ func (w *world) store() *Store {
 		Keys:  func(context.Context, bool) (*Keys, error) { return w.keys, nil },
 		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return w.oauth, nil },
 		Now:   w.clock.Now,
-		Log:   slog.New(slog.DiscardHandler),
+		Log:   logtest.New(w.t),
 	}
 }
 
