@@ -101,32 +101,28 @@ func TestBreakerOpensAfterThree(t *testing.T) {
 	}
 }
 
-// R7 in a simulation: an outage of the token endpoint with 1,000 due
-// connections and 20 concurrent consumers costs the refreshes in flight when it
-// begins plus three.
+// R7 in a simulation: a half-hour outage of the token endpoint with 1,000 due
+// connections, 20 concurrent consumers and the refresher's runs costs the
+// refreshes in flight when it begins plus three.
 func TestOutageCostsTheRefreshesInFlightPlusThree(t *testing.T) {
 	t.Parallel()
 	const consumers, due = 20, 1000
 	w := newWorld(t)
 	keys := w.many(due)
-	// All consumers have a refresh in flight when the outage begins: the endpoint
-	// answers them when all have come, with 503, and everybody else at once.
-	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503, Times: due})
-	work := make(chan Key, due)
-	for _, k := range keys {
-		work <- k
+	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503, Times: 10 * due})
+	w.consume(consumers, keys) // all consumers have a refresh in flight when the outage begins
+	for range 6 {
+		if err := w.store().Probe(t.Context()); err == nil {
+			t.Error("the probe finds a broken endpoint healthy")
+		}
+		w.consume(consumers, keys[:due/10])
+		w.clock.Advance(5 * time.Minute)
 	}
-	close(work)
-	var all sync.WaitGroup
-	for range consumers {
-		s := w.store()
-		all.Go(func() {
-			for k := range work {
-				s.Token(t.Context(), k)
-			}
-		})
+	w.procore.ClearFaults()
+	if err := w.store().Probe(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	all.Wait()
+	w.consume(consumers, keys)
 	lost := due - w.states(keys)[Active]
 	if lost > consumers+tripAfter {
 		t.Errorf("%d connections were lost, want at most %d in flight + %d", lost, consumers, tripAfter)
@@ -137,26 +133,58 @@ func TestOutageCostsTheRefreshesInFlightPlusThree(t *testing.T) {
 	w.presented()
 }
 
-// A wrong client secret costs nothing after the probe has seen it.
+// consume lets concurrent consumers want a token of each connection.
+func (w *world) consume(consumers int, keys []Key) {
+	w.t.Helper()
+	work := make(chan Key, len(keys))
+	for _, k := range keys {
+		work <- k
+	}
+	close(work)
+	var all sync.WaitGroup
+	for range consumers {
+		s := w.store()
+		all.Go(func() {
+			for k := range work {
+				s.Token(w.t.Context(), k)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A wrong client secret that is deployed for an hour costs nothing after the
+// probe has seen it.
 func TestProbeSeesAWrongSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	keys := w.many(10)
+	right := w.oauth.ClientSecret
 	w.oauth.ClientSecret = "another"
-	if err := w.store().Probe(t.Context()); err == nil {
-		t.Fatal("the probe finds a wrong secret healthy")
-	}
-	for _, k := range keys {
-		if _, err := w.store().Token(t.Context(), k); !errors.Is(err, ErrTryAgain) {
-			t.Errorf("got error %v, want ErrTryAgain", err)
+	for range 12 {
+		if err := w.store().Probe(t.Context()); err == nil {
+			t.Fatal("the probe finds a wrong secret healthy")
 		}
-	}
-	if got := w.states(keys)[Active]; got != 10 {
-		t.Errorf("%d connections are active, want all 10", got)
+		for _, k := range keys {
+			if _, err := w.store().Token(t.Context(), k); !errors.Is(err, ErrTryAgain) {
+				t.Errorf("got error %v, want ErrTryAgain", err)
+			}
+		}
+		w.clock.Advance(5 * time.Minute)
 	}
 	if b, err := w.store().Breaker(t.Context()); err != nil || !b.Open || strings.Contains(b.Reason, "another") {
 		t.Errorf("got breaker %+v, %v; want it open, with a reason that holds no secret", b, err)
 	}
+	w.oauth.ClientSecret = right
+	if err := w.store().Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if _, err := w.store().Token(t.Context(), k); err != nil {
+			t.Error(err)
+		}
+	}
+	w.presented()
 }
 
 // Three refusals in a row open the breaker; with a success between they don't.
