@@ -61,7 +61,6 @@ break-rev-alone                | -DON_A=1 -DUSERS=1 -DKEEP -DBACKUP -DBREAK_REV_
 break-release-leaves-ledger    | -DON_A=1 -DUSERS=1 -DRETURN -DBREAK_RELEASE_LEAVES_LEDGER      | LEDGER_keeps_no_token_that_is_known_not_to_be_sent
 break-succeed-silent           | -DON_A=2 -DTRIES=1 -DBACKUP -DBREAK_SUCCEED_SILENT             | R2_a_pair_that_came_home_is_not_lost
 limit-connect-user-return      | -DON_A=1 -DUSERS=1 -DRETURN -DSTRICT_SUCCESSOR                 | TRUTH_a_new_authorization_does_not_replace_its_own_successor
-limit-succeeded-uncertain      | -DON_A=2 -DTRIES=1 -DBACKUP -DSTRICT_HOME                      | TRUTH_a_pair_that_came_home_is_not_given_up_unspent
 limit-spent-user-return        | -DON_A=2 -DUSERS=1 -DRETURN -DSTRICT_SENT                      | TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent
 limit-spent-second-row         | -DON_A=1 -DON_B=1 -DSTRICT_SENT                                | TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent
 '

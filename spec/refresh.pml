@@ -9,8 +9,7 @@
  *   KEEP KILL RETURN what an authorization does to the user's earlier pair
  *   DISCONNECT REVOKE BACKUP TOUCH   the actors of these names
  *   BEYOND           clocks differ by more than the margin
- *   STRICT           all of STRICT_SENT, STRICT_SUCCESSOR, STRICT_HOME: what holds but for the limits
- *                    that README.md lists
+ *   STRICT           STRICT_SENT and STRICT_SUCCESSOR: what holds but for the limits that README.md lists
  * and one deliberate breakage, BREAK_*.
  */
 #ifndef ON_A
@@ -25,7 +24,6 @@
 #ifdef STRICT
 #define STRICT_SENT
 #define STRICT_SUCCESSOR
-#define STRICT_HOME
 #endif
 #define NP (ON_A + ON_B)
 #if ON_B > 0
@@ -163,7 +161,6 @@ byte R8_a_disconnected_or_revoked_connection_is_not_revived;
 byte FENCE_a_claim_that_was_given_back_does_not_come_back;
 byte TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent;
 byte TRUTH_a_new_authorization_does_not_replace_its_own_successor;
-byte TRUTH_a_pair_that_came_home_is_not_given_up_unspent;
 byte TRUTH_every_row_comes_to_an_end;
 byte LEDGER_keeps_no_token_that_is_known_not_to_be_sent;
 byte REVOKED_a_revoked_connection_leaves_no_living_pair;
@@ -406,20 +403,17 @@ inline succeeded(r, p) {
   assert(row[r].state != REVOKED || REVOKED_a_revoked_connection_leaves_no_living_pair);
   row[r].generation++; row[r].pair = HOME(p); row[r].attempt = 0; row[r].claimed = 0;
   if
-  :: row[r].state == REAUTHORIZE && row[r].why == SPENT -> row[r].state = ACTIVE; row[r].cause = 0; row[r].why = 0
+  :: row[r].state == UNCERTAIN || row[r].state == REAUTHORIZE -> row[r].state = ACTIVE; row[r].cause = 0; row[r].why = 0
   :: else
   fi;
   wrote(r);
-#ifdef STRICT_HOME
-  assert(row[r].state != UNCERTAIN && row[r].state != REAUTHORIZE || TRUTH_a_pair_that_came_home_is_not_given_up_unspent);
-#endif
   ADD(stored, p)
 }
 
 inline revokeAtProcore(what) { DEL(live, what) }
 
 /* What R2 says of a pair when whoever held it lets go without a word. */
-#define safe(r, p) (HAS(stored, p) || queue[p] || !HAS(live, HOME(p)) || row[r].pair == HOME(p) || row[r].pair != spends[p])
+#define safe(p) (HAS(stored, p) || queue[p] || !HAS(live, HOME(p)))
 
 /* Nobody will compare with this attempt any more. */
 inline forget(c, x) {
@@ -603,7 +597,7 @@ Rescue:
 Dropped: /* without a crash */
   atomic {
     assert(row[ROW(p)].state != REVOKED || !HAS(live, HOME(p)) || HAS(stored, p) || queue[p] || REVOKED_a_revoked_connection_leaves_no_living_pair);
-    assert(safe(ROW(p), p) || R2_a_pair_that_came_home_is_not_lost);
+    assert(safe(p) || R2_a_pair_that_came_home_is_not_lost);
     goto Ended
   };
 

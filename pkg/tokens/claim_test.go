@@ -110,29 +110,83 @@ func TestDisconnectedStaysDisconnected(t *testing.T) {
 	}
 }
 
+// backup copies a connection's row; what it gives puts the copy back.
+func (w *world) backup(key Key) (restore func()) {
+	w.t.Helper()
+	copied, err := w.db.GetItem(w.t.Context(), &dynamodb.GetItemInput{TableName: &w.names.Connections, Key: key.primaryKey()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return func() {
+		w.t.Helper()
+		if _, err := w.db.PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Connections, Item: copied.Item}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // R1: a row that comes back from a backup holds a token that was sent; the
 // ledger refuses it.
 func TestRestoredRow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(w.store())
-	backup, err := w.db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.names.Connections, Key: c.Key.primaryKey()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	restore := w.backup(c.Key)
 	w.clock.Advance(2 * time.Hour)
 	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(2 * time.Hour)
-	if _, err := w.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Connections, Item: backup.Item}); err != nil {
-		t.Fatal(err)
-	}
+	restore()
 	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
 		t.Errorf("got error %v, want ErrReauthorize", err)
 	}
 	if got, want := w.presented(), 1; got != want {
 		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+// A row that comes back from a backup as claimed is in doubt of a token that is
+// being spent by another. Its successor settles the doubt.
+func TestSuccessorOfARestoredRow(t *testing.T) {
+	t.Parallel()
+	for _, givenUp := range []bool{false, true} {
+		w := newWorld(t)
+		s := w.store()
+		c := w.connect(s)
+		w.clock.Advance(89 * time.Minute)
+		unsent := w.hold(s, c.Key)
+		restore := w.backup(c.Key)
+		if err := s.release(t.Context(), unsent.claimed, unsent.ledger(unsent.claimed)); err != nil {
+			t.Fatal(err)
+		}
+		held := w.hold(w.store(), c.Key)
+		restore()
+		want := Uncertain
+		w.clock.Advance(maxWork + skew + time.Second)
+		if givenUp {
+			w.clock.Advance(2 * time.Minute)
+			want = Reauthorize
+		}
+		w.store().Token(t.Context(), c.Key)
+		if got := w.row(c.Key).State; got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+		fresh, err := w.oauth.Refresh(t.Context(), held.pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
+			t.Errorf("got error %v, want errNotYet: the row is another", err)
+		}
+		if got := w.row(c.Key); got.State != Active {
+			t.Errorf("got %s, want active: the pair is home, and was never sent", got.State)
+		}
+		w.clock.Advance(2 * time.Hour)
+		if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+			t.Error(err)
+		}
+		w.presented()
 	}
 }
 
@@ -339,17 +393,12 @@ func TestRestoreDuringAWrite(t *testing.T) {
 	w := newWorld(t)
 	s := w.store()
 	first := w.connect(s)
-	backup, err := w.db.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.names.Connections, Key: first.Key.primaryKey()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	restore := w.backup(first.Key)
 	read, _, err := s.SetWebhooks(t.Context(), first, WebhooksActive, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Connections, Item: backup.Item}); err != nil {
-		t.Fatal(err)
-	}
+	restore()
 	if _, _, err := s.SetWebhooks(t.Context(), w.row(first.Key), WebhooksNeedsAdmin, time.Time{}); err != nil {
 		t.Fatal(err)
 	}

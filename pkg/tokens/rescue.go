@@ -114,8 +114,8 @@ func (s *Store) held(ctx context.Context, c Connection) (procore.Token, error) {
 	return s.unseal(ctx, c.pair, c.place())
 }
 
-// succeeded is the row with the pair that replaces the spent one it holds. If
-// somebody found the spent one in the ledger meanwhile, that is mended.
+// succeeded is the row with the pair that replaces the spent one it holds.
+// Whatever doubt there was, was of the spent one, and is settled.
 func (s *Store) succeeded(ctx context.Context, c Connection, fresh procore.Token) (Connection, error) {
 	keys, err := s.Keys(ctx, false)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *Store) succeeded(ctx context.Context, c Connection, fresh procore.Token
 	}
 	c.Expiry, c.RefreshedAt = fresh.Expiry, s.now()
 	c.attempt, c.claimUntil = "", time.Time{}
-	if c.State == Reauthorize && c.Reason == sentBefore {
+	if c.State == Uncertain || c.State == Reauthorize {
 		c = c.enter(Active, "", "the pair that replaces the spent one came home", "", s.now())
 	}
 	return c, nil
