@@ -249,6 +249,7 @@ func TestRateLimit(t *testing.T) {
 	if got := len(c.Procore.State().Calls); got != 2 {
 		t.Errorf("got %d calls, want 2", got)
 	}
+	c.Clock.Advance(time.Hour + time.Minute)
 	c.wantFailures(c.handle(batch[0], batch[1], batch[4])) // another batch, another time
 	c.wantHandled("gone", "t1", "a1", "b1", "a2")
 }

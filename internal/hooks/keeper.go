@@ -22,7 +22,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"procore-connect/internal/config"
@@ -42,8 +41,6 @@ const (
 const (
 	// lookFor bounds one look. The lease outlives it.
 	lookFor = 2 * time.Minute
-	// callFor bounds one call, besides its waiting.
-	callFor = 30 * time.Second
 	// closing is what a look leaves of its caller's time to write down how it went.
 	closing = 5 * time.Second
 )
@@ -64,8 +61,6 @@ type Keeper struct {
 	// Patience is how long a call waits for the rate limit's next window; a longer
 	// wait is for the next run. 0: none.
 	Patience time.Duration
-
-	pace pace
 }
 
 // Result is what came of a look.
@@ -211,8 +206,7 @@ func (k *Keeper) settle(ctx context.Context, before []tokens.Connection, v verdi
 // client calls Procore as one connection. A call that fails is repeated by the
 // next look and not at once, which would use the rate limit up.
 func (k *Keeper) client(key tokens.Key) *procore.CompanyClient {
-	hc := &http.Client{Transport: transport{k, key.Principal, k.Store.Transport(key)}, Timeout: callFor + k.Patience}
-	return procore.NewCompanyClient(k.Environment, hc, key.CompanyID, procore.WithAttempts(1))
+	return k.Store.Client(k.Environment, key, procore.WithAttempts(1), procore.WithPatience(k.Patience))
 }
 
 func (k *Keeper) now() time.Time {

@@ -6,7 +6,11 @@ import (
 	"time"
 )
 
-// windows are the two rate limits of one user.
+// owner is whom calls are counted for: a user whatever the company, or, as user 0,
+// the service account of one company.
+type owner struct{ user, company int64 }
+
+// windows are the two rate limits of one owner.
 // See https://developers.procore.com/documentation/rate-limiting.
 type windows struct{ hour, spike window }
 
@@ -27,10 +31,14 @@ func (w *window) roll(now time.Time, length time.Duration) {
 // limit will be hit first, and answers 429 past it.
 func (c *call) withinLimits() bool {
 	now := c.now()
-	w := c.limits[c.pair.userID]
+	o := owner{user: c.pair.userID}
+	if o.user == 0 {
+		o.company, _ = strconv.ParseInt(c.r.Header.Get(companyHeader), 10, 64)
+	}
+	w := c.limits[o]
 	if w == nil {
 		w = &windows{}
-		c.limits[c.pair.userID] = w
+		c.limits[o] = w
 	}
 	w.hour.roll(now, time.Hour)
 	w.spike.roll(now, 10*time.Second)

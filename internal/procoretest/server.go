@@ -47,7 +47,7 @@ type Server struct {
 	refresh   map[string]*pair
 	pairs     []*pair
 	presented map[string]int // refresh token -> calls to the token endpoint
-	limits    map[int64]*windows
+	limits    map[owner]*windows
 	faults    []*Fault
 	calls     []Call
 	hooks     []*hook
@@ -65,7 +65,7 @@ func New(o Options) *Server {
 		access:    map[string]*pair{},
 		refresh:   map[string]*pair{},
 		presented: map[string]int{},
-		limits:    map[int64]*windows{},
+		limits:    map[owner]*windows{},
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.delivery = newDeliveryClient(s.opts.DeliveryTimeout)
@@ -126,7 +126,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	a := &answer{header: http.Header{}, status: http.StatusOK}
+	// The Date is of the fake's clock, as all times in an answer.
+	a := &answer{header: http.Header{"Date": {s.Now().UTC().Format(http.TimeFormat)}}, status: http.StatusOK}
 	if f := s.takeFault(r); f != nil {
 		s.serveFault(w, a, r, f)
 		return

@@ -14,6 +14,7 @@ import (
 
 var (
 	fenced  = regexp.MustCompile("(?ms)^```.*?^```")
+	goBlock = regexp.MustCompile("(?ms)^```go$(.*?)^```")
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	command = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
@@ -74,6 +75,44 @@ func anchors(text string) (all []string) {
 		all = append(all, strings.ReplaceAll(name, " ", "-"))
 	}
 	return all
+}
+
+// Each Go block of the client's guide is code that is compiled: it stands, line by
+// line, in a file of its package or of package tokens.
+func TestClientGuide(t *testing.T) {
+	t.Parallel()
+	var code []string
+	for _, pattern := range []string{"pkg/procore/*.go", "pkg/tokens/*.go"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || files == nil {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code = append(code, unindented(string(b)))
+		}
+	}
+	blocks := goBlock.FindAllStringSubmatch(read(t, "docs/CLIENT.md"), -1)
+	if len(blocks) == 0 {
+		t.Fatal("docs/CLIENT.md has no Go block")
+	}
+	for _, b := range blocks {
+		if want := unindented(strings.TrimSpace(b[1])) + "\n"; !slices.ContainsFunc(code, func(c string) bool { return strings.Contains(c, want) }) {
+			t.Errorf("docs/CLIENT.md: this stands in no Go file:\n%s", b[1])
+		}
+	}
+}
+
+// unindented is the text with each line's indentation removed.
+func unindented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return "\n" + strings.Join(lines, "\n")
 }
 
 // Each make command that a document names exists.

@@ -7,7 +7,7 @@ import (
 	"net/url"
 )
 
-// Get reads one resource of the company. With it and its four siblings an
+// Get reads one resource of the company. With it and its five siblings an
 // endpoint that this package lacks is a function of three statements:
 //
 //	func ShowMeeting(ctx context.Context, c *procore.CompanyClient, project, id int64) (Meeting, error) {
@@ -30,18 +30,25 @@ func List[T any](ctx context.Context, c *CompanyClient, path string, query url.V
 	return list[T](ctx, &c.api, path, query)
 }
 
-// Post creates. It is sent once: whether Procore wrote anything before a failed
-// answer is not known.
+// Post creates. It is sent once, except after a 429 and where no connection came
+// about: whether Procore wrote anything before another failure is not known.
 func Post[T any](ctx context.Context, c *CompanyClient, path string, query url.Values, body any) (T, error) {
 	return send[T](ctx, &c.api, http.MethodPost, path, query, body)
 }
 
-// Patch changes. It is sent once.
+// Patch changes. It is sent once, as Post.
 func Patch[T any](ctx context.Context, c *CompanyClient, path string, query url.Values, body any) (T, error) {
 	return send[T](ctx, &c.api, http.MethodPatch, path, query, body)
 }
 
-// Delete deletes. It is sent once.
+// Put replaces, where an endpoint wants that instead of PATCH. It is idempotent
+// and repeated as a GET.
+func Put[T any](ctx context.Context, c *CompanyClient, path string, query url.Values, body any) (T, error) {
+	return send[T](ctx, &c.api, http.MethodPut, path, query, body)
+}
+
+// Delete deletes. It is idempotent and repeated as a GET; a repetition that finds
+// nothing any more is a success.
 func Delete(ctx context.Context, c *CompanyClient, path string, query url.Values) error {
 	_, err := c.api.do(ctx, call{method: http.MethodDelete, path: path, query: query}, nil)
 	return err

@@ -73,8 +73,8 @@ type Option func(*api)
 // your own app: Procore's support finds calls by it.
 func WithUserAgent(s string) Option { return func(a *api) { a.userAgent = s } }
 
-// WithAttempts sets how often an idempotent GET is sent at most; the default is
-// 3, and 1 means no retry. Other methods are always sent once.
+// WithAttempts sets how often a call is sent at most; the default is 3, and 1
+// means no repetition. Which calls are repeated is said at the package's top.
 func WithAttempts(n int) Option { return func(a *api) { a.attempts = max(n, 1) } }
 
 // api is what both clients share: one place that builds requests, bounds
@@ -84,11 +84,15 @@ type api struct {
 	http      *http.Client
 	userAgent string
 	attempts  int
+	patience  time.Duration
+	now       clock
+	limit     *limit
 	company   *int64 // nil for a user without a company
 }
 
 func newAPI(env Environment, hc *http.Client, opts []Option) api {
-	a := api{base: env.APIURL, http: &http.Client{}, userAgent: userAgent, attempts: defaultAttempts}
+	a := api{base: env.APIURL, http: &http.Client{}, userAgent: userAgent, attempts: defaultAttempts,
+		patience: longestWait, now: wall, limit: newLimit()}
 	if hc != nil {
 		*a.http = *hc
 	}
@@ -120,39 +124,57 @@ type call struct {
 	body   any // nil, or encoded as JSON
 }
 
-// do sends c, retrying where that is safe, and decodes the answer into v, unless
-// v is nil. The answer's header is for paging.
+// do sends c, again where that is safe, and decodes the answer into v, unless v
+// is nil. The answer's header is for paging.
 func (a *api) do(ctx context.Context, c call, v any) (http.Header, error) {
 	for attempt := 1; ; attempt++ {
-		h, err := a.once(ctx, c, v)
-		if err == nil || c.method != http.MethodGet || attempt >= a.attempts {
-			return h, err
-		}
-		if !waitToRetry(ctx, attempt, err) {
+		var p progress
+		h, err := a.once(p.trace(ctx, a.base), c, v, &p)
+		switch {
+		case err == nil:
+			return h, nil
+		case attempt > 1 && c.method == http.MethodDelete && errors.Is(err, ErrNotFound):
+			return nil, nil // an attempt before did it
+		case attempt >= a.attempts || !p.repeatable(c.method, err) || !a.waitToRetry(ctx, attempt, err):
 			return nil, err
 		}
 	}
 }
 
-func (a *api) once(ctx context.Context, c call, v any) (http.Header, error) {
+func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header, error) {
+	wrapped := func(err error) error { return fmt.Errorf("procore: %s %s: %w", c.method, c.path, err) }
 	r, err := a.request(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("procore: %s %s: %w", c.method, c.path, err)
+		return nil, wrapped(err)
+	}
+	if err := a.limit.enter(ctx, a.patience, a.now); err != nil {
+		if rl, ok := errors.AsType[*RateLimitError](err); ok {
+			rl.Answer.of(c, a.company)
+			return nil, rl
+		}
+		return nil, wrapped(err)
 	}
 	resp, err := a.http.Do(r)
+	a.limit.leave(resp, a.now())
 	if err != nil {
+		p.failed()
 		// *url.Error would print the query, which may hold what a user searched for.
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
-		return nil, fmt.Errorf("procore: %s %s: %w", c.method, c.path, err)
+		return nil, wrapped(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, newError(resp, c, a.company)
 	}
-	if err := decode(resp, c, v); err != nil {
-		return nil, fmt.Errorf("procore: %s %s: %w", c.method, c.path, err)
+	b, err := read(resp)
+	if err != nil {
+		p.failed()
+		return nil, wrapped(err)
+	}
+	if err := decode(b, resp.StatusCode, c, v); err != nil {
+		return nil, wrapped(err)
 	}
 	return resp.Header, nil
 }
@@ -164,8 +186,8 @@ func (a *api) request(ctx context.Context, c call) (*http.Request, error) {
 	if a.company != nil && *a.company <= 0 {
 		return nil, errors.New("the client has no company")
 	}
-	if !strings.HasPrefix(c.path, "/rest/") || path.Clean(c.path) != c.path {
-		return nil, errors.New("not a path below /rest/")
+	if err := checkPath(c.path); err != nil {
+		return nil, err
 	}
 	u, err := url.Parse(a.base)
 	if err != nil {
@@ -188,6 +210,19 @@ func (a *api) request(ctx context.Context, c call) (*http.Request, error) {
 	return r, nil
 }
 
+// checkPath refuses what is not in the API, and Vapid, the API before it.
+//
+// https://procore.github.io/documentation/vapid-deprecation
+func checkPath(p string) error {
+	if rest, ok := strings.CutPrefix(p, "/vapid/"); ok {
+		return &RetiredError{Resource: p, Replacement: "/rest/v1.0/" + rest}
+	}
+	if !strings.HasPrefix(p, "/rest/") || path.Clean(p) != p {
+		return errors.New("not a path below /rest/")
+	}
+	return nil
+}
+
 func (a *api) setHeader(r *http.Request) {
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", a.userAgent)
@@ -199,17 +234,25 @@ func (a *api) setHeader(r *http.Request) {
 	}
 }
 
-// decode reads a 2xx answer into v. REST v2 wraps the payload in "data".
-//
-// https://procore.github.io/documentation/new-rest-v2-version
-func decode(resp *http.Response, c call, v any) error {
+// errTooLarge is final: the same answer would come again.
+var errTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxBody)
+
+// read reads a 2xx answer, bounded after gzip.
+func read(resp *http.Response) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	if len(b) > maxBody {
-		return fmt.Errorf("the answer is larger than %d bytes", maxBody)
+		return nil, errTooLarge
 	}
+	return b, nil
+}
+
+// decode turns a 2xx answer into v. REST v2 wraps the payload in "data".
+//
+// https://procore.github.io/documentation/new-rest-v2-version
+func decode(b []byte, status int, c call, v any) error {
 	if v == nil || len(b) == 0 && c.method != http.MethodGet {
 		return nil
 	}
@@ -218,12 +261,12 @@ func decode(resp *http.Response, c call, v any) error {
 			Data json.RawMessage `json:"data"`
 		}
 		if err := json.Unmarshal(b, &envelope); err != nil || envelope.Data == nil {
-			return fmt.Errorf("status %d, but the answer has no data", resp.StatusCode)
+			return fmt.Errorf("status %d, but the answer has no data", status)
 		}
 		b = envelope.Data
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("status %d, but the answer cannot be read: %w", resp.StatusCode, err)
+		return fmt.Errorf("status %d, but the answer cannot be read: %w", status, err)
 	}
 	return nil
 }

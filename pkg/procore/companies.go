@@ -2,6 +2,7 @@ package procore
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 )
 
@@ -13,6 +14,15 @@ type Company struct {
 	Name string `json:"name"`
 	// IsActive is false for a company that Procore has closed.
 	IsActive bool `json:"is_active"`
+}
+
+// UnmarshalJSON reads ids as [ID] does.
+func (c *Company) UnmarshalJSON(b []byte) error {
+	type plain Company
+	return json.Unmarshal(b, &struct {
+		*plain
+		ID *ID `json:"id"`
+	}{(*plain)(c), idOf(&c.ID)})
 }
 
 const companiesPath = "/rest/v1.0/companies"

@@ -15,17 +15,30 @@
 // A company's client names its company in the Procore-Company-Id header of every
 // call. Before the user has chosen a company there is only [UserClient], with the
 // two calls that install the app nowhere. An endpoint that is missing here is
-// three statements over [Get], [List], [Post], [Patch] and [Delete].
+// three statements over [Get], [List], [Post], [Patch], [Put] and [Delete].
+// [ServiceAccount] gives clients that need no user and no Transport.
 //
-// A GET that meets a transient answer is repeated at most twice, after the wait
-// that Procore asks for and within the context; nothing else is sent twice.
+// # Repetition
+//
+// A call is repeated at most twice, and only where that is safe: GET, PUT and
+// DELETE after a transient answer (408, 500, 502, 503) or a broken connection;
+// every method after a 429, and where no connection came about, so that not a byte
+// was written. Each wait is what Procore asks for, or a growing pause, with jitter,
+// within the context and [WithPatience]. Nothing else is sent twice.
+//
+// # Rate limits
+//
+// A client reads what Procore says is left, and slows down before Procore refuses.
+// Its goroutines share what is known. Several clients share it through [Limits];
+// those of a [ServiceAccount] and of tokens.Store.Client do already.
 //
 // # Errors
 //
 // Every answer outside 2xx is an [*Error]. Callers branch with errors.Is on
 // [ErrUnauthorized], [ErrNotConnected], [ErrForbidden], [ErrNotFound],
 // [ErrUnavailable] and their siblings, each of which says what to do, and with
-// errors.AsType on [*RateLimitError]. No error holds a token, a query or a body.
+// errors.AsType on [*RateLimitError]; [Error.Advice] says what to do. No error
+// holds a token, a query or a body.
 //
 // # Tokens
 //

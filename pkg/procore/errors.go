@@ -26,6 +26,10 @@ var (
 	// Management, or never installed. Stop calling and tell the owner. It is also
 	// an ErrForbidden.
 	ErrNotConnected = errors.New("procore: the app is not connected to this company")
+	// ErrNotInstalled (403): the app is not installed in the company. An
+	// administrator installs it from App Management. Procore documents no text for
+	// it either, see ErrUserInstallsOff. It is also an ErrForbidden.
+	ErrNotInstalled = errors.New("procore: the app is not installed in this company")
 	// ErrUserInstallsOff (403): only an administrator of the company may install
 	// the app, from App Management. Say so and wait. Procore does not document the
 	// text it is told by, so expect such a company as ErrNotConnected or plain
@@ -55,6 +59,8 @@ var (
 type Error struct {
 	// Status is the HTTP status.
 	Status int
+	// Code is REST v2's own code, empty in REST v1.
+	Code string
 	// Message is Procore's own explanation in one line of at most 500 bytes, from
 	// message, error or errors of the answer; the status text without one.
 	Message string
@@ -68,17 +74,50 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Error says what was called, what came back and where to ask.
+// Error says what was called, what came back, where to ask and what to do.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "procore: %s %s: %d: %s", e.Method, e.Path, e.Status, e.Message)
+	if e.Code != "" {
+		fmt.Fprintf(&b, " (code %s)", e.Code)
+	}
 	if e.CompanyID != 0 {
 		fmt.Fprintf(&b, " (company %d)", e.CompanyID)
 	}
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " (request %s)", e.RequestID)
 	}
+	if a := e.Advice(); a != "" {
+		b.WriteString("; " + a)
+	}
 	return b.String()
+}
+
+// Advice is what to do about it, in words for whoever operates the app; empty
+// for an answer that Procore does not document.
+//
+// https://procore.github.io/documentation/error-reference
+func (e *Error) Advice() string {
+	for _, a := range []struct {
+		kind   error
+		advice string
+	}{
+		{ErrMissingCompanyHeader, "call it with a CompanyClient"},
+		{ErrUnauthorized, "take a newer token once; if that is refused too, the app is not installed"},
+		{ErrNotConnected, "stop calling; a company administrator has to connect the app in App Management"},
+		{ErrUserInstallsOff, "a company administrator has to install the app in App Management"},
+		{ErrNotInstalled, "a company administrator has to install the app in App Management"},
+		{ErrForbidden, "a company administrator has to look at the user's permissions and the project's tools"},
+		{ErrNotFound, "it is gone, or this user may not see it"},
+		{ErrInvalid, "correct the request; the same one fails again"},
+		{ErrRateLimited, "wait until the limit resets"},
+		{ErrUnavailable, "try again later"},
+	} {
+		if e.Is(a.kind) {
+			return a.advice
+		}
+	}
+	return ""
 }
 
 // Is maps the answer to the Err values of this package.
@@ -89,6 +128,8 @@ func (e *Error) Is(target error) bool {
 		return e.Status == http.StatusUnauthorized
 	case ErrNotConnected:
 		return e.Status == http.StatusForbidden && strings.Contains(text, "app is not connected to this company")
+	case ErrNotInstalled:
+		return e.Status == http.StatusForbidden && (strings.Contains(text, "not installed") || strings.Contains(text, "user install"))
 	case ErrUserInstallsOff:
 		return e.Status == http.StatusForbidden && strings.Contains(text, "user install")
 	case ErrForbidden:
@@ -107,8 +148,9 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// A RateLimitError is the answer 429. An hourly and a 10-second window exist;
-// the headers report the one that was hit.
+// A RateLimitError is the answer 429, or stands for a call that was not sent
+// because the answer would have been that; see [WithPatience]. An hourly and a
+// 10-second window exist; the headers report the one that was hit.
 //
 // https://procore.github.io/documentation/rate-limiting
 type RateLimitError struct {
@@ -116,8 +158,8 @@ type RateLimitError struct {
 	Answer *Error
 	// Limit is the size of the window in calls, 0 if the answer has none.
 	Limit int
-	// Reset is when the next window begins by Procore's clock, zero if the answer
-	// does not say.
+	// Reset is when the next window begins, zero if the answer does not say. Call
+	// again after it.
 	Reset time.Time
 }
 
@@ -134,25 +176,29 @@ func newError(resp *http.Response, c call, company *int64) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut body still has its status
 	e := &Error{
 		Status:     resp.StatusCode,
-		Message:    message(body, resp.StatusCode),
-		Method:     c.method,
-		Path:       c.path,
 		RequestID:  oneLine(resp.Header.Get("X-Request-Id"), 100),
 		RetryAfter: retryAfter(resp.Header),
 	}
-	if company != nil {
-		e.CompanyID = *company
-	}
+	e.of(c, company)
+	e.Code, e.Message = explanation(body, resp.StatusCode)
 	if e.Status != http.StatusTooManyRequests {
 		return e
 	}
 	rl := &RateLimitError{Answer: e}
 	rl.Limit, _ = strconv.Atoi(resp.Header.Get("X-Rate-Limit-Limit"))
-	if reset, err := strconv.ParseInt(resp.Header.Get("X-Rate-Limit-Reset"), 10, 64); err == nil && reset > 0 {
+	if reset, ok := resetTime(resp.Header); ok {
 		rl.Reset = time.Unix(reset, 0)
-		e.RetryAfter = max(e.RetryAfter, time.Until(rl.Reset))
+		e.RetryAfter = max(e.RetryAfter, untilReset(resp.Header, reset, time.Now()))
 	}
 	return rl
+}
+
+// of says what was called.
+func (e *Error) of(c call, company *int64) {
+	e.Method, e.Path = c.method, c.path
+	if company != nil {
+		e.CompanyID = *company
+	}
 }
 
 // retryAfter reads seconds or a date (RFC 9110, section 10.2.3).
@@ -167,19 +213,35 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// message finds Procore's explanation. Its forms are a string under message or
-// error, a string, list or map of lists under errors, and REST v2's
-// {"error":{"code","message","details"}}.
-func message(body []byte, status int) string {
+// explanation finds Procore's code and message. The message's forms are a string
+// under message or error, a string, list or map of lists under errors, and REST
+// v2's {"error":{"code","message","details"}}, whose details say which field.
+//
+// https://procore.github.io/documentation/new-rest-v2-version, "Standard Error Response Format"
+func explanation(body []byte, status int) (code, message string) {
 	var fields map[string]any
 	if json.Unmarshal(body, &fields) == nil {
+		if v2, ok := fields["error"].(map[string]any); ok {
+			code = oneLine(flatten(v2["code"], 0), 100)
+			message = oneLine(joined(flatten(v2["message"], 0), flatten(v2["details"], 0)), 500)
+		}
 		for _, name := range []string{"message", "errors", "error", "error_description"} {
-			if s := oneLine(flatten(fields[name], 0), 500); s != "" {
-				return s
+			if message == "" {
+				message = oneLine(flatten(fields[name], 0), 500)
 			}
 		}
 	}
-	return strings.TrimSpace(http.StatusText(status))
+	if message == "" {
+		message = strings.TrimSpace(http.StatusText(status))
+	}
+	return code, message
+}
+
+func joined(message, details string) string {
+	if message == "" || details == "" {
+		return message + details
+	}
+	return message + ": " + details
 }
 
 func flatten(v any, depth int) string {
@@ -199,7 +261,8 @@ func flatten(v any, depth int) string {
 		return strings.Join(parts, "; ")
 	case map[string]any:
 		if s, ok := v["message"].(string); ok {
-			return s
+			field, _ := v["field"].(string)
+			return strings.TrimPrefix(field+": "+s, ": ")
 		}
 		var parts []string
 		for name, x := range v {

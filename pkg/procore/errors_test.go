@@ -16,7 +16,7 @@ func sentinels() map[string]error {
 	return map[string]error{
 		"unauthorized": ErrUnauthorized, "not connected": ErrNotConnected, "user installs off": ErrUserInstallsOff,
 		"forbidden": ErrForbidden, "not found": ErrNotFound, "invalid": ErrInvalid,
-		"missing header": ErrMissingCompanyHeader, "rate limited": ErrRateLimited, "unavailable": ErrUnavailable,
+		"missing header": ErrMissingCompanyHeader, "rate limited": ErrRateLimited, "unavailable": ErrUnavailable, "not installed": ErrNotInstalled,
 	}
 }
 
@@ -33,7 +33,8 @@ func TestAnswersToBranchOn(t *testing.T) {
 		{"expired token", 401, `{"error":"invalid_token","error_description":"The access token expired"}`, []string{"unauthorized"}, "invalid_token"},
 		{"disconnected", 403, `{"errors":["App is not connected to this company."]}`, []string{"not connected", "forbidden"}, "App is not connected to this company."},
 		{"disconnected, as message", 403, `{"message":"App is not connected to this company"}`, []string{"not connected", "forbidden"}, "App is not connected to this company"},
-		{"user installs off", 403, `{"errors":["The company does not allow user installs."]}`, []string{"user installs off", "forbidden"}, "The company does not allow user installs."},
+		{"user installs off", 403, `{"errors":["The company does not allow user installs."]}`, []string{"user installs off", "not installed", "forbidden"}, "The company does not allow user installs."},
+		{"not installed", 403, `{"message":"The app is not installed in this company"}`, []string{"not installed", "forbidden"}, "The app is not installed in this company"},
 		{"no permission", 403, `{"errors":"You do not have permission"}`, []string{"forbidden"}, "You do not have permission"},
 		{"not found", 404, `{"error":"Record not found"}`, []string{"not found"}, "Record not found"},
 		{"timeout", 408, ``, []string{"unavailable"}, "Request Timeout"},
@@ -41,7 +42,7 @@ func TestAnswersToBranchOn(t *testing.T) {
 		{"not acceptable", 406, `{}`, []string{"invalid"}, "Not Acceptable"},
 		{"conflict", 409, `[]`, []string{"invalid"}, "Conflict"},
 		{"fields", 422, `{"errors":{"subject":["can't be blank"],"assignees":["required","too few"]}}`, []string{"invalid"}, "assignees: required; too few; subject: can't be blank"},
-		{"v2", 422, `{"error":{"code":"E1","message":"Name is taken","details":[{"x":1}]}}`, []string{"invalid"}, "Name is taken"},
+		{"v2", 422, `{"error":{"code":"E1","message":"Name is taken","details":[{"field":"name","message":"has been taken"},{"x":1}]}}`, []string{"invalid"}, "Name is taken: name: has been taken"},
 		{"limit", 429, `{"message":"You have surpassed the max number of requests"}`, []string{"rate limited"}, "You have surpassed the max number of requests"},
 		{"crash", 500, `<html>oops</html>`, []string{"unavailable"}, "Internal Server Error"},
 		{"gateway", 502, ``, []string{"unavailable"}, "Bad Gateway"},
@@ -62,6 +63,9 @@ func TestAnswersToBranchOn(t *testing.T) {
 				t.Fatalf("got %v, want an Error", err)
 			}
 			want := &Error{Status: tt.status, Message: tt.message, Method: "GET", Path: "/rest/v1.0/me", CompanyID: testCompany, RequestID: "req-1"}
+			if tt.name == "v2" {
+				want.Code = "E1"
+			}
 			if d := cmp.Diff(got, want); d != "" {
 				t.Errorf("(-got +want):\n%s", d)
 			}

@@ -21,6 +21,7 @@ func standIn() (procore.Environment, func()) {
 		"GET /rest/v1.0/projects/7/rfis/42":           `{"id":42,"subject":"Which bolt?","status":"open"}`,
 		"GET /rest/v1.0/companies/5678/users":         `[{"id":3,"name":"Ann"}]`,
 		"GET /rest/v1.0/meetings/9":                   `{"id":9,"title":"Kick-off"}`,
+		"POST /oauth/token":                           `{"access_token":"of the app","token_type":"bearer","expires_in":5400}`,
 		"POST /rest/v1.0/webhooks/hooks":              `{"id":11,"api_version":"v3.0","destination_headers":{"Authorization":"*****ecret"}}`,
 		"POST /rest/v1.0/webhooks/hooks/11/triggers":  `{"id":12,"resource_name":"RFIs","event_type":"CREATE"}`,
 		"GET /rest/v1.0/webhooks/hooks/11/deliveries": `[{"outcome":"discarded","event":{"id":1,"company_id":5678,"resource_name":"RFIs","resource_id":42,"event_type":"update","project_id":7}}]`,
@@ -133,7 +134,7 @@ func ExampleError() {
 	fmt.Println(err)
 	// Output:
 	// disconnected: stop calling, tell the owner
-	// procore: GET /rest/v1.0/projects/99: 403: App is not connected to this company. (company 5678)
+	// procore: GET /rest/v1.0/projects/99: 403: App is not connected to this company. (company 5678); stop calling; a company administrator has to connect the app in App Management
 }
 
 func ExampleCompanyClient_CreateHook() {

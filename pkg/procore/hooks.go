@@ -31,6 +31,17 @@ type Hook struct {
 	ProjectID int64 `json:"owned_by_project_id"`
 }
 
+// UnmarshalJSON reads ids as [ID] does.
+func (h *Hook) UnmarshalJSON(b []byte) error {
+	type plain Hook
+	return json.Unmarshal(b, &struct {
+		*plain
+		ID        *ID `json:"id"`
+		CompanyID *ID `json:"owned_by_company_id"`
+		ProjectID *ID `json:"owned_by_project_id"`
+	}{(*plain)(h), idOf(&h.ID), idOf(&h.CompanyID), idOf(&h.ProjectID)})
+}
+
 // A HookSpec is what a hook is created with, or changed to: an empty field is
 // left as it is.
 type HookSpec struct {

@@ -128,11 +128,15 @@ func (o *OAuth) token(ctx context.Context, form url.Values, notAfter time.Time, 
 func (o *OAuth) post(ctx context.Context, path string, form url.Values, notAfter time.Time) (answer, bool, error) {
 	form.Set("client_id", o.ClientID)
 	form.Set("client_secret", o.ClientSecret)
+	return o.sender().post(ctx, o.Environment.LoginURL+path, form, notAfter)
+}
+
+func (o *OAuth) sender() sender {
 	s := sender{tls: o.TLS, proxy: http.ProxyFromEnvironment, now: o.Now, open: o.Dial}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	return s.post(ctx, o.Environment.LoginURL+path, form, notAfter)
+	return s
 }
 
 // Outcome is what is known of a single-use value after an error.

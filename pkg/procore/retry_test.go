@@ -116,7 +116,6 @@ func TestWritesAreSentOnce(t *testing.T) {
 			_, err := Patch[any](ctx, c, "/rest/x", nil, 1)
 			return err
 		},
-		"DELETE": func(ctx context.Context, c *CompanyClient) error { return Delete(ctx, c, "/rest/x", nil) },
 	}
 	for name, write := range writes {
 		var sent []time.Time

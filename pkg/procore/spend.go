@@ -54,10 +54,20 @@ type sender struct {
 // of the request can have reached the server. The first byte is not written
 // after notAfter, by the wall clock.
 func (s sender) post(ctx context.Context, endpoint string, form url.Values, notAfter time.Time) (a answer, sent bool, err error) {
+	req, err := http.NewRequest(http.MethodPost, endpoint, strings.NewReader(form.Encode())) //nolint:noctx // send gives it one
+	if err != nil {
+		return answer{}, false, errors.New("the token endpoint's address is not a URL")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return s.send(ctx, req, notAfter)
+}
+
+// send is post for a request that has its own header.
+func (s sender) send(ctx context.Context, req *http.Request, notAfter time.Time) (a answer, sent bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.timeout, defaultTimeout))
 	defer cancel()
-	var request bytes.Buffer
-	req, err := s.request(ctx, endpoint, form, &request)
+	req = req.WithContext(ctx)
+	request, err := written(req)
 	if err != nil {
 		return answer{}, false, err
 	}
@@ -75,25 +85,22 @@ func (s sender) post(ctx context.Context, endpoint string, form url.Values, notA
 	if err := ctx.Err(); err != nil {
 		return answer{}, false, err
 	}
-	if _, err := conn.Write(request.Bytes()); err != nil {
+	if _, err := conn.Write(request); err != nil {
 		return answer{}, true, withContext(ctx, err)
 	}
 	a, err = s.read(conn, req)
 	return a, true, withContext(ctx, err)
 }
 
-// request builds the request and its bytes.
-func (s sender) request(ctx context.Context, endpoint string, form url.Values, w io.Writer) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, errors.New("the token endpoint's address is not a URL")
-	}
+// written are the bytes of the request.
+func written(req *http.Request) ([]byte, error) {
 	req.GetBody = nil
 	req.Close = true
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", userAgent)
-	return req, req.Write(w)
+	var b bytes.Buffer
+	err := req.Write(&b)
+	return b.Bytes(), err
 }
 
 // connect opens a connection of its own to the server of req, through TLS

@@ -20,6 +20,15 @@ type Trigger struct {
 	EventType EventType `json:"event_type"`
 }
 
+// UnmarshalJSON reads ids as [ID] does.
+func (t *Trigger) UnmarshalJSON(b []byte) error {
+	type plain Trigger
+	return json.Unmarshal(b, &struct {
+		*plain
+		ID *ID `json:"id"`
+	}{(*plain)(t), idOf(&t.ID)})
+}
+
 // An EventType is create, update or delete.
 type EventType string
 
@@ -72,18 +81,24 @@ type triggerWire struct {
 
 func triggersPath(hookID int64) string { return hookPath(hookID) + "/triggers" }
 
-// A RetiredError is a trigger that Procore no longer delivers. Configure the
-// Replacement instead.
+// A RetiredError is a trigger, or the path of an endpoint, that Procore has ended.
+// Nothing was called. Use the Replacement instead.
 //
 // https://procore.github.io/documentation/webhook-fanout-migration
+// https://procore.github.io/documentation/vapid-deprecation
 type RetiredError struct {
-	Resource    string
+	// Resource is a trigger's, or the path.
+	Resource string
+	// EventType is empty for a path.
 	EventType   EventType
 	Replacement string
 }
 
-// Error names the trigger and its replacement.
+// Error names what was ended and its replacement.
 func (e *RetiredError) Error() string {
+	if e.EventType == "" {
+		return fmt.Sprintf("procore: Procore ended %s; use %s", e.Resource, e.Replacement)
+	}
 	return fmt.Sprintf("procore: Procore ended the trigger %s/%s on 2026-06-30; use %s/%s", e.Resource, e.EventType, e.Replacement, e.EventType)
 }
 

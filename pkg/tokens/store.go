@@ -48,6 +48,7 @@ type Store struct {
 	memory  memory
 	flights flights
 	breaker breakerMemory
+	limits  procore.Limits
 }
 
 func (s *Store) now() time.Time {

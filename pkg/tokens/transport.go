@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 
 	"procore-connect/pkg/procore"
 )
@@ -21,9 +22,20 @@ type Transport struct {
 // Transport makes the RoundTripper of a connection.
 func (s *Store) Transport(key Key) *Transport { return &Transport{Store: s, Key: key} }
 
-// Client is the API client of a connection's company.
-func (s *Store) Client(env procore.Environment, key Key) *procore.CompanyClient {
-	return procore.NewCompanyClient(env, &http.Client{Transport: s.Transport(key)}, key.CompanyID)
+// Client is the API client of a connection's company. All clients of a store share
+// what they know of Procore's rate limits.
+func (s *Store) Client(env procore.Environment, key Key, opts ...procore.Option) *procore.CompanyClient {
+	opts = append([]procore.Option{procore.WithClock(s.now), procore.WithLimits(&s.limits, owner(key))}, opts...)
+	return procore.NewCompanyClient(env, &http.Client{Transport: s.Transport(key)}, key.CompanyID, opts...)
+}
+
+// owner is whose calls Procore counts together: a user's in all companies, and
+// each company's of the service account.
+func owner(k Key) string {
+	if k.Principal == App {
+		return "company#" + strconv.FormatInt(k.CompanyID, 10)
+	}
+	return string(k.Principal)
 }
 
 // RoundTrip implements http.RoundTripper. Its own errors are those of Token.

@@ -1,0 +1,159 @@
+package procore
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// renewBefore is how long before its end a service account's token is replaced.
+	renewBefore = time.Minute
+	// youngToken is the age up to which a 401 does not speak against the token: it
+	// was good a moment ago, so the app is not installed in the company.
+	youngToken = time.Minute
+)
+
+// A ServiceAccount is the app's own account, for work that no user is behind: a
+// developer managed service account (DMSA), by OAuth's client credentials. It
+// works in every company whose administrator installed the app with it.
+//
+// It keeps its token in memory and gets another a minute before the end, or once
+// after a 401. Nothing single-use is spent, so processes need not share it.
+// Goroutines may share it.
+//
+// https://developers.procore.com/documentation/oauth-client-credentials
+type ServiceAccount struct {
+	app  *OAuth
+	base http.RoundTripper
+	opts []Option
+
+	limits Limits
+	turn   chan struct{} // held by whoever asks for a token
+
+	mu    sync.Mutex
+	token Token
+	got   time.Time
+}
+
+// NewServiceAccount returns the service account of the app. Calls go through
+// base; nil means http.DefaultTransport. Options hold for all its companies.
+func NewServiceAccount(app *OAuth, base http.RoundTripper, opts ...Option) *ServiceAccount {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return &ServiceAccount{app: app, base: base, opts: opts, turn: make(chan struct{}, 1)}
+}
+
+// Company returns the client for a company. Each of its calls names the company
+// in the header, /me and /companies too, which Procore wants of a service account.
+// A company without the app answers [ErrNotConnected], [ErrForbidden] or, after a
+// new token was tried, [ErrUnauthorized].
+func (s *ServiceAccount) Company(companyID int64) *CompanyClient {
+	// Procore counts each company's service account by itself.
+	opts := append([]Option{WithClock(s.now), WithLimits(&s.limits, "company#"+decimal(companyID))}, s.opts...)
+	return NewCompanyClient(s.app.Environment, &http.Client{Transport: s}, companyID, opts...)
+}
+
+// RoundTrip implements http.RoundTripper. Without a token its error is the
+// [*TokenError].
+func (s *ServiceAccount) RoundTrip(r *http.Request) (*http.Response, error) {
+	t, err := s.valid(r.Context(), Token{})
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	resp, err := s.send(r, t)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || s.young(t) {
+		return resp, err
+	}
+	again, err := repeated(r)
+	if err != nil {
+		return resp, nil //nolint:nilerr // the 401 is the answer
+	}
+	newer, err := s.valid(r.Context(), t)
+	if err != nil {
+		closeBody(again)
+		return resp, nil //nolint:nilerr // the 401 is the answer
+	}
+	resp.Body.Close()
+	return s.send(again, newer)
+}
+
+func (s *ServiceAccount) send(r *http.Request, t Token) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+t.AccessToken)
+	return s.base.RoundTrip(r)
+}
+
+// valid is a token that has time left and is not the refused one. One goroutine
+// asks for it, the others wait for what it gets.
+func (s *ServiceAccount) valid(ctx context.Context, refused Token) (Token, error) {
+	if t, ok := s.kept(refused); ok {
+		return t, nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return Token{}, context.Cause(ctx)
+	}
+	if t, ok := s.kept(refused); ok {
+		return t, nil
+	}
+	t, err := s.app.ClientCredentials(ctx)
+	if err != nil {
+		return Token{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token, s.got = t, s.now()
+	return t, nil
+}
+
+func (s *ServiceAccount) kept(refused Token) (Token, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.token
+	return t, t.AccessToken != "" && t.AccessToken != refused.AccessToken && s.now().Add(renewBefore).Before(t.Expiry)
+}
+
+// young says that the token is the current one and was just issued.
+func (s *ServiceAccount) young(t Token) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return t.AccessToken == s.token.AccessToken && s.now().Sub(s.got) < youngToken
+}
+
+// now is without the monotonic clock, which stands still in a frozen sandbox.
+func (s *ServiceAccount) now() time.Time {
+	if s.app.Now != nil {
+		return s.app.Now().Round(0)
+	}
+	return time.Now().Round(0)
+}
+
+// repeated is the request with its body from the beginning.
+func repeated(r *http.Request) (*http.Request, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r, nil
+	}
+	if r.GetBody == nil {
+		return nil, errors.New("the body cannot be sent again")
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = body
+	return r, nil
+}
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+}

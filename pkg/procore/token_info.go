@@ -1,0 +1,68 @@
+package procore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// A TokenInfo is what Procore says of an access token.
+//
+// https://developers.procore.com/reference/rest/authentication?version=latest, "Get Token Info"
+type TokenInfo struct {
+	// UserID is who authorized the app, 0 for a service account.
+	UserID int64
+	// ClientID is the app that the token was issued to.
+	ClientID string
+	// CreatedAt is when it was issued, by Procore's clock.
+	CreatedAt time.Time
+	// ExpiresIn is how long it lives yet.
+	ExpiresIn time.Duration
+}
+
+// TokenInfo describes an access token. It spends nothing, installs the app
+// nowhere and may be repeated. For a token that is expired or revoked the
+// [*TokenError] is an [ErrUnauthorized].
+func (o *OAuth) TokenInfo(ctx context.Context, accessToken string) (TokenInfo, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.Environment.LoginURL+"/oauth/token/info", http.NoBody)
+	if err != nil {
+		return TokenInfo{}, &TokenError{Outcome: NotSent, Err: errors.New("the token endpoint's address is not a URL")}
+	}
+	req.Header.Set("Authorization", "Bearer "+accessToken)
+	a, sent, err := o.sender().send(ctx, req, noLimit)
+	if err == nil && a.status == http.StatusUnauthorized {
+		err = ErrUnauthorized
+	}
+	if err != nil || a.status != http.StatusOK {
+		return TokenInfo{}, tokenError(a, sent, err)
+	}
+	info, err := decodeTokenInfo(a.body)
+	if err != nil {
+		return TokenInfo{}, tokenError(a, sent, err)
+	}
+	return info, nil
+}
+
+func decodeTokenInfo(body []byte) (TokenInfo, error) {
+	var w struct {
+		Owner     ID      `json:"resource_owner_id"`
+		ExpiresIn seconds `json:"expires_in_seconds"`
+		CreatedAt seconds `json:"created_at"`
+		App       *struct {
+			UID string `json:"uid"`
+		} `json:"application"`
+	}
+	if json.Unmarshal(body, &w) != nil || w.App == nil || w.Owner < 0 {
+		return TokenInfo{}, errors.New("the answer does not describe a token")
+	}
+	info := TokenInfo{UserID: int64(w.Owner), ClientID: bounded(w.App.UID, 256)}
+	if w.ExpiresIn > 0 {
+		info.ExpiresIn = lifetime(w.ExpiresIn)
+	}
+	if w.CreatedAt > 0 && w.CreatedAt < 1<<40 {
+		info.CreatedAt = time.Unix(int64(w.CreatedAt), 0)
+	}
+	return info, nil
+}

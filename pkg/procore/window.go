@@ -1,0 +1,94 @@
+package procore
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// A window is one rate limit until it resets: by its reset, Procore's own time,
+// two answers are known to speak of the same one.
+type window struct {
+	limit int
+	used  int       // by everybody, as far as answers have told
+	reset int64     // Unix seconds of Procore's clock
+	end   time.Time // of ours; not earlier than the reset
+}
+
+// hold is until when a call waits for this window, beside those in flight. Of
+// them it is not known whether used counts them, so they count twice at worst.
+func (w window) hold(inFlight int, last time.Time) hold {
+	unused := w.limit - w.used
+	left := unused - inFlight
+	switch {
+	case unused <= 0:
+		return hold{until: w.end, why: usedUp, limit: w.limit}
+	case inFlight >= max(unused/slow, 1):
+		return hold{until: w.end, why: awaiting}
+	case left*slow < w.limit && last.Before(w.end):
+		return hold{until: last.Add(w.end.Sub(last) / time.Duration(left+1)), why: spreading}
+	}
+	return hold{}
+}
+
+// merge takes in what another answer said. Answers overtake each other, so the
+// one that knows of more calls is right; each gives a latest end, so the earliest
+// is. It is false for an answer of an earlier window.
+func (w *window) merge(o window) bool {
+	switch {
+	case o.reset < w.reset:
+		return false
+	case o.reset == w.reset:
+		o.used = max(o.used, w.used)
+		if w.end.Before(o.end) {
+			o.end = w.end
+		}
+	}
+	*w = o
+	return true
+}
+
+// reported is the window that an answer speaks of. Its end is measured from the
+// answer's own Date, so that a local clock that is wrong does not matter. A second
+// is added, because both are whole seconds, and Procore says: until after the
+// reset.
+//
+// https://procore.github.io/documentation/rate-limiting, "Interpret Rate Limit Headers"
+func reported(resp *http.Response, now time.Time) (window, bool) {
+	h := resp.Header
+	remaining, err := strconv.Atoi(h.Get("X-Rate-Limit-Remaining"))
+	if err != nil || remaining < 0 {
+		return window{}, false
+	}
+	reset, ok := resetTime(h)
+	if !ok {
+		return window{}, false
+	}
+	wait := untilReset(h, reset, now)
+	if wait < 0 {
+		return window{}, false
+	}
+	if resp.StatusCode == http.StatusTooManyRequests {
+		remaining = 0
+	}
+	limit, err := strconv.Atoi(h.Get("X-Rate-Limit-Limit"))
+	if err != nil || limit < remaining {
+		limit = remaining
+	}
+	end := now.Add(min(wait, hourWindow) + time.Second)
+	return window{limit: limit, used: limit - remaining, reset: reset, end: end}, true
+}
+
+// resetTime is X-Rate-Limit-Reset, in Unix seconds.
+func resetTime(h http.Header) (int64, bool) {
+	n, err := strconv.ParseInt(h.Get("X-Rate-Limit-Reset"), 10, 64)
+	return n, err == nil && n > 0 && n < 1<<40
+}
+
+// untilReset is the time from the answer to the reset.
+func untilReset(h http.Header, reset int64, now time.Time) time.Duration {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return time.Unix(reset, 0).Sub(now)
+}
