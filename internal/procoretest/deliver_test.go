@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,41 @@ func TestDefaultDeliveryTimeout(t *testing.T) {
 	defer s.Close()
 	if s.delivery.Timeout != 5*time.Second {
 		t.Errorf("timeout %v", s.delivery.Timeout)
+	}
+}
+
+// Shuffled events all arrive, in another order, and none overtakes the one that is under way.
+func TestShuffle(t *testing.T) {
+	t.Parallel()
+	const events = 50
+	p, rec, _ := hooked(t, "v2.0", func(n int, w http.ResponseWriter) {
+		if n == 1 {
+			w.WriteHeader(503) // the others have to wait
+		}
+	}, Options{Shuffle: 20})
+	var sent, got []string
+	for range events {
+		sent = append(sent, emitUpdate(t, p, 1))
+	}
+	first := rec.next(t)
+	eventually(t, p, "paused", func(st State) bool { return st.Hooks[0].Paused })
+	p.Advance(time.Second)
+	for len(got) < events {
+		var body struct{ ID json.Number }
+		if err := json.Unmarshal([]byte(rec.next(t).body), &body); err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, body.ID.String()); len(got) == 1 && !strings.Contains(first.body, got[0]) {
+			t.Errorf("%s overtook %s", got[0], first.body)
+		}
+	}
+	if slices.Equal(got, sent) {
+		t.Error("the order is that of the changes")
+	}
+	slices.Sort(sent)
+	slices.Sort(got)
+	if diff := cmp.Diff(sent, got); diff != "" {
+		t.Errorf("events (-sent +got):\n%s", diff)
 	}
 }
 

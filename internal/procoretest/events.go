@@ -3,6 +3,7 @@ package procoretest
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -183,12 +184,22 @@ func (s *Server) enqueue(hooks []*hook, e Event) []string {
 		}
 		for range max(e.Copies, 1) {
 			next := q
-			h.queue = append(h.queue, &next)
+			h.queue = slices.Insert(h.queue, s.place(h), &next)
 		}
 		ids = append(ids, q.eventID)
 		h.poke()
 	}
 	return ids
+}
+
+// place is where the next event goes in the hook's queue: at its end, or, with
+// Options.Shuffle, somewhat before. The first one may be under way already.
+func (s *Server) place(h *hook) int {
+	end := len(h.queue)
+	if n := min(s.opts.Shuffle, end); n > 0 {
+		return end - rand.IntN(n)
+	}
+	return end
 }
 
 // moment is what identifies an event.

@@ -81,6 +81,10 @@ type Options struct {
 	HourlyLimit, SpikeLimit int
 	// DeliveryTimeout bounds one webhook delivery. Zero means 5 seconds.
 	DeliveryTimeout time.Duration
+	// Shuffle puts an event, and each copy of it, at a random place among the
+	// last so many that wait in its hook: Procore promises no order. Zero keeps
+	// the order of the changes.
+	Shuffle int
 	// AllowedHosts are host names, besides loopback ones, that a hook's
 	// destination may have.
 	AllowedHosts []string
