@@ -92,13 +92,16 @@ explore: ## Run pkg/tokens under millions of schedules and faults: make explore 
 	EXPLORE_TIME=$(or $(T),10m) $(GO) test -count=1 -timeout 0 -run '^TestExplore$$' -v ./pkg/tokens
 
 .PHONY: chaos
-chaos: ## Kill, stop and cut off real processes at random, and see that the rules held: make chaos T=10m
-	@$(GO) build -o build/chaos ./internal/chaostest && exec build/chaos -T $(or $(T),2m) $(ARGS)
+chaos: ## Kill, stop and cut off real processes at random, and see that the rules held: make chaos T=10m N=100000
+	@$(GO) build -o build/chaos ./internal/chaostest
+	build/chaos -T $(or $(T),2m) $(ARGS)
+	build/chaos -deliveries $(or $(N),100000) $(ARGS)
 
 .PHONY: test-aws
 test-aws: ## Run the storage tests and chaos on a DynamoDB emulator that this project did not write. Needs cargo.
 	.ci/with-dynoxide $(GO) test -count=1 ./internal/dynamotest ./internal/tables ./internal/pipetest ./internal/localstack
 	.ci/with-dynoxide $(GO) run ./internal/chaostest -T $(or $(T),1m)
+	.ci/with-dynoxide $(GO) run ./internal/chaostest -deliveries $(or $(N),100000)
 
 .PHONY: mutants
 mutants: ## Break the rules one at a time, on purpose: the tests must catch each.

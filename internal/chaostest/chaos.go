@@ -175,14 +175,14 @@ func (w *world) strike() {
 // moment may hit a process at a moment of the protocol. The process is dead or
 // halted when it returns.
 func (w *world) moment(p *process, when string) {
-	if p != nil && !w.calm.Load() && w.dice.one(50) {
-		w.hit(p, "when "+when)
+	if p != nil && !w.calm.Load() && w.dice.one(50*w.rare) {
+		w.hit(p, p.kind()+" when "+when)
 	}
 }
 
 func (w *world) hit(p *process, why string) {
 	switch n := w.dice.n(20); {
-	case n < 6:
+	case n < 6, w.onlyKills:
 		p.kill(why)
 	case n < 14:
 		p.stop(why, w.dice.between(claimLife+time.Second, claimLife+8*time.Second))

@@ -136,7 +136,13 @@ func (p *process) listen(service string, every int, secure bool, h http.Handler)
 
 // invoke calls the function and waits for it.
 func (p *process) invoke(ctx context.Context, payload []byte) error {
-	_, err := p.f.Invoke(ctx, payload)
+	_, err := p.call(ctx, payload)
+	return err
+}
+
+// call gives the function's answer.
+func (p *process) call(ctx context.Context, payload []byte) ([]byte, error) {
+	answer, err := p.f.Invoke(ctx, payload)
 	e, failed := errors.AsType[*lambdatest.FunctionError](err)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +150,7 @@ func (p *process) invoke(ctx context.Context, payload []byte) error {
 		p.killedAt = time.Now()
 		p.w.kills.add("by the function's timeout")
 	}
-	return err
+	return answer, err
 }
 
 // kill ends the process without a word.
@@ -209,6 +215,9 @@ func (p *process) isCut(queue bool) bool {
 	return !p.w.calm.Load() && overlap(all, now, now)
 }
 
+// kind is the function's name.
+func (p *process) kind() string { return strings.TrimRight(p.name, "0123456789.-") }
+
 func (p *process) close() {
 	if p.f != nil {
 		p.f.Close()
@@ -237,6 +246,10 @@ func (l *processLog) Write(line []byte) (int, error) {
 		}
 		return len(line), nil
 	}
+	if p.w.notice != nil {
+		p.w.notice(p, e)
+		return len(line), nil
+	}
 	p.w.logs.add(e.Message)
 	e.p, e.at = p, time.Now()
 	p.w.keepEntry(e)
@@ -251,6 +264,9 @@ type logEntry struct {
 	Principal string `json:"principal"`
 	Error     any    `json:"error"`
 	Outcome   string `json:"outcome"`
+
+	Time    time.Time `json:"time"`
+	EventID string    `json:"event_id"`
 
 	p  *process
 	at time.Time

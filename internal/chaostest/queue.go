@@ -37,10 +37,10 @@ func (w *world) awsOf(p *process) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		k := keep()
 		services.ServeHTTP(k, r)
-		if op == "SendMessage" && k.status == http.StatusOK {
+		if op == "SendMessage" && k.status == http.StatusOK && w.notice == nil {
 			w.rescueSent(p, body)
 		}
-		if !w.calm.Load() && w.dice.one(15) {
+		if !w.calm.Load() && w.dice.one(15*w.rare) {
 			w.network.add("SQS answer lost")
 			abort(r)
 		}

@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"procore-connect/internal/invariants"
 	"procore-connect/pkg/tokens"
 )
@@ -102,7 +99,7 @@ func (v *verdict) unsettled(ctx context.Context) (string, error) {
 func (v *verdict) begin() time.Time { return v.w.ended }
 
 func (v *verdict) item(ctx context.Context, k tokens.Key) (invariants.Item, error) {
-	items, err := v.scan(ctx, v.w.names.Connections)
+	items, err := v.w.scan(ctx, v.w.names.Connections)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +114,7 @@ func (v *verdict) item(ctx context.Context, k tokens.Key) (invariants.Item, erro
 
 // breaker says what is wrong with the breaker, by its row.
 func (v *verdict) breaker(ctx context.Context) (string, error) {
-	items, err := v.scan(ctx, v.w.names.Connections)
+	items, err := v.w.scan(ctx, v.w.names.Connections)
 	if err != nil {
 		return "", err
 	}
@@ -135,20 +132,4 @@ func (v *verdict) breaker(ctx context.Context) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-// scan reads a whole table.
-func (v *verdict) scan(ctx context.Context, table string) ([]invariants.Item, error) {
-	var all []invariants.Item
-	in := &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)}
-	for pages := dynamodb.NewScanPaginator(v.w.store.DB, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range page.Items {
-			all = append(all, invariants.ItemOf(m))
-		}
-	}
-	return all, nil
 }

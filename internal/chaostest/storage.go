@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/invariants"
 )
@@ -105,6 +109,8 @@ func (s *storage) understand(r *http.Request, body []byte) (op string, row *inva
 		if json.Unmarshal(body, u) != nil {
 			u = nil
 		}
+	case "PutItem":
+		return op, nil, "delivery"
 	case "TransactWriteItems":
 		var t transaction
 		if json.Unmarshal(body, &t) == nil && len(t.TransactItems) > 0 {
@@ -143,7 +149,7 @@ func (s *storage) before(p *process, w http.ResponseWriter, r *http.Request, op,
 		return true
 	}
 	d := s.w.dice
-	switch n := d.n(120); {
+	switch n := d.n(120 * s.w.rare); {
 	case what != "" && n < 2:
 		// Also after the process has given up, or is gone: the request is on its way.
 		s.w.network.add("DynamoDB " + what + " delivered late")
@@ -167,9 +173,9 @@ func (s *storage) after(p *process, r *http.Request, what string) {
 	if what != "" {
 		s.w.moment(p, what+" was done")
 	}
-	n := 120
+	n := 120 * s.w.rare
 	if what != "" {
-		n = 25 // a lost answer matters most where something was written
+		n = 25 * s.w.rare // a lost answer matters most where something was written
 	}
 	if !s.w.calm.Load() && s.w.dice.one(n) {
 		s.w.network.add("DynamoDB answer lost")
@@ -186,4 +192,20 @@ func refuse(w http.ResponseWriter, code string) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"as chaos wants it"}`, code)
+}
+
+// scan reads a whole table.
+func (w *world) scan(ctx context.Context, table string) ([]invariants.Item, error) {
+	var all []invariants.Item
+	in := &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)}
+	for pages := dynamodb.NewScanPaginator(w.store.DB, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range page.Items {
+			all = append(all, invariants.ItemOf(m))
+		}
+	}
+	return all, nil
 }

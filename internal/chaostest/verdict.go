@@ -50,11 +50,11 @@ func (v *verdict) add(row, format string, args ...any) {
 func (v *verdict) judge(ctx context.Context) error {
 	v.pairs, v.stored, v.claims = map[*write]procore.Token{}, map[string][]*write{}, map[string]*write{}
 	v.final, v.rows, v.seen = map[string]invariants.Row{}, map[string][]*write{}, invariants.Transitions{}
-	connections, err := v.scan(ctx, v.w.names.Connections)
+	connections, err := v.w.scan(ctx, v.w.names.Connections)
 	if err != nil {
 		return err
 	}
-	spends, err := v.scan(ctx, v.w.names.Spends)
+	spends, err := v.w.scan(ctx, v.w.names.Spends)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ import (
 
 	"procore-connect/internal/awstest"
 	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/pipetest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/internal/tables"
 	"procore-connect/pkg/procore"
@@ -61,9 +62,15 @@ type world struct {
 	provider *provider
 	storage  *storage
 	store    *tokens.Store // the driver's own, which meets no faults
-	people   []*person
-	began    time.Time
-	ended    time.Time // the last fault
+
+	webhookSecret string
+	rare          int                      // how much rarer faults are than in the run of the refresh protocol
+	onlyKills     bool                     // nothing else happens to processes
+	notice        func(*process, logEntry) // takes lines of logs; nil: they are kept for the stories
+
+	people []*person
+	began  time.Time
+	ended  time.Time // the last fault
 
 	background sync.WaitGroup // what must end before the verdict
 	closers    []func()
@@ -83,7 +90,7 @@ type world struct {
 func newWorld(ctx context.Context, dir, endpoint string, seed uint64) (*world, error) {
 	w := &world{
 		dice: newDice(seed), quiet: log.New(io.Discard, "", 0), binaries: filepath.Join(dir, "bin"),
-		external: endpoint, secrets: awstest.NewSecrets(nil), queues: awstest.NewQueues(),
+		external: endpoint, rare: 1, secrets: awstest.NewSecrets(nil), queues: awstest.NewQueues(),
 	}
 	w.ctx, w.end = context.WithCancel(ctx)
 	if err := w.certificate(dir); err != nil {
@@ -124,10 +131,13 @@ func (w *world) fill() error {
 			return err
 		}
 		w.secrets.Put(name, string(text))
-		if name == "chaos/keys" {
+		switch name {
+		case "chaos/keys":
 			if w.keys, err = tokens.ParseKeys(string(text)); err != nil {
 				return err
 			}
+		case "chaos/webhook":
+			w.webhookSecret = string(text)
 		}
 	}
 	var err error
@@ -139,7 +149,8 @@ func (w *world) fill() error {
 // backend is the DynamoDB that all use.
 func (w *world) backend() (http.Handler, error) {
 	if w.external == "" {
-		return dynamotest.New(), nil
+		db := dynamotest.New()
+		return &awstest.Services{DynamoDB: db, Streams: pipetest.Streams(db)}, nil
 	}
 	u, err := url.Parse(w.external)
 	if err != nil {
@@ -241,7 +252,7 @@ func (w *world) fault(format string, args ...any) {
 
 // checkSecrets is R5: nothing secret in a log.
 func (w *world) checkSecrets(p *process, line []byte) {
-	for _, secret := range []string{"fake-access-", "fake-refresh-", "fake-code-", "fake-client-secret"} {
+	for _, secret := range []string{"fake-access-", "fake-refresh-", "fake-code-", "fake-client-secret", "Bearer "} {
 		if bytes.Contains(line, []byte(secret)) {
 			w.fault("R5: %s logs a secret that begins with %s", p.name, secret)
 		}

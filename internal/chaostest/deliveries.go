@@ -1,0 +1,272 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"procore-connect/internal/awstest"
+	"procore-connect/internal/config"
+	"procore-connect/internal/credential"
+	"procore-connect/internal/gatewaytest"
+	"procore-connect/internal/hooks"
+	"procore-connect/internal/inbox"
+	"procore-connect/internal/pipetest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+)
+
+const (
+	receivers = 4
+	consumers = 3
+
+	maxReceive = 50 // as template.yaml has it
+
+	forever = 365 * 24 * time.Hour // a token's life: refreshes are the other run's
+
+	// The fake's clock runs twenty times as fast, so that its backoff does not make a run last for hours.
+	tick, ticks = 50 * time.Millisecond, time.Second
+
+	shuffle   = 40    // events within which a hook's order changes
+	maxBehind = 5_000 // events between inbox and consumers; the stream in memory forgets after 10,000
+	rarer     = 20    // than in the other run, whose writes are few
+
+	webhookPath = "POST /webhooks/procore"
+)
+
+// deliveries is the other run: webhooks on their way from the fake's own
+// delivery engine through receivers, inbox, pipe and queue to consumers, while
+// processes are killed and calls are lost.
+type deliveries struct {
+	w         *world
+	goal      int // deliveries, copies included, retries not
+	running   context.Context
+	end       context.CancelFunc
+	ring      *credential.Ring
+	receivers *pool
+	consumers *pool
+	events    *awstest.Queue
+	dead      *awstest.Queue
+	position  string // the pipe's file
+	address   string // of the front, as the fake sees it
+	back      string // of the same front, for strangers
+	hooks     []hooked
+	strangers []stranger
+	queued    atomic.Int64
+
+	ledger ledger
+	broken counter // batches that came again as a whole
+}
+
+// hooked is a company with its hook.
+type hooked struct {
+	company, project int64
+	version          string
+}
+
+// deliver makes the run and says how many rules were broken.
+func deliver(ctx context.Context, w *world, dir string, goal int) (violations int, err error) {
+	d := &deliveries{w: w, goal: goal, position: filepath.Join(dir, "position"), ledger: newLedger()}
+	d.running, d.end = context.WithCancel(ctx)
+	defer d.end()
+	w.rare, w.onlyKills, w.notice = rarer, true, d.noticed
+	w.lifetime(forever)
+	if err := w.populate(ctx); err != nil {
+		return 0, err
+	}
+	if err := d.setUp(ctx); err != nil {
+		return 0, err
+	}
+	d.chaos()
+	if ctx.Err() != nil {
+		return 0, errors.New("interrupted")
+	}
+	a := &arrivals{d: d}
+	if err := a.judge(ctx); err != nil {
+		return 0, err
+	}
+	return a.report(os.Stdout), nil
+}
+
+// chaos runs everything until all is delivered and handled, or nothing moves.
+func (d *deliveries) chaos() {
+	var all sync.WaitGroup
+	for _, work := range []func(){d.keepPipe, d.clock, d.strike, d.throw, d.approach} {
+		all.Go(work)
+	}
+	for range consumers {
+		m := &pipetest.Mapping{Queue: d.events, Function: d.consumers, MaxReceive: maxReceive, Report: d.mapped}
+		all.Go(func() { m.Run(d.running) })
+	}
+	d.w.began = time.Now()
+	d.emit()
+	d.drain()
+	d.w.ended = time.Now()
+	d.end()
+	d.w.end()
+	all.Wait()
+}
+
+// setUp makes queue, front and hooks.
+func (d *deliveries) setUp(ctx context.Context) error {
+	w := d.w
+	var err error
+	if d.dead, err = w.queues.Create("events-dead.fifo", awstest.QueueOptions{}); err != nil {
+		return err
+	}
+	if d.events, err = w.queues.Create("events.fifo", awstest.QueueOptions{
+		VisibilityTimeout: time.Minute, DeadLetters: d.dead, MaxReceiveCount: maxReceive, GroupDedup: true,
+	}); err != nil {
+		return err
+	}
+	d.receivers, d.consumers = w.newPool("webhook-receiver", receivers), w.newPool("event-consumer", consumers)
+	front := gatewaytest.New(map[string]gatewaytest.Invoker{webhookPath: d.receivers}, gatewaytest.Options{})
+	if d.address, err = w.serve(d.recorded(front)); err != nil {
+		return err
+	}
+	if d.back, err = w.serve(front); err != nil {
+		return err
+	}
+	if d.ring, err = credential.Parse(w.webhookSecret); err != nil {
+		return err
+	}
+	return d.hook(ctx)
+}
+
+// hook provisions the companies' hooks, with the project's own code, in all
+// payload versions.
+func (d *deliveries) hook(ctx context.Context) error {
+	oauth, err := d.w.store.OAuth(ctx, false)
+	if err != nil {
+		return err
+	}
+	k := &hooks.Keeper{
+		Store: d.w.store, Environment: oauth.Environment, Log: d.w.store.Log,
+		Ring:  func(context.Context, bool) (*credential.Ring, error) { return d.ring, nil },
+		Inbox: &inbox.Box{DB: d.w.store.DB, Table: d.w.names.Inbox},
+		Want:  config.Webhooks{Namespace: "chaos", URL: d.address + config.WebhookPath, Triggers: triggers()},
+	}
+	versions := []string{"v2", "v2.0", "v3.0", "v4.0"}
+	for _, p := range d.w.people {
+		if d.known(p.key.CompanyID) {
+			continue
+		}
+		k.Want.PayloadVersion = versions[len(d.hooks)%len(versions)]
+		r, err := k.Look(ctx, p.key.CompanyID)
+		if err != nil || r.HookID == 0 {
+			return fmt.Errorf("no hook for company %d: %+v, %w", p.key.CompanyID, r, err)
+		}
+		d.hooks = append(d.hooks, hooked{p.key.CompanyID, p.project, k.Want.PayloadVersion})
+	}
+	return nil
+}
+
+func (d *deliveries) known(company int64) bool {
+	for _, h := range d.hooks {
+		if h.company == company {
+			return true
+		}
+	}
+	return false
+}
+
+// The resources that change: one with an address, one whose name has blanks,
+// and one that the client has no address for.
+var resources = []string{"RFIs", "Submittals", "Direct Cost Line Items"}
+
+func triggers() (all []procore.Trigger) {
+	for _, name := range resources {
+		for _, event := range []procore.EventType{"create", "update", "delete"} {
+			all = append(all, procore.Trigger{Resource: name, EventType: event})
+		}
+	}
+	return all
+}
+
+// emit makes the changes, a few ahead of the deliveries, so that there is
+// something to shuffle. Three deliveries of ten are copies.
+func (d *deliveries) emit() {
+	w := d.w
+	for n := 0; n < d.goal && d.running.Err() == nil; {
+		h := pick(w.dice, d.hooks)
+		if d.ledger.waiting(h.company) > 2*shuffle || d.ledger.behind() > maxBehind {
+			w.wait(d.running, 5*time.Millisecond)
+			continue
+		}
+		copies := 1
+		for copies < 6 && w.dice.n(10) < 3 {
+			copies++
+		}
+		e := procoretest.Event{
+			CompanyID: h.company, ProjectID: h.project, ResourceName: pick(w.dice, resources), ResourceID: 1_000 + int64(w.dice.n(8)),
+			EventType: pick(w.dice, []string{"create", "update", "update", "update", "delete"}), Copies: min(copies, d.goal-n),
+		}
+		if w.dice.one(20) {
+			e.SourceApplicationID = clientID
+		}
+		out, err := w.provider.fake.Emit(e)
+		if err != nil || len(out.EventIDs) != 1 {
+			w.fault("the fake does not take a change: %v, %v", out.EventIDs, err)
+			return
+		}
+		d.ledger.emitted(h.company, out.EventIDs[0], procore.Event{CompanyID: h.company, Resource: e.ResourceName, ResourceID: e.ResourceID}.Key(), e.Copies)
+		n += e.Copies
+		d.queued.Store(int64(n))
+	}
+}
+
+// clock lets the fake's time pass faster.
+func (d *deliveries) clock() {
+	for d.running.Err() == nil {
+		d.w.wait(d.running, tick)
+		d.w.provider.fake.Advance(ticks)
+	}
+}
+
+// strike kills processes at any time.
+func (d *deliveries) strike() {
+	w := d.w
+	for w.ctx.Err() == nil && !w.calm.Load() {
+		w.wait(w.ctx, w.dice.between(100*time.Millisecond, time.Second))
+		w.mu.Lock()
+		w.processes = slices.DeleteFunc(w.processes, (*process).killed)
+		alive := slices.Clone(w.processes)
+		w.mu.Unlock()
+		if len(alive) > 0 && !w.calm.Load() {
+			p := pick(w.dice, alive)
+			p.kill(p.kind() + " at any time")
+		}
+	}
+}
+
+// throw makes the API fail for a consumer now and then.
+func (d *deliveries) throw() {
+	w := d.w
+	for w.ctx.Err() == nil && !w.calm.Load() {
+		w.wait(w.ctx, w.dice.between(time.Second, 4*time.Second))
+		f := procoretest.Fault{Endpoint: "api", Kind: pick(w.dice, []string{procoretest.Drop, procoretest.Reset, procoretest.Status, procoretest.Delay})}
+		switch f.Kind {
+		case procoretest.Status:
+			f.Status = pick(w.dice, []int{500, 502, 503})
+		case procoretest.Delay:
+			f.DelayMS = w.dice.between(100*time.Millisecond, 3*time.Second).Milliseconds()
+		}
+		if err := w.provider.fake.Fault(f); err != nil {
+			w.fault("the fake refuses a fault: %v", err)
+		}
+		w.thrown.add(f.Endpoint + " " + f.Kind)
+	}
+}
+
+// mapped counts what the event source mapping has to say.
+func (d *deliveries) mapped(string) {
+	d.broken.add("batches that came again as a whole, or messages whose receipt had run out")
+}
