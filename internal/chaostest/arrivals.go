@@ -61,7 +61,7 @@ type arrivals struct {
 	d          *deliveries
 	violations []string
 
-	repeated, reordered, asides int
+	repeated, asides int
 }
 
 func (a *arrivals) add(format string, args ...any) {

@@ -45,14 +45,7 @@ func pipe(position string) error {
 		PositionFile: position,
 		Report:       func(text string) { log.Error(text) }, //nolint:sloglint // a text for people
 	}
-	for {
-		err := p.Run(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		log.Error("pipe: cannot begin", slog.Any("error", err)) // it could not be asked on a bad network
-		time.Sleep(100 * time.Millisecond)
-	}
+	return p.Run(ctx)
 }
 
 // keepPipe keeps a pipe running, each life with addresses of its own.
@@ -96,7 +89,7 @@ func (d *deliveries) runPipe(p *process) error {
 	d.w.mu.Lock()
 	d.w.processes = append(d.w.processes, p)
 	d.w.mu.Unlock()
-	_ = cmd.Wait() // it was killed
+	_ = cmd.Wait() // it was killed, or could not begin on this network
 	p.mu.Lock()
 	p.pid = 0
 	p.mu.Unlock()
