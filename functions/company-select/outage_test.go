@@ -84,7 +84,12 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 // direct calls the function with an invocation's deadline.
 func (s *site) direct(ctx context.Context, v *visitor, method, body string) events.APIGatewayV2HTTPResponse {
 	s.t.Helper()
-	e := events.APIGatewayV2HTTPRequest{RawPath: "/companies", RawQueryString: "flow=" + v.flow, Body: body,
+	return s.at(ctx, v, method, "/companies", body)
+}
+
+func (s *site) at(ctx context.Context, v *visitor, method, path, body string) events.APIGatewayV2HTTPResponse {
+	s.t.Helper()
+	e := events.APIGatewayV2HTTPRequest{RawPath: path, RawQueryString: "flow=" + v.flow, Body: body,
 		Headers: map[string]string{"content-type": "application/x-www-form-urlencoded"}}
 	e.RequestContext.HTTP.Method = method
 	for _, c := range v.Cookies() {

@@ -120,8 +120,13 @@ func (s *site) status(state string) session.Status {
 // event calls the function without the front, which could not send it.
 func (s *site) event(ctx context.Context, path, query string, cookies ...*http.Cookie) events.APIGatewayV2HTTPResponse {
 	s.t.Helper()
+	return s.invoke(ctx, http.MethodGet, path, query, cookies...)
+}
+
+func (s *site) invoke(ctx context.Context, method, path, query string, cookies ...*http.Cookie) events.APIGatewayV2HTTPResponse {
+	s.t.Helper()
 	e := events.APIGatewayV2HTTPRequest{RawPath: path, RawQueryString: query}
-	e.RequestContext.HTTP.Method = http.MethodGet
+	e.RequestContext.HTTP.Method = method
 	for _, c := range cookies {
 		e.Cookies = append(e.Cookies, c.Name+"="+c.Value)
 	}

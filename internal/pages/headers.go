@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"path"
 )
 
 // SetHeaders puts on h what every answer to a browser carries, redirects included.
@@ -41,10 +42,15 @@ func (p *Pages) Redirect(w http.ResponseWriter, to string) {
 }
 
 // Handler serves mux, puts SetHeaders on every answer, and shows pages where mux itself would answer 404 or 405 with
-// a line of text.
+// a line of text. Another spelling of a path, such as //oauth/callback, is not found: mux would redirect to the right
+// one, with a body that repeats the code and the state.
 func (p *Pages) Handler(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.SetHeaders(w.Header())
+		if path.Clean(r.URL.Path) != r.URL.Path {
+			p.Problem(w, r, NotFound())
+			return
+		}
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)

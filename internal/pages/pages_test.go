@@ -266,7 +266,9 @@ func TestHandler(t *testing.T) {
 		{"POST", "/companies", 200, "", ""},
 		{"DELETE", "/companies", 405, "GET, HEAD, POST", ""},
 		{"GET", "/elsewhere", 404, "", ""},
-		{"GET", "/x/../companies", 307, "", "/companies"},
+		{"GET", "/x/../companies", 404, "", ""},
+		{"GET", "//companies", 404, "", ""},
+		{"GET", "/companies/", 404, "", ""},
 	}
 	for _, tt := range tests {
 		rec := httptest.NewRecorder()

@@ -182,7 +182,7 @@ func (s *Store) Hold(ctx context.Context, exchanging Session, pair procore.Token
 	if errors.Is(err, ErrUsed) {
 		// Nobody else has this cookie: if it is stored, the answer to our own
 		// write was lost, and the SDK wrote again.
-		if stored, e := s.read(ctx, next.Flow); e == nil && stored.cookie == next.cookie {
+		if stored, e := s.read(ctx, next.Flow); e == nil && same(stored.cookie, next.cookie) {
 			err = nil
 		}
 	}
@@ -198,7 +198,7 @@ func (s *Store) Find(ctx context.Context, flow, cookie string) (Session, error) 
 	if err != nil {
 		return Session{}, err
 	}
-	if subtle.ConstantTimeCompare([]byte(found.cookie), []byte(hash(cookie))) != 1 {
+	if !same(found.cookie, hash(cookie)) {
 		return Session{}, ErrUnknown
 	}
 	if s.now().After(found.Expires) {
@@ -327,6 +327,9 @@ func place(flow string, s Status) tokens.Place {
 // bits in 52 characters of base32. Forms carry 52 such characters too. Nothing
 // else here has that form, so internal/leaks finds them wherever they are printed.
 func newSecret() string { return rand.Text() + rand.Text() }
+
+// same compares in a time that does not tell where two texts differ.
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 func hash(s string) string {
 	sum := sha256.Sum256([]byte(s))

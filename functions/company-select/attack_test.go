@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/pages"
+	"procore-connect/internal/procoretest"
+	"procore-connect/internal/session"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// No parameter, of the address or of the form, says where the browser goes on.
+func TestOpenRedirect(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	evil := url.Values{}
+	for _, name := range []string{"next", "url", "to", "return_to", "redirect", "redirect_uri", "continue", "action"} {
+		evil.Set(name, "https://evil.example/")
+	}
+	form := v.form("5678")
+	for name := range evil {
+		form.Set(name, evil.Get(name))
+	}
+	flow := "flow=" + v.flow + "&"
+	for name, page := range map[string]functiontest.Page{
+		"list":        v.Get("/companies?" + flow + evil.Encode()),
+		"other flow":  v.Get("/companies?flow=https://evil.example/&" + evil.Encode()),
+		"choice":      v.Post("/companies?"+evil.Encode(), form),
+		"list, later": v.Get("/companies?" + flow + evil.Encode()),
+		"connected":   v.Get("/connected?" + flow + evil.Encode()),
+		"stranger":    s.Browser(s.base).Get("/connected?" + flow + evil.Encode()),
+	} {
+		to := page.Header.Get("Location")
+		if to != "" && !strings.HasPrefix(to, s.base+"/connected?flow=") || strings.Contains(to+page.Body, "evil.example") {
+			t.Errorf("%s: leads to %q, or shows the address", name, to)
+		}
+	}
+}
+
+// Neither a cache nor a frame nor the next site gets to see an answer.
+func TestAnswersStayPrivate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	forged := url.Values{pages.FieldFlow: form[pages.FieldFlow], pages.FieldCompany: {"5678"}}
+	for name, page := range map[string]functiontest.Page{
+		"list": v.list(), "forged": v.Post("/companies", forged), "no flow": v.Get("/companies"), "choice": v.Post("/companies", form),
+		"connected": v.Get("/connected?flow=" + v.flow), "stranger": s.Browser(s.base).Get("/connected"),
+	} {
+		for header, want := range map[string]string{
+			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff",
+		} {
+			if got := page.Header.Get(header); got != want {
+				t.Errorf("%s: %s is %q, want %q", name, header, got, want)
+			}
+		}
+		if csp := page.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "form-action 'self'") {
+			t.Errorf("%s: policy %q", name, csp)
+		}
+		if to := page.Header.Get("Location"); strings.Contains(to, form.Get(pages.FieldCSRF)) {
+			t.Errorf("%s: the form's secret is in an address", name)
+		}
+	}
+}
+
+// Who has read every table has no token, no cookie and no state, and gets in by
+// nothing that stands there.
+func TestStolenTables(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	waiting, v := s.visitor(procoretest.Ann), s.visitor(procoretest.Joe)
+	v.connect(procoretest.MyConstruction)
+	c := s.connection(procoretest.MyConstruction)
+	s.Clock.Advance(10 * time.Minute)
+	if _, err := s.Store().Refresh(t.Context(), c.Key, 2*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	form := waiting.form(fmt.Sprint(procoretest.NorthernPlanner))
+	var loot []string
+	for name, table := range map[string]string{"Connections": s.Tables.Connections, "Spends": s.Tables.Spends, "Sessions": s.Tables.Sessions} {
+		items := s.scan(table)
+		if len(items) == 0 {
+			t.Errorf("%s is empty", name)
+		}
+		for _, text := range items {
+			s.Log.Search(t, name, text)
+			loot = append(loot, text)
+		}
+	}
+	thief := s.Browser(s.base)
+	u, err := url.Parse(s.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range slices.Compact(loot) {
+		if len(text) > 200 || strings.ContainsAny(text, "\x00\r\n;, \"") {
+			continue // no cookie
+		}
+		thief.Jar.SetCookies(u, []*http.Cookie{{Name: "flow-" + waiting.flow[:12], Value: text, Path: "/"}})
+		if page := thief.Get("/companies?flow=" + waiting.flow); page.Status != http.StatusGone {
+			t.Errorf("what stands in a table opens a session: status %d", page.Status)
+		}
+		if page := thief.Post("/companies", form); page.Status != http.StatusGone {
+			t.Errorf("what stands in a table chooses a company: status %d", page.Status)
+		}
+	}
+	s.wantEntered(procoretest.MyConstruction)
+	waiting.Post("/companies", form).RedirectsTo(s.base + "/connected")
+}
+
+// scan gives all that stands in a table's attributes.
+func (s *site) scan(table string) (all []string) {
+	s.t.Helper()
+	out, err := s.DB.Scan(s.t.Context(), &dynamodb.ScanInput{TableName: &table})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, item := range out.Items {
+		for _, v := range item {
+			switch v := v.(type) {
+			case *types.AttributeValueMemberS:
+				all = append(all, v.Value)
+			case *types.AttributeValueMemberB:
+				all = append(all, string(v.Value))
+			}
+		}
+	}
+	return all
+}
+
+// A pair opens with the deployment's own keys alone.
+func TestStolenPair(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	row := s.row(v.flow)
+	box, _ := row["sealed"].(*types.AttributeValueMemberB)
+	if box == nil {
+		t.Fatal("the session holds no pair")
+	}
+	sealed := tokens.Sealed{KeyID: value(row, "seal_key"), Box: box.Value}
+	for name, ring := range map[string]string{
+		"another deployment's": `{"current":"k1","k1":"fake-seal-key-of-another-deployment-0123456789"}`,
+		"the webhook's":        functiontest.WebhookValue,
+	} {
+		keys, err := tokens.ParseKeys(ring)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, status := range []session.Status{session.Started, session.Pending, session.Chosen} {
+			got, err := keys.Open(sealed, tokens.Place{Table: "sessions " + string(status), Key: v.flow})
+			if err == nil || got != (procore.Token{}) {
+				t.Errorf("%s keys open the pair as %s", name, status)
+			}
+		}
+	}
+}
+
+// The parameters that come twice, a form of another type, and other methods
+// choose nothing.
+func TestOddForms(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	for _, contentType := range []string{"text/plain", "application/json", "multipart/form-data; boundary=x", "", "application/x-www-form-urlencoded; charset=\"", "x"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/companies", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", contentType)
+		if page := v.Do(r); page.Status < 400 {
+			t.Errorf("a form of type %q: got status %d, want a refusal", contentType, page.Status)
+		}
+	}
+	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodHead, "post"} {
+		s.direct(t.Context(), v, method, form.Encode())
+	}
+	for _, path := range []string{"/companies/", "//companies", "/x/../companies", "/COMPANIES", "/companies%00"} {
+		if page := s.at(t.Context(), v, http.MethodPost, path, form.Encode()); page.StatusCode < 400 || page.Headers["Location"] != "" {
+			t.Errorf("%q: got status %d, want a refusal", path, page.StatusCode)
+		}
+	}
+	s.wantEntered()
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+}
