@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -123,11 +124,7 @@ func isSecret(e ast.Expr) bool {
 	case *ast.SelectorExpr:
 		return secretNames.MatchString(e.Sel.Name)
 	case *ast.CallExpr:
-		for _, arg := range e.Args {
-			if isSecret(arg) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(e.Args, isSecret)
 	}
 	return false
 }
