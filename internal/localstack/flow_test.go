@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/awstest"
+	"procore-connect/internal/browsertest"
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/localstack"
 	"procore-connect/internal/logtest"
@@ -147,15 +148,18 @@ func another(t *testing.T) string {
 func flow(t *testing.T, o localstack.Options) {
 	t.Helper()
 	s, stdout := start(t, o)
-	b := newBrowser(t)
-	b.open(s.AppURL + "/")
-	b.click("Connect to Procore")
-	b.choose("Joe Builder")
-	b.click("Authorize")
-	b.choose("Harbor & Hill Builders")
-	b.click("Connect this company")
-	if b.status != http.StatusOK || b.at.Path != "/connected" || !strings.Contains(b.text(), "Harbor & Hill Builders") {
-		t.Fatalf("after the choice at %s (%d):\n%s", b.at, b.status, b.text())
+	b := browsertest.New()
+	b.Open(t.Context(), s.AppURL+"/")
+	b.Click(t.Context(), "Connect to Procore")
+	b.Choose("Joe Builder")
+	b.Click(t.Context(), "Authorize")
+	b.Choose("Harbor & Hill Builders")
+	b.Click(t.Context(), "Connect this company")
+	if err := b.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if b.Status != http.StatusOK || b.At.Path != "/connected" || !strings.Contains(b.Text(), "Harbor & Hill Builders") {
+		t.Fatalf("after the choice at %s (%d):\n%s", b.At, b.Status, b.Text())
 	}
 	eventually(t, "the hook has its triggers", func() bool {
 		hooks := s.Procore.State().Hooks

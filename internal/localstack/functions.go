@@ -70,13 +70,22 @@ func (s *Stack) front() http.Handler {
 	}})
 }
 
-// environment is what the template gives the functions.
+// environment is what the functions of this stack are given.
 func (s *Stack) environment() map[string]string {
-	env := map[string]string{
+	env := Environment(s.AppURL, s.ProcoreURL, s.AWSURL)
+	env["AWS_ENDPOINT_URL_DYNAMODB"] = s.dynamoURL()
+	maps.Copy(env, s.options.Env)
+	return env
+}
+
+// Environment is what the template gives the functions, with the names of a stack's tables, secrets and queues. The
+// addresses are those at which the functions reach the stack.
+func Environment(app, procore, aws string) map[string]string {
+	return map[string]string{
 		"PROCORE_ENVIRONMENT":              "custom",
-		"PROCORE_LOGIN_URL":                s.ProcoreURL,
-		"PROCORE_API_URL":                  s.ProcoreURL,
-		"PUBLIC_URL":                       s.AppURL,
+		"PROCORE_LOGIN_URL":                procore,
+		"PROCORE_API_URL":                  procore,
+		"PUBLIC_URL":                       app,
 		"CONNECTIONS_TABLE":                names.Connections,
 		"SPENDS_TABLE":                     names.Spends,
 		"SESSIONS_TABLE":                   names.Sessions,
@@ -84,16 +93,14 @@ func (s *Stack) environment() map[string]string {
 		"APP_SECRET_ID":                    appSecret,
 		"KEYS_SECRET_ID":                   keysSecret,
 		"WEBHOOK_SECRET_ID":                webhookSecret,
-		"RESCUE_QUEUE_URL":                 awstest.QueueURL(s.AWSURL, rescueQueue),
-		"EVENTS_QUEUE_URL":                 awstest.QueueURL(s.AWSURL, eventsQueue),
+		"RESCUE_QUEUE_URL":                 awstest.QueueURL(aws, rescueQueue),
+		"EVENTS_QUEUE_URL":                 awstest.QueueURL(aws, eventsQueue),
 		"ALLOWED_COMPANIES":                "*",
 		"WEBHOOK_NAMESPACE":                "procore-connect",
 		"WEBHOOK_TRIGGERS":                 "RFIs:create,update,delete;Projects:update",
 		"LOG_LEVEL":                        "info",
-		"AWS_ENDPOINT_URL_DYNAMODB":        s.dynamoURL(),
-		"AWS_ENDPOINT_URL_SECRETS_MANAGER": s.AWSURL,
-		"AWS_ENDPOINT_URL_SQS":             s.AWSURL,
+		"AWS_ENDPOINT_URL_DYNAMODB":        aws,
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER": aws,
+		"AWS_ENDPOINT_URL_SQS":             aws,
 	}
-	maps.Copy(env, s.options.Env)
-	return env
 }

@@ -29,29 +29,67 @@ func (e *AddrError) Error() string {
 
 func (e *AddrError) Unwrap() error { return e.Err }
 
-type listeners struct{ app, procore, aws net.Listener }
+type listeners struct{ app, procore, aws []net.Listener }
 
-// listen opens the three addresses and sets their URLs.
+// listen opens the three addresses, and those for containers, and sets the URLs.
 func (s *Stack) listen() (*listeners, error) {
 	var l listeners
 	for _, a := range []struct {
 		part, addr string
-		to         *net.Listener
+		inside     string // IP address for containers
+		to         *[]net.Listener
 		url        *string
 	}{
-		{"app", s.options.AppAddr, &l.app, &s.AppURL},
-		{"procore", s.options.ProcoreAddr, &l.procore, &s.ProcoreURL},
-		{"aws", s.options.AWSAddr, &l.aws, &s.AWSURL},
+		{"app", s.options.AppAddr, "", &l.app, &s.AppURL},
+		{"procore", s.options.ProcoreAddr, s.options.ContainersIP, &l.procore, &s.ProcoreURL},
+		{"aws", s.options.AWSAddr, s.options.ContainersIP, &l.aws, &s.AWSURL},
 	} {
 		addr := cmp.Or(a.addr, "127.0.0.1:0")
-		listener, err := net.Listen("tcp", addr)
+		first, err := s.open(a.part, addr, a.to)
 		if err != nil {
-			return nil, &AddrError{a.part, addr, err}
+			return nil, err
 		}
-		s.cleanup = append(s.cleanup, func() { listener.Close() })
-		*a.to, *a.url = listener, address(addr, listener)
+		*a.url = address(addr, first)
+		if everywhere(first) || a.inside == "" {
+			continue
+		}
+		_, port, _ := net.SplitHostPort(first.Addr().String())
+		if _, err := s.open(a.part, net.JoinHostPort(a.inside, port), a.to); err != nil {
+			return nil, err
+		}
 	}
 	return &l, nil
+}
+
+func (s *Stack) open(part, addr string, to *[]net.Listener) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, &AddrError{part, addr, err}
+	}
+	s.cleanup = append(s.cleanup, func() { l.Close() })
+	*to = append(*to, l)
+	return l, nil
+}
+
+func everywhere(l net.Listener) bool {
+	a, ok := l.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsUnspecified()
+}
+
+// DockerBridge is this machine's IP address in Docker's default network, or ""
+// where there is none: Docker Desktop leads host.docker.internal to loopback instead.
+func DockerBridge() string {
+	bridge, err := net.InterfaceByName("docker0")
+	if err != nil {
+		return ""
+	}
+	addrs, _ := bridge.Addrs()
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
+			return n.IP.String()
+		}
+	}
+	return ""
 }
 
 // address is how this machine reaches a listener: by the host as it was

@@ -38,6 +38,10 @@ type Options struct {
 	// Addresses to listen on. Empty: a free port of 127.0.0.1.
 	AppAddr, ProcoreAddr, AWSAddr string
 
+	// ContainersIP is an IP address of this machine that containers reach, see
+	// [DockerBridge]: Procore and the AWS services listen there too, on the same ports. Empty: they do not.
+	ContainersIP string
+
 	// DynamoDBEndpoint is the address of another DynamoDB to use. Empty: one in memory.
 	DynamoDBEndpoint string
 
@@ -120,15 +124,21 @@ func (s *Stack) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.serve(l.procore, s.Procore)
-	s.serve(l.aws, aws)
+	for _, l := range l.procore {
+		s.serve(l, s.Procore)
+	}
+	for _, l := range l.aws {
+		s.serve(l, aws)
+	}
 	if err := tables.Create(ctx, s.db, names); err != nil {
 		return fmt.Errorf("DynamoDB at %s: %w", s.dynamoURL(), err)
 	}
 	if err := s.startFunctions(ctx, dir); err != nil {
 		return err
 	}
-	s.serve(l.app, s.front())
+	for _, l := range l.app {
+		s.serve(l, s.front())
+	}
 	if err := s.startPipe(ctx, background); err != nil {
 		return err
 	}
