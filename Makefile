@@ -25,6 +25,12 @@ help: ## List the targets.
 run: ## Run the whole system on this machine, with a fake Procore. ARGS="-app 127.0.0.1:3001" moves an address.
 	@$(GO) build -o build/local/stack ./cmd/local && exec build/local/stack $(ARGS)
 
+# Built for this machine, since containers have its architecture, and not in .aws-sam, from where sam deploy takes it.
+.PHONY: sam-local
+sam-local: ## Prepare build/sam for sam local invoke, while make run ARGS=-docker runs. Needs the SAM CLI.
+	GOARCH=$$($(GO) env GOHOSTARCH) sam build --build-dir build/sam/.aws-sam/build
+	@$(GO) run ./cmd/local sam $(ARGS)
+
 # The race detector is linked by a C compiler; runtime/cgo tells whether there is one with its headers. internal/leaks
 # runs go test, shows what it shows, and searches all output and logs for secrets.
 .PHONY: test
@@ -98,10 +104,11 @@ chaos: ## Kill, stop and cut off real processes at random, and see that the rule
 	build/chaos -deliveries $(or $(N),100000) $(ARGS)
 
 .PHONY: test-aws
-test-aws: ## Run the storage tests and chaos on a DynamoDB emulator that this project did not write. Needs cargo.
+test-aws: ## Storage tests and chaos on a DynamoDB emulator that this project did not write (needs cargo), SAM and its containers.
 	.ci/with-dynoxide $(GO) test -count=1 ./internal/dynamotest ./internal/tables ./internal/pipetest ./internal/localstack
 	.ci/with-dynoxide $(GO) run ./internal/chaostest -T $(or $(T),1m)
 	.ci/with-dynoxide $(GO) run ./internal/chaostest -deliveries $(or $(N),100000)
+	SAM_TEST=1 .ci/with-sam $(GO) test -count=1 -v -run '^TestSAM' ./internal/samtest
 
 .PHONY: mutants
 mutants: ## Break the rules one at a time, on purpose: the tests must catch each.

@@ -1,9 +1,13 @@
 // Command local runs the whole system on this machine: make run, or
 //
-//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr]
+//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-docker]
 //
 // It needs Go and nothing else. Data is kept in memory and gone when it ends.
 // The consumer's JSON lines go to standard output, everything else to standard error.
+//
+//	go run ./cmd/local sam [-app addr] [-procore addr] [-aws addr]
+//
+// prepares build/sam for sam local, while the system runs with -docker: docs/LOCAL-SAM.md.
 package main
 
 import (
@@ -23,7 +27,12 @@ import (
 
 func main() {
 	ctx, end := untilEnded()
-	err := run(ctx, os.Args[1:])
+	args := os.Args[1:]
+	command := run
+	if len(args) > 0 && args[0] == "sam" {
+		command, args = sam, args[1:]
+	}
+	err := command(ctx, args)
 	failed := err != nil && ctx.Err() == nil // an error of being ended is none
 	end()
 	if failed {
@@ -88,11 +97,16 @@ func options(args []string) (localstack.Options, error) {
 	address(&o.AppAddr, "app", "127.0.0.1:3000", "the app")
 	address(&o.ProcoreAddr, "procore", "127.0.0.1:4000", "the fake Procore")
 	address(&o.AWSAddr, "aws", "127.0.0.1:8000", "DynamoDB, Secrets Manager and SQS")
+	docker := f.Bool("docker", false, "let Docker's containers reach Procore and AWS, for sam local")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if *docker {
+		o.ContainersIP = localstack.DockerBridge()
+		o.Procore.RedirectURIs = []string{} // any on loopback: that of sam local start-api too
 	}
 	return o, nil
 }

@@ -44,3 +44,31 @@ func TestOptions(t *testing.T) {
 		t.Error("an argument that means nothing was taken")
 	}
 }
+
+// With -docker the redirect URI of sam local start-api is as good as the app's.
+func TestDockerOption(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{nil, {"-docker"}} {
+		o, err := options(args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if free := o.Procore.RedirectURIs != nil; free != (len(args) > 0) {
+			t.Errorf("%q: Procore takes any redirect URI on loopback: %v", args, free)
+		}
+	}
+}
+
+// Without a running system, preparing for sam local says how to start one.
+func TestSAMNeedsTheSystem(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // so that nobody answers there
+	t.Chdir(t.TempDir())
+	err = sam(t.Context(), []string{"-app", l.Addr().String()})
+	if err == nil || !strings.Contains(err.Error(), `make run ARGS="-docker"`) {
+		t.Errorf("sam = %v, want an error that names make run", err)
+	}
+}

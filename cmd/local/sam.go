@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"procore-connect/internal/samtest"
+)
+
+// sam prepares build/sam against the system that runs.
+func sam(ctx context.Context, args []string) error {
+	o, err := options(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join("build", "sam")
+	err = samtest.Prepare(ctx, samtest.Options{
+		Dir: dir, Events: "events", Env: o.Env, Image: os.Getenv("SAM_IMAGE"), Architecture: architecture(),
+		AppURL: "http://" + o.AppAddr, ProcoreURL: "http://" + o.ProcoreAddr, AWSURL: "http://" + o.AWSAddr,
+	})
+	if err != nil {
+		return fmt.Errorf(`%w; is it running, by make run ARGS="-docker"?`, err)
+	}
+	fmt.Fprintf(os.Stderr, "%s is ready: cd %s\n", dir, dir)
+	return nil
+}
+
+// architecture is this machine's, in Lambda's words.
+func architecture() string {
+	if runtime.GOARCH == "arm64" {
+		return "arm64"
+	}
+	return "x86_64"
+}
