@@ -44,8 +44,9 @@ var breakerKey = map[string]types.AttributeValue{
 	"principal":  &types.AttributeValueMemberS{Value: "token endpoint"},
 }
 
-// atRest says that nothing bad happened since the last success.
-func (b Breaker) atRest() bool { return !b.Open && b.bad() == 0 }
+// AtRest says that nothing bad happened since the last success: a probe would
+// change nothing.
+func (b Breaker) AtRest() bool { return !b.Open && b.bad() == 0 }
 
 func (b Breaker) bad() int64 { return b.unknown + b.refused + b.unconfirmed }
 
@@ -123,7 +124,7 @@ func (s *Store) admit(ctx context.Context, key Key) (trial bool, err error) {
 		switch {
 		case err != nil:
 			return false, later(key, "the breaker could not be read", err)
-		case b.atRest():
+		case b.AtRest():
 			return false, nil
 		case b.Open || b.trials >= tripAfter-1:
 			return false, later(key, b.why(), nil)
@@ -150,13 +151,13 @@ func (b Breaker) why() string {
 // tell adds a verdict to the breaker. A success is written only if something
 // bad is on record.
 func (s *Store) tell(ctx context.Context, v verdict, reason string) {
-	if v == success && s.breaker.get().atRest() {
+	if v == success && s.breaker.get().AtRest() {
 		return
 	}
 	for w := (backoff{}); ; {
 		b, err := s.Breaker(ctx)
 		if err == nil {
-			if b.atRest() && (v == success || v == unspent) || b.Open && v == success {
+			if b.AtRest() && (v == success || v == unspent) || b.Open && v == success {
 				return // an open breaker closes by a probe, not by a straggler
 			}
 			next := b.after(v, reason, s.now())
@@ -182,7 +183,7 @@ func (s *Store) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	oauth, err := s.OAuth(ctx, !b.atRest())
+	oauth, err := s.OAuth(ctx, !b.AtRest())
 	if err != nil {
 		return err
 	}
@@ -201,7 +202,7 @@ func (s *Store) Probe(ctx context.Context) error {
 			next.Open, next.Reason, next.Since = true, "a probe failed: "+cause.Error(), s.now()
 		}
 	}
-	if cause == nil && b.atRest() {
+	if cause == nil && b.AtRest() {
 		return nil
 	}
 	if err := s.swapBreaker(ctx, b, next); err != nil {

@@ -244,7 +244,7 @@ func TestTrialIsGivenBack(t *testing.T) {
 	if _, err := w.store().Token(t.Context(), keys[5]); err != nil {
 		t.Error(err)
 	}
-	if b, err := w.store().Breaker(t.Context()); err != nil || !b.atRest() {
+	if b, err := w.store().Breaker(t.Context()); err != nil || !b.AtRest() {
 		t.Errorf("got %+v, %v; want it at rest after the success", b, err)
 	}
 }

@@ -374,7 +374,7 @@ func TestTransactionConflicts(t *testing.T) {
 	if a, err := s.Token(t.Context(), c.Key); err != nil || a.Generation != 2 {
 		t.Errorf("got generation %d, %v; want a refresh", a.Generation, err)
 	}
-	if b, err := s.Breaker(t.Context()); err != nil || !b.atRest() {
+	if b, err := s.Breaker(t.Context()); err != nil || !b.AtRest() {
 		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
 	}
 	claims.Store(0)

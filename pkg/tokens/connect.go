@@ -78,30 +78,11 @@ func (c Connection) authorized(a Authorization, keys *Keys, now time.Time) (Conn
 	}
 	c.pair, c.Expiry, c.RefreshedAt = sealed, a.Pair.Expiry, now
 	c.RedirectURI, c.CompanyName, c.UserName = a.RedirectURI, a.CompanyName, a.UserName
-	c.ConnectedAt, c.LastUsed = now, now
+	c.ConnectedAt, c.LastUsed, c.SeenAt = now, now, now
 	c.attempt, c.claimUntil, c.lastAttempt = "", time.Time{}, ""
 	c.Webhooks, c.CheckAt = a.Webhooks, time.Time{}
 	if a.Webhooks == WebhooksPending {
 		c.CheckAt = now
 	}
 	return c.enter(Active, "", "authorized", "", now), nil
-}
-
-// Disconnect records that Procore answered "App is not connected to this
-// company" to this generation's token. The connection makes no more calls until
-// somebody connects again. It is idempotent.
-func (s *Store) Disconnect(ctx context.Context, key Key, generation int64) error {
-	s.memory.forget(key)
-	c, err := s.Connection(ctx, key)
-	if err != nil {
-		return err
-	}
-	_, err = s.apply(ctx, c, func(c Connection) (Connection, bool) {
-		if c.Generation != generation || c.State != Active && c.State != Uncertain {
-			return c, false
-		}
-		c.CheckAt = time.Time{}
-		return c.enter(Disconnected, c.attempt, "the app was disconnected in App Management", "", s.now()), true
-	})
-	return err
 }

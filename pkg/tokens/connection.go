@@ -78,6 +78,7 @@ type Connection struct {
 	ConnectedAt time.Time // of the last authorization
 	RefreshedAt time.Time // when this generation's pair arrived
 	LastUsed    time.Time // to the day
+	SeenAt      time.Time // when Procore last showed the company to the user
 
 	Reason    string    // why the state is not Active
 	ReasonAt  time.Time // since when

@@ -12,6 +12,9 @@ var (
 	ErrNotFound = errors.New("not connected yet")
 	// ErrReauthorize: the refresh token is spent. The user has to connect again.
 	ErrReauthorize = errors.New("the user has to connect again")
+	// ErrOverwritten is an ErrReauthorize that is nobody's fault: the monthly
+	// sandbox was overwritten from production. Raise no alarm.
+	ErrOverwritten = fmt.Errorf("%w: %s", ErrReauthorize, overwritten)
 	// ErrDisconnected: a company admin disconnected the app. Stop calling until
 	// somebody connects again.
 	ErrDisconnected = errors.New("the company disconnected the app")
@@ -66,8 +69,11 @@ func (c Connection) unusable() error {
 		Revoking:     ErrRevoked,
 		Revoked:      ErrRevoked,
 	}[c.State]
-	if decision == nil {
+	switch {
+	case decision == nil:
 		decision = ErrTryAgain
+	case decision == ErrReauthorize && c.Reason == overwritten:
+		return &Error{Key: c.Key, Decision: ErrOverwritten, Since: c.ReasonAt, RequestID: c.RequestID}
 	}
 	return &Error{Key: c.Key, Decision: decision, Reason: c.Reason, Since: c.ReasonAt, RequestID: c.RequestID}
 }

@@ -229,7 +229,7 @@ func disconnecting(key Key) op {
 	return op{"disconnect", func(ctx context.Context, x *run, w *worker) {
 		generation := x.row(key).Generation
 		x.asked[generation] = true
-		err := w.proc.store.Disconnect(ctx, key, generation)
+		_, err := w.proc.store.disconnect(ctx, key, generation)
 		x.note("  disconnect generation %d: %t", generation, err == nil)
 	}}
 }

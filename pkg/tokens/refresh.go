@@ -160,12 +160,23 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	if !ok {
 		e = &procore.TokenError{Err: cause}
 	}
-	r.log().WarnContext(ctx, "refresh failed", attributes(r.key), slog.String("outcome", e.Outcome.String()), slog.Any("error", e))
+	level, outcome, refusal := slog.LevelWarn, e.Outcome.String(), "Procore refused the refresh token"
+	expected := e.Outcome == procore.Refused && r.oauth.Environment.Overwritten(r.claimed.RefreshedAt, r.now())
+	if expected {
+		level, outcome, refusal = slog.LevelInfo, "overwritten", overwritten
+	}
+	r.log().Log(ctx, level, "refresh failed", attributes(r.key), slog.String("outcome", outcome), slog.Any("error", e))
 	if e.Outcome == procore.NotSent || r.key.Principal == App {
 		return r.giveBack(ctx, e)
 	}
-	c, err := r.applyUntil(ctx, r.claimed, func(c Connection) (Connection, bool) { return c.failed(r.claimed, e, r.now()) })
-	r.report(ctx, e)
+	c, err := r.applyUntil(ctx, r.claimed, func(c Connection) (Connection, bool) {
+		return c.failed(r.claimed, e, refusal, r.now())
+	})
+	if expected {
+		r.unspent(ctx) // it says nothing of the endpoint
+	} else {
+		r.report(ctx, e)
+	}
 	switch {
 	case err != nil:
 		return later(r.key, "the outcome of a refresh could not be stored", err)
@@ -207,8 +218,12 @@ func (r *refresh) report(ctx context.Context, e *procore.TokenError) {
 	}
 }
 
-// failed is the row after a request that was sent and gave no pair.
-func (c Connection) failed(claimed Connection, e *procore.TokenError, now time.Time) (Connection, bool) {
+// overwritten is why connections of the monthly sandbox end.
+const overwritten = "the monthly sandbox was overwritten from production"
+
+// failed is the row after a request that was sent and gave no pair; refusal is
+// the reason if Procore refused it.
+func (c Connection) failed(claimed Connection, e *procore.TokenError, refusal string, now time.Time) (Connection, bool) {
 	if c.Generation != claimed.Generation || c.attempt != claimed.attempt || !c.claimed() {
 		return c, false
 	}
@@ -219,7 +234,7 @@ func (c Connection) failed(claimed Connection, e *procore.TokenError, now time.T
 		return c, true
 	case e.Outcome == procore.Refused:
 		c.claimUntil = time.Time{}
-		return c.enter(Reauthorize, c.attempt, "Procore refused the refresh token", e.RequestID, now), true
+		return c.enter(Reauthorize, c.attempt, refusal, e.RequestID, now), true
 	case retried:
 		c.claimUntil = time.Time{}
 		return c.enter(Reauthorize, c.attempt, "Procore's answer to the second sending is not known", e.RequestID, now), true

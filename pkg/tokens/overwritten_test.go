@@ -1,0 +1,93 @@
+package tokens
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+// At the start of the month the monthly sandbox ends all connections: each is
+// told apart, and the breaker stays closed, for nothing is wrong. Elsewhere, and
+// in the rest of the month, the same refusals are what they always were.
+func TestOverwritten(t *testing.T) {
+	t.Parallel()
+	first := time.Date(2026, 6, 1, 9, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name, environment string
+		now               time.Time
+		want              bool
+	}{
+		{"monthly, at the start", "monthly", first, true},
+		{"monthly, in the middle", "monthly", first.AddDate(0, 0, 14), false},
+		{"production, at the start", "production", first, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.clock.now = tt.now
+			w.oauth.Environment.Name = tt.environment
+			var log bytes.Buffer
+			s := w.store()
+			s.Log = slog.New(slog.NewJSONHandler(&log, nil))
+			keys := w.many(5)
+			for _, k := range keys {
+				pair, _, err := s.open(t.Context(), w.row(k))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.clock.Advance(2 * time.Hour)
+			for _, k := range keys[:3] {
+				_, err := s.Token(t.Context(), k)
+				if !errors.Is(err, ErrReauthorize) || errors.Is(err, ErrOverwritten) != tt.want {
+					t.Errorf("got %v, want ErrReauthorize, and ErrOverwritten: %t", err, tt.want)
+				}
+				if _, again := s.Token(t.Context(), k); errors.Is(again, ErrOverwritten) != tt.want {
+					t.Errorf("the next time: got %v, want ErrOverwritten: %t", again, tt.want)
+				}
+			}
+			if b, err := s.Breaker(t.Context()); err != nil || b.Open == tt.want {
+				t.Errorf("the breaker is open: %t, %v; want %t", b.Open, err, !tt.want)
+			}
+			outcome := map[bool]string{true: `"level":"INFO","msg":"refresh failed"`, false: `"level":"WARN","msg":"refresh failed"`}[tt.want]
+			if got := strings.Count(log.String(), outcome); got != 3 {
+				t.Errorf("got %d lines with %s, want 3", got, outcome)
+			}
+			if got := strings.Count(log.String(), `"outcome":"overwritten"`) == 3; got != tt.want {
+				t.Errorf("all three have the outcome overwritten: %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
+
+// Under suspicion such a refusal gives its trial back.
+func TestOverwrittenUnderSuspicion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.now = time.Date(2026, 6, 1, 9, 0, 0, 0, time.UTC)
+	w.oauth.Environment.Name = "monthly"
+	s := w.store()
+	keys := w.many(4)
+	s.tell(t.Context(), unknown, "a test")
+	for _, k := range keys {
+		pair, _, err := s.open(t.Context(), w.row(k))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.Advance(2 * time.Hour)
+	for _, k := range keys {
+		if _, err := s.Token(t.Context(), k); !errors.Is(err, ErrOverwritten) {
+			t.Errorf("got %v, want ErrOverwritten", err)
+		}
+	}
+}
