@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"procore-connect/internal/departure"
 	"procore-connect/internal/hooks"
 	"procore-connect/internal/rescue"
 	"procore-connect/internal/session"
@@ -23,6 +24,7 @@ type handler struct {
 	oauth    func(ctx context.Context, reread bool) (*procore.OAuth, error)
 	rescue   *rescue.Queue
 	hooks    *hooks.Keeper
+	leavers  *departure.Watch
 	looks    int // companies whose webhook one run looks at, at most; 0: 200
 	log      *slog.Logger
 	now      func() time.Time // nil: time.Now

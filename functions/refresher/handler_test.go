@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/config"
+	"procore-connect/internal/departure"
 	"procore-connect/internal/functiontest"
 	"procore-connect/internal/hooks"
 	"procore-connect/internal/inbox"
@@ -42,6 +43,7 @@ func newRefresher(t *testing.T) *refresher {
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
 		}},
 	}
+	h.leavers = &departure.Watch{Store: h.store, Environment: w.Environment, Hooks: h.hooks, Log: w.Log.Logger, Now: w.Clock.Now}
 	return &refresher{World: w, t: t, h: h}
 }
 

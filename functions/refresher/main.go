@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"procore-connect/internal/credential"
+	"procore-connect/internal/departure"
 	"procore-connect/internal/hooks"
 	"procore-connect/internal/inbox"
 	"procore-connect/internal/rescue"
@@ -57,6 +58,7 @@ func wire() (*handler, error) {
 		Store: h.store, Environment: procoreEnv, Ring: ring.Get, Want: want, Log: base.Log, Patience: patience,
 		Inbox: &inbox.Box{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 	}
+	h.leavers = &departure.Watch{Store: h.store, Environment: procoreEnv, Hooks: h.hooks, Log: base.Log}
 	h.store.Rescue = h.rescue.Send
 	h.store.RetryOnce = env.Flag("RETRY_ONCE")
 	if err := env.Err(); err != nil {

@@ -23,26 +23,28 @@ const (
 
 // refresh keeps the connections that are in use fresh. It asks first whether
 // Procore's token endpoint is healthy, and starts slowly: an outage that begins
-// now costs few tokens.
+// now costs few tokens. Where nothing is due it asks nothing, unless the breaker
+// waits for the answer.
 func (h *handler) refresh(ctx context.Context) error {
 	var run run
 	defer h.ended(ctx, &run)
-	err := h.store.Probe(ctx)
+	next, stop := iter.Pull2(h.due(ctx))
+	defer stop()
+	wave := run.take(next, 1)
+	b, err := h.store.Breaker(ctx)
+	if err == nil && (len(wave) > 0 || !b.AtRest()) {
+		err = h.store.Probe(ctx)
+	}
 	if errors.Is(err, secrets.ErrNotFilledIn) {
 		h.log.WarnContext(ctx, "nothing refreshed: the app's client id and secret are not filled in yet")
 		return nil // nobody can have connected
 	}
 	if err != nil {
-		return fmt.Errorf("nothing refreshed: %w", err)
+		return errors.Join(append(run.errs, fmt.Errorf("nothing refreshed: %w", err))...)
 	}
-	next, stop := iter.Pull2(h.due(ctx))
-	defer stop()
-	for size := 1; !outOfTime(ctx); size = min(2*size, maxWave) {
-		wave := run.take(next, size)
-		if len(wave) == 0 {
-			break
-		}
+	for size := 1; len(wave) > 0 && !outOfTime(ctx); wave = run.take(next, size) {
 		h.wave(ctx, wave, &run)
+		size = min(2*size, maxWave)
 		if b, err := h.store.Breaker(ctx); err != nil || b.Open {
 			run.errs = append(run.errs, fmt.Errorf("the run stops: %s", b.Reason), err)
 			break
@@ -53,7 +55,8 @@ func (h *handler) refresh(ctx context.Context) error {
 
 // ended logs how the run went, and how storage looks after it.
 func (h *handler) ended(ctx context.Context, r *run) {
-	attrs := []slog.Attr{slog.Int("refreshed", r.refreshed), slog.Int("failed", r.failed)}
+	attrs := []slog.Attr{slog.Int("refreshed", r.refreshed), slog.Int("failed", r.failed),
+		slog.Int("overwritten", r.overwritten), slog.Int("left", r.left)}
 	if b, err := h.store.Breaker(ctx); err == nil {
 		attrs = append(attrs, slog.Bool("breaker_open", b.Open))
 	}
@@ -71,6 +74,9 @@ func (h *handler) ended(ctx context.Context, r *run) {
 type run struct {
 	mu                sync.Mutex
 	refreshed, failed int
+	overwritten       int // with the monthly sandbox, as expected
+	left              int // connections whose users left their company
+	unanswered        int // questions after users
 	errs              []error
 }
 
@@ -98,24 +104,33 @@ func (h *handler) wave(ctx context.Context, wave []tokens.Key, r *run) {
 	for _, key := range wave {
 		all.Go(func() {
 			_, err := h.store.Refresh(ctx, key, ahead)
-			r.mu.Lock()
-			defer r.mu.Unlock()
+			h.count(ctx, key, r, err)
 			if err == nil {
-				r.refreshed++
-				return
+				h.watch(ctx, key, r)
 			}
-			r.failed++
-			h.log.WarnContext(ctx, "not refreshed", slog.Int64("company_id", key.CompanyID),
-				slog.String("principal", string(key.Principal)), slog.Any("error", err))
 		})
 	}
 	all.Wait()
 }
 
-// due lists what is due in all shards. Each run begins at another one, so that a
-// run that does not get to the end leaves nobody out for long.
+func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case err == nil:
+		r.refreshed++
+	case errors.Is(err, tokens.ErrOverwritten):
+		r.overwritten++
+	default:
+		r.failed++
+		h.log.WarnContext(ctx, "not refreshed", describe(key), slog.Any("error", err))
+	}
+}
+
+// due lists what is due in all shards, in fair order. Each run begins at another
+// shard, so that a run that does not get to the end leaves nobody out for long.
 func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Key, error] {
-	return func(yield func(tokens.Key, error) bool) {
+	return fair(func(yield func(tokens.Key, error) bool) {
 		first := int(h.clock().Unix()/60) % tokens.Shards
 		for i := range tokens.Shards {
 			for key, err := range h.store.Due(ctx, (first+i)%tokens.Shards, ahead) {
@@ -124,5 +139,5 @@ func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Key, error] {
 				}
 			}
 		}
-	}
+	}, share)
 }

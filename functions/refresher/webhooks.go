@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -15,6 +16,7 @@ const defaultLooks = 200
 type looks struct {
 	seen    map[int64]bool // companies
 	limited time.Time      // Procore's rate limit was hit, until then
+	leavers run            // of connections whose users left their company
 }
 
 // ended says that the rest is for the next run: Procore asks to wait, or there
@@ -33,6 +35,9 @@ func (h *handler) look(ctx context.Context, companyID int64, run *looks) error {
 	if !result.LimitedUntil.IsZero() {
 		run.limited = result.LimitedUntil
 		h.log.WarnContext(ctx, "Procore's rate limit: the rest of the webhooks waits for the next run", slog.Time("until", run.limited))
+	}
+	for _, key := range result.Strangers {
+		err = errors.Join(err, h.ask(ctx, key, suspectEvery, &run.leavers))
 	}
 	return err
 }

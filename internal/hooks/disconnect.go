@@ -44,7 +44,25 @@ func (k *Keeper) Disconnect(ctx context.Context, key tokens.Key, reason string) 
 			return err
 		}
 	}
-	return k.Store.Revoke(ctx, key, reason)
+	if err := k.Store.Revoke(ctx, key, reason); err != nil || !others || l.row.Maker != key.Principal {
+		return err
+	}
+	return k.soon(ctx, key.CompanyID)
+}
+
+// soon lets the next run look at the company: the hook's maker is gone, and
+// Procore does not say whether the hook still reports anything.
+func (k *Keeper) soon(ctx context.Context, companyID int64) error {
+	for c, err := range k.Store.Company(ctx, companyID) {
+		if err != nil {
+			return err
+		}
+		if isUsable(c) && !c.CheckAt.IsZero() {
+			_, _, err := k.Store.SetWebhooks(ctx, c, c.Webhooks, k.now())
+			return err
+		}
+	}
+	return nil
 }
 
 // others says whether another connection of the company is usable.

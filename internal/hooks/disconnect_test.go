@@ -48,6 +48,26 @@ func TestDisconnect(t *testing.T) {
 	}
 }
 
+// When the maker of the hook leaves, the others don't wait for the next look.
+func TestMakerDisconnects(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	maker, other := w.connect(joe), w.connect(ann)
+	w.look(tokens.WebhooksActive)
+	if row, err := w.Row(t.Context(), company); err != nil || row.Maker != maker.Principal {
+		maker, other = other, maker
+	}
+	w.Clock.Advance(time.Minute)
+	w.disconnect(maker)
+	w.wantStatus(tokens.WebhooksActive, 0, other)
+	made := w.hook().ID
+	w.look(tokens.WebhooksActive)
+	if got := w.hook().ID; got == made {
+		t.Error("the hook is still the one whose maker is gone")
+	}
+	w.wantStatus(tokens.WebhooksActive, Recheck, other)
+}
+
 // The last two connections end at once: the hook goes.
 func TestDisconnectAtOnce(t *testing.T) {
 	t.Parallel()

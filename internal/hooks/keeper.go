@@ -73,6 +73,9 @@ type Result struct {
 	HookID int64
 	// Foreign are the hooks of other deployments in our namespace.
 	Foreign []int64
+	// Strangers are connections to which Procore showed no such company: their
+	// users may have left it.
+	Strangers []tokens.Key
 	// Recovered counts what was brought home.
 	Recovered Recovered
 	// LimitedUntil is set when Procore's rate limit was hit. Make no more calls
@@ -108,8 +111,8 @@ func (k *Keeper) Look(ctx context.Context, companyID int64) (Result, error) {
 }
 
 func (k *Keeper) look(ctx context.Context, l *lease, all []tokens.Connection) (Result, verdict) {
-	v, worked := k.try(ctx, l, all)
-	result := Result{Status: v.status}
+	v, worked, strangers := k.try(ctx, l, all)
+	result := Result{Status: v.status, Strangers: strangers}
 	if worked != (tokens.Key{}) && v.status == tokens.WebhooksActive {
 		var err error
 		result.Recovered, err = k.recover(ctx, l, k.client(worked))
@@ -125,37 +128,41 @@ func (k *Keeper) look(ctx context.Context, l *lease, all []tokens.Connection) (R
 }
 
 // try lets the company's connections have a go, one after the other, until one
-// has put the hook right. It gives that one's key.
-func (k *Keeper) try(ctx context.Context, l *lease, all []tokens.Connection) (verdict, tokens.Key) {
+// has put the hook right. It gives that one's key, and those of connections to
+// which Procore showed no such company.
+func (k *Keeper) try(ctx context.Context, l *lease, all []tokens.Connection) (v verdict, worked tokens.Key, strangers []tokens.Key) {
 	candidates, next := candidates(all, l.row.Maker, l.row.Tried)
 	refused, makerLost := false, l.row.Maker != "" && !usable(all, l.row.Maker)
 	for _, c := range candidates {
 		err := k.put(ctx, l, c.Key, makerLost)
 		if err == nil {
 			l.row.Tried = 0
-			return k.right(), c.Key
+			return k.right(), c.Key, strangers
 		}
 		switch kindOf(err) {
 		case anothers:
 			refused = true
+			if errors.Is(err, procore.ErrNotFound) {
+				strangers = append(strangers, c.Key)
+			}
 			makerLost = makerLost || c.Principal == l.row.Maker
 		case unusable:
 			makerLost = makerLost || c.Principal == l.row.Maker
 		case disconnected:
 			if err := k.disconnected(ctx, c.Key); err != nil {
-				return verdict{next: Retry, err: err}, tokens.Key{}
+				return verdict{next: Retry, err: err}, tokens.Key{}, strangers
 			}
 		default:
-			return k.failed(err), tokens.Key{}
+			return k.failed(err), tokens.Key{}, strangers
 		}
 		k.log().WarnContext(ctx, "a connection cannot look after the webhook", slog.Int64("company_id", c.CompanyID),
 			slog.String("principal", string(c.Principal)), slog.Any("error", err))
 	}
 	l.row.Tried = next
 	if refused {
-		return verdict{status: tokens.WebhooksNeedsAdmin, next: Admin}, tokens.Key{}
+		return verdict{status: tokens.WebhooksNeedsAdmin, next: Admin}, tokens.Key{}, strangers
 	}
-	return verdict{next: Recheck}, tokens.Key{} // nobody is there who could; a new authorization is looked at at once
+	return verdict{next: Recheck}, tokens.Key{}, nil // nobody is there who could; a new authorization is looked at at once
 }
 
 // put does what the configuration asks for, with one connection.

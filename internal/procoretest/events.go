@@ -30,6 +30,8 @@ type Event struct {
 	Copies int `json:"copies"`
 	// Title is the resource's new title. Empty keeps the old one.
 	Title string `json:"title"`
+	// Inactive makes a company user inactive at an update, and active without it.
+	Inactive bool `json:"inactive"`
 	// SourceApplicationID names the app that made the change, in v2.0 and v3.0.
 	SourceApplicationID string `json:"source_application_id"`
 	// Related goes into v3.0's related_resources.
@@ -114,9 +116,14 @@ func (s *Server) apply(company *Company, e *Event) (*Resource, error) {
 	case i >= 0 && e.EventType == "delete":
 		gone := s.resources[i]
 		s.resources = slices.Delete(s.resources, i, i+1)
+		s.setMember(company, gone, false)
 		return gone, nil
 	case i >= 0:
 		r := s.resources[i]
+		if r.Inactive != e.Inactive {
+			r.Inactive = e.Inactive
+			s.setMember(company, r, !r.Inactive)
+		}
 		r.Title, r.Revision, r.UpdatedAt = or(e.Title, r.Title), r.Revision+1, now
 		return r, nil
 	case len(s.resources) >= maxWorld:
@@ -129,8 +136,21 @@ func (s *Server) apply(company *Company, e *Event) (*Resource, error) {
 		Title: or(e.Title, fmt.Sprintf("%s %d", e.ResourceName, e.ResourceID)), Revision: 1, CreatedAt: now, UpdatedAt: now}
 	if e.EventType != "delete" { // deleting what is not there leaves it so
 		s.resources = append(s.resources, r)
+		s.setMember(company, r, true)
 	}
 	return r, nil
+}
+
+// setMember gives a user access to the company with its entry in the directory,
+// or takes it.
+func (s *Server) setMember(company *Company, r *Resource, member bool) {
+	if r.ProjectID != 0 || collection(r.Name) != "users" || s.user(r.ID) == nil {
+		return
+	}
+	company.Members = slices.DeleteFunc(company.Members, func(id int64) bool { return id == r.ID })
+	if member {
+		company.Members = append(company.Members, r.ID)
+	}
 }
 
 // applyProject changes a project itself.

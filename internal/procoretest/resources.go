@@ -11,7 +11,7 @@ import (
 func resourceJSON(r *Resource) map[string]any {
 	return map[string]any{
 		"id": r.ID, "title": r.Title, "subject": r.Title, "name": r.Title, "revision": r.Revision,
-		"status": "open", "is_active": true, "email_address": fmt.Sprintf("person-%d@example.com", r.ID),
+		"status": "open", "is_active": !r.Inactive, "email_address": fmt.Sprintf("person-%d@example.com", r.ID),
 		"created_at": timestamp(r.CreatedAt), "updated_at": timestamp(r.UpdatedAt),
 	}
 }

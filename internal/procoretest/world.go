@@ -58,6 +58,8 @@ type Resource struct {
 	ProjectID int64  `json:"project_id"` // 0 in the company itself
 	Name      string `json:"resource_name"`
 	Title     string `json:"title"`
+	// Inactive is a company user's who was made inactive.
+	Inactive bool `json:"inactive"`
 	// Revision counts the changes made, 1 at creation.
 	Revision  int       `json:"revision"`
 	CreatedAt time.Time `json:"created_at"`

@@ -1,0 +1,331 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"procore-connect/internal/functiontest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// members sets who is in the company.
+func (r *refresher) members(company int64, users ...int64) {
+	r.t.Helper()
+	r.PatchCompany(company, procoretest.CompanyPatch{Members: &users})
+}
+
+func (r *refresher) wantState(c tokens.Connection, want tokens.State) {
+	r.t.Helper()
+	if got := r.Connection(c.Key); got.State != want {
+		r.t.Errorf("%s is %s (%s), want %s", c.Key, got.State, got.Reason, want)
+	}
+}
+
+// during passes the time in runs of both tasks.
+func (r *refresher) during(all, step time.Duration) {
+	r.t.Helper()
+	for range int(all / step) {
+		r.Clock.Advance(step)
+		r.run("refresh")
+		r.run("housekeeping")
+	}
+}
+
+// Whoever left the company is noticed within a day and a refresh, by one call a
+// day; the others of the company go on.
+func TestUserLeaves(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.members(procoretest.MyConstruction, procoretest.Joe, procoretest.Ann)
+	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksOff)
+	r.during(72*time.Hour, 2*time.Hour)
+	if got := r.Requests("GET /rest/v1.0/companies"); got < 4 || got > 6 {
+		t.Errorf("Procore was asked for two users %d times in three days, want one call a day for each", got)
+	}
+	if got, want := r.Requests(""), r.Requests("GET /rest/v1.0/companies")+r.Requests("POST /oauth/token"); got != want {
+		t.Errorf("got %d requests, want %d: nothing but refreshes and the list of companies", got, want)
+	}
+	r.members(procoretest.MyConstruction, procoretest.Ann)
+	r.during(26*time.Hour, 2*time.Hour)
+	r.wantState(joe, tokens.Revoked)
+	r.wantState(ann, tokens.Active)
+	if got := r.live(); got != 1 {
+		t.Errorf("%d pairs are alive at Procore, want Ann's alone", got)
+	}
+	requests := r.Requests("GET /rest/v1.0/projects")
+	r.during(72*time.Hour, 2*time.Hour)
+	if got := r.Requests("GET /rest/v1.0/projects"); got != requests || requests != 1 {
+		t.Errorf("got %d and %d calls into the company, want the one of the departure", requests, got)
+	}
+	r.presented()
+}
+
+// An outage, a rate limit, and a list that is wrong are no departure; nor is the
+// company's disconnection.
+func TestNoDeparture(t *testing.T) {
+	t.Parallel()
+	const companies, projects = "/rest/v1.0/companies", "/rest/v1.0/projects"
+	status := func(endpoint string, status int) procoretest.Fault {
+		return procoretest.Fault{Endpoint: endpoint, Kind: procoretest.Status, Status: status, Times: 99}
+	}
+	for name, tt := range map[string]struct {
+		left  bool // the user did leave
+		fault procoretest.Fault
+	}{
+		"503":                        {true, status(companies, 503)},
+		"429":                        {true, status(companies, 429)},
+		"401":                        {true, status(companies, 401)},
+		"404 for the list":           {true, status(companies, 404)},
+		"reset":                      {true, procoretest.Fault{Endpoint: companies, Kind: procoretest.Reset, Times: 99}},
+		"not a list":                 {true, procoretest.Fault{Endpoint: companies, Kind: procoretest.Status, Status: 200, Body: "null?", Times: 99}},
+		"an empty list":              {false, procoretest.Fault{Endpoint: companies, Kind: procoretest.Status, Status: 200, Body: "[]", Times: 99}},
+		"503 for the company":        {true, status(projects, 503)},
+		"429 for the company":        {true, status(projects, 429)},
+		"401 for the company":        {true, status(projects, 401)},
+		"reset for the company":      {true, procoretest.Fault{Endpoint: projects, Kind: procoretest.Reset, Times: 99}},
+		"a permission for the users": {false, status(projects, 403)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRefresher(t)
+			c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+			if tt.left {
+				r.members(procoretest.MyConstruction)
+			}
+			r.ProcoreFails(tt.fault)
+			r.Clock.Advance(seenEvery)
+			r.during(6*time.Hour, 2*time.Hour)
+			r.wantState(c, tokens.Active)
+			if got := len(r.Log.Lines(t, "a company is not among its user's, but open to the user")); name == "an empty list" && got != 1 {
+				t.Errorf("the list that was wrong was logged %d times in a day, want once", got)
+			}
+			r.Procore.ClearFaults()
+			r.Clock.Advance(seenEvery)
+			r.during(2*time.Hour, 2*time.Hour)
+			if tt.left {
+				r.wantState(c, tokens.Revoked)
+			} else {
+				r.wantState(c, tokens.Active)
+			}
+		})
+	}
+}
+
+// Of a connection that nobody uses the departure is noticed when it is refreshed,
+// once in a month; the question is no use.
+func TestIdleUserLeaves(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	stays := r.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksOff)
+	r.during(10*24*time.Hour, 12*time.Hour)
+	r.members(procoretest.MyConstruction)
+	before := r.Connection(stays.Key)
+	r.during(31*24*time.Hour, 12*time.Hour)
+	r.wantState(c, tokens.Revoked)
+	r.wantState(stays, tokens.Active)
+	if got := r.Connection(stays.Key); got.Generation != before.Generation+1 || !got.LastUsed.Equal(before.LastUsed) {
+		t.Errorf("got generation %d, last used at %v; want %d, %v", got.Generation, got.LastUsed, before.Generation+1, before.LastUsed)
+	}
+}
+
+// More departures than people would make in five minutes are for a person to see.
+func TestManyLeave(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	var all []tokens.Connection
+	for i := range int64(mostLeave + 3) {
+		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r.Connect(700+i, procoretest.Max, tokens.WebhooksOff))
+		r.members(700 + i)
+	}
+	ended := func() (n int) {
+		for _, c := range all {
+			if r.Connection(c.Key).State == tokens.Revoked {
+				n++
+			}
+		}
+		return n
+	}
+	r.Clock.Advance(seenEvery + time.Hour)
+	r.fails("refresh", "many users seem to have left")
+	if got := ended(); got != mostLeave {
+		t.Errorf("one run ended %d connections, want %d", got, mostLeave)
+	}
+	r.Clock.Advance(2 * time.Hour)
+	r.run("refresh")
+	if got := ended(); got != len(all) {
+		t.Errorf("after another run %d are ended, want all %d", got, len(all))
+	}
+}
+
+// While Procore's API gives no answers refreshing goes on, after three questions.
+func TestNoAnswers(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	for i := range int64(30) {
+		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
+			t.Fatal(err)
+		}
+		r.Connect(700+i, procoretest.Max, tokens.WebhooksOff)
+	}
+	r.Clock.Advance(seenEvery + time.Hour)
+	r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 503, Times: 999})
+	r.run("refresh")
+	if got := r.presented(); got != 30 {
+		t.Errorf("got %d refreshes, want 30", got)
+	}
+	if got, most := r.Requests("GET /rest/v1.0/companies"), mostUnanswered+maxWave; got > most {
+		t.Errorf("Procore was asked %d times, want at most %d", got, most)
+	}
+}
+
+// A look at the webhook that meets a company without the user is followed by the
+// question at once; the hook of a maker who left is looked after by another user.
+func TestMakerLeaves(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.members(procoretest.MyConstruction, procoretest.Joe, procoretest.Ann)
+	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	r.run("housekeeping")
+	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
+	r.run("housekeeping")
+	made := r.Procore.State().Hooks[0].ID
+	r.members(procoretest.MyConstruction, procoretest.Ann)
+	r.during(8*time.Hour, 2*time.Hour)
+	r.wantState(joe, tokens.Revoked)
+	r.wantState(ann, tokens.Active)
+	if all := r.Procore.State().Hooks; len(all) != 1 || all[0].ID == made {
+		t.Errorf("got hooks %+v, want one that Ann made", all)
+	}
+}
+
+// With the last user's departure nobody can delete the hook; the log has its id.
+func TestLastUserLeaves(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	r.run("housekeeping")
+	r.members(procoretest.MyConstruction)
+	r.during(8*time.Hour, 2*time.Hour)
+	r.wantState(c, tokens.Revoked)
+	lines := r.Log.Lines(t, "a webhook stays behind at Procore")
+	if len(lines) != 1 || lines[0]["hook_id"] != float64(r.Procore.State().Hooks[0].ID) {
+		t.Errorf("logged %v", lines)
+	}
+	requests := r.Requests("")
+	r.during(14*24*time.Hour, 12*time.Hour)
+	if got := r.Requests(""); got != requests {
+		t.Errorf("got %d requests after the departure, want none", got-requests)
+	}
+}
+
+// A company that disconnected the app is quiet for weeks, whoever of it was
+// connected, until somebody connects again.
+func TestDisconnectedCompanyIsQuiet(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	off, on := false, true
+	r.members(procoretest.MyConstruction, procoretest.Joe, procoretest.Ann)
+	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
+	r.during(24*time.Hour, 2*time.Hour)
+	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
+	r.during(8*time.Hour, 2*time.Hour)
+	r.wantState(joe, tokens.Disconnected)
+	r.wantState(ann, tokens.Disconnected)
+	if got := refusals(r); got != 1 {
+		t.Errorf("Procore said %d times that the app is not connected, want once", got)
+	}
+	requests := r.Requests("")
+	r.during(6*7*24*time.Hour, 12*time.Hour)
+	if got := r.Requests(""); got != requests {
+		t.Errorf("got %d requests in six weeks, want none", got-requests)
+	}
+	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &on})
+	r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
+	r.run("housekeeping")
+	r.wantState(ann, tokens.Active)
+	if got := r.Connection(ann.Key).Webhooks; got != tokens.WebhooksActive {
+		t.Errorf("webhooks are %s after the company is back, want active", got)
+	}
+}
+
+func refusals(r *refresher) (n int) {
+	for _, c := range r.Procore.State().Calls {
+		if c.Status == 403 {
+			n++
+		}
+	}
+	return n
+}
+
+// The monthly sandbox's overwriting ends all connections in one run, and is no
+// failure of it.
+func TestMonthlyOverwrite(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.Environment.Name = "monthly"
+	r.h.store.OAuth = r.OAuth().Get
+	now := r.Clock.Now().UTC()
+	r.Clock.Advance(time.Date(now.Year(), now.Month()+1, 1, 9, 0, 0, 0, time.UTC).Sub(now))
+	var all []tokens.Connection
+	for i := range int64(8) {
+		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r.Connect(700+i, procoretest.Max, tokens.WebhooksOff))
+	}
+	kill := procoretest.Kill
+	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &kill}); err != nil {
+		t.Fatal(err)
+	}
+	r.Pair(procoretest.Max, "http://127.0.0.1:3000/")
+	r.Clock.Advance(2 * time.Hour)
+	r.run("refresh")
+	for _, c := range all {
+		r.wantState(c, tokens.Reauthorize)
+	}
+	line := r.Log.Lines(t, "refresh ended")[0]
+	if line["overwritten"] != float64(8) || line["failed"] != float64(0) {
+		t.Errorf("logged %v, want 8 overwritten and none failed", line)
+	}
+	if loud := slices.DeleteFunc(strings.Split(r.Log.String(), "\n"), func(l string) bool {
+		return !strings.Contains(l, `"level":"WARN"`) && !strings.Contains(l, `"level":"ERROR"`)
+	}); len(loud) > 0 {
+		t.Errorf("the log warns: %q", loud)
+	}
+}
+
+// The breaker is closed again also while nothing is due, for others wait for it.
+func TestProbeWithNothingDue(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	r.run("refresh")
+	if got := r.Requests(""); got != 0 {
+		t.Errorf("got %d requests while nothing was due and all was well, want none", got)
+	}
+	r.Clock.Advance(2 * time.Hour)
+	r.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503})
+	r.fails("refresh", "nothing refreshed") // and the breaker is open
+	if _, err := r.Store().Token(t.Context(), c.Key); err == nil {
+		t.Error("the breaker is closed")
+	}
+	r.Fault(functiontest.Down)
+	r.fails("refresh", "tokens:")
+	r.Fault(nil)
+	if err := r.h.store.Revoke(t.Context(), c.Key, "so that nothing is due"); err != nil {
+		t.Fatal(err)
+	}
+	r.run("refresh")
+	if b, err := r.h.store.Breaker(t.Context()); err != nil || b.Open {
+		t.Errorf("got %+v, %v; want the breaker closed", b, err)
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"iter"
+
+	"procore-connect/pkg/tokens"
+)
+
+const (
+	// share is how many connections of one company come before those of the
+	// others: two seconds of a run.
+	share = 100
+	// mostWaiting bounds how many wait for the others' end; further ones are for the
+	// next run.
+	mostWaiting = 20_000
+)
+
+// fair gives each company its share first, in the list's order, and then the
+// rest: however many users a company has, the others' tokens don't end meanwhile.
+func fair(list iter.Seq2[tokens.Key, error], share int) iter.Seq2[tokens.Key, error] {
+	return func(yield func(tokens.Key, error) bool) {
+		had := map[int64]int{}
+		var rest []tokens.Key
+		for key, err := range list {
+			if err == nil {
+				if had[key.CompanyID]++; had[key.CompanyID] > share {
+					if len(rest) < mostWaiting {
+						rest = append(rest, key)
+					}
+					continue
+				}
+			}
+			if !yield(key, err) {
+				return
+			}
+		}
+		for _, key := range rest {
+			if !yield(key, nil) {
+				return
+			}
+		}
+	}
+}
