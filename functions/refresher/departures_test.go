@@ -292,6 +292,7 @@ func TestMonthlyOverwrite(t *testing.T) {
 	for _, c := range all {
 		r.wantState(c, tokens.Reauthorize)
 	}
+	r.wantMetric("ConnectionsOverwritten", 8, 8)
 	line := r.Log.Lines(t, "refresh ended")[0]
 	if line["overwritten"] != float64(8) || line["failed"] != float64(0) {
 		t.Errorf("logged %v, want 8 overwritten and none failed", line)

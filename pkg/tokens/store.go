@@ -114,11 +114,14 @@ func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.Tr
 // swap whose answer was lost has no line.
 func (s *Store) swapped(ctx context.Context, old, next Connection, err error) error {
 	if err == nil && old.State != next.State {
-		level := slog.LevelInfo
-		if next.State == Uncertain || next.State == Reauthorize || next.State == Disconnected {
+		level, message := slog.LevelInfo, "connection changed"
+		switch {
+		case next.State == Reauthorize && next.Reason == overwritten:
+			message = "connection overwritten" // a line of its own: it is to raise no alarm
+		case next.State == Uncertain, next.State == Reauthorize, next.State == Disconnected:
 			level = slog.LevelWarn
 		}
-		s.log().LogAttrs(ctx, level, "connection changed", attributes(next.Key), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
+		s.log().LogAttrs(ctx, level, message, attributes(next.Key), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
 			slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason))
 	}
 	return lost(old.Key, err)
