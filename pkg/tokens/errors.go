@@ -72,7 +72,7 @@ func (c Connection) unusable() error {
 	switch {
 	case decision == nil:
 		decision = ErrTryAgain
-	case decision == ErrReauthorize && c.Reason == overwritten:
+	case c.State == Reauthorize && c.Reason == overwritten:
 		return &Error{Key: c.Key, Decision: ErrOverwritten, Since: c.ReasonAt, RequestID: c.RequestID}
 	}
 	return &Error{Key: c.Key, Decision: decision, Reason: c.Reason, Since: c.ReasonAt, RequestID: c.RequestID}

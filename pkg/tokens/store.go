@@ -114,17 +114,22 @@ func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.Tr
 // swap whose answer was lost has no line.
 func (s *Store) swapped(ctx context.Context, old, next Connection, err error) error {
 	if err == nil && old.State != next.State {
-		level, message := slog.LevelInfo, "connection changed"
-		switch {
-		case next.State == Reauthorize && next.Reason == overwritten:
-			message = "connection overwritten" // a line of its own: it is to raise no alarm
-		case next.State == Uncertain, next.State == Reauthorize, next.State == Disconnected:
-			level = slog.LevelWarn
-		}
-		s.log().LogAttrs(ctx, level, message, attributes(next.Key), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
-			slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason))
+		s.changed(ctx, old, next)
 	}
 	return lost(old.Key, err)
+}
+
+func (s *Store) changed(ctx context.Context, old, next Connection) {
+	attrs := []slog.Attr{attributes(next.Key), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
+		slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason)}
+	switch {
+	case next.State == Reauthorize && next.Reason == overwritten: // a line of its own: it is to raise no alarm
+		s.log().LogAttrs(ctx, slog.LevelInfo, "connection overwritten", attrs...)
+	case next.State == Uncertain, next.State == Reauthorize, next.State == Disconnected:
+		s.log().LogAttrs(ctx, slog.LevelWarn, "connection changed", attrs...)
+	default:
+		s.log().LogAttrs(ctx, slog.LevelInfo, "connection changed", attrs...)
+	}
 }
 
 // update sets every known attribute to next's and keeps unknown ones, which a
