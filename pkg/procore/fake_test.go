@@ -16,12 +16,18 @@ import (
 )
 
 // bearer is the Transport of a client with one token.
-type bearer string
+type bearer struct {
+	token string
+	base  http.RoundTripper // nil: http.DefaultTransport
+}
 
 func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+string(b))
-	return http.DefaultTransport.RoundTrip(r)
+	r.Header.Set("Authorization", "Bearer "+b.token)
+	if b.base == nil {
+		b.base = http.DefaultTransport
+	}
+	return b.base.RoundTrip(r)
 }
 
 func environment(t *testing.T, p *procoretest.Server) procore.Environment {
@@ -36,7 +42,7 @@ func environment(t *testing.T, p *procoretest.Server) procore.Environment {
 // login returns an http.Client with a token of the user.
 func login(t *testing.T, p *procoretest.Server, user int64) *http.Client {
 	t.Helper()
-	return &http.Client{Transport: bearer(p.Token(t, user, "http://127.0.0.1:3000/oauth/callback").AccessToken)}
+	return &http.Client{Transport: bearer{token: p.Token(t, user, "http://127.0.0.1:3000/oauth/callback").AccessToken}}
 }
 
 // R3, over the wire: a user client installs the app nowhere, a company client in
@@ -136,7 +142,7 @@ func TestServiceAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hc := &http.Client{Transport: bearer(token.AccessToken)}
+	hc := &http.Client{Transport: bearer{token: token.AccessToken}}
 	if _, err := procore.NewUserClient(env, hc).Me(ctx); !errors.Is(err, procore.ErrMissingCompanyHeader) {
 		t.Errorf("as a user: got %v, want ErrMissingCompanyHeader", err)
 	}

@@ -1,8 +1,6 @@
 package procore
 
 import (
-	"context"
-	"net/http"
 	"sync"
 	"time"
 )
@@ -14,14 +12,13 @@ import (
 // that knowledge, and slow down before Procore refuses:
 //
 //   - The first call of a window goes alone, for its answer says what is left.
-//   - At most a quarter of what is left is in flight. A few processes that do not
-//     know of each other therefore rarely meet at the end of a window.
+//   - At most a quarter of what is left is in flight.
 //   - The last quarter of a window is spread evenly over its time.
 //   - When nothing is left, calls wait for the next window, in the order they came.
 //
-// Another process's calls show in the answers to ours, but only afterwards: when
-// several work for one user, a refusal (429) is possible, and is repeated after
-// its wait as [WithAttempts] says.
+// Other processes that call for the same owner show in what is left: of that, a
+// process takes only the share that it has had so far. A refusal (429) remains
+// possible, and is repeated after its wait as [WithAttempts] says.
 //
 // The zero Limits are ready. Goroutines may share them; do not copy them.
 //
@@ -51,16 +48,8 @@ func WithClock(now func() time.Time) Option {
 	return func(a *api) { a.now = func() time.Time { return now().Round(0) } }
 }
 
-const (
-	spikeWindow = 10 * time.Second
-	hourWindow  = time.Hour
-	// slow is the part of a window that is spread over its time.
-	slow = 4
-	// probeFor is how long the others wait for the first answer of a window.
-	probeFor = time.Second
-	// maxOwners is how many owners are remembered whose windows may be over.
-	maxOwners = 10_000
-)
+// maxOwners is how many owners are remembered whose windows may be over.
+const maxOwners = 10_000
 
 func (l *Limits) of(owner string, now time.Time) *limit {
 	l.mu.Lock()
@@ -82,192 +71,3 @@ func (l *Limits) of(owner string, now time.Time) *limit {
 	l.owners[owner] = x
 	return x
 }
-
-// A limit lets the calls of one owner pass.
-type limit struct {
-	turn chan struct{} // of the call that is next; channels are fair
-
-	mu       sync.Mutex
-	inFlight int
-	answered chan struct{} // closed and replaced by each answer
-	last     time.Time     // when the latest call was let pass
-	known    time.Time     // the end of the window reported last
-	silent   bool          // Procore reports no limits
-	until    time.Time     // what Retry-After asked for
-	spike    window
-	hour     window
-}
-
-func newLimit() *limit {
-	return &limit{turn: make(chan struct{}, 1), answered: make(chan struct{})}
-}
-
-// enter waits until a call may be sent. The caller gives the answer to leave.
-func (l *limit) enter(ctx context.Context, patience time.Duration, now clock) error {
-	for waiting := true; waiting; {
-		if err := l.refused(ctx, patience, now()); err != nil {
-			return err
-		}
-		impatient := time.NewTimer(max(patience, time.Second))
-		select {
-		case l.turn <- struct{}{}:
-			waiting = false
-		case <-impatient.C:
-		case <-ctx.Done():
-			impatient.Stop()
-			return context.Cause(ctx)
-		}
-		impatient.Stop()
-	}
-	defer func() { <-l.turn }()
-	return l.atTurn(ctx, patience, now)
-}
-
-// atTurn waits as the call that is next. A call that is only to be slowed down
-// passes after its patience.
-func (l *limit) atTurn(ctx context.Context, patience time.Duration, now clock) error {
-	soft := now().Add(patience)
-	for at := now(); ; {
-		if err := l.refused(ctx, patience, at); err != nil {
-			return err
-		}
-		until, answered := l.pass(at, soft)
-		if answered == nil {
-			return nil
-		}
-		timer := time.NewTimer(until.Sub(at))
-		select {
-		case <-timer.C:
-			if at = now(); at.Before(until) {
-				at = until
-			}
-		case <-answered:
-			timer.Stop()
-			at = now()
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// pass lets a call pass, or gives until when it has to wait and what ends when
-// another is answered.
-func (l *limit) pass(at, soft time.Time) (until time.Time, answered <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.hold(at)
-	if h.why == spreading && soft.Before(h.until) {
-		h.until = soft
-	}
-	if at.Before(h.until) {
-		return h.until, l.answered
-	}
-	l.inFlight++
-	l.last = at
-	return time.Time{}, nil
-}
-
-// refused is the error of a call for which nothing is left and that will not
-// wait that long.
-func (l *limit) refused(ctx context.Context, patience time.Duration, now time.Time) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.hold(now)
-	if h.why != usedUp || !now.Before(h.until) {
-		return nil
-	}
-	wait := h.until.Sub(now)
-	if d, ok := ctx.Deadline(); wait <= patience && (!ok || wait < time.Until(d)) {
-		return nil
-	}
-	answer := &Error{Status: http.StatusTooManyRequests, Message: "not called: the rate limit is used up", RetryAfter: wait}
-	return &RateLimitError{Answer: answer, Limit: h.limit, Reset: h.until}
-}
-
-// Why a call is held.
-const (
-	spreading = iota // what is left is spread over the window
-	awaiting         // an answer will tell
-	usedUp           // nothing is left
-)
-
-// A hold is until when a call waits at most; the zero hold lets it pass.
-type hold struct {
-	until time.Time
-	why   int
-	limit int
-}
-
-// hold looks at everything that is known. The caller holds mu.
-func (l *limit) hold(now time.Time) hold {
-	if now.Before(l.until) {
-		return hold{until: l.until, why: usedUp}
-	}
-	if !now.Before(l.known) && !l.silent && l.inFlight > 0 {
-		return hold{until: l.last.Add(probeFor), why: awaiting}
-	}
-	var longest hold
-	for _, w := range []window{l.spike, l.hour} {
-		if !now.Before(w.end) {
-			continue
-		}
-		if h := w.hold(l.inFlight, l.last); longest.until.Before(h.until) {
-			longest = h
-		}
-	}
-	return longest
-}
-
-// leave takes the answer to a call that was let pass, or nil without one.
-func (l *limit) leave(resp *http.Response, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.inFlight--
-	close(l.answered)
-	l.answered = make(chan struct{})
-	if resp == nil {
-		l.spike.used++ // it may have been counted
-		l.hour.used++
-		return
-	}
-	if resp.StatusCode == http.StatusTooManyRequests {
-		if wait := min(retryAfter(resp.Header), hourWindow); wait > 0 && l.until.Before(now.Add(wait)) {
-			l.until = now.Add(wait)
-		}
-	}
-	l.report(resp, now)
-}
-
-// report takes what the answer says into the window that it speaks of, and
-// counts the call in the other. The caller holds mu.
-func (l *limit) report(resp *http.Response, now time.Time) {
-	w, ok := reported(resp, now)
-	if !ok {
-		l.spike.used++
-		l.hour.used++
-		l.silent = l.silent || resp.StatusCode < 500 && !now.Before(l.known)
-		return
-	}
-	mine, other := &l.hour, &l.spike
-	if w.reset == l.spike.reset || w.reset != l.hour.reset && w.end.Sub(now) <= spikeWindow+2*time.Second {
-		mine, other = other, mine
-	}
-	other.used++
-	if !mine.merge(w) {
-		return // of a window that is over
-	}
-	l.silent, l.known = false, mine.end
-}
-
-func (l *limit) idle(now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inFlight == 0 && !now.Before(l.spike.end) && !now.Before(l.hour.end) && !now.Before(l.until)
-}
-
-// A clock tells the time without the monotonic clock, which stands still in a
-// frozen sandbox.
-type clock func() time.Time
-
-func wall() time.Time { return time.Now().Round(0) }

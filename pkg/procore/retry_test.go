@@ -3,6 +3,7 @@ package procore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -105,9 +106,18 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-func TestWritesAreSentOnce(t *testing.T) {
-	t.Parallel()
-	writes := map[string]func(context.Context, *CompanyClient) error{
+// methods make one call each.
+func methods() map[string]func(context.Context, *CompanyClient) error {
+	return map[string]func(context.Context, *CompanyClient) error{
+		"GET": func(ctx context.Context, c *CompanyClient) error {
+			_, err := Get[any](ctx, c, "/rest/x", nil)
+			return err
+		},
+		"PUT": func(ctx context.Context, c *CompanyClient) error {
+			_, err := Put[any](ctx, c, "/rest/x", nil, 1)
+			return err
+		},
+		"DELETE": func(ctx context.Context, c *CompanyClient) error { return Delete(ctx, c, "/rest/x", nil) },
 		"POST": func(ctx context.Context, c *CompanyClient) error {
 			_, err := Post[any](ctx, c, "/rest/x", nil, 1)
 			return err
@@ -117,15 +127,49 @@ func TestWritesAreSentOnce(t *testing.T) {
 			return err
 		},
 	}
-	for name, write := range writes {
-		var sent []time.Time
-		err := write(t.Context(), NewCompanyClient(Sandbox(), failing(1, 503, noHeader, &sent), 1))
-		if !errors.Is(err, ErrUnavailable) || len(sent) != 1 {
-			t.Errorf("%s: got %v after %d calls", name, err, len(sent))
+}
+
+// What is idempotent is sent again; of the rest, what Procore says it did not do.
+func TestMethodsAfterAnAnswer(t *testing.T) {
+	t.Parallel()
+	for method, do := range methods() {
+		for status, want := range map[int]bool{
+			503: method != "POST" && method != "PATCH", 429: true, 404: false, 422: false, 501: false,
+		} {
+			t.Run(fmt.Sprint(method, " ", status), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					var sent []time.Time
+					err := do(t.Context(), NewCompanyClient(Sandbox(), failing(1, status, noHeader, &sent), 1))
+					if again := len(sent) == 2; again != want || (err == nil) != want {
+						t.Errorf("got %v after %d calls, want repeated %t", err, len(sent), want)
+					}
+				})
+			})
 		}
 	}
 }
 
+// A DELETE whose answer was lost finds nothing when it is repeated: it is done.
+func TestRepeatedDelete(t *testing.T) {
+	t.Parallel()
+	for first, wantErr := range map[int]bool{502: false, 404: true} {
+		synctest.Test(t, func(t *testing.T) {
+			sent := 0
+			hc := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				if sent++; sent == 1 {
+					return response(r, first, nil, `{}`), nil
+				}
+				return response(r, 404, nil, `{}`), nil
+			})}
+			if err := Delete(t.Context(), NewCompanyClient(Sandbox(), hc, 1), "/rest/x", nil); (err != nil) != wantErr {
+				t.Errorf("%d, then 404: got %v", first, err)
+			}
+		})
+	}
+}
+
+// The token source in the Transport has its own idea of repeating.
 func TestTransportErrorsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	dead := errors.New("reauthorize")

@@ -1,0 +1,190 @@
+package procore
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A network is net/http's Transport over pipes, whose dialling and whose server
+// fail as a test wants. It lives in a bubble, so that no test waits.
+type network struct {
+	dialled, received atomic.Int32
+	dial              func(n int32) error          // of the n-th dialling; nil: it succeeds
+	serve             func(n int32, conn net.Conn) // of the n-th request
+}
+
+func (n *network) client(t *testing.T) *http.Client {
+	t.Helper()
+	tr := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		if n.dial != nil {
+			if err := n.dial(n.dialled.Add(1)); err != nil {
+				return nil, err
+			}
+		}
+		here, there := net.Pipe()
+		go n.answer(there)
+		return here, nil
+	}}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr}
+}
+
+func (n *network) answer(conn net.Conn) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	for {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		if _, err := r.Discard(int(max(req.ContentLength, 0))); err != nil {
+			return
+		}
+		n.serve(n.received.Add(1), conn)
+	}
+}
+
+func ok(conn net.Conn) { writes("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":1}")(conn) }
+
+func plain() Environment {
+	return Environment{Name: "custom", LoginURL: "http://127.0.0.1:1", APIURL: "http://127.0.0.1:1"}
+}
+
+// Where no connection came about nothing was written, and every method is sent
+// again; where one broke, only what is idempotent.
+func TestMethodsWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		network func() *network
+		all     bool // else the idempotent ones alone
+	}{
+		"dial": {all: true, network: func() *network {
+			return &network{serve: func(_ int32, c net.Conn) { ok(c) }, dial: func(n int32) error {
+				if n == 1 {
+					return &net.OpError{Op: "dial", Err: errors.New("refused")}
+				}
+				return nil
+			}}
+		}},
+		"closed after the request": {network: func() *network {
+			return &network{serve: func(n int32, c net.Conn) {
+				if n == 1 {
+					c.Close()
+					return
+				}
+				ok(c)
+			}}
+		}},
+		"cut off": {network: func() *network {
+			return &network{serve: func(n int32, c net.Conn) {
+				if n == 1 {
+					writes("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"i")(c)
+					c.Close()
+					return
+				}
+				ok(c)
+			}}
+		}},
+	}
+	for name, tt := range tests {
+		for method, do := range methods() {
+			t.Run(name+" "+method, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					n := tt.network()
+					err := do(t.Context(), NewCompanyClient(plain(), n.client(t), 1))
+					again := tt.all || method != "POST" && method != "PATCH"
+					want := int32(1)
+					if again && !tt.all {
+						want = 2
+					}
+					if (err == nil) != again || n.received.Load() != want {
+						t.Errorf("got %v after %d requests, want success %t after %d", err, n.received.Load(), again, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A refused connection that stays refused ends after three attempts, or with the
+// caller's time.
+func TestNoConnectionForEver(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[time.Duration]int32{time.Hour: 3, 100 * time.Millisecond: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &network{dial: func(int32) error { return &net.DNSError{Err: "no such host", IsNotFound: true} }}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			_, err := Post[any](ctx, NewCompanyClient(plain(), n.client(t), 1), "/rest/x", nil, 1)
+			if _, dns := errors.AsType[*net.DNSError](err); !dns || n.dialled.Load() != want {
+				t.Errorf("got %v after %d attempts, want the DNS error after %d", err, n.dialled.Load(), want)
+			}
+		})
+	}
+}
+
+// A certificate that is wrong now is wrong in a second, too.
+func TestWrongCertificateIsFinal(t *testing.T) {
+	t.Parallel()
+	p := listen(t, says(200, `{"id":1}`))
+	dialled := 0
+	hc := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialled++
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}
+	_, err := NewUserClient(Environment{APIURL: p.url}, hc).Me(t.Context())
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok || dialled != 1 {
+		t.Errorf("got %v after %d attempts", err, dialled)
+	}
+}
+
+// Connections that the Transport makes for a token do not speak for the call, and
+// what it makes afterwards does.
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	tests := []struct {
+		name   string
+		events string // a: asked for the API, o: for another host, g: got one
+		post   bool
+	}{
+		{"nothing asked", "", false},
+		{"another host alone", "og", false},
+		{"token, then no connection", "oga", true},
+		{"got", "ag", false},
+		{"token, then got", "ogag", false},
+		{"asked twice", "aa", true},
+	}
+	for _, tt := range tests {
+		var p progress
+		trace := httptrace.ContextClientTrace(p.trace(t.Context(), "https://api.procore.com"))
+		for _, e := range tt.events {
+			switch e {
+			case 'a':
+				trace.GetConn("api.procore.com:443")
+			case 'o':
+				trace.GetConn("dynamodb.us-east-1.amazonaws.com:443")
+			case 'g':
+				trace.GotConn(httptrace.GotConnInfo{})
+			}
+		}
+		p.failed()
+		if got := p.repeatable(http.MethodPost, broken); got != tt.post {
+			t.Errorf("%s: POST repeated %t, want %t", tt.name, got, tt.post)
+		}
+	}
+}

@@ -1,0 +1,274 @@
+package procore
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A meter answers with rate-limit headers and keeps when it was called.
+type meter struct {
+	mu     sync.Mutex
+	calls  []time.Time
+	status int
+	header func(n int) http.Header // of the n-th answer, from 1
+	takes  time.Duration
+}
+
+func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
+	m.mu.Lock()
+	m.calls = append(m.calls, time.Now())
+	n := len(m.calls)
+	m.mu.Unlock()
+	time.Sleep(m.takes)
+	h := m.header(n)
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	return response(r, max(m.status, 200), h, `{"id":1}`), nil
+}
+
+func left(limit, remaining int, reset time.Time) http.Header {
+	return http.Header{"X-Rate-Limit-Limit": {strconv.Itoa(limit)}, "X-Rate-Limit-Remaining": {strconv.Itoa(remaining)},
+		"X-Rate-Limit-Reset": {decimal(reset.Unix())}}
+}
+
+// The call after the last one waits for the next window, if that is near enough;
+// else it is not sent, and fails as a refused one does.
+func TestUsedUp(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		header   func(begin time.Time) http.Header
+		patience time.Duration
+		deadline time.Duration
+		wait     time.Duration
+		refused  bool
+	}{
+		"some are left":       {header: func(b time.Time) http.Header { return left(25, 24, b.Add(10*time.Second)) }, patience: time.Minute},
+		"nothing said":        {header: func(time.Time) http.Header { return http.Header{} }, patience: time.Minute},
+		"garbage":             {header: func(time.Time) http.Header { return http.Header{"X-Rate-Limit-Remaining": {"none"}} }, patience: time.Minute},
+		"a reset long ago":    {header: func(b time.Time) http.Header { return left(25, 0, b.Add(-time.Hour)) }, patience: time.Minute},
+		"the spike's":         {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, patience: 12 * time.Second, wait: 11 * time.Second},
+		"the spike's, hasty":  {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, patience: 5 * time.Second, refused: true},
+		"the hour's":          {header: func(b time.Time) http.Header { return left(600, 0, b.Add(40*time.Minute)) }, patience: time.Minute, refused: true},
+		"the hour's, patient": {header: func(b time.Time) http.Header { return left(600, 0, b.Add(40*time.Minute)) }, patience: time.Hour, wait: 40*time.Minute + time.Second},
+		"beyond the deadline": {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, patience: time.Minute, deadline: 5 * time.Second, refused: true},
+		"an absurd reset":     {header: func(b time.Time) http.Header { return left(25, 0, b.Add(1000*time.Hour)) }, patience: 2 * time.Hour, wait: time.Hour + time.Second},
+		"no limit": {header: func(b time.Time) http.Header {
+			h := left(0, 0, b.Add(10*time.Second))
+			h.Del("X-Rate-Limit-Limit")
+			return h
+		}, patience: time.Minute, wait: 11 * time.Second},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				m := &meter{header: func(n int) http.Header {
+					if n > 1 {
+						return http.Header{}
+					}
+					return tt.header(begin)
+				}}
+				c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithPatience(tt.patience), WithAttempts(1))
+				if _, err := c.Me(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				ctx := t.Context()
+				if tt.deadline > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, tt.deadline)
+					defer cancel()
+				}
+				// A write waits as a read does.
+				_, err := Post[any](ctx, c, "/rest/v1.0/x", nil, 1)
+				rl, refused := errors.AsType[*RateLimitError](err)
+				if refused != tt.refused || refused != (err != nil) || time.Since(begin) != tt.wait {
+					t.Errorf("got %v after %v, want refused %t after %v", err, time.Since(begin), tt.refused, tt.wait)
+				}
+				if want := 2; !refused && len(m.calls) != want || refused && len(m.calls) != 1 {
+					t.Errorf("got %d calls, refused %t", len(m.calls), refused)
+				}
+				if refused && (!errors.Is(err, ErrRateLimited) || rl.Reset.Before(begin) || rl.Answer.Path != "/rest/v1.0/x" || rl.Answer.CompanyID != 1) {
+					t.Errorf("got %+v, %+v", rl, rl.Answer)
+				}
+			})
+		})
+	}
+}
+
+// The last quarter of a window is spread over its time: the calls slow down before
+// nothing is left.
+func TestSlowsDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{header: func(n int) http.Header { return left(20, 20-n, begin.Add(10*time.Second)) }}
+		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1)
+		for range 20 {
+			if _, err := c.Me(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if fast := m.calls[15].Sub(begin); fast != 0 {
+			t.Errorf("the first 16 calls took %v, want none", fast)
+		}
+		for i := 16; i < 20; i++ {
+			if gap := m.calls[i].Sub(m.calls[i-1]); gap < time.Second || gap > 4*time.Second {
+				t.Errorf("call %d came %v after the one before, want one to four seconds", i+1, gap)
+			}
+		}
+		if last := m.calls[19].Sub(begin); last > 10*time.Second {
+			t.Errorf("the last call of the window came after %v", last)
+		}
+	})
+}
+
+// The first call of a process goes alone; if its answer takes long, the others do
+// not wait for it for ever.
+func TestFirstCallAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{takes: 2500 * time.Millisecond, header: func(n int) http.Header { return left(25, 25-n, begin.Add(10*time.Second)) }}
+		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1)
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if _, err := c.Me(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		var got [3]time.Duration
+		for i := range got {
+			got[i] = m.calls[i].Sub(begin)
+		}
+		if want := [3]time.Duration{0, time.Second, 2 * time.Second}; got != want {
+			t.Errorf("the first calls came after %v, want %v", got, want)
+		}
+	})
+}
+
+// Clients share by Limits, environment and owner, and by nothing else.
+func TestWithLimits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{header: func(int) http.Header { return left(25, 0, begin.Add(40*time.Minute)) }}
+		hc, l := &http.Client{Transport: m}, new(Limits)
+		if _, err := NewCompanyClient(Sandbox(), hc, 1, WithLimits(l, "user#1")).Me(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for name, tt := range map[string]struct {
+			c      *CompanyClient
+			shares bool
+		}{
+			"same owner":          {NewCompanyClient(Sandbox(), hc, 2, WithLimits(l, "user#1")), true},
+			"another owner":       {NewCompanyClient(Sandbox(), hc, 1, WithLimits(l, "user#2")), false},
+			"another environment": {NewCompanyClient(Production(), hc, 1, WithLimits(l, "user#1")), false},
+			"other limits":        {NewCompanyClient(Sandbox(), hc, 1, WithLimits(new(Limits), "user#1")), false},
+			"no limits":           {NewCompanyClient(Sandbox(), hc, 1), false},
+		} {
+			if _, err := tt.c.Me(t.Context()); errors.Is(err, ErrRateLimited) != tt.shares {
+				t.Errorf("%s: got %v, want refused %t", name, err, tt.shares)
+			}
+		}
+	})
+}
+
+// What is known of owners is forgotten when it is over.
+func TestLimitsAreBounded(t *testing.T) {
+	t.Parallel()
+	var l Limits
+	now := time.Now()
+	busy := l.of("busy", now)
+	busy.hour = window{limit: 1, used: 1, end: now.Add(time.Hour)}
+	for i := range 3 * maxOwners {
+		l.of(strconv.Itoa(i), now)
+	}
+	if n := len(l.owners); n > maxOwners {
+		t.Errorf("%d owners are remembered", n)
+	}
+	if l.of("busy", now) != busy {
+		t.Error("an owner without calls left was forgotten")
+	}
+}
+
+// A wait ends with its caller, the queue's too, and leaves nothing behind.
+func TestWaitEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{header: func(n int) http.Header { return left(25, 0, begin.Add(30*time.Second)) }}
+		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1)
+		if _, err := c.Me(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if _, err := c.Me(ctx); !errors.Is(err, context.Canceled) || time.Since(begin) != time.Second {
+					t.Errorf("got %v after %v", err, time.Since(begin))
+				}
+			})
+		}
+		all.Wait()
+		m.header = func(int) http.Header { return http.Header{} }
+		if _, err := c.Me(t.Context()); err != nil || time.Since(begin) != 31*time.Second || len(m.calls) != 2 {
+			t.Errorf("got %v after %v and %d calls", err, time.Since(begin), len(m.calls))
+		}
+	})
+}
+
+// A refusal of one goroutine's call holds up the others', by Retry-After too.
+func TestRefusalHoldsAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{status: 429, header: func(int) http.Header { return http.Header{"Retry-After": {"20"}} }}
+		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithAttempts(1))
+		if _, err := c.Me(t.Context()); !errors.Is(err, ErrRateLimited) {
+			t.Fatal(err)
+		}
+		m.status = 200
+		if _, err := c.Me(t.Context()); err != nil || time.Since(begin) != 20*time.Second {
+			t.Errorf("got %v after %v, want 20s", err, time.Since(begin))
+		}
+	})
+}
+
+// Whatever the headers say, a call is held for an hour at most.
+func FuzzReported(f *testing.F) {
+	f.Add("25", "24", "1466182247", "Fri, 17 Jun 2016 16:50:37 GMT", 200)
+	f.Add("600", "0", "1466182244", "", 429)
+	f.Add("-1", "-1", "-1", "x", 503)
+	f.Add("9223372036854775807", "9223372036854775807", "9223372036854775807", "Mon, 01 Jan 0001 00:00:00 GMT", 200)
+	f.Fuzz(func(t *testing.T, limit, remaining, reset, date string, status int) {
+		now := time.Unix(1466182240, 0)
+		h := http.Header{"X-Rate-Limit-Limit": {limit}, "X-Rate-Limit-Remaining": {remaining}, "X-Rate-Limit-Reset": {reset}, "Date": {date}}
+		l := newLimit()
+		for i := range 3 {
+			l.inFlight++
+			l.last = now
+			l.leave(response(nil, status, h, ""), now)
+			if w, ok := reported(response(nil, status, h, ""), now); ok && (w.used < 0 || w.used > w.limit) {
+				t.Fatalf("used %d of %d", w.used, w.limit)
+			}
+			if until := l.hold(now).until; until.Sub(now) > hourWindow+2*time.Second {
+				t.Fatalf("held until %v", until)
+			}
+			now = now.Add(time.Duration(i) * 20 * time.Second)
+		}
+		if l.inFlight != 0 {
+			t.Fatal("a call is in flight for ever")
+		}
+	})
+}
