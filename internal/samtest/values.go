@@ -60,6 +60,9 @@ func gather(ctx context.Context, o Options) (*values, error) {
 			return nil, err
 		}
 	}
+	if connected.At.Path != "/connected" {
+		return nil, fmt.Errorf("%s was not connected (status %d): %.500s", companyName, connected.Status, connected.Text())
+	}
 	v := &values{public: public, callback: visitOf(callback), denied: visitOf(denied), choice: visitOf(choice), form: form}
 	if v.credential, err = readCredential(ctx, o.AWSURL); err != nil {
 		return nil, err
