@@ -105,7 +105,9 @@ func options(args []string) (localstack.Options, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	if *docker {
-		o.ContainersIP = localstack.DockerBridge()
+		if o.ContainersIP = localstack.DockerBridge(); o.ContainersIP == "" {
+			fmt.Fprintln(os.Stderr, "local: there is no interface docker0: Docker Desktop does without, any other Docker has to run first")
+		}
 		o.Procore.RedirectURIs = []string{} // any on loopback: that of sam local start-api too
 	}
 	return o, nil
@@ -116,14 +118,18 @@ func ready(s *localstack.Stack, o localstack.Options) {
 	if o.DynamoDBEndpoint != "" {
 		dynamo = "DynamoDB itself is " + o.DynamoDBEndpoint
 	}
+	containers := ""
+	if o.ContainersIP != "" {
+		containers = "\n  containers     reach Procore and AWS at " + o.ContainersIP + ", the same ports; docs/LOCAL-SAM.md"
+	}
 	fmt.Fprintf(os.Stderr, `
 Ready. Open  %s  and click "Connect to Procore".
 
   the app        %s
   fake Procore   %s  (make a change there and watch the event arrive here)
-  AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)
+  AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)%s
 
 Ctrl-C ends it.
 
-`, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo)
+`, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers)
 }
