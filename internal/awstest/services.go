@@ -26,6 +26,8 @@ type Services struct {
 	Streams  http.Handler // target DynamoDBStreams_20120810
 	Secrets  *Secrets     // target secretsmanager
 	Queues   *Queues      // target AmazonSQS
+
+	Watch func(Call) // is told of each call before it is answered; nil: nobody is
 }
 
 // ServeHTTP hands the request to the service that X-Amz-Target names.
@@ -34,6 +36,7 @@ type Services struct {
 func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	service, _, _ := strings.Cut(target, ".")
+	s.watch(r)
 	switch {
 	case target == "" && r.Method == http.MethodGet:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -12,7 +12,7 @@
 //
 // # What the operator sees
 //
-// One line per request, written when it ended: request_id, method, route (the mux pattern, never the path), status, duration_ms, and what
+// One line per request, written when it ended: request_id, method, route (the mux pattern or the route's key, never the path), status, duration_ms, and what
 // the handler added with [Note]. Its outcome is the handler's word, or else ok, refused (4xx) or failed (5xx). A panic is a 500 with a fixed
 // text, and its stack is in that same line.
 package gateway
@@ -89,7 +89,7 @@ func (d *door) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (eve
 	} else {
 		w = d.handle(r)
 	}
-	d.report(ctx, r, w.status, d.now().Sub(start), notes)
+	d.report(ctx, cmp.Or(r.Pattern, routeKey(e), "none"), r.Method, w.status, d.now().Sub(start), notes)
 	return w.response(r.Method), nil
 }
 
@@ -111,16 +111,24 @@ func (d *door) handle(r *http.Request) (w *recorder) {
 	return w
 }
 
+// routeKey is API Gateway's name of the route, such as "POST /webhooks/procore": no part of it comes from the caller.
+func routeKey(e events.APIGatewayV2HTTPRequest) string {
+	if e.RouteKey == "$default" {
+		return ""
+	}
+	return e.RouteKey
+}
+
 // report writes the one line. Neither path nor query nor a header is in it: /oauth/callback carries a code.
-func (d *door) report(ctx context.Context, r *http.Request, status int, took time.Duration, n *notes) {
+func (d *door) report(ctx context.Context, route, method string, status int, took time.Duration, n *notes) {
 	level := slog.LevelInfo
 	if status >= 500 {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", RequestID(ctx)),
-		slog.String("method", safeMethod(r.Method)),
-		slog.String("route", cmp.Or(r.Pattern, "none")),
+		slog.String("method", safeMethod(method)),
+		slog.String("route", route),
 		slog.Int("status", status),
 		slog.Int64("duration_ms", took.Milliseconds()),
 	}

@@ -153,9 +153,11 @@ func TestLogLine(t *testing.T) {
 		t.Errorf("line (-got +want):\n%s", diff)
 	}
 
-	e.RawPath = "/nothing/fake-code-1"
-	_, log = send(t, mux.ServeHTTP, e, gateway.Options{})
-	if strings.Contains(log, "fake-code") || !strings.Contains(log, `"route":"none"`) {
-		t.Errorf("log of an unknown path = %q, want no path in it", log)
+	for key, route := range map[string]string{"$default": "none", "POST /webhooks/procore": "POST /webhooks/procore"} {
+		e.RawPath, e.RouteKey = "/nothing/fake-code-1", key
+		_, log = send(t, mux.ServeHTTP, e, gateway.Options{})
+		if strings.Contains(log, "fake-code") || !strings.Contains(log, `"route":"`+route+`"`) {
+			t.Errorf("log of an unknown path = %q, want no path in it but %s", log, route)
+		}
 	}
 }

@@ -157,7 +157,7 @@ func TestInvoke(t *testing.T) {
 	}
 	for _, want := range []string{
 		"OWN=value", "AWS_LAMBDA_FUNCTION_NAME=toy", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=256",
-		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "TZ=:UTC",
+		"AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=toy", "TZ=:UTC",
 	} {
 		if !slices.Contains(first.Env, want) {
 			t.Errorf("the environment lacks %s", want)

@@ -98,7 +98,7 @@ func environment(o Options, api, dir string) []string {
 		"AWS_LAMBDA_LOG_STREAM_NAME=local",
 		"AWS_REGION="+region,
 		"AWS_DEFAULT_REGION="+region,
-		"AWS_ACCESS_KEY_ID=local",
+		"AWS_ACCESS_KEY_ID="+o.Name, // as each function has a role, so credentials, of its own
 		"AWS_SECRET_ACCESS_KEY=local",
 		"AWS_SESSION_TOKEN=local",
 		"LAMBDA_TASK_ROOT="+dir,

@@ -1,6 +1,7 @@
 package localstack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -36,6 +37,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		{Name: consumer, Timeout: 30 * time.Second, Concurrency: consumers},
 	} {
 		o.Binary, o.Env, o.MemoryMB = binary(dir, o.Name), env, 256
+		o.Timeout = cmp.Or(s.options.Timeout, o.Timeout)
 		o.InitTimeout = 30 * time.Second // Lambda gives 10, and does not compile at the same time
 		o.Stdout, o.Stderr = s.out.prefixed(o.Name), s.out.prefixed(o.Name)
 		if o.Name == consumer {

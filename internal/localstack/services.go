@@ -75,7 +75,7 @@ func (s *Stack) queues() error {
 
 // aws is what answers at AWSURL.
 func (s *Stack) aws() (http.Handler, error) {
-	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues}
+	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Watch: s.options.Watch}
 	if s.options.DynamoDBEndpoint == "" {
 		s.Dynamo = dynamotest.New()
 		services.DynamoDB, services.Streams = s.Dynamo, pipetest.Streams(s.Dynamo)

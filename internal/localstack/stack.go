@@ -59,6 +59,12 @@ type Options struct {
 	// and 3 s; negative: never.
 	Refresh, Housekeeping time.Duration
 
+	// Timeout is that of each invocation. 0: as the template has it, or less.
+	Timeout time.Duration
+
+	// Watch is told of each call of DynamoDB in memory, Secrets Manager and SQS, and which function makes it. Nil: nobody is.
+	Watch func(awstest.Call)
+
 	// Stdout gets what the consumer writes to its standard output, as far as it
 	// is a JSON object in a line; Stderr gets progress and every other line, with
 	// the function's name before it. Nil discards.

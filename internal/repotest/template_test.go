@@ -159,10 +159,18 @@ func TestGeneratedSecretsNeverChange(t *testing.T) {
 	}
 }
 
-// The receiver can read neither a connection nor the client secret, and no role may do everything.
+// The receiver can read neither a connection nor the client secret, and no role may do everything. Only tracing knows no
+// resources.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	n := template(t)
+	tracing := get(n, "Resources", "TracingPolicy", "Properties", "PolicyDocument", "Statement")
+	if got := len(ofType(t, n, "AWS::IAM::ManagedPolicy")); got != 1 || len(items(tracing)) != 1 {
+		t.Fatalf("%d managed policies, want the one of tracing, with one statement", got)
+	}
+	if d := cmp.Diff(texts(get(items(tracing)[0], "Action")), []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}); d != "" {
+		t.Errorf("actions of tracing (-got +want):\n%s", d)
+	}
 	may := make(map[string][]string)
 	for _, role := range ofType(t, n, "AWS::IAM::Role") {
 		policies, _ := get(n, "Resources", role, "Properties", "Policies").(list)

@@ -1,0 +1,97 @@
+package awstest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// A Call is one action that IAM would have to allow for a request.
+type Call struct {
+	Caller   string // the access key id: the functions of the local stack have their names
+	Action   string // such as dynamodb:GetItem
+	Resource string // the name of a table, with /index/ and its name for an index, of a secret or of a queue
+	Key      string // the partition key's value of an item, if it is a text
+}
+
+// calls gives the actions of a request and leaves its body to be read again. A
+// transaction is authorized by the actions of its items.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+func calls(r *http.Request) []Call {
+	body, err := io.ReadAll(io.LimitReader(r.Body, 2*maxRequest))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err != nil {
+		return nil
+	}
+	var in struct {
+		operands
+		SecretId, QueueUrl string
+		TransactItems      []map[string]operands
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil // which the service refuses
+	}
+	caller := caller(r)
+	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	switch service {
+	case "secretsmanager":
+		return []Call{{Caller: caller, Action: service + ":" + operation, Resource: in.SecretId}}
+	case "AmazonSQS":
+		return []Call{{Caller: caller, Action: "sqs:" + operation, Resource: in.QueueUrl[strings.LastIndexByte(in.QueueUrl, '/')+1:]}}
+	case "DynamoDB_20120810":
+		if operation != "TransactWriteItems" {
+			return []Call{in.call(caller, operation)}
+		}
+		var all []Call
+		for _, item := range in.TransactItems {
+			for kind, o := range item { // Put, Update, Delete or ConditionCheck
+				all = append(all, o.call(caller, kind+"Item"))
+			}
+		}
+		return all
+	}
+	return nil
+}
+
+// operands are the parts of a DynamoDB operation that authorize it.
+type operands struct {
+	TableName, IndexName string
+	Key, Item            map[string]struct{ S string }
+}
+
+func (o operands) call(caller, operation string) Call {
+	c := Call{Caller: caller, Action: "dynamodb:" + operation, Resource: o.TableName}
+	if o.IndexName != "" {
+		c.Resource += "/index/" + o.IndexName
+	}
+	for _, name := range partitions {
+		c.Key = cmp.Or(c.Key, o.Key[name].S, o.Item[name].S)
+	}
+	return c
+}
+
+// partitions are the names of the tables' partition keys; company_id last, which
+// is an ordinary attribute of the inbox.
+var partitions = [...]string{"resource", "session", "fingerprint", "company_id"}
+
+// caller is the access key id of the signature, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+func caller(r *http.Request) string {
+	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	id, _, _ := strings.Cut(credential, "/")
+	return id
+}
+
+// watch reports the calls of a request.
+func (s *Services) watch(r *http.Request) {
+	if s.Watch == nil || r.Body == nil {
+		return
+	}
+	for _, c := range slices.Compact(calls(r)) {
+		s.Watch(c)
+	}
+}
