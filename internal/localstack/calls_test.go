@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/awstest"
+	"procore-connect/internal/browsertest"
 	"procore-connect/internal/credential"
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/localstack"
@@ -106,18 +107,17 @@ func TestCalls(t *testing.T) {
 
 func (s *scene) connect(user, company string) {
 	s.t.Helper()
-	b := newBrowser(s.t)
-	b.open(s.AppURL + "/")
-	b.click("Connect to Procore")
-	b.choose(user)
-	b.click("Authorize")
-	if company == "" {
-		return
+	ctx, b := s.t.Context(), browsertest.New()
+	b.Open(ctx, s.AppURL+"/")
+	b.Click(ctx, "Connect to Procore")
+	b.Choose(user)
+	b.Click(ctx, "Authorize")
+	if company != "" {
+		b.Choose(company)
+		b.Click(ctx, "Connect this company")
 	}
-	b.choose(company)
-	b.click("Connect this company")
-	if b.at.Path != "/connected" {
-		s.t.Fatalf("at %s (%d):\n%s", b.at, b.status, b.text())
+	if b.Err() != nil || company != "" && b.At.Path != "/connected" {
+		s.t.Fatalf("%v; at %s:\n%s", b.Err(), b.At, b.Text())
 	}
 }
 
