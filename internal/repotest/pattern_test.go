@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,12 +42,8 @@ func holds(condition, value any) (bool, error) {
 	case len(c) == 1 && c["exists"] == true:
 		return value != nil, nil
 	case len(c) == 1 && c["anything-but"] != nil:
-		for _, other := range c["anything-but"].([]any) {
-			if other == value {
-				return false, nil
-			}
-		}
-		return value != nil, nil // what is absent does not match
+		others, _ := c["anything-but"].([]any)
+		return value != nil && !slices.Contains(others, value), nil // what is absent does not match
 	}
 	return false, fmt.Errorf("operator %v is not known here", c)
 }
