@@ -110,6 +110,10 @@ test-aws: ## Storage tests and chaos on a DynamoDB emulator that this project di
 	.ci/with-dynoxide $(GO) run ./internal/chaostest -deliveries $(or $(N),100000)
 	SAM_TEST=1 .ci/with-sam $(GO) test -count=1 -v -run '^TestSAM' ./internal/samtest
 
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities that the code can reach (govulncheck), where their database can be reached.
+	GO="$(GO)" .ci/vuln
+
 .PHONY: mutants
 mutants: ## Break the rules one at a time, on purpose: the tests must catch each.
 	$(GO) run ./internal/mutants

@@ -10,7 +10,9 @@ const (
 )
 
 // list is all breakages.
-func list() []mutant { return slices.Concat(once(), keep(), fence()) }
+func list() []mutant {
+	return slices.Concat(once(), keep(), fence(), browser(), choice(), answers(), secrets())
+}
 
 // once are breakages of R1: a refresh token is sent at most once.
 func once() []mutant {

@@ -23,15 +23,15 @@ import (
 
 // mutant is one breakage.
 type mutant struct {
-	rule     string // what it breaks: R1 to R8 of the design, or a part of the protocol
+	rule     string // what it breaks: R1 to R8 of the design, D for a defence, or a part of the protocol
 	name     string
 	file     string // from the repository's root
 	old, new string // old stands in the file exactly once
-	test     string // the packages whose tests must notice
+	test     string // the packages whose tests must notice, after flags of go test
 }
 
 func main() {
-	only := flag.String("run", "", "run only the mutants whose name matches this `regexp`")
+	only := flag.String("run", "", "run only the mutants whose rule and name match this `regexp`, as '^D ' or 'R1 the ledger'")
 	flag.Parse()
 	survivors, err := run(os.Stdout, *only)
 	if err != nil {
@@ -55,7 +55,7 @@ func run(w io.Writer, only string) (survivors int, err error) {
 	defer os.RemoveAll(dir)
 	caught := 0
 	for _, m := range list() {
-		if !match.MatchString(m.name) {
+		if !match.MatchString(m.rule + " " + m.name) {
 			continue
 		}
 		start := time.Now()
@@ -86,7 +86,7 @@ func (m mutant) caught(dir string) (by string, err error) {
 	}
 	args := append([]string{"test", "-overlay", overlay, "-failfast", "-timeout", "240s"}, strings.Fields(m.test)...)
 	cmd := exec.CommandContext(context.Background(), "go", args...) //nolint:gosec // the arguments are list.go's
-	cmd.Env = append(os.Environ(), "EXPLORE_SCHEDULES=500")
+	cmd.Env = append(os.Environ(), "EXPLORE_SCHEDULES=500", "MUTANT_OVERLAY="+overlay)
 	out, err := cmd.CombinedOutput()
 	text := string(out)
 	switch {

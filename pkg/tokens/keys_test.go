@@ -42,6 +42,22 @@ func TestParseKeys(t *testing.T) {
 }
 
 // A sealed pair opens in its place and nowhere else.
+// Keys of different purposes have nothing in common: who learns one knows no other.
+func TestKeysByPurpose(t *testing.T) {
+	t.Parallel()
+	keys := ring(t, "k1", "k1", "k2")
+	seen := map[string]bool{}
+	for _, id := range keys.IDs() {
+		for _, purpose := range []string{"seal", "ledger", "session form", "webhook", ""} {
+			key, err := keys.Derive(id, purpose)
+			if err != nil || len(key) != 32 || seen[string(key)] {
+				t.Errorf("%s for %q: %d bytes, seen before: %v, error %v", id, purpose, len(key), seen[string(key)], err)
+			}
+			seen[string(key)] = true
+		}
+	}
+}
+
 func TestSeal(t *testing.T) {
 	t.Parallel()
 	keys := ring(t, "k1", "k1")
