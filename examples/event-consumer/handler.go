@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"procore-connect/internal/departure"
 	"procore-connect/internal/inbox"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -24,6 +25,7 @@ type handler struct {
 	store       *tokens.Store
 	oauth       func(ctx context.Context, reread bool) (*procore.OAuth, error)
 	inbox       *inbox.Box // nil: nobody asks for newer events
+	leavers     *departure.Watch
 	log         *slog.Logger
 }
 
@@ -49,17 +51,25 @@ func (h *handler) message(ctx context.Context, m events.SQSMessage, limited map[
 		return err
 	}
 	event.MarkSelf(oauth.ClientID)
-	if event.SelfOriginated != nil && *event.SelfOriginated {
+	own := event.SelfOriginated != nil && *event.SelfOriginated
+	if own && event.Resource != companyUsers { // whoever made a user leave, it left
 		h.log.InfoContext(ctx, "own change skipped", describe(event))
 		return nil
 	}
 	f, err := h.find(ctx, event, limited)
-	f.superseded = err == nil && h.superseded(ctx, event)
+	if err == nil {
+		f.superseded = h.superseded(ctx, event)
+		err = h.departed(ctx, event, f)
+	}
 	if errors.Is(err, procore.ErrRateLimited) {
 		limited[event.CompanyID] = err // each further call would be refused, and count
 	}
 	if err != nil {
 		return fmt.Errorf("event %s of company %d: %w", event.ID, event.CompanyID, err)
+	}
+	if own {
+		h.log.InfoContext(ctx, "own change skipped", describe(event))
+		return nil
 	}
 	return h.work(ctx, event, f)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"procore-connect/internal/departure"
+	"procore-connect/internal/hooks"
 	"procore-connect/internal/inbox"
 	"procore-connect/internal/rescue"
 	"procore-connect/internal/setup"
@@ -37,6 +39,9 @@ func wire() (*handler, error) {
 		inbox:       &inbox.Box{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 		log:         base.Log,
 	}
+	h.leavers = &departure.Watch{Store: h.store, Environment: environment, Log: base.Log, Hooks: &hooks.Keeper{
+		Store: h.store, Environment: environment, Want: base.Env.Webhooks(base.Env.PublicURL()), Log: base.Log,
+	}}
 	h.store.Rescue = rescue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL")).Send
 	h.store.RetryOnce = base.Env.Flag("RETRY_ONCE")
 	if err := base.Env.Err(); err != nil {

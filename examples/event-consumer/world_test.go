@@ -7,12 +7,17 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/config"
+	"procore-connect/internal/departure"
 	"procore-connect/internal/functiontest"
+	"procore-connect/internal/hooks"
 	"procore-connect/internal/inbox"
 	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
+
+const hookURL = "http://127.0.0.1:9/webhooks/procore" // nobody listens
 
 // consumer is the function with its world.
 type consumer struct {
@@ -24,10 +29,15 @@ type consumer struct {
 func newConsumer(t *testing.T) *consumer {
 	t.Helper()
 	w := functiontest.New(t)
-	return &consumer{World: w, t: t, h: &handler{
+	h := &handler{
 		environment: w.Environment, store: w.Store(), oauth: w.OAuth().Get, log: w.Log.Logger,
 		inbox: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now},
+	}
+	h.leavers = &departure.Watch{Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Now: w.Clock.Now, Hooks: &hooks.Keeper{
+		Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Now: w.Clock.Now,
+		Want: config.Webhooks{Namespace: "our-app", URL: hookURL},
 	}}
+	return &consumer{World: w, t: t, h: h}
 }
 
 // rfis are a project's RFIs.

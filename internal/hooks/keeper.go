@@ -46,7 +46,7 @@ const (
 )
 
 // Keeper looks after the hooks of companies. All fields must be set but those
-// with a default. Goroutines may share it; do not copy it.
+// with a default; Disconnect does without Ring and Inbox. Goroutines may share it; do not copy it.
 type Keeper struct {
 	Store       *tokens.Store
 	Environment procore.Environment

@@ -163,7 +163,7 @@ func flow(t *testing.T, o localstack.Options) {
 	}
 	eventually(t, "the hook has its triggers", func() bool {
 		hooks := s.Procore.State().Hooks
-		return len(hooks) == 1 && len(hooks[0].Triggers) == 4
+		return len(hooks) == 1 && len(hooks[0].Triggers) == 6
 	})
 
 	var want []string // ids of the events, in order

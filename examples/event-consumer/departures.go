@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// companyUsers are the people in a company's directory.
+const companyUsers = "Company Users"
+
+// departed ends the connection of a user who left the company, as Procore wants
+// it: its tokens are revoked. Copy it, or housekeeping notices a day later.
+func (h *handler) departed(ctx context.Context, event procore.Event, f found) error {
+	if event.Resource != companyUsers {
+		return nil
+	}
+	c, err := h.store.Connection(ctx, tokens.Key{CompanyID: event.CompanyID, Principal: tokens.User(event.ResourceID)})
+	if errors.Is(err, tokens.ErrNotFound) || err == nil && c.State == tokens.Revoked {
+		return nil // not one of our users
+	}
+	if err != nil {
+		return err
+	}
+	left, err := h.left(ctx, event, f, c)
+	if err != nil || !left {
+		return err
+	}
+	return h.leavers.End(ctx, c.Key)
+}
+
+// left says whether the event's user left the company. The deletion says so
+// itself, unless it is older than the authorization: then the user may be back. The
+// directory says so where it can be read. Else Procore is asked as that user.
+func (h *handler) left(ctx context.Context, event procore.Event, f found, c tokens.Connection) (bool, error) {
+	if event.Type == "delete" && event.ReplayedAt.IsZero() && event.Timestamp.After(c.ConnectedAt) {
+		return true, nil
+	}
+	var user struct {
+		IsActive *bool `json:"is_active"`
+	}
+	if err := json.Unmarshal(f.resource, &user); err == nil && user.IsActive != nil {
+		return !*user.IsActive, nil
+	}
+	left, err := h.leavers.Left(ctx, c.Key)
+	if gone(err) {
+		h.log.InfoContext(ctx, "whether the user left cannot be asked: there is no token", describe(event), slog.Any("error", err))
+		return false, nil
+	}
+	return left, err
+}
+
+// gone says that the connection gives no token until its user is back.
+func gone(err error) bool {
+	return errors.Is(err, tokens.ErrReauthorize) || errors.Is(err, tokens.ErrDisconnected) || errors.Is(err, tokens.ErrRevoked)
+}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// changed makes a company user's change at Procore and gives its event.
+func (c *consumer) changed(id string, company, user int64, kind string, inactive bool) procore.Event {
+	c.t.Helper()
+	c.Clock.Advance(time.Second)
+	e := procoretest.Event{CompanyID: company, ResourceName: companyUsers, ResourceID: user, EventType: kind, Inactive: inactive}
+	if _, err := c.Procore.Emit(e); err != nil {
+		c.t.Fatal(err)
+	}
+	return procore.Event{ID: id, CompanyID: company, Resource: companyUsers, ResourceID: user, Type: kind,
+		Timestamp: c.Clock.Now(), PayloadVersion: "v2.0"}
+}
+
+// hooked gives the connection's company a hook of ours.
+func (c *consumer) hooked(key tokens.Key) {
+	c.t.Helper()
+	client := c.Store().Client(c.Environment, key)
+	if _, err := client.CreateHook(c.t.Context(), procore.HookSpec{Namespace: "our-app", DestinationURL: hookURL, PayloadVersion: "v2.0"}); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *consumer) wantStates(want map[tokens.Key]tokens.State) {
+	c.t.Helper()
+	for key, state := range want {
+		if got := c.Connection(key); got.State != state {
+			c.t.Errorf("%s is %s (%s), want %s", key, got.State, got.Reason, state)
+		}
+	}
+}
+
+// live counts the pairs that still open Procore's API.
+func (c *consumer) live() (n int) {
+	for _, token := range c.Procore.State().RefreshTokens {
+		if token.State == procoretest.Live {
+			n++
+		}
+	}
+	return n
+}
+
+// A user who left loses access at once, however the event says it; the others
+// keep theirs.
+func TestUserLeaves(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*consumer) procore.Event{
+		"deleted": func(c *consumer) procore.Event {
+			return c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
+		},
+		"made inactive": func(c *consumer) procore.Event {
+			return c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", true)
+		},
+		"by ourselves": func(c *consumer) procore.Event {
+			e := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
+			e.SourceApplicationID = "fake-client-id"
+			return e
+		},
+		"gone at an update": func(c *consumer) procore.Event {
+			e := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
+			e.Type = "update"
+			return e
+		},
+		"a directory that may not be read": func(c *consumer) procore.Event {
+			c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{DeniedTools: &[]string{"users"}})
+			return c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", true)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsumer(t)
+			c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Members: &[]int64{procoretest.Joe, procoretest.Ann}})
+			elsewhere := c.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff)
+			joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+			c.Clock.Advance(time.Second)
+			ann := c.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksOff)
+			c.hooked(ann.Key)
+			event := leave(c)
+			for range 2 { // at least once
+				c.wantFailures(c.handle(message(t, event)))
+			}
+			c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked, ann.Key: tokens.Active, elsewhere.Key: tokens.Active})
+			if got := c.live(); got != 2 {
+				t.Errorf("%d pairs are alive at Procore, want 2", got)
+			}
+			if got := len(c.Procore.State().Hooks); got != 1 {
+				t.Errorf("%d hooks are left, want 1", got)
+			}
+			if got := len(c.Log.Lines(t, "a user left the company: connection revoked")); got != 1 {
+				t.Errorf("got %d lines of a departure, want 1", got)
+			}
+		})
+	}
+}
+
+// With the only user, whose access is gone, the token goes all the same.
+func TestOnlyUserLeaves(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"delete", "update"} {
+		c := newConsumer(t)
+		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+		c.hooked(joe.Key)
+		c.wantFailures(c.handle(message(t, c.changed("1", procoretest.MyConstruction, procoretest.Joe, kind, true))))
+		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
+		if got := c.live(); got != 0 {
+			t.Errorf("%s: %d pairs are alive at Procore, want none", kind, got)
+		}
+		if got := len(c.Log.Lines(t, "a webhook stays behind at Procore")); got != 1 {
+			t.Errorf("%s: the log names the hook %d times, want once", kind, got)
+		}
+	}
+}
+
+// Who is still there, or there again, keeps the connection.
+func TestUserStays(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*consumer) procore.Event{
+		"another change": func(c *consumer) procore.Event {
+			return c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", false)
+		},
+		"another user left": func(c *consumer) procore.Event {
+			return c.changed("1", procoretest.MyConstruction, 424242, "delete", false)
+		},
+		"left another company": func(c *consumer) procore.Event {
+			return c.changed("1", procoretest.HarborHill, procoretest.Joe, "delete", false)
+		},
+		"an old deletion": func(c *consumer) procore.Event {
+			e := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", false)
+			e.Type, e.Timestamp = "delete", e.Timestamp.Add(-time.Hour)
+			return e
+		},
+		"a deletion that is replayed": func(c *consumer) procore.Event {
+			e := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", false)
+			e.Type, e.ReplayedAt = "delete", e.Timestamp
+			return e
+		},
+		"another resource": func(c *consumer) procore.Event {
+			e := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
+			e.Resource = "Company Vendors"
+			return e
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConsumer(t)
+			joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+			c.wantFailures(c.handle(message(t, change(c))))
+			c.wantHandled("1")
+			c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Active})
+		})
+	}
+}
+
+// While Procore does not answer, the event comes again, and nobody is ended who
+// did not leave; a revocation that was begun is not forgotten.
+func TestDepartureInAnOutage(t *testing.T) {
+	t.Parallel()
+	down := func(endpoint string) procoretest.Fault {
+		return procoretest.Fault{Endpoint: endpoint, Kind: procoretest.Status, Status: 503, Headers: map[string]string{"Retry-After": "3600"}, Times: 9}
+	}
+	t.Run("the question", func(t *testing.T) {
+		t.Parallel()
+		c := newConsumer(t)
+		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", true) // it cannot be read any more
+		c.ProcoreFails(down("/rest/v1.0/companies"))
+		c.wantFailures(c.handle(message(t, event)), "m-1")
+		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Active})
+		c.Procore.ClearFaults()
+		c.wantFailures(c.handle(message(t, event)))
+		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
+	})
+	t.Run("the hook", func(t *testing.T) {
+		t.Parallel()
+		c := newConsumer(t)
+		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
+		c.ProcoreFails(down("/rest/v1.0/webhooks/hooks"))
+		c.wantFailures(c.handle(message(t, event)))
+		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
+	})
+	t.Run("the revocation", func(t *testing.T) {
+		t.Parallel()
+		c := newConsumer(t)
+		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
+		c.ProcoreFails(down("revoke"))
+		c.wantFailures(c.handle(message(t, event)), "m-1")
+		if got := c.Connection(joe.Key); got.State != tokens.Revoking || got.CheckAt.IsZero() {
+			t.Errorf("got %s, looked at %v; want it revoking, and looked at again", got.State, got.CheckAt)
+		}
+		c.Procore.ClearFaults()
+		c.wantFailures(c.handle(message(t, event)))
+		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
+	})
+}
