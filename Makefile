@@ -103,6 +103,10 @@ chaos: ## Kill, stop and cut off real processes at random, and see that the rule
 	build/chaos -T $(or $(T),2m) $(ARGS)
 	build/chaos -deliveries $(or $(N),100000) $(ARGS)
 
+.PHONY: bench
+bench: ## Measure the functions against a bare handler and a naive build, side by side: make bench N=51. Needs Linux; a row, root.
+	@$(GO) build -o build/bench ./internal/benchtest && exec build/bench -n $(or $(N),21) $(ARGS)
+
 .PHONY: test-aws
 test-aws: ## Storage tests and chaos on a DynamoDB emulator that this project did not write (needs cargo), SAM and its containers.
 	.ci/with-dynoxide $(GO) test -count=1 ./internal/dynamotest ./internal/tables ./internal/pipetest ./internal/localstack

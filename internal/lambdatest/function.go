@@ -40,6 +40,10 @@ type Options struct {
 	// Stdout and Stderr get the processes' output, one whole line in each
 	// Write, at most 256 KB long. Nil discards it. Both may be called at once.
 	Stdout, Stderr io.Writer
+
+	// Polled is told the id of each new process when that asks for work the
+	// first time, and gets none before Polled returns. Nil: nobody is told.
+	Polled func(pid int)
 }
 
 // Function is a function and its processes. Its methods may be called at once.
@@ -62,6 +66,9 @@ func New(o Options) *Function {
 	o.Concurrency = cmp.Or(o.Concurrency, 1)
 	o.Stdout = cmp.Or[io.Writer](o.Stdout, io.Discard)
 	o.Stderr = cmp.Or[io.Writer](o.Stderr, io.Discard)
+	if o.Polled == nil {
+		o.Polled = func(int) {}
+	}
 	return &Function{o: o, slots: make(chan struct{}, o.Concurrency), all: make(map[*process]bool)}
 }
 

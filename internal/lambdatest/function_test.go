@@ -255,6 +255,22 @@ func TestWarm(t *testing.T) {
 	}
 }
 
+// Polled is told of a process before that gets work, and once.
+func TestPolled(t *testing.T) {
+	t.Parallel()
+	var pids []int
+	f := function(t, lambdatest.Options{Polled: func(pid int) { pids = append(pids, pid) }})
+	for range 2 {
+		if pid := invoke(t, f, `{}`).PID; !slices.Equal(pids, []int{pid}) {
+			t.Errorf("told of %v, want %d alone", pids, pid)
+		}
+	}
+	fails(t, f, `{"Do":"exit"}`, "Runtime.ExitError")
+	if pid := invoke(t, f, `{}`).PID; len(pids) != 2 || pids[1] != pid {
+		t.Errorf("told of %v, want %d last", pids, pid)
+	}
+}
+
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	f := function(t, lambdatest.Options{Concurrency: 2, Timeout: 2 * time.Second})

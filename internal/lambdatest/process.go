@@ -54,6 +54,7 @@ func start(o Options) (*process, error) {
 	p.cmd.SysProcAttr = attributes()
 	p.cmd.WaitDelay = time.Second // a grandchild may hold the output open
 
+	p.mu.Lock() // it may ask for work before Start has told its id
 	started := make(chan error)
 	go func() {
 		// The kernel kills the child when the thread that started it ends, so
@@ -71,7 +72,9 @@ func start(o Options) (*process, error) {
 		api.Close()
 		close(p.exited)
 	}()
-	if err := <-started; err != nil {
+	err = <-started
+	p.mu.Unlock()
+	if err != nil {
 		return nil, fmt.Errorf("function %s cannot be started: %w", o.Name, err)
 	}
 	return p, nil

@@ -46,11 +46,14 @@ func (p *process) api() http.Handler {
 // next waits for an invocation and hands it to the process.
 func (p *process) next(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	if !p.asked {
-		p.asked = true
+	first := !p.asked
+	p.asked = true
+	pid := p.cmd.Process.Pid
+	p.mu.Unlock()
+	if first {
+		p.o.Polled(pid)
 		close(p.polled)
 	}
-	p.mu.Unlock()
 	var inv *invocation
 	select {
 	case inv = <-p.work:

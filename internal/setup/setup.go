@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"golang.org/x/sync/errgroup"
 
 	"procore-connect/internal/config"
 	"procore-connect/internal/logging"
@@ -46,21 +45,6 @@ func New() (*Base, error) {
 		Secrets: secretsmanager.NewFromConfig(c, func(o *secretsmanager.Options) { o.BaseEndpoint = env.Endpoint("SECRETS_MANAGER") }),
 		Log:     log,
 	}, nil
-}
-
-// Warm opens the connections to AWS and reads the secrets before the first
-// event, in parallel. Failures show later, where they matter.
-func (b *Base) Warm(read ...func(context.Context)) {
-	ctx := context.Background()
-	var all errgroup.Group
-	all.Go(func() error {
-		config.Warm(ctx, b.AWS, b.Env.Endpoint("DYNAMODB"), "dynamodb")
-		return nil
-	})
-	for _, r := range read {
-		all.Go(func() error { r(ctx); return nil })
-	}
-	_ = all.Wait() // no step gives an error
 }
 
 // Keys is the key ring of KEYS_SECRET_ID.

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package main
+
+import (
+	"errors"
+	"time"
+)
+
+var errSystem = errors.New("this needs Linux, which tells a process's CPU time and peak memory")
+
+func cpuTime(int) (time.Duration, error) { return 0, errSystem }
+
+func peakMemory(int) (int64, error) { return 0, errSystem }
