@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -61,7 +62,7 @@ type compiler struct {
 
 func (c *compiler) run(ctx context.Context, args []string, out string, files replace, packages ...string) {
 	out = filepath.Join(c.dir, out) + string(filepath.Separator)
-	args = append(args[:len(args):len(args)], "-o", out)
+	args = append(slices.Clip(args), "-o", out)
 	if files != nil {
 		args = append(args, "-overlay", c.overlay(files))
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -154,7 +155,7 @@ func (b *bench) deliver(ctx context.Context, f *lambdatest.Function, out *output
 	if err := json.Unmarshal(text, &answer); err != nil {
 		return err
 	}
-	if answer.StatusCode != 200 {
+	if answer.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers a webhook with %d: %s", f.Name(), answer.StatusCode, out)
 	}
 	return nil
