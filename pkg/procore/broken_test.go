@@ -25,18 +25,20 @@ type network struct {
 
 func (n *network) client(t *testing.T) *http.Client {
 	t.Helper()
-	tr := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		if n.dial != nil {
-			if err := n.dial(n.dialled.Add(1)); err != nil {
-				return nil, err
-			}
-		}
-		here, there := net.Pipe()
-		go n.answer(there)
-		return here, nil
-	}}
+	tr := &http.Transport{DialContext: n.open}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr}
+}
+
+func (n *network) open(context.Context, string, string) (net.Conn, error) {
+	if n.dial != nil {
+		if err := n.dial(n.dialled.Add(1)); err != nil {
+			return nil, err
+		}
+	}
+	here, there := net.Pipe()
+	go n.answer(there)
+	return here, nil
 }
 
 func (n *network) answer(conn net.Conn) {

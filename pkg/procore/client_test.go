@@ -93,6 +93,19 @@ func TestClientWithoutCompanyOrEnvironment(t *testing.T) {
 	}
 }
 
+// Vapid ended in 2022; the error names the same resource in REST v1.0.
+func TestVapidIsRefused(t *testing.T) {
+	t.Parallel()
+	f := serve(t, nil)
+	_, err := Get[any](t.Context(), f.company(), "/vapid/projects/7", nil)
+	if re, ok := errors.AsType[*RetiredError](err); !ok || re.Replacement != "/rest/v1.0/projects/7" || !strings.Contains(err.Error(), re.Replacement) {
+		t.Errorf("got %v, want the replacement's name", err)
+	}
+	if n := len(f.all()); n != 0 {
+		t.Errorf("%d calls were sent", n)
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	type thing struct {

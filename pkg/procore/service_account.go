@@ -31,11 +31,18 @@ type ServiceAccount struct {
 	opts []Option
 
 	limits Limits
-	turn   chan struct{} // held by whoever asks for a token
 
-	mu    sync.Mutex
+	mu     sync.Mutex
+	token  Token
+	got    time.Time
+	asking *asking // nil: nobody is
+}
+
+// An asking is one goroutine's request for a token, for which others wait.
+type asking struct {
+	done  chan struct{}
 	token Token
-	got   time.Time
+	err   error
 }
 
 // NewServiceAccount returns the service account of the app. Calls go through
@@ -44,7 +51,7 @@ func NewServiceAccount(app *OAuth, base http.RoundTripper, opts ...Option) *Serv
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return &ServiceAccount{app: app, base: base, opts: opts, turn: make(chan struct{}, 1)}
+	return &ServiceAccount{app: app, base: base, opts: opts}
 }
 
 // Company returns the client for a company. Each of its calls names the company
@@ -89,35 +96,49 @@ func (s *ServiceAccount) send(r *http.Request, t Token) (*http.Response, error) 
 }
 
 // valid is a token that has time left and is not the refused one. One goroutine
-// asks for it, the others wait for what it gets.
+// asks for it, and the others get what it gets, a failure too.
 func (s *ServiceAccount) valid(ctx context.Context, refused Token) (Token, error) {
-	if t, ok := s.kept(refused); ok {
-		return t, nil
+	for {
+		s.mu.Lock()
+		if s.good(refused) {
+			defer s.mu.Unlock()
+			return s.token, nil
+		}
+		a := s.asking
+		if a == nil {
+			a = &asking{done: make(chan struct{})}
+			s.asking = a
+			s.mu.Unlock()
+			s.ask(ctx, a)
+			return a.token, a.err
+		}
+		s.mu.Unlock()
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+			return Token{}, context.Cause(ctx)
+		}
+		if a.err == nil || !errors.Is(a.err, context.Canceled) && !errors.Is(a.err, context.DeadlineExceeded) {
+			return a.token, a.err
+		} // else it was that caller's end, not ours
 	}
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return Token{}, context.Cause(ctx)
-	}
-	if t, ok := s.kept(refused); ok {
-		return t, nil
-	}
-	t, err := s.app.ClientCredentials(ctx)
-	if err != nil {
-		return Token{}, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.token, s.got = t, s.now()
-	return t, nil
 }
 
-func (s *ServiceAccount) kept(refused Token) (Token, bool) {
+func (s *ServiceAccount) ask(ctx context.Context, a *asking) {
+	defer close(a.done)
+	a.token, a.err = s.app.ClientCredentials(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asking = nil
+	if a.err == nil {
+		s.token, s.got = a.token, s.now()
+	}
+}
+
+// good says that the token at hand will do. The caller holds mu.
+func (s *ServiceAccount) good(refused Token) bool {
 	t := s.token
-	return t, t.AccessToken != "" && t.AccessToken != refused.AccessToken && s.now().Add(renewBefore).Before(t.Expiry)
+	return t.AccessToken != "" && t.AccessToken != refused.AccessToken && s.now().Add(renewBefore).Before(t.Expiry)
 }
 
 // young says that the token is the current one and was just issued.

@@ -1,0 +1,155 @@
+package procore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"procore-connect/pkg/procore"
+)
+
+// Who authorized the app.
+func ExampleUserClient_Me() {
+	env, done := standIn()
+	defer done()
+	me, err := procore.NewUserClient(env, http.DefaultClient).Me(context.Background())
+	fmt.Println(me.ID, me.Login, err)
+	// Output: 1234567 joe@acme.com <nil>
+}
+
+// Among which companies the user may choose.
+func ExampleUserClient_Companies() {
+	env, done := standIn()
+	defer done()
+	for c, err := range procore.NewUserClient(env, http.DefaultClient).Companies(context.Background()) {
+		fmt.Println(c.ID, c.Name, c.IsActive, err)
+	}
+	// Output: 5678 My Construction Company true <nil>
+}
+
+func ExampleCompanyClient_Project() {
+	env, done := standIn()
+	defer done()
+	p, err := procore.NewCompanyClient(env, http.DefaultClient, 5678).Project(context.Background(), 7)
+	fmt.Println(p.Name, err)
+	// Output: Tower A <nil>
+}
+
+func ExampleCompanyClient_CompanyUsers() {
+	env, done := standIn()
+	defer done()
+	for u, err := range procore.NewCompanyClient(env, http.DefaultClient, 5678).CompanyUsers(context.Background()) {
+		fmt.Println(u.ID, u.Name, err)
+	}
+	// Output: 3 Ann <nil>
+}
+
+func ExampleCompanyClient_CompanyUser() {
+	env, done := standIn()
+	defer done()
+	u, err := procore.NewCompanyClient(env, http.DefaultClient, 5678).CompanyUser(context.Background(), 3)
+	fmt.Println(u.EmailAddress, err)
+	// Output: ann@acme.com <nil>
+}
+
+func ExampleCompanyClient_RFI() {
+	env, done := standIn()
+	defer done()
+	rfi, err := procore.NewCompanyClient(env, http.DefaultClient, 5678).RFI(context.Background(), 7, 42)
+	fmt.Println(rfi.Subject, rfi.Status, err)
+	// Output: Which bolt? open <nil>
+}
+
+// The hooks of one's own namespace, and their triggers.
+func ExampleCompanyClient_Hooks() {
+	env, done := standIn()
+	defer done()
+	ctx, c := context.Background(), procore.NewCompanyClient(env, http.DefaultClient, 5678)
+	hooks, err := procore.Collect(c.Hooks(ctx, "acme-rfi-sync"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, h := range hooks {
+		triggers, err := procore.Collect(c.Triggers(ctx, h.ID))
+		fmt.Println(h.ID, h.PayloadVersion, triggers, err)
+	}
+	// Output: 11 v3.0 [{12 RFIs create}] <nil>
+}
+
+// A trigger that Procore has ended is refused before anything is called.
+func ExampleCompanyClient_CreateTrigger() {
+	env, done := standIn()
+	defer done()
+	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
+	_, err := c.CreateTrigger(context.Background(), procore.Hook{ID: 11, PayloadVersion: "v3.0"}, "Project Users", "update")
+	if re, ok := errors.AsType[*procore.RetiredError](err); ok {
+		fmt.Println("use", re.Replacement)
+	}
+	// Output: use Company Users
+}
+
+// A list of REST v2: what stands under data, with ids that are strings there.
+func ExampleList() {
+	type Project struct {
+		ID   procore.ID `json:"id"`
+		Name string     `json:"name"`
+	}
+	env, done := standIn()
+	defer done()
+	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
+	for p, err := range procore.List[Project](context.Background(), c, "/rest/v2.0/companies/5678/projects", nil) {
+		fmt.Println(p.ID, p.Name, err)
+	}
+	// Output: 7 Tower A <nil>
+}
+
+// Whose token this is, and how long it lives yet.
+func ExampleOAuth_TokenInfo() {
+	env, done := standIn()
+	defer done()
+	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
+	info, err := app.TokenInfo(context.Background(), "an access token")
+	fmt.Println(info.UserID, info.ClientID, info.ExpiresIn, err)
+	// Output: 1234567 client-id 1h25m0s <nil>
+}
+
+// A user became inactive, which obliges the app to give the tokens back.
+func ExampleOAuth_Revoke() {
+	env, done := standIn()
+	defer done()
+	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
+	fmt.Println(app.Revoke(context.Background(), "a token of either kind"))
+	// Output: <nil>
+}
+
+// One account in two companies, with one token; each call names its company.
+func ExampleServiceAccount() {
+	env, done := standIn()
+	defer done()
+	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
+	account := procore.NewServiceAccount(app, nil, procore.WithUserAgent("acme-sync/1.0"))
+	for _, id := range []int64{5678, 5679} {
+		me, err := account.Company(id).Me(context.Background())
+		fmt.Println(id, me.Name, err)
+	}
+	// Output:
+	// 5678 Joe Builder <nil>
+	// 5679 Joe Builder <nil>
+}
+
+// Clients of one user in several companies share the user's limit.
+func ExampleWithLimits() {
+	env, done := standIn()
+	defer done()
+	var limits procore.Limits // one for the process
+	for _, id := range []int64{5678, 5679} {
+		c := procore.NewCompanyClient(env, http.DefaultClient, id, procore.WithLimits(&limits, "user#1234567"))
+		projects, err := procore.Collect(c.Projects(context.Background()))
+		fmt.Println(id, len(projects), err)
+	}
+	// Output:
+	// 5678 2 <nil>
+	// 5679 2 <nil>
+}

@@ -1,0 +1,189 @@
+package procore
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"procore-connect/internal/procoretest"
+)
+
+// A dmsa is the service account of the fake's app, in one company, with a clock of
+// its own and a count of the tokens asked for.
+type dmsa struct {
+	*ServiceAccount
+	*procoretest.Server
+	now    time.Time
+	tokens atomic.Int32
+}
+
+func newDMSA(t *testing.T, patch procoretest.CompanyPatch) *dmsa {
+	t.Helper()
+	d := &dmsa{Server: procoretest.New(procoretest.Options{}), now: time.Now()}
+	t.Cleanup(d.Server.Close)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/oauth/token" {
+			d.tokens.Add(1)
+		}
+		d.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	d.URL = srv.URL
+	yes := true
+	patch.ServiceAccount = &yes
+	if err := d.UpdateCompany(procoretest.MyConstruction, patch); err != nil {
+		t.Fatal(err)
+	}
+	app := app(d.Server)
+	app.Now = func() time.Time { return d.now }
+	d.ServiceAccount = NewServiceAccount(app, nil, WithAttempts(1))
+	return d
+}
+
+func (d *dmsa) company() *CompanyClient { return d.Company(procoretest.MyConstruction) }
+
+func installed() procoretest.CompanyPatch {
+	yes := true
+	return procoretest.CompanyPatch{Installed: &yes}
+}
+
+// One token serves all companies, and every call names its company: Procore wants
+// that of a service account on /me and /companies too.
+func TestServiceAccount(t *testing.T) {
+	t.Parallel()
+	d, ctx := newDMSA(t, installed()), t.Context()
+	if _, err := d.company().Me(ctx); err != nil {
+		t.Error(err)
+	}
+	if all, err := Collect(d.company().Companies(ctx)); err != nil || len(all) != 1 {
+		t.Errorf("got %v, %v, want one company", all, err)
+	}
+	if _, err := Collect(d.Company(procoretest.HarborHill).Projects(ctx)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a company without the account: got %v", err)
+	}
+	want := []int64{procoretest.MyConstruction, procoretest.MyConstruction, procoretest.HarborHill}
+	for i, call := range d.State().Calls {
+		if call.CompanyID != want[i] {
+			t.Errorf("%s named company %d, want %d", call.Path, call.CompanyID, want[i])
+		}
+	}
+	if n := d.tokens.Load(); n != 1 {
+		t.Errorf("asked for %d tokens, want 1", n)
+	}
+}
+
+func TestServiceAccountRenewsItsToken(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		local, procore time.Duration // how far the clocks go on
+		tokens         int32
+		calls          int
+		refused        bool
+	}{
+		"long before the end":        {80 * time.Minute, 80 * time.Minute, 1, 2, false},
+		"a minute before the end":    {89*time.Minute + time.Second, 0, 2, 2, false},
+		"ended early, a 401 told":    {10 * time.Minute, 2 * time.Hour, 2, 3, false},
+		"ended early, a moment ago":  {time.Second, 2 * time.Hour, 1, 2, true}, // then it is not the token's fault
+		"both clocks past its end":   {2 * time.Hour, 2 * time.Hour, 2, 2, false},
+		"the local clock goes wrong": {-time.Hour, 0, 1, 2, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDMSA(t, installed())
+			if _, err := d.company().Me(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			d.now = d.now.Add(tt.local)
+			d.Advance(tt.procore)
+			// A body is sent again as well.
+			_, err := Post[any](t.Context(), d.company(), "/rest/v1.0/companies/5678/vendors", nil, map[string]any{"vendor": map[string]string{"name": "Acme"}})
+			if errors.Is(err, ErrUnauthorized) != tt.refused || (err != nil) != tt.refused {
+				t.Errorf("got %v", err)
+			}
+			if n := d.tokens.Load(); n != tt.tokens || len(d.State().Calls) != tt.calls {
+				t.Errorf("got %d tokens and %d calls, want %d and %d", n, len(d.State().Calls), tt.tokens, tt.calls)
+			}
+		})
+	}
+}
+
+// A company without the app may answer 401: no token helps, and none is asked for.
+func TestServiceAccountNotInstalled(t *testing.T) {
+	t.Parallel()
+	yes := true
+	d := newDMSA(t, procoretest.CompanyPatch{UnauthorizedUntilInstalled: &yes})
+	for range 3 {
+		if _, err := d.company().Me(t.Context()); !errors.Is(err, ErrUnauthorized) {
+			t.Errorf("got %v, want ErrUnauthorized", err)
+		}
+	}
+	if n := d.tokens.Load(); n != 1 {
+		t.Errorf("asked for %d tokens, want 1", n)
+	}
+}
+
+// Goroutines that need a token at once share one request for it, and its failure.
+func TestServiceAccountAsksOnce(t *testing.T) {
+	t.Parallel()
+	for status, body := range map[int]string{
+		200: `{"access_token":"x","token_type":"bearer","expires_in":5400}`,
+		401: `{"error":"invalid_client"}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &network{serve: func(_ int32, c net.Conn) {
+				time.Sleep(time.Second) // by then all wait
+				says(status, body)(c)
+			}}
+			s := NewServiceAccount(&OAuth{Environment: plain(), ClientID: "id", ClientSecret: testSecret, Dial: n.open}, nil)
+			var all sync.WaitGroup
+			for range 20 {
+				all.Go(func() {
+					token, err := s.valid(t.Context(), Token{})
+					if e, ok := errors.AsType[*TokenError](err); ok != (status != 200) || ok && !e.InvalidClient() || ok == (token.AccessToken == "x") {
+						t.Errorf("got %v, %v", token, err)
+					}
+				})
+			}
+			all.Wait()
+			if got := n.received.Load(); got != 1 {
+				t.Errorf("asked for %d tokens, want 1", got)
+			}
+		})
+	}
+}
+
+// A caller that leaves takes nobody along: the next one asks for itself.
+func TestServiceAccountCallerLeaves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{serve: func(_ int32, c net.Conn) {
+			time.Sleep(time.Second)
+			says(200, `{"access_token":"x","token_type":"bearer","expires_in":5400}`)(c)
+		}}
+		api := &network{serve: func(_ int32, c net.Conn) { ok(c) }}
+		s := NewServiceAccount(&OAuth{Environment: plain(), Dial: n.open}, api.client(t).Transport)
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for _, tt := range []struct {
+			ctx  context.Context
+			want error
+		}{{ctx, context.Canceled}, {t.Context(), nil}, {ctx, context.Canceled}} {
+			all.Go(func() {
+				if _, err := s.Company(5678).Me(tt.ctx); !errors.Is(err, tt.want) {
+					t.Errorf("got %v, want %v", err, tt.want)
+				}
+			})
+			synctest.Wait()
+		}
+		cancel()
+		all.Wait()
+	})
+}
