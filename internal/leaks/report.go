@@ -122,9 +122,10 @@ func (r *report) show(lines []string) {
 	}
 	for _, line := range lines {
 		if isLog(line) {
-			if logged--; logged >= maxLogs {
-				continue
-			}
+			logged--
+		}
+		if strings.HasPrefix(line, "=== ") || isLog(line) && logged >= maxLogs {
+			continue
 		}
 		fmt.Fprint(r.to, line)
 	}

@@ -83,7 +83,8 @@ func TestRun(t *testing.T) {
 		{"slog", true, false, "LEAK: leaky/slog TestPasses: refresh token", ""},
 		{"child", true, false, "LEAK: leaky/child TestPasses: refresh token", ""},
 		{"name", true, false, "LEAK: a subtest: refresh token", ""},
-		{"fails", false, true, "shown, for it failed", "not shown"},
+		{"fails", false, true, "shown, for it failed", "=== RUN"},
+		{"fails", false, true, "--- FAIL: TestFails", "not shown"},
 		{"dies", false, true, "panic: an accident", ""},
 		{"broken", false, true, "undefinedName", ""},
 	} {
