@@ -111,6 +111,9 @@ func (a *arrivals) item(resource string, i invariants.Item) {
 		return
 	}
 	f.inbox++
+	if at, _ := strconv.ParseInt(number(i, "received_at_ms"), 10, 64); f.acks > 0 && at > f.at.UnixMilli() {
+		a.add("event %s of %s: written again %v after it was first answered with 200", key.id, resource, time.UnixMilli(at).Sub(f.at))
+	}
 	if f.resource != resource {
 		a.add("event %s of %s is in the inbox of %s", key.id, f.resource, resource)
 	}
@@ -133,6 +136,8 @@ func (a *arrivals) event(key eventKey, f *fate) {
 		return
 	case f.acks == 0:
 		a.add("%s: never answered with 200", what)
+	case f.early:
+		a.add("R4: %s: answered with 200 before it was stored", what)
 	case f.inbox == 0:
 		a.add("R4: %s: answered with 200 %d times, and not in the inbox", what, f.acks)
 	case f.inbox > 1:
@@ -193,6 +198,13 @@ func (a *arrivals) strangers(asides map[int64]int) {
 func text(i invariants.Item, name string) string {
 	if s := i[name].S; s != nil {
 		return *s
+	}
+	return ""
+}
+
+func number(i invariants.Item, name string) string {
+	if n := i[name].N; n != nil {
+		return *n
 	}
 	return ""
 }

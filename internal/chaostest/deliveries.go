@@ -77,7 +77,7 @@ func deliver(ctx context.Context, w *world, dir string, goal int) (violations in
 	d := &deliveries{w: w, goal: goal, position: filepath.Join(dir, "position"), ledger: newLedger()}
 	d.running, d.end = context.WithCancel(ctx)
 	defer d.end()
-	w.rare, w.onlyKills, w.notice = rarer, true, d.noticed
+	w.rare, w.onlyKills, w.notice, w.wrote = rarer, true, d.noticed, d.wrote
 	w.lifetime(forever)
 	if err := w.populate(ctx); err != nil {
 		return 0, err
@@ -209,6 +209,9 @@ func (d *deliveries) emit() {
 			CompanyID: h.company, ProjectID: h.project, ResourceName: pick(w.dice, resources), ResourceID: 1_000 + int64(w.dice.n(8)),
 			EventType: pick(w.dice, []string{"create", "update", "update", "update", "delete"}), Copies: min(copies, d.goal-n),
 		}
+		if w.dice.one(2) { // one resource is busy, so that batches have several events of a group
+			e.ResourceName, e.ResourceID = resources[0], 1_000
+		}
 		if w.dice.one(20) {
 			e.SourceApplicationID = clientID
 		}
@@ -240,10 +243,25 @@ func (d *deliveries) strike() {
 		w.processes = slices.DeleteFunc(w.processes, (*process).killed)
 		alive := slices.Clone(w.processes)
 		w.mu.Unlock()
-		if len(alive) > 0 && !w.calm.Load() {
-			p := pick(w.dice, alive)
-			p.kill(p.kind() + " at any time")
+		if w.dice.one(4) { // there is one pipe, and many others
+			alive = slices.DeleteFunc(alive, func(p *process) bool { return p.kind() != "pipe" })
 		}
+		if len(alive) > 0 && !w.calm.Load() {
+			d.hit(pick(w.dice, alive))
+		}
+	}
+}
+
+// hit kills a process, or takes its ways to the table and the queue for longer
+// than a receiver waits, or than the pipe tries without a pause.
+func (d *deliveries) hit(p *process) {
+	switch isPipe := p.kind() == "pipe"; {
+	case isPipe && d.w.dice.one(3):
+		p.cut(d.w.dice.between(2*time.Second, 5*time.Second), true)
+	case !isPipe && d.w.dice.one(8):
+		p.cut(d.w.dice.between(4*time.Second, 8*time.Second), false)
+	default:
+		p.kill(p.kind() + " at any time")
 	}
 }
 
@@ -251,8 +269,9 @@ func (d *deliveries) strike() {
 func (d *deliveries) throw() {
 	w := d.w
 	for w.ctx.Err() == nil && !w.calm.Load() {
-		w.wait(w.ctx, w.dice.between(time.Second, 4*time.Second))
+		w.wait(w.ctx, w.dice.between(time.Second, 3*time.Second))
 		f := procoretest.Fault{Endpoint: "api", Kind: pick(w.dice, []string{procoretest.Drop, procoretest.Reset, procoretest.Status, procoretest.Delay})}
+		f.Times = 1 + w.dice.n(12) // more than a consumer's client tries, at times
 		switch f.Kind {
 		case procoretest.Status:
 			f.Status = pick(w.dice, []int{500, 502, 503})

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"procore-connect/internal/invariants"
 )
 
 // ledger is what the fake Procore was told of its deliveries, and what consumers
@@ -35,7 +37,10 @@ type fate struct {
 	resource string // "" until it is known that the fake made it
 	acks     int
 	first    int         // its first 200, among all
+	at       time.Time   // when that was
 	handled  []time.Time // by the consumers' clock, which is this machine's
+	stored   bool        // DynamoDB said so to somebody
+	early    bool        // it was answered with 200 before
 	inbox    int         // items
 }
 
@@ -134,13 +139,32 @@ func (l *ledger) answered(key eventKey, status int, lost bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.of(key)
+	f.early = f.early || !f.stored
 	if f.acks++; f.acks == 1 {
 		l.acks++
-		f.first = l.acks
+		f.first, f.at = l.acks, time.Now()
 	}
 	if !lost {
 		l.done[key.company]++
 	}
+}
+
+// wrote notes that an event is in the table, by the answer to its write.
+func (d *deliveries) wrote(body []byte, answer *kept) {
+	var in struct {
+		TableName string
+		Item      invariants.Item
+	}
+	if json.Unmarshal(body, &in) != nil || in.TableName != d.w.names.Inbox {
+		return
+	}
+	if answer.status != http.StatusOK && !bytes.Contains(answer.body.Bytes(), []byte("ConditionalCheckFailedException")) {
+		return
+	}
+	company, _ := strconv.ParseInt(text(in.Item, "company_id"), 10, 64)
+	d.ledger.mu.Lock()
+	defer d.ledger.mu.Unlock()
+	d.ledger.of(eventKey{company, text(in.Item, "event_id")}).stored = true
 }
 
 // noticed takes what a process logs.

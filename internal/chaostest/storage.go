@@ -91,6 +91,9 @@ func (s *storage) of(p *process) http.Handler {
 		if row != nil && k.status == http.StatusOK {
 			s.note(&write{row: *row, at: time.Now(), p: p})
 		}
+		if s.w.wrote != nil && op == "PutItem" {
+			s.w.wrote(body, k)
+		}
 		if p != nil {
 			s.after(p, r, what)
 		}

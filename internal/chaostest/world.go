@@ -64,9 +64,10 @@ type world struct {
 	store    *tokens.Store // the driver's own, which meets no faults
 
 	webhookSecret string
-	rare          int                      // how much rarer faults are than in the run of the refresh protocol
-	onlyKills     bool                     // nothing else happens to processes
-	notice        func(*process, logEntry) // takes lines of logs; nil: they are kept for the stories
+	rare          int                             // how much rarer faults are than in the run of the refresh protocol
+	onlyKills     bool                            // nothing else happens to processes
+	wrote         func(body []byte, answer *kept) // sees what became of each PutItem; nil: nobody asks
+	notice        func(*process, logEntry)        // takes lines of logs; nil: they are kept for the stories
 
 	people []*person
 	began  time.Time
