@@ -63,7 +63,7 @@ type deliveries struct {
 	queued    atomic.Int64
 
 	ledger ledger
-	broken counter // batches that came again as a whole
+	broken counter // what went wrong behind the inbox
 }
 
 // hooked is a company with its hook.
@@ -252,12 +252,12 @@ func (d *deliveries) strike() {
 	}
 }
 
-// hit kills a process, or takes its ways to the table and the queue for longer
-// than a receiver waits, or than the pipe tries without a pause.
+// hit kills a process, or takes its way to the table for longer than a receiver
+// waits, the pipe's to the queue for longer than it tries without a pause.
 func (d *deliveries) hit(p *process) {
 	switch isPipe := p.kind() == "pipe"; {
 	case isPipe && d.w.dice.one(3):
-		p.cut(d.w.dice.between(2*time.Second, 5*time.Second), true)
+		p.cutQueueOff(d.w.dice.between(2*time.Second, 5*time.Second))
 	case !isPipe && d.w.dice.one(8):
 		p.cut(d.w.dice.between(4*time.Second, 8*time.Second), false)
 	default:
@@ -287,5 +287,5 @@ func (d *deliveries) throw() {
 
 // mapped counts what the event source mapping has to say.
 func (d *deliveries) mapped(string) {
-	d.broken.add("batches that came again as a whole, or messages whose receipt had run out")
+	d.broken.add("batch again as a whole, or receipt run out")
 }

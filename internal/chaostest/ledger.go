@@ -172,6 +172,8 @@ func (d *deliveries) noticed(p *process, e logEntry) {
 	switch {
 	case strings.HasPrefix(e.Message, "pipe: event") && strings.Contains(e.Message, "is lost"), strings.Contains(e.Message, "events are lost"):
 		d.w.fault("%s: %s", p.name, e.Message)
+	case strings.HasPrefix(e.Message, "pipe: "):
+		d.broken.add("the pipe had to wait")
 	case e.Message == "event handled", e.Message == "own change skipped":
 		d.ledger.mu.Lock()
 		defer d.ledger.mu.Unlock()

@@ -38,8 +38,11 @@ func pipe(position string) error {
 	})
 	endpoint := func(service string) *string { return aws.String(os.Getenv("AWS_ENDPOINT_URL_" + service)) }
 	p := &pipetest.Pipe{
-		Streams:      dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: endpoint("DYNAMODB"), Region: "us-east-1", Credentials: credentials}),
-		Queue:        sqs.New(sqs.Options{BaseEndpoint: endpoint("SQS"), Region: "us-east-1", Credentials: credentials}),
+		Streams: dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: endpoint("DYNAMODB"), Region: "us-east-1", Credentials: credentials}),
+		Queue: sqs.New(sqs.Options{
+			BaseEndpoint: endpoint("SQS"), Region: "us-east-1", Credentials: credentials,
+			RetryMaxAttempts: 1, // so that it is the pipe that tries again
+		}),
 		Table:        os.Getenv("INBOX_TABLE"),
 		QueueURL:     os.Getenv("EVENTS_QUEUE_URL"),
 		PositionFile: position,

@@ -205,6 +205,15 @@ func (p *process) cut(d time.Duration, queue bool) {
 	p.w.network.add("cut off from the table")
 }
 
+// cutQueueOff takes the way to the queue alone.
+func (p *process) cutQueueOff(d time.Duration) {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cutQueue = append(p.cutQueue, span{now, now.Add(d)})
+	p.w.network.add("cut off from the queue")
+}
+
 func (p *process) isCut(queue bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
