@@ -1,0 +1,63 @@
+// What must hold of every page, whatever it says.
+
+import assert from 'node:assert/strict'
+import axe from 'axe-core'
+import { narrow, wide } from './visitor.mjs'
+
+export const schemes = ['light', 'dark']
+
+// check looks at the page that v has open as different people do.
+export async function check(v) {
+  const { page } = v
+  assert.equal(await page.locator('html').getAttribute('lang'), 'en')
+  assert.equal(await page.locator('h1').count(), 1)
+  assert.equal(await page.title(), `${await page.locator('h1').innerText()} – Procore Connect`)
+  for (const scheme of schemes) {
+    await page.emulateMedia({ colorScheme: scheme })
+    for (const size of [wide, narrow]) {
+      await page.setViewportSize(size)
+      await accessible(page, `${size.width} px, ${scheme}`)
+      await fits(page, `${size.width} px`)
+    }
+  }
+  await zoomed(page)
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.setViewportSize(wide)
+}
+
+// accessible runs all of axe's rules, the best practices included. The source is evaluated from outside: the page
+// itself allows no script.
+async function accessible(page, how) {
+  const { violations } = await page.evaluate(`${axe.source}; axe.run(document, { resultTypes: ['violations'] })`)
+  assert.deepEqual(violations.map((f) => `${how}: ${f.id}: ${f.help}: ${f.nodes.map((n) => n.html).join(' ')}`), [])
+}
+
+// fits says that nobody has to scroll sideways.
+async function fits(page, how) {
+  const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement)
+    .then(() => page.evaluate(() => ({ scrollWidth: document.documentElement.scrollWidth, clientWidth: document.documentElement.clientWidth })))
+  assert.ok(scrollWidth <= clientWidth, `${how}: ${scrollWidth} px wide content in ${clientWidth} px`)
+}
+
+// zoomed is 200 % (WCAG 2.2, 1.4.4), 400 % of 1280 pixels (1.4.10), and text alone twice as large on a phone.
+async function zoomed(page) {
+  for (const [how, width] of [['200 %', wide.width / 2], ['400 %', wide.width / 4]]) {
+    await page.setViewportSize({ width, height: 400 })
+    await fits(page, how)
+  }
+  await page.setViewportSize(narrow)
+  await page.evaluate(() => { document.documentElement.style.fontSize = '200%' })
+  await fits(page, 'text of 200 %')
+  await page.evaluate(() => { document.documentElement.style.fontSize = '' })
+}
+
+// focused says that whoever uses the keyboard sees where they are: the focused element, or the box around it, has an
+// outline that stands out.
+export async function focused(page) {
+  const outline = await page.evaluate(() => {
+    const box = document.activeElement.closest('.option') ?? document.activeElement
+    const { outlineStyle, outlineWidth } = getComputedStyle(box)
+    return outlineStyle === 'none' ? 0 : parseFloat(outlineWidth)
+  })
+  assert.ok(outline >= 2, `the focus is not visible at ${page.url()}`)
+}

@@ -1,0 +1,56 @@
+// Every page, in every situation.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { check } from './checks.mjs'
+import { deployment, situations } from './situations.mjs'
+import { start } from './stack.mjs'
+import { launch, visit } from './visitor.mjs'
+
+const support = 'help@acme.example'
+
+let browser
+before(async () => { browser = await launch() })
+after(() => browser?.close())
+
+function suite(name, list, env, prepare = () => {}) {
+  describe(name, () => {
+    let stack
+    before(async () => {
+      stack = await start({ SUPPORT_CONTACT: support, ...env })
+      await prepare(stack)
+    })
+    after(() => stack?.close())
+    for (const s of list) it(s.name, { timeout: 60_000 }, () => look(stack, s))
+  })
+}
+
+async function look(stack, s) {
+  const v = await visit(browser, stack)
+  try {
+    await s.go(v)
+    await seen(v, s)
+    await check(v)
+  } finally {
+    await stack.healthy()
+    await v.close()
+  }
+}
+
+// seen compares what a person reads.
+async function seen(v, s) {
+  const main = v.page.getByRole('main')
+  const text = await v.page.locator('body').innerText()
+  assert.equal(await main.getByRole('heading', { level: 1 }).innerText(), s.heading)
+  assert.equal(v.response.status(), s.status)
+  for (const words of s.says ?? []) assert.ok(text.includes(words), `“${words}” is not in:\n${text}`)
+  assert.ok(text.includes(support), 'no support contact')
+  assert.match(text, /request id:? [\w-]{10,}/i)
+  const alert = s.alert ?? s.status >= 400
+  assert.equal(await v.page.getByRole('alert').count(), alert ? 1 : 0, 'alerts')
+}
+
+suite('pages', situations)
+
+suite('a deployment', deployment, { APP_SECRET_ID: 'unfilled', ALLOWED_COMPANIES: '5000001' }, (stack) =>
+  stack.amazon('secretsmanager.CreateSecret', { Name: 'unfilled', SecretString: '{"client_id":"FILL-IN","client_secret":"FILL-IN"}' }))

@@ -1,0 +1,354 @@
+// Every situation that a visitor can get into, reached as they would reach it. go brings v there; heading, status and
+// says are what must be seen then. Where a person is stopped, the page is an alert and tells a request id.
+
+let id = 700_000 // of users and companies; those of the fake's own world are lower
+
+// someone is a new user of Procore with companies of their own, each given by what is special about it.
+export async function someone(stack, companies = [{}], name = 'Sam Site') {
+  const user = { id: ++id, login: `user${id}@acme.example`, name: `${name} ${id}` }
+  await stack.fake('POST', 'users', user)
+  for (const c of companies) {
+    c.id ??= ++id
+    await stack.fake('POST', 'companies', {
+      id: c.id, name: 'Acme Construction', is_active: true, user_installs: true, connected: true, webhooks_permission: true, ...c,
+      members: [user.id, ...(c.members ?? [])],
+    })
+  }
+  return user.name
+}
+
+// chosen logs in a new user with one company, and chooses it.
+async function chosen(v, company) {
+  await v.start()
+  await v.login(await someone(v.stack, [{ name: 'Acme Construction', ...company }, { name: 'Bright Buildings' }]))
+  await v.choose('Acme Construction')
+}
+
+// atChoice logs in a new user with these companies.
+async function atChoice(v, companies) {
+  const state = await v.start()
+  await v.login(await someone(v.stack, companies))
+  return state
+}
+
+const past = { N: '1700000000' }
+const many = (n) => Array.from({ length: n }, (_, i) => ({ name: `${['Northern', 'Harbor', 'Summit', 'Granite', 'Cedar'][i % 5]} Builders ${i + 1}` }))
+
+const beforeTheChoice = [
+  {
+    name: 'first visit', heading: 'Connect your company to Procore Connect', status: 200,
+    says: ['You choose one company'],
+    go: (v) => v.open('/'),
+  },
+  {
+    name: 'denied', heading: 'Access was not allowed', status: 403,
+    async go(v) {
+      await v.start()
+      await v.button('Deny').click()
+    },
+  },
+  {
+    name: 'code used', heading: 'The sign-in is no longer valid', status: 410,
+    async go(v) {
+      await v.start()
+      const used = await v.callback(await someone(v.stack))
+      await v.page.goto(used.href)
+      used.searchParams.set('state', await v.start())
+      await v.page.goto(used.href)
+    },
+  },
+  {
+    name: 'code expired', heading: 'The sign-in is no longer valid', status: 410,
+    async go(v) {
+      await v.start()
+      const callback = await v.callback(await someone(v.stack))
+      await v.stack.fake('POST', 'clock', { advance_seconds: 601 })
+      await v.page.goto(callback.href)
+    },
+  },
+  {
+    name: 'state missing', heading: 'This address is incomplete', status: 400,
+    go: (v) => v.open('/oauth/callback?code=of-nobody'),
+  },
+  {
+    name: 'state expired', heading: 'That took too long', status: 410,
+    async go(v) {
+      const state = await v.start()
+      await v.stack.session(state, 'expires_at', past)
+      await v.login(await someone(v.stack))
+    },
+  },
+  {
+    name: 'state replayed', heading: 'This sign-in was used already', status: 409,
+    async go(v) { // while the first callback is still being answered
+      const state = await v.start()
+      await v.stack.session(state, 'status', { S: 'exchanging' })
+      await v.login(await someone(v.stack))
+    },
+  },
+  {
+    name: 'state of another browser', heading: 'This sign-in began in another browser', status: 403,
+    async go(v) {
+      await v.start()
+      const callback = await v.callback(await someone(v.stack))
+      await v.context.clearCookies()
+      await v.page.goto(callback.href)
+    },
+  },
+  {
+    name: 'address twice', heading: 'This request can\'t be understood', status: 400,
+    go: (v) => v.open('/oauth/callback?state=a&state=b'),
+  },
+  {
+    name: 'Procore returns an error', heading: 'Procore didn\'t complete the sign-in', status: 502,
+    says: ['<b>We are doing maintenance.</b>'],
+    async go(v) {
+      const state = await v.start()
+      await v.open(`/oauth/callback?${new URLSearchParams({ state, error: 'server_error', error_description: '<b>We are doing maintenance.</b>' })}`)
+    },
+  },
+  {
+    name: 'Procore down at the sign-in', heading: 'Procore is not answering', status: 502,
+    async go(v) {
+      await v.start()
+      await v.stack.fault('token')
+      await v.login(await someone(v.stack))
+    },
+  },
+  {
+    name: 'credentials refused', heading: 'The setup needs attention', status: 503,
+    async go(v) {
+      await v.start()
+      await v.stack.fault('token', { status: 401, body: '{"error":"invalid_client"}' })
+      await v.login(await someone(v.stack))
+    },
+  },
+]
+
+const theChoice = [
+  {
+    name: 'one company', heading: 'Connect your company', status: 200,
+    says: ['Acme Construction', 'Go back without connecting'],
+    go: (v) => atChoice(v, [{}]),
+  },
+  {
+    name: 'some companies', heading: 'Choose your company', status: 200,
+    go: (v) => atChoice(v, [
+      { name: 'Acme Construction' }, { name: 'Acme Construction' }, { name: 'Müller & Söhne Hochbau GmbH' },
+      { name: '株式会社大和建設' }, { name: 'Old Harbour Ltd', is_active: false },
+    ]),
+  },
+  {
+    name: 'many companies', heading: 'Choose your company', status: 200, says: ['23 companies.'],
+    go: (v) => atChoice(v, many(23)),
+  },
+  {
+    name: '2,000 companies', heading: 'Choose your company', status: 200, says: ['100 of 2,000 companies'],
+    go: (v) => atChoice(v, many(2000)),
+  },
+  {
+    name: 'companies filtered', heading: 'Choose your company', status: 200, says: ['1 of 12 companies match'],
+    async go(v) {
+      await atChoice(v, many(12))
+      await v.page.getByRole('searchbox').fill('builders 11')
+      await v.button('Find').click()
+    },
+  },
+  {
+    name: 'filter without a match', heading: 'Choose your company', status: 200,
+    async go(v) {
+      await atChoice(v, many(12))
+      await v.page.getByRole('searchbox').fill('nobody')
+      await v.button('Find').click()
+    },
+  },
+  {
+    name: 'hostile names', heading: 'Choose your company', status: 200,
+    go: (v) => atChoice(v, [{ name: '<script>alert(1)</script>"\'&{{.}}' }, { name: '\u202eevil'.repeat(20) }, { name: 'W'.repeat(500) }]),
+  },
+  {
+    name: 'no company', heading: 'No company to connect', status: 403,
+    go: (v) => atChoice(v, []),
+  },
+  {
+    name: 'no company that can be connected', heading: 'No company can be connected', status: 200,
+    go: (v) => atChoice(v, [{ name: 'Old Harbour Ltd', is_active: false }]),
+  },
+  {
+    name: 'Procore down at the choice', heading: 'Procore is not answering', status: 502,
+    async go(v) {
+      await v.start()
+      await v.stack.fault('/rest/v1.0/companies')
+      await v.login(await someone(v.stack))
+    },
+  },
+  {
+    name: 'session expired while choosing', heading: 'Please sign in again', status: 410,
+    async go(v) {
+      const state = await atChoice(v, [{}])
+      await v.stack.session(state, 'expires_at', past)
+      await v.button('Connect this company').click()
+    },
+  },
+  {
+    name: 'other choice made in another tab', heading: 'This choice was made already', status: 409,
+    async go(v) {
+      await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
+      const address = v.page.url()
+      await v.stack.fault('/rest/v1.0/projects')
+      await v.choose('Acme Construction')
+      await v.page.goto(address)
+      await v.choose('Bright Buildings')
+    },
+  },
+  {
+    name: 'form of elsewhere', heading: 'The form could not be accepted', status: 403,
+    async go(v) {
+      await atChoice(v, [{}])
+      await v.page.locator('[name=csrf]').evaluate((field) => { field.value = 'guessed' })
+      await v.button('Connect this company').click()
+    },
+  },
+  {
+    name: 'form too large', heading: 'This request is too large', status: 413,
+    async go(v) {
+      await atChoice(v, [{}])
+      await v.page.locator('[name=csrf]').evaluate((field) => { field.value = 'x'.repeat(20_000) })
+      await v.button('Connect this company').click()
+    },
+  },
+  {
+    name: 'nothing chosen', heading: 'Choose your company', status: 422, alert: true,
+    says: ['No company is chosen yet'],
+    async go(v) {
+      await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
+      await v.page.locator('[name=company_id]').evaluateAll((fields) => fields.forEach((f) => f.removeAttribute('required')))
+      await v.button('Connect this company').click()
+    },
+  },
+  {
+    name: 'company not listed', heading: 'This company is not yours to connect', status: 403,
+    async go(v) {
+      await atChoice(v, [{}])
+      await v.page.locator('[name=company_id]').evaluate((field) => { field.value = '5678' })
+      await v.button('Connect this company').click()
+    },
+  },
+  {
+    name: 'company inactive', heading: 'This company is inactive', status: 403,
+    async go(v) { // it became so after the list was shown
+      await atChoice(v, [{}])
+      const company = await v.page.locator('[name=company_id]').getAttribute('value')
+      await v.stack.fake('PATCH', `companies/${company}`, { is_active: false })
+      await v.button('Connect this company').click()
+    },
+  },
+]
+
+const afterTheChoice = [
+  {
+    name: 'user installs off', heading: 'A company admin has to install first', status: 403,
+    go: (v) => chosen(v, { user_installs: false }),
+  },
+  {
+    name: 'not connected', heading: 'The app is disconnected in Procore', status: 403,
+    go: (v) => chosen(v, { connected: false }),
+  },
+  {
+    name: 'not connected, by 401', heading: 'The app is disconnected in Procore', status: 403,
+    go: (v) => chosen(v, { unauthorized_until_installed: true }),
+  },
+  {
+    name: 'no permission', heading: 'Your permissions are not enough', status: 403,
+    go: (v) => chosen(v, { denied_tools: ['projects'] }),
+  },
+  {
+    name: 'Procore down after the choice', heading: 'Procore is not answering', status: 502,
+    async go(v) {
+      await v.stack.fault('/rest/v1.0/projects')
+      await chosen(v)
+    },
+  },
+  {
+    name: 'connected, webhooks pending', heading: 'Connected', status: 200,
+    says: ['Being set up'],
+    async go(v) {
+      await v.stack.fault('/rest/v1.0/webhooks', { times: 999 })
+      await chosen(v)
+    },
+  },
+  {
+    name: 'connected, webhooks on', heading: 'Connected', status: 200,
+    says: ['On. Changes in Procore reach'],
+    async go(v) {
+      await chosen(v)
+      await settled(v)
+    },
+  },
+  {
+    name: 'connected, webhooks need an admin', heading: 'Connected', status: 200,
+    says: ['A company admin can give', 'Webhooks API'],
+    async go(v) {
+      await chosen(v, { webhooks_permission: false })
+      await settled(v)
+    },
+  },
+  {
+    name: 'renewed', heading: 'Connection renewed', status: 200,
+    async go(v) {
+      const user = await someone(v.stack)
+      await v.connect(user, 'Acme Construction')
+      await v.connect(user, 'Acme Construction')
+      await settled(v)
+    },
+  },
+  {
+    name: 'connected by another user too', heading: 'Connected', status: 200,
+    says: ['Another user has connected this company too. Both connections stand.'],
+    async go(v) {
+      const [first, second] = [await someone(v.stack, []), await someone(v.stack, [])]
+      const members = [first, second].map((name) => Number(name.split(' ').pop()))
+      await someone(v.stack, [{ members }])
+      await v.connect(first, 'Acme Construction')
+      await v.connect(second, 'Acme Construction')
+      await settled(v)
+    },
+  },
+  {
+    name: 'sent by the manifest', heading: 'Procore Connect is ready to be connected', status: 200,
+    go: (v) => v.open('/connected'),
+  },
+]
+
+// settled looks again until housekeeping has made the hook, or could not.
+async function settled(v) {
+  for (const again = v.link('Check again'); await again.count();) await again.click()
+}
+
+export const situations = [...beforeTheChoice, ...theChoice, ...afterTheChoice]
+
+// Those of a deployment whose secret is not filled in at first, which admits one company, and whose table then fails.
+export const deployment = [
+  {
+    name: 'setup not finished', heading: 'Finish the setup', status: 503, alert: true,
+    go: (v) => v.open('/'),
+  },
+  {
+    name: 'company not admitted', heading: 'This company is not enabled', status: 403,
+    async go(v) {
+      const { SecretString } = await v.stack.amazon('secretsmanager.GetSecretValue', { SecretId: 'local/app' })
+      await v.stack.amazon('secretsmanager.PutSecretValue', { SecretId: 'unfilled', SecretString })
+      await atChoice(v, [{ id: 5_000_001 }, { name: 'Bright Buildings' }])
+      await v.page.locator('[name=company_id]').evaluate((field) => { field.value = document.querySelector('[disabled] [value]').value })
+      await v.button('Connect this company').click()
+    },
+  },
+  {
+    name: 'storage down', heading: 'Please try again in a moment', status: 503,
+    async go(v) {
+      await v.start()
+      await v.stack.amazon('DynamoDB_20120810.DeleteTable', { TableName: 'sessions' })
+      await v.login(await someone(v.stack))
+    },
+  },
+]
