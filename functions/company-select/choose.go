@@ -41,6 +41,8 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 		h.pages.Problem(w, r, pages.FormRefused())
 	case s.Status == session.Connected:
 		h.pages.Redirect(w, connectedPath(flow))
+	case r.PostForm.Has(pages.FieldLeave):
+		h.leave(w, r, s)
 	case r.PostForm.Get(pages.FieldCompany) == "":
 		h.show(w, r, flow, "", true)
 	case idErr != nil:
@@ -48,6 +50,16 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.connect(w, r, s, companyID)
 	}
+}
+
+// leave ends the flow without a connection. The address it leads to says so.
+func (h *handler) leave(w http.ResponseWriter, r *http.Request, s session.Session) {
+	if err := h.sessions.Leave(r.Context(), s); err != nil {
+		h.fail(w, r, s.Flow, err)
+		return
+	}
+	gateway.Note(r.Context(), slog.String("outcome", "left"))
+	h.pages.Redirect(w, companiesPath(s.Flow))
 }
 
 func (h *handler) unreadable(w http.ResponseWriter, r *http.Request, err error) {
@@ -155,6 +167,11 @@ func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {
 		return pages.NotConnected(c.Name), true // a company without the app may answer 401
 	case errors.Is(err, procore.ErrForbidden):
 		return pages.NoPermission(c.Name), true
+	}
+	if e, ok := errors.AsType[*procore.Error](err); ok && (errors.Is(err, procore.ErrNotFound) || errors.Is(err, procore.ErrInvalid)) {
+		p = pages.CompanyRefused(c.Name)
+		p.Detail = e.Message
+		return p, false
 	}
 	return pages.ProcoreUnreachable(), false
 }

@@ -60,14 +60,20 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, q.Get(pages.FieldFlow), q.Get(pages.FieldFilter), false)
 }
 
+// errLeft is for a session that its user, or housekeeping, has ended.
+var errLeft = errors.New("the authorization was ended before a company was connected")
+
 // find gives the browser's session of the flow. A pair of another environment,
 // begun before a change of the configuration, is none: it must not be sent to
 // this one.
 func (h *handler) find(r *http.Request, flow string) (s session.Session, cookie string, err error) {
 	cookie = h.cookies.Value(r, flow)
 	s, err = h.sessions.Find(r.Context(), flow, cookie)
-	if err == nil && s.Environment != h.environment.Name {
+	switch {
+	case err == nil && s.Environment != h.environment.Name:
 		err = session.ErrUnknown
+	case errors.Is(err, session.ErrExpired) && s.Status == session.Abandoned:
+		err = errLeft
 	}
 	return s, cookie, err
 }
@@ -97,7 +103,8 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		return
 	}
 	h.pages.Choose(w, r, pages.Choice{
-		UserName: u.me.Name, Flow: flow, CSRF: token, Companies: h.choices(u.companies), Filter: filter, Missing: missing,
+		UserName: u.me.Name, Flow: flow, CSRF: token, Companies: h.choices(u.companies), More: u.more,
+		Filter: filter, Missing: missing,
 	})
 }
 
@@ -124,6 +131,7 @@ type user struct {
 	pair      procore.Token
 	me        procore.Me
 	companies []procore.Company
+	more      bool // there are more than maxCompanies
 }
 
 // errProcore marks the errors of calls to Procore; all others are of storage.
@@ -148,9 +156,10 @@ func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 			if err != nil {
 				return err
 			}
-			if u.companies = append(u.companies, c); len(u.companies) == maxCompanies {
+			if u.more = len(u.companies) == maxCompanies; u.more {
 				break
 			}
+			u.companies = append(u.companies, c)
 		}
 		return nil
 	})
@@ -177,7 +186,7 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		h.pages.Redirect(w, companiesPath(flow))
 		return
 	}
-	if errors.Is(err, session.ErrUnknown) || errors.Is(err, session.ErrExpired) {
+	if errors.Is(err, session.ErrUnknown) || errors.Is(err, session.ErrExpired) || errors.Is(err, errLeft) {
 		h.pages.ConnectedVisitor(w, r)
 		return
 	}
@@ -190,10 +199,32 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, flow, err)
 		return
 	}
+	others, err := h.others(r.Context(), c.Key)
+	if err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
 	h.pages.Connected(w, r, pages.Connection{
 		CompanyID: c.CompanyID, CompanyName: c.CompanyName, UserName: c.UserName,
-		Webhooks: webhookStatus(c.Webhooks), Renewed: renewed(c), NextURL: h.next, Flow: flow,
+		Webhooks: webhookStatus(c.Webhooks), Renewed: renewed(c), Others: others, NextURL: h.next, Flow: flow,
 	})
+}
+
+// others counts the connections of the same company by other users that work.
+func (h *handler) others(ctx context.Context, mine tokens.Key) (n int, err error) {
+	for c, err := range h.store.Company(ctx, mine.CompanyID) {
+		if err != nil {
+			return 0, err
+		}
+		if c.Principal == mine.Principal || c.Principal == tokens.App {
+			continue
+		}
+		switch c.State {
+		case tokens.Active, tokens.Uncertain:
+			n++
+		}
+	}
+	return n, nil
 }
 
 // renewed says that the connection is older than its last authorization. Its
@@ -238,6 +269,8 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err 
 
 func problem(err error) pages.Problem {
 	switch {
+	case errors.Is(err, errLeft):
+		return pages.Left()
 	case errors.Is(err, session.ErrUnknown), errors.Is(err, session.ErrExpired), errors.Is(err, procore.ErrUnauthorized):
 		return pages.ChoiceExpired()
 	case errors.Is(err, session.ErrUsed), errors.Is(err, tokens.ErrUsed):

@@ -58,7 +58,7 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 		{Kind: procoretest.Drop, Times: 9},
 		{Kind: procoretest.Status, Status: 503, Headers: unavailable},
 		{Kind: procoretest.Status, Status: 429, Headers: unavailable},
-		{Kind: procoretest.Status, Status: 404},
+		{Kind: procoretest.Status, Status: 404, Body: `{"message":"There is no such company."}`},
 	} {
 		t.Run(f.Kind+" "+strconv.Itoa(f.Status), func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +67,11 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 			form := v.form("5678")
 			f.Endpoint = "/rest/v1.0/projects"
 			s.procoreFault(f)
-			v.Post("/companies", form).Wants(http.StatusBadGateway, "Procore is not answering", "Try again", s.base+"/companies?flow="+v.flow)
+			said := "Procore is not answering"
+			if f.Status == http.StatusNotFound {
+				said = "There is no such company." // an answer, and Procore's own words
+			}
+			v.Post("/companies", form).Wants(http.StatusBadGateway, said, "Try again", s.base+"/companies?flow="+v.flow)
 			if got := len(s.connections(procoretest.MyConstruction)); got > 0 {
 				t.Errorf("got %d connections, want none", got)
 			}

@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// Names of the fields: POST /companies sends FieldFlow, FieldCSRF and FieldCompany; the filter is GET /companies with
+// Names of the fields: POST /companies sends FieldFlow, FieldCSRF, and FieldCompany or FieldLeave; the filter is GET /companies with
 // FieldFlow and FieldFilter. The flow's id may stand in an address; the CSRF token never does.
 const (
 	FieldFlow    = "flow"
 	FieldCSRF    = "csrf"
 	FieldCompany = "company_id"
+	FieldLeave   = "leave" // the user wants to connect nothing
 	FieldFilter  = "q"
 )
 
@@ -34,10 +35,9 @@ const (
 
 // Company is one line of the choice.
 type Company struct {
-	ID        int64
-	Name      string
-	State     CompanyState
-	Connected bool // by this user already: choosing it again renews the connection
+	ID    int64
+	Name  string
+	State CompanyState
 }
 
 // Choice is what Choose shows.
@@ -46,6 +46,7 @@ type Choice struct {
 	Flow      string // the authorization this choice belongs to
 	CSRF      string
 	Companies []Company // all that Procore listed, in any order
+	More      bool      // Procore has even more, which were not read
 	Filter    string    // what the visitor typed into the filter field
 	Missing   bool      // the form came without a choice: say so, with status 422
 }
@@ -54,12 +55,11 @@ type Choice struct {
 type chooseView struct {
 	chooseWords
 	Choice
-	Action      string
+	Action      string // of both forms
 	ShowFilter  bool
 	Options     []option
 	Unavailable []option
 	Count       string
-	Cancel      string
 	All         string // address of the unfiltered list
 }
 
@@ -84,7 +84,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 	open, closed := split(c.Companies)
 	v := chooseView{
 		chooseWords: p.words.choose(p.brand.Name, len(open), len(closed)), Choice: c,
-		Action: p.link(PathCompanies), Cancel: p.link(PathHome),
+		Action:     p.link(PathCompanies),
 		All:        p.flowLink(PathCompanies, c.Flow),
 		ShowFilter: len(c.Companies) >= filterFrom,
 	}
@@ -99,7 +99,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 		v.Unavailable = append(v.Unavailable, p.option(co))
 	}
 	if v.ShowFilter {
-		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundClosed), len(c.Companies))
+		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundClosed), len(c.Companies), c.More)
 	}
 	return v
 }

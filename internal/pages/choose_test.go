@@ -42,7 +42,7 @@ func TestChoose(t *testing.T) {
 	want := []radio{
 		{Value: "5678", Label: "Acme Construction", Description: "Procore company ID 5678"},
 		{Value: "5679", Label: "Acme Construction", Description: "Procore company ID 5679"},
-		{Value: "8089", Label: "Turner Brothers", Description: "Procore company ID 8089. Connected already. Connecting again renews the connection."},
+		{Value: "8089", Label: "Turner Brothers", Description: "Procore company ID 8089"},
 		{Value: "9002", Label: "Elsewhere Inc", Disabled: true,
 			Description: "Procore company ID 9002. This company is not enabled for this application. Ask the support contact to enable it."},
 		{Value: "9001", Label: "Old Harbour Ltd", Disabled: true,
@@ -69,8 +69,12 @@ func TestChoose(t *testing.T) {
 	if diff := cmp.Diff(fields, map[string]string{pages.FieldFlow: "flow-1", pages.FieldCSRF: "csrf-1"}); diff != "" {
 		t.Errorf("hidden fields (-got +want):\n%s", diff)
 	}
-	if b := got.all("button"); len(b) != 1 || text(b[0]) != "Connect this company" {
-		t.Errorf("buttons: %d, want Connect this company", len(b))
+	b := got.all("button")
+	if len(b) != 2 || text(b[0]) != "Connect this company" {
+		t.Fatalf("buttons: %d, want Connect this company first: it is what the Enter key presses", len(b))
+	}
+	if text(b[1]) != "Don't connect" || attr(b[1], "name") != pages.FieldLeave || !has(b[1], "formnovalidate") {
+		t.Errorf("the way out is %v, want one that needs no choice", b[1].Attr)
 	}
 }
 
@@ -81,16 +85,13 @@ func TestChooseOne(t *testing.T) {
 	if diff := cmp.Diff(radios(got), want); diff != "" {
 		t.Errorf("companies (-got +want):\n%s", diff)
 	}
-	if to := linkNamed(got, "Go back without connecting"); to != publicURL+"/" {
-		t.Errorf("the way back leads to %q", to)
-	}
 }
 
 func TestChooseNoneOpen(t *testing.T) {
 	t.Parallel()
 	got := show(t, newPages(), situations()["choose, none open"])
-	if len(got.all("button")) != 0 || len(radios(got)) != 2 {
-		t.Error("want the companies with their reasons, and no button")
+	if b := got.all("button"); len(b) != 1 || text(b[0]) != "Don't connect" || len(radios(got)) != 2 {
+		t.Error("want the companies with their reasons, and no other button than the way out")
 	}
 }
 

@@ -306,7 +306,7 @@ func TestSupport(t *testing.T) {
 		{"", ""},
 	}
 	for _, tt := range tests {
-		got := show(t, pages.New(pages.Site{Support: tt.support}), problem(pages.Internal()))
+		got := show(t, pages.New(pages.Site{Support: tt.support}), problem(pages.ProcoreUnreachable()))
 		foot := got.all("footer")[0]
 		var to []string
 		for n := range foot.Descendants() {

@@ -29,7 +29,7 @@ func TestProblems(t *testing.T) {
 			t.Errorf("%s: status = %d, want %d", name, got.res.StatusCode, pr.Status)
 		}
 		said := text(got.all("main")[0])
-		if !strings.Contains(said, requestID) {
+		if !strings.Contains(text(got.all("footer")[0]), requestID) {
 			t.Errorf("%s: no request id", name)
 		}
 		for n := range got.doc.Descendants() {

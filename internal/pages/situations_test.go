@@ -61,9 +61,9 @@ func catalogue() map[string]pages.Problem {
 		"CompanyInactive": pages.CompanyInactive(name), "UserInstallsOff": pages.UserInstallsOff(name),
 		"NotConnected": pages.NotConnected(name), "NoPermission": pages.NoPermission(name),
 		"ChoiceExpired": pages.ChoiceExpired(), "ChoiceUsed": pages.ChoiceUsed(), "FormRefused": pages.FormRefused(),
-		"StorageUnavailable": pages.StorageUnavailable(), "TooManyRequests": pages.TooManyRequests(),
-		"BadRequest": pages.BadRequest(), "TooLarge": pages.TooLarge(), "NotFound": pages.NotFound(),
-		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Internal": pages.Internal(),
+		"StorageUnavailable": pages.StorageUnavailable(),
+		"BadRequest":         pages.BadRequest(), "TooLarge": pages.TooLarge(), "NotFound": pages.NotFound(),
+		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Left": pages.Left(), "CompanyRefused": pages.CompanyRefused(name),
 	}
 }
 
@@ -79,7 +79,7 @@ func companies(n int) []pages.Company {
 // situations is every page in every state.
 func situations() map[string]write {
 	few := []pages.Company{
-		{ID: 5679, Name: "Acme Construction"}, {ID: 5678, Name: "Acme Construction"}, {ID: 8089, Name: "Turner Brothers", Connected: true},
+		{ID: 5679, Name: "Acme Construction"}, {ID: 5678, Name: "Acme Construction"}, {ID: 8089, Name: "Turner Brothers"},
 		{ID: 9001, Name: "Old Harbour Ltd", State: pages.Inactive}, {ID: 9002, Name: "Elsewhere Inc", State: pages.NotAdmitted},
 	}
 	m := map[string]write{

@@ -76,9 +76,9 @@ func (words) visitor(app string) landingWords {
 
 // chooseWords are the company choice's.
 type chooseWords struct {
-	Title, Lead, SignedInAs, Legend, Connect, Cancel1, Error string
-	FilterLabel, FilterButton, ShowAll, NoMatch              string
-	UnavailableTitle, UnavailableLead                        string
+	Title, Lead, SignedInAs, Legend, Connect, Leave, Error string
+	FilterLabel, FilterButton, ShowAll, NoMatch            string
+	UnavailableTitle, UnavailableLead                      string
 }
 
 func (words) choose(app string, open, closed int) chooseWords {
@@ -88,7 +88,7 @@ func (words) choose(app string, open, closed int) chooseWords {
 		SignedInAs:       "Signed in at Procore as",
 		Legend:           "Your companies",
 		Connect:          "Connect this company",
-		Cancel1:          "Go back without connecting",
+		Leave:            "Don't connect",
 		Error:            "No company is chosen yet. Choose one, then connect it.",
 		FilterLabel:      "Find a company by name or ID",
 		FilterButton:     "Find",
@@ -101,7 +101,7 @@ func (words) choose(app string, open, closed int) chooseWords {
 	case open == 1:
 		t.Title = "Connect your company"
 		t.Legend = "Your company"
-		t.Lead = app + " will work with this company and with no other. If it is not the one you want, go back and sign in with another Procore login."
+		t.Lead = app + " will work with this company and with no other. If it is not the one you want, sign out at Procore and start again with another Procore login."
 	case open == 0:
 		t.Title = "No company can be connected"
 		t.Lead = "None of your companies can be connected right now. A company admin or {support} can tell you why."
@@ -113,12 +113,16 @@ func (words) choose(app string, open, closed int) chooseWords {
 }
 
 // count says how much of the list is shown.
-func (words) count(shown, found, all int) string {
+func (words) count(shown, found, all int, more bool) string {
+	of := thousands(all)
+	if more {
+		of = "your first " + of
+	}
 	switch {
 	case found > shown:
-		return fmt.Sprintf("%s of %s companies are shown. Find the others by name or ID.", thousands(shown), thousands(all))
+		return fmt.Sprintf("%s of %s companies are shown. Find the others by name or ID.", thousands(shown), of)
 	case found < all:
-		return fmt.Sprintf("%s of %s companies match.", thousands(found), thousands(all))
+		return fmt.Sprintf("%s of %s companies match.", thousands(found), of)
 	}
 	return fmt.Sprintf("%s companies.", thousands(all))
 }
@@ -137,8 +141,6 @@ func (words) companyNote(c Company) string {
 		return "This company is inactive in Procore. A company admin can ask Procore about it."
 	case c.State == NotAdmitted:
 		return "This company is not enabled for this application. Ask {support} to enable it."
-	case c.Connected:
-		return "Connected already. Connecting again renews the connection."
 	}
 	return ""
 }
@@ -294,7 +296,7 @@ func OtherBrowser() Problem {
 // ProcoreUnreachable: Procore did not answer, or not in time.
 func ProcoreUnreachable() Problem {
 	return later(http.StatusBadGateway, "procore_unreachable", "Procore is not answering",
-		"Procore could not be reached just now, and nothing was connected.",
+		"Procore could not be reached just now or was too busy, and nothing was connected.",
 		"Try again in a few minutes; if it stays so, {support} can look into it.")
 }
 
@@ -309,7 +311,7 @@ func CredentialsRefused() Problem {
 func NoCompanies() Problem {
 	return restart(http.StatusForbidden, "no_companies", "No company to connect",
 		"Your Procore login doesn't belong to any company.",
-		"Ask a company admin to add you to the company's directory in Procore, or sign in with another Procore login.")
+		"Ask a company admin to add you to the company's directory in Procore, or sign out at Procore and connect with another Procore login.")
 }
 
 // CompanyNotListed: the chosen company is not one that Procore lists for this user.
@@ -354,11 +356,26 @@ func NoPermission(name string) Problem {
 		"Ask a company admin for the permissions, or to connect {app} with a login that has them.")
 }
 
+// CompanyRefused: Procore answered the first call into the company with an error that is none of those above. Set Detail
+// to Procore's words.
+func CompanyRefused(name string) Problem {
+	return restart(http.StatusBadGateway, "company_refused", "Procore refused the connection",
+		"Procore didn't let {app} into "+company(name)+", and nothing was connected.",
+		"Tell {support} what Procore said; only they can find out what is missing.")
+}
+
 // ChoiceExpired: the 30 minutes for choosing are over, or the session is gone.
 func ChoiceExpired() Problem {
 	return restart(http.StatusGone, "choice_expired", "Please sign in again",
 		"A company has to be chosen within 30 minutes of the sign-in, and that time is over or the sign-in was ended.",
 		"Connect again; nothing was changed so far.")
+}
+
+// Left: the user pressed "Don't connect", or housekeeping has just ended a sign-in that led to no choice.
+func Left() Problem {
+	return restart(http.StatusGone, "left", "Nothing was connected",
+		"This sign-in was ended before a company was connected.",
+		"You can close this page: {app} gives back the access that you allowed at Procore. Or connect again.")
 }
 
 // ChoiceUsed: the form was sent before: a double click, a reload, another tab.
@@ -382,13 +399,6 @@ func StorageUnavailable() Problem {
 	return later(http.StatusServiceUnavailable, "storage_unavailable", "Please try again in a moment",
 		"{app} could not save its data just now, so nothing was connected.",
 		"Try again in a minute; if it stays so, {support} can look into it.")
-}
-
-// TooManyRequests: more attempts than allowed.
-func TooManyRequests() Problem {
-	return later(http.StatusTooManyRequests, "too_many_requests", "Too many attempts",
-		"There were too many attempts in a short time.",
-		"Wait a minute, then try again.")
 }
 
 // BadRequest: the request can't be read.
@@ -417,13 +427,6 @@ func MethodNotAllowed() Problem {
 	return home(Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "This doesn't work here",
 		What: "This address can't be used in this way.",
 		Next: "Go to the first page and start from there."})
-}
-
-// Internal is everything else.
-func Internal() Problem {
-	return home(Problem{Status: http.StatusInternalServerError, Code: "internal", Title: "Something went wrong",
-		What: "{app} made a mistake, and we don't know yet which.",
-		Next: "Try again; if it happens once more, {support} can look into it."})
 }
 
 func home(p Problem) Problem {

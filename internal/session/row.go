@@ -172,6 +172,22 @@ func (s *Store) Abandon(ctx context.Context, stale Session) (Session, error) {
 	return next, s.write(ctx, stale, next)
 }
 
+// Leave ends a session whose user wants to connect nothing: the next housekeeping
+// revokes its pair. To leave again is no error; a session that holds no pair, or
+// has moved on meanwhile, is ErrUsed.
+func (s *Store) Leave(ctx context.Context, held Session) error {
+	switch {
+	case held.Status == Abandoned:
+		return nil
+	case !held.holdsPair():
+		return ErrUsed
+	}
+	next := held
+	next.Status = Abandoned
+	next.Expires = s.now().Add(-time.Second)
+	return s.write(ctx, held, next)
+}
+
 // Delete removes an abandoned session whose pair has been revoked. It may be
 // repeated; a session that is not abandoned is ErrUsed and stays.
 func (s *Store) Delete(ctx context.Context, abandoned Session) error {
