@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { check } from './checks.mjs'
-import { deployment, situations } from './situations.mjs'
+import { deployment, placeholder, situations } from './situations.mjs'
 import { start } from './stack.mjs'
 import { launch, visit } from './visitor.mjs'
 
@@ -52,5 +52,4 @@ async function seen(v, s) {
 
 suite('pages', situations)
 
-suite('a deployment', deployment, { APP_SECRET_ID: 'unfilled', ALLOWED_COMPANIES: '5000001' }, (stack) =>
-  stack.amazon('secretsmanager.CreateSecret', { Name: 'unfilled', SecretString: '{"client_id":"FILL-IN","client_secret":"FILL-IN"}' }))
+suite('a deployment', deployment, placeholder.env, placeholder.prepare)

@@ -128,7 +128,7 @@ const beforeTheChoice = [
 const theChoice = [
   {
     name: 'one company', heading: 'Connect your company', status: 200,
-    says: ['Acme Construction', 'Go back without connecting'],
+    says: ['Acme Construction'],
     go: (v) => atChoice(v, [{}]),
   },
   {
@@ -165,6 +165,13 @@ const theChoice = [
   {
     name: 'hostile names', heading: 'Choose your company', status: 200,
     go: (v) => atChoice(v, [{ name: '<script>alert(1)</script>"\'&{{.}}' }, { name: '\u202eevil'.repeat(20) }, { name: 'W'.repeat(500) }]),
+  },
+  {
+    name: 'changed their mind', heading: 'Nothing was connected', status: 410,
+    async go(v) {
+      await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
+      await v.button('Don\'t connect').click()
+    },
   },
   {
     name: 'no company', heading: 'No company to connect', status: 403,
@@ -263,6 +270,14 @@ const afterTheChoice = [
     go: (v) => chosen(v, { denied_tools: ['projects'] }),
   },
   {
+    name: 'refused for another reason', heading: 'Procore refused the connection', status: 502,
+    says: ['The company is being archived.'],
+    async go(v) {
+      await v.stack.fault('/rest/v1.0/projects', { status: 422, body: '{"message":"The company is being archived."}' })
+      await chosen(v)
+    },
+  },
+  {
     name: 'Procore down after the choice', heading: 'Procore is not answering', status: 502,
     async go(v) {
       await v.stack.fault('/rest/v1.0/projects')
@@ -326,6 +341,12 @@ async function settled(v) {
 }
 
 export const situations = [...beforeTheChoice, ...theChoice, ...afterTheChoice]
+
+// placeholder makes a stack a new deployment, whose secret still holds what the template put there.
+export const placeholder = {
+  env: { APP_SECRET_ID: 'unfilled', ALLOWED_COMPANIES: '5000001' },
+  prepare: (stack) => stack.amazon('secretsmanager.CreateSecret', { Name: 'unfilled', SecretString: '{"client_id":"FILL-IN","client_secret":"FILL-IN"}' }),
+}
 
 // Those of a deployment whose secret is not filled in at first, which admits one company, and whose table then fails.
 export const deployment = [

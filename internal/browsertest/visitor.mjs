@@ -46,6 +46,11 @@ class Visitor {
     })
   }
 
+  // tab is the same browser with another page.
+  async tab() {
+    return new Visitor(this.context, await this.context.newPage(), this.stack, this.complaints)
+  }
+
   async open(path) {
     await this.page.goto(this.stack.app + path)
   }

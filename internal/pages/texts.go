@@ -339,14 +339,14 @@ func CompanyInactive(name string) Problem {
 func UserInstallsOff(name string) Problem {
 	return restart(http.StatusForbidden, "user_installs_off", "A company admin has to install first",
 		"In "+company(name)+" only admins may install apps, and {app} is not installed there yet.",
-		"Ask a company admin to install {app} from App Management in Procore, then connect again.")
+		"Ask a company admin to install {app} from App Management in Procore, then choose the company again here.")
 }
 
 // NotConnected: 403 "App is not connected to this company", or 401 as a new company may answer.
 func NotConnected(name string) Problem {
 	return restart(http.StatusForbidden, "not_connected", "The app is disconnected in Procore",
 		"{app} is not connected to "+company(name)+" in Procore.",
-		"A company admin can connect it under App Management in Procore; after that, connect again here.")
+		"A company admin can connect it under App Management in Procore; after that, choose the company again here.")
 }
 
 // NoPermission: another 403.

@@ -1,0 +1,55 @@
+// Takes the pictures of the documentation, or of everything: make screenshots, make screenshots ALL=1.
+
+import { mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { schemes } from './checks.mjs'
+import { deployment, placeholder, situations } from './situations.mjs'
+import { start } from './stack.mjs'
+import { launch, narrow, visit, wide } from './visitor.mjs'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+// The pictures in docs/, each with its situation, size and colours.
+const pictures = [
+  { file: 'docs/pictures/start.png', situation: 'first visit', size: wide, scheme: 'light' },
+  { file: 'docs/pictures/choose.png', situation: 'some companies', size: narrow, scheme: 'light' },
+  { file: 'docs/pictures/connected.png', situation: 'connected, webhooks on', size: narrow, scheme: 'dark' },
+  { file: 'docs/pictures/admin.png', situation: 'user installs off', size: narrow, scheme: 'light' },
+]
+
+// all is every situation at every size and in both colours.
+function all(list) {
+  return list.flatMap(({ name }) => [narrow, wide].flatMap((size) => schemes.map((scheme) =>
+    ({ file: `build/screenshots/${name.replaceAll(/[^a-z0-9]+/gi, '-')}-${size.width}-${scheme}.png`, situation: name, size, scheme }))))
+}
+
+async function take(browser, stack, list, wanted) {
+  for (const s of list) {
+    const shots = wanted.filter((p) => p.situation === s.name)
+    if (!shots.length) continue
+    const v = await visit(browser, stack)
+    await s.go(v)
+    for (const { file, size, scheme } of shots) {
+      await v.page.emulateMedia({ colorScheme: scheme })
+      await v.page.setViewportSize({ ...size, height: 200 }) // the page is as high as what it says
+      await v.page.screenshot({ path: root + file, fullPage: true })
+      console.log(file)
+    }
+    await stack.healthy()
+    await v.close()
+  }
+}
+
+const browser = await launch()
+const support = { SUPPORT_CONTACT: 'help@acme.example' }
+await mkdir(root + 'docs/pictures', { recursive: true })
+const stack = await start(support)
+await take(browser, stack, situations, process.env.ALL ? all(situations) : pictures)
+await stack.close()
+if (process.env.ALL) {
+  const fresh = await start({ ...support, ...placeholder.env })
+  await placeholder.prepare(fresh)
+  await take(browser, fresh, deployment, all(deployment))
+  await fresh.close()
+}
+await browser.close()
