@@ -33,19 +33,18 @@ type handler struct {
 func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	limited := map[int64]error{} // companies that have no calls left
 	return inOrder(ctx, e, func(ctx context.Context, m events.SQSMessage) error {
-		err := h.message(ctx, m, limited)
+		event, err := procore.ParseEvent([]byte(m.Body))
+		if err == nil {
+			err = h.event(ctx, event, limited)
+		}
 		if err != nil {
-			h.log.ErrorContext(ctx, "event failed, to be tried again", slog.String("message_id", m.MessageId), slog.Any("error", err))
+			h.log.ErrorContext(ctx, "event failed, to be tried again", slog.String("message_id", m.MessageId), describe(event), slog.Any("error", err))
 		}
 		return err
 	}), nil
 }
 
-func (h *handler) message(ctx context.Context, m events.SQSMessage, limited map[int64]error) error {
-	event, err := procore.ParseEvent([]byte(m.Body))
-	if err != nil {
-		return err
-	}
+func (h *handler) event(ctx context.Context, event procore.Event, limited map[int64]error) error {
 	oauth, err := h.oauth(ctx, false)
 	if err != nil {
 		return err

@@ -112,8 +112,9 @@ func TestOrder(t *testing.T) {
 	failed := c.handle(batch...)
 	c.wantFailures(failed, "m-a1", "m-a2", "m-a3")
 	c.wantHandled("b1", "b2")
-	if got := len(c.Log.Lines(t, "event failed, to be tried again")); got != 1 {
-		t.Errorf("got %d lines of failures, want 1", got)
+	if lines := c.Log.Lines(t, "event failed, to be tried again"); len(lines) != 1 || lines[0]["event_id"] != "a1" ||
+		lines[0]["company_id"] != float64(procoretest.MyConstruction) {
+		t.Errorf("lines of failures: %v, want one, of a1", lines)
 	}
 	c.wantFailures(c.handle(batch[0], batch[2], batch[4]))
 	c.wantHandled("b1", "b2", "a1", "a2", "a3")

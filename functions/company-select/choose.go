@@ -81,7 +81,8 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Problem(w, r, pages.CompanyNotListed())
 		return
 	}
-	company := u.companies[i]
+	company, key := u.companies[i], tokens.Key{CompanyID: companyID, Principal: tokens.User(u.me.ID)}
+	noteKey(r.Context(), key)
 	switch h.state(company) {
 	case pages.Inactive:
 		h.pages.Problem(w, r, pages.CompanyInactive(company.Name))
@@ -90,7 +91,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name))
 		return
 	}
-	s, err = h.fix(r.Context(), s, company.ID, tokens.User(u.me.ID))
+	s, err = h.fix(r.Context(), s, key.CompanyID, key.Principal)
 	if err != nil {
 		h.fail(w, r, s.Flow, err)
 		return
@@ -107,9 +108,13 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.fail(w, r, s.Flow, err)
 		return
 	}
-	gateway.Note(r.Context(), slog.String("outcome", "connected"), slog.Int64("company_id", company.ID),
-		slog.String("principal", string(s.Principal)))
+	gateway.Note(r.Context(), slog.String("outcome", "connected"))
 	h.pages.Redirect(w, connectedPath(s.Flow))
+}
+
+// noteKey puts the connection into the request's line.
+func noteKey(ctx context.Context, key tokens.Key) {
+	gateway.Note(ctx, slog.Int64("company_id", key.CompanyID), slog.String("principal", string(key.Principal)))
 }
 
 // fix writes the choice down before the first call into the company. A second
@@ -147,7 +152,7 @@ func (h *handler) verify(ctx context.Context, pair procore.Token, companyID int6
 // certain, the user may choose again; after no clear answer the app may be
 // installed there, so this company stays the choice.
 func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Session, c procore.Company, cause error) {
-	gateway.Note(r.Context(), slog.Any("error", cause), slog.Int64("company_id", c.ID))
+	gateway.Note(r.Context(), slog.Any("error", cause))
 	p, certain := refusal(c, cause)
 	if !certain {
 		h.pages.Problem(w, r, p.Retry(companiesPath(s.Flow)))

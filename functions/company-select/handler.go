@@ -194,7 +194,9 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, flow, err)
 		return
 	}
-	c, err := h.store.Connection(r.Context(), tokens.Key{CompanyID: s.CompanyID, Principal: s.Principal})
+	key := tokens.Key{CompanyID: s.CompanyID, Principal: s.Principal}
+	noteKey(r.Context(), key)
+	c, err := h.store.Connection(r.Context(), key)
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return

@@ -193,7 +193,7 @@ func TestCompanyRefuses(t *testing.T) {
 			patch(t, s, tt.company, tt.patch)
 			v := s.visitor(procoretest.Joe)
 			v.choose(tt.company).Wants(http.StatusForbidden, tt.page, s.base+"/companies?flow="+v.flow)
-			if line := s.Log.Last(t); line["problem"] != tt.problem || line["company_id"] != float64(tt.company) || line["error"] == nil {
+			if line := s.Log.Last(t); line["problem"] != tt.problem || line["company_id"] != float64(tt.company) || line["principal"] == nil || line["error"] == nil {
 				t.Errorf("logged %v", line)
 			}
 			if got := len(s.connections(tt.company)); got > 0 {

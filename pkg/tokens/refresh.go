@@ -116,7 +116,7 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 		return Access{}, errNotYet
 	}
 	r.tell(ctx, success, "")
-	r.log().InfoContext(ctx, "token refreshed", attributes(r.key), slog.Int64("generation", c.Generation))
+	r.log().InfoContext(ctx, "token refreshed", attributes(r.key), slog.String("outcome", "refreshed"), slog.Int64("generation", c.Generation))
 	if c.State != Active {
 		return Access{}, errNotYet
 	}
