@@ -218,6 +218,40 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
+// A user's calls count together in all companies, a service account's in each by
+// itself.
+func TestRateLimitsByOwner(t *testing.T) {
+	t.Parallel()
+	p := Start(t, Options{SpikeLimit: 1})
+	yes := true
+	for _, id := range []int64{MyConstruction, HarborHill} {
+		if err := p.UpdateCompany(id, CompanyPatch{ServiceAccount: &yes, Installed: &yes}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	user := p.Token(t, Joe, redirect).AccessToken
+	api(t, p, user, MyConstruction, "GET", "/rest/v1.0/projects?company_id=5678", "").wants(t, 200, "")
+	api(t, p, user, HarborHill, "GET", "/rest/v1.0/me", "").wants(t, http.StatusTooManyRequests, "")
+	p.mu.Lock()
+	service := p.issue(0, "").access
+	p.mu.Unlock()
+	api(t, p, service, MyConstruction, "GET", "/rest/v1.0/me", "").wants(t, 200, "")
+	api(t, p, service, HarborHill, "GET", "/rest/v1.0/me", "").wants(t, 200, "")
+	api(t, p, service, HarborHill, "GET", "/rest/v1.0/me", "").wants(t, http.StatusTooManyRequests, "")
+}
+
+// The Date of an answer is the fake's, as its reset is.
+func TestDate(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	p.Advance(48 * time.Hour)
+	got := api(t, p, p.Token(t, Joe, redirect).AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "")
+	date, err := http.ParseTime(got.header.Get("Date"))
+	if off := p.Now().Sub(date); err != nil || off < 0 || off > time.Minute {
+		t.Errorf("Date %q is %v off the fake's time, %v", got.header.Get("Date"), off, err)
+	}
+}
+
 func TestWriteThroughTheAPI(t *testing.T) {
 	t.Parallel()
 	p := Start(t)

@@ -155,7 +155,7 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		return nil, wrapped(err)
 	}
 	resp, err := a.http.Do(r)
-	a.limit.leave(resp, a.now())
+	a.limit.leave(resp, p.sent(), a.now())
 	if err != nil {
 		p.failed()
 		// *url.Error would print the query, which may hold what a user searched for.

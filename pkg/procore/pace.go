@@ -91,11 +91,15 @@ func (l *limit) pass(at, soft time.Time) (until time.Time, answered <-chan struc
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hold(at)
-	if h.why == spreading && soft.Before(h.until) {
-		h.until = soft
+	until = h.slower
+	if soft.Before(until) {
+		until = soft
 	}
-	if at.Before(h.until) {
-		return h.until, l.answered
+	if until.Before(h.until) {
+		until = h.until
+	}
+	if at.Before(until) {
+		return until, l.answered
 	}
 	l.inFlight++
 	l.last = at
@@ -108,7 +112,7 @@ func (l *limit) refused(ctx context.Context, patience time.Duration, now time.Ti
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hold(now)
-	if h.why != usedUp || !now.Before(h.until) {
+	if !h.usedUp || !now.Before(h.until) {
 		return nil
 	}
 	wait := h.until.Sub(now)
@@ -119,50 +123,55 @@ func (l *limit) refused(ctx context.Context, patience time.Duration, now time.Ti
 	return &RateLimitError{Answer: answer, Limit: h.limit, Reset: h.until}
 }
 
-// Why a call is held.
-const (
-	spreading = iota // what is left is spread over the window
-	awaiting         // an answer will tell
-	usedUp           // nothing is left
-)
-
-// A hold is until when a call waits at most; the zero hold lets it pass.
+// A hold is until when a call waits; the zero hold lets it pass.
 type hold struct {
-	until time.Time
-	why   int
-	limit int
+	until  time.Time // at most: nothing is left, or an answer will tell
+	usedUp bool      // nothing is left
+	limit  int
+	slower time.Time // until when it waits for the rest of the window's sake
+}
+
+// and is the longer of two holds.
+func (h hold) and(o hold) hold {
+	if h.slower.Before(o.slower) {
+		h.slower = o.slower
+	}
+	if h.until.Before(o.until) {
+		h.until, h.usedUp, h.limit = o.until, o.usedUp, o.limit
+	}
+	return h
 }
 
 // hold looks at everything that is known. The caller holds mu.
 func (l *limit) hold(now time.Time) hold {
 	if now.Before(l.until) {
-		return hold{until: l.until, why: usedUp}
+		return hold{until: l.until, usedUp: true}
 	}
 	if !now.Before(l.known) && !l.silent && l.inFlight > 0 {
-		return hold{until: l.last.Add(probeFor), why: awaiting}
+		return hold{until: l.last.Add(probeFor)}
 	}
-	var longest hold
+	var h hold
 	for _, w := range []window{l.spike, l.hour} {
-		if !now.Before(w.end) {
-			continue
-		}
-		if h := w.hold(l.inFlight, l.last); longest.until.Before(h.until) {
-			longest = h
+		if now.Before(w.end) {
+			h = h.and(w.hold(l.inFlight, l.last))
 		}
 	}
-	return longest
+	return h
 }
 
-// leave takes the answer to a call that was let pass, or nil without one.
-func (l *limit) leave(resp *http.Response, now time.Time) {
+// leave takes the answer to a call that was let pass, or nil without one; sent is
+// whether Procore may have seen it.
+func (l *limit) leave(resp *http.Response, sent bool, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
 	close(l.answered)
 	l.answered = make(chan struct{})
 	if resp == nil {
-		l.spike.count() // it may have been counted
-		l.hour.count()
+		if sent { // and counted, perhaps
+			l.spike.count()
+			l.hour.count()
+		}
 		return
 	}
 	if resp.StatusCode == http.StatusTooManyRequests {

@@ -245,6 +245,41 @@ func TestRefusalHoldsAll(t *testing.T) {
 	})
 }
 
+// Calls that never left do not use a window up.
+func TestUnsentCallsAreNotCounted(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for sent, want := range map[bool]bool{false: false, true: true} {
+		l := newLimit()
+		l.hour = window{limit: 600, used: 590, end: now.Add(time.Hour)}
+		for range 20 {
+			l.inFlight++
+			l.leave(nil, sent, now)
+		}
+		if got := l.hold(now).usedUp; got != want {
+			t.Errorf("sent %t: used up %t, want %t", sent, got, want)
+		}
+	}
+}
+
+// An impatient call is slowed down no longer than its patience, and never passes
+// where nothing is left.
+func TestImpatienceDoesNotPassAUsedUpWindow(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	l := newLimit()
+	l.last, l.known = now, now.Add(time.Hour)
+	l.hour = window{limit: 600, used: 599, end: now.Add(time.Hour)}
+	soft := now.Add(5 * time.Second)
+	if until, _ := l.pass(now, soft); !until.Equal(soft) {
+		t.Errorf("slowed down until %v, want %v", until, soft)
+	}
+	l.spike = window{limit: 25, used: 25, end: now.Add(8 * time.Second)}
+	if until, _ := l.pass(now, soft); !until.Equal(l.spike.end) {
+		t.Errorf("held until %v, want %v", until, l.spike.end)
+	}
+}
+
 // Whatever the headers say, a call is held for an hour at most.
 func FuzzReported(f *testing.F) {
 	f.Add("25", "24", "1466182247", "Fri, 17 Jun 2016 16:50:37 GMT", 200)
@@ -258,12 +293,12 @@ func FuzzReported(f *testing.F) {
 		for i := range 3 {
 			l.inFlight++
 			l.last = now
-			l.leave(response(nil, status, h, ""), now)
+			l.leave(response(nil, status, h, ""), true, now)
 			if w, ok := reported(response(nil, status, h, ""), now); ok && (w.used < 0 || w.used > w.limit) {
 				t.Fatalf("used %d of %d", w.used, w.limit)
 			}
-			if until := l.hold(now).until; until.Sub(now) > hourWindow+2*time.Second {
-				t.Fatalf("held until %v", until)
+			if h := l.hold(now); max(h.until.Sub(now), h.slower.Sub(now)) > hourWindow+2*time.Second {
+				t.Fatalf("held until %v, %v", h.until, h.slower)
 			}
 			now = now.Add(time.Duration(i) * 20 * time.Second)
 		}

@@ -76,6 +76,13 @@ func (p *progress) trace(ctx context.Context, base string) context.Context {
 	})
 }
 
+// sent says that bytes of the call may have been written.
+func (p *progress) sent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.got
+}
+
 // failed says that the attempt ended without a whole answer.
 func (p *progress) failed() {
 	p.mu.Lock()

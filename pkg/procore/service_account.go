@@ -65,8 +65,13 @@ func (s *ServiceAccount) Company(companyID int64) *CompanyClient {
 }
 
 // RoundTrip implements http.RoundTripper. Without a token its error is the
-// [*TokenError].
+// [*TokenError]. It refuses any host but the environment's API: the token is for
+// that alone.
 func (s *ServiceAccount) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme+"://"+r.URL.Host != s.app.Environment.APIURL {
+		closeBody(r)
+		return nil, errors.New("a service account's token is for the API of its environment only")
+	}
 	t, err := s.valid(r.Context(), Token{})
 	if err != nil {
 		closeBody(r)

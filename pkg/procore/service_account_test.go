@@ -115,6 +115,25 @@ func TestServiceAccountRenewsItsToken(t *testing.T) {
 	}
 }
 
+// The token goes to the API and nowhere else.
+func TestServiceAccountKeepsItsToken(t *testing.T) {
+	t.Parallel()
+	d := newDMSA(t, installed())
+	foreign := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("called a foreign host") }))
+	t.Cleanup(foreign.Close)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, foreign.URL+"/rest/v1.0/me", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := (&http.Client{Transport: d.ServiceAccount}).Do(r); err == nil {
+		resp.Body.Close()
+		t.Error("no error")
+	}
+	if n := d.tokens.Load(); n != 0 {
+		t.Errorf("asked for %d tokens", n)
+	}
+}
+
 // A company without the app may answer 401: no token helps, and none is asked for.
 func TestServiceAccountNotInstalled(t *testing.T) {
 	t.Parallel()

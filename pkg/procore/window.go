@@ -39,11 +39,11 @@ func (w window) hold(inFlight int, last time.Time) hold {
 	left := max(share-inFlight, 0)
 	switch {
 	case w.used >= w.limit:
-		return hold{until: w.end, why: usedUp, limit: w.limit}
+		return hold{until: w.end, usedUp: true, limit: w.limit}
 	case inFlight >= max(share/slow, 1):
-		return hold{until: w.end, why: awaiting}
+		return hold{until: w.end}
 	case left*slow < w.limit && last.Before(w.end):
-		return hold{until: last.Add(w.end.Sub(last) / time.Duration(left+1)), why: spreading}
+		return hold{slower: last.Add(w.end.Sub(last) / time.Duration(left+1))}
 	}
 	return hold{}
 }
