@@ -47,18 +47,15 @@ func TestRescue(t *testing.T) {
 	}
 	held := w.hold(s, c.Key)
 	fresh := w.refreshed(held)
-	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
-		if operation == "UpdateItem" {
-			return dynamotest.Fault{Code: "InternalServerError"}
-		}
-		return dynamotest.Fault{}
-	})
+	// A server of its own fails, so that a write under way at the deadline cannot land later.
+	down := dynamotest.New()
+	down.Intercept(func(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "InternalServerError"} })
+	s.DB = dynamotest.Client(down.Start(t))
 	ctx, cancel := context.WithTimeout(t.Context(), rescueTime+300*time.Millisecond)
 	defer cancel()
 	if _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) {
 		t.Errorf("got error %v, want ErrTryAgain", err)
 	}
-	w.dynamo.Intercept(nil)
 	if len(queue) != 1 {
 		t.Fatalf("%d pairs are in the rescue queue, want 1", len(queue))
 	}
