@@ -121,12 +121,12 @@ vuln: ## Look for known vulnerabilities that the code can reach (govulncheck), w
 .PHONY: test-browser
 test-browser: ## Look at every page, and go through the flow, in headless Chromium with axe-core. Needs Node.js.
 	$(GO) build -o build/local/stack ./cmd/local
-	internal/browsertest/run --test pages.test.mjs flow.test.mjs
+	internal/chromiumtest/run --test pages.test.mjs flow.test.mjs
 
 .PHONY: screenshots
 screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every page into build/screenshots instead.
 	$(GO) build -o build/local/stack ./cmd/local
-	ALL=$(ALL) internal/browsertest/run screenshots.mjs
+	ALL=$(ALL) internal/chromiumtest/run screenshots.mjs
 
 .PHONY: mutants
 mutants: ## Break the rules one at a time, on purpose: the tests must catch each.

@@ -45,7 +45,7 @@ async function seen(v, s) {
   assert.equal(v.response.status(), s.status)
   for (const words of s.says ?? []) assert.ok(text.includes(words), `“${words}” is not in:\n${text}`)
   assert.ok(text.includes(support), 'no support contact')
-  assert.match(text, /request id:? [\w-]{10,}/i)
+  assert.match(text, /request id:?\s+[\w-]{10,}/i)
   const alert = s.alert ?? s.status >= 400
   assert.equal(await v.page.getByRole('alert').count(), alert ? 1 : 0, 'alerts')
 }
