@@ -101,7 +101,7 @@ func TestCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(strings.Join(got, "\n")+"\n", string(want)); d != "" {
-		t.Errorf("calls - %s +:\n%s", callsFile, d)
+		t.Errorf("calls - %s +; UPDATE=1 writes them there:\n%s", callsFile, d)
 	}
 }
 
