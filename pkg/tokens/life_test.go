@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"sync"
@@ -95,6 +96,71 @@ func TestRescue(t *testing.T) {
 		t.Errorf("got generation %d, %s; want 3, active", got.Generation, got.State)
 	}
 	w.presented()
+}
+
+// The token that a refresh spends is given to a new authorization meanwhile, and
+// the new pair comes home by the rescue queue: it is that authorization's
+// successor, also after a rotation of the keys. Another authorization's is not.
+func TestRescueOfAReturnedToken(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []procoretest.SecondAuthorization{procoretest.Return, procoretest.Keep} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if err := w.procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &mode}); err != nil {
+				t.Fatal(err)
+			}
+			c := w.connect(w.store())
+			w.clock.Advance(89 * time.Minute)
+			var message []byte
+			s := w.store()
+			s.Rescue = func(_ context.Context, r Rescued) (err error) {
+				message, err = json.Marshal(r)
+				return err
+			}
+			held := w.hold(s, c.Key)
+			newer := w.authorization()
+			fresh := w.refreshed(held)
+			w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+				if operation == "UpdateItem" {
+					return dynamotest.Fault{Code: "InternalServerError"}
+				}
+				return dynamotest.Fault{}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), rescueTime+300*time.Millisecond)
+			defer cancel()
+			if _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) {
+				t.Errorf("got error %v, want ErrTryAgain", err)
+			}
+			w.dynamo.Intercept(nil)
+			if _, _, err := w.store().Connect(t.Context(), newer); err != nil {
+				t.Fatal(err)
+			}
+			w.keys = &Keys{current: "k2", material: map[string][]byte{"k1": w.keys.material["k1"], "k2": []byte(rand.Text() + rand.Text())}}
+			r, err := ParseRescued(message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := w.store().Restore(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := map[procoretest.SecondAuthorization]int64{procoretest.Return: 3, procoretest.Keep: 2}[mode]; w.row(c.Key).Generation != want {
+				t.Errorf("got generation %d, want %d", w.row(c.Key).Generation, want)
+			}
+			for range 2 {
+				w.clock.Advance(2 * time.Hour)
+				if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+					t.Error(err)
+				}
+			}
+			w.presented()
+			if got := w.live()["live"]; got != 1 {
+				t.Errorf("%d pairs are alive at Procore, want the connection's alone", got)
+			}
+		})
+	}
 }
 
 func TestParseRescuedRefuses(t *testing.T) {

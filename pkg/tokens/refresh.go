@@ -81,7 +81,7 @@ type homecoming struct {
 	claimed Connection // generation and attempt say where it may land
 	sealed  Sealed
 	expiry  time.Time
-	spent   string // the refresh token it was got for, "" if not known
+	spent   []string // fingerprints of the refresh token it was got for; none: not known
 }
 
 // place is where a homecoming pair is sealed for: the next generation.
@@ -94,7 +94,7 @@ func (h homecoming) place() Place {
 // store writes the new pair as the next generation. It holds what nobody else
 // has, so it tries until the time is over, and then the rescue queue.
 func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error) {
-	home := homecoming{claimed: r.claimed, expiry: fresh.Expiry, spent: r.pair.RefreshToken}
+	home := homecoming{claimed: r.claimed, expiry: fresh.Expiry, spent: r.ledger(r.claimed).fingerprints}
 	var err error
 	if home.sealed, err = r.keys.Seal(fresh, home.place()); err != nil {
 		return Access{}, later(r.key, "the new pair could not be sealed", err)

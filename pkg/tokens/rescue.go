@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"procore-connect/pkg/procore"
@@ -23,6 +24,7 @@ type Rescued struct {
 	SealKey    string    `json:"seal_key"`
 	Sealed     []byte    `json:"sealed"`
 	Expiry     time.Time `json:"expiry"`
+	Spent      []string  `json:"spent,omitempty"` // fingerprints of the refresh token it was got for, as in the ledger
 }
 
 // ParseRescued reads a message of the rescue queue.
@@ -49,7 +51,7 @@ func (s *Store) Restore(ctx context.Context, r Rescued) error {
 	}
 	claimed := c
 	claimed.Generation, claimed.attempt = r.Generation, r.Attempt
-	home := homecoming{claimed: claimed, sealed: Sealed{r.SealKey, r.Sealed}, expiry: r.Expiry}
+	home := homecoming{claimed: claimed, sealed: Sealed{r.SealKey, r.Sealed}, expiry: r.Expiry, spent: r.Spent}
 	c, err = s.apply(ctx, c, func(c Connection) (Connection, bool) { return c.renewed(home, s.now()) })
 	if err != nil {
 		return later(r.Key, "a rescued pair could not be stored", err)
@@ -67,7 +69,7 @@ func (s *Store) rescue(ctx context.Context, home homecoming) error {
 	}
 	return s.Rescue(ctx, Rescued{
 		Key: home.claimed.Key, Generation: home.claimed.Generation, Attempt: home.claimed.attempt,
-		SealKey: home.sealed.KeyID, Sealed: home.sealed.Box, Expiry: home.expiry,
+		SealKey: home.sealed.KeyID, Sealed: home.sealed.Box, Expiry: home.expiry, Spent: home.spent,
 	})
 }
 
@@ -80,6 +82,10 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 	if err != nil {
 		return fmt.Errorf("tokens: a pair without a row: %w", err)
 	}
+	keys, err := s.Keys(ctx, false)
+	if err != nil {
+		return err
+	}
 	for b := (backoff{}); ; {
 		current, err := s.held(ctx, c)
 		switch {
@@ -87,10 +93,10 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 			return err
 		case current.AccessToken == fresh.AccessToken:
 			return nil
-		case home.spent == "" || current.RefreshToken != home.spent || c.State == Revoking:
+		case !home.replaces(current, keys) || c.State == Revoking:
 			return s.revokeToken(ctx, fresh)
 		}
-		next, err := s.succeeded(ctx, c, fresh)
+		next, err := s.succeeded(c, fresh, keys)
 		if err == nil {
 			_, err = s.swap(ctx, c, next)
 		}
@@ -114,13 +120,18 @@ func (s *Store) held(ctx context.Context, c Connection) (procore.Token, error) {
 	return s.unseal(ctx, c.pair, c.place())
 }
 
+// replaces says that the homecoming pair was got for this one's refresh token.
+func (h homecoming) replaces(pair procore.Token, keys *Keys) bool {
+	if pair.RefreshToken == "" {
+		return false
+	}
+	return slices.ContainsFunc(keys.fingerprints(pair.RefreshToken), func(f string) bool { return slices.Contains(h.spent, f) })
+}
+
 // succeeded is the row with the pair that replaces the spent one it holds.
 // Whatever doubt there was, was of the spent one, and is settled.
-func (s *Store) succeeded(ctx context.Context, c Connection, fresh procore.Token) (Connection, error) {
-	keys, err := s.Keys(ctx, false)
-	if err != nil {
-		return c, err
-	}
+func (s *Store) succeeded(c Connection, fresh procore.Token, keys *Keys) (Connection, error) {
+	var err error
 	c.Generation++
 	if c.pair, err = keys.Seal(fresh, c.place()); err != nil {
 		return c, err
