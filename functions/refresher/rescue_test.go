@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// noStores refuses each write of one item: claims, which are transactions, pass.
+func noStores(operation string, _ []byte) dynamotest.Fault {
+	if operation == "UpdateItem" {
+		return dynamotest.Fault{Code: "InternalServerError"}
+	}
+	return dynamotest.Fault{}
+}
+
+// toRescue refreshes a connection whose new pair storage refuses.
+func (r *refresher) toRescue(c tokens.Connection) {
+	r.t.Helper()
+	r.Fault(noStores)
+	defer r.Fault(nil)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 7*time.Second+500*time.Millisecond) // little more than a refresh needs to begin
+	defer cancel()
+	invocation := tokens.Wrap(r.h.store, func(ctx context.Context, key tokens.Key) (tokens.Access, error) { return r.h.store.Token(ctx, key) })
+	if _, err := invocation(ctx, c.Key); !errors.Is(err, tokens.ErrTryAgain) {
+		r.t.Fatalf("got error %v, want ErrTryAgain", err)
+	}
+	if got := len(r.Log.Lines(r.t, "new pair waits in the rescue queue")); got == 0 {
+		r.t.Fatal("the pair is not in the rescue queue")
+	}
+}
+
+// waiting counts the messages of the rescue queue, in flight or not.
+func (r *refresher) waiting() string {
+	r.t.Helper()
+	out, err := r.h.rescue.Client.GetQueueAttributes(r.t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: &r.h.rescue.URL, AttributeNames: []types.QueueAttributeName{"All"}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out.Attributes["ApproximateNumberOfMessages"] + "+" + out.Attributes["ApproximateNumberOfMessagesNotVisible"]
+}
+
+// A pair that storage refused is stored by the next run, although other messages
+// cannot be understood; the connection works on, and nothing was sent twice.
+func TestRescued(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	r.Clock.Advance(2 * time.Hour)
+	if _, err := r.h.rescue.Client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &r.h.rescue.URL, MessageBody: aws.String("not a pair")}); err != nil {
+		t.Fatal(err)
+	}
+	r.toRescue(c)
+	r.fails("housekeeping", "a message of the rescue queue is not readable")
+	r.wantMetric("PairsRescued", 1, 1)
+	if got := r.waiting(); got != "0+1" {
+		t.Errorf("got %s messages in the queue, visible and not, want the one that cannot be understood", got)
+	}
+	r.wantGeneration(c, 2)
+	r.wantState(c, tokens.Active)
+	r.Clock.Advance(2 * time.Hour)
+	r.run("refresh")
+	r.wantGeneration(c, 3)
+	if got := r.presented(); got != 2 {
+		t.Errorf("got %d refreshes, want 2", got)
+	}
+}
+
+// While storage is down the message stays in the queue; a pair whose user left
+// meanwhile is revoked and not stored.
+func TestRescuedLate(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	r.Clock.Advance(2 * time.Hour)
+	quick, err := r.h.rescue.Client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("quick"),
+		Attributes: map[string]string{"VisibilityTimeout": "0"}}) // what failed is there again at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.h.rescue.URL = *quick.QueueUrl
+	r.toRescue(c)
+	r.Fault(noStores)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := r.h.handle(ctx, input{Task: "housekeeping"}); err == nil {
+		t.Error("housekeeping: no error while storage is down")
+	}
+	r.Fault(nil)
+	if got := r.waiting(); got != "1+0" {
+		t.Errorf("got %s messages in the queue, visible and not, want the pair's", got)
+	}
+	r.Clock.Advance(time.Minute) // past the claim
+	if err := r.h.store.Revoke(t.Context(), c.Key, "asked for"); err != nil {
+		t.Fatal(err)
+	}
+	r.run("housekeeping")
+	r.wantState(c, tokens.Revoked)
+	if got, alive := r.waiting(), r.live(); got != "0+0" || alive != 0 {
+		t.Errorf("got %s messages and %d pairs alive at Procore, want none", got, alive)
+	}
+	r.presented()
+}
