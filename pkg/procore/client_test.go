@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -167,6 +168,34 @@ func TestGzip(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
+}
+
+// A body without end is read up to the bound and no further, an answer's and an
+// error's.
+func TestBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	for status, bound := range map[int]int64{200: maxBody, 422: maxErrorBody} {
+		body := &blanks{}
+		hc := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			resp := response(r, status, nil, "")
+			resp.Body = io.NopCloser(io.LimitReader(body, 10*maxBody))
+			return resp, nil
+		})}
+		if _, err := NewUserClient(Sandbox(), hc).Me(t.Context()); err == nil || body.read > bound+64<<10 {
+			t.Errorf("%d: got %v after %d bytes, want an error after about %d", status, err, body.read, bound)
+		}
+	}
+}
+
+// blanks counts how many of them were read.
+type blanks struct{ read int64 }
+
+func (b *blanks) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	b.read += int64(len(p))
+	return len(p), nil
 }
 
 // The token lives in a Transport that would hand it to whatever host it is sent

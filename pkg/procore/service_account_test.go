@@ -187,16 +187,15 @@ func TestServiceAccountCallerLeaves(t *testing.T) {
 			time.Sleep(time.Second)
 			says(200, `{"access_token":"x","token_type":"bearer","expires_in":5400}`)(c)
 		}}
-		api := &network{serve: func(_ int32, c net.Conn) { ok(c) }}
-		s := NewServiceAccount(&OAuth{Environment: plain(), Dial: n.open}, api.client(t).Transport)
+		s := NewServiceAccount(&OAuth{Environment: plain(), Dial: n.open}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		for _, tt := range []struct {
 			ctx  context.Context
 			want error
-		}{{ctx, context.Canceled}, {t.Context(), nil}, {ctx, context.Canceled}} {
+		}{{ctx, context.Canceled}, {t.Context(), nil}, {ctx, context.Canceled}, {t.Context(), nil}} {
 			all.Go(func() {
-				if _, err := s.Company(5678).Me(tt.ctx); !errors.Is(err, tt.want) {
+				if token, err := s.valid(tt.ctx, Token{}); !errors.Is(err, tt.want) || (err == nil) != (token.AccessToken == "x") {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 			})

@@ -1,0 +1,81 @@
+package procore
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// Answers overtake each other, and a server that computes the reset from the time
+// left gives it a second more or less.
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1466182240, 0)
+	const reset = 1466182250
+	have := window{limit: 25, used: 5, first: 1, own: 2, reset: reset, end: now.Add(10 * time.Second)}
+	tests := []struct {
+		name      string
+		said      window
+		at        time.Duration // after now
+		used, own int
+		end       time.Duration
+		over      bool
+	}{
+		{"more", window{limit: 25, used: 7, reset: reset, end: now.Add(10 * time.Second)}, 0, 7, 3, 10 * time.Second, false},
+		{"overtaken", window{limit: 25, used: 3, reset: reset, end: now.Add(10 * time.Second)}, 0, 5, 3, 10 * time.Second, false},
+		{"ends earlier", window{limit: 25, used: 6, reset: reset, end: now.Add(9 * time.Second)}, 0, 6, 3, 9 * time.Second, false},
+		{"ends later", window{limit: 25, used: 6, reset: reset, end: now.Add(11 * time.Second)}, 0, 6, 3, 10 * time.Second, false},
+		{"a second more", window{limit: 25, used: 4, reset: reset + 1, end: now.Add(11 * time.Second)}, 0, 5, 3, 10 * time.Second, false},
+		{"a second less", window{limit: 25, used: 4, reset: reset - 1, end: now.Add(11 * time.Second)}, 0, 5, 3, 10 * time.Second, false},
+		{"the window before", window{limit: 25, used: 25, reset: reset - 10, end: now.Add(time.Second)}, 0, 5, 2, 10 * time.Second, true},
+		{"the next window", window{limit: 30, used: 1, reset: reset + 10, end: now.Add(20 * time.Second)}, 0, 1, 1, 20 * time.Second, false},
+		{"the same name, after its end", window{limit: 25, used: 1, reset: reset, end: now.Add(30 * time.Second)}, 11 * time.Second, 1, 1, 30 * time.Second, false},
+		{"long after", window{limit: 25, used: 1, reset: reset + 1000, end: now.Add(1010 * time.Second)}, 1000 * time.Second, 1, 0, 1010 * time.Second, false},
+	}
+	for _, tt := range tests {
+		got := have
+		if ok := got.merge(tt.said, now.Add(tt.at)); ok == tt.over {
+			t.Errorf("%s: merged %t", tt.name, ok)
+		}
+		if got.used != tt.used || got.own != tt.own || !got.end.Equal(now.Add(tt.end)) {
+			t.Errorf("%s: got used %d, own %d, end after %v, want %d, %d, %v", tt.name, got.used, got.own, got.end.Sub(now), tt.used, tt.own, tt.end)
+		}
+	}
+}
+
+// The time to the reset is Procore's own, whatever the local clock says; without a
+// Date there is only that.
+func TestReportedByTheDate(t *testing.T) {
+	t.Parallel()
+	reset := time.Unix(1466182250, 0)
+	h := left(25, 3, reset)
+	for _, wrong := range []time.Duration{-48 * time.Hour, 0, time.Minute, 48 * time.Hour} {
+		now := reset.Add(-10 * time.Second).Add(wrong)
+		h.Set("Date", reset.Add(-10*time.Second).UTC().Format(http.TimeFormat))
+		if w, ok := reported(response(nil, 200, h, ""), now); !ok || w.end.Sub(now) != 11*time.Second || w.used != 22 {
+			t.Errorf("a clock %v off: got %+v, %t", wrong, w, ok)
+		}
+		h.Del("Date")
+		if w, ok := reported(response(nil, 200, h, ""), now); ok != (wrong <= 0) || ok && w.end.Sub(now) != min(10*time.Second-wrong, time.Hour)+time.Second {
+			t.Errorf("a clock %v off, no Date: got %+v, %t", wrong, w, ok)
+		}
+	}
+	if w, ok := reported(response(nil, 429, left(25, 24, reset), ""), reset.Add(-time.Second)); !ok || w.used != w.limit {
+		t.Errorf("a refusal with some left: got %+v, %t, want none left", w, ok)
+	}
+}
+
+// Each call counts in both windows, though its answer speaks of one.
+func TestBothWindowsCount(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	l := newLimit()
+	l.hour = window{limit: 600, used: 598, first: 598, reset: now.Add(time.Hour).Unix(), end: now.Add(time.Hour)}
+	for n := range 2 {
+		l.inFlight++
+		l.leave(response(nil, 200, left(25, 24-n, now.Add(10*time.Second)), ""), true, now)
+	}
+	if h := l.hold(now); !h.usedUp || !h.until.Equal(l.hour.end) || l.spike.used != 2 {
+		t.Errorf("got %+v with %d of the spike used, want the hour used up", h, l.spike.used)
+	}
+}
