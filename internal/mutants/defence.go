@@ -69,10 +69,11 @@ func choice() []mutant {
 		h.pages.Problem(w, r, pages.CompanyNotListed())
 		return
 	}
-	company := u.companies[i]`, `	company := procore.Company{ID: companyID, Name: "x", IsActive: true}
+	company, key := u.companies[i],`, `	listed := procore.Company{ID: companyID, Name: "x", IsActive: true}
 	if i >= 0 {
-		company = u.companies[i]
-	}`, only("TestCompanyOutOfBounds", selection)},
+		listed = u.companies[i]
+	}
+	company, key := listed,`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "ALLOWED_COMPANIES is for show", handler, `case !h.allowed.Admits(c.ID):`, `case false:`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "a form has no bound", choose, `http.MaxBytesReader(w, r.Body, maxForm)`, `http.MaxBytesReader(w, r.Body, 100*maxForm)`, only("TestUnreadableForm", selection)},
 	}
