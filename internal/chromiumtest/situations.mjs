@@ -336,7 +336,7 @@ const afterTheChoice = [
 ]
 
 // settled looks again until housekeeping has made the hook, or could not.
-async function settled(v) {
+export async function settled(v) {
   for (const again = v.link('Check again'); await again.count();) await again.click()
 }
 
