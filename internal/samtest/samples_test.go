@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"procore-connect/internal/config"
 	"procore-connect/internal/procoretest"
 	"procore-connect/internal/session"
 	"procore-connect/pkg/tokens"
@@ -195,12 +196,17 @@ func consumed(t *testing.T, w *world, answer []byte) {
 	}
 }
 
-// housekept: the company's hook has its triggers.
+// housekept: the company's hook has the configured triggers and leads to the app.
 func housekept(t *testing.T, w *world, answer []byte) {
 	t.Helper()
+	public, err := url.Parse(w.AppURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.New(func(name string) string { return w.env[name] }).Webhooks(public)
 	hooks := w.Procore.State().Hooks
-	if string(answer) != "null" || len(hooks) != 1 || len(hooks[0].Triggers) != 4 || hooks[0].DestinationURL != w.AppURL+"/webhooks/procore" {
-		t.Errorf("answer %s, hooks %+v; want null, and a hook with 4 triggers that leads to the app", answer, hooks)
+	if string(answer) != "null" || len(hooks) != 1 || len(hooks[0].Triggers) != len(want.Triggers) || hooks[0].DestinationURL != want.URL {
+		t.Errorf("answer %s, hooks %+v; want null, and one hook with %d triggers that leads to %s", answer, hooks, len(want.Triggers), want.URL)
 	}
 }
 
