@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/awstest"
 	"procore-connect/internal/credential"
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/functiontest"
@@ -47,6 +48,7 @@ func FuzzDelivery(f *testing.F) {
 	}
 	f.Add([]byte("nonsense"), "Bearer k1.5678.0.x")
 	f.Add([]byte(`{"id":"\u0000","company_id":5678,"resource_name":"#","resource_id":1,"event_type":"x"}`), "a, b")
+	f.Add([]byte(`{"id":"1","company_id":5678,"resource_type":"x","resource_id":1,"reason":"x","data":{"title":"`+"\uFFFF"+`"}}`), "")
 	f.Fuzz(func(t *testing.T, body []byte, other string) {
 		db := memory()
 		names := tables.CreateForTest(t, db)
@@ -88,6 +90,13 @@ func FuzzDelivery(f *testing.F) {
 		e, err := procore.ParseEvent([]byte(text(row, "envelope")))
 		if diff := cmp.Diff([]string{e.Key(), e.ID}, []string{text(row, "resource"), text(row, "event_id")}); err != nil || diff != "" {
 			t.Errorf("%v (-envelope +key):\n%s", err, diff)
+		}
+		q, err := awstest.NewQueues().Create("q.fifo", awstest.QueueOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := q.Send(awstest.Message{Body: text(row, "envelope"), Group: text(row, "group_id"), Dedup: text(row, "dedup_id")}); err != nil {
+			t.Errorf("the queue would never take it: %v", err)
 		}
 	})
 }

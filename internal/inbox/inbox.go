@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -123,11 +124,16 @@ func eventItem(e procore.Event, body []byte) (item map[string]types.AttributeVal
 	return item, true, nil
 }
 
-// encode writes the envelope as text: "data" is as it was sent, and an item's
-// text is UTF-8.
+// encode writes the envelope as text that an item and a queue take: "data" is as
+// it was sent, an item's text is UTF-8, and SQS refuses two characters of it,
+// which JSON can write in another way. A message that the queue never takes
+// would hold up its shard of the stream for a day.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 func encode(e procore.Event) (string, error) {
 	envelope, err := procore.EncodeEvent(e)
-	return string(bytes.ToValidUTF8(envelope, []byte("\uFFFD"))), err
+	text := string(bytes.ToValidUTF8(envelope, []byte("\uFFFD")))
+	return strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`).Replace(text), err
 }
 
 func (b *Box) now() time.Time {

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/awstest"
 	"procore-connect/internal/dynamotest"
 	"procore-connect/pkg/procore"
 )
@@ -47,6 +49,45 @@ func TestStore(t *testing.T) {
 	back, err := procore.ParseEvent([]byte(w.items(t)[0]["envelope"]))
 	if diff := cmp.Diff(e, back); err != nil || diff != "" {
 		t.Errorf("envelope: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// What SQS does not take as it is, it takes as the envelope has it: one that it
+// refused would hold up all that follow it. The consumer reads the same.
+func TestEnvelopeIsWhatAQueueTakes(t *testing.T) {
+	t.Parallel()
+	for name, odd := range map[string]string{
+		"U+FFFE": "\uFFFE", "U+FFFF": "\uFFFF", "escaped": `\uffff`, "NUL": `\u0000`, "a lone surrogate": `\ud800`, "no UTF-8": "\xff",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			body := strings.Replace(payload, `"user_id":`, `"data":{"title":"`+odd+`"},"related_resources":[{"id":1,"name":"x`+odd+`x"}],"user_id":`, 1)
+			e, err := procore.DecodeEvent([]byte(body))
+			if err != nil {
+				body = strings.Replace(payload, `"user_id":`, `"data":{"title":"`+odd+`"},"user_id":`, 1)
+				e = decode(t, body)
+			}
+			if got, err := w.Store(t.Context(), e, []byte(body)); err != nil || got.Word != Stored {
+				t.Fatalf("Store = %v, %v, want stored", got, err)
+			}
+			envelope := w.items(t)[0]["envelope"]
+			q, err := awstest.NewQueues().Create("q.fifo", awstest.QueueOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := q.Send(awstest.Message{Body: envelope, Group: "g", Dedup: "d"}); err != nil {
+				t.Error(err)
+			}
+			back, err := procore.ParseEvent([]byte(envelope))
+			var got, want struct{ Title string }
+			if json.Unmarshal(back.Data, &got) != nil || json.Unmarshal(e.Data, &want) != nil || got != want || err != nil {
+				t.Errorf("data %q, want %q, %v", got.Title, want.Title, err)
+			}
+			if diff := cmp.Diff(e.Related, back.Related); diff != "" {
+				t.Errorf("related (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

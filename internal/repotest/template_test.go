@@ -210,7 +210,8 @@ func TestHandingOn(t *testing.T) {
 		key  string
 		want string
 	}{
-		{stream, "ParallelizationFactor", "1"}, // or the order of a resource is lost
+		{stream, "BatchSize", "1"},             // or the order of a resource is lost
+		{stream, "ParallelizationFactor", "1"}, // the same
 		{stream, "StartingPosition", "TRIM_HORIZON"},
 		{stream, "OnPartialBatchItemFailure", "AUTOMATIC_BISECT"},
 		{stream, "MaximumRecordAgeInSeconds", "86400"},
