@@ -40,6 +40,6 @@ func wire() (*handler, *setup.Base, error) {
 	if err := base.Env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(setup.Read(ring))
+	base.Warm(setup.Read(ring), h.box.Rehearse)
 	return h, base, nil
 }

@@ -89,15 +89,23 @@ func (b *bench) init(ctx context.Context, name, binary string) error {
 // first measures from the start of the process to its first answer; after init
 // it has a fraction of a core.
 func (b *bench) first(ctx context.Context, name, binary string) error {
-	var slowed error
+	var pid int
+	var before time.Duration
+	var err error
 	began := time.Now()
-	f, out := b.function(binary, func(pid int) { slowed = b.slow.add(pid) })
+	f, out := b.function(binary, func(id int) {
+		pid = id
+		before, err = cpuTime(pid)
+		err = errors.Join(err, b.slow.add(pid))
+	})
 	defer f.Close()
 	if err := b.deliver(ctx, f, out); err != nil {
 		return err
 	}
 	b.seen.add(firstAnswer, name, time.Since(began).Seconds())
-	return slowed
+	after, err2 := cpuTime(pid)
+	b.seen.add(firstCPU, name, (after - before).Seconds())
+	return errors.Join(err, err2)
 }
 
 // warm measures webhooks in a row. inserts are those that must be seen by storage.

@@ -18,7 +18,8 @@ const (
 	quota  = 1_400
 )
 
-// throttle is a cgroup whose processes get that much.
+// throttle is a cgroup whose processes get that much, and before others, so that they get
+// it on a busy machine too.
 type throttle struct{ dir string }
 
 // newThrottle makes the cgroup, of version 2 or 1. Close it.
@@ -42,12 +43,12 @@ func version2(dir string) (*throttle, error) {
 			return nil, fmt.Errorf("the cpu controller is not given to cgroups: %w", err)
 		}
 	}
-	return create(dir, map[string]string{"cpu.max": fmt.Sprintf("%d %d", quota, period)})
+	return create(dir, map[string]string{"cpu.max": fmt.Sprintf("%d %d", quota, period), "cpu.weight": "10000"})
 }
 
 // https://docs.kernel.org/scheduler/sched-bwc.html
 func version1(dir string) (*throttle, error) {
-	return create(dir, map[string]string{"cpu.cfs_period_us": strconv.Itoa(period), "cpu.cfs_quota_us": strconv.Itoa(quota)})
+	return create(dir, map[string]string{"cpu.cfs_period_us": strconv.Itoa(period), "cpu.cfs_quota_us": strconv.Itoa(quota), "cpu.shares": "262144"})
 }
 
 func create(dir string, settings map[string]string) (*throttle, error) {
