@@ -24,6 +24,7 @@ type ledger struct {
 	done    map[int64]int // and that got their 200
 	acks    int           // events with a 200
 	reached int           // events that a consumer handled
+	sent    int           // messages that the queue took
 	answers counter
 }
 
@@ -70,6 +71,12 @@ func (l *ledger) waiting(company int64) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.queued[company] - l.done[company]
+}
+
+func (l *ledger) took() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent++
 }
 
 // behind is how many events are on their way from the inbox to a consumer.

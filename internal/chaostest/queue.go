@@ -37,7 +37,11 @@ func (w *world) awsOf(p *process) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		k := keep()
 		services.ServeHTTP(k, r)
-		if op == "SendMessage" && k.status == http.StatusOK && w.notice == nil {
+		switch {
+		case op != "SendMessage" || k.status != http.StatusOK:
+		case w.sent != nil:
+			w.sent()
+		default:
 			w.rescueSent(p, body)
 		}
 		if !w.calm.Load() && w.dice.one(15*w.rare) {

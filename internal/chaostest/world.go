@@ -67,6 +67,7 @@ type world struct {
 	rare          int                             // how much rarer faults are than in the run of the refresh protocol
 	onlyKills     bool                            // nothing else happens to processes
 	wrote         func(body []byte, answer *kept) // sees what became of each PutItem; nil: nobody asks
+	sent          func()                          // is told of each message that a queue took; nil: nobody asks
 	notice        func(*process, logEntry)        // takes lines of logs; nil: they are kept for the stories
 
 	people []*person
