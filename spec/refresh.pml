@@ -407,7 +407,7 @@ inline succeeded(r, p) {
   :: else
   fi;
   wrote(r);
-  ADD(stored, p)
+  if :: holds[p] -> ADD(stored, p) :: else fi
 }
 
 inline revokeAtProcore(what) { DEL(live, what) }
@@ -662,7 +662,7 @@ end:
   od
 }
 
-byte delivering = 255; /* whose pair housekeeping revokes */
+byte delivering = 255; /* whose pair housekeeping has for a row that has moved on */
 
 /* Restore, of a message of the rescue queue: late, twice, in any order. */
 inline restore(p) {
@@ -693,7 +693,15 @@ end:
 #if NP > 3
   DELIVERY(3)
 #endif
-  :: atomic { !over && delivering != 255 -> if :: printf("housekeeping: orphan, pair %d revoked\n", HOME(delivering)); revokeAtProcore(HOME(delivering)) :: true fi; delivering = 255 }
+  :: atomic { !over && delivering != 255 ->
+       if
+       :: precedes(ROW(delivering), spends[delivering]) -> succeeded(ROW(delivering), delivering)
+       :: !precedes(ROW(delivering), spends[delivering]) && row[ROW(delivering)].pair != HOME(delivering) ->
+          printf("housekeeping: orphan, pair %d revoked\n", HOME(delivering)); revokeAtProcore(HOME(delivering))
+       :: true /* it comes again */
+       fi;
+       delivering = 255
+     }
   od
 }
 
