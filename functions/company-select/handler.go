@@ -208,7 +208,7 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	}
 	h.pages.Connected(w, r, pages.Connection{
 		CompanyID: c.CompanyID, CompanyName: c.CompanyName, UserName: c.UserName,
-		Webhooks: webhookStatus(c.Webhooks), Renewed: renewed(c), Others: others, NextURL: h.next, Flow: flow,
+		Webhooks: webhookStatus(c.Webhooks), Renewed: c.Renewed(), Others: others, NextURL: h.next, Flow: flow,
 	})
 }
 
@@ -227,12 +227,6 @@ func (h *handler) others(ctx context.Context, mine tokens.Key) (n int, err error
 		}
 	}
 	return n, nil
-}
-
-// renewed says that the connection is older than its last authorization. Its
-// generation does not: each refresh makes one.
-func renewed(c tokens.Connection) bool {
-	return len(c.Transitions) > 0 && c.Transitions[0].At.Before(c.ConnectedAt)
 }
 
 func webhookStatus(w tokens.Webhooks) pages.WebhookStatus {

@@ -68,6 +68,9 @@ func (s *Store) landed(ctx context.Context, next Connection) bool {
 	return err == nil && c.Generation == next.Generation && bytes.Equal(c.pair.Box, next.pair.Box)
 }
 
+// granted is the reason of the transition that a new authorization makes.
+const granted = "authorized"
+
 // authorized is the row after a new authorization: a claim that was open on the
 // old generation is fenced off.
 func (c Connection) authorized(a Authorization, keys *Keys, now time.Time) (Connection, error) {
@@ -84,5 +87,5 @@ func (c Connection) authorized(a Authorization, keys *Keys, now time.Time) (Conn
 	if a.Webhooks == WebhooksPending {
 		c.CheckAt = now
 	}
-	return c.enter(Active, "", "authorized", "", now), nil
+	return c.enter(Active, "", granted, "", now), nil
 }

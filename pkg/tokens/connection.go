@@ -97,6 +97,17 @@ type Connection struct {
 	stateAttempt string    // the attempt that caused this state
 }
 
+// Renewed says that the last authorization found a connection that was there
+// before. The generation does not tell: each refresh makes one.
+func (c Connection) Renewed() bool {
+	for i, t := range slices.Backward(c.Transitions) {
+		if t.Reason == granted {
+			return i > 0
+		}
+	}
+	return false
+}
+
 // claimed says that an attempt holds the claim; it may have expired.
 func (c Connection) claimed() bool { return !c.claimUntil.IsZero() }
 

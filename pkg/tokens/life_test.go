@@ -491,3 +491,32 @@ func TestSealKeyRotation(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A second authorization renews, also in the same second; a refresh does not, nor
+// after so many that the authorization is forgotten.
+func TestRenewed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	if c.Renewed() {
+		t.Error("the first authorization renewed something")
+	}
+	for range maxTransitions + 1 {
+		w.clock.Advance(2 * time.Hour)
+		if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+			t.Fatal(err)
+		}
+		if w.row(c.Key).Renewed() {
+			t.Fatal("a refresh renewed something")
+		}
+	}
+	w.connect(w.store())
+	if !w.row(c.Key).Renewed() {
+		t.Error("the second authorization renewed nothing")
+	}
+	again := newWorld(t)
+	again.connect(again.store())
+	if c := again.connect(again.store()); !c.Renewed() {
+		t.Error("the second authorization in one second renewed nothing")
+	}
+}
