@@ -33,6 +33,10 @@ func deliver() []mutant {
 }
 
 // refusals`, pipePackage},
+		{"", "the pipe saves its position before it sends", pipe,
+			`		if r.EventName == types.OperationTypeInsert {`, `		p.at.sequence = aws.ToString(r.Dynamodb.SequenceNumber)
+		_ = p.at.save(p.PositionFile)
+		if r.EventName == types.OperationTypeInsert {`, pipePackage},
 		{"", "a group goes on after its first failure", batch,
 			`!stopped[group] && ctx.Err()`, `ctx.Err()`, consumerPackage},
 	}

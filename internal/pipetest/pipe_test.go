@@ -291,3 +291,25 @@ func TestPipeFellBehind(t *testing.T) {
 		t.Errorf("reports %q, want the loss", w.reports)
 	}
 }
+
+// A pipe that ends while the queue refuses an event has not saved a position
+// behind it: the next one sends it.
+func TestEndWhileTheQueueRefuses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.refuse = 1000
+	p := w.pipe
+	p.PositionFile = filepath.Join(t.TempDir(), "position")
+	first := p
+	waits := make(chan struct{}, 1000)
+	first.Report = func(string) { waits <- struct{}{} }
+	w.put(1, event(1))
+	end := w.start(first)
+	<-waits
+	end()
+	w.mu.Lock()
+	w.refuse = 0
+	w.mu.Unlock()
+	w.start(p)
+	w.wantMessages(1)
+}
