@@ -123,7 +123,7 @@ func TestFindsNothingElse(t *testing.T) {
 		`the page lacks "fake-access-": %q`,
 		`Authorization: "Bearer wrong"`,
 		strings.Repeat("A", 4000), strings.Repeat("x", 4000), strings.Repeat("20 ", 400), strings.Repeat("%20", 400),
-		"/root/go/pkg/mod/github.com/aws/aws-sdk-go-v2/service/dynamodb@v1.73.1/internal/endpoints/endpoints.go:12 +0x1d4",
+		"/home/joe/go/pkg/mod/github.com/aws/aws-sdk-go-v2/service/dynamodb@v1.73.1/internal/endpoints/endpoints.go:12 +0x1d4",
 		"ok  \tprocore-connect/internal/session\t0.3s", "",
 	} {
 		if l, ok := find([]byte(line)); ok {
