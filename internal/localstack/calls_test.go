@@ -130,21 +130,30 @@ func (s *scene) task(name string, well bool) {
 	}
 }
 
-func (s *scene) emit() {
+// emit changes something and tells the event's id.
+func (s *scene) emit() (id string) {
 	s.t.Helper()
-	if _, err := s.Procore.Emit(procoretest.Event{
+	emitted, err := s.Procore.Emit(procoretest.Event{
 		CompanyID: s.rfi.CompanyID, ProjectID: s.rfi.ProjectID, ResourceName: s.rfi.Name, ResourceID: s.rfi.ID, EventType: "update", UserID: procoretest.Joe,
-	}); err != nil {
-		s.t.Fatal(err)
+	})
+	if err != nil || len(emitted.EventIDs) != 1 {
+		s.t.Fatalf("emitted %v, want one event; %v", emitted.EventIDs, err)
 	}
+	return emitted.EventIDs[0]
+}
+
+// handled waits until the consumer has handled an event.
+func (s *scene) handled(id string) {
+	s.t.Helper()
+	eventually(s.t, "event "+id+" is handled", func() bool {
+		return slices.ContainsFunc(handled(s.t, s.stdout), func(line map[string]any) bool { return line["event_id"] == id })
+	})
 }
 
 // event changes something and waits until the consumer has handled it.
 func (s *scene) event() {
 	s.t.Helper()
-	before := len(handled(s.t, s.stdout))
-	s.emit()
-	eventually(s.t, "the event is handled", func() bool { return len(handled(s.t, s.stdout)) > before })
+	s.handled(s.emit())
 }
 
 // garbage is kept aside, and counted.
@@ -206,18 +215,17 @@ func (s *scene) fails(operation, table string) (mend func()) {
 func (s *scene) outageOfTheReceiver() {
 	s.t.Helper()
 	mend := s.fails("PutItem", "inbox")
-	s.emit()
+	id := s.emit()
 	eventually(s.t, "a delivery failed", func() bool { return slices.ContainsFunc(s.Procore.State().Deliveries, failed) })
 	s.Procore.Advance(13 * time.Hour)
 	eventually(s.t, "Procore gave up", func() bool {
 		return slices.ContainsFunc(s.Procore.State().Deliveries, func(d procoretest.Delivery) bool { return d.Outcome == procoretest.OutcomeDiscarded })
 	})
 	mend()
-	before := len(handled(s.t, s.stdout))
 	if _, err := s.Invoke(s.t.Context(), "refresher", fmt.Appendf(nil, `{"task":"recovery","company_id":"%d"}`, procoretest.HarborHill)); err != nil {
 		s.t.Error(err)
 	}
-	eventually(s.t, "the event came home", func() bool { return len(handled(s.t, s.stdout)) > before })
+	s.handled(id)
 }
 
 func failed(d procoretest.Delivery) bool { return d.ResponseStatus >= 500 }
@@ -271,11 +279,11 @@ func (s *scene) rescued() {
 	mend()
 	s.task("housekeeping", true)
 	mend = s.fails("UpdateItem", "connections")
-	s.emit()
+	id := s.emit()
 	eventually(s.t, "the consumer's pair is rescued", func() bool { return s.has("event-consumer sqs:SendMessage rescue") })
 	mend()
 	s.task("housekeeping", true)
-	s.event()
+	s.handled(id)
 }
 
 // outageOfProcore leaves a refresh without an answer, which is tried once more half an hour later.
@@ -296,15 +304,14 @@ func (s *scene) outageOfProcore() {
 	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Reset, Times: 1}); err != nil {
 		s.t.Fatal(err)
 	}
-	before := len(handled(s.t, s.stdout))
-	s.emit()
+	id := s.emit()
 	eventually(s.t, "the breaker knows of it", func() bool { return s.has("event-consumer dynamodb:PutItem connections breaker") })
 	s.set("connections", key, "reason_at", time.Now().Add(-31*time.Minute))
 	eventually(s.t, "the token is sent again", func() bool { // once the access token has ended
 		s.task("refresh", true)
 		return s.has("refresher dynamodb:UpdateItem spends")
 	})
-	eventually(s.t, "the consumer has a token again", func() bool { return len(handled(s.t, s.stdout)) > before })
+	s.handled(id) // nothing takes the next fault before the refresher
 	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503, Times: 1}); err != nil {
 		s.t.Fatal(err)
 	}
