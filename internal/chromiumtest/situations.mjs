@@ -36,7 +36,7 @@ const many = (n) => Array.from({ length: n }, (_, i) => ({ name: `${['Northern',
 
 const beforeTheChoice = [
   {
-    name: 'first visit', heading: 'Connect your company to Procore Connect', status: 200,
+    name: 'first visit', heading: 'Connect your company to Acme Connect', status: 200,
     says: ['You choose one company'],
     go: (v) => v.open('/'),
   },
@@ -330,7 +330,7 @@ const afterTheChoice = [
     },
   },
   {
-    name: 'sent by the manifest', heading: 'Procore Connect is ready to be connected', status: 200,
+    name: 'sent by the manifest', heading: 'Acme Connect is ready to be connected', status: 200,
     go: (v) => v.open('/connected'),
   },
 ]

@@ -31,11 +31,11 @@ type Palette struct {
 	BadBg, SelectionBg string
 }
 
-// DefaultBrand is the one place a fork edits. (Procore's own name and logo are trademarks: use them only as Procore
-// allows.)
+// DefaultBrand is the one place a fork edits. Procore's own name and logo are trademarks: an app that is listed on the
+// Marketplace may not hold the name in its own.
 func DefaultBrand() Brand {
 	return Brand{
-		Name: "Procore Connect",
+		Name: "Acme Connect",
 		Logo: `<svg class="logo" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true" focusable="false">` +
 			`<rect width="32" height="32" rx="8" fill="currentColor"/>` +
 			`<g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round">` +

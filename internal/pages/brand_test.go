@@ -3,6 +3,7 @@ package pages_test
 import (
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 
 	"procore-connect/internal/pages"
@@ -31,6 +32,14 @@ func TestContrast(t *testing.T) {
 				t.Errorf("%s: %s: contrast %.2f, want at least %.1f", scheme, c.name, got, c.least)
 			}
 		}
+	}
+}
+
+// Procore lists no app that has its name in its own.
+func TestNameIsNotProcores(t *testing.T) {
+	t.Parallel()
+	if name := pages.DefaultBrand().Name; strings.Contains(strings.ToLower(name), "procore") {
+		t.Errorf("the brand is called %q", name)
 	}
 }
 
