@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"procore-connect/internal/pipetest"
+	"procore-connect/internal/sdkhttp"
 )
 
 // positionVariable tells this program to become the pipe, and where it keeps
@@ -38,9 +39,11 @@ func pipe(position string) error {
 	})
 	endpoint := func(service string) *string { return aws.String(os.Getenv("AWS_ENDPOINT_URL_" + service)) }
 	p := &pipetest.Pipe{
-		Streams: dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: endpoint("DYNAMODB"), Region: "us-east-1", Credentials: credentials}),
+		Streams: dynamodbstreams.New(dynamodbstreams.Options{
+			BaseEndpoint: endpoint("DYNAMODB"), Region: "us-east-1", Credentials: credentials, HTTPClient: sdkhttp.New(),
+		}),
 		Queue: sqs.New(sqs.Options{
-			BaseEndpoint: endpoint("SQS"), Region: "us-east-1", Credentials: credentials,
+			BaseEndpoint: endpoint("SQS"), Region: "us-east-1", Credentials: credentials, HTTPClient: sdkhttp.New(),
 			RetryMaxAttempts: 1, // so that it is the pipe that tries again
 		}),
 		Table:        os.Getenv("INBOX_TABLE"),

@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"procore-connect/internal/sdkhttp"
 )
 
 // AWS is the SDK's configuration, built by hand: the SDK's config package also
@@ -17,7 +18,7 @@ func (e *Env) AWS() aws.Config {
 	return aws.Config{
 		Region:      e.Require("AWS_REGION"),
 		Credentials: aws.NewCredentialsCache(aws.CredentialsProviderFunc(e.credentials)),
-		HTTPClient:  awshttp.NewBuildableClient(),
+		HTTPClient:  sdkhttp.New(),
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/sdkhttp"
 )
 
 // TB is the part of testing.TB that this package needs, so that a program that imports it does not link testing.
@@ -49,6 +51,7 @@ func Client(endpoint string, options ...func(*dynamodb.Options)) *dynamodb.Clien
 		BaseEndpoint:     &endpoint,
 		Region:           "us-east-1",
 		RetryMaxAttempts: 1,
+		HTTPClient:       sdkhttp.New(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "dynamotest", SecretAccessKey: "dynamotest"}, nil
 		}),

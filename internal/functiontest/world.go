@@ -27,6 +27,7 @@ import (
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/internal/rescue"
+	"procore-connect/internal/sdkhttp"
 	"procore-connect/internal/secrets"
 	"procore-connect/internal/session"
 	"procore-connect/internal/tables"
@@ -114,7 +115,7 @@ func New(t *testing.T) *World {
 }
 
 func (w *World) aws() aws.Config {
-	return aws.Config{Region: "us-east-1", RetryMaxAttempts: 1,
+	return aws.Config{Region: "us-east-1", RetryMaxAttempts: 1, HTTPClient: sdkhttp.New(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		})}

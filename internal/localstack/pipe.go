@@ -16,8 +16,8 @@ import (
 func (s *Stack) startPipe(ctx, background context.Context) error {
 	o, url := s.db.Options(), s.dynamoURL()
 	p := &pipetest.Pipe{
-		Streams:  dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: &url, Region: o.Region, Credentials: o.Credentials}),
-		Queue:    sqs.New(sqs.Options{BaseEndpoint: &s.AWSURL, Region: o.Region, Credentials: o.Credentials}),
+		Streams:  dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: &url, Region: o.Region, Credentials: o.Credentials, HTTPClient: o.HTTPClient}),
+		Queue:    sqs.New(sqs.Options{BaseEndpoint: &s.AWSURL, Region: o.Region, Credentials: o.Credentials, HTTPClient: o.HTTPClient}),
 		Table:    names.Inbox,
 		QueueURL: awstest.QueueURL(s.AWSURL, eventsQueue),
 		FromNow:  s.Dynamo == nil,

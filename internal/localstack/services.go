@@ -17,6 +17,7 @@ import (
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/pipetest"
 	"procore-connect/internal/procoretest"
+	"procore-connect/internal/sdkhttp"
 	"procore-connect/internal/tables"
 )
 
@@ -89,6 +90,7 @@ func (s *Stack) aws() (http.Handler, error) {
 	s.db = dynamodb.New(dynamodb.Options{
 		BaseEndpoint: aws.String(s.dynamoURL()),
 		Region:       "us-east-1",
+		HTTPClient:   sdkhttp.New(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),

@@ -1,0 +1,44 @@
+// Package sdkhttp is the HTTP client of the AWS SDK's clients.
+package sdkhttp
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+)
+
+// maxBody is more than any request to an AWS service has: an item of DynamoDB has 400 KB at most, a message of SQS 1 MiB.
+const maxBody = 16 << 20
+
+// Client sends each request in one write, on a connection that is kept.
+//
+// The SDK's body is of a type that net/http does not know. So it writes the header first, then the body, and then asks
+// whether the body goes on; but when the answer has come by then, the SDK has closed its body, which says [io.EOF] where
+// io.Copy expects nil (smithy-go, transport/http/internal/io). For net/http the request has failed: the connection is
+// closed, at times while the answer is being read ("use of closed network connection", aws/aws-sdk-go-v2 issue 2737),
+// and the next call pays for another TLS handshake. This is seen when the server is near or the CPU is short, as a
+// Lambda function's is. Bytes in memory have none of it.
+type Client struct{ sdk *awshttp.BuildableClient }
+
+// New returns the SDK's own client with this change.
+func New() Client { return Client{awshttp.NewBuildableClient()} }
+
+// Do sends the request.
+func (c Client) Do(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return c.sdk.Do(r)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxBody {
+		return nil, fmt.Errorf("sdkhttp: the request's body is larger than %d bytes", maxBody)
+	}
+	out := r.WithContext(r.Context()) // a copy, since the SDK closes the body of its own
+	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return c.sdk.Do(out)
+}

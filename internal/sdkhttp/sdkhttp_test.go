@@ -1,0 +1,92 @@
+package sdkhttp
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// wire counts connections and what is written on them.
+type wire struct{ connections, writes atomic.Int64 }
+
+type conn struct {
+	net.Conn
+	*wire
+}
+
+func (c conn) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+func (w *wire) client() Client {
+	c := New()
+	c.sdk = c.sdk.WithTransportOptions(func(t *http.Transport) {
+		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			w.connections.Add(1)
+			c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+			return conn{c, w}, err
+		}
+	})
+	return c
+}
+
+func TestOneWriteForEachRequestAndOneConnectionForAll(t *testing.T) {
+	t.Parallel()
+	const calls = 50
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err != nil || !strings.Contains(string(body), `"TableName":"connections"`) {
+			t.Errorf("the server got %q, %v", body, err)
+		}
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	t.Cleanup(server.Close)
+	var w wire
+	db := dynamodb.New(dynamodb.Options{
+		BaseEndpoint: &server.URL, Region: "us-east-1", RetryMaxAttempts: 1, HTTPClient: w.client(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "fake", SecretAccessKey: "fake"}, nil
+		}),
+	})
+	for range calls {
+		if _, err := db.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("connections")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, c := w.writes.Load(), w.connections.Load(); n != calls || c != 1 {
+		t.Errorf("%d writes on %d connections for %d requests, want as many on one", n, c, calls)
+	}
+}
+
+func TestBodyIsBounded(t *testing.T) {
+	t.Parallel()
+	var w wire
+	for name, body := range map[string]io.Reader{
+		"too large": strings.NewReader(strings.Repeat(".", maxBody+1)),
+		"broken":    io.MultiReader(strings.NewReader("x"), broken{}),
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:1/", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := w.client().Do(r); err == nil {
+			resp.Body.Close()
+			t.Errorf("%s: sent", name)
+		}
+	}
+	if w.connections.Load() != 0 {
+		t.Error("a connection was made")
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
