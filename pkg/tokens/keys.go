@@ -9,14 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
+	"strings"
 )
 
 // minKeyLength is the least text of a key; a generated one has 64 characters.
 const minKeyLength = 32
-
-var keyID = regexp.MustCompile(`^k[0-9]{1,6}$`)
 
 // ErrUnknownKey says that something was sealed or signed with a key that this
 // ring does not hold: read the secret again, it may be newer.
@@ -45,7 +43,7 @@ func ParseKeys(secret string) (*Keys, error) {
 	for name, value := range all {
 		var text string
 		switch {
-		case !keyID.MatchString(name) && name != "current":
+		case !isKeyID(name) && name != "current":
 			k.extra[name] = value
 		case json.Unmarshal(value, &text) != nil:
 			return nil, fmt.Errorf("tokens: %s in the secret of keys is not a string", name)
@@ -61,6 +59,13 @@ func ParseKeys(secret string) (*Keys, error) {
 		return nil, errors.New(`tokens: "current" in the secret of keys names no key of it`)
 	}
 	return k, nil
+}
+
+// isKeyID tells a key, k and up to six digits, from other fields. (A regular
+// expression would be compiled at each start of a function.)
+func isKeyID(name string) bool {
+	digits, ok := strings.CutPrefix(name, "k")
+	return ok && 1 <= len(digits) && len(digits) <= 6 && strings.Trim(digits, "0123456789") == ""
 }
 
 // Current is the id of the key for new writes.

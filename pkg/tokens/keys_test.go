@@ -23,6 +23,10 @@ func TestParseKeys(t *testing.T) {
 		{"current names nothing", `{"current":"k2","k1":"` + long + `"}`, "current"},
 		{"short", `{"current":"k1","k1":"0123456789abcdef"}`, "k1 is shorter"},
 		{"not a string", `{"current":"k1","k1":5}`, "k1"},
+		{"largest id", `{"current":"k999999","k999999":"` + long + `"}`, ""},
+		{"id too long", `{"current":"k1000000","k1000000":"` + long + `"}`, "current"},
+		{"id without a number", `{"current":"k","k":"` + long + `"}`, "current"},
+		{"id of other characters", `{"current":"k1a","k1a":"` + long + `"}`, "current"},
 		{"empty", ``, "not a JSON object"},
 	}
 	for _, test := range tests {
