@@ -42,6 +42,10 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("parameter %s is in %d groups, want 1", name, groups[name])
 		}
 	}
+	// It makes --guided end with "Deploy this changeset? [y/N]", where Enter means no.
+	if strings.Contains(read(t, "samconfig.toml"), "confirm_changeset") {
+		t.Error("samconfig.toml: confirm_changeset, and Enter at each question deploys nothing")
+	}
 }
 
 // What holds tokens, or the keys to them, outlives the stack; a stack that could not be created leaves nothing.
