@@ -201,6 +201,10 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, flow, err)
 		return
 	}
+	if p, over := ended(c); over {
+		h.pages.Problem(w, r, p)
+		return
+	}
 	others, err := h.others(r.Context(), c.Key)
 	if err != nil {
 		h.fail(w, r, flow, err)
@@ -210,6 +214,19 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		CompanyID: c.CompanyID, CompanyName: c.CompanyName, UserName: c.UserName,
 		Webhooks: webhookStatus(c.Webhooks), Renewed: c.Renewed(), Others: others, NextURL: h.next, Flow: flow,
 	})
+}
+
+// ended is the page of a connection that works no more.
+func ended(c tokens.Connection) (p pages.Problem, over bool) {
+	switch c.State {
+	case tokens.Active, tokens.Uncertain:
+		return pages.Problem{}, false
+	case tokens.Reauthorize:
+		return pages.SignInAgain(c.CompanyName), true
+	case tokens.Disconnected:
+		return pages.Disconnected(c.CompanyName), true
+	}
+	return pages.AccessReturned(c.CompanyName), true
 }
 
 // others counts the connections of the same company by other users that work.

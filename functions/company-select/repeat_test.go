@@ -172,6 +172,43 @@ func TestConnectedPage(t *testing.T) {
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
 }
 
+// A connection that has ended is not said to be one, and the way back is given.
+func TestEndedConnection(t *testing.T) {
+	t.Parallel()
+	revoke := func(s *site, c tokens.Connection) { _ = s.Store().Revoke(s.t.Context(), c.Key, "test") }
+	tests := []struct {
+		state tokens.State
+		page  string
+		end   func(*site, tokens.Connection)
+	}{
+		{tokens.Reauthorize, "Procore no longer accepts the access", func(s *site, c tokens.Connection) {
+			s.procoreFault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 400, Body: `{"error":"invalid_grant"}`})
+			_, _ = s.Store().Refresh(s.t.Context(), c.Key, 2*time.Hour)
+		}},
+		{tokens.Disconnected, "was disconnected from", func(s *site, c tokens.Connection) {
+			_ = s.Store().Disconnect(s.t.Context(), c.Key, c.Generation)
+		}},
+		{tokens.Revoking, "has given up the access", func(s *site, c tokens.Connection) {
+			s.procoreFault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Drop, Times: 9})
+			revoke(s, c)
+		}},
+		{tokens.Revoked, "has given up the access", revoke},
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.state), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			v := s.visitor(procoretest.Joe)
+			v.connect(procoretest.MyConstruction)
+			tt.end(s, s.connection(procoretest.MyConstruction))
+			if got := s.connection(procoretest.MyConstruction).State; got != tt.state {
+				t.Fatalf("the connection is %s, want %s", got, tt.state)
+			}
+			v.Get("/connected?flow="+v.flow).Wants(http.StatusGone, tt.page, "My Construction Company", s.base+"/oauth/start")
+		})
+	}
+}
+
 // A refresh makes a new generation; nobody renewed anything.
 func TestRefreshedIsNotRenewed(t *testing.T) {
 	t.Parallel()

@@ -329,6 +329,21 @@ const afterTheChoice = [
       await settled(v)
     },
   },
+  ...Object.entries({
+    reauthorize: 'The connection needs you to sign in again',
+    disconnected: 'The connection was ended in Procore',
+    revoked: 'The connection has ended',
+  }).map(([state, heading]) => ({
+    name: `connection ${state}`, heading, status: 410,
+    async go(v) {
+      const company = { id: ++id, name: 'Acme Construction' }
+      const user = await someone(v.stack, [company])
+      await v.connect(user, company.name)
+      await settled(v)
+      await v.stack.connection(company.id, user.split(' ').pop(), 'state', { S: state })
+      await v.page.reload()
+    },
+  })),
   {
     name: 'sent by the manifest', heading: 'Acme Connect is ready to be connected', status: 200,
     go: (v) => v.open('/connected'),

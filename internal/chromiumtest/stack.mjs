@@ -73,8 +73,17 @@ class Stack {
 
   // session changes an attribute of the authorization with this state, as time or another tab would.
   session(state, name, value) {
+    return this.set('sessions', { session: { S: createHash('sha256').update(state).digest('base64url') } }, name, value)
+  }
+
+  // connection changes an attribute of a user's connection of a company.
+  connection(company, user, name, value) {
+    return this.set('connections', { company_id: { S: `${company}` }, principal: { S: `user#${user}` } }, name, value)
+  }
+
+  set(table, key, name, value) {
     return this.amazon('DynamoDB_20120810.UpdateItem', {
-      TableName: 'sessions', Key: { session: { S: createHash('sha256').update(state).digest('base64url') } },
+      TableName: table, Key: key,
       UpdateExpression: 'SET #n = :v', ExpressionAttributeNames: { '#n': name }, ExpressionAttributeValues: { ':v': value },
     })
   }

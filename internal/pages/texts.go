@@ -387,6 +387,28 @@ func ChoiceUsed() Problem {
 	return p
 }
 
+// SignInAgain: a connection whose refresh token is spent.
+func SignInAgain(name string) Problem {
+	return restart(http.StatusGone, "reauthorize", "The connection needs you to sign in again",
+		"Procore no longer accepts the access that you gave, so {app} can't work with "+company(name)+" for you any more.",
+		"Connect again and choose the same company; nothing else is needed, and only you can do it.")
+}
+
+// Disconnected: a connection that a company admin ended in App Management.
+func Disconnected(name string) Problem {
+	return restart(http.StatusGone, "disconnected", "The connection was ended in Procore",
+		"{app} was disconnected from "+company(name)+" in Procore, so it doesn't work there any more.",
+		"A company admin can connect it under App Management in Procore; after that, connect again here.")
+}
+
+// AccessReturned: a connection that was revoked, or is about to be: by whoever runs the application, or because its user left
+// the company.
+func AccessReturned(name string) Problem {
+	return restart(http.StatusGone, "revoked", "The connection has ended",
+		"{app} has given up the access to "+company(name)+" that you allowed at Procore.",
+		"You can connect again if you still belong to the company; {support} can tell you why it was ended.")
+}
+
 // FormRefused: the CSRF token or the flow's id is missing or wrong.
 func FormRefused() Problem {
 	return restart(http.StatusForbidden, "form_refused", "The form could not be accepted",
