@@ -158,6 +158,7 @@ func TestConnectedPage(t *testing.T) {
 	s := newSite(t, func(h *handler) { h.next = "https://next.example/start" })
 	v := s.visitor(procoretest.Joe)
 	v.Get("/connected?flow=" + v.flow).RedirectsTo(s.base + "/companies?flow=" + v.flow)
+	s.Clock.Advance(session.ChoiceLife - time.Minute) // the last that the choice may wait
 	v.connect(procoretest.MyConstruction)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "My Construction Company", "https://next.example/start")
 
@@ -168,7 +169,9 @@ func TestConnectedPage(t *testing.T) {
 			t.Errorf("%s tells a stranger about the connection", address)
 		}
 	}
-	s.Clock.Advance(time.Hour + 2*time.Second)
+	s.Clock.Advance(time.Hour - 2*time.Second)
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "My Construction Company")
+	s.Clock.Advance(4 * time.Second)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
 }
 

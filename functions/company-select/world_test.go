@@ -86,7 +86,7 @@ func (v *visitor) authorize(user int64) (flow string) {
 	}
 	v.s.Log.Secret(st.State, st.Verifier, st.Cookie, cookie)
 	w := httptest.NewRecorder()
-	session.Cookies{}.Set(w, st.Flow, cookie, session.ChoiceLife)
+	session.Cookies{}.Set(w, st.Flow, cookie)
 	u, err := url.Parse(v.s.base)
 	if err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "sent to Procore"))
 	h.cookies.Trim(w, r)
-	h.cookies.Set(w, st.Flow, st.Cookie, session.StartLife)
+	h.cookies.Set(w, st.Flow, st.Cookie)
 	h.pages.Redirect(w, oauth.AuthCodeURL(st.State, st.Verifier, h.redirectURI()))
 }
 
@@ -110,7 +110,7 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "authorized"))
-	h.cookies.Set(w, flow, cookie, session.ChoiceLife)
+	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companies(flow))
 }
 

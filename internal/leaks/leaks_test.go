@@ -47,7 +47,7 @@ func secrets(t *testing.T) map[string]string {
 	callback, err := url.Parse(w.Procore.Authorize(t, procoretest.Joe, oauth.AuthCodeURL(st.State, st.Verifier, redirectURI)))
 	must(err)
 	set := httptest.NewRecorder()
-	session.Cookies{Secure: true}.Set(set, st.Flow, cookie, session.ChoiceLife)
+	session.Cookies{Secure: true}.Set(set, st.Flow, cookie)
 	return map[string]string{
 		"access token": pair.AccessToken, "refresh token": pair.RefreshToken, "code": callback.Query().Get("code"),
 		"state": st.State, "verifier": st.Verifier, "first cookie": st.Cookie, "cookie": cookie, "form": form,

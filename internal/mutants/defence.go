@@ -38,8 +38,8 @@ func browser() []mutant {
 			`s.Environment != h.environment.Name`, `false`, only("TestMixedUpEnvironment", selection)},
 		{"D", "an abandoned pair is sent to another environment", "functions/refresher/housekeeping.go",
 			`if abandoned.Environment != oauth.Environment.Name {`, `if false {`, only("TestAbandonedElsewhere", refresher)},
-		{"D", "a parameter says where the browser goes on", handler, `	h.cookies.Set(w, flow, cookie, session.ChoiceLife)
-	h.pages.Redirect(w, companies(flow))`, `	h.cookies.Set(w, flow, cookie, session.ChoiceLife)
+		{"D", "a parameter says where the browser goes on", handler, `	h.cookies.Set(w, flow, cookie)
+	h.pages.Redirect(w, companies(flow))`, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, cmp.Or(r.URL.Query().Get("next"), companies(flow)))`, only("TestOpenRedirect", callback)},
 		{"D", "a parameter that comes twice is taken once", handler, `len(values) > 1 ||`, ``, only("TestState", callback)},
 		{"D", "words of a stranger's link are shown", handler, `pages.StateMissing())`, `refusal(q))`, only("TestState", callback)},

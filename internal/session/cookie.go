@@ -3,7 +3,6 @@ package session
 import (
 	"net/http"
 	"strings"
-	"time"
 )
 
 // maxCookies is how many authorizations a browser may have under way. Cookies
@@ -39,8 +38,8 @@ func (c Cookies) Value(r *http.Request, flow string) string {
 }
 
 // Set gives the flow's cookie to the browser.
-func (c Cookies) Set(w http.ResponseWriter, flow, value string, life time.Duration) {
-	http.SetCookie(w, c.cookie(c.name(flow), value, int(life.Seconds())))
+func (c Cookies) Set(w http.ResponseWriter, flow, value string) {
+	http.SetCookie(w, c.cookie(c.name(flow), value, int(cookieLife.Seconds())))
 }
 
 // Trim takes the browser's flow cookies away when there are too many.

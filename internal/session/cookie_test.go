@@ -5,7 +5,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -17,11 +16,11 @@ func TestCookieSet(t *testing.T) {
 		secure bool
 		want   string
 	}{
-		{true, "__Host-flow-" + flow[:12] + "=a-value; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax"},
-		{false, "flow-" + flow[:12] + "=a-value; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"},
+		{true, "__Host-flow-" + flow[:12] + "=a-value; Path=/; Max-Age=5400; HttpOnly; Secure; SameSite=Lax"},
+		{false, "flow-" + flow[:12] + "=a-value; Path=/; Max-Age=5400; HttpOnly; SameSite=Lax"},
 	} {
 		w := httptest.NewRecorder()
-		Cookies{Secure: tt.secure}.Set(w, flow, "a-value", StartLife)
+		Cookies{Secure: tt.secure}.Set(w, flow, "a-value")
 		if diff := cmp.Diff([]string{tt.want}, w.Header().Values("Set-Cookie")); diff != "" {
 			t.Errorf("Secure %v (-want +got):\n%s", tt.secure, diff)
 		}
@@ -144,7 +143,7 @@ func TestCookiesFit(t *testing.T) {
 	t.Parallel()
 	flow := FlowOf("a state")
 	w := httptest.NewRecorder()
-	Cookies{Secure: true}.Set(w, flow, newSecret(), time.Hour)
+	Cookies{Secure: true}.Set(w, flow, newSecret())
 	cookie, err := http.ParseSetCookie(w.Header().Get("Set-Cookie"))
 	if err != nil {
 		t.Fatal(err)

@@ -41,6 +41,10 @@ const (
 	ChoiceLife = 30 * time.Minute
 	// shownLife is how long the result can be looked at again.
 	shownLife = time.Hour
+	// cookieLife is how long a browser keeps a flow's cookie, whose row tells how
+	// much longer it opens anything. Without the cookie a flow that took too long
+	// would look like one of another browser.
+	cookieLife = ChoiceLife + shownLife
 )
 
 var (
