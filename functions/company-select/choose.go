@@ -46,7 +46,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	case r.PostForm.Get(pages.FieldCompany) == "":
 		h.show(w, r, flow, "", true)
 	case idErr != nil:
-		h.pages.Problem(w, r, pages.CompanyNotListed())
+		h.pages.Problem(w, r, pages.CompanyNotListed().ChooseAnother(companiesPath(s.Flow)))
 	default:
 		h.connect(w, r, s, companyID)
 	}
@@ -78,17 +78,17 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	}
 	i := slices.IndexFunc(u.companies, func(c procore.Company) bool { return c.ID == companyID })
 	if i < 0 {
-		h.pages.Problem(w, r, pages.CompanyNotListed())
+		h.pages.Problem(w, r, pages.CompanyNotListed().ChooseAnother(companiesPath(s.Flow)))
 		return
 	}
 	company, key := u.companies[i], tokens.Key{CompanyID: companyID, Principal: tokens.User(u.me.ID)}
 	noteKey(r.Context(), key)
 	switch h.state(company) {
 	case pages.Inactive:
-		h.pages.Problem(w, r, pages.CompanyInactive(company.Name))
+		h.pages.Problem(w, r, pages.CompanyInactive(company.Name).ChooseAnother(companiesPath(s.Flow)))
 		return
 	case pages.NotAdmitted:
-		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name))
+		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name).ChooseAnother(companiesPath(s.Flow)))
 		return
 	}
 	s, err = h.fix(r.Context(), s, key.CompanyID, key.Principal)

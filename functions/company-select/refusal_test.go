@@ -163,7 +163,7 @@ func TestCompanyOutOfBounds(t *testing.T) {
 			})
 			patch(t, s, procoretest.HarborHill, procoretest.CompanyPatch{IsActive: &off})
 			v := s.visitor(procoretest.Joe)
-			v.Post("/companies", v.form(tt.company)).Wants(http.StatusForbidden, tt.page)
+			v.Post("/companies", v.form(tt.company)).Wants(http.StatusForbidden, tt.page, s.base+"/companies?flow="+v.flow)
 			s.wantEntered()
 			v.connect(procoretest.MyConstruction)
 			s.wantEntered(procoretest.MyConstruction)
