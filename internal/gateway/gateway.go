@@ -35,6 +35,7 @@ const DefaultMaxBody = 256 << 10
 // Options say how Handler behaves. The zero value works.
 type Options struct {
 	// PublicURL is where people reach the application; its host becomes Request.Host. Empty leaves Request.Host empty.
+	// With https it puts Strict-Transport-Security on the answers that are Handler's own.
 	PublicURL string
 
 	// Log receives the line per request. Nil means slog.Default().
@@ -57,7 +58,7 @@ type Func func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatew
 func Handler(h http.Handler, o Options) Func {
 	d := &door{handler: h, log: o.Log, maxBody: cmp.Or(o.MaxBody, DefaultMaxBody), now: o.Now}
 	if u, err := url.Parse(o.PublicURL); err == nil {
-		d.host = u.Host
+		d.host, d.https = u.Host, u.Scheme == "https"
 	}
 	if d.log == nil {
 		d.log = slog.Default()
@@ -72,6 +73,7 @@ func Handler(h http.Handler, o Options) Func {
 type door struct {
 	handler http.Handler
 	host    string
+	https   bool
 	log     *slog.Logger
 	maxBody int64
 	now     func() time.Time
@@ -81,11 +83,11 @@ func (d *door) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (eve
 	start := d.now()
 	notes := &notes{}
 	ctx = context.WithValue(WithRequestID(ctx, requestID(ctx, e)), notesKey{}, notes)
-	w := newRecorder()
+	var w *recorder
 	r, status := d.request(ctx, e)
 	if status != 0 {
 		r = &http.Request{Method: safeMethod(e.RequestContext.HTTP.Method)}
-		w.refuse(ctx, status)
+		w = d.refusal(ctx, status)
 	} else {
 		w = d.handle(r)
 	}
@@ -99,8 +101,7 @@ func (d *door) handle(r *http.Request) (w *recorder) {
 	defer func() {
 		if p := recover(); p != nil {
 			notePanic(r.Context(), p)
-			w = newRecorder()
-			w.refuse(r.Context(), http.StatusInternalServerError)
+			w = d.refusal(r.Context(), http.StatusInternalServerError)
 		}
 	}()
 	if r.Body != http.NoBody && d.maxBody > 0 {

@@ -75,7 +75,7 @@ func TestRefused(t *testing.T) {
 			t.Parallel()
 			e := fixture(t, "choice-stage-base64")
 			tt.spoil(&e)
-			res, log := send(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }, e, gateway.Options{})
+			res, log := send(t, func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }, e, gateway.Options{PublicURL: "https://connect.example"})
 			if res.StatusCode != tt.status {
 				t.Errorf("status = %d, want %d", res.StatusCode, tt.status)
 			}
@@ -85,7 +85,25 @@ func TestRefused(t *testing.T) {
 			if strings.Count(log, "\n") != 1 || strings.Contains(log, "qqqq") || strings.Contains(log, "secret") {
 				t.Errorf("log = %.200q, want one line without the input", log)
 			}
+			wantHeaders(t, res)
 		})
+	}
+}
+
+// wantHeaders: the gateway's own answers, too, keep out of frames, caches and Referer.
+func wantHeaders(t *testing.T, res events.APIGatewayV2HTTPResponse) {
+	t.Helper()
+	for name, want := range map[string]string{
+		"Content-Security-Policy":   "default-src 'none'; frame-ancestors 'none'",
+		"X-Frame-Options":           "DENY",
+		"Referrer-Policy":           "no-referrer",
+		"Cache-Control":             "no-store",
+		"X-Content-Type-Options":    "nosniff",
+		"Strict-Transport-Security": "max-age=63072000",
+	} {
+		if got := res.Headers[name]; got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
 	}
 }
 
@@ -103,7 +121,7 @@ func TestPanic(t *testing.T) {
 			panic("token fake-access-1")
 		}
 	})
-	f := gateway.Handler(h, gateway.Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})
+	f := gateway.Handler(h, gateway.Options{PublicURL: "https://connect.example", Log: slog.New(slog.NewJSONHandler(&log, nil))})
 	for _, q := range []string{"text", "runtime"} {
 		log.Reset()
 		e := fixture(t, "callback")
@@ -112,6 +130,7 @@ func TestPanic(t *testing.T) {
 		if err != nil || res.StatusCode != 500 || len(res.Cookies) != 0 {
 			t.Errorf("%s: %v %v, want a 500 and nothing of the handler's", q, res, err)
 		}
+		wantHeaders(t, res)
 		if want := "Internal Server Error. Request id: JKJaXmPLvHcESHA=\n"; res.Body != want {
 			t.Errorf("%s: body = %q, want %q", q, res.Body, want)
 		}

@@ -46,13 +46,32 @@ func (w *recorder) Write(b []byte) (int, error) {
 // finish gives an answer without a status the 200 of net/http.
 func (w *recorder) finish() { w.WriteHeader(http.StatusOK) }
 
-// refuse answers in the handler's place with a fixed text.
-func (w *recorder) refuse(ctx context.Context, status int) {
+// refusal answers in the handler's place with a fixed text.
+func (d *door) refusal(ctx context.Context, status int) *recorder {
+	w := newRecorder()
+	SetHeaders(w.header, d.https)
 	w.header.Set("Content-Type", "text/plain; charset=utf-8")
-	w.header.Set("Cache-Control", "no-store")
-	w.header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, "%s. Request id: %s\n", http.StatusText(status), RequestID(ctx))
+	return w
+}
+
+// SetHeaders puts on h what every answer to a browser carries; a page adds to the policy what it needs. https says
+// that the application is reached over it.
+func SetHeaders(h http.Header, https bool) {
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	// Callback addresses hold a code and a state: neither a cache nor the next site may see them.
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	// For browsers that don't know frame-ancestors.
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if https {
+		// Two years, without subdomains: the host may belong to a domain whose other hosts are not ours.
+		h.Set("Strict-Transport-Security", "max-age=63072000")
+	}
 }
 
 // response is the answer in payload format 2.0: Set-Cookie in a list of its own, several values of one header joined

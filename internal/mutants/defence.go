@@ -66,7 +66,7 @@ func choice() []mutant {
 		{"D", "a link chooses a company", choose, `	flow := r.PostForm.Get(pages.FieldFlow)`, `	r.PostForm = r.Form
 	flow := r.PostForm.Get(pages.FieldFlow)`, only("TestChoiceInTheAddress", selection)},
 		{"D", "a company that Procore did not list is entered", choose, `	if i < 0 {
-		h.pages.Problem(w, r, pages.CompanyNotListed())
+		h.pages.Problem(w, r, pages.CompanyNotListed().ChooseAnother(companiesPath(s.Flow)))
 		return
 	}
 	company, key := u.companies[i],`, `	listed := procore.Company{ID: companyID, Name: "x", IsActive: true}
@@ -84,17 +84,19 @@ func answers() []mutant {
 	const headers, show, response = "internal/pages/headers.go", "internal/pages/pages.go", "internal/gateway/response.go"
 	return []mutant{
 		{"D", "a page may stand in a frame", headers, `frame-ancestors 'none'; `, ``, only("TestAnswersStayPrivate", selection)},
-		{"D", "a page may stand in a frame of an old browser", headers, `	h.Set("X-Frame-Options", "DENY")
+		{"D", "a page may stand in a frame of an old browser", response, `	h.Set("X-Frame-Options", "DENY")
 `, ``, only("TestAnswersStayPrivate", selection)},
-		{"D", "answers are kept in caches", headers, `"Cache-Control", "no-store"`, `"Cache-Control", "private"`, only("TestAnswersStayPrivate", callback)},
-		{"D", "the next site learns the address", headers, `"Referrer-Policy", "no-referrer"`, `"Referrer-Policy", "unsafe-url"`, only("TestAnswersStayPrivate", callback)},
+		{"D", "answers are kept in caches", response, `"Cache-Control", "no-store"`, `"Cache-Control", "private"`, only("TestAnswersStayPrivate", callback)},
+		{"D", "the next site learns the address", response, `"Referrer-Policy", "no-referrer"`, `"Referrer-Policy", "unsafe-url"`, only("TestAnswersStayPrivate", callback)},
+		{"D", "the gateway's own answers have no such headers", response, `	SetHeaders(w.header, d.https)
+`, ``, only("TestRefused", gateway)},
 		{"D", "the address is repeated in a redirect's body", headers, `	w.WriteHeader(http.StatusSeeOther)`,
 			`	w.WriteHeader(http.StatusSeeOther)
 	_, _ = w.Write([]byte(to))`, only("TestRedirectHasNoBody", pages)},
 		{"D", "another spelling of the path repeats code and state", headers, `path.Clean(r.URL.Path) != r.URL.Path`,
 			`path.Clean(r.URL.Path) == ""`, only("TestOtherSpellings", callback)},
 		{"D", "scripts may run on a page", headers, `"default-src 'none'; `, `"default-src 'none'; script-src 'unsafe-inline'; `, only("TestHeaders", pages)},
-		{"D", "browsers may come back over http", headers, `"max-age=63072000"`, `"max-age=0"`, only("TestHeaders", pages)},
+		{"D", "browsers may come back over http", response, `"max-age=63072000"`, `"max-age=0"`, only("TestHeaders", pages)},
 		{"D", "a company's name is markup", show, `		_, _ = w.Write(b.Bytes())`,
 			`		_, _ = w.Write(bytes.ReplaceAll(bytes.ReplaceAll(b.Bytes(), []byte("&lt;"), []byte("<")), []byte("&gt;"), []byte(">")))`, only("TestList", selection)},
 		{"D", "a name turns the words after it around", "internal/pages/text.go", `unicode.Is(unicode.Bidi_Control, r)`, `false`, only("TestHostileNames", pages)},

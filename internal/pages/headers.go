@@ -6,23 +6,14 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+
+	"procore-connect/internal/gateway"
 )
 
 // SetHeaders puts on h what every answer to a browser carries, redirects included.
 func (p *Pages) SetHeaders(h http.Header) {
+	gateway.SetHeaders(h, p.https)
 	h.Set("Content-Security-Policy", p.csp)
-	// Callback addresses hold a code and a state: neither a cache nor the next site may see them.
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
-	// For browsers that don't know frame-ancestors.
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	if p.https {
-		// Two years, without subdomains: the host may belong to a domain whose other hosts are not ours.
-		h.Set("Strict-Transport-Security", "max-age=63072000")
-	}
 }
 
 // policy allows the one stylesheet by its hash (https://www.w3.org/TR/CSP3/#grammardef-hash-source), the icon, which is
