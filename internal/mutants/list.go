@@ -26,13 +26,9 @@ func once() []mutant {
 		ExpressionAttributeNames:            names,`, `ConditionExpression:                 aws.String("attribute_not_exists(nothing)"),
 		ExpressionAttributeNames:            names,`, storePackage},
 		{"R1", "an unconfirmed claim spends", "pkg/tokens/claim.go",
-			`		return c, errNotClaimed
-	}
-	return c, nil`, `		return wanted, nil
-	}
-	return c, nil`, storePackage},
+			`			return c, errNotClaimed`, `			return wanted, nil`, storePackage},
 		{"R1", "a claim counts as confirmed though another attempt holds it", "pkg/tokens/claim.go",
-			`c.attempt != wanted.attempt || c.Generation`, `c.Generation`, storePackage},
+			`c.attempt == wanted.attempt && c.Generation`, `c.Generation`, storePackage},
 		{"R1", "an unknown outcome counts as not sent", "pkg/tokens/refresh.go",
 			`if e.Outcome == procore.NotSent || r.key.Principal == App {`, `if e.Outcome != procore.Refused {`, storePackage},
 		{"R1", "an uncertain token is sent again", "pkg/tokens/token.go",
@@ -55,6 +51,11 @@ func once() []mutant {
 // keep are breakages of R2: a received pair is not lost.
 func keep() []mutant {
 	return []mutant{
+		{"R2", "a slow claim takes the time that is kept for the store", "pkg/tokens/refresh.go",
+			`begun.Add(left-storeTime-rescueTime)`, `begun.Add(left)`, storePackage},
+		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
+			`		r.letGo(ctx)
+		r.tell(ctx, unconfirmed`, `		r.tell(ctx, unconfirmed`, storePackage},
 		{"R2", "a pair that storage refuses is not rescued", "pkg/tokens/refresh.go",
 			`err := r.rescue(ctx, home)`, `err := cause`, storePackage},
 		{"R2", "an expired claim forgets its attempt", "pkg/tokens/claim.go",

@@ -86,7 +86,7 @@ func (m mutant) caught(dir string) (by string, err error) {
 	}
 	args := append([]string{"test", "-overlay", overlay, "-failfast", "-timeout", "240s"}, strings.Fields(m.test)...)
 	cmd := exec.CommandContext(context.Background(), "go", args...) //nolint:gosec // the arguments are list.go's
-	cmd.Env = append(os.Environ(), "EXPLORE_SCHEDULES=500", "MUTANT_OVERLAY="+overlay)
+	cmd.Env = append(os.Environ(), "EXPLORE_TIME=15s", "EXPLORE_SEED=0", "MUTANT_OVERLAY="+overlay)
 	out, err := cmd.CombinedOutput()
 	text := string(out)
 	switch {

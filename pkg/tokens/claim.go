@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -17,6 +18,9 @@ const (
 	skew = 5 * time.Second
 	// minWork is the least time in which a refresh is begun.
 	minWork = 6 * time.Second
+	// answerTime is the least time for Procore's answer: with less of it left the
+	// request is not begun.
+	answerTime = 2 * time.Second
 	// storeTime of the work is kept for the store.
 	storeTime = 2 * time.Second
 )
@@ -24,13 +28,15 @@ const (
 var (
 	errSpentBefore = errors.New("tokens: this refresh token was sent before")
 	errNotClaimed  = errors.New("tokens: the claim is not confirmed")
+	errNotReadBack = errors.New("tokens: the claim cannot be read back")
 )
 
 // claim takes the right to spend c's refresh token: in one transaction the row
 // gets the attempt, and the token goes into the ledger, where it must not be
 // yet. Only a confirmed claim is returned without error. errNotClaimed,
 // errConflict and *changedError ask to read again; errSpentBefore is final for
-// this token.
+// this token. With errNotReadBack comes the claim that storage may have: it is to
+// be released.
 func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Time) (Connection, error) {
 	next := c
 	next.attempt = rand.Text()
@@ -50,14 +56,19 @@ func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Ti
 
 // confirm reads a claim back whose answer was lost.
 func (s *Store) confirm(ctx context.Context, wanted Connection) (Connection, error) {
-	c, err := s.Connection(ctx, wanted.Key)
-	if err != nil {
-		return c, err
+	for b := (backoff{}); ; {
+		c, err := s.Connection(ctx, wanted.Key)
+		switch {
+		case err == nil && c.attempt == wanted.attempt && c.Generation == wanted.Generation && c.State == wanted.State && c.claimed():
+			return c, nil
+		case err == nil:
+			return c, errNotClaimed
+		case errors.Is(err, ErrNotFound):
+			return c, err
+		case b.wait(ctx) != nil:
+			return wanted, fmt.Errorf("%w: %w", errNotReadBack, err)
+		}
 	}
-	if c.attempt != wanted.attempt || c.Generation != wanted.Generation || c.State != wanted.State || !c.claimed() {
-		return c, errNotClaimed
-	}
-	return c, nil
 }
 
 // release gives back a claim whose token was not sent, and takes it out of the

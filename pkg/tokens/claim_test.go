@@ -1,6 +1,8 @@
 package tokens
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"sync/atomic"
@@ -26,7 +28,7 @@ func (w *world) hold(s *Store, key Key) *refresh {
 		w.t.Fatal(err)
 	}
 	r := &refresh{Store: s, key: key, pair: pair, keys: keys, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
-	if err := r.take(w.t.Context(), c); err != nil {
+	if err := r.take(w.t.Context(), w.t.Context(), c); err != nil {
 		w.t.Fatal(err)
 	}
 	return r
@@ -250,8 +252,40 @@ func TestAnothersClaimDoesNotConfirm(t *testing.T) {
 		return f
 	})
 	r := &refresh{Store: s, key: c.Key, keys: w.keys, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
-	if err := r.take(t.Context(), c); !errors.Is(err, errNotYet) {
+	if err := r.take(t.Context(), t.Context(), c); !errors.Is(err, errNotYet) {
 		t.Errorf("got error %v, want errNotYet: the claim is the other's", err)
+	}
+}
+
+// A claim of which nothing is known is given back while there still is time:
+// nothing was sent.
+func TestClaimNotReadBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	var transactions atomic.Int64
+	w.dynamo.Intercept(func(operation string, body []byte) dynamotest.Fault {
+		switch {
+		case operation == "TransactWriteItems" && transactions.Add(1) == 1:
+			return dynamotest.Fault{Drop: true, Applied: true}
+		case operation == "GetItem" && transactions.Load() == 1 && bytes.Contains(body, []byte(s.Connections)):
+			return dynamotest.Fault{Code: "InternalServerError"}
+		}
+		return dynamotest.Fault{}
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), minWork+deadlineReserve+time.Second)
+	defer cancel()
+	_, err := Wrap(s, func(ctx context.Context, _ struct{}) (Access, error) { return s.Token(ctx, c.Key) })(ctx, struct{}{})
+	if !errors.Is(err, ErrTryAgain) {
+		t.Errorf("got error %v, want ErrTryAgain", err)
+	}
+	if got := w.row(c.Key); got.claimed() || got.State != Active {
+		t.Errorf("the row is %s, claimed %t; want active and free", got.State, got.claimed())
+	}
+	if a, err := w.store().Token(t.Context(), c.Key); err != nil || a.Generation != 2 {
+		t.Errorf("got generation %d, %v; want a refresh", a.Generation, err)
 	}
 }
 
@@ -353,6 +387,21 @@ func TestForCompany(t *testing.T) {
 	got, err := s.ForCompany(t.Context(), w.company())
 	if err != nil || got.Principal != User(2) {
 		t.Errorf("got %s, %v; want the last that is usable, %s", got.Principal, err, User(2))
+	}
+	// Of those that are not, the error is of the one whose user is waited for.
+	for _, p := range []Principal{User(1), User(2)} {
+		if err := s.Disconnect(t.Context(), Key{w.company(), p}, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waiting := w.row(Key{w.company(), User(2)})
+	if _, err := s.apply(t.Context(), waiting, func(c Connection) (Connection, bool) {
+		return c.enter(Reauthorize, "", "a test wants it", "", w.clock.Now()), true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ForCompany(t.Context(), w.company()); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("got error %v, want ErrReauthorize", err)
 	}
 }
 

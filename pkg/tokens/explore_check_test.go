@@ -95,6 +95,14 @@ func (x *run) checkRescue(ctx context.Context, r Rescued) {
 	}
 }
 
+// checkArrival: when a new pair arrives, there is time to store it, or to hand it
+// to the rescue queue.
+func (x *run) checkArrival(ctx context.Context) {
+	if end, ok := ctx.Value(invocationEnd{}).(time.Time); ok && time.Until(end) < storeTime+rescueTime {
+		x.problem("R2: a new pair arrives %v before the end of the invocation", time.Until(end))
+	}
+}
+
 // checkAnswer: what a caller gets is a token that was issued and lives, or an
 // error that says what to do. It is checked when the worker waits again.
 func (x *run) checkAnswer(w *worker, key Key, a Access, err error) {

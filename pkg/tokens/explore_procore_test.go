@@ -247,6 +247,7 @@ func (p *peer) Read(b []byte) (int, error) {
 		}
 		if p.got != nil {
 			p.got.holder, _ = p.ctx.Value(workerKey{}).(*worker)
+			p.x.checkArrival(p.ctx)
 		}
 	}
 	return p.answer.Read(b)

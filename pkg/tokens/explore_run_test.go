@@ -57,6 +57,7 @@ type run struct {
 	backup    map[Key]row
 	asked     map[int64]bool // the generations to be disconnected
 	orderly   bool           // nothing fails by itself
+	slow      bool           // time passes at most steps
 	inFlight  int            // refreshes when the endpoint went down
 	restoring bool           // a backup is being put back
 	events    map[string]int // what happened, for the checks that know excuses
@@ -203,7 +204,7 @@ func (x *run) options() []option {
 	}
 	idle := len(x.pending) == 0
 	weight := 40
-	if idle {
+	if idle || x.slow {
 		weight = wellWeight
 	}
 	pass := option{"2s", weight, !idle, func() { x.pass(2 * time.Second) }}

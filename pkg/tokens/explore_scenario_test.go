@@ -59,6 +59,11 @@ func scenarios() []scenario {
 			x.worker(p, shortly(firstKey))
 			x.worker(x.process(0), token(firstKey))
 		}},
+		{name: "short of time", setup: func(x *run) {
+			x.slow = true
+			x.events["slow"]++ // a release may come too late
+			two(x, 2*time.Hour, shortly(firstKey), shortly(firstKey))
+		}},
 		{name: "authorizes again", setup: func(x *run) { x.modes(); two(x, 89*time.Minute, token(firstKey), authorizing(firstKey)) }},
 		{name: "authorizes again late", setup: func(x *run) {
 			x.modes()
@@ -185,7 +190,7 @@ func shortly(key Key) op {
 			defer cancel()
 			return w.proc.store.Token(ctx, key)
 		})
-		ctx, cancel := context.WithTimeout(ctx, 12*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, minWork+1500*time.Millisecond)
 		defer cancel()
 		a, err := handler(ctx, struct{}{})
 		x.checkAnswer(w, key, a, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,6 +36,9 @@ func (s *Store) ForCompany(ctx context.Context, companyID int64) (Connection, er
 	return best, nil
 }
 
+// byUse are the states, the nearest to working first.
+var byUse = []State{Active, Uncertain, Reauthorize, Disconnected, Revoking, Revoked}
+
 func (c Connection) usable() bool { return c.State == Active || c.State == Uncertain }
 
 func (c Connection) servesBefore(d Connection) bool {
@@ -42,7 +46,7 @@ func (c Connection) servesBefore(d Connection) bool {
 	case c.usable() != d.usable():
 		return c.usable()
 	case c.State != d.State:
-		return c.State == Active
+		return slices.Index(byUse, c.State) < slices.Index(byUse, d.State)
 	case (c.Principal == App) != (d.Principal == App):
 		return c.Principal == App
 	}

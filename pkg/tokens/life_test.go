@@ -89,6 +89,10 @@ func TestRescue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// It is not revoked, for Procore might end its successor with it.
+	if err := w.procore.Fault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 500}); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.store().Restore(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -489,6 +493,12 @@ func TestSealKeyRotation(t *testing.T) {
 	}
 	if _, err := s.Token(t.Context(), c.Key); err != nil {
 		t.Error(err)
+	}
+	// One that cannot read it has no verdict on the connection.
+	s = w.store()
+	s.Keys = func(context.Context, bool) (*Keys, error) { return old, nil }
+	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) || !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("got error %v, want ErrTryAgain and ErrUnknownKey", err)
 	}
 }
 

@@ -29,7 +29,7 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 	if err != nil {
 		return Access{}, later(c.Key, "the app's credentials could not be read", err)
 	}
-	left := maxWork
+	left, begun := maxWork, time.Now()
 	if deadline, ok := ctx.Deadline(); ok {
 		left = min(left, time.Until(deadline))
 	}
@@ -40,23 +40,28 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 	if r.trial, err = s.admit(ctx, c.Key); err != nil {
 		return Access{}, err
 	}
-	if err := r.take(ctx, c); err != nil {
+	// However slow the claim is, the new pair finds the time that is kept for it.
+	inTime, cancel := context.WithDeadline(ctx, begun.Add(left-storeTime-rescueTime))
+	defer cancel()
+	if err := r.take(ctx, inTime, c); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
 	}
-	spendCtx, cancel := context.WithTimeout(ctx, left-storeTime-rescueTime)
-	defer cancel()
-	fresh, err := r.spend(spendCtx)
+	fresh, err := r.spend(inTime)
 	if err != nil {
 		return Access{}, r.settle(ctx, err)
 	}
 	return r.store(ctx, fresh)
 }
 
-// take claims the connection.
-func (r *refresh) take(ctx context.Context, c Connection) (err error) {
-	r.claimed, err = r.claim(ctx, c, r.ledger(c), r.end.Add(skew))
+// take claims the connection, in time.
+func (r *refresh) take(ctx, inTime context.Context, c Connection) (err error) {
+	r.claimed, err = r.claim(inTime, c, r.ledger(c), r.end.Add(skew))
 	switch {
+	case errors.Is(err, errNotReadBack):
+		r.letGo(ctx)
+		r.tell(ctx, unconfirmed, "claims on connections cannot be read back from storage")
+		return later(c.Key, "storage does not tell whether the connection is claimed; nothing was spent", err)
 	case errors.Is(err, errSpentBefore):
 		return r.spentBefore(ctx, c)
 	case errors.Is(err, errNotClaimed):
@@ -73,7 +78,7 @@ func (r *refresh) spend(ctx context.Context) (procore.Token, error) {
 	if r.key.Principal == App {
 		return r.oauth.ClientCredentials(ctx)
 	}
-	return r.oauth.Refresh(ctx, r.pair.RefreshToken, r.claimed.RedirectURI, r.end.Add(-storeTime-rescueTime))
+	return r.oauth.Refresh(ctx, r.pair.RefreshToken, r.claimed.RedirectURI, r.end.Add(-storeTime-rescueTime-answerTime))
 }
 
 // homecoming is a new pair on its way to the row.
@@ -186,16 +191,22 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	return c.unusable()
 }
 
-// giveBack releases a claim under which nothing was spent.
+// giveBack ends a claim under which nothing was spent.
 func (r *refresh) giveBack(ctx context.Context, e *procore.TokenError) error {
-	if err := r.release(ctx, r.claimed, r.ledger(r.claimed)); err != nil {
-		r.log().WarnContext(ctx, "claim not released", attributes(r.key), slog.Any("error", err))
-	}
+	r.letGo(ctx)
 	r.unspent(ctx)
 	if e.Outcome != procore.NotSent {
 		r.report(ctx, e)
 	}
 	return later(r.key, "Procore gave no token; nothing was spent", e)
+}
+
+// letGo releases the claim. Should that fail, it expires, and the connection is
+// in doubt.
+func (r *refresh) letGo(ctx context.Context) {
+	if err := r.release(ctx, r.claimed, r.ledger(r.claimed)); err != nil {
+		r.log().WarnContext(ctx, "claim not released", attributes(r.key), slog.Any("error", err))
+	}
 }
 
 // unspent gives the breaker's trial back.

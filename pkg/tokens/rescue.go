@@ -56,10 +56,16 @@ func (s *Store) Restore(ctx context.Context, r Rescued) error {
 	if err != nil {
 		return later(r.Key, "a rescued pair could not be stored", err)
 	}
-	if c.lastAttempt == r.Attempt {
+	if c.lastAttempt == r.Attempt || c.stored(r) {
 		return nil
 	}
 	return s.orphan(ctx, c, home)
+}
+
+// stored says that the pair is in the row's past: an earlier copy of the message
+// was stored, and refreshed since.
+func (c Connection) stored(r Rescued) bool {
+	return slices.ContainsFunc(c.Transitions, func(t Transition) bool { return t.Attempt == r.Attempt && t.Generation > r.Generation })
 }
 
 // rescue hands a pair that could not be stored to the rescue queue.

@@ -49,6 +49,9 @@ func (k *Keys) Seal(t procore.Token, p Place) (Sealed, error) {
 	return Sealed{k.current, aead.Seal(nil, nil, plain, p.bytes())}, nil
 }
 
+// errNotSealedHere says that no ring will open the pair in this row.
+var errNotSealedHere = errors.New("tokens: the pair was not sealed for this row: it was copied, restored or changed")
+
 // Open decrypts a pair. ErrUnknownKey asks for a newer ring; any other error
 // means that the pair was not sealed for this place.
 func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
@@ -58,11 +61,11 @@ func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
 	}
 	plain, err := aead.Open(nil, nil, s.Box, p.bytes())
 	if err != nil {
-		return procore.Token{}, errors.New("tokens: the pair was not sealed for this row: it was copied, restored or changed")
+		return procore.Token{}, errNotSealedHere
 	}
 	var t sealedToken
 	if err := json.Unmarshal(plain, &t); err != nil {
-		return procore.Token{}, errors.New("tokens: the sealed pair cannot be decoded")
+		return procore.Token{}, errNotSealedHere // whoever sealed it had our key
 	}
 	return procore.Token{AccessToken: t.Access, RefreshToken: t.Refresh, Expiry: time.Unix(t.Expiry, 0)}, nil
 }

@@ -161,8 +161,11 @@ func (s *Store) open(ctx context.Context, c Connection) (procore.Token, *Keys, e
 		return procore.Token{}, keys, nil
 	}
 	pair, err := s.unseal(ctx, c.pair, c.place())
-	if err != nil {
+	switch {
+	case errors.Is(err, errNotSealedHere):
 		return procore.Token{}, nil, &Error{Key: c.Key, Decision: ErrReauthorize, Err: err}
+	case err != nil: // the ring that has the key may be read the next time
+		return procore.Token{}, nil, later(c.Key, "the pair's key could not be read", err)
 	}
 	keys, err = s.Keys(ctx, false) // the ring may have been read again
 	return pair, keys, err
