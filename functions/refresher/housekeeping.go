@@ -18,9 +18,15 @@ func (h *handler) housekeeping(ctx context.Context) error {
 	return errors.Join(h.rescued(ctx), h.abandoned(ctx), h.checks(ctx))
 }
 
-// rescued stores the pairs that storage had refused.
+// rescued stores the pairs that storage had refused, for half of the time at
+// most: then the others have their turn.
 func (h *handler) rescued(ctx context.Context) error {
-	n, err := h.rescue.Drain(ctx, h.store.Restore)
+	within, cancel := ctx, func() {}
+	if end, ok := ctx.Deadline(); ok {
+		within, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+	}
+	defer cancel()
+	n, err := h.rescue.Drain(within, h.store.Restore)
 	if n > 0 {
 		h.log.InfoContext(ctx, "rescued pairs stored", slog.Int("pairs", n))
 	}

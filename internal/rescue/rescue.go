@@ -46,10 +46,10 @@ func (q *Queue) Send(ctx context.Context, r tokens.Rescued) error {
 func (q *Queue) Drain(ctx context.Context, store func(context.Context, tokens.Rescued) error) (stored int, first error) {
 	for ctx.Err() == nil {
 		out, err := q.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.URL, MaxNumberOfMessages: batch})
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return stored, fmt.Errorf("rescue queue: %w", err)
 		}
-		if len(out.Messages) == 0 {
+		if err != nil || len(out.Messages) == 0 {
 			return stored, first
 		}
 		for _, m := range out.Messages {
@@ -60,9 +60,10 @@ func (q *Queue) Drain(ctx context.Context, store func(context.Context, tokens.Re
 			if err == nil {
 				_, err = q.Client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.URL, ReceiptHandle: m.ReceiptHandle})
 			}
-			if err == nil {
+			switch {
+			case err == nil:
 				stored++
-			} else if first == nil {
+			case ctx.Err() == nil && first == nil:
 				first = err
 			}
 		}
