@@ -1,9 +1,11 @@
 package hooks
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -149,5 +151,29 @@ func TestCompanyDisconnected(t *testing.T) {
 	}
 	if w.count() != 2 {
 		t.Errorf("%d calls, want 2", w.count())
+	}
+}
+
+// Who authorized again while the refusal was on its way stays connected: it is of
+// the generation before.
+func TestAuthorizedAfterTheRefusal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	off, on := false, true
+	w.PatchCompany(company, procoretest.CompanyPatch{Connected: &off})
+	var again atomic.Bool
+	w.Fault(func(string, []byte) dynamotest.Fault {
+		if w.count() == 1 && again.CompareAndSwap(false, true) {
+			w.PatchCompany(company, procoretest.CompanyPatch{Connected: &on})
+			w.connect(joe)
+		}
+		return dynamotest.Fault{}
+	})
+	if _, err := w.Look(t.Context(), company); err != nil {
+		t.Error(err)
+	}
+	if got := w.Connection(c.Key); !again.Load() || got.State != tokens.Active || got.Generation != c.Generation+1 {
+		t.Errorf("the connection is %s, generation %d; want active, %d", got.State, got.Generation, c.Generation+1)
 	}
 }

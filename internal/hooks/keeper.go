@@ -134,7 +134,10 @@ func (k *Keeper) try(ctx context.Context, l *lease, all []tokens.Connection) (v 
 	candidates, next := candidates(all, l.row.Maker, l.row.Tried)
 	refused, makerLost := false, l.row.Maker != "" && !usable(all, l.row.Maker)
 	for _, c := range candidates {
-		err := k.put(ctx, l, c.Key, makerLost)
+		access, err := k.Store.Token(ctx, c.Key) // which generation is used
+		if err == nil {
+			err = k.put(ctx, l, c.Key, makerLost)
+		}
 		if err == nil {
 			l.row.Tried = 0
 			return k.right(), c.Key, strangers
@@ -149,7 +152,8 @@ func (k *Keeper) try(ctx context.Context, l *lease, all []tokens.Connection) (v 
 		case unusable:
 			makerLost = makerLost || c.Principal == l.row.Maker
 		case disconnected:
-			if err := k.disconnected(ctx, c.Key); err != nil {
+			k.log().WarnContext(ctx, "the company disconnected the app", slog.Int64("company_id", c.CompanyID))
+			if err := k.Store.Disconnect(ctx, c.Key, access.Generation); err != nil {
 				return verdict{next: Retry, err: err}, tokens.Key{}, strangers
 			}
 		default:
@@ -171,17 +175,6 @@ func (k *Keeper) put(ctx context.Context, l *lease, key tokens.Key, makerLost bo
 		return k.clear(ctx, l, k.client(key))
 	}
 	return k.ensure(ctx, l, key.Principal, k.client(key), makerLost)
-}
-
-// disconnected records that the company disconnected the app, on the generation
-// whose token was used.
-func (k *Keeper) disconnected(ctx context.Context, key tokens.Key) error {
-	c, err := k.Store.Connection(ctx, key)
-	if err != nil {
-		return err
-	}
-	k.log().WarnContext(ctx, "the company disconnected the app", slog.Int64("company_id", key.CompanyID))
-	return k.Store.Disconnect(ctx, key, c.Generation)
 }
 
 // settle writes the verdict to every connection of the company, so that each
