@@ -56,5 +56,5 @@ func (h *handler) left(ctx context.Context, event procore.Event, f found, c toke
 
 // gone says that the connection gives no token until its user is back.
 func gone(err error) bool {
-	return errors.Is(err, tokens.ErrReauthorize) || errors.Is(err, tokens.ErrDisconnected) || errors.Is(err, tokens.ErrRevoked)
+	return errors.Is(err, tokens.ErrReauthorize) || disconnected(err)
 }

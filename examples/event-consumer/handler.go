@@ -96,8 +96,12 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 		return found{absent: "unknown address"}, nil
 	}
 	switch {
-	case errors.Is(err, procore.ErrNotConnected): // of every resource, until somebody connects again
+	case errors.Is(err, procore.ErrNotConnected): // recorded by now: the next time see below
 		return found{}, err
+	case disconnected(err):
+		// Nothing of the company can be read until somebody connects it again. Then replay the inbox, or read all anew.
+		h.log.WarnContext(ctx, "the company is not connected any more", describe(event), slog.Any("error", err))
+		return found{absent: "not connected"}, nil
 	case errors.Is(err, procore.ErrNotFound):
 		return found{absent: "not found"}, nil
 	case errors.Is(err, procore.ErrForbidden):
@@ -105,6 +109,11 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 		return found{absent: "not permitted"}, nil
 	}
 	return found{resource: resource}, err
+}
+
+// disconnected says that no connection of the company is left, nor waits for its user.
+func disconnected(err error) bool {
+	return errors.Is(err, tokens.ErrDisconnected) || errors.Is(err, tokens.ErrRevoked)
 }
 
 // superseded tells whether a newer event of the resource is stored. Both read

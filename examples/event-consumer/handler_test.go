@@ -188,7 +188,14 @@ func TestDisconnected(t *testing.T) {
 	if got := c.Connection(connection.Key).State; got != tokens.Disconnected {
 		t.Errorf("the connection is %s, want disconnected", got)
 	}
-	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0])), message(t, update("2", c.rfis(2001)[1]))), "m-1", "m-2")
+	// Then nothing waits for what cannot come, and nobody is called.
+	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0])), message(t, update("2", c.rfis(2001)[1]))))
+	c.wantHandled("1", "2")
+	for _, line := range c.Log.Lines(t, "event handled") {
+		if line["absent"] != "not connected" {
+			t.Errorf("logged %v", line)
+		}
+	}
 	if got := len(c.Procore.State().Calls); got != 1 {
 		t.Errorf("got %d calls, want 1", got)
 	}

@@ -104,7 +104,7 @@ func (d *deliveries) chaos() {
 		all.Go(work)
 	}
 	for range consumers {
-		m := &pipetest.Mapping{Queue: d.events, Function: d.consumers, MaxReceive: maxReceive, Report: d.mapped}
+		m := &pipetest.Mapping{Queue: d.events, Function: d.consumers, BatchSize: 10, MaxReceive: maxReceive, Report: d.mapped}
 		all.Go(func() { m.Run(d.running) })
 	}
 	d.w.began = time.Now()

@@ -148,7 +148,7 @@ func (s *Stack) start(ctx context.Context) error {
 	if err := s.startPipe(ctx, background); err != nil {
 		return err
 	}
-	m := &pipetest.Mapping{Queue: s.Events, Function: s.functions[consumer], MaxReceive: maxReceive, Report: s.out.say}
+	m := &pipetest.Mapping{Queue: s.Events, Function: s.functions[consumer], BatchSize: 1, MaxReceive: maxReceive, Report: s.out.say}
 	for range consumers {
 		s.loops.Go(func() { m.Run(background) })
 	}

@@ -13,7 +13,6 @@ import (
 )
 
 const (
-	batchSize  = 10
 	longPoll   = 20 * time.Second
 	firstRetry = time.Second // doubled with every delivery
 	lastRetry  = 30 * time.Second
@@ -27,6 +26,8 @@ const (
 type Mapping struct {
 	Queue    *awstest.Queue
 	Function Function
+	// BatchSize is how many messages the function gets at once, at most.
+	BatchSize int
 	// MaxReceive is the queue's own: after so many receipts a message is a dead letter.
 	MaxReceive int
 	Report     func(string)
@@ -40,7 +41,7 @@ type Function interface {
 // Run handles batches until ctx ends. Several may run at once.
 func (m *Mapping) Run(ctx context.Context) {
 	for {
-		batch, err := m.Queue.Receive(ctx, batchSize, longPoll)
+		batch, err := m.Queue.Receive(ctx, m.BatchSize, longPoll)
 		if err != nil { // ctx ended
 			return
 		}

@@ -74,7 +74,7 @@ func TestPartialFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q, dead := queueWith(t, "a1", "b1", "a2", "a3", "b2")
 		var batches [][]string
-		m := &Mapping{Queue: q, MaxReceive: maxReceive, Report: func(s string) { t.Error(s) }, Function: consumerOf(t, &batches, func(batch int, m events.SQSMessage) bool {
+		m := &Mapping{Queue: q, BatchSize: 10, MaxReceive: maxReceive, Report: func(s string) { t.Error(s) }, Function: consumerOf(t, &batches, func(batch int, m events.SQSMessage) bool {
 			return batch == 0 && slices.Contains([]string{"a2", "a3"}, m.Body)
 		})}
 		runFor(t, m, time.Minute)
@@ -96,7 +96,7 @@ func TestDeadLetters(t *testing.T) {
 		var batches [][]string
 		var at []time.Duration
 		var reports []string
-		m := &Mapping{Queue: q, MaxReceive: maxReceive, Report: func(s string) { reports = append(reports, s) }, Function: consumerOf(t, &batches, func(_ int, m events.SQSMessage) bool {
+		m := &Mapping{Queue: q, BatchSize: 10, MaxReceive: maxReceive, Report: func(s string) { reports = append(reports, s) }, Function: consumerOf(t, &batches, func(_ int, m events.SQSMessage) bool {
 			if m.Body == "a1" {
 				at = append(at, time.Since(began))
 			}
@@ -135,7 +135,7 @@ func TestBatchFailures(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q, _ := queueWith(t, "a1", "b1")
 				calls := 0
-				m := &Mapping{Queue: q, MaxReceive: maxReceive, Report: func(string) {}, Function: function(func(context.Context, []byte) ([]byte, error) {
+				m := &Mapping{Queue: q, BatchSize: 10, MaxReceive: maxReceive, Report: func(string) {}, Function: function(func(context.Context, []byte) ([]byte, error) {
 					if calls++; calls > 1 {
 						return []byte(`{}`), nil
 					}
