@@ -48,6 +48,20 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// What is to be run with the client secret takes it from the file that the setup page names: the command line would
+// leave it in the shell's history.
+func TestFillInAppSecret(t *testing.T) {
+	t.Parallel()
+	command, _ := get(template(t), "Outputs", "FillInAppSecret", "Value").(tagged)
+	const file = " --secret-string file://value.json"
+	if !strings.HasSuffix(strings.TrimSpace(text(command.value)), file) {
+		t.Errorf("FillInAppSecret: %s", text(command.value))
+	}
+	if !strings.Contains(read(t, "internal/pages/templates/setup.html"), file) {
+		t.Error("the setup page has another file")
+	}
+}
+
 // What holds tokens, or the keys to them, outlives the stack; a stack that could not be created leaves nothing.
 func TestRetained(t *testing.T) {
 	t.Parallel()
