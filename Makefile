@@ -112,7 +112,7 @@ test-aws: ## Storage tests and chaos on a DynamoDB emulator that this project di
 	.ci/with-dynoxide $(GO) test -count=1 ./internal/dynamotest ./internal/tables ./internal/pipetest ./internal/localstack
 	.ci/with-dynoxide $(GO) run ./internal/chaostest -T $(or $(T),1m)
 	.ci/with-dynoxide $(GO) run ./internal/chaostest -deliveries $(or $(N),100000)
-	SAM_TEST=1 .ci/with-sam $(GO) test -count=1 -v -run '^TestSAM' ./internal/samtest
+	SAM_TEST=1 .ci/with-sam $(GO) run ./internal/leaks $(GO) test -count=1 -run '^TestSAM' ./internal/samtest
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities that the code can reach (govulncheck), where their database can be reached.
@@ -121,7 +121,9 @@ vuln: ## Look for known vulnerabilities that the code can reach (govulncheck), w
 .PHONY: test-browser
 test-browser: ## Look at every page, and go through the flow, in headless Chromium with axe-core. Needs Node.js.
 	$(GO) build -o build/local/stack ./cmd/local
+	@rm -f build/browser.log
 	internal/chromiumtest/run --test pages.test.mjs flow.test.mjs
+	@[ ! -e build/browser.log ] || $(GO) run ./internal/leaks -scan build/browser.log
 
 .PHONY: screenshots
 screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every page into build/screenshots instead.

@@ -4,26 +4,29 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { appendFileSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
+// What the stacks and their functions print, for make test-browser to search it for secrets. Opened for appending: the
+// files of tests run beside each other.
+const log = openSync(root + 'build/browser.log', 'a')
+
 // start runs build/local/stack on free ports, with env for the functions, until close.
 export async function start(env = {}) {
   const child = spawn('build/local/stack', ['app', 'procore', 'aws'].flatMap((part) => ['-' + part, '127.0.0.1:0']), {
-    cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'],
+    cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', log, 'pipe'],
   })
   process.once('exit', () => child.kill())
-  const ended = once(child, 'exit')
+  const ended = once(child, 'close')
   const stack = new Stack(child, ended)
-  await Promise.race([stack.ready(), ended.then(() => { throw new Error('the stack ended:\n' + stack.log.join('\n')) })])
+  await Promise.race([stack.ready(), ended.then(() => { throw new Error('the stack ended, see build/browser.log') })])
   return stack
 }
 
 class Stack {
-  log = []
-
   constructor(child, ended) {
     this.child = child
     this.ended = ended
@@ -33,7 +36,7 @@ class Stack {
   // ready reads the addresses that the stack prints when all of it answers.
   ready() {
     return new Promise((resolve) => this.lines.on('line', (line) => {
-      if (this.log.push(line) > 500) this.log.shift()
+      appendFileSync(log, line + '\n')
       const [, what, address] = line.match(/^ +(the app|fake Procore|AWS services) +(http:\/\/\S+)/) ?? []
       if (what) this[{ 'the app': 'app', 'fake Procore': 'procore', 'AWS services': 'aws' }[what]] = address
       if (line.startsWith('Ctrl-C')) resolve()

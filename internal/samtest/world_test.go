@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/localstack"
+	"procore-connect/internal/logtest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/internal/session"
 	"procore-connect/pkg/tokens"
@@ -41,6 +41,7 @@ func start(t *testing.T, o localstack.Options, prepare func(*world)) *world {
 		t.Skip("compiles and starts everything")
 	}
 	o.Refresh, o.Housekeeping = -1, -1
+	o.Stdout, o.Stderr = logtest.Output(t), logtest.Output(t)
 	s, err := localstack.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -157,14 +158,4 @@ func (w *world) payload(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return text
-}
-
-// secrets fails the test if a line that a function logged has one.
-func secrets(t *testing.T, log string) {
-	t.Helper()
-	for _, mark := range []string{"fake-access-", "fake-refresh-", "fake-code-", "fake-client-secret", "Bearer "} {
-		if strings.Contains(log, mark) {
-			t.Errorf("a secret, %s..., is in the log", mark)
-		}
-	}
 }
