@@ -15,9 +15,6 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// maxLogged bounds what is logged of a resource.
-const maxLogged = 4 << 10
-
 // handler handles events. They come at least once and, per resource, in order:
 // be idempotent by the event's id. docs/WEBHOOKS.md has the rules.
 type handler struct {
@@ -152,7 +149,7 @@ func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessag
 // INSERT ... ON CONFLICT DO NOTHING in the same transaction. What only stores the
 // resource as it is now is idempotent as it stands.
 func (h *handler) work(ctx context.Context, event procore.Event, f found) error {
-	attrs := []any{describe(event), slog.Any("read", logged(f.resource))}
+	attrs := []any{describe(event), slog.Int("read_bytes", len(f.resource))} // a log is no place for people's names
 	if f.absent != "" {
 		attrs = append(attrs, slog.String("absent", f.absent))
 	}
@@ -164,13 +161,6 @@ func (h *handler) work(ctx context.Context, event procore.Event, f found) error 
 	}
 	h.log.InfoContext(ctx, "event handled", attrs...)
 	return nil
-}
-
-func logged(resource json.RawMessage) json.RawMessage {
-	if len(resource) > maxLogged {
-		return fmt.Appendf(nil, `"%d bytes"`, len(resource))
-	}
-	return resource
 }
 
 func describe(e procore.Event) slog.Attr {
