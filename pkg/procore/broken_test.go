@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -119,6 +120,52 @@ func TestMethodsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// A kept connection that died meanwhile, as in a frozen Lambda: net/http takes
+// another one, also for a POST, as nothing was written. That is not a repetition.
+func TestStaleConnection(t *testing.T) {
+	t.Parallel()
+	for method, do := range methods() {
+		synctest.Test(t, func(t *testing.T) {
+			n := &network{serve: func(_ int32, c net.Conn) { ok(c) }}
+			hc := n.client(t)
+			var first *stale
+			hc.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := n.open(ctx, network, address)
+				if first == nil && err == nil {
+					first = &stale{Conn: conn}
+					return first, nil
+				}
+				return conn, err
+			}
+			c := NewCompanyClient(plain(), hc, 1, WithAttempts(1))
+			for range 2 {
+				if err := do(t.Context(), c); err != nil {
+					t.Errorf("%s: %v", method, err)
+				}
+				synctest.Wait() // until the connection is kept
+				first.dead.Store(true)
+			}
+			if got := n.received.Load(); got != 2 {
+				t.Errorf("%s: the server got %d requests, want 2", method, got)
+			}
+		})
+	}
+}
+
+// stale is a connection that nothing can be written to when it is dead, and that
+// does not tell before.
+type stale struct {
+	net.Conn
+	dead atomic.Bool
+}
+
+func (s *stale) Write(b []byte) (int, error) {
+	if s.dead.Load() {
+		return 0, net.ErrClosed
+	}
+	return s.Conn.Write(b)
+}
+
 // A refused connection that stays refused ends after three attempts, or with the
 // caller's time.
 func TestNoConnectionForEver(t *testing.T) {
@@ -161,32 +208,78 @@ func TestProgress(t *testing.T) {
 	broken := errors.New("broken")
 	tests := []struct {
 		name   string
-		events string // a: asked for the API, o: for another host, g: got one
+		events string // a: asked for a connection, o: wrote to another host, w: wrote to the API
 		post   bool
 	}{
 		{"nothing asked", "", false},
-		{"another host alone", "og", false},
-		{"token, then no connection", "oga", true},
-		{"got", "ag", false},
-		{"token, then got", "ogag", false},
+		{"another host alone", "ao", false},
+		{"token, then no connection", "aoa", true},
+		{"written", "aw", false},
+		{"token, then written", "aoaw", false},
 		{"asked twice", "aa", true},
+		{"written, then no connection", "awa", false},
 	}
 	for _, tt := range tests {
 		var p progress
-		trace := httptrace.ContextClientTrace(p.trace(t.Context(), "https://api.procore.com"))
+		ctx, cancel := p.trace(t.Context(), "https://api.procore.com")
+		trace := httptrace.ContextClientTrace(ctx)
 		for _, e := range tt.events {
 			switch e {
 			case 'a':
-				trace.GetConn("api.procore.com:443")
+				trace.GetConn("proxy.example.com:3128")
 			case 'o':
-				trace.GetConn("dynamodb.us-east-1.amazonaws.com:443")
-			case 'g':
-				trace.GotConn(httptrace.GotConnInfo{})
+				trace.WroteHeaderField("Host", []string{"dynamodb.us-east-1.amazonaws.com"})
+			case 'w':
+				trace.WroteHeaderField("Host", []string{"api.procore.com"})
 			}
 		}
 		p.failed()
 		if got := p.repeatable(http.MethodPost, broken); got != tt.post {
 			t.Errorf("%s: POST repeated %t, want %t", tt.name, got, tt.post)
+		}
+		cancel(nil)
+	}
+}
+
+// Behind a proxy as without one: what breaks is repeated where it does no harm, and
+// counts where Procore may have seen it.
+func TestBrokenBehindProxy(t *testing.T) {
+	t.Parallel()
+	breaks := map[string]struct {
+		proxy, server bool // breaks the first time
+	}{"the tunnel": {proxy: true}, "the connection": {server: true}}
+	for name, tt := range breaks {
+		for method, do := range methods() {
+			t.Run(name+" "+method, func(t *testing.T) {
+				t.Parallel()
+				var received, tunnels atomic.Int32
+				server := listen(t, func(c net.Conn) {
+					if received.Add(1) == 1 && tt.server {
+						closes(0)(c)
+						return
+					}
+					says(200, `{"id":1}`)(c)
+				})
+				var p *proxy
+				p = startProxy(t, func(c net.Conn) {
+					if tunnels.Add(1) == 1 && tt.proxy {
+						return
+					}
+					p.tunnel(c, c, strings.TrimPrefix(server.url, "https://"))
+				})
+				tr := &http.Transport{Proxy: http.ProxyURL(p.url), TLSClientConfig: server.oauth().TLS}
+				t.Cleanup(tr.CloseIdleConnections)
+				c := NewCompanyClient(Environment{APIURL: server.url}, &http.Client{Transport: tr}, 1)
+				c.api.limit.hour = window{limit: 600, end: time.Now().Add(time.Hour)}
+				err := do(t.Context(), c)
+				again := tt.proxy || method != "POST" && method != "PATCH"
+				if (err == nil) != again {
+					t.Errorf("got %v, want success %t", err, again)
+				}
+				if got, want := c.api.limit.hour.used, int(received.Load()); got != want {
+					t.Errorf("%d calls count, want %d", got, want)
+				}
+			})
 		}
 	}
 }

@@ -48,7 +48,7 @@ func Put[T any](ctx context.Context, c *CompanyClient, path string, query url.Va
 }
 
 // Delete deletes. It is idempotent and repeated as a GET; a repetition that finds
-// nothing any more is a success.
+// nothing any more is a success if an attempt before may have been carried out.
 func Delete(ctx context.Context, c *CompanyClient, path string, query url.Values) error {
 	_, err := c.api.do(ctx, call{method: http.MethodDelete, path: path, query: query}, nil)
 	return err

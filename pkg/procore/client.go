@@ -127,22 +127,26 @@ type call struct {
 // do sends c, again where that is safe, and decodes the answer into v, unless v
 // is nil. The answer's header is for paging.
 func (a *api) do(ctx context.Context, c call, v any) (http.Header, error) {
+	done := false // perhaps, by an attempt before
 	for attempt := 1; ; attempt++ {
 		var p progress
-		h, err := a.once(p.trace(ctx, a.base), c, v, &p)
+		h, err := a.once(ctx, c, v, &p)
 		switch {
 		case err == nil:
 			return h, nil
-		case attempt > 1 && c.method == http.MethodDelete && errors.Is(err, ErrNotFound):
-			return nil, nil // an attempt before did it
+		case done && c.method == http.MethodDelete && errors.Is(err, ErrNotFound):
+			return nil, nil
 		case attempt >= a.attempts || !p.repeatable(c.method, err) || !a.waitToRetry(ctx, attempt, err):
 			return nil, err
 		}
+		done = done || !p.undone(err)
 	}
 }
 
 func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header, error) {
 	wrapped := func(err error) error { return fmt.Errorf("procore: %s %s: %w", c.method, c.path, err) }
+	ctx, cancel := p.trace(ctx, a.base)
+	defer cancel(nil)
 	r, err := a.request(ctx, c)
 	if err != nil {
 		return nil, wrapped(err)
@@ -155,12 +159,15 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		return nil, wrapped(err)
 	}
 	resp, err := a.http.Do(r)
-	a.limit.leave(resp, p.sent(), a.now())
+	a.limit.leave(resp, p.wasSent(), a.now())
 	if err != nil {
 		p.failed()
 		// *url.Error would print the query, which may hold what a user searched for.
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
+		}
+		if errors.Is(context.Cause(ctx), errReset) {
+			err = errReset
 		}
 		return nil, wrapped(err)
 	}

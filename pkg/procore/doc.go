@@ -23,7 +23,8 @@
 // A call is repeated at most twice, and only where that is safe: GET, PUT and
 // DELETE after a transient answer (408, 500, 502, 503) or a broken connection;
 // every method after a 429, and where no connection came about, so that not a byte
-// was written. Each wait is what Procore asks for, or a growing pause, with jitter,
+// was written. What net/http would repeat by itself behind HTTP/2, after a reset
+// stream, is a broken connection, too. Each wait is what Procore asks for, or a growing pause, with jitter,
 // within the context and [WithPatience]. Nothing else is sent twice.
 //
 // # Rate limits

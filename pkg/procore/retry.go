@@ -7,7 +7,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
+	"net/textproto"
+	"strings"
 	"sync"
 	"time"
 )
@@ -45,67 +46,99 @@ func (a *api) waitToRetry(ctx context.Context, attempt int, err error) bool {
 	}
 }
 
-// A progress is how far one attempt came: whether it had asked for a connection
-// to the API, and had got one. Before that no byte can have been written. Without
-// the first, the error is the token source's in the Transport, which has its own
-// idea of repeating.
+// A progress is how far one attempt came, as net/http tells it.
 type progress struct {
-	mu         sync.Mutex
-	asked, got bool
-	broken     bool // it ended without a whole answer
+	mu sync.Mutex
+	// asked: a connection was asked for, and if it came about, was not used for
+	// another host. Without that the error is the token source's in the Transport,
+	// which has its own idea of repeating.
+	asked    bool
+	sent     bool // bytes of the call may have been written
+	http2    bool // the latest header was written behind HTTP/2
+	answered bool // since then
+	broken   bool // it ended without a whole answer
 }
 
-// trace watches the attempt. Connections that the Transport got for itself, as for
-// a token, come before and do not count.
-func (p *progress) trace(ctx context.Context, base string) context.Context {
-	host := ""
-	if u, err := url.Parse(base); err == nil {
-		host = address(u)
-	}
+// errReset ends an attempt that net/http would send again.
+var errReset = errors.New("the server reset the HTTP/2 stream or closed its connection")
+
+// trace watches the attempt, and ends it rather than let net/http repeat it: behind
+// HTTP/2 that one sends a request again, whatever its method, when the peer resets
+// the stream by PROTOCOL_ERROR or REFUSED_STREAM or says GOAWAY, at worst without
+// end (net/http's http2canRetryError). Whether to repeat is for [progress.repeatable].
+// Behind HTTP/1.1 net/http repeats a POST or PATCH only when it has written nothing.
+//
+// A request is known by its host's header, since the GetConn of a proxied one names
+// the proxy: the Transport makes connections for itself, as for a token. Behind HTTP/2
+// the header has a name of its own, and is told just before the frame is written.
+func (p *progress) trace(ctx context.Context, base string) (context.Context, context.CancelCauseFunc) {
+	_, host, _ := strings.Cut(base, "://")
+	ctx, cancel := context.WithCancelCause(ctx)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(hostPort string) {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.asked = p.asked || hostPort == host
-		},
+		GetConn: func(string) { p.set(func() { p.asked = true }) },
 		GotConn: func(httptrace.GotConnInfo) {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.got = p.got || p.asked
+			p.set(func() {
+				if p.http2 && !p.answered {
+					cancel(errReset) // before anything is written
+				}
+			})
 		},
-	})
+		WroteHeaderField: func(name string, value []string) {
+			if name == "Host" || name == ":authority" {
+				mine := strings.EqualFold(value[0], host)
+				p.set(func() { p.asked, p.sent, p.http2, p.answered = mine, p.sent || mine, name == ":authority", false })
+			}
+		},
+		GotFirstResponseByte: func() { p.set(func() { p.answered = true }) },
+		// The first byte is told once, so the answer after a 103 is not seen: a Transport
+		// can't repeat such a call after a 401.
+		Got1xxResponse: func(int, textproto.MIMEHeader) error {
+			p.set(func() { p.answered = false })
+			return nil
+		},
+	}), cancel
 }
 
-// sent says that bytes of the call may have been written.
-func (p *progress) sent() bool {
+func (p *progress) set(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.got
+	f()
 }
 
 // failed says that the attempt ended without a whole answer.
-func (p *progress) failed() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.broken = true
+func (p *progress) failed() { p.set(func() { p.broken = true }) }
+
+// wasSent says that bytes of the call may have been written.
+func (p *progress) wasSent() (sent bool) {
+	p.set(func() { sent = p.sent })
+	return sent
+}
+
+// undone says that the attempt certainly did nothing: after a 429, and when nothing
+// was written.
+func (p *progress) undone(err error) bool {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Status == http.StatusTooManyRequests
+	}
+	return !p.wasSent()
 }
 
 // repeatable says that another attempt does no harm and may succeed. GET, PUT and
 // DELETE are idempotent (RFC 9110, section 9.2.2). The others are repeated where
-// nothing can have been done: after a 429, and when no connection came about.
+// nothing can have been done.
 //
 // https://procore.github.io/documentation/error-reference
 func (p *progress) repeatable(method string, err error) bool {
-	idempotent := method == http.MethodGet || method == http.MethodPut || method == http.MethodDelete
+	harmless := p.undone(err) || method == http.MethodGet || method == http.MethodPut || method == http.MethodDelete
 	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Status == http.StatusTooManyRequests || idempotent && transient(e.Status)
+		return harmless && (e.Status == http.StatusTooManyRequests || transient(e.Status))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok || !p.broken || !p.asked || errors.Is(err, errTooLarge) {
 		return false
 	}
-	return idempotent || !p.got
+	return harmless
 }
 
 // transient lists the statuses that Procore's documents tell to repeat.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -150,20 +151,45 @@ func TestMethodsAfterAnAnswer(t *testing.T) {
 	}
 }
 
-// A DELETE whose answer was lost finds nothing when it is repeated: it is done.
+// A DELETE that may have been done finds nothing when it is repeated: it is done.
 func TestRepeatedDelete(t *testing.T) {
 	t.Parallel()
-	for first, wantErr := range map[int]bool{502: false, 404: true} {
+	tests := map[string]struct {
+		before []int // statuses before the 404; 0: no connection came about
+		ok     bool
+	}{
+		"the answer was lost":     {[]int{502}, true},
+		"lost, then refused":      {[]int{502, 429}, true},
+		"refused":                 {[]int{429}, false},
+		"no connection":           {[]int{0}, false},
+		"no connection, then 429": {[]int{0, 429}, false},
+		"no connection, then 502": {[]int{0, 502}, true},
+		"never there":             {nil, false},
+	}
+	for name, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			sent := 0
-			hc := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-				if sent++; sent == 1 {
-					return response(r, first, nil, `{}`), nil
-				}
-				return response(r, 404, nil, `{}`), nil
-			})}
-			if err := Delete(t.Context(), NewCompanyClient(Sandbox(), hc, 1), "/rest/x", nil); (err != nil) != wantErr {
-				t.Errorf("%d, then 404: got %v", first, err)
+			next := 0
+			n := &network{
+				dial: func(int32) error {
+					if next < len(tt.before) && tt.before[next] == 0 {
+						next++
+						return errors.New("refused")
+					}
+					return nil
+				},
+				serve: func(_ int32, c net.Conn) {
+					status := http.StatusNotFound
+					if next < len(tt.before) {
+						status = tt.before[next]
+						next++
+					}
+					says(status, `{}`, "Connection: close")(c)
+					c.Close()
+				},
+			}
+			err := Delete(t.Context(), NewCompanyClient(plain(), n.client(t), 1), "/rest/x", nil)
+			if (err == nil) != tt.ok || err != nil && !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s: got %v, want success %t", name, err, tt.ok)
 			}
 		})
 	}
