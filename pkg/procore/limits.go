@@ -39,7 +39,12 @@ func WithLimits(l *Limits, owner string) Option {
 // WithPatience sets how long one call waits for the rate limit's next window, or
 // for what Procore asks before a repetition; the default is a minute. A call that
 // would have to wait longer, or beyond its context, fails at once with a
-// [*RateLimitError] and is not sent, so that the caller can plan.
+// [*RateLimitError] and is not sent, so that the caller can plan. Behind others a call
+// may see several windows begin, each of them near enough.
+//
+// While calls are left, one is slowed down for the patience at most, and for half of
+// what is left of its context, and then sent; and at once if its turn would come
+// after its context ends.
 func WithPatience(d time.Duration) Option { return func(a *api) { a.patience = max(d, 0) } }
 
 // WithClock sets the time by which a client knows that a window is over; the

@@ -36,36 +36,72 @@ func newLimit() *limit {
 	return &limit{turn: make(chan struct{}, 1), answered: make(chan struct{})}
 }
 
-// enter waits until a call may be sent. The caller gives the answer to leave.
-func (l *limit) enter(ctx context.Context, patience time.Duration, now clock) error {
-	for waiting := true; waiting; {
-		if err := l.refused(ctx, patience, now()); err != nil {
-			return err
-		}
-		impatient := time.NewTimer(max(patience, time.Second))
-		select {
-		case l.turn <- struct{}{}:
-			waiting = false
-		case <-impatient.C:
-		case <-ctx.Done():
-			impatient.Stop()
-			return context.Cause(ctx)
-		}
-		impatient.Stop()
+// A slowdown is how far a call may be slowed down while calls are left: until soft,
+// and not at all if its turn is after the end, where it would never be sent.
+type slowdown struct{ soft, end time.Time }
+
+// slowdownOf is that of a call which begins now. It takes at most half of what is
+// left of the context, as others may be before it.
+func slowdownOf(ctx context.Context, patience time.Duration, now time.Time) slowdown {
+	d, ok := ctx.Deadline()
+	if !ok {
+		return slowdown{soft: now.Add(patience), end: now.Add(patience + 2*hourWindow)} // no turn is after that
 	}
-	defer func() { <-l.turn }()
-	return l.atTurn(ctx, patience, now)
+	left := time.Until(d)
+	return slowdown{soft: now.Add(min(patience, left/2)), end: now.Add(left)}
 }
 
-// atTurn waits as the call that is next. A call that is only to be slowed down
-// passes after its patience.
-func (l *limit) atTurn(ctx context.Context, patience time.Duration, now clock) error {
-	soft := now().Add(patience)
+// of is until when a call waits that would wait until slower.
+func (s slowdown) of(slower, now time.Time) time.Time {
+	switch {
+	case s.end.Before(slower):
+		return now
+	case s.soft.Before(slower):
+		return s.soft
+	}
+	return slower
+}
+
+// enter waits until a call may be sent. The caller gives the answer to leave. A call
+// that has been slowed down for long enough goes past those before it.
+func (l *limit) enter(ctx context.Context, patience time.Duration, now clock) error {
+	at := now()
+	s := slowdownOf(ctx, patience, at)
+	for {
+		if err := l.refused(ctx, patience, at); err != nil {
+			return err
+		}
+		again := s.soft.Sub(at)
+		if again <= 0 {
+			if _, answered := l.pass(at, s); answered == nil {
+				return nil
+			}
+			again = time.Second
+		}
+		timer := time.NewTimer(again)
+		select {
+		case l.turn <- struct{}{}:
+			timer.Stop()
+			defer func() { <-l.turn }()
+			return l.atTurn(ctx, patience, s, now)
+		case <-timer.C:
+			if at = now(); at.Before(s.soft) {
+				at = s.soft
+			}
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// atTurn waits as the call that is next.
+func (l *limit) atTurn(ctx context.Context, patience time.Duration, s slowdown, now clock) error {
 	for at := now(); ; {
 		if err := l.refused(ctx, patience, at); err != nil {
 			return err
 		}
-		until, answered := l.pass(at, soft)
+		until, answered := l.pass(at, s)
 		if answered == nil {
 			return nil
 		}
@@ -87,14 +123,11 @@ func (l *limit) atTurn(ctx context.Context, patience time.Duration, now clock) e
 
 // pass lets a call pass, or gives until when it has to wait and what ends when
 // another is answered.
-func (l *limit) pass(at, soft time.Time) (until time.Time, answered <-chan struct{}) {
+func (l *limit) pass(at time.Time, s slowdown) (until time.Time, answered <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.hold(at)
-	until = h.slower
-	if soft.Before(until) {
-		until = soft
-	}
+	until = s.of(h.slower, at)
 	if until.Before(h.until) {
 		until = h.until
 	}

@@ -128,6 +128,77 @@ func TestSlowsDown(t *testing.T) {
 	})
 }
 
+// A call is slowed down within its patience and its context, however many are
+// before it, as long as calls are left.
+func TestSlowingDownEnds(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		patience, deadline time.Duration
+		calls              int
+		took               time.Duration // of the last, beside one that is patient
+	}{
+		"no patience":                          {patience: 0, deadline: time.Hour, calls: 50, took: 0},
+		"a second's":                           {patience: time.Second, deadline: time.Hour, calls: 50, took: time.Second},
+		"longer than the wait":                 {patience: time.Hour, deadline: time.Hour, calls: 1, took: 59 * time.Second},
+		"the turn is after the deadline":       {patience: time.Hour, deadline: 10 * time.Second, calls: 50, took: 5 * time.Second},
+		"the turn is just within the patience": {patience: 59 * time.Second, deadline: 2 * time.Minute, calls: 5, took: 59 * time.Second},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				begin := time.Now()
+				m := &meter{header: func(n int) http.Header { return left(600, 100-n, begin.Add(49*time.Minute)) }}
+				hc, l := &http.Client{Transport: m}, new(Limits)
+				client := func(patience time.Duration) *CompanyClient {
+					return NewCompanyClient(Sandbox(), hc, 1, WithLimits(l, "user#1"), WithPatience(patience))
+				}
+				if _, err := client(0).Me(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				var all sync.WaitGroup
+				all.Go(func() { // holds the turn
+					if _, err := client(time.Hour).Me(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+				ctx, cancel := context.WithTimeout(t.Context(), tt.deadline)
+				defer cancel()
+				for range tt.calls {
+					all.Go(func() {
+						if _, err := client(tt.patience).Me(ctx); err != nil || time.Since(begin) > tt.took {
+							t.Errorf("got %v after %v, want it sent after %v", err, time.Since(begin), tt.took)
+						}
+					})
+				}
+				all.Wait()
+				if got, want := len(m.calls), tt.calls+2; got != want {
+					t.Errorf("%d calls were sent, want %d", got, want)
+				}
+			})
+		})
+	}
+}
+
+// A call that would be slowed down beyond its context passes at once.
+func TestSlowedBeyondTheDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{header: func(int) http.Header { return left(600, 99, begin.Add(50*time.Minute)) }}
+		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1)
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			_, err := c.Me(ctx)
+			cancel()
+			if err != nil || time.Since(begin) != 0 {
+				t.Fatalf("got %v after %v, want it sent at once", err, time.Since(begin))
+			}
+		}
+	})
+}
+
 // The first call of a process goes alone; if its answer takes long, the others do
 // not wait for it for ever.
 func TestFirstCallAlone(t *testing.T) {
@@ -271,11 +342,12 @@ func TestImpatienceDoesNotPassAUsedUpWindow(t *testing.T) {
 	l.last, l.known = now, now.Add(time.Hour)
 	l.hour = window{limit: 600, used: 599, end: now.Add(time.Hour)}
 	soft := now.Add(5 * time.Second)
-	if until, _ := l.pass(now, soft); !until.Equal(soft) {
+	s := slowdown{soft: soft, end: now.Add(time.Hour)}
+	if until, _ := l.pass(now, s); !until.Equal(soft) {
 		t.Errorf("slowed down until %v, want %v", until, soft)
 	}
 	l.spike = window{limit: 25, used: 25, end: now.Add(8 * time.Second)}
-	if until, _ := l.pass(now, soft); !until.Equal(l.spike.end) {
+	if until, _ := l.pass(now, s); !until.Equal(l.spike.end) {
 		t.Errorf("held until %v, want %v", until, l.spike.end)
 	}
 }
