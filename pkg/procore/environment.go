@@ -26,6 +26,10 @@ type Environment struct {
 	APIURL string
 }
 
+// HasAPI reports whether u is an address of the environment's API, to which alone
+// its access tokens may be sent.
+func (e Environment) HasAPI(u *url.URL) bool { return u.Scheme+"://"+u.Host == e.APIURL }
+
 // Production is where customers work. An on-demand sandbox is a company of its
 // own in production.
 func Production() Environment {

@@ -68,7 +68,7 @@ func (s *ServiceAccount) Company(companyID int64) *CompanyClient {
 // [*TokenError]. It refuses any host but the environment's API: the token is for
 // that alone.
 func (s *ServiceAccount) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme+"://"+r.URL.Host != s.app.Environment.APIURL {
+	if !s.app.Environment.HasAPI(r.URL) {
 		closeBody(r)
 		return nil, errors.New("a service account's token is for the API of its environment only")
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -363,6 +364,33 @@ func TestTransport(t *testing.T) {
 	}
 	if got, want := w.presented(), 1; got != want {
 		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+// A plain http.Client follows a redirect, as to the storage of a file. The token
+// stays.
+func TestTransportKeepsItsToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	foreign := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("called a foreign host") }))
+	t.Cleanup(foreign.Close)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			t.Error("the API got no token")
+		}
+		http.Redirect(w, r, foreign.URL+"/file", http.StatusFound)
+	}))
+	t.Cleanup(api.Close)
+	hc := &http.Client{Transport: s.Transport(procore.Environment{APIURL: api.URL}, c.Key)}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api.URL+"/rest/v1.0/file", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := hc.Do(r); err == nil {
+		resp.Body.Close()
+		t.Error("no error")
 	}
 }
 

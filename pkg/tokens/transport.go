@@ -12,21 +12,25 @@ import (
 
 // Transport authenticates requests as one connection: hand it to an
 // http.Client. After a 401 it takes a newer token, or refreshes, once, and sends
-// the request again if its body allows.
+// the request again if its body allows. It refuses any host but the environment's
+// API, as a redirect to a file's storage: the token is for that alone.
 type Transport struct {
-	Store *Store
-	Key   Key
-	Base  http.RoundTripper // nil: http.DefaultTransport
+	Store       *Store
+	Environment procore.Environment
+	Key         Key
+	Base        http.RoundTripper // nil: http.DefaultTransport
 }
 
 // Transport makes the RoundTripper of a connection.
-func (s *Store) Transport(key Key) *Transport { return &Transport{Store: s, Key: key} }
+func (s *Store) Transport(env procore.Environment, key Key) *Transport {
+	return &Transport{Store: s, Environment: env, Key: key}
+}
 
 // Client is the API client of a connection's company. All clients of a store share
 // what they know of Procore's rate limits.
 func (s *Store) Client(env procore.Environment, key Key, opts ...procore.Option) *procore.CompanyClient {
 	opts = append([]procore.Option{procore.WithClock(s.now), procore.WithLimits(&s.limits, owner(key))}, opts...)
-	return procore.NewCompanyClient(env, &http.Client{Transport: s.Transport(key)}, key.CompanyID, opts...)
+	return procore.NewCompanyClient(env, &http.Client{Transport: s.Transport(env, key)}, key.CompanyID, opts...)
 }
 
 // owner is whose calls Procore counts together: a user's in all companies, and
@@ -38,8 +42,13 @@ func owner(k Key) string {
 	return string(k.Principal)
 }
 
-// RoundTrip implements http.RoundTripper. Its own errors are those of Token.
+// RoundTrip implements http.RoundTripper. Beside the refusal of another host its
+// own errors are those of Token.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !t.Environment.HasAPI(req.URL) {
+		closeBody(req)
+		return nil, errors.New("tokens: a connection's token is for the API of its environment only")
+	}
 	access, err := t.Store.Token(req.Context(), t.Key)
 	if err != nil {
 		closeBody(req)
