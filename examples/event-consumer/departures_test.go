@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -99,6 +100,25 @@ func TestUserLeaves(t *testing.T) {
 				t.Errorf("got %d lines of a departure, want 1", got)
 			}
 		})
+	}
+}
+
+// The question whether a user left is one of the user's calls: none is sent when
+// it is known that nothing is left of the rate limit.
+func TestLeftSharesTheRateLimit(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	one := 1
+	if err := c.Procore.UpdateOptions(procoretest.OptionsPatch{SpikeLimit: &one}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.h.store.Client(c.Environment, joe.Key).Me(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	calls := len(c.Procore.State().Calls)
+	if _, err := c.h.leavers.Left(t.Context(), joe.Key); !errors.Is(err, procore.ErrRateLimited) || len(c.Procore.State().Calls) != calls {
+		t.Errorf("got %v after %d calls, want ErrRateLimited and none", err, len(c.Procore.State().Calls)-calls)
 	}
 }
 

@@ -100,7 +100,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Redirect(w, connectedPath(s.Flow))
 		return
 	}
-	if err := h.verify(r.Context(), u.pair, company.ID); err != nil {
+	if err := h.verify(r.Context(), u.pair, key); err != nil {
 		h.refused(w, r, s, company, err)
 		return
 	}
@@ -138,10 +138,10 @@ func (h *handler) fix(ctx context.Context, s session.Session, companyID int64, p
 
 // verify makes the first call into the company, which installs the app there,
 // or tells why it may not be.
-func (h *handler) verify(ctx context.Context, pair procore.Token, companyID int64) error {
+func (h *handler) verify(ctx context.Context, pair procore.Token, key tokens.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	client := procore.NewCompanyClient(h.environment, bearer(pair), companyID)
+	client := procore.NewCompanyClient(h.environment, bearer(pair), key.CompanyID, h.store.Options(key)...)
 	for _, err := range client.Projects(ctx) {
 		return err // one page is enough
 	}

@@ -57,7 +57,7 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 		{Kind: procoretest.Reset, Times: 9},
 		{Kind: procoretest.Drop, Times: 9},
 		{Kind: procoretest.Status, Status: 503, Headers: unavailable},
-		{Kind: procoretest.Status, Status: 429, Headers: unavailable},
+		{Kind: procoretest.Status, Status: 429, Headers: map[string]string{"Retry-After": "60"}},
 		{Kind: procoretest.Status, Status: 404, Body: `{"message":"There is no such company."}`},
 	} {
 		t.Run(f.Kind+" "+strconv.Itoa(f.Status), func(t *testing.T) {
@@ -76,6 +76,7 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 				t.Errorf("got %d connections, want none", got)
 			}
 			s.Procore.ClearFaults()
+			s.Clock.Advance(time.Minute) // nothing is sent before what a 429 asks for
 			form.Set(pages.FieldCompany, strconv.FormatInt(procoretest.HarborHill, 10))
 			v.Post("/companies", form).Wants(http.StatusConflict)
 			form.Set(pages.FieldCompany, "5678")

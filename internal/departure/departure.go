@@ -58,15 +58,15 @@ func (w *Watch) ask(ctx context.Context, key tokens.Key) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	client := bearer(access)
-	listed, err := lists(ctx, procore.NewUserClient(w.Environment, client, procore.WithAttempts(1)), key.CompanyID)
+	client, opts := bearer(access), w.Store.Options(key, procore.WithAttempts(1))
+	listed, err := lists(ctx, procore.NewUserClient(w.Environment, client, opts...), key.CompanyID)
 	if err != nil {
 		return false, err
 	}
 	if listed {
 		return false, w.Store.Saw(ctx, key, w.now())
 	}
-	err = enter(ctx, procore.NewCompanyClient(w.Environment, client, key.CompanyID, procore.WithAttempts(1)))
+	err = enter(ctx, procore.NewCompanyClient(w.Environment, client, key.CompanyID, opts...))
 	switch {
 	case err == nil:
 		w.Log.WarnContext(ctx, "a company is not among its user's, but open to the user", describe(key))

@@ -29,8 +29,13 @@ func (s *Store) Transport(env procore.Environment, key Key) *Transport {
 // Client is the API client of a connection's company. All clients of a store share
 // what they know of Procore's rate limits.
 func (s *Store) Client(env procore.Environment, key Key, opts ...procore.Option) *procore.CompanyClient {
-	opts = append([]procore.Option{procore.WithClock(s.now), procore.WithLimits(&s.limits, owner(key))}, opts...)
-	return procore.NewCompanyClient(env, &http.Client{Transport: s.Transport(env, key)}, key.CompanyID, opts...)
+	return procore.NewCompanyClient(env, &http.Client{Transport: s.Transport(env, key)}, key.CompanyID, s.Options(key, opts...)...)
+}
+
+// Options are those by which a client that has a Transport of its own shares what
+// the store's clients know of the rate limits, and more.
+func (s *Store) Options(key Key, more ...procore.Option) []procore.Option {
+	return append([]procore.Option{procore.WithClock(s.now), procore.WithLimits(&s.limits, owner(key))}, more...)
 }
 
 // owner is whose calls Procore counts together: a user's in all companies, and
