@@ -204,7 +204,8 @@ func (e *Error) of(c call, company *int64) {
 // retryAfter reads seconds or a date (RFC 9110, section 10.2.3).
 func retryAfter(h http.Header) time.Duration {
 	s := h.Get("Retry-After")
-	if n, err := strconv.Atoi(s); err == nil {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range n is the nearest in it
 		return time.Duration(min(max(n, 0), 1<<31)) * time.Second
 	}
 	if t, err := http.ParseTime(s); err == nil {

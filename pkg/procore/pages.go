@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -106,23 +107,48 @@ func (a *api) nextPage(h http.Header, path string) (url.Values, error) {
 // RFC 8288, section 3.
 func linkNext(h http.Header) string {
 	for _, field := range h.Values("Link") {
-		for field != "" {
-			var target, params string
-			var ok bool
-			if _, field, ok = strings.Cut(field, "<"); !ok {
+		for {
+			_, rest, begins := strings.Cut(field, "<")
+			target, rest, ends := strings.Cut(rest, ">")
+			if !begins || !ends {
 				break
 			}
-			if target, field, ok = strings.Cut(field, ">"); !ok {
-				break
-			}
-			params, _, _ = strings.Cut(field, "<")
-			for p := range strings.SplitSeq(strings.ToLower(params), ";") {
-				name, value, _ := strings.Cut(strings.Trim(p, " \t,"), "=")
-				if strings.TrimSpace(name) == "rel" && strings.Trim(value, ` "`) == "next" {
-					return target
-				}
+			var params string
+			if params, field = cutUnquoted(rest, ','); isNext(params) {
+				return target
 			}
 		}
 	}
 	return ""
+}
+
+// isNext looks at the first rel, which alone counts. It may name several relations.
+func isNext(params string) bool {
+	for params != "" {
+		var param string
+		param, params = cutUnquoted(params, ';')
+		name, value, _ := strings.Cut(param, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "rel") {
+			relations := strings.Fields(strings.Trim(value, "\" \t"))
+			return slices.ContainsFunc(relations, func(r string) bool { return strings.EqualFold(r, "next") })
+		}
+	}
+	return false
+}
+
+// cutUnquoted cuts s around the first sep outside of quoted strings (RFC 9110,
+// section 5.6.4).
+func cutUnquoted(s string, sep byte) (before, after string) {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case quoted && s[i] == '\\':
+			i++
+		case !quoted && s[i] == sep:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
 }

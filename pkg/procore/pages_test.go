@@ -144,6 +144,13 @@ func TestLinkNext(t *testing.T) {
 		{"another parameter first", []string{`<a>; title="x"; rel="next"`}, "a"},
 		{"two fields", []string{`<a>; rel="prev"`, `<b>; rel="next"`}, "b"},
 		{"commas in the address", []string{`<a?x=1,2>; rel="next"`}, "a?x=1,2"},
+		{"several relations", []string{`<a>; rel="next last"`}, "a"},
+		{"several relations, last", []string{`<a>; rel="last  NEXT "; title=x`}, "a"},
+		{"rel in a title", []string{`<a>; title="x; rel=next"`}, ""},
+		{"rel in a title, quoted", []string{`<a>; title="\"; rel=next"; rel=last`}, ""},
+		{"a link in a title", []string{`<a>; title="<b>, <c>; rel=next"; rel="next"`}, "a"},
+		{"of two rels the first", []string{`<a>; rel=prev; rel=next`}, ""},
+		{"extension", []string{`<a>; rel*=next`}, ""},
 		{"not next", []string{`<a>; rel="nextish"`}, ""},
 		{"unfinished", []string{`<a; rel="next"`, `;;`, `<`, `>`}, ""},
 	}
@@ -159,6 +166,7 @@ func FuzzLinkNext(f *testing.F) {
 	f.Add(`</rest/v1.0/x?page=2>;rel=next`)
 	f.Add(`<https://api.procore.com.example.com/rest/v1.0/x?page=2>; rel="next"`)
 	f.Add(`<//api.procore.com/rest/v1.0/../../oauth?page=2>; title="a,b;<c>"; rel="last next"`)
+	f.Add(`</rest/v1.0/x?page=2>; title="\";"; rel="next last"`)
 	f.Add(`<?page=2&page=3&%zz>; REL=NEXT, <`)
 	a := api{base: "https://api.procore.com"}
 	f.Fuzz(func(t *testing.T, link string) {

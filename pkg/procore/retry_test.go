@@ -69,6 +69,8 @@ func TestRetry(t *testing.T) {
 			}},
 		{name: "longer than a minute", status: 429, header: seconds("3600"), failures: 1, sent: 1},
 		{name: "absurd", status: 503, header: seconds("9999999999999"), failures: 1, sent: 1},
+		{name: "beyond 64 bits", status: 503, header: seconds("99999999999999999999"), failures: 1, sent: 1},
+		{name: "below 64 bits", status: 503, header: seconds("-99999999999999999999"), failures: 1, sent: 2, least: 250 * time.Millisecond, most: time.Second, ok: true},
 		{name: "beyond the deadline", status: 503, header: seconds("5"), failures: 1, deadline: 4 * time.Second, sent: 1},
 		{name: "within the deadline", status: 503, header: seconds("5"), failures: 1, deadline: 10 * time.Second, sent: 2, least: 5 * time.Second, most: 6 * time.Second, ok: true},
 		{name: "401", status: 401, failures: 1, sent: 1},
