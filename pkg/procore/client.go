@@ -32,9 +32,11 @@ const (
 type UserClient struct{ api api }
 
 // NewUserClient returns a client for a user without a company. Its arguments
-// are those of [NewCompanyClient].
+// are those of [NewCompanyClient], but it follows no redirect to another path.
 func NewUserClient(env Environment, hc *http.Client, opts ...Option) *UserClient {
-	return &UserClient{newAPI(env, hc, opts)}
+	c := &UserClient{newAPI(env, hc, opts)}
+	c.api.http.CheckRedirect = samePathOnly
+	return c
 }
 
 // A CompanyClient works inside one company and names it in the
@@ -114,6 +116,15 @@ func sameHostOnly(r *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	return nil
+}
+
+// samePathOnly is sameHostOnly where another path would be a call that a user's
+// client must not make.
+func samePathOnly(r *http.Request, via []*http.Request) error {
+	if r.URL.EscapedPath() != via[0].URL.EscapedPath() {
+		return http.ErrUseLastResponse
+	}
+	return sameHostOnly(r, via)
 }
 
 // A call is one request before it is sent, in the form that can be sent again.
@@ -273,7 +284,23 @@ func decode(b []byte, status int, c call, v any) error {
 		b = envelope.Data
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		return fmt.Errorf("status %d, but the answer cannot be read: %w", status, err)
+		field, reason := unreadable(err)
+		return fmt.Errorf("status %d, but the answer cannot be read: %s", status, strings.TrimPrefix(field+": "+reason, ": "))
 	}
 	return nil
+}
+
+// unreadable says what is wrong with JSON, and in which field if that is known. The
+// error itself may quote what was read, as time.Time's does.
+func unreadable(err error) (field, reason string) {
+	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return te.Field, "a " + te.Type.Kind().String() + " is wanted"
+	}
+	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return "", fmt.Sprintf("not JSON at byte %d", se.Offset)
+	}
+	if errors.Is(err, errID) {
+		return "", errID.Error()
+	}
+	return "", "a field has the wrong form"
 }

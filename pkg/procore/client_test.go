@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -110,7 +111,8 @@ func TestVapidIsRefused(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	type thing struct {
-		ID int64 `json:"id"`
+		ID int64     `json:"id"`
+		At time.Time `json:"at"`
 	}
 	tests := []struct {
 		name, path string
@@ -126,6 +128,7 @@ func TestAnswers(t *testing.T) {
 		{"no content", "/rest/v1.0/x", 204, ``, 0, "cannot be read"},
 		{"HTML", "/rest/v1.0/x", 200, `<html>please log in</html>`, 0, "cannot be read"},
 		{"another type", "/rest/v1.0/x", 200, `{"id":"seven"}`, 0, "cannot be read"},
+		{"a time", "/rest/v1.0/x", 200, `{"at":"hunter2"}`, 0, "a field has the wrong form"},
 		{"trailing", "/rest/v1.0/x", 200, `{"id":7}{"id":8}`, 0, "cannot be read"},
 		{"too large", "/rest/v1.0/x", 200, `{"id":7,"x":"` + strings.Repeat("a", maxBody) + `"}`, 0, "larger than"},
 	}
@@ -140,7 +143,7 @@ func TestAnswers(t *testing.T) {
 			if got.ID != tt.want {
 				t.Errorf("got %d, want %d", got.ID, tt.want)
 			}
-			if err != nil && len(err.Error()) > 300 {
+			if err != nil && (len(err.Error()) > 300 || strings.Contains(err.Error(), "hunter2")) {
 				t.Errorf("the error repeats the body: %.300s...", err)
 			}
 		})
@@ -238,6 +241,32 @@ func TestRedirects(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: the error shows the address: %v", tt.name, err)
+		}
+	}
+}
+
+// R3: before the choice no redirect leads to another call.
+func TestUserRedirects(t *testing.T) {
+	t.Parallel()
+	for to, followed := range map[string]bool{
+		"/rest/v1.0/me?x=1":     true,
+		"/rest/v1.0/projects":   false,
+		"/rest/v1.0/companies":  false,
+		"/rest/v1.0%2Fme":       false,
+		"/rest/v1.0/me/":        false,
+		"/rest/v1.0/companies?": false,
+	} {
+		f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/me": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.RawQuery == "" {
+				w.Header().Set("Location", to)
+				w.WriteHeader(http.StatusFound)
+				return
+			}
+			answers(200, `{"id":1}`)(w, r)
+		}})
+		_, err := NewUserClient(f.env(), f.Client()).Me(t.Context())
+		if calls := len(f.all()); (err == nil) != followed || (calls == 2) != followed {
+			t.Errorf("%s: got %v after %d calls, want it followed %t", to, err, calls, followed)
 		}
 	}
 }

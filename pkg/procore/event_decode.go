@@ -3,7 +3,6 @@ package procore
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -115,17 +114,11 @@ func unmarshalEvent(b []byte, v any) error {
 	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) == 0 || t[0] != '{' {
 		return &EventError{Reason: "not a JSON object"}
 	}
-	err := json.Unmarshal(b, v)
-	if err == nil {
-		return nil
+	if err := json.Unmarshal(b, v); err != nil {
+		field, reason := unreadable(err)
+		return &EventError{field, reason}
 	}
-	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return &EventError{te.Field, "a " + te.Type.Kind().String() + " is wanted"}
-	}
-	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return &EventError{Reason: fmt.Sprintf("not JSON at byte %d", se.Offset)}
-	}
-	return &EventError{Reason: "a field has the wrong form"}
+	return nil
 }
 
 // fieldDecoder keeps the first error, so that decoding reads as a list of fields.

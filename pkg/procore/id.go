@@ -19,6 +19,8 @@ import (
 // https://procore.github.io/documentation/new-rest-v2-version, "IDs Formatted as Strings"
 type ID int64
 
+var errID = errors.New("an id is not a whole number of 64 bits")
+
 // UnmarshalJSON reads 42, "42" and null.
 func (id *ID) UnmarshalJSON(b []byte) error {
 	s := string(b)
@@ -30,7 +32,7 @@ func (id *ID) UnmarshalJSON(b []byte) error {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		return errors.New("an id is not a whole number of 64 bits")
+		return errID
 	}
 	*id = ID(n)
 	return nil

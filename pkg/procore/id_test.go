@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -71,14 +72,16 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`[{"id":43593499,"api_version":"v3.0","owned_by_project_id":null}]`), false)
 	f.Add([]byte(`{"data":null}`), true)
 	f.Add([]byte(`[{"id":1e3},{"id":"x"},null]`), false)
+	f.Add([]byte(`[{"id":1,"updated_at":"`+strings.Repeat("2026-", 3000)+`"}]`), false)
 	f.Fuzz(func(t *testing.T, body []byte, v2 bool) {
 		c := call{method: "GET", path: "/rest/v1.0/x"}
 		if v2 {
 			c.path = "/rest/v2.0/x"
 		}
-		var hooks []Hook
-		if err := decode(body, 200, c, &hooks); err != nil && len(err.Error()) > 1000 {
-			t.Errorf("an error of %d bytes", len(err.Error()))
+		for _, v := range []any{new([]Hook), new([]Project), new([]Delivery), new(map[string]time.Time)} {
+			if err := decode(body, 200, c, v); err != nil && len(err.Error()) > 200 {
+				t.Errorf("%T: an error of %d bytes", v, len(err.Error()))
+			}
 		}
 		var info TokenInfo
 		if info, _ = decodeTokenInfo(body); info.UserID < 0 || info.ExpiresIn < 0 || info.ExpiresIn > maxLifetime {
