@@ -15,7 +15,11 @@
 // A company's client names its company in the Procore-Company-Id header of every
 // call. Before the user has chosen a company there is only [UserClient], with the
 // two calls that install the app nowhere. An endpoint that is missing here is
-// three statements over [Get], [List], [Post], [Patch], [Put] and [Delete].
+// three statements over [Get], [List], [Post], [Patch], [Put] and [Delete]. So is a
+// field that is missing: read the resource into a type of your own, with all the
+// fields you want. Don't embed a type of this package: it reads its own JSON, and
+// the fields beside it would stay empty without an error.
+//
 // [ServiceAccount] gives clients that need no user and no Transport.
 //
 // # Repetition
@@ -23,9 +27,10 @@
 // A call is repeated at most twice, and only where that is safe: GET, PUT and
 // DELETE after a transient answer (408, 500, 502, 503) or a broken connection;
 // every method after a 429, and where no connection came about, so that not a byte
-// was written. What net/http would repeat by itself behind HTTP/2, after a reset
-// stream, is a broken connection, too. Each wait is what Procore asks for, or a growing pause, with jitter,
-// within the context and [WithPatience]. Nothing else is sent twice.
+// was written. Where net/http would repeat a call by itself, behind HTTP/2 after a
+// reset stream, the connection counts as broken. Each wait is what Procore asks for,
+// or a growing pause, with jitter, within the context and [WithPatience]. Nothing
+// else is sent twice.
 //
 // # Rate limits
 //
