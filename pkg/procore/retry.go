@@ -54,7 +54,7 @@ type progress struct {
 	// which has its own idea of repeating.
 	asked    bool
 	sent     bool // bytes of the call may have been written
-	http2    bool // the latest header was written behind HTTP/2
+	http2    bool // the latest header is the call's, written behind HTTP/2
 	answered bool // since then
 	broken   bool // it ended without a whole answer
 }
@@ -86,7 +86,7 @@ func (p *progress) trace(ctx context.Context, base string) (context.Context, con
 		WroteHeaderField: func(name string, value []string) {
 			if name == "Host" || name == ":authority" {
 				mine := strings.EqualFold(value[0], host)
-				p.set(func() { p.asked, p.sent, p.http2, p.answered = mine, p.sent || mine, name == ":authority", false })
+				p.set(func() { p.asked, p.sent, p.http2, p.answered = mine, p.sent || mine, mine && name == ":authority", false })
 			}
 		},
 		GotFirstResponseByte: func() { p.set(func() { p.answered = true }) },
