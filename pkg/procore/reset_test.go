@@ -181,3 +181,35 @@ func TestAnsweredStreamsAreRepeated(t *testing.T) {
 		})
 	}
 }
+
+// What the Transport calls for itself, as for a token, is left to it.
+func TestResetOfAnotherCall(t *testing.T) {
+	t.Parallel()
+	login := &streams{answer: func(n int32, stream uint32, c net.Conn) {
+		if n == 1 {
+			reset(c, stream, refusedStream)
+			return
+		}
+		status(c, stream, http.StatusOK)
+	}}
+	loginEnv, loginClient := login.start(t)
+	api := &streams{answer: func(_ int32, stream uint32, c net.Conn) { status(c, stream, http.StatusNoContent) }}
+	env, hc := api.start(t)
+	base := hc.Transport
+	hc.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		own, err := http.NewRequestWithContext(r.Context(), http.MethodGet, loginEnv.LoginURL, nil)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := loginClient.Do(own)
+		if err != nil {
+			return nil, err
+		}
+		resp.Body.Close()
+		return base.RoundTrip(r)
+	})
+	err := methods()["POST"](t.Context(), NewCompanyClient(env, hc, 1, WithAttempts(1)))
+	if login.opened.Load() != 2 || api.opened.Load() != 1 {
+		t.Errorf("%v; %d requests of its own and %d for the call, want 2 and 1", err, login.opened.Load(), api.opened.Load())
+	}
+}
