@@ -86,7 +86,9 @@ func (p *progress) trace(ctx context.Context, base string) (context.Context, con
 		WroteHeaderField: func(name string, value []string) {
 			if name == "Host" || name == ":authority" {
 				mine := strings.EqualFold(value[0], host)
-				p.set(func() { p.asked, p.sent, p.http2, p.answered = mine, p.sent || mine, mine && name == ":authority", false })
+				p.set(func() {
+					p.asked, p.sent, p.http2, p.answered = mine, p.sent || mine, mine && name == ":authority", false
+				})
 			}
 		},
 		GotFirstResponseByte: func() { p.set(func() { p.answered = true }) },
