@@ -39,6 +39,8 @@ const (
 	maxBehind = 5_000 // events between inbox and consumers; the stream in memory forgets after 10,000
 	rarer     = 20    // than in the other run, whose writes are few
 
+	thrownEvery = 100 // events that are handled
+
 	webhookPath = "POST /webhooks/procore"
 )
 
@@ -287,11 +289,18 @@ func (d *deliveries) progress(kind string) int {
 	return d.ledger.reached
 }
 
-// throw makes the API fail for a consumer now and then.
+// throw makes the API fail for a consumer now and then: each time after some
+// events, for faults that come faster than they are met would be all that
+// consumers meet.
 func (d *deliveries) throw() {
 	w := d.w
-	for w.ctx.Err() == nil && !w.calm.Load() {
-		w.wait(w.ctx, w.dice.between(time.Second, 3*time.Second))
+	for last := 0; w.ctx.Err() == nil && !w.calm.Load(); {
+		w.wait(w.ctx, w.dice.between(100*time.Millisecond, time.Second))
+		reached := d.progress("event-consumer")
+		if reached < last+thrownEvery {
+			continue
+		}
+		last = reached
 		f := procoretest.Fault{Endpoint: "api", Kind: pick(w.dice, []string{procoretest.Drop, procoretest.Reset, procoretest.Status, procoretest.Delay})}
 		f.Times = 1 + w.dice.n(12) // more than a consumer's client tries, at times
 		switch f.Kind {

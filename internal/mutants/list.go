@@ -11,7 +11,7 @@ const (
 
 // list is all breakages.
 func list() []mutant {
-	return slices.Concat(once(), keep(), fence(), browser(), choice(), answers(), secrets(), deliver())
+	return slices.Concat(once(), keep(), fence(), browser(), choice(), answers(), secrets(), calls(), deliver())
 }
 
 // once are breakages of R1: a refresh token is sent at most once.
