@@ -53,6 +53,10 @@ func keep() []mutant {
 	return []mutant{
 		{"R2", "a slow claim takes the time that is kept for the store", "pkg/tokens/refresh.go",
 			`begun.Add(left-storeTime-rescueTime)`, `begun.Add(left)`, storePackage},
+		{"R2", "a claim on its way is released without a fence", "pkg/tokens/claim.go",
+			`			_, err = s.swap(ctx, c, c.released(l, s.now()))
+		}`, `			return nil
+		}`, storePackage},
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
 			`		r.letGo(ctx)
 		r.tell(ctx, unconfirmed`, `		r.tell(ctx, unconfirmed`, storePackage},

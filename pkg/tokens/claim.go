@@ -80,9 +80,12 @@ func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error
 			return s.unspend(ctx, l, claimed.attempt) // a new authorization took the row over
 		}
 		_, err := s.swap(ctx, c, c.released(l, s.now()), l.unspend(claimed.attempt)...)
+		if errors.Is(err, errElsewhere) { // the ledger has not got it, nor shall it
+			_, err = s.swap(ctx, c, c.released(l, s.now()))
+		}
 		changed, isChanged := errors.AsType[*changedError](err)
 		switch {
-		case err == nil, errors.Is(err, errElsewhere):
+		case err == nil:
 			return nil
 		case isChanged:
 			c = changed.current

@@ -313,6 +313,23 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// Nor does a claim land that was still on its way when it was released.
+func TestReleaseBeforeTheClaimLands(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	before := w.connect(s)
+	r := &refresh{Store: s, key: before.Key, keys: w.keys, pair: procore.Token{RefreshToken: "fake-refresh-on-its-way"}}
+	wanted := before
+	wanted.attempt, wanted.claimUntil = "on-its-way", w.clock.Now().Add(time.Minute)
+	if err := s.release(t.Context(), wanted, r.ledger(wanted)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.claim(t.Context(), before, r.ledger(before), w.clock.Now().Add(time.Minute)); !errors.As(err, new(*changedError)) {
+		t.Errorf("the late claim: got error %v, want *changedError", err)
+	}
+}
+
 func TestTransportRefreshesAfter401Once(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
