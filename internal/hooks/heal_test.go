@@ -177,3 +177,25 @@ func TestAuthorizedAfterTheRefusal(t *testing.T) {
 		t.Errorf("the connection is %s, generation %d; want active, %d", got.State, got.Generation, c.Generation+1)
 	}
 }
+
+// A token that was refreshed on the way is of another generation: the next look,
+// which is soon, tells whether the refusal is of that one, too.
+func TestDisconnectedAfterARefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	off := false
+	w.PatchCompany(company, procoretest.CompanyPatch{Connected: &off})
+	w.Clock.Advance(10 * time.Minute) // the 401 is not to one that is fresh
+	w.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 401, Times: 1})
+	if _, err := w.Look(t.Context(), company); err != nil {
+		t.Error(err)
+	}
+	w.wantStatus(tokens.WebhooksPending, Retry, c)
+	if _, err := w.Look(t.Context(), company); err != nil {
+		t.Error(err)
+	}
+	if got := w.Connection(c.Key); got.State != tokens.Disconnected || got.Generation != c.Generation+1 {
+		t.Errorf("the connection is %s, generation %d; want disconnected, %d", got.State, got.Generation, c.Generation+1)
+	}
+}

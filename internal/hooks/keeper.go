@@ -153,7 +153,8 @@ func (k *Keeper) try(ctx context.Context, l *lease, all []tokens.Connection) (v 
 			makerLost = makerLost || c.Principal == l.row.Maker
 		case disconnected:
 			k.log().WarnContext(ctx, "the company disconnected the app", slog.Int64("company_id", c.CompanyID))
-			if err := k.Store.Disconnect(ctx, c.Key, access.Generation); err != nil {
+			recorded, err := k.disconnected(ctx, c.Key, access.Generation)
+			if err != nil || !recorded {
 				return verdict{next: Retry, err: err}, tokens.Key{}, strangers
 			}
 		default:
@@ -167,6 +168,16 @@ func (k *Keeper) try(ctx context.Context, l *lease, all []tokens.Connection) (v 
 		return verdict{status: tokens.WebhooksNeedsAdmin, next: Admin}, tokens.Key{}, strangers
 	}
 	return verdict{next: Recheck}, tokens.Key{}, nil // nobody is there who could; a new authorization is looked at at once
+}
+
+// disconnected records that the company disconnected the app, unless the
+// connection was authorized or refreshed since this generation.
+func (k *Keeper) disconnected(ctx context.Context, key tokens.Key, generation int64) (recorded bool, err error) {
+	if err := k.Store.Disconnect(ctx, key, generation); err != nil {
+		return false, err
+	}
+	c, err := k.Store.Connection(ctx, key)
+	return !isUsable(c), err
 }
 
 // put does what the configuration asks for, with one connection.
