@@ -93,7 +93,7 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 		return found{absent: "unknown address"}, nil
 	}
 	switch {
-	case errors.Is(err, procore.ErrNotConnected): // recorded by now: the next time see below
+	case errors.Is(err, procore.ErrNotConnected): // recorded, unless its token is a newer one by now: the next time see below
 		return found{}, err
 	case disconnected(err):
 		// Nothing of the company can be read until somebody connects it again. Then replay the inbox, or read all anew.

@@ -3,6 +3,7 @@
 package rescue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,14 +43,14 @@ func (q *Queue) Send(ctx context.Context, r tokens.Rescued) error {
 // Drain gives each message that is there to store and deletes those for which it
 // gives no error. The others come again, and go to the dead-letter queue in the
 // end. It stops when the queue is empty or the context ends, and gives the first
-// error.
+// error. That the time was over is one only if nothing was stored in it.
 func (q *Queue) Drain(ctx context.Context, store func(context.Context, tokens.Rescued) error) (stored int, first error) {
 	for ctx.Err() == nil {
 		out, err := q.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.URL, MaxNumberOfMessages: batch})
-		if err != nil && ctx.Err() == nil {
-			return stored, fmt.Errorf("rescue queue: %w", err)
+		if err != nil {
+			return stored, cmp.Or(first, unlessLate(ctx, stored, fmt.Errorf("rescue queue: %w", err)))
 		}
-		if err != nil || len(out.Messages) == 0 {
+		if len(out.Messages) == 0 {
 			return stored, first
 		}
 		for _, m := range out.Messages {
@@ -63,10 +64,19 @@ func (q *Queue) Drain(ctx context.Context, store func(context.Context, tokens.Re
 			switch {
 			case err == nil:
 				stored++
-			case ctx.Err() == nil && first == nil:
-				first = err
+			case first == nil:
+				first = unlessLate(ctx, stored, err)
 			}
 		}
 	}
 	return stored, first
+}
+
+// unlessLate is the error of what was left undone, unless the time was over after
+// something was done.
+func unlessLate(ctx context.Context, stored int, err error) error {
+	if ctx.Err() != nil && stored > 0 {
+		return nil
+	}
+	return err
 }

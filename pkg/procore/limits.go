@@ -14,7 +14,8 @@ import (
 //   - The first call of a window goes alone, for its answer says what is left.
 //   - At most a quarter of what is left is in flight.
 //   - The last quarter of a window is spread evenly over its time.
-//   - When nothing is left, calls wait for the next window, in the order they came.
+//   - When nothing is left, calls wait for the next window, in the order they came;
+//     but one that was slowed down for long enough before goes first.
 //
 // Other processes that call for the same owner show in what is left: of that, a
 // process takes only the share that it has had so far. A refusal (429) remains
