@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"strings"
 )
 
 // Brand is how the application calls itself and looks.
@@ -11,7 +12,9 @@ type Brand struct {
 	// Name appears on every page and in the sentences about who does what.
 	Name string
 
-	// Logo is an inline SVG; its currentColor is Light.Accent, in the dark too. It is hidden from screen readers: the name stands beside it.
+	// Logo is one SVG element, shown beside the name and as the tab's icon; empty shows none. It begins with <svg, has
+	// xmlns and a viewBox, and its colours are attributes, since the pages allow no style= and no <style>.
+	// currentColor is Light.Accent, in the dark too.
 	Logo template.HTML
 
 	// Light and Dark are the colours; the visitor's system chooses.
@@ -36,7 +39,7 @@ type Palette struct {
 func DefaultBrand() Brand {
 	return Brand{
 		Name: "Acme Connect",
-		Logo: `<svg class="logo" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true" focusable="false">` +
+		Logo: `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">` +
 			`<rect width="32" height="32" rx="8" fill="currentColor"/>` +
 			`<g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round">` +
 			`<path d="M7 23V14l6-4.5 6 4.5v9"/><path d="M13 23v-5.5"/><path d="M19 14l6 3.5V23"/><path d="M6 23h20"/></g></svg>`,
@@ -73,6 +76,6 @@ func stylesheet(b Brand) template.CSS {
 
 // icon is the logo as the browser tab's icon.
 func (b Brand) icon() template.URL {
-	svg := `<svg xmlns="http://www.w3.org/2000/svg" color="` + b.Light.Accent + `"` + string(b.Logo[len("<svg"):])
+	svg := strings.Replace(string(b.Logo), "<svg", `<svg color="`+b.Light.Accent+`"`, 1)
 	return template.URL("data:image/svg+xml," + url.PathEscape(svg))
 }

@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"encoding/xml"
 	"math"
 	"strconv"
 	"strings"
@@ -40,6 +41,65 @@ func TestNameIsNotProcores(t *testing.T) {
 	t.Parallel()
 	if name := pages.DefaultBrand().Name; strings.Contains(strings.ToLower(name), "procore") {
 		t.Errorf("the brand is called %q", name)
+	}
+}
+
+// TestLogo says what a fork's logo lacks: as an icon it is XML, and in the pages no style of its own is allowed.
+func TestLogo(t *testing.T) {
+	t.Parallel()
+	if problem := logoProblem(string(pages.DefaultBrand().Logo)); problem != "" {
+		t.Errorf("brand.go: the logo %s", problem)
+	}
+	const good = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><g fill="#fff"/></svg>`
+	tests := []struct{ logo, want string }{
+		{"", ""},
+		{good, ""},
+		{`<?xml version="1.0"?>` + good, "begins with something"},
+		{"\n" + good, "begins with something"},
+		{strings.Replace(good, "xmlns", "x", 1), "has no xmlns"},
+		{strings.Replace(good, "viewBox", "x", 1), "has no viewBox"},
+		{strings.Replace(good, "fill", "style", 1), "has a style"},
+		{strings.Replace(good, "<g", "<style>g{}</style><g", 1), "has a style"},
+		{strings.TrimSuffix(good, "</svg>"), "is not well-formed XML"},
+		{good + "<", "is not well-formed XML"},
+	}
+	for _, tt := range tests {
+		if got := logoProblem(tt.logo); !strings.HasPrefix(got, tt.want) || (got == "") != (tt.want == "") {
+			t.Errorf("%q: %q, want %q", tt.logo, got, tt.want)
+		}
+	}
+}
+
+func logoProblem(logo string) string {
+	var root struct {
+		XMLName xml.Name
+		ViewBox string `xml:"viewBox,attr"`
+	}
+	switch err := xml.Unmarshal([]byte("<all>"+logo+"</all>"), new(struct{})); {
+	case logo == "":
+		return ""
+	case !strings.HasPrefix(logo, "<svg"):
+		return "begins with something before <svg: remove it"
+	case err != nil:
+		return "is not well-formed XML: " + err.Error()
+	case strings.Contains(logo, "style=") || strings.Contains(logo, "<style"):
+		return "has a style, which the pages don't allow: write fill=, stroke= and the like as attributes"
+	}
+	switch err := xml.Unmarshal([]byte(logo), &root); {
+	case err != nil || root.XMLName.Space != "http://www.w3.org/2000/svg":
+		return `has no xmlns="http://www.w3.org/2000/svg"`
+	case root.ViewBox == "":
+		return "has no viewBox, such as viewBox=\"0 0 32 32\", so it can't be scaled"
+	}
+	return ""
+}
+
+func TestNoLogo(t *testing.T) {
+	t.Parallel()
+	b := pages.DefaultBrand()
+	b.Logo = ""
+	if got := show(t, pages.New(pages.Site{Brand: b}), problem(pages.Denied())); len(got.all("svg")) != 0 || !strings.Contains(text(got.all("header")[0]), b.Name) {
+		t.Errorf("without a logo: %s", got.body)
 	}
 }
 
