@@ -11,7 +11,7 @@ export async function check(v) {
   const { page } = v
   assert.equal(await page.locator('html').getAttribute('lang'), 'en')
   assert.equal(await page.locator('h1').count(), 1)
-  assert.equal(await page.title(), `${await page.locator('h1').innerText()} – Acme Connect`)
+  assert.equal(await page.title(), `${await page.locator('h1').innerText()} – ${await v.brand()}`)
   for (const scheme of schemes) {
     await page.emulateMedia({ colorScheme: scheme })
     for (const size of [wide, narrow]) {

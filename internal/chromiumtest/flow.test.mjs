@@ -43,7 +43,7 @@ async function tabTo(v, name) {
     if (v.page.url().startsWith(stack.app)) await focused(v.page)
     const called = await v.page.evaluate(() => {
       const e = document.activeElement
-      return (e.labels?.[0]?.textContent || e.textContent).trim()
+      return (e.labels?.[0] ?? e).innerText.trim()
     })
     if (called === name) return
   }
@@ -66,7 +66,7 @@ journey('keyboard alone', async (v, user) => {
   assert.ok(await v.company('Bright Buildings').isChecked())
   await v.page.keyboard.press('Enter') // presses the first button: to connect, not to leave
   await reads(v, 'Connected')
-  await tabTo(v, 'Acme Connect')
+  await tabTo(v, await v.brand())
 })
 
 journey('without script', async (v, user) => {
@@ -116,7 +116,7 @@ journey('back button', async (v, user) => {
     if (new URL(v.page.url()).origin === stack.app) assert.ok(v.response.status() < 400, v.page.url())
     if (v.page.url() === stack.app + '/') break
   }
-  await reads(v, 'Connect your company to Acme Connect')
+  await reads(v, `Connect your company to ${await v.brand()}`)
 })
 
 journey('back to the form after a refusal', async (v, user) => {

@@ -41,7 +41,7 @@ async function look(stack, s) {
 async function seen(v, s) {
   const main = v.page.getByRole('main')
   const text = await v.page.locator('body').innerText()
-  assert.equal(await main.getByRole('heading', { level: 1 }).innerText(), s.heading)
+  assert.equal(await main.getByRole('heading', { level: 1 }).innerText(), s.heading.replace('{brand}', await v.brand()))
   assert.equal(v.response.status(), s.status)
   for (const words of s.says ?? []) assert.ok(text.includes(words), `“${words}” is not in:\n${text}`)
   assert.ok(text.includes(support), 'no support contact')

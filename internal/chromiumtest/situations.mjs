@@ -1,5 +1,6 @@
 // Every situation that a visitor can get into, reached as they would reach it. go brings v there; heading, status and
-// says are what must be seen then. Where a person is stopped, the page is an alert and tells a request id.
+// says are what must be seen then, {brand} being the application's name. Where a person is stopped, the page is an alert
+// and tells a request id.
 
 let id = 700_000 // of users and companies; those of the fake's own world are lower
 
@@ -36,7 +37,7 @@ const many = (n) => Array.from({ length: n }, (_, i) => ({ name: `${['Northern',
 
 const beforeTheChoice = [
   {
-    name: 'first visit', heading: 'Connect your company to Acme Connect', status: 200,
+    name: 'first visit', heading: 'Connect your company to {brand}', status: 200,
     says: ['You choose one company'],
     go: (v) => v.open('/'),
   },
@@ -345,7 +346,7 @@ const afterTheChoice = [
     },
   })),
   {
-    name: 'sent by the manifest', heading: 'Acme Connect is ready to be connected', status: 200,
+    name: 'sent by the manifest', heading: '{brand} is ready to be connected', status: 200,
     go: (v) => v.open('/connected'),
   },
 ]

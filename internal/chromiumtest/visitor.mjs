@@ -55,6 +55,11 @@ class Visitor {
     await this.page.goto(this.stack.app + path)
   }
 
+  // brand is how the application calls itself.
+  brand() {
+    return this.page.locator('header.top span').last().innerText()
+  }
+
   link(name) {
     return this.page.getByRole('link', { name, exact: true })
   }

@@ -317,7 +317,7 @@ func TestSupport(t *testing.T) {
 		if !strings.Contains(text(foot), tt.support) || slices.Compact(append(to, ""))[0] != tt.want {
 			t.Errorf("%q: %q %v, want a link to %q", tt.support, text(foot), to, tt.want)
 		}
-		if tt.support == "" && !strings.Contains(got.body, "whoever runs Acme Connect") {
+		if tt.support == "" && !strings.Contains(text(got.all("main")[0]), "whoever runs "+pages.DefaultBrand().Name) {
 			t.Error("without a contact the page sends people to one")
 		}
 	}
