@@ -368,7 +368,7 @@ func CompanyRefused(name string) Problem {
 func ChoiceExpired() Problem {
 	return restart(http.StatusGone, "choice_expired", "Please sign in again",
 		"A company has to be chosen within 30 minutes of the sign-in, and that time is over or the sign-in was ended.",
-		"Connect again; nothing was changed so far.")
+		"Connect again.")
 }
 
 // Left: the user pressed "Don't connect", or housekeeping has just ended a sign-in that led to no choice.
