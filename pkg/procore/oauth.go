@@ -166,7 +166,8 @@ type TokenError struct {
 	Err       error  // why there is no usable answer, or nil
 }
 
-// Error says what happened and what is known of the value sent.
+// Error says what happened and what is known of the value sent, or for
+// InvalidClient what is wrong.
 func (e *TokenError) Error() string {
 	s := "procore: token endpoint"
 	if e.Status != 0 {
@@ -174,6 +175,9 @@ func (e *TokenError) Error() string {
 	}
 	if e.Code != "" {
 		s += " " + e.Code
+	}
+	if e.InvalidClient() {
+		return s + ": the client id or secret is wrong, or belongs to another environment"
 	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
