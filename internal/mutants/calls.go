@@ -19,8 +19,8 @@ func calls() []mutant {
 		{"", "a 404 is the success of any repeated DELETE", client,
 			`case done && c.method`, `case attempt > 1 && c.method`, apiPackage},
 		{"D", "a connection's token goes wherever a redirect leads", transport,
-			`	if !t.Environment.HasAPI(req.URL) {`, `	if false {`, storePackage},
-		{"D", "an abandoned session's pair is given to its user's choice", "internal/session/row.go",
+			`	if !t.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
+		{"", "an abandoned session's pair is given to its user's choice", "internal/session/row.go",
 			`	next.Status = Abandoned
 	next.Expires = s.now().Add(-time.Second)`, `	next.Expires = s.now().Add(-time.Second)`, only("TestLeave", selection)},
 	}
