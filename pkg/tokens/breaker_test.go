@@ -160,7 +160,7 @@ func TestProbeSeesAWrongSecret(t *testing.T) {
 	w := newWorld(t)
 	keys := w.many(10)
 	right := w.oauth.ClientSecret
-	w.oauth.ClientSecret = "another"
+	w.oauth.ClientSecret = "a-wrong-secret"
 	for range 12 {
 		if err := w.store().Probe(t.Context()); err == nil {
 			t.Fatal("the probe finds a wrong secret healthy")
@@ -172,7 +172,7 @@ func TestProbeSeesAWrongSecret(t *testing.T) {
 		}
 		w.clock.Advance(5 * time.Minute)
 	}
-	if b, err := w.store().Breaker(t.Context()); err != nil || !b.Open || strings.Contains(b.Reason, "another") {
+	if b, err := w.store().Breaker(t.Context()); err != nil || !b.Open || strings.Contains(b.Reason, "a-wrong-secret") {
 		t.Errorf("got breaker %+v, %v; want it open, with a reason that holds no secret", b, err)
 	}
 	w.oauth.ClientSecret = right

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -284,11 +285,20 @@ func TestRevokeDuringRefresh(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	held := w.hold(s, c.Key)
 	fresh := w.refreshed(held)
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	var begun atomic.Bool
+	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+		if begun.Load() {
+			cancel() // it waits for the refresh
+		}
+		begun.CompareAndSwap(false, operation == "UpdateItem")
+		return dynamotest.Fault{}
+	})
 	if err := w.store().Revoke(ctx, c.Key, "asked for"); !errors.Is(err, ErrTryAgain) {
 		t.Errorf("got error %v, want ErrTryAgain while a refresh is in flight", err)
 	}
+	w.dynamo.Intercept(nil)
 	if got := w.row(c.Key); got.State != Revoking {
 		t.Errorf("got %s, want revoking", got.State)
 	}
