@@ -76,6 +76,7 @@ class Visitor {
   async start() {
     await this.open('/')
     await this.link('Connect to Procore').click()
+    await this.page.waitForLoadState() // or what comes next, as a reload, meets a page on its way out
     return new URL(this.page.url()).searchParams.get('state')
   }
 
