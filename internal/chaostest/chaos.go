@@ -23,6 +23,7 @@ const places = 8 // processes that run at once, beside those that are stopped
 // runs has ended.
 func (w *world) chaos(ctx context.Context, length time.Duration) {
 	w.began = time.Now()
+	w.calm.Store(false)
 	calmer := time.AfterFunc(length, func() {
 		w.calm.Store(true)
 		w.provider.fake.ClearFaults()

@@ -101,6 +101,7 @@ func deliver(ctx context.Context, w *world, dir string, goal int) (violations in
 
 // chaos runs everything until all is delivered and handled, or nothing moves.
 func (d *deliveries) chaos() {
+	d.w.calm.Store(false)
 	var all sync.WaitGroup
 	for _, work := range []func(){d.keepPipe, d.clock, d.strike, d.throw, d.approach} {
 		all.Go(work)

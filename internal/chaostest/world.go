@@ -47,7 +47,7 @@ const (
 type world struct {
 	ctx      context.Context // of the chaos; ends with it
 	end      context.CancelFunc
-	calm     atomic.Bool // no more faults
+	calm     atomic.Bool // no faults: while all is set up, and after the chaos
 	dice     *dice
 	quiet    *log.Logger
 	binaries string
@@ -94,6 +94,7 @@ func newWorld(ctx context.Context, dir, endpoint string, seed uint64) (*world, e
 		dice: newDice(seed), quiet: log.New(io.Discard, "", 0), binaries: filepath.Join(dir, "bin"),
 		external: endpoint, rare: 1, secrets: awstest.NewSecrets(nil), queues: awstest.NewQueues(),
 	}
+	w.calm.Store(true)
 	w.ctx, w.end = context.WithCancel(ctx)
 	if err := w.certificate(dir); err != nil {
 		return w, err
