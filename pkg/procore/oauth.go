@@ -166,8 +166,8 @@ type TokenError struct {
 	Err       error  // why there is no usable answer, or nil
 }
 
-// Error says what happened and what is known of the value sent, or for
-// InvalidClient what is wrong.
+// Error says what happened, whether anything was sent, and for InvalidClient
+// what is wrong.
 func (e *TokenError) Error() string {
 	s := "procore: token endpoint"
 	if e.Status != 0 {
@@ -182,7 +182,10 @@ func (e *TokenError) Error() string {
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
-	return s + " (" + e.Outcome.String() + ")"
+	if e.Outcome == NotSent {
+		s += " (not sent)"
+	}
+	return s
 }
 
 // Unwrap gives the network's or the context's error.

@@ -83,9 +83,9 @@ func TestTokenErrorText(t *testing.T) {
 		"procore: token endpoint: status 401 invalid_client: the client id or secret is wrong, or belongs to another environment": {
 			Status: 401, Code: "invalid_client",
 		},
-		"procore: token endpoint: status 400 invalid_grant (refused)":     {Outcome: Refused, Status: 400, Code: "invalid_grant"},
+		"procore: token endpoint: status 400 invalid_grant":               {Outcome: Refused, Status: 400, Code: "invalid_grant"},
 		"procore: token endpoint: the time to send had passed (not sent)": {Outcome: NotSent, Err: errTooLate},
-		"procore: token endpoint: status 200: context canceled (unknown)": {Status: 200, Err: context.Canceled},
+		"procore: token endpoint: status 200: context canceled":           {Status: 200, Err: context.Canceled},
 	} {
 		if got := e.Error(); got != want {
 			t.Errorf("Error() = %q, want %q", got, want)
