@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -73,6 +74,35 @@ func TestRescued(t *testing.T) {
 	if got := r.presented(); got != 2 {
 		t.Errorf("got %d refreshes, want 2", got)
 	}
+}
+
+// The queue gets half of the time, so that a long one leaves the other parts
+// their turn.
+func TestRescueLeavesTime(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	asked := &untilWhen{HTTPClient: r.h.rescue.Client.Options().HTTPClient}
+	r.h.rescue.Client = sqs.New(r.h.rescue.Client.Options(), func(o *sqs.Options) { o.HTTPClient = asked })
+	begin := time.Now()
+	ctx, cancel := context.WithDeadline(t.Context(), begin.Add(time.Hour))
+	defer cancel()
+	if _, err := r.h.handle(ctx, input{Task: "housekeeping"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := asked.end.Sub(begin); got < 29*time.Minute || got > 31*time.Minute {
+		t.Errorf("the queue may be asked for %v of an hour, want half of it", got)
+	}
+}
+
+// untilWhen notes the deadline of the last request.
+type untilWhen struct {
+	sqs.HTTPClient
+	end time.Time
+}
+
+func (u *untilWhen) Do(r *http.Request) (*http.Response, error) {
+	u.end, _ = r.Context().Deadline()
+	return u.HTTPClient.Do(r)
 }
 
 // While storage is down the message stays in the queue; a pair whose user left
