@@ -51,6 +51,6 @@ func wire() (*handler, *setup.Base, error) {
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(setup.Read(keys))
+	base.Warm(setup.Read(keys), h.pages.Prepare)
 	return h, base, nil
 }

@@ -42,6 +42,6 @@ func wire() (*handler, *setup.Base, error) {
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(setup.Read(keys), setup.Read(oauth))
+	base.Warm(setup.Read(keys), setup.Read(oauth), h.pages.Prepare)
 	return h, base, nil
 }

@@ -15,6 +15,7 @@ package pages
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"embed"
 	"html/template"
 	"io"
@@ -23,6 +24,7 @@ import (
 	"net/mail"
 	"net/url"
 	"strings"
+	"sync"
 
 	"procore-connect/internal/gateway"
 )
@@ -60,7 +62,7 @@ type Pages struct {
 	css     template.CSS
 	icon    template.URL
 	csp     string
-	pages   map[string]*template.Template
+	pages   func() map[string]*template.Template
 }
 
 // Contact is Site.Support, ready to be shown.
@@ -69,7 +71,7 @@ type Contact struct {
 	URL  string // mailto: or https:, or empty
 }
 
-// New prepares all pages, so that the first visitor doesn't wait for it.
+// New makes the pages of a site.
 func New(s Site) *Pages {
 	if s.Brand.Name == "" {
 		s.Brand = DefaultBrand()
@@ -82,16 +84,26 @@ func New(s Site) *Pages {
 		words:   english(),
 		css:     stylesheet(s.Brand),
 		icon:    s.Brand.icon(),
-		pages:   map[string]*template.Template{},
+		pages:   sync.OnceValue(parse),
 	}
 	p.csp = policy(p.css)
+	return p
+}
+
+// Prepare parses the templates, so that the first visitor doesn't wait for it:
+// a step of a function's start that runs while the connections to AWS are opened.
+func (p *Pages) Prepare(context.Context) { p.pages() }
+
+func parse() map[string]*template.Template {
+	frame := template.Must(template.ParseFS(files, "templates/layout.html"))
+	all := map[string]*template.Template{}
 	for _, name := range []string{"landing", "choose", "connected", "setup", "problem"} {
-		t := template.Must(template.ParseFS(files, "templates/layout.html", "templates/"+name+".html"))
+		t := template.Must(template.Must(frame.Clone()).ParseFS(files, "templates/"+name+".html"))
 		// html/template works out its escaping at the first execution; with no data that one may fail.
 		_ = t.Execute(io.Discard, layout{})
-		p.pages[name] = t
+		all[name] = t
 	}
-	return p
+	return all
 }
 
 func contact(s string) Contact {
@@ -122,7 +134,7 @@ type layout struct {
 // show writes one page. It is rendered whole before its first byte is sent.
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, name, title string, main any) {
 	var b bytes.Buffer
-	err := p.pages[name].Execute(&b, layout{
+	err := p.pages()[name].Execute(&b, layout{
 		Title: title, Brand: p.brand, CSS: p.css, Icon: p.icon, Home: p.link(PathHome), Start: p.link(PathStart),
 		Support: p.support, RequestID: gateway.RequestID(r.Context()), Words: p.words, Main: main,
 	})
