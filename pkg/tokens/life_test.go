@@ -103,6 +103,50 @@ func TestRescue(t *testing.T) {
 	w.presented()
 }
 
+// R2: neither a revocation that hangs nor storage that refuses takes the time
+// that is kept for the rescue queue from a pair that was overtaken.
+func TestRescueOfAnOvertakenPair(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []procoretest.SecondAuthorization{procoretest.Return, procoretest.Keep} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			if err := w.procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &mode}); err != nil {
+				t.Fatal(err)
+			}
+			c := w.connect(w.store())
+			w.clock.Advance(89 * time.Minute)
+			rescued := 0
+			s := w.store()
+			s.Rescue = func(ctx context.Context, _ Rescued) error {
+				rescued++
+				return ctx.Err()
+			}
+			held := w.hold(s, c.Key)
+			newer := w.authorization()
+			fresh := w.refreshed(held)
+			if _, _, err := w.store().Connect(t.Context(), newer); err != nil {
+				t.Fatal(err)
+			}
+			var updates atomic.Int64
+			w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+				if operation == "UpdateItem" && updates.Add(1) > 1 { // the first one shows that the row has moved on
+					return dynamotest.Fault{Code: "InternalServerError"}
+				}
+				return dynamotest.Fault{}
+			})
+			if err := w.procore.Fault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Delay, DelayMS: 60_000}); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), rescueTime+300*time.Millisecond)
+			defer cancel()
+			if _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) || rescued != 1 || ctx.Err() != nil {
+				t.Errorf("got error %v, %d pairs rescued, %v; want ErrTryAgain, one, in time", err, rescued, ctx.Err())
+			}
+		})
+	}
+}
+
 // The token that a refresh spends is given to a new authorization meanwhile, and
 // the new pair comes home by the rescue queue: it is that authorization's
 // successor, also after a rotation of the keys. Another authorization's is not.

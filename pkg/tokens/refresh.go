@@ -115,7 +115,7 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 		return Access{}, r.keep(ctx, home, err)
 	case c.lastAttempt != r.claimed.attempt:
 		r.log().WarnContext(ctx, "refresh overtaken", attributes(r.key), slog.String("state", string(c.State)))
-		if err := r.orphan(ctx, c, home); err != nil {
+		if err := r.orphan(write, c, home); err != nil {
 			return Access{}, r.keep(ctx, home, err)
 		}
 		return Access{}, errNotYet
