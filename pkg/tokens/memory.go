@@ -43,6 +43,13 @@ type known struct {
 	rejected int64 // the generation whose token met a 401; 0: none
 }
 
+// answers says that the token is fresh and its connection was read lately; not
+// if the clock was set back since.
+func (k known) answers(now time.Time) bool {
+	age := now.Sub(k.readAt)
+	return now.Add(early).Before(k.access.Expiry) && 0 <= age && age < recheck
+}
+
 func (m *memory) get(key Key) known {
 	m.mu.Lock()
 	defer m.mu.Unlock()

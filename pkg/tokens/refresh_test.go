@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,37 @@ func TestTokenIsTakenFromTheRowWhileFresh(t *testing.T) {
 	}
 	if got, want := w.presented(), 0; got != want {
 		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+// The monotonic clock stands still while a Lambda is frozen: by it a token would
+// be given from memory for days without a look at its connection's state.
+func TestStoreHasNoMonotonicClock(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]*Store{"by default": {}, "given": {Now: time.Now}} {
+		if got := s.now(); strings.Contains(got.String(), "m=") {
+			t.Errorf("%s: now is %v, want the wall clock's alone", name, got)
+		}
+	}
+}
+
+// A clock that was set back does not stretch the time until the state is read
+// again.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(time.Hour)
+	if _, err := s.Token(t.Context(), c.Key); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(-time.Hour)
+	if err := w.store().Disconnect(t.Context(), c.Key, c.Generation); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("got error %v, want ErrDisconnected", err)
 	}
 }
 

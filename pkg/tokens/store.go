@@ -51,11 +51,12 @@ type Store struct {
 	limits  procore.Limits
 }
 
+// now is without the monotonic clock, which stands still in a frozen sandbox.
 func (s *Store) now() time.Time {
 	if s.Now == nil {
-		return time.Now()
+		return time.Now().Round(0)
 	}
-	return s.Now()
+	return s.Now().Round(0)
 }
 
 func (s *Store) log() *slog.Logger {

@@ -27,9 +27,8 @@ const (
 // A caller's context ends its waiting, not the refresh that others wait for:
 // use [Wrap] around a Lambda handler.
 func (s *Store) Token(ctx context.Context, key Key) (Access, error) {
-	now := s.now()
 	k := s.memory.get(key)
-	if now.Add(early).Before(k.access.Expiry) && now.Before(k.readAt.Add(recheck)) {
+	if k.answers(s.now()) {
 		return k.access, nil
 	}
 	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
