@@ -117,7 +117,11 @@ func (s *Store) unspend(ctx context.Context, l ledger, attempt string) error {
 func (c Connection) released(l ledger, now time.Time) Connection {
 	attempt := c.attempt
 	c.attempt, c.claimUntil = l.again, time.Time{}
-	if c.stateAttempt == attempt && (c.State == Uncertain || c.State == Reauthorize) {
+	switch {
+	case c.stateAttempt != attempt || c.State != Uncertain && c.State != Reauthorize:
+	case l.again != "":
+		c = c.enter(Reauthorize, l.again, noAnswer, "", now)
+	default:
 		c = c.enter(Active, attempt, "not sent after all", "", now)
 	}
 	return c

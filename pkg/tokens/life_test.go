@@ -508,6 +508,43 @@ func TestRetryOnce(t *testing.T) {
 	}
 }
 
+// A second sending that was given up after its claim had expired leaves the
+// connection to the first one's doubt: it is not active, and the first one's pair
+// still lands.
+func TestRetryGivenUpLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	w.clock.Advance(2 * time.Hour)
+	first := w.hold(w.store(), c.Key)
+	w.clock.Advance(maxWork + skew + time.Second)
+	s := w.store()
+	s.RetryOnce = true
+	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) {
+		t.Fatalf("got error %v, want ErrTryAgain", err)
+	}
+	w.clock.Advance(rescueWindow + time.Minute)
+	second := w.hold(s, c.Key)
+	w.clock.Advance(maxWork + skew + time.Second)
+	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
+		t.Fatalf("got error %v, want ErrReauthorize", err)
+	}
+	if err := s.release(t.Context(), second.claimed, second.ledger(second.claimed)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.row(c.Key); got.State != Reauthorize {
+		t.Errorf("got %s, want reauthorize: the first sending's answer is not known", got.State)
+	}
+	fresh := w.refreshed(first)
+	if _, err := first.store(t.Context(), fresh); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.row(c.Key); got.State != Active || got.Generation != 2 {
+		t.Errorf("got %s, generation %d; want active, 2", got.State, got.Generation)
+	}
+	w.presented()
+}
+
 const ahead = 15 * time.Minute
 
 func TestTokenSource(t *testing.T) {

@@ -232,6 +232,9 @@ func (r *refresh) report(ctx context.Context, e *procore.TokenError) {
 // overwritten is why connections of the monthly sandbox end.
 const overwritten = "the monthly sandbox was overwritten from production"
 
+// noAnswer is why a connection is in doubt whose refresh token was sent.
+const noAnswer = "Procore's answer to a refresh is not known"
+
 // failed is the row after a request that was sent and gave no pair; refusal is
 // the reason if Procore refused it.
 func (c Connection) failed(claimed Connection, e *procore.TokenError, refusal string, now time.Time) (Connection, bool) {
@@ -250,7 +253,7 @@ func (c Connection) failed(claimed Connection, e *procore.TokenError, refusal st
 		c.claimUntil = time.Time{}
 		return c.enter(Reauthorize, c.attempt, "Procore's answer to the second sending is not known", e.RequestID, now), true
 	}
-	return c.doubt(c.attempt, "Procore's answer to a refresh is not known", e.RequestID, now), true
+	return c.doubt(c.attempt, noAnswer, e.RequestID, now), true
 }
 
 // sentBefore is why a connection ends whose refresh token the ledger knows.
