@@ -185,7 +185,8 @@ var (
 
 // lost maps a failed condition, of a single write or of the first item of a
 // transaction, to *changedError, one of a later item to errElsewhere, and any
-// other cancelled transaction to errConflict.
+// other cancelled transaction to errConflict. Where the row itself met another
+// transaction, what that one has done to the later items proves nothing yet.
 func lost(key Key, err error) error {
 	var item map[string]types.AttributeValue
 	var single *types.ConditionalCheckFailedException
@@ -195,7 +196,7 @@ func lost(key Key, err error) error {
 		item = single.Item
 	case errors.As(err, &many) && failed(many, 0):
 		item = many.CancellationReasons[0].Item
-	case errors.As(err, &many) && failedAfter(many, 1):
+	case errors.As(err, &many) && passed(many, 0) && failedAfter(many, 1):
 		return errElsewhere
 	case errors.As(err, &many):
 		return fmt.Errorf("%w: %w", errConflict, err)
@@ -210,6 +211,10 @@ func lost(key Key, err error) error {
 		return err
 	}
 	return &changedError{current}
+}
+
+func passed(e *types.TransactionCanceledException, i int) bool {
+	return i < len(e.CancellationReasons) && aws.ToString(e.CancellationReasons[i].Code) == "None"
 }
 
 func failed(e *types.TransactionCanceledException, i int) bool {
