@@ -33,6 +33,15 @@ func (w *world) refreshed(held *refresh) procore.Token {
 	return fresh
 }
 
+// noRevocation makes Procore refuse the next revocation, of a pair whose
+// successor Procore might end with it.
+func (w *world) noRevocation() {
+	w.t.Helper()
+	if err := w.procore.Fault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 500}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // R2: storage refuses a new pair for longer than its process lives; the pair
 // waits in the rescue queue and comes back late, twice and out of order.
 func TestRescue(t *testing.T) {
@@ -90,10 +99,7 @@ func TestRescue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It is not revoked, for Procore might end its successor with it.
-	if err := w.procore.Fault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 500}); err != nil {
-		t.Fatal(err)
-	}
+	w.noRevocation()
 	if err := w.store().Restore(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +150,28 @@ func TestRescueOfAnOvertakenPair(t *testing.T) {
 				t.Errorf("got error %v, %d pairs rescued, %v; want ErrTryAgain, one, in time", err, rescued, ctx.Err())
 			}
 		})
+	}
+}
+
+// The answer to a store is lost, and before it is repeated the pair is refreshed
+// by another process: it was stored, and is no orphan.
+func TestStoreRepeatedLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	w.clock.Advance(2 * time.Hour)
+	held := w.hold(w.store(), c.Key)
+	fresh := w.refreshed(held)
+	if _, err := held.store(t.Context(), fresh); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(2 * time.Hour)
+	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+		t.Fatal(err)
+	}
+	w.noRevocation()
+	if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
+		t.Errorf("got error %v, want errNotYet", err)
 	}
 }
 
@@ -207,6 +235,12 @@ func TestRescueOfAReturnedToken(t *testing.T) {
 			w.presented()
 			if got := w.live()["live"]; got != 1 {
 				t.Errorf("%d pairs are alive at Procore, want the connection's alone", got)
+			}
+			if mode == procoretest.Return { // what was stored is not revoked, for Procore might end its successors with it
+				w.noRevocation()
+				if err := w.store().Restore(t.Context(), r); err != nil {
+					t.Errorf("the message comes once more: %v", err)
+				}
 			}
 		})
 	}

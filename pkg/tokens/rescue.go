@@ -56,16 +56,18 @@ func (s *Store) Restore(ctx context.Context, r Rescued) error {
 	if err != nil {
 		return later(r.Key, "a rescued pair could not be stored", err)
 	}
-	if c.lastAttempt == r.Attempt || c.stored(r) {
+	if c.stored(home) {
 		return nil
 	}
 	return s.orphan(ctx, c, home)
 }
 
-// stored says that the pair is in the row's past: an earlier copy of the message
-// was stored, and refreshed since.
-func (c Connection) stored(r Rescued) bool {
-	return slices.ContainsFunc(c.Transitions, func(t Transition) bool { return t.Attempt == r.Attempt && t.Generation > r.Generation })
+// stored says that the pair is in the row or in its past: it was stored before,
+// and perhaps refreshed since. Procore might end its successors with it.
+func (c Connection) stored(home homecoming) bool {
+	return c.lastAttempt == home.claimed.attempt || slices.ContainsFunc(c.Transitions, func(t Transition) bool {
+		return t.Attempt == home.claimed.attempt && t.Generation > home.claimed.Generation
+	})
 }
 
 // rescue hands a pair that could not be stored to the rescue queue.
@@ -92,7 +94,7 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 	if err != nil {
 		return err
 	}
-	for b := (backoff{}); ; {
+	for b := (backoff{}); !c.stored(home); {
 		current, err := s.held(ctx, c)
 		switch {
 		case err != nil:
@@ -102,7 +104,7 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 		case !home.replaces(current, keys) || c.State == Revoking:
 			return s.revokeToken(ctx, fresh)
 		}
-		next, err := s.succeeded(c, fresh, keys)
+		next, err := s.succeeded(c, home, fresh, keys)
 		if err == nil {
 			_, err = s.swap(ctx, c, next)
 		}
@@ -116,6 +118,7 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 			return err
 		}
 	}
+	return nil
 }
 
 // held is the pair in the row, or none.
@@ -136,7 +139,7 @@ func (h homecoming) replaces(pair procore.Token, keys *Keys) bool {
 
 // succeeded is the row with the pair that replaces the spent one it holds.
 // Whatever doubt there was, was of the spent one, and is settled.
-func (s *Store) succeeded(c Connection, fresh procore.Token, keys *Keys) (Connection, error) {
+func (s *Store) succeeded(c Connection, home homecoming, fresh procore.Token, keys *Keys) (Connection, error) {
 	var err error
 	c.Generation++
 	if c.pair, err = keys.Seal(fresh, c.place()); err != nil {
@@ -144,8 +147,8 @@ func (s *Store) succeeded(c Connection, fresh procore.Token, keys *Keys) (Connec
 	}
 	c.Expiry, c.RefreshedAt = fresh.Expiry, s.now()
 	c.attempt, c.claimUntil = "", time.Time{}
-	if c.State == Uncertain || c.State == Reauthorize {
-		c = c.enter(Active, "", "the pair that replaces the spent one came home", "", s.now())
+	if c.usable() || c.State == Reauthorize {
+		c = c.enter(Active, home.claimed.attempt, "the pair that replaces the spent one came home", "", s.now())
 	}
 	return c, nil
 }
