@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
@@ -173,6 +175,41 @@ func TestStoreRepeatedLate(t *testing.T) {
 	if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
 		t.Errorf("got error %v, want errNotYet", err)
 	}
+}
+
+// A pair whose row is gone waits for an operator who brings the row back from a
+// backup: it is the successor of what that holds.
+func TestRescueForALostRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	w.clock.Advance(2 * time.Hour)
+	bringBack := w.backup(c.Key)
+	var waits Rescued
+	s := w.store()
+	s.Rescue = func(_ context.Context, r Rescued) error {
+		waits = r
+		return nil
+	}
+	held := w.hold(s, c.Key)
+	fresh := w.refreshed(held)
+	if _, err := w.db.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &w.names.Connections, Key: c.Key.primaryKey()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := held.store(t.Context(), fresh); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("storing: got error %v, want ErrTryAgain", err)
+	}
+	if err := w.store().Restore(t.Context(), waits); !errors.Is(err, ErrNotFound) {
+		t.Errorf("without the row: got error %v, want ErrNotFound", err)
+	}
+	bringBack()
+	if err := w.store().Restore(t.Context(), waits); err != nil {
+		t.Error(err)
+	}
+	if a, err := w.store().Token(t.Context(), c.Key); err != nil || a.Generation != 2 || w.works(a) != nil {
+		t.Errorf("got generation %d, %v; want 2, and a token that works", a.Generation, err)
+	}
+	w.presented()
 }
 
 // The token that a refresh spends is given to a new authorization meanwhile, and

@@ -43,9 +43,6 @@ func ParseRescued(message []byte) (Rescued, error) {
 // when the error is nil, the message may be deleted.
 func (s *Store) Restore(ctx context.Context, r Rescued) error {
 	c, err := s.Connection(ctx, r.Key)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -85,7 +82,11 @@ func (s *Store) rescue(ctx context.Context, home homecoming) error {
 // would use it, so it is revoked; unless Procore gave the same pair to the newer
 // authorization, or gave it the very token that this refresh has spent: then the
 // pair is that one's successor and is stored. The row may go on moving meanwhile.
+// Rows are not deleted: a pair whose row is gone waits for it to be brought back.
 func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error {
+	if c.Rev == 0 {
+		return &Error{Key: c.Key, Decision: ErrNotFound}
+	}
 	fresh, err := s.unseal(ctx, home.sealed, home.place())
 	if err != nil {
 		return fmt.Errorf("tokens: a pair without a row: %w", err)
