@@ -76,6 +76,14 @@ func TestRetained(t *testing.T) {
 	}
 }
 
+// A short poll asks some of a queue's servers, and may find none of a few messages: housekeeping would take the queue for empty.
+func TestRescueQueueIsAskedWhole(t *testing.T) {
+	t.Parallel()
+	if got := text(get(template(t), "Resources", "RescueQueue", "Properties", "ReceiveMessageWaitTimeSeconds")); got == "" || got == "0" {
+		t.Errorf("ReceiveMessageWaitTimeSeconds: %q, want a long poll", got)
+	}
+}
+
 // A name of the partition aws would not work in the federal zone's regions.
 func TestPartition(t *testing.T) {
 	t.Parallel()
