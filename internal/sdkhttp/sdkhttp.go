@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 // maxBody is more than any request to an AWS service has: an item of DynamoDB has 400 KB at most, a message of SQS 1 MiB.
 const maxBody = 16 << 20
+
+// silence is how long an answer may take to begin: no service that we use takes so long, and a long poll of ours is one of a
+// second. Without it a request on a connection that has died without a sign takes all the time that its caller has.
+const silence = 5 * time.Second
 
 // Client sends each request in one write, on a connection that is kept.
 //
@@ -23,8 +28,10 @@ const maxBody = 16 << 20
 // Lambda function's is. Bytes in memory have none of it.
 type Client struct{ sdk *awshttp.BuildableClient }
 
-// New returns the SDK's own client with this change.
-func New() Client { return Client{awshttp.NewBuildableClient()} }
+// New returns the SDK's own client with this change, and with an end to its patience.
+func New() Client {
+	return Client{awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = silence })}
+}
 
 // Do sends the request.
 func (c Client) Do(r *http.Request) (*http.Response, error) {

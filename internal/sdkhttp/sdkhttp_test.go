@@ -66,6 +66,37 @@ func TestOneWriteForEachRequestAndOneConnectionForAll(t *testing.T) {
 	}
 }
 
+// A connection that has gone silent, as behind a gateway that forgot it, costs a
+// call some seconds and not all of its time: the SDK asks again on another one.
+func TestSilentConnectionIsGivenUp(t *testing.T) {
+	t.Parallel()
+	if got := New().sdk.GetTransport().ResponseHeaderTimeout; got != silence {
+		t.Errorf("an answer may take %v to begin, want %v", got, silence)
+	}
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil || asked.Add(1) == 1 {
+			<-r.Context().Done()
+			return
+		}
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	t.Cleanup(server.Close)
+	c := New()
+	c.sdk = c.sdk.WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout /= 50 })
+	db := dynamodb.New(dynamodb.Options{
+		BaseEndpoint: &server.URL, Region: "us-east-1", HTTPClient: c,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "fake", SecretAccessKey: "fake"}, nil
+		}),
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), silence)
+	defer cancel()
+	if _, err := db.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: aws.String("connections")}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestBodyIsBounded(t *testing.T) {
 	t.Parallel()
 	var w wire
