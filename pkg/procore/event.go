@@ -46,7 +46,7 @@ type Event struct {
 	ResourceID int64 `json:"resource_id,string"`
 	// Type is create, update or delete, or one of v4.0's further reasons.
 	Type string `json:"type"`
-	// Timestamp is when it happened, zero if the payload has none.
+	// Timestamp is when it happened, zero if the payload has none of RFC 3339.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// PayloadVersion is v2.0, v3.0 or v4.0; a hook that still writes v2 has v2.0.
 	PayloadVersion string `json:"payload_version"`

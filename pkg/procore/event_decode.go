@@ -2,6 +2,7 @@ package procore
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -16,7 +17,7 @@ const maxName = 200 // of an id, a resource or a type, in bytes
 // one beyond 2^53 must not go through a float, and the error names its field.
 type payload struct {
 	ID           json.RawMessage `json:"id"`
-	ULID         string          `json:"ulid"`
+	ULID         loose           `json:"ulid"`
 	CompanyID    json.RawMessage `json:"company_id"`
 	ProjectID    json.RawMessage `json:"project_id"`
 	UserID       json.RawMessage `json:"user_id"`
@@ -25,9 +26,9 @@ type payload struct {
 	ResourceID   json.RawMessage `json:"resource_id"`
 	EventType    string          `json:"event_type"`
 	Reason       string          `json:"reason"` // v4.0
-	Timestamp    string          `json:"timestamp"`
-	APIVersion   string          `json:"api_version"`
-	Version      string          `json:"payload_version"`
+	Timestamp    loose           `json:"timestamp"`
+	APIVersion   loose           `json:"api_version"`
+	Version      loose           `json:"payload_version"`
 	Metadata     *struct {
 		Application json.RawMessage `json:"source_application_id"`
 	} `json:"metadata"`
@@ -41,7 +42,8 @@ type payload struct {
 // DecodeEvent reads a webhook payload of any version, or the event of a
 // [Delivery], of at most 256 KB. Unknown fields and a field given twice (the last
 // counts; Procore's own v3.0 sample does it) are no error; without an id, company,
-// resource or type the error is an [*EventError].
+// resource or type the error is an [*EventError]. A ULID, timestamp or version of
+// another form is as if it were absent: the event is no less one without.
 //
 // SelfOriginated is false if the metadata names no app, and unknown until
 // [Event.MarkSelf] if it names one.
@@ -57,12 +59,12 @@ func DecodeEvent(body []byte) (Event, error) {
 	e := Event{
 		Version:        EventVersion,
 		ID:             d.opaque("id", p.ID),
-		ULID:           d.name("ulid", p.ULID),
+		ULID:           string(p.ULID),
 		CompanyID:      d.id("company_id", p.CompanyID),
 		ProjectID:      d.id("project_id", p.ProjectID),
 		UserID:         d.id("user_id", p.UserID),
 		ResourceID:     d.id("resource_id", p.ResourceID),
-		Timestamp:      d.time("timestamp", p.Timestamp),
+		Timestamp:      p.Timestamp.time(),
 		PayloadVersion: p.version(),
 	}
 	resource, typ := "resource_name", "event_type"
@@ -95,10 +97,7 @@ func DecodeEvent(body []byte) (Event, error) {
 // version normalizes v2, as old hooks write it, to v2.0. The v4.0 sample names no
 // version at all; its fields show it.
 func (p payload) version() string {
-	v := p.Version
-	if v == "" {
-		v = p.APIVersion
-	}
+	v := cmp.Or(p.Version, p.APIVersion)
 	switch {
 	case p.ResourceType != "" || p.Reason != "":
 		return "v4.0"
@@ -106,6 +105,26 @@ func (p payload) version() string {
 		return "v3.0"
 	}
 	return "v2.0"
+}
+
+// loose is a text that an event can do without.
+type loose string
+
+// UnmarshalJSON takes what an id may look like; of all else it is empty.
+func (l *loose) UnmarshalJSON(b []byte) error {
+	var d fieldDecoder
+	*l = loose(d.opaque("", b))
+	return nil
+}
+
+// time is the time if it is one of RFC 3339.
+func (l loose) time() time.Time {
+	t, err := time.Parse(time.RFC3339, string(l))
+	t = t.UTC()
+	if err != nil || t.Year() < 1 || t.Year() > 9999 { // the zone may carry it over
+		return time.Time{}
+	}
+	return t
 }
 
 // unmarshalEvent is json.Unmarshal, which refuses what follows the value, with
@@ -174,19 +193,6 @@ func (d *fieldDecoder) name(field, s string) string {
 		return ""
 	}
 	return s
-}
-
-func (d *fieldDecoder) time(field, s string) time.Time {
-	if s == "" {
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	t = t.UTC()
-	if err != nil || t.Year() < 1 || t.Year() > 9999 { // the zone may carry it over
-		d.fail(field, "not a time of RFC 3339")
-		return time.Time{}
-	}
-	return t
 }
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
