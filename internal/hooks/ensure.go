@@ -80,11 +80,8 @@ func (k *Keeper) list(ctx context.Context, l *lease, client *procore.CompanyClie
 // adapt makes the kept hook the wanted one and writes down which it is.
 func (k *Keeper) adapt(ctx context.Context, l *lease, by tokens.Principal, client *procore.CompanyClient, want procore.HookSpec, p plan) error {
 	hook, old := p.keep, l.row
-	for _, other := range p.remove {
-		if err := gone(client.DeleteHook(ctx, other.ID)); err != nil {
-			return err
-		}
-		k.log().WarnContext(ctx, "a second hook of ours was deleted", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", other.ID))
+	if err := k.removeOthers(ctx, client, p.remove); err != nil {
+		return err
 	}
 	if hook.ID != old.HookID {
 		l.row.HookID, l.row.Maker, l.row.Version = hook.ID, by, hook.PayloadVersion
@@ -113,6 +110,17 @@ func (k *Keeper) adapt(ctx context.Context, l *lease, by tokens.Principal, clien
 	l.row.Namespace, l.row.URL, l.row.Version = want.Namespace, want.DestinationURL, hook.PayloadVersion
 	if old.HookID != 0 && old.HookID != hook.ID && old.Namespace != want.Namespace {
 		return gone(client.DeleteHook(ctx, old.HookID)) // the namespace of a hook cannot be changed
+	}
+	return nil
+}
+
+// removeOthers deletes what there is of ours beside the company's hook.
+func (k *Keeper) removeOthers(ctx context.Context, client *procore.CompanyClient, others []procore.Hook) error {
+	for _, other := range others {
+		if err := gone(client.DeleteHook(ctx, other.ID)); err != nil {
+			return err
+		}
+		k.log().WarnContext(ctx, "a second hook of ours was deleted", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", other.ID))
 	}
 	return nil
 }

@@ -123,6 +123,42 @@ func TestMakerLostAccessWhileFailing(t *testing.T) {
 	}
 }
 
+// Where Procore lets two hooks have one URL the new one reports before the old one
+// goes, and looks that fail on the way leave one that is half made, not many.
+func TestMakerLostAccessAndTheNewHookComesFirst(t *testing.T) {
+	t.Parallel()
+	for triggers, fault := range map[int]procoretest.Fault{
+		2: {Endpoint: hooksPath, Method: "DELETE", Kind: procoretest.Status, Status: 503, Times: 3},
+		0: {Endpoint: hooksPath + "/", Method: "POST", Kind: procoretest.Status, Status: 422, Times: 3},
+	} {
+		t.Run(fault.Method, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			shared := true
+			w.options(procoretest.OptionsPatch{SharedURLs: &shared})
+			w.connect(joe)
+			w.look(tokens.WebhooksActive)
+			old := w.hook().ID
+			b := w.connect(ann)
+			w.deny(joe)
+			w.ProcoreFails(fault)
+			for range 3 {
+				if result, err := w.Look(t.Context(), company); err == nil {
+					t.Errorf("got %+v, want an error", result)
+				}
+				if all := w.hooks(); len(all) != 2 || all[0].ID != old || len(all[1].Triggers) != triggers {
+					t.Errorf("got %+v, want the old hook, and a new one of %d triggers", all, triggers)
+				}
+			}
+			w.Procore.ClearFaults()
+			w.look(tokens.WebhooksActive)
+			if row, err := w.Row(t.Context(), company); err != nil || row.Maker != b.Principal || w.hook().ID == old || w.emit() != 1 {
+				t.Errorf("got row %+v, %v, want a hook that Ann made", row, err)
+			}
+		})
+	}
+}
+
 func (w *world) eventually(ok func(procoretest.Hook) bool) {
 	w.t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(w.hooks()[0]); time.Sleep(time.Millisecond) {

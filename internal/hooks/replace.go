@@ -14,8 +14,8 @@ const mostFailing = 2_000
 
 // replace makes the hook anew, whose creator's connection does not work any
 // more: Procore does not say whether such a hook still reports, and one that is
-// silent cannot be told from a quiet company. The new hook comes first where
-// Procore lets two have one URL; else there is a moment without any. Events that
+// silent cannot be told from a quiet company. The new hook comes first, with its
+// triggers, where Procore lets two have one URL; else there is a time without any. Events that
 // still wait for delivery would go with the old hook, so a hook that is failing
 // stays until it delivers again and what it discarded is stored; each look tries
 // again.
@@ -30,8 +30,14 @@ func (k *Keeper) replace(ctx context.Context, l *lease, client *procore.CompanyC
 			slog.Int64("hook_id", old))
 		return p, nil
 	}
-	_, err = client.CreateHook(ctx, want)
+	if err := k.removeOthers(ctx, client, p.remove); err != nil { // of a look that did not come to its end
+		return p, err
+	}
+	hook, err := client.CreateHook(ctx, want)
 	taken := errors.Is(err, procore.ErrInvalid)
+	if err == nil {
+		err = k.triggers(ctx, l, client, hook)
+	}
 	if err != nil && !taken {
 		return p, err
 	}

@@ -212,7 +212,7 @@ func (c *call) configure(h *hook, f *hookFields) bool {
 	for k, v := range n.headers {
 		size += len(k) + len(v)
 	}
-	taken := slices.ContainsFunc(c.hooks, func(o *hook) bool {
+	taken := !c.opts.SharedURLs && slices.ContainsFunc(c.hooks, func(o *hook) bool {
 		return o != h && !c.hidden(o) && o.companyID == n.companyID && o.projectID == n.projectID &&
 			o.namespace == n.namespace && o.destination == n.destination
 	})

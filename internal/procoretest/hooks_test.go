@@ -50,6 +50,15 @@ func TestHookRules(t *testing.T) {
 	}
 }
 
+func TestSharedURLs(t *testing.T) {
+	t.Parallel()
+	p := Start(t, Options{SharedURLs: true})
+	token := p.Token(t, Joe, redirect).AccessToken
+	if newHook(t, p, token, "http://127.0.0.1:9/hook", "v2.0") == newHook(t, p, token, "http://127.0.0.1:9/hook", "v2.0") {
+		t.Error("the second hook is the first one")
+	}
+}
+
 func TestHooksAreListedByScopeAndNamespace(t *testing.T) {
 	t.Parallel()
 	p := Start(t)

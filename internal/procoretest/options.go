@@ -74,6 +74,9 @@ type Options struct {
 	// OrphanedHooks is what becomes of a hook whose creator lost access. Empty
 	// means Working.
 	OrphanedHooks OrphanedHooks
+	// SharedURLs lets several hooks of a namespace have one URL. By default the
+	// second one is refused. Procore does not say.
+	SharedURLs bool
 	// DeliveryPaging is how deliveries are listed. Empty means ByPage.
 	DeliveryPaging DeliveryPaging
 	// HourlyLimit and SpikeLimit are calls per hour and per 10 seconds for one
@@ -129,6 +132,7 @@ type OptionsPatch struct {
 	ReplayKillsSuccessor    *bool                `json:"replay_kills_successor"`
 	OneEventID              *bool                `json:"one_event_id"`
 	OrphanedHooks           *OrphanedHooks       `json:"orphaned_hooks"`
+	SharedURLs              *bool                `json:"shared_urls"`
 	DeliveryPaging          *DeliveryPaging      `json:"delivery_paging"`
 	HourlyLimit             *int                 `json:"hourly_limit"`
 	SpikeLimit              *int                 `json:"spike_limit"`
@@ -165,6 +169,7 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	set(&s.opts.ReplayKillsSuccessor, p.ReplayKillsSuccessor)
 	set(&s.opts.OneEventID, p.OneEventID)
 	set(&s.opts.OrphanedHooks, p.OrphanedHooks)
+	set(&s.opts.SharedURLs, p.SharedURLs)
 	set(&s.opts.DeliveryPaging, p.DeliveryPaging)
 	set(&s.opts.HourlyLimit, p.HourlyLimit)
 	set(&s.opts.SpikeLimit, p.SpikeLimit)
