@@ -35,6 +35,9 @@ func (k *Keeper) ensure(ctx context.Context, l *lease, by tokens.Principal, clie
 	if err != nil {
 		return err
 	}
+	if want.Namespace, err = k.namespace(ctx, l, client); err != nil {
+		return err
+	}
 	p, err := k.list(ctx, l, client, want)
 	if err != nil {
 		return err
@@ -107,10 +110,13 @@ func (k *Keeper) adapt(ctx context.Context, l *lease, by tokens.Principal, clien
 	if err := k.triggers(ctx, l, client, hook); err != nil {
 		return err
 	}
-	l.row.Namespace, l.row.URL, l.row.Version = want.Namespace, want.DestinationURL, hook.PayloadVersion
 	if old.HookID != 0 && old.HookID != hook.ID && old.Namespace != want.Namespace {
-		return gone(client.DeleteHook(ctx, old.HookID)) // the namespace of a hook cannot be changed
+		if err := gone(client.DeleteHook(ctx, old.HookID)); err != nil {
+			l.row.HookID = old.HookID // for the next look, which would not find it otherwise
+			return err
+		}
 	}
+	l.row.Namespace, l.row.URL, l.row.Version = want.Namespace, want.DestinationURL, hook.PayloadVersion
 	return nil
 }
 

@@ -176,6 +176,64 @@ func TestNamespace(t *testing.T) {
 	}
 }
 
+// A deletion that fails is made up for by the next look.
+func TestNamespaceWhenTheOldHookStays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	w.Want.Namespace = "our-new-app"
+	w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Method: "DELETE", Kind: procoretest.Status, Status: 503})
+	if result, err := w.Look(t.Context(), company); err == nil {
+		t.Errorf("got %+v, want an error", result)
+	}
+	w.look(tokens.WebhooksActive)
+	h := w.hook()
+	if row, err := w.Row(t.Context(), company); err != nil || h.Namespace != "our-new-app" || row.HookID != h.ID || row.Namespace != h.Namespace {
+		t.Errorf("got %+v, row %+v, %v", h, row, err)
+	}
+}
+
+// What waits in the old hook, or was discarded there, does not go with it.
+func TestNamespaceWithEventsInTheOldHook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	old := w.hook().ID
+	w.emit()
+	w.eventually(func(h procoretest.Hook) bool { return h.Paused })
+	w.Want.Namespace, w.Want.URL = "our-new-app", "http://127.0.0.1:9/moved"
+	w.look(tokens.WebhooksActive)
+	if got := w.hook(); got.ID != old || got.Waiting != 1 || got.DestinationURL != w.Want.URL {
+		t.Errorf("got %+v, want the old hook %d with its event, at the new URL", got, old)
+	}
+	w.Clock.Advance(12*time.Hour + time.Second)
+	w.eventually(func(h procoretest.Hook) bool { return h.Waiting == 0 })
+	if got := w.look(tokens.WebhooksActive).HookID; got == old || w.hook().Namespace != "our-new-app" {
+		t.Errorf("got %+v, want a new hook", w.hook())
+	}
+	if stored, _ := w.inbox(); len(stored) != 1 {
+		t.Errorf("%d events are stored, want the one that the old hook discarded", len(stored))
+	}
+}
+
+// A namespace may change after its hook was deleted by somebody.
+func TestNamespaceWithoutTheOldHook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	if err := w.client(c.Key).DeleteHook(t.Context(), w.hook().ID); err != nil {
+		t.Fatal(err)
+	}
+	w.Want.Namespace = "our-new-app"
+	w.look(tokens.WebhooksActive)
+	if h := w.hook(); h.Namespace != "our-new-app" {
+		t.Errorf("got %+v", h)
+	}
+}
+
 // A foreign hook in our namespace is in the result, once in the log, and left
 // alone.
 func TestForeign(t *testing.T) {

@@ -53,6 +53,25 @@ func (k *Keeper) replace(ctx context.Context, l *lease, client *procore.CompanyC
 	return k.list(ctx, l, client, want)
 }
 
+// namespace is the one that the hook should have by now. That of a hook cannot be
+// changed: a new one comes and the old one goes, when nothing waits for delivery
+// by it. Till then it is looked after where it is.
+func (k *Keeper) namespace(ctx context.Context, l *lease, client *procore.CompanyClient) (string, error) {
+	if l.row.HookID == 0 || l.row.Namespace == "" || l.row.Namespace == k.Want.Namespace {
+		return k.Want.Namespace, nil
+	}
+	busy, err := k.busy(ctx, l, client, l.row.HookID)
+	if err != nil {
+		return k.Want.Namespace, gone(err)
+	}
+	if busy {
+		k.log().WarnContext(ctx, "the webhook of the former namespace has events to deliver yet", slog.Int64("company_id", client.CompanyID()),
+			slog.Int64("hook_id", l.row.HookID))
+		return l.row.Namespace, nil
+	}
+	return k.Want.Namespace, nil
+}
+
 // busy says that events wait for delivery by the hook, or are still to be
 // recovered from it.
 func (k *Keeper) busy(ctx context.Context, l *lease, client *procore.CompanyClient, hookID int64) (bool, error) {
