@@ -143,16 +143,20 @@ func (k *Keeper) triggers(ctx context.Context, l *lease, client *procore.Company
 			return err
 		}
 	}
+	var refused error // no reason to do without the others
 	for _, t := range change.add {
 		_, err := client.CreateTrigger(ctx, hook, t.Resource, t.EventType)
 		if errors.Is(err, procore.ErrInvalid) {
 			err = k.taken(ctx, client, hook, t, err)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, procore.ErrInvalid):
+			refused = errors.Join(refused, fmt.Errorf("trigger %s/%s: %w", t.Resource, t.EventType, err))
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return refused
 }
 
 // taken forgives a refused trigger that is there: an answer was lost, or another

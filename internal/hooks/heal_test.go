@@ -129,7 +129,7 @@ func TestMakerLostAccessAndTheNewHookComesFirst(t *testing.T) {
 	t.Parallel()
 	for triggers, fault := range map[int]procoretest.Fault{
 		2: {Endpoint: hooksPath, Method: "DELETE", Kind: procoretest.Status, Status: 503, Times: 3},
-		0: {Endpoint: hooksPath + "/", Method: "POST", Kind: procoretest.Status, Status: 422, Times: 3},
+		0: {Endpoint: hooksPath + "/", Method: "POST", Kind: procoretest.Status, Status: 503, Times: 3},
 	} {
 		t.Run(fault.Method, func(t *testing.T) {
 			t.Parallel()

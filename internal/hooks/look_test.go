@@ -2,7 +2,9 @@ package hooks
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +101,43 @@ func TestVersionChangeIsFinished(t *testing.T) {
 	w.hook()
 	if got := w.emit(); got != 1 {
 		t.Errorf("%d hooks report a change, want 1", got)
+	}
+}
+
+// A trigger that Procore refuses does not keep the others from reporting.
+func TestOneTriggerIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	good := w.Want.Triggers
+	w.Want.Triggers = append([]procore.Trigger{{Resource: strings.Repeat("no such resource ", 10), EventType: "create"}}, good...)
+	if result, err := w.Look(t.Context(), company); !errors.Is(err, procore.ErrInvalid) {
+		t.Errorf("got %+v, %v, want the refusal", result, err)
+	}
+	w.hook("RFIs create", "RFIs update")
+	w.wantStatus(tokens.WebhooksPending, Admin, c)
+	w.Want.Triggers = good
+	w.look(tokens.WebhooksActive)
+	w.hook()
+}
+
+// Nor does it keep a dead maker's hook from being made anew.
+func TestMakerLostAccessAndATriggerIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shared := true
+	w.options(procoretest.OptionsPatch{SharedURLs: &shared})
+	w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	old := w.hook().ID
+	w.connect(ann)
+	w.deny(joe)
+	w.Want.Triggers = append(w.Want.Triggers, procore.Trigger{Resource: strings.Repeat("no such resource ", 10), EventType: "create"})
+	for range 2 {
+		if result, err := w.Look(t.Context(), company); !errors.Is(err, procore.ErrInvalid) || result.HookID == old {
+			t.Errorf("got %+v, %v, want the refusal, and a new hook", result, err)
+		}
+		w.hook("RFIs create", "RFIs update")
 	}
 }
 

@@ -38,7 +38,7 @@ func (k *Keeper) replace(ctx context.Context, l *lease, client *procore.CompanyC
 	if err == nil {
 		err = k.triggers(ctx, l, client, hook)
 	}
-	if err != nil && !taken {
+	if err != nil && !errors.Is(err, procore.ErrInvalid) { // a trigger that is refused is adapt's to tell
 		return p, err
 	}
 	if err := gone(client.DeleteHook(ctx, old)); err != nil {
