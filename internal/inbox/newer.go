@@ -22,7 +22,9 @@ const newerLook = 25
 // It is one query. False may also mean not known: for an event without a time,
 // for two within a millisecond, for what was stored within the last second,
 // and for a resource with so many events that the newer one's id is not among the
-// last of them. So whoever skips on true alone is always right.
+// last of them. An event of an app's change does not count, for the app may be
+// ours, and who skips its own changes would handle neither. So whoever skips on
+// true alone is always right.
 func (b *Box) Newer(ctx context.Context, e procore.Event) (bool, error) {
 	if e.Timestamp.IsZero() {
 		return false, nil
@@ -40,11 +42,16 @@ func (b *Box) Newer(ctx context.Context, e procore.Event) (bool, error) {
 	}
 	at := e.Timestamp.UnixMilli()
 	for _, i := range out.Items {
-		if happened, ok := integer(i, "happened_at_ms"); ok && happened > at {
+		if happened, ok := integer(i, "happened_at_ms"); ok && happened > at && !byApp(i) {
 			return true, nil
 		}
 	}
 	return false, nil
+}
+
+func byApp(item map[string]types.AttributeValue) bool {
+	e, err := procore.ParseEvent([]byte(word(item, "envelope")))
+	return err != nil || e.SourceApplicationID != ""
 }
 
 func integer(item map[string]types.AttributeValue, name string) (int64, bool) {

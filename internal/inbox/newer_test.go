@@ -50,6 +50,26 @@ func TestNewer(t *testing.T) {
 	}
 }
 
+// A consumer skips what its own app changed: an event that is left to such a one
+// would be nobody's.
+func TestNewerOfAnApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	app, user := happened("2", 2*time.Second), happened("1", time.Second)
+	app.SourceApplicationID, user.SelfOriginated = "the-app", new(false)
+	w.store(t, app)
+	if got, err := w.Newer(t.Context(), happened("0", 0)); err != nil || got {
+		t.Errorf("before an app's change: Newer = %v, %v, want false", got, err)
+	}
+	w.store(t, user)
+	if got, err := w.Newer(t.Context(), happened("0", 0)); err != nil || !got {
+		t.Errorf("before a user's change: Newer = %v, %v, want true", got, err)
+	}
+	if got, err := w.Newer(t.Context(), user); err != nil || got {
+		t.Errorf("between them: Newer = %v, %v, want false", got, err)
+	}
+}
+
 // It is one query, however many events a resource has, and none where there is
 // nothing to compare.
 func TestNewerIsOneQuery(t *testing.T) {
