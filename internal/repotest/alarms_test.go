@@ -67,6 +67,37 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
+// SQS leaves a message that was received three times out of the age of the oldest, but for a FIFO queue, whose order it
+// would break. So what is tried again and again would never ring an alarm on the age of another queue.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+func TestAlarmsOnAgeAreOfFIFOQueues(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	ages := 0
+	for _, name := range ofType(t, n, "AWS::CloudWatch::Alarm") {
+		p := get(n, "Resources", name, "Properties")
+		watched := []node{p}
+		for _, m := range items(get(p, "Metrics")) {
+			watched = append(watched, get(m, "MetricStat", "Metric"))
+		}
+		for _, w := range watched {
+			if text(get(w, "MetricName")) != "ApproximateAgeOfOldestMessage" {
+				continue
+			}
+			ages++
+			value, _ := get(items(get(w, "Dimensions"))[0], "Value").(tagged)
+			queue, _, _ := strings.Cut(text(value.value), ".")
+			if text(get(n, "Resources", queue, "Properties", "FifoQueue")) != "true" {
+				t.Errorf("%s watches the age of %s, which is no FIFO queue", name, queue)
+			}
+		}
+	}
+	if ages == 0 {
+		t.Error("no alarm watches an age")
+	}
+}
+
 // The runbook has a page for each alarm, and for no other.
 func TestRunbookHasEachAlarm(t *testing.T) {
 	t.Parallel()
