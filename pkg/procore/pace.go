@@ -45,7 +45,7 @@ type slowdown struct{ soft, end time.Time }
 func slowdownOf(ctx context.Context, patience time.Duration, now time.Time) slowdown {
 	d, ok := ctx.Deadline()
 	if !ok {
-		return slowdown{soft: now.Add(patience), end: now.Add(patience + 2*hourWindow)} // no turn is after that
+		return slowdown{soft: now.Add(patience), end: now.Add(patience).Add(2 * hourWindow)} // no turn is after that
 	}
 	left := time.Until(d)
 	return slowdown{soft: now.Add(min(patience, left/2)), end: now.Add(left)}

@@ -3,6 +3,7 @@ package procore
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -105,27 +106,29 @@ func TestUsedUp(t *testing.T) {
 // nothing is left.
 func TestSlowsDown(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
-		m := &meter{header: func(n int) http.Header { return left(20, 20-n, begin.Add(10*time.Second)) }}
-		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1)
-		for range 20 {
-			if _, err := c.Me(t.Context()); err != nil {
-				t.Fatal(err)
+	for _, patience := range []time.Duration{time.Minute, math.MaxInt64} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			m := &meter{header: func(n int) http.Header { return left(20, 20-n, begin.Add(10*time.Second)) }}
+			c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithPatience(patience))
+			for range 20 {
+				if _, err := c.Me(t.Context()); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
-		if fast := m.calls[15].Sub(begin); fast != 0 {
-			t.Errorf("the first 16 calls took %v, want none", fast)
-		}
-		for i := 16; i < 20; i++ {
-			if gap := m.calls[i].Sub(m.calls[i-1]); gap < time.Second || gap > 4*time.Second {
-				t.Errorf("call %d came %v after the one before, want one to four seconds", i+1, gap)
+			if fast := m.calls[15].Sub(begin); fast != 0 {
+				t.Errorf("patience %v: the first 16 calls took %v, want none", patience, fast)
 			}
-		}
-		if last := m.calls[19].Sub(begin); last > 10*time.Second {
-			t.Errorf("the last call of the window came after %v", last)
-		}
-	})
+			for i := 16; i < 20; i++ {
+				if gap := m.calls[i].Sub(m.calls[i-1]); gap < time.Second || gap > 4*time.Second {
+					t.Errorf("patience %v: call %d came %v after the one before, want one to four seconds", patience, i+1, gap)
+				}
+			}
+			if last := m.calls[19].Sub(begin); last > 10*time.Second {
+				t.Errorf("patience %v: the last call of the window came after %v", patience, last)
+			}
+		})
+	}
 }
 
 // A call is slowed down within its patience and its context, however many are
