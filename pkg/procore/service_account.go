@@ -3,6 +3,7 @@ package procore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ type asking struct {
 	done  chan struct{}
 	token Token
 	err   error
+	left  bool // err is because its caller's context ended
 }
 
 // NewServiceAccount returns the service account of the app. Calls go through
@@ -52,6 +54,11 @@ func NewServiceAccount(app *OAuth, base http.RoundTripper, opts ...Option) *Serv
 		base = http.DefaultTransport
 	}
 	return &ServiceAccount{app: app, base: base, opts: opts}
+}
+
+// Format hides the token from every verb, and so from slog.
+func (s *ServiceAccount) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "service account of %v", s.app)
 }
 
 // Company returns the client for a company. Each of its calls names the company
@@ -123,7 +130,7 @@ func (s *ServiceAccount) valid(ctx context.Context, refused Token) (Token, error
 		case <-ctx.Done():
 			return Token{}, context.Cause(ctx)
 		}
-		if a.err == nil || !errors.Is(a.err, context.Canceled) && !errors.Is(a.err, context.DeadlineExceeded) {
+		if !a.left {
 			return a.token, a.err
 		} // else it was that caller's end, not ours
 	}
@@ -132,12 +139,20 @@ func (s *ServiceAccount) valid(ctx context.Context, refused Token) (Token, error
 func (s *ServiceAccount) ask(ctx context.Context, a *asking) {
 	defer close(a.done)
 	a.token, a.err = s.app.ClientCredentials(ctx)
+	a.left = a.err != nil && over(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asking = nil
 	if a.err == nil {
 		s.token, s.got = a.token, s.now()
 	}
+}
+
+// over says that ctx has ended, or is about to: a connection ends by its deadline
+// too, and may be first.
+func over(ctx context.Context) bool {
+	d, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(d)
 }
 
 // good says that the token at hand will do. The caller holds mu.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -204,4 +205,83 @@ func TestServiceAccountCallerLeaves(t *testing.T) {
 		cancel()
 		all.Wait()
 	})
+}
+
+// A server that is out of reach is no caller's end: all get the one failure, rather
+// than wait for it one after the other.
+func TestServiceAccountOutOfReach(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var dialled atomic.Int32
+		s := NewServiceAccount(&OAuth{Environment: plain(), Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			dialled.Add(1)
+			<-ctx.Done()
+			return nil, &net.OpError{Op: "dial", Err: ctx.Err()}
+		}}, nil)
+		begin := time.Now()
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				if _, err := s.valid(t.Context(), Token{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != connectTimeout {
+					t.Errorf("got %v after %v, want a timeout after %v", err, time.Since(begin), connectTimeout)
+				}
+			})
+		}
+		all.Wait()
+		if got := dialled.Load(); got != 1 {
+			t.Errorf("dialled %d times, want once", got)
+		}
+	})
+}
+
+// A connection may see its caller's deadline before the context says so. That is
+// the caller's end too.
+func TestServiceAccountCallerIsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{serve: func(_ int32, c net.Conn) {
+			says(200, `{"access_token":"x","token_type":"bearer","expires_in":5400}`)(c)
+		}}
+		late := true
+		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+			if !late {
+				return n.open(ctx, network, address)
+			}
+			late = false
+			d, _ := ctx.Deadline()
+			time.Sleep(time.Until(d))
+			return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
+		}
+		s := NewServiceAccount(&OAuth{Environment: plain(), Dial: dial}, nil)
+		var all sync.WaitGroup
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Second)
+			defer cancel()
+			if _, err := s.valid(silent{ctx}, Token{}); err == nil {
+				t.Error("no error after the deadline")
+			}
+		})
+		synctest.Wait()
+		if token, err := s.valid(t.Context(), Token{}); err != nil || token.AccessToken != "x" {
+			t.Errorf("got %v, %v, want a token", token, err)
+		}
+		all.Wait()
+	})
+}
+
+// A silent context has not noticed its deadline yet.
+type silent struct{ context.Context }
+
+func (silent) Done() <-chan struct{} { return nil }
+func (silent) Err() error            { return nil }
+
+// Printed or logged, the account shows neither its token nor the app's secret.
+func TestServiceAccountHidesItsToken(t *testing.T) {
+	t.Parallel()
+	app := &OAuth{Environment: plain(), ClientID: "id", ClientSecret: testSecret}
+	s := NewServiceAccount(app, nil)
+	s.token = Token{AccessToken: "fake-access-new"}
+	hidesSecrets(t, s)
+	hidesSecrets(t, s.Company(1))
+	hidesSecrets(t, &http.Client{Transport: s})
 }
