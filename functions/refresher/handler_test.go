@@ -124,6 +124,28 @@ func TestRefresh(t *testing.T) {
 	r.wantMetric("OldestDueSeconds", 0, 2)
 }
 
+// A connection whose token could not be refreshed counts as failed although its
+// access token lives on: its user notices nothing yet, and the operator shall.
+func TestNotRefreshedWhileTheTokenLives(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	r.Clock.Advance(80 * time.Minute)
+	if err := r.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Drop}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.h.store.Refresh(t.Context(), c.Key, ahead); err != nil {
+		t.Fatal(err)
+	}
+	r.wantState(c, tokens.Uncertain)
+	r.run("refresh")
+	r.wantMetric("Refreshed", 0, 0)
+	r.wantMetric("RefreshesFailed", 1, 1)
+	if got := len(r.Log.Lines(t, "not refreshed")); got != 1 {
+		t.Errorf("%d lines say that a connection was not refreshed, want 1", got)
+	}
+}
+
 // wantMetric wants the sum of a metric, and how many lines have it.
 func (r *refresher) wantMetric(name string, sum float64, lines int) {
 	r.t.Helper()

@@ -103,7 +103,7 @@ func (h *handler) wave(ctx context.Context, wave []tokens.Key, r *run) {
 	var all sync.WaitGroup
 	for _, key := range wave {
 		all.Go(func() {
-			_, err := h.store.Refresh(ctx, key, ahead)
+			err := h.renew(ctx, key)
 			h.count(ctx, key, r, err)
 			if err == nil {
 				h.watch(ctx, key, r)
@@ -111,6 +111,18 @@ func (h *handler) wave(ctx context.Context, wave []tokens.Key, r *run) {
 		})
 	}
 	all.Wait()
+}
+
+// errEndsSoon says that the refresh failed and its token has not ended yet. The
+// store gives such a token as good, and tells in a line of its own what happened.
+var errEndsSoon = errors.New("its access token lives on, but ends soon")
+
+func (h *handler) renew(ctx context.Context, key tokens.Key) error {
+	access, err := h.store.Refresh(ctx, key, ahead)
+	if err == nil && !h.clock().Add(ahead).Before(access.Expiry) {
+		return errEndsSoon
+	}
+	return err
 }
 
 func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) {
