@@ -97,7 +97,10 @@ export -f check
 
 [ -n "${SHOW:-}" ] && { cat "$OUT/$SHOW/schedule"; exit; }
 list=$(grep -h '|' <<<"$hold$reject")
-for name in "$@"; do chosen+=$(grep "^$name " <<<"$list")$'\n'; done
+for name in "$@"; do
+  line=$(grep "^$name " <<<"$list") || { echo "model: no check is named $name" >&2; exit 1; }
+  chosen+=$line$'\n'
+done
 status=0
 grep '|' <<<"${chosen-$list}" | tr '\n' '\0' | xargs -0 -P "${JOBS:-2}" -I{} bash -c 'check "$1"' - {} || status=1
 [ $# -gt 0 ] && exit $status

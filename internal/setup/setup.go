@@ -27,8 +27,9 @@ type Base struct {
 	Log     *slog.Logger
 }
 
-// New reads the environment. The error of LOG_LEVEL joins those that Env.Err
-// gives: check that one after the last variable was read.
+// New reads what all functions need of the environment. Its own error is that of
+// LOG_LEVEL; what else is missing or wrong Env.Err gives, after the last variable
+// was read.
 func New() (*Base, error) {
 	env := config.New(os.Getenv)
 	log, err := logging.New(os.Stdout, env.Optional("LOG_LEVEL"))
