@@ -29,14 +29,15 @@ var (
 	errSpentBefore = errors.New("tokens: this refresh token was sent before")
 	errNotClaimed  = errors.New("tokens: the claim is not confirmed")
 	errNotReadBack = errors.New("tokens: the claim cannot be read back")
+	errEnded       = errors.New("tokens: the connection was ended while it was claimed")
 )
 
 // claim takes the right to spend c's refresh token: in one transaction the row
 // gets the attempt, and the token goes into the ledger, where it must not be
 // yet. Only a confirmed claim is returned without error. errNotClaimed,
 // errConflict and *changedError ask to read again; errSpentBefore is final for
-// this token. With errNotReadBack comes the claim that storage may have: it is to
-// be released.
+// this token. With errNotReadBack and errEnded comes the claim that storage may
+// have, or has: it is to be released.
 func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Time) (Connection, error) {
 	next := c
 	next.attempt = rand.Text()
@@ -61,6 +62,8 @@ func (s *Store) confirm(ctx context.Context, wanted Connection) (Connection, err
 		switch {
 		case err == nil && c.attempt == wanted.attempt && c.Generation == wanted.Generation && c.State == wanted.State && c.claimed():
 			return c, nil
+		case err == nil && c.attempt == wanted.attempt && c.claimed():
+			return wanted, errEnded
 		case err == nil:
 			return c, errNotClaimed
 		case errors.Is(err, ErrNotFound):

@@ -290,6 +290,41 @@ func TestClaimNotReadBack(t *testing.T) {
 	}
 }
 
+// A claim whose answer was lost is read back on a connection that was ended
+// meanwhile: it is given back, for its token was not sent and may come back.
+func TestClaimOfWhatWasDisconnected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	var claimed, ended atomic.Bool
+	w.dynamo.Intercept(func(operation string, body []byte) dynamotest.Fault {
+		switch {
+		case operation == "TransactWriteItems" && !claimed.Swap(true):
+			return dynamotest.Fault{Drop: true, Applied: true}
+		case operation == "GetItem" && claimed.Load() && bytes.Contains(body, []byte(s.Connections)) && !ended.Swap(true):
+			if err := w.store().Disconnect(t.Context(), c.Key, c.Generation); err != nil {
+				t.Error(err)
+			}
+		}
+		return dynamotest.Fault{}
+	})
+	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("got error %v, want ErrDisconnected", err)
+	}
+	if got := w.row(c.Key); got.claimed() || got.State != Disconnected {
+		t.Errorf("the row is %s, claimed %t; want disconnected and free", got.State, got.claimed())
+	}
+	out, err := w.db.Scan(t.Context(), &dynamodb.ScanInput{TableName: &w.names.Spends})
+	if err != nil || len(out.Items) != 0 {
+		t.Errorf("the ledger has %v, %v; want nothing, for nothing was sent", out.Items, err)
+	}
+	if b, err := s.Breaker(t.Context()); err != nil || !b.AtRest() {
+		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
+	}
+}
+
 // A release gives the token back for use, and fences the claim.
 func TestRelease(t *testing.T) {
 	t.Parallel()

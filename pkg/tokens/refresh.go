@@ -62,6 +62,9 @@ func (r *refresh) take(ctx, inTime context.Context, c Connection) (err error) {
 		r.letGo(ctx)
 		r.tell(ctx, unconfirmed, "claims on connections cannot be read back from storage")
 		return later(c.Key, "storage does not tell whether the connection is claimed; nothing was spent", err)
+	case errors.Is(err, errEnded):
+		r.letGo(ctx)
+		return errNotYet
 	case errors.Is(err, errSpentBefore):
 		return r.spentBefore(ctx, c)
 	case errors.Is(err, errNotClaimed):
