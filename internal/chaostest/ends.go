@@ -124,7 +124,7 @@ func (v *verdict) unanswered(p *person, r invariants.Row, token string) {
 		v.add(p.row(), "in doubt about an attempt that never claimed it")
 		return
 	}
-	if v.trouble(claim.p, claim.at.Add(-time.Second), claim.at.Add(2*claimLife)) != "" {
+	if v.trouble(claim.p, claim.sent.Add(-time.Second), claim.at.Add(2*claimLife)) != "" {
 		return
 	}
 	for _, c := range v.w.provider.calls {

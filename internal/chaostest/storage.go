@@ -34,9 +34,10 @@ type storage struct {
 
 // write is one confirmed write of a connection.
 type write struct {
-	row invariants.Row
-	at  time.Time
-	p   *process // nil: the driver
+	row  invariants.Row
+	sent time.Time // when the request arrived, which may be delivered late
+	at   time.Time
+	p    *process // nil: the driver
 
 	restored bool // from a backup: not of the protocol
 }
@@ -77,6 +78,7 @@ func (u *update) row() (invariants.Row, error) {
 // of is DynamoDB as one process sees it; nil is the driver, whom nothing happens to.
 func (s *storage) of(p *process) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent := time.Now()
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil || p != nil && p.isCut(false) {
 			abort(r)
@@ -89,7 +91,7 @@ func (s *storage) of(p *process) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		s.backend.ServeHTTP(k, r)
 		if row != nil && k.status == http.StatusOK {
-			s.note(&write{row: *row, at: time.Now(), p: p})
+			s.note(&write{row: *row, sent: sent, at: time.Now(), p: p})
 		}
 		if s.w.wrote != nil && op == "PutItem" {
 			s.w.wrote(body, k)
