@@ -25,13 +25,12 @@ func gather(read func(procore.DeliveryPage) ([]procore.Delivery, bool, error), f
 	seen := map[string]bool{}
 	var newest time.Time // of the first page's first delivery
 	resumed := from.After == "" && from.Number > 1
+	onward := 0 // whether Number is the page behind the one that has Seen
 	for range most {
 		page, last, err := read(procore.DeliveryPage{Number: g.next.Number, After: g.next.After})
 		if err != nil {
-			if g.err = err; g.next.Seen != from.Seen {
-				g.next.Number = max(g.next.Number-1, 1) // the one that has Seen
-			}
-			return g
+			g.err = err
+			break
 		}
 		if len(page) == 0 {
 			g.done = !resumed
@@ -67,9 +66,10 @@ func gather(read func(procore.DeliveryPage) ([]procore.Delivery, bool, error), f
 			g.next.After = end.Cursor()
 		} else {
 			g.next.Number++
+			onward = 1
 		}
 	}
-	g.next.Number = max(g.next.Number-1, 1) // new ones may have moved the others meanwhile
+	g.next.Number -= onward // begin there: others may have moved it meanwhile
 	return g
 }
 

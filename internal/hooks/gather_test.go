@@ -154,6 +154,19 @@ func TestGatherFails(t *testing.T) {
 	}
 }
 
+// Nor does a look that fails right behind the page where it began send the next
+// one back to the list's beginning.
+func TestGatherFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := &shelf{all: deliveries(57, true), paging: "number"}
+	first := gather(s.read, Walk{Number: 1}, 4, begin)
+	s.fails = s.reads + 2
+	second := gather(s.read, first.next, 25, begin)
+	if second.next != first.next || !errors.Is(second.err, errDown) {
+		t.Errorf("got %+v, %v, want to go on at %+v", second.next, second.err, first.next)
+	}
+}
+
 // Between two looks old deliveries expire, or new ones come: nothing is left out
 // that is there all the time.
 func TestGatherWhileTheListMoves(t *testing.T) {

@@ -38,10 +38,15 @@ func (k *Keeper) recover(ctx context.Context, l *lease, client *procore.CompanyC
 	if walk.Since.IsZero() {
 		walk = Walk{Since: now, Number: 1}
 	}
+	reading, cancel := half(ctx)
+	defer cancel()
 	read := func(p procore.DeliveryPage) ([]procore.Delivery, bool, error) {
-		return client.DeliveryPage(ctx, l.row.HookID, procore.DiscardedDeliveries, p)
+		return client.DeliveryPage(reading, l.row.HookID, procore.DiscardedDeliveries, p)
 	}
 	g := gather(read, walk, cmp.Or(k.Pages, defaultPages), since(l.row.Mark, now))
+	if reading.Err() != nil && g.next != walk {
+		g.err = nil // the next look goes on there
+	}
 	r, err := k.keep(ctx, client.CompanyID(), g.found)
 	l.row.Recovered += int64(r.Stored)
 	if r.Stored+r.Aside > 0 {
@@ -58,6 +63,16 @@ func (k *Keeper) recover(ctx context.Context, l *lease, client *procore.CompanyC
 		l.row.Walk = g.next
 	}
 	return r, g.err
+}
+
+// half leaves the other half of the time to store what is read. Else nothing
+// would be stored of a list that is slow, by this look nor by any other.
+func half(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)/2)
 }
 
 // since is the time from which on deliveries are taken.

@@ -1,9 +1,11 @@
 package hooks
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/functiontest"
@@ -76,6 +78,35 @@ func TestRecoveryWithoutProcore(t *testing.T) {
 		w.Procore.ClearFaults()
 		w.row(func(r *Row) { r.Walk = Walk{} })
 	}
+	w.look(tokens.WebhooksActive)
+	w.wantInbox(ids)
+	w.wantStatus(tokens.WebhooksActive, Recheck, c)
+}
+
+// A list that is too slow for one look is read in several: what was read is
+// stored, and the next look goes on there.
+func TestRecoveryFromASlowList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	ids := w.discard(250)
+	list := fmt.Sprintf("%s/%d/deliveries", hooksPath, w.hook().ID)
+	w.ProcoreFails(procoretest.Fault{Endpoint: list, Kind: procoretest.Delay})
+	w.ProcoreFails(procoretest.Fault{Endpoint: list, Kind: procoretest.Delay, DelayMS: 60_000, Times: 2})
+	for _, want := range []int{100, 100} { // the second time nothing but the known page is read
+		ctx, cancel := context.WithTimeout(t.Context(), closing+2*time.Second)
+		result, err := w.Look(ctx, company)
+		cancel()
+		if stored, _ := w.inbox(); len(stored) != want || result.Status != tokens.WebhooksActive {
+			t.Errorf("got %+v, %v, and %d events are stored, want %d", result, err, len(stored), want)
+		}
+		if row, err := w.Row(t.Context(), company); err != nil || row.Walk.Since.IsZero() {
+			t.Errorf("got row %+v, %v, want an unfinished walk", row, err)
+		}
+		w.wantStatus(tokens.WebhooksActive, Retry, c)
+	}
+	w.Procore.ClearFaults()
 	w.look(tokens.WebhooksActive)
 	w.wantInbox(ids)
 	w.wantStatus(tokens.WebhooksActive, Recheck, c)
