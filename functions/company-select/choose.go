@@ -52,13 +52,17 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// leave ends the flow without a connection. The address it leads to says so.
+// leave ends the flow without a connection. The address it leads to says so, or
+// what another tab has done meanwhile.
 func (h *handler) leave(w http.ResponseWriter, r *http.Request, s session.Session) {
-	if err := h.sessions.Leave(r.Context(), s); err != nil {
+	err := h.sessions.Leave(r.Context(), s)
+	switch {
+	case err == nil:
+		gateway.Note(r.Context(), slog.String("outcome", "left"))
+	case !errors.Is(err, session.ErrUsed):
 		h.fail(w, r, s.Flow, err)
 		return
 	}
-	gateway.Note(r.Context(), slog.String("outcome", "left"))
 	h.pages.Redirect(w, companiesPath(s.Flow))
 }
 
@@ -92,7 +96,11 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		return
 	}
 	s, err = h.fix(r.Context(), s, key.CompanyID, key.Principal)
-	if err != nil {
+	switch {
+	case errors.Is(err, session.ErrUsed) && s.Status == session.Chosen:
+		h.pages.Problem(w, r, pages.OtherChosen(u.name(s.CompanyID)).BackTo(companiesPath(s.Flow)))
+		return
+	case err != nil:
 		h.fail(w, r, s.Flow, err)
 		return
 	}
@@ -126,7 +134,7 @@ func (h *handler) fix(ctx context.Context, s session.Session, companyID int64, p
 		if !errors.Is(err, session.ErrUsed) {
 			return chosen, err
 		}
-		if s, err = h.sessions.Reread(ctx, s); err != nil {
+		if s, err = h.reread(ctx, s); err != nil {
 			return s, err
 		}
 	}
@@ -200,8 +208,11 @@ func (h *handler) finish(ctx context.Context, s session.Session, u user, c proco
 	if err == nil {
 		return nil
 	}
-	again, e := h.sessions.Reread(ctx, s)
-	if e == nil && again.Status == session.Connected {
+	again, e := h.reread(ctx, s)
+	switch {
+	case errors.Is(e, errLeft):
+		return errLeft
+	case e == nil && again.Status == session.Connected:
 		return nil
 	}
 	return err

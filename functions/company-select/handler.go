@@ -63,6 +63,9 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 // errLeft is for a session that its user, or housekeeping, has ended.
 var errLeft = errors.New("the authorization was ended before a company was connected")
 
+// errShown is for a session whose connection has been shown for long enough.
+var errShown = errors.New("the authorization has led to a connection, and is over")
+
 // find gives the browser's session of the flow. A pair of another environment,
 // begun before a change of the configuration, is none: it must not be sent to
 // this one.
@@ -74,8 +77,19 @@ func (h *handler) find(r *http.Request, flow string) (s session.Session, cookie 
 		err = session.ErrUnknown
 	case errors.Is(err, session.ErrExpired) && s.Status == session.Abandoned:
 		err = errLeft
+	case errors.Is(err, session.ErrExpired) && s.Status == session.Connected:
+		err = errShown
 	}
 	return s, cookie, err
+}
+
+// reread reads a session that another tab, or housekeeping, has changed meanwhile.
+func (h *handler) reread(ctx context.Context, s session.Session) (session.Session, error) {
+	s, err := h.sessions.Reread(ctx, s)
+	if err == nil && (s.Status == session.Abandoned || s.Status == "") { // "": and deleted since
+		err = errLeft
+	}
+	return s, err
 }
 
 func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter string, missing bool) {
@@ -134,6 +148,16 @@ type user struct {
 	more      bool // there are more than maxCompanies
 }
 
+// name is what Procore calls a company of the user's.
+func (u user) name(companyID int64) string {
+	for _, c := range u.companies {
+		if c.ID == companyID {
+			return c.Name
+		}
+	}
+	return ""
+}
+
 // errProcore marks the errors of calls to Procore; all others are of storage.
 var errProcore = errors.New("the user's companies could not be read")
 
@@ -186,9 +210,11 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		h.pages.Redirect(w, companiesPath(flow))
 		return
 	}
-	if errors.Is(err, session.ErrUnknown) || errors.Is(err, session.ErrExpired) || errors.Is(err, errLeft) {
-		h.pages.ConnectedVisitor(w, r)
-		return
+	for _, over := range []error{session.ErrUnknown, session.ErrExpired, errLeft, errShown} {
+		if errors.Is(err, over) {
+			h.pages.ConnectedVisitor(w, r)
+			return
+		}
 	}
 	if err != nil {
 		h.fail(w, r, flow, err)
@@ -269,6 +295,10 @@ func connectedPath(flow string) string {
 // fail shows the page of an error, with a way on in this flow. This is the one
 // place where errors become pages.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err error) {
+	if errors.Is(err, errShown) {
+		h.pages.Redirect(w, connectedPath(flow))
+		return
+	}
 	gateway.Note(r.Context(), slog.Any("error", err))
 	p := problem(err)
 	switch p.Code {

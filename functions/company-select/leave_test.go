@@ -3,8 +3,10 @@ package main
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"procore-connect/internal/dynamotest"
 	"procore-connect/internal/pages"
 	"procore-connect/internal/procoretest"
 )
@@ -54,6 +56,86 @@ func TestLeaveRefused(t *testing.T) {
 	leave.Set(pages.FieldCSRF, token)
 	v.Post("/companies", leave).RedirectsTo(s.base + "/connected?flow=" + v.flow)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connected")
+}
+
+// between does what another tab does, just before the first operation of its name
+// reaches the table.
+func (s *site) between(operation string, other func()) {
+	var met atomic.Bool
+	s.Fault(func(name string, _ []byte) (f dynamotest.Fault) {
+		if name == operation && !met.Swap(true) {
+			other()
+		}
+		return f
+	})
+}
+
+// housekeeping deletes the sessions that were left, as it does once their pairs are
+// revoked.
+func (s *site) housekeeping() {
+	s.t.Helper()
+	for left, err := range s.h.sessions.Stale(s.t.Context()) {
+		if err == nil {
+			err = s.h.sessions.Delete(s.t.Context(), left)
+		}
+		if err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
+// Two tabs at once: one leaves while the other chooses, or both leave. Each says
+// what became of the authorization, and none that a company was chosen.
+func TestLeaveMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, operation string
+		leaves, gone    bool // the tab that comes too late leaves; housekeeping has been there
+	}{
+		{"before the choice is fixed", "UpdateItem", false, false},
+		{"before the choice is fixed, and gone", "UpdateItem", false, true},
+		{"before it is connected", "TransactWriteItems", false, false},
+		{"before it is connected, and gone", "TransactWriteItems", false, true},
+		{"before the other leaves", "UpdateItem", true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			v := s.visitor(procoretest.Joe)
+			form, leave := v.form("5678"), v.form("")
+			leave.Set(pages.FieldLeave, "1")
+			left := s.base + "/companies?flow=" + v.flow
+			s.between(tt.operation, func() {
+				v.Post("/companies", leave).RedirectsTo(left)
+				if tt.gone {
+					s.housekeeping()
+				}
+			})
+			if tt.leaves {
+				v.Post("/companies", leave).RedirectsTo(left)
+			} else {
+				v.Post("/companies", form).Wants(http.StatusGone, "Nothing was connected")
+			}
+			if !tt.gone {
+				v.list().Wants(http.StatusGone, "Nothing was connected")
+			}
+			if got := len(s.connections(procoretest.MyConstruction)); got > 0 {
+				t.Errorf("got %d connections, want none", got)
+			}
+		})
+	}
+}
+
+// Who leaves too late is shown what is connected.
+func TestLeaveTooLate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form, leave := v.form("5678"), v.form("")
+	leave.Set(pages.FieldLeave, "1")
+	s.between("UpdateItem", func() { v.Post("/companies", form).RedirectsTo(s.base + "/connected") })
+	v.Post("/companies", leave).RedirectsTo(s.base + "/companies?flow=" + v.flow)
+	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
 }
 
 // A company may have the connections of several users. Those that no longer work

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,7 +79,10 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 			s.Procore.ClearFaults()
 			s.Clock.Advance(time.Minute) // nothing is sent before what a 429 asks for
 			form.Set(pages.FieldCompany, strconv.FormatInt(procoretest.HarborHill, 10))
-			v.Post("/companies", form).Wants(http.StatusConflict)
+			page := v.Post("/companies", form).Wants(http.StatusConflict, "My Construction Company", s.base+"/companies?flow="+v.flow)
+			if strings.Contains(page.Body, s.base+"/connected") {
+				t.Error("the page leads to a connection that is not there")
+			}
 			form.Set(pages.FieldCompany, "5678")
 			v.Post("/companies", form).RedirectsTo(s.base + "/connected")
 			s.wantEntered(procoretest.MyConstruction)
@@ -185,4 +189,8 @@ func TestStorageDown(t *testing.T) {
 	s.Fault(nil)
 	s.wantEntered()
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+	s.Fault(functiontest.Down)
+	if page := v.Get("/connected?flow=" + v.flow).Wants(http.StatusServiceUnavailable); strings.Contains(page.Body, "nothing was connected") {
+		t.Error("the page says of a connection that it is none")
+	}
 }

@@ -175,6 +175,20 @@ func TestConnectedPage(t *testing.T) {
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
 }
 
+// A tab of the choice that is loaded again long after it: nobody is told to sign
+// in again for a company that is connected.
+func TestReloadMuchLater(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
+	s.Clock.Advance(time.Hour + 2*time.Second)
+	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
+	v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "If it is connected already, nothing is left to do")
+}
+
 // A connection that has ended is not said to be one, and the way back is given.
 func TestEndedConnection(t *testing.T) {
 	t.Parallel()

@@ -65,6 +65,7 @@ func catalogue() map[string]pages.Problem {
 		"BadRequest":         pages.BadRequest(), "TooLarge": pages.TooLarge(), "NotFound": pages.NotFound(),
 		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Left": pages.Left(), "CompanyRefused": pages.CompanyRefused(name),
 		"SignInAgain": pages.SignInAgain(name), "Disconnected": pages.Disconnected(name), "AccessReturned": pages.AccessReturned(name),
+		"OtherChosen": pages.OtherChosen(name).BackTo("/companies?flow=flow-1"),
 	}
 }
 

@@ -236,6 +236,12 @@ func (p Problem) ChooseAnother(path string) Problem {
 	return p
 }
 
+// BackTo returns p with the list of companies as its way on, to go on with the choice that was made.
+func (p Problem) BackTo(path string) Problem {
+	p.ActionLabel, p.ActionURL = "Back to your companies", path
+	return p
+}
+
 // company puts an outside name into a sentence.
 func company(name string) string {
 	if name = clean(name, maxName); name == "" {
@@ -387,6 +393,13 @@ func ChoiceUsed() Problem {
 	return p
 }
 
+// OtherChosen: another company was chosen in this sign-in, and Procore gave no clear answer for it yet.
+func OtherChosen(name string) Problem {
+	return restart(http.StatusConflict, "other_chosen", "Another company was chosen before",
+		"In this sign-in you chose "+company(name)+", and Procore may have let {app} in there already.",
+		"Go back and connect that company; or choose “Don't connect” there, and connect again for another one.")
+}
+
 // SignInAgain: a connection whose refresh token is spent.
 func SignInAgain(name string) Problem {
 	return restart(http.StatusGone, "reauthorize", "The connection needs you to sign in again",
@@ -419,7 +432,7 @@ func FormRefused() Problem {
 // StorageUnavailable: the database did not answer.
 func StorageUnavailable() Problem {
 	return later(http.StatusServiceUnavailable, "storage_unavailable", "Please try again in a moment",
-		"{app} could not save its data just now, so nothing was connected.",
+		"{app} could not reach its own data just now, so this step is not finished.",
 		"Try again in a minute; if it stays so, {support} can look into it.")
 }
 
