@@ -54,7 +54,8 @@ func TestSharedURLs(t *testing.T) {
 	t.Parallel()
 	p := Start(t, Options{SharedURLs: true})
 	token := p.Token(t, Joe, redirect).AccessToken
-	if newHook(t, p, token, "http://127.0.0.1:9/hook", "v2.0") == newHook(t, p, token, "http://127.0.0.1:9/hook", "v2.0") {
+	first := newHook(t, p, token, "http://127.0.0.1:9/hook", "v2.0")
+	if second := newHook(t, p, token, "http://127.0.0.1:9/hook", "v2.0"); second == first {
 		t.Error("the second hook is the first one")
 	}
 }

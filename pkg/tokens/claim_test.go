@@ -499,6 +499,7 @@ func TestTransactionConflicts(t *testing.T) {
 }
 
 func testTransactionConflicts(t *testing.T, reasons []string) {
+	t.Helper()
 	w := newWorld(t)
 	s := w.store()
 	c := w.connect(s)
