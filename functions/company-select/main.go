@@ -37,7 +37,7 @@ func wire() (*handler, *setup.Base, error) {
 		public:      public.String(),
 		allowed:     env.AllowedCompanies(),
 		webhooks:    len(env.Webhooks(public).Triggers) > 0,
-		next:        env.Optional("POST_INSTALL_URL"),
+		next:        env.PostInstallURL(),
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
 		store: &tokens.Store{
 			DB:          base.DB,

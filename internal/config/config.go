@@ -102,12 +102,38 @@ func (e *Env) PublicURL() *url.URL {
 	case text == "":
 	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		e.fail("PUBLIC_URL", "is not an address such as https://connect.example.com")
-	case u.Scheme == "https", u.Scheme == "http" && e.plain(u.Hostname()):
-		return u
+	case !e.secure(u):
+		e.fail("PUBLIC_URL", notSecure)
 	default:
-		e.fail("PUBLIC_URL", "must begin with https:// (http:// is for loopback only)")
+		return u
 	}
 	return &url.URL{}
+}
+
+// maxURL is what browsers and proxies take of an address, in bytes.
+const maxURL = 2_000
+
+// PostInstallURL is where the page after connecting leads on to, of
+// POST_INSTALL_URL, or empty: https, or http on loopback.
+func (e *Env) PostInstallURL() string {
+	text := e.Optional("POST_INSTALL_URL")
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+	case err != nil || u.Hostname() == "" || u.User != nil || len(text) > maxURL:
+		e.fail("POST_INSTALL_URL", "is not an address such as https://app.example.com/start, of %d bytes at most", maxURL)
+	case !e.secure(u):
+		e.fail("POST_INSTALL_URL", notSecure)
+	default:
+		return text
+	}
+	return ""
+}
+
+const notSecure = "must begin with https:// (http:// is for loopback only)"
+
+func (e *Env) secure(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && e.plain(u.Hostname())
 }
 
 func (e *Env) plain(host string) bool {

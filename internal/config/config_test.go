@@ -154,6 +154,37 @@ func TestPublicURL(t *testing.T) {
 	}
 }
 
+func TestPostInstallURL(t *testing.T) {
+	t.Parallel()
+	long := "https://app.example.com/" + strings.Repeat("a", 1_976)
+	for value, want := range map[string]string{ // "": an error, but for the empty one
+		"": "",
+		" https://app.example.com/start?from=procore#top ": "https://app.example.com/start?from=procore#top",
+		"http://localhost:8080/start":                      "http://localhost:8080/start",
+		long:                                               long,
+
+		long + "a":                             "",
+		"www.example.com":                      "",
+		"/start":                               "",
+		"//app.example.com":                    "",
+		"http://app.example.com":               "",
+		"ftp://app.example.com":                "",
+		"javascript:alert(1)":                  "",
+		"https://fake-user@app.example.com":    "",
+		"https://fake-user:x@app.example.com/": "",
+		"https://app.example.com/\x7f":         "",
+	} {
+		e := env(map[string]string{"POST_INSTALL_URL": value})
+		if got := e.PostInstallURL(); got != want {
+			t.Errorf("%q: %q, want %q", value, got, want)
+		}
+		names, wrong := named(e.Err()), want == "" && value != ""
+		if wrong && !cmp.Equal(names, []string{"POST_INSTALL_URL"}) || !wrong && names != nil {
+			t.Errorf("%q: errors of %v: %v", value, names, e.Err())
+		}
+	}
+}
+
 func TestAllowedCompanies(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]Companies{

@@ -54,10 +54,7 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 		c.CompanyName = p.words.CompanyIDLabel + " " + id
 	}
 	t := p.words.connected(p.brand.Name, c)
-	v := connectedView{connectedWords: t, Company: c.CompanyName, CompanyID: id, User: c.UserName}
-	if len(c.NextURL) <= maxURL {
-		v.NextURL = c.NextURL
-	}
+	v := connectedView{connectedWords: t, Company: c.CompanyName, CompanyID: id, User: c.UserName, NextURL: c.NextURL}
 	switch c.Webhooks {
 	case WebhooksOff:
 	case WebhooksPending:

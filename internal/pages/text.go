@@ -11,7 +11,6 @@ const (
 	maxName   = 120 // a person or a company
 	maxFilter = 100
 	maxQuote  = 300 // what Procore said
-	maxURL    = 2000
 )
 
 // clean makes outside text fit to stand in a sentence: one line, no control or direction-changing characters (a name
