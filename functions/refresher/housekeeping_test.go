@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -100,6 +101,29 @@ func TestAbandoned(t *testing.T) {
 	r.run("housekeeping")
 	if got := r.Requests("POST /oauth/revoke"); got != 2 {
 		t.Errorf("got %d revocations, want 2", got)
+	}
+}
+
+// Where Procore gives a second authorization the pair of the first one, leaving
+// that authorization does not end the connection.
+func TestAbandonedButHeld(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	mode := procoretest.Return
+	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &mode}); err != nil {
+		t.Fatal(err)
+	}
+	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	r.pending(procoretest.Joe)
+	r.Clock.Advance(session.ChoiceLife + time.Minute)
+	r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: http.StatusServiceUnavailable, Times: 3})
+	r.fails("housekeeping", "is not known")
+	if got := r.sessions(); got != 1 {
+		t.Errorf("got %d sessions while Procore is down, want the one that is tried again", got)
+	}
+	r.run("housekeeping")
+	if r.live() != 1 || r.sessions() != 0 {
+		t.Errorf("got %d live pairs and %d sessions, want the connection's pair alone", r.live(), r.sessions())
 	}
 }
 

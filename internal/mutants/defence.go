@@ -36,7 +36,7 @@ func browser() []mutant {
 		{"D", "a callback is taken in another environment", handler, `s.Environment != h.environment ||`, ``, only("TestMixedUpConfiguration", callback)},
 		{"D", "a pair is sent to another environment", "functions/company-select/handler.go",
 			`s.Environment != h.environment.Name`, `false`, only("TestMixedUpEnvironment", selection)},
-		{"D", "an abandoned pair is sent to another environment", "functions/refresher/housekeeping.go",
+		{"D", "an abandoned pair is sent to another environment", "functions/refresher/abandoned.go",
 			`if abandoned.Environment != oauth.Environment.Name {`, `if false {`, only("TestAbandonedElsewhere", refresher)},
 		{"D", "a parameter says where the browser goes on", handler, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companies(flow))`, `	h.cookies.Set(w, flow, cookie)
@@ -52,8 +52,10 @@ func browser() []mutant {
 			`	return strings.ReplaceAll(strings.Join(list, "; "), ",", "; ")`, only("TestCommaInCookie", gateway)},
 		{"D", "cookies of flows given up pile up", cookie, `if len(ours) < maxCookies {`, `if len(ours) >= 0 {`, only("TestManyStarts", callback)},
 		{"D", "a start stays in the table", session, `"ttl":          number(expires.Add(24 * time.Hour).Unix()),`, ``, only("TestFloodOfStarts", callback)},
-		{"D", "abandoned pairs are not revoked", "functions/refresher/housekeeping.go",
+		{"D", "abandoned pairs are not revoked", "functions/refresher/abandoned.go",
 			`oauth.Revoke(ctx, pair.AccessToken); err != nil`, `func(string) error { return nil }(pair.AccessToken); err != nil`, only("TestAbandoned", refresher)},
+		{"D", "leaving an authorization revokes the pair that a connection has", "functions/refresher/abandoned.go",
+			`	case held:`, `	case held && false:`, only("TestAbandonedButHeld", refresher)},
 	}
 }
 

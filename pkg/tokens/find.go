@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/procore"
 )
 
 // ForCompany chooses the connection that serves a company's work: the service
@@ -51,6 +54,20 @@ func (c Connection) servesBefore(d Connection) bool {
 		return c.Principal == App
 	}
 	return c.ConnectedAt.After(d.ConnectedAt)
+}
+
+// Holds says that a connection has this very pair. Procore may give a user's
+// second authorization the pair of the first one, which then must not be revoked.
+func (s *Store) Holds(ctx context.Context, key Key, pair procore.Token) (bool, error) {
+	c, err := s.Connection(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	current, err := s.held(ctx, c)
+	return err == nil && current.AccessToken == pair.AccessToken, err
 }
 
 // Company gives all connections of a company.

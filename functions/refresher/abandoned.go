@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"golang.org/x/oauth2"
+
+	"procore-connect/internal/session"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// abandoned revokes the pairs of authorizations whose choice of a company never
+// came, and deletes them.
+func (h *handler) abandoned(ctx context.Context) error {
+	var errs []error
+	for stale, err := range h.sessions.Stale(ctx) {
+		if outOfTime(ctx) {
+			break
+		}
+		if err == nil {
+			err = h.abandon(ctx, stale)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// abandon takes the session from the user first, so that no choice can win a
+// pair that is being revoked.
+func (h *handler) abandon(ctx context.Context, stale session.Session) error {
+	abandoned, err := h.sessions.Abandon(ctx, stale)
+	if errors.Is(err, session.ErrUsed) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	pair, err := h.sessions.Pair(ctx, abandoned)
+	if err != nil {
+		return fmt.Errorf("abandoned authorization: %w", err)
+	}
+	oauth, err := h.oauth(ctx, false)
+	if err != nil {
+		return err
+	}
+	if abandoned.Environment != oauth.Environment.Name { // begun before a change of the configuration
+		h.log.WarnContext(ctx, "abandoned authorization of another environment dropped, not revoked",
+			slog.String("flow", abandoned.Flow), slog.String("environment", abandoned.Environment))
+		return h.sessions.Delete(ctx, abandoned)
+	}
+	held, err := h.held(ctx, oauth.Environment, pair)
+	switch {
+	case err != nil:
+		return fmt.Errorf("abandoned authorization: whether a connection has its pair is not known: %w", err)
+	case held:
+		h.log.InfoContext(ctx, "abandoned authorization dropped, a connection has its pair", slog.String("flow", abandoned.Flow))
+		return h.sessions.Delete(ctx, abandoned)
+	}
+	if err := oauth.Revoke(ctx, pair.AccessToken); err != nil {
+		return fmt.Errorf("abandoned authorization not revoked: %w", err)
+	}
+	h.log.InfoContext(ctx, "abandoned authorization revoked", slog.String("flow", abandoned.Flow))
+	return h.sessions.Delete(ctx, abandoned)
+}
+
+// held says that a connection of the user's has the pair: Procore may give a
+// second authorization the pair of the first one, which must live on. A pair that
+// Procore does not accept any more is nobody's.
+func (h *handler) held(ctx context.Context, env procore.Environment, pair procore.Token) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, reserve)
+	defer cancel()
+	user := procore.NewUserClient(env, &http.Client{Transport: &oauth2.Transport{
+		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: pair.AccessToken}),
+	}})
+	me, err := user.Me(ctx)
+	if err != nil {
+		return false, unlessRefused(err)
+	}
+	for c, err := range user.Companies(ctx) {
+		if err != nil {
+			return false, unlessRefused(err)
+		}
+		held, err := h.store.Holds(ctx, tokens.Key{CompanyID: c.ID, Principal: tokens.User(me.ID)}, pair)
+		if held || err != nil {
+			return held, err
+		}
+	}
+	return false, nil
+}
+
+// unlessRefused is nil for an answer that says that the pair opens nothing.
+func unlessRefused(err error) error {
+	if errors.Is(err, procore.ErrUnauthorized) || errors.Is(err, procore.ErrForbidden) || errors.Is(err, procore.ErrNotFound) {
+		return nil
+	}
+	return err
+}
