@@ -199,7 +199,7 @@ const theChoice = [
     },
   },
   {
-    name: 'other choice made in another tab', heading: 'This choice was made already', status: 409,
+    name: 'other choice made in another tab', heading: 'Another company was chosen before', status: 409, says: ['you chose “Acme Construction”'],
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       const address = v.page.url()
