@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,8 +170,9 @@ func TestStorageFails(t *testing.T) {
 
 // nth lets the n-th operation of any kind fail.
 func nth(n int, fault dynamotest.Fault) func(string, []byte) dynamotest.Fault {
+	var met atomic.Int64
 	return func(string, []byte) dynamotest.Fault {
-		if n--; n == 0 {
+		if met.Add(1) == int64(n) {
 			return fault
 		}
 		return dynamotest.Fault{}
