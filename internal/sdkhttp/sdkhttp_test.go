@@ -86,6 +86,7 @@ func TestSilentConnectionIsGivenUp(t *testing.T) {
 	c.sdk = c.sdk.WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout /= 50 })
 	db := dynamodb.New(dynamodb.Options{
 		BaseEndpoint: &server.URL, Region: "us-east-1", HTTPClient: c,
+		RetryMaxAttempts: 10, // a busy machine may be slow to answer too
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "fake", SecretAccessKey: "fake"}, nil
 		}),
