@@ -149,7 +149,7 @@ func (h *handler) fix(ctx context.Context, s session.Session, companyID int64, p
 func (h *handler) verify(ctx context.Context, pair procore.Token, key tokens.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
-	client := procore.NewCompanyClient(h.environment, bearer(pair), key.CompanyID, h.store.Options(key)...)
+	client := procore.NewCompanyClient(h.environment, procore.Bearer(pair.AccessToken), key.CompanyID, h.store.Options(key)...)
 	for _, err := range client.Projects(ctx) {
 		return err // one page is enough
 	}

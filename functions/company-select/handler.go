@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"golang.org/x/oauth2"
 	"golang.org/x/sync/errgroup"
 
 	"procore-connect/internal/config"
@@ -167,7 +166,8 @@ func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 		return user{}, err
 	}
 	u := user{pair: pair}
-	client := procore.NewUserClient(h.environment, bearer(pair))
+	// Not refreshed: the choice takes less time than an access token lives.
+	client := procore.NewUserClient(h.environment, procore.Bearer(pair.AccessToken))
 	ctx, cancel := context.WithTimeout(ctx, callWithin)
 	defer cancel()
 	calls, ctx := errgroup.WithContext(ctx)
@@ -191,14 +191,6 @@ func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 		return user{}, fmt.Errorf("%w: %w", errProcore, err)
 	}
 	return u, nil
-}
-
-// bearer sends the session's access token. It does not refresh: the choice
-// takes less time than an access token lives.
-func bearer(pair procore.Token) *http.Client {
-	return &http.Client{Transport: &oauth2.Transport{
-		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: pair.AccessToken}),
-	}}
 }
 
 // connected shows how the connection is doing, to the browser that made it.

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-
-	"golang.org/x/oauth2"
 
 	"procore-connect/internal/session"
 	"procore-connect/pkg/procore"
@@ -76,9 +73,7 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 func (h *handler) held(ctx context.Context, env procore.Environment, pair procore.Token) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, reserve)
 	defer cancel()
-	user := procore.NewUserClient(env, &http.Client{Transport: &oauth2.Transport{
-		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: pair.AccessToken}),
-	}})
+	user := procore.NewUserClient(env, procore.Bearer(pair.AccessToken))
 	me, err := user.Me(ctx)
 	if err != nil {
 		return false, unlessRefused(err)

@@ -10,10 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"procore-connect/internal/hooks"
 	"procore-connect/pkg/procore"
@@ -58,7 +55,8 @@ func (w *Watch) ask(ctx context.Context, key tokens.Key) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	client, opts := bearer(access), w.Store.Options(key, procore.WithAttempts(1))
+	// A 401 says nothing of a departure, and is no reason to spend a refresh token.
+	client, opts := procore.Bearer(access.Bearer()), w.Store.Options(key, procore.WithAttempts(1))
 	listed, err := lists(ctx, procore.NewUserClient(w.Environment, client, opts...), key.CompanyID)
 	if err != nil {
 		return false, err
@@ -95,14 +93,6 @@ func enter(ctx context.Context, client *procore.CompanyClient) error {
 		return err
 	}
 	return nil
-}
-
-// bearer sends one access token. It does not refresh: a 401 says nothing of a
-// departure, and is no reason to spend a refresh token.
-func bearer(a tokens.Access) *http.Client {
-	return &http.Client{Transport: &oauth2.Transport{
-		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: a.Bearer()}),
-	}}
 }
 
 // End ends the connection of a user who left. The hook goes first if it is the

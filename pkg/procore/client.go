@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/oauth2"
 )
 
 const (
@@ -30,6 +32,15 @@ const (
 //
 // https://procore.github.io/documentation/api-call-sequencing
 type UserClient struct{ api api }
+
+// Bearer returns an http.Client that sends this one access token and refreshes
+// nothing (RFC 6750 section 2.1), such as that of a pair that is no connection's
+// yet. A connection's calls are made with tokens.Store's Client.
+func Bearer(accessToken string) *http.Client {
+	return &http.Client{Transport: &oauth2.Transport{
+		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: accessToken}),
+	}}
+}
 
 // NewUserClient returns a client for a user without a company. Its arguments
 // are those of [NewCompanyClient], but it follows no redirect to another path.
