@@ -31,19 +31,19 @@ sam-local: ## Prepare build/sam for sam local invoke, while make run ARGS=-docke
 	GOARCH=$$($(GO) env GOHOSTARCH) sam build --build-dir build/sam/.aws-sam/build
 	@$(GO) run ./cmd/local sam $(ARGS)
 
-# The race detector is linked by a C compiler; runtime/cgo tells whether there is one with its headers. internal/leaks
+# The race detector is linked by a C compiler; runtime/cgo tells whether there is one with its headers. internal/testing/proof/leaks
 # runs go test, shows what it shows, and searches all output and logs for secrets.
 .PHONY: test
 test: ## Run go vet and every test, with the race detector where a C compiler exists, and search their output for secrets. Needs Go alone.
 	$(GO) vet ./...
 	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
 		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
-		CGO_ENABLED=1 $(GO) run ./internal/leaks $(GO) test -race -timeout 5m ./... && \
+		CGO_ENABLED=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -race -timeout 5m ./... && \
 		echo "$(GO) test -run TestExplore ./pkg/tokens  (more schedules, without the race detector)" && \
 		$(GO) test -run '^TestExplore$$' ./pkg/tokens; \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
-		$(GO) run ./internal/leaks $(GO) test -timeout 5m ./...; \
+		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 5m ./...; \
 	fi
 
 .PHONY: lint
@@ -56,7 +56,7 @@ lint-format:
 
 .PHONY: lint-docs
 lint-docs:
-	$(GO) test -count=1 -run '^TestLinks$$' ./internal/repotest
+	$(GO) test -count=1 -run '^TestLinks$$' ./internal/testing/repo
 
 .PHONY: lint-go
 lint-go:
@@ -99,20 +99,20 @@ explore: ## Run pkg/tokens under millions of schedules and faults: make explore 
 
 .PHONY: chaos
 chaos: ## Kill, stop and cut off real processes at random, and see that the rules held: make chaos T=10m N=100000
-	@$(GO) build -o build/chaos ./internal/chaostest
+	@$(GO) build -o build/chaos ./internal/testing/proof/chaos
 	build/chaos -T $(or $(T),2m) $(ARGS)
 	build/chaos -deliveries $(or $(N),100000) $(ARGS)
 
 .PHONY: bench
 bench: ## Measure the functions against a bare handler and a naive build, side by side: make bench N=51. Needs Linux; a row, root.
-	@$(GO) build -o build/bench ./internal/benchtest && exec build/bench -n $(or $(N),21) $(ARGS)
+	@$(GO) build -o build/bench ./internal/testing/proof/bench && exec build/bench -n $(or $(N),21) $(ARGS)
 
 .PHONY: test-aws
 test-aws: ## Storage tests and chaos on a DynamoDB emulator that this project did not write (needs cargo), SAM and its containers.
-	.ci/with-dynoxide $(GO) test -count=1 ./internal/dynamotest ./internal/tables ./internal/pipetest ./internal/localstack
-	.ci/with-dynoxide $(GO) run ./internal/chaostest -T $(or $(T),1m)
-	.ci/with-dynoxide $(GO) run ./internal/chaostest -deliveries $(or $(N),100000)
-	SAM_TEST=1 .ci/with-sam $(GO) run ./internal/leaks $(GO) test -count=1 -run '^TestSAM' ./internal/samtest
+	.ci/with-dynoxide $(GO) test -count=1 ./internal/testing/fake/dynamotest ./internal/testing/kit/tables ./internal/testing/fake/pipetest ./internal/testing/stack
+	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -T $(or $(T),1m)
+	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -deliveries $(or $(N),100000)
+	SAM_TEST=1 .ci/with-sam $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestSAM' ./internal/testing/sam
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities that the code can reach (govulncheck), where their database can be reached.
@@ -122,17 +122,17 @@ vuln: ## Look for known vulnerabilities that the code can reach (govulncheck), w
 test-browser: ## Look at every page, and go through the flow, in headless Chromium with axe-core. Needs Node.js.
 	$(GO) build -o build/local/stack ./cmd/local
 	@rm -f build/browser.log
-	internal/chromiumtest/run --test pages.test.mjs flow.test.mjs
-	@[ ! -e build/browser.log ] || $(GO) run ./internal/leaks -scan build/browser.log
+	internal/testing/chromium/run --test pages.test.mjs flow.test.mjs
+	@[ ! -e build/browser.log ] || $(GO) run ./internal/testing/proof/leaks -scan build/browser.log
 
 .PHONY: screenshots
 screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every page into build/screenshots instead.
 	$(GO) build -o build/local/stack ./cmd/local
-	ALL=$(ALL) internal/chromiumtest/run screenshots.mjs
+	ALL=$(ALL) internal/testing/chromium/run screenshots.mjs
 
 .PHONY: mutants
 mutants: ## Break the rules one at a time, on purpose: the tests must catch each.
-	$(GO) run ./internal/mutants
+	$(GO) run ./internal/testing/proof/mutants
 
 .PHONY: clean
 clean: ## Remove what was built, and the checkers that make lint installed.

@@ -22,7 +22,7 @@ import (
 	"strings"
 	"syscall"
 
-	"procore-connect/internal/localstack"
+	"procore-connect/internal/testing/stack"
 )
 
 func main() {
@@ -30,7 +30,7 @@ func main() {
 	args := os.Args[1:]
 	command := run
 	if len(args) > 0 && args[0] == "sam" {
-		command, args = sam, args[1:]
+		command, args = prepareSAM, args[1:]
 	}
 	err := command(ctx, args)
 	failed := err != nil && ctx.Err() == nil // an error of being ended is none
@@ -60,8 +60,8 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := localstack.Start(ctx, o)
-	if e, ok := errors.AsType[*localstack.AddrError](err); ok {
+	s, err := stack.Start(ctx, o)
+	if e, ok := errors.AsType[*stack.AddrError](err); ok {
 		return fmt.Errorf("%w; choose another with -%s 127.0.0.1:PORT, or %s=127.0.0.1:PORT in the environment", err, e.Part, variable(e.Part))
 	}
 	if err != nil {
@@ -77,8 +77,8 @@ func run(ctx context.Context, args []string) error {
 // variable is the environment's word for a flag.
 func variable(flag string) string { return "LOCAL_" + strings.ToUpper(flag) + "_ADDR" }
 
-func options(args []string) (localstack.Options, error) {
-	o := localstack.Options{
+func options(args []string) (stack.Options, error) {
+	o := stack.Options{
 		DynamoDBEndpoint: os.Getenv("DYNAMODB_ENDPOINT"),
 		BuildDir:         filepath.Join("build", "local"),
 		Env:              make(map[string]string),
@@ -105,7 +105,7 @@ func options(args []string) (localstack.Options, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	if *docker {
-		if o.ContainersIP = localstack.DockerBridge(); o.ContainersIP == "" {
+		if o.ContainersIP = stack.DockerBridge(); o.ContainersIP == "" {
 			fmt.Fprintln(os.Stderr, "local: there is no interface docker0: Docker Desktop does without, any other Docker has to run first")
 		}
 		o.Procore.RedirectURIs = []string{} // any on loopback: that of sam local start-api too
@@ -113,7 +113,7 @@ func options(args []string) (localstack.Options, error) {
 	return o, nil
 }
 
-func ready(s *localstack.Stack, o localstack.Options) {
+func ready(s *stack.Stack, o stack.Options) {
 	dynamo := "in memory: all data is gone when this program ends"
 	if o.DynamoDBEndpoint != "" {
 		dynamo = "DynamoDB itself is " + o.DynamoDBEndpoint

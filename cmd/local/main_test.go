@@ -67,7 +67,7 @@ func TestSAMNeedsTheSystem(t *testing.T) {
 	}
 	l.Close() // so that nobody answers there
 	t.Chdir(t.TempDir())
-	err = sam(t.Context(), []string{"-app", l.Addr().String()})
+	err = prepareSAM(t.Context(), []string{"-app", l.Addr().String()})
 	if err == nil || !strings.Contains(err.Error(), `make run ARGS="-docker"`) {
 		t.Errorf("sam = %v, want an error that names make run", err)
 	}

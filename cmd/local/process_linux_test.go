@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/logtest"
+	"procore-connect/internal/testing/kit/logtest"
 )
 
 // The command gets ready, and a signal ends it and every child, with status 0.

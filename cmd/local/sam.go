@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"procore-connect/internal/samtest"
+	"procore-connect/internal/testing/sam"
 )
 
-// sam prepares build/sam against the system that runs.
-func sam(ctx context.Context, args []string) error {
+// prepareSAM prepares build/sam against the system that runs.
+func prepareSAM(ctx context.Context, args []string) error {
 	o, err := options(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -22,7 +22,7 @@ func sam(ctx context.Context, args []string) error {
 		return err
 	}
 	dir := filepath.Join("build", "sam")
-	err = samtest.Prepare(ctx, samtest.Options{
+	err = sam.Prepare(ctx, sam.Options{
 		Dir: dir, Events: "events", Env: o.Env, Image: os.Getenv("SAM_IMAGE"), Architecture: architecture(),
 		AppURL: "http://" + o.AppAddr, ProcoreURL: "http://" + o.ProcoreAddr, AWSURL: "http://" + o.AWSAddr,
 	})

@@ -30,7 +30,7 @@ func (h *handler) departed(ctx context.Context, event procore.Event, f found) er
 	if err != nil || !left {
 		return err
 	}
-	return h.leavers.End(ctx, c.Key)
+	return h.departures.End(ctx, c.Key)
 }
 
 // left says whether the event's user left the company. The deletion says so
@@ -46,7 +46,7 @@ func (h *handler) left(ctx context.Context, event procore.Event, f found, c toke
 	if err := json.Unmarshal(f.resource, &user); err == nil && user.IsActive != nil {
 		return !*user.IsActive, nil
 	}
-	left, err := h.leavers.Left(ctx, c.Key)
+	left, err := h.departures.Left(ctx, c.Key)
 	if gone(err) {
 		h.log.InfoContext(ctx, "whether the user left cannot be asked: there is no token", describe(event), slog.Any("error", err))
 		return false, nil

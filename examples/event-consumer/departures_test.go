@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
@@ -117,7 +117,7 @@ func TestLeftSharesTheRateLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := len(c.Procore.State().Calls)
-	if _, err := c.h.leavers.Left(t.Context(), joe.Key); !errors.Is(err, procore.ErrRateLimited) || len(c.Procore.State().Calls) != calls {
+	if _, err := c.h.departures.Left(t.Context(), joe.Key); !errors.Is(err, procore.ErrRateLimited) || len(c.Procore.State().Calls) != calls {
 		t.Errorf("got %v after %d calls, want ErrRateLimited and none", err, len(c.Procore.State().Calls)-calls)
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"procore-connect/internal/departure"
-	"procore-connect/internal/inbox"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -21,8 +21,8 @@ type handler struct {
 	environment procore.Environment
 	store       *tokens.Store
 	oauth       func(ctx context.Context, reread bool) (*procore.OAuth, error)
-	inbox       *inbox.Box // nil: nobody asks for newer events
-	leavers     *departure.Watch
+	inbox       *inbox.Store // nil: nobody asks for newer events
+	departures  *departures.Watch
 	log         *slog.Logger
 }
 

@@ -8,16 +8,16 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"procore-connect/internal/departure"
-	"procore-connect/internal/hooks"
-	"procore-connect/internal/inbox"
-	"procore-connect/internal/rescue"
-	"procore-connect/internal/setup"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/upkeep/rescue"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/wire"
 	"procore-connect/pkg/tokens"
 )
 
 func main() {
-	h, err := wire()
+	h, err := newHandler()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "event-consumer:", err)
 		os.Exit(1)
@@ -25,8 +25,8 @@ func main() {
 	lambda.Start(tokens.Wrap(h.store, h.handle))
 }
 
-func wire() (*handler, error) {
-	base, err := setup.New()
+func newHandler() (*handler, error) {
+	base, err := wire.New()
 	if err != nil {
 		return nil, err
 	}
@@ -36,10 +36,10 @@ func wire() (*handler, error) {
 		environment: environment,
 		store:       base.Store(keys, oauth),
 		oauth:       oauth.Get,
-		inbox:       &inbox.Box{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
+		inbox:       &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 		log:         base.Log,
 	}
-	h.leavers = &departure.Watch{Store: h.store, Environment: environment, Log: base.Log, Hooks: &hooks.Keeper{
+	h.departures = &departures.Watch{Store: h.store, Environment: environment, Log: base.Log, Hooks: &provision.Reconciler{
 		Store: h.store, Environment: environment, Want: base.Env.Webhooks(base.Env.PublicURL()), Log: base.Log,
 	}}
 	h.store.Rescue = rescue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL")).Send
@@ -47,6 +47,6 @@ func wire() (*handler, error) {
 	if err := base.Env.Err(); err != nil {
 		return nil, err
 	}
-	base.Warm(setup.Read(keys), setup.Read(oauth))
+	base.Warm(wire.Read(keys), wire.Read(oauth))
 	return h, nil
 }

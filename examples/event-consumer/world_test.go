@@ -7,13 +7,13 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/config"
-	"procore-connect/internal/departure"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/hooks"
-	"procore-connect/internal/inbox"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/platform/config"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
@@ -31,9 +31,9 @@ func newConsumer(t *testing.T) *consumer {
 	w := functiontest.New(t)
 	h := &handler{
 		environment: w.Environment, store: w.Store(), oauth: w.OAuth().Get, log: w.Log.Logger,
-		inbox: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now},
+		inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now},
 	}
-	h.leavers = &departure.Watch{Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Now: w.Clock.Now, Hooks: &hooks.Keeper{
+	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Now: w.Clock.Now, Hooks: &provision.Reconciler{
 		Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Now: w.Clock.Now,
 		Want: config.Webhooks{Namespace: "our-app", URL: hookURL},
 	}}
@@ -70,7 +70,7 @@ func message(t *testing.T, e procore.Event) map[string]any {
 func (c *consumer) stored(all ...procore.Event) {
 	c.t.Helper()
 	for _, e := range all {
-		if _, err := c.h.inbox.Store(c.t.Context(), e, []byte("{}")); err != nil {
+		if _, err := c.h.inbox.Add(c.t.Context(), e, []byte("{}")); err != nil {
 			c.t.Fatal(err)
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strconv"
 
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/gateway"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )

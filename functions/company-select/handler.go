@@ -11,10 +11,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"procore-connect/internal/config"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/config"
+	"procore-connect/internal/platform/gateway"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )

@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procoretest"
 )
 
 // Who changes their mind connects nothing: no company is called, the same form

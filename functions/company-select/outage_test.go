@@ -11,10 +11,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 

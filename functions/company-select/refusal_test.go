@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"procore-connect/internal/config"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/platform/config"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/procoretest"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 

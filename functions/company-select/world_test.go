@@ -14,11 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/config"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/config"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/pages"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/testing/kit/functiontest"
 )
 
 // No parameter, under whatever name, says where the browser goes on.

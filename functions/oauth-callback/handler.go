@@ -9,10 +9,10 @@ import (
 	"net/url"
 	"time"
 
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/secrets"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/platform/secrets"
 	"procore-connect/pkg/procore"
 )
 

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/procoretest"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 func TestLanding(t *testing.T) {

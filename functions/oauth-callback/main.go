@@ -8,14 +8,14 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/session"
-	"procore-connect/internal/setup"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/wire"
 )
 
 func main() {
-	h, base, err := wire()
+	h, base, err := newHandler()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "oauth-callback:", err)
 		os.Exit(1)
@@ -23,8 +23,8 @@ func main() {
 	lambda.Start(gateway.Handler(h.routes(), gateway.Options{PublicURL: h.public, Log: base.Log}))
 }
 
-func wire() (*handler, *setup.Base, error) {
-	base, err := setup.New()
+func newHandler() (*handler, *wire.Base, error) {
+	base, err := wire.New()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -42,6 +42,6 @@ func wire() (*handler, *setup.Base, error) {
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(setup.Read(keys), setup.Read(oauth), h.pages.Prepare)
+	base.Warm(wire.Read(keys), wire.Read(oauth), h.pages.Prepare)
 	return h, base, nil
 }

@@ -3,12 +3,12 @@ package main
 import (
 	"testing"
 
-	"procore-connect/internal/functiontest"
+	"procore-connect/internal/testing/kit/functiontest"
 )
 
 func TestMissingConfiguration(t *testing.T) {
 	functiontest.Requires(t, func() error {
-		_, _, err := wire()
+		_, _, err := newHandler()
 		return err
 	}, "AWS_REGION", "PROCORE_ENVIRONMENT", "PUBLIC_URL", "KEYS_SECRET_ID", "APP_SECRET_ID", "SESSIONS_TABLE")
 }

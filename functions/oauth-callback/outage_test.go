@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/procoretest"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 // A wrong client secret has a page for whoever runs the app, and is read again.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/pages"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
 )
 
 // A callback whose state is not one of ours leads nowhere, and costs no exchange.

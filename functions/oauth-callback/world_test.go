@@ -12,11 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/pages"
-	"procore-connect/internal/procoretest"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/procoretest"
 )
 
 // site is the function with its world.

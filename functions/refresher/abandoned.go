@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/session"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )

@@ -57,14 +57,14 @@ func (h *handler) ask(ctx context.Context, key tokens.Key, every time.Duration, 
 	if err != nil || c.Principal == tokens.App || h.clock().Before(c.SeenAt.Add(every)) || outOfTime(ctx) {
 		return err
 	}
-	left, err := h.leavers.Left(ctx, key)
+	left, err := h.departures.Left(ctx, key)
 	if err != nil || !left {
 		return err
 	}
 	if !r.leave() {
 		return errManyLeave
 	}
-	return h.leavers.End(ctx, key)
+	return h.departures.End(ctx, key)
 }
 
 func (r *run) silenced() bool {

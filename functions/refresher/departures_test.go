@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 

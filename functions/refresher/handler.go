@@ -6,10 +6,10 @@ import (
 	"log/slog"
 	"time"
 
-	"procore-connect/internal/departure"
-	"procore-connect/internal/hooks"
-	"procore-connect/internal/rescue"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/upkeep/rescue"
+	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -19,15 +19,15 @@ const reserve = 10 * time.Second
 
 // handler runs the tasks of the schedules.
 type handler struct {
-	store    *tokens.Store
-	sessions *session.Store
-	oauth    func(ctx context.Context, reread bool) (*procore.OAuth, error)
-	rescue   *rescue.Queue
-	hooks    *hooks.Keeper
-	leavers  *departure.Watch
-	looks    int // companies whose webhook one run looks at, at most; 0: 200
-	log      *slog.Logger
-	now      func() time.Time // nil: time.Now
+	store      *tokens.Store
+	sessions   *session.Store
+	oauth      func(ctx context.Context, reread bool) (*procore.OAuth, error)
+	rescue     *rescue.Queue
+	hooks      *provision.Reconciler
+	departures *departures.Watch
+	looks      int // companies whose webhook one run looks at, at most; 0: 200
+	log        *slog.Logger
+	now        func() time.Time // nil: time.Now
 }
 
 // input is what a schedule sends.

@@ -10,13 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"procore-connect/internal/config"
-	"procore-connect/internal/departure"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/hooks"
-	"procore-connect/internal/inbox"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/platform/config"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/recovery"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
@@ -36,14 +37,14 @@ func newRefresher(t *testing.T) *refresher {
 		store: w.Store(), sessions: w.Sessions(), oauth: w.OAuth().Get, rescue: w.Rescue(), log: w.Log.Logger, now: w.Clock.Now,
 	}
 	h.store.Rescue = h.rescue.Send
-	h.hooks = &hooks.Keeper{
+	h.hooks = &provision.Reconciler{
 		Store: h.store, Environment: w.Environment, Ring: w.Ring().Get, Log: w.Log.Logger, Now: w.Clock.Now,
-		Inbox: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now},
+		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}, Log: w.Log.Logger, Now: w.Clock.Now},
 		Want: config.Webhooks{Namespace: "our-app", URL: ourURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
 		}},
 	}
-	h.leavers = &departure.Watch{Store: h.store, Environment: w.Environment, Hooks: h.hooks, Log: w.Log.Logger, Now: w.Clock.Now}
+	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Hooks: h.hooks, Log: w.Log.Logger, Now: w.Clock.Now}
 	return &refresher{World: w, t: t, h: h}
 }
 

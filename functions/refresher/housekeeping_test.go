@@ -10,10 +10,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/procoretest"
-	"procore-connect/internal/session"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 

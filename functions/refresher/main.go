@@ -9,22 +9,23 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"procore-connect/internal/credential"
-	"procore-connect/internal/departure"
-	"procore-connect/internal/hooks"
-	"procore-connect/internal/inbox"
-	"procore-connect/internal/rescue"
-	"procore-connect/internal/secrets"
-	"procore-connect/internal/session"
-	"procore-connect/internal/setup"
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/secrets"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/upkeep/rescue"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/recovery"
+	"procore-connect/internal/wire"
 	"procore-connect/pkg/tokens"
 )
 
-// patience outlasts the rate limit's short window of ten seconds.
-const patience = 12 * time.Second
+// maxWait outlasts the rate limit's short window of ten seconds.
+const maxWait = 12 * time.Second
 
 func main() {
-	h, err := wire()
+	h, err := newHandler()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "refresher:", err)
 		os.Exit(1)
@@ -32,8 +33,8 @@ func main() {
 	lambda.Start(tokens.Wrap(h.store, h.handle))
 }
 
-func wire() (*handler, error) {
-	base, err := setup.New()
+func newHandler() (*handler, error) {
+	base, err := wire.New()
 	if err != nil {
 		return nil, err
 	}
@@ -54,16 +55,16 @@ func wire() (*handler, error) {
 	}
 	want := env.Webhooks(env.PublicURL())
 	want.PayloadVersion = env.PayloadVersion()
-	h.hooks = &hooks.Keeper{
-		Store: h.store, Environment: procoreEnv, Ring: ring.Get, Want: want, Log: base.Log, Patience: patience,
-		Inbox: &inbox.Box{DB: base.DB, Table: env.Require("INBOX_TABLE")},
+	h.hooks = &provision.Reconciler{
+		Store: h.store, Environment: procoreEnv, Ring: ring.Get, Want: want, Log: base.Log, MaxWait: maxWait,
+		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")}, Log: base.Log},
 	}
-	h.leavers = &departure.Watch{Store: h.store, Environment: procoreEnv, Hooks: h.hooks, Log: base.Log}
+	h.departures = &departures.Watch{Store: h.store, Environment: procoreEnv, Hooks: h.hooks, Log: base.Log}
 	h.store.Rescue = h.rescue.Send
 	h.store.RetryOnce = env.Flag("RETRY_ONCE")
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
-	base.Warm(setup.Read(keys), setup.Read(oauth), setup.Read(ring))
+	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(ring))
 	return h, nil
 }

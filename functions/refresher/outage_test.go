@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
@@ -38,7 +38,7 @@ func (r *refresher) receiver() *receiver {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		if _, err := r.h.hooks.Inbox.Store(req.Context(), event, body); err != nil {
+		if _, err := r.h.hooks.Recovery.Inbox.Add(req.Context(), event, body); err != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	}))
@@ -188,7 +188,7 @@ func TestOutage(t *testing.T) {
 	total := int64(0)
 	for company := range projects {
 		row, err := r.h.hooks.Row(t.Context(), company)
-		if err != nil || !row.Walk.Since.IsZero() {
+		if err != nil || !row.Recovery.Cursor.Since.IsZero() {
 			t.Errorf("company %d: %+v, %v, want a finished walk", company, row, err)
 		}
 		total += row.Recovered

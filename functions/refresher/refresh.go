@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"procore-connect/internal/secrets"
+	"procore-connect/internal/platform/secrets"
 	"procore-connect/pkg/tokens"
 )
 

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 

@@ -31,7 +31,7 @@ func (h *handler) look(ctx context.Context, companyID int64, run *looks) error {
 		return nil
 	}
 	run.seen[companyID] = true
-	result, err := h.hooks.Look(ctx, companyID)
+	result, err := h.hooks.Reconcile(ctx, companyID)
 	if !result.LimitedUntil.IsZero() {
 		run.limited = result.LimitedUntil
 		h.log.WarnContext(ctx, "Procore's rate limit: the rest of the webhooks waits for the next run", slog.Time("until", run.limited))

@@ -7,10 +7,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/hooks"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
@@ -62,15 +62,15 @@ func TestProvision(t *testing.T) {
 		t.Errorf("got hook %+v", h)
 	}
 	r.wantTriggers(h, "RFIs create", "RFIs update", "Company Users update")
-	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
+	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 	written := len(r.writes())
 	r.run("housekeeping") // not due
-	r.Clock.Advance(hooks.Recheck + time.Second)
+	r.Clock.Advance(provision.Recheck + time.Second)
 	r.run("housekeeping")
 	if got := r.writes()[written:]; len(got) > 0 {
 		t.Errorf("a later run made the calls %v, want none", got)
 	}
-	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
+	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 	for _, call := range r.Procore.State().Calls {
 		if call.CompanyID != procoretest.MyConstruction {
 			t.Errorf("%s %s was called for company %d", call.Method, call.Path, call.CompanyID)
@@ -86,14 +86,14 @@ func TestTriggersFollowTheConfiguration(t *testing.T) {
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
 	r.run("housekeeping")
 	r.h.hooks.Want.Triggers = []procore.Trigger{{Resource: "RFIs", EventType: "update"}, {Resource: "Projects", EventType: "update"}}
-	r.Clock.Advance(hooks.Recheck + time.Second)
+	r.Clock.Advance(provision.Recheck + time.Second)
 	r.run("housekeeping")
 	all := r.Procore.State().Hooks
 	if len(all) != 1 {
 		t.Fatalf("got %d hooks, want 1", len(all))
 	}
 	r.wantTriggers(all[0], "RFIs update", "Projects update")
-	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
+	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 }
 
 // After a rotation of the webhook key the hook gets the new credential, once.
@@ -105,14 +105,14 @@ func TestCredentialRotation(t *testing.T) {
 	r.Secrets.Put(functiontest.WebhookSecret, `{"current":"k2","k2":"fake-webhook-key-two-0123456789-0123456789"}`)
 	before := len(r.writes())
 	for range 2 {
-		r.Clock.Advance(hooks.Recheck + time.Second)
+		r.Clock.Advance(provision.Recheck + time.Second)
 		r.run("housekeeping")
 	}
 	if diff := cmp.Diff(r.writes()[before:], []string{"PATCH"}); diff != "" {
 		t.Errorf("calls (-got +want):\n%s", diff)
 	}
 	r.wantTriggers(r.Procore.State().Hooks[0], "RFIs create", "RFIs update", "Company Users update")
-	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
+	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 }
 
 // A hook of another deployment in our namespace, and one of ours in another, are
@@ -157,7 +157,7 @@ func TestNeedsAdmin(t *testing.T) {
 	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{WebhooksPermission: &off})
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
 	r.run("housekeeping")
-	r.wantWebhooks(c, tokens.WebhooksNeedsAdmin, hooks.Admin)
+	r.wantWebhooks(c, tokens.WebhooksNeedsAdmin, provision.Admin)
 	calls := len(r.Procore.State().Calls)
 	r.Clock.Advance(10 * time.Minute)
 	r.run("housekeeping")
@@ -165,9 +165,9 @@ func TestNeedsAdmin(t *testing.T) {
 		t.Errorf("got %d more calls within the hour, want none", got-calls)
 	}
 	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{WebhooksPermission: &on})
-	r.Clock.Advance(hooks.Admin)
+	r.Clock.Advance(provision.Admin)
 	r.run("housekeeping")
-	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
+	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 }
 
 // A company that disconnected the app is called no more; that is no failure of
@@ -207,13 +207,13 @@ func TestDeadConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Pair(procoretest.Joe, "http://127.0.0.1:3000/")
-	r.Clock.Advance(hooks.Recheck + time.Second)
+	r.Clock.Advance(provision.Recheck + time.Second)
 	r.run("refresh")
 	r.run("housekeeping")
 	if got := r.Connection(c.Key).State; got != tokens.Reauthorize {
 		t.Fatalf("got %s, want reauthorize", got)
 	}
-	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
+	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 }
 
 // While Procore is down the webhook stays pending; the next run repairs it, and
@@ -230,11 +230,11 @@ func TestProcoreDown(t *testing.T) {
 		r.ProcoreFails(f)
 		r.fails("housekeeping", "webhook of company 5678")
 		r.Procore.ClearFaults()
-		r.wantWebhooks(c, tokens.WebhooksPending, hooks.Retry)
-		r.Clock.Advance(hooks.Retry + time.Second)
+		r.wantWebhooks(c, tokens.WebhooksPending, provision.Retry)
+		r.Clock.Advance(provision.Retry + time.Second)
 	}
 	r.run("housekeeping")
-	r.wantWebhooks(c, tokens.WebhooksActive, hooks.Recheck)
+	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 	if got := len(r.Procore.State().Hooks); got != 1 {
 		t.Errorf("got %d hooks, want 1: the answer to its creation was lost", got)
 	}

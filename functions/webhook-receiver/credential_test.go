@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/inbox"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/webhook/inbox"
 )
 
 // A rejected delivery gets 401 without a word, and costs no operation of storage.
@@ -155,7 +155,7 @@ func TestSecretNotReadable(t *testing.T) {
 	w := functiontest.New(t)
 	secret := w.Ring()
 	secret.ID = "test/other"
-	h := &handler{ring: secret.Get, box: &inbox.Box{DB: w.DB, Table: w.Tables.Inbox}}
+	h := &handler{ring: secret.Get, inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox}}
 	r := &receiver{World: w, t: t}
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		return map[string]gateway.Func{"POST " + path: w.Function(h, "")}

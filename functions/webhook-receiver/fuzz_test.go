@@ -13,13 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/awstest"
-	"procore-connect/internal/credential"
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/inbox"
-	"procore-connect/internal/tables"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/procore"
 )
 
@@ -53,7 +53,7 @@ func FuzzDelivery(f *testing.F) {
 		db := memory()
 		names := tables.CreateForTest(t, db)
 		rows := func() []map[string]types.AttributeValue { return deliveries(t, db, names.Inbox) }
-		serve := gateway.Handler(&handler{box: &inbox.Box{DB: db, Table: names.Inbox},
+		serve := gateway.Handler(&handler{inbox: &inbox.Store{DB: db, Table: names.Inbox},
 			ring: func(context.Context, bool) (*credential.Ring, error) {
 				return credential.Parse(functiontest.WebhookValue)
 			}},

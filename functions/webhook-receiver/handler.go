@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"time"
 
-	"procore-connect/internal/credential"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/inbox"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/procore"
 )
 
@@ -24,8 +24,8 @@ const answerWithin = 3500 * time.Millisecond
 // aside and answered 200 too, since Procore would pause the hook on an error and
 // hold up every later event. https://developers.procore.com/documentation/webhooks
 type handler struct {
-	ring func(ctx context.Context, reread bool) (*credential.Ring, error)
-	box  *inbox.Box
+	ring  func(ctx context.Context, reread bool) (*credential.Ring, error)
+	inbox *inbox.Store
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -95,10 +95,10 @@ func (h *handler) keep(ctx context.Context, company int64, r io.Reader) error {
 	event, reason := read(body, company)
 	var o inbox.Outcome
 	if reason != "" {
-		o, err = h.box.Aside(ctx, company, reason, body)
+		o, err = h.inbox.Quarantine(ctx, company, reason, body)
 	} else {
 		note(ctx, slog.String("event_id", event.ID), slog.String("resource", event.Resource))
-		o, err = h.box.Store(ctx, event, body)
+		o, err = h.inbox.Add(ctx, event, body)
 	}
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/functiontest"
+	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/procore"
 )
 
@@ -192,7 +192,7 @@ func TestTooLargeForAnItem(t *testing.T) {
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
-	r.box.Quota = 2
+	r.inbox.Quota = 2
 	for _, body := range []string{"a", "b", "b"} {
 		r.good(body).Wants(http.StatusOK)
 	}

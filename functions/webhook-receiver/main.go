@@ -7,15 +7,15 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"procore-connect/internal/credential"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/inbox"
-	"procore-connect/internal/secrets"
-	"procore-connect/internal/setup"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/platform/secrets"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/wire"
 )
 
 func main() {
-	h, base, err := wire()
+	h, base, err := newHandler()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "webhook-receiver:", err)
 		os.Exit(1)
@@ -23,8 +23,8 @@ func main() {
 	lambda.Start(gateway.Handler(h, gateway.Options{Log: base.Log, MaxBody: -1}))
 }
 
-func wire() (*handler, *setup.Base, error) {
-	base, err := setup.New()
+func newHandler() (*handler, *wire.Base, error) {
+	base, err := wire.New()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,12 +34,12 @@ func wire() (*handler, *setup.Base, error) {
 		Parse:  credential.Parse,
 	}
 	h := &handler{
-		ring: ring.Get,
-		box:  &inbox.Box{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
+		ring:  ring.Get,
+		inbox: &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 	}
 	if err := base.Env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(setup.Read(ring), h.box.Rehearse)
+	base.Warm(wire.Read(ring), h.inbox.Warm)
 	return h, base, nil
 }

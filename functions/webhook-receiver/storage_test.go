@@ -12,12 +12,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"procore-connect/internal/credential"
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/inbox"
-	"procore-connect/internal/logtest"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/testing/kit/logtest"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
 )
 
 // R4: 200 only for what is stored. After a failure the next good one works.
@@ -86,7 +86,7 @@ func TestAnswersInTime(t *testing.T) {
 						return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 					}),
 				})
-				h := &handler{box: &inbox.Box{DB: db, Table: "inbox"},
+				h := &handler{inbox: &inbox.Store{DB: db, Table: "inbox"},
 					ring: func(context.Context, bool) (*credential.Ring, error) {
 						return credential.Parse(functiontest.WebhookValue)
 					}}

@@ -10,10 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"procore-connect/internal/credential"
-	"procore-connect/internal/functiontest"
-	"procore-connect/internal/gateway"
-	"procore-connect/internal/inbox"
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
 )
 
 const (
@@ -24,17 +24,17 @@ const (
 // receiver is the function with its world.
 type receiver struct {
 	*functiontest.World
-	t    *testing.T
-	base string
-	box  *inbox.Box
+	t     *testing.T
+	base  string
+	inbox *inbox.Store
 }
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	w := functiontest.New(t)
 	r := &receiver{World: w, t: t}
-	r.box = &inbox.Box{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}
-	h := &handler{ring: w.Ring().Get, box: r.box}
+	r.inbox = &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}
+	h := &handler{ring: w.Ring().Get, inbox: r.inbox}
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		f := gateway.Handler(h, gateway.Options{Log: w.Log.Logger, MaxBody: -1})
 		return map[string]gateway.Func{"POST " + path: f, "GET " + path: f, "PUT " + path: f}

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 // wire is the fake behind net/http on both sides and pipes between them, so that

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procoretest"
 )
 
 const (

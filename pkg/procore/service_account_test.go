@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procoretest"
 )
 
 // A dmsa is the service account of the fake's app, in one company, with a clock of

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 // secure serves the fake over TLS, with HTTP/2 or without, its answers gzipped.

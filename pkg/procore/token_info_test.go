@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procoretest"
 )
 
 func TestTokenInfo(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 // many makes connections of Joe for n companies, whose tokens have ended.

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/dynamotest"
+	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
 )
 

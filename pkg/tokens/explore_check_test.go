@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"procore-connect/internal/invariants"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/pkg/procoretest"
 )
 
 // exploreSkew bounds how far a process's clock goes ahead.

@@ -15,9 +15,9 @@ import (
 	"sync"
 	"time"
 
-	"procore-connect/internal/invariants"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 // endpoint is Procore's token endpoint as procoretest has it, without the rest

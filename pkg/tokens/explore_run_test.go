@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/invariants"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/proof/invariants"
 )
 
 // A run is one schedule of a scenario: the real Store in several processes,

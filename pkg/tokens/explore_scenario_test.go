@@ -14,9 +14,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"procore-connect/internal/invariants"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 // scenario says who does what. The schedule says when, and what fails.

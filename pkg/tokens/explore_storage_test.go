@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/invariants"
-	"procore-connect/internal/tables"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/internal/testing/proof/invariants"
 )
 
 const (

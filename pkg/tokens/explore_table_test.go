@@ -13,7 +13,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 
-	"procore-connect/internal/invariants"
+	"procore-connect/internal/testing/proof/invariants"
 )
 
 // quickTables stand in for dynamotest where schedules are tried by the ten

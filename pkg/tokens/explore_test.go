@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/invariants"
+	"procore-connect/internal/testing/proof/invariants"
 )
 
 // The exploration of the real code: see run. Each failure prints a line to

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/procoretest"
+	"procore-connect/pkg/procoretest"
 )
 
 // what is said of one connection's company holds for all that were there when it

@@ -12,9 +12,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 // live counts Procore's refresh tokens by state.

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/procoretest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 // All clients of a store that Procore counts together know together that nothing

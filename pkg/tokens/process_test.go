@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/logtest"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 const (

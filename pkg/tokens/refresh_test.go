@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/procoretest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procoretest"
 )
 
 func clientOf(a Access) *http.Client {

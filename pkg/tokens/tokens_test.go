@@ -9,11 +9,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"procore-connect/internal/dynamotest"
-	"procore-connect/internal/logtest"
-	"procore-connect/internal/procoretest"
-	"procore-connect/internal/tables"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/logtest"
+	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
 const (

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// A company with several connections is looked at once in a run.
+func TestOneLookForACompany(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Members: &[]int64{procoretest.Joe, procoretest.Ann}})
+	a := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	b := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
+	r.run("housekeeping")
+	if got := len(r.Log.Lines(t, "webhook looked after")); got != 1 {
+		t.Errorf("got %d looks, want 1", got)
+	}
+	r.wantWebhooks(a, tokens.WebhooksActive, provision.Recheck)
+	r.wantWebhooks(b, tokens.WebhooksActive, provision.Recheck)
+	r.run("housekeeping")
+	if got := len(r.Log.Lines(t, "webhook looked after")); got != 1 {
+		t.Errorf("got %d looks, want 1: nothing was due", got)
+	}
+}
+
+// Where Procore's rate limit is used up the run ends, before a call is refused,
+// and the next one goes on; that is no failure.
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	var all []tokens.Connection
+	for i := range int64(6) {
+		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r.Connect(700+i, procoretest.Max, tokens.WebhooksPending))
+	}
+	spike := 17 // a new hook takes eight calls
+	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SpikeLimit: &spike}); err != nil {
+		t.Fatal(err)
+	}
+	refused := func() (n int) {
+		for _, c := range r.Procore.State().Calls {
+			if c.Status == 429 {
+				n++
+			}
+		}
+		return n
+	}
+	for run := 1; run <= 3; run++ {
+		r.run("housekeeping")
+		if got := refused(); got > 0 {
+			t.Errorf("run %d: %d calls were refused", run, got)
+		}
+		if got := len(r.Procore.State().Hooks); got > 3*run {
+			t.Errorf("run %d: there are %d hooks already", run, got)
+		}
+		r.Clock.Advance(5 * time.Minute)
+	}
+	r.run("housekeeping")
+	for _, c := range all {
+		if got := r.Connection(c.Key).Webhooks; got != tokens.WebhooksActive {
+			t.Errorf("%s: webhooks are %s", c.Key, got)
+		}
+	}
+}
+
+// A run looks at so many companies, and the next one at the others.
+func TestLooksOfARun(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.h.looks = 2
+	for i := range int64(5) {
+		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
+			t.Fatal(err)
+		}
+		r.Connect(700+i, procoretest.Max, tokens.WebhooksPending)
+	}
+	for _, want := range []int{2, 4, 5, 5} {
+		r.run("housekeeping")
+		if got := len(r.Procore.State().Hooks); got != want {
+			t.Errorf("got %d hooks, want %d", got, want)
+		}
+		r.Clock.Advance(5 * time.Minute)
+	}
+}
+
+// By call a company is looked at without waiting for the schedule.
+func TestRecoveryByCall(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.receiver().down.Store(true)
+	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	r.run("housekeeping")
+	for range 3 {
+		if _, err := r.Procore.Emit(procoretest.Event{CompanyID: procoretest.MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: "create"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.eventually("the hook pauses", every(func(h procoretest.Hook) bool { return h.Paused }))
+	r.Clock.Advance(12*time.Hour + time.Minute)
+	r.eventually("what waited is discarded", every(func(h procoretest.Hook) bool { return h.Waiting == 0 }))
+	for _, want := range []string{
+		`{"hook_id":"%d","stored":3,"known":0,"quarantined":0,"more":false}`,
+		`{"hook_id":"%d","stored":0,"known":3,"quarantined":0,"more":false}`,
+	} {
+		var in input
+		if err := json.Unmarshal([]byte(`{"task":"recovery","company_id":"5678"}`), &in); err != nil {
+			t.Fatal(err)
+		}
+		out, err := r.h.handle(t.Context(), in)
+		got, _ := json.Marshal(out)
+		if want = fmt.Sprintf(want, r.Procore.State().Hooks[0].ID); err != nil || string(got) != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	}
+	r.fails("recovery", "needs a company")
+}

@@ -1,7 +1,0 @@
-package setup
-
-import "context"
-
-// Warm does nothing: with this file in the place of internal/setup/warm.go a
-// function's init is what its code costs, whatever AWS does.
-func (b *Base) Warm(...func(context.Context)) {}

@@ -1,0 +1,146 @@
+package pages_test
+
+import (
+	"encoding/xml"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"procore-connect/internal/connect/pages"
+)
+
+// TestContrast computes the contrast ratios of WCAG 2.2 (https://www.w3.org/TR/WCAG22/#contrast-minimum, 1.4.3 for
+// text, 1.4.11 for the edges of fields) of both palettes.
+func TestContrast(t *testing.T) {
+	t.Parallel()
+	b := pages.DefaultBrand()
+	for scheme, p := range map[string]pages.Palette{"light": b.Light, "dark": b.Dark} {
+		pairs := []struct {
+			name, front, ground string
+			least               float64
+		}{
+			{"text on page", p.Text, p.Page, 4.5}, {"text on card", p.Text, p.Card, 4.5},
+			{"muted on page", p.Muted, p.Page, 4.5}, {"muted on card", p.Muted, p.Card, 4.5},
+			{"muted on selection", p.Muted, p.SelectionBg, 4.5}, {"text on selection", p.Text, p.SelectionBg, 4.5},
+			{"link on page", p.Accent, p.Page, 4.5}, {"link on card", p.Accent, p.Card, 4.5},
+			{"number on its circle", p.Accent, p.SelectionBg, 4.5}, {"button", p.OnAccent, p.Accent, 4.5},
+			{"good", p.Good, p.Card, 4.5}, {"warn", p.Warn, p.Card, 4.5}, {"mark", p.Good, p.GoodBg, 3},
+			{"warning", p.Warn, p.WarnBg, 4.5}, {"error", p.Bad, p.BadBg, 4.5}, {"edge of a field", p.Border, p.Card, 3},
+		}
+		for _, c := range pairs {
+			if got := contrast(t, c.front, c.ground); got < c.least {
+				t.Errorf("%s: %s: contrast %.2f, want at least %.1f", scheme, c.name, got, c.least)
+			}
+		}
+	}
+}
+
+// Procore lists no app that has its name in its own.
+func TestNameIsNotProcores(t *testing.T) {
+	t.Parallel()
+	if name := pages.DefaultBrand().Name; strings.Contains(strings.ToLower(name), "procore") {
+		t.Errorf("the brand is called %q", name)
+	}
+}
+
+// TestLogo says what a fork's logo lacks: as an icon it is XML, and in the pages no style of its own is allowed.
+func TestLogo(t *testing.T) {
+	t.Parallel()
+	if problem := logoProblem(string(pages.DefaultBrand().Logo)); problem != "" {
+		t.Errorf("brand.go: the logo %s", problem)
+	}
+	const good = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><g fill="#fff"/></svg>`
+	tests := []struct{ logo, want string }{
+		{"", ""},
+		{good, ""},
+		{`<?xml version="1.0"?>` + good, "begins with something"},
+		{"\n" + good, "begins with something"},
+		{strings.Replace(good, "xmlns", "x", 1), "has no xmlns"},
+		{strings.Replace(good, "viewBox", "x", 1), "has no viewBox"},
+		{strings.Replace(good, "fill", "style", 1), "has a style"},
+		{strings.Replace(good, "<g", "<style>g{}</style><g", 1), "has a style"},
+		{strings.TrimSuffix(good, "</svg>"), "is not well-formed XML"},
+		{good + "<", "is not well-formed XML"},
+	}
+	for _, tt := range tests {
+		if got := logoProblem(tt.logo); !strings.HasPrefix(got, tt.want) || (got == "") != (tt.want == "") {
+			t.Errorf("%q: %q, want %q", tt.logo, got, tt.want)
+		}
+	}
+}
+
+func logoProblem(logo string) string {
+	var root struct {
+		XMLName xml.Name
+		ViewBox string `xml:"viewBox,attr"`
+	}
+	switch err := xml.Unmarshal([]byte("<all>"+logo+"</all>"), new(struct{})); {
+	case logo == "":
+		return ""
+	case !strings.HasPrefix(logo, "<svg"):
+		return "begins with something before <svg: remove it"
+	case err != nil:
+		return "is not well-formed XML: " + err.Error()
+	case strings.Contains(logo, "style=") || strings.Contains(logo, "<style"):
+		return "has a style, which the pages don't allow: write fill=, stroke= and the like as attributes"
+	}
+	switch err := xml.Unmarshal([]byte(logo), &root); {
+	case err != nil || root.XMLName.Space != "http://www.w3.org/2000/svg":
+		return `has no xmlns="http://www.w3.org/2000/svg"`
+	case root.ViewBox == "":
+		return "has no viewBox, such as viewBox=\"0 0 32 32\", so it can't be scaled"
+	}
+	return ""
+}
+
+func TestNoLogo(t *testing.T) {
+	t.Parallel()
+	b := pages.DefaultBrand()
+	b.Logo = ""
+	if got := show(t, pages.New(pages.Site{Brand: b}), problem(pages.Denied())); len(got.all("svg")) != 0 || !strings.Contains(text(got.all("header")[0]), b.Name) {
+		t.Errorf("without a logo: %s", got.body)
+	}
+}
+
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	x, y := luminance(t, a), luminance(t, b)
+	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+}
+
+// luminance is the relative luminance of WCAG 2.2.
+func luminance(t *testing.T, colour string) float64 {
+	t.Helper()
+	n, err := strconv.ParseUint(colour[1:], 16, 32)
+	if err != nil || len(colour) != 7 || colour[0] != '#' {
+		t.Fatalf("colour %q is not #rrggbb", colour)
+	}
+	channel := func(shift uint) float64 {
+		c := float64(n>>shift&0xff) / 255
+		if c <= 0.04045 {
+			return c / 12.92
+		}
+		return math.Pow((c+0.055)/1.055, 2.4)
+	}
+	return 0.2126*channel(16) + 0.7152*channel(8) + 0.0722*channel(0)
+}
+
+func TestOwnBrand(t *testing.T) {
+	t.Parallel()
+	b := pages.DefaultBrand()
+	b.Name = "Acme <Sync>"
+	got := show(t, pages.New(pages.Site{Brand: b}), problem(pages.Denied()))
+	if want := "You chose not to give Acme <Sync> access to Procore, so nothing was connected."; !contains(got, want) {
+		t.Errorf("the page does not say %q", want)
+	}
+}
+
+func contains(p page, s string) bool {
+	for _, n := range p.all("p") {
+		if text(n) == s {
+			return true
+		}
+	}
+	return false
+}

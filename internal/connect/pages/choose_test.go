@@ -1,0 +1,225 @@
+package pages_test
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/connect/pages"
+)
+
+// radio is what a person is told about one company, and what the form would send for it.
+type radio struct {
+	Value, Label, Description string
+	Checked, Disabled         bool
+}
+
+func radios(p page) []radio {
+	byID := map[string]string{}
+	for n := range p.doc.Descendants() {
+		if n.Data == "label" {
+			byID["label "+attr(n, "for")] = text(n)
+		}
+		if id := attr(n, "id"); id != "" {
+			byID[id] = text(n)
+		}
+	}
+	var out []radio
+	for _, n := range p.all("input") {
+		if attr(n, "type") == "radio" {
+			out = append(out, radio{attr(n, "value"), byID["label "+attr(n, "id")], byID[attr(n, "aria-describedby")], has(n, "checked"), has(n, "disabled")})
+		}
+	}
+	return out
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	got := show(t, newPages(), situations()["choose"])
+	want := []radio{
+		{Value: "5678", Label: "Acme Construction", Description: "Procore company ID 5678"},
+		{Value: "5679", Label: "Acme Construction", Description: "Procore company ID 5679"},
+		{Value: "8089", Label: "Turner Brothers", Description: "Procore company ID 8089"},
+		{Value: "9002", Label: "Elsewhere Inc", Disabled: true,
+			Description: "Procore company ID 9002. This company is not enabled for this application. Ask the support contact to enable it."},
+		{Value: "9001", Label: "Old Harbour Ltd", Disabled: true,
+			Description: "Procore company ID 9001. This company is inactive in Procore. A company admin can ask Procore about it."},
+	}
+	if diff := cmp.Diff(radios(got), want); diff != "" {
+		t.Errorf("companies (-got +want):\n%s", diff)
+	}
+	if len(got.all("form")) != 1 {
+		t.Errorf("%d forms, want no filter for a few companies", len(got.all("form")))
+	}
+	form := got.all("form")[0]
+	if attr(form, "method") != "post" || attr(form, "action") != publicURL+"/companies" {
+		t.Errorf("form: %v", form.Attr)
+	}
+	fields := map[string]string{}
+	for _, n := range got.all("input") {
+		if attr(n, "type") == "hidden" {
+			fields[attr(n, "name")] = attr(n, "value")
+		} else if !has(n, "disabled") && (attr(n, "name") != pages.FieldCompany || !has(n, "required")) {
+			t.Errorf("radio: %v", n.Attr)
+		}
+	}
+	if diff := cmp.Diff(fields, map[string]string{pages.FieldFlow: "flow-1", pages.FieldCSRF: "csrf-1"}); diff != "" {
+		t.Errorf("hidden fields (-got +want):\n%s", diff)
+	}
+	b := got.all("button")
+	if len(b) != 2 || text(b[0]) != "Connect this company" {
+		t.Fatalf("buttons: %d, want Connect this company first: it is what the Enter key presses", len(b))
+	}
+	if text(b[1]) != "Don't connect" || attr(b[1], "name") != pages.FieldLeave || !has(b[1], "formnovalidate") {
+		t.Errorf("the way out is %v, want one that needs no choice", b[1].Attr)
+	}
+}
+
+func TestChooseOne(t *testing.T) {
+	t.Parallel()
+	got := show(t, newPages(), situations()["choose one"])
+	want := []radio{{Value: "5678", Label: "Acme Construction", Description: "Procore company ID 5678", Checked: true}}
+	if diff := cmp.Diff(radios(got), want); diff != "" {
+		t.Errorf("companies (-got +want):\n%s", diff)
+	}
+}
+
+func TestChooseNoneOpen(t *testing.T) {
+	t.Parallel()
+	got := show(t, newPages(), situations()["choose, none open"])
+	if b := got.all("button"); len(b) != 1 || text(b[0]) != "Don't connect" || len(radios(got)) != 2 {
+		t.Error("want the companies with their reasons, and no other button than the way out")
+	}
+}
+
+func TestChooseNothingChosen(t *testing.T) {
+	t.Parallel()
+	got := show(t, newPages(), situations()["choose, nothing"])
+	if got.res.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("status = %d, want 422", got.res.StatusCode)
+	}
+	var alert string
+	for n := range got.doc.Descendants() {
+		if attr(n, "role") == "alert" {
+			alert = text(n)
+		}
+	}
+	if !strings.Contains(alert, "No company is chosen") {
+		t.Errorf("alert = %q", alert)
+	}
+}
+
+func TestFilter(t *testing.T) {
+	t.Parallel()
+	many := companies(2000)
+	many[7].Name, many[8].Name = "Große Bau GmbH", "GROSSE BAU"
+	many[9].Name, many[9].State = "Große Ruine", pages.Inactive
+	tests := []struct {
+		filter string
+		want   []string // the ids that can be chosen
+		shown  int
+		count  string
+	}{
+		{"", nil, 101, "101 of 2,000 companies are shown"},
+		{"große", []string{"1007"}, 2, "2 of 2,000 companies match"},
+		{"GROSSE", []string{"1008"}, 1, "1 of 2,000 companies match"},
+		{" 2999 ", []string{"2999"}, 1, "1 of 2,000 companies match"},
+		{"nobody", nil, 0, "0 of 2,000 companies match"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.filter, func(t *testing.T) {
+			t.Parallel()
+			got := show(t, newPages(), choose(pages.Choice{Companies: many, Filter: tt.filter}))
+			rs := radios(got)
+			if len(rs) != tt.shown {
+				t.Errorf("%d companies are shown, want %d", len(rs), tt.shown)
+			}
+			var open []string
+			for _, r := range rs {
+				if !r.Disabled {
+					open = append(open, r.Value)
+				}
+				if r.Checked {
+					t.Errorf("%s is chosen in the visitor's place", r.Value)
+				}
+			}
+			if tt.want != nil && !cmp.Equal(open, tt.want) {
+				t.Errorf("companies = %v, want %v", open, tt.want)
+			}
+			if !strings.Contains(text(got.all("main")[0]), tt.count) {
+				t.Errorf("the page does not say %q", tt.count)
+			}
+			form := got.all("form")[0]
+			if attr(form, "method") != "get" || strings.Contains(text(form), "csrf") {
+				t.Errorf("filter form: %v", form.Attr)
+			}
+		})
+	}
+}
+
+// TestFilterFormHasNoCSRF: a GET form's fields become part of an address, where a secret has no place.
+func TestFilterFormHasNoCSRF(t *testing.T) {
+	t.Parallel()
+	got := show(t, newPages(), situations()["choose many"])
+	var names []string
+	for n := range got.all("form")[0].Descendants() {
+		if n.Data == "input" {
+			names = append(names, attr(n, "name"))
+		}
+	}
+	if diff := cmp.Diff(names, []string{pages.FieldFlow, pages.FieldFilter}); diff != "" {
+		t.Errorf("fields of the filter (-got +want):\n%s", diff)
+	}
+}
+
+func TestFilterStartsAboveEight(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]int{8: 1, 9: 2} {
+		got := show(t, newPages(), choose(pages.Choice{Companies: companies(n)}))
+		if len(got.all("form")) != want {
+			t.Errorf("%d companies: %d forms, want %d", n, len(got.all("form")), want)
+		}
+	}
+}
+
+// TestHostileNames: names and filters come from outside.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("W", 5000)
+	for _, name := range []string{hostile, long, "", "\xff\xfe", "a\r\nb\x00"} {
+		for _, w := range []write{
+			choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: name}}}),
+			choose(pages.Choice{Companies: companies(9), Filter: name}),
+			func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
+				p.Connected(w, r, pages.Connection{CompanyName: name, UserName: name})
+			},
+			func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
+				p.Choose(w, r, pages.Choice{UserName: name, Flow: name, CSRF: "c"})
+			},
+			problem(pages.UserInstallsOff(name)), problem(pages.CompanyInactive(name)), problem(pages.CompanyNotAdmitted(name)),
+			problem(pages.NotConnected(name)), problem(pages.NoPermission(name)),
+			problem(pages.Problem{What: "x", Detail: name}),
+		} {
+			got := show(t, newPages(), w)
+			if len(got.all("script")) != 0 {
+				t.Errorf("%.20q became a script", name)
+			}
+			shown := text(got.all("main")[0])
+			if strings.Contains(shown, "\u202e") || strings.Contains(shown, strings.Repeat("W", 400)) {
+				t.Errorf("%.20q is shown as it came", name)
+			}
+			checkFields(t, got)
+		}
+	}
+}
+
+func TestNameless(t *testing.T) {
+	t.Parallel()
+	got := radios(show(t, newPages(), choose(pages.Choice{Companies: []pages.Company{{ID: 1 << 40}}})))
+	if want := "Procore company ID " + strconv.Itoa(1<<40); len(got) != 1 || got[0].Label != want {
+		t.Errorf("%v, want the label %q", got, want)
+	}
+}

@@ -1,0 +1,324 @@
+package pages_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/html"
+
+	"procore-connect/internal/connect/pages"
+)
+
+// TestStructure holds every page in every state to what a screen reader, a keyboard and a phone need.
+func TestStructure(t *testing.T) {
+	t.Parallel()
+	p := newPages()
+	for name, w := range situations() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := show(t, p, w)
+			if root := got.all("html"); attr(root[0], "lang") != "en" {
+				t.Error("html has no lang")
+			}
+			for _, tag := range []string{"h1", "title", "main", "header", "footer", "style"} {
+				if n := len(got.all(tag)); n != 1 {
+					t.Errorf("%d <%s>, want 1", n, tag)
+				}
+			}
+			title, h1 := text(got.all("title")[0]), text(got.all("h1")[0])
+			if h1 == "" || !strings.HasPrefix(title, h1+" – ") {
+				t.Errorf("title %q does not begin with the heading %q", title, h1)
+			}
+			if !strings.Contains(got.body, "width=device-width") {
+				t.Error("no viewport")
+			}
+			checkHeadings(t, got)
+			checkFields(t, got)
+			checkInert(t, got)
+			checkLinks(t, got)
+			if strings.Contains(got.body, "{app}") || strings.Contains(got.body, "{support}") || strings.Contains(got.body, "ZgotmplZ") {
+				t.Error("an unfilled placeholder is on the page")
+			}
+			if foot := text(got.all("footer")[0]); !strings.Contains(foot, "help@acme.example") {
+				t.Errorf("footer = %q, want the support contact", foot)
+			}
+		})
+	}
+}
+
+func checkHeadings(t *testing.T, p page) {
+	t.Helper()
+	for i, h := range p.all("h1", "h2", "h3") {
+		if (i == 0) != (h.Data == "h1") || h.Data == "h3" {
+			t.Errorf("heading %d is %s: one h1 first, then h2", i, h.Data)
+		}
+	}
+}
+
+// checkFields: each visible field has a label and existing descriptions, each group a legend, ids are unique.
+func checkFields(t *testing.T, p page) {
+	t.Helper()
+	ids, labels := map[string]bool{}, map[string]string{}
+	for n := range p.doc.Descendants() {
+		if id := attr(n, "id"); id != "" {
+			if ids[id] {
+				t.Errorf("id %q twice", id)
+			}
+			ids[id] = true
+		}
+		if n.Data == "label" {
+			labels[attr(n, "for")] = text(n)
+		}
+	}
+	for _, n := range p.all("input") {
+		if attr(n, "type") != "hidden" && labels[attr(n, "id")] == "" {
+			t.Errorf("field %q has no label", attr(n, "id"))
+		}
+	}
+	for n := range p.doc.Descendants() {
+		if d := attr(n, "aria-describedby"); d != "" && !ids[d] {
+			t.Errorf("described by %q, which does not exist", d)
+		}
+	}
+	for _, n := range p.all("fieldset") {
+		if first := firstElement(n); first == nil || first.Data != "legend" || text(first) == "" {
+			t.Error("fieldset without a legend")
+		}
+	}
+	for _, n := range p.all("button", "a") {
+		if text(n) == "" {
+			t.Errorf("<%s> without a name", n.Data)
+		}
+	}
+}
+
+func firstElement(n *html.Node) *html.Node {
+	for c := range n.ChildNodes() {
+		if c.Type == html.ElementNode {
+			return c
+		}
+	}
+	return nil
+}
+
+// checkInert: no script, no inline style or event handler (the policy would refuse them), nothing loaded.
+func checkInert(t *testing.T, p page) {
+	t.Helper()
+	if n := p.all("script", "iframe", "img", "object", "embed", "base"); len(n) != 0 {
+		t.Errorf("<%s> on the page", n[0].Data)
+	}
+	for n := range p.doc.Descendants() {
+		for _, a := range n.Attr {
+			if a.Key == "style" || strings.HasPrefix(a.Key, "on") || a.Key == "src" {
+				t.Errorf("<%s %s>", n.Data, a.Key)
+			}
+		}
+	}
+	for _, n := range p.all("link") {
+		if !strings.HasPrefix(attr(n, "href"), "data:image/svg+xml,") {
+			t.Errorf("link to %q", attr(n, "href"))
+		}
+	}
+	css := text(p.all("style")[0])
+	if strings.Contains(css, "url(") || strings.Contains(css, "@import") {
+		t.Error("the stylesheet loads something")
+	}
+}
+
+// checkLinks: links and forms stay below the public address, stage included, or are the configured ones.
+func checkLinks(t *testing.T, p page) {
+	t.Helper()
+	for _, n := range p.all("a", "form") {
+		to := attr(n, "href") + attr(n, "action")
+		if !strings.HasPrefix(to, publicURL+"/") && to != "mailto:help@acme.example" && to != "https://app.example/start" {
+			t.Errorf("<%s> leads to %q", n.Data, to)
+		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	p := newPages()
+	for name, w := range situations() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := show(t, p, w)
+			sum := sha256.Sum256([]byte(got.all("style")[0].FirstChild.Data))
+			want := map[string]string{
+				"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+					"'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+				"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+				"X-Frame-Options": "DENY", "Cross-Origin-Opener-Policy": "same-origin",
+				"Strict-Transport-Security": "max-age=63072000", "Content-Type": "text/html; charset=utf-8",
+			}
+			for k, v := range want {
+				if got := got.res.Header.Get(k); got != v {
+					t.Errorf("%s = %q, want %q", k, got, v)
+				}
+			}
+		})
+	}
+	plain := show(t, pages.New(pages.Site{PublicURL: "http://127.0.0.1:3000"}), (*pages.Pages).Landing)
+	if got := plain.res.Header.Get("Strict-Transport-Security"); got != "" {
+		t.Errorf("Strict-Transport-Security = %q over http, want none", got)
+	}
+}
+
+func TestLanding(t *testing.T) {
+	t.Parallel()
+	got := show(t, newPages(), (*pages.Pages).Landing)
+	if to := linkNamed(got, "Connect to Procore"); to != publicURL+"/oauth/start" {
+		t.Errorf("Connect to Procore leads to %q", to)
+	}
+}
+
+// linkNamed returns where the link of that accessible name leads.
+func linkNamed(p page, name string) string {
+	for _, a := range p.all("a") {
+		if text(a) == name {
+			return attr(a, "href")
+		}
+	}
+	return ""
+}
+
+func TestConnected(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		c    pages.Connection
+		says []string
+		not  []string
+	}{
+		{"off", pages.Connection{}, []string{"Acme Construction", "5678", "Joe Builder", "close this page"}, []string{"Updates from Procore", "renewed"}},
+		{"pending", pages.Connection{Webhooks: pages.WebhooksPending}, []string{"Being set up", "Check again"}, nil},
+		{"active", pages.Connection{Webhooks: pages.WebhooksActive}, []string{"within seconds"}, []string{"Check again"}},
+		{"needs admin", pages.Connection{Webhooks: pages.WebhooksNeedsAdmin}, []string{"A company admin", "Webhooks API"}, nil},
+		{"renewed", pages.Connection{Renewed: true}, []string{"Connection renewed"}, nil},
+		{"one other", pages.Connection{Others: 1}, []string{"Both connections stand"}, nil},
+		{"next", pages.Connection{NextURL: "https://app.example/start"}, []string{"Continue"}, []string{"close this page"}},
+		{"next is a script", pages.Connection{NextURL: "javascript:alert(1)"}, nil, []string{"javascript:"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := show(t, newPages(), connected(tt.c))
+			for _, s := range tt.says {
+				if !strings.Contains(text(got.all("main")[0]), s) {
+					t.Errorf("the page does not say %q", s)
+				}
+			}
+			for _, s := range tt.not {
+				if strings.Contains(got.body, s) {
+					t.Errorf("the page has %q", s)
+				}
+			}
+		})
+	}
+}
+
+func TestCheckAgain(t *testing.T) {
+	t.Parallel()
+	for flow, want := range map[string]string{"": "/connected", "a b&c": "/connected?flow=a+b%26c"} {
+		got := show(t, newPages(), connected(pages.Connection{Webhooks: pages.WebhooksPending, Flow: flow}))
+		if to := linkNamed(got, "Check again"); to != publicURL+want {
+			t.Errorf("Check again leads to %q, want %q", to, want)
+		}
+	}
+}
+
+func TestSetupUnfinished(t *testing.T) {
+	t.Parallel()
+	got := show(t, newPages(), situations()["setup"])
+	if got.res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status = %d, want 503", got.res.StatusCode)
+	}
+	for _, s := range []string{"APP_SECRET_ID", "client_id", "KEYS_SECRET_ID", "WEBHOOK_SECRET_ID", "put-secret-value", requestID} {
+		if !strings.Contains(got.body, s) {
+			t.Errorf("the page does not say %q", s)
+		}
+	}
+}
+
+func TestHandler(t *testing.T) {
+	t.Parallel()
+	p := newPages()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /companies", func(w http.ResponseWriter, r *http.Request) {
+		if r.Pattern != "GET /companies" {
+			t.Errorf("pattern = %q: the log line needs it", r.Pattern)
+		}
+		p.Redirect(w, "/connected")
+	})
+	mux.HandleFunc("POST /companies", p.Landing)
+	tests := []struct {
+		method, target string
+		status         int
+		allow, to      string
+	}{
+		{"GET", "/companies", 303, "", publicURL + "/connected"},
+		{"POST", "/companies", 200, "", ""},
+		{"DELETE", "/companies", 405, "GET, HEAD, POST", ""},
+		{"GET", "/elsewhere", 404, "", ""},
+		{"GET", "/x/../companies", 404, "", ""},
+		{"GET", "//companies", 404, "", ""},
+		{"GET", "/companies/", 404, "", ""},
+	}
+	for _, tt := range tests {
+		rec := httptest.NewRecorder()
+		p.Handler(mux).ServeHTTP(rec, request(t, tt.method, tt.target))
+		got := []any{rec.Code, rec.Header().Get("Allow"), rec.Header().Get("Location")}
+		if diff := cmp.Diff(got, []any{tt.status, tt.allow, tt.to}); diff != "" {
+			t.Errorf("%s %s (-got +want):\n%s", tt.method, tt.target, diff)
+		}
+		if rec.Header().Get("Referrer-Policy") != "no-referrer" || rec.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s: no security headers", tt.method, tt.target)
+		}
+		if tt.status >= 400 && !strings.Contains(rec.Body.String(), "<h1>") {
+			t.Errorf("%s %s: %q, want a page", tt.method, tt.target, rec.Body)
+		}
+	}
+}
+
+func TestRedirectHasNoBody(t *testing.T) {
+	t.Parallel()
+	rec := httptest.NewRecorder()
+	newPages().Redirect(rec, "https://login.procore.com/oauth/authorize?state=s")
+	if rec.Body.Len() != 0 || rec.Header().Get("Location") != "https://login.procore.com/oauth/authorize?state=s" {
+		t.Errorf("%v %q", rec.Header(), rec.Body)
+	}
+}
+
+func TestSupport(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ support, want string }{
+		{"help@acme.example", "mailto:help@acme.example"},
+		{"https://acme.example/help", "https://acme.example/help"},
+		{"Ask Ann, room 3", ""},
+		{"javascript:alert(1)", ""},
+		{"http://acme.example", ""},
+		{"", ""},
+	}
+	for _, tt := range tests {
+		got := show(t, pages.New(pages.Site{Support: tt.support}), problem(pages.ProcoreUnreachable()))
+		foot := got.all("footer")[0]
+		var to []string
+		for n := range foot.Descendants() {
+			if n.Data == "a" {
+				to = append(to, attr(n, "href"))
+			}
+		}
+		if !strings.Contains(text(foot), tt.support) || slices.Compact(append(to, ""))[0] != tt.want {
+			t.Errorf("%q: %q %v, want a link to %q", tt.support, text(foot), to, tt.want)
+		}
+		if tt.support == "" && !strings.Contains(text(got.all("main")[0]), "whoever runs "+pages.DefaultBrand().Name) {
+			t.Error("without a contact the page sends people to one")
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package pages_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/platform/gateway"
+)
+
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	p := newPages()
+	codes := map[string]bool{}
+	for name, pr := range catalogue() {
+		if pr.Code == "" || codes[pr.Code] || pr.Status < 400 {
+			t.Errorf("%s: code %q, status %d, want a code of its own and an error status", name, pr.Code, pr.Status)
+		}
+		codes[pr.Code] = true
+		got := show(t, p, problem(pr))
+		if got.res.StatusCode != pr.Status {
+			t.Errorf("%s: status = %d, want %d", name, got.res.StatusCode, pr.Status)
+		}
+		said := text(got.all("main")[0])
+		if !strings.Contains(text(got.all("footer")[0]), requestID) {
+			t.Errorf("%s: no request id", name)
+		}
+		for n := range got.doc.Descendants() {
+			if attr(n, "role") == "alert" && !strings.Contains(text(n), text(got.all("h1")[0])) {
+				t.Errorf("%s: the alert is not the heading with what happened", name)
+			}
+		}
+		if !strings.Contains(got.body, `role="alert"`) {
+			t.Errorf("%s: not announced", name)
+		}
+		for _, s := range []string{pr.What, pr.Next} {
+			if s == "" || !strings.HasSuffix(s, ".") || len(s) > 200 {
+				t.Errorf("%s: %q is no short sentence", name, s)
+			}
+		}
+		if jargon := regexp.MustCompile(`(?i)\b(oauth|token|state parameter|csrf|http|api|pkce|dynamo|cookie jar)\b`).FindString(said); jargon != "" {
+			t.Errorf("%s: a site manager does not say %q", name, jargon)
+		}
+	}
+}
+
+// TestCatalogueIsWhole: a problem added to texts.go has to be looked at by the tests above.
+func TestCatalogueIsWhole(t *testing.T) {
+	t.Parallel()
+	src, err := os.ReadFile("texts.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := catalogue()
+	for _, m := range regexp.MustCompile(`(?m)^func ([A-Z]\w*)\(.*\) Problem \{`).FindAllStringSubmatch(string(src), -1) {
+		if _, ok := all[m[1]]; !ok {
+			t.Errorf("%s is in no test", m[1])
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	if got := show(t, newPages(), problem(pages.StorageUnavailable())).res.Header.Get("Retry-After"); got != "30" {
+		t.Errorf("Retry-After = %q, want 30", got)
+	}
+}
+
+// TestProblemIsLogged runs a problem through the gateway: its code is in the request's line, Procore's words are not.
+func TestProblemIsLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	p := newPages()
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pr := pages.AuthorizationFailed()
+		pr.Detail = "words of somebody"
+		p.Problem(w, r, pr)
+	})
+	e := events.APIGatewayV2HTTPRequest{RawPath: "/oauth/callback"}
+	e.RequestContext.HTTP.Method, e.RequestContext.RequestID = "GET", "JKJaXmPLvHcESHA="
+	res, err := gateway.Handler(h, gateway.Options{Log: slog.New(slog.NewJSONHandler(&log, nil))})(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), `"problem":"authorization_failed"`) || strings.Contains(log.String(), "somebody") {
+		t.Errorf("log = %s", log.String())
+	}
+	if !strings.Contains(res.Body, "words of somebody") || !strings.Contains(res.Body, "JKJaXmPLvHcESHA=") {
+		t.Error("the page lacks Procore's words or the request id")
+	}
+}

@@ -1,0 +1,173 @@
+package pages_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/platform/gateway"
+)
+
+const (
+	publicURL = "https://connect.example/prod"
+	requestID = "c1a1f5b4-6c5b-4a5e"
+	hostile   = `<script>alert(1)</script>"'&` + "\u202e" + `{{.}}`
+)
+
+func newPages() *pages.Pages {
+	return pages.New(pages.Site{PublicURL: publicURL, Support: "help@acme.example"})
+}
+
+func request(t testing.TB, method, target string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, http.NoBody)
+	return r.WithContext(gateway.WithRequestID(r.Context(), requestID))
+}
+
+// write is one page as a handler would show it.
+type write func(*pages.Pages, http.ResponseWriter, *http.Request)
+
+func problem(pr pages.Problem) write {
+	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.Problem(w, r, pr) }
+}
+
+func choose(c pages.Choice) write {
+	c.UserName, c.Flow, c.CSRF = "Joe Builder", "flow-1", "csrf-1"
+	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.Choose(w, r, c) }
+}
+
+func connected(c pages.Connection) write {
+	c.CompanyID, c.CompanyName, c.UserName = 5678, "Acme Construction", "Joe Builder"
+	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.Connected(w, r, c) }
+}
+
+// catalogue is every ready problem, by its function's name.
+func catalogue() map[string]pages.Problem {
+	const name = "Acme Construction"
+	quoted := pages.AuthorizationFailed()
+	quoted.Detail = "The authorization server is under maintenance."
+	retry := pages.ProcoreUnreachable().Retry("/companies?flow=flow-1")
+	retry.Code += "_retry" // codes are told apart below
+	return map[string]pages.Problem{
+		"Denied": pages.Denied(), "AuthorizationFailed": quoted, "AuthorizationExpired": pages.AuthorizationExpired(),
+		"CodeExpired": pages.CodeExpired(), "StateMissing": pages.StateMissing(), "StateUsed": pages.StateUsed(),
+		"OtherBrowser": pages.OtherBrowser(), "ProcoreUnreachable": pages.ProcoreUnreachable(),
+		"CredentialsRefused": pages.CredentialsRefused(), "NoCompanies": pages.NoCompanies(),
+		"CompanyNotListed": pages.CompanyNotListed(), "CompanyNotAdmitted": pages.CompanyNotAdmitted(name),
+		"CompanyInactive": pages.CompanyInactive(name), "UserInstallsOff": pages.UserInstallsOff(name),
+		"NotConnected": pages.NotConnected(name), "NoPermission": pages.NoPermission(name),
+		"ChoiceExpired": pages.ChoiceExpired(), "ChoiceUsed": pages.ChoiceUsed(), "FormRefused": pages.FormRefused(),
+		"StorageUnavailable": pages.StorageUnavailable(),
+		"BadRequest":         pages.BadRequest(), "TooLarge": pages.TooLarge(), "NotFound": pages.NotFound(),
+		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Left": pages.Left(), "CompanyRefused": pages.CompanyRefused(name),
+		"SignInAgain": pages.SignInAgain(name), "Disconnected": pages.Disconnected(name), "AccessReturned": pages.AccessReturned(name),
+		"OtherChosen": pages.OtherChosen(name).BackTo("/companies?flow=flow-1"),
+	}
+}
+
+// companies makes n companies, in no useful order.
+func companies(n int) []pages.Company {
+	out := make([]pages.Company, n)
+	for i := range out {
+		out[i] = pages.Company{ID: int64(1000 + i), Name: "Company " + strings.Repeat("I", 1+(i*7)%5) + string(rune('Z'-i%26))}
+	}
+	return out
+}
+
+// situations is every page in every state.
+func situations() map[string]write {
+	few := []pages.Company{
+		{ID: 5679, Name: "Acme Construction"}, {ID: 5678, Name: "Acme Construction"}, {ID: 8089, Name: "Turner Brothers"},
+		{ID: 9001, Name: "Old Harbour Ltd", State: pages.Inactive}, {ID: 9002, Name: "Elsewhere Inc", State: pages.NotAdmitted},
+	}
+	m := map[string]write{
+		"landing":            (*pages.Pages).Landing,
+		"visitor":            (*pages.Pages).ConnectedVisitor,
+		"choose":             choose(pages.Choice{Companies: few}),
+		"choose one":         choose(pages.Choice{Companies: few[1:2]}),
+		"choose, none open":  choose(pages.Choice{Companies: few[3:]}),
+		"choose, nothing":    choose(pages.Choice{Companies: few, Missing: true}),
+		"choose many":        choose(pages.Choice{Companies: companies(12)}),
+		"choose very many":   choose(pages.Choice{Companies: companies(2000)}),
+		"choose, filtered":   choose(pages.Choice{Companies: companies(2000), Filter: "1999"}),
+		"choose, no match":   choose(pages.Choice{Companies: companies(12), Filter: "zzz"}),
+		"choose, hostile":    choose(pages.Choice{Companies: append(companies(9), pages.Company{ID: 1, Name: hostile + strings.Repeat("W", 500)}), Filter: hostile}),
+		"connected":          connected(pages.Connection{Webhooks: pages.WebhooksOff, NextURL: "https://app.example/start"}),
+		"connected, pending": connected(pages.Connection{Webhooks: pages.WebhooksPending}),
+		"connected, active":  connected(pages.Connection{Webhooks: pages.WebhooksActive, Renewed: true}),
+		"connected, admin":   connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Others: 2}),
+		"choose, long":       choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: hostile + strings.Repeat("W", 500)}, {ID: 562949953421312, Name: strings.Repeat("Great ", 30)}}}),
+		"setup": func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
+			p.SetupUnfinished(w, r, []string{"APP_SECRET_ID", "KEYS_SECRET_ID", "WEBHOOK_SECRET_ID"})
+		},
+	}
+	for name, pr := range catalogue() {
+		m["problem "+name] = problem(pr)
+	}
+	return m
+}
+
+// page is what a browser gets of one situation.
+type page struct {
+	res  *http.Response
+	body string
+	doc  *html.Node
+}
+
+func show(t testing.TB, p *pages.Pages, w write) page {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	w(p, rec, request(t, http.MethodGet, "/"))
+	body := rec.Body.String()
+	doc, err := html.Parse(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page{rec.Result(), body, doc}
+}
+
+// all returns the elements called one of tags, in the document's order.
+func (p page) all(tags ...string) []*html.Node {
+	var out []*html.Node
+	for n := range p.doc.Descendants() {
+		for _, tag := range tags {
+			if n.Type == html.ElementNode && n.Data == tag {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+func attr(n *html.Node, key string) string {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func has(n *html.Node, key string) bool {
+	for _, a := range n.Attr {
+		if a.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// text is what n says, with single blanks.
+func text(n *html.Node) string {
+	var b strings.Builder
+	for c := range n.Descendants() {
+		if c.Type == html.TextNode {
+			b.WriteString(c.Data)
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}

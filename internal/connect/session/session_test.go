@@ -1,0 +1,243 @@
+package session
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// From the start to the connection, and what the row is in TTL and index on the way.
+func TestLife(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	st := w.begin()
+	if st.Flow != FlowOf(st.State) || len(st.State) < 43 || len(st.Verifier) < 43 || len(st.Cookie) < 43 {
+		t.Errorf("start = %d, %d, %d characters, want 256 bits in each", len(st.State), len(st.Verifier), len(st.Cookie))
+	}
+	w.wants(st.Flow, Started, true, false, true)
+
+	s, verifier, err := w.Consume(ctx, st.State, st.Cookie)
+	if err != nil || verifier != st.Verifier {
+		t.Fatalf("Consume gives another verifier, or %v", err)
+	}
+	want := Session{Flow: st.Flow, Status: Exchanging, Environment: "custom", RedirectURI: testRedirect, Expires: w.clock.Now().Add(StartLife)}
+	same := cmp.Comparer(func(a, b Session) bool {
+		return a.Flow == b.Flow && a.Status == b.Status && a.Environment == b.Environment && a.RedirectURI == b.RedirectURI &&
+			a.Expires.Equal(b.Expires) && a.CompanyID == b.CompanyID && a.Principal == b.Principal
+	})
+	if !cmp.Equal(s, want, same) {
+		t.Errorf("consumed = %+v, want %+v", s, want)
+	}
+	w.wants(st.Flow, Exchanging, true, false, false)
+
+	cookie, err := w.Hold(ctx, s, w.pair())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wants(st.Flow, Pending, false, true, true) // TTL would drop the pair unrevoked
+	s = w.find(st.Flow, cookie)
+	if pair, err := w.Pair(ctx, s); err != nil || !same2(pair, w.pair()) {
+		t.Errorf("Pair gives another one, or %v", err)
+	}
+
+	if s, err = w.Choose(ctx, s, 5678, tokens.User(7)); err != nil {
+		t.Fatal(err)
+	}
+	w.wants(st.Flow, Chosen, false, true, true)
+	want.Status, want.CompanyID, want.Principal, want.Expires = Chosen, 5678, tokens.User(7), w.clock.Now().Add(ChoiceLife)
+	if got := w.find(st.Flow, cookie); !cmp.Equal(got, want, same) || !cmp.Equal(s, want, same) {
+		t.Errorf("chosen = %+v, stored %+v, want %+v", s, got, want)
+	}
+	if pair, err := w.Pair(ctx, s); err != nil || !same2(pair, w.pair()) {
+		t.Errorf("Pair of the chosen one gives another, or %v", err)
+	}
+
+	if err := w.finish(s); err != nil {
+		t.Fatal(err)
+	}
+	w.wants(st.Flow, Connected, true, false, false)
+	want.Status, want.Expires = Connected, w.clock.Now().Add(time.Hour)
+	got := w.find(st.Flow, cookie)
+	if !cmp.Equal(got, want, same) {
+		t.Errorf("connected = %+v, want %+v", got, want)
+	}
+	if _, err := w.Pair(ctx, got); !errors.Is(err, ErrUsed) {
+		t.Errorf("Pair of the connected one: %v, want ErrUsed", err)
+	}
+}
+
+func same2(a, b procore.Token) bool {
+	return a.AccessToken == b.AccessToken && a.RefreshToken == b.RefreshToken && a.Expiry.Equal(b.Expiry)
+}
+
+// A state is good once, however many bring it at the same time.
+func TestConsumeOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	st := w.begin()
+	var all sync.WaitGroup
+	errs := make([]error, 20)
+	for i := range errs {
+		all.Go(func() { _, _, errs[i] = w.Consume(t.Context(), st.State, st.Cookie) })
+	}
+	all.Wait()
+	won := 0
+	for _, err := range errs {
+		switch {
+		case err == nil:
+			won++
+		case !errors.Is(err, ErrUsed):
+			t.Errorf("error = %v, want ErrUsed", err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d consumed the state, want 1", won)
+	}
+}
+
+// R6: what another browser brings is unknown, and uses nothing up.
+func TestForeignBrowser(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	st, other := w.begin(), w.begin()
+	for name, tt := range map[string]struct{ state, cookie string }{
+		"no cookie":            {st.State, ""},
+		"another flow's":       {st.State, other.Cookie},
+		"the state as cookie":  {st.State, st.State},
+		"the stored hash":      {st.State, hash(st.Cookie)},
+		"a longer one":         {st.State, st.Cookie + "x"},
+		"a huge one":           {st.State, strings.Repeat("x", 1<<20)},
+		"no state":             {"", st.Cookie},
+		"the flow as state":    {st.Flow, st.Cookie},
+		"an invented state":    {"an invented state", st.Cookie},
+		"an invented, no rows": {"an invented state", hash("")},
+	} {
+		if s, verifier, err := w.Consume(ctx, tt.state, tt.cookie); !errors.Is(err, ErrUnknown) || verifier != "" || s.Flow != "" {
+			t.Errorf("%s: Consume = %v, %v, want ErrUnknown alone", name, s.Flow, err)
+		}
+	}
+	for _, flow := range []string{"", "x", st.Flow[1:], st.Flow + "x", strings.Repeat("x", len(st.Flow)), strings.Repeat("x", 1<<20)} {
+		if _, err := w.Find(ctx, flow, st.Cookie); !errors.Is(err, ErrUnknown) {
+			t.Errorf("Find of flow %.50q: %v, want ErrUnknown", flow, err)
+		}
+	}
+	if _, verifier, err := w.Consume(ctx, st.State, st.Cookie); err != nil || verifier != st.Verifier {
+		t.Errorf("the right browser: %v", err)
+	}
+	if _, verifier, err := w.Consume(ctx, other.State, other.Cookie); err != nil || verifier != other.Verifier {
+		t.Errorf("the right browser, other flow: %v", err)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	st, late := w.begin(), w.begin()
+	w.clock.Advance(StartLife)
+	if _, _, err := w.Consume(ctx, st.State, st.Cookie); err != nil {
+		t.Errorf("after 10 minutes: %v", err)
+	}
+	w.clock.Advance(time.Second)
+	if _, _, err := w.Consume(ctx, late.State, late.Cookie); !errors.Is(err, ErrExpired) {
+		t.Errorf("after 10 minutes and a second: %v, want ErrExpired", err)
+	}
+	if _, _, err := w.Consume(ctx, late.State, st.Cookie); !errors.Is(err, ErrUnknown) {
+		t.Errorf("foreign and late: %v, want ErrUnknown, which tells nothing", err)
+	}
+	s, cookie := w.pending()
+	done, shown := w.chosen(1)
+	if err := w.finish(done); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(ChoiceLife)
+	w.find(s.Flow, cookie)
+	w.clock.Advance(time.Second)
+	if _, err := w.Find(ctx, s.Flow, cookie); !errors.Is(err, ErrExpired) {
+		t.Errorf("after 30 minutes and a second: %v, want ErrExpired", err)
+	}
+	w.find(done.Flow, shown)
+	w.clock.Advance(30 * time.Minute)
+	if _, err := w.Find(ctx, done.Flow, shown); !errors.Is(err, ErrExpired) {
+		t.Errorf("result after an hour: %v, want ErrExpired", err)
+	}
+}
+
+// The cookie from before the login is worth nothing after it.
+func TestHoldReplacesTheCookie(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	st := w.begin()
+	s, _, err := w.Consume(ctx, st.State, st.Cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, err := w.Hold(ctx, s, w.pair())
+	if err != nil || cookie == st.Cookie || len(cookie) < 43 {
+		t.Fatalf("the cookie is not a new one, or %v", err)
+	}
+	if _, err := w.Find(ctx, st.Flow, st.Cookie); !errors.Is(err, ErrUnknown) {
+		t.Errorf("old cookie: %v, want ErrUnknown", err)
+	}
+	w.find(st.Flow, cookie)
+	if _, err := w.Hold(ctx, s, w.pair()); !errors.Is(err, ErrUsed) {
+		t.Errorf("second Hold: %v, want ErrUsed", err)
+	}
+	w.find(st.Flow, cookie)
+}
+
+// Two tabs of one browser do not disturb each other.
+func TestTwoFlows(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	a, cookieA := w.pending()
+	b, cookieB := w.pending()
+	if _, err := w.Choose(ctx, a, 1, tokens.User(7)); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.Choose(ctx, b, 2, tokens.User(8)); err != nil {
+		t.Error(err)
+	}
+	a, b = w.find(a.Flow, cookieA), w.find(b.Flow, cookieB)
+	if a.CompanyID != 1 || b.CompanyID != 2 || a.Principal != tokens.User(7) || b.Principal != tokens.User(8) {
+		t.Errorf("sessions = %+v, %+v", a, b)
+	}
+	if _, err := w.Find(ctx, a.Flow, cookieB); !errors.Is(err, ErrUnknown) {
+		t.Errorf("the other flow's cookie: %v, want ErrUnknown", err)
+	}
+}
+
+// Storage that fails is no answer about the session.
+func TestStorageFails(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	st := w.begin()
+	pending, _ := w.pending()
+	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "ThrottlingException"} })
+	_, begin := w.Begin(ctx, "custom", testRedirect)
+	_, _, consume := w.Consume(ctx, st.State, st.Cookie)
+	_, choose := w.Choose(ctx, pending, 1, tokens.User(7))
+	_, abandon := w.Abandon(ctx, pending)
+	errs := map[string]error{"Begin": begin, "Consume": consume, "Choose": choose, "Abandon": abandon, "Delete": w.Delete(ctx, pending)}
+	for _, err := range w.Stale(ctx) {
+		errs["Stale"] = err
+	}
+	for name, err := range errs {
+		var throttled *types.ThrottlingException
+		if !errors.As(err, &throttled) || errors.Is(err, ErrUsed) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrExpired) {
+			t.Errorf("%s: %v, want the storage's own error", name, err)
+		}
+	}
+	w.dynamo.Intercept(nil)
+	if _, _, err := w.Consume(ctx, st.State, st.Cookie); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}

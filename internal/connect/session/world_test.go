@@ -1,0 +1,192 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+const testRedirect = "https://app.example/oauth/callback"
+
+// clock is a test's time; it moves only when told to.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// world is a DynamoDB, a clock and a key ring with a store in it.
+type world struct {
+	*Store
+	t      *testing.T
+	clock  *clock
+	dynamo *dynamotest.Server
+	url    string
+	keys   *tokens.Keys
+	next   *tokens.Keys // what rereading the keys gives; nil: the same
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{now: time.Now().Truncate(time.Second)}, dynamo: dynamotest.New(), keys: ring(t, 1)}
+	w.url = w.dynamo.Start(t)
+	db := dynamotest.Client(w.url)
+	w.Store = &Store{DB: db, Table: tables.CreateForTest(t, db).Sessions, Now: w.clock.Now}
+	w.Keys = func(_ context.Context, reread bool) (*tokens.Keys, error) {
+		if reread && w.next != nil {
+			w.keys = w.next
+		}
+		return w.keys, nil
+	}
+	return w
+}
+
+// ring has the keys k1 to kn, of which the last is current. k1 is the same in all.
+func ring(t *testing.T, n int) *tokens.Keys {
+	t.Helper()
+	secret := fmt.Sprintf(`{"current":"k%d","k1":"one and the same in every ring of the tests"`, n)
+	for i := 2; i <= n; i++ {
+		secret += fmt.Sprintf(`,"k%d":%q`, i, rand.Text()+rand.Text())
+	}
+	keys, err := tokens.ParseKeys(secret + "}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func (w *world) pair() procore.Token {
+	return procore.Token{AccessToken: "fake-access-1", RefreshToken: "fake-refresh-1", Expiry: w.clock.Now().Add(90 * time.Minute)}
+}
+
+// begin starts a flow.
+func (w *world) begin() Start {
+	w.t.Helper()
+	st, err := w.Begin(w.t.Context(), "custom", testRedirect)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return st
+}
+
+// exchanging takes a new flow to the exchange.
+func (w *world) exchanging() Session {
+	w.t.Helper()
+	st := w.begin()
+	s, _, err := w.Consume(w.t.Context(), st.State, st.Cookie)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// pending takes a new flow to where it waits for the choice.
+func (w *world) pending() (Session, string) {
+	w.t.Helper()
+	s := w.exchanging()
+	cookie, err := w.Hold(w.t.Context(), s, w.pair())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.find(s.Flow, cookie), cookie
+}
+
+// chosen takes a new flow to a choice.
+func (w *world) chosen(company int64) (Session, string) {
+	w.t.Helper()
+	s, cookie := w.pending()
+	if _, err := w.Choose(w.t.Context(), s, company, tokens.User(7)); err != nil {
+		w.t.Fatal(err)
+	}
+	return w.find(s.Flow, cookie), cookie
+}
+
+// finish ends a chosen session as the connecting transaction does.
+func (w *world) finish(s Session) error {
+	_, err := w.DB.TransactWriteItems(w.t.Context(), &dynamodb.TransactWriteItemsInput{
+		TransactItems: []types.TransactWriteItem{w.Finish(s)},
+	})
+	return err
+}
+
+func (w *world) find(flow, cookie string) Session {
+	w.t.Helper()
+	s, err := w.Find(w.t.Context(), flow, cookie)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// item is the row as it is stored.
+func (w *world) item(flow string) map[string]types.AttributeValue {
+	w.t.Helper()
+	out, err := w.DB.GetItem(w.t.Context(), &dynamodb.GetItemInput{
+		TableName: &w.Table, Key: map[string]types.AttributeValue{"session": text(flow)}, ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out.Item
+}
+
+// overwrite changes attributes of a stored row.
+func (w *world) overwrite(flow string, changes map[string]types.AttributeValue) {
+	w.t.Helper()
+	item := w.item(flow)
+	maps.Copy(item, changes)
+	if _, err := w.DB.PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &w.Table, Item: item}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// has says which of TTL and the index of held pairs the row is in.
+func (w *world) wants(flow string, status Status, ttl, held, sealed bool) {
+	w.t.Helper()
+	item := w.item(flow)
+	if got := sessionOf(item).Status; got != status {
+		w.t.Errorf("status = %q, want %q", got, status)
+	}
+	for name, want := range map[string]bool{"ttl": ttl, "held_shard": held, "sealed": sealed, "seal_key": sealed} {
+		if _, got := item[name]; got != want {
+			w.t.Errorf("%s: has %s = %v, want %v", status, name, got, want)
+		}
+	}
+}
+
+// stale lists the flows that are stale.
+func (w *world) stale() []string {
+	w.t.Helper()
+	flows := []string{}
+	for s, err := range w.Stale(w.t.Context()) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		flows = append(flows, s.Flow)
+	}
+	return flows
+}

@@ -1,0 +1,98 @@
+// Package logging is how every function and command of this project logs: one JSON object per line, written by
+// log/slog, with a level set by LOG_LEVEL. A line that is written while Lambda runs an invocation has its request_id, by
+// which the lines of Lambda itself and of internal/platform/gateway are found.
+//
+// What never goes into a log: query strings, headers, bodies, tokens, codes, cookies. The package cannot know what a
+// string means, so that rule is kept by the callers; what it does keep is that one value stays one short line.
+package logging
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+)
+
+// MaxValue bounds each logged text, in bytes. What is longer ends in "...": error texts may quote what a peer sent.
+const MaxValue = 4096
+
+// New returns a logger that writes one JSON object per line to w. The level is debug, info, warn or error, in any
+// case; empty means info. Another word is an error that names LOG_LEVEL, for a cold start that stops with it.
+func New(w io.Writer, level string) (*slog.Logger, error) {
+	l, err := parseLevel(level)
+	if err != nil {
+		return nil, err
+	}
+	return slog.New(handler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: bound})}), nil
+}
+
+// handler adds the request id of the context's invocation to lines that have none.
+type handler struct{ slog.Handler }
+
+const requestID = "request_id"
+
+// Handle implements slog.Handler.
+func (h handler) Handle(ctx context.Context, r slog.Record) error {
+	if lc, ok := lambdacontext.FromContext(ctx); ok && lc.AwsRequestID != "" && !has(r, requestID) {
+		r = r.Clone()
+		r.AddAttrs(slog.String(requestID, lc.AwsRequestID))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return handler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h handler) WithGroup(name string) slog.Handler { return handler{h.Handler.WithGroup(name)} }
+
+func has(r slog.Record, key string) (found bool) {
+	r.Attrs(func(a slog.Attr) bool {
+		found = a.Key == key
+		return !found
+	})
+	return found
+}
+
+func parseLevel(level string) (slog.Level, error) {
+	switch strings.ToLower(strings.TrimSpace(level)) {
+	case "", "info":
+		return slog.LevelInfo, nil
+	case "debug":
+		return slog.LevelDebug, nil
+	case "warn", "warning":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	}
+	return 0, fmt.Errorf("LOG_LEVEL: %.20q is none of debug, info, warn, error", level)
+}
+
+// bound shortens texts and errors. Line breaks need no care: JSON escapes them.
+func bound(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(cut(v))
+	case error:
+		a.Value = slog.StringValue(cut(v.Error()))
+	}
+	return a
+}
+
+// cut ends a long text at a rune boundary.
+func cut(s string) string {
+	if len(s) <= MaxValue {
+		return s
+	}
+	n := MaxValue
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "..."
+}

@@ -1,3 +1,0 @@
-// Package repotest holds tests of what no compiler reads: template.yaml against the code that it deploys, the sample
-// events, the links and the configuration table of the documents. It has no code of its own.
-package repotest

@@ -1,0 +1,65 @@
+package awstest_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/testing/fake/awstest"
+)
+
+// What IAM would be asked: by whom, for which action, on what.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, target, body string
+		want               []awstest.Call
+	}{
+		{"item", "DynamoDB_20120810.GetItem", `{"TableName":"a","Key":{"company_id":{"S":"5678"},"principal":{"S":"app"}}}`,
+			[]awstest.Call{{"f", "dynamodb:GetItem", "a", "5678"}}},
+		{"index", "DynamoDB_20120810.Query", `{"TableName":"a","IndexName":"due"}`, []awstest.Call{{"f", "dynamodb:Query", "a/index/due", ""}}},
+		{"the partition is not any company", "DynamoDB_20120810.PutItem", `{"TableName":"a","Item":{"company_id":{"S":"1"},"n":{"N":"1"},"resource":{"S":"quota#1"}}}`,
+			[]awstest.Call{{"f", "dynamodb:PutItem", "a", "quota#1"}}},
+		{"transaction", "DynamoDB_20120810.TransactWriteItems", `{"TransactItems":[{"Update":{"TableName":"a"}},{"Put":{"TableName":"b"}},
+			{"Delete":{"TableName":"c"}},{"ConditionCheck":{"TableName":"d"}}]}`, []awstest.Call{
+			{"f", "dynamodb:UpdateItem", "a", ""}, {"f", "dynamodb:PutItem", "b", ""},
+			{"f", "dynamodb:DeleteItem", "c", ""}, {"f", "dynamodb:ConditionCheckItem", "d", ""},
+		}},
+		{"secret", "secretsmanager.GetSecretValue", `{"SecretId":"local/app"}`, []awstest.Call{{"f", "secretsmanager:GetSecretValue", "local/app", ""}}},
+		{"queue", "AmazonSQS.SendMessage", `{"QueueUrl":"http://127.0.0.1:8000/000000000000/rescue","MessageBody":"m"}`,
+			[]awstest.Call{{"f", "sqs:SendMessage", "rescue", ""}}},
+		{"not understood", "AmazonSQS.SendMessage", `{`, nil},
+		{"another service", "S3.GetObject", `{}`, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var got []awstest.Call
+			read := ""
+			s := &awstest.Services{
+				Watch: func(c awstest.Call) { got = append(got, c) },
+				DynamoDB: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					b, err := io.ReadAll(r.Body)
+					if err != nil {
+						t.Error(err)
+					}
+					read = string(b)
+				}),
+			}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(tt.body))
+			r.Header.Set("X-Amz-Target", tt.target)
+			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=f/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+			s.ServeHTTP(httptest.NewRecorder(), r)
+			if d := cmp.Diff(got, tt.want); d != "" {
+				t.Errorf("calls (-got +want):\n%s", d)
+			}
+			if strings.HasPrefix(tt.target, "DynamoDB") && read != tt.body {
+				t.Errorf("the service reads %q, want the body as it came", read)
+			}
+		})
+	}
+}

@@ -1,0 +1,288 @@
+// Package functiontest is the world around a function's handler in a test: a
+// fake Procore, a DynamoDB, a Secrets Manager, a clock, an API Gateway in front,
+// a browser, and a log that is searched for secrets when the test ends.
+//
+//	w := functiontest.New(t)
+//	base := w.Front(func(public string) map[string]gateway.Func { ... })
+//	page := w.Browser(base).Get("/")
+//
+// All of them are spoken to over the wire by the real clients.
+package functiontest
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/sdkhttp"
+	"procore-connect/internal/platform/secrets"
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/internal/upkeep/rescue"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// Names of the secrets that a world begins with.
+const (
+	AppSecret     = "test/app"
+	KeysSecret    = "test/keys"
+	WebhookSecret = "test/webhook"
+)
+
+// Values of the secrets. The texts of the keys are recognisable, so that the log
+// can be searched for them.
+const (
+	AppValue     = `{"client_id":"fake-client-id","client_secret":"fake-client-secret"}`
+	KeysValue    = `{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`
+	WebhookValue = `{"current":"k1","k1":"fake-webhook-key-0123456789-0123456789-01234"}`
+)
+
+// Clock is a test's time; it moves only when told to.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the clock's time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock forward.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// World is what a handler meets.
+type World struct {
+	Clock   *Clock
+	Procore *procoretest.Server
+	DB      *dynamodb.Client
+	Tables  tables.Names
+	Secrets *awstest.Secrets
+	Log     *Log
+
+	// Environment leads to Procore.
+	Environment procore.Environment
+
+	t        *testing.T
+	endpoint *string
+	manager  *secretsmanager.Client
+
+	mu       sync.Mutex
+	fault    func(operation string, body []byte) dynamotest.Fault
+	storage  []string
+	requests []string
+}
+
+// New makes a world that ends with the test.
+func New(t *testing.T) *World {
+	t.Helper()
+	w := &World{
+		t:       t,
+		Clock:   &Clock{now: time.Now().Truncate(time.Second)},
+		Secrets: awstest.NewSecrets(map[string]string{AppSecret: AppValue, KeysSecret: KeysValue, WebhookSecret: WebhookValue}),
+		Log:     newLog(t),
+	}
+	w.startProcore()
+	dynamo := dynamotest.New()
+	w.DB = dynamotest.Client(dynamo.Start(t))
+	w.Tables = tables.CreateForTest(t, w.DB)
+	dynamo.Intercept(w.intercept)
+	t.Cleanup(func() { dynamo.Intercept(nil) })
+	server := httptest.NewServer(&awstest.Services{Secrets: w.Secrets, Queues: awstest.NewQueues()})
+	t.Cleanup(server.Close)
+	w.endpoint = &server.URL
+	w.manager = secretsmanager.NewFromConfig(w.aws(), func(o *secretsmanager.Options) { o.BaseEndpoint = w.endpoint })
+	return w
+}
+
+func (w *World) aws() aws.Config {
+	return aws.Config{Region: "us-east-1", RetryMaxAttempts: 1, HTTPClient: sdkhttp.New(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
+		})}
+}
+
+// Rescue makes the rescue queue.
+func (w *World) Rescue() *rescue.Queue {
+	w.t.Helper()
+	q := rescue.New(w.aws(), w.endpoint, "")
+	made, err := q.Client.CreateQueue(w.t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("rescue")})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	q.URL = *made.QueueUrl
+	return q
+}
+
+// Connect gives a company a user's connection, as the other functions do in the
+// end.
+func (w *World) Connect(company, user int64, webhooks tokens.Webhooks) tokens.Connection {
+	w.t.Helper()
+	const redirectURI = "http://127.0.0.1:3000/oauth/callback"
+	c, _, err := w.Store().Connect(w.t.Context(), tokens.Authorization{
+		Key: tokens.Key{CompanyID: company, Principal: tokens.User(user)}, Pair: w.Pair(user, redirectURI),
+		RedirectURI: redirectURI, CompanyName: "A Company", UserName: "A User", Webhooks: webhooks,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// Pair is what an authorization by the user gives.
+func (w *World) Pair(user int64, redirectURI string) procore.Token {
+	w.t.Helper()
+	pair := w.Procore.Token(w.t, user, redirectURI)
+	return procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+		Expiry: w.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)}
+}
+
+// Connection reads a connection.
+func (w *World) Connection(key tokens.Key) tokens.Connection {
+	w.t.Helper()
+	c, err := w.Store().Connection(w.t.Context(), key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// ProcoreFails adds a fault of Procore.
+func (w *World) ProcoreFails(f procoretest.Fault) {
+	w.t.Helper()
+	if err := w.Procore.Fault(f); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// PatchCompany changes a company at Procore.
+func (w *World) PatchCompany(id int64, p procoretest.CompanyPatch) {
+	w.t.Helper()
+	if err := w.Procore.UpdateCompany(id, p); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// startProcore serves the fake behind a counter of its requests.
+func (w *World) startProcore() {
+	w.Procore = procoretest.New(procoretest.Options{Now: w.Clock.Now})
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		w.requests = append(w.requests, r.Method+" "+r.URL.Path)
+		w.mu.Unlock()
+		w.Procore.ServeHTTP(rw, r)
+	}))
+	w.Procore.URL = server.URL
+	w.t.Cleanup(func() {
+		w.Procore.Close()
+		server.CloseClientConnections()
+		server.Close()
+	})
+	var err error
+	if w.Environment, err = procore.ParseEnvironment("custom", server.URL, server.URL); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Requests counts the requests that reached Procore, by "POST /oauth/token" and
+// the like; "" counts all.
+func (w *World) Requests(key string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return count(w.requests, key)
+}
+
+func count(all []string, key string) int {
+	n := 0
+	for _, one := range all {
+		if one == key || key == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Fault lets storage misbehave as f says; nil ends that.
+func (w *World) Fault(f func(operation string, body []byte) dynamotest.Fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fault = f
+}
+
+// Down is a fault of all storage.
+func Down(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "InternalServerError"} }
+
+// Storage gives the operations that reached storage since it was asked last.
+func (w *World) Storage() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := w.storage
+	w.storage = nil
+	return seen
+}
+
+func (w *World) intercept(operation string, body []byte) dynamotest.Fault {
+	w.mu.Lock()
+	w.storage = append(w.storage, operation)
+	f := w.fault
+	w.mu.Unlock()
+	if f == nil {
+		return dynamotest.Fault{}
+	}
+	return f(operation, body)
+}
+
+// Keys reads the key ring as a function does.
+func (w *World) Keys() *secrets.Secret[*tokens.Keys] {
+	return &secrets.Secret[*tokens.Keys]{Client: w.manager, ID: KeysSecret, Parse: tokens.ParseKeys, Now: w.Clock.Now}
+}
+
+// Ring reads the webhook keys as a function does.
+func (w *World) Ring() *secrets.Secret[*credential.Ring] {
+	return &secrets.Secret[*credential.Ring]{Client: w.manager, ID: WebhookSecret, Parse: credential.Parse, Now: w.Clock.Now}
+}
+
+// OAuth reads the app's credentials as a function does.
+func (w *World) OAuth() *secrets.Secret[*procore.OAuth] {
+	parse := secrets.App(w.Environment)
+	return &secrets.Secret[*procore.OAuth]{Client: w.manager, ID: AppSecret, Now: w.Clock.Now,
+		Parse: func(value string) (*procore.OAuth, error) {
+			o, err := parse(value)
+			if err == nil {
+				o.Now = w.Clock.Now
+			}
+			return o, err
+		}}
+}
+
+// Sessions is one function's view of the sessions.
+func (w *World) Sessions() *session.Store {
+	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys().Get, Now: w.Clock.Now}
+}
+
+// Store is one function's view of the connections.
+func (w *World) Store() *tokens.Store {
+	return &tokens.Store{
+		DB: w.DB, Connections: w.Tables.Connections, Spends: w.Tables.Spends,
+		Keys: w.Keys().Get, OAuth: w.OAuth().Get, Now: w.Clock.Now, Log: w.Log.Logger,
+	}
+}

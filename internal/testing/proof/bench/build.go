@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// naiveConfig is the SDK's config package in the naive build. It is not in
+// go.mod, for no function links it. One that asks for no newer core than go.mod
+// has leaves the two builds with the same SDK.
+const naiveConfig = "github.com/aws/aws-sdk-go-v2/config@v1.33.12"
+
+const (
+	bare     = "bare"
+	naive    = "naive"
+	receiver = "webhook-receiver"
+)
+
+// functions are those that are deployed, by the names of their binaries.
+var functions = [...]string{"oauth-callback", "company-select", receiver, "refresher", "event-consumer"}
+
+var packages = [...]string{
+	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
+	"./functions/refresher", "./examples/event-consumer",
+}
+
+// cold is the directory of the functions that are built without prewarming.
+const cold = "cold"
+
+// build compiles for this machine, into dir: the functions and the bare handler
+// with the flags of a deployment, the functions without prewarming, and the naive
+// build without flags.
+func build(ctx context.Context, dir string) error {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	deployed := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", "lambda.norpc"}
+	c := compiler{root: root, dir: dir}
+	c.run(ctx, deployed, ".", nil, append(packages[:], "./internal/testing/proof/bench/bare")...)
+	c.run(ctx, deployed, cold, replace{"internal/wire/warm.go": "cold/warm.go"}, packages[:]...)
+	mod := c.naiveModule(ctx)
+	c.run(ctx, []string{"build", "-modfile", mod}, naive, replace{"functions/webhook-receiver/main.go": "naive/main.go"}, "./functions/webhook-receiver")
+	return c.err
+}
+
+// replace is a file of the repository, and one of testdata in its place.
+type replace map[string]string
+
+// compiler remembers the first failure and does nothing after it.
+type compiler struct {
+	root, dir string
+	err       error
+}
+
+func (c *compiler) run(ctx context.Context, args []string, out string, files replace, packages ...string) {
+	out = filepath.Join(c.dir, out) + string(filepath.Separator)
+	args = append(slices.Clip(args), "-o", out)
+	if files != nil {
+		args = append(args, "-overlay", c.overlay(files))
+	}
+	c.command(ctx, append(args, packages...)...)
+}
+
+func (c *compiler) command(ctx context.Context, args ...string) {
+	if c.err != nil {
+		return
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = c.root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		c.err = fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// overlay writes a file for go build's -overlay.
+func (c *compiler) overlay(files replace) string {
+	full := make(map[string]string)
+	for old, with := range files {
+		full[filepath.Join(c.root, old)] = filepath.Join(c.root, "internal/testing/proof/bench/testdata", with)
+	}
+	text, err := json.Marshal(map[string]any{"Replace": full})
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	f, err := os.CreateTemp(c.dir, "overlay-*.json")
+	if err == nil {
+		_, err = f.Write(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		c.err = errors.Join(c.err, err)
+		return ""
+	}
+	return f.Name()
+}
+
+// naiveModule makes a go.mod of ours with naiveConfig in it.
+func (c *compiler) naiveModule(ctx context.Context) string {
+	mod := filepath.Join(c.dir, "naive.mod")
+	for from, to := range map[string]string{"go.mod": mod, "go.sum": strings.TrimSuffix(mod, "mod") + "sum"} {
+		text, err := os.ReadFile(filepath.Join(c.root, from))
+		if err == nil {
+			err = os.WriteFile(to, text, 0o600)
+		}
+		c.err = errors.Join(c.err, err)
+	}
+	c.command(ctx, "get", "-modfile", mod, naiveConfig)
+	return mod
+}
+
+// moduleRoot is the directory of go.mod.
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("the go command is needed: %w", err)
+	}
+	mod := strings.TrimSpace(string(out))
+	if mod == "" || mod == os.DevNull {
+		return "", errors.New("not inside of the repository: there is no go.mod here or above")
+	}
+	return filepath.Dir(mod), nil
+}

@@ -1,0 +1,39 @@
+// In the place of the webhook receiver's main.go this makes the function as it
+// is usually written: the SDK's config package, and nothing opened or read
+// before the first event. The handler is the same.
+package main
+
+import (
+	"context"
+	"log"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/platform/secrets"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
+)
+
+func main() {
+	c, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	ring := &secrets.Secret[*credential.Ring]{
+		Client: secretsmanager.NewFromConfig(c),
+		ID:     os.Getenv("WEBHOOK_SECRET_ID"),
+		Parse:  credential.Parse,
+	}
+	h := &handler{
+		ring: ring.Get,
+		box:  &inbox.Box{DB: dynamodb.NewFromConfig(c), Table: os.Getenv("INBOX_TABLE")},
+	}
+	logger := slog.New(slog.NewJSONHandler(os.Stdout, nil))
+	lambda.Start(gateway.Handler(h, gateway.Options{Log: logger, MaxBody: -1}))
+}

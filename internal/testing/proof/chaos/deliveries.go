@@ -1,0 +1,324 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"procore-connect/internal/platform/config"
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/gatewaytest"
+	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
+)
+
+const (
+	receivers = 4
+	consumers = 3
+
+	maxReceive = 50 // as template.yaml has it
+
+	forever = 365 * 24 * time.Hour // a token's life: refreshes are the other run's
+
+	// The fake's clock runs twenty times as fast, so that its backoff does not make a run last for hours.
+	tick, ticks = 50 * time.Millisecond, time.Second
+
+	shuffle   = 40    // events within which a hook's order changes
+	maxBehind = 5_000 // events between inbox and consumers; the stream in memory forgets after 10,000
+	rarer     = 20    // than in the other run, whose writes are few
+
+	thrownEvery = 100 // events that are handled
+
+	webhookPath = "POST /webhooks/procore"
+)
+
+// deliveries is the other run: webhooks on their way from the fake's own
+// delivery engine through receivers, inbox, pipe and queue to consumers, while
+// processes are killed and calls are lost.
+type deliveries struct {
+	w         *world
+	goal      int // deliveries, copies included, retries not
+	running   context.Context
+	end       context.CancelFunc
+	ring      *credential.Ring
+	receivers *pool
+	consumers *pool
+	events    *awstest.Queue
+	dead      *awstest.Queue
+	position  string // the pipe's file
+	address   string // of the front, as the fake sees it
+	back      string // of the same front, for strangers
+	hooks     []hooked
+	strangers []stranger
+	queued    atomic.Int64
+
+	hits   map[string]int // progress of a kind of process at its last hit
+	ledger ledger
+	broken counter // what went wrong behind the inbox
+}
+
+// hooked is a company with its hook.
+type hooked struct {
+	company, project int64
+	version          string
+}
+
+// deliver makes the run and says how many rules were broken.
+func deliver(ctx context.Context, w *world, dir string, goal int) (violations int, err error) {
+	d := &deliveries{w: w, goal: goal, position: filepath.Join(dir, "position"), hits: map[string]int{}, ledger: newLedger()}
+	d.running, d.end = context.WithCancel(ctx)
+	defer d.end()
+	w.rare, w.onlyKills, w.notice, w.wrote, w.sent = rarer, true, d.noticed, d.wrote, d.ledger.took
+	w.lifetime(forever)
+	if err := w.populate(ctx); err != nil {
+		return 0, err
+	}
+	if err := d.setUp(ctx); err != nil {
+		return 0, err
+	}
+	d.chaos()
+	if ctx.Err() != nil {
+		return 0, errors.New("interrupted")
+	}
+	a := &arrivals{d: d}
+	if err := a.judge(ctx); err != nil {
+		return 0, err
+	}
+	return a.report(os.Stdout), nil
+}
+
+// chaos runs everything until all is delivered and handled, or nothing moves.
+func (d *deliveries) chaos() {
+	d.w.calm.Store(false)
+	var all sync.WaitGroup
+	for _, work := range []func(){d.keepPipe, d.clock, d.strike, d.throw, d.approach} {
+		all.Go(work)
+	}
+	for range consumers {
+		m := &pipetest.Mapping{Queue: d.events, Function: d.consumers, BatchSize: 10, MaxReceive: maxReceive, Report: d.mapped}
+		all.Go(func() { m.Run(d.running) })
+	}
+	d.w.began = time.Now()
+	d.emit()
+	d.drain()
+	d.w.ended = time.Now()
+	d.end()
+	d.w.end()
+	all.Wait()
+}
+
+// setUp makes queue, front and hooks.
+func (d *deliveries) setUp(ctx context.Context) error {
+	w := d.w
+	var err error
+	if d.dead, err = w.queues.Create("events-dead.fifo", awstest.QueueOptions{}); err != nil {
+		return err
+	}
+	if d.events, err = w.queues.Create("events.fifo", awstest.QueueOptions{
+		VisibilityTimeout: time.Minute, DeadLetters: d.dead, MaxReceiveCount: maxReceive, GroupDedup: true,
+	}); err != nil {
+		return err
+	}
+	d.receivers, d.consumers = w.newPool("webhook-receiver", receivers), w.newPool("event-consumer", consumers)
+	front := gatewaytest.New(map[string]gatewaytest.Invoker{webhookPath: d.receivers}, gatewaytest.Options{})
+	if d.address, err = w.serve(d.recorded(front)); err != nil {
+		return err
+	}
+	if d.back, err = w.serve(front); err != nil {
+		return err
+	}
+	if d.ring, err = credential.Parse(w.webhookSecret); err != nil {
+		return err
+	}
+	return d.hook(ctx)
+}
+
+// hook provisions the companies' hooks, with the project's own code, in all
+// payload versions.
+func (d *deliveries) hook(ctx context.Context) error {
+	oauth, err := d.w.store.OAuth(ctx, false)
+	if err != nil {
+		return err
+	}
+	k := &provision.Reconciler{
+		Store: d.w.store, Environment: oauth.Environment, Log: d.w.store.Log,
+		Ring:     func(context.Context, bool) (*credential.Ring, error) { return d.ring, nil },
+		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: d.w.store.DB, Table: d.w.names.Inbox}, Log: d.w.store.Log},
+		Want:     config.Webhooks{Namespace: "chaos", URL: d.address + config.WebhookPath, Triggers: triggers()},
+	}
+	versions := []string{"v2", "v2.0", "v3.0", "v4.0"}
+	for _, p := range d.w.people {
+		if d.known(p.key.CompanyID) {
+			continue
+		}
+		k.Want.PayloadVersion = versions[len(d.hooks)%len(versions)]
+		r, err := k.Reconcile(ctx, p.key.CompanyID)
+		if err != nil || r.HookID == 0 {
+			return fmt.Errorf("no hook for company %d: %+v, %w", p.key.CompanyID, r, err)
+		}
+		d.hooks = append(d.hooks, hooked{p.key.CompanyID, p.project, k.Want.PayloadVersion})
+	}
+	return nil
+}
+
+func (d *deliveries) known(company int64) bool {
+	for _, h := range d.hooks {
+		if h.company == company {
+			return true
+		}
+	}
+	return false
+}
+
+// The resources that change: one with an address, one whose name has blanks,
+// and one that the client has no address for.
+var resources = []string{"RFIs", "Submittals", "Direct Cost Line Items"}
+
+func triggers() (all []procore.Trigger) {
+	for _, name := range resources {
+		for _, event := range []procore.EventType{"create", "update", "delete"} {
+			all = append(all, procore.Trigger{Resource: name, EventType: event})
+		}
+	}
+	return all
+}
+
+// emit makes the changes, a few ahead of the deliveries, so that there is
+// something to shuffle. Three deliveries of ten are copies.
+func (d *deliveries) emit() {
+	w := d.w
+	for n := 0; n < d.goal && d.running.Err() == nil; {
+		h := pick(w.dice, d.hooks)
+		if d.ledger.waiting(h.company) > 2*shuffle || d.ledger.behind() > maxBehind {
+			w.wait(d.running, 5*time.Millisecond)
+			continue
+		}
+		copies := 1
+		for copies < 6 && w.dice.n(10) < 3 {
+			copies++
+		}
+		e := procoretest.Event{
+			CompanyID: h.company, ProjectID: h.project, ResourceName: pick(w.dice, resources), ResourceID: 1_000 + int64(w.dice.n(8)),
+			EventType: pick(w.dice, []string{"create", "update", "update", "update", "delete"}), Copies: min(copies, d.goal-n),
+		}
+		if w.dice.one(2) { // one resource is busy, so that batches have several events of a group
+			e.ResourceName, e.ResourceID = resources[0], 1_000
+		}
+		if w.dice.one(20) {
+			e.SourceApplicationID = clientID
+		}
+		out, err := w.provider.fake.Emit(e)
+		if err != nil || len(out.EventIDs) != 1 {
+			w.fault("the fake does not take a change: %v, %v", out.EventIDs, err)
+			return
+		}
+		d.ledger.emitted(h.company, out.EventIDs[0], procore.Event{CompanyID: h.company, Resource: e.ResourceName, ResourceID: e.ResourceID}.Key(), e.Copies)
+		n += e.Copies
+		d.queued.Store(int64(n))
+	}
+}
+
+// clock lets the fake's time pass faster.
+func (d *deliveries) clock() {
+	for d.running.Err() == nil {
+		d.w.wait(d.running, tick)
+		d.w.provider.fake.Advance(ticks)
+	}
+}
+
+// strike kills processes at any time.
+func (d *deliveries) strike() {
+	w := d.w
+	for w.ctx.Err() == nil && !w.calm.Load() {
+		w.wait(w.ctx, w.dice.between(100*time.Millisecond, time.Second))
+		w.mu.Lock()
+		w.processes = slices.DeleteFunc(w.processes, (*process).killed)
+		alive := slices.Clone(w.processes)
+		w.mu.Unlock()
+		if w.dice.one(4) { // there is one pipe, and many others
+			alive = slices.DeleteFunc(alive, func(p *process) bool { return p.kind() != "pipe" })
+		}
+		if len(alive) > 0 && !w.calm.Load() {
+			d.hit(pick(w.dice, alive))
+		}
+	}
+}
+
+// hit kills a process, or takes its way to the table for longer than a receiver
+// waits, the pipe's to the queue for longer than it tries without a pause.
+//
+// Nothing is hit again before its kind got somewhere: on a busy machine a pipe
+// that is killed while it begins would never hand on anything.
+func (d *deliveries) hit(p *process) {
+	now := d.progress(p.kind())
+	if last, before := d.hits[p.kind()]; before && now == last {
+		return
+	}
+	d.hits[p.kind()] = now
+	switch isPipe := p.kind() == "pipe"; {
+	case isPipe && d.w.dice.one(3):
+		p.cutQueueOff(d.w.dice.between(2*time.Second, 5*time.Second))
+	case !isPipe && d.w.dice.one(8):
+		p.cut(d.w.dice.between(4*time.Second, 8*time.Second), false)
+	default:
+		p.kill(p.kind() + " at any time")
+	}
+}
+
+// progress counts what processes of a kind have done.
+func (d *deliveries) progress(kind string) int {
+	d.ledger.mu.Lock()
+	defer d.ledger.mu.Unlock()
+	switch kind {
+	case "pipe":
+		return d.ledger.sent
+	case "webhook-receiver":
+		return d.ledger.acks
+	}
+	return d.ledger.reached
+}
+
+// throw makes the API fail for a consumer now and then: each time after some
+// events, for faults that come faster than they are met would be all that
+// consumers meet.
+func (d *deliveries) throw() {
+	w := d.w
+	for last := 0; w.ctx.Err() == nil && !w.calm.Load(); {
+		w.wait(w.ctx, w.dice.between(100*time.Millisecond, time.Second))
+		reached := d.progress("event-consumer")
+		if reached < last+thrownEvery {
+			continue
+		}
+		last = reached
+		f := procoretest.Fault{Endpoint: "api", Kind: pick(w.dice, []string{procoretest.Drop, procoretest.Reset, procoretest.Status, procoretest.Delay})}
+		f.Times = 1 + w.dice.n(12) // more than a consumer's client tries, at times
+		switch f.Kind {
+		case procoretest.Status:
+			f.Status = pick(w.dice, []int{500, 502, 503})
+		case procoretest.Delay:
+			f.DelayMS = w.dice.between(100*time.Millisecond, 3*time.Second).Milliseconds()
+		}
+		if err := w.provider.fake.Fault(f); err != nil {
+			w.fault("the fake refuses a fault: %v", err)
+		}
+		w.thrown.add(f.Endpoint + " " + f.Kind)
+	}
+}
+
+// mapped counts what the event source mapping has to say.
+func (d *deliveries) mapped(string) {
+	d.broken.add("batch again as a whole, or receipt run out")
+}

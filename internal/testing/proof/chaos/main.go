@@ -1,0 +1,160 @@
+//go:build unix
+
+// Command chaostest runs real function processes against DynamoDB and a fake
+// Procore while everything goes wrong, and then asks whether the rules of
+// DESIGN.md section 3 held: make chaos. It has two runs.
+//
+//	go run ./internal/testing/proof/chaos [-T 2m] [-seed n] [-overlay file]
+//	go run ./internal/testing/proof/chaos -deliveries 100000 [-seed n] [-overlay file]
+//
+// The first is the refresh protocol's. Eight processes, four refreshers and four
+// consumers, want the same connections at once. They are killed (SIGKILL), and
+// stopped for longer than their claims and continued (SIGSTOP, SIGCONT), at any
+// time and at the moments that matter: when a claim, a refresh token, its answer
+// or the store of the new pair is on its way. Users authorize again, admins
+// disconnect, connections are revoked. Requests and answers are lost, late or
+// cut; Procore fails. Tokens live for seconds, so that refreshes never end. Then
+// the faults end, housekeeping and the schedule run as they would, and the
+// verdict is spoken from three records: all writes of connections, all calls to
+// the token endpoint, and Procore's own count of refresh tokens.
+//
+// The second is the webhooks'. The fake's delivery engine, whose clock runs
+// faster, delivers events of thirty companies, with copies, shuffled, and again
+// after each failure, to receivers; the pipe hands them on to the queue and the
+// event source mapping to consumers. Receivers, pipe and consumers are killed
+// (SIGKILL) at any time and while a delivery is being written; requests and answers
+// are lost or late on every way; strangers knock. When all is quiet, each event
+// that was answered with 200 has to be in the inbox exactly once, under its
+// company, and handled, and the first handling of each resource's events must be in
+// the order in which they arrived.
+//
+// A violation ends the run with an error and the story of what led to it.
+//
+// DYNAMODB_ENDPOINT names another DynamoDB, with streams, than the one in
+// memory. Beside that it needs Go and a Unix.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if binary := os.Getenv(launchVariable); binary != "" {
+		fmt.Fprintln(os.Stderr, "chaos:", launch(binary)) // it returns only when it failed
+		os.Exit(1)
+	}
+	if position := os.Getenv(positionVariable); position != "" {
+		if err := pipe(position); err != nil {
+			fmt.Fprintln(os.Stderr, "chaos: pipe:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	var o options
+	flag.DurationVar(&o.length, "T", 2*time.Minute, "how long the chaos lasts; half a minute to two follow")
+	flag.IntVar(&o.deliveries, "deliveries", 0, "so many webhook `deliveries` instead of the refresh protocol")
+	flag.Uint64Var(&o.seed, "seed", 0, "of the decisions; 0: a new one")
+	flag.StringVar(&o.overlay, "overlay", "", "go build's -overlay `file`, to break the functions on purpose")
+	flag.BoolVar(&o.verbose, "v", false, "tell the story of every connection")
+	flag.Parse()
+	if o.seed == 0 {
+		o.seed = rand.Uint64()
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	violations, err := run(ctx, o)
+	stop()
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(2)
+	case violations > 0:
+		os.Exit(1)
+	}
+}
+
+// options are the flags.
+type options struct {
+	length     time.Duration
+	deliveries int // 0: the refresh protocol's run
+	seed       uint64
+	overlay    string
+	verbose    bool
+}
+
+func (o options) String() string {
+	if o.deliveries > 0 {
+		return fmt.Sprintf("%d deliveries", o.deliveries)
+	}
+	return o.length.String()
+}
+
+// run makes chaos and says how many rules were broken.
+func run(ctx context.Context, o options) (violations int, err error) {
+	dir, err := os.MkdirTemp("", "chaos")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	fmt.Fprintf(os.Stdout, "chaos: %v, seed %d, %s\n", o, o.seed, where(os.Getenv("DYNAMODB_ENDPOINT")))
+	if err := build(ctx, filepath.Join(dir, "bin"), o.overlay); err != nil {
+		return 0, err
+	}
+	w, err := newWorld(ctx, dir, os.Getenv("DYNAMODB_ENDPOINT"), o.seed)
+	defer w.close()
+	if err != nil {
+		return 0, err
+	}
+	if o.deliveries > 0 {
+		return deliver(ctx, w, dir, o.deliveries)
+	}
+	return refresh(ctx, w, o)
+}
+
+// refresh is the run of the refresh protocol.
+func refresh(ctx context.Context, w *world, o options) (violations int, err error) {
+	if err := w.populate(ctx); err != nil {
+		return 0, err
+	}
+	w.chaos(ctx, o.length)
+	if ctx.Err() != nil {
+		return 0, errors.New("interrupted")
+	}
+	v := &verdict{w: w}
+	v.settle(ctx)
+	if err := v.judge(ctx); err != nil {
+		return 0, err
+	}
+	return v.report(os.Stdout, o.verbose), nil
+}
+
+func where(endpoint string) string {
+	if endpoint == "" {
+		return "DynamoDB in memory"
+	}
+	return "DynamoDB at " + endpoint
+}
+
+// build compiles the functions with the flags of a deployment, for this machine.
+func build(ctx context.Context, dir, overlay string) error {
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", "lambda.norpc", "-o", dir + string(filepath.Separator)}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args,
+		"procore-connect/functions/refresher", "procore-connect/functions/webhook-receiver", "procore-connect/examples/event-consumer")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("the functions do not compile: %w\n%s", err, out)
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+//go:build unix
+
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"procore-connect/internal/testing/proof/invariants"
+)
+
+const (
+	transitionsFile = "spec/transitions.txt"
+	maxStory        = 150 // lines
+	maxStories      = 5
+)
+
+// compare holds what was seen against what the model allows, where the file is.
+func (v *verdict) compare() {
+	text, err := os.ReadFile(transitionsFile)
+	if err != nil {
+		return
+	}
+	allowed, err := invariants.ParseTransitions(string(text))
+	if err != nil {
+		v.add("", "%v", err)
+		return
+	}
+	forbidden, unseen := allowed.Compare(v.seen)
+	v.compared, v.unseen = true, unseen
+	for _, t := range forbidden {
+		v.add("", "the model does not know the transition %s", t)
+	}
+}
+
+// report prints the numbers and the stories, and gives the number of violations.
+func (v *verdict) report(out io.Writer, verbose bool) int {
+	w := v.w
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(out, "%-14s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	writes := 0
+	for _, all := range v.rows {
+		writes += len(all)
+	}
+	line("calls", "%s, of %d processes", &w.calls, len(w.processes))
+	line("refreshes", "%d, %d writes of %d connections", v.refreshes, writes, len(w.people))
+	line("killed", "%s", &w.kills)
+	line("stopped", "%s", &w.stops)
+	line("network", "%s", &w.network)
+	line("Procore", "told to fail: %s", &w.thrown)
+	line("", "failed: %s", &w.provoked)
+	line("people", "%s", &w.deeds)
+	line("new pairs", "%s", &v.fates)
+	line("lost", "%s", &v.lost)
+	line("in the logs", "token refreshed %d, refresh failed %d, refresh overtaken %d, new pair waits in the rescue queue %d, new pair lost %d, breaker opened %d, breaker closed %d",
+		w.logs.get("token refreshed"), w.logs.get("refresh failed"), w.logs.get("refresh overtaken"), w.logs.get("new pair waits in the rescue queue"),
+		w.logs.get("new pair lost"), w.logs.get("breaker opened"), w.logs.get("breaker closed"))
+	line("held over", "%d claims ended while their process was stopped; %d pairs were stored after their claim had ended", v.heldOver, v.landed)
+	line("sent late", "%d, stopped between the look at the clock and the first byte", v.late)
+	line("settled", "after %.0f s, the breaker after %.0f s", v.settled.Seconds(), v.breakerAfter.Seconds())
+	line("at the end", "%s", &v.ends)
+	if v.compared {
+		line("transitions", "%d seen; of the model's not seen: %d %v", len(v.seen), len(v.unseen), v.unseen)
+	} else {
+		line("transitions", "%d seen; not compared with the model: no %s here", len(v.seen), transitionsFile)
+	}
+	v.stories(out, verbose)
+	if len(v.violations) == 0 {
+		fmt.Fprintln(out, "chaos: all rules held")
+	} else {
+		fmt.Fprintf(out, "chaos: %d violations\n", len(v.violations))
+	}
+	return len(v.violations)
+}
+
+// stories tells the violations and what led to them.
+func (v *verdict) stories(out io.Writer, verbose bool) {
+	told := map[string]bool{"": true}
+	for _, one := range v.violations {
+		fmt.Fprintf(out, "VIOLATION %s %s\n", one.row, one.text)
+	}
+	for _, one := range v.violations {
+		if !told[one.row] && len(told) <= maxStories {
+			told[one.row] = true
+			v.story(out, one.row)
+		}
+	}
+	if !verbose {
+		return
+	}
+	for _, p := range v.w.people {
+		if !told[p.row()] {
+			v.story(out, p.row())
+		}
+	}
+}
+
+// event is a line of a story.
+type event struct {
+	at   time.Time
+	text string
+}
+
+// story tells what happened to a connection, in order of time.
+func (v *verdict) story(out io.Writer, row string) {
+	var all []event
+	add := func(at time.Time, format string, args ...any) {
+		all = append(all, event{at, fmt.Sprintf(format, args...)})
+	}
+	who := map[*process]bool{}
+	before := invariants.Row{}
+	for _, w := range v.rows[row] {
+		c := invariants.Change{Old: before, New: w.row}
+		pair := v.pairs[w]
+		add(w.at, "write   %-18s rev %d gen %d %-40s pair %s attempt %.6s %s", nameOf(w.p), w.row.Rev, w.row.Generation, c.Transition(), fingerprint(pair), w.row.Attempt, w.row.Reason)
+		if w.restored {
+			add(w.at, "write   restored from a backup")
+		}
+		who[w.p], before = true, w.row
+	}
+	for _, c := range v.w.provider.calls {
+		if !slices.Contains(v.w.provider.owners[cmp.Or(c.token, c.pair)], row) {
+			continue
+		}
+		kind := "refresh"
+		if c.revoke {
+			kind = "revoke"
+		}
+		add(c.at, "%-7s %-18s token %s: status %d %s, pair %s, %s after %v, unharmed %t", kind, nameOf(c.p), c.token, c.status, c.code, c.pair, c.answer, c.done.Sub(c.at).Round(time.Millisecond), c.clean())
+		who[c.p] = true
+	}
+	for _, d := range v.w.changes {
+		if d.row == row || d.row == "" && fmt.Sprint(d.company)+"/" == row[:len(fmt.Sprint(d.company))+1] {
+			add(d.at, "people  %s %s %s", d.what, d.mode, d.pair)
+		}
+	}
+	for _, r := range v.w.rescues {
+		if rowKey(r.Key) == row {
+			add(r.at, "rescue  %-18s of generation %d, attempt %.6s", r.p.name, r.Generation, r.Attempt)
+		}
+	}
+	for _, e := range v.w.entries {
+		if fmt.Sprint(e.Company)+"/"+e.Principal == row {
+			add(e.at, "log     %-18s %s %s %v", e.p.name, e.Message, e.Outcome, e.Error)
+		}
+	}
+	for p := range who {
+		if p != nil {
+			p.tell(add)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b event) int { return a.at.Compare(b.at) })
+	fmt.Fprintf(out, "\nthe story of %s, its last %d lines; seconds since the beginning\n", row, min(len(all), maxStory))
+	for _, e := range all[max(0, len(all)-maxStory):] {
+		fmt.Fprintf(out, "%s  %s\n", v.w.since(e.at), e.text)
+	}
+}
+
+func nameOf(p *process) string {
+	if p == nil {
+		return "driver"
+	}
+	return p.name
+}
+
+// tell gives what happened to the process.
+func (p *process) tell(add func(time.Time, string, ...any)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.killedAt.IsZero() {
+		add(p.killedAt, "process %-18s killed", p.name)
+	}
+	for _, s := range p.stops {
+		add(s.from, "process %-18s stopped", p.name)
+		add(s.to, "process %-18s continued", p.name)
+	}
+	for _, s := range p.cutDynamo {
+		add(s.from, "process %-18s cut off from the table for %v", p.name, s.to.Sub(s.from).Round(time.Second))
+	}
+	for _, s := range p.cutQueue {
+		add(s.from, "process %-18s cut off from the rescue queue for %v", p.name, s.to.Sub(s.from).Round(time.Second))
+	}
+}

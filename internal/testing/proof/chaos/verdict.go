@@ -1,0 +1,285 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// verdict is what the records say when all is over.
+type verdict struct {
+	w *world
+
+	settled, breakerAfter time.Duration
+
+	rows     map[string][]*write                 // each row's writes by revision
+	final    map[string]invariants.Row           // the table
+	pairs    map[*write]procore.Token            // what a write stored
+	stored   map[string][]*write                 // refresh token -> writes that stored its pair
+	claims   map[string]*write                   // attempt -> its claim
+	issued   map[string]procoretest.RefreshToken // by refresh token
+	seen     invariants.Transitions
+	unseen   []string
+	compared bool
+
+	ends, lost, fates counter
+	refreshes, late   int
+	heldOver, landed  int // claims that ended while their process was stopped; pairs that were stored after that
+
+	violations []violation
+}
+
+// violation is a broken rule and the row that shows it, "" if none does.
+type violation struct{ row, text string }
+
+func (v *verdict) add(row, format string, args ...any) {
+	v.violations = append(v.violations, violation{row, fmt.Sprintf(format, args...)})
+}
+
+// judge looks at everything.
+func (v *verdict) judge(ctx context.Context) error {
+	v.pairs, v.stored, v.claims = map[*write]procore.Token{}, map[string][]*write{}, map[string]*write{}
+	v.final, v.rows, v.seen = map[string]invariants.Row{}, map[string][]*write{}, invariants.Transitions{}
+	connections, err := v.w.scan(ctx, v.w.names.Connections)
+	if err != nil {
+		return err
+	}
+	spends, err := v.w.scan(ctx, v.w.names.Spends)
+	if err != nil {
+		return err
+	}
+	for _, text := range invariants.CheckTables(connections, spends, time.Now()) {
+		v.add("", "%s", text)
+	}
+	for _, i := range connections {
+		if r, err := invariants.RowOf(i); err == nil && invariants.IsConnection(i) {
+			v.final[r.Key()] = r
+		}
+	}
+	v.history()
+	v.presentations()
+	v.sendings()
+	v.losses()
+	v.rescues()
+	for _, p := range v.w.people {
+		v.end(ctx, p)
+	}
+	v.w.mu.Lock()
+	defer v.w.mu.Unlock()
+	for _, f := range v.w.faults {
+		v.add("", "%s", f)
+	}
+	return nil
+}
+
+// history checks all writes of each row, one after the other.
+func (v *verdict) history() {
+	for row, writes := range v.w.storage.writes {
+		slices.SortStableFunc(writes, func(a, b *write) int { return int(a.row.Rev - b.row.Rev) })
+		var chain []*write
+		before := invariants.Row{}
+		for _, w := range writes {
+			if len(chain) > 0 && w.row.Rev == before.Rev && same(w.row, before) {
+				continue // a transaction repeated by the SDK, which took effect once
+			}
+			if !w.restored {
+				v.change(row, invariants.Change{Old: before, New: w.row})
+			}
+			if w.row.Claimed() && !before.Claimed() {
+				v.claims[w.row.Attempt] = w
+			}
+			v.ended(before, w)
+			if w.row.Generation != before.Generation || w.restored {
+				v.open(row, w)
+			} else if p, ok := v.pairOf(chain); ok {
+				v.pairs[w] = p
+			}
+			chain, before = append(chain, w), w.row
+		}
+		v.rows[row] = chain
+		if v.final[row].Rev != before.Rev {
+			v.add(row, "the table has revision %d, the last confirmed write was %d", v.final[row].Rev, before.Rev)
+		}
+	}
+	v.compare()
+}
+
+func (v *verdict) change(row string, c invariants.Change) {
+	for _, text := range invariants.CheckChange(c) {
+		v.add(row, "%s", text)
+	}
+	if t := c.Transition(); t != "" && c.New.Principal != string(tokens.App) {
+		v.seen[t] = true
+	}
+}
+
+// ended counts what came of claims whose process slept past their end.
+func (v *verdict) ended(before invariants.Row, w *write) {
+	claim := v.claims[before.Attempt]
+	if claim == nil || claim.p == nil || w.row.Generation == before.Generation && w.row.Attempt != "" && !before.Claimed() {
+		return
+	}
+	end := time.UnixMilli(claim.row.ClaimUntil)
+	claim.p.mu.Lock()
+	slept := overlap(claim.p.stops, end.Add(-time.Second), end.Add(time.Second))
+	claim.p.mu.Unlock()
+	switch {
+	case before.Claimed() && !w.row.Claimed() && slept:
+		v.heldOver++
+	case w.row.LastAttempt == before.Attempt && w.row.Generation > before.Generation && !before.Claimed():
+		v.landed++
+	}
+}
+
+// same says that two writes are one.
+func same(a, b invariants.Row) bool {
+	return a.Attempt == b.Attempt && a.State == b.State && a.Generation == b.Generation && string(a.Sealed) == string(b.Sealed)
+}
+
+func (v *verdict) pairOf(chain []*write) (procore.Token, bool) {
+	if len(chain) == 0 {
+		return procore.Token{}, false
+	}
+	p, ok := v.pairs[chain[len(chain)-1]]
+	return p, ok
+}
+
+// open unseals the pair that a write stored.
+func (v *verdict) open(row string, w *write) {
+	if len(w.row.Sealed) == 0 {
+		return
+	}
+	place := tokens.Place{Table: "connections", Key: row, Generation: w.row.Generation}
+	pair, err := v.w.keys.Open(tokens.Sealed{KeyID: w.row.SealKey, Box: w.row.Sealed}, place)
+	if err != nil {
+		v.add(row, "generation %d cannot be opened: %v", w.row.Generation, err)
+		return
+	}
+	v.pairs[w] = pair
+	if f := fingerprint(pair); f != "" {
+		v.stored[f] = append(v.stored[f], w)
+	}
+}
+
+// fingerprint names a pair by its refresh token.
+func fingerprint(t procore.Token) string {
+	if t.RefreshToken == "" {
+		return ""
+	}
+	return procoretest.Fingerprint(t.RefreshToken)
+}
+
+// presentations is R1, by our own count and by the fake's.
+func (v *verdict) presentations() {
+	times := map[string]int{}
+	for _, c := range v.w.provider.calls {
+		if c.token != "" {
+			times[c.token]++
+		}
+		if c.pair != "" && !c.revoke && c.token != "" {
+			v.refreshes++
+		}
+	}
+	v.issued = map[string]procoretest.RefreshToken{}
+	for _, t := range v.w.provider.fake.State().RefreshTokens {
+		times[t.Fingerprint] = max(times[t.Fingerprint], t.Presented)
+		v.issued[t.Fingerprint] = t
+	}
+	for token, n := range times {
+		if n <= 1 {
+			continue
+		}
+		row := ""
+		if owners := v.w.provider.owners[token]; len(owners) > 0 {
+			row = owners[0]
+		}
+		v.add(row, "R1: refresh token %s was presented %d times", token, n)
+	}
+}
+
+// sendings asks of each refresh token that was sent whether its sender held the
+// claim for it, and in time.
+func (v *verdict) sendings() {
+	for _, c := range v.w.provider.calls {
+		owners := v.w.provider.owners[c.token]
+		if c.token == "" || len(owners) == 0 {
+			continue
+		}
+		claim := v.claimFor(c)
+		switch {
+		case claim == nil:
+			v.add(owners[0], "%s sent refresh token %s and had not claimed its row", c.p.name, c.token)
+		case c.at.UnixMilli() <= claim.row.ClaimUntil:
+		case c.accepted.UnixMilli() > claim.row.ClaimUntil:
+			v.add(claim.row.Key(), "%s sent refresh token %s after its claim had ended", c.p.name, c.token)
+		default:
+			v.late++ // it was stopped between its look at the clock and the first byte
+		}
+	}
+}
+
+func (v *verdict) claimFor(c *call) *write {
+	var best *write
+	for _, w := range v.claims {
+		if w.p == c.p && fingerprint(v.pairs[w]) == c.token && (best == nil || w.at.After(best.at)) {
+			best = w
+		}
+	}
+	return best
+}
+
+// rescues says whether anything that was rescued is lost.
+func (v *verdict) rescues() {
+	for _, r := range v.w.rescues {
+		place := tokens.Place{Table: "connections", Key: rowKey(r.Key), Generation: r.Generation + 1}
+		pair, err := v.w.keys.Open(tokens.Sealed{KeyID: r.SealKey, Box: r.Sealed}, place)
+		f := fingerprint(pair)
+		switch {
+		case r.Key.Principal == tokens.App: // nothing was spent for it
+		case err != nil:
+			v.add(rowKey(r.Key), "a rescued pair cannot be opened: %v", err)
+		case len(v.stored[f]) > 0:
+			v.fates.add("rescued and stored")
+		case len(v.w.provider.revoked[f]) > 0:
+			v.fates.add("rescued and revoked, for its row had moved on")
+		default:
+			v.add(rowKey(r.Key), "R2: the pair %s that %s had rescued was neither stored nor revoked", f, r.p.name)
+		}
+	}
+}
+
+// works says whether an access token opens the API. company is for the service
+// account, which has to say one; 403 is that company's no to a token that is good.
+func (v *verdict) works(ctx context.Context, access string, company int64) error {
+	oauth, err := v.w.store.OAuth(ctx, false)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, oauth.Environment.APIURL+"/rest/v1.0/me", nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+access)
+	if company != 0 {
+		req.Header.Set("Procore-Company-Id", strconv.FormatInt(company, 10))
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK && (company == 0 || resp.StatusCode != http.StatusForbidden) {
+		return fmt.Errorf("the API answers %d", resp.StatusCode)
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+const (
+	redirectURI  = "http://127.0.0.1:3000/oauth/callback"
+	clientID     = "fake-client-id"
+	clientSecret = "fake-client-secret-of-chaos"
+
+	claimLife = 25 * time.Second // the most: 20 s of work, 5 s of skew
+	maxAsleep = 10               // processes that are stopped at once
+)
+
+// world is everything that the functions meet, and what was seen of it.
+type world struct {
+	ctx      context.Context // of the chaos; ends with it
+	end      context.CancelFunc
+	calm     atomic.Bool // no faults: while all is set up, and after the chaos
+	dice     *dice
+	quiet    *log.Logger
+	binaries string
+	tls      *tls.Config
+	rootFile string
+	external string // address of another DynamoDB, "" for the one in memory
+	names    tables.Names
+	keys     *tokens.Keys
+	secrets  *awstest.Secrets
+	queues   *awstest.Queues
+	rescue   *awstest.Queue
+	provider *provider
+	storage  *storage
+	store    *tokens.Store // the driver's own, which meets no faults
+
+	webhookSecret string
+	rare          int                             // how much rarer faults are than in the run of the refresh protocol
+	onlyKills     bool                            // nothing else happens to processes
+	wrote         func(body []byte, answer *kept) // sees what became of each PutItem; nil: nobody asks
+	sent          func()                          // is told of each message that a queue took; nil: nobody asks
+	notice        func(*process, logEntry)        // takes lines of logs; nil: they are kept for the stories
+
+	people []*person
+	began  time.Time
+	ended  time.Time // the last fault
+
+	background sync.WaitGroup // what must end before the verdict
+	closers    []func()
+
+	kills, stops, network, provoked, thrown, logs, deeds, calls counter
+
+	mu        sync.Mutex
+	processes []*process
+	asleep    int
+	rescues   []rescued
+	entries   []logEntry
+	faults    []string // violations that belong to no connection
+	changes   []deed
+}
+
+// newWorld starts all but the functions. dir is for files of this run.
+func newWorld(ctx context.Context, dir, endpoint string, seed uint64) (*world, error) {
+	w := &world{
+		dice: newDice(seed), quiet: log.New(io.Discard, "", 0), binaries: filepath.Join(dir, "bin"),
+		external: endpoint, rare: 1, secrets: awstest.NewSecrets(nil), queues: awstest.NewQueues(),
+	}
+	w.calm.Store(true)
+	w.ctx, w.end = context.WithCancel(ctx)
+	if err := w.certificate(dir); err != nil {
+		return w, err
+	}
+	suffix := "-chaos-" + rand.Text()
+	w.names = tables.Names{Connections: "connections" + suffix, Spends: "spends" + suffix, Sessions: "sessions" + suffix, Inbox: "inbox" + suffix}
+	if err := w.fill(); err != nil {
+		return w, err
+	}
+	backend, err := w.backend()
+	if err != nil {
+		return w, err
+	}
+	w.storage = newStorage(w, backend)
+	address, err := w.serve(w.storage.of(nil))
+	if err != nil {
+		return w, err
+	}
+	db := dynamotest.Client(address, func(o *dynamodb.Options) { o.RetryMaxAttempts = 3 })
+	if err := tables.Create(ctx, db, w.names); err != nil {
+		return w, err
+	}
+	w.closers = append(w.closers, func() { w.dropTables(db) })
+	return w, w.driver(db)
+}
+
+// fill makes the secrets and the queue.
+func (w *world) fill() error {
+	ring := map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()}
+	for name, value := range map[string]map[string]string{
+		"chaos/app":     {"client_id": clientID, "client_secret": clientSecret},
+		"chaos/keys":    ring,
+		"chaos/webhook": {"current": "k1", "k1": rand.Text() + rand.Text()},
+	} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		w.secrets.Put(name, string(text))
+		switch name {
+		case "chaos/keys":
+			if w.keys, err = tokens.ParseKeys(string(text)); err != nil {
+				return err
+			}
+		case "chaos/webhook":
+			w.webhookSecret = string(text)
+		}
+	}
+	var err error
+	// Short, so that what a killed process had taken comes again within the run.
+	w.rescue, err = w.queues.Create("rescue", awstest.QueueOptions{VisibilityTimeout: 5 * time.Second})
+	return err
+}
+
+// backend is the DynamoDB that all use.
+func (w *world) backend() (http.Handler, error) {
+	if w.external == "" {
+		db := dynamotest.New()
+		return &awstest.Services{DynamoDB: db, Streams: pipetest.Streams(db)}, nil
+	}
+	u, err := url.Parse(w.external)
+	if err != nil {
+		return nil, err
+	}
+	p := httputil.NewSingleHostReverseProxy(u)
+	p.ErrorLog = w.quiet
+	p.ErrorHandler = func(rw http.ResponseWriter, r *http.Request, err error) {
+		if r.Context().Err() == nil {
+			w.fault("DynamoDB at %s does not answer: %v", u.Host, err)
+		}
+		rw.WriteHeader(http.StatusBadGateway)
+	}
+	return detached{p}, nil
+}
+
+// detached finishes a request also when the process that made it has gone, so
+// that what was written is known.
+type detached struct{ http.Handler }
+
+func (d detached) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.Handler.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
+}
+
+// driver makes the fake Procore and the driver's own view of the connections.
+func (w *world) driver(db *dynamodb.Client) error {
+	fake := procoretest.New(procoretest.Options{
+		ClientID: clientID, ClientSecret: clientSecret, RedirectURIs: []string{redirectURI}, ExpiresIn: 15 * time.Second,
+		SpikeLimit: 1_000_000, HourlyLimit: 1_000_000,
+	})
+	w.provider = newProvider(w, fake)
+	w.closers = append(w.closers, fake.Close)
+	address, err := w.serve(w.provider.of(nil))
+	if err != nil {
+		return err
+	}
+	oauth := &procore.OAuth{
+		Environment: procore.Environment{Name: "custom", LoginURL: address, APIURL: address},
+		ClientID:    clientID, ClientSecret: clientSecret,
+	}
+	w.store = &tokens.Store{
+		DB: db, Connections: w.names.Connections, Spends: w.names.Spends,
+		Keys:  func(context.Context, bool) (*tokens.Keys, error) { return w.keys, nil },
+		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return oauth, nil },
+		Log:   slog.New(slog.DiscardHandler),
+	}
+	return nil
+}
+
+// serve serves the driver's own calls, on a network that works.
+func (w *world) serve(h http.Handler) (address string, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: w.quiet}
+	w.closers = append(w.closers, func() { s.Close() })
+	go func() { _ = s.Serve(l) }() // ends with Close
+	return "http://" + l.Addr().String(), nil
+}
+
+func (w *world) dropTables(db *dynamodb.Client) {
+	if w.external == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, name := range []string{w.names.Connections, w.names.Spends, w.names.Sessions, w.names.Inbox} {
+		if _, err := db.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+			fmt.Fprintf(os.Stderr, "chaos: table %s stays behind: %v\n", name, err)
+		}
+	}
+}
+
+// environment is a function's, by the addresses of its own services.
+func (w *world) environment(dynamo, procore, aws string) map[string]string {
+	return map[string]string{
+		"PROCORE_ENVIRONMENT": "custom", "PROCORE_LOGIN_URL": procore, "PROCORE_API_URL": procore,
+		"PUBLIC_URL": "http://127.0.0.1:3000", "WEBHOOK_NAMESPACE": "procore-connect", "LOG_LEVEL": "info",
+		"CONNECTIONS_TABLE": w.names.Connections, "SPENDS_TABLE": w.names.Spends,
+		"SESSIONS_TABLE": w.names.Sessions, "INBOX_TABLE": w.names.Inbox,
+		"APP_SECRET_ID": "chaos/app", "KEYS_SECRET_ID": "chaos/keys", "WEBHOOK_SECRET_ID": "chaos/webhook",
+		"RESCUE_QUEUE_URL": awstest.QueueURL(aws, "rescue"), "EVENTS_QUEUE_URL": awstest.QueueURL(aws, "events.fifo"),
+		"ALLOWED_COMPANIES":         "*",
+		"AWS_ENDPOINT_URL_DYNAMODB": dynamo, "AWS_ENDPOINT_URL_SECRETS_MANAGER": aws, "AWS_ENDPOINT_URL_SQS": aws,
+		"SSL_CERT_FILE": w.rootFile,
+		"GOMAXPROCS":    "1",
+	}
+}
+
+// fault is a violation that belongs to no single connection.
+func (w *world) fault(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.faults) < 50 {
+		w.faults = append(w.faults, fmt.Sprintf(format, args...))
+	}
+}
+
+// checkSecrets is R5: nothing secret in a log.
+func (w *world) checkSecrets(p *process, line []byte) {
+	for _, secret := range []string{"fake-access-", "fake-refresh-", "fake-code-", "fake-client-secret", "Bearer "} {
+		if bytes.Contains(line, []byte(secret)) {
+			w.fault("R5: %s logs a secret that begins with %s", p.name, secret)
+		}
+	}
+}
+
+// keepEntry keeps a line of a function's log for the stories.
+func (w *world) keepEntry(e logEntry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if e.Company != 0 && len(w.entries) < 200_000 {
+		w.entries = append(w.entries, e)
+	}
+}
+
+// mayStop takes one of the places for stopped processes.
+func (w *world) mayStop() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calm.Load() || w.asleep >= maxAsleep {
+		return false
+	}
+	w.asleep++
+	return true
+}
+
+func (w *world) awake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asleep--
+}
+
+func (w *world) close() {
+	w.end()
+	w.mu.Lock()
+	all := w.processes
+	w.mu.Unlock()
+	for _, p := range all {
+		p.close()
+	}
+	for n := len(w.closers); n > 0; n-- {
+		w.closers[n-1]()
+	}
+}
+
+// since is a time as stories tell it.
+func (w *world) since(t time.Time) string {
+	return fmt.Sprintf("%8.3f", cmp.Or(t, w.began).Sub(w.began).Seconds())
+}

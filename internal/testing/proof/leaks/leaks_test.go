@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/procoretest"
+)
+
+// secrets are one of each kind, made by what makes them in the tests and in the functions.
+func secrets(t *testing.T) map[string]string {
+	t.Helper()
+	w, ctx := functiontest.New(t), t.Context()
+	sessions, redirectURI := w.Sessions(), "http://127.0.0.1:3000/oauth/callback"
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := sessions.Begin(ctx, "custom", redirectURI)
+	must(err)
+	exchanging, _, err := sessions.Consume(ctx, st.State, st.Cookie)
+	must(err)
+	pair := w.Pair(procoretest.Joe, redirectURI)
+	cookie, err := sessions.Hold(ctx, exchanging, pair)
+	must(err)
+	held, err := sessions.Find(ctx, st.Flow, cookie)
+	must(err)
+	form, err := sessions.Form(ctx, held, cookie)
+	must(err)
+	ring, err := w.Ring().Get(ctx, false)
+	must(err)
+	header, err := ring.Header(5678)
+	must(err)
+	oauth, err := w.OAuth().Get(ctx, false)
+	must(err)
+	callback, err := url.Parse(w.Procore.Authorize(t, procoretest.Joe, oauth.AuthCodeURL(st.State, st.Verifier, redirectURI)))
+	must(err)
+	set := httptest.NewRecorder()
+	session.Cookies{Secure: true}.Set(set, st.Flow, cookie)
+	return map[string]string{
+		"access token": pair.AccessToken, "refresh token": pair.RefreshToken, "code": callback.Query().Get("code"),
+		"state": st.State, "verifier": st.Verifier, "first cookie": st.Cookie, "cookie": cookie, "form": form,
+		"credential": header, "credential without its scheme": strings.TrimPrefix(header, "Bearer "),
+		"app": functiontest.AppValue, "keys": functiontest.KeysValue, "webhook keys": functiontest.WebhookValue,
+		"Set-Cookie": set.Header().Get("Set-Cookie"),
+	}
+}
+
+// writings are the ways in which Go and the web print a text.
+func writings(secret string) map[string]string {
+	percent := &strings.Builder{}
+	escaped := &strings.Builder{}
+	for _, b := range []byte(secret) {
+		fmt.Fprintf(percent, "%%%02X", b)
+		fmt.Fprintf(escaped, `\u%04x`, b)
+	}
+	quoted, _ := json.Marshal(map[string]string{"error": secret})
+	all := map[string]string{
+		"plain": secret, "in a query": "https://x.example/?a=b&code=" + url.QueryEscape(secret), "in JSON": string(quoted),
+		"JSON in JSON": fmt.Sprintf("%q", quoted), "%x": fmt.Sprintf("%x", secret), "%X": strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		"%v of bytes": fmt.Sprint([]byte(secret)), "%#v of bytes": fmt.Sprintf("%#v", []byte(secret)), "percent": percent.String(), "\\u": escaped.String(),
+		"base64 of base64": base64.StdEncoding.EncodeToString([]byte(base64.RawURLEncoding.EncodeToString([]byte(secret)))),
+		"query in base64":  base64.StdEncoding.EncodeToString([]byte("a=b&c=" + url.QueryEscape(secret))),
+	}
+	for i := range 4 { // a group of base64 may begin anywhere before it, and anywhere in it
+		before := strings.Repeat("x", i)
+		all[fmt.Sprint("base64 after ", i)] = before + base64.StdEncoding.EncodeToString([]byte(secret))
+		all[fmt.Sprint("base64 of ", i, " more")] = base64.URLEncoding.EncodeToString([]byte(before + secret))
+	}
+	return all
+}
+
+// Whatever the kind and the writing, it is found, and what is told of it is not it.
+func TestFindsEveryKind(t *testing.T) {
+	t.Parallel()
+	for kind, secret := range secrets(t) {
+		for writing, text := range writings(secret) {
+			l, ok := find([]byte(`    x.go:7: {"msg":"request","error":"` + text + `"}` + "\n"))
+			if !ok {
+				t.Errorf("%s, %s: not found", kind, writing)
+			}
+			if _, told := find([]byte(fmt.Sprint(l))); told {
+				t.Errorf("%s, %s: the finding tells it", kind, writing)
+			}
+		}
+	}
+}
+
+// Two in one line: the finding of one does not tell the other.
+func TestTwoInALine(t *testing.T) {
+	t.Parallel()
+	all := secrets(t)
+	for first, a := range all {
+		for second, b := range all {
+			l, ok := find([]byte(a + " " + b))
+			if _, told := find([]byte(fmt.Sprint(l))); told || !ok {
+				t.Errorf("%s and %s: found %v, told %v", first, second, ok, told)
+			}
+		}
+	}
+}
+
+// What tests and logs do print.
+func TestFindsNothingElse(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		"=== RUN   TestCredentialOfAnotherCompanyAndAVeryLongNameOfATestThatNobodyWouldWrite/of_another_company",
+		`{"time":"2026-11-25T17:00:00Z","level":"INFO","msg":"request","request_id":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","route":"GET /oauth/callback"}`,
+		`{"request_id":"JKJaXmPLvHcESHA=","attempt":"` + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + `","flow":"` + session.FlowOf("a state") + `"}`,
+		"sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+		"h1:D2qzXQlV0y1vGmIwiSZlZ0pVTBxnTP4FnTBLbfRFsmM= go.mod",
+		`the page lacks "fake-access-": %q`,
+		`Authorization: "Bearer wrong"`,
+		strings.Repeat("A", 4000), strings.Repeat("x", 4000), strings.Repeat("20 ", 400), strings.Repeat("%20", 400),
+		"/home/joe/go/pkg/mod/github.com/aws/aws-sdk-go-v2/service/dynamodb@v1.73.1/internal/endpoints/endpoints.go:12 +0x1d4",
+		"ok  \tprocore-connect/internal/connect/session\t0.3s", "",
+	} {
+		if l, ok := find([]byte(line)); ok {
+			t.Errorf("%.80q is taken for a %s %s", line, l.kind, l.coded)
+		}
+	}
+}
+
+// The parts in which go test hands a long line on are searched together, those of parallel tests apart.
+func TestLinesInParts(t *testing.T) {
+	t.Parallel()
+	secret := "fake-" + "refresh-" + "ABC"
+	for cut := range len(secret) {
+		var out bytes.Buffer
+		s := &scanner{to: &out}
+		r := newReport(s)
+		r.event(event{Action: "output", Package: "p", Test: "A", Output: "    " + secret[:cut]})
+		r.event(event{Action: "output", Package: "p", Test: "B", Output: "    x\n"})
+		r.event(event{Action: "output", Package: "p", Test: "A", Output: secret[cut:]})
+		r.event(event{Action: "pass", Package: "p", Test: "A"}) // without the end of the line
+		if s.found != 1 || strings.Contains(out.String(), secret) || !strings.Contains(out.String(), "p A: refresh token") {
+			t.Errorf("cut at %d: %d found", cut, s.found)
+		}
+	}
+}

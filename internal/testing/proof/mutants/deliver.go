@@ -1,0 +1,43 @@
+package main
+
+// deliver are breakages of the way of an event from Procore to the consumer.
+// make chaos catches them too, in a run of some thousand deliveries.
+func deliver() []mutant {
+	const (
+		receiver, box, pipe, batch = "functions/webhook-receiver/handler.go", "internal/webhook/inbox/inbox.go", "internal/testing/fake/pipetest/pipe.go", "examples/event-consumer/batch.go"
+
+		boxPackage, pipePackage, consumerPackage = "./internal/webhook/inbox", "./internal/testing/fake/pipetest", "./examples/event-consumer"
+	)
+	return []mutant{
+		{"R4", "a delivery that storage refused is answered 200", receiver,
+			`return http.StatusServiceUnavailable`, `return http.StatusOK`, receiverPackage},
+		{"R4", "an event is written again by its repetition", box,
+			`		ConditionExpression: aws.String(unknown),
+	})
+	if _, duplicate`, `		ConditionExpression: aws.String("attribute_not_exists(nothing)"),
+	})
+	if _, duplicate`, boxPackage},
+		{"", "events of a resource are duplicates of each other", box,
+			`queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)`, `queueID(e.Key())`, boxPackage},
+		{"", "each event is a group of its own", box,
+			`"group_id":        text(queueID(e.Key()))`, `"group_id":        text(queueID(e.ID))`, boxPackage},
+		{"", "an envelope is stored that no queue takes", box,
+			"strings.NewReplacer(\"\\uFFFE\", `\\ufffe`, \"\\uFFFF\", `\\uffff`)", `strings.NewReplacer()`, boxPackage},
+		{"", "the pipe leaves out what the queue does not take at once", pipe,
+			`		pause(ctx, retryWait)
+	}
+}
+
+// refusals`, `		return
+	}
+}
+
+// refusals`, pipePackage},
+		{"", "the pipe saves its position before it sends", pipe,
+			`		if r.EventName == types.OperationTypeInsert {`, `		p.at.sequence = aws.ToString(r.Dynamodb.SequenceNumber)
+		_ = p.at.save(p.PositionFile)
+		if r.EventName == types.OperationTypeInsert {`, pipePackage},
+		{"", "a group goes on after its first failure", batch,
+			`!stopped[group] && ctx.Err()`, `ctx.Err()`, consumerPackage},
+	}
+}

@@ -1,0 +1,130 @@
+// Command mutants breaks the code in one place at a time, on purpose, and runs
+// the tests, which must fail each time: make mutants.
+//
+//	go run ./internal/testing/proof/mutants [-run name]
+//
+// Nothing in the tree is changed: the broken file reaches the compiler by go
+// test's -overlay. The list of breakages is list.go.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// mutant is one breakage.
+type mutant struct {
+	rule     string // what it breaks: R1 to R8 of the design, D for a defence, or a part of the protocol
+	name     string
+	file     string // from the repository's root
+	old, new string // old stands in the file exactly once
+	test     string // the packages whose tests must notice, after flags of go test
+}
+
+func main() {
+	only := flag.String("run", "", "run only the mutants whose rule and name match this `regexp`, as '^D ' or 'R1 the ledger'")
+	flag.Parse()
+	survivors, err := run(os.Stdout, *only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(2)
+	}
+	if survivors > 0 {
+		os.Exit(1)
+	}
+}
+
+func run(w io.Writer, only string) (survivors int, err error) {
+	match, err := regexp.Compile(only)
+	if err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	caught := 0
+	for _, m := range list() {
+		if !match.MatchString(m.rule + " " + m.name) {
+			continue
+		}
+		start := time.Now()
+		by, err := m.caught(dir)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", m.name, err)
+		}
+		if by == "" {
+			survivors++
+			fmt.Fprintf(w, "SURVIVED  %-4s %s\n", m.rule, m.name)
+			continue
+		}
+		caught++
+		fmt.Fprintf(w, "caught    %-4s %-58s by %s (%.0f s)\n", m.rule, m.name, by, time.Since(start).Seconds())
+	}
+	fmt.Fprintf(w, "%d caught, %d survived: a rule that can be broken unseen has no test\n", caught, survivors)
+	return survivors, nil
+}
+
+var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+
+// caught runs the tests against one breakage and says which test caught it, ""
+// if none did. A breakage that does not compile is an error: it shows nothing.
+func (m mutant) caught(dir string) (by string, err error) {
+	overlay, err := m.overlay(dir)
+	if err != nil {
+		return "", err
+	}
+	args := append([]string{"test", "-overlay", overlay, "-failfast", "-timeout", "240s"}, strings.Fields(m.test)...)
+	cmd := exec.CommandContext(context.Background(), "go", args...)
+	cmd.Env = append(os.Environ(), "EXPLORE_TIME=15s", "EXPLORE_SEED=0", "MUTANT_OVERLAY="+overlay)
+	out, err := cmd.CombinedOutput()
+	text := string(out)
+	switch {
+	case err == nil:
+		return "", nil
+	case strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]"):
+		return "", fmt.Errorf("does not compile:\n%s", text)
+	}
+	if f := failed.FindStringSubmatch(text); f != nil {
+		return f[1], nil
+	}
+	if strings.Contains(text, "panic: ") {
+		return "a panic or the time limit", nil
+	}
+	return "", fmt.Errorf("go test failed without a failing test:\n%s", text)
+}
+
+// overlay writes the broken file and the overlay's description.
+func (m mutant) overlay(dir string) (path string, err error) {
+	source, err := os.ReadFile(m.file)
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		return "", fmt.Errorf("what it replaces stands %d times in %s, not once: bring list.go up to date", n, m.file)
+	}
+	broken := filepath.Join(dir, filepath.Base(m.file))
+	if err := os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {
+		return "", err
+	}
+	original, err := filepath.Abs(m.file)
+	if err != nil {
+		return "", err
+	}
+	description, err := json.Marshal(map[string]map[string]string{"Replace": {original: broken}})
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, "overlay.json")
+	return path, os.WriteFile(path, description, 0o600)
+}

@@ -1,0 +1,130 @@
+package repo
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// secretNames are what values that a stranger may guess at are called here.
+var secretNames = regexp.MustCompile(`(?i)^(mac|want|cookie|value|state|csrf|secret|verifier|credential|fingerprint|accesstoken|refreshtoken)$`)
+
+// source reads a file as the compiler does: make mutants has it see a broken one.
+func source(t *testing.T, path string) string {
+	t.Helper()
+	var overlay struct{ Replace map[string]string }
+	if name := os.Getenv("MUTANT_OVERLAY"); name != "" {
+		b, err := os.ReadFile(name)
+		if err == nil {
+			err = json.Unmarshal(b, &overlay)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	full, err := filepath.Abs(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if broken := overlay.Replace[full]; broken != "" {
+		full = broken
+	}
+	b, err := os.ReadFile(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// A secret is compared in a time that does not tell how much of a guess is right: by hmac.Equal or package subtle, never
+// by an operator, which stops at the first difference. No test can time that, so this one reads the code.
+func TestSecretsAreComparedInConstantTime(t *testing.T) {
+	t.Parallel()
+	constant := 0
+	for _, dir := range []string{"internal/connect/session", "internal/webhook/credential", "functions/oauth-callback", "functions/company-select", "functions/webhook-receiver"} {
+		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+		if err != nil || files == nil {
+			t.Fatalf("%s: no files, %v", dir, err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			path := dir + "/" + filepath.Base(file)
+			set := token.NewFileSet()
+			f, err := parser.ParseFile(set, path, source(t, path), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch comparison(n) {
+				case "constant time":
+					constant++
+				case "early end":
+					t.Errorf("%v: a secret is compared by what ends at the first difference", set.Position(n.Pos()))
+				}
+				return true
+			})
+		}
+	}
+	if constant < 3 {
+		t.Errorf("%d comparisons in constant time, want at least the cookie's, the form's and the credential's", constant)
+	}
+}
+
+func comparison(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		switch called(n.Fun) {
+		case "hmac.Equal", "subtle.ConstantTimeCompare":
+			return "constant time"
+		case "bytes.Equal", "strings.Compare", "strings.EqualFold", "bytes.Compare", "reflect.DeepEqual", "slices.Equal":
+			return "early end"
+		}
+	case *ast.BinaryExpr:
+		if (n.Op == token.EQL || n.Op == token.NEQ) && !fixed(n.X) && !fixed(n.Y) && (isSecret(n.X) || isSecret(n.Y)) {
+			return "early end"
+		}
+	}
+	return ""
+}
+
+func called(e ast.Expr) string {
+	s, ok := e.(*ast.SelectorExpr)
+	if !ok {
+		return ""
+	}
+	pkg, _ := s.X.(*ast.Ident)
+	if pkg == nil {
+		return ""
+	}
+	return pkg.Name + "." + s.Sel.Name
+}
+
+// fixed is nil, a number or a text in the code: to be empty is no secret.
+func fixed(e ast.Expr) bool {
+	if id, ok := e.(*ast.Ident); ok && id.Name == "nil" {
+		return true
+	}
+	_, ok := e.(*ast.BasicLit)
+	return ok
+}
+
+func isSecret(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return secretNames.MatchString(e.Name)
+	case *ast.SelectorExpr:
+		return secretNames.MatchString(e.Sel.Name)
+	case *ast.CallExpr:
+		return slices.ContainsFunc(e.Args, isSecret)
+	}
+	return false
+}

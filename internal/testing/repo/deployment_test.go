@@ -1,0 +1,156 @@
+package repo
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Enter at each question of sam deploy --guided is an answer, and one that a new account can take.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	parameters := get(n, "Parameters")
+	for _, name := range keys(parameters) {
+		if !slices.Contains(keys(get(parameters, name)), "Default") {
+			t.Errorf("parameter %s has no default", name)
+		}
+		if pattern := text(get(parameters, name, "AllowedPattern")); pattern != "" {
+			ok, err := regexp.MatchString(pattern, text(get(parameters, name, "Default")))
+			if !ok || err != nil {
+				t.Errorf("parameter %s: its own pattern refuses the default: %v", name, err)
+			}
+		}
+	}
+	for name, want := range map[string]string{
+		"ProcoreEnvironment": "sandbox", "DeletionProtection": "false", "ReservedConcurrency": "0", "RetryOnce": "false", "AlarmEmail": "",
+	} {
+		if got := text(get(parameters, name, "Default")); got != want {
+			t.Errorf("default of %s: %q, want %q", name, got, want)
+		}
+	}
+	groups := make(map[string]int)
+	for _, g := range items(get(n, "Metadata", "AWS::CloudFormation::Interface", "ParameterGroups")) {
+		for _, name := range texts(get(g, "Parameters")) {
+			groups[name]++
+		}
+	}
+	for _, name := range keys(parameters) {
+		if groups[name] != 1 {
+			t.Errorf("parameter %s is in %d groups, want 1", name, groups[name])
+		}
+	}
+	// It makes --guided end with "Deploy this changeset? [y/N]", where Enter means no.
+	if strings.Contains(read(t, "samconfig.toml"), "confirm_changeset") {
+		t.Error("samconfig.toml: confirm_changeset, and Enter at each question deploys nothing")
+	}
+}
+
+// What is to be run with the client secret takes it from the file that the setup page names: the command line would
+// leave it in the shell's history.
+func TestFillInAppSecret(t *testing.T) {
+	t.Parallel()
+	command, _ := get(template(t), "Outputs", "FillInAppSecret", "Value").(tagged)
+	const file = " --secret-string file://value.json"
+	if !strings.HasSuffix(strings.TrimSpace(text(command.value)), file) {
+		t.Errorf("FillInAppSecret: %s", text(command.value))
+	}
+	if !strings.Contains(read(t, "internal/connect/pages/templates/setup.html"), file) {
+		t.Error("the setup page has another file")
+	}
+}
+
+// What holds tokens, or the keys to them, outlives the stack; a stack that could not be created leaves nothing.
+func TestRetained(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	for _, name := range []string{"ConnectionsTable", "SpendsTable", "KeysSecret", "WebhookSecret", "RescueQueue", "RescueDeadLetterQueue"} {
+		if got := text(get(n, "Resources", name, "DeletionPolicy")); got != "RetainExceptOnCreate" {
+			t.Errorf("%s: DeletionPolicy %q", name, got)
+		}
+		if got := text(get(n, "Resources", name, "UpdateReplacePolicy")); got != "Retain" {
+			t.Errorf("%s: UpdateReplacePolicy %q", name, got)
+		}
+	}
+}
+
+// A short poll asks some of a queue's servers, and may find none of a few messages: housekeeping would take the queue for empty.
+func TestRescueQueueIsAskedWhole(t *testing.T) {
+	t.Parallel()
+	if got := text(get(template(t), "Resources", "RescueQueue", "Properties", "ReceiveMessageWaitTimeSeconds")); got == "" || got == "0" {
+		t.Errorf("ReceiveMessageWaitTimeSeconds: %q, want a long poll", got)
+	}
+}
+
+// A name of the partition aws would not work in the federal zone's regions.
+func TestPartition(t *testing.T) {
+	t.Parallel()
+	for i, line := range strings.Split(read(t, "template.yaml"), "\n") {
+		if strings.Contains(line, "arn:aws:") {
+			t.Errorf("template.yaml:%d: %s, want ${AWS::Partition}", i+1, strings.TrimSpace(line))
+		}
+	}
+}
+
+// A 429 to a webhook pauses a hook; one to a start keeps a row from being written. A stage whose settings name a route has to
+// wait for it.
+func TestThrottling(t *testing.T) {
+	t.Parallel()
+	stage := get(template(t), "Resources", "HttpApiStage")
+	rate := func(settings node) int {
+		r, err := strconv.Atoi(text(get(settings, "ThrottlingRateLimit")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	usual := rate(get(stage, "Properties", "DefaultRouteSettings"))
+	settings := get(stage, "Properties", "RouteSettings")
+	if start, webhook := rate(get(settings, "GET /oauth/start")), rate(get(settings, "POST /webhooks/procore")); start >= usual || webhook < 10*usual {
+		t.Errorf("requests a second: start %d, pages %d, webhooks %d", start, usual, webhook)
+	}
+	if got := texts(get(stage, "DependsOn")); !slices.Contains(got, "StartRoute") || !slices.Contains(got, "WebhookRoute") || len(keys(settings)) != len(got) {
+		t.Errorf("the stage depends on %v, want the routes of its settings", got)
+	}
+}
+
+// The next run finds what this one left; a repetition would only overlap with it.
+func TestSchedulesDoNotRetry(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	for _, name := range ofType(t, n, "AWS::Scheduler::Schedule") {
+		if got := text(get(n, "Resources", name, "Properties", "Target", "RetryPolicy", "MaximumRetryAttempts")); got != "0" {
+			t.Errorf("%s: %q attempts, want 0", name, got)
+		}
+	}
+	invoke := get(n, "Resources", "RefresherFunction", "Properties", "EventInvokeConfig", "MaximumRetryAttempts")
+	if text(invoke) != "0" {
+		t.Errorf("Lambda repeats a run %v times, want 0", invoke)
+	}
+}
+
+// Every function is traced, has its log's retention, and the memory and time that docs/DEPLOY.md explains.
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	if got := get(n, "Globals", "Function", "Tracing"); got != node(tagged{"Ref", "Tracing"}) {
+		t.Errorf("tracing: %v", got)
+	}
+	doc := read(t, "docs/DEPLOY.md")
+	for _, name := range functions {
+		p := get(n, "Resources", name, "Properties")
+		log, _ := get(p, "LoggingConfig", "LogGroup").(tagged)
+		if get(n, "Resources", text(log.value), "Properties", "RetentionInDays") != node(tagged{"Ref", "LogRetentionDays"}) {
+			t.Errorf("%s: its log group %v has no retention", name, log)
+		}
+		row := regexp.MustCompile(`(?m)^\| [^|]*` + strings.TrimSuffix(name, "Function") + `[^|]* \| ` + text(get(p, "Timeout")) + ` s \|`)
+		if !row.MatchString(doc) {
+			t.Errorf("docs/DEPLOY.md does not have %s with its timeout of %s s", name, text(get(p, "Timeout")))
+		}
+	}
+	if memory := text(get(n, "Globals", "Function", "MemorySize")); !strings.Contains(doc, "All functions have "+memory+" MB") {
+		t.Errorf("docs/DEPLOY.md does not say that functions have %s MB", memory)
+	}
+}

@@ -1,0 +1,153 @@
+package repo
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	fenced  = regexp.MustCompile("(?ms)^```.*?^```")
+	goBlock = regexp.MustCompile("(?ms)^```go$(.*?)^```")
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	command = regexp.MustCompile(`\bmake ([a-z][a-z-]*)`)
+	row     = regexp.MustCompile("(?m)^\\| `([A-Z_]+)`")
+)
+
+// documents are the Markdown files.
+func documents(t *testing.T) (all []string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "build" || d.Name() == ".git" || d.Name() == ".aws-sam" || d.Name() == "node_modules"):
+			return fs.SkipDir
+		case filepath.Ext(path) == ".md":
+			rel, err := filepath.Rel(root, path)
+			all = append(all, filepath.ToSlash(rel))
+			return err
+		}
+		return nil
+	})
+	if err != nil || all == nil {
+		t.Fatalf("no documents: %v", err)
+	}
+	return all
+}
+
+// Each link to a file or heading of the repository finds it.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	for _, doc := range documents(t) {
+		text := fenced.ReplaceAllString(read(t, doc), "")
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			target, anchor, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, ":") {
+				continue // another site
+			}
+			file := doc
+			if target != "" {
+				file = filepath.ToSlash(filepath.Join(filepath.Dir(doc), target))
+			}
+			if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+				t.Errorf("%s: link to %s, which does not exist", doc, match[1])
+				continue
+			}
+			if anchor != "" && !slices.Contains(anchors(read(t, file)), anchor) {
+				t.Errorf("%s: link to %s, but there is no such heading", doc, match[1])
+			}
+		}
+	}
+}
+
+// anchors are the headings' names in links.
+func anchors(text string) (all []string) {
+	for _, match := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N}\- ]`).ReplaceAllString(strings.ToLower(match[1]), "")
+		all = append(all, strings.ReplaceAll(name, " ", "-"))
+	}
+	return all
+}
+
+// Each Go block of the client's guide is code that is compiled: it stands, line by
+// line, in a file of its package or of package tokens.
+func TestClientGuide(t *testing.T) {
+	t.Parallel()
+	var code []string
+	for _, pattern := range []string{"pkg/procore/*.go", "pkg/tokens/*.go"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || files == nil {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code = append(code, unindented(string(b)))
+		}
+	}
+	blocks := goBlock.FindAllStringSubmatch(read(t, "docs/CLIENT.md"), -1)
+	if len(blocks) == 0 {
+		t.Fatal("docs/CLIENT.md has no Go block")
+	}
+	for _, b := range blocks {
+		if want := unindented(strings.TrimSpace(b[1])) + "\n"; !slices.ContainsFunc(code, func(c string) bool { return strings.Contains(c, want) }) {
+			t.Errorf("docs/CLIENT.md: this stands in no Go file:\n%s", b[1])
+		}
+	}
+}
+
+// unindented is the text with each line's indentation removed.
+func unindented(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return "\n" + strings.Join(lines, "\n")
+}
+
+// Each make command that a document names exists.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	makefile := read(t, "Makefile")
+	for _, doc := range documents(t) {
+		for _, match := range command.FindAllStringSubmatch(code(read(t, doc)), -1) {
+			if !strings.Contains(makefile, "\n"+match[1]+":") {
+				t.Errorf("%s: %s, which the Makefile does not have", doc, match[0])
+			}
+		}
+	}
+}
+
+// code is what stands in code spans and blocks.
+func code(text string) string {
+	spans := regexp.MustCompile("(?s)```.*?```|`[^`]+`").FindAllString(text, -1)
+	return strings.Join(spans, "\n")
+}
+
+// The README's table names every variable that a function reads.
+func TestConfigurationTable(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for dir := range functions {
+		want = append(want, variables(t, dir)...)
+	}
+	slices.Sort(want)
+	var got []string
+	for _, match := range row.FindAllStringSubmatch(read(t, "README.md"), -1) {
+		got = append(got, match[1])
+	}
+	slices.Sort(got)
+	if d := cmp.Diff(got, slices.Compact(want)); d != "" {
+		t.Errorf("README.md's table - what the functions read +:\n%s", d)
+	}
+}

@@ -1,0 +1,164 @@
+package repo
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// lambdas are the variables that Lambda, or sam local, sets.
+var lambdas = []string{"AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SAM_LOCAL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+
+var getenv = regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ)\b`)
+
+// Each function is given the variables that it reads, and no others.
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	shared := keys(get(n, "Globals", "Function", "Environment", "Variables"))
+	for dir, name := range functions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := append(keys(get(n, "Resources", name, "Properties", "Environment", "Variables")), shared...)
+			slices.Sort(got)
+			if d := cmp.Diff(got, variables(t, dir)); d != "" {
+				t.Errorf("template.yaml gives - the function reads +:\n%s", d)
+			}
+		})
+	}
+}
+
+// variables gives what the function of a package reads: by the calls of its main and wire, and of what these call in
+// the packages that read the environment.
+func variables(t *testing.T, dir string) []string {
+	t.Helper()
+	s := scan{reads: make(map[string]map[string]bool), calls: make(map[string]map[string]bool)}
+	for _, d := range []string{dir, "internal/platform/config", "internal/wire"} {
+		s.files(t, d)
+	}
+	read := make(map[string]bool)
+	seen := make(map[string]bool)
+	var visit func(string)
+	visit = func(f string) {
+		if seen[f] {
+			return
+		}
+		seen[f] = true
+		maps.Copy(read, s.reads[f])
+		for g := range s.calls[f] {
+			visit(g)
+		}
+	}
+	visit("main")
+	for _, v := range lambdas {
+		delete(read, v)
+	}
+	return slices.Sorted(maps.Keys(read))
+}
+
+// scan knows, by the name of a function or method, which variables it reads and what it calls.
+type scan struct{ reads, calls map[string]map[string]bool }
+
+func (s scan) files(t *testing.T, dir string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+	if err != nil || paths == nil {
+		t.Fatalf("no Go files in %s: %v", dir, err)
+	}
+	for _, path := range paths {
+		// Of a function, only its wiring reads the environment.
+		if strings.HasSuffix(path, "_test.go") || !strings.HasPrefix(dir, "internal") && filepath.Base(path) != "main.go" {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Body != nil {
+				s.function(t, f)
+			}
+		}
+	}
+}
+
+func (s scan) function(t *testing.T, f *ast.FuncDecl) {
+	t.Helper()
+	name := f.Name.Name
+	if s.reads[name] == nil {
+		s.reads[name], s.calls[name] = make(map[string]bool), make(map[string]bool)
+	}
+	constants := make(map[string]ast.Expr)
+	ast.Inspect(f.Body, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
+			constants[spec.Names[0].Name] = spec.Values[0]
+		}
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		called := callee(call)
+		s.calls[name][called] = true
+		switch called {
+		case "Require", "Optional", "Flag", "Getenv", "LookupEnv":
+			s.read(name, "", call.Args[0], constants)
+		case "Endpoint":
+			s.read(name, "AWS_ENDPOINT_URL_", call.Args[0], constants)
+		}
+		return true
+	})
+}
+
+// read notes a variable that is named by a literal or a constant. Any other name is a parameter's: then the caller's
+// is noted.
+func (s scan) read(function, prefix string, name ast.Expr, constants map[string]ast.Expr) {
+	if id, ok := name.(*ast.Ident); ok && constants[id.Name] != nil {
+		name = constants[id.Name]
+	}
+	if lit, ok := name.(*ast.BasicLit); ok {
+		if text, err := strconv.Unquote(lit.Value); err == nil {
+			s.reads[function][prefix+text] = true
+		}
+	}
+}
+
+func callee(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	}
+	return ""
+}
+
+// Nothing else reads the environment, or TestEnvironment would not see it.
+func TestEnvironmentIsReadInOnePlace(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{"functions", "examples", "pkg"} {
+		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if m := getenv.Find(text); m != nil {
+				t.Errorf("%s calls %s, want config.Env", path, m)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

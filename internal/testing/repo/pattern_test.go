@@ -1,0 +1,136 @@
+package repo
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// matches says whether an event matches a pattern of EventBridge, as far as template.yaml uses them: texts, exists and
+// anything-but. Another operator is an error.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+func matches(pattern, event any) (bool, error) {
+	switch p := pattern.(type) {
+	case map[string]any:
+		e, _ := event.(map[string]any)
+		for key, inner := range p {
+			if ok, err := matches(inner, e[key]); !ok || err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	case []any:
+		for _, condition := range p {
+			if ok, err := holds(condition, event); ok || err != nil {
+				return ok, err
+			}
+		}
+		return false, nil
+	}
+	return false, fmt.Errorf("a pattern's leaf is a list, not %v", pattern)
+}
+
+func holds(condition, value any) (bool, error) {
+	c, isOperator := condition.(map[string]any)
+	switch {
+	case !isOperator:
+		return condition == value, nil
+	case len(c) == 1 && c["exists"] == true:
+		return value != nil, nil
+	case len(c) == 1 && c["anything-but"] != nil:
+		others, _ := c["anything-but"].([]any)
+		return value != nil && !slices.Contains(others, value), nil // what is absent does not match
+	}
+	return false, fmt.Errorf("operator %v is not known here", c)
+}
+
+func object(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return m
+}
+
+// A pipe of template.yaml: what it lets through, and what becomes of it.
+type pipe struct {
+	t        *testing.T
+	patterns []map[string]any
+	input    string
+}
+
+func pipeOf(t *testing.T, name string) *pipe {
+	t.Helper()
+	p := &pipe{t: t}
+	properties := get(template(t), "Resources", name, "Properties")
+	for _, f := range items(get(properties, "SourceParameters", "FilterCriteria", "Filters")) {
+		p.patterns = append(p.patterns, object(t, text(get(f, "Pattern"))))
+	}
+	if len(p.patterns) == 0 {
+		t.Fatalf("%s has no filter", name)
+	}
+	p.input = text(get(properties, "TargetParameters", "InputTemplate"))
+	return p
+}
+
+var placeholder = regexp.MustCompile(`<\$\.([A-Za-z_.]+)>`)
+
+// message is what the pipe makes of a record; false: nothing.
+func (p *pipe) message(record map[string]any) (string, bool) {
+	p.t.Helper()
+	through := false
+	for _, pattern := range p.patterns {
+		ok, err := matches(pattern, record)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		through = through || ok
+	}
+	if !through {
+		return "", false
+	}
+	return placeholder.ReplaceAllStringFunc(p.input, func(s string) string {
+		var at any = record
+		for key := range strings.SplitSeq(placeholder.FindStringSubmatch(s)[1], ".") {
+			m, _ := at.(map[string]any)
+			at = m[key]
+		}
+		if at == nil {
+			return "" // as a pipe does
+		}
+		return at.(string)
+	}), true
+}
+
+func TestMatches(t *testing.T) {
+	t.Parallel()
+	const event = `{"a":{"b":"x"},"c":"y"}`
+	for _, tt := range []struct {
+		pattern string
+		want    bool
+	}{
+		{`{"a":{"b":["x"]}}`, true},
+		{`{"a":{"b":["z","x"]},"c":["y"]}`, true},
+		{`{"a":{"b":["x"]},"c":["x"]}`, false},
+		{`{"a":{"b":["z"]}}`, false},
+		{`{"a":{"b":[{"anything-but":["z"]}]}}`, true},
+		{`{"a":{"b":[{"anything-but":["x","z"]}]}}`, false},
+		{`{"a":{"absent":[{"anything-but":["z"]}]}}`, false},
+		{`{"a":{"b":[{"exists":true}]}}`, true},
+		{`{"d":{"b":[{"exists":true}]}}`, false},
+	} {
+		if got, err := matches(object(t, tt.pattern), object(t, event)); got != tt.want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", tt.pattern, got, err, tt.want)
+		}
+	}
+	for _, bad := range []string{`{"a":"x"}`, `{"a":[{"prefix":"x"}]}`} {
+		if _, err := matches(object(t, bad), object(t, event)); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+}

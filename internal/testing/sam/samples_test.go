@@ -1,0 +1,225 @@
+package sam_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/config"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// sample is a sample event and what must come of it.
+type sample struct {
+	event string
+	check func(t *testing.T, w *world, answer []byte)
+}
+
+// samples are all sample events, in an order in which each finds what it needs.
+func samples() []sample {
+	return []sample{
+		{"oauth-callback/landing", page(200, "Connect to Procore")},
+		{"oauth-callback/start", started},
+		{"oauth-callback/callback", calledBack},
+		{"oauth-callback/callback-denied", denied},
+		{"company-select/companies", companies},
+		{"company-select/choice", chosen},
+		{"company-select/connected", page(200, "My Construction Company")},
+		{"webhook-receiver/v2", delivery(200, 1)},
+		{"webhook-receiver/duplicate", delivery(200, 0)},
+		{"webhook-receiver/v3", delivery(200, 1)},
+		{"webhook-receiver/v4", delivery(200, 1)},
+		{"webhook-receiver/bad-credential", delivery(401, 0)},
+		{"event-consumer/event", consumed},
+		{"refresher/housekeeping", housekept},
+		{"refresher/refresh", refreshed},
+	}
+}
+
+func answered(t *testing.T, answer []byte, status int) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	var r events.APIGatewayV2HTTPResponse
+	if err := json.Unmarshal(answer, &r); err != nil {
+		t.Fatalf("the answer is not one for API Gateway: %.200s: %v", answer, err)
+	}
+	if r.StatusCode != status {
+		t.Errorf("status %d, want %d", r.StatusCode, status)
+	}
+	return r
+}
+
+// page is an answer for a person, and what stands in it.
+func page(status int, words string) func(*testing.T, *world, []byte) {
+	return func(t *testing.T, _ *world, answer []byte) {
+		t.Helper()
+		r := answered(t, answer, status)
+		if !strings.Contains(r.Body, words) {
+			t.Errorf("the page lacks %q", words)
+		}
+		for name, want := range map[string]string{
+			"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store",
+			"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+		} {
+			if r.Headers[name] != want {
+				t.Errorf("%s: %q, want %q", name, r.Headers[name], want)
+			}
+		}
+		if csp := r.Headers["Content-Security-Policy"]; !strings.HasPrefix(csp, "default-src 'none'") {
+			t.Errorf("Content-Security-Policy: %q", csp)
+		}
+	}
+}
+
+// redirect gives the query of the address that the answer leads to.
+func redirect(t *testing.T, r events.APIGatewayV2HTTPResponse, to string) url.Values {
+	t.Helper()
+	address, query, _ := strings.Cut(r.Headers["Location"], "?")
+	if address != to {
+		t.Errorf("the answer leads to %s, want %s", address, to)
+	}
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		t.Error(err)
+	}
+	return q
+}
+
+// cookie checks the one cookie of an answer.
+func cookie(t *testing.T, r events.APIGatewayV2HTTPResponse, flow string) {
+	t.Helper()
+	if len(r.Cookies) != 1 || !strings.HasPrefix(r.Cookies[0], "flow-"+flow[:12]+"=") || !strings.Contains(r.Cookies[0], "HttpOnly") {
+		t.Errorf("%d cookies, want one of the flow %s, HttpOnly", len(r.Cookies), flow)
+	}
+}
+
+func (w *world) wantSession(t *testing.T, flow string, status session.Status, sealed bool) {
+	t.Helper()
+	if got, held := w.session(t, flow); got != status || held != sealed {
+		t.Errorf("the session is %s, with something sealed: %v; want %s, %v", got, held, status, sealed)
+	}
+}
+
+func started(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	r := answered(t, answer, 303)
+	q := redirect(t, r, w.login+"/oauth/authorize")
+	flow := session.FlowOf(q.Get("state"))
+	cookie(t, r, flow)
+	w.wantSession(t, flow, session.Started, true)
+	if got, want := w.snapshot(t).sessions, w.before.sessions+1; got != want {
+		t.Errorf("%d sessions, want %d", got, want)
+	}
+	if got, want := q.Get("redirect_uri"), w.AppURL+"/oauth/callback"; got != want || q.Get("code_challenge_method") != "S256" {
+		t.Errorf("redirect_uri %s, want %s; code_challenge_method %q, want S256", got, want, q.Get("code_challenge_method"))
+	}
+}
+
+func calledBack(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	r := answered(t, answer, 303)
+	flow := session.FlowOf(w.event(t, "oauth-callback/callback").QueryStringParameters["state"])
+	if got := redirect(t, r, w.AppURL+"/companies").Get("flow"); got != flow {
+		t.Errorf("flow %s, want %s", got, flow)
+	}
+	cookie(t, r, flow)
+	w.wantSession(t, flow, session.Pending, true)
+}
+
+func denied(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	page(403, "Access was not allowed")(t, w, answer)
+	flow := session.FlowOf(w.event(t, "oauth-callback/callback-denied").QueryStringParameters["state"])
+	w.wantSession(t, flow, session.Exchanging, false)
+}
+
+func companies(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	page(200, "My Construction Company")(t, w, answer)
+	w.wantSession(t, w.event(t, "company-select/companies").QueryStringParameters["flow"], session.Pending, true)
+	for _, c := range w.Procore.State().Calls[w.before.calls:] {
+		if c.CompanyID != 0 || c.Path != "/rest/v1.0/me" && c.Path != "/rest/v1.0/companies" {
+			t.Errorf("before the choice %s was called", c.Path)
+		}
+	}
+}
+
+func chosen(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	flow := w.event(t, "company-select/companies").QueryStringParameters["flow"]
+	if got := redirect(t, answered(t, answer, 303), w.AppURL+"/connected").Get("flow"); got != flow {
+		t.Errorf("flow %s, want %s", got, flow)
+	}
+	w.wantSession(t, flow, session.Connected, false)
+	w.wantGeneration(t, w.before.generation+1)
+}
+
+func (w *world) wantGeneration(t *testing.T, want int64) {
+	t.Helper()
+	if c := w.connection(t); c.State != tokens.Active || c.Generation != want {
+		t.Errorf("the connection is %s at generation %d, want active at %d", c.State, c.Generation, want)
+	}
+}
+
+// delivery is an answer for Procore, and how many events it stores.
+func delivery(status, stored int) func(*testing.T, *world, []byte) {
+	return func(t *testing.T, w *world, answer []byte) {
+		t.Helper()
+		if r := answered(t, answer, status); r.Body != "" {
+			t.Errorf("the answer has a body: %.100s", r.Body)
+		}
+		if got, want := w.snapshot(t).events, w.before.events+stored; got != want {
+			t.Errorf("%d events are stored, want %d", got, want)
+		}
+	}
+}
+
+// consumed: the consumer has read the RFI.
+func consumed(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	var r events.SQSEventResponse
+	if err := json.Unmarshal(answer, &r); err != nil || len(r.BatchItemFailures) > 0 {
+		t.Errorf("answer %s, %v, want no failures", answer, err)
+	}
+	read := 0
+	for _, c := range w.Procore.State().Calls[w.before.calls:] {
+		if strings.Contains(c.Path, "/rfis/") && c.Status == 200 && c.CompanyID == procoretest.MyConstruction {
+			read++
+		}
+	}
+	if read != 1 {
+		t.Errorf("the RFI was read %d times, want once", read)
+	}
+}
+
+// housekept: the company's hook has the configured triggers and leads to the app.
+func housekept(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	public, err := url.Parse(w.AppURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.New(func(name string) string { return w.env[name] }).Webhooks(public)
+	hooks := w.Procore.State().Hooks
+	if string(answer) != "null" || len(hooks) != 1 || len(hooks[0].Triggers) != len(want.Triggers) || hooks[0].DestinationURL != want.URL {
+		t.Errorf("answer %s, hooks %+v; want null, and one hook with %d triggers that leads to %s", answer, hooks, len(want.Triggers), want.URL)
+	}
+}
+
+// refreshed: the one connection has a new pair for one refresh token.
+func refreshed(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	if string(answer) != "null" {
+		t.Errorf("answer %s, want null", answer)
+	}
+	w.wantGeneration(t, w.before.generation+1)
+	for _, r := range w.Procore.State().RefreshTokens {
+		if r.Presented > 1 {
+			t.Errorf("a refresh token was presented %d times", r.Presented)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package sam
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"procore-connect/internal/testing/kit/browsertest"
+	"procore-connect/internal/testing/stack"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/pkg/procoretest"
+)
+
+// company is the sample events'.
+const (
+	company     = procoretest.MyConstruction
+	companyName = "My Construction Company"
+	chooseIt    = "Connect this company"
+)
+
+// values are what a running stack accepts in place of the made-up ones.
+type values struct {
+	public     *url.URL
+	callback   visit // back from Procore with a code
+	denied     visit // back from Procore without
+	choice     visit // before the choice of the company
+	form       url.Values
+	credential string // Authorization of the company's deliveries
+	rfi        procoretest.Resource
+}
+
+// visit is where a browser is, and its cookies.
+type visit struct {
+	query   url.Values
+	cookies []string
+}
+
+// gather goes the user's way several times, each as far as an event needs it.
+func gather(ctx context.Context, o Options) (*values, error) {
+	public, err := url.Parse(o.AppURL)
+	if err != nil {
+		return nil, err
+	}
+	connected := browse(ctx, o, "Authorize", false)
+	connected.Choose(companyName)
+	connected.Click(ctx, chooseIt)
+	callback, denied := browse(ctx, o, "Authorize", true), browse(ctx, o, "Deny", true)
+	choice := browse(ctx, o, "Authorize", false)
+	choice.Choose(companyName)
+	form := choice.Form(chooseIt)
+	for _, b := range []*browsertest.Browser{connected, callback, denied, choice} {
+		if err := b.Err(); err != nil {
+			return nil, err
+		}
+	}
+	if connected.At.Path != "/connected" {
+		return nil, fmt.Errorf("%s was not connected (status %d): %.500s", companyName, connected.Status, connected.Text())
+	}
+	v := &values{public: public, callback: visitOf(callback), denied: visitOf(denied), choice: visitOf(choice), form: form}
+	if v.credential, err = readCredential(ctx, o.AWSURL); err != nil {
+		return nil, err
+	}
+	v.rfi, err = readRFI(ctx, o.ProcoreURL)
+	return v, err
+}
+
+// browse logs in and makes the decision at Procore. With stop it does not take the answer to the app.
+func browse(ctx context.Context, o Options, decision string, stop bool) *browsertest.Browser {
+	b := browsertest.New()
+	b.Stop = func(u *url.URL) bool { return stop && u.Path == "/oauth/callback" }
+	b.Open(ctx, o.AppURL+"/")
+	b.Click(ctx, "Connect to Procore")
+	b.Choose("Joe Builder")
+	b.Click(ctx, decision)
+	return b
+}
+
+func visitOf(b *browsertest.Browser) visit {
+	v := visit{query: b.At.Query()}
+	for _, c := range b.Cookies() {
+		v.cookies = append(v.cookies, c.Name+"="+c.Value)
+	}
+	return v
+}
+
+// readCredential makes what Procore sends with the company's deliveries from the stack's webhook secret.
+func readCredential(ctx context.Context, endpoint string) (string, error) {
+	client := secretsmanager.New(secretsmanager.Options{
+		BaseEndpoint: &endpoint, Region: "us-east-1",
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		}),
+	})
+	id := stack.Environment("", "", "")["WEBHOOK_SECRET_ID"]
+	out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
+	if err != nil {
+		return "", err
+	}
+	ring, err := credential.Parse(aws.ToString(out.SecretString))
+	if err != nil {
+		return "", err
+	}
+	return ring.Header(company)
+}
+
+// readRFI finds an RFI of the company in the fake Procore.
+func readRFI(ctx context.Context, address string) (procoretest.Resource, error) {
+	var state procoretest.State
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/_fake/state", nil)
+	if err != nil {
+		return procoretest.Resource{}, err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return procoretest.Resource{}, err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&state); err != nil {
+		return procoretest.Resource{}, fmt.Errorf("the state of the fake Procore: %w", err)
+	}
+	i := slices.IndexFunc(state.Resources, func(r procoretest.Resource) bool { return r.CompanyID == company && r.Name == "RFIs" })
+	if i < 0 {
+		return procoretest.Resource{}, errors.New("the company has no RFI: were they deleted? Start the stack again")
+	}
+	return state.Resources[i], nil
+}

@@ -1,0 +1,161 @@
+package sam_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/logtest"
+	"procore-connect/internal/testing/stack"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+const root = "../../.."
+
+// world is a stack whose schedules do not run, so that each change in it is of a sample event.
+type world struct {
+	*stack.Stack
+	dir    string // what Prepare wrote
+	login  string // Procore, as the functions know it
+	db     *dynamodb.Client
+	env    map[string]string
+	before snapshot // the event that is tested
+	invoke func(t *testing.T, event string) []byte
+}
+
+// start starts the stack. prepare is called while access tokens are short-lived, so that the refresher has something to
+// do; it fills dir.
+func start(t *testing.T, o stack.Options, prepare func(*world)) *world {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("compiles and starts everything")
+	}
+	o.Refresh, o.Housekeeping = -1, -1
+	o.Stdout, o.Stderr = logtest.Output(t), logtest.Output(t)
+	s, err := stack.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	w := &world{
+		Stack: s, login: s.ProcoreURL, db: dynamotest.Client(s.AWSURL),
+		env: stack.Environment(s.AppURL, s.ProcoreURL, s.AWSURL),
+	}
+	w.expiresIn(t, 10*time.Minute)
+	prepare(w)
+	w.expiresIn(t, 90*time.Minute)
+	return w
+}
+
+func (w *world) expiresIn(t *testing.T, d time.Duration) {
+	t.Helper()
+	seconds := int64(d.Seconds())
+	if err := w.Procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: &seconds}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run invokes the functions with every sample event and looks at what came of it.
+func (w *world) run(t *testing.T) {
+	t.Helper()
+	for _, s := range samples() {
+		ok := t.Run(s.event, func(t *testing.T) {
+			w.before = w.snapshot(t)
+			answer := w.invoke(t, s.event)
+			s.check(t, w, answer)
+		})
+		if !ok {
+			t.FailNow() // the next would meet another state than it expects
+		}
+	}
+}
+
+// snapshot counts what sample events change.
+type snapshot struct {
+	sessions, events int
+	generation       int64
+	refreshes, calls int
+}
+
+func (w *world) snapshot(t *testing.T) snapshot {
+	t.Helper()
+	state := w.Procore.State()
+	s := snapshot{
+		sessions: w.count(t, "SESSIONS_TABLE", "session"), events: w.count(t, "INBOX_TABLE", "envelope"),
+		generation: w.connection(t).Generation, calls: len(state.Calls),
+	}
+	for _, r := range state.RefreshTokens {
+		s.refreshes += r.Presented
+	}
+	return s
+}
+
+// count is how many items of a table have the attribute.
+func (w *world) count(t *testing.T, table, attribute string) int {
+	t.Helper()
+	out, err := w.db.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(w.env[table])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, item := range out.Items {
+		if item[attribute] != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) connection(t *testing.T) tokens.Connection {
+	t.Helper()
+	s := &tokens.Store{DB: w.db, Connections: w.env["CONNECTIONS_TABLE"]}
+	c, err := s.Connection(t.Context(), tokens.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.User(procoretest.Joe)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// session is the row of a flow: its status, and whether it holds a pair or verifier.
+func (w *world) session(t *testing.T, flow string) (session.Status, bool) {
+	t.Helper()
+	out, err := w.db.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: aws.String(w.env["SESSIONS_TABLE"]), Key: map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: flow}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, ok := out.Item["status"].(*types.AttributeValueMemberS)
+	if !ok {
+		t.Fatalf("there is no session of flow %s", flow)
+	}
+	return session.Status(status.Value), out.Item["sealed"] != nil
+}
+
+// event is a prepared event.
+func (w *world) event(t *testing.T, name string) (e events.APIGatewayV2HTTPRequest) {
+	t.Helper()
+	if err := json.Unmarshal(w.payload(t, name), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (w *world) payload(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.dir, "events", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}

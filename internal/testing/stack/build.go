@@ -1,0 +1,99 @@
+package stack
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// packages are what is built, each to a binary of its last name.
+var packages = [...]string{
+	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
+	"./functions/refresher", "./examples/event-consumer",
+}
+
+// build compiles the functions with the flags of a deployment, for this
+// machine, and gives the directory of the binaries. A relative dir is one of
+// the repository, inside of which it has to be called. say is told of the
+// progress while it takes long.
+func build(ctx context.Context, dir string, say func(string)) (string, error) {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(root, dir)
+	}
+	args := []string{
+		"build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", "lambda.norpc",
+		"-o", dir + string(filepath.Separator),
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, packages[:]...)...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return "", err
+	}
+	say("compiling the functions")
+	if err := cmd.Start(); err != nil {
+		return "", fmt.Errorf("the go command cannot be started: %w", err)
+	}
+	complaints := progress(stderr, say)
+	if err := cmd.Wait(); err != nil {
+		return "", fmt.Errorf("the functions do not compile: %w\n%s", err, complaints)
+	}
+	return dir, nil
+}
+
+// progress reads what go build -v writes, a line per compiled package and the
+// compiler's complaints, and gives the latter.
+func progress(r io.Reader, say func(string)) string {
+	var complaints strings.Builder
+	count, told := 0, time.Now()
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		line := lines.Text()
+		if line == "" || strings.ContainsAny(line, " \t:") {
+			complaints.WriteString(line + "\n")
+			continue
+		}
+		count++
+		if time.Since(told) >= time.Second {
+			told = time.Now()
+			say(fmt.Sprintf("compiling the functions: %d packages so far, now %s", count, line))
+		}
+	}
+	io.Copy(io.Discard, r) // of a line that was too long
+	return complaints.String()
+}
+
+// moduleRoot is the directory of go.mod.
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("the go command is needed: %w", err)
+	}
+	mod := string(bytes.TrimSpace(out))
+	if mod == "" || mod == os.DevNull {
+		return "", errors.New("not inside of the repository: there is no go.mod here or above")
+	}
+	return filepath.Dir(mod), nil
+}
+
+// binary is the path of a function in dir.
+func binary(dir, function string) string {
+	if runtime.GOOS == "windows" {
+		function += ".exe"
+	}
+	return filepath.Join(dir, function)
+}

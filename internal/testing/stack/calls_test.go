@@ -1,0 +1,319 @@
+package stack_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/browsertest"
+	"procore-connect/internal/testing/stack"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/pkg/procoretest"
+)
+
+// callsFile has the calls of AWS services that each function makes; internal/testing/repo compares them with the roles of
+// template.yaml. UPDATE=1 go test -run TestCalls ./internal/testing/stack writes it anew.
+const callsFile = "testdata/calls.txt"
+
+// watcher notes each kind of call once.
+type watcher struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+var digits = regexp.MustCompile(`\d+`)
+
+func (w *watcher) watch(c awstest.Call) {
+	if c.Caller == "local" {
+		return // the stack itself, or this test
+	}
+	key := ""
+	if c.Resource == "connections" || c.Resource == "inbox" {
+		key = strings.ReplaceAll(digits.ReplaceAllString(c.Key, "N"), " ", "_")
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen[strings.TrimSpace(fmt.Sprint(c.Caller, " ", c.Action, " ", c.Resource, " ", key))] = true
+}
+
+func (w *watcher) has(call string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen[call]
+}
+
+// scene is a stack in which a user has connected a company, and what is needed to make its functions do all they can.
+type scene struct {
+	*stack.Stack
+	*watcher
+	t      *testing.T
+	stdout *log
+	db     *dynamodb.Client
+	rfi    procoretest.Resource
+}
+
+// The functions make these calls, in a flow that leaves out little: see docs/DEPLOY.md.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	w := &watcher{seen: make(map[string]bool)}
+	s, stdout := start(t, stack.Options{
+		Refresh: -1, Housekeeping: -1, Watch: w.watch, Timeout: 13 * time.Second, // what is rescued takes all of it
+		Env:     map[string]string{"RETRY_ONCE": "true"},
+		Procore: procoretest.Options{ExpiresIn: 100 * time.Second}, // so that each use of a token refreshes it
+	})
+	sc := &scene{Stack: s, watcher: w, t: t, stdout: stdout}
+	sc.db = dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local })
+	sc.connect("Joe Builder", "Harbor & Hill Builders")
+	sc.task("housekeeping", true) // makes the hook
+	sc.rfi = resource(t, s, procoretest.HarborHill)
+	sc.event()
+	sc.task("refresh", true)
+	sc.garbage()
+	sc.outageOfTheReceiver()
+	sc.abandoned()
+	sc.rescued()
+	sc.outageOfProcore()
+
+	got := slices.Sorted(maps.Keys(w.seen))
+	if os.Getenv("UPDATE") != "" {
+		if err := os.WriteFile(callsFile, []byte(strings.Join(got, "\n")+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(callsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(strings.Join(got, "\n")+"\n", string(want)); d != "" {
+		t.Errorf("calls - %s +; UPDATE=1 writes them there:\n%s", callsFile, d)
+	}
+}
+
+func (s *scene) connect(user, company string) {
+	s.t.Helper()
+	ctx, b := s.t.Context(), browsertest.New()
+	b.Open(ctx, s.AppURL+"/")
+	b.Click(ctx, "Connect to Procore")
+	b.Choose(user)
+	b.Click(ctx, "Authorize")
+	if company != "" {
+		b.Choose(company)
+		b.Click(ctx, "Connect this company")
+	}
+	if b.Err() != nil || company != "" && b.At.Path != "/connected" {
+		s.t.Fatalf("%v; at %s:\n%s", b.Err(), b.At, b.Text())
+	}
+}
+
+// task runs a task of the refresher.
+func (s *scene) task(name string, well bool) {
+	s.t.Helper()
+	if _, err := s.Invoke(s.t.Context(), "refresher", fmt.Appendf(nil, `{"task":%q}`, name)); (err == nil) != well {
+		s.t.Errorf("task %s: %v, want it to go well: %v", name, err, well)
+	}
+}
+
+// emit changes something and tells the event's id.
+func (s *scene) emit() (id string) {
+	s.t.Helper()
+	emitted, err := s.Procore.Emit(procoretest.Event{
+		CompanyID: s.rfi.CompanyID, ProjectID: s.rfi.ProjectID, ResourceName: s.rfi.Name, ResourceID: s.rfi.ID, EventType: "update", UserID: procoretest.Joe,
+	})
+	if err != nil || len(emitted.EventIDs) != 1 {
+		s.t.Fatalf("emitted %v, want one event; %v", emitted.EventIDs, err)
+	}
+	return emitted.EventIDs[0]
+}
+
+// handled waits until the consumer has handled an event.
+func (s *scene) handled(id string) {
+	s.t.Helper()
+	eventually(s.t, "event "+id+" is handled", func() bool {
+		return slices.ContainsFunc(handled(s.t, s.stdout), func(line map[string]any) bool { return line["event_id"] == id })
+	})
+}
+
+// event changes something and waits until the consumer has handled it.
+func (s *scene) event() {
+	s.t.Helper()
+	s.handled(s.emit())
+}
+
+// garbage is kept aside, and counted.
+func (s *scene) garbage() {
+	s.t.Helper()
+	ring, err := credential.Parse(s.secret("local/webhook"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	header, err := ring.Header(procoretest.HarborHill)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, body := range []string{"one", "two"} {
+		r, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.AppURL+"/webhooks/procore", strings.NewReader(body))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		r.Header.Set("Authorization", header)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			s.t.Errorf("%s, want 200", resp.Status)
+		}
+	}
+}
+
+// secret reads a secret as a function does.
+func (s *scene) secret(id string) string {
+	s.t.Helper()
+	manager := secretsmanager.New(secretsmanager.Options{BaseEndpoint: &s.AWSURL, Region: "us-east-1", Credentials: local})
+	out, err := manager.GetSecretValue(s.t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return *out.SecretString
+}
+
+// local are the credentials that the stack itself uses.
+var local = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+})
+
+// fails lets one operation on a table fail until the returned function is called.
+func (s *scene) fails(operation, table string) (mend func()) {
+	s.Dynamo.Intercept(func(op string, body []byte) dynamotest.Fault {
+		if op == operation && strings.Contains(string(body), `"TableName":"`+table+`"`) {
+			return dynamotest.Fault{Code: "InternalServerError"}
+		}
+		return dynamotest.Fault{}
+	})
+	return func() { s.Dynamo.Intercept(nil) }
+}
+
+// outageOfTheReceiver lasts until Procore discards an event, which is then brought home.
+func (s *scene) outageOfTheReceiver() {
+	s.t.Helper()
+	mend := s.fails("PutItem", "inbox")
+	id := s.emit()
+	eventually(s.t, "a delivery failed", func() bool { return slices.ContainsFunc(s.Procore.State().Deliveries, failed) })
+	s.Procore.Advance(13 * time.Hour)
+	eventually(s.t, "Procore gave up", func() bool {
+		return slices.ContainsFunc(s.Procore.State().Deliveries, func(d procoretest.Delivery) bool { return d.Outcome == procoretest.OutcomeDiscarded })
+	})
+	mend()
+	if _, err := s.Invoke(s.t.Context(), "refresher", fmt.Appendf(nil, `{"task":"recovery","company_id":"%d"}`, procoretest.HarborHill)); err != nil {
+		s.t.Error(err)
+	}
+	s.handled(id)
+}
+
+func failed(d procoretest.Delivery) bool { return d.ResponseStatus >= 500 }
+
+// abandoned is an authorization whose choice does not come in time.
+func (s *scene) abandoned() {
+	s.t.Helper()
+	s.connect("Joe Builder", "")
+	held, err := s.db.Scan(s.t.Context(), &dynamodb.ScanInput{TableName: aws.String("sessions"), IndexName: aws.String("held")})
+	if err != nil || len(held.Items) != 1 {
+		s.t.Fatalf("%d sessions hold a pair, want 1; %v", len(held.Items), err)
+	}
+	s.set("sessions", map[string]types.AttributeValue{"session": held.Items[0]["session"]}, "expires_at", time.Now().Add(-time.Hour))
+	s.task("housekeeping", true)
+}
+
+// set changes a time, in seconds, behind the functions' backs.
+func (s *scene) set(table string, key map[string]types.AttributeValue, name string, at time.Time) {
+	s.t.Helper()
+	_, err := s.db.UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{
+		TableName: &table, Key: key, UpdateExpression: aws.String("SET #n = :v"), ExpressionAttributeNames: map[string]string{"#n": name},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberN{Value: fmt.Sprint(at.Unix())}},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// expiry of a connection's access token.
+func (s *scene) expiry(key map[string]types.AttributeValue) time.Time {
+	s.t.Helper()
+	out, err := s.db.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: aws.String("connections"), Key: key})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var at int64
+	if n, ok := out.Item["expires_at"].(*types.AttributeValueMemberN); ok {
+		at, err = strconv.ParseInt(n.Value, 10, 64)
+	}
+	if err != nil || at == 0 {
+		s.t.Fatalf("the connection has no expiry: %v", err)
+	}
+	return time.Unix(at, 0)
+}
+
+// rescued are pairs that storage did not take: of the refresher, and of the consumer.
+func (s *scene) rescued() {
+	s.t.Helper()
+	mend := s.fails("UpdateItem", "connections")
+	s.task("refresh", true)
+	mend()
+	s.task("housekeeping", true)
+	mend = s.fails("UpdateItem", "connections")
+	id := s.emit()
+	eventually(s.t, "the consumer's pair is rescued", func() bool { return s.has("event-consumer sqs:SendMessage rescue") })
+	mend()
+	s.task("housekeeping", true)
+	s.handled(id)
+}
+
+// outageOfProcore leaves a refresh without an answer, which is tried once more half an hour later.
+func (s *scene) outageOfProcore() {
+	s.t.Helper()
+	one := int64(1)
+	if err := s.Procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: &one}); err != nil {
+		s.t.Fatal(err)
+	}
+	key := map[string]types.AttributeValue{
+		"company_id": &types.AttributeValueMemberS{Value: fmt.Sprint(procoretest.HarborHill)},
+		"principal":  &types.AttributeValueMemberS{Value: fmt.Sprint("user#", procoretest.Joe)},
+	}
+	eventually(s.t, "the connection has a token that ends at once", func() bool { // a consumer that is short of time goes on with the one before
+		s.event()
+		return s.expiry(key).Before(time.Now().Add(10 * time.Second))
+	})
+	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Reset, Times: 1}); err != nil {
+		s.t.Fatal(err)
+	}
+	id := s.emit()
+	eventually(s.t, "the breaker knows of it", func() bool { return s.has("event-consumer dynamodb:PutItem connections breaker") })
+	s.set("connections", key, "reason_at", time.Now().Add(-31*time.Minute))
+	eventually(s.t, "the token is sent again", func() bool { // once the access token has ended
+		s.task("refresh", true)
+		return s.has("refresher dynamodb:UpdateItem spends")
+	})
+	s.handled(id) // nothing takes the next fault before the refresher
+	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503, Times: 1}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.task("refresh", false) // its probe opens the breaker
+}

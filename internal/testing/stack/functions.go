@@ -1,0 +1,108 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/gatewaytest"
+	"procore-connect/internal/testing/fake/lambdatest"
+)
+
+const (
+	oauthCallback   = "oauth-callback"
+	companySelect   = "company-select"
+	webhookReceiver = "webhook-receiver"
+	refresher       = "refresher"
+	consumer        = "event-consumer"
+
+	consumers = 2 // batches that are handled at once
+)
+
+// startFunctions starts a process of each function and waits until all ask for work.
+func (s *Stack) startFunctions(ctx context.Context, dir string) error {
+	s.functions = make(map[string]*lambdatest.Function)
+	env := s.environment()
+	for _, o := range []lambdatest.Options{
+		{Name: oauthCallback, Timeout: 29 * time.Second, Concurrency: 4},
+		{Name: companySelect, Timeout: 29 * time.Second, Concurrency: 4},
+		{Name: webhookReceiver, Timeout: 5 * time.Second, Concurrency: 8},
+		{Name: refresher, Timeout: time.Minute, Concurrency: 2},
+		{Name: consumer, Timeout: 30 * time.Second, Concurrency: consumers},
+	} {
+		o.Binary, o.Env, o.MemoryMB = binary(dir, o.Name), env, 256
+		o.Timeout = cmp.Or(s.options.Timeout, o.Timeout)
+		o.InitTimeout = 30 * time.Second // Lambda gives 10, and does not compile at the same time
+		o.Stdout, o.Stderr = s.out.prefixed(o.Name), s.out.prefixed(o.Name)
+		if o.Name == consumer {
+			o.Stdout = s.out.objects(o.Name)
+		}
+		s.functions[o.Name] = lambdatest.New(o)
+	}
+	s.out.say("starting the functions")
+	g, ctx := errgroup.WithContext(ctx)
+	for _, f := range s.functions {
+		g.Go(func() error { return f.Warm(ctx) })
+	}
+	return g.Wait()
+}
+
+// front routes requests as the template's HTTP API does.
+func (s *Stack) front() http.Handler {
+	routes := make(map[string]gatewaytest.Invoker)
+	for key, name := range map[string]string{
+		"GET /":                  oauthCallback,
+		"GET /oauth/start":       oauthCallback,
+		"GET /oauth/callback":    oauthCallback,
+		"GET /companies":         companySelect,
+		"POST /companies":        companySelect,
+		"GET /connected":         companySelect,
+		"POST /webhooks/procore": webhookReceiver,
+	} {
+		routes[key] = s.functions[name]
+	}
+	return gatewaytest.New(routes, gatewaytest.Options{Log: func(route string, err error) {
+		s.out.say(fmt.Sprintf("%s: %v", route, err))
+	}})
+}
+
+// environment is what the functions of this stack are given.
+func (s *Stack) environment() map[string]string {
+	env := Environment(s.AppURL, s.ProcoreURL, s.AWSURL)
+	env["AWS_ENDPOINT_URL_DYNAMODB"] = s.dynamoURL()
+	maps.Copy(env, s.options.Env)
+	return env
+}
+
+// Environment is what the template gives the functions, with the names of a stack's tables, secrets and queues. The
+// addresses are those at which the functions reach the stack.
+func Environment(app, procore, aws string) map[string]string {
+	return map[string]string{
+		"PROCORE_ENVIRONMENT":              "custom",
+		"PROCORE_LOGIN_URL":                procore,
+		"PROCORE_API_URL":                  procore,
+		"PUBLIC_URL":                       app,
+		"CONNECTIONS_TABLE":                names.Connections,
+		"SPENDS_TABLE":                     names.Spends,
+		"SESSIONS_TABLE":                   names.Sessions,
+		"INBOX_TABLE":                      names.Inbox,
+		"APP_SECRET_ID":                    appSecret,
+		"KEYS_SECRET_ID":                   keysSecret,
+		"WEBHOOK_SECRET_ID":                webhookSecret,
+		"RESCUE_QUEUE_URL":                 awstest.QueueURL(aws, rescueQueue),
+		"EVENTS_QUEUE_URL":                 awstest.QueueURL(aws, eventsQueue),
+		"ALLOWED_COMPANIES":                "*",
+		"WEBHOOK_NAMESPACE":                "procore-connect",
+		"WEBHOOK_TRIGGERS":                 "RFIs:create,update,delete;Projects:update;Company Users:update,delete",
+		"LOG_LEVEL":                        "info",
+		"AWS_ENDPOINT_URL_DYNAMODB":        aws,
+		"AWS_ENDPOINT_URL_SECRETS_MANAGER": aws,
+		"AWS_ENDPOINT_URL_SQS":             aws,
+	}
+}

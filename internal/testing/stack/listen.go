@@ -1,0 +1,116 @@
+package stack
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"procore-connect/internal/testing/fake/gatewaytest"
+)
+
+// AddrError says that an address cannot be listened on.
+type AddrError struct {
+	Part string // app, procore or aws
+	Addr string
+	Err  error
+}
+
+func (e *AddrError) Error() string {
+	if errors.Is(e.Err, syscall.EADDRINUSE) {
+		return fmt.Sprintf("the address %s is taken by another program", e.Addr)
+	}
+	return fmt.Sprintf("cannot listen on %s: %v", e.Addr, e.Err)
+}
+
+func (e *AddrError) Unwrap() error { return e.Err }
+
+type listeners struct{ app, procore, aws []net.Listener }
+
+// listen opens the three addresses, and those for containers, and sets the URLs.
+func (s *Stack) listen() (*listeners, error) {
+	var l listeners
+	for _, a := range []struct {
+		part, addr string
+		inside     string // IP address for containers
+		to         *[]net.Listener
+		url        *string
+	}{
+		{"app", s.options.AppAddr, "", &l.app, &s.AppURL},
+		{"procore", s.options.ProcoreAddr, s.options.ContainersIP, &l.procore, &s.ProcoreURL},
+		{"aws", s.options.AWSAddr, s.options.ContainersIP, &l.aws, &s.AWSURL},
+	} {
+		addr := cmp.Or(a.addr, "127.0.0.1:0")
+		first, err := s.open(a.part, addr, a.to)
+		if err != nil {
+			return nil, err
+		}
+		*a.url = address(addr, first)
+		if everywhere(first) || a.inside == "" {
+			continue
+		}
+		_, port, _ := net.SplitHostPort(first.Addr().String())
+		if _, err := s.open(a.part, net.JoinHostPort(a.inside, port), a.to); err != nil {
+			return nil, err
+		}
+	}
+	return &l, nil
+}
+
+func (s *Stack) open(part, addr string, to *[]net.Listener) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, &AddrError{part, addr, err}
+	}
+	s.cleanup = append(s.cleanup, func() { l.Close() })
+	*to = append(*to, l)
+	return l, nil
+}
+
+func everywhere(l net.Listener) bool {
+	a, ok := l.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsUnspecified()
+}
+
+// DockerBridge is this machine's IP address in Docker's default network, or ""
+// where there is none: Docker Desktop leads host.docker.internal to loopback instead.
+func DockerBridge() string {
+	bridge, err := net.InterfaceByName("docker0")
+	if err != nil {
+		return ""
+	}
+	addrs, _ := bridge.Addrs()
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil {
+			return n.IP.String()
+		}
+	}
+	return ""
+}
+
+// address is how this machine reaches a listener: by the host as it was
+// written, or by loopback where the listener takes any.
+func address(addr string, l net.Listener) string {
+	host, _, _ := net.SplitHostPort(addr)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+func (s *Stack) serve(l net.Listener, h http.Handler) {
+	server := &http.Server{
+		Handler:           h,
+		MaxHeaderBytes:    2 * gatewaytest.MaxHeader, // the front itself is stricter, in the service's words
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       time.Minute,
+		ErrorLog:          log.New(s.out.prefixed("http"), "", 0),
+	}
+	s.servers = append(s.servers, server)
+	go server.Serve(l) // ends with Close
+}

@@ -1,0 +1,41 @@
+package stack
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestOutput(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	o := newOutput(&stdout, &stderr)
+	w := o.objects("event-consumer")
+	for _, line := range []string{"{\"msg\":\"event handled\"}\n", "{broken\n", "[1]\n", "text\n", "\n"} {
+		w.Write([]byte(line))
+	}
+	o.prefixed("refresher").Write([]byte("{\"a\":1}\nsecond\n"))
+	o.say("ready")
+	if got, want := stdout.String(), "{\"msg\":\"event handled\"}\n"; got != want {
+		t.Errorf("standard output %q, want %q", got, want)
+	}
+	want := `event-consumer   | {broken
+event-consumer   | [1]
+event-consumer   | text
+event-consumer   | 
+refresher        | {"a":1}
+refresher        | second
+local            | ready
+`
+	if got := stderr.String(); got != want {
+		t.Errorf("standard error:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	t.Parallel()
+	got := progress(strings.NewReader("errors\nnet/http\n# procore-connect/functions/refresher\nfunctions/refresher/main.go:3:1: syntax error\n"), func(string) {})
+	if want := "# procore-connect/functions/refresher\nfunctions/refresher/main.go:3:1: syntax error\n"; got != want {
+		t.Errorf("complaints %q, want %q", got, want)
+	}
+}

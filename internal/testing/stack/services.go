@@ -1,0 +1,101 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/platform/sdkhttp"
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/procoretest"
+)
+
+const (
+	appSecret     = "local/app"
+	keysSecret    = "local/keys"
+	webhookSecret = "local/webhook"
+
+	eventsQueue = "events.fifo"
+	rescueQueue = "rescue"
+
+	maxReceive = 5 // deliveries of an event before it is a dead letter
+)
+
+var names = tables.Names{Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"}
+
+// credentials makes up the secrets of this run, and the fake Procore that
+// knows the app by them.
+func (s *Stack) credentials() {
+	o := s.options.Procore
+	o.ClientID = cmp.Or(o.ClientID, "fake-client-id")
+	o.ClientSecret = cmp.Or(o.ClientSecret, "fake-client-secret-"+rand.Text())
+	if o.RedirectURIs == nil {
+		o.RedirectURIs = []string{s.AppURL + "/oauth/callback"}
+	}
+	s.Procore = procoretest.New(o)
+	s.Procore.URL = s.ProcoreURL
+
+	s.put(appSecret, map[string]string{"client_id": o.ClientID, "client_secret": o.ClientSecret})
+	s.put(keysSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	s.put(webhookSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+}
+
+func (s *Stack) put(name string, value map[string]string) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // a map of strings always marshals
+	}
+	s.Secrets.Put(name, string(text))
+}
+
+// queues creates the template's queues.
+func (s *Stack) queues() error {
+	dead, err := s.Queues.Create("events-dead.fifo", awstest.QueueOptions{})
+	if err != nil {
+		return err
+	}
+	if _, err := s.Queues.Create(rescueQueue, awstest.QueueOptions{}); err != nil {
+		return err
+	}
+	s.Events, err = s.Queues.Create(eventsQueue, awstest.QueueOptions{
+		VisibilityTimeout: time.Minute, DeadLetters: dead, MaxReceiveCount: maxReceive, GroupDedup: true,
+	})
+	return err
+}
+
+// aws is what answers at AWSURL.
+func (s *Stack) aws() (http.Handler, error) {
+	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Watch: s.options.Watch}
+	if s.options.DynamoDBEndpoint == "" {
+		s.Dynamo = dynamotest.New()
+		services.DynamoDB, services.Streams = s.Dynamo, pipetest.Streams(s.Dynamo)
+	} else {
+		u, err := url.Parse(s.options.DynamoDBEndpoint)
+		if err != nil {
+			return nil, err
+		}
+		services.DynamoDB = httputil.NewSingleHostReverseProxy(u)
+	}
+	s.db = dynamodb.New(dynamodb.Options{
+		BaseEndpoint: aws.String(s.dynamoURL()),
+		Region:       "us-east-1",
+		HTTPClient:   sdkhttp.New(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		}),
+	})
+	return services, nil
+}
+
+func (s *Stack) dynamoURL() string { return cmp.Or(s.options.DynamoDBEndpoint, s.AWSURL) }

@@ -1,0 +1,224 @@
+// Package stack runs the whole system on this machine, on the binaries
+// that are deployed: each function in its own process before a local Lambda
+// Runtime API, an API Gateway front, a fake Procore, and DynamoDB, Secrets
+// Manager and SQS in memory. Data lives as long as the stack.
+//
+//	s, err := localstack.Start(ctx, localstack.Options{})
+//	defer s.Close()
+//	http.Get(s.AppURL + "/")
+//
+// What AWS does between the functions is done here: the pipe from the inbox's
+// stream to the events queue and the event source mapping from there to the
+// consumer (package pipetest), the schedules (schedule.go).
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/fake/lambdatest"
+	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/procoretest"
+)
+
+// Options describe the stack. The zero value works: free ports, no output.
+type Options struct {
+	// Addresses to listen on. Empty: a free port of 127.0.0.1.
+	AppAddr, ProcoreAddr, AWSAddr string
+
+	// ContainersIP is an IP address of this machine that containers reach, see
+	// [DockerBridge]: Procore and the AWS services listen there too, on the same ports. Empty: they do not.
+	ContainersIP string
+
+	// DynamoDBEndpoint is the address of another DynamoDB to use. Empty: one in memory.
+	DynamoDBEndpoint string
+
+	// BuildDir is where the binaries go, and stay: they are linked again only
+	// when something changed; a relative path is below the repository. Empty: a directory that Close removes.
+	BuildDir string
+
+	// Env overrides variables of all functions, such as WEBHOOK_TRIGGERS.
+	Env map[string]string
+
+	// Procore configures the fake; client and redirect URI are set by Start.
+	Procore procoretest.Options
+
+	// Refresh and Housekeeping are how often the refresher's tasks run. 0: 15 s
+	// and 3 s; negative: never.
+	Refresh, Housekeeping time.Duration
+
+	// Timeout is that of each invocation. 0: as the template has it, or less.
+	Timeout time.Duration
+
+	// Watch is told of each call of DynamoDB in memory, Secrets Manager and SQS, and which function makes it. Nil: nobody is.
+	Watch func(awstest.Call)
+
+	// Stdout gets what the consumer writes to its standard output, as far as it
+	// is a JSON object in a line; Stderr gets progress and every other line, with
+	// the function's name before it. Nil discards.
+	Stdout, Stderr io.Writer
+}
+
+// Stack is the running system.
+type Stack struct {
+	AppURL     string // of the functions behind the front
+	ProcoreURL string // login, API and pages of the fake Procore
+	AWSURL     string // DynamoDB, Secrets Manager and SQS
+
+	Procore *procoretest.Server
+	Secrets *awstest.Secrets
+	Queues  *awstest.Queues
+	Events  *awstest.Queue     // from the pipe to the consumer
+	Dynamo  *dynamotest.Server // nil: DynamoDBEndpoint answers instead
+
+	options   Options
+	out       *output
+	db        *dynamodb.Client
+	functions map[string]*lambdatest.Function
+	servers   []*http.Server
+	loops     sync.WaitGroup
+	stop      context.CancelFunc // ends the loops
+	cleanup   []func()           // run in reverse
+	closed    sync.Once
+}
+
+// Start compiles the functions and starts everything. It returns when all of
+// it answers. ctx bounds the start alone.
+//
+// A taken address is a [*AddrError], and a function that does not start is a
+// [*lambdatest.FunctionError] with its last log lines.
+func Start(ctx context.Context, o Options) (*Stack, error) {
+	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Secrets: awstest.NewSecrets(nil), Queues: awstest.NewQueues()}
+	if err := s.start(ctx); err != nil {
+		s.Close()
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context) error {
+	background, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	l, err := s.listen() // first: a taken address is known before the compilation
+	if err != nil {
+		return err
+	}
+	dir, err := s.build(ctx)
+	if err != nil {
+		return err
+	}
+	s.credentials()
+	if err := s.queues(); err != nil {
+		return err
+	}
+	aws, err := s.aws()
+	if err != nil {
+		return err
+	}
+	for _, l := range l.procore {
+		s.serve(l, s.Procore)
+	}
+	for _, l := range l.aws {
+		s.serve(l, aws)
+	}
+	if err := tables.Create(ctx, s.db, names); err != nil {
+		return fmt.Errorf("DynamoDB at %s: %w", s.dynamoURL(), err)
+	}
+	if err := s.startFunctions(ctx, dir); err != nil {
+		return err
+	}
+	for _, l := range l.app {
+		s.serve(l, s.front())
+	}
+	if err := s.startPipe(ctx, background); err != nil {
+		return err
+	}
+	m := &pipetest.Mapping{Queue: s.Events, Function: s.functions[consumer], BatchSize: 1, MaxReceive: maxReceive, Report: s.out.say}
+	for range consumers {
+		s.loops.Go(func() { m.Run(background) })
+	}
+	s.startSchedules(background)
+	return s.answers(ctx)
+}
+
+// Invoke calls the named function, such as "refresher", past the front.
+func (s *Stack) Invoke(ctx context.Context, function string, payload []byte) ([]byte, error) {
+	f, ok := s.functions[function]
+	if !ok {
+		return nil, fmt.Errorf("there is no function %q", function)
+	}
+	return f.Invoke(ctx, payload)
+}
+
+// Close ends every process and forgets the data. It may be called again.
+func (s *Stack) Close() error {
+	s.closed.Do(func() {
+		s.stop()
+		for _, server := range s.servers {
+			server.Close()
+		}
+		var ending sync.WaitGroup
+		for _, f := range s.functions {
+			ending.Go(func() { f.Close() })
+		}
+		ending.Wait()
+		s.loops.Wait()
+		if s.Procore != nil {
+			s.Procore.Close()
+		}
+		for _, cleanup := range slices.Backward(s.cleanup) {
+			cleanup()
+		}
+	})
+	return nil
+}
+
+// build compiles the functions and gives the directory of the binaries.
+func (s *Stack) build(ctx context.Context) (string, error) {
+	dir := s.options.BuildDir
+	if dir == "" {
+		temporary, err := os.MkdirTemp("", "procore-connect-")
+		if err != nil {
+			return "", err
+		}
+		s.cleanup = append(s.cleanup, func() { os.RemoveAll(temporary) })
+		dir = temporary
+	}
+	return build(ctx, dir, s.out.say)
+}
+
+// answers waits until each part answers over HTTP.
+func (s *Stack) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("not within 30 s"))
+	defer cancel()
+	for what, url := range map[string]string{"the app": s.AppURL, "the fake Procore": s.ProcoreURL, "the AWS services": s.AWSURL} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return fmt.Errorf("%s does not answer: %w", what, err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode >= 500 {
+			return fmt.Errorf("%s answers %s at %s", what, resp.Status, url)
+		}
+	}
+	return nil
+}

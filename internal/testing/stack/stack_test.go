@@ -1,0 +1,98 @@
+package stack_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"procore-connect/internal/testing/fake/lambdatest"
+	"procore-connect/internal/testing/stack"
+)
+
+func TestTakenAddress(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = stack.Start(t.Context(), stack.Options{ProcoreAddr: l.Addr().String()})
+	e, ok := errors.AsType[*stack.AddrError](err)
+	if !ok || e.Part != "procore" || !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("Start = %v, want an AddrError of procore", err)
+	}
+	if want := l.Addr().String() + " is taken by another program"; !strings.Contains(err.Error(), want) {
+		t.Errorf("error = %q, want %q in it", err, want)
+	}
+}
+
+func TestCancelledStart(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := stack.Start(ctx, stack.Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Start = %v, want context.Canceled", err)
+	}
+}
+
+// A function that lacks a variable stops the start with the variable's name.
+func TestWrongConfiguration(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles and starts everything")
+	}
+	dir, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = stack.Start(t.Context(), stack.Options{BuildDir: dir, Env: map[string]string{"ALLOWED_COMPANIES": ""}})
+	if _, ok := errors.AsType[*lambdatest.FunctionError](err); !ok || !strings.Contains(err.Error(), "ALLOWED_COMPANIES") {
+		t.Errorf("Start = %v, want a function error that names ALLOWED_COMPANIES", err)
+	}
+}
+
+func TestDoors(t *testing.T) {
+	t.Parallel()
+	s, _ := start(t, stack.Options{Refresh: -1, Housekeeping: -1})
+	for _, test := range []struct {
+		method, path, body string
+		want               int
+	}{
+		{"GET", "/", "", 200},
+		{"GET", "/nowhere", "", 404},
+		{"PUT", "/companies", "", 404},
+		{"GET", "/oauth/callback", "", 400},
+		{"POST", "/webhooks/procore", "{", 401},
+		{"POST", "/webhooks/procore", strings.Repeat("x", 300<<10), 401},
+		{"GET", "/companies", "", 0}, // any page, but no failure
+		{"POST", "/companies", "company_id=x", 0},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), test.method, s.AppURL+test.path, strings.NewReader(test.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if test.want != 0 && resp.StatusCode != test.want || resp.StatusCode >= 500 {
+			t.Errorf("%s %s: %s, want %d", test.method, test.path, resp.Status, test.want)
+		}
+	}
+	if _, err := s.Invoke(t.Context(), "refresher", []byte(`{"task":"refresh"}`)); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Invoke(t.Context(), "absent", nil); err == nil {
+		t.Error("a function that does not exist was invoked")
+	}
+	s.Close()
+	if c, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.AppURL, "http://")); err == nil {
+		c.Close()
+		t.Error("the app answers after Close")
+	}
+}

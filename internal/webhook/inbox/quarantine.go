@@ -1,0 +1,196 @@
+package inbox
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/procore"
+)
+
+// DefaultQuota is how many deliveries are kept aside per company and hour of the
+// clock. A hook that sends nothing else has to be a mistake, and each delivery is
+// paid for.
+const DefaultQuota = 1000
+
+const (
+	// quarantineBody of a body over MaxBody is kept.
+	quarantineBody = 4 << 10
+	// counterLife is how long a counter outlives its hour.
+	counterLife = 24 * time.Hour
+	// conflicts with other writes of the counter that are endured.
+	conflicts    = 8
+	conflictWait = 50 * time.Millisecond
+)
+
+// ErrOverQuota: the company's quota of the hour is used up, and the delivery is
+// not stored. The caller answers 429, and Procore sends it again.
+var ErrOverQuota = errors.New("inbox: too many deliveries kept aside")
+
+// Quarantine keeps a delivery that is not handed on: the reason, the body's digest,
+// and the body, of one over MaxBody its first 4 KB. The same body again is no
+// other delivery. Over the quota the error is [ErrOverQuota].
+//
+// It is one transaction of the item and the hour's counter, and one more
+// when the hour is new.
+func (s *Store) Quarantine(ctx context.Context, companyID int64, reason string, body []byte) (Outcome, error) {
+	item := quarantineItem(companyID, reason, body)
+	s.stamp(item, companyID)
+	put := types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String(unknown)}}
+	counter := s.counter(companyID)
+	first := false // in its hour
+	for attempt := 1; ; attempt++ {
+		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{put, counter.write(first)}})
+		if err == nil {
+			return Outcome{Word: Quarantined, Reason: reason, New: true}, nil
+		}
+		v := judge(err)
+		switch {
+		case v == known:
+			return Outcome{Word: Quarantined, Reason: reason}, nil
+		case v == full:
+			return Outcome{}, fmt.Errorf("%w (company %d)", ErrOverQuota, companyID)
+		case v == failed || attempt == conflicts:
+			return Outcome{}, fmt.Errorf("inbox: company %d: not kept aside: %w", companyID, err)
+		case v == newHour:
+			first = !first // another's was first
+		case v == conflict:
+			if err := pause(ctx, attempt); err != nil {
+				return Outcome{}, fmt.Errorf("inbox: company %d: not kept aside: %w", companyID, err)
+			}
+		}
+	}
+}
+
+func quarantineItem(companyID int64, reason string, body []byte) map[string]types.AttributeValue {
+	sum := sha256.Sum256(body)
+	kept := body
+	if len(body) > MaxBody {
+		kept = body[:quarantineBody]
+	}
+	return map[string]types.AttributeValue{
+		"resource": text(quarantineKey(companyID)),
+		"event_id": text(hex.EncodeToString(sum[:])),
+		"reason":   text(reason),
+		"size":     number(int64(len(body))),
+		"body":     &types.AttributeValueMemberB{Value: kept},
+	}
+}
+
+// quarantineKey is the partition of what is kept aside; an event's has a type and an
+// id behind the company.
+func quarantineKey(companyID int64) string { return strconv.FormatInt(companyID, 10) + "#aside" }
+
+// counter is the item that counts a company's hour. Its key begins with a
+// word of its own, so that a role may update counters and nothing else.
+type counter struct {
+	table *string
+	hour  time.Time
+	quota int
+	key   map[string]types.AttributeValue
+}
+
+func (s *Store) counter(companyID int64) *counter {
+	hour := s.now().UTC().Truncate(time.Hour)
+	return &counter{table: &s.Table, hour: hour, quota: cmp.Or(s.Quota, DefaultQuota),
+		key: map[string]types.AttributeValue{
+			"resource": text("quota#" + strconv.FormatInt(companyID, 10)),
+			"event_id": text(hour.Format("2006-01-02T15")),
+		}}
+}
+
+func (c *counter) write(first bool) types.TransactWriteItem {
+	if first {
+		return c.first()
+	}
+	return c.next()
+}
+
+// next counts one more. The condition fails also while there is no counter yet.
+func (c *counter) next() types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName: c.table, Key: c.key,
+		UpdateExpression:    aws.String("SET kept = kept + :one"),
+		ConditionExpression: aws.String("kept < :quota"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":one": number(1), ":quota": number(int64(c.quota)),
+		},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
+// first begins the hour.
+func (c *counter) first() types.TransactWriteItem {
+	item := map[string]types.AttributeValue{"kept": number(1), "ttl": number(c.hour.Add(time.Hour + counterLife).Unix())}
+	maps.Copy(item, c.key)
+	return types.TransactWriteItem{Put: &types.Put{TableName: c.table, Item: item, ConditionExpression: aws.String(unknown)}}
+}
+
+// A verdict says why the transaction of Aside was not done.
+type verdict int
+
+const (
+	failed   verdict = iota
+	known            // the item is there
+	full             // the quota is used up
+	newHour          // there is no counter yet, or there is one now
+	conflict         // somebody else wrote at the same time
+)
+
+// judge reads the reasons of a cancelled transaction, the item's and the counter's.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+func judge(err error) verdict {
+	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok || len(cancelled.CancellationReasons) != 2 {
+		return failed
+	}
+	item, count := cancelled.CancellationReasons[0], cancelled.CancellationReasons[1]
+	switch {
+	case aws.ToString(item.Code) == "ConditionalCheckFailed":
+		return known
+	case aws.ToString(count.Code) == "ConditionalCheckFailed" && count.Item["kept"] != nil:
+		return full
+	case aws.ToString(count.Code) == "ConditionalCheckFailed":
+		return newHour
+	}
+	passing := []string{"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"}
+	if slices.Contains(passing, aws.ToString(item.Code)) && slices.Contains(passing, aws.ToString(count.Code)) {
+		return conflict
+	}
+	return failed
+}
+
+// pause waits before another attempt.
+func pause(ctx context.Context, attempt int) error {
+	t := time.NewTimer(rand.N(conflictWait * time.Duration(attempt))) //nolint:gosec // nobody gains by guessing it
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// quarantinedEvent decodes again what was kept aside, for the company that it was
+// kept for.
+func quarantinedEvent(body []byte, companyID int64) (procore.Event, error) {
+	e, err := procore.DecodeEvent(body)
+	if err == nil && e.CompanyID != companyID {
+		err = errors.New("inbox: of another company than the credential")
+	}
+	return e, err
+}

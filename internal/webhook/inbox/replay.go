@@ -1,0 +1,268 @@
+package inbox
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/procore"
+)
+
+// A Selection says what [Replay.Run] hands on again: what arrived for a company
+// from From until before To.
+type Selection struct {
+	CompanyID int64
+	// Resource is the [procore.Event.Key] of one resource; empty, all of them.
+	Resource string
+	// From and To are times of arrival. A zero To is now.
+	From, To time.Time
+	// Quarantined chooses what was kept aside instead of the events.
+	Quarantined bool
+	// DryRun tells what would be done, and does nothing. Do it first.
+	DryRun bool
+	// Limit is how many deliveries one call takes on, 0 is 1,000.
+	Limit int
+	// Position goes on where an earlier call with the same selection ended.
+	Position string
+}
+
+// A Fate is what a replay made of a delivery, or would make in a dry run.
+type Fate string
+
+// The fates. Only HandedOn and StoredNow reach consumers.
+const (
+	HandedOn      Fate = "handed on"      // put into the queue again
+	StoredNow     Fate = "stored"         // was aside, is understood now, and stored as an event
+	StoredBefore  Fate = "duplicate"      // was aside, and the event is stored already
+	NotUnderstood Fate = "not understood" // stays as it is
+	Truncated     Fate = "truncated"      // was aside, and only its beginning is kept
+	Gone          Fate = "gone"           // expired since it was listed
+)
+
+// A Replayed is one delivery of a replay.
+type Replayed struct {
+	Resource   string // of what is aside: 5678#aside
+	EventID    string // of what is aside: the digest
+	ReceivedAt time.Time
+	Fate       Fate
+	Reason     string // why it is not understood
+}
+
+// A Report tells what a replay did.
+type Report struct {
+	Items  []Replayed // in order of arrival
+	Counts map[Fate]int
+	// Position is where the next call goes on, empty at the end.
+	Position string
+}
+
+// A Message is an event for the queue.
+type Message struct{ Body, Group, Dedup string }
+
+// Replay hands stored events on again, for a consumer that was wrong. All fields
+// must be set.
+type Replay struct {
+	Inbox *Store
+	// Send puts a message into the events queue.
+	Send func(context.Context, Message) error
+}
+
+const (
+	defaultLimit = 1000
+	listPage     = 500
+	maxPages     = 200 // of one call, should a resource be rare in a busy company
+)
+
+// Run hands on what the selection says, one after the other in order of
+// arrival, so that the order per resource is kept. Each run has deduplication
+// ids of its own, or the queue would drop what it had within five minutes; the
+// group is the resource's, and the envelope has ReplayedAt. What was kept aside is
+// decoded again; what is understood now is stored by the ordinary conditional
+// write, and so handed on.
+//
+// With an error the report tells what was done before it. Go on at its position:
+// that repeats the one that failed under the same deduplication id.
+func (r *Replay) Run(ctx context.Context, s Selection) (Report, error) {
+	report := Report{Counts: map[Fate]int{}}
+	at, err := r.begin(&s)
+	if err != nil {
+		return report, err
+	}
+	for range maxPages {
+		report.Position = at.String()
+		keys, more, err := r.Inbox.list(ctx, s, at.key())
+		if err != nil {
+			return report, err
+		}
+		for _, k := range keys {
+			if len(report.Items) == s.Limit {
+				return report, nil
+			}
+			if s.takes(k) {
+				done, err := r.one(ctx, s, k, at.Run)
+				if err != nil {
+					return report, err
+				}
+				report.Items = append(report.Items, done)
+				report.Counts[done.Fate]++
+			}
+			at.after(k)
+			report.Position = at.String()
+		}
+		if !more {
+			report.Position = ""
+			return report, nil
+		}
+	}
+	return report, nil
+}
+
+// begin checks the selection and finds where to start.
+func (r *Replay) begin(s *Selection) (position, error) {
+	if s.To.IsZero() {
+		s.To = r.Inbox.now()
+	}
+	if s.Limit == 0 {
+		s.Limit = defaultLimit
+	}
+	switch {
+	case s.CompanyID <= 0:
+		return position{}, errors.New("inbox: replay: no company")
+	case !s.From.Before(s.To):
+		return position{}, errors.New("inbox: replay: nothing is between from and to")
+	case s.Limit < 0:
+		return position{}, errors.New("inbox: replay: the limit is negative")
+	case s.Quarantined && s.Resource != "":
+		return position{}, errors.New("inbox: replay: what is aside has no resource")
+	case s.Position == "":
+		return position{Run: rand.Text(), Company: s.CompanyID}, nil
+	}
+	return parsePosition(s.Position, s.CompanyID)
+}
+
+// takes tells whether the selection has this key.
+func (s *Selection) takes(k listed) bool {
+	if aside := k.resource == quarantineKey(s.CompanyID); aside != s.Quarantined {
+		return false
+	}
+	return s.Resource == "" || s.Resource == k.resource
+}
+
+// listed is a key with its time of arrival.
+type listed struct {
+	resource, id string
+	receivedMS   int64
+}
+
+// list gives a page of the keys in the range, in order of arrival.
+func (s *Store) list(ctx context.Context, which Selection, after map[string]types.AttributeValue) (keys []listed, more bool, err error) {
+	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.Table, IndexName: aws.String("by_company"),
+		KeyConditionExpression: aws.String("company_id = :company AND received_at_ms >= :from"),
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":company": companyOf(which.CompanyID), ":from": number(which.From.UnixMilli()),
+		},
+		Limit: aws.Int32(listPage), ExclusiveStartKey: after,
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("inbox: company %d: not listed: %w", which.CompanyID, err)
+	}
+	for _, i := range out.Items {
+		ms, _ := integer(i, "received_at_ms")
+		if ms >= which.To.UnixMilli() {
+			return keys, false, nil
+		}
+		keys = append(keys, listed{word(i, "resource"), word(i, "event_id"), ms})
+	}
+	return keys, out.LastEvaluatedKey != nil, nil
+}
+
+// get reads an item, nil if there is none.
+func (s *Store) get(ctx context.Context, resource, id string) (map[string]types.AttributeValue, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, ConsistentRead: aws.Bool(true),
+		Key: map[string]types.AttributeValue{"resource": text(resource), "event_id": text(id)}})
+	if err != nil {
+		return nil, fmt.Errorf("inbox: not read: %w", err)
+	}
+	return out.Item, nil
+}
+
+// one replays one delivery.
+func (r *Replay) one(ctx context.Context, s Selection, k listed, run string) (Replayed, error) {
+	done := Replayed{Resource: k.resource, EventID: k.id, ReceivedAt: time.UnixMilli(k.receivedMS).UTC()}
+	item, err := r.Inbox.get(ctx, k.resource, k.id)
+	switch {
+	case err != nil:
+		return done, err
+	case item == nil:
+		done.Fate = Gone
+	case s.Quarantined:
+		done.Fate, done.Reason, err = r.storeNow(ctx, s, item)
+	default:
+		done.Fate, done.Reason, err = r.handOn(ctx, s, item, run)
+	}
+	return done, err
+}
+
+func (r *Replay) handOn(ctx context.Context, s Selection, item map[string]types.AttributeValue, run string) (Fate, string, error) {
+	e, err := procore.ParseEvent([]byte(word(item, "envelope")))
+	if err != nil {
+		return NotUnderstood, err.Error(), nil //nolint:nilerr // it is the delivery's fate
+	}
+	if s.DryRun {
+		return HandedOn, "", nil
+	}
+	e.ReplayedAt = r.Inbox.now().UTC()
+	envelope, err := encode(e)
+	if err != nil {
+		return "", "", err
+	}
+	sum := sha256.Sum256([]byte(e.Key() + "\n" + e.ID + "\n" + run))
+	return HandedOn, "", r.Send(ctx, Message{Body: envelope, Group: word(item, "group_id"), Dedup: hex.EncodeToString(sum[:])})
+}
+
+// storeNow stores what was kept aside as the event that it is, if it is one.
+func (r *Replay) storeNow(ctx context.Context, s Selection, item map[string]types.AttributeValue) (Fate, string, error) {
+	raw, _ := item["body"].(*types.AttributeValueMemberB)
+	size, _ := integer(item, "size")
+	if raw == nil || int64(len(raw.Value)) != size {
+		return Truncated, word(item, "reason"), nil
+	}
+	e, err := quarantinedEvent(raw.Value, s.CompanyID)
+	if err != nil {
+		return NotUnderstood, err.Error(), nil //nolint:nilerr // it is the delivery's fate
+	}
+	e.ReplayedAt = r.Inbox.now().UTC()
+	if s.DryRun {
+		return r.wouldStore(ctx, e, raw.Value)
+	}
+	o, err := r.Inbox.Add(ctx, e, raw.Value)
+	switch {
+	case err != nil:
+		return "", "", err
+	case o.Word == Stored:
+		return StoredNow, "", nil
+	case o.Word == Duplicate:
+		return StoredBefore, "", nil
+	}
+	return NotUnderstood, o.Reason, nil
+}
+
+func (r *Replay) wouldStore(ctx context.Context, e procore.Event, body []byte) (Fate, string, error) {
+	if _, fits, err := eventItem(e, body); err != nil || !fits {
+		return NotUnderstood, tooLarge, err
+	}
+	item, err := r.Inbox.get(ctx, e.Key(), e.ID)
+	if item != nil {
+		return StoredBefore, "", err
+	}
+	return StoredNow, "", err
+}

@@ -1,0 +1,237 @@
+package provision
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// A user who may not does not stand in the way of one who may; if nobody may, an
+// admin has to act, and is noticed.
+func TestAnotherConnectionMay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.connect(joe), w.connect(ann)
+	w.deny(joe, ann)
+	w.look(tokens.WebhooksNeedsAdmin)
+	w.wantStatus(tokens.WebhooksNeedsAdmin, Admin, a, b)
+	for _, c := range []tokens.Connection{a, b} {
+		if got := w.Connection(c.Key).State; got != tokens.Active {
+			t.Errorf("%s is %s, want active", c.Key, got)
+		}
+	}
+	w.deny(ann) // who is asked first
+	w.look(tokens.WebhooksActive)
+	w.hook()
+	w.wantStatus(tokens.WebhooksActive, Recheck, a, b)
+}
+
+// A connection that is dead, or whose user is not in the company any more, does
+// not stand in the way either.
+func TestAnotherConnectionCan(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*world){
+		"not a member": func(w *world) {
+			w.PatchCompany(company, procoretest.CompanyPatch{Members: &[]int64{joe}})
+		},
+		"refresh token spent": func(w *world) {
+			kill := procoretest.Kill
+			w.options(procoretest.OptionsPatch{SecondAuthorization: &kill})
+			w.Pair(ann, "http://127.0.0.1:3000/")
+			w.Clock.Advance(2 * time.Hour)
+		},
+	} {
+		w := newWorld(t)
+		a := w.connect(joe)
+		w.connect(ann)
+		spoil(w)
+		w.look(tokens.WebhooksActive)
+		w.hook()
+		w.wantStatus(tokens.WebhooksActive, Recheck, a)
+		if row, err := w.Row(t.Context(), company); err != nil || row.Creator != a.Principal {
+			t.Errorf("%s: got row %+v, %v", name, row, err)
+		}
+	}
+}
+
+// A hook whose maker lost access is made anew by another connection, whatever
+// Procore does with it: afterwards one hook reports.
+func TestMakerLostAccess(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*world, tokens.Connection){
+		"permission": func(w *world, _ tokens.Connection) { w.deny(joe) },
+		"membership": func(w *world, _ tokens.Connection) {
+			w.PatchCompany(company, procoretest.CompanyPatch{Members: &[]int64{ann}})
+		},
+		"revoked, and no member": func(w *world, c tokens.Connection) {
+			if err := w.Reconciler.Store.Revoke(w.t.Context(), c.Key, "a test"); err != nil {
+				w.t.Fatal(err)
+			}
+			w.PatchCompany(company, procoretest.CompanyPatch{Members: &[]int64{ann}})
+		},
+	} {
+		for _, mode := range []procoretest.OrphanedHooks{procoretest.Working, procoretest.Silent, procoretest.Hidden} {
+			t.Run(name+", "+string(mode), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				w.options(procoretest.OptionsPatch{OrphanedHooks: &mode})
+				a := w.connect(joe)
+				w.look(tokens.WebhooksActive)
+				old := w.hook().ID
+				b := w.connect(ann)
+				w.look(tokens.WebhooksActive)
+				lose(w, a)
+				w.Clock.Advance(Recheck)
+				w.look(tokens.WebhooksActive)
+				if got := w.emit(); got != 1 {
+					t.Errorf("%d hooks report a change, want 1", got)
+				}
+				row, err := w.Row(t.Context(), company)
+				if err != nil || row.Creator != b.Principal || row.HookID == old {
+					t.Errorf("got row %+v, %v, want a hook that Ann made", row, err)
+				}
+				w.wantStatus(tokens.WebhooksActive, Recheck, b)
+				before := w.count()
+				w.Clock.Advance(Recheck)
+				w.look(tokens.WebhooksActive)
+				if got := w.calls(before); len(got) > 0 {
+					t.Errorf("a later look made the calls %v", got)
+				}
+			})
+		}
+	}
+}
+
+// While events wait in the old hook it stays, for they would go with it.
+func TestMakerLostAccessWhileFailing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	old := w.hook().ID
+	w.connect(ann)
+	w.emit()
+	w.eventually(func(h procoretest.Hook) bool { return h.Paused })
+	w.deny(joe)
+	w.look(tokens.WebhooksActive)
+	if got := w.hook(); got.ID != old || got.Waiting != 1 {
+		t.Errorf("got %+v, want the old hook %d and its event", got, old)
+	}
+}
+
+// Where Procore lets two hooks have one URL the new one reports before the old one
+// goes, and looks that fail on the way leave one that is half made, not many.
+func TestMakerLostAccessAndTheNewHookComesFirst(t *testing.T) {
+	t.Parallel()
+	for triggers, fault := range map[int]procoretest.Fault{
+		2: {Endpoint: hooksPath, Method: "DELETE", Kind: procoretest.Status, Status: 503, Times: 3},
+		0: {Endpoint: hooksPath + "/", Method: "POST", Kind: procoretest.Status, Status: 503, Times: 3},
+	} {
+		t.Run(fault.Method, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			shared := true
+			w.options(procoretest.OptionsPatch{SharedURLs: &shared})
+			w.connect(joe)
+			w.look(tokens.WebhooksActive)
+			old := w.hook().ID
+			b := w.connect(ann)
+			w.deny(joe)
+			w.ProcoreFails(fault)
+			for range 3 {
+				if result, err := w.Reconcile(t.Context(), company); err == nil {
+					t.Errorf("got %+v, want an error", result)
+				}
+				if all := w.hooks(); len(all) != 2 || all[0].ID != old || len(all[1].Triggers) != triggers {
+					t.Errorf("got %+v, want the old hook, and a new one of %d triggers", all, triggers)
+				}
+			}
+			w.Procore.ClearFaults()
+			w.look(tokens.WebhooksActive)
+			if row, err := w.Row(t.Context(), company); err != nil || row.Creator != b.Principal || w.hook().ID == old || w.emit() != 1 {
+				t.Errorf("got row %+v, %v, want a hook that Ann made", row, err)
+			}
+		})
+	}
+}
+
+func (w *world) eventually(ok func(procoretest.Hook) bool) {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(w.hooks()[0]); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("never came true: %+v", w.hooks())
+		}
+		w.Procore.Advance(0)
+	}
+}
+
+// The company disconnected the app: all its connections learn it, each by one
+// call.
+func TestCompanyDisconnected(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.connect(joe), w.connect(ann)
+	off := false
+	w.PatchCompany(company, procoretest.CompanyPatch{Connected: &off})
+	if result, err := w.Reconcile(t.Context(), company); err != nil || result.Status != "" {
+		t.Errorf("got %+v, %v", result, err)
+	}
+	for _, c := range []tokens.Connection{a, b} {
+		if got := w.Connection(c.Key); got.State != tokens.Disconnected || !got.CheckAt.IsZero() {
+			t.Errorf("%s is %s, looked at %v", c.Key, got.State, got.CheckAt)
+		}
+	}
+	if w.count() != 2 {
+		t.Errorf("%d calls, want 2", w.count())
+	}
+}
+
+// Who authorized again while the refusal was on its way stays connected: it is of
+// the generation before.
+func TestAuthorizedAfterTheRefusal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	off, on := false, true
+	w.PatchCompany(company, procoretest.CompanyPatch{Connected: &off})
+	var again atomic.Bool
+	w.Fault(func(string, []byte) dynamotest.Fault {
+		if w.count() == 1 && again.CompareAndSwap(false, true) {
+			w.PatchCompany(company, procoretest.CompanyPatch{Connected: &on})
+			w.connect(joe)
+		}
+		return dynamotest.Fault{}
+	})
+	if _, err := w.Reconcile(t.Context(), company); err != nil {
+		t.Error(err)
+	}
+	if got := w.Connection(c.Key); !again.Load() || got.State != tokens.Active || got.Generation != c.Generation+1 {
+		t.Errorf("the connection is %s, generation %d; want active, %d", got.State, got.Generation, c.Generation+1)
+	}
+}
+
+// A token that was refreshed on the way is of another generation: the next look,
+// which is soon, tells whether the refusal is of that one, too.
+func TestDisconnectedAfterARefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	off := false
+	w.PatchCompany(company, procoretest.CompanyPatch{Connected: &off})
+	w.Clock.Advance(10 * time.Minute) // the 401 is not to one that is fresh
+	w.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 401, Times: 1})
+	if _, err := w.Reconcile(t.Context(), company); err != nil {
+		t.Error(err)
+	}
+	w.wantStatus(tokens.WebhooksPending, Retry, c)
+	if _, err := w.Reconcile(t.Context(), company); err != nil {
+		t.Error(err)
+	}
+	if got := w.Connection(c.Key); got.State != tokens.Disconnected || got.Generation != c.Generation+1 {
+		t.Errorf("the connection is %s, generation %d; want disconnected, %d", got.State, got.Generation, c.Generation+1)
+	}
+}

@@ -1,0 +1,115 @@
+package provision
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// Two runs that look at once make one hook: one has the lease.
+func TestTwoRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	busy := 0
+	for range 4 {
+		all.Go(func() {
+			result, err := w.keeper().Reconcile(t.Context(), company)
+			if err != nil && !errors.Is(err, ErrBusy) {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if result.Busy || errors.Is(err, ErrBusy) {
+				busy++
+			}
+		})
+	}
+	all.Wait()
+	w.hook()
+	if got := len(w.calls(0)); got != 3 {
+		t.Errorf("%d calls changed something, want 3; %d runs were busy", got, busy)
+	}
+}
+
+// A lease that was not given back ends by itself, and a look with a lease that
+// was lost writes nothing.
+func TestLease(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	dead, err := w.take(t.Context(), company)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := w.Reconcile(t.Context(), company); err != nil || !result.Busy || len(w.hooks()) > 0 {
+		t.Errorf("got %+v, %v while another run has the lease", result, err)
+	}
+	if got := w.Connection(c.Key); !got.CheckAt.Equal(c.CheckAt) || got.Webhooks != tokens.WebhooksPending {
+		t.Errorf("a busy look wrote %s, %v", got.Webhooks, got.CheckAt)
+	}
+	w.Clock.Advance(leaseFor)
+	w.look(tokens.WebhooksActive)
+	dead.row.HookID = 1
+	now, err := w.Row(t.Context(), company)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rev := range []int64{dead.row.rev, now.rev} { // the latter as after a backup came back
+		dead.row.rev = rev
+		if err := w.save(t.Context(), dead); !errors.Is(err, ErrBusy) {
+			t.Errorf("a lost lease was saved: %v", err)
+		}
+	}
+	w.release(t.Context(), dead)
+	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != w.hook().ID {
+		t.Errorf("got row %+v, %v", row, err)
+	}
+}
+
+// Two runs that met in spite of the lease, each with a hook made: one stays, and
+// whoever looks decides the same.
+func TestTwoHooksOfOurs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	h := w.hook()
+	// The fake refuses a second hook with the same URL, so that it gets our URL later.
+	second := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/second", PayloadVersion: "v2.0"})
+	l, err := w.take(t.Context(), company)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.row.HookID, l.row.URL = second.ID, "http://127.0.0.1:9/second"
+	w.release(t.Context(), l)
+	w.look(tokens.WebhooksActive)
+	if got := w.hook(); got.ID != h.ID {
+		t.Errorf("hook %d stayed, want %d", got.ID, h.ID)
+	}
+	w.wantStatus(tokens.WebhooksActive, Recheck, c)
+}
+
+// A user who authorizes while a look is under way has one to come.
+func TestAuthorizedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.connect(joe)
+	before, err := procore.Collect(w.Reconciler.Store.Company(t.Context(), company))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.connect(ann)
+	if err := w.settle(t.Context(), before, verdict{status: tokens.WebhooksActive, next: Recheck}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantStatus(tokens.WebhooksActive, Recheck, a)
+	if got := w.Connection(b.Key); got.Webhooks != tokens.WebhooksPending || got.CheckAt.After(w.Clock.Now()) {
+		t.Errorf("the new one is %s, looked at in %v", got.Webhooks, got.CheckAt.Sub(w.Clock.Now()))
+	}
+}

@@ -1,0 +1,158 @@
+package provision
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// discard lets n things happen and Procore give up on them. It gives the ids.
+func (w *world) discard(n int) (ids []string) {
+	w.t.Helper()
+	for i := range n {
+		e, err := w.Procore.Emit(procoretest.Event{CompanyID: company, ProjectID: 2001, ResourceName: "RFIs", ResourceID: int64(1 + i%7), EventType: "update"})
+		if err != nil || len(e.EventIDs) != 1 {
+			w.t.Fatalf("emitted %+v, %v", e, err)
+		}
+		ids = append(ids, e.EventIDs...)
+	}
+	w.eventually(func(h procoretest.Hook) bool { return h.Paused })
+	w.Clock.Advance(12*time.Hour + time.Second)
+	w.eventually(func(h procoretest.Hook) bool { return h.Waiting == 0 })
+	return ids
+}
+
+// inbox counts the stored events by id, and what was kept aside.
+func (w *world) inbox() (stored map[string]int, aside int) {
+	w.t.Helper()
+	stored = map[string]int{}
+	for p := dynamodb.NewScanPaginator(w.DB, &dynamodb.ScanInput{TableName: &w.Tables.Inbox}); p.HasMorePages(); {
+		page, err := p.NextPage(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, item := range page.Items {
+			id, _ := item["event_id"].(*types.AttributeValueMemberS)
+			switch {
+			case item["envelope"] != nil:
+				stored[id.Value]++
+			case item["reason"] != nil:
+				aside++
+			}
+		}
+	}
+	return stored, aside
+}
+
+func (w *world) wantInbox(ids []string) {
+	w.t.Helper()
+	stored, _ := w.inbox()
+	for _, id := range ids {
+		if stored[id] != 1 {
+			w.t.Errorf("event %s is stored %d times, want once", id, stored[id])
+		}
+	}
+	if len(stored) != len(ids) {
+		w.t.Errorf("%d events are stored, want %d", len(stored), len(ids))
+	}
+}
+
+// What Procore gave up on is found by the next look, however its list is paged
+// and whatever the payload version; once, and counted.
+func TestRecovery(t *testing.T) {
+	t.Parallel()
+	for _, paging := range []procoretest.DeliveryPaging{procoretest.ByPage, procoretest.NewestFirst, procoretest.ByCursor} {
+		for _, version := range []string{"v2.0", "v3.0", "v4.0"} {
+			t.Run(string(paging)+" "+version, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				w.options(procoretest.OptionsPatch{DeliveryPaging: &paging})
+				w.Want.PayloadVersion = version
+				c := w.connect(joe)
+				w.look(tokens.WebhooksActive)
+				ids := w.discard(230)
+				if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 230 || got.Quarantined != 0 || got.More {
+					t.Errorf("got %+v, want 230 stored", got)
+				}
+				w.wantInbox(ids)
+				w.wantStatus(tokens.WebhooksActive, Recheck, c)
+				ids = append(ids, w.discard(5)...)
+				if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 5 {
+					t.Errorf("got %+v, want 5 stored", got)
+				}
+				w.wantInbox(ids)
+				w.Clock.Advance(27 * time.Hour) // past the overlap
+				w.look(tokens.WebhooksActive)   // moves the mark
+				if got := w.look(tokens.WebhooksActive).Recovered; got != (recovery.Result{}) {
+					t.Errorf("got %+v long after, want none", got)
+				}
+				if row, err := w.Row(t.Context(), company); err != nil || row.Recovered != 235 || !row.Recovery.HighWater.Equal(w.Clock.Now()) {
+					t.Errorf("got row %+v, %v", row, err)
+				}
+			})
+		}
+	}
+}
+
+// An event that did arrive is left as it is.
+func TestRecoveryLeavesWhatIsStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	ids := w.discard(3)
+	body := fmt.Sprintf(`{"id":%s,"ulid":"01HZX","company_id":5678,"project_id":2001,"resource_name":"RFIs","resource_id":2,"event_type":"update","metadata":{}}`, ids[1])
+	e, err := procore.DecodeEvent([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Recovery.Inbox.Add(t.Context(), e, []byte(body)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.look(tokens.WebhooksActive).Recovered; got != (recovery.Result{Stored: 2, Known: 1}) {
+		t.Errorf("got %+v", got)
+	}
+	out, err := w.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.Tables.Inbox,
+		Key: map[string]types.AttributeValue{"resource": text("5678#RFIs#2"), "event_id": text(ids[1])}})
+	if ulid, ok := out.Item["ulid"].(*types.AttributeValueMemberS); err != nil || !ok || ulid.Value != "01HZX" {
+		t.Errorf("the event was replaced: %v, %v", out.Item, err)
+	}
+}
+
+// A look reads so many pages at most, and the next one goes on; the mark moves at
+// the end.
+func TestRecoveryInSeveralLooks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Recovery.Pages = 2
+	c := w.connect(joe)
+	w.look(tokens.WebhooksActive)
+	began, err := w.Row(t.Context(), company)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := w.discard(450)
+	looks := 0
+	for more := true; more; looks++ {
+		more = w.look(tokens.WebhooksActive).Recovered.More
+		row, err := w.Row(t.Context(), company)
+		if err != nil || row.Recovery.Cursor.Since.IsZero() == more || row.Recovery.HighWater.Equal(began.Recovery.HighWater) != more || looks > 10 {
+			t.Fatalf("look %d: more %t, row %+v, %v", looks, more, row, err)
+		}
+		if more {
+			w.wantStatus(tokens.WebhooksActive, Retry, c)
+		}
+	}
+	if looks < 3 {
+		t.Errorf("it took %d looks of two pages", looks)
+	}
+	w.wantInbox(ids)
+}

@@ -1,0 +1,199 @@
+package recovery
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"procore-connect/pkg/procore"
+)
+
+var errDown = errors.New("down")
+
+// shelf is a list of discarded deliveries, as a server of some kind gives it.
+type shelf struct {
+	all    []procore.Delivery
+	paging string // number, last: the last page again and again, ignored, cursor, linked
+	reads  int
+	fails  int // the read that fails
+}
+
+const perPage = 10
+
+func (s *shelf) read(p procore.DeliveryPage) ([]procore.Delivery, bool, error) {
+	if s.reads++; s.reads == s.fails {
+		return nil, false, errDown
+	}
+	pages := (len(s.all) + perPage - 1) / perPage
+	from := (max(p.Number, 1) - 1) * perPage
+	switch s.paging {
+	case "cursor":
+		from = 0
+		if p.After != "" {
+			from = slices.IndexFunc(s.all, func(d procore.Delivery) bool { return d.Cursor() == p.After }) + 1
+		}
+	case "ignored":
+		from = 0
+	case "last":
+		from = min(from, max(pages-1, 0)*perPage)
+	}
+	from = min(from, len(s.all))
+	page := s.all[from:min(from+perPage, len(s.all))]
+	return slices.Clone(page), s.paging == "linked" && p.Number == pages, nil
+}
+
+var begin = time.Unix(1_790_000_000, 0)
+
+// deliveries are n of them, one a minute.
+func deliveries(n int, withID bool) (all []procore.Delivery) {
+	for i := range n {
+		d := procore.Delivery{Outcome: "discarded", CompletedAt: begin.Add(time.Duration(i) * time.Minute),
+			Event: json.RawMessage(fmt.Sprintf(`{"id":%d}`, i))}
+		if withID {
+			d.ID = json.RawMessage(fmt.Sprint(9000 + i))
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+func events(ds []procore.Delivery) map[string]bool {
+	all := map[string]bool{}
+	for _, d := range ds {
+		all[string(d.Event)] = true
+	}
+	return all
+}
+
+// However a server pages, everything is found and the walk ends; in one look, or
+// in several of few pages.
+func TestGather(t *testing.T) {
+	t.Parallel()
+	for _, paging := range []string{"number", "last", "linked", "cursor"} {
+		for _, newestFirst := range []bool{false, true} {
+			for _, n := range []int{0, 1, 9, 10, 11, 20, 57} {
+				for _, most := range []int{3, 100} {
+					s := &shelf{all: deliveries(n, true), paging: paging}
+					if newestFirst {
+						slices.Reverse(s.all)
+					}
+					found, walk, looks := map[string]bool{}, Cursor{Number: 1}, 0
+					for done := false; !done; looks++ {
+						if looks > 20 {
+							t.Fatalf("%s, %d: no end", paging, n)
+						}
+						g := gather(s.read, walk, most, begin)
+						for id := range events(g.found) {
+							found[id] = true
+						}
+						done, walk = g.done, g.next
+					}
+					if len(found) != n || most == 100 && looks > 1 || s.reads > n/perPage*2+8 {
+						t.Errorf("%s, newest first %t, %d pages a look: found %d of %d in %d looks and %d reads", paging, newestFirst, most, len(found), n, looks, s.reads)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A server that gives the same page for whatever is asked does not keep us.
+func TestGatherStops(t *testing.T) {
+	t.Parallel()
+	for _, withID := range []bool{true, false} {
+		s := &shelf{all: deliveries(30, withID), paging: "ignored"}
+		if g := gather(s.read, Cursor{Number: 1}, 25, begin); !g.done || len(g.found) != perPage || s.reads > 3 {
+			t.Errorf("ids %t: done %t after %d reads with %d deliveries", withID, g.done, s.reads, len(g.found))
+		}
+	}
+}
+
+// Only what was given up since the time counts, and a list that begins with the
+// newest is left when the rest is older.
+func TestGatherSince(t *testing.T) {
+	t.Parallel()
+	since := begin.Add(40 * time.Minute)
+	for newestFirst, most := range map[bool]int{false: 8, true: 3} {
+		s := &shelf{all: deliveries(60, true), paging: "number"}
+		s.all[45].Outcome = "ok" // a server that does not filter
+		s.all[46].CompletedAt, s.all[46].StartedAt = time.Time{}, s.all[46].CompletedAt
+		s.all[3].CompletedAt = time.Time{} // taken, to be safe
+		if newestFirst {
+			slices.Reverse(s.all)
+		}
+		g := gather(s.read, Cursor{Number: 1}, 100, since)
+		want := 19
+		if !newestFirst {
+			want++ // the one without a time
+		}
+		if !g.done || len(g.found) != want || s.reads > most {
+			t.Errorf("newest first %t: done %t with %d deliveries in %d reads, want %d in %d", newestFirst, g.done, len(g.found), s.reads, want, most)
+		}
+	}
+}
+
+// A page that cannot be read leaves what was read before, and is the next one to
+// read.
+func TestGatherFails(t *testing.T) {
+	t.Parallel()
+	for _, paging := range []string{"number", "cursor"} {
+		for fails := 1; fails < 6; fails++ {
+			s := &shelf{all: deliveries(35, true), paging: paging, fails: fails}
+			first := gather(s.read, Cursor{Number: 1}, 25, begin)
+			if !errors.Is(first.err, errDown) || first.done {
+				t.Errorf("%s, read %d: got %v, done %t", paging, fails, first.err, first.done)
+			}
+			second := gather(s.read, first.next, 25, begin)
+			if got := len(events(append(first.found, second.found...))); got != 35 || !second.done {
+				t.Errorf("%s, read %d: found %d of 35 in two looks, done %t", paging, fails, got, second.done)
+			}
+		}
+	}
+}
+
+// Nor does a look that fails right behind the page where it began send the next
+// one back to the list's beginning.
+func TestGatherFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := &shelf{all: deliveries(57, true), paging: "number"}
+	first := gather(s.read, Cursor{Number: 1}, 4, begin)
+	s.fails = s.reads + 2
+	second := gather(s.read, first.next, 25, begin)
+	if second.next != first.next || !errors.Is(second.err, errDown) {
+		t.Errorf("got %+v, %v, want to go on at %+v", second.next, second.err, first.next)
+	}
+}
+
+// Between two looks old deliveries expire, or new ones come: nothing is left out
+// that is there all the time.
+func TestGatherWhileTheListMoves(t *testing.T) {
+	t.Parallel()
+	for _, newestFirst := range []bool{false, true} {
+		s := &shelf{all: deliveries(80, true), paging: "number"}
+		present := events(s.all[35:])
+		if newestFirst {
+			slices.Reverse(s.all)
+		}
+		first := gather(s.read, Cursor{Number: 1}, 4, begin)
+		if newestFirst {
+			more := deliveries(115, true)[80:]
+			slices.Reverse(more)
+			s.all = append(more, s.all...)
+		} else {
+			s.all = s.all[35:]
+		}
+		second := gather(s.read, first.next, 100, begin)
+		found := events(append(first.found, second.found...))
+		for id := range present {
+			if !found[id] {
+				t.Errorf("newest first %t: %s was left out", newestFirst, id)
+			}
+		}
+		if !second.done {
+			t.Errorf("newest first %t: no end", newestFirst)
+		}
+	}
+}
