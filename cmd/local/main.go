@@ -85,7 +85,7 @@ func options(args []string) (stack.Options, error) {
 		Stdout:           os.Stdout,
 		Stderr:           os.Stderr,
 	}
-	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "POST_INSTALL_URL", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
+	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PRODUCT_URL", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
 		if value, ok := os.LookupEnv(name); ok {
 			o.Env[name] = value
 		}

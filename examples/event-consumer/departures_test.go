@@ -96,7 +96,7 @@ func TestUserLeaves(t *testing.T) {
 			if got := len(c.Procore.State().Hooks); got != 1 {
 				t.Errorf("%d hooks are left, want 1", got)
 			}
-			if got := len(c.Log.Lines(t, "a user left the company: connection revoked")); got != 1 {
+			if got := len(c.Log.Lines(t, "departed user's connection revoked")); got != 1 {
 				t.Errorf("got %d lines of a departure, want 1", got)
 			}
 		})

@@ -35,7 +35,7 @@ func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 			err = h.event(ctx, event, limited)
 		}
 		if err != nil {
-			h.log.ErrorContext(ctx, "event failed, to be tried again", slog.String("message_id", m.MessageId), describe(event), slog.Any("error", err))
+			h.log.ErrorContext(ctx, "event failed, will be retried", slog.String("message_id", m.MessageId), describe(event), slog.Any("error", err))
 		}
 		return err
 	}), nil

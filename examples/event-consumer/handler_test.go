@@ -112,7 +112,7 @@ func TestOrder(t *testing.T) {
 	failed := c.handle(batch...)
 	c.wantFailures(failed, "m-a1", "m-a2", "m-a3")
 	c.wantHandled("b1", "b2")
-	if lines := c.Log.Lines(t, "event failed, to be tried again"); len(lines) != 1 || lines[0]["event_id"] != "a1" ||
+	if lines := c.Log.Lines(t, "event failed, will be retried"); len(lines) != 1 || lines[0]["event_id"] != "a1" ||
 		lines[0]["company_id"] != float64(procoretest.MyConstruction) {
 		t.Errorf("lines of failures: %v, want one, of a1", lines)
 	}
@@ -167,7 +167,7 @@ func TestNoConnection(t *testing.T) {
 	failed := c.handle(message(t, update("1", c.rfis(4294968001)[0])), message(t, update("2", c.rfis(2001)[0])))
 	c.wantFailures(failed, "m-1")
 	c.wantHandled("2")
-	if line := c.Log.Lines(t, "event failed, to be tried again")[0]; !strings.Contains(line["error"].(string), "not connected yet") {
+	if line := c.Log.Lines(t, "event failed, will be retried")[0]; !strings.Contains(line["error"].(string), "not connected yet") {
 		t.Errorf("logged %v", line)
 	}
 	for _, call := range c.Procore.State().Calls {

@@ -38,7 +38,7 @@ type handler struct {
 	public      string // PUBLIC_URL without a trailing slash
 	allowed     config.Companies
 	webhooks    bool   // triggers are configured
-	next        string // POST_INSTALL_URL
+	next        string // PRODUCT_URL
 	sessions    *session.Store
 	store       *tokens.Store
 	cookies     session.Cookies

@@ -37,7 +37,7 @@ func newHandler() (*handler, *wire.Base, error) {
 		public:      public.String(),
 		allowed:     env.AllowedCompanies(),
 		webhooks:    len(env.Webhooks(public).Triggers) > 0,
-		next:        env.PostInstallURL(),
+		next:        env.ProductURL(),
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
 		store: &tokens.Store{
 			DB:          base.DB,

@@ -293,7 +293,7 @@ func TestMonthlyOverwrite(t *testing.T) {
 		r.wantState(c, tokens.Reauthorize)
 	}
 	r.wantMetric("ConnectionsOverwritten", 8, 8)
-	line := r.Log.Lines(t, "refresh ended")[0]
+	line := r.Log.Lines(t, "refresh run finished")[0]
 	if line["overwritten"] != float64(8) || line["failed"] != float64(0) {
 		t.Errorf("logged %v, want 8 overwritten and none failed", line)
 	}

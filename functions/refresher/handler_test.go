@@ -116,10 +116,10 @@ func TestRefresh(t *testing.T) {
 	}
 	r.run("refresh")
 	r.wantGeneration(due, 2)
-	if lines := r.Log.Lines(t, "refresh ended"); lines[0]["refreshed"] != float64(1) || lines[1]["refreshed"] != float64(0) {
+	if lines := r.Log.Lines(t, "refresh run finished"); lines[0]["refreshed"] != float64(1) || lines[1]["refreshed"] != float64(0) {
 		t.Errorf("logged %v", lines)
 	}
-	r.wantMetric("Refreshed", 1, 1)
+	r.wantMetric("RefreshesSucceeded", 1, 1)
 	r.wantMetric("RefreshesFailed", 0, 0)
 	r.wantMetric("BreakerOpen", 0, 2)
 	r.wantMetric("OldestDueSeconds", 0, 2)
@@ -140,7 +140,7 @@ func TestNotRefreshedWhileTheTokenLives(t *testing.T) {
 	}
 	r.wantState(c, tokens.Uncertain)
 	r.run("refresh")
-	r.wantMetric("Refreshed", 0, 0)
+	r.wantMetric("RefreshesSucceeded", 0, 0)
 	r.wantMetric("RefreshesFailed", 1, 1)
 	if got := len(r.Log.Lines(t, "not refreshed")); got != 1 {
 		t.Errorf("%d lines say that a connection was not refreshed, want 1", got)
@@ -268,7 +268,7 @@ func TestBeforeTheSetup(t *testing.T) {
 	r.Secrets.Put(functiontest.AppSecret, `{"client_id":"FILL-IN","client_secret":"FILL-IN"}`)
 	r.run("refresh")
 	r.run("housekeeping")
-	if got := len(r.Log.Lines(t, "refresh ended")); got != 1 {
+	if got := len(r.Log.Lines(t, "refresh run finished")); got != 1 {
 		t.Errorf("%d lines of a run that ended, want 1", got)
 	}
 	r.wantMetric("BreakerOpen", 0, 1)

@@ -68,7 +68,7 @@ func (r *refresher) runPipe(p *pipe) {
 		for _, item := range page.Items {
 			envelope, ok := item["envelope"].(*types.AttributeValueMemberS)
 			if !ok {
-				r.t.Errorf("kept aside: %v", item["reason"])
+				r.t.Errorf("quarantined: %v", item["reason"])
 				continue
 			}
 			e, err := procore.ParseEvent([]byte(envelope.Value))

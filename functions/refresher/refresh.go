@@ -67,7 +67,7 @@ func (h *handler) ended(ctx context.Context, r *run) {
 		}
 		attrs = append(attrs, slog.Float64("oldest_due_s", waits.Seconds()))
 	}
-	h.log.LogAttrs(ctx, slog.LevelInfo, "refresh ended", attrs...)
+	h.log.LogAttrs(ctx, slog.LevelInfo, "refresh run finished", attrs...)
 }
 
 // run counts what one run does.

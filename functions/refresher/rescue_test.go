@@ -35,7 +35,7 @@ func (r *refresher) toRescue(c tokens.Connection) {
 	if _, err := invocation(ctx, c.Key); !errors.Is(err, tokens.ErrTryAgain) {
 		r.t.Fatalf("got error %v, want ErrTryAgain", err)
 	}
-	if got := len(r.Log.Lines(r.t, "new pair waits in the rescue queue")); got == 0 {
+	if got := len(r.Log.Lines(r.t, "new pair queued for rescue")); got == 0 {
 		r.t.Fatal("the pair is not in the rescue queue")
 	}
 }

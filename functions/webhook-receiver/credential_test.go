@@ -54,7 +54,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: got headers %v", tt.name, got.Header)
 		}
 		line := r.Log.Last(t)
-		if line["outcome"] != "refused" || line["reason"] != tt.reason || line["company_id"] != nil {
+		if line["outcome"] != "rejected" || line["reason"] != tt.reason || line["company_id"] != nil {
 			t.Errorf("%s: logged %v, want reason %q", tt.name, line, tt.reason)
 		}
 		if _, ok := line["claimed_company_id"]; ok != (tt.reason != "malformed") {
@@ -64,7 +64,7 @@ func TestRefused(t *testing.T) {
 	if ops := r.Storage(); len(ops) > 0 {
 		t.Errorf("got operations %v, want none", ops)
 	}
-	if _, got := r.Log.Metric(t, "EventsRefused"); got != ours {
+	if _, got := r.Log.Metric(t, "EventsRejected"); got != ours {
 		t.Errorf("%d lines count as refused, want the %d that had our form", got, ours)
 	}
 	r.deliver(body, good).Wants(http.StatusOK)
@@ -87,8 +87,8 @@ func TestCredentialOfAnotherCompany(t *testing.T) {
 	r := newReceiver(t)
 	r.deliver(sample(t, "webhook-v2"), header(t, functiontest.WebhookValue, 91011)).Wants(http.StatusOK)
 	row := r.row()
-	if text(row, "resource") != "91011#aside" || text(row, "company_id") != "91011" || row["envelope"] != nil {
-		t.Errorf("got row %q of company %q, envelope %v; want it aside, for the credential's company",
+	if text(row, "resource") != "91011#quarantine" || text(row, "company_id") != "91011" || row["envelope"] != nil {
+		t.Errorf("got row %q of company %q, envelope %v; want it quarantined, for the credential's company",
 			text(row, "resource"), text(row, "company_id"), row["envelope"] != nil)
 	}
 }
@@ -112,7 +112,7 @@ func TestKeyRotation(t *testing.T) {
 	if line := r.Log.Last(t); line["current_key"] != false {
 		t.Errorf("logged %v, want that the key is an older one", line)
 	}
-	if _, got := r.Log.Metric(t, "EventsUnderOldKey"); got != 1 {
+	if _, got := r.Log.Metric(t, "EventsWithOldKey"); got != 1 {
 		t.Errorf("%d lines count the older key, want 1", got)
 	}
 	if got := r.Secrets.Reads(functiontest.WebhookSecret); got != 2 {

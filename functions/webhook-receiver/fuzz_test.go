@@ -40,7 +40,7 @@ func memory() *dynamodb.Client {
 }
 
 // R4: whatever an authentic delivery holds, it is answered 200 and is one item,
-// an event with an envelope of its own company or aside. Without the credential
+// an event with an envelope of its own company or is quarantined. Without the credential
 // nothing is.
 func FuzzDelivery(f *testing.F) {
 	for _, name := range []string{"webhook-v2", "webhook-v2-old", "webhook-v3", "webhook-v4"} {
@@ -84,7 +84,7 @@ func FuzzDelivery(f *testing.F) {
 		if text(row, "company_id") != "5678" {
 			t.Errorf("got company %s", text(row, "company_id"))
 		}
-		if text(row, "resource") == "5678#aside" {
+		if text(row, "resource") == "5678#quarantine" {
 			return
 		}
 		e, err := procore.ParseEvent([]byte(text(row, "envelope")))

@@ -20,9 +20,10 @@ const answerWithin = 3500 * time.Millisecond
 
 // handler takes deliveries: authenticate, decode, one conditional write, 200.
 //
-// A 2xx means stored. An authenticated delivery that is not understood is kept
-// aside and answered 200 too, since Procore would pause the hook on an error and
-// hold up every later event. https://developers.procore.com/documentation/webhooks
+// A 2xx means stored. An authenticated delivery that is not understood is
+// quarantined and answered 200 too, because Procore would pause the hook on an
+// error and hold up every later event.
+// https://developers.procore.com/documentation/webhooks
 type handler struct {
 	ring  func(ctx context.Context, reread bool) (*credential.Ring, error)
 	inbox *inbox.Store
@@ -53,13 +54,13 @@ func status(ctx context.Context, header string, err error) int {
 	case err == nil:
 		return http.StatusOK
 	case errors.Is(err, credential.ErrMalformed):
-		note(ctx, outcome("refused"), slog.String("reason", "malformed"))
+		note(ctx, outcome("rejected"), slog.String("reason", "malformed"))
 		return http.StatusUnauthorized
 	case errors.Is(err, credential.ErrRefused):
-		note(ctx, outcome("refused"), slog.String("reason", "forged or retired"), claimed(header))
+		note(ctx, outcome("rejected"), slog.String("reason", "forged or retired"), claimed(header))
 		return http.StatusUnauthorized
 	case errors.Is(err, credential.ErrUnknownKey):
-		note(ctx, outcome("refused"), slog.String("reason", "unknown key"), claimed(header))
+		note(ctx, outcome("rejected"), slog.String("reason", "unknown key"), claimed(header))
 		return http.StatusUnauthorized
 	case errors.Is(err, inbox.ErrOverQuota):
 		note(ctx, outcome("over quota"))
@@ -86,7 +87,7 @@ func (h *handler) authenticate(ctx context.Context, header string) (credential.C
 	return ring.Check(header)
 }
 
-// keep stores the delivery as an event, or aside.
+// keep stores the delivery as an event, or quarantines it.
 func (h *handler) keep(ctx context.Context, company int64, r io.Reader) error {
 	body, err := io.ReadAll(r)
 	if err != nil {
@@ -110,7 +111,7 @@ func (h *handler) keep(ctx context.Context, company int64, r io.Reader) error {
 	return nil
 }
 
-// read decodes the event, or says why it goes aside.
+// read decodes the event, or says why it is quarantined.
 func read(body []byte, company int64) (e procore.Event, reason string) {
 	if len(body) > inbox.MaxBody {
 		return e, "larger than 128 KB"

@@ -124,9 +124,9 @@ func TestMethod(t *testing.T) {
 	}
 }
 
-// R4: what is authentic but not understood is kept aside and answered 200, since
+// R4: what is authentic but not understood is quarantined and answered 200, since
 // an error would pause the hook.
-func TestAside(t *testing.T) {
+func TestQuarantine(t *testing.T) {
 	t.Parallel()
 	v2 := sample(t, "webhook-v2")
 	large := `{"filler":"` + strings.Repeat("x", 300<<10) + `"}`
@@ -152,19 +152,19 @@ func TestAside(t *testing.T) {
 				t.Errorf("got %d operations, want 3 at most", got)
 			}
 			row := r.row()
-			if got := text(row, "resource"); got != "5678#aside" {
+			if got := text(row, "resource"); got != "5678#quarantine" {
 				t.Errorf("got resource %q, want that of the credential's company", got)
 			}
 			if got := text(row, "reason"); !strings.Contains(got, tt.reason) {
 				t.Errorf("got reason %q, want %q", got, tt.reason)
 			}
 			if row["envelope"] != nil || row["group_id"] != nil {
-				t.Error("what is aside would be handed on")
+				t.Error("what is quarantined would be handed on")
 			}
 			if raw, _ := row["body"].(*types.AttributeValueMemberB); raw != nil && len(raw.Value) != len(tt.body) && len(raw.Value) != 4<<10 {
 				t.Errorf("%d bytes of the body are kept, want all, or 4 KB of one that is too large", len(raw.Value))
 			}
-			if line := r.Log.Last(t); line["outcome"] != "aside" || line["status"] != float64(200) ||
+			if line := r.Log.Last(t); line["outcome"] != "quarantined" || line["status"] != float64(200) ||
 				line["company_id"] != float64(company) || !strings.Contains(line["reason"].(string), tt.reason) {
 				t.Errorf("logged %v", line)
 			}
@@ -172,17 +172,17 @@ func TestAside(t *testing.T) {
 	}
 }
 
-// An event that is understood and still does not fit is aside, in storage and in
+// An event that is understood and still does not fit is quarantined, in storage and in
 // the log.
 func TestTooLargeForAnItem(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
 	related := `"related_resources":[` + strings.Repeat(`{"id":1},`, 13_000) + `{"id":1}],`
 	r.good(strings.Replace(sample(t, "webhook-v2"), "{", "{"+related, 1)).Wants(http.StatusOK)
-	if got := text(r.row(), "resource"); got != "5678#aside" {
-		t.Errorf("got resource %q, want it aside", got)
+	if got := text(r.row(), "resource"); got != "5678#quarantine" {
+		t.Errorf("got resource %q, want it quarantined", got)
 	}
-	if line := r.Log.Last(t); line["outcome"] != "aside" || line["reason"] != "its item would be too large" || line["event_id"] == nil {
+	if line := r.Log.Last(t); line["outcome"] != "quarantined" || line["reason"] != "its item would be too large" || line["event_id"] == nil {
 		t.Errorf("logged %v", line)
 	}
 }
@@ -213,12 +213,12 @@ func TestQuota(t *testing.T) {
 }
 
 // A bad delivery does not hold up the good ones.
-func TestAsideThenGood(t *testing.T) {
+func TestQuarantineThenGood(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
 	r.good("nonsense").Wants(http.StatusOK)
 	r.good(sample(t, "webhook-v4")).Wants(http.StatusOK)
-	if diff := cmp.Diff(r.outcomes(), []string{"aside", "stored"}); diff != "" {
+	if diff := cmp.Diff(r.outcomes(), []string{"quarantined", "stored"}); diff != "" {
 		t.Errorf("outcomes (-got +want):\n%s", diff)
 	}
 }
@@ -241,7 +241,7 @@ func TestLogHoldsNoBody(t *testing.T) {
 	if strings.Contains(r.Log.String(), "a-private-note") {
 		t.Errorf("the body is in the log: %s", r.Log)
 	}
-	if !slices.Equal(r.outcomes(), []string{"stored", "aside"}) {
+	if !slices.Equal(r.outcomes(), []string{"stored", "quarantined"}) {
 		t.Errorf("got outcomes %v", r.outcomes())
 	}
 }

@@ -96,7 +96,7 @@ func (r *receiver) rows() []map[string]types.AttributeValue {
 	return deliveries(r.t, r.DB, r.Tables.Inbox)
 }
 
-// deliveries are the items of an inbox; the counters of those kept aside are left
+// deliveries are the items of an inbox; the counters of those quarantined are left
 // out.
 func deliveries(t *testing.T, db *dynamodb.Client, table string) []map[string]types.AttributeValue {
 	t.Helper()

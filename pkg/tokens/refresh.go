@@ -138,7 +138,7 @@ func (r *refresh) keep(ctx context.Context, home homecoming, cause error) error 
 		r.log().ErrorContext(ctx, "new pair lost", attributes(r.key), slog.Any("error", errors.Join(cause, err)))
 		return later(r.key, "the new pair could be neither stored nor rescued", cause)
 	}
-	r.log().WarnContext(ctx, "new pair waits in the rescue queue", attributes(r.key), slog.Any("error", cause))
+	r.log().WarnContext(ctx, "new pair queued for rescue", attributes(r.key), slog.Any("error", cause))
 	return later(r.key, "the new pair waits to be stored", cause)
 }
 

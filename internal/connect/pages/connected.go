@@ -33,7 +33,7 @@ type Connection struct {
 	// Flow is the authorization that made it, for the address of this page. Empty: the plain address.
 	Flow string
 
-	// NextURL is where the developer's own application goes on (POST_INSTALL_URL). Empty: "you can close this page".
+	// NextURL is where the developer's own application goes on (PRODUCT_URL). Empty: "you can close this page".
 	NextURL string
 }
 

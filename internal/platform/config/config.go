@@ -113,17 +113,17 @@ func (e *Env) PublicURL() *url.URL {
 // maxURL is what browsers and proxies take of an address, in bytes.
 const maxURL = 2_000
 
-// PostInstallURL is where the page after connecting leads on to, of
-// POST_INSTALL_URL, or empty: https, or http on loopback.
-func (e *Env) PostInstallURL() string {
-	text := e.Optional("POST_INSTALL_URL")
+// ProductURL is where the page after connecting leads on to, of
+// PRODUCT_URL, or empty: https, or http on loopback.
+func (e *Env) ProductURL() string {
+	text := e.Optional("PRODUCT_URL")
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
 	case err != nil || u.Hostname() == "" || u.User != nil || len(text) > maxURL:
-		e.fail("POST_INSTALL_URL", "is not an address such as https://app.example.com/start, of %d bytes at most", maxURL)
+		e.fail("PRODUCT_URL", "is not an address such as https://app.example.com/start, of %d bytes at most", maxURL)
 	case !e.secure(u):
-		e.fail("POST_INSTALL_URL", notSecure)
+		e.fail("PRODUCT_URL", notSecure)
 	default:
 		return text
 	}

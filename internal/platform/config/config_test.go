@@ -154,7 +154,7 @@ func TestPublicURL(t *testing.T) {
 	}
 }
 
-func TestPostInstallURL(t *testing.T) {
+func TestProductURL(t *testing.T) {
 	t.Parallel()
 	long := "https://app.example.com/" + strings.Repeat("a", 1_976)
 	for value, want := range map[string]string{ // "": an error, but for the empty one
@@ -174,12 +174,12 @@ func TestPostInstallURL(t *testing.T) {
 		"https://fake-user:x@app.example.com/": "",
 		"https://app.example.com/\x7f":         "",
 	} {
-		e := env(map[string]string{"POST_INSTALL_URL": value})
-		if got := e.PostInstallURL(); got != want {
+		e := env(map[string]string{"PRODUCT_URL": value})
+		if got := e.ProductURL(); got != want {
 			t.Errorf("%q: %q, want %q", value, got, want)
 		}
 		names, wrong := named(e.Err()), want == "" && value != ""
-		if wrong && !cmp.Equal(names, []string{"POST_INSTALL_URL"}) || !wrong && names != nil {
+		if wrong && !cmp.Equal(names, []string{"PRODUCT_URL"}) || !wrong && names != nil {
 			t.Errorf("%q: errors of %v: %v", value, names, e.Err())
 		}
 	}

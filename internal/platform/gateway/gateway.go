@@ -148,7 +148,7 @@ func outcomeOf(status int) string {
 	case status >= 500:
 		return "failed"
 	case status >= 400:
-		return "refused"
+		return "rejected"
 	}
 	return "ok"
 }

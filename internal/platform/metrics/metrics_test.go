@@ -39,18 +39,18 @@ func line(level slog.Level, msg string, attrs ...slog.Attr) slog.Record {
 
 func TestFormat(t *testing.T) {
 	t.Parallel()
-	got := written(t, slog.LevelInfo, line(slog.LevelInfo, "refresh ended",
+	got := written(t, slog.LevelInfo, line(slog.LevelInfo, "refresh run finished",
 		slog.Int("refreshed", 3), slog.Int("failed", 0), slog.Bool("breaker_open", false), slog.Float64("oldest_due_s", 1.5)))
 	want := map[string]any{
-		"time": got["time"], "level": "INFO", "msg": "refresh ended",
+		"time": got["time"], "level": "INFO", "msg": "refresh run finished",
 		"refreshed": 3.0, "failed": 0.0, "breaker_open": false, "oldest_due_s": 1.5,
-		"Refreshed": 3.0, "BreakerOpen": 0.0, "OldestDueSeconds": 1.5,
+		"RefreshesSucceeded": 3.0, "BreakerOpen": 0.0, "OldestDueSeconds": 1.5,
 		"_aws": map[string]any{
 			"Timestamp": 1_700_000_000_123.0,
 			"CloudWatchMetrics": []any{map[string]any{
 				"Namespace": "a-stack", "Dimensions": []any{[]any{}},
 				"Metrics": []any{
-					map[string]any{"Name": "Refreshed", "Unit": "Count"},
+					map[string]any{"Name": "RefreshesSucceeded", "Unit": "Count"},
 					map[string]any{"Name": "BreakerOpen", "Unit": "None"},
 					map[string]any{"Name": "OldestDueSeconds", "Unit": "Seconds"},
 				},
@@ -64,7 +64,7 @@ func TestFormat(t *testing.T) {
 
 func TestWhichLines(t *testing.T) {
 	t.Parallel()
-	group := slog.Group("", slog.String("outcome", "aside"))
+	group := slog.Group("", slog.String("outcome", "quarantined"))
 	tests := []struct {
 		name string
 		line slog.Record
@@ -72,16 +72,16 @@ func TestWhichLines(t *testing.T) {
 		want string // a metric of it, "" for none
 	}{
 		{"all lines of a message", line(slog.LevelError, "new pair lost"), nil, "PairsLost"},
-		{"by an attribute", line(slog.LevelInfo, "request", slog.String("outcome", "aside")), nil, "EventsAside"},
+		{"by an attribute", line(slog.LevelInfo, "request", slog.String("outcome", "quarantined")), nil, "EventsQuarantined"},
 		{"another value of it", line(slog.LevelInfo, "request", slog.String("outcome", "fine")), nil, ""},
 		{"without it", line(slog.LevelInfo, "request"), nil, ""},
-		{"in a group without a name", line(slog.LevelInfo, "request", group), nil, "EventsAside"},
-		{"in a group with one", line(slog.LevelInfo, "request", slog.Group("g", slog.String("outcome", "aside"))), nil, ""},
-		{"of the logger", line(slog.LevelInfo, "request"), []slog.Attr{slog.String("outcome", "aside")}, "EventsAside"},
-		{"a bool", line(slog.LevelInfo, "request", slog.Bool("current_key", false)), nil, "EventsUnderOldKey"},
+		{"in a group without a name", line(slog.LevelInfo, "request", group), nil, "EventsQuarantined"},
+		{"in a group with one", line(slog.LevelInfo, "request", slog.Group("g", slog.String("outcome", "quarantined"))), nil, ""},
+		{"of the logger", line(slog.LevelInfo, "request"), []slog.Attr{slog.String("outcome", "quarantined")}, "EventsQuarantined"},
+		{"a bool", line(slog.LevelInfo, "request", slog.Bool("current_key", false)), nil, "EventsWithOldKey"},
 		{"a count of nothing", line(slog.LevelInfo, "rescued pairs stored", slog.Int("pairs", 0)), nil, ""},
 		{"a value that is no number", line(slog.LevelInfo, "rescued pairs stored", slog.String("pairs", "2")), nil, ""},
-		{"another message", line(slog.LevelInfo, "else", slog.String("outcome", "aside")), nil, ""},
+		{"another message", line(slog.LevelInfo, "else", slog.String("outcome", "quarantined")), nil, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -50,12 +50,12 @@ func TestDefaults(t *testing.T) {
 
 // What is to be run with the client secret takes it from the file that the setup page names: the command line would
 // leave it in the shell's history.
-func TestFillInAppSecret(t *testing.T) {
+func TestSetAppSecretCommand(t *testing.T) {
 	t.Parallel()
-	command, _ := get(template(t), "Outputs", "FillInAppSecret", "Value").(tagged)
+	command, _ := get(template(t), "Outputs", "SetAppSecretCommand", "Value").(tagged)
 	const file = " --secret-string file://value.json"
 	if !strings.HasSuffix(strings.TrimSpace(text(command.value)), file) {
-		t.Errorf("FillInAppSecret: %s", text(command.value))
+		t.Errorf("SetAppSecretCommand: %s", text(command.value))
 	}
 	if !strings.Contains(read(t, "internal/connect/pages/templates/setup.html"), file) {
 		t.Error("the setup page has another file")

@@ -64,7 +64,7 @@ func (r *recorded) records(table string) (all []map[string]any) {
 	return all
 }
 
-// Events that are understood are handed on, once, and what is kept aside is not.
+// Events that are understood are handed on, once, and what is quarantined is not.
 func TestEventsPipe(t *testing.T) {
 	t.Parallel()
 	r := newRecorded(t)

@@ -156,7 +156,7 @@ func (s *scene) event() {
 	s.handled(s.emit())
 }
 
-// garbage is kept aside, and counted.
+// garbage is quarantined, and counted.
 func (s *scene) garbage() {
 	s.t.Helper()
 	ring, err := credential.Parse(s.secret("local/webhook"))

@@ -106,7 +106,7 @@ func (w *Watch) End(ctx context.Context, key tokens.Key) error {
 		err = w.Store.Revoke(ctx, key, reason)
 	}
 	if err == nil {
-		w.Log.InfoContext(ctx, "a user left the company: connection revoked", describe(key))
+		w.Log.InfoContext(ctx, "departed user's connection revoked", describe(key))
 	}
 	return err
 }

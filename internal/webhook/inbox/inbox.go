@@ -1,8 +1,8 @@
-// Package inbox stores webhook deliveries: each event once, and aside what
-// cannot be understood, so that one bad delivery never holds up the rest.
+// Package inbox stores webhook deliveries: each event once. What cannot be
+// understood is quarantined, so that one bad delivery never holds up the rest.
 //
 // An event's item has the key company#type#id and the event's id, the raw body,
-// and the envelope that the table's stream hands on. An item that is kept aside
+// and the envelope that the table's stream hands on. An item that is quarantined
 // has no envelope. [Store.Newer] and [Replay] read what is stored.
 package inbox
 
@@ -44,7 +44,7 @@ type Store struct {
 	DB    *dynamodb.Client
 	Table string
 	Now   func() time.Time // nil: time.Now
-	Quota int              // deliveries kept aside per company and hour; 0: AsideQuota
+	Quota int              // deliveries quarantined per company and hour; 0: DefaultQuota
 }
 
 // A Word says what became of a delivery.
@@ -52,20 +52,20 @@ type Word string
 
 // Whatever the word, the delivery is stored.
 const (
-	Stored      Word = "stored"    // an event, which will be handed on
-	Duplicate   Word = "duplicate" // an event that was stored before
-	Quarantined Word = "aside"     // not handed on
+	Stored      Word = "stored"      // an event, which will be handed on
+	Duplicate   Word = "duplicate"   // an event that was stored before
+	Quarantined Word = "quarantined" // not handed on
 )
 
 // An Outcome is what became of a delivery.
 type Outcome struct {
 	Word   Word
-	Reason string // why it is kept aside
+	Reason string // why it is quarantined
 	New    bool   // this call wrote it; a repetition does not
 }
 
 // Add writes an event with its raw body in one conditional write. One that
-// does not fit into an item, or that storage would refuse each time, goes aside.
+// does not fit into an item, or that storage would refuse each time, is quarantined.
 // After an error it is unknown whether it was stored; a repetition is safe.
 func (s *Store) Add(ctx context.Context, e procore.Event, body []byte) (Outcome, error) {
 	item, fits, err := eventItem(e, body)

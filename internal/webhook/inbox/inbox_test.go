@@ -152,8 +152,8 @@ func TestItemSize(t *testing.T) {
 		return strings.Repeat(unit, (MaxBody-len(fixed)-100)/len(unit))
 	}
 	for what, tt := range map[string]struct {
-		body  string
-		aside bool
+		body        string
+		quarantined bool
 	}{
 		"data":              {fixed + `,"data":{"a":"` + fill("x") + `"}}`, false},
 		"data to escape":    {fixed + `,"data":{"a":"` + fill("<&>") + `"}}`, false},
@@ -171,7 +171,7 @@ func TestItemSize(t *testing.T) {
 			}
 			w := newWorld(t)
 			want := Outcome{Stored, "", true}
-			if tt.aside {
+			if tt.quarantined {
 				want = Outcome{Quarantined, "its item would be too large", true}
 			}
 			if got, err := w.Add(t.Context(), decode(t, body), []byte(body)); err != nil || got != want {
@@ -181,8 +181,8 @@ func TestItemSize(t *testing.T) {
 			for name, value := range item {
 				size += len(name) + len(value)
 			}
-			if aside := item["envelope"] == ""; aside != tt.aside {
-				t.Errorf("aside = %v, want %v", aside, tt.aside)
+			if quarantined := item["envelope"] == ""; quarantined != tt.quarantined {
+				t.Errorf("quarantined = %v, want %v", quarantined, tt.quarantined)
 			}
 			if limit := 400 << 10; size > limit {
 				t.Errorf("%d bytes, want at most %d", size, limit)
@@ -197,10 +197,10 @@ func TestStoreLarge(t *testing.T) {
 	w := newWorld(t)
 	body := payload + strings.Repeat(" ", MaxBody)
 	if got, err := w.Add(t.Context(), decode(t, body), []byte(body)); err != nil || got.Word != Quarantined || !got.New {
-		t.Fatalf("Store = %v, %v, want it aside", got, err)
+		t.Fatalf("Store = %v, %v, want it quarantined", got, err)
 	}
-	if item := w.items(t)[0]; item["resource"] != "5678#aside" || len(item["body"]) != quarantineBody {
-		t.Errorf("stored as %q with %d bytes, want it aside", item["resource"], len(item["body"]))
+	if item := w.items(t)[0]; item["resource"] != "5678#quarantine" || len(item["body"]) != quarantineBody {
+		t.Errorf("stored as %q with %d bytes, want it quarantined", item["resource"], len(item["body"]))
 	}
 }
 
@@ -214,7 +214,7 @@ func TestStorageFails(t *testing.T) {
 			t.Errorf("%+v: Store = %v, %v, want an error", fault, got, err)
 		}
 		if got, err := w.Quarantine(t.Context(), 5678, "x", []byte("x")); err == nil || got != (Outcome{}) {
-			t.Errorf("%+v: Aside = %v, %v, want an error", fault, got, err)
+			t.Errorf("%+v: Quarantine = %v, %v, want an error", fault, got, err)
 		} else if strings.Contains(err.Error(), "Direct Cost") {
 			t.Errorf("the delivery shows: %v", err)
 		}
@@ -232,7 +232,7 @@ func TestStorageFails(t *testing.T) {
 		return dynamotest.Fault{}
 	})
 	if got, err := w.Add(t.Context(), e, []byte(payload)); err != nil || got != (Outcome{Quarantined, "storage does not take its item", true}) {
-		t.Errorf("Store = %v, %v, want it aside", got, err)
+		t.Errorf("Store = %v, %v, want it quarantined", got, err)
 	}
 	w.dynamo.Intercept(nil)
 	ctx, cancel := context.WithCancel(t.Context())

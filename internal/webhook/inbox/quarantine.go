@@ -20,7 +20,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// DefaultQuota is how many deliveries are kept aside per company and hour of the
+// DefaultQuota is how many deliveries are quarantined per company and hour of the
 // clock. A hook that sends nothing else has to be a mistake, and each delivery is
 // paid for.
 const DefaultQuota = 1000
@@ -37,7 +37,7 @@ const (
 
 // ErrOverQuota: the company's quota of the hour is used up, and the delivery is
 // not stored. The caller answers 429, and Procore sends it again.
-var ErrOverQuota = errors.New("inbox: too many deliveries kept aside")
+var ErrOverQuota = errors.New("inbox: too many deliveries quarantined")
 
 // Quarantine keeps a delivery that is not handed on: the reason, the body's digest,
 // and the body, of one over MaxBody its first 4 KB. The same body again is no
@@ -63,12 +63,12 @@ func (s *Store) Quarantine(ctx context.Context, companyID int64, reason string, 
 		case v == full:
 			return Outcome{}, fmt.Errorf("%w (company %d)", ErrOverQuota, companyID)
 		case v == failed || attempt == conflicts:
-			return Outcome{}, fmt.Errorf("inbox: company %d: not kept aside: %w", companyID, err)
+			return Outcome{}, fmt.Errorf("inbox: company %d: not quarantined: %w", companyID, err)
 		case v == newHour:
 			first = !first // another's was first
 		case v == conflict:
 			if err := pause(ctx, attempt); err != nil {
-				return Outcome{}, fmt.Errorf("inbox: company %d: not kept aside: %w", companyID, err)
+				return Outcome{}, fmt.Errorf("inbox: company %d: not quarantined: %w", companyID, err)
 			}
 		}
 	}
@@ -89,9 +89,9 @@ func quarantineItem(companyID int64, reason string, body []byte) map[string]type
 	}
 }
 
-// quarantineKey is the partition of what is kept aside; an event's has a type and an
+// quarantineKey is the partition of what is quarantined; an event's has a type and an
 // id behind the company.
-func quarantineKey(companyID int64) string { return strconv.FormatInt(companyID, 10) + "#aside" }
+func quarantineKey(companyID int64) string { return strconv.FormatInt(companyID, 10) + "#quarantine" }
 
 // counter is the item that counts a company's hour. Its key begins with a
 // word of its own, so that a role may update counters and nothing else.
@@ -138,7 +138,7 @@ func (c *counter) first() types.TransactWriteItem {
 	return types.TransactWriteItem{Put: &types.Put{TableName: c.table, Item: item, ConditionExpression: aws.String(unknown)}}
 }
 
-// A verdict says why the transaction of Aside was not done.
+// A verdict says why the transaction of Quarantine was not done.
 type verdict int
 
 const (
@@ -185,7 +185,7 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// quarantinedEvent decodes again what was kept aside, for the company that it was
+// quarantinedEvent decodes again what was quarantined, for the company that it was
 // kept for.
 func quarantinedEvent(body []byte, companyID int64) (procore.Event, error) {
 	e, err := procore.DecodeEvent(body)

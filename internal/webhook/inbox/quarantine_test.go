@@ -16,24 +16,24 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 )
 
-func (w *world) aside(t *testing.T, company int64, body string) (Outcome, error) {
+func (w *world) quarantine(t *testing.T, company int64, body string) (Outcome, error) {
 	t.Helper()
 	return w.Quarantine(t.Context(), company, "not a JSON object", []byte(body))
 }
 
-func TestAside(t *testing.T) {
+func TestQuarantine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := strings.Repeat("not JSON ", 100_000)
 	for _, isNew := range []bool{true, false} {
 		want := Outcome{Quarantined, "not a JSON object", isNew}
-		if got, err := w.aside(t, 5678, body); err != nil || got != want {
-			t.Errorf("Aside = %v, %v, want %v", got, err, want)
+		if got, err := w.quarantine(t, 5678, body); err != nil || got != want {
+			t.Errorf("Quarantine = %v, %v, want %v", got, err, want)
 		}
 	}
 	sum := sha256.Sum256([]byte(body))
 	want := []map[string]string{{
-		"resource":       "5678#aside",
+		"resource":       "5678#quarantine",
 		"event_id":       hex.EncodeToString(sum[:]),
 		"company_id":     "5678",
 		"reason":         "not a JSON object",
@@ -49,18 +49,18 @@ func TestAside(t *testing.T) {
 		company int64
 		body    string
 	}{{5679, body}, {5678, body + " "}, {5678, ""}} {
-		if got, err := w.aside(t, other.company, other.body); err != nil || !got.New {
-			t.Errorf("company %d, %d bytes: Aside = %v, %v, want it new", other.company, len(other.body), got, err)
+		if got, err := w.quarantine(t, other.company, other.body); err != nil || !got.New {
+			t.Errorf("company %d, %d bytes: Quarantine = %v, %v, want it new", other.company, len(other.body), got, err)
 		}
 	}
 }
 
 // What is not larger than an event may be is kept whole, to be decoded again.
-func TestAsideWhole(t *testing.T) {
+func TestQuarantineWhole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	body := strings.Repeat("x", MaxBody)
-	if _, err := w.aside(t, 5678, body); err != nil {
+	if _, err := w.quarantine(t, 5678, body); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.items(t)[0]["body"]; got != body {
@@ -76,29 +76,29 @@ func TestQuota(t *testing.T) {
 	w.Quota = 3
 	for n := range 3 {
 		for range 2 { // a repetition does not count
-			if _, err := w.aside(t, 5678, strconv.Itoa(n)); err != nil {
+			if _, err := w.quarantine(t, 5678, strconv.Itoa(n)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if got, err := w.aside(t, 5678, "3"); !errors.Is(err, ErrOverQuota) || got != (Outcome{}) {
-		t.Errorf("Aside = %v, %v, want ErrOverQuota", got, err)
+	if got, err := w.quarantine(t, 5678, "3"); !errors.Is(err, ErrOverQuota) || got != (Outcome{}) {
+		t.Errorf("Quarantine = %v, %v, want ErrOverQuota", got, err)
 	}
-	if got, err := w.aside(t, 5678, "0"); err != nil || got.New {
-		t.Errorf("of what is kept: Aside = %v, %v, want it known", got, err)
+	if got, err := w.quarantine(t, 5678, "0"); err != nil || got.New {
+		t.Errorf("of what is kept: Quarantine = %v, %v, want it known", got, err)
 	}
 	if got, err := w.Add(t.Context(), decode(t, payload), []byte(payload)); err != nil || got.Word != Stored {
 		t.Errorf("Store = %v, %v, want it stored", got, err)
 	}
-	if _, err := w.aside(t, 5679, "3"); err != nil {
+	if _, err := w.quarantine(t, 5679, "3"); err != nil {
 		t.Errorf("another company: %v", err)
 	}
 	if got := len(w.items(t)); got != 5 {
 		t.Errorf("%d items, want 5", got)
 	}
 	w.now = w.now.Add(time.Hour)
-	if got, err := w.aside(t, 5678, "3"); err != nil || !got.New {
-		t.Errorf("an hour later: Aside = %v, %v, want it new", got, err)
+	if got, err := w.quarantine(t, 5678, "3"); err != nil || !got.New {
+		t.Errorf("an hour later: Quarantine = %v, %v, want it new", got, err)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestQuotaTogether(t *testing.T) {
 	var kept, refused atomic.Int32
 	for n := range 20 {
 		all.Go(func() {
-			switch _, err := w.aside(t, 5678, strconv.Itoa(n)); {
+			switch _, err := w.quarantine(t, 5678, strconv.Itoa(n)); {
 			case err == nil:
 				kept.Add(1)
 			case errors.Is(err, ErrOverQuota):
@@ -128,22 +128,22 @@ func TestQuotaTogether(t *testing.T) {
 }
 
 // A conflict with another delivery's count passes.
-func TestAsideConflict(t *testing.T) {
+func TestQuarantineConflict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	conflict := dynamotest.Fault{Reasons: []string{"None", "TransactionConflict"}}
 	w.dynamo.Intercept(dynamotest.Nth(1, "TransactWriteItems", conflict))
-	if got, err := w.aside(t, 5678, "x"); err != nil || !got.New {
-		t.Errorf("Aside = %v, %v, want it new", got, err)
+	if got, err := w.quarantine(t, 5678, "x"); err != nil || !got.New {
+		t.Errorf("Quarantine = %v, %v, want it new", got, err)
 	}
 	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return conflict })
-	if got, err := w.aside(t, 5678, "y"); err == nil || errors.Is(err, ErrOverQuota) {
-		t.Errorf("without end: Aside = %v, %v, want an error of storage", got, err)
+	if got, err := w.quarantine(t, 5678, "y"); err == nil || errors.Is(err, ErrOverQuota) {
+		t.Errorf("without end: Quarantine = %v, %v, want an error of storage", got, err)
 	}
 	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault {
 		return dynamotest.Fault{Reasons: []string{"ValidationError", "None"}}
 	})
-	if _, err := w.aside(t, 5678, "z"); err == nil {
+	if _, err := w.quarantine(t, 5678, "z"); err == nil {
 		t.Error("no error for an item that is not valid")
 	}
 }

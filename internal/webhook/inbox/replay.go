@@ -24,7 +24,7 @@ type Selection struct {
 	Resource string
 	// From and To are times of arrival. A zero To is now.
 	From, To time.Time
-	// Quarantined chooses what was kept aside instead of the events.
+	// Quarantined chooses what was quarantined instead of the events.
 	Quarantined bool
 	// DryRun tells what would be done, and does nothing. Do it first.
 	DryRun bool
@@ -40,17 +40,17 @@ type Fate string
 // The fates. Only HandedOn and StoredNow reach consumers.
 const (
 	HandedOn      Fate = "handed on"      // put into the queue again
-	StoredNow     Fate = "stored"         // was aside, is understood now, and stored as an event
-	StoredBefore  Fate = "duplicate"      // was aside, and the event is stored already
+	StoredNow     Fate = "stored"         // was quarantined, is understood now, and stored as an event
+	StoredBefore  Fate = "duplicate"      // was quarantined, and the event is stored already
 	NotUnderstood Fate = "not understood" // stays as it is
-	Truncated     Fate = "truncated"      // was aside, and only its beginning is kept
+	Truncated     Fate = "truncated"      // was quarantined, and only its beginning is kept
 	Gone          Fate = "gone"           // expired since it was listed
 )
 
 // A Replayed is one delivery of a replay.
 type Replayed struct {
-	Resource   string // of what is aside: 5678#aside
-	EventID    string // of what is aside: the digest
+	Resource   string // of what is quarantined: 5678#quarantine
+	EventID    string // of what is quarantined: the digest
 	ReceivedAt time.Time
 	Fate       Fate
 	Reason     string // why it is not understood
@@ -84,7 +84,7 @@ const (
 // Run hands on what the selection says, one after the other in order of
 // arrival, so that the order per resource is kept. Each run has deduplication
 // ids of its own, or the queue would drop what it had within five minutes; the
-// group is the resource's, and the envelope has ReplayedAt. What was kept aside is
+// group is the resource's, and the envelope has ReplayedAt. What was quarantined is
 // decoded again; what is understood now is stored by the ordinary conditional
 // write, and so handed on.
 //
@@ -141,7 +141,7 @@ func (r *Replay) begin(s *Selection) (position, error) {
 	case s.Limit < 0:
 		return position{}, errors.New("inbox: replay: the limit is negative")
 	case s.Quarantined && s.Resource != "":
-		return position{}, errors.New("inbox: replay: what is aside has no resource")
+		return position{}, errors.New("inbox: replay: what is quarantined has no resource")
 	case s.Position == "":
 		return position{Run: rand.Text(), Company: s.CompanyID}, nil
 	}
@@ -150,7 +150,7 @@ func (r *Replay) begin(s *Selection) (position, error) {
 
 // takes tells whether the selection has this key.
 func (s *Selection) takes(k listed) bool {
-	if aside := k.resource == quarantineKey(s.CompanyID); aside != s.Quarantined {
+	if quarantined := k.resource == quarantineKey(s.CompanyID); quarantined != s.Quarantined {
 		return false
 	}
 	return s.Resource == "" || s.Resource == k.resource
@@ -229,7 +229,7 @@ func (r *Replay) handOn(ctx context.Context, s Selection, item map[string]types.
 	return HandedOn, "", r.Send(ctx, Message{Body: envelope, Group: word(item, "group_id"), Dedup: hex.EncodeToString(sum[:])})
 }
 
-// storeNow stores what was kept aside as the event that it is, if it is one.
+// storeNow stores what was quarantined as the event that it is, if it is one.
 func (r *Replay) storeNow(ctx context.Context, s Selection, item map[string]types.AttributeValue) (Fate, string, error) {
 	raw, _ := item["body"].(*types.AttributeValueMemberB)
 	size, _ := integer(item, "size")

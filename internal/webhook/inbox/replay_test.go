@@ -70,7 +70,7 @@ func (w *world) arrive(names ...string) {
 	}
 }
 
-func (w *world) aside(bodies ...string) {
+func (w *world) quarantine(bodies ...string) {
 	w.t.Helper()
 	for _, body := range bodies {
 		if _, err := w.Inbox.Quarantine(w.t.Context(), company, "an older release did not know it", []byte(body)); err != nil {
@@ -155,7 +155,7 @@ func TestReplay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.arrive("5678 1 9", "5678 1 10", "5679 1 11", "5678 2 12", "5678 1 2")
-	w.aside("x")
+	w.quarantine("x")
 	want := []string{"1 10: handed on", "2 12: handed on"}
 	middle := inbox.Selection{From: w.start.Add(time.Second), To: w.start.Add(4 * time.Second)}
 	dry := middle
@@ -219,14 +219,14 @@ func TestReplayPages(t *testing.T) {
 	w.wantEvents(w.received(), "300", "700", "1100")
 }
 
-// What was kept aside is decoded again, and what is an event now is stored as
+// What was quarantined is decoded again, and what is an event now is stored as
 // any other.
-func TestReplayAside(t *testing.T) {
+func TestReplayQuarantined(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	known, foreign := payload(t, "5678 1 2"), payload(t, "5679 1 3")
 	w.arrive("5678 1 2")
-	w.aside(payload(t, "5678 1 1"), "nonsense", known, foreign, payload(t, "5678 1 4")+strings.Repeat(" ", 128<<10))
+	w.quarantine(payload(t, "5678 1 1"), "nonsense", known, foreign, payload(t, "5678 1 4")+strings.Repeat(" ", 128<<10))
 	want := []inbox.Fate{inbox.StoredNow, inbox.NotUnderstood, inbox.StoredBefore, inbox.NotUnderstood, inbox.Truncated}
 	for _, dry := range []bool{true, false} {
 		report := w.run(inbox.Selection{Quarantined: true, DryRun: dry})
@@ -275,13 +275,13 @@ func TestReplayRefuses(t *testing.T) {
 	w.arrive("5678 1 1", "5678 1 2")
 	position := w.run(inbox.Selection{Limit: 1, DryRun: true}).Position
 	for name, s := range map[string]inbox.Selection{
-		"no company":         {From: w.start},
-		"no time":            {CompanyID: company, From: w.start, To: w.start},
-		"aside and resource": {CompanyID: company, From: w.start, Quarantined: true, Resource: "5678#RFIs#1"},
-		"limit":              {CompanyID: company, From: w.start, Limit: -1},
-		"position":           {CompanyID: company, From: w.start, Position: "e30"},
-		"long position":      {CompanyID: company, From: w.start, Position: strings.Repeat("A", 5000)},
-		"another's position": {CompanyID: company + 1, From: w.start, Position: position},
+		"no company":               {From: w.start},
+		"no time":                  {CompanyID: company, From: w.start, To: w.start},
+		"quarantined and resource": {CompanyID: company, From: w.start, Quarantined: true, Resource: "5678#RFIs#1"},
+		"limit":                    {CompanyID: company, From: w.start, Limit: -1},
+		"position":                 {CompanyID: company, From: w.start, Position: "e30"},
+		"long position":            {CompanyID: company, From: w.start, Position: strings.Repeat("A", 5000)},
+		"another's position":       {CompanyID: company + 1, From: w.start, Position: position},
 	} {
 		if _, err := w.Run(t.Context(), s); err == nil {
 			t.Errorf("%s: no error", name)

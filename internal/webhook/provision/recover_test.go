@@ -30,8 +30,8 @@ func (w *world) discard(n int) (ids []string) {
 	return ids
 }
 
-// inbox counts the stored events by id, and what was kept aside.
-func (w *world) inbox() (stored map[string]int, aside int) {
+// inbox counts the stored events by id, and what was quarantined.
+func (w *world) inbox() (stored map[string]int, quarantined int) {
 	w.t.Helper()
 	stored = map[string]int{}
 	for p := dynamodb.NewScanPaginator(w.DB, &dynamodb.ScanInput{TableName: &w.Tables.Inbox}); p.HasMorePages(); {
@@ -45,11 +45,11 @@ func (w *world) inbox() (stored map[string]int, aside int) {
 			case item["envelope"] != nil:
 				stored[id.Value]++
 			case item["reason"] != nil:
-				aside++
+				quarantined++
 			}
 		}
 	}
-	return stored, aside
+	return stored, quarantined
 }
 
 func (w *world) wantInbox(ids []string) {

@@ -182,7 +182,7 @@ func letterOf(image map[string]types.AttributeValue) letter {
 }
 
 // handOn sends the item's envelope, until the queue has it. An item without one
-// was kept aside.
+// was quarantined.
 func (p *Pipe) handOn(ctx context.Context, l letter) {
 	if l.envelope == "" {
 		return

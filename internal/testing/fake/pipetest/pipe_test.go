@@ -174,7 +174,7 @@ func TestPipe(t *testing.T) {
 	w := newWorld(t)
 	w.put(1, event(1)) // before it begins
 	w.start(w.pipe)
-	w.put(2, item{"reason": text("kept aside")})
+	w.put(2, item{"reason": text("quarantined")})
 	w.put(3, event(3))
 	w.put(1, event(9)) // a MODIFY
 	w.put(4, event(4))

@@ -61,7 +61,7 @@ type arrivals struct {
 	d          *deliveries
 	violations []string
 
-	repeated, asides int
+	repeated, quarantined int
 }
 
 func (a *arrivals) add(format string, args ...any) {
@@ -75,14 +75,14 @@ func (a *arrivals) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	asides := map[int64]int{}
+	quarantined := map[int64]int{}
 	for _, i := range items {
 		switch resource := text(i, "resource"); {
 		case strings.HasPrefix(resource, "quota#"):
-		case strings.HasSuffix(resource, "#aside"):
-			company, _ := strconv.ParseInt(strings.TrimSuffix(resource, "#aside"), 10, 64)
-			asides[company]++
-			a.asides++
+		case strings.HasSuffix(resource, "#quarantine"):
+			company, _ := strconv.ParseInt(strings.TrimSuffix(resource, "#quarantine"), 10, 64)
+			quarantined[company]++
+			a.quarantined++
 		default:
 			a.item(resource, i)
 		}
@@ -91,7 +91,7 @@ func (a *arrivals) judge(ctx context.Context) error {
 		a.event(key, f)
 	}
 	a.order()
-	a.strangers(asides)
+	a.strangers(quarantined)
 	if waiting, inFlight, delayed := a.d.dead.Counts(); waiting+inFlight+delayed > 0 {
 		a.add("%d events are dead letters", waiting+inFlight+delayed)
 	}
@@ -175,7 +175,7 @@ func (a *arrivals) order() {
 }
 
 // strangers must have had the right answer, and left what they should.
-func (a *arrivals) strangers(asides map[int64]int) {
+func (a *arrivals) strangers(quarantined map[int64]int) {
 	want := map[int64]int{}
 	for _, s := range a.d.strangers {
 		if s.got == 0 || s.got >= 500 {
@@ -184,13 +184,13 @@ func (a *arrivals) strangers(asides map[int64]int) {
 		if s.got != s.want {
 			a.add("%s with company %d's credential: answered with %d, want %d", s.what, s.company, s.got, s.want)
 		}
-		if s.aside {
+		if s.quarantined {
 			want[s.company]++
 		}
 	}
 	for _, h := range a.d.hooks {
-		if asides[h.company] != want[h.company] {
-			a.add("%d deliveries are aside for company %d, want %d", asides[h.company], h.company, want[h.company])
+		if quarantined[h.company] != want[h.company] {
+			a.add("%d deliveries are quarantined for company %d, want %d", quarantined[h.company], h.company, want[h.company])
 		}
 	}
 }
@@ -225,7 +225,7 @@ func (a *arrivals) report(out io.Writer) int {
 	line("deliveries", "%d of %d events in %.0f s, %.0f/s: %d%% copies, shuffled, of %d companies", queued, events, took,
 		float64(queued)/took, 100*(queued-events)/max(1, queued), len(d.hooks))
 	line("answers", "%s", &d.ledger.answers)
-	line("strangers", "%d, %d deliveries aside", len(d.strangers), a.asides)
+	line("strangers", "%d, %d deliveries quarantined", len(d.strangers), a.quarantined)
 	line("killed", "%s", &w.kills)
 	line("network", "%s", &w.network)
 	line("Procore", "told to fail: %s", &w.thrown)

@@ -15,13 +15,13 @@ import (
 
 // stranger is a delivery that Procore did not make, or that nobody understands.
 type stranger struct {
-	what    string
-	company int64    // whose credential it has
-	headers []string // Authorization
-	body    string
-	want    int  // status
-	aside   bool // kept for the company
-	got     int
+	what        string
+	company     int64    // whose credential it has
+	headers     []string // Authorization
+	body        string
+	want        int  // status
+	quarantined bool // kept for the company
+	got         int
 }
 
 // approach posts them, one after the other, until each has an answer. What
@@ -64,9 +64,9 @@ func (d *deliveries) stranger(n int) (stranger, error) {
 		{what: "no credential", body: body(mine.company), want: http.StatusUnauthorized},
 		{what: "a forged credential", headers: []string{forged}, body: body(mine.company), want: http.StatusUnauthorized},
 		{what: "a doubled credential", headers: []string{good, good}, body: body(mine.company), want: http.StatusUnauthorized},
-		{what: "another company's event", headers: []string{good}, body: body(other.company), want: http.StatusOK, aside: true},
-		{what: "not an event", headers: []string{good}, body: fmt.Sprintf(`{"number":%d}`, id), want: http.StatusOK, aside: true},
-		{what: "too large", headers: []string{good}, body: body(mine.company) + strings.Repeat(" ", 128<<10), want: http.StatusOK, aside: true},
+		{what: "another company's event", headers: []string{good}, body: body(other.company), want: http.StatusOK, quarantined: true},
+		{what: "not an event", headers: []string{good}, body: fmt.Sprintf(`{"number":%d}`, id), want: http.StatusOK, quarantined: true},
+		{what: "too large", headers: []string{good}, body: body(mine.company) + strings.Repeat(" ", 128<<10), want: http.StatusOK, quarantined: true},
 	}
 	s := kinds[n%len(kinds)]
 	s.company = mine.company
