@@ -41,12 +41,12 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 		h.pages.Problem(w, r, pages.FormRefused())
 	case s.Status == session.Connected:
 		h.pages.Redirect(w, connectedPath(flow))
-	case r.PostForm.Has(pages.FieldLeave):
+	case r.PostForm.Has(pages.FieldCancel):
 		h.leave(w, r, s)
 	case r.PostForm.Get(pages.FieldCompany) == "":
 		h.show(w, r, flow, "", true)
 	case idErr != nil:
-		h.pages.Problem(w, r, pages.CompanyNotListed().ChooseAnother(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 	default:
 		h.connect(w, r, s, companyID)
 	}
@@ -82,23 +82,23 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	}
 	i := slices.IndexFunc(u.companies, func(c procore.Company) bool { return c.ID == companyID })
 	if i < 0 {
-		h.pages.Problem(w, r, pages.CompanyNotListed().ChooseAnother(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
 	company, key := u.companies[i], tokens.Key{CompanyID: companyID, Principal: tokens.User(u.me.ID)}
 	noteKey(r.Context(), key)
 	switch h.state(company) {
 	case pages.Inactive:
-		h.pages.Problem(w, r, pages.CompanyInactive(company.Name).ChooseAnother(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, pages.CompanyInactive(company.Name).BackToCompanies(companiesPath(s.Flow)))
 		return
 	case pages.NotAdmitted:
-		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name).ChooseAnother(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name).BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
 	s, err = h.fix(r.Context(), s, key.CompanyID, key.Principal)
 	switch {
 	case errors.Is(err, session.ErrUsed) && s.Status == session.Chosen:
-		h.pages.Problem(w, r, pages.OtherChosen(u.name(s.CompanyID)).BackTo(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, pages.OtherChosen(u.name(s.CompanyID)).BackToCompanies(companiesPath(s.Flow)))
 		return
 	case err != nil:
 		h.fail(w, r, s.Flow, err)
@@ -169,7 +169,7 @@ func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Sess
 	if err := h.sessions.Unchoose(r.Context(), s); err != nil {
 		gateway.Note(r.Context(), slog.String("unchoose", err.Error()))
 	}
-	h.pages.Problem(w, r, p.ChooseAnother(companiesPath(s.Flow)))
+	h.pages.Problem(w, r, p.BackToCompanies(companiesPath(s.Flow)))
 }
 
 func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {

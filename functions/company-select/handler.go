@@ -91,7 +91,7 @@ func (h *handler) reread(ctx context.Context, s session.Session) (session.Sessio
 	return s, err
 }
 
-func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter string, missing bool) {
+func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter string, noneSent bool) {
 	s, cookie, err := h.find(r, flow)
 	if err != nil {
 		h.fail(w, r, flow, err)
@@ -117,7 +117,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 	}
 	h.pages.Choose(w, r, pages.Choice{
 		UserName: u.me.Name, Flow: flow, CSRF: token, Companies: h.choices(u.companies), More: u.more,
-		Filter: filter, Missing: missing,
+		Filter: filter, NoneSent: noneSent,
 	})
 }
 
@@ -230,7 +230,7 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	}
 	h.pages.Connected(w, r, pages.Connection{
 		CompanyID: c.CompanyID, CompanyName: c.CompanyName, UserName: c.UserName,
-		Webhooks: webhookStatus(c.Webhooks), Renewed: c.Renewed(), Others: others, NextURL: h.next, Flow: flow,
+		Webhooks: webhookStatus(c.Webhooks), Reconnected: c.Renewed(), Others: others, NextURL: h.next, Flow: flow,
 	})
 }
 
@@ -240,11 +240,11 @@ func ended(c tokens.Connection) (p pages.Problem, over bool) {
 	case tokens.Active, tokens.Uncertain:
 		return pages.Problem{}, false
 	case tokens.Reauthorize:
-		return pages.SignInAgain(c.CompanyName), true
+		return pages.Reauthorize(c.CompanyName), true
 	case tokens.Disconnected:
 		return pages.Disconnected(c.CompanyName), true
 	}
-	return pages.AccessReturned(c.CompanyName), true
+	return pages.Revoked(c.CompanyName), true
 }
 
 // others counts the connections of the same company by other users that work.
@@ -305,7 +305,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err 
 func problem(err error) pages.Problem {
 	switch {
 	case errors.Is(err, errLeft):
-		return pages.Left()
+		return pages.Cancelled()
 	case errors.Is(err, session.ErrUnknown), errors.Is(err, session.ErrExpired), errors.Is(err, procore.ErrUnauthorized):
 		return pages.ChoiceExpired()
 	case errors.Is(err, session.ErrUsed), errors.Is(err, tokens.ErrUsed):

@@ -19,13 +19,13 @@ func TestLeave(t *testing.T) {
 	v := s.visitor(procoretest.Joe)
 	form := v.form("5678")
 	leave := v.form("")
-	leave.Set(pages.FieldLeave, "1")
+	leave.Set(pages.FieldCancel, "1")
 	for range 2 { // a double click, or the page loaded again
 		v.Post("/companies", leave)
 		v.list().Wants(http.StatusGone, "Nothing was connected", "Connect to Procore")
 	}
 	v.Post("/companies", form).Wants(http.StatusGone, "Nothing was connected")
-	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to connect")
 	s.wantEntered()
 	stale := 0
 	for held, err := range s.h.sessions.Stale(t.Context()) {
@@ -48,10 +48,10 @@ func TestLeaveRefused(t *testing.T) {
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
 	leave := v.form("")
-	leave.Set(pages.FieldLeave, "1")
+	leave.Set(pages.FieldCancel, "1")
 	token := leave.Get(pages.FieldCSRF)
 	leave.Set(pages.FieldCSRF, "guessed")
-	v.Post("/companies", leave).Wants(http.StatusForbidden, "The form could not be accepted")
+	v.Post("/companies", leave).Wants(http.StatusForbidden, "This form was not accepted")
 	v.connect(procoretest.MyConstruction)
 	leave.Set(pages.FieldCSRF, token)
 	v.Post("/companies", leave).RedirectsTo(s.base + "/connected?flow=" + v.flow)
@@ -103,7 +103,7 @@ func TestLeaveMeanwhile(t *testing.T) {
 			s := newSite(t)
 			v := s.visitor(procoretest.Joe)
 			form, leave := v.form("5678"), v.form("")
-			leave.Set(pages.FieldLeave, "1")
+			leave.Set(pages.FieldCancel, "1")
 			left := s.base + "/companies?flow=" + v.flow
 			s.between(tt.operation, func() {
 				v.Post("/companies", leave).RedirectsTo(left)
@@ -132,7 +132,7 @@ func TestLeaveTooLate(t *testing.T) {
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
 	form, leave := v.form("5678"), v.form("")
-	leave.Set(pages.FieldLeave, "1")
+	leave.Set(pages.FieldCancel, "1")
 	s.between("UpdateItem", func() { v.Post("/companies", form).RedirectsTo(s.base + "/connected") })
 	v.Post("/companies", leave).RedirectsTo(s.base + "/companies?flow=" + v.flow)
 	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
@@ -148,7 +148,7 @@ func TestConnectedByOthers(t *testing.T) {
 	first.connect(procoretest.MyConstruction)
 	second.connect(procoretest.MyConstruction)
 	for _, v := range []*visitor{first, second} {
-		v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Another user has connected this company too")
+		v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Another user has also connected this company")
 	}
 	for _, c := range s.connections(procoretest.MyConstruction) {
 		if c.UserName == "Joe Builder" {

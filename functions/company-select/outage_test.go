@@ -43,7 +43,7 @@ func TestProcoreDownWhileListing(t *testing.T) {
 				s := newSite(t)
 				v := s.visitor(procoretest.Joe)
 				s.procoreFault(f)
-				v.list().Wants(http.StatusBadGateway, "Procore is not answering", "Try again", s.base+"/companies?flow="+v.flow)
+				v.list().Wants(http.StatusBadGateway, "Procore is not responding", "Try again", s.base+"/companies?flow="+v.flow)
 				s.Procore.ClearFaults()
 				v.connect(procoretest.MyConstruction)
 			})
@@ -69,7 +69,7 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 			form := v.form("5678")
 			f.Endpoint = "/rest/v1.0/projects"
 			s.procoreFault(f)
-			said := "Procore is not answering"
+			said := "Procore is not responding"
 			if f.Status == http.StatusNotFound {
 				said = "There is no such company." // an answer, and Procore's own words
 			}

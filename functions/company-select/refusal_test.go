@@ -81,7 +81,7 @@ func TestStolenFlow(t *testing.T) {
 	thief.Jar.SetCookies(u, []*http.Cookie{&theirs})
 	thief.Get("/companies?flow=" + v.flow).Wants(http.StatusGone)
 	thief.Post("/companies", form).Wants(http.StatusGone)
-	thief.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
+	thief.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to connect")
 	s.wantEntered()
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
 }
@@ -118,7 +118,7 @@ func TestNothingChosen(t *testing.T) {
 	v := s.visitor(procoretest.Joe)
 	form := v.form("")
 	form.Del(pages.FieldCompany)
-	v.Post("/companies", form).Wants(http.StatusUnprocessableEntity, "No company is chosen yet", "My Construction Company")
+	v.Post("/companies", form).Wants(http.StatusUnprocessableEntity, "chosen a company yet", "My Construction Company")
 	s.wantEntered()
 }
 
@@ -144,14 +144,14 @@ func TestCompanyOutOfBounds(t *testing.T) {
 	t.Parallel()
 	off := false
 	tests := []struct{ name, company, page string }{
-		{"of somebody else", fmt.Sprint(procoretest.NorthernPlanner), "not yours to connect"},
-		{"of nobody", fmt.Sprint(procoretest.NobodysCompany), "not yours to connect"},
-		{"unknown", "42", "not yours to connect"},
-		{"zero", "0", "not yours to connect"},
-		{"negative", "-5678", "not yours to connect"},
-		{"no number", "abc", "not yours to connect"},
-		{"with more behind it", "5678x", "not yours to connect"},
-		{"too large", "99999999999999999999999", "not yours to connect"},
+		{"of somebody else", fmt.Sprint(procoretest.NorthernPlanner), "You cannot connect this company"},
+		{"of nobody", fmt.Sprint(procoretest.NobodysCompany), "You cannot connect this company"},
+		{"unknown", "42", "You cannot connect this company"},
+		{"zero", "0", "You cannot connect this company"},
+		{"negative", "-5678", "You cannot connect this company"},
+		{"no number", "abc", "You cannot connect this company"},
+		{"with more behind it", "5678x", "You cannot connect this company"},
+		{"too large", "99999999999999999999999", "You cannot connect this company"},
 		{"inactive", fmt.Sprint(procoretest.HarborHill), "This company is inactive"},
 		{"not admitted", fmt.Sprint(procoretest.LockedGate), "This company is not enabled"},
 	}
@@ -181,10 +181,10 @@ func TestCompanyRefuses(t *testing.T) {
 		company             int64
 		patch               procoretest.CompanyPatch
 	}{
-		{"user installs off", "only admins may install", "user_installs_off", procoretest.LockedGate, procoretest.CompanyPatch{}},
-		{"401", "not connected to", "not_connected", procoretest.HarborHill, procoretest.CompanyPatch{UnauthorizedUntilInstalled: &on}},
-		{"disconnected", "not connected to", "not_connected", procoretest.HarborHill, procoretest.CompanyPatch{Connected: &off}},
-		{"no permission", "Your permissions are not enough", "no_permission", procoretest.HarborHill, procoretest.CompanyPatch{DeniedTools: &[]string{"projects"}}},
+		{"user installs off", "only administrators can install", "user_installs_off", procoretest.LockedGate, procoretest.CompanyPatch{}},
+		{"401", "was disconnected from", "not_connected", procoretest.HarborHill, procoretest.CompanyPatch{UnauthorizedUntilInstalled: &on}},
+		{"disconnected", "was disconnected from", "not_connected", procoretest.HarborHill, procoretest.CompanyPatch{Connected: &off}},
+		{"no permission", "You need more permissions", "no_permission", procoretest.HarborHill, procoretest.CompanyPatch{DeniedTools: &[]string{"projects"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

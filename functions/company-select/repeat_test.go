@@ -129,8 +129,8 @@ func TestExpired(t *testing.T) {
 	v := s.visitor(procoretest.Joe)
 	form := v.form("5678")
 	s.Clock.Advance(session.ChoiceLife + 2*time.Second)
-	v.Post("/companies", form).Wants(http.StatusGone, "Please sign in again")
-	v.list().Wants(http.StatusGone, "Please sign in again")
+	v.Post("/companies", form).Wants(http.StatusGone, "Please connect again")
+	v.list().Wants(http.StatusGone, "Please connect again")
 	s.wantEntered()
 	if len(s.connections(procoretest.MyConstruction)) > 0 {
 		t.Error("an expired choice was connected")
@@ -148,7 +148,7 @@ func TestPairEnded(t *testing.T) {
 	v := s.visitor(procoretest.Joe)
 	form := v.form("5678")
 	s.visitor(procoretest.Joe)
-	v.Post("/companies", form).Wants(http.StatusGone, "Please sign in again")
+	v.Post("/companies", form).Wants(http.StatusGone, "Please connect again")
 	v.list().Wants(http.StatusGone)
 	s.wantEntered()
 }
@@ -164,7 +164,7 @@ func TestConnectedPage(t *testing.T) {
 
 	stranger := s.Browser(s.base)
 	for _, address := range []string{"/connected", "/connected?flow=", "/connected?flow=" + v.flow, "/connected?flow=nonsense"} {
-		page := stranger.Get(address).Wants(http.StatusOK, "is ready to be connected", "Connect to Procore")
+		page := stranger.Get(address).Wants(http.StatusOK, "is ready to connect", "Connect to Procore")
 		if strings.Contains(page.Body, "My Construction") {
 			t.Errorf("%s tells a stranger about the connection", address)
 		}
@@ -172,7 +172,7 @@ func TestConnectedPage(t *testing.T) {
 	s.Clock.Advance(time.Hour - 2*time.Second)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "My Construction Company")
 	s.Clock.Advance(4 * time.Second)
-	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to be connected")
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to connect")
 }
 
 // A tab of the choice that is loaded again long after it: nobody is told to sign
@@ -186,7 +186,7 @@ func TestReloadMuchLater(t *testing.T) {
 	s.Clock.Advance(time.Hour + 2*time.Second)
 	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
-	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "If it is connected already, nothing is left to do")
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "If it is already connected")
 }
 
 // A connection that has ended is not said to be one, and the way back is given.
@@ -205,11 +205,11 @@ func TestEndedConnection(t *testing.T) {
 		{tokens.Disconnected, "was disconnected from", func(s *site, c tokens.Connection) {
 			_ = s.Store().Disconnect(s.t.Context(), c.Key, c.Generation)
 		}},
-		{tokens.Revoking, "has given up the access", func(s *site, c tokens.Connection) {
+		{tokens.Revoking, "has ended the access", func(s *site, c tokens.Connection) {
 			s.procoreFault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Drop, Times: 9})
 			revoke(s, c)
 		}},
-		{tokens.Revoked, "has given up the access", revoke},
+		{tokens.Revoked, "has ended the access", revoke},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.state), func(t *testing.T) {
@@ -240,8 +240,8 @@ func TestRefreshedIsNotRenewed(t *testing.T) {
 	if c = s.connection(procoretest.MyConstruction); c.Generation != 2 {
 		t.Fatalf("got generation %d, want 2", c.Generation)
 	}
-	if page := v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connected"); strings.Contains(page.Body, "renewed") {
-		t.Error("the page says that the connection was renewed")
+	if page := v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connected"); strings.Contains(page.Body, "Reconnected") {
+		t.Error("the page says that the user reconnected")
 	}
 }
 
@@ -257,7 +257,7 @@ func TestReconnection(t *testing.T) {
 	if c.Generation != 2 || c.State != tokens.Active || !c.ConnectedAt.After(first.ConnectedAt) {
 		t.Errorf("got %s, generation %d, connected at %v", c.State, c.Generation, c.ConnectedAt)
 	}
-	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connection renewed")
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Reconnected")
 }
 
 // A reconnection that fails, whatever the reason, leaves the working connection

@@ -60,7 +60,7 @@ func TestProcoreDown(t *testing.T) {
 			if err := s.Procore.Fault(f); err != nil {
 				t.Fatal(err)
 			}
-			b.Get(callback).Wants(http.StatusBadGateway, "Procore is not answering")
+			b.Get(callback).Wants(http.StatusBadGateway, "Procore is not responding")
 			b.Get(callback).Wants(pages.StateUsed().Status)
 			s.wantExchanges(1)
 			s.Procore.ClearFaults()
@@ -84,7 +84,7 @@ func TestProcoreUnreachable(t *testing.T) {
 		away.Environment.LoginURL = "http://127.0.0.1:1"
 		return &away, nil
 	}
-	b.Get(callback).Wants(http.StatusBadGateway, "Procore is not answering")
+	b.Get(callback).Wants(http.StatusBadGateway, "Procore is not responding")
 	s.h.oauth = healthy
 	s.works()
 }
@@ -97,7 +97,7 @@ func TestProcoreSlow(t *testing.T) {
 	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 60_000}); err != nil {
 		t.Fatal(err)
 	}
-	b.Get(callback).Wants(http.StatusBadGateway, "Procore is not answering")
+	b.Get(callback).Wants(http.StatusBadGateway, "Procore is not responding")
 	s.wantExchanges(1)
 	s.works()
 }

@@ -58,7 +58,7 @@ func TestOtherBrowser(t *testing.T) {
 	s := newSite(t)
 	first, other := s.Browser(s.base), s.Browser(s.base)
 	callback, state := s.login(first)
-	other.Get(callback).Wants(http.StatusForbidden, "began in another browser")
+	other.Get(callback).Wants(http.StatusForbidden, "started in another browser")
 
 	s.login(other)
 	own, planted := other.Cookies()[0], *first.Cookies()[0]
@@ -68,7 +68,7 @@ func TestOtherBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.Jar.SetCookies(u, []*http.Cookie{&planted})
-	other.Get(callback).Wants(http.StatusForbidden, "began in another browser")
+	other.Get(callback).Wants(http.StatusForbidden, "started in another browser")
 	s.wantExchanges(0)
 	if got := s.status(state); got != session.Started {
 		t.Errorf("the session is %q, want it still started", got)

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// Brand is how the application calls itself and looks.
+// Brand is the application's name and appearance.
 type Brand struct {
 	// Name appears on every page and in the sentences about who does what.
 	Name string
 
-	// Logo is one SVG element, shown beside the name and as the tab's icon; empty shows none. It begins with <svg, has
-	// xmlns and a viewBox, and its colours are attributes, since the pages allow no style= and no <style>.
-	// currentColor is Light.Accent, in the dark too.
+	// Logo is one SVG element, shown beside the name and as the tab's icon; empty shows none. It begins with <svg and has
+	// xmlns and a viewBox. Its colours are attributes, because the pages allow no style= and no <style>.
+	// currentColor is Light.Accent, in the dark scheme too.
 	Logo template.HTML
 
 	// Light and Dark are the colours; the visitor's system chooses.
 	Light, Dark Palette
 }
 
-// Palette is one set of colours, each as #rrggbb. A test computes the contrasts (WCAG 2.2 level AA) of text on its
-// ground, so that a change of brand can't make a page unreadable.
+// Palette is one set of colours, each as #rrggbb. A test computes the contrast of text and background (WCAG 2.2 level
+// AA), so that a change of brand can't make a page unreadable.
 type Palette struct {
-	Page, Card         string // grounds
+	Page, Card         string // backgrounds
 	Text, Muted        string // on Page and Card
 	Line               string // decoration
 	Border             string // of fields, on Card
@@ -34,8 +34,8 @@ type Palette struct {
 	BadBg, SelectionBg string
 }
 
-// DefaultBrand is the one place a fork edits. Procore's own name and logo are trademarks: an app that is listed on the
-// Marketplace may not hold the name in its own.
+// DefaultBrand returns the brand; a fork edits it here and nowhere else. Procore's name and logo are trademarks: an app
+// that is listed on the Marketplace may not have that name in its own.
 func DefaultBrand() Brand {
 	return Brand{
 		Name: "Acme Connect",
@@ -56,7 +56,7 @@ func DefaultBrand() Brand {
 	}
 }
 
-// variables turns a palette into the custom properties that style.css uses.
+// variables returns the palette as the custom properties that style.css uses.
 func (p Palette) variables() string {
 	return fmt.Sprintf("--page:%s;--card:%s;--text:%s;--muted:%s;--line:%s;--border:%s;--accent:%s;--on-accent:%s;"+
 		"--good:%s;--good-bg:%s;--warn:%s;--warn-bg:%s;--bad:%s;--bad-bg:%s;--selection-bg:%s",
@@ -64,7 +64,7 @@ func (p Palette) variables() string {
 		p.Good, p.GoodBg, p.Warn, p.WarnBg, p.Bad, p.BadBg, p.SelectionBg)
 }
 
-// stylesheet is the whole style of every page.
+// stylesheet returns the whole style of every page.
 func stylesheet(b Brand) template.CSS {
 	css, err := files.ReadFile("templates/style.css")
 	if err != nil {
@@ -74,7 +74,7 @@ func stylesheet(b Brand) template.CSS {
 		b.Light.Accent, b.Light.variables(), b.Dark.variables(), css))
 }
 
-// icon is the logo as the browser tab's icon.
+// icon returns the logo as the browser tab's icon.
 func (b Brand) icon() template.URL {
 	svg := strings.Replace(string(b.Logo), "<svg", `<svg color="`+b.Light.Accent+`"`, 1)
 	return template.URL("data:image/svg+xml," + url.PathEscape(svg))

@@ -17,8 +17,8 @@ func TestContrast(t *testing.T) {
 	b := pages.DefaultBrand()
 	for scheme, p := range map[string]pages.Palette{"light": b.Light, "dark": b.Dark} {
 		pairs := []struct {
-			name, front, ground string
-			least               float64
+			name, text, background string
+			least                  float64
 		}{
 			{"text on page", p.Text, p.Page, 4.5}, {"text on card", p.Text, p.Card, 4.5},
 			{"muted on page", p.Muted, p.Page, 4.5}, {"muted on card", p.Muted, p.Card, 4.5},
@@ -29,14 +29,14 @@ func TestContrast(t *testing.T) {
 			{"warning", p.Warn, p.WarnBg, 4.5}, {"error", p.Bad, p.BadBg, 4.5}, {"edge of a field", p.Border, p.Card, 3},
 		}
 		for _, c := range pairs {
-			if got := contrast(t, c.front, c.ground); got < c.least {
+			if got := contrast(t, c.text, c.background); got < c.least {
 				t.Errorf("%s: %s: contrast %.2f, want at least %.1f", scheme, c.name, got, c.least)
 			}
 		}
 	}
 }
 
-// Procore lists no app that has its name in its own.
+// Procore does not list an app whose name contains Procore's.
 func TestNameIsNotProcores(t *testing.T) {
 	t.Parallel()
 	if name := pages.DefaultBrand().Name; strings.Contains(strings.ToLower(name), "procore") {
@@ -44,7 +44,7 @@ func TestNameIsNotProcores(t *testing.T) {
 	}
 }
 
-// TestLogo says what a fork's logo lacks: as an icon it is XML, and in the pages no style of its own is allowed.
+// TestLogo reports what is wrong with a fork's logo: as an icon it is XML, and the pages allow it no style.
 func TestLogo(t *testing.T) {
 	t.Parallel()
 	if problem := logoProblem(string(pages.DefaultBrand().Logo)); problem != "" {
@@ -109,7 +109,7 @@ func contrast(t *testing.T, a, b string) float64 {
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// luminance is the relative luminance of WCAG 2.2.
+// luminance returns the relative luminance of WCAG 2.2.
 func luminance(t *testing.T, colour string) float64 {
 	t.Helper()
 	n, err := strconv.ParseUint(colour[1:], 16, 32)
@@ -131,11 +131,12 @@ func TestOwnBrand(t *testing.T) {
 	b := pages.DefaultBrand()
 	b.Name = "Acme <Sync>"
 	got := show(t, pages.New(pages.Site{Brand: b}), problem(pages.Denied()))
-	if want := "You chose not to give Acme <Sync> access to Procore, so nothing was connected."; !contains(got, want) {
-		t.Errorf("the page does not say %q", want)
+	if want := "You didn't allow Acme <Sync> to access Procore, so nothing was connected."; !contains(got, want) {
+		t.Errorf("the page lacks %q", want)
 	}
 }
 
+// contains reports whether a paragraph of the page is s.
 func contains(p page, s string) bool {
 	for _, n := range p.all("p") {
 		if text(n) == s {

@@ -8,25 +8,25 @@ import (
 	"strings"
 )
 
-// Names of the fields: POST /companies sends FieldFlow, FieldCSRF, and FieldCompany or FieldLeave; the filter is GET /companies with
-// FieldFlow and FieldFilter. The flow's id may stand in an address; the CSRF token never does.
+// Names of the fields. POST /companies sends FieldFlow, FieldCSRF, and FieldCompany or FieldCancel. The filter is
+// GET /companies with FieldFlow and FieldFilter. The flow's id may be part of an address; the CSRF token never is.
 const (
 	FieldFlow    = "flow"
 	FieldCSRF    = "csrf"
 	FieldCompany = "company_id"
-	FieldLeave   = "leave" // the user wants to connect nothing
+	FieldCancel  = "cancel" // the user doesn't want to connect any company
 	FieldFilter  = "q"
 )
 
 const (
-	filterFrom = 9   // so many companies bring the filter field
-	maxShown   = 100 // so many are listed at once; the filter finds the others
+	filterFrom = 9   // companies from which the filter field is shown
+	maxShown   = 100 // companies listed at once; the filter finds the rest
 )
 
-// CompanyState says whether a company can be chosen.
+// CompanyState is whether a company can be chosen, or why not.
 type CompanyState int
 
-// A company that can't be chosen is listed with the reason, so that nobody looks for it in vain.
+// A company that can't be chosen is listed with the reason, so that no user searches for it in vain.
 const (
 	Available   CompanyState = iota
 	Inactive                 // Procore's is_active is false
@@ -46,12 +46,12 @@ type Choice struct {
 	Flow      string // the authorization this choice belongs to
 	CSRF      string
 	Companies []Company // all that Procore listed, in any order
-	More      bool      // Procore has even more, which were not read
+	More      bool      // Procore has more, which were not read
 	Filter    string    // what the visitor typed into the filter field
-	Missing   bool      // the form came without a choice: say so, with status 422
+	NoneSent  bool      // the form came without a company: the page explains it, with status 422
 }
 
-// chooseView is templates/choose.html's.
+// chooseView is the data of templates/choose.html.
 type chooseView struct {
 	chooseWords
 	Choice
@@ -73,7 +73,7 @@ type option struct {
 func (p *Pages) Choose(w http.ResponseWriter, r *http.Request, c Choice) {
 	v := p.chooseView(c)
 	status := http.StatusOK
-	if c.Missing {
+	if c.NoneSent {
 		status = http.StatusUnprocessableEntity
 	}
 	p.show(w, r, status, "choose", v.Title, v)
@@ -81,30 +81,29 @@ func (p *Pages) Choose(w http.ResponseWriter, r *http.Request, c Choice) {
 
 func (p *Pages) chooseView(c Choice) chooseView {
 	c.UserName, c.Filter = clean(c.UserName, maxName), clean(c.Filter, maxFilter)
-	open, closed := split(c.Companies)
+	available, unavailable := split(c.Companies)
 	v := chooseView{
-		chooseWords: p.words.choose(p.brand.Name, len(open), len(closed)), Choice: c,
+		chooseWords: p.words.choose(p.brand.Name, len(available), len(unavailable)), Choice: c,
 		Action:     p.link(PathCompanies),
 		All:        p.flowLink(PathCompanies, c.Flow),
 		ShowFilter: len(c.Companies) >= filterFrom,
 	}
-	v.Lead = p.named(v.Lead)
-	found, foundClosed := matching(open, c.Filter), matching(closed, c.Filter)
+	found, foundUnavailable := matching(available, c.Filter), matching(unavailable, c.Filter)
 	for _, co := range found[:min(len(found), maxShown)] {
 		o := p.option(co)
-		o.Checked = len(open) == 1
+		o.Checked = len(available) == 1
 		v.Options = append(v.Options, o)
 	}
-	for _, co := range foundClosed[:min(len(foundClosed), maxShown)] {
+	for _, co := range foundUnavailable[:min(len(foundUnavailable), maxShown)] {
 		v.Unavailable = append(v.Unavailable, p.option(co))
 	}
 	if v.ShowFilter {
-		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundClosed), len(c.Companies), c.More)
+		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundUnavailable), len(c.Companies), c.More)
 	}
 	return v
 }
 
-// option describes a company by its id, since two of a user's companies may have one name.
+// option describes a company by its id, because two of a user's companies may have the same name.
 func (p *Pages) option(c Company) option {
 	id := strconv.FormatInt(c.ID, 10)
 	o := option{ID: id, Name: c.Name, Hint: p.words.CompanyIDLabel + " " + id}
@@ -112,13 +111,13 @@ func (p *Pages) option(c Company) option {
 		o.Name = o.Hint
 	}
 	if note := p.words.companyNote(c); note != "" {
-		o.Hint += ". " + p.named(note)
+		o.Hint += ". " + p.fill(note)
 	}
 	return o
 }
 
-// split cleans the names, sorts by them, and parts those that can be chosen from the others.
-func split(all []Company) (open, closed []Company) {
+// split cleans the names, sorts by them, and separates the companies that can be chosen from the rest.
+func split(all []Company) (available, unavailable []Company) {
 	all = slices.Clone(all)
 	for i := range all {
 		all[i].Name = clean(all[i].Name, maxName)
@@ -128,15 +127,15 @@ func split(all []Company) (open, closed []Company) {
 	})
 	for _, c := range all {
 		if c.State == Available {
-			open = append(open, c)
+			available = append(available, c)
 		} else {
-			closed = append(closed, c)
+			unavailable = append(unavailable, c)
 		}
 	}
-	return open, closed
+	return available, unavailable
 }
 
-// matching finds companies whose name or id contains the filter, without regard to case.
+// matching returns the companies whose name or id contains the filter, regardless of case.
 func matching(all []Company, filter string) []Company {
 	if filter == "" {
 		return all

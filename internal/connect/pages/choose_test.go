@@ -11,7 +11,7 @@ import (
 	"procore-connect/internal/connect/pages"
 )
 
-// radio is what a person is told about one company, and what the form would send for it.
+// radio is what a person reads or hears about one company, and what the form would send for it.
 type radio struct {
 	Value, Label, Description string
 	Checked, Disabled         bool
@@ -44,9 +44,9 @@ func TestChoose(t *testing.T) {
 		{Value: "5679", Label: "Acme Construction", Description: "Procore company ID 5679"},
 		{Value: "8089", Label: "Turner Brothers", Description: "Procore company ID 8089"},
 		{Value: "9002", Label: "Elsewhere Inc", Disabled: true,
-			Description: "Procore company ID 9002. This company is not enabled for this application. Ask the support contact to enable it."},
+			Description: "Procore company ID 9002. This company isn't enabled for Acme Connect. Ask support to enable it."},
 		{Value: "9001", Label: "Old Harbour Ltd", Disabled: true,
-			Description: "Procore company ID 9001. This company is inactive in Procore. A company admin can ask Procore about it."},
+			Description: "Procore company ID 9001. This company is inactive in Procore. A company administrator can ask Procore to activate it."},
 	}
 	if diff := cmp.Diff(radios(got), want); diff != "" {
 		t.Errorf("companies (-got +want):\n%s", diff)
@@ -73,8 +73,8 @@ func TestChoose(t *testing.T) {
 	if len(b) != 2 || text(b[0]) != "Connect this company" {
 		t.Fatalf("buttons: %d, want Connect this company first: it is what the Enter key presses", len(b))
 	}
-	if text(b[1]) != "Don't connect" || attr(b[1], "name") != pages.FieldLeave || !has(b[1], "formnovalidate") {
-		t.Errorf("the way out is %v, want one that needs no choice", b[1].Attr)
+	if text(b[1]) != "Don't connect" || attr(b[1], "name") != pages.FieldCancel || !has(b[1], "formnovalidate") {
+		t.Errorf("the second button is %v, want one that needs no choice", b[1].Attr)
 	}
 }
 
@@ -87,11 +87,11 @@ func TestChooseOne(t *testing.T) {
 	}
 }
 
-func TestChooseNoneOpen(t *testing.T) {
+func TestChooseNoneAvailable(t *testing.T) {
 	t.Parallel()
-	got := show(t, newPages(), situations()["choose, none open"])
+	got := show(t, newPages(), situations()["choose, none available"])
 	if b := got.all("button"); len(b) != 1 || text(b[0]) != "Don't connect" || len(radios(got)) != 2 {
-		t.Error("want the companies with their reasons, and no other button than the way out")
+		t.Error("want the companies with their reasons, and no button except Don't connect")
 	}
 }
 
@@ -107,7 +107,7 @@ func TestChooseNothingChosen(t *testing.T) {
 			alert = text(n)
 		}
 	}
-	if !strings.Contains(alert, "No company is chosen") {
+	if !strings.Contains(alert, "You haven't chosen a company yet") {
 		t.Errorf("alert = %q", alert)
 	}
 }
@@ -123,11 +123,11 @@ func TestFilter(t *testing.T) {
 		shown  int
 		count  string
 	}{
-		{"", nil, 101, "101 of 2,000 companies are shown"},
-		{"große", []string{"1007"}, 2, "2 of 2,000 companies match"},
-		{"GROSSE", []string{"1008"}, 1, "1 of 2,000 companies match"},
-		{" 2999 ", []string{"2999"}, 1, "1 of 2,000 companies match"},
-		{"nobody", nil, 0, "0 of 2,000 companies match"},
+		{"", nil, 101, "Showing 101 of 2,000 companies"},
+		{"große", []string{"1007"}, 2, "2 of 2,000 companies found"},
+		{"GROSSE", []string{"1008"}, 1, "1 of 2,000 companies found"},
+		{" 2999 ", []string{"2999"}, 1, "1 of 2,000 companies found"},
+		{"no such name", nil, 0, "0 of 2,000 companies found"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.filter, func(t *testing.T) {
@@ -137,20 +137,20 @@ func TestFilter(t *testing.T) {
 			if len(rs) != tt.shown {
 				t.Errorf("%d companies are shown, want %d", len(rs), tt.shown)
 			}
-			var open []string
+			var available []string
 			for _, r := range rs {
 				if !r.Disabled {
-					open = append(open, r.Value)
+					available = append(available, r.Value)
 				}
 				if r.Checked {
-					t.Errorf("%s is chosen in the visitor's place", r.Value)
+					t.Errorf("%s is chosen although the visitor chose nothing", r.Value)
 				}
 			}
-			if tt.want != nil && !cmp.Equal(open, tt.want) {
-				t.Errorf("companies = %v, want %v", open, tt.want)
+			if tt.want != nil && !cmp.Equal(available, tt.want) {
+				t.Errorf("companies = %v, want %v", available, tt.want)
 			}
 			if !strings.Contains(text(got.all("main")[0]), tt.count) {
-				t.Errorf("the page does not say %q", tt.count)
+				t.Errorf("the page lacks %q", tt.count)
 			}
 			form := got.all("form")[0]
 			if attr(form, "method") != "get" || strings.Contains(text(form), "csrf") {
@@ -160,7 +160,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestFilterFormHasNoCSRF: a GET form's fields become part of an address, where a secret has no place.
+// TestFilterFormHasNoCSRF: a GET form's fields become part of an address, which must not contain a secret.
 func TestFilterFormHasNoCSRF(t *testing.T) {
 	t.Parallel()
 	got := show(t, newPages(), situations()["choose many"])
@@ -209,7 +209,7 @@ func TestHostileNames(t *testing.T) {
 			}
 			shown := text(got.all("main")[0])
 			if strings.Contains(shown, "\u202e") || strings.Contains(shown, strings.Repeat("W", 400)) {
-				t.Errorf("%.20q is shown as it came", name)
+				t.Errorf("%.20q is shown unchanged", name)
 			}
 			checkFields(t, got)
 		}

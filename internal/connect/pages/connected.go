@@ -5,12 +5,12 @@ import (
 	"strconv"
 )
 
-// WebhookStatus is how far the company's hook at Procore has come.
+// WebhookStatus is the state of the company's hook at Procore.
 type WebhookStatus int
 
-// The states that /connected tells apart.
+// The states that /connected distinguishes.
 const (
-	WebhooksOff        WebhookStatus = iota // none configured: nothing is said
+	WebhooksOff        WebhookStatus = iota // none configured: the page doesn't mention webhooks
 	WebhooksPending                         // housekeeping will create the hook soon
 	WebhooksActive                          // hook and triggers are as configured
 	WebhooksNeedsAdmin                      // Procore refused: the permission "Webhooks API" is missing
@@ -20,24 +20,24 @@ const (
 type Connection struct {
 	CompanyID   int64
 	CompanyName string // empty shows the id alone
-	UserName    string // who connected; empty says nothing
+	UserName    string // who connected; empty leaves the line out
 
 	Webhooks WebhookStatus
 
-	// Renewed: this user had connected this company before, and the new authorization took the old one's place.
-	Renewed bool
+	// Reconnected: this user had connected this company before, and the new authorization replaced the old one.
+	Reconnected bool
 
-	// Others is how many other users' connections of the same company stand beside this one.
+	// Others counts the other users who have connected the same company.
 	Others int
 
-	// Flow is the authorization that made it, for the address of this page. Empty: the plain address.
+	// Flow is the authorization that made the connection, for the address of this page. Empty means the plain address.
 	Flow string
 
-	// NextURL is where the developer's own application goes on (PRODUCT_URL). Empty: "you can close this page".
+	// NextURL is where the developer's own application continues (PRODUCT_URL). Empty means "you can close this page".
 	NextURL string
 }
 
-// connectedView is templates/connected.html's.
+// connectedView is the data of templates/connected.html.
 type connectedView struct {
 	connectedWords
 	Company, CompanyID, User string
@@ -46,7 +46,7 @@ type connectedView struct {
 	Reload                   string // address of this page while something is pending
 }
 
-// Connected shows that a company is connected: the end of the flow, and the visitor's own later look.
+// Connected shows that a company is connected, at the end of the flow and when the visitor comes back later.
 func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) {
 	c.CompanyName, c.UserName = clean(c.CompanyName, maxName), clean(c.UserName, maxName)
 	id := strconv.FormatInt(c.CompanyID, 10)
@@ -67,8 +67,8 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 	p.show(w, r, http.StatusOK, "connected", t.Title, v)
 }
 
-// ConnectedVisitor is /connected for somebody without a session: Procore's post-installation instruction leads
-// installers here (manifest, post_installation_instruction), who may or may not have connected anything yet.
+// ConnectedVisitor shows /connected to a visitor without a session. Procore's post-installation instruction sends
+// installers here (manifest, post_installation_instruction), who may or may not have connected a company yet.
 func (p *Pages) ConnectedVisitor(w http.ResponseWriter, r *http.Request) {
 	t := p.words.visitor(p.brand.Name)
 	p.show(w, r, http.StatusOK, "landing", t.Title, t)

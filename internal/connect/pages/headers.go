@@ -10,21 +10,21 @@ import (
 	"procore-connect/internal/platform/gateway"
 )
 
-// SetHeaders puts on h what every answer to a browser carries, redirects included.
+// SetHeaders sets the headers of every answer to a browser, redirects included.
 func (p *Pages) SetHeaders(h http.Header) {
 	gateway.SetHeaders(h, p.https)
 	h.Set("Content-Security-Policy", p.csp)
 }
 
 // policy allows the one stylesheet by its hash (https://www.w3.org/TR/CSP3/#grammardef-hash-source), the icon, which is
-// a data: address, and forms to ourselves. Nothing else: no script, no frame, no connection.
+// a data: address, and forms to this site. It allows nothing else: no script, no frame, no connection.
 func policy(css template.CSS) string {
 	sum := sha256.Sum256([]byte(css))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src data:; " +
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 }
 
-// Redirect sends the browser on by 303 See Other, so that a reload repeats a GET and never a POST. A path of ours is
+// Redirect sends the browser on with 303 See Other, so that a reload repeats a GET and never a POST. Our own paths are
 // built from PublicURL. There is no body: http.Redirect's would repeat the address, and with it the state.
 func (p *Pages) Redirect(w http.ResponseWriter, to string) {
 	p.SetHeaders(w.Header())
@@ -32,9 +32,9 @@ func (p *Pages) Redirect(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// Handler serves mux, puts SetHeaders on every answer, and shows pages where mux itself would answer 404 or 405 with
-// a line of text. Another spelling of a path, such as //oauth/callback, is not found: mux would redirect to the right
-// one, with a body that repeats the code and the state.
+// Handler serves mux, calls SetHeaders for every answer, and shows pages where mux itself would answer 404 or 405 with
+// a line of text. Another spelling of a path, such as //oauth/callback, is not found, because mux would redirect to the
+// right one with a body that repeats the code and the state.
 func (p *Pages) Handler(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.SetHeaders(w.Header())
@@ -61,7 +61,7 @@ func (p *Pages) Handler(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// probe learns what a handler would answer.
+// probe records what a handler would answer.
 type probe struct {
 	header http.Header
 	status int
@@ -70,8 +70,8 @@ type probe struct {
 // Header returns the headers the handler may set.
 func (p *probe) Header() http.Header { return p.header }
 
-// WriteHeader keeps the status.
+// WriteHeader records the status.
 func (p *probe) WriteHeader(status int) { p.status = status }
 
-// Write drops the body.
+// Write discards the body.
 func (p *probe) Write(b []byte) (int, error) { return len(b), nil }

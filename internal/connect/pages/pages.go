@@ -1,14 +1,14 @@
 // Package pages shows the application to people: server-rendered pages that need no script and no resource from
 // anywhere else, readable on a phone, usable with a keyboard and with a screen reader.
 //
-// A fork changes name, logo and colours in brand.go and every sentence in texts.go. The structure is in
-// templates/, the look in templates/style.css.
+// A fork changes the name, logo and colours in brand.go and every sentence in texts.go. The structure is in
+// templates/, the style in templates/style.css.
 //
 //	p := pages.New(pages.Site{PublicURL: cfg.PublicURL, Support: cfg.SupportContact})
 //	p.Landing(w, r)
 //	p.Problem(w, r, pages.Denied())
 //
-// Every page carries the headers of [Pages.SetHeaders]. Whatever comes from outside (names, Procore's words) is escaped by
+// Every page carries the headers of [Pages.SetHeaders]. Text from outside (names, Procore's messages) is escaped by
 // html/template and bounded here. A shown problem adds its code to the log line of the request.
 package pages
 
@@ -29,7 +29,7 @@ import (
 	"procore-connect/internal/platform/gateway"
 )
 
-// Where the pages' links and forms lead. The functions register these paths.
+// The paths of the pages' links and forms. The functions register them.
 const (
 	PathHome      = "/"
 	PathStart     = "/oauth/start"
@@ -42,13 +42,13 @@ var files embed.FS
 
 // Site is what differs between two deployments of one fork.
 type Site struct {
-	// PublicURL is where the application is reached; links are built from it. Empty gives links without a host.
+	// PublicURL is the application's address, from which links are built. Empty means links without a host.
 	PublicURL string
 
-	// Support is whom people ask for help: an email address, an https address, or a few words. Empty shows none.
+	// Support is the contact for help: an email address, an https address, or a few words. Empty shows none.
 	Support string
 
-	// Brand is name, logo and colours. The zero value means DefaultBrand().
+	// Brand is the name, logo and colours. The zero value means DefaultBrand().
 	Brand Brand
 }
 
@@ -71,7 +71,7 @@ type Contact struct {
 	URL  string // mailto: or https:, or empty
 }
 
-// New makes the pages of a site.
+// New returns the pages of a site.
 func New(s Site) *Pages {
 	if s.Brand.Name == "" {
 		s.Brand = DefaultBrand()
@@ -90,8 +90,8 @@ func New(s Site) *Pages {
 	return p
 }
 
-// Prepare parses the templates, so that the first visitor doesn't wait for it:
-// a step of a function's start that runs while the connections to AWS are opened.
+// Prepare parses the templates, so that the first visitor doesn't wait for it. It is a step of a function's start and
+// runs while the connections to AWS are opened.
 func (p *Pages) Prepare(context.Context) { p.pages() }
 
 func parse() map[string]*template.Template {
@@ -99,7 +99,7 @@ func parse() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range []string{"landing", "choose", "connected", "setup", "problem"} {
 		t := template.Must(template.Must(frame.Clone()).ParseFS(files, "templates/"+name+".html"))
-		// html/template works out its escaping at the first execution; with no data that one may fail.
+		// html/template prepares its escaping at the first execution, which may fail without data.
 		_ = t.Execute(io.Discard, layout{})
 		all[name] = t
 	}
@@ -117,7 +117,7 @@ func contact(s string) Contact {
 	return Contact{Text: s}
 }
 
-// layout is what templates/layout.html gets; Main is the page's own.
+// layout is the data of templates/layout.html; Main is the page's own.
 type layout struct {
 	Title     string
 	Brand     Brand
@@ -131,7 +131,7 @@ type layout struct {
 	Main      any
 }
 
-// show writes one page. It is rendered whole before its first byte is sent.
+// show renders one whole page before it sends the first byte.
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, name, title string, main any) {
 	var b bytes.Buffer
 	err := p.pages()[name].Execute(&b, layout{
@@ -152,8 +152,8 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, name, t
 	}
 }
 
-// link makes a path of ours an address. Anything else stays as it is; html/template refuses schemes other than http,
-// https and mailto.
+// link returns the address of one of our paths. Anything else is returned as it is; html/template refuses schemes other
+// than http, https and mailto.
 func (p *Pages) link(to string) string {
 	if strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//") {
 		return p.base + to
@@ -161,7 +161,7 @@ func (p *Pages) link(to string) string {
 	return to
 }
 
-// flowLink is the address of a page of one authorization.
+// flowLink returns the address of a page of one authorization.
 func (p *Pages) flowLink(to, flow string) string {
 	if flow == "" {
 		return p.link(to)

@@ -15,7 +15,7 @@ import (
 	"procore-connect/internal/connect/pages"
 )
 
-// TestStructure holds every page in every state to what a screen reader, a keyboard and a phone need.
+// TestStructure checks that every page in every state has what a screen reader, a keyboard and a phone need.
 func TestStructure(t *testing.T) {
 	t.Parallel()
 	p := newPages()
@@ -61,7 +61,8 @@ func checkHeadings(t *testing.T, p page) {
 	}
 }
 
-// checkFields: each visible field has a label and existing descriptions, each group a legend, ids are unique.
+// checkFields checks that each visible field has a label and existing descriptions, that each group has a legend, and
+// that ids are unique.
 func checkFields(t *testing.T, p page) {
 	t.Helper()
 	ids, labels := map[string]bool{}, map[string]string{}
@@ -107,7 +108,8 @@ func firstElement(n *html.Node) *html.Node {
 	return nil
 }
 
-// checkInert: no script, no inline style or event handler (the policy would refuse them), nothing loaded.
+// checkInert checks that there is no script, no inline style or event handler (the policy would refuse them), and nothing
+// to load.
 func checkInert(t *testing.T, p page) {
 	t.Helper()
 	if n := p.all("script", "iframe", "img", "object", "embed", "base"); len(n) != 0 {
@@ -131,7 +133,7 @@ func checkInert(t *testing.T, p page) {
 	}
 }
 
-// checkLinks: links and forms stay below the public address, stage included, or are the configured ones.
+// checkLinks checks that links and forms stay below the public address, stage included, or are the configured ones.
 func checkLinks(t *testing.T, p page) {
 	t.Helper()
 	for _, n := range p.all("a", "form") {
@@ -193,15 +195,15 @@ func TestConnected(t *testing.T) {
 	tests := []struct {
 		name string
 		c    pages.Connection
-		says []string
+		has  []string
 		not  []string
 	}{
-		{"off", pages.Connection{}, []string{"Acme Construction", "5678", "Joe Builder", "close this page"}, []string{"Updates from Procore", "renewed"}},
+		{"off", pages.Connection{}, []string{"Acme Construction", "5678", "Joe Builder", "close this page"}, []string{"Updates from Procore", "Reconnected"}},
 		{"pending", pages.Connection{Webhooks: pages.WebhooksPending}, []string{"Being set up", "Check again"}, nil},
 		{"active", pages.Connection{Webhooks: pages.WebhooksActive}, []string{"within seconds"}, []string{"Check again"}},
-		{"needs admin", pages.Connection{Webhooks: pages.WebhooksNeedsAdmin}, []string{"A company admin", "Webhooks API"}, nil},
-		{"renewed", pages.Connection{Renewed: true}, []string{"Connection renewed"}, nil},
-		{"one other", pages.Connection{Others: 1}, []string{"Both connections stand"}, nil},
+		{"needs admin", pages.Connection{Webhooks: pages.WebhooksNeedsAdmin}, []string{"a company administrator", "Webhooks API"}, nil},
+		{"reconnected", pages.Connection{Reconnected: true}, []string{"Reconnected"}, nil},
+		{"one other", pages.Connection{Others: 1}, []string{"Both connections stay in place"}, nil},
 		{"next", pages.Connection{NextURL: "https://app.example/start"}, []string{"Continue"}, []string{"close this page"}},
 		{"next is a script", pages.Connection{NextURL: "javascript:alert(1)"}, nil, []string{"javascript:"}},
 	}
@@ -209,9 +211,9 @@ func TestConnected(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			got := show(t, newPages(), connected(tt.c))
-			for _, s := range tt.says {
+			for _, s := range tt.has {
 				if !strings.Contains(text(got.all("main")[0]), s) {
-					t.Errorf("the page does not say %q", s)
+					t.Errorf("the page lacks %q", s)
 				}
 			}
 			for _, s := range tt.not {
@@ -241,7 +243,7 @@ func TestSetupUnfinished(t *testing.T) {
 	}
 	for _, s := range []string{"APP_SECRET_ID", "client_id", "KEYS_SECRET_ID", "WEBHOOK_SECRET_ID", "put-secret-value", requestID} {
 		if !strings.Contains(got.body, s) {
-			t.Errorf("the page does not say %q", s)
+			t.Errorf("the page lacks %q", s)
 		}
 	}
 }
@@ -317,8 +319,8 @@ func TestSupport(t *testing.T) {
 		if !strings.Contains(text(foot), tt.support) || slices.Compact(append(to, ""))[0] != tt.want {
 			t.Errorf("%q: %q %v, want a link to %q", tt.support, text(foot), to, tt.want)
 		}
-		if tt.support == "" && !strings.Contains(text(got.all("main")[0]), "whoever runs "+pages.DefaultBrand().Name) {
-			t.Error("without a contact the page sends people to one")
+		if tt.support == "" && !strings.Contains(text(got.all("main")[0]), "the team that runs "+pages.DefaultBrand().Name) {
+			t.Error("without a support contact the page does not name the team")
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"procore-connect/internal/platform/gateway"
 )
 
-// Problem is a situation that stops the visitor: what happened in one sentence, what to do and who can do it in
-// another. The ready ones are in texts.go.
+// Problem is a situation that stops the visitor: one sentence for what happened, one for what to do and who can do it.
+// The functions in texts.go return them.
 type Problem struct {
 	// Code names the problem in the log line, as problem.
 	Code string
@@ -22,14 +22,14 @@ type Problem struct {
 	What  string
 	Next  string
 
-	// Detail is what Procore said about it, shown as a quotation. Set it only where the state was valid: otherwise
-	// anybody could make a link that shows their own words on our page.
+	// Detail is Procore's message about it, shown as a quotation. Set it only where the state was valid: otherwise
+	// anyone could make a link that shows their own words on our page.
 	Detail string
 
-	// ActionLabel and ActionURL are the way on. An empty label shows none.
+	// ActionLabel and ActionURL are the button that leads on. An empty label shows none.
 	ActionLabel, ActionURL string
 
-	// RetryAfter becomes the header of that name when it is not zero.
+	// RetryAfter is the header of that name. Zero sends none.
 	RetryAfter time.Duration
 }
 
@@ -42,7 +42,7 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr Problem) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(pr.RetryAfter.Seconds())))
 	}
 	gateway.Note(r.Context(), slog.String("problem", pr.Code))
-	pr.Title, pr.What, pr.Next = p.named(pr.Title), p.named(pr.What), p.named(pr.Next)
+	pr.Title, pr.What, pr.Next = p.fill(pr.Title), p.fill(pr.What), p.fill(pr.Next)
 	pr.Detail = clean(pr.Detail, maxQuote)
 	pr.ActionURL = p.link(pr.ActionURL)
 	p.show(w, r, pr.Status, "problem", pr.Title, pr)

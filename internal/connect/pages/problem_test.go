@@ -21,14 +21,14 @@ func TestProblems(t *testing.T) {
 	codes := map[string]bool{}
 	for name, pr := range catalogue() {
 		if pr.Code == "" || codes[pr.Code] || pr.Status < 400 {
-			t.Errorf("%s: code %q, status %d, want a code of its own and an error status", name, pr.Code, pr.Status)
+			t.Errorf("%s: code %q, status %d, want a unique code and an error status", name, pr.Code, pr.Status)
 		}
 		codes[pr.Code] = true
 		got := show(t, p, problem(pr))
 		if got.res.StatusCode != pr.Status {
 			t.Errorf("%s: status = %d, want %d", name, got.res.StatusCode, pr.Status)
 		}
-		said := text(got.all("main")[0])
+		shown := text(got.all("main")[0])
 		if !strings.Contains(text(got.all("footer")[0]), requestID) {
 			t.Errorf("%s: no request id", name)
 		}
@@ -38,21 +38,21 @@ func TestProblems(t *testing.T) {
 			}
 		}
 		if !strings.Contains(got.body, `role="alert"`) {
-			t.Errorf("%s: not announced", name)
+			t.Errorf("%s: no alert", name)
 		}
 		for _, s := range []string{pr.What, pr.Next} {
 			if s == "" || !strings.HasSuffix(s, ".") || len(s) > 200 {
-				t.Errorf("%s: %q is no short sentence", name, s)
+				t.Errorf("%s: %q is not a short sentence", name, s)
 			}
 		}
-		if jargon := regexp.MustCompile(`(?i)\b(oauth|token|state parameter|csrf|http|api|pkce|dynamo|cookie jar)\b`).FindString(said); jargon != "" {
-			t.Errorf("%s: a site manager does not say %q", name, jargon)
+		if jargon := regexp.MustCompile(`(?i)\b(oauth|token|state parameter|csrf|http|api|pkce|dynamo|cookie jar)\b`).FindString(shown); jargon != "" {
+			t.Errorf("%s: a site manager does not use the word %q", name, jargon)
 		}
 	}
 }
 
-// TestCatalogueIsWhole: a problem added to texts.go has to be looked at by the tests above.
-func TestCatalogueIsWhole(t *testing.T) {
+// TestCatalogueIsComplete: the tests above must cover each problem that is added to texts.go.
+func TestCatalogueIsComplete(t *testing.T) {
 	t.Parallel()
 	src, err := os.ReadFile("texts.go")
 	if err != nil {
@@ -73,14 +73,14 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestProblemIsLogged runs a problem through the gateway: its code is in the request's line, Procore's words are not.
+// TestProblemIsLogged runs a problem through the gateway: its code is in the request's line, Procore's message is not.
 func TestProblemIsLogged(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	p := newPages()
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		pr := pages.AuthorizationFailed()
-		pr.Detail = "words of somebody"
+		pr.Detail = "a message from outside"
 		p.Problem(w, r, pr)
 	})
 	e := events.APIGatewayV2HTTPRequest{RawPath: "/oauth/callback"}
@@ -89,10 +89,10 @@ func TestProblemIsLogged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), `"problem":"authorization_failed"`) || strings.Contains(log.String(), "somebody") {
+	if !strings.Contains(log.String(), `"problem":"authorization_failed"`) || strings.Contains(log.String(), "outside") {
 		t.Errorf("log = %s", log.String())
 	}
-	if !strings.Contains(res.Body, "words of somebody") || !strings.Contains(res.Body, "JKJaXmPLvHcESHA=") {
-		t.Error("the page lacks Procore's words or the request id")
+	if !strings.Contains(res.Body, "a message from outside") || !strings.Contains(res.Body, "JKJaXmPLvHcESHA=") {
+		t.Error("the page lacks Procore's message or the request id")
 	}
 }

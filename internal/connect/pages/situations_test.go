@@ -28,7 +28,7 @@ func request(t testing.TB, method, target string) *http.Request {
 	return r.WithContext(gateway.WithRequestID(r.Context(), requestID))
 }
 
-// write is one page as a handler would show it.
+// write shows one page as a handler would.
 type write func(*pages.Pages, http.ResponseWriter, *http.Request)
 
 func problem(pr pages.Problem) write {
@@ -45,13 +45,13 @@ func connected(c pages.Connection) write {
 	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.Connected(w, r, c) }
 }
 
-// catalogue is every ready problem, by its function's name.
+// catalogue returns every problem of texts.go, by its function's name.
 func catalogue() map[string]pages.Problem {
 	const name = "Acme Construction"
 	quoted := pages.AuthorizationFailed()
 	quoted.Detail = "The authorization server is under maintenance."
 	retry := pages.ProcoreUnreachable().Retry("/companies?flow=flow-1")
-	retry.Code += "_retry" // codes are told apart below
+	retry.Code += "_retry" // TestProblems wants unique codes
 	return map[string]pages.Problem{
 		"Denied": pages.Denied(), "AuthorizationFailed": quoted, "AuthorizationExpired": pages.AuthorizationExpired(),
 		"CodeExpired": pages.CodeExpired(), "StateMissing": pages.StateMissing(), "StateUsed": pages.StateUsed(),
@@ -63,13 +63,13 @@ func catalogue() map[string]pages.Problem {
 		"ChoiceExpired": pages.ChoiceExpired(), "ChoiceUsed": pages.ChoiceUsed(), "FormRefused": pages.FormRefused(),
 		"StorageUnavailable": pages.StorageUnavailable(),
 		"BadRequest":         pages.BadRequest(), "TooLarge": pages.TooLarge(), "NotFound": pages.NotFound(),
-		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Left": pages.Left(), "CompanyRefused": pages.CompanyRefused(name),
-		"SignInAgain": pages.SignInAgain(name), "Disconnected": pages.Disconnected(name), "AccessReturned": pages.AccessReturned(name),
-		"OtherChosen": pages.OtherChosen(name).BackTo("/companies?flow=flow-1"),
+		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Cancelled": pages.Cancelled(), "CompanyRefused": pages.CompanyRefused(name),
+		"Reauthorize": pages.Reauthorize(name), "Disconnected": pages.Disconnected(name), "Revoked": pages.Revoked(name),
+		"OtherChosen": pages.OtherChosen(name).BackToCompanies("/companies?flow=flow-1"),
 	}
 }
 
-// companies makes n companies, in no useful order.
+// companies returns n companies, in no useful order.
 func companies(n int) []pages.Company {
 	out := make([]pages.Company, n)
 	for i := range out {
@@ -78,29 +78,29 @@ func companies(n int) []pages.Company {
 	return out
 }
 
-// situations is every page in every state.
+// situations returns every page in every state.
 func situations() map[string]write {
 	few := []pages.Company{
 		{ID: 5679, Name: "Acme Construction"}, {ID: 5678, Name: "Acme Construction"}, {ID: 8089, Name: "Turner Brothers"},
 		{ID: 9001, Name: "Old Harbour Ltd", State: pages.Inactive}, {ID: 9002, Name: "Elsewhere Inc", State: pages.NotAdmitted},
 	}
 	m := map[string]write{
-		"landing":            (*pages.Pages).Landing,
-		"visitor":            (*pages.Pages).ConnectedVisitor,
-		"choose":             choose(pages.Choice{Companies: few}),
-		"choose one":         choose(pages.Choice{Companies: few[1:2]}),
-		"choose, none open":  choose(pages.Choice{Companies: few[3:]}),
-		"choose, nothing":    choose(pages.Choice{Companies: few, Missing: true}),
-		"choose many":        choose(pages.Choice{Companies: companies(12)}),
-		"choose very many":   choose(pages.Choice{Companies: companies(2000)}),
-		"choose, filtered":   choose(pages.Choice{Companies: companies(2000), Filter: "1999"}),
-		"choose, no match":   choose(pages.Choice{Companies: companies(12), Filter: "zzz"}),
-		"choose, hostile":    choose(pages.Choice{Companies: append(companies(9), pages.Company{ID: 1, Name: hostile + strings.Repeat("W", 500)}), Filter: hostile}),
-		"connected":          connected(pages.Connection{Webhooks: pages.WebhooksOff, NextURL: "https://app.example/start"}),
-		"connected, pending": connected(pages.Connection{Webhooks: pages.WebhooksPending}),
-		"connected, active":  connected(pages.Connection{Webhooks: pages.WebhooksActive, Renewed: true}),
-		"connected, admin":   connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Others: 2}),
-		"choose, long":       choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: hostile + strings.Repeat("W", 500)}, {ID: 562949953421312, Name: strings.Repeat("Great ", 30)}}}),
+		"landing":                (*pages.Pages).Landing,
+		"visitor":                (*pages.Pages).ConnectedVisitor,
+		"choose":                 choose(pages.Choice{Companies: few}),
+		"choose one":             choose(pages.Choice{Companies: few[1:2]}),
+		"choose, none available": choose(pages.Choice{Companies: few[3:]}),
+		"choose, nothing":        choose(pages.Choice{Companies: few, NoneSent: true}),
+		"choose many":            choose(pages.Choice{Companies: companies(12)}),
+		"choose very many":       choose(pages.Choice{Companies: companies(2000)}),
+		"choose, filtered":       choose(pages.Choice{Companies: companies(2000), Filter: "1999"}),
+		"choose, no match":       choose(pages.Choice{Companies: companies(12), Filter: "zzz"}),
+		"choose, hostile":        choose(pages.Choice{Companies: append(companies(9), pages.Company{ID: 1, Name: hostile + strings.Repeat("W", 500)}), Filter: hostile}),
+		"connected":              connected(pages.Connection{Webhooks: pages.WebhooksOff, NextURL: "https://app.example/start"}),
+		"connected, pending":     connected(pages.Connection{Webhooks: pages.WebhooksPending}),
+		"connected, active":      connected(pages.Connection{Webhooks: pages.WebhooksActive, Reconnected: true}),
+		"connected, admin":       connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Others: 2}),
+		"choose, long":           choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: hostile + strings.Repeat("W", 500)}, {ID: 562949953421312, Name: strings.Repeat("Great ", 30)}}}),
 		"setup": func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
 			p.SetupUnfinished(w, r, []string{"APP_SECRET_ID", "KEYS_SECRET_ID", "WEBHOOK_SECRET_ID"})
 		},
@@ -111,13 +111,14 @@ func situations() map[string]write {
 	return m
 }
 
-// page is what a browser gets of one situation.
+// page is what a browser receives in one situation.
 type page struct {
 	res  *http.Response
 	body string
 	doc  *html.Node
 }
 
+// show renders a page and parses it.
 func show(t testing.TB, p *pages.Pages, w write) page {
 	t.Helper()
 	rec := httptest.NewRecorder()
@@ -130,7 +131,7 @@ func show(t testing.TB, p *pages.Pages, w write) page {
 	return page{rec.Result(), body, doc}
 }
 
-// all returns the elements called one of tags, in the document's order.
+// all returns the elements with one of these tags, in document order.
 func (p page) all(tags ...string) []*html.Node {
 	var out []*html.Node
 	for n := range p.doc.Descendants() {
@@ -161,7 +162,7 @@ func has(n *html.Node, key string) bool {
 	return false
 }
 
-// text is what n says, with single blanks.
+// text returns the text of n, with single blanks.
 func text(n *html.Node) string {
 	var b strings.Builder
 	for c := range n.Descendants() {

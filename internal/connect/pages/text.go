@@ -10,11 +10,11 @@ const (
 	maxText   = 200 // a contact, a name of a thing
 	maxName   = 120 // a person or a company
 	maxFilter = 100
-	maxQuote  = 300 // what Procore said
+	maxQuote  = 300 // a message from Procore
 )
 
-// clean makes outside text fit to stand in a sentence: one line, no control or direction-changing characters (a name
-// must not turn the words after it around), at most max characters.
+// clean makes outside text safe within a sentence: one line, no control or direction-changing characters (a name must
+// not reverse the words after it), at most max characters.
 func clean(s string, max int) string {
 	if len(s) > 8*max {
 		s = s[:8*max]

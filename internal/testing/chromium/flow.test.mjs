@@ -59,7 +59,7 @@ journey('keyboard alone', async (v, user) => {
   await v.page.keyboard.press('Space')
   await tabTo(v, 'Authorize')
   await v.page.keyboard.press('Enter')
-  await reads(v, 'Choose your company')
+  await reads(v, 'Choose a company to connect')
   await tabTo(v, 'Acme Construction')
   await v.page.keyboard.press('ArrowDown')
   await focused(v.page)
@@ -82,7 +82,7 @@ journey('every click twice', async (v, user) => {
   await v.link('Connect to Procore').dblclick()
   await v.page.waitForURL('**/oauth/authorize?**')
   await v.login(user)
-  await reads(v, 'Choose your company')
+  await reads(v, 'Choose a company to connect')
   await v.company('Acme Construction').check({ force: true })
   await v.button('Connect this company').dblclick()
   await reads(v, 'Connected')
@@ -95,7 +95,7 @@ journey('every page loaded again', async (v, user) => {
   const callback = await v.callback(user)
   await v.page.goto(callback.href)
   await v.page.goto(callback.href)
-  await reads(v, 'Choose your company')
+  await reads(v, 'Choose a company to connect')
   await v.page.reload()
   await v.choose('Acme Construction')
   await reads(v, 'Connected')
@@ -116,13 +116,13 @@ journey('back button', async (v, user) => {
     if (new URL(v.page.url()).origin === stack.app) assert.ok(v.response.status() < 400, v.page.url())
     if (v.page.url() === stack.app + '/') break
   }
-  await reads(v, `Connect your company to ${await v.brand()}`)
+  await reads(v, `Connect ${await v.brand()} to Procore`)
 })
 
 journey('back to the form after a refusal', async (v, user) => {
   await stack.fault('/rest/v1.0/projects', { status: 403, times: 1, body: '{"message":"You do not have permission."}' })
   await v.connect(user, 'Acme Construction')
-  await reads(v, 'Your permissions are not enough')
+  await reads(v, 'You need more permissions')
   await v.page.goBack()
   await v.choose('Bright Buildings')
   await reads(v, 'Connected')

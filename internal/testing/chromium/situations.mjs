@@ -37,7 +37,7 @@ const many = (n) => Array.from({ length: n }, (_, i) => ({ name: `${['Northern',
 
 const beforeTheChoice = [
   {
-    name: 'first visit', heading: 'Connect your company to {brand}', status: 200,
+    name: 'first visit', heading: 'Connect {brand} to Procore', status: 200,
     says: ['You choose one company'],
     go: (v) => v.open('/'),
   },
@@ -72,7 +72,7 @@ const beforeTheChoice = [
     go: (v) => v.open('/oauth/callback?code=of-nobody'),
   },
   {
-    name: 'state expired', heading: 'That took too long', status: 410,
+    name: 'state expired', heading: 'The sign-in took too long', status: 410,
     async go(v) {
       const state = await v.start()
       await v.stack.session(state, 'expires_at', past)
@@ -80,7 +80,7 @@ const beforeTheChoice = [
     },
   },
   {
-    name: 'state replayed', heading: 'This sign-in was used already', status: 409,
+    name: 'state replayed', heading: 'This sign-in was already used', status: 409,
     async go(v) { // while the first callback is still being answered
       const state = await v.start()
       await v.stack.session(state, 'status', { S: 'exchanging' })
@@ -88,7 +88,7 @@ const beforeTheChoice = [
     },
   },
   {
-    name: 'state of another browser', heading: 'This sign-in began in another browser', status: 403,
+    name: 'state of another browser', heading: 'This sign-in started in another browser', status: 403,
     async go(v) {
       await v.start()
       const callback = await v.callback(await someone(v.stack))
@@ -97,11 +97,11 @@ const beforeTheChoice = [
     },
   },
   {
-    name: 'address twice', heading: 'This request can\'t be understood', status: 400,
+    name: 'address twice', heading: 'This request is not valid', status: 400,
     go: (v) => v.open('/oauth/callback?state=a&state=b'),
   },
   {
-    name: 'Procore returns an error', heading: 'Procore didn\'t complete the sign-in', status: 502,
+    name: 'Procore returns an error', heading: 'Procore did not complete the sign-in', status: 502,
     says: ['<b>We are doing maintenance.</b>'],
     async go(v) {
       const state = await v.start()
@@ -109,7 +109,7 @@ const beforeTheChoice = [
     },
   },
   {
-    name: 'Procore down at the sign-in', heading: 'Procore is not answering', status: 502,
+    name: 'Procore down at the sign-in', heading: 'Procore is not responding', status: 502,
     async go(v) {
       await v.start()
       await v.stack.fault('token')
@@ -133,22 +133,22 @@ const theChoice = [
     go: (v) => atChoice(v, [{}]),
   },
   {
-    name: 'some companies', heading: 'Choose your company', status: 200,
+    name: 'some companies', heading: 'Choose a company to connect', status: 200,
     go: (v) => atChoice(v, [
       { name: 'Acme Construction' }, { name: 'Acme Construction' }, { name: 'Müller & Söhne Hochbau GmbH' },
       { name: '株式会社大和建設' }, { name: 'Old Harbour Ltd', is_active: false },
     ]),
   },
   {
-    name: 'many companies', heading: 'Choose your company', status: 200, says: ['23 companies.'],
+    name: 'many companies', heading: 'Choose a company to connect', status: 200, says: ['23 companies.'],
     go: (v) => atChoice(v, many(23)),
   },
   {
-    name: '2,000 companies', heading: 'Choose your company', status: 200, says: ['100 of 2,000 companies'],
+    name: '2,000 companies', heading: 'Choose a company to connect', status: 200, says: ['Showing 100 of 2,000 companies'],
     go: (v) => atChoice(v, many(2000)),
   },
   {
-    name: 'companies filtered', heading: 'Choose your company', status: 200, says: ['1 of 12 companies match'],
+    name: 'companies filtered', heading: 'Choose a company to connect', status: 200, says: ['1 of 12 companies found'],
     async go(v) {
       await atChoice(v, many(12))
       await v.page.getByRole('searchbox').fill('builders 11')
@@ -156,7 +156,7 @@ const theChoice = [
     },
   },
   {
-    name: 'filter without a match', heading: 'Choose your company', status: 200,
+    name: 'filter without a match', heading: 'Choose a company to connect', status: 200,
     async go(v) {
       await atChoice(v, many(12))
       await v.page.getByRole('searchbox').fill('nobody')
@@ -164,7 +164,7 @@ const theChoice = [
     },
   },
   {
-    name: 'hostile names', heading: 'Choose your company', status: 200,
+    name: 'hostile names', heading: 'Choose a company to connect', status: 200,
     go: (v) => atChoice(v, [{ name: '<script>alert(1)</script>"\'&{{.}}' }, { name: '\u202eevil'.repeat(20) }, { name: 'W'.repeat(500) }]),
   },
   {
@@ -179,11 +179,11 @@ const theChoice = [
     go: (v) => atChoice(v, []),
   },
   {
-    name: 'no company that can be connected', heading: 'No company can be connected', status: 200,
+    name: 'no company that can be connected', heading: 'None of your companies can be connected', status: 200,
     go: (v) => atChoice(v, [{ name: 'Old Harbour Ltd', is_active: false }]),
   },
   {
-    name: 'Procore down at the choice', heading: 'Procore is not answering', status: 502,
+    name: 'Procore down at the choice', heading: 'Procore is not responding', status: 502,
     async go(v) {
       await v.start()
       await v.stack.fault('/rest/v1.0/companies')
@@ -191,7 +191,7 @@ const theChoice = [
     },
   },
   {
-    name: 'session expired while choosing', heading: 'Please sign in again', status: 410,
+    name: 'session expired while choosing', heading: 'Please connect again', status: 410,
     async go(v) {
       const state = await atChoice(v, [{}])
       await v.stack.session(state, 'expires_at', past)
@@ -199,7 +199,7 @@ const theChoice = [
     },
   },
   {
-    name: 'other choice made in another tab', heading: 'Another company was chosen before', status: 409, says: ['you chose “Acme Construction”'],
+    name: 'other choice made in another tab', heading: 'You chose another company before', status: 409, says: ['you chose “Acme Construction”'],
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       const address = v.page.url()
@@ -210,7 +210,7 @@ const theChoice = [
     },
   },
   {
-    name: 'form of elsewhere', heading: 'The form could not be accepted', status: 403,
+    name: 'form of elsewhere', heading: 'This form was not accepted', status: 403,
     async go(v) {
       await atChoice(v, [{}])
       await v.page.locator('[name=csrf]').evaluate((field) => { field.value = 'guessed' })
@@ -226,8 +226,8 @@ const theChoice = [
     },
   },
   {
-    name: 'nothing chosen', heading: 'Choose your company', status: 422, alert: true,
-    says: ['No company is chosen yet'],
+    name: 'nothing chosen', heading: 'Choose a company to connect', status: 422, alert: true,
+    says: ['You haven\'t chosen a company yet'],
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       await v.page.locator('[name=company_id]').evaluateAll((fields) => fields.forEach((f) => f.removeAttribute('required')))
@@ -235,7 +235,7 @@ const theChoice = [
     },
   },
   {
-    name: 'company not listed', heading: 'This company is not yours to connect', status: 403,
+    name: 'company not listed', heading: 'You cannot connect this company', status: 403,
     async go(v) {
       await atChoice(v, [{}])
       await v.page.locator('[name=company_id]').evaluate((field) => { field.value = '5678' })
@@ -255,19 +255,19 @@ const theChoice = [
 
 const afterTheChoice = [
   {
-    name: 'user installs off', heading: 'A company admin has to install first', status: 403,
+    name: 'user installs off', heading: 'An administrator has to install {brand} first', status: 403,
     go: (v) => chosen(v, { user_installs: false }),
   },
   {
-    name: 'not connected', heading: 'The app is disconnected in Procore', status: 403,
+    name: 'not connected', heading: '{brand} is not connected in Procore', status: 403,
     go: (v) => chosen(v, { connected: false }),
   },
   {
-    name: 'not connected, by 401', heading: 'The app is disconnected in Procore', status: 403,
+    name: 'not connected, by 401', heading: '{brand} is not connected in Procore', status: 403,
     go: (v) => chosen(v, { unauthorized_until_installed: true }),
   },
   {
-    name: 'no permission', heading: 'Your permissions are not enough', status: 403,
+    name: 'no permission', heading: 'You need more permissions', status: 403,
     go: (v) => chosen(v, { denied_tools: ['projects'] }),
   },
   {
@@ -279,7 +279,7 @@ const afterTheChoice = [
     },
   },
   {
-    name: 'Procore down after the choice', heading: 'Procore is not answering', status: 502,
+    name: 'Procore down after the choice', heading: 'Procore is not responding', status: 502,
     async go(v) {
       await v.stack.fault('/rest/v1.0/projects')
       await chosen(v)
@@ -303,14 +303,14 @@ const afterTheChoice = [
   },
   {
     name: 'connected, webhooks need an admin', heading: 'Connected', status: 200,
-    says: ['A company admin can give', 'Webhooks API'],
+    says: ['a company administrator can set', 'Webhooks API'],
     async go(v) {
       await chosen(v, { webhooks_permission: false })
       await settled(v)
     },
   },
   {
-    name: 'renewed', heading: 'Connection renewed', status: 200,
+    name: 'reconnected', heading: 'Reconnected', status: 200,
     async go(v) {
       const user = await someone(v.stack)
       await v.connect(user, 'Acme Construction')
@@ -320,7 +320,7 @@ const afterTheChoice = [
   },
   {
     name: 'connected by another user too', heading: 'Connected', status: 200,
-    says: ['Another user has connected this company too. Both connections stand.'],
+    says: ['Another user has also connected this company. Both connections stay in place.'],
     async go(v) {
       const [first, second] = [await someone(v.stack, []), await someone(v.stack, [])]
       const members = [first, second].map((name) => Number(name.split(' ').pop()))
@@ -331,7 +331,7 @@ const afterTheChoice = [
     },
   },
   ...Object.entries({
-    reauthorize: 'The connection needs you to sign in again',
+    reauthorize: 'Your connection has stopped working',
     disconnected: 'The connection was ended in Procore',
     revoked: 'The connection has ended',
   }).map(([state, heading]) => ({
@@ -346,7 +346,7 @@ const afterTheChoice = [
     },
   })),
   {
-    name: 'sent by the manifest', heading: '{brand} is ready to be connected', status: 200,
+    name: 'sent by the manifest', heading: '{brand} is ready to connect', status: 200,
     go: (v) => v.open('/connected'),
   },
 ]

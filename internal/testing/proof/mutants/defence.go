@@ -68,7 +68,7 @@ func choice() []mutant {
 		{"D", "a link chooses a company", choose, `	flow := r.PostForm.Get(pages.FieldFlow)`, `	r.PostForm = r.Form
 	flow := r.PostForm.Get(pages.FieldFlow)`, only("TestChoiceInTheAddress", selection)},
 		{"D", "a company that Procore did not list is entered", choose, `	if i < 0 {
-		h.pages.Problem(w, r, pages.CompanyNotListed().ChooseAnother(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
 	company, key := u.companies[i],`, `	listed := procore.Company{ID: companyID, Name: "x", IsActive: true}
