@@ -167,7 +167,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	}
 	revoke, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	if e := oauth.Revoke(revoke, pair.AccessToken); e != nil {
+	if e := oauth.Revoke(revoke, pair); e != nil {
 		gateway.Note(ctx, slog.String("revoke", e.Error()))
 	}
 	return "", err

@@ -60,7 +60,7 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 		h.log.InfoContext(ctx, "abandoned authorization dropped, a connection has its pair", slog.String("flow", abandoned.Flow))
 		return h.sessions.Delete(ctx, abandoned)
 	}
-	if err := oauth.Revoke(ctx, pair.AccessToken); err != nil {
+	if err := oauth.Revoke(ctx, pair); err != nil {
 		return fmt.Errorf("abandoned authorization not revoked: %w", err)
 	}
 	h.log.InfoContext(ctx, "abandoned authorization revoked", slog.String("flow", abandoned.Flow))

@@ -120,7 +120,7 @@ func ExampleOAuth_Revoke() {
 	env, done := standIn()
 	defer done()
 	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
-	fmt.Println(app.Revoke(context.Background(), "a token of either kind"))
+	fmt.Println(app.Revoke(context.Background(), procore.Token{AccessToken: "an access token", RefreshToken: "its refresh token"}))
 	// Output: <nil>
 }
 

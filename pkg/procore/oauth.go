@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -63,7 +62,7 @@ func (o *OAuth) Exchange(ctx context.Context, code, verifier, redirectURI string
 		"code_verifier": {verifier},
 		"redirect_uri":  {redirectURI},
 	}
-	return o.token(ctx, form, noLimit, true)
+	return o.token(ctx, form, noLimit)
 }
 
 // Refresh spends a refresh token for a new pair. Whatever it returns, the
@@ -75,7 +74,7 @@ func (o *OAuth) Refresh(ctx context.Context, refreshToken, redirectURI string, n
 		"refresh_token": {refreshToken},
 		"redirect_uri":  {redirectURI},
 	}
-	return o.token(ctx, form, notAfter, true)
+	return o.token(ctx, form, notAfter)
 }
 
 // ClientCredentials gets an access token for the app's service account. Nothing
@@ -83,7 +82,7 @@ func (o *OAuth) Refresh(ctx context.Context, refreshToken, redirectURI string, n
 //
 // https://developers.procore.com/documentation/oauth-client-credentials
 func (o *OAuth) ClientCredentials(ctx context.Context) (Token, error) {
-	return o.token(ctx, url.Values{"grant_type": {"client_credentials"}}, noLimit, false)
+	return o.token(ctx, url.Values{"grant_type": {"client_credentials"}}, noLimit)
 }
 
 // Probe asks whether the token endpoint and the credentials are healthy, by
@@ -100,11 +99,22 @@ func (o *OAuth) Probe(ctx context.Context) error {
 	return err
 }
 
-// Revoke ends an access token and its refresh token. Procore answers 200 for an
-// unknown token too, so it may be repeated after any error (RFC 7009).
-func (o *OAuth) Revoke(ctx context.Context, token string) error {
-	a, sent, err := o.post(ctx, "/oauth/revoke", url.Values{"token": {token}}, noLimit)
-	if err == nil && a.status == http.StatusOK {
+// Revoke revokes a pair: its refresh token, and then its access token. Each is
+// sent by itself, because a server like Doorkeeper ignores an access token that
+// has expired, and the refresh token with it. Procore answers 200 for an unknown
+// token too, so Revoke may be repeated after any error (RFC 7009).
+func (o *OAuth) Revoke(ctx context.Context, t Token) error {
+	if t.RefreshToken != "" {
+		if err := o.revoke(ctx, t.RefreshToken, "refresh_token"); err != nil {
+			return err
+		}
+	}
+	return o.revoke(ctx, t.AccessToken, "access_token")
+}
+
+func (o *OAuth) revoke(ctx context.Context, token, hint string) error {
+	a, sent, err := o.post(ctx, "/oauth/revoke", url.Values{"token": {token}, "token_type_hint": {hint}}, noLimit)
+	if err == nil && a.status/100 == 2 {
 		return nil
 	}
 	return tokenError(a, sent, err)
@@ -113,16 +123,18 @@ func (o *OAuth) Revoke(ctx context.Context, token string) error {
 // noLimit is a notAfter that leaves the end to the context.
 var noLimit = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func (o *OAuth) token(ctx context.Context, form url.Values, notAfter time.Time, needRefresh bool) (Token, error) {
+// token asks for a token. An answer that holds a pair is a success in any form:
+// the pair replaces one that is spent. Without a refresh token, the status decides.
+func (o *OAuth) token(ctx context.Context, form url.Values, notAfter time.Time) (Token, error) {
 	a, sent, err := o.post(ctx, "/oauth/token", form, notAfter)
-	if err != nil || a.status != http.StatusOK {
-		return Token{}, tokenError(a, sent, err)
+	f := readTokenFields(a.header, a.body)
+	if f.access != "" && (f.refresh != "" || a.status/100 == 2) {
+		return f.token(a.received), nil
 	}
-	t, err := decodeToken(a.body, a.header, a.received, needRefresh)
-	if err != nil {
-		return Token{}, tokenError(a, sent, err)
+	if err == nil && a.status/100 == 2 {
+		err = errors.New("the answer holds no access_token")
 	}
-	return t, nil
+	return Token{}, tokenError(a, sent, err)
 }
 
 func (o *OAuth) post(ctx context.Context, path string, form url.Values, notAfter time.Time) (answer, bool, error) {
@@ -195,8 +207,9 @@ func (e *TokenError) Unwrap() error { return e.Err }
 // read the secret again, and if it is the same, tell the operator.
 func (e *TokenError) InvalidClient() bool { return e.Code == "invalid_client" }
 
-// tokenError maps an answer to what is known. Only a 400 with invalid_grant is
-// an answer about the value; everything else that was sent is Unknown.
+// tokenError maps an answer to what is known. Only invalid_grant is an answer
+// about the value: with status 400 (RFC 6749 section 5.2), or with 401 as
+// Doorkeeper answered before 5.1. Everything else that was sent is Unknown.
 func tokenError(a answer, sent bool, err error) *TokenError {
 	e := &TokenError{Status: a.status, Err: err}
 	if a.header != nil {
@@ -206,13 +219,10 @@ func tokenError(a answer, sent bool, err error) *TokenError {
 		e.Outcome = NotSent
 		return e
 	}
-	var w struct {
-		Error string `json:"error"`
+	if err == nil {
+		e.Code = errorCode(readTokenFields(a.header, a.body).errorCode)
 	}
-	if err == nil && json.Unmarshal(a.body, &w) == nil {
-		e.Code = errorCode(w.Error)
-	}
-	if a.status == http.StatusBadRequest && e.Code == "invalid_grant" {
+	if e.Code == "invalid_grant" && (a.status == http.StatusBadRequest || a.status == http.StatusUnauthorized) {
 		e.Outcome = Refused
 	}
 	return e

@@ -41,6 +41,11 @@ func authorize(t *testing.T, p *procoretest.Server, o *OAuth) string {
 	return u.Query().Get("code")
 }
 
+// asToken is the fake's pair as the client has it.
+func asToken(p procoretest.Pair) Token {
+	return Token{AccessToken: p.AccessToken, RefreshToken: p.RefreshToken}
+}
+
 // alive says whether the fake's API takes the token.
 func alive(t *testing.T, p *procoretest.Server, token string) bool {
 	t.Helper()
@@ -131,12 +136,14 @@ func TestExchangeRefused(t *testing.T) {
 	}
 }
 
-// A pair without a refresh token would end with its access token.
+// A pair without a refresh token is good until its access token expires.
 func TestExchangeIncomplete(t *testing.T) {
 	t.Parallel()
 	p := listen(t, says(200, `{"access_token":"fake-access-new","expires_in":5400}`))
-	_, err := p.oauth().Exchange(t.Context(), "fake-code-1", testVerifier, testRedirect)
-	outcome(t, err, Unknown)
+	got, err := p.oauth().Exchange(t.Context(), "fake-code-1", testVerifier, testRedirect)
+	if err != nil || got.AccessToken != "fake-access-new" || got.RefreshToken != "" {
+		t.Errorf("Exchange = %v, %v, want the access token alone", got, err)
+	}
 }
 
 func TestRefresh(t *testing.T) {
@@ -222,20 +229,20 @@ func TestRevoke(t *testing.T) {
 	if err := p.Fault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Drop}); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Revoke(t.Context(), pair.AccessToken); err == nil {
+	if err := o.Revoke(t.Context(), asToken(pair)); err == nil {
 		t.Error("no error though the answer was lost")
 	}
-	if err := o.Revoke(t.Context(), pair.AccessToken); err != nil {
+	if err := o.Revoke(t.Context(), asToken(pair)); err != nil {
 		t.Errorf("repeated: %v", err)
 	}
 	if alive(t, p, pair.AccessToken) || p.State().RefreshTokens[0].State != procoretest.Revoked {
 		t.Error("the pair lives on")
 	}
-	if err := o.Revoke(t.Context(), "fake-access-unknown"); err != nil {
+	if err := o.Revoke(t.Context(), Token{AccessToken: "fake-access-unknown", RefreshToken: "fake-refresh-unknown"}); err != nil {
 		t.Errorf("unknown token: %v", err)
 	}
 	o.ClientSecret = "another"
-	if e := outcome(t, o.Revoke(t.Context(), pair.AccessToken), Unknown); !e.InvalidClient() {
+	if e := outcome(t, o.Revoke(t.Context(), asToken(pair)), Unknown); !e.InvalidClient() {
 		t.Errorf("error = %v, want invalid_client", e)
 	}
 }

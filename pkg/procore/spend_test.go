@@ -30,8 +30,19 @@ func TestSpendGood(t *testing.T) {
 			writes(strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 2))(c)
 			says(200, testPair)(c)
 		},
-		"a long header":  says(200, testPair, "X-Long: "+strings.Repeat("x", 30<<10)),
-		"another follow": func(c net.Conn) { says(200, testPair)(c); says(400, `{"error":"invalid_grant"}`)(c) },
+		"a long header":   says(200, testPair, "X-Long: "+strings.Repeat("x", 30<<10)),
+		"another follow":  func(c net.Conn) { says(200, testPair)(c); says(400, `{"error":"invalid_grant"}`)(c) },
+		"created":         says(201, testPair),
+		"a pair with 500": says(500, testPair),
+		"over 64 KB":      says(200, testPair+strings.Repeat(" ", maxTokenAnswer)),
+		"truncated":       func(c net.Conn) { writes("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + testPair)(c); c.Close() },
+		"gzip": func(c net.Conn) {
+			var b strings.Builder
+			w := gzip.NewWriter(&b)
+			_, _ = w.Write([]byte(testPair))
+			w.Close()
+			says(200, b.String(), "Content-Encoding: gzip")(c)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -100,17 +111,9 @@ func TestSpendUnusableAnswers(t *testing.T) {
 		"endless line":          floods("HTTP/1.1 200 "),
 		"endless body":          func(c net.Conn) { writes(head + "\r\n")(c); floods("      ")(c) },
 		"endless chunks":        func(c net.Conn) { writes(head + "Transfer-Encoding: chunked\r\n\r\n")(c); floods("1\r\n \r\n")(c) },
-		"over 64 KB":            says(200, testPair+strings.Repeat(" ", maxTokenAnswer)),
-		"truncated":             func(c net.Conn) { writes(head + "Content-Length: 5000\r\n\r\n" + testPair)(c); c.Close() },
+		"over 64 KB":            says(200, strings.Repeat(" ", maxTokenAnswer)+testPair),
 		"truncated chunks":      func(c net.Conn) { writes(head + "Transfer-Encoding: chunked\r\n\r\n5\r\n{}")(c); c.Close() },
-		"truncated until close": func(c net.Conn) { writes(head + "\r\n" + testPair[:len(testPair)-9])(c); closes(-1)(c) },
-		"gzip": func(c net.Conn) {
-			var b strings.Builder
-			w := gzip.NewWriter(&b)
-			_, _ = w.Write([]byte(testPair))
-			w.Close()
-			says(200, b.String(), "Content-Encoding: gzip")(c)
-		},
+		"truncated until close": func(c net.Conn) { writes(head + "\r\n" + testPair[:20])(c); closes(-1)(c) },
 		"not HTTP":              floods("\x00\x01\x02\x03"),
 		"HTTP/2 frames":         func(c net.Conn) { writes("\x00\x00\x12\x04" + strings.Repeat("\x00", 23))(c); c.Close() },
 		"echoes as status line": func(c net.Conn) { writes(form + "\r\n\r\n")(c); c.Close() },

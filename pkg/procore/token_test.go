@@ -1,7 +1,11 @@
 package procore
 
 import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -53,40 +57,21 @@ func TestDecodeTokenLifetime(t *testing.T) {
 		"no float64":  {`,"expires_in":1e999`, assumedLifetime},
 		"infinite":    {`,"expires_in":"Inf"`, assumedLifetime},
 
-		"created now":         {`,"expires_in":5400,"created_at":1000000000`, 90 * time.Minute},
-		"created before":      {`,"expires_in":5400,"created_at":999999400`, 80 * time.Minute},
-		"created as a string": {`,"expires_in":5400,"created_at":"999999400"`, 80 * time.Minute},
-		"created after":       {`,"expires_in":5400,"created_at":1000000600`, 90 * time.Minute},
-		"created in ms":       {`,"expires_in":5400,"created_at":1000000000000`, 90 * time.Minute},
-		"created long ago":    {`,"expires_in":5400,"created_at":1`, 0},
-		"created never":       {`,"expires_in":5400,"created_at":0`, 90 * time.Minute},
-		"created negative":    {`,"expires_in":5400,"created_at":-9223372036854775808`, 90 * time.Minute},
-		"created as a date":   {`,"expires_in":5400,"created_at":"2001-09-09T01:46:40Z"`, 90 * time.Minute},
+		// created_at is no reason to refresh earlier: the lifetime counts from the answer.
+		"created before":   {`,"expires_in":5400,"created_at":999999400`, 90 * time.Minute},
+		"created long ago": {`,"expires_in":5400,"created_at":1`, 90 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			body := `{"access_token":"fake-access-1","refresh_token":"fake-refresh-1"` + tt.fields + `}`
-			// The server's clock is 25 years behind ours: both of its times are its own.
-			date := http.Header{"Date": {time.Unix(1_000_000_000, 0).UTC().Format(http.TimeFormat)}}
-			got, err := decodeToken([]byte(body), date, received, true)
-			if err != nil {
-				t.Fatalf("the pair is lost: %v", err)
+			got := readTokenFields(nil, []byte(body)).token(received)
+			if got.AccessToken != "fake-access-1" || got.RefreshToken != "fake-refresh-1" {
+				t.Fatal("the pair is lost")
 			}
 			if got, want := got.Expiry.Sub(received), tt.want; got != want {
-				t.Errorf("lives %v, want %v", got, want)
+				t.Errorf("valid for %v, want %v", got, want)
 			}
 		})
-	}
-}
-
-func TestDecodeTokenWithoutDate(t *testing.T) {
-	t.Parallel()
-	body := `{"access_token":"a","expires_in":5400,"created_at":1}`
-	for _, date := range []http.Header{nil, {"Date": {"today"}}} {
-		got, err := decodeToken([]byte(body), date, time.Unix(5, 0), false)
-		if want := time.Unix(5405, 0); err != nil || !got.Expiry.Equal(want) {
-			t.Errorf("Date %q: expiry = %v, %v, want %v", date["Date"], got.Expiry, err, want)
-		}
 	}
 }
 
@@ -94,50 +79,60 @@ func TestDecodeTokenWithoutDate(t *testing.T) {
 // a reading of it would be compared by it.
 func TestDecodeTokenHasNoMonotonicClock(t *testing.T) {
 	t.Parallel()
-	got, err := decodeToken([]byte(testPair), nil, time.Now(), true)
-	if err != nil || strings.Contains(got.Expiry.String(), "m=") {
-		t.Errorf("expiry = %v, %v, want the wall clock's alone", got.Expiry, err)
+	got := readTokenFields(nil, []byte(testPair)).token(time.Now())
+	if strings.Contains(got.Expiry.String(), "m=") {
+		t.Errorf("expiry = %v, want the wall clock's alone", got.Expiry)
 	}
 }
 
-func TestDecodeTokenFields(t *testing.T) {
+// R2: a pair is kept in whatever form its answer comes.
+func TestTokenAnswers(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", maxTokenLength)
+	const a, r = "fake-access-1", "fake-refresh-1"
+	var zipped, deflated bytes.Buffer
+	for _, w := range []io.WriteCloser{gzip.NewWriter(&zipped), zlib.NewWriter(&deflated)} {
+		_, _ = w.Write([]byte(`{"access_token":"fake-access-1","refresh_token":"fake-refresh-1"}`))
+		w.Close()
+	}
+	long := strings.Repeat("x", 20<<10)
 	for name, tt := range map[string]struct {
-		body        string
-		needRefresh bool
-		ok          bool
+		body            string
+		coding          string
+		access, refresh string
 	}{
-		"a pair":                  {`{"access_token":"fake-access-1","refresh_token":"fake-refresh-1"}`, true, true},
-		"bearer":                  {`{"access_token":"fake-access-1","token_type":"bearer"}`, false, true},
-		"Bearer":                  {`{"access_token":"fake-access-1","token_type":"Bearer"}`, false, true},
-		"mac":                     {`{"access_token":"fake-access-1","token_type":"mac"}`, false, false},
-		"unknown fields":          {`{"access_token":"fake-access-1","scope":["a"],"x":null}`, false, true},
-		"no access token":         {`{"refresh_token":"fake-refresh-1"}`, false, false},
-		"an empty access token":   {`{"access_token":"","refresh_token":"fake-refresh-1"}`, true, false},
-		"no refresh token needed": {`{"access_token":"fake-access-1"}`, false, true},
-		"no refresh token":        {`{"access_token":"fake-access-1"}`, true, false},
-		"a null refresh token":    {`{"access_token":"fake-access-1","refresh_token":null}`, true, false},
-		"a number":                {`{"access_token":"fake-access-1","refresh_token":5}`, true, false},
-		"long":                    {`{"access_token":"` + long + `","refresh_token":"` + long + `"}`, true, true},
-		"too long access token":   {`{"access_token":"x` + long + `"}`, false, false},
-		"too long refresh token":  {`{"access_token":"a","refresh_token":"x` + long + `"}`, true, false},
-		"null":                    {`null`, false, false},
-		"an array":                {`["fake-access-1"]`, false, false},
-		"a cut":                   {`{"access_token":"fake-access-1","refresh_token":"fake-refr`, true, false},
-		"something after it":      {`{"access_token":"fake-access-1"}fake-access-2`, false, false},
-		"nothing":                 {``, false, false},
+		"a pair":               {body: `{"access_token":"fake-access-1","refresh_token":"fake-refresh-1"}`, access: a, refresh: r},
+		"a byte order mark":    {body: "\xef\xbb\xbf" + `{"access_token":"fake-access-1","refresh_token":"fake-refresh-1"}`, access: a, refresh: r},
+		"gzip":                 {body: zipped.String(), coding: "gzip", access: a, refresh: r},
+		"gzip, not declared":   {body: zipped.String(), access: a, refresh: r},
+		"gzip, cut":            {body: zipped.String()[:zipped.Len()-4], coding: "gzip", access: a, refresh: r},
+		"deflate":              {body: deflated.String(), coding: "Deflate", access: a, refresh: r},
+		"gzip that is not":     {body: `{"access_token":"fake-access-1"}`, coding: "gzip", access: a},
+		"in capitals":          {body: `{"Access_Token":"fake-access-1","REFRESH_TOKEN":"fake-refresh-1"}`, access: a, refresh: r},
+		"another type":         {body: `{"access_token":"fake-access-1","token_type":"Bearer ","refresh_token":"fake-refresh-1"}`, access: a, refresh: r},
+		"type as a number":     {body: `{"token_type":5,"access_token":"fake-access-1","refresh_token":"fake-refresh-1"}`, access: a, refresh: r},
+		"unknown fields":       {body: `{"x":null,"scope":["a",{"b":[]}],"access_token":"fake-access-1","y":true,"refresh_token":"fake-refresh-1"}`, access: a, refresh: r},
+		"wrapped":              {body: `{"data":{"access_token":"fake-access-1","refresh_token":"fake-refresh-1"}}`, access: a, refresh: r},
+		"cut behind the pair":  {body: `{"access_token":"fake-access-1","refresh_token":"fake-refresh-1","expires_in":54`, access: a, refresh: r},
+		"cut in the pair":      {body: `{"access_token":"fake-access-1","refresh_token":"fake-refr`, access: a},
+		"something behind it":  {body: `{"access_token":"fake-access-1","refresh_token":"fake-refresh-1"}<!-- -->`, access: a, refresh: r},
+		"form encoded":         {body: `access_token=fake-access-1&refresh_token=fake-refresh-1&expires_in=5400`, access: a, refresh: r},
+		"twice":                {body: `{"access_token":"fake-access-1","access_token":"fake-access-2"}`, access: a},
+		"a null refresh token": {body: `{"access_token":"fake-access-1","refresh_token":null}`, access: a},
+		"an empty one":         {body: `{"access_token":"fake-access-1","refresh_token":""}`, access: a},
+		"long":                 {body: `{"access_token":"` + long + `","refresh_token":"` + long + `"}`, access: long, refresh: long},
+		"no access token":      {body: `{"refresh_token":"fake-refresh-1"}`, refresh: r},
+		"a token in a list":    {body: `["access_token","fake-access-1"]`},
+		"null":                 {body: `null`},
+		"nothing":              {},
+		"deep":                 {body: strings.Repeat("[", maxTokenAnswer)},
+		"a page":               {body: `<html>access_token</html>`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := decodeToken([]byte(tt.body), nil, time.Now(), tt.needRefresh)
-			if ok := err == nil; ok != tt.ok {
-				t.Fatalf("error = %v, want one: %v", err, !tt.ok)
+			f := readTokenFields(http.Header{"Content-Encoding": {tt.coding}}, []byte(tt.body))
+			if f.access != tt.access || f.refresh != tt.refresh {
+				t.Errorf("got %q and %q, want %q and %q", f.access, f.refresh, tt.access, tt.refresh)
 			}
-			if err != nil && got != (Token{}) {
-				t.Error("there is a token beside the error")
-			}
-			hidesSecrets(t, err)
 		})
 	}
 }

@@ -172,7 +172,9 @@ func (s *Server) exchangeRefresh(form url.Values, spent spend) (*pair, *oauthErr
 }
 
 // serveRevoke is POST /oauth/revoke: 200 also for an unknown token (RFC 7009
-// section 2.2); ends the access token and its refresh token.
+// section 2.2). It revokes the access token and its refresh token, as Doorkeeper
+// does: an access token that has expired revokes nothing, and its refresh token
+// stays valid unless it is sent itself.
 func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	form, bad := formOf(r)
 	s.mu.Lock()
@@ -188,8 +190,15 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token := form.Get("token")
-	if p := or(s.access[token], s.refresh[token]); p != nil {
-		p.revoke()
+	access, refresh := s.access[token], s.refresh[token]
+	if form.Get("token_type_hint") == "refresh_token" {
+		access = nil
+	}
+	switch {
+	case access.usable(s.now()):
+		access.revoke()
+	case access == nil && refresh != nil:
+		refresh.revoke()
 	}
 	writeJSON(w, http.StatusOK, struct{}{})
 }

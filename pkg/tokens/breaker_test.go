@@ -211,7 +211,7 @@ func TestRefusalsInARow(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+				if err := w.oauth.Revoke(t.Context(), pair); err != nil {
 					t.Fatal(err)
 				}
 				if i < 4 {

@@ -403,7 +403,7 @@ func TestTransport(t *testing.T) {
 	if _, err := procore.Collect(client.Projects(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+	if err := w.oauth.Revoke(t.Context(), pair); err != nil {
 		t.Fatal(err)
 	}
 	// The refresh token went with it: the caller sees the 401, and one refresh was tried.

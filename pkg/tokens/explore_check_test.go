@@ -245,7 +245,7 @@ func (x *run) checkTruth(ctx context.Context, s *Store, key Key) {
 	if r.State == "active" && !p.live() && !excused {
 		x.problem("row %s is active, and its pair is not live (presented %d, revoked %t)", r.Key(), p.presented, p.revoked)
 	}
-	if (r.State == "reauthorize" || r.State == "uncertain") && p.live() && p.presented == 0 && x.harmless() {
+	if (r.State == "reauthorize" || r.State == "uncertain") && p.live() && p.refresh != "" && p.presented == 0 && x.harmless() {
 		x.problem("row %s is %s without need: %s", r.Key(), r.State, r.Reason)
 	}
 }
@@ -258,6 +258,10 @@ func (x *run) checkWorks(ctx context.Context, key Key) {
 	a, err := x.process(99).store.Token(ctx, key)
 	switch {
 	case r.State != "active" || p == nil:
+	case p.user != 0 && p.refresh == "": // good until its access token expired
+		if err != nil && !errors.Is(err, ErrReauthorize) {
+			x.problem("row %s has a pair without a refresh token: %v", r.Key(), err)
+		}
 	case p.live() && p.presented == 0 && err != nil:
 		x.problem("row %s was active, and does not work: %v", r.Key(), err)
 	case err == nil:

@@ -182,7 +182,7 @@ func (x *run) serve(p *peer, form url.Values, o outcome) {
 	if x.procore.byToken[token] != nil && o != fine && o == x.procore.down {
 		x.procore.since++
 	}
-	burn := o == status503 || o == status429 || o == badClient || o == noRefresh
+	burn := o == status503 || o == status429 || o == badClient
 	switch {
 	case o == vanish:
 		return
@@ -193,7 +193,7 @@ func (x *run) serve(p *peer, form url.Values, o outcome) {
 			}
 		}
 	case form.Get("grant_type") == "client_credentials":
-		if !burn || o == noRefresh {
+		if !burn {
 			p.got = x.procore.issue(0, nil)
 		}
 	default:
@@ -206,9 +206,8 @@ func (x *run) serve(p *peer, form url.Values, o outcome) {
 	switch o {
 	case noRefresh:
 		if p.got != nil {
-			break // a service account has none
+			p.got.refresh = "" // and a service account has none anyway
 		}
-		status, body = 200, map[string]any{"access_token": "fake-access-x", "expires_in": 5400}
 	case status503:
 		status, body = 503, map[string]any{}
 	case status429:

@@ -38,7 +38,7 @@ func TestOverwritten(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+				if err := w.oauth.Revoke(t.Context(), pair); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -80,7 +80,7 @@ func TestOverwrittenUnderSuspicion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+		if err := w.oauth.Revoke(t.Context(), pair); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -66,7 +66,7 @@ func (r *refresh) take(ctx, inTime context.Context, c Connection) (err error) {
 		r.letGo(ctx)
 		return errNotYet
 	case errors.Is(err, errSpentBefore):
-		return r.spentBefore(ctx, c)
+		return r.unrefreshable(ctx, c, sentBefore)
 	case errors.Is(err, errNotClaimed):
 		r.tell(ctx, unconfirmed, "claims on connections are not confirmed by storage")
 		return errNotYet
@@ -259,17 +259,20 @@ func (c Connection) failed(claimed Connection, e *procore.TokenError, refusal st
 	return c.doubt(c.attempt, noAnswer, e.RequestID, now), true
 }
 
+// noRefreshToken is why a connection ends whose pair came without one.
+const noRefreshToken = "Procore issued an access token without a refresh token"
+
 // sentBefore is why a connection ends whose refresh token the ledger knows.
 const sentBefore = "this refresh token is in the ledger: it was sent before, or may have been, by the holder of a copied, restored or overtaken row"
 
-// spentBefore ends a connection whose refresh token the ledger knows.
-func (s *Store) spentBefore(ctx context.Context, c Connection) error {
+// unrefreshable ends a connection whose refresh token cannot be sent.
+func (s *Store) unrefreshable(ctx context.Context, c Connection, reason string) error {
 	generation := c.Generation
 	c, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
 		if !c.usable() || c.Generation != generation || c.claimed() {
 			return c, false
 		}
-		return c.enter(Reauthorize, "", sentBefore, "", s.now()), true
+		return c.enter(Reauthorize, "", reason, "", s.now()), true
 	})
 	switch {
 	case err != nil:

@@ -117,6 +117,31 @@ func TestManyCallersMakeOneRefresh(t *testing.T) {
 	}
 }
 
+// An answer without a refresh token is good until its access token expires.
+func TestNoRefreshToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	w.clock.Advance(2 * time.Hour)
+	if err := w.procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 200,
+		Body: `{"access_token":"fake-access-x","expires_in":5400}`}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if a, err := w.store().Token(t.Context(), c.Key); err != nil || a.Bearer() != "fake-access-x" {
+			t.Errorf("Token = %v, %v, want the access token of the answer", a, err)
+		}
+		w.clock.Advance(89 * time.Minute)
+	}
+	w.clock.Advance(time.Minute)
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) || !strings.Contains(err.Error(), noRefreshToken) {
+		t.Errorf("got error %v, want ErrReauthorize with its reason", err)
+	}
+	if got := w.row(c.Key); got.State != Reauthorize || w.presented() != 1 {
+		t.Errorf("got state %s after %d refreshes, want reauthorize after 1", got.State, w.presented())
+	}
+}
+
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	fault := func(f procoretest.Fault) func(*world) {
@@ -136,7 +161,6 @@ func TestOutcomes(t *testing.T) {
 		{"500", fault(procoretest.Fault{Kind: procoretest.Status, Status: 500}), ErrReauthorize, Reauthorize},
 		{"429", fault(procoretest.Fault{Kind: procoretest.Status, Status: 429}), ErrReauthorize, Reauthorize},
 		{"200 without JSON", fault(procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "<html>"}), ErrReauthorize, Reauthorize},
-		{"200 without refresh token", fault(procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: `{"access_token":"fake-access-x"}`}), ErrReauthorize, Reauthorize},
 		{"answer lost", fault(procoretest.Fault{Kind: procoretest.Drop}), ErrReauthorize, Reauthorize},
 		{"reset", fault(procoretest.Fault{Kind: procoretest.Reset}), ErrReauthorize, Reauthorize},
 		{"wrong secret", func(w *world) { w.oauth.ClientSecret = "another" }, ErrReauthorize, Reauthorize},
@@ -206,7 +230,7 @@ func TestRefusedRefreshToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.oauth.Revoke(t.Context(), pair.AccessToken); err != nil {
+	if err := w.oauth.Revoke(t.Context(), pair); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(2 * time.Hour)

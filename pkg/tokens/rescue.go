@@ -159,5 +159,5 @@ func (s *Store) revokeToken(ctx context.Context, t procore.Token) error {
 	if err != nil {
 		return err
 	}
-	return oauth.Revoke(ctx, t.AccessToken)
+	return oauth.Revoke(ctx, t)
 }

@@ -142,6 +142,11 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 		}
 	case c.State == Uncertain:
 		return Access{}, s.giveUp(ctx, c)
+	case pair.RefreshToken == "" && c.Principal != App && living:
+		return access, nil
+	case pair.RefreshToken == "" && c.Principal != App:
+		s.memory.forget(c.Key)
+		return Access{}, s.unrefreshable(ctx, c, noRefreshToken)
 	}
 	renewed, err := s.refresh(ctx, c, pair, keys, d)
 	if living && errors.Is(err, ErrTryAgain) {

@@ -53,7 +53,7 @@ func browser() []mutant {
 		{"D", "cookies of flows given up pile up", cookie, `if len(ours) < maxCookies {`, `if len(ours) >= 0 {`, only("TestManyStarts", callback)},
 		{"D", "a start stays in the table", session, `"ttl":          number(expires.Add(24 * time.Hour).Unix()),`, ``, only("TestFloodOfStarts", callback)},
 		{"D", "abandoned pairs are not revoked", "functions/refresher/abandoned.go",
-			`oauth.Revoke(ctx, pair.AccessToken); err != nil`, `func(string) error { return nil }(pair.AccessToken); err != nil`, only("TestAbandoned", refresher)},
+			`oauth.Revoke(ctx, pair); err != nil`, `func(procore.Token) error { return nil }(pair); err != nil`, only("TestAbandoned", refresher)},
 		{"D", "leaving an authorization revokes the pair that a connection has", "functions/refresher/abandoned.go",
 			`	case held:`, `	case held && false:`, only("TestAbandonedButHeld", refresher)},
 	}
