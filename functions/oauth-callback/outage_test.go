@@ -49,7 +49,6 @@ func TestProcoreDown(t *testing.T) {
 		{Kind: procoretest.Status, Status: 500, Body: "fake-access-echo", Times: 9},
 		{Kind: procoretest.Status, Status: 200, Body: "<html>maintenance</html>", Times: 9},
 		{Kind: procoretest.Status, Status: 302, Headers: map[string]string{"Location": "/oauth/token"}, Times: 9},
-		{Kind: procoretest.Status, Status: 200, Body: `{"access_token":"fake-access-x","token_type":"bearer","expires_in":5400}`, Times: 9},
 	} {
 		t.Run(f.Kind+" "+strconv.Itoa(f.Status), func(t *testing.T) {
 			t.Parallel()

@@ -99,8 +99,8 @@ func TestAbandoned(t *testing.T) {
 		t.Errorf("got %d lines, want 2", got)
 	}
 	r.run("housekeeping")
-	if got := r.Requests("POST /oauth/revoke"); got != 2 {
-		t.Errorf("got %d revocations, want 2", got)
+	if got := r.Requests("POST /oauth/revoke"); got != 4 {
+		t.Errorf("got %d revocations, want 4: each token of each pair once", got)
 	}
 }
 

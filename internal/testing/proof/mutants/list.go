@@ -34,7 +34,7 @@ func once() []mutant {
 		{"R1", "an uncertain token is sent again", "pkg/tokens/token.go",
 			`	case c.State == Uncertain:
 		return Access{}, s.giveUp(ctx, c)
-	}`, `	}`, storePackage},
+`, ``, storePackage},
 		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/spend.go",
 			`		return answer{}, true, withContext(ctx, err)
 	}
@@ -44,7 +44,7 @@ func once() []mutant {
 		{"R1", "the clock is not looked at before the first byte", "pkg/procore/spend.go",
 			`!now.Before(notAfter.Round(0))`, `false && !now.Before(notAfter)`, apiPackage},
 		{"R1", "any 400 counts as a refusal", "pkg/procore/oauth.go",
-			`a.status == http.StatusBadRequest && e.Code == "invalid_grant"`, `a.status == http.StatusBadRequest`, apiPackage},
+			`e.Code == "invalid_grant" && (a.status == http.StatusBadRequest ||`, `(a.status == http.StatusBadRequest ||`, apiPackage},
 	}
 }
 
@@ -71,8 +71,18 @@ func keep() []mutant {
 			`context.WithoutCancel(ctx), key, fl, work`, `ctx, key, fl, work`, storePackage},
 		{"R2", "a handler returns before its refreshes ended", "pkg/tokens/wrap.go",
 			`defer s.flights.wait()`, `_ = s`, storePackage},
-		{"R2", "a 200 without a refresh token counts as a pair", "pkg/procore/token.go",
-			`case needRefresh && w.RefreshToken == "":`, `case false:`, apiPackage},
+		{"R2", "a pair in an unusual answer is thrown away", "pkg/procore/oauth.go",
+			`if f.access != "" && (f.refresh`, `if err == nil && a.status == http.StatusOK && f.access != "" && (f.refresh`, apiPackage},
+		{"R2", "an answer that is cut holds no pair", "pkg/procore/token_answer.go",
+			`if f.value(d, ""); f == (tokenFields{}) {`, `if !f.value(d, "") {
+		f = tokenFields{}
+	}
+	if f == (tokenFields{}) {`, apiPackage},
+		{"R2", "a pair without a refresh token is never given up", "pkg/tokens/token.go",
+			`	case pair.RefreshToken == "" && c.Principal != App:
+		s.memory.forget(c.Key)
+		return Access{}, s.unrefreshable(ctx, c, noRefreshToken)
+`, ``, storePackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
 			`c.released(l, s.now()), l.unspend(claimed.attempt)...)`, `c.released(l, s.now()))`, storePackage},
 	}
