@@ -33,9 +33,9 @@ func TestWhatFollowsAnAnswer(t *testing.T) {
 		{row: "disconnected in App Management", statuses: []int{403}, body: `{"errors":["App is not connected to this company."]}`,
 			is: []error{ErrNotConnected, ErrForbidden}, reads: 1, writes: 1, advice: "stop calling"},
 		{row: "permission, tool, membership", statuses: []int{403}, body: `{"errors":"You do not have permission"}`,
-			is: []error{ErrForbidden}, not: []error{ErrNotConnected, ErrNotInstalled, ErrUserInstallsOff}, reads: 1, writes: 1, advice: "permissions"},
+			is: []error{ErrForbidden}, not: []error{ErrNotConnected, errNotInstalled, ErrUserInstallsOff}, reads: 1, writes: 1, advice: "permissions"},
 		{row: "not installed", statuses: []int{403}, body: `{"message":"App is not installed in this company"}`,
-			is: []error{ErrForbidden, ErrNotInstalled}, not: []error{ErrNotConnected}, reads: 1, writes: 1, advice: "install the app in App Management"},
+			is: []error{ErrForbidden, errNotInstalled}, not: []error{ErrNotConnected}, reads: 1, writes: 1, advice: "install the app in App Management"},
 		{row: "absent, or not visible", statuses: []int{404}, body: `{"error":"Record not found"}`,
 			is: []error{ErrNotFound}, not: []error{ErrUnauthorized}, reads: 1, writes: 1, advice: "may not see it"},
 		{row: "transient", statuses: []int{408, 500, 502}, body: `<html>`,
@@ -47,7 +47,7 @@ func TestWhatFollowsAnAnswer(t *testing.T) {
 		{row: "heavy load", statuses: []int{503}, body: ``, header: http.Header{"Retry-After": {"7"}},
 			is: []error{ErrUnavailable}, reads: attempts, writes: 1, after: 7 * time.Second, advice: "try again later"},
 		{row: "the header is missing", statuses: []int{400, 403}, body: `{"message":"Missing Procore-Company-Id header!"}`,
-			is: []error{ErrMissingCompanyHeader}, reads: 1, writes: 1, advice: "CompanyClient"},
+			is: []error{errMissingCompanyHeader}, reads: 1, writes: 1, advice: "CompanyClient"},
 	}
 	for _, tt := range tests {
 		for _, status := range tt.statuses {

@@ -16,39 +16,42 @@ import (
 //		return procore.Get[Meeting](ctx, c, path, query)
 //	}
 //
-// The path begins with /rest/ and is not escaped; of a v2 answer T is what
-// stands under "data". A GET is retried as [WithAttempts] says.
+// The path begins with /rest/ and is not escaped. In REST v2, T is the value
+// under "data". A GET is repeated as often as [WithAttempts] allows.
 func Get[T any](ctx context.Context, c *CompanyClient, path string, query url.Values) (T, error) {
 	return get[T](ctx, &c.api, path, query)
 }
 
 // List reads a list of the company, page by page as the loop asks for more; see
-// [Collect] for a slice. A query without per_page asks for 100 at a time.
+// [Collect] for a slice. A query without per_page asks for 100 items a page.
+//
+// A list that links to another host or path, or in a circle, ends with an error:
+// the items before it are right, the rest is missing.
 //
 // https://procore.github.io/documentation/pagination
 func List[T any](ctx context.Context, c *CompanyClient, path string, query url.Values) iter.Seq2[T, error] {
 	return list[T](ctx, &c.api, path, query)
 }
 
-// Post creates. It is sent once, except after a 429 and where no connection came
-// about: whether Procore wrote anything before another failure is not known.
+// Post creates a resource. It is repeated only after a 429 or when no connection
+// was made: after any other failure Procore may have written something.
 func Post[T any](ctx context.Context, c *CompanyClient, path string, query url.Values, body any) (T, error) {
 	return send[T](ctx, &c.api, http.MethodPost, path, query, body)
 }
 
-// Patch changes. It is sent once, as Post.
+// Patch changes a resource. It is repeated as rarely as a [Post].
 func Patch[T any](ctx context.Context, c *CompanyClient, path string, query url.Values, body any) (T, error) {
 	return send[T](ctx, &c.api, http.MethodPatch, path, query, body)
 }
 
-// Put replaces, where an endpoint wants that instead of PATCH. It is idempotent
-// and repeated as a GET.
+// Put replaces a resource, where an endpoint wants that instead of PATCH. It is
+// idempotent, so it is repeated like a GET.
 func Put[T any](ctx context.Context, c *CompanyClient, path string, query url.Values, body any) (T, error) {
 	return send[T](ctx, &c.api, http.MethodPut, path, query, body)
 }
 
-// Delete deletes. It is idempotent and repeated as a GET; a repetition that finds
-// nothing any more is a success if an attempt before may have been carried out.
+// Delete deletes a resource. It is idempotent, so it is repeated like a GET. A
+// repetition that answers 404 is a success if an earlier attempt may have worked.
 func Delete(ctx context.Context, c *CompanyClient, path string, query url.Values) error {
 	_, err := c.api.do(ctx, call{method: http.MethodDelete, path: path, query: query}, nil)
 	return err

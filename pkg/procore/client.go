@@ -175,7 +175,7 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 	}
 	if err := a.limit.enter(ctx, a.patience, a.now); err != nil {
 		if rl, ok := errors.AsType[*RateLimitError](err); ok {
-			rl.Answer.of(c, a.company)
+			rl.Answer.setCall(c, a.company)
 			return nil, rl
 		}
 		return nil, wrapped(err)

@@ -27,13 +27,13 @@ func (c *Company) UnmarshalJSON(b []byte) error {
 
 const companiesPath = "/rest/v1.0/companies"
 
-// Companies lists the companies of the user. It installs the app in none of them.
+// Companies lists the companies of the user. It does not install the app in any.
 func (c *UserClient) Companies(ctx context.Context) iter.Seq2[Company, error] {
 	return list[Company](ctx, &c.api, companiesPath, nil)
 }
 
-// Companies lists the companies that the token sees: for a service account those
-// it may work in, for a user all of the user's.
+// Companies lists the companies that the token can see: those in which a service
+// account may work, or all companies of a user.
 func (c *CompanyClient) Companies(ctx context.Context) iter.Seq2[Company, error] {
 	return list[Company](ctx, &c.api, companiesPath, nil)
 }

@@ -33,7 +33,7 @@ func (c *CompanyClient) CompanyUsers(ctx context.Context) iter.Seq2[CompanyUser,
 	return List[CompanyUser](ctx, c, c.usersPath(), nil)
 }
 
-// CompanyUser reads one user of the directory.
+// CompanyUser returns one user of the directory.
 func (c *CompanyClient) CompanyUser(ctx context.Context, id int64) (CompanyUser, error) {
 	return Get[CompanyUser](ctx, c, c.usersPath()+"/"+decimal(id), nil)
 }

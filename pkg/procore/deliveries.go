@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// A DeliveryStatus chooses deliveries.
+// A DeliveryStatus filters the deliveries list.
 type DeliveryStatus string
 
-// The statuses of the deliveries list. Discarded are those that Procore gave up
-// after twelve hours: events that only this list still tells of.
+// The statuses that the deliveries list accepts. Procore discards a delivery after
+// twelve hours of failures; from then on only this list has its event.
 const (
 	AnyDelivery          DeliveryStatus = "any"
 	SuccessfulDeliveries DeliveryStatus = "successful"
@@ -27,23 +27,23 @@ const (
 //
 // https://procore.github.io/documentation/webhooks-api, "Webhooks Deliveries"
 type Delivery struct {
-	// ID is the delivery's, a number or a string; see [Delivery.Cursor].
+	// ID is a number or a string; see [Delivery.Cursor].
 	ID json.RawMessage `json:"id"`
 	// Outcome is ok, discarded, retried or failed.
 	Outcome string `json:"outcome"`
-	// ResponseStatus is our answer, 0 without one.
+	// ResponseStatus is the status that the receiver answered, 0 without an answer.
 	ResponseStatus int    `json:"response_status"`
 	ResponseError  string `json:"response_error"`
 	ResponseBody   string `json:"response_body"`
-	// StartedAt and CompletedAt are when it was tried.
+	// StartedAt and CompletedAt bound the attempt.
 	StartedAt   time.Time `json:"started_at"`
 	CompletedAt time.Time `json:"completed_at"`
-	// Event is the event for [DecodeEvent], with the same id as in the payload but
-	// often without ulid and metadata.
+	// Event is input for [DecodeEvent]. It has the payload's id, but often neither
+	// ulid nor metadata.
 	Event json.RawMessage `json:"event"`
 }
 
-// Cursor is the delivery's id for [DeliveryPage.After], empty without one.
+// Cursor returns the delivery's id for [DeliveryPage.After], or "" if it has none.
 func (d Delivery) Cursor() string {
 	id := strings.Trim(string(d.ID), `"`)
 	if id == "null" || len(id) > maxName {
@@ -52,32 +52,33 @@ func (d Delivery) Cursor() string {
 	return id
 }
 
-// Deliveries lists the deliveries of a hook, as long as pages are linked. Whoever
-// must not miss one asks for a [CompanyClient.DeliveryPage] after the other.
+// Deliveries lists the deliveries of a hook, as far as Procore links the pages. A
+// caller that must not miss one reads each page with [CompanyClient.DeliveryPage].
 func (c *CompanyClient) Deliveries(ctx context.Context, hookID int64, status DeliveryStatus) iter.Seq2[Delivery, error] {
-	return List[Delivery](ctx, c, deliveriesPath(hookID), c.deliveries(status))
+	return List[Delivery](ctx, c, deliveriesPath(hookID), c.deliveriesQuery(status))
 }
 
-// DeliveriesPerPage is how many deliveries [CompanyClient.DeliveryPage] asks for.
+// DeliveriesPerPage is the page size that [CompanyClient.DeliveryPage] asks for.
 const DeliveriesPerPage = 100
 
-// A DeliveryPage is one page of the deliveries list. Procore's guide pages all
-// lists by number. The reference of this one has a cursor instead, the last id of
-// the page before; a server that knows only that answers every number alike.
+// A DeliveryPage names one page of the deliveries list. Procore's guide numbers
+// the pages of every list. The reference of this list has a cursor instead, the
+// last id of the page before. A server that knows only the cursor returns the same
+// page for every number.
 //
 // https://developers.procore.com/reference/rest/deliveries?version=latest
 type DeliveryPage struct {
 	// Number counts from 1.
 	Number int
-	// After is the cursor. Set, it takes the number's place.
+	// After is the cursor. If it is set, Number is ignored.
 	After string
 }
 
-// DeliveryPage reads one page of the deliveries of a hook. last is whether
-// Procore said that none follows; where it says nothing, a page that brings
-// nothing new is the end.
+// DeliveryPage reads one page of the deliveries of a hook. last reports whether
+// Procore announced that no page follows. Where Procore announces nothing, the list
+// ends with a page that has nothing new.
 func (c *CompanyClient) DeliveryPage(ctx context.Context, hookID int64, status DeliveryStatus, p DeliveryPage) (all []Delivery, last bool, err error) {
-	query, size := c.deliveries(status), strconv.Itoa(DeliveriesPerPage)
+	query, size := c.deliveriesQuery(status), strconv.Itoa(DeliveriesPerPage)
 	if p.After != "" {
 		query.Set("page_start", p.After)
 		query.Set("page_size", size)
@@ -89,10 +90,10 @@ func (c *CompanyClient) DeliveryPage(ctx context.Context, hookID int64, status D
 	return all, h.Get("Link") != "" && linkNext(h) == "", err
 }
 
-// deliveries is the query that chooses by status. The guide writes
+// deliveriesQuery returns the query that filters by status. The guide writes
 // filter[status], the reference filters[status].
-func (c *CompanyClient) deliveries(status DeliveryStatus) url.Values {
-	query := c.inCompany()
+func (c *CompanyClient) deliveriesQuery(status DeliveryStatus) url.Values {
+	query := c.companyQuery()
 	query.Set("filter[status]", string(status))
 	query.Set("filters[status]", string(status))
 	return query

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// An Environment is one of Procore's separate worlds: tokens and app
-// credentials of one are worthless, and must never be sent, in another.
-// Get one from [Production], [Sandbox], [Monthly], [Federal] or
-// [ParseEnvironment]. The zero value is no environment; calls into it fail.
+// An Environment is one of Procore's separate installations. Tokens and app
+// credentials of one are useless in another and must never be sent there. Use
+// [Production], [Sandbox], [Monthly], [Federal] or [ParseEnvironment]. Calls into
+// the zero Environment fail.
 //
 // https://procore.github.io/documentation/development-environments
 // https://procore.github.io/documentation/tutorial-mpz
@@ -26,40 +26,41 @@ type Environment struct {
 	APIURL string
 }
 
-// HasAPI reports whether u is an address of the environment's API, to which alone
-// its access tokens may be sent.
+// HasAPI reports whether u is an address of the environment's API. An access token
+// may be sent to no other address.
 func (e Environment) HasAPI(u *url.URL) bool { return u.Scheme+"://"+u.Host == e.APIURL }
 
-// Production is where customers work. An on-demand sandbox is a company of its
-// own in production.
+// Production returns the environment in which customers work. An on-demand sandbox
+// is a separate company in production.
 func Production() Environment {
 	return Environment{"production", "https://login.procore.com", "https://api.procore.com"}
 }
 
-// Sandbox is the developer sandbox, with app credentials of its own.
+// Sandbox returns the developer sandbox, which has its own app credentials.
 func Sandbox() Environment {
 	return Environment{"sandbox", "https://login-sandbox.procore.com", "https://sandbox.procore.com"}
 }
 
-// Monthly is the monthly sandbox. It takes production credentials and is
-// overwritten from production at the start of each month, which ends the
-// connections made in it.
+// Monthly returns the monthly sandbox, which takes production credentials. Procore
+// overwrites it from production at the start of each month, and that ends the
+// connections made in it; see [Environment.Overwritten].
 func Monthly() Environment {
 	return Environment{"monthly", "https://login-sandbox-monthly.procore.com", "https://api-monthly.procore.com"}
 }
 
-// Federal is the FedRAMP zone: an app registration of its own, no sandbox.
+// Federal returns the FedRAMP zone, which has its own app registration and no
+// sandbox.
 func Federal() Environment {
 	return Environment{"federal", "https://login.procoregov.com", "https://api.procoregov.com"}
 }
 
-// ParseEnvironment returns the environment called name. For "custom" both URLs
-// are wanted, for every other name both must be empty: a URL that would be
-// ignored is more likely a mistake about where tokens go.
+// ParseEnvironment returns the environment called name. "custom" needs both URLs.
+// For every other name both must be empty, because a URL that would be ignored is
+// more likely a mistake about where tokens go.
 //
-// A URL is scheme, host and optional port, nothing else. The scheme is https;
-// http is accepted for a loopback host and for the hosts in plainHosts (under
-// AWS_SAM_LOCAL that is host.docker.internal).
+// A URL has a scheme, a host and an optional port, nothing else. The scheme is
+// https; http is accepted for a loopback host and for the hosts in plainHosts
+// (host.docker.internal under AWS_SAM_LOCAL).
 func ParseEnvironment(name, loginURL, apiURL string, plainHosts ...string) (Environment, error) {
 	if name == "custom" {
 		return customEnvironment(loginURL, apiURL, plainHosts)
@@ -88,8 +89,8 @@ func customEnvironment(loginURL, apiURL string, plainHosts []string) (Environmen
 	return Environment{Name: "custom", LoginURL: login, APIURL: api}, nil
 }
 
-// baseURL checks one address and returns it in its plain form. Its errors never
-// repeat the address, which may hold a password.
+// baseURL checks one address and returns it normalized. Its errors never repeat
+// the address, which may contain a password.
 func baseURL(s string, plainHosts []string) (string, error) {
 	if s == "" {
 		return "", errors.New("missing")
@@ -109,7 +110,7 @@ func baseURL(s string, plainHosts []string) (string, error) {
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
 		return "", errors.New("a query or fragment is not allowed")
 	case host == "app.procore.com":
-		return "", errors.New("app.procore.com is the web application and serves no API in Procore's regions; use login.procore.com and api.procore.com")
+		return "", errors.New("app.procore.com is the web application and does not serve the API in Procore's regions; use login.procore.com and api.procore.com")
 	case u.Scheme == "http" && !isLoopback(host) && !slices.Contains(plainHosts, host):
 		return "", errors.New("http is accepted for a loopback address only; use https")
 	case u.Scheme != "http" && u.Scheme != "https":

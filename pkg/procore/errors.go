@@ -13,48 +13,47 @@ import (
 	"unicode"
 )
 
-// What a caller does differs by answer, so each has a value for errors.Is. The
-// details are in the [*Error], for errors.AsType.
+// A caller handles each of these answers differently and branches with errors.Is.
+// The details are in the [*Error], for errors.AsType.
 //
 // https://procore.github.io/documentation/error-reference
 var (
 	// ErrUnauthorized (401): the access token is expired or revoked, or the app is
-	// not installed. Take a newer token once; a second 401 right after means not
-	// installed: report, don't refresh again.
+	// not installed. Take a newer token once. A second 401 right after that means not
+	// installed: report it and don't refresh again.
 	ErrUnauthorized = errors.New("procore: the access token was not accepted")
 	// ErrNotConnected (403): the app was disconnected from the company in App
 	// Management, or never installed. Stop calling and tell the owner. It is also
 	// an ErrForbidden.
 	ErrNotConnected = errors.New("procore: the app is not connected to this company")
-	// ErrNotInstalled (403): the app is not installed in the company. An
-	// administrator installs it from App Management. Procore documents no text for
-	// it either, see ErrUserInstallsOff. It is also an ErrForbidden.
-	ErrNotInstalled = errors.New("procore: the app is not installed in this company")
 	// ErrUserInstallsOff (403): only an administrator of the company may install
-	// the app, from App Management. Say so and wait. Procore does not document the
-	// text it is told by, so expect such a company as ErrNotConnected or plain
-	// ErrForbidden as well. It is also an ErrForbidden.
+	// the app, from App Management. Tell the user and wait. Procore does not document
+	// the text that marks this answer, so expect such a company as ErrNotConnected or
+	// plain ErrForbidden as well. It is also an ErrForbidden.
 	ErrUserInstallsOff = errors.New("procore: the company does not let users install apps")
-	// ErrForbidden (403): permission, tool or project membership. Report, don't retry.
+	// ErrForbidden (403): a permission, a tool or a project membership is missing.
+	// Report it and don't retry.
 	ErrForbidden = errors.New("procore: not permitted")
-	// ErrNotFound (404): absent, or not visible to this user. Report. Never a
-	// reason to refresh a token.
+	// ErrNotFound (404): absent, or not visible to this user. Report it. It is never
+	// a reason to refresh a token.
 	ErrNotFound = errors.New("procore: not found")
-	// ErrInvalid (400, 406, 409, 422): the request is wrong. Report with the
-	// Error's Message; the same request fails again.
+	// ErrInvalid (400, 406, 409, 422): the request is wrong. Report the Error's
+	// Message; the same request fails again.
 	ErrInvalid = errors.New("procore: the request was refused")
-	// ErrMissingCompanyHeader: the call needs Procore-Company-Id. Use a
-	// CompanyClient.
-	ErrMissingCompanyHeader = errors.New("procore: the Procore-Company-Id header is missing")
 	// ErrRateLimited (429): the error is a [*RateLimitError]. Wait until its Reset.
 	ErrRateLimited = errors.New("procore: the rate limit is exhausted")
 	// ErrUnavailable (408 and 5xx): Procore has a problem. Try again later, not
-	// before the Error's RetryAfter. After a POST, PATCH or DELETE look first
+	// before the Error's RetryAfter. After a POST, PATCH or DELETE check first
 	// whether it was done.
 	ErrUnavailable = errors.New("procore: temporarily unavailable")
+
+	// Answers that differ in the advice alone. Procore documents no text for a
+	// company in which the app is not installed.
+	errNotInstalled         = errors.New("procore: the app is not installed in this company")
+	errMissingCompanyHeader = errors.New("procore: the Procore-Company-Id header is missing")
 )
 
-// An Error is an answer outside 2xx. It holds nothing of the query, the body or
+// An Error is an answer outside 2xx. It contains nothing of the query, the body or
 // the Authorization header.
 type Error struct {
 	// Status is the HTTP status.
@@ -62,19 +61,20 @@ type Error struct {
 	// Code is REST v2's own code, empty in REST v1.
 	Code string
 	// Message is Procore's own explanation in one line of at most 500 bytes, from
-	// message, error or errors of the answer; the status text without one.
+	// message, error or errors of the answer. Without one it is the status text.
 	Message string
 	// Method and Path are those of the request, without its query.
 	Method, Path string
-	// CompanyID is the company the call named, 0 without one.
+	// CompanyID is the company that the call named, 0 if it named none.
 	CompanyID int64
 	// RequestID is Procore's X-Request-Id, for a mail to apisupport@procore.com.
 	RequestID string
-	// RetryAfter is how long Procore asked to wait, 0 if it did not.
+	// RetryAfter is how long Procore asked the client to wait, 0 if it did not ask.
 	RetryAfter time.Duration
 }
 
-// Error says what was called, what came back, where to ask and what to do.
+// Error returns the call, the answer, the ids that Procore's support asks for, and
+// the advice.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "procore: %s %s: %d: %s", e.Method, e.Path, e.Status, e.Message)
@@ -93,8 +93,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Advice is what to do about it, in words for whoever operates the app; empty
-// for an answer that Procore does not document.
+// Advice returns a sentence for the app's operator about what to do. It is empty for
+// an answer that Procore does not document.
 //
 // https://procore.github.io/documentation/error-reference
 func (e *Error) Advice() string {
@@ -102,13 +102,13 @@ func (e *Error) Advice() string {
 		kind   error
 		advice string
 	}{
-		{ErrMissingCompanyHeader, "call it with a CompanyClient"},
+		{errMissingCompanyHeader, "call it with a CompanyClient"},
 		{ErrUnauthorized, "take a newer token once; if that is refused too, the app is not installed"},
 		{ErrNotConnected, "stop calling; a company administrator has to connect the app in App Management"},
 		{ErrUserInstallsOff, "a company administrator has to install the app in App Management"},
-		{ErrNotInstalled, "a company administrator has to install the app in App Management"},
-		{ErrForbidden, "a company administrator has to look at the user's permissions and the project's tools"},
-		{ErrNotFound, "it is gone, or this user may not see it"},
+		{errNotInstalled, "a company administrator has to install the app in App Management"},
+		{ErrForbidden, "a company administrator has to check the user's permissions and the project's tools"},
+		{ErrNotFound, "it was deleted, or this user may not see it"},
 		{ErrInvalid, "correct the request; the same one fails again"},
 		{ErrRateLimited, "wait until the limit resets"},
 		{ErrUnavailable, "try again later"},
@@ -120,7 +120,7 @@ func (e *Error) Advice() string {
 	return ""
 }
 
-// Is maps the answer to the Err values of this package.
+// Is reports whether the answer matches one of this package's Err values.
 func (e *Error) Is(target error) bool {
 	text := strings.ToLower(e.Message)
 	switch target {
@@ -128,7 +128,7 @@ func (e *Error) Is(target error) bool {
 		return e.Status == http.StatusUnauthorized
 	case ErrNotConnected:
 		return e.Status == http.StatusForbidden && strings.Contains(text, "app is not connected to this company")
-	case ErrNotInstalled:
+	case errNotInstalled:
 		return e.Status == http.StatusForbidden && (strings.Contains(text, "not installed") || strings.Contains(text, "user install"))
 	case ErrUserInstallsOff:
 		return e.Status == http.StatusForbidden && strings.Contains(text, "user install")
@@ -138,7 +138,7 @@ func (e *Error) Is(target error) bool {
 		return e.Status == http.StatusNotFound
 	case ErrInvalid:
 		return slices.Contains([]int{400, 406, 409, 422}, e.Status)
-	case ErrMissingCompanyHeader:
+	case errMissingCompanyHeader:
 		return e.Status >= 400 && e.Status < 500 && strings.Contains(text, "missing procore-company-id")
 	case ErrRateLimited:
 		return e.Status == http.StatusTooManyRequests
@@ -148,22 +148,22 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// A RateLimitError is the answer 429, or stands for a call that was not sent
-// because the answer would have been that; see [WithPatience]. An hourly and a
-// 10-second window exist; the headers report the one that was hit.
+// A RateLimitError is the answer 429, or replaces it for a call that was not sent
+// because Procore would have refused it; see [WithPatience]. Procore has an hourly
+// and a 10-second window; the headers report the one that was hit.
 //
 // https://procore.github.io/documentation/rate-limiting
 type RateLimitError struct {
-	// Answer is the answer as any other; its RetryAfter reaches Reset.
+	// Answer is the answer in the usual form. Its RetryAfter reaches Reset.
 	Answer *Error
-	// Limit is the size of the window in calls, 0 if the answer has none.
+	// Limit is the size of the window in calls, 0 if the answer does not name it.
 	Limit int
-	// Reset is when the next window begins, zero if the answer does not say. Call
+	// Reset is when the next window begins, zero if the answer does not name it. Call
 	// again after it.
 	Reset time.Time
 }
 
-// Error says what was called and how long to wait.
+// Error returns the call, the limit and the time to wait.
 func (e *RateLimitError) Error() string {
 	return fmt.Sprintf("%v (rate limit %d, wait %v)", e.Answer, e.Limit, e.Answer.RetryAfter)
 }
@@ -179,7 +179,7 @@ func newError(resp *http.Response, c call, company *int64) error {
 		RequestID:  oneLine(resp.Header.Get("X-Request-Id"), 100),
 		RetryAfter: retryAfter(resp.Header),
 	}
-	e.of(c, company)
+	e.setCall(c, company)
 	e.Code, e.Message = explanation(body, resp.StatusCode)
 	if e.Status != http.StatusTooManyRequests {
 		return e
@@ -193,8 +193,8 @@ func newError(resp *http.Response, c call, company *int64) error {
 	return rl
 }
 
-// of says what was called.
-func (e *Error) of(c call, company *int64) {
+// setCall records what was called.
+func (e *Error) setCall(c call, company *int64) {
 	e.Method, e.Path = c.method, c.path
 	if company != nil {
 		e.CompanyID = *company
@@ -214,9 +214,9 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// explanation finds Procore's code and message. The message's forms are a string
-// under message or error, a string, list or map of lists under errors, and REST
-// v2's {"error":{"code","message","details"}}, whose details say which field.
+// explanation finds Procore's code and message. The message is a string under
+// message or error, or a string, list or map of lists under errors. REST v2 has
+// {"error":{"code","message","details"}}, whose details name the fields.
 //
 // https://procore.github.io/documentation/new-rest-v2-version, "Standard Error Response Format"
 func explanation(body []byte, status int) (code, message string) {
@@ -224,7 +224,7 @@ func explanation(body []byte, status int) (code, message string) {
 	if json.Unmarshal(body, &fields) == nil {
 		if v2, ok := fields["error"].(map[string]any); ok {
 			code = oneLine(flatten(v2["code"], 0), 100)
-			message = oneLine(joined(flatten(v2["message"], 0), flatten(v2["details"], 0)), 500)
+			message = oneLine(joinDetails(flatten(v2["message"], 0), flatten(v2["details"], 0)), 500)
 		}
 		for _, name := range []string{"message", "errors", "error", "error_description"} {
 			if message == "" {
@@ -238,7 +238,7 @@ func explanation(body []byte, status int) (code, message string) {
 	return code, message
 }
 
-func joined(message, details string) string {
+func joinDetails(message, details string) string {
 	if message == "" || details == "" {
 		return message + details
 	}

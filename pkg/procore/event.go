@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// EventVersion is the version of the envelope that this package writes and
-// reads.
+// EventVersion is the version of the envelope that this package writes and reads.
 const EventVersion = "1"
 
 const (
@@ -17,12 +16,12 @@ const (
 	maxEnvelope = 1 << 20 // the most that SQS carries
 )
 
-// An Event says that something changed in Procore; what it is now, the consumer
-// reads ([CompanyClient.Read]). It is the same for all payload versions, and its
-// JSON, the envelope, is what the queue hands to consumers. In JSON every id is a
-// string, since JavaScript and jq cannot hold Procore's 64-bit ids.
-// event.schema.json describes it for other languages. A new field does not change
-// the version; a field that changes its meaning does.
+// An Event reports that something changed in Procore. The consumer reads its present
+// state with [CompanyClient.Read]. An Event has one form for all payload versions.
+// Its JSON, the envelope, is what consumers receive from the queue. In JSON every id
+// is a string, because JavaScript and jq cannot hold Procore's 64-bit ids.
+// event.schema.json describes the envelope for other languages. A new field does not
+// change the version; a field that changes its meaning does.
 //
 // https://procore.github.io/documentation/payload-formats
 type Event struct {
@@ -37,31 +36,31 @@ type Event struct {
 	CompanyID int64 `json:"company_id,string"`
 	// ProjectID is 0 for a resource of the company itself.
 	ProjectID int64 `json:"project_id,string,omitempty"`
-	// UserID is who made the change, 0 if Procore does not say.
+	// UserID is the user who made the change, 0 if Procore does not name one.
 	UserID int64 `json:"user_id,string,omitempty"`
-	// Resource is resource_name or resource_type as Procore writes it, blanks
-	// included: "Direct Cost Line Items".
+	// Resource is resource_name or resource_type as Procore writes it, with spaces:
+	// "Direct Cost Line Items".
 	Resource string `json:"resource"`
-	// ResourceID is the changed resource.
+	// ResourceID identifies the changed resource.
 	ResourceID int64 `json:"resource_id,string"`
 	// Type is create, update or delete, or one of v4.0's further reasons.
 	Type string `json:"type"`
-	// Timestamp is when it happened, zero if the payload has none of RFC 3339.
+	// Timestamp is when it happened, zero if the payload has no time in RFC 3339.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// PayloadVersion is v2.0, v3.0 or v4.0; a hook that still writes v2 has v2.0.
+	// PayloadVersion is v2.0, v3.0 or v4.0; it is v2.0 for an old hook that writes v2.
 	PayloadVersion string `json:"payload_version"`
-	// Related are the resources that this one belongs to (v3.0).
+	// Related lists the resources that this one belongs to (v3.0).
 	Related []RelatedResource `json:"related_resources,omitempty"`
-	// SelfOriginated is whether our own app made the change, which a consumer
-	// that writes to Procore must not react to. Nil is unknown: v4.0 and recovered
-	// events have no metadata. See [Event.MarkSelf].
+	// SelfOriginated reports whether our own app made the change. A consumer that
+	// writes to Procore must not react to its own changes. Nil means unknown: v4.0 and
+	// recovered events have no metadata. See [Event.MarkSelf].
 	SelfOriginated *bool `json:"self_originated"`
 	// SourceApplicationID is the client id of the app that made the change, if any.
 	SourceApplicationID string `json:"source_application_id,omitempty"`
 	// Data is v4.0's optional data, as sent.
 	Data json.RawMessage `json:"data,omitempty"`
-	// ReplayedAt is when an operator had the event handed on again, zero for what
-	// comes by itself. A consumer that is idempotent need not look at it.
+	// ReplayedAt is when an operator replayed the event, zero if it was not replayed.
+	// An idempotent consumer can ignore it.
 	ReplayedAt time.Time `json:"replayed_at,omitzero"`
 }
 
@@ -72,13 +71,13 @@ type RelatedResource struct {
 	Name string `json:"name"`
 }
 
-// Key names the changed resource: "5678#RFIs#42". Events with the same key are
-// handed on in order.
+// Key returns a name of the changed resource: "5678#RFIs#42". Events with the same
+// key are delivered in order.
 func (e Event) Key() string {
 	return strconv.FormatInt(e.CompanyID, 10) + "#" + e.Resource + "#" + strconv.FormatInt(e.ResourceID, 10)
 }
 
-// MarkSelf sets SelfOriginated by our own client id, if the event says which app
+// MarkSelf sets SelfOriginated by our own client id, if the event names the app that
 // made the change. An empty id changes nothing.
 //
 // https://procore.github.io/documentation/webhooks-api, "Using Event Metadata"
@@ -90,15 +89,15 @@ func (e *Event) MarkSelf(clientID string) {
 	e.SelfOriginated = &self
 }
 
-// An EventError is a payload or an envelope that is not an event. Field is the
-// name that Procore or the envelope gives to the wrong field, empty when the whole
-// is not readable. Nothing of the content is repeated.
+// An EventError reports a payload or an envelope that is not an event. Field is the
+// name of the wrong field, as in the payload or envelope, and empty if the whole is
+// not readable. The error repeats nothing of the content.
 type EventError struct {
 	Field  string
 	Reason string
 }
 
-// Error names the field and the reason.
+// Error returns the field and the reason.
 func (e *EventError) Error() string {
 	if e.Field == "" {
 		return "procore: not an event: " + e.Reason
@@ -106,8 +105,8 @@ func (e *EventError) Error() string {
 	return "procore: not an event: " + e.Field + ": " + e.Reason
 }
 
-// EncodeEvent writes the envelope, the opposite of [ParseEvent]. Unlike
-// json.Marshal it leaves <, > and & alone, which would grow to six bytes each.
+// EncodeEvent returns the envelope of e, which [ParseEvent] reads. Unlike
+// json.Marshal it keeps <, > and &, which would grow to six bytes each.
 func EncodeEvent(e Event) ([]byte, error) {
 	if e.Version == "" {
 		e.Version = EventVersion
@@ -121,11 +120,11 @@ func EncodeEvent(e Event) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// ParseEvent reads an envelope, as the queue hands it to a consumer. Fields that
-// it does not know are left out; a version that it does not know is an
-// [*EventError], because what a newer version means cannot be guessed. An
-// envelope within a JSON string is read too: AWS does not document whether a pipe
-// whose template is a single path quotes a text.
+// ParseEvent reads an envelope, as a consumer receives it from the queue. It ignores
+// unknown fields. An unknown version is an [*EventError], because the meaning of a
+// newer version cannot be guessed. ParseEvent also reads an envelope within a JSON
+// string: AWS does not document whether a pipe whose template is a single path
+// quotes a text.
 //
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html
 func ParseEvent(envelope []byte) (Event, error) {
@@ -158,8 +157,8 @@ func ParseEvent(envelope []byte) (Event, error) {
 	return e, nil
 }
 
-// check refuses an event without what every consumer needs. Names of fields
-// differ between payload versions.
+// check rejects an event that lacks what every consumer needs. The names of two
+// fields differ between payload versions.
 func (e Event) check(resource, typ string) error {
 	switch {
 	case e.ID == "":

@@ -12,12 +12,12 @@ import (
 
 const maxName = 200 // of an id, a resource or a type, in bytes
 
-// payload is what webhooks and the deliveries list send, of all versions at
-// once: v4.0 has other names for two fields and ids in strings. Ids stay raw, for
-// one beyond 2^53 must not go through a float, and the error names its field.
+// payload has the fields of webhooks and of the deliveries list, of all versions at
+// once: v4.0 has other names for two fields, and ids in strings. Ids stay raw, because
+// one beyond 2^53 must not go through a float and an error has to name its field.
 type payload struct {
 	ID           json.RawMessage `json:"id"`
-	ULID         loose           `json:"ulid"`
+	ULID         optionalText    `json:"ulid"`
 	CompanyID    json.RawMessage `json:"company_id"`
 	ProjectID    json.RawMessage `json:"project_id"`
 	UserID       json.RawMessage `json:"user_id"`
@@ -26,9 +26,9 @@ type payload struct {
 	ResourceID   json.RawMessage `json:"resource_id"`
 	EventType    string          `json:"event_type"`
 	Reason       string          `json:"reason"` // v4.0
-	Timestamp    loose           `json:"timestamp"`
-	APIVersion   loose           `json:"api_version"`
-	Version      loose           `json:"payload_version"`
+	Timestamp    optionalText    `json:"timestamp"`
+	APIVersion   optionalText    `json:"api_version"`
+	Version      optionalText    `json:"payload_version"`
 	Metadata     *struct {
 		Application json.RawMessage `json:"source_application_id"`
 	} `json:"metadata"`
@@ -39,14 +39,14 @@ type payload struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// DecodeEvent reads a webhook payload of any version, or the event of a
-// [Delivery], of at most 256 KB. Unknown fields and a field given twice (the last
-// counts; Procore's own v3.0 sample does it) are no error; without an id, company,
-// resource or type the error is an [*EventError]. A ULID, timestamp or version of
-// another form is as if it were absent: the event is no less one without.
+// DecodeEvent reads a webhook payload of any version, or the event of a [Delivery],
+// of at most 256 KB. It ignores unknown fields. Of a repeated field the last one
+// counts: Procore's own v3.0 sample repeats one. Without an id, company, resource or
+// type the error is an [*EventError]. A ULID, timestamp or version in another form
+// counts as absent, because an event is complete without it.
 //
-// SelfOriginated is false if the metadata names no app, and unknown until
-// [Event.MarkSelf] if it names one.
+// SelfOriginated is false if the metadata names no app. If it names one,
+// SelfOriginated is unknown until [Event.MarkSelf].
 func DecodeEvent(body []byte) (Event, error) {
 	if len(body) > maxPayload {
 		return Event{}, &EventError{Reason: fmt.Sprintf("larger than %d bytes", maxPayload)}
@@ -94,8 +94,8 @@ func DecodeEvent(body []byte) (Event, error) {
 	return e, nil
 }
 
-// version normalizes v2, as old hooks write it, to v2.0. The v4.0 sample names no
-// version at all; its fields show it.
+// version returns the payload version, v2.0 for the v2 of old hooks. The v4.0 sample
+// names no version at all, but its fields show it.
 func (p payload) version() string {
 	v := cmp.Or(p.Version, p.APIVersion)
 	switch {
@@ -107,19 +107,19 @@ func (p payload) version() string {
 	return "v2.0"
 }
 
-// loose is a text that an event can do without.
-type loose string
+// optionalText is a text that an event can do without.
+type optionalText string
 
-// UnmarshalJSON takes what an id may look like; of all else it is empty.
-func (l *loose) UnmarshalJSON(b []byte) error {
+// UnmarshalJSON accepts whatever an id may look like and reads the rest as empty.
+func (o *optionalText) UnmarshalJSON(b []byte) error {
 	var d fieldDecoder
-	*l = loose(d.opaque("", b))
+	*o = optionalText(d.opaque("", b))
 	return nil
 }
 
-// time is the time if it is one of RFC 3339.
-func (l loose) time() time.Time {
-	t, err := time.Parse(time.RFC3339, string(l))
+// time returns the time of an RFC 3339 text, or zero.
+func (o optionalText) time() time.Time {
+	t, err := time.Parse(time.RFC3339, string(o))
 	t = t.UTC()
 	if err != nil || t.Year() < 1 || t.Year() > 9999 { // the zone may carry it over
 		return time.Time{}
@@ -127,8 +127,8 @@ func (l loose) time() time.Time {
 	return t
 }
 
-// unmarshalEvent is json.Unmarshal, which refuses what follows the value, with
-// the error of an event.
+// unmarshalEvent reads one JSON object, with nothing after it. Its error is an
+// [*EventError].
 func unmarshalEvent(b []byte, v any) error {
 	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) == 0 || t[0] != '{' {
 		return &EventError{Reason: "not a JSON object"}
@@ -140,7 +140,7 @@ func unmarshalEvent(b []byte, v any) error {
 	return nil
 }
 
-// fieldDecoder keeps the first error, so that decoding reads as a list of fields.
+// A fieldDecoder keeps the first error, so that decoding reads as a list of fields.
 type fieldDecoder struct{ err error }
 
 func (d *fieldDecoder) fail(field, reason string) {
@@ -149,7 +149,8 @@ func (d *fieldDecoder) fail(field, reason string) {
 	}
 }
 
-// id reads a number or a string of digits; null and absent are 0.
+// id reads a number or a string of digits. It returns 0 for null and for an absent
+// field.
 func (d *fieldDecoder) id(field string, raw json.RawMessage) int64 {
 	s := d.opaque(field, raw)
 	if s == "" {
@@ -163,8 +164,8 @@ func (d *fieldDecoder) id(field string, raw json.RawMessage) int64 {
 	return n
 }
 
-// opaque reads a number without fraction, in its own digits, or a string; null
-// and absent are empty.
+// opaque reads an integer, in its own digits, or a string. It returns "" for null and
+// for an absent field.
 func (d *fieldDecoder) opaque(field string, raw json.RawMessage) string {
 	switch {
 	case isNull(raw):
@@ -176,20 +177,20 @@ func (d *fieldDecoder) opaque(field string, raw json.RawMessage) string {
 		}
 		return d.name(field, s)
 	case strings.Trim(string(raw), "0123456789") != "":
-		d.fail(field, "neither a whole number nor a string")
+		d.fail(field, "neither an integer nor a string")
 		return ""
 	}
 	return d.name(field, string(raw))
 }
 
-// name bounds a string that becomes part of keys and log lines.
+// name limits a string that becomes part of keys and log lines.
 func (d *fieldDecoder) name(field, s string) string {
 	if len(s) > maxName {
 		d.fail(field, fmt.Sprintf("longer than %d bytes", maxName))
 		return ""
 	}
 	if s != oneLine(s, maxName) {
-		d.fail(field, "control characters or blanks around it")
+		d.fail(field, "contains control characters or surrounding spaces")
 		return ""
 	}
 	return s

@@ -13,7 +13,7 @@ import (
 
 const hooksPath = "/rest/v1.0/webhooks/hooks"
 
-// A Hook is where Procore sends the company's events. A hook of ours is one with
+// A Hook makes Procore send the company's events to a URL. Our hook is the one with
 // our namespace and our URL.
 //
 // https://procore.github.io/documentation/webhooks-api
@@ -21,12 +21,12 @@ type Hook struct {
 	ID             int64  `json:"id"`
 	Namespace      string `json:"namespace"`
 	DestinationURL string `json:"destination_url"`
-	// DestinationHeaders come back masked but for the last five characters; they
-	// show which credential is set and must not be sent again.
+	// DestinationHeaders show which credential is set: Procore masks all but the last
+	// five characters. They must not be sent back.
 	DestinationHeaders Headers `json:"destination_headers"`
 	// PayloadVersion is v2 (or v2.0), v3.0 or v4.0. REST v1.0 calls it api_version.
 	PayloadVersion string `json:"api_version"`
-	// CompanyID and ProjectID are the owner, one of them 0.
+	// CompanyID and ProjectID name the owner; one of them is 0.
 	CompanyID int64 `json:"owned_by_company_id"`
 	ProjectID int64 `json:"owned_by_project_id"`
 }
@@ -42,11 +42,11 @@ func (h *Hook) UnmarshalJSON(b []byte) error {
 	}{(*plain)(h), idOf(&h.ID), idOf(&h.CompanyID), idOf(&h.ProjectID)})
 }
 
-// A HookSpec is what a hook is created with, or changed to: an empty field is
-// left as it is.
+// A HookSpec describes a hook to create, or a change of one. An update keeps what is
+// empty in it.
 type HookSpec struct {
-	// Namespace is [a-z0-9-], one per app and the same in all companies. It is
-	// not changed by an update.
+	// Namespace is [a-z0-9-], one per app and the same in all companies. An update
+	// does not change it.
 	Namespace string
 	// DestinationURL is https.
 	DestinationURL string
@@ -57,13 +57,13 @@ type HookSpec struct {
 	PayloadVersion string
 }
 
-// Headers are names and secret values. Printed, logged or written as JSON they
-// show the names only.
+// Headers maps names to secret values. Printed, logged or written as JSON it shows
+// only the names.
 type Headers map[string]string
 
 // Hooks lists the company's hooks in one namespace.
 func (c *CompanyClient) Hooks(ctx context.Context, namespace string) iter.Seq2[Hook, error] {
-	query := c.inCompany()
+	query := c.companyQuery()
 	query.Set("namespace", namespace)
 	return List[Hook](ctx, c, hooksPath, query)
 }
@@ -74,7 +74,7 @@ func (c *CompanyClient) CreateHook(ctx context.Context, spec HookSpec) (Hook, er
 	return Post[Hook](ctx, c, hooksPath, nil, hookBody{CompanyID: c.companyID, Hook: spec.wire()})
 }
 
-// UpdateHook changes the hook to what spec says.
+// UpdateHook changes the hook to match spec.
 func (c *CompanyClient) UpdateHook(ctx context.Context, hookID int64, spec HookSpec) (Hook, error) {
 	spec.Namespace = ""
 	return Patch[Hook](ctx, c, hookPath(hookID), nil, hookBody{CompanyID: c.companyID, Hook: spec.wire()})
@@ -82,7 +82,7 @@ func (c *CompanyClient) UpdateHook(ctx context.Context, hookID int64, spec HookS
 
 // DeleteHook deletes the hook with its triggers.
 func (c *CompanyClient) DeleteHook(ctx context.Context, hookID int64) error {
-	return Delete(ctx, c, hookPath(hookID), c.inCompany())
+	return Delete(ctx, c, hookPath(hookID), c.companyQuery())
 }
 
 func hookPath(id int64) string { return hooksPath + "/" + decimal(id) }
@@ -105,26 +105,26 @@ func (s HookSpec) wire() hookWire {
 }
 
 // Masks reports whether value can be the header that Procore shows in h with all
-// but its last five characters masked. It is how to see whether a hook still has
-// last year's credential.
+// but its last five characters masked. A hook that still has last year's credential
+// shows this way.
 func (h Headers) Masks(name, value string) bool {
 	shown := strings.TrimLeft(h[name], "*")
 	return shown != "" && strings.HasSuffix(value, shown)
 }
 
-// String lists the names.
+// String returns the sorted names.
 func (h Headers) String() string {
 	return fmt.Sprint(slices.Sorted(maps.Keys(h)))
 }
 
-// Format lists the names for every verb; without it %#v and %s of a struct would
+// Format writes the names for every verb; without it %#v and %s of a struct would
 // print the map.
 func (h Headers) Format(f fmt.State, _ rune) { fmt.Fprint(f, h.String()) }
 
-// LogValue lists the names.
+// LogValue returns the names.
 func (h Headers) LogValue() slog.Value { return slog.StringValue(h.String()) }
 
-// MarshalJSON lists the names, for loggers that write structs as JSON.
+// MarshalJSON writes the names, for loggers that write structs as JSON.
 func (h Headers) MarshalJSON() ([]byte, error) {
 	return json.Marshal(slices.Sorted(maps.Keys(h)))
 }

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// An ID is an id as it comes from Procore: a number in REST v1, a string of
-// digits in REST v2. Both are read alike, null is 0, and nothing goes through a
-// float, which ends at 2^53. The types of this package have int64; give the id
-// fields of a type of your own this one:
+// An ID is an id from Procore: a number in REST v1, a string of digits in REST v2.
+// Both are read alike, null is 0, and no id goes through a float, which is exact
+// only up to 2^53. The types of this package have int64 fields. Use ID for the id
+// fields of your own types:
 //
 //	type Meeting struct {
 //		ID    procore.ID `json:"id"`
@@ -19,7 +19,7 @@ import (
 // https://procore.github.io/documentation/new-rest-v2-version, "IDs Formatted as Strings"
 type ID int64
 
-var errID = errors.New("an id is not a whole number of 64 bits")
+var errID = errors.New("an id is not a 64-bit integer")
 
 // UnmarshalJSON reads 42, "42" and null.
 func (id *ID) UnmarshalJSON(b []byte) error {
@@ -38,9 +38,10 @@ func (id *ID) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// String writes the id as it stands in a path.
+// String returns the id in decimal, as in a path.
 func (id ID) String() string { return decimal(int64(id)) }
 
-// idOf lets an int64 be read as an [ID]: the types of this package have int64 for
-// ids, as all that takes one does, and read theirs past the embedded plain struct.
+// idOf makes encoding/json read an int64 as an [ID]. The types of this package have
+// int64 ids, like every function that takes one; their UnmarshalJSON shadows those
+// fields of the embedded plain struct with the result.
 func idOf(n *int64) *ID { return (*ID)(n) }

@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// Me is the user (or service account) to whom the access token belongs.
+// Me describes the user or service account that the access token belongs to.
 //
 // https://developers.procore.com/reference/rest/me?version=latest
 type Me struct {
@@ -26,7 +26,7 @@ func (m *Me) UnmarshalJSON(b []byte) error {
 
 const mePath = "/rest/v1.0/me"
 
-// Me returns the user who authorized the app. It installs the app nowhere.
+// Me returns the user who authorized the app. It does not install the app anywhere.
 func (c *UserClient) Me(ctx context.Context) (Me, error) {
 	return me(ctx, &c.api)
 }
@@ -36,7 +36,7 @@ func (c *CompanyClient) Me(ctx context.Context) (Me, error) {
 	return me(ctx, &c.api)
 }
 
-// me refuses an answer without an id: it would become somebody's connection.
+// me rejects an answer without an id, because a connection is stored under that id.
 func me(ctx context.Context, a *api) (Me, error) {
 	m, err := get[Me](ctx, a, mePath, nil)
 	if err == nil && m.ID <= 0 {

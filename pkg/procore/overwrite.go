@@ -2,14 +2,15 @@ package procore
 
 import "time"
 
-// overwrittenUntil is the day of the month by which the monthly sandbox is
-// overwritten: on its first working day by newer text, about the second by older.
+// overwrittenUntil is the day of the month by which the monthly sandbox has been
+// overwritten. Procore's newer text names the first working day, the older text
+// about the second.
 const overwrittenUntil = 5
 
-// Overwritten says that the environment may have been overwritten from production
-// between the times, which ends what was connected at the first of them. That
-// happens to the monthly sandbox alone, in the first days of each month, and is
-// no failure of anybody.
+// Overwritten reports whether the environment may have been overwritten from
+// production between since and now, which ends the connections that existed at
+// since. Only the monthly sandbox is overwritten, in the first days of each month.
+// It is not a failure.
 //
 // https://procore.github.io/documentation/development-environments
 func (e Environment) Overwritten(since, now time.Time) bool {

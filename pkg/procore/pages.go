@@ -17,12 +17,11 @@ const (
 	maxPages       = 10_000
 )
 
-// ErrPaging is the error of a list whose Link header leads to another host or
-// path, or round in a circle. What was read before it is right; the rest is
-// missing.
-var ErrPaging = errors.New("procore: the next page cannot be followed")
+// errPaging ends a list whose Link header leads to another host or path, or in a
+// circle.
+var errPaging = errors.New("procore: the next page cannot be followed")
 
-// Collect reads a list to its end. After an error the items are those read
+// Collect reads a list to its end. With an error it returns the items that were read
 // before it.
 func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	var all []T
@@ -61,7 +60,7 @@ func list[T any](ctx context.Context, a *api, path string, query url.Values) ite
 			seen[c.query.Encode()] = true
 			next, err := a.nextPage(h, c.path)
 			if err == nil && (seen[next.Encode()] || len(seen) >= maxPages) {
-				err = fmt.Errorf("%w: no end after %d pages", ErrPaging, len(seen))
+				err = fmt.Errorf("%w: no end after %d pages", errPaging, len(seen))
 			}
 			if err != nil {
 				yield(none, fmt.Errorf("procore: GET %s: %w", c.path, err))
@@ -75,10 +74,10 @@ func list[T any](ctx context.Context, a *api, path string, query url.Values) ite
 	}
 }
 
-// nextPage returns the query of the page after the one with header h, nil after
-// the last. Only the query is taken, so that no answer can lead the token
-// elsewhere: not to another host, nor to a path that an app without a company
-// must not call.
+// nextPage returns the query of the page after the one with header h, or nil after
+// the last page. It takes nothing but the query from the link, so that no answer can
+// send the token to another host, or to a path that an app without a company must
+// not call.
 func (a *api) nextPage(h http.Header, path string) (url.Values, error) {
 	link := linkNext(h)
 	if link == "" {
@@ -90,19 +89,19 @@ func (a *api) nextPage(h http.Header, path string) (url.Values, error) {
 	}
 	u, err := base.Parse(link)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not a URL", ErrPaging)
+		return nil, fmt.Errorf("%w: not a URL", errPaging)
 	}
 	if u.Scheme != base.Scheme || !strings.EqualFold(u.Host, base.Host) || u.Path != path || u.User != nil {
-		return nil, fmt.Errorf("%w: it is at another address", ErrPaging)
+		return nil, fmt.Errorf("%w: it is at another address", errPaging)
 	}
 	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil || len(q) == 0 {
-		return nil, fmt.Errorf("%w: its query cannot be read", ErrPaging)
+		return nil, fmt.Errorf("%w: its query cannot be read", errPaging)
 	}
 	return q, nil
 }
 
-// linkNext returns the target of rel="next" in the Link header, "" without one.
+// linkNext returns the target of rel="next" in the Link header, or "" if it has none.
 //
 // RFC 8288, section 3.
 func linkNext(h http.Header) string {
@@ -122,7 +121,8 @@ func linkNext(h http.Header) string {
 	return ""
 }
 
-// isNext looks at the first rel, which alone counts. It may name several relations.
+// isNext reports whether the first rel, the only one that counts, names the relation
+// next. It may name several relations.
 func isNext(params string) bool {
 	for params != "" {
 		var param string
@@ -136,7 +136,7 @@ func isNext(params string) bool {
 	return false
 }
 
-// cutUnquoted cuts s around the first sep outside of quoted strings (RFC 9110,
+// cutUnquoted cuts s around the first sep outside quoted strings (RFC 9110,
 // section 5.6.4).
 func cutUnquoted(s string, sep byte) (before, after string) {
 	quoted := false

@@ -104,8 +104,8 @@ func TestNextIsNotFollowed(t *testing.T) {
 				answers(200, `[{"id":1,"name":"A"}]`)(w, r)
 			}})
 			got, err := Collect(NewUserClient(f.env(), f.Client()).Companies(t.Context()))
-			if !errors.Is(err, ErrPaging) || len(got) != 1 {
-				t.Errorf("got %v, %v, want one company and ErrPaging", got, err)
+			if !errors.Is(err, errPaging) || len(got) != 1 {
+				t.Errorf("got %v, %v, want one company and errPaging", got, err)
 			}
 			if n := len(f.all()); n != 1 {
 				t.Errorf("%d calls were made", n)
@@ -124,8 +124,8 @@ func TestEndlessList(t *testing.T) {
 	})
 	c := NewCompanyClient(Sandbox(), &http.Client{Transport: rt}, 1)
 	got, err := Collect(List[int](t.Context(), c, "/rest/v1.0/x", nil))
-	if !errors.Is(err, ErrPaging) || len(got) != maxPages {
-		t.Errorf("got %d items, %v, want %d and ErrPaging", len(got), err, maxPages)
+	if !errors.Is(err, errPaging) || len(got) != maxPages {
+		t.Errorf("got %d items, %v, want %d and errPaging", len(got), err, maxPages)
 	}
 }
 
@@ -172,7 +172,7 @@ func FuzzLinkNext(f *testing.F) {
 	f.Fuzz(func(t *testing.T, link string) {
 		h := http.Header{"Link": {link}}
 		q, err := a.nextPage(h, "/rest/v1.0/x")
-		if err != nil && !errors.Is(err, ErrPaging) {
+		if err != nil && !errors.Is(err, errPaging) {
 			t.Errorf("got error %v", err)
 		}
 		if q != nil && (!strings.Contains(link, "<") || !strings.Contains(strings.ToLower(link), "next") || len(q) == 0) {

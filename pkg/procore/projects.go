@@ -30,19 +30,19 @@ func (p *Project) UnmarshalJSON(b []byte) error {
 	}{(*plain)(p), idOf(&p.ID)})
 }
 
-// Projects lists the company's projects that the token sees.
+// Projects lists the company's projects that the token can see.
 func (c *CompanyClient) Projects(ctx context.Context) iter.Seq2[Project, error] {
-	return List[Project](ctx, c, "/rest/v1.0/projects", c.inCompany())
+	return List[Project](ctx, c, "/rest/v1.0/projects", c.companyQuery())
 }
 
-// Project reads one project.
+// Project returns one project.
 func (c *CompanyClient) Project(ctx context.Context, id int64) (Project, error) {
-	return Get[Project](ctx, c, "/rest/v1.0/projects/"+decimal(id), c.inCompany())
+	return Get[Project](ctx, c, "/rest/v1.0/projects/"+decimal(id), c.companyQuery())
 }
 
-// inCompany is the query of endpoints that want the company there as well as in
-// the header.
-func (c *CompanyClient) inCompany() url.Values {
+// companyQuery returns the query for endpoints that want the company there as well
+// as in the header.
+func (c *CompanyClient) companyQuery() url.Values {
 	return url.Values{"company_id": {decimal(c.companyID)}}
 }
 

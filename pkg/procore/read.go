@@ -8,17 +8,13 @@ import (
 	"net/url"
 )
 
-// ErrWrongCompany is the error of [CompanyClient.Read] for an event of another
-// company than the client's. Nothing was called: it would have been answered
-// with another company's token.
-var ErrWrongCompany = errors.New("procore: the event is of another company")
-
-// An UnknownResourceError is an event of a resource whose address this package
-// does not know: read it with [Get]. Nothing was called, and it would be the same
-// the next time.
+// An UnknownResourceError reports an event of a resource whose path this package
+// does not know. Nothing was called, and another try fails alike. Read such a
+// resource with [Get].
 type UnknownResourceError struct {
 	Resource string
-	// NoProject: the address is known, but needs a project, and the event has none.
+	// NoProject is true if the path is known but needs a project, and the event has
+	// none.
 	NoProject bool
 }
 
@@ -27,36 +23,37 @@ func (e *UnknownResourceError) Error() string {
 	if e.NoProject {
 		return fmt.Sprintf("procore: an event of the project resource %q has no project", e.Resource)
 	}
-	return fmt.Sprintf("procore: no address is known for the webhook resource %q", e.Resource)
+	return fmt.Sprintf("procore: no path is known for the webhook resource %q", e.Resource)
 }
 
-// Read reads the changed resource as it is now, not as it was when the event
-// happened. After a delete, and for what this token may not see, the error is
-// [ErrNotFound].
+// Read returns the changed resource as it is now, not as it was when the event
+// happened. After a delete, and for a resource that this token may not see, the
+// error is [ErrNotFound]. For an event of another company Read returns an error and
+// calls nothing, because the token is that of this client's company.
 func (c *CompanyClient) Read(ctx context.Context, e Event) (json.RawMessage, error) {
 	if e.CompanyID != c.companyID {
-		return nil, ErrWrongCompany
+		return nil, errors.New("procore: the event is of another company")
 	}
-	path, query, err := c.address(e)
+	path, query, err := c.resourcePath(e)
 	if err != nil {
 		return nil, err
 	}
 	return Get[json.RawMessage](ctx, c, path, query)
 }
 
-// address is the table from a webhook's resource to its REST endpoint. Names are
-// those of Procore's webhook-resources.csv:
+// resourcePath maps the resource of an event to its REST endpoint. The names are
+// those of Procore's webhook-resources.csv.
 //
 // https://developers.procore.com/assets/static/webhook-resources.csv
-func (c *CompanyClient) address(e Event) (string, url.Values, error) {
+func (c *CompanyClient) resourcePath(e Event) (string, url.Values, error) {
 	id := "/" + decimal(e.ResourceID)
 	switch e.Resource {
 	case "Projects":
-		return "/rest/v1.0/projects" + id, c.inCompany(), nil
+		return "/rest/v1.0/projects" + id, c.companyQuery(), nil
 	case "Company Users":
 		return c.usersPath() + id, nil, nil
 	case "Company Vendors":
-		return "/rest/v1.0/vendors" + id, c.inCompany(), nil
+		return "/rest/v1.0/vendors" + id, c.companyQuery(), nil
 	}
 	project := decimal(e.ProjectID)
 	inProject := url.Values{"project_id": {project}}

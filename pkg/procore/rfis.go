@@ -33,7 +33,7 @@ func (c *CompanyClient) RFIs(ctx context.Context, projectID int64) iter.Seq2[RFI
 	return List[RFI](ctx, c, rfisPath(projectID), nil)
 }
 
-// RFI reads one RFI.
+// RFI returns one RFI.
 func (c *CompanyClient) RFI(ctx context.Context, projectID, id int64) (RFI, error) {
 	return Get[RFI](ctx, c, rfisPath(projectID)+"/"+decimal(id), nil)
 }

@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// A TokenInfo is what Procore says of an access token.
+// A TokenInfo describes an access token.
 //
 // https://developers.procore.com/reference/rest/authentication?version=latest, "Get Token Info"
 type TokenInfo struct {
-	// UserID is who authorized the app, 0 for a service account.
+	// UserID is the user who authorized the app, 0 for a service account.
 	UserID int64
 	// ClientID is the app that the token was issued to.
 	ClientID string
-	// CreatedAt is when it was issued, by Procore's clock.
+	// CreatedAt is when the token was issued, by Procore's clock.
 	CreatedAt time.Time
-	// ExpiresIn is how long it lives yet.
+	// ExpiresIn is how long the token is still valid.
 	ExpiresIn time.Duration
 }
 
-// TokenInfo describes an access token. It spends nothing, installs the app
-// nowhere and may be repeated. For a token that is expired or revoked the
-// [*TokenError] is an [ErrUnauthorized].
+// TokenInfo asks Procore to describe an access token. It spends nothing, does not
+// install the app anywhere and may be repeated. If the token is expired or revoked,
+// the [*TokenError] matches [ErrUnauthorized].
 func (o *OAuth) TokenInfo(ctx context.Context, accessToken string) (TokenInfo, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.Environment.LoginURL+"/oauth/token/info", http.NoBody)
 	if err != nil {

@@ -15,8 +15,8 @@ type Trigger struct {
 	ID int64 `json:"id"`
 	// Resource is the resource_name: "RFIs".
 	Resource string `json:"resource_name"`
-	// EventType is create, update or delete. Procore answers with CREATE or
-	// CREATED for what was set up as create; here it is always the latter.
+	// EventType is create, update or delete. For a trigger that was set up as create
+	// Procore may answer CREATE or CREATED; here it is create.
 	EventType EventType `json:"event_type"`
 }
 
@@ -50,13 +50,12 @@ func (t *EventType) UnmarshalJSON(b []byte) error {
 
 // Triggers lists the triggers of a hook.
 func (c *CompanyClient) Triggers(ctx context.Context, hookID int64) iter.Seq2[Trigger, error] {
-	return List[Trigger](ctx, c, triggersPath(hookID), c.inCompany())
+	return List[Trigger](ctx, c, triggersPath(hookID), c.companyQuery())
 }
 
-// CreateTrigger adds a trigger to the hook, whose payload version it takes: a
-// trigger with another one reports nothing.
-//
-// A trigger that Procore has ended is a [*RetiredError].
+// CreateTrigger adds a trigger to the hook. It sends the hook's payload version,
+// because a trigger with another version reports nothing. For a trigger that Procore
+// has retired the error is a [*RetiredError].
 func (c *CompanyClient) CreateTrigger(ctx context.Context, h Hook, resource string, t EventType) (Trigger, error) {
 	if err := retired(resource, t); err != nil {
 		return Trigger{}, err
@@ -71,7 +70,7 @@ func (c *CompanyClient) CreateTrigger(ctx context.Context, h Hook, resource stri
 
 // DeleteTrigger removes a trigger from its hook.
 func (c *CompanyClient) DeleteTrigger(ctx context.Context, hookID, triggerID int64) error {
-	return Delete(ctx, c, triggersPath(hookID)+"/"+decimal(triggerID), c.inCompany())
+	return Delete(ctx, c, triggersPath(hookID)+"/"+decimal(triggerID), c.companyQuery())
 }
 
 type triggerWire struct {
@@ -81,35 +80,35 @@ type triggerWire struct {
 
 func triggersPath(hookID int64) string { return hookPath(hookID) + "/triggers" }
 
-// A RetiredError is a trigger, or the path of an endpoint, that Procore has ended.
-// Nothing was called. Use the Replacement instead.
+// A RetiredError reports a trigger, or the path of an endpoint, that Procore has
+// retired. Nothing was called. Use the Replacement instead.
 //
 // https://procore.github.io/documentation/webhook-fanout-migration
 // https://procore.github.io/documentation/vapid-deprecation
 type RetiredError struct {
-	// Resource is a trigger's, or the path.
+	// Resource is the trigger's resource, or the path.
 	Resource string
 	// EventType is empty for a path.
 	EventType   EventType
 	Replacement string
 }
 
-// Error names what was ended and its replacement.
+// Error names what was retired and its replacement.
 func (e *RetiredError) Error() string {
 	if e.EventType == "" {
-		return fmt.Sprintf("procore: Procore ended %s; use %s", e.Resource, e.Replacement)
+		return fmt.Sprintf("procore: Procore retired %s; use %s", e.Resource, e.Replacement)
 	}
-	return fmt.Sprintf("procore: Procore ended the trigger %s/%s on 2026-06-30; use %s/%s", e.Resource, e.EventType, e.Replacement, e.EventType)
+	return fmt.Sprintf("procore: Procore retired the trigger %s/%s on 2026-06-30; use %s/%s", e.Resource, e.EventType, e.Replacement, e.EventType)
 }
 
-// Check says what is wrong with a trigger before Procore is asked for it. A
-// trigger that Procore has ended is a [*RetiredError].
+// Check returns an error for a trigger that Procore would refuse. For one that
+// Procore has retired the error is a [*RetiredError].
 func (t Trigger) Check() error {
 	switch t.EventType {
 	case "create", "update", "delete":
 		return retired(t.Resource, t.EventType)
 	}
-	return fmt.Errorf("procore: trigger %q/%q: the event type is none of create, update, delete", clip(t.Resource, 100), clip(string(t.EventType), 20))
+	return fmt.Errorf("procore: trigger %q/%q: the event type is not create, update or delete", clip(t.Resource, 100), clip(string(t.EventType), 20))
 }
 
 func retired(resource string, t EventType) error {
