@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// One test per row of Procore's answers to branch on: what it is, how often it is
-// asked for by a read and by a write, when, and what the caller is told to do.
+// One test per row of Procore's answers to branch on: the error's kind, how often a
+// read and a write are sent, how long apart, and the advice to the caller.
 //
 // https://procore.github.io/documentation/error-reference
 func TestWhatFollowsAnAnswer(t *testing.T) {
@@ -25,7 +25,7 @@ func TestWhatFollowsAnAnswer(t *testing.T) {
 		is            []error
 		not           []error
 		reads, writes int           // how often a GET and a POST are sent
-		after         time.Duration // at least, between two
+		after         time.Duration // at least, between two of them
 		advice        string
 	}{
 		{row: "the token expired or was revoked, or the app is not installed", statuses: []int{401}, body: `{"error":"invalid_token"}`,

@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// A network is net/http's Transport over pipes, whose dialling and whose server
-// fail as a test wants. It lives in a bubble, so that no test waits.
+// A network is net/http's Transport over pipes. Its dialling and its server fail as
+// a test wants. It works in a bubble, so that no test waits.
 type network struct {
 	dialled, received atomic.Int32
-	dial              func(n int32) error          // of the n-th dialling; nil: it succeeds
-	serve             func(n int32, conn net.Conn) // of the n-th request
+	dial              func(n int32) error          // the n-th dialling; nil: it succeeds
+	serve             func(n int32, conn net.Conn) // answers the n-th request
 }
 
 func (n *network) client(t *testing.T) *http.Client {
@@ -63,13 +63,13 @@ func plain() Environment {
 	return Environment{Name: "custom", LoginURL: "http://127.0.0.1:1", APIURL: "http://127.0.0.1:1"}
 }
 
-// Where no connection came about nothing was written, and every method is sent
-// again; where one broke, only what is idempotent.
+// Without a connection nothing was written, so every method is repeated. After a
+// broken connection only the idempotent ones are.
 func TestMethodsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		network func() *network
-		all     bool // else the idempotent ones alone
+		all     bool // repeated; else only the idempotent ones
 	}{
 		"dial": {all: true, network: func() *network {
 			return &network{serve: func(_ int32, c net.Conn) { ok(c) }, dial: func(n int32) error {
@@ -120,8 +120,8 @@ func TestMethodsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-// A kept connection that died meanwhile, as in a frozen Lambda: net/http takes
-// another one, also for a POST, as nothing was written. That is not a repetition.
+// A kept connection may have died, as in a frozen Lambda. net/http takes another
+// one, also for a POST, because nothing was written. That is not a repetition.
 func TestStaleConnection(t *testing.T) {
 	t.Parallel()
 	for method, do := range methods() {
@@ -152,8 +152,8 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
-// stale is a connection that nothing can be written to when it is dead, and that
-// does not tell before.
+// stale is a connection to which nothing can be written once it is dead. Nothing
+// shows that before the write.
 type stale struct {
 	net.Conn
 	dead atomic.Bool
@@ -166,9 +166,9 @@ func (s *stale) Write(b []byte) (int, error) {
 	return s.Conn.Write(b)
 }
 
-// A refused connection that stays refused ends after three attempts, or with the
-// caller's time.
-func TestNoConnectionForEver(t *testing.T) {
+// A connection that stays refused ends the call after three attempts, or with the
+// caller's context.
+func TestConnectionStaysRefused(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[time.Duration]int32{time.Hour: 3, 100 * time.Millisecond: 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -183,10 +183,10 @@ func TestNoConnectionForEver(t *testing.T) {
 	}
 }
 
-// A certificate that is wrong now is wrong in a second, too.
+// A wrong certificate is not retried: it would still be wrong.
 func TestWrongCertificateIsFinal(t *testing.T) {
 	t.Parallel()
-	p := listen(t, says(200, `{"id":1}`))
+	p := listen(t, responds(200, `{"id":1}`))
 	dialled := 0
 	hc := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12},
@@ -201,8 +201,8 @@ func TestWrongCertificateIsFinal(t *testing.T) {
 	}
 }
 
-// Connections that the Transport makes for a token do not speak for the call, and
-// what it makes afterwards does.
+// Connections that the Transport makes for a token do not count for the call; those
+// that it makes afterwards do.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
@@ -241,12 +241,12 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// Behind a proxy as without one: what breaks is repeated where it does no harm, and
-// counts where Procore may have seen it.
+// Behind a proxy, as without one, a broken call is repeated where that does no harm,
+// and counts where Procore may have seen it.
 func TestBrokenBehindProxy(t *testing.T) {
 	t.Parallel()
 	breaks := map[string]struct {
-		proxy, server bool // breaks the first time
+		proxy, server bool // which of them breaks the first time
 	}{"the tunnel": {proxy: true}, "the connection": {server: true}}
 	for name, tt := range breaks {
 		for method, do := range methods() {
@@ -258,7 +258,7 @@ func TestBrokenBehindProxy(t *testing.T) {
 						closes(0)(c)
 						return
 					}
-					says(200, `{"id":1}`)(c)
+					responds(200, `{"id":1}`)(c)
 				})
 				var p *proxy
 				p = startProxy(t, func(c net.Conn) {

@@ -15,9 +15,9 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// wire is the fake behind net/http on both sides and pipes between them, so that
-// it works in a bubble, where time jumps. Every call takes up to a third of a
-// second, so answers overtake each other.
+// wire is the fake with net/http on both sides and pipes between them, so that it
+// works in a bubble, where time jumps. Every call takes up to a third of a second, so
+// answers overtake each other.
 type wire struct {
 	*procoretest.Server
 	conns chan net.Conn
@@ -58,7 +58,7 @@ func (w *wire) Close() error {
 
 func (w *wire) Addr() net.Addr { return &net.TCPAddr{} }
 
-// process is the http.Client of one process, with Joe's token.
+// process returns the http.Client of one process, with Joe's token.
 func (w *wire) process(t *testing.T) *http.Client {
 	t.Helper()
 	base := &http.Transport{MaxIdleConnsPerHost: 50, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -74,7 +74,8 @@ func (w *wire) process(t *testing.T) *http.Client {
 	return &http.Client{Transport: bearer{w.Token(t, procoretest.Joe, "http://127.0.0.1:3000/").AccessToken, base}}
 }
 
-// spend makes n calls by so many goroutines and gives back how long it took.
+// spend makes n calls from the given number of goroutines and returns how long they
+// took.
 func spend(t *testing.T, n, goroutines int, client func() *procore.CompanyClient) time.Duration {
 	t.Helper()
 	begin := time.Now()
@@ -108,8 +109,8 @@ func (w *wire) refused() (n int) {
 	return n
 }
 
-// 2,000 calls by 50 goroutines of one process, with clients of their own: no
-// call is refused, and they take little longer than the limits need.
+// 2,000 calls by 50 goroutines of one process, each with its own client: no call is
+// refused, and they take little longer than the limits need.
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -121,8 +122,8 @@ func TestBurst(t *testing.T) {
 		"hourly":           {spike: 36_000, hourly: 600, least: 3 * time.Hour},
 		"both":             {spike: 25, hourly: 590, least: 3*time.Hour + 9*10*time.Second},
 		"both, older text": {spike: 100, hourly: 3_600, least: 19 * 10 * time.Second},
-		// Both are used up by one call, and the answer speaks of the spike alone: nobody
-		// can know of the hour but from a refusal, and one call an hour finds out.
+		// One call uses up both windows, and its answer reports only the spike. Only a
+		// refusal shows that the hour is used up, and one call an hour meets it.
 		"an hour that is not reported": {spike: 25, hourly: 600, least: 3*time.Hour + 7*10*time.Second, refused: 3},
 	}
 	for name, tt := range tests {
@@ -149,9 +150,9 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-// Several processes know of each other only by what is left. What is refused
-// nevertheless is repeated, and every call succeeds; where many processes share a
-// small limit, three attempts are not always enough.
+// Several processes see each other only in what is left. A call that is refused
+// nevertheless is repeated, so every call succeeds. Where many processes share a small
+// limit, three attempts are not always enough.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	for processes, tt := range map[int]struct{ attempts, refused int }{2: {3, 5}, 4: {3, 20}, 8: {10, 200}} {

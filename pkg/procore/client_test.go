@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// R3: what a user without a company can do is a short list, and the generic calls
-// take a *CompanyClient.
+// R3: a user without a company can make only a few calls, and the generic calls take
+// a *CompanyClient.
 func TestUserClientHasNoCompanyCalls(t *testing.T) {
 	t.Parallel()
 	var got []string
@@ -173,8 +173,7 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// A body without end is read up to the bound and no further, an answer's and an
-// error's.
+// The endless body of an answer or an error is read up to the bound and no further.
 func TestBodiesAreBounded(t *testing.T) {
 	t.Parallel()
 	for status, bound := range map[int]int64{200: maxBody, 422: maxErrorBody} {
@@ -201,8 +200,8 @@ func (b *blanks) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// The token lives in a Transport that would hand it to whatever host it is sent
-// to, so no redirect may leave the API.
+// The Transport adds the token to a request for any host, so no redirect may leave
+// the API.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	foreign := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

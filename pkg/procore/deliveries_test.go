@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A page is asked for by number or, after a delivery, by cursor; what a server
-// does not say about the end is not taken for the end.
+// A page is read by number or, after a delivery, by cursor. A server that does not
+// report the end has not reached it.
 func TestDeliveryPage(t *testing.T) {
 	t.Parallel()
 	const path = "/rest/v1.0/webhooks/hooks/8/deliveries"

@@ -1,61 +1,66 @@
-// Package procore is a client for Procore's API. It stores nothing; package
-// tokens keeps connections and hands out valid tokens.
+// Package procore is a client for Procore's REST API and for its token endpoint. It
+// stores nothing; package tokens stores connections and returns valid tokens.
+//
+// A program without a user needs the app's credentials and the id of a company that
+// installed the app:
+//
+//	app := &procore.OAuth{Environment: procore.Production(), ClientID: id, ClientSecret: secret}
+//	company := procore.NewServiceAccount(app, nil).Company(5678)
+//	for project, err := range company.Projects(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(project.ID, project.Name)
+//	}
+//
+// A program that acts for a user brings an http.Client whose Transport adds the
+// token, such as that of tokens.Store.Client:
+//
+//	company := procore.NewCompanyClient(procore.Production(), hc, 5678)
 //
 // # Calls
 //
-// The token lives in the Transport of the http.Client, the company in the
-// client:
-//
-//	hc := &http.Client{Transport: transport} // adds Authorization: Bearer
-//	c := procore.NewCompanyClient(procore.Production(), hc, companyID)
-//	for project, err := range c.Projects(ctx) {
-//		...
-//	}
-//
 // A company's client names its company in the Procore-Company-Id header of every
-// call. Before the user has chosen a company there is only [UserClient], with the
-// two calls that install the app nowhere. An endpoint that is missing here is
-// three statements over [Get], [List], [Post], [Patch], [Put] and [Delete]. So is a
-// field that is missing: read the resource into a type of your own, with all the
-// fields you want. Don't embed a type of this package: it reads its own JSON, and
-// the fields beside it would stay empty without an error.
+// call. Before the user has chosen a company there is only [UserClient]. Its two
+// calls do not install the app anywhere.
 //
-// [ServiceAccount] gives clients that need no user and no Transport.
+// An endpoint that this package lacks takes three statements with [Get], [List],
+// [Post], [Patch], [Put] or [Delete]. A missing field takes a type of your own with
+// all the fields you want. Don't embed a type of this package in it: that type reads
+// its own JSON, and the fields beside it would stay empty without an error.
 //
 // # Repetition
 //
-// A call is repeated at most twice, and only where that is safe: GET, PUT and
-// DELETE after a transient answer (408, 500, 502, 503) or a broken connection;
-// every method after a 429, and where no connection came about, so that not a byte
-// was written. Where net/http would repeat a call by itself, behind HTTP/2 after a
-// reset stream, the connection counts as broken. Each wait is what Procore asks for,
-// or a growing pause, with jitter, within the context and [WithPatience]. Nothing
-// else is sent twice.
+// A call is repeated at most twice, and only where that is safe. GET, PUT and DELETE
+// are repeated after a transient answer (408, 500, 502, 503) and after a broken
+// connection. Every method is repeated after a 429, and where no connection was made,
+// because then not a byte was written. net/http would repeat a call after a reset
+// HTTP/2 stream; here such a stream counts as a broken connection. Nothing else is
+// sent twice. Each wait is the one that Procore asks for, or a growing pause, with
+// jitter, within the context and [WithPatience].
 //
 // # Rate limits
 //
-// A client reads what Procore says is left, and slows down before Procore refuses.
-// Its goroutines share what is known. Several clients share it through [Limits];
-// those of a [ServiceAccount] and of tokens.Store.Client do already.
+// A client reads from each answer how many calls are left, and slows down before
+// Procore refuses one. Its goroutines share that knowledge. Several clients share it
+// through [Limits]; those of a [ServiceAccount] and of tokens.Store.Client already do.
 //
 // # Errors
 //
 // Every answer outside 2xx is an [*Error]. Callers branch with errors.Is on
 // [ErrUnauthorized], [ErrNotConnected], [ErrForbidden], [ErrNotFound],
-// [ErrUnavailable] and their siblings, each of which says what to do, and with
-// errors.AsType on [*RateLimitError]; [Error.Advice] says what to do. No error
-// holds a token, a query or a body.
+// [ErrUnavailable] and their siblings, and with errors.AsType on [*RateLimitError].
+// The comment on each names what to do, and so does [Error.Advice]. No error contains
+// a token, a query or a body.
 //
 // # Tokens
 //
-// [OAuth] speaks to the token endpoint. A refresh token is single-use, so those
-// requests have their own sender, which never sends twice and knows whether it
-// sent at all.
+// [OAuth] calls the token endpoint. A refresh token is single-use, so those requests
+// have their own sender, which never sends twice and knows whether it sent anything.
 //
 // # Webhooks
 //
-// [CompanyClient.CreateHook] and [CompanyClient.CreateTrigger] set them up.
-// [DecodeEvent] reads a delivery of any payload version into an [Event],
-// [ParseEvent] reads an event from the queue, and [CompanyClient.Read] reads what
-// changed.
+// [CompanyClient.CreateHook] and [CompanyClient.CreateTrigger] set webhooks up.
+// [DecodeEvent] reads a delivery of any payload version into an [Event]. [ParseEvent]
+// reads an event from the queue, and [CompanyClient.Read] the resource that changed.
 package procore

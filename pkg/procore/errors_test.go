@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sentinels by name, for a readable difference.
+// sentinels returns the sentinel errors by name, for a readable difference.
 func sentinels() map[string]error {
 	return map[string]error{
 		"unauthorized": ErrUnauthorized, "not connected": ErrNotConnected, "user installs off": ErrUserInstallsOff,

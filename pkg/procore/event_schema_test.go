@@ -79,7 +79,7 @@ func (s *eventSchema) refusal(t testing.TB, document []byte) error {
 	return s.compiled.Validate(v)
 }
 
-// The schema describes the fields of an Event, each of them.
+// The schema describes each field of an Event.
 func TestSchemaFields(t *testing.T) {
 	t.Parallel()
 	schema := readSchema(t)
@@ -104,8 +104,8 @@ func TestSchemaFields(t *testing.T) {
 	}
 }
 
-// The examples in events/envelopes are what becomes of the payloads. To write
-// them anew: UPDATE_ENVELOPES=1 go test ./pkg/procore -run TestEnvelopes
+// The examples in events/envelopes are the envelopes of the payloads. To write them
+// again: UPDATE_ENVELOPES=1 go test ./pkg/procore -run TestEnvelopes
 func TestEnvelopes(t *testing.T) {
 	t.Parallel()
 	schema := readSchema(t)
@@ -149,7 +149,7 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with an envelope the schema tells.
+// The schema refuses every wrong envelope.
 func TestSchemaRefuses(t *testing.T) {
 	t.Parallel()
 	schema := readSchema(t)

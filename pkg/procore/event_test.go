@@ -141,8 +141,8 @@ func TestDecodeEvent(t *testing.T) {
 	}
 }
 
-// What an event can do without does not keep it from its consumer, whatever form
-// Procore gives it.
+// An optional field never keeps an event from its consumer, whatever form Procore
+// sends it in.
 func TestDecodeEventWithOddExtras(t *testing.T) {
 	t.Parallel()
 	const ok = `{"id":1,"company_id":2,"resource_name":"RFIs","resource_id":3,"event_type":"update"`
@@ -192,7 +192,7 @@ func TestPayloadVersion(t *testing.T) {
 	}
 }
 
-// Only metadata that has the field tells that no app made the change.
+// Only metadata that has the field shows that no app made the change.
 func TestSelfOriginatedBeforeMarking(t *testing.T) {
 	t.Parallel()
 	const ok = `{"id":1,"company_id":2,"resource_name":"RFIs","resource_id":3,"event_type":"update"`

@@ -9,7 +9,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Quick start of docs/CLIENT.md, where this stands line by line, as ShowMeeting does.
+// listProjects is the quick start of docs/CLIENT.md, line by line, as is ShowMeeting.
 func listProjects(ctx context.Context, env procore.Environment, id, secret string) error {
 	app := &procore.OAuth{Environment: env, ClientID: id, ClientSecret: secret}
 	company := procore.NewServiceAccount(app, nil).Company(5678)

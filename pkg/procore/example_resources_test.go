@@ -9,7 +9,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Who authorized the app.
+// The user who authorized the app.
 func ExampleUserClient_Me() {
 	env, done := standIn()
 	defer done()
@@ -18,7 +18,7 @@ func ExampleUserClient_Me() {
 	// Output: 1234567 joe@acme.com <nil>
 }
 
-// Among which companies the user may choose.
+// The companies among which the user may choose.
 func ExampleUserClient_Companies() {
 	env, done := standIn()
 	defer done()
@@ -61,7 +61,7 @@ func ExampleCompanyClient_RFI() {
 	// Output: Which bolt? open <nil>
 }
 
-// The hooks of one's own namespace, and their triggers.
+// The hooks of the app's namespace, and their triggers.
 func ExampleCompanyClient_Hooks() {
 	env, done := standIn()
 	defer done()
@@ -78,7 +78,7 @@ func ExampleCompanyClient_Hooks() {
 	// Output: 11 v3.0 [{12 RFIs create}] <nil>
 }
 
-// A trigger that Procore has ended is refused before anything is called.
+// A trigger that Procore has retired is refused before anything is called.
 func ExampleCompanyClient_CreateTrigger() {
 	env, done := standIn()
 	defer done()
@@ -90,7 +90,7 @@ func ExampleCompanyClient_CreateTrigger() {
 	// Output: use Company Users
 }
 
-// A list of REST v2: what stands under data, with ids that are strings there.
+// A list of REST v2: the items under data, whose ids are strings.
 func ExampleList() {
 	type Project struct {
 		ID   procore.ID `json:"id"`
@@ -105,7 +105,7 @@ func ExampleList() {
 	// Output: 7 Tower A <nil>
 }
 
-// Whose token this is, and how long it lives yet.
+// The owner of a token, and how long it is still valid.
 func ExampleOAuth_TokenInfo() {
 	env, done := standIn()
 	defer done()
@@ -115,7 +115,7 @@ func ExampleOAuth_TokenInfo() {
 	// Output: 1234567 client-id 1h25m0s <nil>
 }
 
-// A user became inactive, which obliges the app to give the tokens back.
+// An app must revoke the tokens of a user who became inactive.
 func ExampleOAuth_Revoke() {
 	env, done := standIn()
 	defer done()

@@ -11,7 +11,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// standIn is a Procore of a few fixed answers, so that the examples run.
+// standIn starts a Procore of a few fixed answers, so that the examples run.
 func standIn() (procore.Environment, func()) {
 	mux := http.NewServeMux()
 	for pattern, body := range map[string]string{
@@ -28,13 +28,33 @@ func standIn() (procore.Environment, func()) {
 		"GET /rest/v1.0/companies/5678/users/3":       `{"id":3,"name":"Ann","email_address":"ann@acme.com"}`,
 		"GET /rest/v1.0/projects/7":                   `{"id":7,"name":"Tower A"}`,
 		"GET /rest/v2.0/companies/5678/projects":      `{"data":[{"id":"7","name":"Tower A"}]}`,
-		"POST /oauth/token":                           `{"access_token":"of the app","token_type":"bearer","expires_in":5400}`,
 		"POST /rest/v1.0/webhooks/hooks":              `{"id":11,"api_version":"v3.0","destination_headers":{"Authorization":"*****ecret"}}`,
 		"POST /rest/v1.0/webhooks/hooks/11/triggers":  `{"id":12,"resource_name":"RFIs","event_type":"CREATE"}`,
 		"GET /rest/v1.0/webhooks/hooks/11/deliveries": `[{"outcome":"discarded","event":{"id":1,"company_id":5678,"resource_name":"RFIs","resource_id":42,"event_type":"update","project_id":7}}]`,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
 	}
+	mux.HandleFunc("GET /rest/v1.0/projects/7/rfis", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("page") == "2" {
+			fmt.Fprint(w, `[{"id":43,"subject":"Which nut?"}]`)
+			return
+		}
+		w.Header().Set("Link", `</rest/v1.0/projects/7/rfis?page=2>; rel="next"`)
+		fmt.Fprint(w, `[{"id":41,"subject":"Which beam?"},{"id":42,"subject":"Which bolt?"}]`)
+	})
+	spent := false
+	mux.HandleFunc("POST /oauth/token", func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.FormValue("grant_type") != "refresh_token":
+			fmt.Fprint(w, `{"access_token":"of the app","token_type":"bearer","expires_in":5400}`)
+		case spent:
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"error":"invalid_grant"}`)
+		default:
+			spent = true
+			fmt.Fprint(w, `{"access_token":"new","refresh_token":"new","token_type":"bearer","expires_in":5400}`)
+		}
+	})
 	mux.HandleFunc("GET /rest/v1.0/projects/99", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(w, `{"errors":["App is not connected to this company."]}`)
@@ -53,13 +73,13 @@ func ExampleParseEnvironment() {
 	// procore: API URL of the custom environment: a path is not allowed
 }
 
-// What an app may do between the user's authorization and the user's choice.
+// The calls that an app may make before the user has chosen a company.
 func ExampleUserClient() {
 	env, done := standIn()
 	defer done()
 	ctx := context.Background()
 
-	c := procore.NewUserClient(env, http.DefaultClient) // in earnest, a client that adds the token
+	c := procore.NewUserClient(env, http.DefaultClient) // in production: a client that adds the token
 	me, err := c.Me(ctx)
 	if err != nil {
 		fmt.Println(err)
@@ -95,6 +115,25 @@ func ExampleCompanyClient_Projects() {
 	// 8 Tower B
 }
 
+// A list reads its next page when the loop gets there.
+func ExampleCompanyClient_RFIs() {
+	env, done := standIn()
+	defer done()
+
+	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
+	for rfi, err := range c.RFIs(context.Background(), 7) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(rfi.ID, rfi.Subject)
+	}
+	// Output:
+	// 41 Which beam?
+	// 42 Which bolt?
+	// 43 Which nut?
+}
+
 func ExampleCollect() {
 	env, done := standIn()
 	defer done()
@@ -105,7 +144,7 @@ func ExampleCollect() {
 	// Output: 1 <nil>
 }
 
-// An endpoint that the package does not have.
+// An endpoint that the package lacks.
 func ExampleGet() {
 	type Meeting struct {
 		ID    int64  `json:"id"`
@@ -120,6 +159,26 @@ func ExampleGet() {
 	m, err := showMeeting(context.Background(), procore.NewCompanyClient(env, http.DefaultClient, 5678), 9)
 	fmt.Println(m.Title, err)
 	// Output: Kick-off <nil>
+}
+
+// A refresh token is single-use. After an error, only the outcome NotSent means that
+// the same token may be sent again.
+func ExampleOAuth_Refresh() {
+	env, done := standIn()
+	defer done()
+
+	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
+	for range 2 {
+		pair, err := app.Refresh(context.Background(), "a refresh token", procore.OutOfBand, time.Now().Add(time.Minute))
+		if e, ok := errors.AsType[*procore.TokenError](err); ok {
+			fmt.Println("outcome:", e.Outcome, "status:", e.Status, "code:", e.Code)
+			continue
+		}
+		fmt.Println("a new pair to store:", pair.RefreshToken != "")
+	}
+	// Output:
+	// a new pair to store: true
+	// outcome: refused status: 400 code: invalid_grant
 }
 
 func ExampleError() {
@@ -165,7 +224,7 @@ func ExampleCompanyClient_CreateHook() {
 	// Output: 11 [Authorization] RFIs create <nil>
 }
 
-// Events that Procore gave up on, for recovery.
+// Events whose delivery Procore gave up, for recovery.
 func ExampleCompanyClient_Deliveries() {
 	env, done := standIn()
 	defer done()
@@ -182,7 +241,7 @@ func ExampleCompanyClient_Deliveries() {
 	// Output: discarded 5678#RFIs#42 <nil>
 }
 
-// What the webhook receiver does with the body of a delivery.
+// A webhook receiver decodes the body of a delivery.
 func ExampleDecodeEvent() {
 	e, err := procore.DecodeEvent([]byte(`{
 		"id": 5982324300946918154, "ulid": "01EDPD2J6SBY1163N77H95GW09",
@@ -200,7 +259,7 @@ func ExampleDecodeEvent() {
 	// Output: 5982324300946918154 update 5678#RFIs#42 by us: true
 }
 
-// What a consumer does with a message of the queue.
+// A consumer reads the resource that a message of the queue names.
 func ExampleCompanyClient_Read() {
 	env, done := standIn()
 	defer done()

@@ -46,8 +46,8 @@ func login(t *testing.T, p *procoretest.Server, user int64) *http.Client {
 	return &http.Client{Transport: bearer{token: p.Token(t, user, "http://127.0.0.1:3000/oauth/callback").AccessToken}}
 }
 
-// R3, over the wire: a user client installs the app nowhere, a company client in
-// its company alone, and every call names the right company.
+// R3, over the wire: a user client does not install the app anywhere, a company
+// client only in its company, and every call names the right company.
 func TestInstallsOnlyTheChosenCompany(t *testing.T) {
 	t.Parallel()
 	p := procoretest.Start(t)
@@ -306,7 +306,8 @@ func receive(t *testing.T) receiver {
 	return r
 }
 
-// What Procore gave up on is found by its status, under the id it was sent with.
+// A delivery that Procore discarded is found by its status, under the id it was sent
+// with.
 func TestDiscardedDeliveriesOfTheFake(t *testing.T) {
 	t.Parallel()
 	p := procoretest.Start(t)
@@ -328,7 +329,7 @@ func TestDiscardedDeliveriesOfTheFake(t *testing.T) {
 			t.Fatal("nothing was discarded")
 		}
 		p.Advance(time.Hour)
-		// The clock of the fake has also ended the token.
+		// The fake's clock has also made the token expire.
 		c = procore.NewCompanyClient(environment(t, p), login(t, p, procoretest.Ann), procoretest.NorthernPlanner)
 		discarded, err := procore.Collect(c.Deliveries(ctx, hook.ID, procore.DiscardedDeliveries))
 		if err != nil {

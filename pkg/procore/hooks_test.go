@@ -70,7 +70,7 @@ func TestHooks(t *testing.T) {
 	if d := cmp.Diff(h, wantHook()); d != "" || err != nil {
 		t.Errorf("CreateHook: %v (-got +want):\n%s", err, d)
 	}
-	// The namespace stays, and so does what the spec leaves empty.
+	// An update keeps the namespace, and what the spec leaves empty.
 	if _, err := c.UpdateHook(ctx, h.ID, HookSpec{Namespace: "other", DestinationURL: "https://new.acme.com/x"}); err != nil {
 		t.Error(err)
 	}

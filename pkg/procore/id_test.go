@@ -39,8 +39,8 @@ func TestID(t *testing.T) {
 	}
 }
 
-// Every resource reads REST v1's numbers and REST v2's strings alike, and the rest
-// of its fields as well.
+// Every resource reads REST v1's numbers and REST v2's strings alike, and its other
+// fields too.
 func TestIDsOfResources(t *testing.T) {
 	t.Parallel()
 	same(t, `{"id":N,"login":"l","name":"n"}`, Me{9007199254740993, "l", "n"})
@@ -66,7 +66,7 @@ func same[T any](t *testing.T, text string, want T) {
 	}
 }
 
-// Whatever a 2xx answer holds, reading it ends in a value or a short error.
+// Decoding a 2xx answer returns a value or a short error, whatever it contains.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"data":[{"id":"9007199254740993","namespace":"acme","owned_by_company_id":5678,"destination_headers":{"Authorization":"*****"}}]}`), true)
 	f.Add([]byte(`[{"id":43593499,"api_version":"v3.0","owned_by_project_id":null}]`), false)

@@ -28,7 +28,7 @@ func TestSpendLooksAtTheClockLast(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var frozen atomic.Bool
-			p := listen(t, says(200, testPair))
+			p := listen(t, responds(200, testPair))
 			p.hello = func() { frozen.Store(true) }
 			o := p.oauth()
 			o.Now = func() time.Time {
@@ -51,7 +51,7 @@ func TestSpendLooksAtTheClockLast(t *testing.T) {
 // A write that fails may have sent something before.
 func TestSpendWriteFails(t *testing.T) {
 	t.Parallel()
-	p := listen(t, says(200, testPair))
+	p := listen(t, responds(200, testPair))
 	o := p.oauth()
 	o.Now = func() time.Time { // is called between the handshake and the write
 		p.mu.Lock()
@@ -67,7 +67,7 @@ func TestSpendWriteFails(t *testing.T) {
 
 func TestSpendNotSent(t *testing.T) {
 	t.Parallel()
-	p := listen(t, says(200, testPair))
+	p := listen(t, responds(200, testPair))
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	untrusted := p.oauth()

@@ -139,7 +139,7 @@ func TestExchangeRefused(t *testing.T) {
 // A pair without a refresh token is good until its access token expires.
 func TestExchangeIncomplete(t *testing.T) {
 	t.Parallel()
-	p := listen(t, says(200, `{"access_token":"fake-access-new","expires_in":5400}`))
+	p := listen(t, responds(200, `{"access_token":"fake-access-new","expires_in":5400}`))
 	got, err := p.oauth().Exchange(t.Context(), "fake-code-1", testVerifier, testRedirect)
 	if err != nil || got.AccessToken != "fake-access-new" || got.RefreshToken != "" {
 		t.Errorf("Exchange = %v, %v, want the access token alone", got, err)
@@ -272,7 +272,7 @@ func TestProbe(t *testing.T) {
 		t.Errorf("error = %v, want 503", e)
 	}
 	outcome(t, (&OAuth{Environment: Environment{LoginURL: "http://" + closedPort(t)}}).Probe(t.Context()), NotSent)
-	stranger := listen(t, says(200, testPair)) // an endpoint that takes what was never issued
+	stranger := listen(t, responds(200, testPair)) // an endpoint that takes what was never issued
 	if e := outcome(t, stranger.oauth().Probe(t.Context()), Unknown); e.Status != 200 {
 		t.Errorf("error = %v, want 200", e)
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// outcome fails the test unless err is a *TokenError of this outcome that tells
-// no secret.
+// outcome fails the test unless err is a *TokenError of this outcome that shows no
+// secret.
 func outcome(t *testing.T, err error, want Outcome) *TokenError {
 	t.Helper()
 	e, ok := errors.AsType[*TokenError](err)
@@ -22,7 +22,7 @@ func outcome(t *testing.T, err error, want Outcome) *TokenError {
 	return e
 }
 
-// Every row of DESIGN.md section 5 in which an answer came.
+// Every answer of the token endpoint, and what it means for the refresh token.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("r", 200)
@@ -59,7 +59,7 @@ func TestOutcomes(t *testing.T) {
 			if tt.header != "" {
 				headers = []string{tt.header}
 			}
-			p := listen(t, says(tt.status, tt.body, headers...))
+			p := listen(t, responds(tt.status, tt.body, headers...))
 			_, err := spend(t.Context(), p.oauth())
 			got := *outcome(t, err, tt.want.Outcome)
 			if got.Err = nil; got != tt.want {

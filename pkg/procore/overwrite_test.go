@@ -17,7 +17,7 @@ func TestOverwritten(t *testing.T) {
 		{day(5, 20, 0), day(6, 1, 1), true},
 		{day(6, 1, 9), day(6, 2, 9), true}, // it may be overwritten later than the first
 		{day(6, 4, 23), day(6, 5, 1), true},
-		{day(6, 4, 23), day(6, 25, 0), true}, // nobody used it meanwhile
+		{day(6, 4, 23), day(6, 25, 0), true}, // not used in between
 		{day(5, 28, 0), day(6, 25, 0), true},
 		{day(6, 5, 0), day(6, 5, 1), false},
 		{day(6, 10, 0), day(6, 25, 0), false},

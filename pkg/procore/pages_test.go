@@ -114,7 +114,7 @@ func TestNextIsNotFollowed(t *testing.T) {
 	}
 }
 
-// An endless list has a new next page each time.
+// An endless list links to a new page each time.
 func TestEndlessList(t *testing.T) {
 	t.Parallel()
 	rt := roundTripper(func(r *http.Request) (*http.Response, error) {

@@ -18,19 +18,19 @@ import (
 	"time"
 )
 
-// What a test sends and gets: none of it may show in an error.
+// Secrets that a test sends and receives. None of them may show in an error.
 const (
 	testRefresh = "fake-refresh-sent"
 	testSecret  = "fake-client-secret"
 	testPair    = `{"access_token":"fake-access-new","token_type":"bearer","expires_in":5400,"refresh_token":"fake-refresh-new"}`
 )
 
-// A peer is a TLS server that a test writes byte by byte. It offers HTTP/2 and
-// keeps what it was sent.
+// A peer is a TLS server that a test writes byte by byte. It offers HTTP/2 and keeps
+// the requests.
 type peer struct {
 	url   string
 	roots *x509.CertPool
-	hello func() // in each handshake; nil: nothing
+	hello func() // runs in each handshake; nil: nothing
 
 	mu          sync.Mutex
 	raw         net.Conn // the latest
@@ -39,12 +39,12 @@ type peer struct {
 }
 
 type request struct {
-	proto string // of ALPN
+	proto string // from ALPN
 	*http.Request
 	form url.Values
 }
 
-// listen starts a peer that answers each request by the function.
+// listen starts a peer that answers each request with the function.
 func listen(t *testing.T, answer func(c net.Conn)) *peer {
 	t.Helper()
 	certificate, roots := certificate(t)
@@ -74,7 +74,7 @@ func listen(t *testing.T, answer func(c net.Conn)) *peer {
 	return p
 }
 
-// request reads one request, or gives false at the connection's end.
+// request reads one request. It returns false at the end of the connection.
 func (p *peer) request(t *testing.T, c *tls.Conn, r *bufio.Reader) bool {
 	t.Helper()
 	req, err := http.ReadRequest(r)
@@ -101,14 +101,14 @@ func (p *peer) oauth() *OAuth {
 	}
 }
 
-// got is how many connections and requests came.
+// got returns how many connections and requests arrived.
 func (p *peer) got() (connections, requests int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.connections, len(p.requests)
 }
 
-// wants fails the test unless so many requests came.
+// wants fails the test unless this number of requests arrived.
 func (p *peer) wants(t *testing.T, requests int) {
 	t.Helper()
 	if _, got := p.got(); got != requests {
@@ -116,8 +116,8 @@ func (p *peer) wants(t *testing.T, requests int) {
 	}
 }
 
-// accept serves connections on a free loopback port until the test ends, and
-// gives the address.
+// accept serves connections on a free loopback port until the test ends, and returns
+// its address.
 func accept(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -142,7 +142,7 @@ func accept(t *testing.T, serve func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// certificate is one for 127.0.0.1, and the roots that know it.
+// certificate returns a certificate for 127.0.0.1 and the roots that trust it.
 func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	s := httptest.NewTLSServer(nil)
@@ -152,18 +152,18 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	return s.TLS.Certificates[0], roots
 }
 
-// writes answers with the text.
+// writes returns an answer that is the text.
 func writes(text string) func(net.Conn) {
 	return func(c net.Conn) { _, _ = io.WriteString(c, text) }
 }
 
-// says is a whole answer.
-func says(status int, body string, headers ...string) func(net.Conn) {
+// responds returns a complete answer.
+func responds(status int, body string, headers ...string) func(net.Conn) {
 	return writes(fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Length: %d\r\n%s\r\n%s", status, http.StatusText(status), len(body),
 		strings.Join(append(headers, ""), "\r\n"), body))
 }
 
-// floods writes the text until the other side has had enough.
+// floods repeats the text until the other side closes the connection.
 func floods(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		for {
@@ -183,7 +183,7 @@ func closes(linger int) func(net.Conn) {
 	}
 }
 
-// hidesSecrets fails the test if any way to print v shows what was sent or got.
+// hidesSecrets fails the test if any way to print v shows a secret of the tests.
 func hidesSecrets(t *testing.T, v any) {
 	t.Helper()
 	var out strings.Builder

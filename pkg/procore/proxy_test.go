@@ -77,7 +77,7 @@ func testForm() url.Values {
 
 func TestSpendThroughProxy(t *testing.T) {
 	t.Parallel()
-	server := listen(t, says(200, testPair))
+	server := listen(t, responds(200, testPair))
 	p := startProxy(t, nil)
 	a, sent, err := p.sender(server).post(t.Context(), server.url+"/oauth/token", testForm(), noLimit)
 	if err != nil || !sent || a.status != 200 || string(a.body) != testPair {
@@ -110,7 +110,7 @@ func TestSpendThroughProxy(t *testing.T) {
 // answers in its place gets nothing.
 func TestSpendProxyInTheMiddle(t *testing.T) {
 	t.Parallel()
-	server, middle := listen(t, says(200, testPair)), listen(t, says(200, testPair))
+	server, middle := listen(t, responds(200, testPair)), listen(t, responds(200, testPair))
 	p := startProxy(t, func(c net.Conn) { (&proxy{}).tunnel(c, c, middle.url[8:]) })
 	s := p.sender(server)
 	s.tls.RootCAs = nil
@@ -125,10 +125,10 @@ func TestSpendProxyRefuses(t *testing.T) {
 	t.Parallel()
 	echo := "Proxy-Authorization Basic fake-proxy-password\r\n\r\n"
 	for name, reply := range map[string]func(net.Conn){
-		"403":              says(403, "no"),
-		"407":              says(407, "", `Proxy-Authenticate: Basic realm="a"`),
-		"502":              says(502, "<html>"),
-		"redirect":         says(302, "", "Location: https://127.0.0.1/"),
+		"403":              responds(403, "no"),
+		"407":              responds(407, "", `Proxy-Authenticate: Basic realm="a"`),
+		"502":              responds(502, "<html>"),
+		"redirect":         responds(302, "", "Location: https://127.0.0.1/"),
 		"204":              writes("HTTP/1.1 204 No Content\r\n\r\n"),
 		"closes":           func(net.Conn) {},
 		"not HTTP":         floods("\x00\x01\x02\x03"),
@@ -138,7 +138,7 @@ func TestSpendProxyRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := listen(t, says(200, testPair))
+			server := listen(t, responds(200, testPair))
 			p := startProxy(t, reply)
 			_, sent, err := p.sender(server).post(t.Context(), server.url+"/oauth/token", testForm(), noLimit)
 			if sent || err == nil {
@@ -158,7 +158,7 @@ func TestSpendProxyRefuses(t *testing.T) {
 func TestSpendProxyThatHangs(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	server := listen(t, says(200, testPair))
+	server := listen(t, responds(200, testPair))
 	ended := make(chan error, 1)
 	p := startProxy(t, func(c net.Conn) {
 		cancel()
@@ -178,7 +178,7 @@ func TestSpendProxyThatHangs(t *testing.T) {
 // A proxy that would see the form, or one that is not understood, gets nothing.
 func TestSpendProxiesThatAreNotUsed(t *testing.T) {
 	t.Parallel()
-	server := listen(t, says(200, testPair))
+	server := listen(t, responds(200, testPair))
 	connections := make(chan struct{}, 1)
 	address := accept(t, func(net.Conn) { connections <- struct{}{} })
 	password := errors.New("parse http://user:fake-proxy-password@host")

@@ -14,20 +14,20 @@ import (
 	"time"
 )
 
-// Of RFC 9113: the frame types and error codes that streams needs.
+// The frame types and error codes of RFC 9113 that streams needs.
 const (
 	frameHeaders, frameReset, frameSettings, frameGoAway = 1, 3, 4, 7
 
 	protocolError, refusedStream = 1, 7
 )
 
-// streams is an HTTP/2 server that is written frame by frame.
+// streams is an HTTP/2 server that a test writes frame by frame.
 type streams struct {
 	opened atomic.Int32
 	answer func(n int32, stream uint32, conn net.Conn) // to the n-th header
 }
 
-// maxStreams ends a client that goes on for ever.
+// maxStreams stops a client that never stops.
 const maxStreams = 50
 
 func (s *streams) start(t *testing.T) (Environment, *http.Client) {
@@ -36,7 +36,7 @@ func (s *streams) start(t *testing.T) (Environment, *http.Client) {
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2"}}
 	ended := make(chan struct{})
 	url := "https://" + accept(t, func(c net.Conn) {
-		go func() { // the client leaves a connection that was reset as it is
+		go func() { // the client does not close a connection that was reset
 			<-ended
 			c.Close()
 		}()
@@ -89,8 +89,8 @@ func reset(conn net.Conn, stream, code uint32) {
 	frame(conn, frameReset, 0, stream, binary.BigEndian.AppendUint32(nil, code))
 }
 
-// status is a header of nothing but the status, in HPACK (RFC 7541): a literal
-// after the eighth name of the static table. 1xx goes on.
+// status writes a header with the status alone, in HPACK (RFC 7541): a literal after
+// the eighth name of the static table. After 1xx the stream stays open.
 func status(conn net.Conn, stream uint32, code int) {
 	const endStream, endHeaders = 1, 4
 	flags := byte(endHeaders)
@@ -100,10 +100,9 @@ func status(conn net.Conn, stream uint32, code int) {
 	frame(conn, frameHeaders, flags, stream, fmt.Appendf([]byte{0x48, 3}, "%d", code))
 }
 
-// A server that resets a stream may have done what it was asked. What is
-// idempotent is sent again by the client alone, as often as it is told; POST and PATCH
-// are not, without a body neither. net/http left to itself sends each of them
-// again until the context ends.
+// A server that resets a stream may have carried out the call. Only the client
+// repeats an idempotent call, as often as WithAttempts allows. POST and PATCH are not
+// repeated, not even without a body. net/http would repeat each until the context ends.
 func TestResetStreams(t *testing.T) {
 	t.Parallel()
 	do := methods()
@@ -129,7 +128,7 @@ func TestResetStreams(t *testing.T) {
 				t.Parallel()
 				s := &streams{answer: answer}
 				env, hc := s.start(t)
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // net/http would go on for longer
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // net/http would take longer
 				defer cancel()
 				err := do(ctx, NewCompanyClient(env, hc, 1, WithAttempts(2)))
 				want := int32(1)
@@ -182,7 +181,7 @@ func TestAnsweredStreamsAreRepeated(t *testing.T) {
 	}
 }
 
-// What the Transport calls for itself, as for a token, is left to it.
+// The Transport's own calls, as for a token, are its own affair.
 func TestResetOfAnotherCall(t *testing.T) {
 	t.Parallel()
 	login := &streams{answer: func(n int32, stream uint32, c net.Conn) {

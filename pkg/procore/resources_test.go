@@ -14,8 +14,8 @@ import (
 
 const inTestCompany = "company_id=9007199254740993"
 
-// reads calls do against a server that answers body to the one route, and
-// compares value and query.
+// reads calls do against a server that answers the one route with body, and compares
+// value and query.
 func reads[T any](t *testing.T, route, body, query string, do func(context.Context, *CompanyClient) (T, error), want T) {
 	t.Helper()
 	f := serve(t, map[string]http.HandlerFunc{"GET " + route: answers(200, body)})

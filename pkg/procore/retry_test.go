@@ -25,8 +25,8 @@ func response(r *http.Request, status int, h http.Header, body string) *http.Res
 	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), Request: r}
 }
 
-// failing answers with status and header n times, then with 200. Waiting is
-// tested in a bubble, where time jumps; a socket would hold it still.
+// failing returns a client whose server answers n times with status and header, then
+// with 200. Waiting is tested in a bubble, where time jumps; a socket would stop it.
 func failing(n, status int, header func() http.Header, sent *[]time.Time) *http.Client {
 	return &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		*sent = append(*sent, time.Now())
@@ -109,7 +109,7 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// methods make one call each.
+// methods returns one call for each method.
 func methods() map[string]func(context.Context, *CompanyClient) error {
 	return map[string]func(context.Context, *CompanyClient) error{
 		"GET": func(ctx context.Context, c *CompanyClient) error {
@@ -132,7 +132,8 @@ func methods() map[string]func(context.Context, *CompanyClient) error {
 	}
 }
 
-// What is idempotent is sent again; of the rest, what Procore says it did not do.
+// Idempotent calls are repeated. Of the rest only those are that Procore refused to
+// carry out.
 func TestMethodsAfterAnAnswer(t *testing.T) {
 	t.Parallel()
 	for method, do := range methods() {
@@ -153,11 +154,11 @@ func TestMethodsAfterAnAnswer(t *testing.T) {
 	}
 }
 
-// A DELETE that may have been done finds nothing when it is repeated: it is done.
+// A repeated DELETE that finds nothing succeeds if an earlier attempt may have worked.
 func TestRepeatedDelete(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		before []int // statuses before the 404; 0: no connection came about
+		before []int // statuses before the 404; 0: no connection was made
 		ok     bool
 	}{
 		"the answer was lost":     {[]int{502}, true},
@@ -185,7 +186,7 @@ func TestRepeatedDelete(t *testing.T) {
 						status = tt.before[next]
 						next++
 					}
-					says(status, `{}`, "Connection: close")(c)
+					responds(status, `{}`, "Connection: close")(c)
 					c.Close()
 				},
 			}
@@ -197,7 +198,7 @@ func TestRepeatedDelete(t *testing.T) {
 	}
 }
 
-// The token source in the Transport has its own idea of repeating.
+// The token source in the Transport decides itself what it repeats.
 func TestTransportErrorsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	dead := errors.New("reauthorize")

@@ -9,8 +9,8 @@ import (
 
 const testCompany = 9007199254740993 // a float64 would make it ...992
 
-// A fake is a server that knows exactly the routes it is given ("GET
-// /rest/v1.0/me") and keeps what it was asked.
+// A fake is a server that knows only its routes ("GET /rest/v1.0/me") and keeps the
+// requests.
 type fake struct {
 	*httptest.Server
 	mu    sync.Mutex

@@ -160,7 +160,7 @@ func TestServiceAccountAsksOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			n := &network{serve: func(_ int32, c net.Conn) {
 				time.Sleep(time.Second) // by then all wait
-				says(status, body)(c)
+				responds(status, body)(c)
 			}}
 			s := NewServiceAccount(&OAuth{Environment: plain(), ClientID: "id", ClientSecret: testSecret, Dial: n.open}, nil)
 			var all sync.WaitGroup
@@ -186,7 +186,7 @@ func TestServiceAccountCallerLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{serve: func(_ int32, c net.Conn) {
 			time.Sleep(time.Second)
-			says(200, `{"access_token":"x","token_type":"bearer","expires_in":5400}`)(c)
+			responds(200, `{"access_token":"x","token_type":"bearer","expires_in":5400}`)(c)
 		}}
 		s := NewServiceAccount(&OAuth{Environment: plain(), Dial: n.open}, nil)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -240,7 +240,7 @@ func TestServiceAccountCallerIsLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{serve: func(_ int32, c net.Conn) {
-			says(200, `{"access_token":"x","token_type":"bearer","expires_in":5400}`)(c)
+			responds(200, `{"access_token":"x","token_type":"bearer","expires_in":5400}`)(c)
 		}}
 		late := true
 		dial := func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -22,26 +22,29 @@ func TestSpendGood(t *testing.T) {
 	t.Parallel()
 	chunked := fmt.Sprintf("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(testPair), testPair)
 	for name, answer := range map[string]func(net.Conn){
-		"whole":       says(200, testPair),
+		"whole":       responds(200, testPair),
 		"chunked":     writes(chunked),
 		"until close": func(c net.Conn) { writes("HTTP/1.0 200 OK\r\n\r\n" + testPair)(c); c.Close() },
-		"after 1xx":   func(c net.Conn) { writes("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")(c); says(200, testPair)(c) },
+		"after 1xx": func(c net.Conn) {
+			writes("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")(c)
+			responds(200, testPair)(c)
+		},
 		"after two 1xx": func(c net.Conn) {
 			writes(strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 2))(c)
-			says(200, testPair)(c)
+			responds(200, testPair)(c)
 		},
-		"a long header":   says(200, testPair, "X-Long: "+strings.Repeat("x", 30<<10)),
-		"another follow":  func(c net.Conn) { says(200, testPair)(c); says(400, `{"error":"invalid_grant"}`)(c) },
-		"created":         says(201, testPair),
-		"a pair with 500": says(500, testPair),
-		"over 64 KB":      says(200, testPair+strings.Repeat(" ", maxTokenAnswer)),
+		"a long header":   responds(200, testPair, "X-Long: "+strings.Repeat("x", 30<<10)),
+		"another follow":  func(c net.Conn) { responds(200, testPair)(c); responds(400, `{"error":"invalid_grant"}`)(c) },
+		"created":         responds(201, testPair),
+		"a pair with 500": responds(500, testPair),
+		"over 64 KB":      responds(200, testPair+strings.Repeat(" ", maxTokenAnswer)),
 		"truncated":       func(c net.Conn) { writes("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" + testPair)(c); c.Close() },
 		"gzip": func(c net.Conn) {
 			var b strings.Builder
 			w := gzip.NewWriter(&b)
 			_, _ = w.Write([]byte(testPair))
 			w.Close()
-			says(200, b.String(), "Content-Encoding: gzip")(c)
+			responds(200, b.String(), "Content-Encoding: gzip")(c)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +62,7 @@ func TestSpendGood(t *testing.T) {
 // The request as it stands on the wire.
 func TestSpendRequest(t *testing.T) {
 	t.Parallel()
-	p := listen(t, says(200, testPair))
+	p := listen(t, responds(200, testPair))
 	if _, err := spend(t.Context(), p.oauth()); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +114,7 @@ func TestSpendUnusableAnswers(t *testing.T) {
 		"endless line":          floods("HTTP/1.1 200 "),
 		"endless body":          func(c net.Conn) { writes(head + "\r\n")(c); floods("      ")(c) },
 		"endless chunks":        func(c net.Conn) { writes(head + "Transfer-Encoding: chunked\r\n\r\n")(c); floods("1\r\n \r\n")(c) },
-		"over 64 KB":            says(200, strings.Repeat(" ", maxTokenAnswer)+testPair),
+		"over 64 KB":            responds(200, strings.Repeat(" ", maxTokenAnswer)+testPair),
 		"truncated chunks":      func(c net.Conn) { writes(head + "Transfer-Encoding: chunked\r\n\r\n5\r\n{}")(c); c.Close() },
 		"truncated until close": func(c net.Conn) { writes(head + "\r\n" + testPair[:20])(c); closes(-1)(c) },
 		"not HTTP":              floods("\x00\x01\x02\x03"),
@@ -123,8 +126,8 @@ func TestSpendUnusableAnswers(t *testing.T) {
 		"echoes as trailer": writes(head + "Transfer-Encoding: chunked\r\nTrailer: X\r\n\r\n" +
 			"2\r\n{}\r\n0\r\n" + form + "\r\n\r\n"),
 		"echoes as chunk": writes(head + "Transfer-Encoding: chunked\r\n\r\n" + form + "\r\n"),
-		"echoes as body":  says(200, form),
-		"echoes as error": says(400, `{"error":"`+testRefresh+`","error_description":"`+testRefresh+`"}`),
+		"echoes as body":  responds(200, form),
+		"echoes as error": responds(400, `{"error":"`+testRefresh+`","error_description":"`+testRefresh+`"}`),
 		"invalid_grant, cut": func(c net.Conn) {
 			writes("HTTP/1.1 400 Bad Request\r\nContent-Length: 99\r\n\r\n" + `{"error":"invalid_grant"}`)(c)
 			c.Close()
@@ -156,8 +159,8 @@ func TestSpendDoesNotFollowRedirects(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
-			other := listen(t, says(200, testPair)) // has the same certificate
-			p := listen(t, says(status, "", "Location: "+other.url+"/oauth/token"))
+			other := listen(t, responds(200, testPair)) // has the same certificate
+			p := listen(t, responds(status, "", "Location: "+other.url+"/oauth/token"))
 			_, err := spend(t.Context(), p.oauth())
 			if e := outcome(t, err, Unknown); e.Status != status {
 				t.Errorf("status = %d, want %d", e.Status, status)

@@ -15,7 +15,7 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// secure serves the fake over TLS, with HTTP/2 or without, its answers gzipped.
+// secure serves the fake over TLS, with or without HTTP/2, and gzips its answers.
 func secure(t *testing.T, http2 bool) (p *procoretest.Server, env procore.Environment, hc *http.Client, zipped *atomic.Int32) {
 	t.Helper()
 	p, zipped = procoretest.New(procoretest.Options{}), new(atomic.Int32)
@@ -37,7 +37,7 @@ func secure(t *testing.T, http2 bool) (p *procoretest.Server, env procore.Enviro
 		p.ServeHTTP(gzipped{w, z}, r)
 		_ = z.Close()
 	}))
-	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of the connections cut on purpose
+	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // connections are cut on purpose
 	srv.EnableHTTP2 = http2
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
@@ -55,8 +55,8 @@ func (g gzipped) Write(b []byte) (int, error) { return g.z.Write(b) }
 func (g gzipped) Unwrap() http.ResponseWriter { return g.ResponseWriter }
 
 // The client against the fake over TLS and gzip, by HTTP/1.1 and HTTP/2, with
-// faults: reads succeed in spite of each; a write whose outcome is unknown is not
-// sent again, and Procore has done it at most once.
+// faults. Reads succeed in spite of each. A write whose outcome is unknown is not
+// repeated, and Procore has carried it out at most once.
 func TestFaultsOverTLS(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -64,15 +64,15 @@ func TestFaultsOverTLS(t *testing.T) {
 		write bool // succeeds
 		hooks int  // made by the write
 	}{
-		"none":                  {write: true, hooks: 1},
-		"connection reset":      {fault: procoretest.Fault{Kind: procoretest.Reset}, hooks: 0},
-		"answer lost":           {fault: procoretest.Fault{Kind: procoretest.Drop}, hooks: 1},
-		"slow":                  {fault: procoretest.Fault{Kind: procoretest.Delay, DelayMS: 50}, write: true, hooks: 1},
-		"502, HTML":             {fault: procoretest.Fault{Kind: procoretest.Status, Status: 502, Body: "<html>"}, hooks: 0},
-		"503":                   {fault: procoretest.Fault{Kind: procoretest.Status, Status: 503, Headers: map[string]string{"Retry-After": "0"}}, hooks: 0},
-		"429":                   {fault: procoretest.Fault{Kind: procoretest.Status, Status: 429}, write: true, hooks: 1},
-		"200, an empty answer":  {fault: procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: " "}, hooks: 0},
-		"200, somebody's login": {fault: procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "<html>log in</html>"}, hooks: 0},
+		"none":                 {write: true, hooks: 1},
+		"connection reset":     {fault: procoretest.Fault{Kind: procoretest.Reset}, hooks: 0},
+		"answer lost":          {fault: procoretest.Fault{Kind: procoretest.Drop}, hooks: 1},
+		"slow":                 {fault: procoretest.Fault{Kind: procoretest.Delay, DelayMS: 50}, write: true, hooks: 1},
+		"502, HTML":            {fault: procoretest.Fault{Kind: procoretest.Status, Status: 502, Body: "<html>"}, hooks: 0},
+		"503":                  {fault: procoretest.Fault{Kind: procoretest.Status, Status: 503, Headers: map[string]string{"Retry-After": "0"}}, hooks: 0},
+		"429":                  {fault: procoretest.Fault{Kind: procoretest.Status, Status: 429}, write: true, hooks: 1},
+		"200, an empty answer": {fault: procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: " "}, hooks: 0},
+		"200, a login page":    {fault: procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "<html>log in</html>"}, hooks: 0},
 	}
 	for name, tt := range tests {
 		for proto, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
@@ -89,7 +89,7 @@ func TestFaultsOverTLS(t *testing.T) {
 					}
 				}
 				strike(http.MethodGet)
-				final := tt.fault.Status == 200 // would come again
+				final := tt.fault.Status == 200 // a repetition would get the same
 				if me, err := c.Me(ctx); (err != nil) != final || err == nil && me.ID != procoretest.Ann {
 					t.Errorf("read: got %+v, %v", me, err)
 				}
@@ -109,7 +109,7 @@ func TestFaultsOverTLS(t *testing.T) {
 	}
 }
 
-// A certificate that nobody vouches for is refused before anything is sent.
+// A certificate without a trusted root is refused before anything is sent.
 func TestUnknownCertificate(t *testing.T) {
 	t.Parallel()
 	p, env, _, _ := secure(t, true)

@@ -1,5 +1,5 @@
-// What does not compile: a call into a company by a client that has none. Each
-// line that ends in ERROR must be refused by the compiler, and no other.
+// A client without a company cannot call into one: that does not compile. The
+// compiler must refuse each line that ends in ERROR, and no other.
 package main
 
 import (
