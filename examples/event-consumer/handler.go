@@ -20,7 +20,7 @@ import (
 type handler struct {
 	environment procore.Environment
 	store       *tokens.Store
-	oauth       func(ctx context.Context, reread bool) (*procore.OAuth, error)
+	oauth       tokens.SecretSource[*procore.OAuth]
 	inbox       *inbox.Store // nil: nobody asks for newer events
 	departures  *departures.Watch
 	log         *slog.Logger
@@ -42,7 +42,7 @@ func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 }
 
 func (h *handler) event(ctx context.Context, event procore.Event, limited map[int64]error) error {
-	oauth, err := h.oauth(ctx, false)
+	oauth, err := h.oauth.Get(ctx)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func newHandler() (*handler, error) {
 	h := &handler{
 		environment: environment,
 		store:       base.Store(keys, oauth),
-		oauth:       oauth.Get,
+		oauth:       oauth,
 		inbox:       &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 		log:         base.Log,
 	}

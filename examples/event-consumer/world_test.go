@@ -30,7 +30,7 @@ func newConsumer(t *testing.T) *consumer {
 	t.Helper()
 	w := functiontest.New(t)
 	h := &handler{
-		environment: w.Environment, store: w.Store(), oauth: w.OAuth().Get, log: w.Log.Logger,
+		environment: w.Environment, store: w.Store(), oauth: w.OAuth(), log: w.Log.Logger,
 		inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now},
 	}
 	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Now: w.Clock.Now, Hooks: &provision.Reconciler{

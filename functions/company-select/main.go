@@ -38,11 +38,11 @@ func newHandler() (*handler, *wire.Base, error) {
 		allowed:     env.AllowedCompanies(),
 		webhooks:    len(env.Webhooks(public).Triggers) > 0,
 		next:        env.ProductURL(),
-		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
+		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys},
 		store: &tokens.Store{
 			DB:          base.DB,
 			Connections: env.Require("CONNECTIONS_TABLE"),
-			Keys:        keys.Get,
+			Keys:        keys,
 			Log:         base.Log,
 		},
 		cookies: session.Cookies{Secure: public.Scheme == "https"},

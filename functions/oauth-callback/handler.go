@@ -14,6 +14,7 @@ import (
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/platform/secrets"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
 )
 
 const (
@@ -32,7 +33,7 @@ const (
 type handler struct {
 	environment string
 	public      string // PUBLIC_URL without a trailing slash
-	oauth       func(ctx context.Context, reread bool) (*procore.OAuth, error)
+	oauth       tokens.SecretSource[*procore.OAuth]
 	sessions    *session.Store
 	cookies     session.Cookies
 	pages       *pages.Pages
@@ -50,7 +51,7 @@ func (h *handler) routes() http.Handler {
 func (h *handler) redirectURI() string { return h.public + "/oauth/callback" }
 
 func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
-	if _, err := h.oauth(r.Context(), false); errors.Is(err, secrets.ErrNotFilledIn) {
+	if _, err := h.oauth.Get(r.Context()); errors.Is(err, secrets.ErrNotFilledIn) {
 		h.pages.SetupUnfinished(w, r, []string{"APP_SECRET_ID"})
 		return
 	}
@@ -59,7 +60,7 @@ func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
 
 // start issues a state, binds it to this browser and sends it to Procore.
 func (h *handler) start(w http.ResponseWriter, r *http.Request) {
-	oauth, err := h.oauth(r.Context(), false)
+	oauth, err := h.oauth.Get(r.Context())
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -146,7 +147,7 @@ func refusal(q map[string]string) pages.Problem {
 // leaves. A pair that cannot be stored is revoked, for nobody would ever use it.
 func (h *handler) exchange(ctx context.Context, s session.Session, code, verifier string) (cookie string, err error) {
 	ctx = context.WithoutCancel(ctx)
-	oauth, err := h.oauth(ctx, false)
+	oauth, err := h.oauth.Get(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -155,7 +156,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	pair, err := oauth.Exchange(spend, code, verifier, s.RedirectURI)
 	if err != nil {
 		if e, ok := errors.AsType[*procore.TokenError](err); ok && e.InvalidClient() {
-			_, _ = h.oauth(ctx, true) // the secret may have been changed
+			_, _ = h.oauth.Reread(ctx) // the secret may have been changed
 		}
 		return "", err
 	}

@@ -34,8 +34,8 @@ func newHandler() (*handler, *wire.Base, error) {
 	h := &handler{
 		environment: procoreEnv.Name,
 		public:      public.String(),
-		oauth:       oauth.Get,
-		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
+		oauth:       oauth,
+		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys},
 		cookies:     session.Cookies{Secure: public.Scheme == "https"},
 		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
 	}

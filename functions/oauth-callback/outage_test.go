@@ -12,6 +12,7 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -74,15 +75,15 @@ func TestProcoreUnreachable(t *testing.T) {
 	b := s.Browser(s.base)
 	callback, _ := s.login(b)
 	healthy := s.h.oauth
-	s.h.oauth = func(ctx context.Context, reread bool) (*procore.OAuth, error) {
-		o, err := healthy(ctx, reread)
+	s.h.oauth = secrettest.Func[*procore.OAuth](func(ctx context.Context, _ bool) (*procore.OAuth, error) {
+		o, err := healthy.Get(ctx)
 		if err != nil {
 			return nil, err
 		}
 		away := *o
 		away.Environment.LoginURL = "http://127.0.0.1:1"
 		return &away, nil
-	}
+	})
 	b.Get(callback).Wants(http.StatusBadGateway, "Procore is not responding")
 	s.h.oauth = healthy
 	s.works()
@@ -109,10 +110,10 @@ func TestBrowserLeaves(t *testing.T) {
 	callback, state := s.login(b)
 	ctx, cancel := context.WithCancel(t.Context())
 	patient := s.h.oauth
-	s.h.oauth = func(ctx context.Context, reread bool) (*procore.OAuth, error) {
+	s.h.oauth = secrettest.Func[*procore.OAuth](func(ctx context.Context, _ bool) (*procore.OAuth, error) {
 		cancel() // the state is consumed by now
-		return patient(ctx, reread)
-	}
+		return patient.Get(ctx)
+	})
 	u, err := url.Parse(callback)
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 
 func (s *site) handler(public string) *handler {
 	return &handler{
-		environment: s.Environment.Name, public: public, oauth: s.OAuth().Get, sessions: s.Sessions(),
+		environment: s.Environment.Name, public: public, oauth: s.OAuth(), sessions: s.Sessions(),
 		cookies: session.Cookies{Secure: strings.HasPrefix(public, "https:")}, pages: pages.New(pages.Site{PublicURL: public}),
 	}
 }

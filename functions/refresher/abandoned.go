@@ -43,7 +43,7 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 	if err != nil {
 		return fmt.Errorf("abandoned authorization: %w", err)
 	}
-	oauth, err := h.oauth(ctx, false)
+	oauth, err := h.oauth.Get(ctx)
 	if err != nil {
 		return err
 	}

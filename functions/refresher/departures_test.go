@@ -272,7 +272,7 @@ func TestMonthlyOverwrite(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.Environment.Name = "monthly"
-	r.h.store.OAuth = r.OAuth().Get
+	r.h.store.OAuth = r.OAuth()
 	now := r.Clock.Now().UTC()
 	r.Clock.Advance(time.Date(now.Year(), now.Month()+1, 1, 9, 0, 0, 0, time.UTC).Sub(now))
 	var all []tokens.Connection

@@ -21,7 +21,7 @@ const reserve = 10 * time.Second
 type handler struct {
 	store      *tokens.Store
 	sessions   *session.Store
-	oauth      func(ctx context.Context, reread bool) (*procore.OAuth, error)
+	oauth      tokens.SecretSource[*procore.OAuth]
 	rescue     *rescue.Queue
 	hooks      *provision.Reconciler
 	departures *departures.Watch

@@ -48,15 +48,15 @@ func newHandler() (*handler, error) {
 	}
 	h := &handler{
 		store:    base.Store(keys, oauth),
-		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys.Get},
-		oauth:    oauth.Get,
+		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys},
+		oauth:    oauth,
 		rescue:   rescue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL")),
 		log:      base.Log,
 	}
 	want := env.Webhooks(env.PublicURL())
 	want.PayloadVersion = env.PayloadVersion()
 	h.hooks = &provision.Reconciler{
-		Store: h.store, Environment: procoreEnv, Ring: ring.Get, Want: want, Log: base.Log, MaxWait: maxWait,
+		Store: h.store, Environment: procoreEnv, Ring: ring, Want: want, Log: base.Log, MaxWait: maxWait,
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")}, Log: base.Log},
 	}
 	h.departures = &departures.Watch{Store: h.store, Environment: procoreEnv, Hooks: h.hooks, Log: base.Log}

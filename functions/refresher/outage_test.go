@@ -26,7 +26,7 @@ func (r *refresher) receiver() *receiver {
 	rec := &receiver{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
-		ring, err2 := r.h.hooks.Ring(req.Context(), false)
+		ring, err2 := r.h.hooks.Ring.Get(req.Context())
 		if rec.down.Load() || err != nil || err2 != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -107,7 +107,7 @@ func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *
 	return &handler{log: quiet, store: &tokens.Store{
 		DB:          db,
 		Connections: names.Connections, Spends: names.Spends, Log: quiet,
-		Keys:  func(context.Context, bool) (*tokens.Keys, error) { return keys, nil },
-		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return oauth, nil },
+		Keys:  secrettest.Constant(keys),
+		OAuth: secrettest.Constant(oauth),
 	}}
 }

@@ -155,7 +155,7 @@ func TestSecretNotReadable(t *testing.T) {
 	w := functiontest.New(t)
 	secret := w.Ring()
 	secret.ID = "test/other"
-	h := &handler{ring: secret.Get, inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox}}
+	h := &handler{ring: secret, inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox}}
 	r := &receiver{World: w, t: t}
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		return map[string]gateway.Func{"POST " + path: w.Function(h, "")}

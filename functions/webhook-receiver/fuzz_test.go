@@ -17,6 +17,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
@@ -50,13 +51,15 @@ func FuzzDelivery(f *testing.F) {
 	f.Add([]byte(`{"id":"\u0000","company_id":5678,"resource_name":"#","resource_id":1,"event_type":"x"}`), "a, b")
 	f.Add([]byte(`{"id":"1","company_id":5678,"resource_type":"x","resource_id":1,"reason":"x","data":{"title":"`+"\uFFFF"+`"}}`), "")
 	f.Fuzz(func(t *testing.T, body []byte, other string) {
+		ring, err := credential.Parse(functiontest.WebhookValue)
+		if err != nil {
+			t.Fatal(err)
+		}
 		db := memory()
 		names := tables.CreateForTest(t, db)
 		rows := func() []map[string]types.AttributeValue { return deliveries(t, db, names.Inbox) }
 		serve := gateway.Handler(&handler{inbox: &inbox.Store{DB: db, Table: names.Inbox},
-			ring: func(context.Context, bool) (*credential.Ring, error) {
-				return credential.Parse(functiontest.WebhookValue)
-			}},
+			ring: secrettest.Constant(ring)},
 			gateway.Options{Log: slog.New(slog.DiscardHandler), MaxBody: -1})
 		deliver := func(authorization string) int {
 			e := events.APIGatewayV2HTTPRequest{RawPath: path, Body: string(body), Headers: map[string]string{"authorization": authorization}}

@@ -12,6 +12,7 @@ import (
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
 )
 
 // answerWithin is how soon storage must have answered: Procore waits five
@@ -25,7 +26,7 @@ const answerWithin = 3500 * time.Millisecond
 // error and hold up every later event.
 // https://developers.procore.com/documentation/webhooks
 type handler struct {
-	ring  func(ctx context.Context, reread bool) (*credential.Ring, error)
+	ring  tokens.SecretSource[*credential.Ring]
 	inbox *inbox.Store
 }
 
@@ -59,7 +60,7 @@ func status(ctx context.Context, header string, err error) int {
 	case errors.Is(err, credential.ErrRefused):
 		note(ctx, outcome("rejected"), slog.String("reason", "forged or retired"), claimed(header))
 		return http.StatusUnauthorized
-	case errors.Is(err, credential.ErrUnknownKey):
+	case errors.Is(err, tokens.ErrUnknownKey):
 		note(ctx, outcome("rejected"), slog.String("reason", "unknown key"), claimed(header))
 		return http.StatusUnauthorized
 	case errors.Is(err, inbox.ErrOverQuota):
@@ -70,21 +71,10 @@ func status(ctx context.Context, header string, err error) int {
 	return http.StatusServiceUnavailable
 }
 
-// authenticate checks the credential; one of a key that is not known yet makes
-// the secret be read again.
+// authenticate checks the credential. If its key is unknown, the secret is read
+// again.
 func (h *handler) authenticate(ctx context.Context, header string) (credential.Credential, error) {
-	ring, err := h.ring(ctx, false)
-	if err != nil {
-		return credential.Credential{}, err
-	}
-	c, err := ring.Check(header)
-	if !errors.Is(err, credential.ErrUnknownKey) {
-		return c, err
-	}
-	if ring, err = h.ring(ctx, true); err != nil {
-		return credential.Credential{}, err
-	}
-	return ring.Check(header)
+	return tokens.UseSecret(ctx, h.ring, func(ring *credential.Ring) (credential.Credential, error) { return ring.Check(header) })
 }
 
 // keep stores the delivery as an event, or quarantines it.

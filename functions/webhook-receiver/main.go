@@ -34,7 +34,7 @@ func newHandler() (*handler, *wire.Base, error) {
 		Parse:  credential.Parse,
 	}
 	h := &handler{
-		ring:  ring.Get,
+		ring:  ring,
 		inbox: &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 	}
 	if err := base.Env.Err(); err != nil {

@@ -16,6 +16,7 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/testing/kit/logtest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
 )
@@ -76,6 +77,10 @@ func throttles(r *http.Request) (*http.Response, error) {
 // SDK's own retries, the answer is there within four.
 func TestAnswersInTime(t *testing.T) {
 	t.Parallel()
+	ring, err := credential.Parse(functiontest.WebhookValue)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, f := range map[string]transport{"hangs": hangs, "throttles": throttles} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,9 +92,7 @@ func TestAnswersInTime(t *testing.T) {
 					}),
 				})
 				h := &handler{inbox: &inbox.Store{DB: db, Table: "inbox"},
-					ring: func(context.Context, bool) (*credential.Ring, error) {
-						return credential.Parse(functiontest.WebhookValue)
-					}}
+					ring: secrettest.Constant(ring)}
 				serve := gateway.Handler(h, gateway.Options{Log: logtest.New(t)})
 				e := events.APIGatewayV2HTTPRequest{RawPath: path, Body: sample(t, "webhook-v2"),
 					Headers: map[string]string{"authorization": header(t, functiontest.WebhookValue, company)}}

@@ -34,7 +34,7 @@ func newReceiver(t *testing.T) *receiver {
 	w := functiontest.New(t)
 	r := &receiver{World: w, t: t}
 	r.inbox = &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}
-	h := &handler{ring: w.Ring().Get, inbox: r.inbox}
+	h := &handler{ring: w.Ring(), inbox: r.inbox}
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		f := gateway.Handler(h, gateway.Options{Log: w.Log.Logger, MaxBody: -1})
 		return map[string]gateway.Func{"POST " + path: f, "GET " + path: f, "PUT " + path: f}

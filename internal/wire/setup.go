@@ -60,7 +60,7 @@ func (b *Base) OAuth(env procore.Environment) *secrets.Secret[*procore.OAuth] {
 
 // Read makes a Warm step of a secret.
 func Read[T any](s *secrets.Secret[T]) func(context.Context) {
-	return func(ctx context.Context) { _, _ = s.Get(ctx, false) }
+	return func(ctx context.Context) { _, _ = s.Get(ctx) }
 }
 
 // Store is the token store of CONNECTIONS_TABLE and SPENDS_TABLE.
@@ -69,8 +69,8 @@ func (b *Base) Store(keys *secrets.Secret[*tokens.Keys], oauth *secrets.Secret[*
 		DB:          b.DB,
 		Connections: b.Env.Require("CONNECTIONS_TABLE"),
 		Spends:      b.Env.Require("SPENDS_TABLE"),
-		Keys:        keys.Get,
-		OAuth:       oauth.Get,
+		Keys:        keys,
+		OAuth:       oauth,
 		Log:         b.Log,
 	}
 }

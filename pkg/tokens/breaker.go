@@ -183,17 +183,14 @@ func (s *Store) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	oauth, err := s.OAuth(ctx, !b.AtRest())
-	if err != nil {
-		return err
-	}
-	cause := oauth.Probe(ctx)
-	e, isToken := errors.AsType[*procore.TokenError](cause)
-	if isToken && e.InvalidClient() {
-		if oauth, err = s.OAuth(ctx, true); err != nil {
+	if !b.AtRest() {
+		if _, err := s.OAuth.Reread(ctx); err != nil { // the credentials may be the reason, and mended by now
 			return err
 		}
-		cause = oauth.Probe(ctx)
+	}
+	_, cause := UseSecret(ctx, s.OAuth, func(oauth *procore.OAuth) (struct{}, error) { return struct{}{}, oauth.Probe(ctx) })
+	if _, probed := errors.AsType[*procore.TokenError](cause); cause != nil && !probed {
+		return cause // the credentials could not be read
 	}
 	next := b.after(success, "", s.now())
 	if cause != nil {

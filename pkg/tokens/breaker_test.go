@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -255,12 +256,12 @@ func TestProbeReadsTheSecretAgain(t *testing.T) {
 	s := w.store()
 	good, stale := *w.oauth, *w.oauth
 	stale.ClientSecret = "an old one"
-	s.OAuth = func(_ context.Context, reread bool) (*procore.OAuth, error) {
+	s.OAuth = secrettest.Func[*procore.OAuth](func(_ context.Context, reread bool) (*procore.OAuth, error) {
 		if reread {
 			return &good, nil
 		}
 		return &stale, nil
-	}
+	})
 	if err := s.Probe(t.Context()); err != nil {
 		t.Errorf("got error %v; the newer secret is good", err)
 	}

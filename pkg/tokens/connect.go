@@ -29,7 +29,7 @@ var ErrUsed = errors.New("tokens: the authorization was used already")
 // transaction with also. Whatever an older refresh brings home later does not
 // overwrite it. renewed says that the connection existed.
 func (s *Store) Connect(ctx context.Context, a Authorization, also ...types.TransactWriteItem) (c Connection, renewed bool, err error) {
-	keys, err := s.Keys(ctx, false)
+	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return Connection{}, false, later(a.Key, "the key ring could not be read", err)
 	}

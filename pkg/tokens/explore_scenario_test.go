@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -367,15 +368,15 @@ func (x *run) process(skew time.Duration) *proc {
 	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Now: now, Dial: x.dial}
 	p.store = &Store{
 		DB: x.explored.db, Connections: connectionsTable, Spends: spendsTable,
-		Keys: func(_ context.Context, reread bool) (*Keys, error) {
+		Keys: secrettest.Func[*Keys](func(_ context.Context, reread bool) (*Keys, error) {
 			x.rings.Lock()
 			defer x.rings.Unlock()
 			if reread {
 				p.ring = x.newest
 			}
 			return p.ring, nil
-		},
-		OAuth:  func(context.Context, bool) (*procore.OAuth, error) { return oauth, nil },
+		}),
+		OAuth:  secrettest.Constant(oauth),
 		Rescue: x.rescue,
 		Now:    now,
 		Log:    slog.New(slog.DiscardHandler),

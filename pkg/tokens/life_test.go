@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -647,18 +648,18 @@ func TestSealKeyRotation(t *testing.T) {
 	// A warm process that knows only the old key reads the secret again.
 	s := w.store()
 	current := old
-	s.Keys = func(_ context.Context, reread bool) (*Keys, error) {
+	s.Keys = secrettest.Func[*Keys](func(_ context.Context, reread bool) (*Keys, error) {
 		if reread {
 			current = both
 		}
 		return current, nil
-	}
+	})
 	if _, err := s.Token(t.Context(), c.Key); err != nil {
 		t.Error(err)
 	}
 	// One that cannot read it has no verdict on the connection.
 	s = w.store()
-	s.Keys = func(context.Context, bool) (*Keys, error) { return old, nil }
+	s.Keys = secrettest.Constant(old)
 	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) || !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("got error %v, want ErrTryAgain and ErrUnknownKey", err)
 	}

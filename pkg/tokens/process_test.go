@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/logtest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -112,8 +112,8 @@ func (p process) store(t *testing.T) *Store {
 	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Now: now}
 	return &Store{
 		DB: dynamotest.Client(p.DynamoDB), Connections: p.Connections, Spends: p.Spends,
-		Keys:  func(context.Context, bool) (*Keys, error) { return keys, nil },
-		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return oauth, nil },
+		Keys:  secrettest.Constant(keys),
+		OAuth: secrettest.Constant(oauth),
 		Now:   now,
 	}
 }

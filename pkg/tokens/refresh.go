@@ -25,7 +25,7 @@ type refresh struct {
 // refresh claims, spends and stores. Everything that it needs is secured
 // before the token is sent. errNotYet asks to read the row again.
 func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, keys *Keys, d demand) (Access, error) {
-	oauth, err := s.OAuth(ctx, false)
+	oauth, err := s.OAuth.Get(ctx)
 	if err != nil {
 		return Access{}, later(c.Key, "the app's credentials could not be read", err)
 	}
@@ -223,7 +223,7 @@ func (r *refresh) unspent(ctx context.Context) {
 func (r *refresh) report(ctx context.Context, e *procore.TokenError) {
 	switch {
 	case e.InvalidClient():
-		_, _ = r.OAuth(ctx, true) // the next refresh shall use credentials that may be newer
+		_, _ = r.OAuth.Reread(ctx) // the next refresh shall use credentials that may be newer
 		r.tell(ctx, invalidClient, "Procore refuses the app's client id and secret")
 	case e.Outcome == procore.Refused:
 		r.tell(ctx, refused, "Procore refused several refresh tokens in a row")

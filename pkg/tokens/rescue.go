@@ -91,7 +91,7 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 	if err != nil {
 		return fmt.Errorf("tokens: a pair without a row: %w", err)
 	}
-	keys, err := s.Keys(ctx, false)
+	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (s *Store) succeeded(c Connection, home homecoming, fresh procore.Token, ke
 }
 
 func (s *Store) revokeToken(ctx context.Context, t procore.Token) error {
-	oauth, err := s.OAuth(ctx, false)
+	oauth, err := s.OAuth.Get(ctx)
 	if err != nil {
 		return err
 	}

@@ -25,11 +25,8 @@ type Store struct {
 	Connections string // the table's name
 	Spends      string // the ledger's table
 
-	// Keys and OAuth give the key ring and the app's credentials. They are
-	// called before each refresh and are expected to keep their values for a
-	// while; rereading says that the kept value did not work.
-	Keys  func(ctx context.Context, reread bool) (*Keys, error)
-	OAuth func(ctx context.Context, reread bool) (*procore.OAuth, error)
+	Keys  SecretSource[*Keys]          // the key ring
+	OAuth SecretSource[*procore.OAuth] // the app's credentials
 
 	// Rescue takes a new pair that storage refuses, for Restore to store later.
 	// nil: there is no rescue, and such a pair is lost.

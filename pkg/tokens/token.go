@@ -157,7 +157,7 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 
 // open unseals the connection's pair. A service account may have none yet.
 func (s *Store) open(ctx context.Context, c Connection) (procore.Token, *Keys, error) {
-	keys, err := s.Keys(ctx, false)
+	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return procore.Token{}, nil, later(c.Key, "the key ring could not be read", err)
 	}
@@ -171,24 +171,13 @@ func (s *Store) open(ctx context.Context, c Connection) (procore.Token, *Keys, e
 	case err != nil: // the ring that has the key may be read the next time
 		return procore.Token{}, nil, later(c.Key, "the pair's key could not be read", err)
 	}
-	keys, err = s.Keys(ctx, false) // the ring may have been read again
+	keys, err = s.Keys.Get(ctx) // the ring may have been read again
 	return pair, keys, err
 }
 
 // unseal opens a sealed pair, with the newest keys if need be.
 func (s *Store) unseal(ctx context.Context, sealed Sealed, p Place) (procore.Token, error) {
-	keys, err := s.Keys(ctx, false)
-	if err != nil {
-		return procore.Token{}, err
-	}
-	pair, err := keys.Open(sealed, p)
-	if !errors.Is(err, ErrUnknownKey) {
-		return pair, err
-	}
-	if keys, err = s.Keys(ctx, true); err != nil {
-		return procore.Token{}, err
-	}
-	return keys.Open(sealed, p)
+	return UseSecret(ctx, s.Keys, func(keys *Keys) (procore.Token, error) { return keys.Open(sealed, p) })
 }
 
 // give remembers the access in memory and, once a day, its use on the row.

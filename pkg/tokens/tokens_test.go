@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"context"
 	"crypto/rand"
 	"sync"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/logtest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -80,8 +80,8 @@ func ring(t *testing.T, current string, ids ...string) *Keys {
 func (w *world) store() *Store {
 	return &Store{
 		DB: w.db, Connections: w.names.Connections, Spends: w.names.Spends,
-		Keys:  func(context.Context, bool) (*Keys, error) { return w.keys, nil },
-		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return w.oauth, nil },
+		Keys:  secrettest.Constant(w.keys),
+		OAuth: secrettest.Constant(w.oauth),
 		Now:   w.clock.Now,
 		Log:   logtest.New(w.t),
 	}

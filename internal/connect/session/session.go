@@ -88,7 +88,7 @@ type Session struct {
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
-	Keys  func(ctx context.Context, reread bool) (*tokens.Keys, error)
+	Keys  tokens.SecretSource[*tokens.Keys]
 	Now   func() time.Time // nil: time.Now
 }
 
@@ -102,7 +102,7 @@ type Start struct {
 
 // Begin makes the row of a new authorization.
 func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Start, error) {
-	keys, err := s.Keys(ctx, false)
+	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return Start{}, err
 	}
@@ -170,7 +170,7 @@ func (s *Store) Hold(ctx context.Context, exchanging Session, pair procore.Token
 	if exchanging.Status != Exchanging {
 		return "", ErrUsed
 	}
-	keys, err := s.Keys(ctx, false)
+	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -259,7 +259,7 @@ func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 // Form is the value that a form of this session must carry, so that no other
 // site can make the browser send it.
 func (s *Store) Form(ctx context.Context, held Session, cookie string) (string, error) {
-	keys, err := s.Keys(ctx, false)
+	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -268,7 +268,7 @@ func (s *Store) Form(ctx context.Context, held Session, cookie string) (string, 
 
 // CheckForm says whether a form's value is this session's.
 func (s *Store) CheckForm(ctx context.Context, held Session, cookie, value string) (bool, error) {
-	keys, err := s.Keys(ctx, false)
+	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -295,17 +295,9 @@ func formValue(keys *tokens.Keys, id string, held Session, cookie string) (strin
 }
 
 func (s *Store) open(ctx context.Context, held Session) (procore.Token, error) {
-	for _, reread := range []bool{false, true} {
-		keys, err := s.Keys(ctx, reread)
-		if err != nil {
-			return procore.Token{}, err
-		}
-		pair, err := keys.Open(held.sealed, place(held.Flow, held.sealStatus()))
-		if !errors.Is(err, tokens.ErrUnknownKey) || reread {
-			return pair, err
-		}
-	}
-	panic("unreachable")
+	return tokens.UseSecret(ctx, s.Keys, func(keys *tokens.Keys) (procore.Token, error) {
+		return keys.Open(held.sealed, place(held.Flow, held.sealStatus()))
+	})
 }
 
 func (s *Store) now() time.Time {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -56,12 +57,12 @@ func newWorld(t *testing.T) *world {
 	w.url = w.dynamo.Start(t)
 	db := dynamotest.Client(w.url)
 	w.Store = &Store{DB: db, Table: tables.CreateForTest(t, db).Sessions, Now: w.clock.Now}
-	w.Keys = func(_ context.Context, reread bool) (*tokens.Keys, error) {
+	w.Keys = secrettest.Func[*tokens.Keys](func(_ context.Context, reread bool) (*tokens.Keys, error) {
 		if reread && w.next != nil {
 			w.keys = w.next
 		}
 		return w.keys, nil
-	}
+	})
 	return w
 }
 

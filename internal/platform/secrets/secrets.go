@@ -37,9 +37,15 @@ type Secret[T any] struct {
 	triedAt time.Time
 }
 
-// Get gives the value, read again when it is old or when reread says that it did
-// not work. While a read fails, the value known before serves on.
-func (s *Secret[T]) Get(ctx context.Context, reread bool) (T, error) {
+// Get returns the value, read again when it is old. While a read fails, Get
+// returns the value known before.
+func (s *Secret[T]) Get(ctx context.Context) (T, error) { return s.get(ctx, false) }
+
+// Reread returns the value read again, because the known one did not work; but
+// within a minute of the last read it returns the known one.
+func (s *Secret[T]) Reread(ctx context.Context) (T, error) { return s.get(ctx, true) }
+
+func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// Round strips the monotonic clock, which stands still in a frozen sandbox.

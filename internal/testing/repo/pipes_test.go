@@ -1,7 +1,6 @@
 package repo
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/procore"
@@ -115,10 +115,8 @@ func TestAnnouncementsPipe(t *testing.T) {
 	now := time.Now()
 	s := &tokens.Store{
 		DB: r.db, Connections: r.names.Connections, Spends: r.names.Spends, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
-		Keys: func(context.Context, bool) (*tokens.Keys, error) { return keys, nil },
-		OAuth: func(context.Context, bool) (*procore.OAuth, error) {
-			return &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}, nil
-		},
+		Keys:  secrettest.Constant(keys),
+		OAuth: secrettest.Constant(&procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}),
 	}
 	const redirectURI = "http://127.0.0.1:3000/oauth/callback"
 	key := tokens.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.User(procoretest.Joe)}

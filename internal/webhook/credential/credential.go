@@ -38,9 +38,6 @@ var (
 	ErrRefused = errors.New("credential: refused")
 	// ErrMalformed is an ErrRefused: missing, doubled, or nothing that we ever made.
 	ErrMalformed = fmt.Errorf("%w: malformed", ErrRefused)
-	// ErrUnknownKey: the value is well formed, and its key is not in the ring;
-	// the secret may be newer.
-	ErrUnknownKey = errors.New("credential: unknown key")
 )
 
 // Ring makes and checks credentials.
@@ -89,8 +86,9 @@ func (r *Ring) Header(companyID int64) (string, error) {
 	return scheme + claim + "." + mac, nil
 }
 
-// Check reads an Authorization value. Values that are absent or doubled (joined
-// by a comma) are refused like forged ones.
+// Check reads an Authorization value. Values that are absent or duplicated (joined
+// by a comma) are refused like forged ones. For a value that is well formed and
+// whose key is not in the ring the error is [tokens.ErrUnknownKey].
 func (r *Ring) Check(header string) (Credential, error) {
 	c, mac, ok := cut(header)
 	if !ok {
@@ -99,7 +97,7 @@ func (r *Ring) Check(header string) (Credential, error) {
 	claim := strings.TrimSuffix(header[len(scheme):], "."+mac)
 	want, err := r.mac(c.KeyID, claim)
 	if err != nil {
-		return Credential{}, ErrUnknownKey
+		return Credential{}, err
 	}
 	if !hmac.Equal([]byte(want), []byte(mac)) || c.Epoch < r.epochs[c.CompanyID] {
 		return Credential{}, ErrRefused

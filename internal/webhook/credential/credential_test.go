@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/pkg/tokens"
 )
 
 const (
@@ -107,7 +109,7 @@ func TestUnknownKey(t *testing.T) {
 	r := parse(t, `{"current":"k1",`+key1+`}`)
 	for _, id := range []string{"k2", "k01", "K1", " k1", "current", "minimum_epochs", ""} {
 		got, err := r.Check("Bearer " + id + ".5678.0.x")
-		if !errors.Is(err, ErrUnknownKey) || got != (Credential{}) {
+		if !errors.Is(err, tokens.ErrUnknownKey) || got != (Credential{}) {
 			t.Errorf("key %q: Check = %+v, %v, want ErrUnknownKey alone", id, got, err)
 		}
 	}
@@ -154,8 +156,8 @@ func TestRotation(t *testing.T) {
 		{"published, new", published, renewed, Credential{5678, "k2", 0, false}, nil},
 		{"in use, old", second, old, Credential{5678, "k1", 0, false}, nil},
 		{"in use, new", second, renewed, Credential{5678, "k2", 0, true}, nil},
-		{"not read yet, new", first, renewed, Credential{}, ErrUnknownKey},
-		{"retired, old", retired, old, Credential{}, ErrUnknownKey},
+		{"not read yet, new", first, renewed, Credential{}, tokens.ErrUnknownKey},
+		{"retired, old", retired, old, Credential{}, tokens.ErrUnknownKey},
 		{"retired, new", retired, renewed, Credential{5678, "k2", 0, true}, nil},
 	} {
 		if got, err := tt.ring.Check(tt.header); !errors.Is(err, tt.err) || !cmp.Equal(got, tt.want) {
@@ -220,7 +222,7 @@ func FuzzCheck(f *testing.F) {
 			if e != nil || h != want {
 				t.Errorf("%q was taken", h)
 			}
-		case !errors.Is(err, ErrRefused) && !errors.Is(err, ErrUnknownKey):
+		case !errors.Is(err, ErrRefused) && !errors.Is(err, tokens.ErrUnknownKey):
 			t.Errorf("%q: %v", h, err)
 		}
 		if err != nil && got != (Credential{}) {

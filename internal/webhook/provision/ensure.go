@@ -15,7 +15,7 @@ import (
 // spec is the hook that a company should have. Its credential is derived from
 // the current key and the company's epoch, so that a change of either shows.
 func (k *Reconciler) spec(ctx context.Context, companyID int64) (procore.HookSpec, error) {
-	ring, err := k.Ring(ctx, false)
+	ring, err := k.Ring.Get(ctx)
 	if err != nil {
 		return procore.HookSpec{}, err
 	}

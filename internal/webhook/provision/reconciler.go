@@ -50,7 +50,7 @@ const (
 type Reconciler struct {
 	Store       *tokens.Store
 	Environment procore.Environment
-	Ring        func(ctx context.Context, reread bool) (*credential.Ring, error)
+	Ring        tokens.SecretSource[*credential.Ring]
 	Recovery    *recovery.Recoverer
 	Want        config.Webhooks
 

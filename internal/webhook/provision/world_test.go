@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 // keeper is one process's.
 func (w *world) keeper() *Reconciler {
 	return &Reconciler{
-		Store: w.World.Store(), Environment: w.World.Environment, Ring: w.World.Ring().Get, Log: w.World.Log.Logger, Now: w.Clock.Now,
+		Store: w.World.Store(), Environment: w.World.Environment, Ring: w.World.Ring(), Log: w.World.Log.Logger, Now: w.Clock.Now,
 		Recovery: &recovery.Recoverer{
 			Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}, Log: w.World.Log.Logger, Now: w.Clock.Now,
 		},

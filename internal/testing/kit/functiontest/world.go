@@ -276,13 +276,13 @@ func (w *World) OAuth() *secrets.Secret[*procore.OAuth] {
 
 // Sessions is one function's view of the sessions.
 func (w *World) Sessions() *session.Store {
-	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys().Get, Now: w.Clock.Now}
+	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys(), Now: w.Clock.Now}
 }
 
 // Store is one function's view of the connections.
 func (w *World) Store() *tokens.Store {
 	return &tokens.Store{
 		DB: w.DB, Connections: w.Tables.Connections, Spends: w.Tables.Spends,
-		Keys: w.Keys().Get, OAuth: w.OAuth().Get, Now: w.Clock.Now, Log: w.Log.Logger,
+		Keys: w.Keys(), OAuth: w.OAuth(), Now: w.Clock.Now, Log: w.Log.Logger,
 	}
 }

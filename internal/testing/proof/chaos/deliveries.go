@@ -17,6 +17,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/gatewaytest"
 	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
@@ -149,13 +150,13 @@ func (d *deliveries) setUp(ctx context.Context) error {
 // hook provisions the companies' hooks, with the project's own code, in all
 // payload versions.
 func (d *deliveries) hook(ctx context.Context) error {
-	oauth, err := d.w.store.OAuth(ctx, false)
+	oauth, err := d.w.store.OAuth.Get(ctx)
 	if err != nil {
 		return err
 	}
 	k := &provision.Reconciler{
 		Store: d.w.store, Environment: oauth.Environment, Log: d.w.store.Log,
-		Ring:     func(context.Context, bool) (*credential.Ring, error) { return d.ring, nil },
+		Ring:     secrettest.Constant(d.ring),
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: d.w.store.DB, Table: d.w.names.Inbox}, Log: d.w.store.Log},
 		Want:     config.Webhooks{Namespace: "chaos", URL: d.address + config.WebhookPath, Triggers: triggers()},
 	}

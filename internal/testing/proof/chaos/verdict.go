@@ -261,7 +261,7 @@ func (v *verdict) rescues() {
 // works says whether an access token opens the API. company is for the service
 // account, which has to say one; 403 is that company's no to a token that is good.
 func (v *verdict) works(ctx context.Context, access string, company int64) error {
-	oauth, err := v.w.store.OAuth(ctx, false)
+	oauth, err := v.w.store.OAuth.Get(ctx)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -196,8 +197,8 @@ func (w *world) driver(db *dynamodb.Client) error {
 	}
 	w.store = &tokens.Store{
 		DB: db, Connections: w.names.Connections, Spends: w.names.Spends,
-		Keys:  func(context.Context, bool) (*tokens.Keys, error) { return w.keys, nil },
-		OAuth: func(context.Context, bool) (*procore.OAuth, error) { return oauth, nil },
+		Keys:  secrettest.Constant(w.keys),
+		OAuth: secrettest.Constant(oauth),
 		Log:   slog.New(slog.DiscardHandler),
 	}
 	return nil

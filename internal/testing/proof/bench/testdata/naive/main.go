@@ -31,8 +31,8 @@ func main() {
 		Parse:  credential.Parse,
 	}
 	h := &handler{
-		ring: ring.Get,
-		box:  &inbox.Box{DB: dynamodb.NewFromConfig(c), Table: os.Getenv("INBOX_TABLE")},
+		ring:  ring,
+		inbox: &inbox.Store{DB: dynamodb.NewFromConfig(c), Table: os.Getenv("INBOX_TABLE")},
 	}
 	logger := slog.New(slog.NewJSONHandler(os.Stdout, nil))
 	lambda.Start(gateway.Handler(h, gateway.Options{Log: logger, MaxBody: -1}))
