@@ -48,7 +48,7 @@ func (h *handler) left(ctx context.Context, event procore.Event, f found, c toke
 	}
 	left, err := h.departures.Left(ctx, c.Key)
 	if gone(err) {
-		h.log.InfoContext(ctx, "whether the user left cannot be asked: there is no token", describe(event), slog.Any("error", err))
+		h.log.InfoContext(ctx, "departure check skipped, no usable token", describe(event), slog.Any("error", err))
 		return false, nil
 	}
 	return left, err

@@ -134,7 +134,7 @@ func TestOnlyUserLeaves(t *testing.T) {
 		if got := c.live(); got != 0 {
 			t.Errorf("%s: %d pairs are alive at Procore, want none", kind, got)
 		}
-		if got := len(c.Log.Lines(t, "a webhook stays behind at Procore")); got != 1 {
+		if got := len(c.Log.Lines(t, "hook not deleted")); got != 1 {
 			t.Errorf("%s: the log names the hook %d times, want once", kind, got)
 		}
 	}

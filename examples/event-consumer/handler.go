@@ -88,21 +88,21 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 	resource, err := h.read(ctx, event)
 	if unknown, ok := errors.AsType[*procore.UnknownResourceError](err); ok {
 		// The next time it would be the same: for the developer to see, not for the dead letters.
-		h.log.WarnContext(ctx, "unknown address: read this resource with procore.Get, or drop its trigger",
+		h.log.WarnContext(ctx, "resource has no known path: read it with procore.Get or remove its trigger",
 			describe(event), slog.Any("error", unknown))
-		return found{absent: "unknown address"}, nil
+		return found{absent: "unknown path"}, nil
 	}
 	switch {
 	case errors.Is(err, procore.ErrNotConnected): // recorded, unless its token is a newer one by now: the next time see below
 		return found{}, err
 	case disconnected(err):
 		// Nothing of the company can be read until somebody connects it again. Then replay the inbox, or read all anew.
-		h.log.WarnContext(ctx, "the company is not connected any more", describe(event), slog.Any("error", err))
+		h.log.WarnContext(ctx, "company not connected", describe(event), slog.Any("error", err))
 		return found{absent: "not connected"}, nil
 	case errors.Is(err, procore.ErrNotFound):
 		return found{absent: "not found"}, nil
 	case errors.Is(err, procore.ErrForbidden):
-		h.log.WarnContext(ctx, "the connection's user may not read the resource", describe(event), slog.Any("error", err))
+		h.log.WarnContext(ctx, "user may not read the resource", describe(event), slog.Any("error", err))
 		return found{absent: "not permitted"}, nil
 	}
 	return found{resource: resource}, err
@@ -121,7 +121,7 @@ func (h *handler) superseded(ctx context.Context, event procore.Event) bool {
 	}
 	newer, err := h.inbox.Newer(ctx, event)
 	if err != nil {
-		h.log.WarnContext(ctx, "newer events are not known", describe(event), slog.Any("error", err))
+		h.log.WarnContext(ctx, "check for newer events failed", describe(event), slog.Any("error", err))
 	}
 	return newer
 }

@@ -227,11 +227,11 @@ func TestUnknownResource(t *testing.T) {
 	c.wantFailures(c.handle(message(t, unknown), message(t, homeless)))
 	c.wantHandled("1", "2")
 	for _, line := range c.Log.Lines(t, "event handled") {
-		if line["absent"] != "unknown address" || line["read_bytes"] != float64(0) {
+		if line["absent"] != "unknown path" || line["read_bytes"] != float64(0) {
 			t.Errorf("logged %v", line)
 		}
 	}
-	lines := c.Log.Lines(t, "unknown address: read this resource with procore.Get, or drop its trigger")
+	lines := c.Log.Lines(t, "resource has no known path: read it with procore.Get or remove its trigger")
 	if len(lines) != 2 || lines[0]["level"] != "WARN" || !strings.Contains(lines[0]["error"].(string), "Direct Cost Line Items") {
 		t.Errorf("logged %v", lines)
 	}
@@ -300,7 +300,7 @@ func TestNewerNotKnown(t *testing.T) {
 	if lines := c.Log.Lines(t, "event handled"); len(lines) != 1 || lines[0]["read_bytes"] == float64(0) {
 		t.Errorf("logged %v", lines)
 	}
-	if got := len(c.Log.Lines(t, "newer events are not known")); got != 1 {
+	if got := len(c.Log.Lines(t, "check for newer events failed")); got != 1 {
 		t.Errorf("got %d warnings, want 1", got)
 	}
 }

@@ -58,7 +58,7 @@ func (h *handler) leave(w http.ResponseWriter, r *http.Request, s session.Sessio
 	err := h.sessions.Leave(r.Context(), s)
 	switch {
 	case err == nil:
-		gateway.Note(r.Context(), slog.String("outcome", "left"))
+		gateway.Note(r.Context(), slog.String("outcome", "canceled"))
 	case !errors.Is(err, session.ErrUsed):
 		h.fail(w, r, s.Flow, err)
 		return
@@ -167,7 +167,7 @@ func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Sess
 		return
 	}
 	if err := h.sessions.Unchoose(r.Context(), s); err != nil {
-		gateway.Note(r.Context(), slog.String("unchoose", err.Error()))
+		gateway.Note(r.Context(), slog.String("unchoose_error", err.Error()))
 	}
 	h.pages.Problem(w, r, p.BackToCompanies(companiesPath(s.Flow)))
 }

@@ -70,7 +70,7 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	gateway.Note(r.Context(), slog.String("outcome", "sent to Procore"))
+	gateway.Note(r.Context(), slog.String("outcome", "redirected"))
 	h.cookies.Trim(w, r)
 	h.cookies.Set(w, st.Flow, st.Cookie)
 	h.pages.Redirect(w, oauth.AuthCodeURL(st.State, st.Verifier, h.redirectURI()))
@@ -169,7 +169,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	revoke, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	if e := oauth.Revoke(revoke, pair); e != nil {
-		gateway.Note(ctx, slog.String("revoke", e.Error()))
+		gateway.Note(ctx, slog.String("revoke_error", e.Error()))
 	}
 	return "", err
 }

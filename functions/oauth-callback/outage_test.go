@@ -197,7 +197,7 @@ func TestNeitherStoredNorRevoked(t *testing.T) {
 		return f
 	})
 	b.Get(callback).Wants(http.StatusServiceUnavailable)
-	if line := s.Log.Last(t); line["revoke"] == nil || line["error"] == nil {
+	if line := s.Log.Last(t); line["revoke_error"] == nil || line["error"] == nil {
 		t.Errorf("logged %v", line)
 	}
 }

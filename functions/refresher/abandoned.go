@@ -48,7 +48,7 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 		return err
 	}
 	if abandoned.Environment != oauth.Environment.Name { // begun before a change of the configuration
-		h.log.WarnContext(ctx, "abandoned authorization of another environment dropped, not revoked",
+		h.log.WarnContext(ctx, "abandoned authorization of another environment discarded",
 			slog.String("flow", abandoned.Flow), slog.String("environment", abandoned.Environment))
 		return h.sessions.Delete(ctx, abandoned)
 	}
@@ -57,7 +57,7 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 	case err != nil:
 		return fmt.Errorf("abandoned authorization: whether a connection has its pair is not known: %w", err)
 	case held:
-		h.log.InfoContext(ctx, "abandoned authorization dropped, a connection has its pair", slog.String("flow", abandoned.Flow))
+		h.log.InfoContext(ctx, "abandoned authorization discarded, a connection uses its pair", slog.String("flow", abandoned.Flow))
 		return h.sessions.Delete(ctx, abandoned)
 	}
 	if err := oauth.Revoke(ctx, pair); err != nil {

@@ -38,7 +38,7 @@ func (h *handler) watch(ctx context.Context, key tokens.Key, r *run) {
 	if err == nil {
 		return
 	}
-	h.log.WarnContext(ctx, "departure not known, or not ended", describe(key), slog.Any("error", err))
+	h.log.WarnContext(ctx, "departure check failed", describe(key), slog.Any("error", err))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {

@@ -100,7 +100,7 @@ func TestNoDeparture(t *testing.T) {
 			r.Clock.Advance(seenEvery)
 			r.during(6*time.Hour, 2*time.Hour)
 			r.wantState(c, tokens.Active)
-			if got := len(r.Log.Lines(t, "a company is not among its user's, but open to the user")); name == "an empty list" && got != 1 {
+			if got := len(r.Log.Lines(t, "company not listed for the user, but accessible")); name == "an empty list" && got != 1 {
 				t.Errorf("the list that was wrong was logged %d times in a day, want once", got)
 			}
 			r.Procore.ClearFaults()
@@ -215,7 +215,7 @@ func TestLastUserLeaves(t *testing.T) {
 	r.members(procoretest.MyConstruction)
 	r.during(8*time.Hour, 2*time.Hour)
 	r.wantState(c, tokens.Revoked)
-	lines := r.Log.Lines(t, "a webhook stays behind at Procore")
+	lines := r.Log.Lines(t, "hook not deleted")
 	if len(lines) != 1 || lines[0]["hook_id"] != float64(r.Procore.State().Hooks[0].ID) {
 		t.Errorf("logged %v", lines)
 	}

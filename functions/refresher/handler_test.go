@@ -142,7 +142,7 @@ func TestNotRefreshedWhileTheTokenLives(t *testing.T) {
 	r.run("refresh")
 	r.wantMetric("RefreshesSucceeded", 0, 0)
 	r.wantMetric("RefreshesFailed", 1, 1)
-	if got := len(r.Log.Lines(t, "not refreshed")); got != 1 {
+	if got := len(r.Log.Lines(t, "connection not refreshed")); got != 1 {
 		t.Errorf("%d lines say that a connection was not refreshed, want 1", got)
 	}
 }
@@ -214,7 +214,7 @@ func TestBadRows(t *testing.T) {
 	if got := r.Connection(dead.Key).State; got != tokens.Reauthorize {
 		t.Errorf("the refused connection is %s, want reauthorize", got)
 	}
-	if lines := r.Log.Lines(t, "not refreshed"); len(lines) != 1 || lines[0]["principal"] != string(dead.Principal) {
+	if lines := r.Log.Lines(t, "connection not refreshed"); len(lines) != 1 || lines[0]["principal"] != string(dead.Principal) {
 		t.Errorf("logged %v, want the one that was not refreshed", lines)
 	}
 	r.wantMetric("ConnectionsToReauthorize", 1, 1)

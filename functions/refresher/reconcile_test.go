@@ -19,13 +19,13 @@ func TestOneLookForACompany(t *testing.T) {
 	a := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
 	b := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
 	r.run("housekeeping")
-	if got := len(r.Log.Lines(t, "webhook looked after")); got != 1 {
+	if got := len(r.Log.Lines(t, "hook reconciled")); got != 1 {
 		t.Errorf("got %d looks, want 1", got)
 	}
 	r.wantWebhooks(a, tokens.WebhooksActive, provision.Recheck)
 	r.wantWebhooks(b, tokens.WebhooksActive, provision.Recheck)
 	r.run("housekeeping")
-	if got := len(r.Log.Lines(t, "webhook looked after")); got != 1 {
+	if got := len(r.Log.Lines(t, "hook reconciled")); got != 1 {
 		t.Errorf("got %d looks, want 1: nothing was due", got)
 	}
 }
@@ -108,8 +108,8 @@ func TestRecoveryByCall(t *testing.T) {
 	r.Clock.Advance(12*time.Hour + time.Minute)
 	r.eventually("what waited is discarded", every(func(h procoretest.Hook) bool { return h.Waiting == 0 }))
 	for _, want := range []string{
-		`{"hook_id":"%d","stored":3,"known":0,"quarantined":0,"more":false}`,
-		`{"hook_id":"%d","stored":0,"known":3,"quarantined":0,"more":false}`,
+		`{"hook_id":"%d","stored":3,"duplicates":0,"quarantined":0,"more":false}`,
+		`{"hook_id":"%d","stored":0,"duplicates":3,"quarantined":0,"more":false}`,
 	} {
 		var in input
 		if err := json.Unmarshal([]byte(`{"task":"recovery","company_id":"5678"}`), &in); err != nil {

@@ -11,7 +11,7 @@ type report struct {
 	Busy        bool  `json:"busy,omitempty"` // another run has the company
 	HookID      int64 `json:"hook_id,string"` // 0: the company has no webhook
 	Stored      int   `json:"stored"`         // events that were missing
-	Known       int   `json:"known"`          // events that were not
+	Duplicates  int   `json:"duplicates"`     // events that were not
 	Quarantined int   `json:"quarantined"`    // deliveries that could not be understood
 	More        bool  `json:"more"`           // call again
 	// LimitedUntil is when Procore takes calls again.
@@ -26,5 +26,5 @@ func (h *handler) recovery(ctx context.Context, companyID int64) (report, error)
 	}
 	result, err := h.hooks.Reconcile(ctx, companyID)
 	r := result.Recovered
-	return report{result.Busy, result.HookID, r.Stored, r.Known, r.Quarantined, r.More, result.LimitedUntil}, err
+	return report{result.Busy, result.HookID, r.Stored, r.Duplicates, r.Quarantined, r.More, result.LimitedUntil}, err
 }

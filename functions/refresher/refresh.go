@@ -36,7 +36,7 @@ func (h *handler) refresh(ctx context.Context) error {
 		err = h.store.Probe(ctx)
 	}
 	if errors.Is(err, secrets.ErrNotFilledIn) {
-		h.log.WarnContext(ctx, "nothing refreshed: the app's client id and secret are not filled in yet")
+		h.log.WarnContext(ctx, "refresh skipped, client id and secret not set")
 		return nil // nobody can have connected
 	}
 	if err != nil {
@@ -56,7 +56,7 @@ func (h *handler) refresh(ctx context.Context) error {
 // ended logs how the run went, and how storage looks after it.
 func (h *handler) ended(ctx context.Context, r *run) {
 	attrs := []slog.Attr{slog.Int("refreshed", r.refreshed), slog.Int("failed", r.failed),
-		slog.Int("overwritten", r.overwritten), slog.Int("left", r.left)}
+		slog.Int("overwritten", r.overwritten), slog.Int("departed", r.left)}
 	if b, err := h.store.Breaker(ctx); err == nil {
 		attrs = append(attrs, slog.Bool("breaker_open", b.Open))
 	}
@@ -135,7 +135,7 @@ func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) 
 		r.overwritten++
 	default:
 		r.failed++
-		h.log.WarnContext(ctx, "not refreshed", describe(key), slog.Any("error", err))
+		h.log.WarnContext(ctx, "connection not refreshed", describe(key), slog.Any("error", err))
 	}
 }
 

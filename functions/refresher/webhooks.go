@@ -34,7 +34,7 @@ func (h *handler) look(ctx context.Context, companyID int64, run *looks) error {
 	result, err := h.hooks.Reconcile(ctx, companyID)
 	if !result.LimitedUntil.IsZero() {
 		run.limited = result.LimitedUntil
-		h.log.WarnContext(ctx, "Procore's rate limit: the rest of the webhooks waits for the next run", slog.Time("until", run.limited))
+		h.log.WarnContext(ctx, "rate limited, remaining hooks deferred to the next run", slog.Time("until", run.limited))
 	}
 	for _, key := range result.Strangers {
 		err = errors.Join(err, h.ask(ctx, key, suspectEvery, &run.leavers))

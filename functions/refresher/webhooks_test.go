@@ -142,7 +142,7 @@ func TestForeignHooks(t *testing.T) {
 		t.Errorf("foreign hooks (-got +want):\n%s", diff)
 	}
 	r.wantTriggers(after[2], "RFIs create", "RFIs update", "Company Users update")
-	lines := r.Log.Lines(t, "a hook in our namespace has another URL")
+	lines := r.Log.Lines(t, "hook in our namespace has another URL")
 	if len(lines) != 1 || lines[0]["hook_id"] != float64(foreign.ID) || lines[0]["company_id"] != float64(procoretest.MyConstruction) {
 		t.Errorf("logged %v", lines)
 	}

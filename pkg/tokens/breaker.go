@@ -169,7 +169,7 @@ func (s *Store) tell(ctx context.Context, v verdict, reason string) {
 			}
 		}
 		if w.wait(ctx) != nil || w.n > 10 {
-			s.log().WarnContext(ctx, "breaker not written", slog.Any("error", err))
+			s.log().WarnContext(ctx, "breaker update failed", slog.Any("error", err))
 			return
 		}
 	}

@@ -117,7 +117,7 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 	case err != nil:
 		return Access{}, r.keep(ctx, home, err)
 	case c.lastAttempt != r.claimed.attempt:
-		r.log().WarnContext(ctx, "refresh overtaken", attributes(r.key), slog.String("state", string(c.State)))
+		r.log().WarnContext(ctx, "refresh superseded", attributes(r.key), slog.String("state", string(c.State)))
 		if err := r.orphan(write, c, home); err != nil {
 			return Access{}, r.keep(ctx, home, err)
 		}
@@ -228,7 +228,7 @@ func (r *refresh) report(ctx context.Context, e *procore.TokenError) {
 	case e.Outcome == procore.Refused:
 		r.tell(ctx, refused, "Procore refused several refresh tokens in a row")
 	default:
-		r.tell(ctx, unknown, "Procore's token endpoint gives no usable answers: "+e.Error())
+		r.tell(ctx, unknown, "Procore's token endpoint returns no usable answers: "+e.Error())
 	}
 }
 

@@ -67,7 +67,7 @@ func (w *Watch) ask(ctx context.Context, key tokens.Key) (bool, error) {
 	err = enter(ctx, procore.NewCompanyClient(w.Environment, client, key.CompanyID, opts...))
 	switch {
 	case err == nil:
-		w.Log.WarnContext(ctx, "a company is not among its user's, but open to the user", describe(key))
+		w.Log.WarnContext(ctx, "company not listed for the user, but accessible", describe(key))
 		return false, w.Store.Saw(ctx, key, w.now())
 	case errors.Is(err, procore.ErrNotConnected):
 		return false, w.Store.Disconnect(ctx, key, access.Generation)
@@ -102,7 +102,7 @@ func (w *Watch) End(ctx context.Context, key tokens.Key) error {
 	const reason = "the user left the company"
 	err := w.Hooks.Disconnect(ctx, key, reason)
 	if err != nil {
-		w.Log.WarnContext(ctx, "the webhook of a company that a user left was not looked after", describe(key), slog.Any("error", err))
+		w.Log.WarnContext(ctx, "hook cleanup for departed user failed", describe(key), slog.Any("error", err))
 		err = w.Store.Revoke(ctx, key, reason)
 	}
 	if err == nil {

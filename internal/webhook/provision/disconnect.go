@@ -85,7 +85,7 @@ func (k *Reconciler) remove(ctx context.Context, l *lease, key tokens.Key) error
 	case later, limited, wrong:
 		return err
 	}
-	k.log().WarnContext(ctx, "a webhook stays behind at Procore", slog.Int64("company_id", key.CompanyID),
+	k.log().WarnContext(ctx, "hook not deleted", slog.Int64("company_id", key.CompanyID),
 		slog.Int64("hook_id", l.row.HookID), slog.Any("error", err))
 	return nil
 }

@@ -126,7 +126,7 @@ func TestDisconnectWithoutPermission(t *testing.T) {
 	w.look(tokens.WebhooksActive)
 	w.deny(joe)
 	w.disconnect(c)
-	if lines := w.World.Log.Lines(t, "a webhook stays behind at Procore"); len(lines) != 1 || lines[0]["hook_id"] != float64(w.hook().ID) {
+	if lines := w.World.Log.Lines(t, "hook not deleted"); len(lines) != 1 || lines[0]["hook_id"] != float64(w.hook().ID) {
 		t.Errorf("logged %v", lines)
 	}
 }

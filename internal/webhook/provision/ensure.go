@@ -73,7 +73,7 @@ func (k *Reconciler) list(ctx context.Context, l *lease, client *procore.Company
 	p := planFor(listed, want, l.row)
 	for _, id := range p.foreign {
 		if !slices.Contains(l.row.Foreign, id) {
-			k.log().WarnContext(ctx, "a hook in our namespace has another URL", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", id))
+			k.log().WarnContext(ctx, "hook in our namespace has another URL", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", id))
 		}
 	}
 	l.row.Foreign = p.foreign
@@ -126,7 +126,7 @@ func (k *Reconciler) removeOthers(ctx context.Context, client *procore.CompanyCl
 		if err := gone(client.DeleteHook(ctx, other.ID)); err != nil {
 			return err
 		}
-		k.log().WarnContext(ctx, "a second hook of ours was deleted", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", other.ID))
+		k.log().WarnContext(ctx, "duplicate hook deleted", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", other.ID))
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func (k *Reconciler) clear(ctx context.Context, l *lease, client *procore.Compan
 			if err := gone(client.DeleteHook(ctx, h.ID)); err != nil {
 				return err
 			}
-			k.log().InfoContext(ctx, "webhook deleted", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", h.ID))
+			k.log().InfoContext(ctx, "hook deleted", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", h.ID))
 		}
 	}
 	l.row.HookID, l.row.Creator, l.row.Version, l.row.Namespace, l.row.URL = 0, "", "", "", ""

@@ -288,7 +288,7 @@ func TestForeign(t *testing.T) {
 	if row, err := w.Row(t.Context(), company); err != nil || !cmp.Equal(row.Foreign, []int64{foreign.ID}) {
 		t.Errorf("got row %+v, %v", row, err)
 	}
-	if lines := w.World.Log.Lines(t, "a hook in our namespace has another URL"); len(lines) != 1 {
+	if lines := w.World.Log.Lines(t, "hook in our namespace has another URL"); len(lines) != 1 {
 		t.Errorf("logged %d times, want once", len(lines))
 	}
 	if all := w.hooks(); len(all) != 2 || all[0].DestinationURL != "http://127.0.0.1:9/foreign" || len(all[0].Triggers) > 0 {

@@ -121,7 +121,7 @@ func (k *Reconciler) look(ctx context.Context, l *lease, all []tokens.Connection
 		v.err = fmt.Errorf("webhook of company %d: %w", l.row.CompanyID, v.err)
 	}
 	result.HookID, result.Foreign, result.LimitedUntil = l.row.HookID, l.row.Foreign, v.limited
-	k.log().InfoContext(ctx, "webhook looked after", slog.Int64("company_id", l.row.CompanyID), slog.String("status", string(v.status)),
+	k.log().InfoContext(ctx, "hook reconciled", slog.Int64("company_id", l.row.CompanyID), slog.String("status", string(v.status)),
 		slog.Int64("hook_id", result.HookID), slog.Int("recovered", result.Recovered.Stored))
 	return result, v
 }
@@ -151,7 +151,7 @@ func (k *Reconciler) try(ctx context.Context, l *lease, all []tokens.Connection)
 		case unusable:
 			makerLost = makerLost || c.Principal == l.row.Creator
 		case disconnected:
-			k.log().WarnContext(ctx, "the company disconnected the app", slog.Int64("company_id", c.CompanyID))
+			k.log().WarnContext(ctx, "company disconnected the app", slog.Int64("company_id", c.CompanyID))
 			recorded, err := k.disconnected(ctx, c.Key, access.Generation)
 			if err != nil || !recorded {
 				return verdict{next: Retry, err: err}, tokens.Key{}, strangers
@@ -159,7 +159,7 @@ func (k *Reconciler) try(ctx context.Context, l *lease, all []tokens.Connection)
 		default:
 			return k.failed(err), tokens.Key{}, strangers
 		}
-		k.log().WarnContext(ctx, "a connection cannot look after the webhook", slog.Int64("company_id", c.CompanyID),
+		k.log().WarnContext(ctx, "connection cannot manage the hook", slog.Int64("company_id", c.CompanyID),
 			slog.String("principal", string(c.Principal)), slog.Any("error", err))
 	}
 	l.row.Offset = next

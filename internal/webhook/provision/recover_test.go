@@ -117,7 +117,7 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 	if _, err := w.Recovery.Inbox.Add(t.Context(), e, []byte(body)); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.look(tokens.WebhooksActive).Recovered; got != (recovery.Result{Stored: 2, Known: 1}) {
+	if got := w.look(tokens.WebhooksActive).Recovered; got != (recovery.Result{Stored: 2, Duplicates: 1}) {
 		t.Errorf("got %+v", got)
 	}
 	out, err := w.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.Tables.Inbox,

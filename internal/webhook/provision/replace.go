@@ -26,7 +26,7 @@ func (k *Reconciler) replace(ctx context.Context, l *lease, client *procore.Comp
 		return p, err
 	}
 	if busy {
-		k.log().WarnContext(ctx, "the webhook's maker works no more, but it has events to deliver yet", slog.Int64("company_id", client.CompanyID()),
+		k.log().WarnContext(ctx, "hook not replaced yet, deliveries pending", slog.Int64("company_id", client.CompanyID()),
 			slog.Int64("hook_id", old))
 		return p, nil
 	}
@@ -49,7 +49,7 @@ func (k *Reconciler) replace(ctx context.Context, l *lease, client *procore.Comp
 			return p, err
 		}
 	}
-	k.log().WarnContext(ctx, "webhook made anew: its maker works no more", slog.Int64("company_id", client.CompanyID()), slog.Int64("old_hook_id", old))
+	k.log().WarnContext(ctx, "hook replaced, its creator's connection is unusable", slog.Int64("company_id", client.CompanyID()), slog.Int64("old_hook_id", old))
 	return k.list(ctx, l, client, want)
 }
 
@@ -65,7 +65,7 @@ func (k *Reconciler) namespace(ctx context.Context, l *lease, client *procore.Co
 		return k.Want.Namespace, gone(err)
 	}
 	if busy {
-		k.log().WarnContext(ctx, "the webhook of the former namespace has events to deliver yet", slog.Int64("company_id", client.CompanyID()),
+		k.log().WarnContext(ctx, "hook not moved to the new namespace yet, deliveries pending", slog.Int64("company_id", client.CompanyID()),
 			slog.Int64("hook_id", l.row.HookID))
 		return l.row.Namespace, nil
 	}

@@ -118,7 +118,7 @@ func (k *Reconciler) release(ctx context.Context, l *lease) {
 	defer cancel()
 	l.row.until = time.Time{}
 	if err := k.save(ctx, l); err != nil {
-		k.log().WarnContext(ctx, "a company's lease was not released", slog.Int64("company_id", l.row.CompanyID), slog.Any("error", err))
+		k.log().WarnContext(ctx, "lease not released", slog.Int64("company_id", l.row.CompanyID), slog.Any("error", err))
 	}
 }
 

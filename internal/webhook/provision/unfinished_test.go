@@ -44,7 +44,7 @@ func TestRecoveryWithoutStorage(t *testing.T) {
 		t.Errorf("got row %+v, %v, want the mark where it was", row, err)
 	}
 	w.Fault(nil)
-	if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 25 || got.Known != 15 {
+	if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 25 || got.Duplicates != 15 {
 		t.Errorf("got %+v, want the other 25", got)
 	}
 	w.wantInbox(ids)

@@ -55,7 +55,7 @@ type Cursor struct {
 // Result counts what a pass found among the deliveries that Procore discarded.
 type Result struct {
 	Stored      int  // events that were not in the inbox
-	Known       int  // events that were
+	Duplicates  int  // events that were
 	Quarantined int  // deliveries that could not be understood, new in quarantine
 	More        bool // the rest is for the next pass
 }
@@ -81,7 +81,7 @@ func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, 
 	result, err := r.store(ctx, client.CompanyID(), g.found)
 	if result.Stored+result.Quarantined > 0 {
 		r.log().WarnContext(ctx, "discarded deliveries recovered", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", hookID),
-			slog.Int("stored", result.Stored), slog.Int("known", result.Known), slog.Int("quarantined", result.Quarantined))
+			slog.Int("stored", result.Stored), slog.Int("duplicates", result.Duplicates), slog.Int("quarantined", result.Quarantined))
 	}
 	if err != nil {
 		return result, from, err // the next pass reads these pages again
@@ -156,7 +156,7 @@ func (r *Result) count(o inbox.Outcome) {
 	case o.Word == inbox.Quarantined && o.New:
 		r.Quarantined++
 	default:
-		r.Known++
+		r.Duplicates++
 	}
 }
 

@@ -41,7 +41,7 @@ func TestStoreQuarantines(t *testing.T) {
 		return procore.Delivery{Event: []byte(fmt.Sprintf(`{"id":%d,"company_id":%d,"resource_name":"RFIs","resource_id":1,"event_type":"update"}`, id, company))}
 	}
 	found := []procore.Delivery{event(1, company), {Event: []byte(`{"id":2}`)}, event(3, 4711), {Event: nil}, event(4, company)}
-	for _, want := range []Result{{Stored: 2, Quarantined: 3}, {Known: 5}} {
+	for _, want := range []Result{{Stored: 2, Quarantined: 3}, {Duplicates: 5}} {
 		if got, err := w.store(t.Context(), company, found); err != nil || got != want {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}

@@ -57,8 +57,8 @@ func (v *verdict) report(out io.Writer, verbose bool) int {
 	line("people", "%s", &w.deeds)
 	line("new pairs", "%s", &v.fates)
 	line("lost", "%s", &v.lost)
-	line("in the logs", "token refreshed %d, refresh failed %d, refresh overtaken %d, new pair queued for rescue %d, new pair lost %d, breaker opened %d, breaker closed %d",
-		w.logs.get("token refreshed"), w.logs.get("refresh failed"), w.logs.get("refresh overtaken"), w.logs.get("new pair queued for rescue"),
+	line("in the logs", "token refreshed %d, refresh failed %d, refresh superseded %d, new pair queued for rescue %d, new pair lost %d, breaker opened %d, breaker closed %d",
+		w.logs.get("token refreshed"), w.logs.get("refresh failed"), w.logs.get("refresh superseded"), w.logs.get("new pair queued for rescue"),
 		w.logs.get("new pair lost"), w.logs.get("breaker opened"), w.logs.get("breaker closed"))
 	line("held over", "%d claims ended while their process was stopped; %d pairs were stored after their claim had ended", v.heldOver, v.landed)
 	line("sent late", "%d, stopped between the look at the clock and the first byte", v.late)
