@@ -98,7 +98,7 @@ func TestEventsPipe(t *testing.T) {
 	}
 }
 
-// Each connection that begins to need a person is announced, at the change and at no other one, without its pair.
+// Each connection that begins to need attention is announced, at the change and at no other one, without its pair.
 func TestAnnouncementsPipe(t *testing.T) {
 	t.Parallel()
 	r := newRecorded(t)
