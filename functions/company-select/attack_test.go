@@ -20,7 +20,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// No parameter, of the address or of the form, says where the browser goes on.
+// No parameter of the address or the form decides where the browser goes.
 func TestOpenRedirect(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -35,12 +35,12 @@ func TestOpenRedirect(t *testing.T) {
 	}
 	flow := "flow=" + v.flow + "&"
 	for name, page := range map[string]functiontest.Page{
-		"list":        v.Get("/companies?" + flow + evil.Encode()),
-		"other flow":  v.Get("/companies?flow=https://evil.example/&" + evil.Encode()),
-		"choice":      v.Post("/companies?"+evil.Encode(), form),
-		"list, later": v.Get("/companies?" + flow + evil.Encode()),
-		"connected":   v.Get("/connected?" + flow + evil.Encode()),
-		"stranger":    s.Browser(s.base).Get("/connected?" + flow + evil.Encode()),
+		"list":          v.Get("/companies?" + flow + evil.Encode()),
+		"other flow":    v.Get("/companies?flow=https://evil.example/&" + evil.Encode()),
+		"choice":        v.Post("/companies?"+evil.Encode(), form),
+		"list, later":   v.Get("/companies?" + flow + evil.Encode()),
+		"connected":     v.Get("/connected?" + flow + evil.Encode()),
+		"other browser": s.Browser(s.base).Get("/connected?" + flow + evil.Encode()),
 	} {
 		to := page.Header.Get("Location")
 		if to != "" && !strings.HasPrefix(to, s.base+"/connected?flow=") || strings.Contains(to+page.Body, "evil.example") {
@@ -49,7 +49,7 @@ func TestOpenRedirect(t *testing.T) {
 	}
 }
 
-// Neither a cache nor a frame nor the next site gets to see an answer.
+// No cache, frame or next site sees an answer.
 func TestAnswersStayPrivate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -58,7 +58,7 @@ func TestAnswersStayPrivate(t *testing.T) {
 	forged := url.Values{pages.FieldFlow: form[pages.FieldFlow], pages.FieldCompany: {"5678"}}
 	for name, page := range map[string]functiontest.Page{
 		"list": v.list(), "forged": v.Post("/companies", forged), "no flow": v.Get("/companies"), "choice": v.Post("/companies", form),
-		"connected": v.Get("/connected?flow=" + v.flow), "stranger": s.Browser(s.base).Get("/connected"),
+		"connected": v.Get("/connected?flow=" + v.flow), "other browser": s.Browser(s.base).Get("/connected"),
 	} {
 		for header, want := range map[string]string{
 			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff",
@@ -71,13 +71,13 @@ func TestAnswersStayPrivate(t *testing.T) {
 			t.Errorf("%s: policy %q", name, csp)
 		}
 		if to := page.Header.Get("Location"); strings.Contains(to, form.Get(pages.FieldCSRF)) {
-			t.Errorf("%s: the form's secret is in an address", name)
+			t.Errorf("%s: the CSRF token is in an address", name)
 		}
 	}
 }
 
-// Who has read every table has no token, no cookie and no state, and gets in by
-// nothing that stands there.
+// An attacker who has read every table has no token, no cookie and no state, and can't
+// open a session with any stored value.
 func TestStolenTables(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -107,21 +107,21 @@ func TestStolenTables(t *testing.T) {
 	}
 	for _, text := range slices.Compact(loot) {
 		if len(text) > 200 || strings.ContainsAny(text, "\x00\r\n;, \"") {
-			continue // no cookie
+			continue // not a valid cookie
 		}
 		thief.Jar.SetCookies(u, []*http.Cookie{{Name: "flow-" + waiting.flow[:12], Value: text, Path: "/"}})
 		if page := thief.Get("/companies?flow=" + waiting.flow); page.Status != http.StatusGone {
-			t.Errorf("what stands in a table opens a session: status %d", page.Status)
+			t.Errorf("a stored value opens a session: status %d", page.Status)
 		}
 		if page := thief.Post("/companies", form); page.Status != http.StatusGone {
-			t.Errorf("what stands in a table chooses a company: status %d", page.Status)
+			t.Errorf("a stored value chooses a company: status %d", page.Status)
 		}
 	}
 	s.wantEntered(procoretest.MyConstruction)
 	waiting.Post("/companies", form).RedirectsTo(s.base + "/connected")
 }
 
-// scan gives all that stands in a table's attributes.
+// scan returns the values of a table's attributes.
 func (s *site) scan(table string) (all []string) {
 	s.t.Helper()
 	out, err := s.DB.Scan(s.t.Context(), &dynamodb.ScanInput{TableName: &table})
@@ -141,7 +141,7 @@ func (s *site) scan(table string) (all []string) {
 	return all
 }
 
-// A pair opens with the deployment's own keys alone.
+// A pair opens only with the deployment's own keys.
 func TestStolenPair(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -149,7 +149,7 @@ func TestStolenPair(t *testing.T) {
 	row := s.row(v.flow)
 	box, _ := row["sealed"].(*types.AttributeValueMemberB)
 	if box == nil {
-		t.Fatal("the session holds no pair")
+		t.Fatal("the session has no pair")
 	}
 	sealed := tokens.Sealed{KeyID: value(row, "seal_key"), Box: box.Value}
 	for name, ring := range map[string]string{
@@ -169,8 +169,8 @@ func TestStolenPair(t *testing.T) {
 	}
 }
 
-// The parameters that come twice, a form of another type, and other methods
-// choose nothing.
+// Forms of another type, other methods and other spellings of the path don't choose a
+// company.
 func TestOddForms(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

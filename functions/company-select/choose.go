@@ -15,9 +15,9 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// choose connects the chosen company: it is fixed in the session, one call into
-// it verifies that the app may work there, and then one transaction turns the
-// session into the connection.
+// choose connects the chosen company. It records the company in the session,
+// verifies with one call that the app may work there, and turns the session into the
+// connection in one transaction.
 func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
@@ -30,7 +30,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, flow, err)
 		return
 	}
-	ok, err := h.sessions.CheckForm(r.Context(), s, cookie, r.PostForm.Get(pages.FieldCSRF))
+	ok, err := h.sessions.CheckCSRFToken(r.Context(), s, cookie, r.PostForm.Get(pages.FieldCSRF))
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return
@@ -42,7 +42,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	case s.Status == session.Connected:
 		h.pages.Redirect(w, connectedPath(flow))
 	case r.PostForm.Has(pages.FieldCancel):
-		h.leave(w, r, s)
+		h.cancel(w, r, s)
 	case r.PostForm.Get(pages.FieldCompany) == "":
 		h.show(w, r, flow, "", true)
 	case idErr != nil:
@@ -52,10 +52,10 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// leave ends the flow without a connection. The address it leads to says so, or
-// what another tab has done meanwhile.
-func (h *handler) leave(w http.ResponseWriter, r *http.Request, s session.Session) {
-	err := h.sessions.Leave(r.Context(), s)
+// cancel ends the flow without a connection. It redirects to a page that shows this,
+// or what another tab has done in the meantime.
+func (h *handler) cancel(w http.ResponseWriter, r *http.Request, s session.Session) {
+	err := h.sessions.Cancel(r.Context(), s)
 	switch {
 	case err == nil:
 		gateway.Note(r.Context(), slog.String("outcome", "canceled"))
@@ -95,7 +95,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name).BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
-	s, err = h.fix(r.Context(), s, key.CompanyID, key.Principal)
+	s, err = h.recordChoice(r.Context(), s, key.CompanyID, key.Principal)
 	switch {
 	case errors.Is(err, session.ErrUsed) && s.Status == session.Chosen:
 		h.pages.Problem(w, r, pages.OtherChosen(u.name(s.CompanyID)).BackToCompanies(companiesPath(s.Flow)))
@@ -120,15 +120,15 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	h.pages.Redirect(w, connectedPath(s.Flow))
 }
 
-// noteKey puts the connection into the request's line.
+// noteKey adds the connection to the request's log line.
 func noteKey(ctx context.Context, key tokens.Key) {
 	gateway.Note(ctx, slog.Int64("company_id", key.CompanyID), slog.String("principal", string(key.Principal)))
 }
 
-// fix writes the choice down before the first call into the company. A second
-// click on the same company goes on with the first one's choice; another company
-// is session.ErrUsed.
-func (h *handler) fix(ctx context.Context, s session.Session, companyID int64, p tokens.Principal) (session.Session, error) {
+// recordChoice stores the choice before the first call into the company. A second
+// click on the same company continues with the first one's choice. For another
+// company, the error is session.ErrUsed.
+func (h *handler) recordChoice(ctx context.Context, s session.Session, companyID int64, p tokens.Principal) (session.Session, error) {
 	if s.Status == session.Pending {
 		chosen, err := h.sessions.Choose(ctx, s, companyID, p)
 		if !errors.Is(err, session.ErrUsed) {
@@ -144,10 +144,10 @@ func (h *handler) fix(ctx context.Context, s session.Session, companyID int64, p
 	return s, nil
 }
 
-// verify makes the first call into the company, which installs the app there,
-// or tells why it may not be.
+// verify makes the first call into the company, which installs the app there. Its
+// error is the reason if Procore refuses.
 func (h *handler) verify(ctx context.Context, pair procore.Token, key tokens.Key) error {
-	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	client := procore.NewCompanyClient(h.environment, procore.Bearer(pair.AccessToken), key.CompanyID, h.store.Options(key)...)
 	for _, err := range client.Projects(ctx) {
@@ -156,9 +156,9 @@ func (h *handler) verify(ctx context.Context, pair procore.Token, key tokens.Key
 	return nil
 }
 
-// refused tells why Procore keeps the app out of the company. Where that is
-// certain, the user may choose again; after no clear answer the app may be
-// installed there, so this company stays the choice.
+// refused shows why Procore does not let the app into the company. If the answer is
+// certain, the user may choose again. If it is not, the app may be installed there,
+// so this company remains the choice.
 func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Session, c procore.Company, cause error) {
 	gateway.Note(r.Context(), slog.Any("error", cause))
 	p, certain := refusal(c, cause)
@@ -189,9 +189,9 @@ func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {
 	return pages.ProcoreUnreachable(), false
 }
 
-// finish turns the session into the connection. If the session was finished by
-// another click meanwhile, that is as good: the transactions of two clicks may
-// also conflict, which is another error than a session that is used.
+// finish turns the session into the connection. It also succeeds if another click has
+// finished the session in the meantime: the transactions of two clicks may conflict,
+// which is a different error from a used session.
 func (h *handler) finish(ctx context.Context, s session.Session, u user, c procore.Company) error {
 	webhooks := tokens.WebhooksOff
 	if h.webhooks {
@@ -210,8 +210,8 @@ func (h *handler) finish(ctx context.Context, s session.Session, u user, c proco
 	}
 	again, e := h.reread(ctx, s)
 	switch {
-	case errors.Is(e, errLeft):
-		return errLeft
+	case errors.Is(e, errCanceled):
+		return errCanceled
 	case e == nil && again.Status == session.Connected:
 		return nil
 	}

@@ -20,17 +20,16 @@ import (
 )
 
 const (
-	// callWithin bounds the calls to Procore of one page; the gateway waits 30
-	// seconds.
-	callWithin = 15 * time.Second
+	// callTimeout bounds one page's calls to Procore. The gateway waits 30 seconds.
+	callTimeout = 15 * time.Second
 	// maxCompanies bounds the list of a user's companies.
 	maxCompanies = 2000
 	// maxForm bounds the form's body.
 	maxForm = 16 << 10
 )
 
-// handler lets a user choose one company. Until the choice only /me and
-// /companies are called: any other call would install the app.
+// handler lets a user choose one company. Before the choice it calls only /me and
+// /companies: any other call would install the app.
 //
 // https://developers.procore.com/documentation/api-call-sequencing
 type handler struct {
@@ -59,15 +58,15 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, q.Get(pages.FieldFlow), q.Get(pages.FieldFilter), false)
 }
 
-// errLeft is for a session that its user, or housekeeping, has ended.
-var errLeft = errors.New("the authorization was ended before a company was connected")
+// errCanceled means that the user, or housekeeping, has ended the session.
+var errCanceled = errors.New("the authorization was ended before a company was connected")
 
-// errShown is for a session whose connection has been shown for long enough.
-var errShown = errors.New("the authorization has led to a connection, and is over")
+// errFinished means that the session led to a connection, whose page is no longer shown.
+var errFinished = errors.New("the authorization has led to a connection, and is over")
 
-// find gives the browser's session of the flow. A pair of another environment,
-// begun before a change of the configuration, is none: it must not be sent to
-// this one.
+// find returns the browser's session of the flow. A session of another environment,
+// from before a change of the configuration, counts as unknown: its pair must not be
+// sent to this one.
 func (h *handler) find(r *http.Request, flow string) (s session.Session, cookie string, err error) {
 	cookie = h.cookies.Value(r, flow)
 	s, err = h.sessions.Find(r.Context(), flow, cookie)
@@ -75,18 +74,18 @@ func (h *handler) find(r *http.Request, flow string) (s session.Session, cookie 
 	case err == nil && s.Environment != h.environment.Name:
 		err = session.ErrUnknown
 	case errors.Is(err, session.ErrExpired) && s.Status == session.Abandoned:
-		err = errLeft
+		err = errCanceled
 	case errors.Is(err, session.ErrExpired) && s.Status == session.Connected:
-		err = errShown
+		err = errFinished
 	}
 	return s, cookie, err
 }
 
-// reread reads a session that another tab, or housekeeping, has changed meanwhile.
+// reread reads a session that another tab, or housekeeping, has changed in the meantime.
 func (h *handler) reread(ctx context.Context, s session.Session) (session.Session, error) {
 	s, err := h.sessions.Reread(ctx, s)
-	if err == nil && (s.Status == session.Abandoned || s.Status == "") { // "": and deleted since
-		err = errLeft
+	if err == nil && (s.Status == session.Abandoned || s.Status == "") { // "" if it was deleted since
+		err = errCanceled
 	}
 	return s, err
 }
@@ -110,7 +109,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		h.pages.Problem(w, r, pages.NoCompanies())
 		return
 	}
-	token, err := h.sessions.Form(r.Context(), s, cookie)
+	token, err := h.sessions.CSRFToken(r.Context(), s, cookie)
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return
@@ -139,7 +138,7 @@ func (h *handler) state(c procore.Company) pages.CompanyState {
 	return pages.Available
 }
 
-// user is who authorized, as Procore tells it.
+// user is the user who authorized, as Procore describes them.
 type user struct {
 	pair      procore.Token
 	me        procore.Me
@@ -147,7 +146,7 @@ type user struct {
 	more      bool // there are more than maxCompanies
 }
 
-// name is what Procore calls a company of the user's.
+// name returns Procore's name of one of the user's companies.
 func (u user) name(companyID int64) string {
 	for _, c := range u.companies {
 		if c.ID == companyID {
@@ -157,7 +156,7 @@ func (u user) name(companyID int64) string {
 	return ""
 }
 
-// errProcore marks the errors of calls to Procore; all others are of storage.
+// errProcore marks the errors of calls to Procore. All other errors are storage's.
 var errProcore = errors.New("the user's companies could not be read")
 
 func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
@@ -166,9 +165,9 @@ func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 		return user{}, err
 	}
 	u := user{pair: pair}
-	// Not refreshed: the choice takes less time than an access token lives.
+	// The pair is not refreshed: an access token is valid for longer than the choice may take.
 	client := procore.NewUserClient(h.environment, procore.Bearer(pair.AccessToken))
-	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.Go(func() (err error) {
@@ -193,8 +192,8 @@ func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 	return u, nil
 }
 
-// connected shows how the connection is doing, to the browser that made it.
-// Anybody else sees what the app is: Procore sends installers here.
+// connected shows the state of the connection to the browser that made it. Any other
+// visitor sees what the app is: Procore sends installers here.
 func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	flow := r.URL.Query().Get(pages.FieldFlow)
 	s, _, err := h.find(r, flow)
@@ -202,7 +201,7 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		h.pages.Redirect(w, companiesPath(flow))
 		return
 	}
-	for _, over := range []error{session.ErrUnknown, session.ErrExpired, errLeft, errShown} {
+	for _, over := range []error{session.ErrUnknown, session.ErrExpired, errCanceled, errFinished} {
 		if errors.Is(err, over) {
 			h.pages.ConnectedVisitor(w, r)
 			return
@@ -234,7 +233,7 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// ended is the page of a connection that works no more.
+// ended returns the page of a connection that no longer works.
 func ended(c tokens.Connection) (p pages.Problem, over bool) {
 	switch c.State {
 	case tokens.Active, tokens.Uncertain:
@@ -247,7 +246,7 @@ func ended(c tokens.Connection) (p pages.Problem, over bool) {
 	return pages.Revoked(c.CompanyName), true
 }
 
-// others counts the connections of the same company by other users that work.
+// others counts other users' working connections of the same company.
 func (h *handler) others(ctx context.Context, mine tokens.Key) (n int, err error) {
 	for c, err := range h.store.Company(ctx, mine.CompanyID) {
 		if err != nil {
@@ -284,10 +283,10 @@ func connectedPath(flow string) string {
 	return pages.PathConnected + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
 }
 
-// fail shows the page of an error, with a way on in this flow. This is the one
-// place where errors become pages.
+// fail shows the page for an error, with a next step in this flow. Errors become
+// pages here and nowhere else.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err error) {
-	if errors.Is(err, errShown) {
+	if errors.Is(err, errFinished) {
 		h.pages.Redirect(w, connectedPath(flow))
 		return
 	}
@@ -304,8 +303,8 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err 
 
 func problem(err error) pages.Problem {
 	switch {
-	case errors.Is(err, errLeft):
-		return pages.Cancelled()
+	case errors.Is(err, errCanceled):
+		return pages.Canceled()
 	case errors.Is(err, session.ErrUnknown), errors.Is(err, session.ErrExpired), errors.Is(err, procore.ErrUnauthorized):
 		return pages.ChoiceExpired()
 	case errors.Is(err, session.ErrUsed), errors.Is(err, tokens.ErrUsed):

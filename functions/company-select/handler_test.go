@@ -13,7 +13,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// R3: the list needs /me and /companies, and nothing else.
+// R3: the list calls only /me and /companies.
 func TestList(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -71,8 +71,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// Two of a user's companies may be connected, and one company by two users.
-func TestConnectionsStandBesideEachOther(t *testing.T) {
+// A user may connect two companies, and two users the same company.
+func TestSeveralConnections(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(h *handler) { h.webhooks = false })
 	members := []int64{procoretest.Joe, procoretest.Ann}
@@ -102,7 +102,7 @@ func TestNoCompanies(t *testing.T) {
 	s.visitor(procoretest.Max).list().Wants(http.StatusForbidden, "No company to connect")
 }
 
-// Procore gives the companies in pages.
+// Procore lists the companies in pages.
 func TestManyCompanies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -25,7 +25,7 @@ func (s *site) procoreFault(f procoretest.Fault) {
 	}
 }
 
-// unavailable keeps the client from waiting for its next attempt.
+// unavailable is so long that the client does not wait for its next attempt.
 var unavailable = map[string]string{"Retry-After": "3600"}
 
 func TestProcoreDownWhileListing(t *testing.T) {
@@ -51,7 +51,7 @@ func TestProcoreDownWhileListing(t *testing.T) {
 	}
 }
 
-// Without a clear answer the app may be installed in the company: it stays the
+// Without a clear answer the app may be installed in the company: it remains the
 // choice, and the same form works later.
 func TestProcoreDownWhileVerifying(t *testing.T) {
 	t.Parallel()
@@ -69,20 +69,20 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 			form := v.form("5678")
 			f.Endpoint = "/rest/v1.0/projects"
 			s.procoreFault(f)
-			said := "Procore is not responding"
+			shown := "Procore is not responding"
 			if f.Status == http.StatusNotFound {
-				said = "There is no such company." // an answer, and Procore's own words
+				shown = "There is no such company." // an answer, with Procore's own message
 			}
-			v.Post("/companies", form).Wants(http.StatusBadGateway, said, "Try again", s.base+"/companies?flow="+v.flow)
+			v.Post("/companies", form).Wants(http.StatusBadGateway, shown, "Try again", s.base+"/companies?flow="+v.flow)
 			if got := len(s.connections(procoretest.MyConstruction)); got > 0 {
 				t.Errorf("got %d connections, want none", got)
 			}
 			s.Procore.ClearFaults()
-			s.Clock.Advance(time.Minute) // nothing is sent before what a 429 asks for
+			s.Clock.Advance(time.Minute) // nothing is sent before the time that a 429 asks for
 			form.Set(pages.FieldCompany, strconv.FormatInt(procoretest.HarborHill, 10))
 			page := v.Post("/companies", form).Wants(http.StatusConflict, "My Construction Company", s.base+"/companies?flow="+v.flow)
 			if strings.Contains(page.Body, s.base+"/connected") {
-				t.Error("the page leads to a connection that is not there")
+				t.Error("the page leads to a connection that does not exist")
 			}
 			form.Set(pages.FieldCompany, "5678")
 			v.Post("/companies", form).RedirectsTo(s.base + "/connected")
@@ -112,7 +112,7 @@ func (s *site) at(ctx context.Context, v *visitor, method, path, body string) ev
 	return out
 }
 
-// A Procore that does not answer ends as a page within the invocation's time.
+// If Procore does not answer, there is a page within the invocation's time.
 func TestProcoreSlow(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -133,8 +133,8 @@ func TestProcoreSlow(t *testing.T) {
 	s.wantEntered(procoretest.MyConstruction)
 }
 
-// Whichever operation of a choice fails, or loses its answer, the user gets a
-// page, nothing is connected twice, and the same form works when storage is back.
+// Whichever operation of a choice fails, or loses its answer, the user sees a page,
+// nothing is connected twice, and the same form works once storage has recovered.
 func TestStorageFails(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []dynamotest.Fault{
@@ -154,7 +154,7 @@ func TestStorageFails(t *testing.T) {
 					return // there is no n-th operation
 				}
 				if page.Status != http.StatusServiceUnavailable && page.Status != http.StatusSeeOther {
-					t.Errorf("operation %d: got status %d, want 503, or 303 where it does not matter", n, page.Status)
+					t.Errorf("operation %d: got status %d, want 503, or 303 if the operation does not matter", n, page.Status)
 				}
 				v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
 				if c := s.connection(procoretest.MyConstruction); c.Generation != int64(n) || c.State != tokens.Active {
@@ -168,7 +168,7 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
-// nth lets the n-th operation of any kind fail.
+// nth makes the n-th operation of any kind fail.
 func nth(n int, fault dynamotest.Fault) func(string, []byte) dynamotest.Fault {
 	var met atomic.Int64
 	return func(string, []byte) dynamotest.Fault {
@@ -193,6 +193,6 @@ func TestStorageDown(t *testing.T) {
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
 	s.Fault(functiontest.Down)
 	if page := v.Get("/connected?flow=" + v.flow).Wants(http.StatusServiceUnavailable); strings.Contains(page.Body, "nothing was connected") {
-		t.Error("the page says of a connection that it is none")
+		t.Error("the page denies a connection that may exist")
 	}
 }

@@ -22,8 +22,8 @@ func patch(t *testing.T, s *site, company int64, p procoretest.CompanyPatch) {
 	}
 }
 
-// A form that is not of this browser's page changes nothing, and the page's own
-// form works afterwards.
+// A form that doesn't come from this browser's page changes nothing, and the page's
+// own form works afterwards.
 func TestForgedForm(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -50,7 +50,7 @@ func TestForgedForm(t *testing.T) {
 		{"flow of another browser", with(pages.FieldFlow, other.flow), http.StatusGone},
 		{"form of another browser", others, http.StatusGone},
 		{"no flow", with(pages.FieldFlow, ""), http.StatusGone},
-		{"flow that never was", with(pages.FieldFlow, strings.Repeat("A", 43)), http.StatusGone},
+		{"flow that never existed", with(pages.FieldFlow, strings.Repeat("A", 43)), http.StatusGone},
 		{"hostile flow", with(pages.FieldFlow, "\"><script>\r\nSet-Cookie: a=b"), http.StatusGone},
 		{"nothing", url.Values{}, http.StatusGone},
 	}
@@ -59,14 +59,14 @@ func TestForgedForm(t *testing.T) {
 			t.Errorf("%s: got status %d, want %d", tt.name, got.Status, tt.status)
 		}
 	}
-	stranger := s.Browser(s.base)
-	stranger.Post("/companies", good).Wants(http.StatusGone)
-	stranger.Get("/companies?flow=" + v.flow).Wants(http.StatusGone)
+	third := s.Browser(s.base)
+	third.Post("/companies", good).Wants(http.StatusGone)
+	third.Get("/companies?flow=" + v.flow).Wants(http.StatusGone)
 	s.wantEntered()
 	v.Post("/companies", good).RedirectsTo(s.base + "/connected")
 }
 
-// A flow's id is no secret: without the cookie's value nobody gets in by it.
+// A flow's id is not a secret: it is useless without the cookie's value.
 func TestStolenFlow(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -86,9 +86,9 @@ func TestStolenFlow(t *testing.T) {
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
 }
 
-// A pair of one environment is not sent to another: the sandbox's, after a fork
-// went to production.
-func TestMixedUpEnvironment(t *testing.T) {
+// A pair of one environment is not sent to another, such as the sandbox's after a
+// fork went to production.
+func TestOtherEnvironment(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
@@ -103,7 +103,7 @@ func TestMixedUpEnvironment(t *testing.T) {
 	s.wantEntered()
 }
 
-// The parameters count in the body only: a link chooses nothing.
+// Parameters count only in the body: a link can't choose a company.
 func TestChoiceInTheAddress(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -144,13 +144,13 @@ func TestCompanyOutOfBounds(t *testing.T) {
 	t.Parallel()
 	off := false
 	tests := []struct{ name, company, page string }{
-		{"of somebody else", fmt.Sprint(procoretest.NorthernPlanner), "You cannot connect this company"},
-		{"of nobody", fmt.Sprint(procoretest.NobodysCompany), "You cannot connect this company"},
+		{"of another user", fmt.Sprint(procoretest.NorthernPlanner), "You cannot connect this company"},
+		{"of no user", fmt.Sprint(procoretest.NobodysCompany), "You cannot connect this company"},
 		{"unknown", "42", "You cannot connect this company"},
 		{"zero", "0", "You cannot connect this company"},
 		{"negative", "-5678", "You cannot connect this company"},
-		{"no number", "abc", "You cannot connect this company"},
-		{"with more behind it", "5678x", "You cannot connect this company"},
+		{"not a number", "abc", "You cannot connect this company"},
+		{"with a suffix", "5678x", "You cannot connect this company"},
 		{"too large", "99999999999999999999999", "You cannot connect this company"},
 		{"inactive", fmt.Sprint(procoretest.HarborHill), "This company is inactive"},
 		{"not admitted", fmt.Sprint(procoretest.LockedGate), "This company is not enabled"},
@@ -171,7 +171,7 @@ func TestCompanyOutOfBounds(t *testing.T) {
 	}
 }
 
-// A company that keeps the app out gets a page of its own; nothing is half
+// Each reason why a company refuses the app has its own page. Nothing is half
 // installed, and another company may be chosen.
 func TestCompanyRefuses(t *testing.T) {
 	t.Parallel()

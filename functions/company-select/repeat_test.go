@@ -44,8 +44,7 @@ func TestDoubleClick(t *testing.T) {
 	s.wantEntered(procoretest.MyConstruction)
 }
 
-// Two clicks on two companies: one of them is connected, the other not even
-// called.
+// Two clicks on two companies: one is connected, the other not even called.
 func TestTwoCompaniesAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 5 {
@@ -55,7 +54,7 @@ func TestTwoCompaniesAtOnce(t *testing.T) {
 		b := url.Values{pages.FieldFlow: a[pages.FieldFlow], pages.FieldCSRF: a[pages.FieldCSRF], pages.FieldCompany: {"4294967311"}}
 		answers := v.both(a, b)
 		if got := s.entered(); len(got) != 1 {
-			t.Errorf("companies %v were entered, want one", got)
+			t.Errorf("companies %v were called or installed, want one", got)
 		}
 		connected := len(s.connections(procoretest.MyConstruction)) + len(s.connections(procoretest.HarborHill))
 		if connected != 1 {
@@ -95,7 +94,7 @@ func TestReload(t *testing.T) {
 	form := v.form("5678")
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
 	calls := len(s.Procore.State().Calls)
-	form.Set(pages.FieldCompany, "4294967311") // back, and another one
+	form.Set(pages.FieldCompany, "4294967311") // the back button, and another company
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
 	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
 	if got := len(s.Procore.State().Calls); got != calls {
@@ -128,7 +127,7 @@ func TestExpired(t *testing.T) {
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
 	form := v.form("5678")
-	s.Clock.Advance(session.ChoiceLife + 2*time.Second)
+	s.Clock.Advance(session.ChoiceLifetime + 2*time.Second)
 	v.Post("/companies", form).Wants(http.StatusGone, "Please connect again")
 	v.list().Wants(http.StatusGone, "Please connect again")
 	s.wantEntered()
@@ -137,8 +136,8 @@ func TestExpired(t *testing.T) {
 	}
 }
 
-// The pair may end before the choice: revoked, or killed by another sign-in.
-func TestPairEnded(t *testing.T) {
+// Procore may revoke the pair before the choice, as when the user signs in again.
+func TestPairRevoked(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	kill := procoretest.Kill
@@ -158,15 +157,15 @@ func TestConnectedPage(t *testing.T) {
 	s := newSite(t, func(h *handler) { h.next = "https://next.example/start" })
 	v := s.visitor(procoretest.Joe)
 	v.Get("/connected?flow=" + v.flow).RedirectsTo(s.base + "/companies?flow=" + v.flow)
-	s.Clock.Advance(session.ChoiceLife - time.Minute) // the last that the choice may wait
+	s.Clock.Advance(session.ChoiceLifetime - time.Minute) // the latest time for the choice
 	v.connect(procoretest.MyConstruction)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "My Construction Company", "https://next.example/start")
 
-	stranger := s.Browser(s.base)
+	other := s.Browser(s.base)
 	for _, address := range []string{"/connected", "/connected?flow=", "/connected?flow=" + v.flow, "/connected?flow=nonsense"} {
-		page := stranger.Get(address).Wants(http.StatusOK, "is ready to connect", "Connect to Procore")
+		page := other.Get(address).Wants(http.StatusOK, "is ready to connect", "Connect to Procore")
 		if strings.Contains(page.Body, "My Construction") {
-			t.Errorf("%s tells a stranger about the connection", address)
+			t.Errorf("%s shows another browser the connection", address)
 		}
 	}
 	s.Clock.Advance(time.Hour - 2*time.Second)
@@ -175,8 +174,8 @@ func TestConnectedPage(t *testing.T) {
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to connect")
 }
 
-// A tab of the choice that is loaded again long after it: nobody is told to sign
-// in again for a company that is connected.
+// The choice's tab is loaded again long afterwards: the user is not asked to connect
+// a company again that is connected.
 func TestReloadMuchLater(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -189,7 +188,7 @@ func TestReloadMuchLater(t *testing.T) {
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "If it is already connected")
 }
 
-// A connection that has ended is not said to be one, and the way back is given.
+// For a connection that has ended, the page explains why and how to connect again.
 func TestEndedConnection(t *testing.T) {
 	t.Parallel()
 	revoke := func(s *site, c tokens.Connection) { _ = s.Store().Revoke(s.t.Context(), c.Key, "test") }
@@ -226,8 +225,8 @@ func TestEndedConnection(t *testing.T) {
 	}
 }
 
-// A refresh makes a new generation; nobody renewed anything.
-func TestRefreshedIsNotRenewed(t *testing.T) {
+// A refresh makes a new generation, but it is not a reconnection.
+func TestRefreshIsNotAReconnection(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
@@ -241,7 +240,7 @@ func TestRefreshedIsNotRenewed(t *testing.T) {
 		t.Fatalf("got generation %d, want 2", c.Generation)
 	}
 	if page := v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connected"); strings.Contains(page.Body, "Reconnected") {
-		t.Error("the page says that the user reconnected")
+		t.Error("the page claims a reconnection")
 	}
 }
 
@@ -260,8 +259,8 @@ func TestReconnection(t *testing.T) {
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Reconnected")
 }
 
-// A reconnection that fails, whatever the reason, leaves the working connection
-// as it was.
+// A reconnection that fails, for whatever reason, leaves the working connection as it
+// was.
 func TestFailedReconnection(t *testing.T) {
 	t.Parallel()
 	off := false

@@ -50,14 +50,14 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 	return s
 }
 
-// visitor is a browser that came back from Procore's login.
+// visitor is a browser that has come back from Procore's login.
 type visitor struct {
 	*functiontest.Browser
 	s    *site
 	flow string
 }
 
-// visitor authorizes as a user, in a browser of its own.
+// visitor authorizes as a user, in a new browser.
 func (s *site) visitor(user int64) *visitor {
 	s.t.Helper()
 	v := &visitor{Browser: s.Browser(s.base), s: s}
@@ -65,7 +65,7 @@ func (s *site) visitor(user int64) *visitor {
 	return v
 }
 
-// authorize does what oauth-callback does, and gives the flow.
+// authorize does what oauth-callback does, and returns the flow.
 func (v *visitor) authorize(user int64) (flow string) {
 	t, ctx, redirectURI := v.s.t, v.s.t.Context(), v.s.base+"/oauth/callback"
 	t.Helper()
@@ -79,7 +79,7 @@ func (v *visitor) authorize(user int64) (flow string) {
 		t.Fatal(err)
 	}
 	pair := v.s.Procore.Token(t, user, redirectURI)
-	cookie, err := sessions.Hold(ctx, exchanging, procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+	cookie, err := sessions.StorePair(ctx, exchanging, procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
 		Expiry: v.s.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)})
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func (v *visitor) list() functiontest.Page {
 	return v.Get("/companies?flow=" + v.flow)
 }
 
-// form is what the page's form would send for a company.
+// form returns what the page's form would send for a company.
 func (v *visitor) form(company string) url.Values {
 	v.s.t.Helper()
 	page := v.list().Wants(http.StatusOK)
@@ -119,7 +119,7 @@ func (v *visitor) connect(company int64) {
 	v.choose(company).RedirectsTo(v.s.base + "/connected?flow=" + v.flow)
 }
 
-// entered lists the companies that were called or are installed: R3.
+// entered returns the companies that were called or have the app installed: R3.
 func (s *site) entered() []int64 {
 	s.t.Helper()
 	seen := map[int64]bool{}
@@ -146,7 +146,7 @@ func (s *site) wantEntered(want ...int64) {
 	}
 }
 
-// connections are the rows of a company.
+// connections returns the rows of a company.
 func (s *site) connections(company int64) []tokens.Connection {
 	s.t.Helper()
 	var all []tokens.Connection
@@ -159,7 +159,7 @@ func (s *site) connections(company int64) []tokens.Connection {
 	return all
 }
 
-// connection is a company's only row.
+// connection returns a company's only row.
 func (s *site) connection(company int64) tokens.Connection {
 	s.t.Helper()
 	all := s.connections(company)
@@ -169,7 +169,7 @@ func (s *site) connection(company int64) tokens.Connection {
 	return all[0]
 }
 
-// row is a session as it is stored.
+// row returns a session as it is stored.
 func (s *site) row(flow string) map[string]types.AttributeValue {
 	s.t.Helper()
 	return s.item(s.Tables.Sessions, map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: flow}})

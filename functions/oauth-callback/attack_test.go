@@ -16,7 +16,7 @@ import (
 	"procore-connect/internal/testing/kit/functiontest"
 )
 
-// No parameter, under whatever name, says where the browser goes on.
+// No parameter, whatever its name, decides where the browser goes.
 func TestOpenRedirect(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -40,11 +40,11 @@ func TestOpenRedirect(t *testing.T) {
 		}
 	}
 	if strings.Contains(authorize, "evil.example") {
-		t.Error("the way to Procore has what the address said")
+		t.Error("the redirect to Procore has parameters of the address")
 	}
 }
 
-// Neither a cache nor a frame nor the next site gets to see an answer.
+// No cache, frame or next site sees an answer.
 func TestAnswersStayPrivate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -68,7 +68,7 @@ func TestAnswersStayPrivate(t *testing.T) {
 			t.Errorf("%s: policy %q", name, csp)
 		}
 		if to := page.Header.Get("Location"); strings.HasPrefix(to, s.base) && (strings.Contains(to, "code") || strings.Contains(to, state)) {
-			t.Errorf("%s: code or state goes on in the address", name)
+			t.Errorf("%s: the code or the state is in the next address", name)
 		}
 	}
 }
@@ -82,8 +82,8 @@ func mustState(t *testing.T, authorize string) string {
 	return u.Query().Get("state")
 }
 
-// Anybody can start as often as the gateway lets them: each costs one small row
-// that goes by itself, no call to Procore, and nobody else's flow.
+// Anyone can start as often as the gateway allows. Each start costs one small row
+// that expires automatically, no call to Procore, and no other user's flow.
 func TestFloodOfStarts(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -129,7 +129,7 @@ func size(item map[string]types.AttributeValue) (n int) {
 	return n
 }
 
-// Other spellings of the callback's path, and other methods, use no state up.
+// Other spellings of the callback's path, and other methods, don't use up the state.
 func TestOtherSpellings(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -158,7 +158,7 @@ func TestOtherSpellings(t *testing.T) {
 	b.Get(callback).RedirectsTo(s.base + "/companies?flow=")
 }
 
-// A link of somebody's own making shows none of their words under our name.
+// A link made by an attacker shows none of their words on our page.
 func TestForeignWords(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -167,9 +167,9 @@ func TestForeignWords(t *testing.T) {
 	words.Set("state", strings.Repeat("A", 52))
 	page := b.Get("/oauth/callback?"+words.Encode()).Wants(pages.OtherBrowser().Status, pages.OtherBrowser().Title)
 	if strings.Contains(page.Body, "call this") || strings.Contains(page.Body, "evil.example") {
-		t.Error("the page shows words of the address")
+		t.Error("the page shows text from the address")
 	}
 	if log := s.Log.String(); strings.Contains(log, "call this") || strings.Contains(log, "evil.example") {
-		t.Error("the log has words of the address")
+		t.Error("the log has text from the address")
 	}
 }

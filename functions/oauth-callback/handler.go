@@ -18,16 +18,16 @@ import (
 )
 
 const (
-	// exchangeWithin bounds the call to Procore's token endpoint; the gateway
+	// exchangeTimeout bounds the call to Procore's token endpoint. The gateway
 	// waits 30 seconds.
-	exchangeWithin = 15 * time.Second
-	// holdWithin bounds the attempts to store the pair after it.
-	holdWithin = 8 * time.Second
+	exchangeTimeout = 15 * time.Second
+	// storeTimeout bounds the attempts to store the pair after the exchange.
+	storeTimeout = 8 * time.Second
 	// maxParameter bounds each query parameter of the redirect.
 	maxParameter = 2048
 )
 
-// handler takes a user from the landing page to Procore's login and back.
+// handler leads a user from the landing page to Procore's login and back.
 //
 // https://developers.procore.com/documentation/oauth-auth-grant-flow
 type handler struct {
@@ -37,7 +37,7 @@ type handler struct {
 	sessions    *session.Store
 	cookies     session.Cookies
 	pages       *pages.Pages
-	patience    time.Duration // of one exchange; 0: exchangeWithin
+	maxWait     time.Duration // for one exchange; zero means exchangeTimeout
 }
 
 func (h *handler) routes() http.Handler {
@@ -58,7 +58,7 @@ func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
 	h.pages.Landing(w, r)
 }
 
-// start issues a state, binds it to this browser and sends it to Procore.
+// start issues a state, binds it to this browser, and sends the browser to Procore.
 func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	oauth, err := h.oauth.Get(r.Context())
 	if err != nil {
@@ -76,8 +76,8 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	h.pages.Redirect(w, oauth.AuthCodeURL(st.State, st.Verifier, h.redirectURI()))
 }
 
-// callback uses up the state, exchanges the code and keeps the pair for the
-// choice of a company.
+// callback uses up the state, exchanges the code, and stores the pair until a
+// company is chosen.
 func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	q, ok := parameters(r.URL.Query())
 	switch {
@@ -91,11 +91,11 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	flow := session.FlowOf(q["state"])
 	s, verifier, err := h.sessions.Consume(r.Context(), q["state"], h.cookies.Value(r, flow))
 	if errors.Is(err, session.ErrUsed) && s.Status != session.Started && s.Status != session.Exchanging {
-		h.pages.Redirect(w, companies(flow)) // the way back here was loaded again
+		h.pages.Redirect(w, companiesPath(flow)) // the callback was loaded again
 		return
 	}
 	if err == nil && (s.Environment != h.environment || s.RedirectURI != h.redirectURI()) {
-		err = session.ErrUnknown // begun before a change of the configuration
+		err = session.ErrUnknown // started before the configuration changed
 	}
 	if err != nil {
 		h.fail(w, r, err)
@@ -112,15 +112,15 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "authorized"))
 	h.cookies.Set(w, flow, cookie)
-	h.pages.Redirect(w, companies(flow))
+	h.pages.Redirect(w, companiesPath(flow))
 }
 
-func companies(flow string) string {
+func companiesPath(flow string) string {
 	return pages.PathCompanies + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
 }
 
-// parameters takes the redirect's parameters (RFC 6749 section 4.1.2), each at
-// most once, as section 3.1 demands.
+// parameters returns the redirect's parameters (RFC 6749 section 4.1.2), and false
+// if one appears more than once, which section 3.1 forbids, or is too long.
 func parameters(q url.Values) (map[string]string, bool) {
 	out := map[string]string{}
 	for _, name := range []string{"state", "code", "error", "error_description"} {
@@ -133,7 +133,7 @@ func parameters(q url.Values) (map[string]string, bool) {
 	return out, true
 }
 
-// refusal is the page for a redirect without a code.
+// refusal returns the page for a redirect without a code.
 func refusal(q map[string]string) pages.Problem {
 	if q["error"] == "access_denied" {
 		return pages.Denied()
@@ -143,15 +143,15 @@ func refusal(q map[string]string) pages.Problem {
 	return p
 }
 
-// exchange spends the code and stores the pair. It goes on when the browser
-// leaves. A pair that cannot be stored is revoked, for nobody would ever use it.
+// exchange spends the code and stores the pair. It continues when the browser
+// disconnects. A pair that cannot be stored is revoked, because no one would ever use it.
 func (h *handler) exchange(ctx context.Context, s session.Session, code, verifier string) (cookie string, err error) {
 	ctx = context.WithoutCancel(ctx)
 	oauth, err := h.oauth.Get(ctx)
 	if err != nil {
 		return "", err
 	}
-	spend, cancel := context.WithTimeout(ctx, cmp.Or(h.patience, exchangeWithin))
+	spend, cancel := context.WithTimeout(ctx, cmp.Or(h.maxWait, exchangeTimeout))
 	defer cancel()
 	pair, err := oauth.Exchange(spend, code, verifier, s.RedirectURI)
 	if err != nil {
@@ -160,9 +160,9 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 		}
 		return "", err
 	}
-	hold, cancel := context.WithTimeout(ctx, holdWithin)
+	store, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	cookie, err = h.sessions.Hold(hold, s, pair)
+	cookie, err = h.sessions.StorePair(store, s, pair)
 	if err == nil {
 		return cookie, nil
 	}
@@ -174,8 +174,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	return "", err
 }
 
-// fail shows the page of an error. This is the one place where errors become
-// pages.
+// fail shows the page for an error. Errors become pages here and nowhere else.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	gateway.Note(r.Context(), slog.Any("error", err))
 	if errors.Is(err, secrets.ErrNotFilledIn) {

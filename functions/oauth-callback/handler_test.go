@@ -26,8 +26,8 @@ func TestLanding(t *testing.T) {
 	}
 }
 
-// A deployment whose credentials are not filled in says so, and works soon after
-// they are.
+// A deployment without credentials shows how to fill them in, and works soon after
+// they are filled in.
 func TestSetupUnfinished(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
@@ -50,8 +50,8 @@ func TestSetupUnfinished(t *testing.T) {
 	}
 }
 
-// The way to Procore: a state and a PKCE challenge of their own each time, our
-// redirect URI, and a cookie that binds them to the browser.
+// Each redirect to Procore has a new state and PKCE challenge, our redirect URI, and
+// a cookie that binds them to the browser.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -80,7 +80,7 @@ func TestStart(t *testing.T) {
 		}
 		for _, value := range []string{state, challenge, c.Value, c.Name} {
 			if seen[value] {
-				t.Error("a value was given out twice")
+				t.Error("a value was used twice")
 			}
 			seen[value] = true
 		}
@@ -106,7 +106,7 @@ func TestCookieOnHTTPS(t *testing.T) {
 	}
 }
 
-// The way back: the code becomes a sealed pair that waits for the choice.
+// The callback turns the code into a sealed pair that waits for the choice.
 func TestCallback(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -129,7 +129,7 @@ func TestCallback(t *testing.T) {
 		t.Errorf("got cookie %s, new value %v, max age %d", after.Name, after.Value != before.Value, after.MaxAge)
 	}
 	if _, err := s.Sessions().Find(t.Context(), flow, before.Value); err == nil {
-		t.Error("the cookie from before the login still opens the session")
+		t.Error("the cookie from before the sign-in still opens the session")
 	}
 	held, err := s.Sessions().Find(t.Context(), flow, after.Value)
 	if err != nil {
@@ -140,14 +140,14 @@ func TestCallback(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(pair.AccessToken, "fake-access-") || !strings.HasPrefix(pair.RefreshToken, "fake-refresh-") {
-		t.Error("the session's pair is not what the exchange gave")
+		t.Error("the session's pair is not the exchange's")
 	}
 	for _, c := range s.Procore.State().Calls {
 		t.Errorf("%s %s was called before the choice", c.Method, c.Path)
 	}
 }
 
-// A reload of the callback goes on to the choice; the code is not sent again.
+// A reload of the callback leads to the choice; the code is not sent again.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -187,7 +187,7 @@ func TestMethod(t *testing.T) {
 	}
 }
 
-// The pair that a flow got is of the flow's redirect URI; the exchange repeats it.
+// The redirect URI is PUBLIC_URL's, whatever the request contains.
 func TestPublicURLAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -213,8 +213,8 @@ func TestPublicURLAlone(t *testing.T) {
 	}
 }
 
-// A state of another environment's or another address's flow is worth nothing.
-func TestMixedUpConfiguration(t *testing.T) {
+// A state from another environment or another public address is refused.
+func TestOtherConfiguration(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*handler){
 		"environment": func(h *handler) { h.environment = procore.Sandbox().Name },

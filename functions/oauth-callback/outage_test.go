@@ -17,7 +17,7 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// A wrong client secret has a page for whoever runs the app, and is read again.
+// A wrong client secret has its own page, and the secret is read again.
 func TestWrongClientSecret(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -35,7 +35,7 @@ func TestWrongClientSecret(t *testing.T) {
 	s.Clock.Advance(2 * time.Minute)
 	b = s.Browser(s.base)
 	callback, _ = s.login(b)
-	b.Get(callback).Wants(want.Status) // this one finds out that the secret is another
+	b.Get(callback).Wants(want.Status) // this flow finds out that the secret has changed
 	s.works()
 }
 
@@ -80,9 +80,9 @@ func TestProcoreUnreachable(t *testing.T) {
 		if err != nil {
 			return nil, err
 		}
-		away := *o
-		away.Environment.LoginURL = "http://127.0.0.1:1"
-		return &away, nil
+		unreachable := *o
+		unreachable.Environment.LoginURL = "http://127.0.0.1:1"
+		return &unreachable, nil
 	})
 	b.Get(callback).Wants(http.StatusBadGateway, "Procore is not responding")
 	s.h.oauth = healthy
@@ -91,7 +91,7 @@ func TestProcoreUnreachable(t *testing.T) {
 
 func TestProcoreSlow(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(h *handler) { h.patience = 200 * time.Millisecond })
+	s := newSite(t, func(h *handler) { h.maxWait = 200 * time.Millisecond })
 	b := s.Browser(s.base)
 	callback, _ := s.login(b)
 	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 60_000}); err != nil {
@@ -102,17 +102,17 @@ func TestProcoreSlow(t *testing.T) {
 	s.works()
 }
 
-// Once the code is sent the pair is stored, also when the browser has gone.
-func TestBrowserLeaves(t *testing.T) {
+// Once the code is sent, the pair is stored even if the browser has disconnected.
+func TestBrowserDisconnects(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.Browser(s.base)
 	callback, state := s.login(b)
 	ctx, cancel := context.WithCancel(t.Context())
-	patient := s.h.oauth
+	original := s.h.oauth
 	s.h.oauth = secrettest.Func[*procore.OAuth](func(ctx context.Context, _ bool) (*procore.OAuth, error) {
 		cancel() // the state is consumed by now
-		return patient.Get(ctx)
+		return original.Get(ctx)
 	})
 	u, err := url.Parse(callback)
 	if err != nil {
@@ -139,8 +139,8 @@ func TestStorageDownAtStart(t *testing.T) {
 	s.works()
 }
 
-// Whichever operation of the callback fails: a page; no pair that lives without
-// a session; and where the code was not sent yet, the same address works later.
+// Whichever operation of the callback fails, there is a page and no live pair
+// without a session. If the code was not sent yet, the same address works later.
 func TestStorageFails(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []dynamotest.Fault{
@@ -168,7 +168,7 @@ func TestStorageFails(t *testing.T) {
 			sent := s.Requests("POST /oauth/token")
 			for _, r := range s.Procore.State().RefreshTokens {
 				if r.State != procoretest.Revoked {
-					t.Errorf("operation %d: a pair that nobody will use is %s", n, r.State)
+					t.Errorf("operation %d: a pair that no one will use is %s", n, r.State)
 				}
 			}
 			again := b.Get(callback)

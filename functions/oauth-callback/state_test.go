@@ -12,7 +12,7 @@ import (
 	"procore-connect/internal/connect/session"
 )
 
-// A callback whose state is not one of ours leads nowhere, and costs no exchange.
+// A callback with an unknown state is refused, and costs no exchange.
 func TestState(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -32,10 +32,10 @@ func TestState(t *testing.T) {
 		{"hostile", "code=fake-code-x&state=" + url.QueryEscape("<script>\r\nSet-Cookie: a=b\x00"), pages.OtherBrowser()},
 		{"too long", "code=fake-code-x&state=" + strings.Repeat("A", 4000), pages.BadRequest()},
 		{"too long a code", "code=" + strings.Repeat("A", 4000) + "&state=" + state, pages.BadRequest()},
-		{"doubled", "code=fake-code-x&state=" + state + "&state=" + state, pages.BadRequest()},
-		{"doubled, different", "code=fake-code-x&state=x&state=" + state, pages.BadRequest()},
-		{"doubled code", "code=fake-code-x&code=fake-code-y&state=" + state, pages.BadRequest()},
-		{"doubled error", "error=a&error=b&state=" + state, pages.BadRequest()},
+		{"duplicate", "code=fake-code-x&state=" + state + "&state=" + state, pages.BadRequest()},
+		{"duplicate, different", "code=fake-code-x&state=x&state=" + state, pages.BadRequest()},
+		{"duplicate code", "code=fake-code-x&code=fake-code-y&state=" + state, pages.BadRequest()},
+		{"duplicate error", "error=a&error=b&state=" + state, pages.BadRequest()},
 		{"broken escape", "code=fake-code-x&state=%zz", pages.StateMissing()},
 	}
 	for _, tt := range tests {
@@ -44,7 +44,7 @@ func TestState(t *testing.T) {
 			t.Errorf("%s: got status %d, want %d %q", tt.name, page.Status, tt.want.Status, tt.want.Title)
 		}
 		if strings.Contains(page.Body, "send money") || strings.Contains(page.Body, "<script") || len(page.Cookies) > 0 {
-			t.Errorf("%s: the page shows what the address says, or sets a cookie", tt.name)
+			t.Errorf("%s: the page shows text from the address, or sets a cookie", tt.name)
 		}
 	}
 	s.wantExchanges(0)
@@ -52,7 +52,7 @@ func TestState(t *testing.T) {
 }
 
 // R6: login CSRF. A callback opened in another browser is refused, whatever
-// cookies that has, and the first browser can still finish.
+// cookies it has, and the first browser can still finish.
 func TestOtherBrowser(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -77,8 +77,8 @@ func TestOtherBrowser(t *testing.T) {
 	s.wantExchanges(1)
 }
 
-// Code injection: somebody else's code in one's own flow does not match the
-// flow's PKCE challenge.
+// Code injection: another user's code does not match the PKCE challenge of the
+// attacker's flow.
 func TestInjectedCode(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -101,14 +101,14 @@ func TestExpired(t *testing.T) {
 	s := newSite(t)
 	b := s.Browser(s.base)
 	callback, _ := s.login(b)
-	s.Clock.Advance(session.StartLife + 2*time.Second)
+	s.Clock.Advance(session.StateLifetime + 2*time.Second)
 	want := pages.AuthorizationExpired()
 	b.Get(callback).Wants(want.Status, want.Title)
 	s.wantExchanges(0)
 	s.works()
 }
 
-// Procore's code may have ended before the state.
+// Procore's code may have expired before the state.
 func TestCodeRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -121,7 +121,7 @@ func TestCodeRefused(t *testing.T) {
 	s.works()
 }
 
-// What Procore says at the redirect is quoted, escaped and bounded.
+// Procore's message at the redirect is quoted, escaped and bounded.
 func TestErrorDescription(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -143,7 +143,7 @@ func TestErrorDescription(t *testing.T) {
 			q := url.Values{"state": {state}, "error": {"server_error"}, "error_description": {tt.description}}
 			page := b.Get("/oauth/callback?"+q.Encode()).Wants(pages.AuthorizationFailed().Status, tt.shown)
 			if strings.Contains(page.Body, "<script") || page.Header.Get("Set-Cookie") != "" || strings.Count(page.Body, "long ") > 200 {
-				t.Errorf("the page has it unescaped or whole")
+				t.Errorf("the page has it unescaped or unbounded")
 			}
 			if got := len(s.Log.Lines(t, "request")); got != 2 {
 				t.Errorf("got %d lines in the log, want 2", got)
@@ -153,8 +153,8 @@ func TestErrorDescription(t *testing.T) {
 	}
 }
 
-// Ten kilobytes do not pass API Gateway; what reaches the function is refused and
-// leaves the flow as it was.
+// API Gateway refuses ten kilobytes of headers. If they reach the function, it refuses
+// them too, and leaves the flow as it was.
 func TestOversizedDescription(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -168,8 +168,8 @@ func TestOversizedDescription(t *testing.T) {
 	b.Get(callback).RedirectsTo(s.base + "/companies?flow=")
 }
 
-// Two tabs, and many given up: a browser's cookies stay few, and the last flow
-// works.
+// After two tabs and many unfinished flows, a browser has few cookies, and the last
+// flow works.
 func TestManyStarts(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -181,7 +181,7 @@ func TestManyStarts(t *testing.T) {
 	for range 20 {
 		s.start(b)
 		if got := len(b.Cookies()); got > 9 {
-			t.Fatalf("the browser holds %d cookies", got)
+			t.Fatalf("the browser has %d cookies", got)
 		}
 	}
 	last, _ := s.login(b)
@@ -201,7 +201,7 @@ func TestDoubleCallback(t *testing.T) {
 		}
 		first, second := <-done, <-done
 		if first != http.StatusSeeOther && second != http.StatusSeeOther {
-			t.Errorf("got statuses %d and %d, want one that goes on", first, second)
+			t.Errorf("got statuses %d and %d, want one redirect", first, second)
 		}
 		s.wantExchanges(n + 1)
 	}

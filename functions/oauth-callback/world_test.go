@@ -51,7 +51,7 @@ func (s *site) handler(public string) *handler {
 	}
 }
 
-// start opens /oauth/start and gives the address at Procore and its state.
+// start opens /oauth/start and returns the address at Procore and its state.
 func (s *site) start(b *functiontest.Browser) (authorize, state string) {
 	s.t.Helper()
 	authorize = b.Get("/oauth/start").RedirectsTo(s.Procore.URL + "/oauth/authorize?")
@@ -64,14 +64,14 @@ func (s *site) start(b *functiontest.Browser) (authorize, state string) {
 	return authorize, state
 }
 
-// login goes to Procore and back, and gives the address of the callback.
+// login authorizes the app at Procore, and returns the address of the callback.
 func (s *site) login(b *functiontest.Browser) (callback, state string) {
 	s.t.Helper()
 	authorize, state := s.start(b)
 	return s.Procore.Authorize(s.t, procoretest.Joe, authorize), state
 }
 
-// works goes through a new flow, which nothing before may have spoilt.
+// works checks that a new flow succeeds.
 func (s *site) works() {
 	s.t.Helper()
 	b := s.Browser(s.base)
@@ -87,7 +87,7 @@ func (s *site) wantExchanges(want int) {
 	}
 }
 
-// row is the flow's session as it is stored; no secret may be in it in clear.
+// row returns the flow's session as it is stored, and checks that it has no secret in clear.
 func (s *site) row(state string) map[string]types.AttributeValue {
 	s.t.Helper()
 	out, err := s.DB.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: &s.Tables.Sessions,
@@ -117,7 +117,7 @@ func (s *site) status(state string) session.Status {
 	return session.Status(v.Value)
 }
 
-// event calls the function without the front, which could not send it.
+// event calls the function without the front, which could not send such a request.
 func (s *site) event(ctx context.Context, path, query string, cookies ...*http.Cookie) events.APIGatewayV2HTTPResponse {
 	s.t.Helper()
 	return s.invoke(ctx, http.MethodGet, path, query, cookies...)

@@ -35,7 +35,7 @@ func (r *refresher) pendingAt(environment string, user int64) (session.Session, 
 		t.Fatal(err)
 	}
 	pair := r.Pair(user, redirectURI)
-	cookie, err := sessions.Hold(ctx, exchanging, pair)
+	cookie, err := sessions.StorePair(ctx, exchanging, pair)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestAbandoned(t *testing.T) {
 	if _, err := r.Sessions().Choose(t.Context(), held, procoretest.NorthernPlanner, tokens.User(procoretest.Ann)); err != nil {
 		t.Fatal(err)
 	}
-	r.Clock.Advance(session.ChoiceLife - time.Minute)
+	r.Clock.Advance(session.ChoiceLifetime - time.Minute)
 	r.run("housekeeping")
 	if r.live() != 2 || r.sessions() != 2 {
 		t.Errorf("got %d live pairs in %d sessions before the time was over, want 2 in 2", r.live(), r.sessions())
@@ -115,7 +115,7 @@ func TestAbandonedButHeld(t *testing.T) {
 	}
 	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
 	r.pending(procoretest.Joe)
-	r.Clock.Advance(session.ChoiceLife + time.Minute)
+	r.Clock.Advance(session.ChoiceLifetime + time.Minute)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: http.StatusServiceUnavailable, Times: 3})
 	r.fails("housekeeping", "is not known")
 	if got := r.sessions(); got != 1 {
@@ -132,7 +132,7 @@ func TestAbandonedElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.pendingAt(procore.Sandbox().Name, procoretest.Joe)
-	r.Clock.Advance(session.ChoiceLife + time.Minute)
+	r.Clock.Advance(session.ChoiceLifetime + time.Minute)
 	r.run("housekeeping")
 	if got := r.Requests("POST /oauth/revoke"); got != 0 || r.sessions() != 0 {
 		t.Errorf("got %d revocations and %d sessions, want none", got, r.sessions())
@@ -151,7 +151,7 @@ func TestLateChoice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Clock.Advance(session.ChoiceLife + time.Second)
+		r.Clock.Advance(session.ChoiceLifetime + time.Second)
 		return r, chosen, pair
 	}
 	t.Run("choice first", func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestRevocationFails(t *testing.T) {
 	r.pending(procoretest.Joe)
 	r.pending(procoretest.Ann)
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
-	r.Clock.Advance(session.ChoiceLife + time.Second)
+	r.Clock.Advance(session.ChoiceLifetime + time.Second)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 503})
 	r.fails("housekeeping", "not revoked")
 	if r.live() != 2 || r.sessions() != 1 { // one of both, and the connection's
@@ -221,7 +221,7 @@ func TestRunDied(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	held, _ := r.pending(procoretest.Joe)
-	r.Clock.Advance(session.ChoiceLife + time.Second)
+	r.Clock.Advance(session.ChoiceLifetime + time.Second)
 	if _, err := r.Sessions().Abandon(t.Context(), held); err != nil {
 		t.Fatal(err)
 	}

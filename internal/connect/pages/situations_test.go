@@ -63,7 +63,7 @@ func catalogue() map[string]pages.Problem {
 		"ChoiceExpired": pages.ChoiceExpired(), "ChoiceUsed": pages.ChoiceUsed(), "FormRefused": pages.FormRefused(),
 		"StorageUnavailable": pages.StorageUnavailable(),
 		"BadRequest":         pages.BadRequest(), "TooLarge": pages.TooLarge(), "NotFound": pages.NotFound(),
-		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Cancelled": pages.Cancelled(), "CompanyRefused": pages.CompanyRefused(name),
+		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Canceled": pages.Canceled(), "CompanyRefused": pages.CompanyRefused(name),
 		"Reauthorize": pages.Reauthorize(name), "Disconnected": pages.Disconnected(name), "Revoked": pages.Revoked(name),
 		"OtherChosen": pages.OtherChosen(name).BackToCompanies("/companies?flow=flow-1"),
 	}

@@ -377,10 +377,10 @@ func ChoiceExpired() Problem {
 		"Connect again. You can do that right away.")
 }
 
-// Cancelled explains that the user pressed "Don't connect", or that housekeeping has just ended a sign-in without a
+// Canceled explains that the user pressed "Don't connect", or that housekeeping has just ended a sign-in without a
 // choice.
-func Cancelled() Problem {
-	return restart(http.StatusGone, "cancelled", "Nothing was connected",
+func Canceled() Problem {
+	return restart(http.StatusGone, "canceled", "Nothing was connected",
 		"This sign-in ended before a company was connected, so {app} ends the access that you allowed in Procore.",
 		"You can close this page, or connect again.")
 }

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// maxCookies is how many authorizations a browser may have under way. Cookies
+// maxCookies is how many authorizations a browser may have in progress. Cookies
 // count against the gateway's limit of 10 KB of headers.
 const maxCookies = 8
 
 // Cookies names and writes the cookies that bind flows to a browser, one for
 // each flow.
 type Cookies struct {
-	// Secure is true on https. A browser takes a __Host- cookie only with Secure,
-	// for the whole host and from that host alone (RFC 6265bis section 4.1.3.2);
-	// plain http on loopback has to do without.
+	// Secure is true on https. A browser accepts a __Host- cookie only with Secure,
+	// for the whole host and from that host alone (RFC 6265bis section 4.1.3.2).
+	// Plain http on loopback cannot use the prefix.
 	Secure bool
 }
 
@@ -27,8 +27,8 @@ func (c Cookies) prefix() string {
 
 func (c Cookies) name(flow string) string { return c.prefix() + flow[:min(len(flow), 12)] }
 
-// Value is what the browser sent for the flow, or "". Of two under one name, one
-// was planted, and nobody can tell which: neither counts.
+// Value returns what the browser sent for the flow, or "". Of two cookies with one
+// name one was planted, and there is no way to know which, so neither counts.
 func (c Cookies) Value(r *http.Request, flow string) string {
 	sent := r.CookiesNamed(c.name(flow))
 	if len(sent) != 1 {
@@ -37,29 +37,29 @@ func (c Cookies) Value(r *http.Request, flow string) string {
 	return sent[0].Value
 }
 
-// Set gives the flow's cookie to the browser.
+// Set sends the flow's cookie to the browser.
 func (c Cookies) Set(w http.ResponseWriter, flow, value string) {
-	http.SetCookie(w, c.cookie(c.name(flow), value, int(cookieLife.Seconds())))
+	http.SetCookie(w, c.cookie(c.name(flow), value, int(cookieLifetime.Seconds())))
 }
 
-// Trim takes the browser's flow cookies away when there are too many.
+// Trim deletes the browser's flow cookies when there are too many.
 func (c Cookies) Trim(w http.ResponseWriter, r *http.Request) {
-	var ours []string
+	var names []string
 	for _, cookie := range r.Cookies() {
 		if strings.HasPrefix(cookie.Name, c.prefix()) {
-			ours = append(ours, cookie.Name)
+			names = append(names, cookie.Name)
 		}
 	}
-	if len(ours) < maxCookies {
+	if len(names) < maxCookies {
 		return
 	}
-	for _, name := range ours {
+	for _, name := range names {
 		http.SetCookie(w, c.cookie(name, "", -1))
 	}
 }
 
-// cookie is sent on the redirect from Procore too, which is why it is Lax and
-// not Strict.
+// cookie returns a cookie with our attributes. The browser must also send it on the
+// redirect from Procore, which is why it is Lax and not Strict.
 func (c Cookies) cookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
 		Name: name, Value: value, Path: "/", MaxAge: maxAge,

@@ -49,7 +49,7 @@ func TestCookieValue(t *testing.T) {
 		{secure, "x", ""},
 		{secure, "a;b=c\r\n", ""},
 		{secure, strings.Repeat("x", 1<<20), ""},
-		{plain, flow, "from anywhere"}, // which no __Host- cookie is
+		{plain, flow, "from anywhere"}, // its name has no __Host- prefix
 		{plain, other, ""},
 	} {
 		if got := tt.cookies.Value(r, tt.flow); got != tt.want {
@@ -58,9 +58,9 @@ func TestCookieValue(t *testing.T) {
 	}
 }
 
-// A sibling host, or a proxy that joins headers, may bring a second cookie under
-// the name: then none counts, whichever comes first.
-func TestDoubledCookie(t *testing.T) {
+// A sibling host, or a proxy that joins headers, may add a second cookie with the
+// same name. Then neither counts, whichever comes first.
+func TestDuplicateCookie(t *testing.T) {
 	t.Parallel()
 	flow := FlowOf("a state")
 	for _, secure := range []bool{true, false} {
@@ -77,9 +77,9 @@ func TestDoubledCookie(t *testing.T) {
 	}
 }
 
-// Names that some servers take for a __Host- cookie, and that a sibling host or
-// plain http may set.
-func TestCookieNameGames(t *testing.T) {
+// Some servers mistake these names for a __Host- cookie, and a sibling host or
+// plain http may set them.
+func TestSimilarCookieNames(t *testing.T) {
 	t.Parallel()
 	flow, c := FlowOf("a state"), Cookies{Secure: true}
 	name := c.name(flow)
@@ -98,7 +98,7 @@ func TestCookieNameGames(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Cookie", header)
 		if got := c.Value(r, flow); got != "" {
-			t.Errorf("Cookie: %q gives %q, want none", header, got)
+			t.Errorf("Cookie: %q has the value %q, want none", header, got)
 		}
 	}
 }
@@ -129,16 +129,16 @@ func TestCookieTrim(t *testing.T) {
 			}
 			got[cookie.Name] = true
 			if cookie.MaxAge >= 0 || cookie.Value != "" || cookie.Path != "/" || !cookie.Secure || !cookie.HttpOnly {
-				t.Errorf("%s does not take the cookie away", line)
+				t.Errorf("%s does not delete the cookie", line)
 			}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%d cookies: taken away (-want +got):\n%s", n, diff)
+			t.Errorf("%d cookies: deleted (-want +got):\n%s", n, diff)
 		}
 	}
 }
 
-// What a browser keeps of all this stays far below the gateway's limit.
+// A browser's flow cookies stay far below the gateway's limit.
 func TestCookiesFit(t *testing.T) {
 	t.Parallel()
 	flow := FlowOf("a state")

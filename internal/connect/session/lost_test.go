@@ -13,8 +13,9 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// The answer to a write is lost after the write, and the SDK repeats it. A state
-// is not good twice even then; what is ours by a random value is.
+// The answer to a write is lost after the write, and the SDK repeats it. Even then a
+// state is not valid twice. Where a random value proves that the write was ours, the
+// step succeeds.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
@@ -34,13 +35,13 @@ func TestLostAnswers(t *testing.T) {
 	}
 	lose("UpdateItem")
 	if _, verifier, err := retrying.Consume(ctx, st.State, st.Cookie); !errors.Is(err, ErrUsed) || verifier != "" {
-		t.Errorf("Consume: %v, want ErrUsed: nobody can tell whose it was", err)
+		t.Errorf("Consume: %v, want ErrUsed: whose write it was is unknown", err)
 	}
 	exchanging := w.exchanging()
 	lose("UpdateItem")
-	cookie, err := retrying.Hold(ctx, exchanging, w.pair())
+	cookie, err := retrying.StorePair(ctx, exchanging, w.pair())
 	if err != nil {
-		t.Fatalf("Hold: %v", err) // the pair would be revoked, and the user would begin again
+		t.Fatalf("StorePair: %v", err) // the pair would be revoked, and the user would start again
 	}
 	pending := w.find(exchanging.Flow, cookie)
 	lose("UpdateItem")
@@ -52,7 +53,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// Without a repetition the caller gets an error; the row shows what happened.
+// Without a repetition the caller receives an error, and the row shows what happened.
 func TestLostAnswerWithoutRepetition(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
@@ -66,18 +67,18 @@ func TestLostAnswerWithoutRepetition(t *testing.T) {
 	}
 }
 
-func TestForm(t *testing.T) {
+func TestCSRFToken(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	s, cookie := w.pending()
 	other, otherCookie := w.pending()
-	value, err := w.Form(ctx, s, cookie)
+	value, err := w.CSRFToken(ctx, s, cookie)
 	if err != nil || len(value) < 43 || strings.Contains(value, cookie) {
-		t.Fatalf("Form = %q, %v", value, err)
+		t.Fatalf("CSRFToken = %q, %v", value, err)
 	}
 	check := func(name string, want bool, s Session, cookie, value string) {
 		t.Helper()
-		if got, err := w.CheckForm(ctx, s, cookie, value); err != nil || got != want {
+		if got, err := w.CheckCSRFToken(ctx, s, cookie, value); err != nil || got != want {
 			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
 		}
 	}
@@ -91,9 +92,9 @@ func TestForm(t *testing.T) {
 	check("longer", false, s, cookie, value+"x")
 	w.keys = ring(t, 2)
 	check("after a rotation", true, s, cookie, value)
-	newer, err := w.Form(ctx, s, cookie)
+	newer, err := w.CSRFToken(ctx, s, cookie)
 	if err != nil || newer == value {
-		t.Errorf("Form after a rotation = the same, or %v", err)
+		t.Errorf("CSRFToken after a rotation = the same, or %v", err)
 	}
 	check("of the new key", true, s, cookie, newer)
 	w.keys = ring(t, 1)

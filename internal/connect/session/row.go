@@ -16,8 +16,8 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// heldShard is the one partition of the sparse index of sessions that hold a
-// pair: there are few at a time, and they are dropped within the hour.
+// heldShard is the only partition of the sparse index of sessions with a pair:
+// there are few at a time, and they are deleted within the hour.
 const heldShard = "0"
 
 func (s *Store) read(ctx context.Context, flow string) (Session, error) {
@@ -32,7 +32,7 @@ func (s *Store) read(ctx context.Context, flow string) (Session, error) {
 	return sessionOf(out.Item), nil
 }
 
-// write makes one step, conditional on the row still being as it was read: same
+// write makes one step on the condition that the row is still as it was read: same
 // status, same cookie, same expiry, same company. A failed condition is ErrUsed.
 func (s *Store) write(ctx context.Context, old, next Session) error {
 	u := s.update(old, next)
@@ -83,9 +83,9 @@ func (s *Store) update(old, next Session) *types.Update {
 	optional("principal", text(string(next.Principal)), next.Principal != "")
 	optional("sealed", &types.AttributeValueMemberB{Value: next.sealed.Box}, next.sealed.Box != nil)
 	optional("seal_key", text(next.sealed.KeyID), next.sealed.Box != nil)
-	// TTL must not delete a pair that is not revoked: housekeeping does both.
-	optional("held_shard", text(heldShard), next.holdsPair())
-	optional("ttl", number(next.Expires.Add(24*time.Hour).Unix()), !next.holdsPair())
+	// TTL must not delete a pair before it is revoked: housekeeping does both.
+	optional("held_shard", text(heldShard), next.hasPair())
+	optional("ttl", number(next.Expires.Add(24*time.Hour).Unix()), !next.hasPair())
 	expression := "SET " + strings.Join(set, ", ")
 	if len(remove) > 0 {
 		expression += " REMOVE " + strings.Join(remove, ", ")
@@ -100,7 +100,7 @@ func (s *Store) update(old, next Session) *types.Update {
 	}
 }
 
-func (s Session) holdsPair() bool {
+func (s Session) hasPair() bool {
 	return s.Status == Pending || s.Status == Chosen || s.Status == Abandoned
 }
 
@@ -132,7 +132,7 @@ func sessionOf(item map[string]types.AttributeValue) Session {
 	return found
 }
 
-// Stale gives the sessions that still hold a pair though their time is over.
+// Stale returns the sessions that have expired and still have a pair.
 func (s *Store) Stale(ctx context.Context) iter.Seq2[Session, error] {
 	return func(yield func(Session, error) bool) {
 		p := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
@@ -158,13 +158,13 @@ func (s *Store) Stale(ctx context.Context) iter.Seq2[Session, error] {
 	}
 }
 
-// Abandon takes a stale session out of the user's reach, so that its pair can be
-// revoked. ErrUsed: somebody was faster, and there is nothing to do.
+// Abandon puts a stale session out of the user's reach, so that its pair can be
+// revoked. ErrUsed means that another process was faster, and there is nothing to do.
 func (s *Store) Abandon(ctx context.Context, stale Session) (Session, error) {
 	switch {
 	case stale.Status == Abandoned:
-		return stale, nil // a former run was interrupted before it revoked
-	case !stale.holdsPair():
+		return stale, nil // an earlier run was interrupted before it revoked the pair
+	case !stale.hasPair():
 		return stale, ErrUsed
 	}
 	next := stale
@@ -172,14 +172,14 @@ func (s *Store) Abandon(ctx context.Context, stale Session) (Session, error) {
 	return next, s.write(ctx, stale, next)
 }
 
-// Leave ends a session whose user wants to connect nothing: the next housekeeping
-// revokes its pair. To leave again is no error; a session that holds no pair, or
-// has moved on meanwhile, is ErrUsed.
-func (s *Store) Leave(ctx context.Context, held Session) error {
+// Cancel ends a session whose user doesn't want to connect a company: the next
+// housekeeping revokes its pair. Cancelling twice is not an error. A session that has
+// no pair, or has moved on in the meantime, is ErrUsed.
+func (s *Store) Cancel(ctx context.Context, held Session) error {
 	switch {
 	case held.Status == Abandoned:
 		return nil
-	case !held.holdsPair():
+	case !held.hasPair():
 		return ErrUsed
 	}
 	next := held
@@ -189,7 +189,7 @@ func (s *Store) Leave(ctx context.Context, held Session) error {
 }
 
 // Delete removes an abandoned session whose pair has been revoked. It may be
-// repeated; a session that is not abandoned is ErrUsed and stays.
+// repeated. A session that is not abandoned stays, and the error is ErrUsed.
 func (s *Store) Delete(ctx context.Context, abandoned Session) error {
 	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName:                 &s.Table,

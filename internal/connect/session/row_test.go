@@ -13,7 +13,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// Of many choices at the same time one wins.
+// Of many choices at the same time, one succeeds.
 func TestChooseOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -40,9 +40,9 @@ func TestChooseOnce(t *testing.T) {
 	}
 }
 
-// A choice stands until it is taken back, and a step made from what the row was
-// before is not made.
-func TestChoiceTakenBack(t *testing.T) {
+// A choice remains until it is undone, and a step from an earlier state of the row
+// fails.
+func TestUnchoose(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	first, cookie := w.chosen(1)
@@ -53,16 +53,16 @@ func TestChoiceTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := w.Unchoose(ctx, first); !errors.Is(err, ErrUsed) {
-		t.Errorf("taken back twice: %v, want ErrUsed", err)
+		t.Errorf("undone twice: %v, want ErrUsed", err)
 	}
 	if err := w.finish(first); !conditionFailed(err) {
-		t.Errorf("finished after it was taken back: %v", err)
+		t.Errorf("finished after it was undone: %v", err)
 	}
 	again := w.find(first.Flow, cookie)
 	if again.Status != Pending || again.CompanyID != 0 || again.Principal != "" {
-		t.Errorf("taken back = %+v, want pending and nothing chosen", again)
+		t.Errorf("undone = %+v, want pending and nothing chosen", again)
 	}
-	if pair, err := w.Pair(ctx, again); err != nil || !same2(pair, w.pair()) {
+	if pair, err := w.Pair(ctx, again); err != nil || !samePair(pair, w.pair()) {
 		t.Errorf("the pair is gone: %v", err)
 	}
 	second, err := w.Choose(ctx, again, 2, tokens.User(7))
@@ -73,10 +73,10 @@ func TestChoiceTakenBack(t *testing.T) {
 		t.Errorf("the first company was connected though the second is chosen: %v", err)
 	}
 	if err := w.Unchoose(ctx, first); !errors.Is(err, ErrUsed) {
-		t.Errorf("the second choice was taken back for the first: %v, want ErrUsed", err)
+		t.Errorf("the second choice was undone for the first: %v, want ErrUsed", err)
 	}
 	if _, err := w.Abandon(ctx, first); !errors.Is(err, ErrUsed) {
-		t.Errorf("abandoned by an old reading: %v, want ErrUsed", err)
+		t.Errorf("abandoned from a stale read: %v, want ErrUsed", err)
 	}
 	if err := w.finish(second); err != nil {
 		t.Error(err)
@@ -112,10 +112,10 @@ func TestStepsInOrder(t *testing.T) {
 		do   func(Session) error
 		from Status
 	}{
-		"Hold":     {func(s Session) error { _, err := w.Hold(ctx, s, w.pair()); return err }, Exchanging},
-		"Choose":   {func(s Session) error { _, err := w.Choose(ctx, s, 9, tokens.User(7)); return err }, Pending},
-		"Unchoose": {func(s Session) error { return w.Unchoose(ctx, s) }, Chosen},
-		"Finish":   {w.finish, Chosen},
+		"StorePair": {func(s Session) error { _, err := w.StorePair(ctx, s, w.pair()); return err }, Exchanging},
+		"Choose":    {func(s Session) error { _, err := w.Choose(ctx, s, 9, tokens.User(7)); return err }, Pending},
+		"Unchoose":  {func(s Session) error { return w.Unchoose(ctx, s) }, Chosen},
+		"Finish":    {w.finish, Chosen},
 	}
 	for name, step := range steps {
 		for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging(), pending, chosen, connected, abandoned} {
@@ -133,7 +133,7 @@ func TestStepsInOrder(t *testing.T) {
 	}
 }
 
-// What holds no pair has nothing to abandon.
+// A session without a pair cannot be abandoned.
 func TestAbandonNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -152,8 +152,8 @@ func TestAbandonNothing(t *testing.T) {
 	}
 }
 
-// A step is made from the very row that was read.
-func TestStepFromAnOldReading(t *testing.T) {
+// A step succeeds only if the row is still as it was read.
+func TestStepFromStaleRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, changed := range map[string]types.AttributeValue{
@@ -162,12 +162,12 @@ func TestStepFromAnOldReading(t *testing.T) {
 		s, _ := w.pending()
 		w.overwrite(s.Flow, map[string]types.AttributeValue{name: changed})
 		if _, err := w.Choose(t.Context(), s, 1, tokens.User(7)); !errors.Is(err, ErrUsed) {
-			t.Errorf("%s changed meanwhile: %v, want ErrUsed", name, err)
+			t.Errorf("%s changed in the meantime: %v, want ErrUsed", name, err)
 		}
 	}
 }
 
-// plain makes an item comparable.
+// plain returns an item in a form that can be compared.
 func plain(item map[string]types.AttributeValue) map[string]any {
 	out := map[string]any{}
 	for name, v := range item {
@@ -194,7 +194,7 @@ func TestStale(t *testing.T) {
 	if err := w.finish(connected); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.Advance(ChoiceLife)
+	w.clock.Advance(ChoiceLifetime)
 	if got := w.stale(); len(got) != 0 {
 		t.Errorf("stale after 30 minutes: %q, want none", got)
 	}
@@ -237,11 +237,11 @@ func TestStale(t *testing.T) {
 		t.Errorf("deleted twice: %v", err)
 	}
 	if diff := cmp.Diff([]string{chosen.Flow}, w.stale()); diff != "" {
-		t.Errorf("stale in the end (-want +got):\n%s", diff)
+		t.Errorf("stale at the end (-want +got):\n%s", diff)
 	}
 }
 
-// A choice and housekeeping at the same time: one of them gets the pair.
+// A choice and housekeeping at the same time: one of them succeeds.
 func TestAbandonOrChoose(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -258,8 +258,8 @@ func TestAbandonOrChoose(t *testing.T) {
 	}
 }
 
-// Delete is for what was abandoned.
-func TestDeleteKeepsTheLiving(t *testing.T) {
+// Delete removes only abandoned sessions.
+func TestDeleteNotAbandoned(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s, cookie := w.pending()

@@ -13,7 +13,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// A sealed pair opens in its own row alone, and a verifier is no pair.
+// A sealed pair opens in its own row alone, and a verifier is not a pair.
 func TestSealIsBoundToTheRow(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
@@ -35,7 +35,7 @@ func TestSealIsBoundToTheRow(t *testing.T) {
 	}
 }
 
-// Only a session that holds a pair gives one.
+// Pair returns ErrUsed for a session without one.
 func TestPairStatus(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
@@ -65,7 +65,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 	}
 	w.keys, w.next = old, nil
 	if _, err := w.Pair(ctx, s); !errors.Is(err, tokens.ErrUnknownKey) {
-		t.Errorf("a key that nobody knows: %v, want ErrUnknownKey", err)
+		t.Errorf("an unknown key: %v, want ErrUnknownKey", err)
 	}
 }
 

@@ -1,16 +1,16 @@
-// Package session keeps a browser's authorization from its start to the choice
-// of a company: one row of the Sessions table each, so that two tabs do not
-// disturb each other.
+// Package session stores a browser's authorization from its start to the choice
+// of a company. Each authorization is one row of the Sessions table, so that two
+// tabs do not interfere with each other.
 //
-//	started   a state was issued, and the browser sent to Procore
+//	started     a state was issued, and the browser was sent to Procore
 //	exchanging  the state was consumed; the code is being exchanged
-//	pending   a sealed pair waits for the choice of a company
-//	chosen    the company is fixed and being verified
-//	connected the pair has moved to the connection
-//	abandoned the choice never came; the pair is being revoked
+//	pending     a sealed pair waits for the choice of a company
+//	chosen      the company is recorded and being verified
+//	connected   the pair has moved to the connection
+//	abandoned   no company was chosen in time, or the user cancelled; the pair is being revoked
 //
 // A row is found by its flow, the hash of the state, and opens only for the
-// browser that holds the flow's cookie. The cookie's value is replaced when the
+// browser that has the flow's cookie. The cookie's value is replaced when the
 // browser comes back from Procore.
 package session
 
@@ -35,29 +35,30 @@ import (
 )
 
 const (
-	// StartLife is how long a state is good; Procore's code lives as long.
-	StartLife = 10 * time.Minute
-	// ChoiceLife is how long a user may take to choose a company.
-	ChoiceLife = 30 * time.Minute
-	// shownLife is how long the result can be looked at again.
-	shownLife = time.Hour
-	// cookieLife is how long a browser keeps a flow's cookie, whose row tells how
-	// much longer it opens anything. Without the cookie a flow that took too long
-	// would look like one of another browser.
-	cookieLife = ChoiceLife + shownLife
+	// StateLifetime is how long a state is valid, as long as Procore's code.
+	StateLifetime = 10 * time.Minute
+	// ChoiceLifetime is how long a user may take to choose a company.
+	ChoiceLifetime = 30 * time.Minute
+	// resultLifetime is how long the browser can open the result again.
+	resultLifetime = time.Hour
+	// cookieLifetime is how long a browser keeps a flow's cookie. It is longer than
+	// the row is valid: without the cookie, a flow that took too long would look as
+	// if it belonged to another browser.
+	cookieLifetime = ChoiceLifetime + resultLifetime
 )
 
 var (
-	// ErrUnknown: there is no such flow for this browser: it never was, belongs
-	// to another browser, or is gone. The user starts again.
+	// ErrUnknown means that this browser has no such flow: it never existed, belongs
+	// to another browser, or was deleted. The user starts again.
 	ErrUnknown = errors.New("session: no such authorization in this browser")
-	// ErrExpired: the flow took too long. The user starts again.
+	// ErrExpired means that the flow took too long. The user starts again.
 	ErrExpired = errors.New("session: the authorization has expired")
-	// ErrUsed: the step was made already, as after a reload.
-	ErrUsed = errors.New("session: the step was made already")
+	// ErrUsed means that the step was already made, as after a reload. The caller
+	// continues from where the session is now.
+	ErrUsed = errors.New("session: the step was already made")
 )
 
-// Status is how far a session is.
+// Status is how far a session has come.
 type Status string
 
 // The statuses, in order.
@@ -92,15 +93,15 @@ type Store struct {
 	Now   func() time.Time // nil: time.Now
 }
 
-// Start is what begins an authorization.
+// Start is a new authorization: its secrets, and the flow that names it.
 type Start struct {
 	Flow     string
-	State    string // to Procore
+	State    string // for Procore
 	Verifier string // of PKCE
-	Cookie   string // to the browser
+	Cookie   string // for the browser
 }
 
-// Begin makes the row of a new authorization.
+// Begin stores the row of a new authorization.
 func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Start, error) {
 	keys, err := s.Keys.Get(ctx)
 	if err != nil {
@@ -112,7 +113,7 @@ func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Sta
 	if err != nil {
 		return Start{}, err
 	}
-	expires := s.now().Add(StartLife)
+	expires := s.now().Add(StateLifetime)
 	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.Table,
 		Item: map[string]types.AttributeValue{
@@ -129,7 +130,7 @@ func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Sta
 		ConditionExpression:      aws.String("attribute_not_exists(#s)"),
 		ExpressionAttributeNames: map[string]string{"#s": "session"},
 	})
-	// A row of this random name can only be our own: the answer to the first
+	// A row with this random name can only be our own: the answer to the first
 	// write was lost, and the SDK wrote again.
 	_, ours := errors.AsType[*types.ConditionalCheckFailedException](err)
 	if err != nil && !ours {
@@ -138,11 +139,11 @@ func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Sta
 	return st, nil
 }
 
-// FlowOf is the flow of a state.
+// FlowOf returns the flow of a state.
 func FlowOf(state string) string { return hash(state) }
 
-// Consume uses the state up, for the browser with this cookie and once. It gives
-// the session and the PKCE verifier for the exchange.
+// Consume uses up the state, once and only for the browser with this cookie. It
+// returns the session and the PKCE verifier for the exchange.
 func (s *Store) Consume(ctx context.Context, state, cookie string) (Session, string, error) {
 	found, err := s.Find(ctx, hash(state), cookie)
 	switch {
@@ -164,9 +165,9 @@ func (s *Store) Consume(ctx context.Context, state, cookie string) (Session, str
 	return next, verifier.AccessToken, nil
 }
 
-// Hold keeps the pair that the exchange gave, sealed, until the choice. It gives
-// the browser's new cookie: the one from before the login is worth nothing now.
-func (s *Store) Hold(ctx context.Context, exchanging Session, pair procore.Token) (cookie string, err error) {
+// StorePair stores the exchange's pair, sealed, until the choice. It returns the
+// browser's new cookie: the one from before the sign-in is now worthless.
+func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.Token) (cookie string, err error) {
 	if exchanging.Status != Exchanging {
 		return "", ErrUsed
 	}
@@ -176,7 +177,7 @@ func (s *Store) Hold(ctx context.Context, exchanging Session, pair procore.Token
 	}
 	next := exchanging
 	next.Status = Pending
-	next.Expires = s.now().Add(ChoiceLife)
+	next.Expires = s.now().Add(ChoiceLifetime)
 	if next.sealed, err = keys.Seal(pair, place(next.Flow, Pending)); err != nil {
 		return "", err
 	}
@@ -184,9 +185,9 @@ func (s *Store) Hold(ctx context.Context, exchanging Session, pair procore.Token
 	next.cookie = hash(cookie)
 	err = s.write(ctx, exchanging, next)
 	if errors.Is(err, ErrUsed) {
-		// Nobody else has this cookie: if it is stored, the answer to our own
+		// No other process has this cookie: if it is stored, the answer to our own
 		// write was lost, and the SDK wrote again.
-		if stored, e := s.read(ctx, next.Flow); e == nil && same(stored.cookie, next.cookie) {
+		if stored, e := s.read(ctx, next.Flow); e == nil && equal(stored.cookie, next.cookie) {
 			err = nil
 		}
 	}
@@ -202,7 +203,7 @@ func (s *Store) Find(ctx context.Context, flow, cookie string) (Session, error) 
 	if err != nil {
 		return Session{}, err
 	}
-	if !same(found.cookie, hash(cookie)) {
+	if !equal(found.cookie, hash(cookie)) {
 		return Session{}, ErrUnknown
 	}
 	if s.now().After(found.Expires) {
@@ -216,15 +217,15 @@ func (s *Store) Reread(ctx context.Context, found Session) (Session, error) {
 	return s.read(ctx, found.Flow)
 }
 
-// Pair opens the pair of a session that holds one.
+// Pair opens the session's pair. Without one, it returns ErrUsed.
 func (s *Store) Pair(ctx context.Context, held Session) (procore.Token, error) {
-	if !held.holdsPair() {
+	if !held.hasPair() {
 		return procore.Token{}, ErrUsed
 	}
 	return s.open(ctx, held)
 }
 
-// Choose fixes the company, before the first call into it. From then on no other
+// Choose records the company, before the first call into it. From then on no other
 // company can be chosen in this flow until Unchoose.
 func (s *Store) Choose(ctx context.Context, pending Session, companyID int64, p tokens.Principal) (Session, error) {
 	if pending.Status != Pending {
@@ -245,35 +246,35 @@ func (s *Store) Unchoose(ctx context.Context, chosen Session) error {
 	return s.write(ctx, chosen, next)
 }
 
-// Finish is the part of the connecting transaction that ends a chosen session:
-// its pair goes, and what is left tells the browser for an hour where it got to.
+// Finish returns the part of the connecting transaction that ends a chosen session.
+// It removes the pair; for an hour, the rest shows the browser what was connected.
 func (s *Store) Finish(chosen Session) types.TransactWriteItem {
-	chosen.Status = Chosen // its condition, whatever the caller passes
+	chosen.Status = Chosen // the condition, whatever the caller passes
 	next := chosen
 	next.Status = Connected
-	next.Expires = s.now().Add(shownLife)
+	next.Expires = s.now().Add(resultLifetime)
 	next.sealed = tokens.Sealed{}
 	return types.TransactWriteItem{Update: s.update(chosen, next)}
 }
 
-// Form is the value that a form of this session must carry, so that no other
-// site can make the browser send it.
-func (s *Store) Form(ctx context.Context, held Session, cookie string) (string, error) {
+// CSRFToken returns the value that a form of this session must carry, so that no
+// other site can make the browser send it.
+func (s *Store) CSRFToken(ctx context.Context, held Session, cookie string) (string, error) {
 	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return "", err
 	}
-	return formValue(keys, keys.Current(), held, cookie)
+	return csrfToken(keys, keys.Current(), held, cookie)
 }
 
-// CheckForm says whether a form's value is this session's.
-func (s *Store) CheckForm(ctx context.Context, held Session, cookie, value string) (bool, error) {
+// CheckCSRFToken reports whether a form's value is this session's.
+func (s *Store) CheckCSRFToken(ctx context.Context, held Session, cookie, value string) (bool, error) {
 	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return false, err
 	}
 	for _, id := range keys.IDs() {
-		want, err := formValue(keys, id, held, cookie)
+		want, err := csrfToken(keys, id, held, cookie)
 		if err != nil {
 			return false, err
 		}
@@ -284,7 +285,7 @@ func (s *Store) CheckForm(ctx context.Context, held Session, cookie, value strin
 	return false, nil
 }
 
-func formValue(keys *tokens.Keys, id string, held Session, cookie string) (string, error) {
+func csrfToken(keys *tokens.Keys, id string, held Session, cookie string) (string, error) {
 	key, err := keys.Derive(id, "session form")
 	if err != nil {
 		return "", err
@@ -307,7 +308,7 @@ func (s *Store) now() time.Time {
 	return s.Now()
 }
 
-// sealStatus is the status in which the session's seal was made.
+// sealStatus returns the status for which the session's pair or verifier was sealed.
 func (s Session) sealStatus() Status {
 	if s.Status == Started {
 		return Started
@@ -319,13 +320,13 @@ func place(flow string, s Status) tokens.Place {
 	return tokens.Place{Table: "sessions " + string(s), Key: flow}
 }
 
-// newSecret draws a state, a PKCE verifier (RFC 7636 section 4.1) or a cookie: 260
+// newSecret returns a state, a PKCE verifier (RFC 7636 section 4.1) or a cookie: 260
 // bits in 52 characters of base32. Forms carry 52 such characters too. Nothing
 // else here has that form, so internal/testing/proof/leaks finds them wherever they are printed.
 func newSecret() string { return rand.Text() + rand.Text() }
 
-// same compares in a time that does not tell where two texts differ.
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+// equal reports whether two texts are equal, in a time that does not depend on where they differ.
+func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 func hash(s string) string {
 	sum := sha256.Sum256([]byte(s))

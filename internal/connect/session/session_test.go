@@ -15,8 +15,9 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// From the start to the connection, and what the row is in TTL and index on the way.
-func TestLife(t *testing.T) {
+// From the start to the connection: at each step, the row has the right TTL and is or
+// is not in the index.
+func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	st := w.begin()
@@ -27,9 +28,9 @@ func TestLife(t *testing.T) {
 
 	s, verifier, err := w.Consume(ctx, st.State, st.Cookie)
 	if err != nil || verifier != st.Verifier {
-		t.Fatalf("Consume gives another verifier, or %v", err)
+		t.Fatalf("Consume returned another verifier, or %v", err)
 	}
-	want := Session{Flow: st.Flow, Status: Exchanging, Environment: "custom", RedirectURI: testRedirect, Expires: w.clock.Now().Add(StartLife)}
+	want := Session{Flow: st.Flow, Status: Exchanging, Environment: "custom", RedirectURI: testRedirect, Expires: w.clock.Now().Add(StateLifetime)}
 	same := cmp.Comparer(func(a, b Session) bool {
 		return a.Flow == b.Flow && a.Status == b.Status && a.Environment == b.Environment && a.RedirectURI == b.RedirectURI &&
 			a.Expires.Equal(b.Expires) && a.CompanyID == b.CompanyID && a.Principal == b.Principal
@@ -39,26 +40,26 @@ func TestLife(t *testing.T) {
 	}
 	w.wants(st.Flow, Exchanging, true, false, false)
 
-	cookie, err := w.Hold(ctx, s, w.pair())
+	cookie, err := w.StorePair(ctx, s, w.pair())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.wants(st.Flow, Pending, false, true, true) // TTL would drop the pair unrevoked
+	w.wants(st.Flow, Pending, false, true, true) // TTL would delete the pair unrevoked
 	s = w.find(st.Flow, cookie)
-	if pair, err := w.Pair(ctx, s); err != nil || !same2(pair, w.pair()) {
-		t.Errorf("Pair gives another one, or %v", err)
+	if pair, err := w.Pair(ctx, s); err != nil || !samePair(pair, w.pair()) {
+		t.Errorf("Pair returned another one, or %v", err)
 	}
 
 	if s, err = w.Choose(ctx, s, 5678, tokens.User(7)); err != nil {
 		t.Fatal(err)
 	}
 	w.wants(st.Flow, Chosen, false, true, true)
-	want.Status, want.CompanyID, want.Principal, want.Expires = Chosen, 5678, tokens.User(7), w.clock.Now().Add(ChoiceLife)
+	want.Status, want.CompanyID, want.Principal, want.Expires = Chosen, 5678, tokens.User(7), w.clock.Now().Add(ChoiceLifetime)
 	if got := w.find(st.Flow, cookie); !cmp.Equal(got, want, same) || !cmp.Equal(s, want, same) {
 		t.Errorf("chosen = %+v, stored %+v, want %+v", s, got, want)
 	}
-	if pair, err := w.Pair(ctx, s); err != nil || !same2(pair, w.pair()) {
-		t.Errorf("Pair of the chosen one gives another, or %v", err)
+	if pair, err := w.Pair(ctx, s); err != nil || !samePair(pair, w.pair()) {
+		t.Errorf("Pair of the chosen one returned another, or %v", err)
 	}
 
 	if err := w.finish(s); err != nil {
@@ -75,11 +76,11 @@ func TestLife(t *testing.T) {
 	}
 }
 
-func same2(a, b procore.Token) bool {
+func samePair(a, b procore.Token) bool {
 	return a.AccessToken == b.AccessToken && a.RefreshToken == b.RefreshToken && a.Expiry.Equal(b.Expiry)
 }
 
-// A state is good once, however many bring it at the same time.
+// A state is valid once, however many requests bring it at the same time.
 func TestConsumeOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -90,21 +91,21 @@ func TestConsumeOnce(t *testing.T) {
 		all.Go(func() { _, _, errs[i] = w.Consume(t.Context(), st.State, st.Cookie) })
 	}
 	all.Wait()
-	won := 0
+	consumed := 0
 	for _, err := range errs {
 		switch {
 		case err == nil:
-			won++
+			consumed++
 		case !errors.Is(err, ErrUsed):
 			t.Errorf("error = %v, want ErrUsed", err)
 		}
 	}
-	if won != 1 {
-		t.Errorf("%d consumed the state, want 1", won)
+	if consumed != 1 {
+		t.Errorf("%d consumed the state, want 1", consumed)
 	}
 }
 
-// R6: what another browser brings is unknown, and uses nothing up.
+// R6: a request from another browser is unknown, and uses nothing up.
 func TestForeignBrowser(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
@@ -142,7 +143,7 @@ func TestExpiry(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	st, late := w.begin(), w.begin()
-	w.clock.Advance(StartLife)
+	w.clock.Advance(StateLifetime)
 	if _, _, err := w.Consume(ctx, st.State, st.Cookie); err != nil {
 		t.Errorf("after 10 minutes: %v", err)
 	}
@@ -151,14 +152,14 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("after 10 minutes and a second: %v, want ErrExpired", err)
 	}
 	if _, _, err := w.Consume(ctx, late.State, st.Cookie); !errors.Is(err, ErrUnknown) {
-		t.Errorf("foreign and late: %v, want ErrUnknown, which tells nothing", err)
+		t.Errorf("foreign and late: %v, want ErrUnknown, which reveals nothing", err)
 	}
 	s, cookie := w.pending()
 	done, shown := w.chosen(1)
 	if err := w.finish(done); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.Advance(ChoiceLife)
+	w.clock.Advance(ChoiceLifetime)
 	w.find(s.Flow, cookie)
 	w.clock.Advance(time.Second)
 	if _, err := w.Find(ctx, s.Flow, cookie); !errors.Is(err, ErrExpired) {
@@ -171,8 +172,8 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// The cookie from before the login is worth nothing after it.
-func TestHoldReplacesTheCookie(t *testing.T) {
+// The cookie from before the sign-in is worthless after it.
+func TestStorePairReplacesTheCookie(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	st := w.begin()
@@ -180,7 +181,7 @@ func TestHoldReplacesTheCookie(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookie, err := w.Hold(ctx, s, w.pair())
+	cookie, err := w.StorePair(ctx, s, w.pair())
 	if err != nil || cookie == st.Cookie || len(cookie) < 43 {
 		t.Fatalf("the cookie is not a new one, or %v", err)
 	}
@@ -188,13 +189,13 @@ func TestHoldReplacesTheCookie(t *testing.T) {
 		t.Errorf("old cookie: %v, want ErrUnknown", err)
 	}
 	w.find(st.Flow, cookie)
-	if _, err := w.Hold(ctx, s, w.pair()); !errors.Is(err, ErrUsed) {
-		t.Errorf("second Hold: %v, want ErrUsed", err)
+	if _, err := w.StorePair(ctx, s, w.pair()); !errors.Is(err, ErrUsed) {
+		t.Errorf("second StorePair: %v, want ErrUsed", err)
 	}
 	w.find(st.Flow, cookie)
 }
 
-// Two tabs of one browser do not disturb each other.
+// Two tabs of one browser do not interfere with each other.
 func TestTwoFlows(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
@@ -215,7 +216,7 @@ func TestTwoFlows(t *testing.T) {
 	}
 }
 
-// Storage that fails is no answer about the session.
+// A storage failure is not an answer about the session.
 func TestStorageFails(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()

@@ -48,7 +48,7 @@ type world struct {
 	dynamo *dynamotest.Server
 	url    string
 	keys   *tokens.Keys
-	next   *tokens.Keys // what rereading the keys gives; nil: the same
+	next   *tokens.Keys // the keys after a reread; nil: the same
 }
 
 func newWorld(t *testing.T) *world {
@@ -94,7 +94,7 @@ func (w *world) begin() Start {
 	return st
 }
 
-// exchanging takes a new flow to the exchange.
+// exchanging brings a new flow to the exchange.
 func (w *world) exchanging() Session {
 	w.t.Helper()
 	st := w.begin()
@@ -105,18 +105,18 @@ func (w *world) exchanging() Session {
 	return s
 }
 
-// pending takes a new flow to where it waits for the choice.
+// pending brings a new flow to where it waits for the choice, and returns its cookie.
 func (w *world) pending() (Session, string) {
 	w.t.Helper()
 	s := w.exchanging()
-	cookie, err := w.Hold(w.t.Context(), s, w.pair())
+	cookie, err := w.StorePair(w.t.Context(), s, w.pair())
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return w.find(s.Flow, cookie), cookie
 }
 
-// chosen takes a new flow to a choice.
+// chosen brings a new flow to a choice, and returns its cookie.
 func (w *world) chosen(company int64) (Session, string) {
 	w.t.Helper()
 	s, cookie := w.pending()
@@ -143,7 +143,7 @@ func (w *world) find(flow, cookie string) Session {
 	return s
 }
 
-// item is the row as it is stored.
+// item returns the row as it is stored.
 func (w *world) item(flow string) map[string]types.AttributeValue {
 	w.t.Helper()
 	out, err := w.DB.GetItem(w.t.Context(), &dynamodb.GetItemInput{
@@ -165,7 +165,7 @@ func (w *world) overwrite(flow string, changes map[string]types.AttributeValue) 
 	}
 }
 
-// has says which of TTL and the index of held pairs the row is in.
+// wants checks the row's status, TTL, index and seal.
 func (w *world) wants(flow string, status Status, ttl, held, sealed bool) {
 	w.t.Helper()
 	item := w.item(flow)
@@ -179,7 +179,7 @@ func (w *world) wants(flow string, status Status, ttl, held, sealed bool) {
 	}
 }
 
-// stale lists the flows that are stale.
+// stale returns the flows that are stale.
 func (w *world) stale() []string {
 	w.t.Helper()
 	flows := []string{}

@@ -22,6 +22,6 @@ func calls() []mutant {
 			`	if !t.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
 		{"", "an abandoned session's pair is given to its user's choice", "internal/connect/session/row.go",
 			`	next.Status = Abandoned
-	next.Expires = s.now().Add(-time.Second)`, `	next.Expires = s.now().Add(-time.Second)`, only("TestLeave", selection)},
+	next.Expires = s.now().Add(-time.Second)`, `	next.Expires = s.now().Add(-time.Second)`, only("TestCancel", selection)},
 	}
 }

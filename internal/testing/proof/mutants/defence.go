@@ -20,37 +20,37 @@ func only(test, pkg string) string { return "-run ^" + test + "$ " + pkg }
 // browser are guards of the authorization against other browsers, other sites and other people's codes.
 func browser() []mutant {
 	const session, cookie, handler = "internal/connect/session/session.go", "internal/connect/session/cookie.go", "functions/oauth-callback/handler.go"
-	const cookieIs, attributes = `	if !same(found.cookie, hash(cookie)) {`, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,`
+	const cookieIs, attributes = `	if !equal(found.cookie, hash(cookie)) {`, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,`
 	return []mutant{
 		{"D", "a callback is taken from any browser", session, cookieIs, `	if false {`, only("TestOtherBrowser", callback)},
 		{"D", "a session id alone opens the session", session, cookieIs, `	if false {`, only("TestStolenFlow", selection)},
 		{"D", "what the table holds of a cookie opens the session", session, cookieIs,
-			`	if !same(found.cookie, hash(cookie)) && found.cookie != cookie {`, only("TestStolenTables", selection)},
+			`	if !equal(found.cookie, hash(cookie)) && found.cookie != cookie {`, only("TestStolenTables", selection)},
 		{"D", "every authorization has the same PKCE verifier", session, `Verifier: newSecret()`,
 			`Verifier: hash("one verifier for all")`, only("TestInjectedCode", callback)},
 		{"D", "a state is good twice", "internal/connect/session/row.go", `"#status = :old_status AND #cookie`,
 			`"(#status = :old_status OR #status <> :old_status) AND #cookie`, only("TestConsumeOnce", sessions)},
 		{"D", "a state is good for ever", session, `	if s.now().After(found.Expires) {`, `	if false {`, only("TestExpired", callback)},
 		{"D", "the cookie from before the login stays good", session, `	next.cookie = hash(cookie)
-`, ``, only("TestHoldReplacesTheCookie", sessions)},
-		{"D", "a callback is taken in another environment", handler, `s.Environment != h.environment ||`, ``, only("TestMixedUpConfiguration", callback)},
+`, ``, only("TestStorePairReplacesTheCookie", sessions)},
+		{"D", "a callback is taken in another environment", handler, `s.Environment != h.environment ||`, ``, only("TestOtherConfiguration", callback)},
 		{"D", "a pair is sent to another environment", "functions/company-select/handler.go",
-			`s.Environment != h.environment.Name`, `false`, only("TestMixedUpEnvironment", selection)},
+			`s.Environment != h.environment.Name`, `false`, only("TestOtherEnvironment", selection)},
 		{"D", "an abandoned pair is sent to another environment", "functions/refresher/abandoned.go",
 			`if abandoned.Environment != oauth.Environment.Name {`, `if false {`, only("TestAbandonedElsewhere", refresher)},
 		{"D", "a parameter says where the browser goes on", handler, `	h.cookies.Set(w, flow, cookie)
-	h.pages.Redirect(w, companies(flow))`, `	h.cookies.Set(w, flow, cookie)
-	h.pages.Redirect(w, cmp.Or(r.URL.Query().Get("next"), companies(flow)))`, only("TestOpenRedirect", callback)},
+	h.pages.Redirect(w, companiesPath(flow))`, `	h.cookies.Set(w, flow, cookie)
+	h.pages.Redirect(w, cmp.Or(r.URL.Query().Get("next"), companiesPath(flow)))`, only("TestOpenRedirect", callback)},
 		{"D", "a parameter that comes twice is taken once", handler, `len(values) > 1 ||`, ``, only("TestState", callback)},
 		{"D", "words of a stranger's link are shown", handler, `pages.StateMissing())`, `refusal(q))`, only("TestState", callback)},
 		{"D", "scripts can read the cookie", cookie, attributes, `Secure: c.Secure, HttpOnly: false, SameSite: http.SameSiteLaxMode,`, only("TestCookieOnHTTPS", callback)},
 		{"D", "the cookie goes over http", cookie, attributes, `HttpOnly: true, SameSite: http.SameSiteLaxMode,`, only("TestCookieOnHTTPS", callback)},
 		{"D", "the cookie goes with other sites' requests", cookie, attributes, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteNoneMode,`, only("TestCookieSet", sessions)},
-		{"D", "a sibling host can set the cookie", cookie, `return "__Host-flow-"`, `return "flow-"`, only("TestCookieNameGames", sessions)},
-		{"D", "of two cookies of one name the first counts", cookie, `if len(sent) != 1 {`, `if len(sent) == 0 {`, only("TestDoubledCookie", sessions)},
+		{"D", "a sibling host can set the cookie", cookie, `return "__Host-flow-"`, `return "flow-"`, only("TestSimilarCookieNames", sessions)},
+		{"D", "of two cookies of one name the first counts", cookie, `if len(sent) != 1 {`, `if len(sent) == 0 {`, only("TestDuplicateCookie", sessions)},
 		{"D", "a cookie can hold another behind a comma", "internal/platform/gateway/request.go", `	return strings.Join(list, "; ")`,
 			`	return strings.ReplaceAll(strings.Join(list, "; "), ",", "; ")`, only("TestCommaInCookie", gateway)},
-		{"D", "cookies of flows given up pile up", cookie, `if len(ours) < maxCookies {`, `if len(ours) >= 0 {`, only("TestManyStarts", callback)},
+		{"D", "cookies of flows given up pile up", cookie, `if len(names) < maxCookies {`, `if len(names) >= 0 {`, only("TestManyStarts", callback)},
 		{"D", "a start stays in the table", session, `"ttl":          number(expires.Add(24 * time.Hour).Unix()),`, ``, only("TestFloodOfStarts", callback)},
 		{"D", "abandoned pairs are not revoked", "functions/refresher/abandoned.go",
 			`oauth.Revoke(ctx, pair); err != nil`, `func(procore.Token) error { return nil }(pair); err != nil`, only("TestAbandoned", refresher)},
@@ -64,7 +64,7 @@ func choice() []mutant {
 	const handler, choose = "functions/company-select/handler.go", "functions/company-select/choose.go"
 	return []mutant{
 		{"D", "a form needs no token", choose, `	case !ok:`, `	case !ok && r.Host == "":`, only("TestForgedForm", selection)},
-		{"D", "a form's token is good in any browser", "internal/connect/session/session.go", `"%q %q", held.Flow, cookie)`, `"%q", held.Flow)`, only("TestForm", sessions)},
+		{"D", "a form's token is good in any browser", "internal/connect/session/session.go", `"%q %q", held.Flow, cookie)`, `"%q", held.Flow)`, only("TestCSRFToken", sessions)},
 		{"D", "a link chooses a company", choose, `	flow := r.PostForm.Get(pages.FieldFlow)`, `	r.PostForm = r.Form
 	flow := r.PostForm.Get(pages.FieldFlow)`, only("TestChoiceInTheAddress", selection)},
 		{"D", "a company that Procore did not list is entered", choose, `	if i < 0 {

@@ -11,17 +11,17 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// Who changes their mind connects nothing: no company is called, the same form
-// chooses none any more, and housekeeping finds the pair to revoke at once.
-func TestLeave(t *testing.T) {
+// A user who cancels connects nothing: no company is called, the same form no longer
+// chooses one, and housekeeping finds the pair to revoke at once.
+func TestCancel(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
 	form := v.form("5678")
-	leave := v.form("")
-	leave.Set(pages.FieldCancel, "1")
+	cancel := v.form("")
+	cancel.Set(pages.FieldCancel, "1")
 	for range 2 { // a double click, or the page loaded again
-		v.Post("/companies", leave)
+		v.Post("/companies", cancel)
 		v.list().Wants(http.StatusGone, "Nothing was connected", "Connect to Procore")
 	}
 	v.Post("/companies", form).Wants(http.StatusGone, "Nothing was connected")
@@ -42,25 +42,25 @@ func TestLeave(t *testing.T) {
 	}
 }
 
-// Leaving needs the form as choosing does, and changes nothing once connected.
-func TestLeaveRefused(t *testing.T) {
+// Cancelling needs the form as choosing does, and changes nothing once connected.
+func TestCancelRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
-	leave := v.form("")
-	leave.Set(pages.FieldCancel, "1")
-	token := leave.Get(pages.FieldCSRF)
-	leave.Set(pages.FieldCSRF, "guessed")
-	v.Post("/companies", leave).Wants(http.StatusForbidden, "This form was not accepted")
+	cancel := v.form("")
+	cancel.Set(pages.FieldCancel, "1")
+	token := cancel.Get(pages.FieldCSRF)
+	cancel.Set(pages.FieldCSRF, "guessed")
+	v.Post("/companies", cancel).Wants(http.StatusForbidden, "This form was not accepted")
 	v.connect(procoretest.MyConstruction)
-	leave.Set(pages.FieldCSRF, token)
-	v.Post("/companies", leave).RedirectsTo(s.base + "/connected?flow=" + v.flow)
+	cancel.Set(pages.FieldCSRF, token)
+	v.Post("/companies", cancel).RedirectsTo(s.base + "/connected?flow=" + v.flow)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connected")
 }
 
-// between does what another tab does, just before the first operation of its name
-// reaches the table.
-func (s *site) between(operation string, other func()) {
+// before calls other, which acts as another tab, just before the first operation of
+// this name reaches the table.
+func (s *site) before(operation string, other func()) {
 	var met atomic.Bool
 	s.Fault(func(name string, _ []byte) (f dynamotest.Fault) {
 		if name == operation && !met.Swap(true) {
@@ -70,13 +70,13 @@ func (s *site) between(operation string, other func()) {
 	})
 }
 
-// housekeeping deletes the sessions that were left, as it does once their pairs are
+// housekeeping deletes the cancelled sessions, as it does once their pairs are
 // revoked.
 func (s *site) housekeeping() {
 	s.t.Helper()
-	for left, err := range s.h.sessions.Stale(s.t.Context()) {
+	for cancelled, err := range s.h.sessions.Stale(s.t.Context()) {
 		if err == nil {
-			err = s.h.sessions.Delete(s.t.Context(), left)
+			err = s.h.sessions.Delete(s.t.Context(), cancelled)
 		}
 		if err != nil {
 			s.t.Error(err)
@@ -84,39 +84,39 @@ func (s *site) housekeeping() {
 	}
 }
 
-// Two tabs at once: one leaves while the other chooses, or both leave. Each says
-// what became of the authorization, and none that a company was chosen.
-func TestLeaveMeanwhile(t *testing.T) {
+// Two tabs at once: one cancels while the other chooses, or both cancel. Each shows
+// what happened to the authorization, and neither that a company was chosen.
+func TestCancelInAnotherTab(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name, operation string
-		leaves, gone    bool // the tab that comes too late leaves; housekeeping has been there
+		name, operation  string
+		cancels, deleted bool // the second tab cancels too; housekeeping has deleted the session
 	}{
-		{"before the choice is fixed", "UpdateItem", false, false},
-		{"before the choice is fixed, and gone", "UpdateItem", false, true},
+		{"before the choice is recorded", "UpdateItem", false, false},
+		{"before the choice is recorded, and deleted", "UpdateItem", false, true},
 		{"before it is connected", "TransactWriteItems", false, false},
-		{"before it is connected, and gone", "TransactWriteItems", false, true},
-		{"before the other leaves", "UpdateItem", true, false},
+		{"before it is connected, and deleted", "TransactWriteItems", false, true},
+		{"before the other cancels", "UpdateItem", true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			v := s.visitor(procoretest.Joe)
-			form, leave := v.form("5678"), v.form("")
-			leave.Set(pages.FieldCancel, "1")
-			left := s.base + "/companies?flow=" + v.flow
-			s.between(tt.operation, func() {
-				v.Post("/companies", leave).RedirectsTo(left)
-				if tt.gone {
+			form, cancel := v.form("5678"), v.form("")
+			cancel.Set(pages.FieldCancel, "1")
+			next := s.base + "/companies?flow=" + v.flow
+			s.before(tt.operation, func() {
+				v.Post("/companies", cancel).RedirectsTo(next)
+				if tt.deleted {
 					s.housekeeping()
 				}
 			})
-			if tt.leaves {
-				v.Post("/companies", leave).RedirectsTo(left)
+			if tt.cancels {
+				v.Post("/companies", cancel).RedirectsTo(next)
 			} else {
 				v.Post("/companies", form).Wants(http.StatusGone, "Nothing was connected")
 			}
-			if !tt.gone {
+			if !tt.deleted {
 				v.list().Wants(http.StatusGone, "Nothing was connected")
 			}
 			if got := len(s.connections(procoretest.MyConstruction)); got > 0 {
@@ -126,20 +126,20 @@ func TestLeaveMeanwhile(t *testing.T) {
 	}
 }
 
-// Who leaves too late is shown what is connected.
-func TestLeaveTooLate(t *testing.T) {
+// A user who cancels too late sees the connection.
+func TestCancelTooLate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
-	form, leave := v.form("5678"), v.form("")
-	leave.Set(pages.FieldCancel, "1")
-	s.between("UpdateItem", func() { v.Post("/companies", form).RedirectsTo(s.base + "/connected") })
-	v.Post("/companies", leave).RedirectsTo(s.base + "/companies?flow=" + v.flow)
+	form, cancel := v.form("5678"), v.form("")
+	cancel.Set(pages.FieldCancel, "1")
+	s.before("UpdateItem", func() { v.Post("/companies", form).RedirectsTo(s.base + "/connected") })
+	v.Post("/companies", cancel).RedirectsTo(s.base + "/companies?flow=" + v.flow)
 	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
 }
 
-// A company may have the connections of several users. Those that no longer work
-// are not counted.
+// Several users may connect the same company. Connections that no longer work are not
+// counted.
 func TestConnectedByOthers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
