@@ -61,6 +61,7 @@ lint-docs:
 .PHONY: lint-go
 lint-go:
 	$(GO) run $(GOLANGCI_LINT) run
+	GOLANGCI_LINT=$(GOLANGCI_LINT) $(GO) test -count=1 -run '^TestRenamedModuleIsLinted$$' ./internal/testing/repo
 
 .PHONY: lint-template
 lint-template:
@@ -133,6 +134,13 @@ screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every p
 .PHONY: mutants
 mutants: ## Break the rules one at a time, on purpose: the tests must catch each.
 	$(GO) run ./internal/testing/proof/mutants
+
+# In go.mod, and wherever a package's path is written: imports, .golangci.yml, texts of tests. The product keeps its name.
+.PHONY: rename-module
+rename-module: ## Make this a fork's own module: make rename-module NEW=example.com/you/connect
+	@old=$$($(GO) list -m) && $(GO) mod edit -module "$(NEW)" && \
+	git grep --untracked -lIF "$$old/" | OLD="$$old" NEW="$(NEW)" xargs perl -pi -e 's{(?<![./-])\Q$$ENV{OLD}/}{$$ENV{NEW}/}g' && \
+	echo "$$old is now $$($(GO) list -m)"
 
 .PHONY: clean
 clean: ## Remove what was built, and the checkers that make lint installed.

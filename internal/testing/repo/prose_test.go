@@ -30,10 +30,10 @@ const (
 	document = "document"
 )
 
-// tracked returns the repository's files, without what was built.
-func tracked(t *testing.T) (all []string) {
+// tracked returns the files of a repository, without what was built.
+func tracked(t *testing.T, dir string) (all []string) {
 	t.Helper()
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func tracked(t *testing.T) (all []string) {
 			}
 			return nil
 		}
-		rel, err := filepath.Rel(root, path)
+		rel, err := filepath.Rel(dir, path)
 		all = append(all, filepath.ToSlash(rel))
 		return err
 	})
@@ -56,7 +56,7 @@ func tracked(t *testing.T) (all []string) {
 // prose returns the passages of all files.
 func prose(t *testing.T) (all []passage) {
 	t.Helper()
-	for _, file := range tracked(t) {
+	for _, file := range tracked(t, root) {
 		switch ext := filepath.Ext(file); {
 		case ext == ".go":
 			all = append(all, proseOfGo(t, file, read(t, file))...)

@@ -81,7 +81,7 @@ func survey(t *testing.T) (all []finding, counted map[string]int) {
 			all = append(all, documentStyle(p.file, read(t, p.file), p.text)...)
 		}
 	}
-	for _, file := range tracked(t) {
+	for _, file := range tracked(t, root) {
 		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
 			all = append(all, declarations(t, file, read(t, file))...)
 		}
