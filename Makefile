@@ -138,6 +138,7 @@ mutants: ## Break the rules one at a time, on purpose: the tests must catch each
 # In go.mod, and wherever a package's path is written: imports, .golangci.yml, texts of tests. The product keeps its name.
 .PHONY: rename-module
 rename-module: ## Make this a fork's own module: make rename-module NEW=example.com/you/connect
+	@[ -n "$(NEW)" ] || { echo "usage: make rename-module NEW=example.com/you/connect"; exit 2; }
 	@old=$$($(GO) list -m) && $(GO) mod edit -module "$(NEW)" && \
 	git grep --untracked -lIF "$$old/" | OLD="$$old" NEW="$(NEW)" xargs perl -pi -e 's{(?<![./-])\Q$$ENV{OLD}/}{$$ENV{NEW}/}g' && \
 	echo "$$old is now $$($(GO) list -m)"
