@@ -15,17 +15,16 @@ import (
 	"time"
 )
 
-// packages are what is built, each to a binary of its last name.
+// packages are the commands to build, each to a binary with its last name.
 var packages = [...]string{
 	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
 	"./functions/refresher", "./examples/event-consumer",
 }
 
-// build compiles the functions with the flags of a deployment, for this
-// machine, and gives the directory of the binaries. A relative dir is one of
-// the repository, inside of which it has to be called. say is told of the
-// progress while it takes long.
-func build(ctx context.Context, dir string, say func(string)) (string, error) {
+// build compiles the functions for this machine, with the flags of a deployment, and
+// returns the directory of the binaries. A relative dir is relative to the repository,
+// in which build has to be called. report receives the progress.
+func build(ctx context.Context, dir string, report func(string)) (string, error) {
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return "", err
@@ -44,22 +43,22 @@ func build(ctx context.Context, dir string, say func(string)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	say("compiling the functions")
+	report("compiling the functions")
 	if err := cmd.Start(); err != nil {
 		return "", fmt.Errorf("the go command cannot be started: %w", err)
 	}
-	complaints := progress(stderr, say)
+	complaints := progress(stderr, report)
 	if err := cmd.Wait(); err != nil {
 		return "", fmt.Errorf("the functions do not compile: %w\n%s", err, complaints)
 	}
 	return dir, nil
 }
 
-// progress reads what go build -v writes, a line per compiled package and the
-// compiler's complaints, and gives the latter.
-func progress(r io.Reader, say func(string)) string {
+// progress reads the output of go build -v: a line for each compiled package and the
+// compiler's complaints. It returns the complaints.
+func progress(r io.Reader, report func(string)) string {
 	var complaints strings.Builder
-	count, told := 0, time.Now()
+	count, reported := 0, time.Now()
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		line := lines.Text()
@@ -68,16 +67,16 @@ func progress(r io.Reader, say func(string)) string {
 			continue
 		}
 		count++
-		if time.Since(told) >= time.Second {
-			told = time.Now()
-			say(fmt.Sprintf("compiling the functions: %d packages so far, now %s", count, line))
+		if time.Since(reported) >= time.Second {
+			reported = time.Now()
+			report(fmt.Sprintf("compiling the functions: %d packages so far, now %s", count, line))
 		}
 	}
-	io.Copy(io.Discard, r) // of a line that was too long
+	io.Copy(io.Discard, r) // after a line that was too long
 	return complaints.String()
 }
 
-// moduleRoot is the directory of go.mod.
+// moduleRoot returns the directory of go.mod.
 func moduleRoot(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
@@ -85,12 +84,12 @@ func moduleRoot(ctx context.Context) (string, error) {
 	}
 	mod := string(bytes.TrimSpace(out))
 	if mod == "" || mod == os.DevNull {
-		return "", errors.New("not inside of the repository: there is no go.mod here or above")
+		return "", errors.New("not inside the repository: there is no go.mod here or above")
 	}
 	return filepath.Dir(mod), nil
 }
 
-// binary is the path of a function in dir.
+// binary returns the path of a function in dir.
 func binary(dir, function string) string {
 	if runtime.GOOS == "windows" {
 		function += ".exe"

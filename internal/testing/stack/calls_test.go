@@ -28,11 +28,11 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// callsFile has the calls of AWS services that each function makes; internal/testing/repo compares them with the roles of
-// template.yaml. UPDATE=1 go test -run TestCalls ./internal/testing/stack writes it anew.
+// callsFile has the calls of AWS services that each function makes. internal/testing/repo compares them with the roles of
+// template.yaml. UPDATE=1 go test -run TestCalls ./internal/testing/stack writes it again.
 const callsFile = "testdata/calls.txt"
 
-// watcher notes each kind of call once.
+// watcher records each kind of call once.
 type watcher struct {
 	mu   sync.Mutex
 	seen map[string]bool
@@ -59,7 +59,7 @@ func (w *watcher) has(call string) bool {
 	return w.seen[call]
 }
 
-// scene is a stack in which a user has connected a company, and what is needed to make its functions do all they can.
+// scene is a stack in which a user has connected a company. Its methods make the functions do everything they can.
 type scene struct {
 	*stack.Stack
 	*watcher
@@ -69,19 +69,19 @@ type scene struct {
 	rfi    procoretest.Resource
 }
 
-// The functions make these calls, in a flow that leaves out little: see docs/DEPLOY.md.
+// The functions make these calls in a flow that covers almost everything: see docs/DEPLOY.md.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	w := &watcher{seen: make(map[string]bool)}
 	s, stdout := start(t, stack.Options{
-		Refresh: -1, Housekeeping: -1, Watch: w.watch, Timeout: 13 * time.Second, // what is rescued takes all of it
+		Refresh: -1, Housekeeping: -1, Watch: w.watch, Timeout: 13 * time.Second, // a rescue uses all of it
 		Env:     map[string]string{"RETRY_ONCE": "true"},
 		Procore: procoretest.Options{ExpiresIn: 100 * time.Second}, // so that each use of a token refreshes it
 	})
 	sc := &scene{Stack: s, watcher: w, t: t, stdout: stdout}
 	sc.db = dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local })
 	sc.connect("Joe Builder", "Harbor & Hill Builders")
-	sc.task("housekeeping", true) // makes the hook
+	sc.task("housekeeping", true) // creates the hook
 	sc.rfi = resource(t, s, procoretest.HarborHill)
 	sc.event()
 	sc.task("refresh", true)
@@ -130,7 +130,7 @@ func (s *scene) task(name string, well bool) {
 	}
 }
 
-// emit changes something and tells the event's id.
+// emit changes something and returns the event's id.
 func (s *scene) emit() (id string) {
 	s.t.Helper()
 	emitted, err := s.Procore.Emit(procoretest.Event{
@@ -156,7 +156,7 @@ func (s *scene) event() {
 	s.handled(s.emit())
 }
 
-// garbage is quarantined, and counted.
+// garbage sends deliveries that are quarantined and counted.
 func (s *scene) garbage() {
 	s.t.Helper()
 	ring, err := credential.Parse(s.secret("local/webhook"))
@@ -195,12 +195,12 @@ func (s *scene) secret(id string) string {
 	return *out.SecretString
 }
 
-// local are the credentials that the stack itself uses.
+// local holds the credentials that the stack itself uses.
 var local = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 })
 
-// fails lets one operation on a table fail until the returned function is called.
+// fails makes one operation on a table fail until the returned function is called.
 func (s *scene) fails(operation, table string) (mend func()) {
 	s.Dynamo.Intercept(func(op string, body []byte) dynamotest.Fault {
 		if op == operation && strings.Contains(string(body), `"TableName":"`+table+`"`) {
@@ -211,7 +211,7 @@ func (s *scene) fails(operation, table string) (mend func()) {
 	return func() { s.Dynamo.Intercept(nil) }
 }
 
-// outageOfTheReceiver lasts until Procore discards an event, which is then brought home.
+// outageOfTheReceiver lasts until Procore discards an event, which is then recovered.
 func (s *scene) outageOfTheReceiver() {
 	s.t.Helper()
 	mend := s.fails("PutItem", "inbox")
@@ -230,7 +230,7 @@ func (s *scene) outageOfTheReceiver() {
 
 func failed(d procoretest.Delivery) bool { return d.ResponseStatus >= 500 }
 
-// abandoned is an authorization whose choice does not come in time.
+// abandoned makes an authorization without a choice in time.
 func (s *scene) abandoned() {
 	s.t.Helper()
 	s.connect("Joe Builder", "")
@@ -242,7 +242,7 @@ func (s *scene) abandoned() {
 	s.task("housekeeping", true)
 }
 
-// set changes a time, in seconds, behind the functions' backs.
+// set changes a stored time, in seconds, directly in the table.
 func (s *scene) set(table string, key map[string]types.AttributeValue, name string, at time.Time) {
 	s.t.Helper()
 	_, err := s.db.UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{
@@ -254,7 +254,7 @@ func (s *scene) set(table string, key map[string]types.AttributeValue, name stri
 	}
 }
 
-// expiry of a connection's access token.
+// expiry returns the expiry of a connection's access token.
 func (s *scene) expiry(key map[string]types.AttributeValue) time.Time {
 	s.t.Helper()
 	out, err := s.db.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: aws.String("connections"), Key: key})
@@ -271,7 +271,7 @@ func (s *scene) expiry(key map[string]types.AttributeValue) time.Time {
 	return time.Unix(at, 0)
 }
 
-// rescued are pairs that storage did not take: of the refresher, and of the consumer.
+// rescued makes storage refuse a pair of the refresher and one of the consumer.
 func (s *scene) rescued() {
 	s.t.Helper()
 	mend := s.fails("UpdateItem", "connections")
@@ -286,7 +286,7 @@ func (s *scene) rescued() {
 	s.handled(id)
 }
 
-// outageOfProcore leaves a refresh without an answer, which is tried once more half an hour later.
+// outageOfProcore leaves a refresh without an answer. Half an hour later it is tried once more.
 func (s *scene) outageOfProcore() {
 	s.t.Helper()
 	one := int64(1)
@@ -297,7 +297,7 @@ func (s *scene) outageOfProcore() {
 		"company_id": &types.AttributeValueMemberS{Value: fmt.Sprint(procoretest.HarborHill)},
 		"principal":  &types.AttributeValueMemberS{Value: fmt.Sprint("user#", procoretest.Joe)},
 	}
-	eventually(s.t, "the connection has a token that ends at once", func() bool { // a consumer that is short of time goes on with the one before
+	eventually(s.t, "the connection has a token that expires at once", func() bool { // a consumer that is short of time keeps using the previous one
 		s.event()
 		return s.expiry(key).Before(time.Now().Add(10 * time.Second))
 	})
@@ -307,11 +307,11 @@ func (s *scene) outageOfProcore() {
 	id := s.emit()
 	eventually(s.t, "the breaker knows of it", func() bool { return s.has("event-consumer dynamodb:PutItem connections breaker") })
 	s.set("connections", key, "reason_at", time.Now().Add(-31*time.Minute))
-	eventually(s.t, "the token is sent again", func() bool { // once the access token has ended
+	eventually(s.t, "the token is sent again", func() bool { // once the access token has expired
 		s.task("refresh", true)
 		return s.has("refresher dynamodb:UpdateItem spends")
 	})
-	s.handled(id) // nothing takes the next fault before the refresher
+	s.handled(id) // so that the refresher meets the next fault
 	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503, Times: 1}); err != nil {
 		s.t.Fatal(err)
 	}

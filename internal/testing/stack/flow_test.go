@@ -24,7 +24,7 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// log collects what a stack writes.
+// log collects the output of a stack.
 type log struct {
 	shown io.Writer
 	mu    sync.Mutex
@@ -44,7 +44,7 @@ func (l *log) String() string {
 	return l.buf.String()
 }
 
-var buildDir string // of TestMain
+var buildDir string // set by TestMain
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "localstack")
@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// compiled builds the functions once for all tests, by a first stack.
+// compiled builds the functions once for all tests, with a first stack.
 var compiled = sync.OnceValues(func() (string, error) {
 	s, err := stack.Start(context.Background(), stack.Options{BuildDir: buildDir})
 	if err != nil {
@@ -92,7 +92,7 @@ func start(t *testing.T, o stack.Options) (s *stack.Stack, stdout *log) {
 	return s, stdout
 }
 
-// eventually polls what other processes bring about.
+// eventually polls a condition that depends on other processes.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
@@ -102,7 +102,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// handled gives the consumer's lines of handled events; every line must be a JSON object.
+// handled returns the consumer's lines of handled events. Every line must be a JSON object.
 func handled(t *testing.T, stdout *log) []map[string]any {
 	t.Helper()
 	var all []map[string]any
@@ -119,8 +119,8 @@ func handled(t *testing.T, stdout *log) []map[string]any {
 	return all
 }
 
-// The whole way of a user on the real binaries: connect, choose one of three
-// companies, change something in Procore, see the event arrive.
+// The whole path of a user on the real binaries: connect, choose one of three companies,
+// change something in Procore, see the event arrive.
 func TestFlow(t *testing.T) {
 	t.Parallel()
 	t.Run("in memory", func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestFlow(t *testing.T) {
 	})
 }
 
-// another is a DynamoDB with streams, at an address of its own.
+// another starts a DynamoDB with streams at its own address.
 func another(t *testing.T) string {
 	t.Helper()
 	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
@@ -217,7 +217,7 @@ func resource(t *testing.T, s *stack.Stack, company int64) procoretest.Resource 
 	return procoretest.Resource{}
 }
 
-// checkState says what must hold at Procore after the flow.
+// checkState checks Procore's state after the flow.
 func checkState(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	state := s.Procore.State()

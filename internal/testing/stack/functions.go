@@ -22,7 +22,7 @@ const (
 	refresher       = "refresher"
 	consumer        = "event-consumer"
 
-	consumers = 2 // batches that are handled at once
+	consumers = 2 // batches that run at once
 )
 
 // startFunctions starts a process of each function and waits until all ask for work.
@@ -38,14 +38,14 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 	} {
 		o.Binary, o.Env, o.MemoryMB = binary(dir, o.Name), env, 256
 		o.Timeout = cmp.Or(s.options.Timeout, o.Timeout)
-		o.InitTimeout = 30 * time.Second // Lambda gives 10, and does not compile at the same time
+		o.InitTimeout = 30 * time.Second // Lambda allows 10, and does not compile at the same time
 		o.Stdout, o.Stderr = s.out.prefixed(o.Name), s.out.prefixed(o.Name)
 		if o.Name == consumer {
 			o.Stdout = s.out.objects(o.Name)
 		}
 		s.functions[o.Name] = lambdatest.New(o)
 	}
-	s.out.say("starting the functions")
+	s.out.report("starting the functions")
 	g, ctx := errgroup.WithContext(ctx)
 	for _, f := range s.functions {
 		g.Go(func() error { return f.Warm(ctx) })
@@ -68,11 +68,11 @@ func (s *Stack) front() http.Handler {
 		routes[key] = s.functions[name]
 	}
 	return gatewaytest.New(routes, gatewaytest.Options{Log: func(route string, err error) {
-		s.out.say(fmt.Sprintf("%s: %v", route, err))
+		s.out.report(fmt.Sprintf("%s: %v", route, err))
 	}})
 }
 
-// environment is what the functions of this stack are given.
+// environment returns the environment variables of this stack's functions.
 func (s *Stack) environment() map[string]string {
 	env := Environment(s.AppURL, s.ProcoreURL, s.AWSURL)
 	env["AWS_ENDPOINT_URL_DYNAMODB"] = s.dynamoURL()
@@ -80,8 +80,8 @@ func (s *Stack) environment() map[string]string {
 	return env
 }
 
-// Environment is what the template gives the functions, with the names of a stack's tables, secrets and queues. The
-// addresses are those at which the functions reach the stack.
+// Environment returns the variables that the template sets for the functions, with the names of a stack's tables, secrets
+// and queues. The addresses are those at which the functions reach the stack.
 func Environment(app, procore, aws string) map[string]string {
 	return map[string]string{
 		"PROCORE_ENVIRONMENT":              "custom",

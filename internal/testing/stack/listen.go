@@ -13,7 +13,7 @@ import (
 	"procore-connect/internal/testing/fake/gatewaytest"
 )
 
-// AddrError says that an address cannot be listened on.
+// AddrError reports an address on which the stack cannot listen.
 type AddrError struct {
 	Part string // app, procore or aws
 	Addr string
@@ -76,8 +76,8 @@ func everywhere(l net.Listener) bool {
 	return ok && a.IP.IsUnspecified()
 }
 
-// DockerBridge is this machine's IP address in Docker's default network, or ""
-// where there is none: Docker Desktop leads host.docker.internal to loopback instead.
+// DockerBridge returns this machine's IP address in Docker's default network, or "" if it
+// has none: Docker Desktop maps host.docker.internal to loopback instead.
 func DockerBridge() string {
 	bridge, err := net.InterfaceByName("docker0")
 	if err != nil {
@@ -92,8 +92,8 @@ func DockerBridge() string {
 	return ""
 }
 
-// address is how this machine reaches a listener: by the host as it was
-// written, or by loopback where the listener takes any.
+// address returns the URL at which this machine reaches a listener: with the host as it
+// was written, or with loopback if the listener accepts any.
 func address(addr string, l net.Listener) string {
 	host, _, _ := net.SplitHostPort(addr)
 	_, port, _ := net.SplitHostPort(l.Addr().String())
@@ -106,7 +106,7 @@ func address(addr string, l net.Listener) string {
 func (s *Stack) serve(l net.Listener, h http.Handler) {
 	server := &http.Server{
 		Handler:           h,
-		MaxHeaderBytes:    2 * gatewaytest.MaxHeader, // the front itself is stricter, in the service's words
+		MaxHeaderBytes:    2 * gatewaytest.MaxHeader, // the front itself is stricter and answers as the service does
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		ErrorLog:          log.New(s.out.prefixed("http"), "", 0),

@@ -10,7 +10,7 @@ import (
 	"procore-connect/internal/testing/stack"
 )
 
-// Procore and AWS answer at the containers' address too, and the app does not.
+// Procore and AWS answer at the containers' address too, the app does not.
 func TestContainersIP(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
@@ -37,7 +37,7 @@ func TestContainersIP(t *testing.T) {
 	}
 }
 
-// A listener on every address is one for containers already.
+// A listener on every address already includes the containers' address.
 func TestContainersIPEverywhere(t *testing.T) {
 	t.Parallel()
 	s, _ := start(t, stack.Options{ProcoreAddr: "0.0.0.0:0", AWSAddr: "0.0.0.0:0", ContainersIP: "127.0.0.2", Refresh: -1, Housekeeping: -1})

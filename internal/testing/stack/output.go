@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// output writes whole lines to the two streams of the stack.
+// output writes complete lines to the two streams of the stack.
 type output struct {
 	mu             sync.Mutex
 	stdout, stderr io.Writer
@@ -19,11 +19,11 @@ func newOutput(stdout, stderr io.Writer) *output {
 	return &output{stdout: cmp.Or[io.Writer](stdout, io.Discard), stderr: cmp.Or[io.Writer](stderr, io.Discard)}
 }
 
-// say writes a line of the stack's own.
-func (o *output) say(text string) { o.prefixed("local").Write([]byte(text + "\n")) }
+// report writes a line about the stack itself.
+func (o *output) report(text string) { o.prefixed("local").Write([]byte(text + "\n")) }
 
-// prefixed gives a writer that puts a name before every line. Each Write must
-// be whole lines.
+// prefixed returns a writer that puts a name before every line. Each Write must be
+// complete lines.
 func (o *output) prefixed(name string) io.Writer {
 	return writer(func(b []byte) {
 		var out bytes.Buffer
@@ -36,8 +36,8 @@ func (o *output) prefixed(name string) io.Writer {
 	})
 }
 
-// objects gives a writer that passes lines which are JSON objects to standard
-// output as they are, and the others on as prefixed does.
+// objects returns a writer that copies lines with JSON objects to standard output and
+// writes every other line as prefixed does.
 func (o *output) objects(name string) io.Writer {
 	others := o.prefixed(name)
 	return writer(func(b []byte) {
@@ -53,8 +53,8 @@ func (o *output) objects(name string) io.Writer {
 
 type writer func([]byte)
 
-// Write passes on what is not empty. It never fails: nothing should end
-// because nobody reads its log.
+// Write ignores an empty line. It never fails, because a lost log line must not stop
+// the program that wrote it.
 func (w writer) Write(b []byte) (int, error) {
 	if len(b) > 0 {
 		w(b)

@@ -15,7 +15,7 @@ func TestOutput(t *testing.T) {
 		w.Write([]byte(line))
 	}
 	o.prefixed("refresher").Write([]byte("{\"a\":1}\nsecond\n"))
-	o.say("ready")
+	o.report("ready")
 	if got, want := stdout.String(), "{\"msg\":\"event handled\"}\n"; got != want {
 		t.Errorf("standard output %q, want %q", got, want)
 	}

@@ -11,8 +11,8 @@ import (
 	"procore-connect/internal/testing/fake/pipetest"
 )
 
-// startPipe hands new items of the inbox to the events queue, as the pipe of
-// the template does. What another DynamoDB had before is no news.
+// startPipe sends new items of the inbox to the events queue, as the template's pipe
+// does. Items that another DynamoDB had before are not new.
 func (s *Stack) startPipe(ctx, background context.Context) error {
 	o, url := s.db.Options(), s.dynamoURL()
 	p := &pipetest.Pipe{
@@ -21,14 +21,14 @@ func (s *Stack) startPipe(ctx, background context.Context) error {
 		Table:    names.Inbox,
 		QueueURL: awstest.QueueURL(s.AWSURL, eventsQueue),
 		FromNow:  s.Dynamo == nil,
-		Report:   s.out.say,
+		Report:   s.out.report,
 	}
 	if err := p.Begin(ctx); err != nil {
 		return fmt.Errorf("DynamoDB at %s: %w", url, err)
 	}
 	s.loops.Go(func() {
 		if err := p.Run(background); err != nil {
-			s.out.say(err.Error())
+			s.out.report(err.Error())
 		}
 	})
 	return nil

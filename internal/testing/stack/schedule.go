@@ -9,7 +9,7 @@ import (
 	"procore-connect/internal/testing/fake/gatewaytest"
 )
 
-// startSchedules calls the refresher's tasks as EventBridge Scheduler does.
+// startSchedules runs the refresher's tasks as EventBridge Scheduler does.
 func (s *Stack) startSchedules(ctx context.Context) {
 	for task, interval := range map[string]time.Duration{
 		"refresh":      cmp.Or(s.options.Refresh, 15*time.Second),
@@ -18,12 +18,12 @@ func (s *Stack) startSchedules(ctx context.Context) {
 		if interval < 0 {
 			continue
 		}
-		s.loops.Go(func() { repeat(ctx, s.functions[refresher], task, interval, s.out.say) })
+		s.loops.Go(func() { repeat(ctx, s.functions[refresher], task, interval, s.out.report) })
 	}
 }
 
-// repeat invokes the function with the task, at most one at a time, until ctx
-// ends. A failure that repeats itself is reported once.
+// repeat invokes the function with the task, one invocation at a time, until ctx ends.
+// It reports a repeated failure once.
 func repeat(ctx context.Context, f gatewaytest.Invoker, task string, interval time.Duration, report func(string)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()

@@ -34,8 +34,7 @@ const (
 
 var names = tables.Names{Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"}
 
-// credentials makes up the secrets of this run, and the fake Procore that
-// knows the app by them.
+// credentials makes up the secrets of this run and starts the fake Procore with them.
 func (s *Stack) credentials() {
 	o := s.options.Procore
 	o.ClientID = cmp.Or(o.ClientID, "fake-client-id")
@@ -74,7 +73,7 @@ func (s *Stack) queues() error {
 	return err
 }
 
-// aws is what answers at AWSURL.
+// aws returns the handler of AWSURL.
 func (s *Stack) aws() (http.Handler, error) {
 	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Watch: s.options.Watch}
 	if s.options.DynamoDBEndpoint == "" {

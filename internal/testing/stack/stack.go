@@ -1,15 +1,15 @@
-// Package stack runs the whole system on this machine, on the binaries
-// that are deployed: each function in its own process before a local Lambda
-// Runtime API, an API Gateway front, a fake Procore, and DynamoDB, Secrets
-// Manager and SQS in memory. Data lives as long as the stack.
+// Package stack runs the whole system on this machine, with the binaries that are
+// deployed: each function in its own process with a local Lambda Runtime API, an API
+// Gateway front, a fake Procore, and DynamoDB, Secrets Manager and SQS in memory. The
+// data is lost when the stack ends.
 //
-//	s, err := localstack.Start(ctx, localstack.Options{})
+//	s, err := stack.Start(ctx, stack.Options{})
 //	defer s.Close()
 //	http.Get(s.AppURL + "/")
 //
-// What AWS does between the functions is done here: the pipe from the inbox's
-// stream to the events queue and the event source mapping from there to the
-// consumer (package pipetest), the schedules (schedule.go).
+// It also runs what AWS runs between the functions: the pipe from the inbox's stream to
+// the events queue and the event source mapping from there to the consumer (package
+// pipetest), and the schedules (schedule.go).
 package stack
 
 import (
@@ -39,35 +39,36 @@ type Options struct {
 	AppAddr, ProcoreAddr, AWSAddr string
 
 	// ContainersIP is an IP address of this machine that containers reach, see
-	// [DockerBridge]: Procore and the AWS services listen there too, on the same ports. Empty: they do not.
+	// [DockerBridge]. Procore and the AWS services listen there too, on the same ports. Empty: they do not.
 	ContainersIP string
 
-	// DynamoDBEndpoint is the address of another DynamoDB to use. Empty: one in memory.
+	// DynamoDBEndpoint is the address of another DynamoDB. Empty: one in memory.
 	DynamoDBEndpoint string
 
-	// BuildDir is where the binaries go, and stay: they are linked again only
-	// when something changed; a relative path is below the repository. Empty: a directory that Close removes.
+	// BuildDir is the directory of the binaries, which remain there: they are linked again only after a change. A
+	// relative path is relative to the repository. Empty: a directory that Close removes.
 	BuildDir string
 
 	// Env overrides variables of all functions, such as WEBHOOK_TRIGGERS.
 	Env map[string]string
 
-	// Procore configures the fake; client and redirect URI are set by Start.
+	// Procore configures the fake. Start sets client and redirect URI.
 	Procore procoretest.Options
 
 	// Refresh and Housekeeping are how often the refresher's tasks run. 0: 15 s
 	// and 3 s; negative: never.
 	Refresh, Housekeeping time.Duration
 
-	// Timeout is that of each invocation. 0: as the template has it, or less.
+	// Timeout is the timeout of each invocation. 0: that of the template, or less.
 	Timeout time.Duration
 
-	// Watch is told of each call of DynamoDB in memory, Secrets Manager and SQS, and which function makes it. Nil: nobody is.
+	// Watch receives each call of DynamoDB in memory, Secrets Manager and SQS, with the function that makes it. It may
+	// be nil.
 	Watch func(awstest.Call)
 
-	// Stdout gets what the consumer writes to its standard output, as far as it
-	// is a JSON object in a line; Stderr gets progress and every other line, with
-	// the function's name before it. Nil discards.
+	// Stdout receives the consumer's standard output, as far as a line is a JSON object.
+	// Stderr receives progress and every other line, with the function's name before it.
+	// Nil discards.
 	Stdout, Stderr io.Writer
 }
 
@@ -94,11 +95,11 @@ type Stack struct {
 	closed    sync.Once
 }
 
-// Start compiles the functions and starts everything. It returns when all of
-// it answers. ctx bounds the start alone.
+// Start compiles the functions, starts everything and returns when every part answers.
+// ctx limits only the start.
 //
-// A taken address is a [*AddrError], and a function that does not start is a
-// [*lambdatest.FunctionError] with its last log lines.
+// If an address is taken, the error is an [*AddrError]. If a function does not start, it
+// is a [*lambdatest.FunctionError] with its last log lines.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Secrets: awstest.NewSecrets(nil), Queues: awstest.NewQueues()}
 	if err := s.start(ctx); err != nil {
@@ -148,7 +149,7 @@ func (s *Stack) start(ctx context.Context) error {
 	if err := s.startPipe(ctx, background); err != nil {
 		return err
 	}
-	m := &pipetest.Mapping{Queue: s.Events, Function: s.functions[consumer], BatchSize: 1, MaxReceive: maxReceive, Report: s.out.say}
+	m := &pipetest.Mapping{Queue: s.Events, Function: s.functions[consumer], BatchSize: 1, MaxReceive: maxReceive, Report: s.out.report}
 	for range consumers {
 		s.loops.Go(func() { m.Run(background) })
 	}
@@ -165,7 +166,7 @@ func (s *Stack) Invoke(ctx context.Context, function string, payload []byte) ([]
 	return f.Invoke(ctx, payload)
 }
 
-// Close ends every process and forgets the data. It may be called again.
+// Close ends every process and deletes the data. It may be called again.
 func (s *Stack) Close() error {
 	s.closed.Do(func() {
 		s.stop()
@@ -188,7 +189,7 @@ func (s *Stack) Close() error {
 	return nil
 }
 
-// build compiles the functions and gives the directory of the binaries.
+// build compiles the functions and returns the directory of the binaries.
 func (s *Stack) build(ctx context.Context) (string, error) {
 	dir := s.options.BuildDir
 	if dir == "" {
@@ -199,7 +200,7 @@ func (s *Stack) build(ctx context.Context) (string, error) {
 		s.cleanup = append(s.cleanup, func() { os.RemoveAll(temporary) })
 		dir = temporary
 	}
-	return build(ctx, dir, s.out.say)
+	return build(ctx, dir, s.out.report)
 }
 
 // answers waits until each part answers over HTTP.

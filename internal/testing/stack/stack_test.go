@@ -39,7 +39,7 @@ func TestCancelledStart(t *testing.T) {
 	}
 }
 
-// A function that lacks a variable stops the start with the variable's name.
+// If a function lacks a variable, the start fails with the variable's name.
 func TestWrongConfiguration(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -68,7 +68,7 @@ func TestDoors(t *testing.T) {
 		{"GET", "/oauth/callback", "", 400},
 		{"POST", "/webhooks/procore", "{", 401},
 		{"POST", "/webhooks/procore", strings.Repeat("x", 300<<10), 401},
-		{"GET", "/companies", "", 0}, // any page, but no failure
+		{"GET", "/companies", "", 0}, // any page that is not a failure
 		{"POST", "/companies", "company_id=x", 0},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), test.method, s.AppURL+test.path, strings.NewReader(test.body))

@@ -18,8 +18,8 @@ type Call struct {
 	Key      string // the partition key's value of an item, if it is a text
 }
 
-// calls gives the actions of a request and leaves its body to be read again. A
-// transaction is authorized by the actions of its items.
+// calls returns the actions of a request and restores its body. A transaction is
+// authorized by the actions of its items.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 func calls(r *http.Request) []Call {
@@ -34,7 +34,7 @@ func calls(r *http.Request) []Call {
 		TransactItems      []map[string]operands
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return nil // which the service refuses
+		return nil // the service refuses it
 	}
 	caller := caller(r)
 	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -75,18 +75,20 @@ func (o operands) call(caller, operation string) Call {
 	return c
 }
 
-// partitions are the names of the tables' partition keys; company_id last, which
-// is an ordinary attribute of the inbox.
+// partitions names the tables' partition keys. company_id is last, because it is an
+// ordinary attribute of the inbox.
 var partitions = [...]string{"resource", "session", "fingerprint", "company_id"}
 
-// caller is the access key id of the signature, https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+// caller returns the access key id of the signature.
+//
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 func caller(r *http.Request) string {
 	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	id, _, _ := strings.Cut(credential, "/")
 	return id
 }
 
-// watch reports the calls of a request.
+// watch reports the calls of a request to Watch.
 func (s *Services) watch(r *http.Request) {
 	if s.Watch == nil || r.Body == nil {
 		return

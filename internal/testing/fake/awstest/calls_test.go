@@ -12,7 +12,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 )
 
-// What IAM would be asked: by whom, for which action, on what.
+// The caller, the action and the resource that IAM would check.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -58,7 +58,7 @@ func TestWatch(t *testing.T) {
 				t.Errorf("calls (-got +want):\n%s", d)
 			}
 			if strings.HasPrefix(tt.target, "DynamoDB") && read != tt.body {
-				t.Errorf("the service reads %q, want the body as it came", read)
+				t.Errorf("the service reads %q, want the original body", read)
 			}
 		})
 	}

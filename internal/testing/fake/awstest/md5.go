@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// MD5 is the digest that SQS sends with a message's body, as the SDK checks it.
+// MD5 returns the digest that SQS sends with a message's body. The SDK checks it.
 func MD5(body string) string {
 	sum := md5.Sum([]byte(body))
 	return hex.EncodeToString(sum[:])
 }
 
-// attributesMD5 is the digest of message attributes.
+// attributesMD5 returns the digest of message attributes.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 func attributesMD5(attributes map[string]Attribute) string {

@@ -12,12 +12,11 @@ import (
 	"strings"
 )
 
-// maxRequest bounds a request body. The largest real one is a batch of SQS
-// messages of 1 MiB together, which JSON escaping can make six times as long.
+// maxRequest limits a request body. The largest real one is a batch of SQS messages
+// of 1 MiB together, which JSON escaping can make six times as long.
 const maxRequest = 8 << 20
 
-// Error is an error as a service reports it: a code that the SDK turns into a
-// type of its own where it has one.
+// Error is an error as a service reports it. The SDK turns many codes into types.
 type Error struct {
 	Code    string // such as ResourceNotFoundException
 	Message string
@@ -33,14 +32,14 @@ func errorf(code, format string, args ...any) *Error {
 }
 
 func unknownOperation(target string) *Error {
-	return errorf("UnknownOperationException", "the operation %q is not offered here", target)
+	return errorf("UnknownOperationException", "the operation %q is not supported here", target)
 }
 
-// An operation takes the request's JSON and gives what is marshalled as the answer.
+// An operation takes the request's JSON and returns the answer to marshal.
 type operation func(ctx context.Context, r *http.Request, body []byte) (any, error)
 
-// input makes an operation of a function with typed input. A parameter that
-// the input type lacks is an error: ignoring it would be a wrong answer.
+// input makes an operation from a function with typed input. A parameter that the
+// input type lacks is an error, because ignoring it would produce a wrong answer.
 func input[In any](f func(context.Context, *http.Request, In) (any, error)) operation {
 	return func(ctx context.Context, r *http.Request, body []byte) (any, error) {
 		var in In
@@ -99,10 +98,10 @@ func write(w http.ResponseWriter, contentType string, status int, answer any) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("X-Amzn-Requestid", newID())
 	w.WriteHeader(status)
-	w.Write(body) // a caller that went away has no use for the error
+	w.Write(body) // the caller may have left
 }
 
-// newID gives an identifier in the form that AWS uses, a random UUID.
+// newID returns an identifier in the form that AWS uses, a random UUID.
 func newID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
@@ -110,7 +109,7 @@ func newID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// failure is the answer for one entry of a batch.
+// failure returns the answer for one failed entry of a batch.
 func failure(id string, err error) map[string]any {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {

@@ -10,23 +10,23 @@ import (
 
 // Limits of SQS; https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 const (
-	maxBody       = 1 << 20 // bytes of a message, attributes included, and of a batch
+	maxBody       = 1 << 20 // bytes of a message with its attributes, and of a batch
 	maxBatch      = 10
 	maxWait       = 20 * time.Second
 	maxVisibility = 12 * time.Hour
 	dedupInterval = 5 * time.Minute
 
-	maxQueueBytes = 64 << 20 // ours: the queue is in memory
+	maxQueueBytes = 64 << 20 // our own limit: the queue is in memory
 )
 
-// Message is a message to send, and one received.
+// Message is a message to send or one that was received.
 type Message struct {
 	Body       string
 	Group      string // MessageGroupId; FIFO queues need one
 	Dedup      string // MessageDeduplicationId, of FIFO queues
 	Attributes map[string]Attribute
 
-	// What follows is set on receipt.
+	// The rest is set on receipt.
 	ID            string
 	Receipt       string
 	Sequence      string // SequenceNumber, of FIFO queues
@@ -45,10 +45,10 @@ type Attribute struct {
 
 // Queue is one queue of [Queues]. Its name ends in ".fifo" if it is a FIFO queue.
 //
-// A FIFO queue gives the messages of a group in the order in which they were
-// sent, and gives nothing of a group while a message of it is in flight.
+// A FIFO queue delivers the messages of a group in the order in which they were
+// sent, and none of a group while a message of that group is in flight.
 type Queue struct {
-	queues *Queues // whose lock guards everything below
+	queues *Queues // its lock guards everything below
 	name   string
 
 	contentDedup bool
@@ -58,7 +58,7 @@ type Queue struct {
 	wait         time.Duration
 	maxReceive   int // 0: no dead letters
 	deadLetters  *Queue
-	attributes   map[string]string // as given at its creation
+	attributes   map[string]string // as passed at its creation
 
 	messages []*stored // in order of arrival
 	bytes    int
@@ -71,10 +71,10 @@ type Queue struct {
 type stored struct {
 	Message
 	visibleAt time.Time
-	inFlight  bool // visibleAt ends a receipt, not a delay
+	inFlight  bool // visibleAt is the end of a receipt, not of a delay
 }
 
-// accepted remembers a deduplication id that was used.
+// accepted records a deduplication id that was used.
 type accepted struct {
 	id, sequence string
 	until        time.Time
@@ -82,15 +82,15 @@ type accepted struct {
 
 func (q *Queue) fifo() bool { return strings.HasSuffix(q.name, ".fifo") }
 
-// Name is the queue's name, with ".fifo" if it is a FIFO queue.
+// Name returns the queue's name, with ".fifo" if it is a FIFO queue.
 func (q *Queue) Name() string { return q.name }
 
-// ARN is the queue's Amazon resource name.
+// ARN returns the queue's Amazon resource name.
 func (q *Queue) ARN() string { return arnPrefix + q.name }
 
-// Send adds a message and gives its id and sequence number. A FIFO queue that
-// got the deduplication id within the last five minutes gives those of the
-// first message and adds nothing.
+// Send adds a message and returns its id and sequence number. A FIFO queue that
+// received the deduplication id within the last five minutes adds nothing and returns
+// those of the first message.
 func (q *Queue) Send(m Message) (id, sequence string, err error) {
 	return q.send(m, nil)
 }
@@ -142,7 +142,7 @@ func (q *Queue) wake() {
 	q.changed = make(chan struct{})
 }
 
-// check refuses what SQS refuses, and completes the deduplication id.
+// check refuses what SQS refuses, and sets the deduplication id where it is derived.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 func (q *Queue) check(m *Message, delay *time.Duration) error {
@@ -183,12 +183,12 @@ func (q *Queue) check(m *Message, delay *time.Duration) error {
 	return nil
 }
 
-// notXML tells what a body may not contain.
+// notXML reports whether a body may not contain r.
 func notXML(r rune) bool {
 	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
 }
 
-// validID tells whether s can be a group or deduplication id.
+// validID reports whether s can be a group or deduplication id.
 func validID(s string) bool {
 	return len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }

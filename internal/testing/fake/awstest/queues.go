@@ -28,7 +28,7 @@ type Queues struct {
 	queues map[string]*Queue
 }
 
-// NewQueues gives an SQS without a queue.
+// NewQueues returns an SQS without a queue.
 func NewQueues() *Queues {
 	return &Queues{queues: make(map[string]*Queue)}
 }
@@ -36,12 +36,13 @@ func NewQueues() *Queues {
 // QueueOptions are the settings of a new queue.
 type QueueOptions struct {
 	VisibilityTimeout time.Duration // 0: 30 s
-	DeadLetters       *Queue        // nil: a message is given until it is deleted
-	MaxReceiveCount   int           // after which a message goes to DeadLetters
-	GroupDedup        bool          // of a FIFO queue: deduplication ids count within their group
+	DeadLetters       *Queue        // nil: a message is delivered until it is deleted
+	MaxReceiveCount   int           // after this many receipts a message goes to DeadLetters
+	GroupDedup        bool          // for a FIFO queue: deduplication ids count within their group
 }
 
-// Create gives the named queue, new with the options if there is none yet.
+// Create returns the named queue. It creates the queue with the options if there is
+// none yet.
 func (s *Queues) Create(name string, o QueueOptions) (*Queue, error) {
 	a := make(map[string]string)
 	if strings.HasSuffix(name, ".fifo") {
@@ -77,8 +78,8 @@ func (s *Queues) Queue(name string) (*Queue, error) {
 	}
 }
 
-// QueueURL is a queue's URL as seen by clients of the endpoint, which is such
-// as http://127.0.0.1:8000.
+// QueueURL returns a queue's URL for clients of the endpoint, such as
+// http://127.0.0.1:8000.
 func QueueURL(endpoint, name string) string {
 	return strings.TrimSuffix(endpoint, "/") + "/" + account + "/" + name
 }
@@ -156,7 +157,7 @@ func (q *Queue) set(key, value string) error {
 			return invalid
 		}
 	case "MessageRetentionPeriod", "SqsManagedSseEnabled", "FifoThroughputLimit":
-		// Nothing that a program could notice here.
+		// A program cannot notice these here.
 	default:
 		return errorf("InvalidAttributeName", "Unknown Attribute %s.", key)
 	}

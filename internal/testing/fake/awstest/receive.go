@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Receive gives up to limit messages and hides them for the queue's
-// visibility timeout. It waits up to wait for the first message.
+// Receive returns up to limit messages and hides them for the queue's visibility
+// timeout. It waits up to wait for the first message.
 func (q *Queue) Receive(ctx context.Context, limit int, wait time.Duration) ([]Message, error) {
 	return q.receive(ctx, limit, wait, nil)
 }
@@ -17,7 +17,7 @@ func (q *Queue) Receive(ctx context.Context, limit int, wait time.Duration) ([]M
 func (q *Queue) receive(ctx context.Context, limit int, wait time.Duration, visibility *time.Duration) ([]Message, error) {
 	deadline := time.Now().Add(wait)
 	for {
-		got, next, changed := q.take(limit, visibility)
+		got, next, changed := q.takeVisible(limit, visibility)
 		now := time.Now()
 		if len(got) > 0 || !now.Before(deadline) {
 			return got, nil
@@ -38,8 +38,9 @@ func (q *Queue) receive(ctx context.Context, limit int, wait time.Duration, visi
 	}
 }
 
-// take gives what is visible now, else when to look again.
-func (q *Queue) take(limit int, visibility *time.Duration) (got []Message, next time.Time, changed <-chan struct{}) {
+// takeVisible returns up to limit messages that are visible now. Without one it
+// returns when the next becomes visible.
+func (q *Queue) takeVisible(limit int, visibility *time.Duration) (got []Message, next time.Time, changed <-chan struct{}) {
 	q.queues.mu.Lock()
 	defer q.queues.mu.Unlock()
 	now := time.Now()
@@ -92,8 +93,8 @@ func (q *Queue) remove(s *stored) {
 	}
 }
 
-// Delete removes the message that was received with receipt. One that is
-// deleted already is no error.
+// Delete removes the message that was received with receipt. It is not an error if
+// that was deleted before.
 func (q *Queue) Delete(receipt string) error {
 	q.queues.mu.Lock()
 	defer q.queues.mu.Unlock()
@@ -105,7 +106,7 @@ func (q *Queue) Delete(receipt string) error {
 	return nil
 }
 
-// ChangeVisibility hides the message for d from now; zero gives it back at once.
+// ChangeVisibility hides the message for d from now; zero makes it visible at once.
 func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 	if d < 0 || d > maxVisibility {
 		return errorf("InvalidParameterValue", "Value %v for parameter VisibilityTimeout is invalid.", d)
@@ -124,7 +125,7 @@ func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 	return nil
 }
 
-// held finds the message of a receipt; nil if it is gone. The receipt of an
+// held returns the message of a receipt, or nil if it was deleted. The receipt of an
 // earlier delivery no longer counts, nor, on a FIFO queue, one that has expired.
 func (q *Queue) held(receipt string) (*stored, error) {
 	_, id, ok := strings.Cut(receipt, "/")
@@ -155,7 +156,7 @@ func (q *Queue) Purge() {
 	q.wake()
 }
 
-// Counts tells how many messages wait to be received, are in flight, and are delayed.
+// Counts returns how many messages wait to be received, are in flight and are delayed.
 func (q *Queue) Counts() (waiting, inFlight, delayed int) {
 	q.queues.mu.Lock()
 	defer q.queues.mu.Unlock()
@@ -173,7 +174,7 @@ func (q *Queue) Counts() (waiting, inFlight, delayed int) {
 	return waiting, inFlight, delayed
 }
 
-// SystemAttributes are those that a receipt can ask for.
+// SystemAttributes returns the attributes that a receipt can ask for.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 func (m *Message) SystemAttributes() map[string]string {

@@ -44,7 +44,7 @@ type version struct {
 	created time.Time
 }
 
-// NewSecrets gives a Secrets Manager that holds values, by secret name.
+// NewSecrets returns a Secrets Manager with the values, by secret name.
 func NewSecrets(values map[string]string) *Secrets {
 	s := &Secrets{secrets: make(map[string]*secret)}
 	for name, value := range values {
@@ -53,7 +53,8 @@ func NewSecrets(values map[string]string) *Secrets {
 	return s
 }
 
-// Put makes value the current version of the named secret, which it creates if need be.
+// Put makes value the current version of the named secret. It creates the secret if
+// there is none.
 func (s *Secrets) Put(name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +66,7 @@ func (s *Secrets) Put(name, value string) {
 	sec.add(newID(), value, []string{current})
 }
 
-// Reads tells how often GetSecretValue was answered for the named secret.
+// Reads returns how often GetSecretValue was answered for the named secret.
 func (s *Secrets) Reads(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,12 +87,12 @@ func (s *Secrets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func newSecret(name string) *secret {
-	// AWS ends the ARN in six characters of its own choice.
+	// AWS appends six random characters to the ARN.
 	suffix := fmt.Sprintf("%x", sha256.Sum256([]byte(name)))[:6]
 	return &secret{name: name, arn: "arn:aws:secretsmanager:us-east-1:000000000000:secret:" + name + "-" + suffix, created: time.Now()}
 }
 
-// find takes a name or an ARN. The caller holds the lock.
+// find returns the secret with this name or ARN. The caller holds the lock.
 func (s *Secrets) find(id string) (*secret, error) {
 	if sec, ok := s.secrets[id]; ok {
 		return sec, nil
@@ -104,8 +105,8 @@ func (s *Secrets) find(id string) (*secret, error) {
 	return nil, errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
-// add stores a version and moves the stages to it, each of which one version
-// has; the version that was current becomes the previous one.
+// add stores a version and moves the stages to it, because only one version has each.
+// The version that was current becomes the previous one.
 func (s *secret) add(id, value string, stages []string) {
 	for _, v := range s.versions {
 		if slices.Contains(stages, current) && slices.Contains(v.stages, current) {
@@ -239,12 +240,12 @@ func checkSecret(name, value string) error {
 	case name == "" || len(name) > 2048 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return errorf("InvalidParameterException", "Invalid name.")
 	case value == "":
-		return errorf("InvalidRequestException", "SecretString is needed; binary secrets are not offered here")
+		return errorf("InvalidRequestException", "SecretString is needed; binary secrets are not supported here")
 	case len(value) > maxSecret:
 		return errorf("InvalidParameterException", "the secret is longer than %d bytes", maxSecret)
 	}
 	return nil
 }
 
-// epoch writes a time as the protocol does, in seconds.
+// epoch returns a time as the protocol writes it, in seconds.
 func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

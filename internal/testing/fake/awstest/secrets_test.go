@@ -16,7 +16,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 )
 
-// config is that of a client of the services at a test server.
+// config returns the configuration of a client of the services.
 func config(t *testing.T, s *awstest.Services) aws.Config {
 	t.Helper()
 	server := httptest.NewServer(s)

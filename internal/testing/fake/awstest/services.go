@@ -1,16 +1,15 @@
-// Package awstest answers for the AWS services that the project uses beside
-// DynamoDB, over the wire of the real SDK: Secrets Manager and SQS, in memory.
-// It serves tests and the local stack.
+// Package awstest is Secrets Manager and SQS in memory, the AWS services that the
+// project uses besides DynamoDB. The real SDK reaches them over the wire. They serve
+// tests and the local stack.
 //
 //	secrets := awstest.NewSecrets(map[string]string{"local/app": `{"client_id":"..."}`})
 //	queues := awstest.NewQueues()
 //	server := httptest.NewServer(&awstest.Services{Secrets: secrets, Queues: queues})
 //
-// A client of the SDK reaches it by its BaseEndpoint. Signatures are not
-// checked. Only the operations in the documentation of [Secrets] and [Queues]
-// exist; any other operation, and any parameter that is not understood, is an
-// error under the service's own name, so that code cannot come to rely on an
-// answer that AWS would not give.
+// A client of the SDK reaches it by its BaseEndpoint. Signatures are not checked.
+// Only the operations in the documentation of [Secrets] and [Queues] exist. Any other
+// operation, and any unknown parameter, is an error with the service's own code, so
+// that code cannot rely on an answer that AWS would not send.
 package awstest
 
 import (
@@ -18,19 +17,19 @@ import (
 	"strings"
 )
 
-// Services puts AWS services behind one address, as a regional endpoint of
-// its own would be for each: the X-Amz-Target header names the service. A nil
-// field is a service that is not offered.
+// Services serves AWS services at one address, where each would have its own regional
+// endpoint: the X-Amz-Target header names the service. A nil field is a service that
+// is not supported.
 type Services struct {
 	DynamoDB http.Handler // target DynamoDB_20120810
 	Streams  http.Handler // target DynamoDBStreams_20120810
 	Secrets  *Secrets     // target secretsmanager
 	Queues   *Queues      // target AmazonSQS
 
-	Watch func(Call) // is told of each call before it is answered; nil: nobody is
+	Watch func(Call) // receives each call before it is answered; may be nil
 }
 
-// ServeHTTP hands the request to the service that X-Amz-Target names.
+// ServeHTTP passes the request to the service that X-Amz-Target names.
 //
 // https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -40,7 +39,7 @@ func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case target == "" && r.Method == http.MethodGet:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Write([]byte("DynamoDB, Secrets Manager and SQS answer here, in memory. Point an AWS SDK or the AWS CLI (--endpoint-url) at this address.\n"))
+		w.Write([]byte("DynamoDB, Secrets Manager and SQS run here, in memory. Point an AWS SDK or the AWS CLI (--endpoint-url) at this address.\n"))
 	case service == "DynamoDB_20120810" && s.DynamoDB != nil:
 		s.DynamoDB.ServeHTTP(w, r)
 	case service == "DynamoDBStreams_20120810" && s.Streams != nil:

@@ -71,7 +71,7 @@ func (s *Queues) getQueueAttributes(_ context.Context, _ *http.Request, in getQu
 	return map[string]any{"Attributes": choose(all, in.AttributeNames)}, nil
 }
 
-// choose gives the attributes that are asked for by name, or by "All".
+// choose returns the attributes that names lists, or all of them for "All".
 func choose(all map[string]string, names []string) map[string]string {
 	if slices.Contains(names, "All") {
 		return all

@@ -83,7 +83,7 @@ func (s *Queues) deleteMessageBatch(_ context.Context, _ *http.Request, in delet
 	})
 }
 
-// batch does each entry and says which failed.
+// batch does each entry and reports which failed.
 func batch[E any](s *Queues, url string, entries []E, id func(E) string, do func(*Queue, E) (any, error)) (any, error) {
 	q, err := s.Queue(url)
 	if err != nil {

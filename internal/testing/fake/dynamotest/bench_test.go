@@ -10,8 +10,8 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 )
 
-// BenchmarkOperations tells what one operation costs without a network, in a table of a thousand items. Tests run tens
-// of thousands of schedules through ServeHTTP.
+// BenchmarkOperations measures one operation without a network, in a table of a thousand items. Tests run tens of
+// thousands of schedules through ServeHTTP.
 func BenchmarkOperations(b *testing.B) {
 	server := dynamotest.New()
 	client := dynamotest.Client(server.Start(b))

@@ -13,15 +13,15 @@ import (
 	"procore-connect/internal/platform/sdkhttp"
 )
 
-// TB is the part of testing.TB that this package needs, so that a program that imports it does not link testing.
+// TB is the part of testing.TB that this package needs. A program that imports the package does not link testing.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// Start returns a client of an empty server that lives as long as the test, or, where DYNAMODB_ENDPOINT is set, of
-// whatever answers there; its tables may be those of other tests too.
+// Start returns a client of an empty server that runs until the test ends. If DYNAMODB_ENDPOINT is set, the client uses
+// that server instead, which other tests may share.
 func Start(tb TB) *dynamodb.Client {
 	tb.Helper()
 	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
@@ -30,8 +30,8 @@ func Start(tb TB) *dynamodb.Client {
 	return Client(New().Start(tb))
 }
 
-// Start serves s on a free loopback port as long as the test lives and returns its address, for Client or for the
-// environment of another process.
+// Start serves s on a free loopback port until the test ends. It returns the address, for Client or for the environment
+// of another process.
 func (s *Server) Start(tb TB) (endpoint string) {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,8 +44,8 @@ func (s *Server) Start(tb TB) (endpoint string) {
 	return "http://" + l.Addr().String()
 }
 
-// Client returns a client of the endpoint, with made-up credentials. It tries an operation only once, so that what a
-// test sees is what happened, unless the options say otherwise.
+// Client returns a client of the endpoint, with made-up credentials. Unless the options change that, it tries an
+// operation only once, so that no retry hides an error from a test.
 func Client(endpoint string, options ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		BaseEndpoint:     &endpoint,

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// condition reads a condition expression; nil without a text.
+// condition reads a condition expression. It returns nil without a text.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 func (p *parser) condition(text *string) (condition *node) {
 	p.read("ConditionExpression", text, func() { condition = new(p.or()) })
@@ -42,13 +42,13 @@ func (p *parser) not() node {
 	}
 	left := p.operand()
 	if !slices.Contains([]string{"=", "<>", "<", "<=", ">", ">="}, p.tokens[0]) {
-		p.unexpected() // also for BETWEEN, IN and other functions, which are not known
+		p.unexpected() // also for BETWEEN, IN and other functions, which are not supported
 	}
 	return node{op: p.take(), args: []node{left, p.operand()}}
 }
 
-// holds tells whether a condition holds for an item, or for none. What an item lacks makes every comparison false,
-// except <>.
+// holds reports whether a condition holds for an item, which may be nil. A missing attribute makes every comparison
+// false, except <>.
 func (n node) holds(i item) bool {
 	switch n.op {
 	case "OR":

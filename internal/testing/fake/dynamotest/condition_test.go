@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// values are the :values of the expression tests; each test passes those that its expression mentions.
+// values are the :values of the expression tests. Each test passes those that its expression mentions.
 var values = plain{
 	":zero": 0, ":one": 1, ":two": 2, ":five": 5, ":ten": 10, ":big": N("9007199254740993"), ":onefold": N("1.00"),
 	":a": "a", ":b": "b", ":text": "text", ":te": "te", ":x": "x", ":S": "S", ":N": "N", ":Q": "Q", ":empty": "",

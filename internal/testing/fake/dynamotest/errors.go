@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// An apiError is an error as the service puts it on the wire. A request is refused from wherever its mistake is found
-// by a panic with one, before anything is stored; attempt recovers it, and nothing outside sees a panic.
+// An apiError is an error as the service writes it. Code that finds a mistake in a request panics with one, before
+// anything is stored. attempt recovers it, so no panic leaves the package.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 type apiError struct {
 	Code    string   `json:"__type"`
 	Message string   `json:"message"`
-	Item    item     `json:",omitzero"`                     // of ConditionalCheckFailedException, when it was asked for
+	Item    item     `json:",omitzero"`                     // of ConditionalCheckFailedException, if it was requested
 	Reasons []reason `json:"CancellationReasons,omitempty"` // of TransactionCanceledException, one for each item
 }
 
-// A reason says why one item of a transaction did not pass; Code "None" says that it did.
+// A reason is why one item of a transaction failed. The code "None" means that it did not fail.
 type reason struct {
 	Code    string
 	Message string `json:",omitempty"`

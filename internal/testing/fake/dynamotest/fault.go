@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// A Fault says how one request misbehaves. The zero Fault is none.
+// A Fault is how one request misbehaves. The zero Fault does nothing.
 type Fault struct {
-	// Code answers with this error: for instance ThrottlingException, ProvisionedThroughputExceededException,
+	// Code is the error to answer with: for instance ThrottlingException, ProvisionedThroughputExceededException,
 	// InternalServerError (a 500), TransactionConflictException.
 	Code string
 
@@ -18,20 +18,19 @@ type Fault struct {
 	// Drop closes the connection without an answer.
 	Drop bool
 
-	// Applied lets the operation take effect first. With Drop it is the answer that is lost, with Code the answer is
-	// wrong.
+	// Applied makes the operation take effect first. With Drop only the answer is lost, with Code the answer is wrong.
 	Applied bool
 }
 
-// Intercept calls f with every operation's name and body before it is done; nil ends that. It is called without the
-// server's lock, from many goroutines; it may wait.
+// Intercept calls f with the name and body of every operation before it is done, until it is set to nil. f is called
+// without the server's lock, from many goroutines, and may wait.
 func (s *Server) Intercept(f func(operation string, body []byte) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.intercept = f
 }
 
-// Nth makes an interceptor that lets the n-th call of the operation, counted from 1, misbehave once.
+// Nth returns an interceptor that makes the n-th call of the operation, counted from 1, misbehave once.
 func Nth(n int64, operation string, fault Fault) func(string, []byte) Fault {
 	var calls atomic.Int64
 	return func(name string, _ []byte) Fault {
@@ -42,8 +41,8 @@ func Nth(n int64, operation string, fault Fault) func(string, []byte) Fault {
 	}
 }
 
-// faulty does one operation, or what the interceptor makes of it.
-func (s *Server) faulty(name string, body []byte) (out any, failure *apiError) {
+// intercepted does one operation with the fault that the interceptor chose.
+func (s *Server) intercepted(name string, body []byte) (out any, failure *apiError) {
 	s.mu.Lock()
 	intercept, fault := s.intercept, Fault{}
 	s.mu.Unlock()
@@ -63,7 +62,7 @@ func (s *Server) faulty(name string, body []byte) (out any, failure *apiError) {
 		}
 		return nil, cancelled(reasons)
 	case fault.Code != "":
-		return nil, &apiError{Code: fault.Code, Message: "as the interceptor wants it"}
+		return nil, &apiError{Code: fault.Code, Message: "as the interceptor chose"}
 	}
 	return out, failure
 }

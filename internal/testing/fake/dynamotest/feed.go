@@ -7,18 +7,19 @@ import (
 	"slices"
 )
 
-// feedLength is how many of a table's records are kept.
+// feedLength is how many records of a table are kept.
 const feedLength = 10_000
 
-// ErrTrimmed is what Feed returns to a reader that fell behind: records after its position are no longer kept. It
-// can only begin again, at 0, with what is left.
+// ErrTrimmed is the error of Feed for a reader that fell behind: records after its position are no longer kept. It can
+// only begin again at 0, with the records that are left. Package pipetest answers with the service's own error.
 var ErrTrimmed = errors.New("dynamotest: feed: records after this position are no longer kept")
 
-// ErrNoFeed is what Feed returns for a table that does not exist, or was deleted, or has no stream.
+// ErrNoFeed is the error of Feed for a table that does not exist, was deleted or has no stream. Package pipetest answers
+// with the service's own error.
 var ErrNoFeed = errors.New("dynamotest: feed: no such table, or it has no stream")
 
-// A Record is one change of one item, as a DynamoDB stream tells it. A write that changes nothing has no record. Keys
-// and images are JSON as the stream has it: {"envelope":{"S":"..."}}.
+// A Record is one change of one item, as a DynamoDB stream reports it. A write that changes nothing has no record. Keys
+// and images are JSON as in the stream: {"envelope":{"S":"..."}}.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
 type Record struct {
 	Sequence uint64 // grows with every change; the position of a reader
@@ -30,7 +31,7 @@ type Record struct {
 // A feed numbers the records of a table from 1.
 type feed struct {
 	records []Record
-	trimmed uint64        // how many are no longer kept
+	trimmed uint64        // how many records are no longer kept
 	changed chan struct{} // closed and replaced at each change
 }
 
@@ -63,7 +64,7 @@ func (t *table) records(after uint64) ([]Record, <-chan struct{}, error) {
 	return slices.Clone(t.feed.records[min(first, uint64(len(t.feed.records))):]), t.feed.changed, nil
 }
 
-// add notes a change. A nil feed is that of a table without a stream.
+// add records a change. A table without a stream has a nil feed.
 func (f *feed) add(keys []string, old, updated item) {
 	if f == nil || (value{M: old}).equal(value{M: updated}) {
 		return
@@ -84,7 +85,7 @@ func (f *feed) add(keys []string, old, updated item) {
 	f.wake()
 }
 
-// wake lets the readers look again.
+// wake makes the readers read again.
 func (f *feed) wake() {
 	if f != nil {
 		close(f.changed)

@@ -15,7 +15,7 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 )
 
-// ownServer is a server of the test's own with a table, and its clock.
+// ownServer starts a server for one test, with a table and a clock.
 func ownServer(t *testing.T) (*dynamotest.Server, fixture, *time.Time) {
 	t.Helper()
 	ours(t)
@@ -25,7 +25,7 @@ func ownServer(t *testing.T) (*dynamotest.Server, fixture, *time.Time) {
 	return server, f, &clock
 }
 
-// change is a record in words.
+// change describes a record.
 func change(r dynamotest.Record) string {
 	return r.Event + " keys " + string(r.Keys) + " new " + string(r.NewImage)
 }
@@ -43,7 +43,7 @@ func TestFeedTellsEveryChangeInOrder(t *testing.T) {
 	if err := update("SET v = :two"); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, update("SET v = absent"), "ValidationException") // and neither does what fails
+	wantCode(t, update("SET v = absent"), "ValidationException") // and neither does a failed update
 	if err := f.transact(f.deleteOf("a", present), f.checkOf("b", missing), f.putOf(plain{"pk": "c", "sk": 1}, nil)); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestFeedIsBounded(t *testing.T) {
 		t.Fatalf("got %d records, error %v, want 10000 from %d", len(records), err, extra+1)
 	}
 	if _, err := server.Feed(t.Context(), f.table, extra-1); !errors.Is(err, dynamotest.ErrTrimmed) {
-		t.Errorf("before what is kept: %v, want ErrTrimmed", err)
+		t.Errorf("before the kept records: %v, want ErrTrimmed", err)
 	}
 	if records, err := server.Feed(t.Context(), f.table, extra); err != nil || len(records) != 10_000 {
 		t.Errorf("just where it begins: %d records, error %v, want all", len(records), err)

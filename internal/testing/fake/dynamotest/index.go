@@ -6,8 +6,8 @@ import "slices"
 type index struct {
 	name       string
 	names      []string // the attributes of its key and then those of the table's, each once
-	parts      int      // how many of them are the index's key: a partition key and perhaps a sort key
-	keysOnly   bool     // it projects names, else everything
+	parts      int      // how many of them form the index's key: a partition key and perhaps a sort key
+	keysOnly   bool     // it projects names alone, otherwise everything
 	partitions map[string][]item
 }
 
@@ -15,12 +15,12 @@ func (x *index) keys() []string { return x.names[:x.parts] }
 
 func (x *index) partition(i item) string { return i[x.names[0]].text() }
 
-// has reports whether the item has the index's key: a sparse index leaves out those that have not.
+// has reports whether the item has the index's key: a sparse index leaves out items without it.
 func (x *index) has(i item) bool {
 	return !slices.ContainsFunc(x.keys(), func(name string) bool { return i[name].kind() == "" })
 }
 
-// compare is the index's order: by partition key, then by sort key, then by the table's own key.
+// compare orders items by partition key, then by sort key, then by the table's own key.
 func (x *index) compare(a, b item) int {
 	for _, name := range x.names {
 		if order, _ := a[name].compare(b[name]); order != 0 {
@@ -30,14 +30,14 @@ func (x *index) compare(a, b item) int {
 	return 0
 }
 
-// find tells where in its partition an item with the key is, or would be.
+// find returns the position in its partition where an item with the key is, or would be.
 func (x *index) find(key item) (partition []item, n int, ok bool) {
 	partition = x.partitions[x.partition(key)]
 	n, ok = slices.BinarySearchFunc(partition, key, x.compare)
 	return partition, n, ok
 }
 
-// find returns the item with the primary key; nil if there is none.
+// find returns the item with the primary key, or nil.
 func (t *table) find(key item) item {
 	partition, n, ok := t.primary().find(key)
 	if !ok {
@@ -46,7 +46,7 @@ func (t *table) find(key item) item {
 	return partition[n]
 }
 
-// replace puts one item in another's place, nil for none, and tells the feed.
+// replace puts one item in another's place and adds the change to the feed. Either may be nil.
 func (t *table) replace(old, updated item) {
 	for _, x := range t.indexes {
 		if x.has(old) {

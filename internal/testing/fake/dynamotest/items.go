@@ -11,29 +11,29 @@ type request struct {
 	placeholders
 }
 
-// A write is a request of which all has been checked that does not depend on what is stored.
+// A write is a request that has passed every check that does not depend on stored items.
 type write struct {
 	request
 	kind      string // Put, Update, Delete or ConditionCheck
 	table     *table
-	given     item  // the key, or the item that has it
-	condition *node // nil for none
+	given     item  // the key, or the item that contains it
+	condition *node // nil without one
 	update    update
 
-	old, updated item // found by plan; nil for none
+	old, updated item // set by plan; nil for no item
 }
 
 func (s *Server) prepare(kind string, in request) *write {
 	w := &write{request: in, kind: kind, table: s.table(in.TableName), given: in.Key}
-	put, tell := kind == "Put", in.ReturnValuesOnConditionCheckFailure
+	put, returned := kind == "Put", in.ReturnValuesOnConditionCheckFailure
 	if put {
 		w.given = in.Item
 	}
 	if put != (in.Item != nil) || put == (in.Key != nil) || in.UpdateExpression != nil && kind != "Update" {
-		refuse("%s has not those parameters of Item, Key and UpdateExpression that it takes", kind)
+		refuse("%s takes other parameters of Item, Key and UpdateExpression", kind)
 	}
-	if tell != "" && tell != "NONE" && tell != "ALL_OLD" {
-		refuse("ReturnValuesOnConditionCheckFailure set to invalid value: %s", tell)
+	if returned != "" && returned != "NONE" && returned != "ALL_OLD" {
+		refuse("ReturnValuesOnConditionCheckFailure set to invalid value: %s", returned)
 	}
 	p := in.parser()
 	w.update = p.update(in.UpdateExpression)
@@ -49,7 +49,7 @@ func (s *Server) prepare(kind string, in request) *write {
 	return w
 }
 
-// plan finds what the write would do, without doing it.
+// plan finds out what the write would do, without doing it.
 func (w *write) plan() {
 	w.table.checkKeys(w.given, w.kind != "Put")
 	w.old = w.table.find(w.given)
@@ -72,7 +72,7 @@ func (w *write) plan() {
 	}
 }
 
-// writeItem makes the operation of a kind of write:
+// writeItem makes the operation for a kind of write:
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html
@@ -87,7 +87,7 @@ func writeItem(kind string) operation {
 
 // getItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
 //
-// Every read is consistent, whether it asks for it or not.
+// Every read is consistent, even if it does not ask for that.
 func (s *Server) getItem(in struct {
 	TableName      string
 	Key            item

@@ -8,8 +8,8 @@ const (
 	maxSortBytes = 1024
 )
 
-// checkContent refuses what is wrong in an item or a key whatever its key's types: the service looks at this first, so
-// that in a transaction it is the request that is refused, not the item.
+// checkContent refuses an item or a key that is wrong whatever the types of its key. The service checks this first, so
+// in a transaction it refuses the request, not the item.
 func (t *table) checkContent(i item) {
 	for name := range t.types {
 		if v, ok := i[name]; ok && v.text() == "" && (v.S != nil || v.B != nil) {
@@ -22,8 +22,8 @@ func (t *table) checkContent(i item) {
 	}
 }
 
-// checkKeys refuses an item that has not the primary key, or a wrong key for an index; or, if the key shall be alone,
-// any other attribute.
+// checkKeys refuses an item that lacks the primary key or has a wrong key for an index. If alone is true, it also
+// refuses every attribute that is not part of the key.
 func (t *table) checkKeys(i item, alone bool) {
 	if alone && len(i) != t.primary().parts {
 		refuse("The provided key element does not match the schema")

@@ -11,11 +11,11 @@ const (
 	symbols = "=<>(),+-"
 )
 
-// lex cuts a text into tokens: #names, :values, words and symbols, and what no rule of the parser accepts. The last
-// token is empty.
+// lex cuts a text into tokens: #names, :values, words and symbols, and characters that no rule of the parser accepts.
+// The last token is empty.
 func lex(text string) (tokens []string) {
-	const blanks = " \t\r\n"
-	for text = strings.TrimLeft(text, blanks); text != ""; text = strings.TrimLeft(text, blanks) {
+	const space = " \t\r\n"
+	for text = strings.TrimLeft(text, space); text != ""; text = strings.TrimLeft(text, space) {
 		rest := text[1:]
 		if strings.IndexByte(symbols, text[0]) < 0 {
 			rest = strings.TrimLeft(rest, letters+"0123456789")
@@ -34,7 +34,7 @@ func isWord(token string) bool { return token != "" && strings.IndexByte(letters
 //go:embed reserved.txt
 var reservedText string
 
-// The words that an expression cannot use as an attribute's name, in capitals and in order.
+// reservedWords are the words that an expression cannot use as an attribute's name, in capitals and sorted.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html
 var reservedWords = strings.Fields(reservedText)
 

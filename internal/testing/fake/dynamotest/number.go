@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// A number is an exact decimal in the one spelling that equal numbers share, without an exponent, as the service
-// returns it.
+// A number is an exact decimal without an exponent, as the service returns it. Equal numbers have the same spelling.
 type number string
 
 var numberPattern = regexp.MustCompile(`^[+-]?(\d{1,300}\.?\d{0,300}|\.\d{1,300})([eE][+-]?\d{1,3})?$`)
@@ -17,7 +16,7 @@ var numberPattern = regexp.MustCompile(`^[+-]?(\d{1,300}\.?\d{0,300}|\.\d{1,300}
 // UnmarshalText reads a number in any spelling.
 func (n *number) UnmarshalText(text []byte) error {
 	if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-		*n = number(strconv.FormatInt(i, 10)) // what almost all are, and much faster
+		*n = number(strconv.FormatInt(i, 10)) // almost every number is one, and this is much faster
 		return nil
 	}
 	if !numberPattern.Match(text) {
@@ -28,11 +27,12 @@ func (n *number) UnmarshalText(text []byte) error {
 }
 
 func (n number) rational() *big.Rat {
-	r, _ := new(big.Rat).SetString(string(n)) // it is known to be one
+	r, _ := new(big.Rat).SetString(string(n)) // every number parses
 	return r
 }
 
-// spell refuses what is beyond the service's limits: 38 significant digits, magnitudes from 1E-130 to 9.99E+125.
+// spell returns r as a number. It refuses one beyond the service's limits: 38 significant digits, magnitudes from 1E-130
+// to 9.99E+125.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 func spell(r *big.Rat) number {
 	text := r.FloatString(38 + 130) // exact for every number within the limits

@@ -17,19 +17,19 @@ type placeholders struct {
 type parser struct {
 	placeholders
 	used      map[string]bool // placeholders
-	parameter string          // whose text is read
-	tokens    []string        // that are left of it; the last is the end
+	parameter string          // the parameter whose text is read
+	tokens    []string        // those that are left of it; the last is the end
 }
 
 // A node is a parsed expression.
 type node struct {
 	op    string // an operator, a function, or "name" or "value" for an operand
-	name  string // of the attribute that op "name" means
-	value value  // that op "value" means
+	name  string // the attribute, if op is "name"
+	value value  // if op is "value"
 	args  []node
 }
 
-// in is the operand's value in an item, if it has one there.
+// in returns the operand's value in an item, if it has one there.
 func (n node) in(i item) (v value, ok bool) {
 	if n.op == "value" {
 		return n.value, true
@@ -70,7 +70,7 @@ func (p *parser) refuse(format string, args ...any) {
 }
 
 func (p *parser) unexpected() {
-	p.refuse("Syntax error; token: %q, of those that are left: %q", p.tokens[0], p.tokens)
+	p.refuse("Syntax error; token: %q, remaining tokens: %q", p.tokens[0], p.tokens)
 }
 
 func (p *parser) take() string {
@@ -79,7 +79,7 @@ func (p *parser) take() string {
 	return t
 }
 
-// accept takes the next token if it is the symbol or, in any case of letters, the keyword.
+// accept takes the next token if it is the symbol or, in upper or lower case, the keyword. It reports whether it did.
 func (p *parser) accept(text string) bool {
 	if !strings.EqualFold(p.tokens[0], text) {
 		return false
@@ -119,7 +119,7 @@ func (p *parser) name() node {
 	case !isWord(t):
 		p.unexpected()
 	case p.tokens[1] == "(":
-		p.refuse("Invalid function name, or one that dynamotest does not know here; function: %s", t)
+		p.refuse("Invalid function name, or one that dynamotest does not support here; function: %s", t)
 	case isReserved(t):
 		p.refuse("Attribute name is a reserved keyword; reserved keyword: %s", t)
 	default:

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// readMany is what Query and Scan have in common.
+// readMany has the parameters that Query and Scan share.
 type readMany struct {
 	TableName         string
 	IndexName         string
@@ -35,7 +35,7 @@ func (s *Server) query(in query) any {
 		if condition.holds(i) {
 			items = append(items, i)
 		} else if len(items) > 0 {
-			break // what a key condition selects stands together
+			break // the items that a key condition selects are adjacent
 		}
 	}
 	order := x.compare
@@ -54,7 +54,7 @@ func (s *Server) scan(in readMany) any {
 	return x.page(items, x.compare, in)
 }
 
-// index finds what is read and checks the request against it.
+// index returns the table and index to read, and checks the request against them.
 func (s *Server) index(in readMany) (*table, *index) {
 	t := s.table(in.TableName)
 	n := slices.IndexFunc(t.indexes, func(x *index) bool { return x.name == in.IndexName })
@@ -75,8 +75,8 @@ func (s *Server) index(in readMany) (*table, *index) {
 	return t, x
 }
 
-// page answers with those of the ordered items that come after the start key, which need not exist any more, up to the
-// limit or the size of a page.
+// page answers with the ordered items after the start key, up to the limit or the size of a page. The item of the start
+// key need not exist.
 func (x *index) page(items []item, order func(a, b item) int, in readMany) any {
 	if in.ExclusiveStartKey != nil {
 		n, ok := slices.BinarySearchFunc(items, in.ExclusiveStartKey, order)

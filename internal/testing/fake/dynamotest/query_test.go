@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sorts are the sort keys of the items.
+// sorts returns the sort keys of the items.
 func sorts(items []map[string]types.AttributeValue) []any {
 	keys := []any{}
 	for _, i := range items {

@@ -14,7 +14,7 @@ import (
 
 // A Server is a DynamoDB in memory, as an http.Handler. Make it with New.
 type Server struct {
-	// Now is the clock of time to live and idempotency tokens: time.Now, unless set before the first request.
+	// Now is the clock of time to live and idempotency tokens. It is time.Now unless set before the first request.
 	Now func() time.Time
 
 	operations map[string]operation
@@ -25,7 +25,7 @@ type Server struct {
 	intercept func(operation string, body []byte) Fault
 }
 
-// An operation is called with the server's lock held. It refuses by a panic with an *apiError.
+// An operation is called with the server's lock held. It refuses a request by a panic with an *apiError.
 type operation func(s *Server, body []byte) any
 
 // New returns a server without tables.
@@ -46,7 +46,7 @@ func New() *Server {
 	}}
 }
 
-// op makes an operation of a method. It refuses parameters that the method does not know, so that none is ignored.
+// op makes an operation from a method. It refuses parameters that the method does not support, so that none is ignored.
 func op[In any](method func(*Server, In) any) operation {
 	return func(s *Server, body []byte) any {
 		var in In
@@ -57,16 +57,16 @@ func op[In any](method func(*Server, In) any) operation {
 			if strings.Contains(err.Error(), "unknown field") {
 				code = "ValidationException"
 			}
-			fail(code, "dynamotest does not know this parameter: %v", err)
+			fail(code, "dynamotest does not support this parameter: %v", err)
 		}
 		return method(s, in)
 	}
 }
 
-// ServeHTTP speaks the service's JSON 1.0 protocol.
+// ServeHTTP implements the service's JSON 1.0 protocol.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16<<20)) // as the service does for many items
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 16<<20)) // the service's limit for many items
 	if err != nil {
 		http.Error(w, "request too large or unreadable", http.StatusRequestEntityTooLarge)
 		return
@@ -78,7 +78,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="):
 		respond(w, nil, &apiError{Code: "MissingAuthenticationTokenException", Message: "Request is not signed"})
 	default:
-		out, failure := s.faulty(name, body)
+		out, failure := s.intercepted(name, body)
 		respond(w, out, failure)
 	}
 }
@@ -89,7 +89,7 @@ func (s *Server) do(name string, body []byte) (out any, failure *apiError) {
 	defer s.mu.Unlock()
 	failure = attempt(func() {
 		if s.operations[name] == nil {
-			fail("UnknownOperationException", "dynamotest does not know %s", name)
+			fail("UnknownOperationException", "dynamotest does not support %s", name)
 		}
 		out = s.operations[name](s, body)
 	})
@@ -105,9 +105,9 @@ func respond(w http.ResponseWriter, out any, failure *apiError) {
 			status = http.StatusInternalServerError
 		}
 	}
-	body, _ := json.Marshal(out) // answers are made of what always marshals
+	body, _ := json.Marshal(out) // answers consist of types that always marshal
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone does not want the answer
+	_, _ = w.Write(body) // the client may have left
 }

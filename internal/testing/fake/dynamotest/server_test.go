@@ -187,8 +187,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// FuzzExpressions looks for expressions that break the server: whatever is sent, it answers with success or with one of
-// the service's errors.
+// FuzzExpressions searches for expressions that break the server. Whatever is sent, it answers with success or with one
+// of the service's errors.
 func FuzzExpressions(f *testing.F) {
 	for _, seed := range []string{
 		"SET a = if_not_exists(b, :v) + :v REMOVE c[0].d", "(a = :v OR NOT b.c[1] IN (:v, :v)) AND size(d) > :v", "ADD", "((", "a[",

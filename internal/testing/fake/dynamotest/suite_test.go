@@ -1,5 +1,5 @@
-// The storage suite: what this project relies on in DynamoDB, stated through the real client. It runs against
-// dynamotest, or against any other endpoint:
+// The storage suite tests what this project relies on in DynamoDB, with the real client. It runs against dynamotest, or
+// against any other endpoint:
 //
 //	DYNAMODB_ENDPOINT=http://127.0.0.1:8000 go test ./internal/testing/fake/dynamotest
 package dynamotest_test
@@ -19,7 +19,7 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 )
 
-// ours skips a test of what only dynamotest has.
+// ours skips a test of a feature that only dynamotest has.
 func ours(t *testing.T) {
 	t.Helper()
 	if os.Getenv("DYNAMODB_ENDPOINT") != "" {
@@ -27,18 +27,18 @@ func ours(t *testing.T) {
 	}
 }
 
-// wantRefused is for requests that the service refuses, but that emulators are known to let pass. There a wrong outcome
-// skips the test, with a line that says so.
+// wantRefused is for requests that the service refuses but some emulators accept. There a wrong outcome skips the test
+// with a message.
 func wantRefused(t *testing.T, err error, source string) {
 	t.Helper()
 	if got := code(err); got != "ValidationException" && os.Getenv("DYNAMODB_ENDPOINT") != "" {
-		t.Skipf("skipped: this server answers %q where the service says ValidationException: %s", got, source)
+		t.Skipf("skipped: this server answers %q where the service answers ValidationException: %s", got, source)
 	}
 	wantCode(t, err, "ValidationException")
 }
 
-// A fixture is a table of the test's own: key pk (S) and sk (N); a sparse index by queue (S) and at_ms (N) that projects
-// everything; a sparse index by owner_id (S) that projects keys only.
+// A fixture is a table for one test. It has the key pk (S) and sk (N), a sparse index by queue (S) and at_ms (N) that
+// projects everything, and a sparse index by owner_id (S) that projects keys only.
 type fixture struct {
 	*testing.T
 	client *dynamodb.Client
@@ -116,7 +116,7 @@ func (f fixture) get(pk string, sk any) plain {
 
 func key(pk string, sk any) map[string]types.AttributeValue { return plain{"pk": pk, "sk": sk}.item() }
 
-// code is the service's name of the error; empty without one.
+// code returns the service's name of the error, or "".
 func code(err error) string {
 	if failure, ok := errors.AsType[smithy.APIError](err); ok {
 		return failure.ErrorCode()
@@ -137,7 +137,7 @@ func wantCode(t *testing.T, err error, want string) {
 // plain is an item in Go's own words: string, int, N, bool, nil, []byte, []any and plain.
 type plain map[string]any
 
-// N is a number that is no int.
+// N is a number that is not an int.
 type N string
 
 func (p plain) item() map[string]types.AttributeValue {

@@ -5,13 +5,13 @@ import "slices"
 // A table keeps its items in its indexes. Every access happens under the server's lock.
 type table struct {
 	description tableDescription
-	types       map[string]string // of the attributes that are in a key: S, N or B
+	types       map[string]string // of the key attributes: S, N or B
 	indexes     []*index          // the first is the table itself, by its primary key
-	ttl         string            // the attribute's name; empty when not enabled
+	ttl         string            // the attribute's name; empty if not enabled
 	feed        *feed             // nil without a stream
 }
 
-// primary is the index of the table's own key.
+// primary returns the index of the table's own key.
 func (t *table) primary() *index { return t.indexes[0] }
 
 type keyElement struct{ AttributeName, KeyType string }
@@ -47,7 +47,7 @@ func (s *Server) createTable(in createTable) any {
 		fail("ResourceInUseException", "Table already exists: %s", in.TableName)
 	}
 	if in.BillingMode != "PAY_PER_REQUEST" {
-		refuse("dynamotest knows only BillingMode PAY_PER_REQUEST")
+		refuse("dynamotest supports only BillingMode PAY_PER_REQUEST")
 	}
 	t := &table{types: map[string]string{}, description: tableDescription{createTable: in, TableStatus: "ACTIVE"}}
 	t.description.BillingModeSummary.BillingMode = in.BillingMode
@@ -60,7 +60,7 @@ func (s *Server) createTable(in createTable) any {
 	}
 	if stream := in.StreamSpecification; stream != nil {
 		if !stream.StreamEnabled || stream.StreamViewType != "NEW_IMAGE" {
-			refuse("dynamotest knows only StreamViewType NEW_IMAGE, not %q", stream.StreamViewType)
+			refuse("dynamotest supports only StreamViewType NEW_IMAGE, not %q", stream.StreamViewType)
 		}
 		t.feed = &feed{changed: make(chan struct{})}
 	}
@@ -79,7 +79,7 @@ func (t *table) addIndex(name string, schema []keyElement, projection string) {
 		x.names = append(x.names, element.AttributeName)
 	}
 	if x.parts == 0 || projection != "ALL" && !x.keysOnly {
-		refuse("One or more parameter values were invalid: a KeySchema is empty, or dynamotest does not know ProjectionType %q",
+		refuse("One or more parameter values were invalid: a KeySchema is empty, or dynamotest does not support ProjectionType %q",
 			projection)
 	}
 	t.indexes = append(t.indexes, x)

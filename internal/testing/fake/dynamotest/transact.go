@@ -10,7 +10,7 @@ import (
 const (
 	maxTransactItems = 100
 	tokenLife        = 10 * time.Minute
-	maxTokens        = 10_000 // then all are forgotten
+	maxTokens        = 10_000 // at this number all are forgotten
 )
 
 type transactWriteItems struct {
@@ -18,7 +18,7 @@ type transactWriteItems struct {
 	ClientRequestToken string
 }
 
-// A done transaction is remembered by its token: the same request again succeeds without effect, another is refused.
+// A done transaction is remembered by its token. The same request succeeds again without effect, another is refused.
 type done struct {
 	in transactWriteItems
 	at time.Time
@@ -42,7 +42,7 @@ func (s *Server) transactWriteItems(in transactWriteItems) any {
 	return struct{}{}
 }
 
-// seen reports whether the same request was done within a token's life.
+// seen reports whether the same request was done while its token is remembered.
 func (s *Server) seen(in transactWriteItems) bool {
 	d, ok := s.done[in.ClientRequestToken]
 	if !ok || in.ClientRequestToken == "" || s.Now().Sub(d.at) >= tokenLife {
@@ -55,7 +55,7 @@ func (s *Server) seen(in transactWriteItems) bool {
 	return true
 }
 
-// prepareAll checks the items one by one and that no two are about the same item.
+// prepareAll checks each request, and that no two write the same item.
 func (s *Server) prepareAll(items []map[string]request) (writes []*write) {
 	for _, members := range items {
 		if len(members) != 1 {
@@ -63,7 +63,7 @@ func (s *Server) prepareAll(items []map[string]request) (writes []*write) {
 		}
 		for kind, in := range members {
 			if !slices.Contains([]string{"Put", "Update", "Delete", "ConditionCheck"}, kind) {
-				refuse("dynamotest does not know %s in TransactItems", kind)
+				refuse("dynamotest does not support %s in TransactItems", kind)
 			}
 			w := s.prepare(kind, in)
 			same := func(v *write) bool { return v.table == w.table && w.table.primary().compare(v.given, w.given) == 0 }
@@ -76,7 +76,7 @@ func (s *Server) prepareAll(items []map[string]request) (writes []*write) {
 	return writes
 }
 
-// runAll stores all outcomes if every write passes; otherwise it says for each why it did not.
+// runAll stores all outcomes if every write passes. Otherwise it fails with a reason for each write.
 func runAll(writes []*write) {
 	reasons, failed := make([]reason, len(writes)), false
 	for n, w := range writes {

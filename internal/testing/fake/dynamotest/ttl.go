@@ -15,7 +15,7 @@ func (s *Server) updateTimeToLive(in struct {
 }) any {
 	t, ttl := s.table(in.TableName), in.TimeToLiveSpecification
 	if ttl.AttributeName == "" || !ttl.Enabled || t.ttl != "" {
-		refuse("TimeToLive is already enabled, or dynamotest does not know how to disable it")
+		refuse("TimeToLive is already enabled, or the request disables it, which dynamotest does not support")
 	}
 	t.ttl = ttl.AttributeName
 	return map[string]any{"TimeToLiveSpecification": ttl}
@@ -29,9 +29,9 @@ func (s *Server) describeTimeToLive(in tableName) any {
 	return map[string]any{"TimeToLiveDescription": description}
 }
 
-// Expire removes, in every table with time to live, the items whose time has come, and returns how many. Until it is
-// called they are still read and still count, as on the service, which removes them within days. What is older than
-// five years, or is no number, is never removed. The removals are in the feed.
+// Expire removes the expired items of every table with time to live and returns how many it removed. Until then reads
+// and conditions still see them, as on the service, which removes them within days. It never removes an item that
+// expired more than five years ago or whose time is not a number. The removals appear in the feed.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html
 func (s *Server) Expire() int {
 	s.mu.Lock()

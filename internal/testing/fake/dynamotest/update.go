@@ -2,11 +2,12 @@ package dynamotest
 
 import "maps"
 
-// An update is a parsed update expression: what each attribute becomes; nil removes it.
+// An update is a parsed update expression: the new value of each attribute, nil to remove it.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
 type update map[string]*node
 
-// update reads an update expression: SET and REMOVE, each at most once, in either order. ADD and DELETE are not known.
+// update reads an update expression: SET and REMOVE, each at most once, in either order. ADD and DELETE are not
+// supported.
 func (p *parser) update(text *string) update {
 	u := update{}
 	p.read("UpdateExpression", text, func() {
@@ -48,7 +49,7 @@ func (p *parser) sum() node {
 	return n
 }
 
-// eval gives the new value from the item as it was before the whole update.
+// eval computes the new value from the item before the update.
 func (n node) eval(old item) value {
 	if len(n.args) > 0 {
 		a, b := n.args[0].eval(old), n.args[1].eval(old)
@@ -64,7 +65,7 @@ func (n node) eval(old item) value {
 	return v
 }
 
-// apply returns the item after the update; the key alone is there before if nothing else is.
+// apply returns the item after the update. If there was no item, the update starts from the key.
 func (u update) apply(old, key item) item {
 	updated := maps.Clone(key)
 	maps.Copy(updated, old)

@@ -56,10 +56,10 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
-// gone is no attribute value.
+// gone is not an attribute value.
 const gone = removed("gone")
 
-// removed is a type of its own, so that gone equals nothing else.
+// removed is a separate type, so that gone equals nothing else.
 type removed string
 
 func TestUpdateOfAnAbsentItemCreatesIt(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 // An item is a map of attributes. Items and values are never changed once they are built, so they are shared freely.
 type item map[string]value
 
-// A value is one attribute value as it is on the wire: exactly one member is there. Sets are not known.
+// A value is one attribute value as on the wire: exactly one member is set. Sets are not supported.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 type value struct {
 	S    *string `json:",omitzero"`
@@ -20,7 +20,7 @@ type value struct {
 	M    item    `json:",omitzero"`
 }
 
-// kind is the name of the member that is there; empty if it is not exactly one.
+// kind returns the name of the member that is set, or "" if not exactly one is.
 func (v value) kind() (kind string) {
 	names := [...]string{"S", "N", "B", "BOOL", "NULL", "L", "M"}
 	for n, there := range [...]bool{v.S != nil, v.N != nil, v.B != nil, v.BOOL != nil, v.NULL != nil, v.L != nil, v.M != nil} {
@@ -34,7 +34,7 @@ func (v value) kind() (kind string) {
 	return kind
 }
 
-// text is what an S, an N or a B holds; equal values of one kind have one text.
+// text returns the content of an S, an N or a B. Equal values of one kind have the same text.
 func (v value) text() string {
 	switch {
 	case v.S != nil:
@@ -50,7 +50,7 @@ func (v value) equal(w value) bool {
 	return ordered && order == 0 || !ordered && reflect.DeepEqual(v, w)
 }
 
-// compare orders two values; ok is false when their kinds differ or have no order.
+// compare orders two values. ok is false if their kinds differ or have no order.
 func (v value) compare(w value) (order int, ok bool) {
 	switch kind := v.kind(); {
 	case kind != w.kind():
@@ -62,7 +62,7 @@ func (v value) compare(w value) (order int, ok bool) {
 	}
 }
 
-// bytes is the value's share of the item size. It refuses what is no value.
+// bytes returns the value's share of the item size. It refuses a value without exactly one member.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 func (v value) bytes() int {
 	switch v.kind() {
@@ -90,7 +90,7 @@ func (i item) bytes() int {
 	return n
 }
 
-// only returns the named attributes of the item, of those it has.
+// only returns those of the named attributes that the item has.
 func (i item) only(names []string) item {
 	part := make(item, len(names))
 	for _, name := range names {

@@ -20,7 +20,7 @@ const (
 	timeFormat   = "02/Jan/2006:15:04:05 -0700"
 )
 
-// event is the request in payload format 2.0.
+// event returns the request in payload format 2.0.
 func event(r *http.Request, body []byte, key, stage, id string) events.APIGatewayV2HTTPRequest {
 	now := time.Now().UTC()
 	ip, port, _ := net.SplitHostPort(r.RemoteAddr)
@@ -55,7 +55,7 @@ func event(r *http.Request, body []byte, key, stage, id string) events.APIGatewa
 	return e
 }
 
-// cookies lists what the Cookie headers hold.
+// cookies lists the cookies of all Cookie headers.
 func cookies(h http.Header) []string {
 	var all []string
 	for _, line := range h["Cookie"] {
@@ -68,8 +68,8 @@ func cookies(h http.Header) []string {
 	return all
 }
 
-// headers are in lower case, duplicates joined by a comma, without Cookie, and
-// with what the service adds.
+// headers returns the headers in lower case, duplicates joined by a comma, without
+// Cookie, and with those that the service adds.
 func headers(r *http.Request, ip, port string, length int) map[string]string {
 	h := make(map[string]string)
 	for name, values := range r.Header {
@@ -97,8 +97,8 @@ func query(u *url.URL) map[string]string {
 	return q
 }
 
-// text tells whether the service passes a body of this type as it is; any
-// other comes in base64, that of a form (application/x-www-form-urlencoded) too.
+// text reports whether the service passes a body of this type unchanged. It encodes
+// any other in base64, a form's (application/x-www-form-urlencoded) too.
 func text(contentType string, body []byte) bool {
 	if !utf8.Valid(body) {
 		return false

@@ -1,11 +1,11 @@
-// Package gatewaytest is an API Gateway HTTP API on this machine: an
-// [http.Handler] that turns each request into an event of payload format 2.0,
-// hands it to the function of its route and writes the function's answer.
+// Package gatewaytest is an API Gateway HTTP API on this machine. Its [http.Handler]
+// turns each request into an event of payload format 2.0, invokes the function of the
+// route and writes the function's answer.
 //
 //	front := gatewaytest.New(map[string]gatewaytest.Invoker{"GET /": f}, gatewaytest.Options{})
 //
-// It is as picky as the service: routes match exactly, cookies arrive as a
-// list and not as a header, duplicate headers arrive joined, a form arrives in base64.
+// It is as strict as the service: routes match exactly, cookies arrive as a list and
+// not as a header, duplicate headers arrive joined, a form arrives in base64.
 //
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 package gatewaytest
@@ -34,17 +34,17 @@ const (
 
 // Invoker is a function, such as [lambdatest.Function].
 type Invoker interface {
-	// Invoke gives the function's answer; [lambdatest.ErrTooLarge] means that
-	// the event was too large for Lambda.
+	// Invoke returns the function's answer. [lambdatest.ErrTooLarge] means that the
+	// event was too large for Lambda.
 	Invoke(ctx context.Context, payload []byte) ([]byte, error)
 }
 
 // Options describe the front. The zero value works.
 type Options struct {
-	Stage   string        // "": $default, which does not stand in paths
-	Timeout time.Duration // of the integration; 0: 30 s, which is the service's
-	// Log is told why a request was answered with an error of the gateway's
-	// own. Nil: nobody is.
+	Stage   string        // "": $default, which is not part of a path
+	Timeout time.Duration // of the integration; 0: 30 s, as in the service
+	// Log receives the reason whenever the gateway answers with its own error. It may
+	// be nil.
 	Log func(route string, err error)
 }
 
@@ -54,7 +54,7 @@ type Front struct {
 	o      Options
 }
 
-// New makes a front with routes by key, such as "GET /companies".
+// New returns a front with routes by key, such as "GET /companies".
 func New(routes map[string]Invoker, o Options) *Front {
 	o.Stage = cmp.Or(o.Stage, defaultStage)
 	o.Timeout = cmp.Or(o.Timeout, timeout)
@@ -106,13 +106,13 @@ func (f *Front) invoke(r *http.Request, function Invoker, event any) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	// The function goes on when the caller hangs up, as in the service.
+	// As in the service, the function continues when the caller hangs up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), f.o.Timeout)
 	defer cancel()
 	return function.Invoke(ctx, payload)
 }
 
-// status is the service's answer when there is none from the function.
+// status returns the service's answer when the function has none.
 func status(err error) (int, string) {
 	switch {
 	case errors.Is(err, lambdatest.ErrTooLarge):
@@ -140,7 +140,7 @@ func headerSize(r *http.Request) int {
 	return n
 }
 
-// requestID has the form of the service's ids.
+// requestID returns an id in the form of the service's.
 func requestID() string {
 	var b [11]byte
 	rand.Read(b[:])

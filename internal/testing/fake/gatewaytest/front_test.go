@@ -31,7 +31,7 @@ func serve(t *testing.T, o gatewaytest.Options, f function) string {
 	return server.URL
 }
 
-// capture serves a function that gives back what it got.
+// capture serves a function that returns its event.
 func capture(t *testing.T, o gatewaytest.Options, change func(*http.Request), method, target, body string) events.APIGatewayV2HTTPRequest {
 	t.Helper()
 	url := serve(t, o, func(_ context.Context, payload []byte) ([]byte, error) {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// response is what the browser gets.
+// response is the answer to the browser.
 type response struct {
 	status  int
 	header  map[string]string
@@ -17,7 +17,7 @@ type response struct {
 	body    []byte
 }
 
-var errResponse = errors.New("the function's answer is not one that API Gateway understands")
+var errResponse = errors.New("API Gateway does not understand the function's answer")
 
 // parseResponse reads the answer of a function in format 2.0. Without a
 // statusCode, any valid JSON becomes the body of a 200.
@@ -78,7 +78,7 @@ func (r *response) write(w http.ResponseWriter) {
 	for name, value := range r.header {
 		switch name {
 		case "Connection", "Content-Length", "Transfer-Encoding", "Keep-Alive", "Upgrade", "Trailer":
-			continue // the service's own business
+			continue // the service sets these itself
 		}
 		h.Set(name, value)
 	}
@@ -90,5 +90,5 @@ func (r *response) write(w http.ResponseWriter) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(r.body)))
 	w.WriteHeader(r.status)
-	w.Write(r.body) // a caller that went away has no use for the error
+	w.Write(r.body) // the caller may have left
 }

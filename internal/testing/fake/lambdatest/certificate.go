@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Certificate makes a certificate of a loopback server, good for a day. A
-// function trusts it if root is in the file that its SSL_CERT_FILE names.
+// Certificate makes a certificate for a loopback server, valid for a day. A function
+// trusts it if root is in the file that its SSL_CERT_FILE names.
 //
 // https://pkg.go.dev/crypto/x509#SystemCertPool
 func Certificate() (server *tls.Config, root []byte, err error) {

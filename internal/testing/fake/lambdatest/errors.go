@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// ErrTooLarge is returned for a payload over [MaxPayload], which Lambda
-// refuses without starting anything.
+// ErrTooLarge is the error for a payload over [MaxPayload], which Lambda refuses
+// without starting anything. The gateway answers it with 413.
 var ErrTooLarge = fmt.Errorf("the payload is larger than %d bytes", MaxPayload)
 
-// ErrClosed is returned by a function that was closed.
-var ErrClosed = errors.New("the function was closed")
+// errClosed is the error of a function that was closed.
+var errClosed = errors.New("the function was closed")
 
-// FunctionError is an invocation that failed, in Lambda's words. Type is one
-// of the function's own or
+// FunctionError is the error of a failed invocation, in Lambda's words. Type is one of
+// the function's own types or
 //
-//   - Sandbox.Timedout: it took longer than its timeout; the process was killed
+//   - Sandbox.Timedout: the invocation took longer than its timeout; the process was killed
 //   - Runtime.ExitError: the process ended, before or during the invocation
 //   - Function.ResponseSizeTooLarge: the answer was larger than [MaxPayload]
 //
@@ -26,7 +26,7 @@ type FunctionError struct {
 	RequestID string // empty: the process never asked for work
 	Type      string
 	Message   string
-	Log       []string // last lines of the process, if it ended by itself
+	Log       []string // last lines of the process, if it was not killed
 }
 
 func (e *FunctionError) Error() string {

@@ -1,15 +1,15 @@
-// Package lambdatest runs the binary of a Lambda function as Lambda does: in
-// a process of its own that asks the Lambda Runtime API for work, with the
-// environment that Lambda gives and no other, one invocation at a time, and
-// killed when an invocation takes too long.
+// Package lambdatest runs the binary of a Lambda function as Lambda does. The binary
+// runs in its own process, which asks the Lambda Runtime API for work and has only the
+// environment that Lambda sets. It handles one invocation at a time and is killed when
+// an invocation takes too long.
 //
 //	f := lambdatest.New(lambdatest.Options{Name: "webhook-receiver", Binary: "build/webhook-receiver"})
 //	defer f.Close()
 //	answer, err := f.Invoke(ctx, []byte(`{"task":"refresh"}`))
 //
-// A process starts with the first invocation that needs one, or by
-// [Function.Warm], and is replaced by the next invocation after it ended. What
-// Lambda does between invocations, freezing the process, is left out.
+// A process starts with the first invocation that needs one, or by [Function.Warm].
+// After it has ended the next invocation starts another. Unlike Lambda, this package
+// does not freeze a process between invocations.
 package lambdatest
 
 import (
@@ -26,30 +26,30 @@ import (
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const MaxPayload = 6 << 20
 
-// Options describe a function. Name and Binary are needed.
+// Options describe a function. Name and Binary are required.
 type Options struct {
 	Name   string
 	Binary string            // path of the executable
 	Env    map[string]string // the function's own variables, beside those that Lambda sets
 
-	Timeout     time.Duration // of one invocation; 0: 3 s, as Lambda has it
-	InitTimeout time.Duration // until the process asks for work; 0: 10 s, as Lambda has it
-	MemoryMB    int           // what the function is told; 0: 128
-	Concurrency int           // how many processes at most; 0: 1. Further invocations wait.
+	Timeout     time.Duration // of one invocation; 0: 3 s, as in Lambda
+	InitTimeout time.Duration // until the process asks for work; 0: 10 s, as in Lambda
+	MemoryMB    int           // the size in the environment; 0: 128
+	Concurrency int           // the most processes at once; 0: 1. Further invocations wait.
 
-	// Stdout and Stderr get the processes' output, one whole line in each
-	// Write, at most 256 KB long. Nil discards it. Both may be called at once.
+	// Stdout and Stderr receive the processes' output, one complete line of at most
+	// 256 KB in each Write. Nil discards it. Both may be called at once.
 	Stdout, Stderr io.Writer
 
-	// Polled is told the id of each new process when that asks for work the
-	// first time, and gets none before Polled returns. Nil: nobody is told.
+	// Polled receives the id of each new process when it asks for work the first time.
+	// The process gets no work before Polled returns. Polled may be nil.
 	Polled func(pid int)
 }
 
 // Function is a function and its processes. Its methods may be called at once.
 type Function struct {
 	o     Options
-	slots chan struct{} // holds an element per invocation that runs
+	slots chan struct{} // holds an element for each running invocation
 
 	mu      sync.Mutex
 	idle    []*process
@@ -58,7 +58,7 @@ type Function struct {
 	running sync.WaitGroup
 }
 
-// New gives a function without a process. Close it to end those it will have.
+// New returns a function without a process. Close it to end those that it starts.
 func New(o Options) *Function {
 	o.Timeout = cmp.Or(o.Timeout, 3*time.Second)
 	o.InitTimeout = cmp.Or(o.InitTimeout, 10*time.Second)
@@ -72,14 +72,15 @@ func New(o Options) *Function {
 	return &Function{o: o, slots: make(chan struct{}, o.Concurrency), all: make(map[*process]bool)}
 }
 
-// Name is the function's name.
+// Name returns the function's name.
 func (f *Function) Name() string { return f.o.Name }
 
-// Invoke hands payload to the function and gives its answer. A failure of the
-// function is a [*FunctionError]; a payload that is too large is [ErrTooLarge].
+// Invoke calls the function with payload and returns its answer. For a failure of the
+// function the error is a [*FunctionError], for a payload that is too large it is
+// [ErrTooLarge].
 //
-// When ctx ends, Invoke returns at once while the invocation goes on to its
-// own end or timeout, as it would in Lambda.
+// When ctx ends, Invoke returns at once. The invocation continues to its end or
+// timeout, as in Lambda.
 func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if len(payload) > MaxPayload {
 		return nil, ErrTooLarge
@@ -104,8 +105,8 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 }
 
-// Warm starts a process, unless there is one, and waits until it asks for
-// work. A process that ends before is a [*FunctionError] with its last log lines.
+// Warm starts a process, unless there is one, and waits until it asks for work. If the
+// process ends before that, the error is a [*FunctionError] with its last log lines.
 func (f *Function) Warm(ctx context.Context) error {
 	done := make(chan error, 1)
 	err := f.slot(ctx, func() {
@@ -140,7 +141,7 @@ func (f *Function) slot(ctx context.Context, work func()) error {
 	defer f.mu.Unlock()
 	if f.closed {
 		<-f.slots
-		return ErrClosed
+		return errClosed
 	}
 	f.running.Go(func() {
 		defer func() { <-f.slots }()
@@ -158,7 +159,7 @@ func (f *Function) invoke(payload []byte) ([]byte, error) {
 		inv := newInvocation(payload)
 		err = p.deliver(inv, f.o.InitTimeout)
 		if err != nil && !fresh && p.gone() {
-			continue // it ended while it was idle: not this invocation's fault
+			continue // it ended while it was idle, not because of this invocation
 		}
 		if err != nil {
 			return nil, err
@@ -174,7 +175,7 @@ func (f *Function) process() (p *process, fresh bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
-		return nil, false, ErrClosed
+		return nil, false, errClosed
 	}
 	for n := len(f.idle); n > 0; n = len(f.idle) {
 		p, f.idle = f.idle[n-1], f.idle[:n-1]
@@ -204,7 +205,7 @@ func (f *Function) putBack(p *process) {
 	}
 }
 
-// Close kills the processes and waits for their end. Invocations that run fail.
+// Close kills the processes and waits for their end. Running invocations fail.
 func (f *Function) Close() error {
 	f.mu.Lock()
 	f.closed = true

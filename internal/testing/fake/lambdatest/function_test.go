@@ -31,7 +31,7 @@ func toy(t *testing.T) string {
 	return path
 }
 
-var toyDir string // of TestMain
+var toyDir string // set by TestMain
 
 var buildToy = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(toyDir, "toy")
@@ -96,7 +96,7 @@ func invoke(t *testing.T, f *lambdatest.Function, input string) output {
 	return out
 }
 
-// fails gives the function error of an invocation that must have one.
+// fails returns the function error of an invocation that must have one.
 func fails(t *testing.T, f *lambdatest.Function, input, wantType string) *lambdatest.FunctionError {
 	t.Helper()
 	answer, err := f.Invoke(t.Context(), []byte(input))
@@ -107,7 +107,7 @@ func fails(t *testing.T, f *lambdatest.Function, input, wantType string) *lambda
 	return e
 }
 
-// buffer collects lines; each Write must be one.
+// buffer collects lines. Each Write must be one line.
 type buffer struct {
 	mu    sync.Mutex
 	lines []string
@@ -128,7 +128,7 @@ func (b *buffer) all() []string {
 
 func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
-// eventually polls a condition that another process brings about.
+// eventually polls a condition that depends on another process.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -255,19 +255,19 @@ func TestWarm(t *testing.T) {
 	}
 }
 
-// Polled is told of a process before that gets work, and once.
+// Polled is called once for a process, before the process gets work.
 func TestPolled(t *testing.T) {
 	t.Parallel()
 	var pids []int
 	f := function(t, lambdatest.Options{Polled: func(pid int) { pids = append(pids, pid) }})
 	for range 2 {
 		if pid := invoke(t, f, `{}`).PID; !slices.Equal(pids, []int{pid}) {
-			t.Errorf("told of %v, want %d alone", pids, pid)
+			t.Errorf("Polled got %v, want %d alone", pids, pid)
 		}
 	}
 	fails(t, f, `{"Do":"exit"}`, "Runtime.ExitError")
 	if pid := invoke(t, f, `{}`).PID; len(pids) != 2 || pids[1] != pid {
-		t.Errorf("told of %v, want %d last", pids, pid)
+		t.Errorf("Polled got %v, want %d last", pids, pid)
 	}
 }
 
@@ -304,7 +304,7 @@ func TestCallerGoesAway(t *testing.T) {
 	if _, err := f.Invoke(ctx, []byte(`{"Do":"hang"}`)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Invoke = %v, want the caller's deadline", err)
 	}
-	invoke(t, f, `{}`) // waits for its turn: the first invocation goes on until its timeout
+	invoke(t, f, `{}`) // waits for its turn: the first invocation continues until its timeout
 }
 
 func TestOutput(t *testing.T) {
@@ -349,7 +349,7 @@ func TestCloseKills(t *testing.T) {
 	if alive(pid) {
 		t.Errorf("process %d lives after Close", pid)
 	}
-	if _, err := f.Invoke(t.Context(), []byte(`{}`)); !errors.Is(err, lambdatest.ErrClosed) {
-		t.Errorf("after Close: %v, want ErrClosed", err)
+	if _, err := f.Invoke(t.Context(), []byte(`{}`)); err == nil || err.Error() != "the function was closed" {
+		t.Errorf("after Close: %v, want that the function was closed", err)
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// attributes make the child the leader of a process group, which a Ctrl-C at
-// the terminal does not reach, and let it die with the thread that started it.
+// attributes make the child the leader of a process group, which a Ctrl-C at the
+// terminal does not reach, and make it die with the thread that started it.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// kill ends the process group. A group that is gone already is no error.
+// kill ends the process group. It does not matter if that has ended already.
 func kill(p *os.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }

@@ -9,5 +9,5 @@ import (
 
 func attributes() *syscall.SysProcAttr { return nil }
 
-// kill ends the process. One that is gone already is no error.
+// kill ends the process. It does not matter if that has ended already.
 func kill(p *os.Process) { p.Kill() }

@@ -13,5 +13,5 @@ func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }
 
-// kill ends the process group. A group that is gone already is no error.
+// kill ends the process group. It does not matter if that has ended already.
 func kill(p *os.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }

@@ -15,20 +15,20 @@ const (
 	cutMark  = " ... (cut)"
 )
 
-// lines passes what is written on as whole lines. One goroutine uses it at a time.
+// lines writes complete lines to another writer. One goroutine uses it at a time.
 type lines struct {
 	to   io.Writer
 	tail *tail
 
 	rest []byte // a line that has not ended
-	cut  bool   // rest is full, what follows on the line is dropped
+	cut  bool   // rest is full, the rest of the line is dropped
 }
 
 func (l *lines) Write(b []byte) (int, error) {
 	n := len(b)
 	for {
 		line, after, ended := bytes.Cut(b, []byte("\n"))
-		l.keep(line)
+		l.append(line)
 		if !ended {
 			return n, nil
 		}
@@ -37,7 +37,7 @@ func (l *lines) Write(b []byte) (int, error) {
 	}
 }
 
-func (l *lines) keep(b []byte) {
+func (l *lines) append(b []byte) {
 	if room := maxLine - len(l.rest); len(b) > room {
 		b, l.cut = b[:room], true
 	}
@@ -50,11 +50,11 @@ func (l *lines) emit() {
 		line = append(line[:maxLine-len(cutMark)], cutMark...)
 	}
 	l.tail.add(string(line[:min(len(line), tailLine)]))
-	l.to.Write(append(line, '\n')) // the process goes on when nobody can read its log
+	l.to.Write(append(line, '\n')) // the process continues even if its log cannot be written
 	l.rest, l.cut = nil, false
 }
 
-// flush passes on a last line that was not ended.
+// flush writes the last line if it has no line break.
 func (l *lines) flush() {
 	if len(l.rest) > 0 {
 		l.emit()

@@ -25,7 +25,7 @@ type process struct {
 	mu      sync.Mutex
 	asked   bool
 	current *invocation
-	initErr *FunctionError // as the process reported it to init/error
+	initErr *FunctionError // reported by the process to init/error
 	exitErr error          // set before exited is closed
 }
 
@@ -54,18 +54,18 @@ func start(o Options) (*process, error) {
 	p.cmd.SysProcAttr = attributes()
 	p.cmd.WaitDelay = time.Second // a grandchild may hold the output open
 
-	p.mu.Lock() // it may ask for work before Start has told its id
+	p.mu.Lock() // it may ask for work before Start has set its id
 	started := make(chan error)
 	go func() {
-		// The kernel kills the child when the thread that started it ends, so
-		// this goroutine keeps the thread for as long as the child lives.
+		// The kernel kills the child when the thread that started it ends, so this
+		// goroutine keeps the thread while the child runs.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := p.cmd.Start()
 		started <- err
 		if err == nil {
 			p.exitErr = p.cmd.Wait()
-			kill(p.cmd.Process) // what it started
+			kill(p.cmd.Process) // its own children
 		}
 		stdout.flush()
 		stderr.flush()
@@ -80,8 +80,8 @@ func start(o Options) (*process, error) {
 	return p, nil
 }
 
-// environment is what Lambda gives a process of the runtime provided.al2023.
-// Nothing else is inherited but what an operating system needs.
+// environment returns the variables that Lambda sets for a process of the runtime
+// provided.al2023. It inherits only the variables that an operating system needs.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 func environment(o Options, api, dir string) []string {
@@ -101,7 +101,7 @@ func environment(o Options, api, dir string) []string {
 		"AWS_LAMBDA_LOG_STREAM_NAME=local",
 		"AWS_REGION="+region,
 		"AWS_DEFAULT_REGION="+region,
-		"AWS_ACCESS_KEY_ID="+o.Name, // as each function has a role, so credentials, of its own
+		"AWS_ACCESS_KEY_ID="+o.Name, // each function has its own role and so its own credentials
 		"AWS_SECRET_ACCESS_KEY=local",
 		"AWS_SESSION_TOKEN=local",
 		"LAMBDA_TASK_ROOT="+dir,
@@ -125,7 +125,7 @@ func (p *process) gone() bool {
 	}
 }
 
-// kill ends the process and what it started. It may be called again.
+// kill ends the process and its children. It may be called again.
 func (p *process) kill() { kill(p.cmd.Process) }
 
 // ready waits until the process asks for work.
@@ -142,7 +142,7 @@ func (p *process) ready(limit time.Duration) error {
 	}
 }
 
-// deliver hands over the invocation when the process asks for work.
+// deliver passes the invocation to the process when that asks for work.
 func (p *process) deliver(inv *invocation, limit time.Duration) error {
 	t := time.NewTimer(limit)
 	defer t.Stop()
@@ -156,7 +156,7 @@ func (p *process) deliver(inv *invocation, limit time.Duration) error {
 	}
 }
 
-// late gives up a process that does not ask for work.
+// late kills a process that does not ask for work.
 func (p *process) late(limit time.Duration) error {
 	p.kill()
 	<-p.exited
@@ -166,7 +166,7 @@ func (p *process) late(limit time.Duration) error {
 	}
 }
 
-// wait gives the answer to a delivered invocation.
+// wait returns the answer to a delivered invocation.
 func (p *process) wait(inv *invocation, limit time.Duration) ([]byte, error) {
 	t := time.NewTimer(limit)
 	defer t.Stop()
@@ -191,7 +191,7 @@ func (p *process) wait(inv *invocation, limit time.Duration) ([]byte, error) {
 	}
 }
 
-// exitError describes a process that ended by itself.
+// exitError describes a process that ended without being killed.
 func (p *process) exitError(requestID string) error {
 	p.mu.Lock()
 	reported := p.initErr

@@ -31,7 +31,7 @@ func newInvocation(payload []byte) *invocation {
 	return &invocation{id: newID(), payload: payload, done: make(chan struct{})}
 }
 
-// api is the Runtime API of one process.
+// api returns the Runtime API of one process.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 func (p *process) api() http.Handler {
@@ -43,7 +43,7 @@ func (p *process) api() http.Handler {
 	return mux
 }
 
-// next waits for an invocation and hands it to the process.
+// next waits for an invocation and sends it to the process.
 func (p *process) next(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	first := !p.asked
@@ -71,10 +71,10 @@ func (p *process) next(w http.ResponseWriter, r *http.Request) {
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(p.o.Timeout).UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", arn+p.o.Name)
 	h.Set("Lambda-Runtime-Trace-Id", traceID())
-	w.Write(inv.payload) // a process that is gone is noticed by its exit
+	w.Write(inv.payload) // if the process has ended, its exit shows that
 }
 
-// take ends the current invocation, if it is the one that the path names.
+// take returns the current invocation and ends it, if the path names it.
 func (p *process) take(r *http.Request) *invocation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -130,7 +130,8 @@ func (p *process) initFailed(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusAccepted, "", "")
 }
 
-// reported reads an error that the process reports. Its stack trace stays in the log.
+// reported reads an error that the process reports. It drops the stack trace, which is
+// in the log.
 func (p *process) reported(r *http.Request) *FunctionError {
 	var e struct{ ErrorType, ErrorMessage string }
 	if err := json.NewDecoder(io.LimitReader(r.Body, maxError)).Decode(&e); err != nil {
@@ -142,7 +143,7 @@ func (p *process) reported(r *http.Request) *FunctionError {
 	return &FunctionError{Function: p.o.Name, Type: e.ErrorType, Message: e.ErrorMessage}
 }
 
-// answer is the Runtime API's own answer; without a code, {"status":"OK"}.
+// answer writes the Runtime API's own answer: without a code, {"status":"OK"}.
 func answer(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -153,7 +154,7 @@ func answer(w http.ResponseWriter, status int, code, message string) {
 	json.NewEncoder(w).Encode(map[string]string{"errorType": code, "errorMessage": message})
 }
 
-// traceID is an X-Ray header that asks for no trace.
+// traceID returns an X-Ray header that asks for no trace.
 //
 // https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html
 func traceID() string {
@@ -162,7 +163,7 @@ func traceID() string {
 	return fmt.Sprintf("Root=1-%08x-%x;Parent=%x;Sampled=0", time.Now().Unix(), b[:12], b[12:])
 }
 
-// newID is a random UUID, as Lambda's request ids are.
+// newID returns a random UUID, as Lambda's request ids are.
 func newID() string {
 	var b [16]byte
 	rand.Read(b[:])

@@ -14,21 +14,21 @@ import (
 
 const (
 	longPoll   = 20 * time.Second
-	firstRetry = time.Second // doubled with every delivery
+	firstRetry = time.Second // doubles with every delivery
 	lastRetry  = 30 * time.Second
 )
 
-// Mapping is the event source mapping that hands messages to the consumer,
-// with ReportBatchItemFailures: what the function names as failed comes again,
-// what it does not name is deleted. An error fails the whole batch.
+// Mapping is the event source mapping that delivers messages to the consumer, with
+// ReportBatchItemFailures. A message that the function names as failed is redelivered,
+// every other one is deleted. An error fails the whole batch.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 type Mapping struct {
 	Queue    *awstest.Queue
 	Function Function
-	// BatchSize is how many messages the function gets at once, at most.
+	// BatchSize is the most messages that the function gets at once.
 	BatchSize int
-	// MaxReceive is the queue's own: after so many receipts a message is a dead letter.
+	// MaxReceive is the queue's setting: after that many receipts a message is a dead letter.
 	MaxReceive int
 	Report     func(string)
 }
@@ -54,7 +54,7 @@ func (m *Mapping) Run(ctx context.Context) {
 func (m *Mapping) handle(ctx context.Context, batch []awstest.Message) {
 	failed, err := m.invoke(ctx, batch)
 	if err != nil && ctx.Err() == nil {
-		m.Report(fmt.Sprintf("batch of %d events failed, to be tried again: %v", len(batch), err))
+		m.Report(fmt.Sprintf("batch of %d events failed and is retried: %v", len(batch), err))
 	}
 	for _, message := range batch {
 		var err error
@@ -77,7 +77,7 @@ func retryAfter(received int) time.Duration {
 	return min(firstRetry<<min(received-1, 10), lastRetry)
 }
 
-// invoke gives the ids of the messages that failed; with an error, all of them.
+// invoke returns the ids of the messages that failed. With an error it returns all.
 func (m *Mapping) invoke(ctx context.Context, batch []awstest.Message) (map[string]bool, error) {
 	all := make(map[string]bool)
 	for _, message := range batch {
@@ -98,14 +98,14 @@ func (m *Mapping) invoke(ctx context.Context, batch []awstest.Message) (map[stri
 	failed := make(map[string]bool)
 	for _, f := range out.BatchItemFailures {
 		if !all[f.ItemIdentifier] {
-			return all, errors.New("the consumer's answer names a message that it did not get")
+			return all, errors.New("the consumer's answer names a message that it did not receive")
 		}
 		failed[f.ItemIdentifier] = true
 	}
 	return failed, nil
 }
 
-// event is the batch as Lambda hands it over.
+// event returns the batch as Lambda passes it to a function.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 func (m *Mapping) event(batch []awstest.Message) events.SQSEvent {

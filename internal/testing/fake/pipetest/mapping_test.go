@@ -21,7 +21,8 @@ type function func(context.Context, []byte) ([]byte, error)
 
 func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) { return f(ctx, payload) }
 
-// consumerOf records the bodies it is given and answers with what fail names.
+// consumerOf records the bodies that it receives and answers with those for which fail
+// is true.
 func consumerOf(t *testing.T, batches *[][]string, fail func(batch int, m events.SQSMessage) bool) function {
 	t.Helper()
 	return func(_ context.Context, payload []byte) ([]byte, error) {
@@ -114,7 +115,7 @@ func TestDeadLetters(t *testing.T) {
 	})
 }
 
-// An error, and an answer that makes no sense, fail the whole batch.
+// An error fails the whole batch, and so does an answer that makes no sense.
 func TestBatchFailures(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

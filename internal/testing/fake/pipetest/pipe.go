@@ -1,7 +1,7 @@
-// Package pipetest does on this machine what AWS does between the inbox and the
-// consumer, over the wire of the real SDK: the EventBridge Pipe from the table's
-// stream to the queue ([Pipe]), and the event source mapping from there to the
-// function ([Mapping]). [Streams] serves the stream of a DynamoDB in memory.
+// Package pipetest replaces on this machine what AWS runs between the inbox and the
+// consumer, over the wire of the real SDK. [Pipe] is the EventBridge Pipe from the
+// table's stream to the queue. [Mapping] is the event source mapping from there to the
+// function. [Streams] serves the stream of a DynamoDB in memory.
 //
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes.html
 package pipetest
@@ -26,34 +26,33 @@ const (
 	saveEvery    = 10 // events
 )
 
-// Pipe is the pipe of template.yaml: it hands on the envelope of each new item,
-// in the order of the stream, in the item's group and under its deduplication
-// id. Nothing overtakes what the queue does not take yet. After an end at any
-// moment the next pipe goes on at the position that was saved last; what it
-// sends again is dropped by the queue as a duplicate.
+// Pipe is the pipe of template.yaml. It sends the envelope of each new item in the
+// order of the stream, in the item's group and under its deduplication id. While the
+// queue refuses an envelope for now, none overtakes it. A pipe may end at any moment:
+// the next one continues at the saved position, and the queue drops duplicates.
 //
-// It reads a stream of one shard at a time, which is what emulators have.
+// It reads a stream of one shard at a time, as emulators have.
 type Pipe struct {
 	Streams  *dynamodbstreams.Client
 	Queue    *sqs.Client
 	Table    string
 	QueueURL string
-	// PositionFile keeps the position. Empty: nothing does.
+	// PositionFile is where the position is saved. Empty: it is not saved.
 	PositionFile string
-	// FromNow lets a pipe without a position begin at the stream's end instead
-	// of at the oldest record, where the template's pipe begins.
+	// FromNow makes a pipe without a position begin at the stream's end. The template's
+	// pipe begins at the oldest record.
 	FromNow bool
-	Report  func(string) // of what had to wait, or is lost
+	Report  func(string) // receives what has to wait or is lost
 
 	arn      string
 	at       position
 	iterator *string
 	unsaved  int
-	told     string // what was reported last
+	reported string // the latest report
 }
 
-// Begin finds the stream and the position in it. [Pipe.Run] does it where it was
-// not done.
+// Begin finds the stream and the position in it. [Pipe.Run] calls it if it was not
+// called.
 func (p *Pipe) Begin(ctx context.Context) error {
 	out, err := p.Streams.ListStreams(ctx, &dynamodbstreams.ListStreamsInput{TableName: &p.Table})
 	if err != nil {
@@ -69,7 +68,7 @@ func (p *Pipe) Begin(ctx context.Context) error {
 	return p.seek(ctx)
 }
 
-// Run hands events on until ctx ends, or the stream cannot be found.
+// Run sends events until ctx ends. It returns an error if it cannot find the stream.
 func (p *Pipe) Run(ctx context.Context) error {
 	if p.arn == "" {
 		if err := p.Begin(ctx); err != nil {
@@ -80,7 +79,7 @@ func (p *Pipe) Run(ctx context.Context) error {
 		n, err := p.read(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			p.say(fmt.Sprintf("pipe: the stream cannot be read: %v", err))
+			p.reportOnce(fmt.Sprintf("pipe: the stream cannot be read: %v", err))
 			p.iterator = nil
 			pause(ctx, retryWait)
 		case n == 0:
@@ -90,7 +89,8 @@ func (p *Pipe) Run(ctx context.Context) error {
 	return nil
 }
 
-// read hands on what the iterator gives next, and tells how many records that was.
+// read sends the events of the iterator's next records and returns how many records it
+// read.
 func (p *Pipe) read(ctx context.Context) (int, error) {
 	if p.iterator == nil {
 		if err := p.seek(ctx); err != nil || p.iterator == nil {
@@ -103,7 +103,7 @@ func (p *Pipe) read(ctx context.Context) (int, error) {
 	}
 	for _, r := range out.Records {
 		if r.EventName == types.OperationTypeInsert {
-			p.handOn(ctx, letterOf(r.Dynamodb.NewImage))
+			p.send(ctx, eventOf(r.Dynamodb.NewImage))
 		}
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
@@ -129,8 +129,8 @@ func (p *Pipe) save() error {
 	return p.at.save(p.PositionFile)
 }
 
-// seek gets an iterator for the position. There is none while the shard is at
-// its end and has no successor yet.
+// seek sets the iterator for the position. There is none while the shard has ended
+// without a successor.
 func (p *Pipe) seek(ctx context.Context) error {
 	out, err := p.Streams.DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: &p.arn})
 	if err != nil {
@@ -155,7 +155,7 @@ func (p *Pipe) seek(ctx context.Context) error {
 	in.ShardId = shards[i].ShardId
 	got, err := p.Streams.GetShardIterator(ctx, in)
 	if _, trimmed := errors.AsType[*types.TrimmedDataAccessException](err); trimmed {
-		p.say("pipe: events are lost: the stream no longer has what follows the position")
+		p.reportOnce("pipe: events are lost: the stream no longer has the records after the position")
 		p.at.sequence = ""
 		in.ShardIteratorType, in.SequenceNumber = types.ShardIteratorTypeTrimHorizon, nil
 		got, err = p.Streams.GetShardIterator(ctx, in)
@@ -167,10 +167,10 @@ func (p *Pipe) seek(ctx context.Context) error {
 	return nil
 }
 
-// letter is the part of an inbox item that the pipe needs.
-type letter struct{ id, envelope, group, dedup string }
+// event is the part of an inbox item that the pipe needs.
+type event struct{ id, envelope, group, dedup string }
 
-func letterOf(image map[string]types.AttributeValue) letter {
+func eventOf(image map[string]types.AttributeValue) event {
 	text := func(name string) string {
 		s, ok := image[name].(*types.AttributeValueMemberS)
 		if !ok {
@@ -178,40 +178,40 @@ func letterOf(image map[string]types.AttributeValue) letter {
 		}
 		return s.Value
 	}
-	return letter{text("event_id"), text("envelope"), text("group_id"), text("dedup_id")}
+	return event{text("event_id"), text("envelope"), text("group_id"), text("dedup_id")}
 }
 
-// handOn sends the item's envelope, until the queue has it. An item without one
-// was quarantined.
-func (p *Pipe) handOn(ctx context.Context, l letter) {
-	if l.envelope == "" {
+// send sends the event's envelope and retries until the queue has it. An item without
+// an envelope is quarantined.
+func (p *Pipe) send(ctx context.Context, e event) {
+	if e.envelope == "" {
 		return
 	}
 	for {
 		_, err := p.Queue.SendMessage(ctx, &sqs.SendMessageInput{
-			QueueUrl: &p.QueueURL, MessageBody: &l.envelope, MessageGroupId: &l.group, MessageDeduplicationId: &l.dedup,
+			QueueUrl: &p.QueueURL, MessageBody: &e.envelope, MessageGroupId: &e.group, MessageDeduplicationId: &e.dedup,
 		})
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		if e, ok := errors.AsType[smithy.APIError](err); ok && slices.Contains(refusals, e.ErrorCode()) {
-			p.say(fmt.Sprintf("pipe: event %s is lost: %v", l.id, err)) // the template's goes to the dead letters
+		if api, ok := errors.AsType[smithy.APIError](err); ok && slices.Contains(refusals, api.ErrorCode()) {
+			p.reportOnce(fmt.Sprintf("pipe: event %s is lost: %v", e.id, err)) // the template's pipe sends it to the dead letters
 			return
 		}
-		p.say(fmt.Sprintf("pipe: event %s has to wait: %v", l.id, err))
+		p.reportOnce(fmt.Sprintf("pipe: event %s has to wait: %v", e.id, err))
 		pause(ctx, retryWait)
 	}
 }
 
-// refusals are what SQS says of a message that it will never take.
+// refusals are the codes of SQS for a message that it will never accept.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 var refusals = []string{"InvalidMessageContents", "InvalidParameterValue", "MissingParameter"}
 
-// say reports, once while it stays the same.
-func (p *Pipe) say(text string) {
-	if text != p.told {
-		p.told = text
+// reportOnce reports the text unless it was the latest report.
+func (p *Pipe) reportOnce(text string) {
+	if text != p.reported {
+		p.reported = text
 		p.Report(text)
 	}
 }

@@ -75,7 +75,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// refuses says that the request is a send that is to fail.
+// refuses reports whether the request is a send that has to fail.
 func (w *world) refuses(r *http.Request) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -93,7 +93,7 @@ func (w *world) report(text string) {
 	w.reports = append(w.reports, text)
 }
 
-// wantReports compares what was said, up to the first colon but one.
+// wantReports compares the reports up to the second colon.
 func (w *world) wantReports(want ...string) {
 	w.t.Helper()
 	w.mu.Lock()
@@ -107,7 +107,7 @@ func (w *world) wantReports(want ...string) {
 	}
 }
 
-// start runs a pipe until the test, or what is returned, ends it.
+// start runs a pipe until the test ends or end is called.
 func (w *world) start(p Pipe) (end func()) {
 	w.t.Helper()
 	if err := p.Begin(w.t.Context()); err != nil {
@@ -142,11 +142,11 @@ func (w *world) put(n int, attributes item) {
 	}
 }
 
-func event(n int) item {
+func newItem(n int) item {
 	return item{"envelope": text(fmt.Sprintf(`{"n":%d}`, n)), "group_id": text("g"), "dedup_id": text(fmt.Sprint(n))}
 }
 
-// wantMessages receives until the last one is there.
+// wantMessages receives until the last message has arrived.
 func (w *world) wantMessages(want ...int) {
 	w.t.Helper()
 	var got []int
@@ -172,12 +172,12 @@ func (w *world) wantMessages(want ...int) {
 func TestPipe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.put(1, event(1)) // before it begins
+	w.put(1, newItem(1)) // before it begins
 	w.start(w.pipe)
 	w.put(2, item{"reason": text("quarantined")})
-	w.put(3, event(3))
-	w.put(1, event(9)) // a MODIFY
-	w.put(4, event(4))
+	w.put(3, newItem(3))
+	w.put(1, newItem(9)) // a MODIFY
+	w.put(4, newItem(4))
 	w.wantMessages(1, 3, 4)
 	w.wantReports()
 }
@@ -185,14 +185,14 @@ func TestPipe(t *testing.T) {
 func TestPipeFromNow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.put(1, event(1))
+	w.put(1, newItem(1))
 	w.pipe.FromNow = true
 	w.start(w.pipe)
-	w.put(2, event(2))
+	w.put(2, newItem(2))
 	w.wantMessages(2)
 }
 
-// saved waits until a position is kept.
+// saved waits until a position is saved.
 func saved(t *testing.T, file string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -205,20 +205,20 @@ func saved(t *testing.T, file string) {
 	}
 }
 
-// The next pipe goes on where the last one saved its position.
+// The next pipe continues where the last one saved its position.
 func TestPipeGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.pipe.PositionFile = filepath.Join(t.TempDir(), "position")
 	end := w.start(w.pipe)
-	w.put(1, event(1))
+	w.put(1, newItem(1))
 	w.wantMessages(1)
 	saved(t, w.pipe.PositionFile)
-	w.put(2, event(2))
+	w.put(2, newItem(2))
 	w.wantMessages(2)
 	end()
-	w.put(3, item{"envelope": text(`{"n":3}`), "group_id": text("g"), "dedup_id": text("1")}) // dropped, as 1 was had
-	w.put(4, event(4))
+	w.put(3, item{"envelope": text(`{"n":3}`), "group_id": text("g"), "dedup_id": text("1")}) // dropped: 1 was sent before
+	w.put(4, newItem(4))
 	w.start(w.pipe)
 	w.wantMessages(4)
 }
@@ -235,14 +235,14 @@ func TestPipePositionCannotBeRead(t *testing.T) {
 	}
 }
 
-// What the queue refuses for now is not lost, and nothing overtakes it.
+// An event that the queue refuses for now is not lost, and none overtakes it.
 func TestPipeWaitsForTheQueue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.refuse = 2
 	w.start(w.pipe)
-	w.put(1, event(1))
-	w.put(2, event(2))
+	w.put(1, newItem(1))
+	w.put(2, newItem(2))
 	w.wantMessages(1, 2)
 	w.wantReports("pipe: event 1 has to wait")
 }
@@ -252,7 +252,7 @@ func TestPipeReportsWhatTheQueueWillNeverTake(t *testing.T) {
 	w := newWorld(t)
 	w.start(w.pipe)
 	w.put(1, item{"envelope": text(`{"n":1}`), "group_id": text("a b"), "dedup_id": text("1")})
-	w.put(2, event(2))
+	w.put(2, newItem(2))
 	w.wantMessages(2)
 	w.wantReports("pipe: event 1 is lost")
 }
@@ -266,7 +266,7 @@ func TestPipeOfATableWithoutAStream(t *testing.T) {
 	}
 }
 
-// A stream forgets: the pipe says so, and goes on with what is left.
+// When the stream has lost records, the pipe reports that and continues with the rest.
 func TestPipeFellBehind(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("DYNAMODB_ENDPOINT") != "" {
@@ -275,14 +275,14 @@ func TestPipeFellBehind(t *testing.T) {
 	w := newWorld(t)
 	w.pipe.PositionFile = filepath.Join(t.TempDir(), "position")
 	end := w.start(w.pipe)
-	w.put(1, event(1))
+	w.put(1, newItem(1))
 	w.wantMessages(1)
 	saved(t, w.pipe.PositionFile)
 	end()
 	for n := range 10_010 {
 		w.put(2, item{"n": text(fmt.Sprint(n))})
 	}
-	w.put(3, event(3))
+	w.put(3, newItem(3))
 	w.start(w.pipe)
 	w.wantMessages(3)
 	w.mu.Lock()
@@ -303,7 +303,7 @@ func TestEndWhileTheQueueRefuses(t *testing.T) {
 	first := p
 	waits := make(chan struct{}, 1000)
 	first.Report = func(string) { waits <- struct{}{} }
-	w.put(1, event(1))
+	w.put(1, newItem(1))
 	end := w.start(first)
 	<-waits
 	end()

@@ -9,26 +9,26 @@ import (
 	"strings"
 )
 
-// position is what a pipe has handled: of a shard, all up to a sequence number,
-// or all there will ever be.
+// position is how far a pipe has read a shard: up to a sequence number, or to the end
+// if it is closed.
 type position struct {
 	shard, sequence string
 	closed          bool
 }
 
-// save replaces the file in one step, so that a killed pipe leaves a whole one.
+// save replaces the file in one step, so that a killed pipe leaves a complete one.
 func (p position) save(file string) error {
 	if file == "" {
 		return nil
 	}
 	text := fmt.Sprintf("%s %s %t\n", strconv.Quote(p.shard), strconv.Quote(p.sequence), p.closed)
 	if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
-		return fmt.Errorf("pipe: the position is not kept: %w", err)
+		return fmt.Errorf("pipe: the position cannot be saved: %w", err)
 	}
 	return os.Rename(file+".new", file)
 }
 
-// load reads the position. Where there is none it is zero.
+// load reads the position. It is zero if the file does not exist.
 func load(file string) (p position, err error) {
 	if file == "" {
 		return p, nil

@@ -64,7 +64,7 @@ type request struct {
 	Limit                                                                  int
 }
 
-// refusal is an error as the service tells it.
+// refusal is an error as the service reports it.
 type refusal struct{ code, message string }
 
 func (e refusal) Error() string { return e.code + ": " + e.message }
@@ -72,7 +72,7 @@ func (e refusal) Error() string { return e.code + ": " + e.message }
 func answer(w http.ResponseWriter, out any, err error) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	if err == nil {
-		_ = json.NewEncoder(w).Encode(out) // a client that has gone
+		_ = json.NewEncoder(w).Encode(out) // the client may have left
 		return
 	}
 	e, ok := errors.AsType[refusal](err)
@@ -85,7 +85,7 @@ func answer(w http.ResponseWriter, out any, err error) {
 
 type streams struct{ db *dynamotest.Server }
 
-// feed gives a table's records without waiting.
+// feed returns a table's records without waiting.
 func (s streams) feed(table string, after uint64) ([]dynamotest.Record, error) {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -108,7 +108,7 @@ func (s streams) list(_ context.Context, in request) (any, error) {
 	return map[string]any{"Streams": []any{map[string]string{"TableName": in.TableName, "StreamArn": arnPrefix + in.TableName + arnSuffix}}}, nil
 }
 
-// table is the one that a stream's ARN names.
+// table returns the table that a stream's ARN names.
 func (s streams) table(arn string) (string, error) {
 	name, ok := strings.CutPrefix(strings.TrimSuffix(arn, arnSuffix), arnPrefix)
 	if !ok {
@@ -150,7 +150,7 @@ func (s streams) iterator(_ context.Context, in request) (any, error) {
 			return nil, err
 		}
 	default:
-		return nil, refusal{"ValidationException", "this ShardIteratorType is not offered: " + in.ShardIteratorType}
+		return nil, refusal{"ValidationException", "this ShardIteratorType is not supported: " + in.ShardIteratorType}
 	}
 	return map[string]string{"ShardIterator": iteratorOf(name, after)}, nil
 }
@@ -159,7 +159,7 @@ func iteratorOf(table string, after uint64) string {
 	return table + "|" + strconv.FormatUint(after, 10)
 }
 
-// records waits a little for the first one, which spares a reader its polling.
+// records waits briefly for the first one, so that a reader polls less often.
 func (s streams) records(ctx context.Context, in request) (any, error) {
 	name, text, _ := strings.Cut(in.ShardIterator, "|")
 	after, err := strconv.ParseUint(text, 10, 64)
@@ -168,7 +168,7 @@ func (s streams) records(ctx context.Context, in request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstWait)
 	defer cancel()
-	_, _ = s.db.Feed(ctx, name, after) // what it found is asked for again, with the errors
+	_, _ = s.db.Feed(ctx, name, after) // feed reads the same records again, with the service's errors
 	found, err := s.feed(name, after)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-// Package browsertest is a browser without script, for tests and for the local stack. It clicks through pages by their
+// Package browsertest is a browser without scripts, for tests and for the local stack. It clicks through pages by
 // accessible names, as a person does:
 //
 //	b := browsertest.New()
@@ -6,7 +6,7 @@
 //	b.Click(ctx, "Connect to Procore")
 //	if err := b.Err(); err != nil { ... }
 //
-// After an error every further step does nothing, so that one look at Err is enough.
+// After an error every further step does nothing, so one check of Err is enough.
 package browsertest
 
 import (
@@ -23,17 +23,17 @@ import (
 	"golang.org/x/net/html"
 )
 
-// maxPage bounds what is read of a page, in bytes.
+// maxPage is the most bytes that are read of a page.
 const maxPage = 1 << 20
 
-// Browser is at one page. Make it with New; it serves one goroutine.
+// Browser shows one page. Make it with New. One goroutine uses it at a time.
 type Browser struct {
-	// Stop, if set, keeps a redirect to such an address from being followed. The browser is there then, without a page.
+	// Stop, if set, reports whether to stop at a redirect's address. The browser is then at that address, without a page.
 	Stop func(*url.URL) bool
 	// Transport sends the requests. Nil means http.DefaultTransport.
 	Transport http.RoundTripper
 
-	At     *url.URL // where it is
+	At     *url.URL // the current address
 	Status int      // of the page
 
 	jar    http.CookieJar
@@ -42,16 +42,16 @@ type Browser struct {
 	err    error
 }
 
-// New gives a browser without cookies.
+// New returns a browser without cookies.
 func New() *Browser {
 	jar, err := cookiejar.New(nil)
 	return &Browser{jar: jar, err: err}
 }
 
-// Err is the first error, or nil.
+// Err returns the first error, or nil.
 func (b *Browser) Err() error { return b.err }
 
-// Cookies are those that the browser sends to where it is.
+// Cookies returns the cookies that the browser sends to its current address.
 func (b *Browser) Cookies() []*http.Cookie { return b.jar.Cookies(b.At) }
 
 // Open goes to an address.
@@ -61,7 +61,7 @@ func (b *Browser) Open(ctx context.Context, address string) {
 	}
 }
 
-// Click follows the link, or presses the button, of that name.
+// Click follows the link or presses the button with this name.
 func (b *Browser) Click(ctx context.Context, name string) {
 	n := b.control(name)
 	switch {
@@ -73,7 +73,7 @@ func (b *Browser) Click(ctx context.Context, name string) {
 	}
 }
 
-// Choose marks the radio button that is labelled so.
+// Choose marks the radio button with this label.
 func (b *Browser) Choose(label string) {
 	if b.err != nil {
 		return
@@ -92,13 +92,13 @@ func (b *Browser) Choose(label string) {
 	b.fail("there is no radio button %q", label)
 }
 
-// Form is what a press of the button of that name would send.
+// Form returns the fields that the button with this name would send.
 func (b *Browser) Form(button string) url.Values {
 	_, fields := b.form(b.control(button))
 	return fields
 }
 
-// Text is what the page's main part says.
+// Text returns the text of the page's main part.
 func (b *Browser) Text() string {
 	if b.page == nil {
 		return ""
@@ -111,7 +111,7 @@ func (b *Browser) Text() string {
 	return text(b.page)
 }
 
-// control finds the link or button of that name.
+// control finds the link or button with this name.
 func (b *Browser) control(name string) *html.Node {
 	if b.err != nil {
 		return nil
@@ -125,12 +125,12 @@ func (b *Browser) control(name string) *html.Node {
 	return nil
 }
 
-// form is the form around a button, and what it sends when that is pressed.
+// form returns the form around a button, and the fields that it sends when the button is pressed.
 func (b *Browser) form(button *html.Node) (form *html.Node, fields url.Values) {
 	for form = button; form != nil && form.Data != "form"; form = form.Parent {
 	}
 	if b.err == nil && form == nil {
-		b.fail("the button %q is outside of a form", text(button))
+		b.fail("the button %q is outside a form", text(button))
 	}
 	if b.err != nil {
 		return nil, nil
@@ -168,11 +168,11 @@ func (b *Browser) do(r *http.Request, err error) {
 	if b.At != nil {
 		r.Header.Set("Origin", b.At.Scheme+"://"+b.At.Host)
 	}
-	b.At = r.URL // unless a redirect leads on
+	b.At = r.URL // a redirect changes it
 	client := &http.Client{Jar: b.jar, Transport: b.Transport, CheckRedirect: b.redirect}
 	resp, err := client.Do(r)
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = fmt.Errorf("%s %s: %w", r.Method, b.At.Path, e.Err) // the whole address may hold a code
+		err = fmt.Errorf("%s %s: %w", r.Method, b.At.Path, e.Err) // the full address may contain a code
 	}
 	if err != nil {
 		b.err = err
@@ -194,7 +194,7 @@ func (b *Browser) redirect(to *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// on tells whether a radio button is chosen, or is what the page had chosen.
+// on reports whether a radio button is chosen, by Choose or by the page.
 func (b *Browser) on(form, radio *html.Node) bool {
 	for n := range form.Descendants() {
 		if b.chosen[n] && attr(n, "name") == attr(radio, "name") {
@@ -213,7 +213,7 @@ func (b *Browser) resolve(ref string) string {
 	return u.String()
 }
 
-// fail says where it happened; a query may hold a code.
+// fail records an error and the current address, without the query, which may contain a code.
 func (b *Browser) fail(format string, args ...any) {
 	if b.err == nil {
 		b.err = fmt.Errorf("%s at %s://%s%s (status %d): %.500s", fmt.Sprintf(format, args...), b.At.Scheme, b.At.Host, b.At.Path, b.Status, b.Text())

@@ -21,7 +21,7 @@ import (
 	"procore-connect/internal/testing/fake/gatewaytest"
 )
 
-// function is a gateway.Func behind the JSON of Lambda.
+// function is a gateway.Func that takes and returns JSON, as Lambda does.
 type function gateway.Func
 
 // Invoke implements gatewaytest.Invoker.
@@ -37,8 +37,8 @@ func (f function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// Front serves functions behind an API Gateway until the test ends. build gets
-// the public address and gives a function for each route.
+// Front serves functions behind an API Gateway until the test ends. build takes the
+// public address and returns a function for each route.
 func (w *World) Front(build func(public string) map[string]gateway.Func) (base string) {
 	w.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
@@ -55,12 +55,12 @@ func (w *World) Front(build func(public string) map[string]gateway.Func) (base s
 	return base
 }
 
-// Function makes a gateway.Func of a handler, as a main does.
+// Function makes a gateway.Func from a handler, as a main does.
 func (w *World) Function(h http.Handler, public string) gateway.Func {
 	return gateway.Handler(h, gateway.Options{PublicURL: public, Log: w.Log.Logger})
 }
 
-// Browser keeps cookies and follows no redirect by itself.
+// Browser keeps cookies and does not follow redirects.
 type Browser struct {
 	Jar http.CookieJar
 
@@ -69,7 +69,7 @@ type Browser struct {
 	client *http.Client
 }
 
-// Browser makes one without cookies.
+// Browser returns a browser without cookies.
 func (w *World) Browser(base string) *Browser {
 	w.t.Helper()
 	u, err := url.Parse(base)
@@ -88,7 +88,7 @@ func (w *World) Browser(base string) *Browser {
 	}}
 }
 
-// jar drops a cookie at its Max-Age by the world's clock; net/http's own goes by the machine's.
+// jar drops a cookie at its Max-Age by the world's clock. net/http's jar uses the machine's clock.
 type jar struct {
 	http.CookieJar
 	now func() time.Time
@@ -119,7 +119,7 @@ func (j *jar) Cookies(u *url.URL) []*http.Cookie {
 	})
 }
 
-// Cookies are those that the browser holds for the application.
+// Cookies returns the browser's cookies for the application.
 func (b *Browser) Cookies() []*http.Cookie { return b.Jar.Cookies(b.base) }
 
 // Page is an answer.
@@ -158,8 +158,8 @@ func (b *Browser) request(method, address string, body io.Reader) *http.Request 
 	return r
 }
 
-// Do sends a request with the browser's cookies. What it gets may hold no secret
-// but in Location and Set-Cookie; the cookies' values must not be logged.
+// Do sends a request with the browser's cookies. The answer may contain secrets only in
+// Location and Set-Cookie. The cookies' values must not be logged.
 func (b *Browser) Do(r *http.Request) Page {
 	t := b.world.t
 	t.Helper()
@@ -195,13 +195,13 @@ func (p Page) Wants(status int, parts ...string) Page {
 	return p
 }
 
-// markup is left out of what a failed test prints.
+// markup matches what a failed test does not print of a page.
 var markup = regexp.MustCompile(`(?s)^.*<main[^>]*>|</main>.*$|<[^>]*>|\n+`)
 
 func text(body string) string { return markup.ReplaceAllString(body, " ") }
 
-// RedirectsTo checks that the answer is 303 to an address with this prefix, and
-// gives it.
+// RedirectsTo checks that the answer is 303 to an address with this prefix, and returns
+// the address.
 func (p Page) RedirectsTo(prefix string) string {
 	p.t.Helper()
 	to := p.Header.Get("Location")
@@ -211,7 +211,7 @@ func (p Page) RedirectsTo(prefix string) string {
 	return to
 }
 
-// Field is the value of the page's hidden field.
+// Field returns the value of the page's hidden field.
 func (p Page) Field(name string) string {
 	p.t.Helper()
 	_, rest, ok := strings.Cut(p.Body, `<input type="hidden" name="`+name+`" value="`)

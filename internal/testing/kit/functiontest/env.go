@@ -12,8 +12,8 @@ import (
 
 var named = regexp.MustCompile(`environment variable ([A-Z_]+): is missing`)
 
-// Requires checks that a cold start without any variable stops with an error that
-// names just these, all at once: no function asks for what is not its own.
+// Requires checks that a cold start without any variable fails with one error that names
+// exactly these: no function asks for a variable that it does not need.
 func Requires(t *testing.T, wire func() error, names ...string) {
 	t.Helper()
 	for _, variable := range os.Environ() {

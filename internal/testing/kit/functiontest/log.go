@@ -19,7 +19,7 @@ var secretMarks = [...]string{
 	"fake-access-", "fake-refresh-", "fake-code-", "fake-client-secret", "fake-seal-key", "fake-webhook-key", "Bearer ",
 }
 
-// Log is what a function logged. When the test ends, no secret may be in it.
+// Log collects what a function logs. When the test ends, it must not contain a secret.
 type Log struct {
 	*slog.Logger
 
@@ -41,7 +41,7 @@ func newLog(t *testing.T) *Log {
 	return l
 }
 
-// Write takes a line.
+// Write adds a line.
 func (l *Log) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,14 +49,14 @@ func (l *Log) Write(b []byte) (int, error) {
 	return l.lines.Write(b)
 }
 
-// String gives all lines.
+// String returns all lines.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.lines.String()
 }
 
-// Secret names values, besides those of the fakes, that must not be logged.
+// Secret adds values, besides those of the fakes, that must not be logged.
 func (l *Log) Secret(values ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -83,7 +83,7 @@ func (l *Log) Search(t *testing.T, where, text string) {
 	}
 }
 
-// Lines gives the lines with this message, decoded.
+// Lines returns the lines with this message, decoded.
 func (l *Log) Lines(t *testing.T, msg string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
@@ -115,7 +115,7 @@ func (l *Log) Metric(t *testing.T, name string) (sum float64, lines int) {
 	return sum, lines
 }
 
-// Last gives the last request's line.
+// Last returns the line of the last request.
 func (l *Log) Last(t *testing.T) map[string]any {
 	t.Helper()
 	all := l.Lines(t, "request")

@@ -1,12 +1,12 @@
-// Package functiontest is the world around a function's handler in a test: a
-// fake Procore, a DynamoDB, a Secrets Manager, a clock, an API Gateway in front,
-// a browser, and a log that is searched for secrets when the test ends.
+// Package functiontest sets up the world around a function's handler in a test: a fake
+// Procore, a DynamoDB, a Secrets Manager, a clock, an API Gateway in front, a browser,
+// and a log that is searched for secrets when the test ends.
 //
 //	w := functiontest.New(t)
 //	base := w.Front(func(public string) map[string]gateway.Func { ... })
 //	page := w.Browser(base).Get("/")
 //
-// All of them are spoken to over the wire by the real clients.
+// The real clients reach all of them over the wire.
 package functiontest
 
 import (
@@ -35,15 +35,15 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// Names of the secrets that a world begins with.
+// Names of the secrets in a new world.
 const (
 	AppSecret     = "test/app"
 	KeysSecret    = "test/keys"
 	WebhookSecret = "test/webhook"
 )
 
-// Values of the secrets. The texts of the keys are recognisable, so that the log
-// can be searched for them.
+// Values of the secrets. The keys are recognisable, so that the log can be searched for
+// them.
 const (
 	AppValue     = `{"client_id":"fake-client-id","client_secret":"fake-client-secret"}`
 	KeysValue    = `{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`
@@ -70,7 +70,7 @@ func (c *Clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// World is what a handler meets.
+// World is everything around a handler.
 type World struct {
 	Clock   *Clock
 	Procore *procoretest.Server
@@ -92,7 +92,7 @@ type World struct {
 	requests []string
 }
 
-// New makes a world that ends with the test.
+// New returns a world that ends with the test.
 func New(t *testing.T) *World {
 	t.Helper()
 	w := &World{
@@ -121,7 +121,7 @@ func (w *World) aws() aws.Config {
 		})}
 }
 
-// Rescue makes the rescue queue.
+// Rescue creates the rescue queue.
 func (w *World) Rescue() *rescue.Queue {
 	w.t.Helper()
 	q := rescue.New(w.aws(), w.endpoint, "")
@@ -133,7 +133,7 @@ func (w *World) Rescue() *rescue.Queue {
 	return q
 }
 
-// Connect gives a company a user's connection, as the other functions do in the
+// Connect stores a user's connection for a company, as the other functions do in the
 // end.
 func (w *World) Connect(company, user int64, webhooks tokens.Webhooks) tokens.Connection {
 	w.t.Helper()
@@ -148,7 +148,7 @@ func (w *World) Connect(company, user int64, webhooks tokens.Webhooks) tokens.Co
 	return c
 }
 
-// Pair is what an authorization by the user gives.
+// Pair returns the pair of a new authorization by the user.
 func (w *World) Pair(user int64, redirectURI string) procore.Token {
 	w.t.Helper()
 	pair := w.Procore.Token(w.t, user, redirectURI)
@@ -221,7 +221,7 @@ func count(all []string, key string) int {
 	return n
 }
 
-// Fault lets storage misbehave as f says; nil ends that.
+// Fault makes storage misbehave as f decides, until it is set to nil.
 func (w *World) Fault(f func(operation string, body []byte) dynamotest.Fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -231,7 +231,7 @@ func (w *World) Fault(f func(operation string, body []byte) dynamotest.Fault) {
 // Down is a fault of all storage.
 func Down(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "InternalServerError"} }
 
-// Storage gives the operations that reached storage since it was asked last.
+// Storage returns the operations that reached storage since the last call of Storage.
 func (w *World) Storage() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -274,12 +274,12 @@ func (w *World) OAuth() *secrets.Secret[*procore.OAuth] {
 		}}
 }
 
-// Sessions is one function's view of the sessions.
+// Sessions returns one function's store of sessions.
 func (w *World) Sessions() *session.Store {
 	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys(), Now: w.Clock.Now}
 }
 
-// Store is one function's view of the connections.
+// Store returns one function's store of connections.
 func (w *World) Store() *tokens.Store {
 	return &tokens.Store{
 		DB: w.DB, Connections: w.Tables.Connections, Spends: w.Tables.Spends,

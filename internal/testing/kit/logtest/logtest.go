@@ -1,6 +1,6 @@
-// Package logtest lets go test -v show what the code under test logs, with the
-// test that made it log. make test runs the tests that way, and searches all of
-// it for secrets (internal/testing/proof/leaks).
+// Package logtest shows under go test -v what the code under test logs, beside the test
+// that ran it. make test runs the tests that way and searches the output for secrets
+// (internal/testing/proof/leaks).
 package logtest
 
 import (
@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// New is a logger of JSON lines, at every level, into Output.
+// New returns a logger that writes JSON lines of every level to Output.
 func New(t testing.TB) *slog.Logger {
 	t.Helper()
 	return slog.New(slog.NewJSONHandler(Output(t), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// Output writes into the test's output under go test -v, and nowhere otherwise.
-// Unlike t.Output it may be written to after the test, by what ends late.
+// Output returns a writer to the test's output under go test -v, and to nowhere
+// otherwise. Unlike t.Output, it may be written to after the test has ended.
 func Output(t testing.TB) io.Writer {
 	t.Helper()
 	if !testing.Verbose() {
@@ -33,7 +33,7 @@ type output struct {
 	to io.Writer // nil when the test has ended
 }
 
-// Write passes on what comes before the end of the test.
+// Write drops what is written after the end of the test.
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

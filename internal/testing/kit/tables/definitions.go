@@ -6,26 +6,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Connections holds a row for each company and principal. The index due lists what the refresher may refresh, the
-// index checks what it should look at.
+// Connections has a row for each company and principal. The index due lists the rows that the refresher may refresh, the
+// index checks those that it has to check.
 func Connections(name string) *dynamodb.CreateTableInput {
 	return table(name, text("company_id"), text("principal"),
 		index("due", text("due_shard"), number("expires_at"), types.ProjectionTypeKeysOnly),
 		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly))
 }
 
-// Spends holds a fingerprint of each refresh token that was sent.
+// Spends has a fingerprint of each refresh token that was sent.
 func Spends(name string) *dynamodb.CreateTableInput {
 	return table(name, text("fingerprint"), nil)
 }
 
-// Sessions holds a row for each authorization. The index held lists those that hold a pair.
+// Sessions has a row for each authorization. The index held lists those with a pair.
 func Sessions(name string) *dynamodb.CreateTableInput {
 	return table(name, text("session"), nil,
 		index("held", text("held_shard"), number("expires_at"), types.ProjectionTypeAll))
 }
 
-// Inbox holds the webhook events by resource. The index by_company lists them by arrival; the stream feeds the pipe.
+// Inbox has the webhook events by resource. The index by_company lists them by arrival; the stream feeds the pipe.
 func Inbox(name string) *dynamodb.CreateTableInput {
 	input := table(name, text("resource"), text("event_id"),
 		index("by_company", text("company_id"), number("received_at_ms"), types.ProjectionTypeKeysOnly))
@@ -36,7 +36,7 @@ func Inbox(name string) *dynamodb.CreateTableInput {
 	return input
 }
 
-// An attribute is a key's part; nil is the sort key of a table that has none.
+// An attribute is a part of a key. The sort key of a table without one is nil.
 type attribute = *types.AttributeDefinition
 
 func text(name string) attribute {

@@ -17,7 +17,7 @@ type TB interface {
 	Logf(format string, args ...any)
 }
 
-// CreateForTest creates tables of the test's own, under names that no other test has, and deletes them at its end.
+// CreateForTest creates tables for one test, under names that no other test uses, and deletes them at its end.
 func CreateForTest(tb TB, client *dynamodb.Client) Names {
 	tb.Helper()
 	suffix := "-" + rand.Text()
@@ -34,7 +34,7 @@ func CreateForTest(tb TB, client *dynamodb.Client) Names {
 	tb.Cleanup(func() {
 		for _, name := range []string{names.Connections, names.Spends, names.Sessions, names.Inbox} {
 			if _, err := client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
-				tb.Logf("tables: %s stays behind: %v", name, err)
+				tb.Logf("tables: %s was not deleted: %v", name, err)
 			}
 		}
 	})

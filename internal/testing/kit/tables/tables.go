@@ -1,5 +1,5 @@
 // Package tables defines the project's four tables in Go, for the local stack and the tests; template.yaml defines the
-// same tables for a deployment. What is in them is said in DESIGN.md, section 4.
+// same tables for a deployment. docs/DESIGN.md describes their content.
 //
 // All are billed on demand. The indexes are sparse: an item is in one only while it has the index's key attributes.
 package tables
@@ -26,8 +26,8 @@ type Names struct {
 	Inbox       string // resource, event_id; index by_company; expires by ttl; has a stream
 }
 
-// Create creates the tables, waits until they are ACTIVE and turns time to live on. What exists already stays as it is,
-// so Create may be called again, also by several processes at once.
+// Create creates the tables, waits until they are ACTIVE and turns time to live on. It does not change an existing table,
+// so it may be called again, even by several processes at once.
 func Create(ctx context.Context, client *dynamodb.Client, names Names) error {
 	for _, input := range []*dynamodb.CreateTableInput{
 		Connections(names.Connections), Spends(names.Spends), Sessions(names.Sessions), Inbox(names.Inbox),
@@ -54,7 +54,7 @@ func create(ctx context.Context, client *dynamodb.Client, input *dynamodb.Create
 	}).Wait(ctx, &dynamodb.DescribeTableInput{TableName: input.TableName}, activeWithin)
 }
 
-// expire asks first, since the service refuses to turn on what is on.
+// expire turns time to live on. It checks first, because the service refuses to turn it on twice.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTimeToLive.html
 func expire(ctx context.Context, client *dynamodb.Client, name string) error {
@@ -74,7 +74,7 @@ func expire(ctx context.Context, client *dynamodb.Client, name string) error {
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("ttl"), Enabled: aws.Bool(true)},
 	})
 	if done, _ := enabled(); done {
-		return nil // by another process, perhaps
+		return nil // another process may have done it
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-// Command toy is a Lambda function that does what its input says.
+// Command toy is a Lambda function that does what its input asks for.
 package main
 
 import (
