@@ -11,7 +11,7 @@ const (
 
 // list is all breakages.
 func list() []mutant {
-	return slices.Concat(once(), keep(), fence(), browser(), choice(), answers(), secrets(), calls(), deliver())
+	return slices.Concat(once(), keep(), reach(), fence(), browser(), choice(), answers(), secrets(), calls(), deliver())
 }
 
 // once are breakages of R1: a refresh token is sent at most once.
@@ -85,6 +85,25 @@ func keep() []mutant {
 `, ``, storePackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
 			`c.released(l, s.now()), l.unspend(claimed.attempt)...)`, `c.released(l, s.now()))`, storePackage},
+	}
+}
+
+// reach are breakages of R3: before the choice the app calls /me and /companies alone.
+func reach() []mutant {
+	const client = "pkg/procore/client.go"
+	return []mutant{
+		{"R3", "the list reads each company's projects", "functions/company-select/handler.go",
+			`			u.companies = append(u.companies, c)
+`, `			u.companies = append(u.companies, c)
+			_ = h.verify(ctx, u.pair, tokens.Key{CompanyID: c.ID})
+`, only("TestList", selection)},
+		{"R3", "a user's client makes a company's calls", client,
+			`type UserClient struct{ api api }`, `type UserClient struct{ api api }
+
+func (c *UserClient) Company(id int64) *CompanyClient { return &CompanyClient{api: c.api, companyID: id} }`, only("TestUserClientHasNoCompanyCalls", apiPackage)},
+		{"R3", "a user's client follows a redirect to another path", client,
+			`	c.api.http.CheckRedirect = samePathOnly
+`, ``, only("TestUserRedirects", apiPackage)},
 	}
 }
 
