@@ -19,8 +19,8 @@ const design = "docs/DESIGN.md"
 var (
 	// guard is a function or a type as the table of rules names it: its package's directory, and its name in it.
 	guard = regexp.MustCompile("`([a-z]+(?:/[a-z-]+)+) ([A-Za-z]+(?:\\.[A-Za-z]+)?)`")
-	// broken is a mutant as the table names it: its rule and its name, as `-run` of the mutants takes them.
-	broken = regexp.MustCompile("`([DR][0-9]?) ([^`]+)`")
+	// breakage is a mutant as the table names it: its rule and its name, as `-run` of the mutants takes them.
+	breakage = regexp.MustCompile("`([DR][0-9]?) ([^`]+)`")
 	// mutant is its entry in the list of mutants.
 	mutant = regexp.MustCompile(`\{"([DR][0-9]?)", "([^"]+)",`)
 	rule   = regexp.MustCompile(`\bR[0-9]+\b`)
@@ -61,7 +61,7 @@ func TestRules(t *testing.T) {
 			}
 		}
 		own := false
-		for _, b := range broken.FindAllStringSubmatch(breakages, -1) {
+		for _, b := range breakage.FindAllStringSubmatch(breakages, -1) {
 			own = own || b[1] == name
 			if !slices.Contains(mutants[b[1]], b[2]) {
 				t.Errorf("%s: there is no mutant %q of %s", name, b[2], b[1])
@@ -77,7 +77,7 @@ func TestRules(t *testing.T) {
 func mutantsByRule(t *testing.T) map[string][]string {
 	t.Helper()
 	all := make(map[string][]string)
-	for _, file := range tracked(t) {
+	for _, file := range tracked(t, root) {
 		if path.Dir(file) != "internal/testing/proof/mutants" {
 			continue
 		}
@@ -156,6 +156,21 @@ func TestDesignFiles(t *testing.T) {
 	for _, m := range found {
 		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
 			t.Errorf("%s names %s, which does not exist", design, m[1])
+		}
+	}
+}
+
+// The map has every package that is deployed or run.
+func TestMapIsComplete(t *testing.T) {
+	t.Parallel()
+	drawn := fenced.FindString(read(t, design))
+	for _, file := range tracked(t, root) {
+		dir := path.Dir(file)
+		if path.Ext(file) != ".go" || dir == "." || strings.HasPrefix(dir, "internal/testing/") {
+			continue
+		}
+		if !regexp.MustCompile(`\b` + regexp.QuoteMeta(path.Base(dir)) + `\b`).MatchString(drawn) {
+			t.Errorf("the map of %s lacks %s", design, dir)
 		}
 	}
 }

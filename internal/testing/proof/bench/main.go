@@ -1,4 +1,4 @@
-// Command benchtest measures the ratios of DESIGN.md section 10, side by side in
+// Command benchtest measures the ratios of docs/PERFORMANCE.md, side by side in
 // one run: make bench.
 //
 //	go run ./internal/testing/proof/bench [-n 21] [-env NAME=VALUE,...]

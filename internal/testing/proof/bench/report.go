@@ -50,7 +50,7 @@ type row struct {
 	atLeast       bool    // the goal is a lower bound
 }
 
-// table is that of DESIGN.md section 10.
+// table returns the rows of the table in docs/PERFORMANCE.md.
 func table() []row {
 	var all []row
 	for _, f := range functions {

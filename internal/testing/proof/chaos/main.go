@@ -2,7 +2,7 @@
 
 // Command chaostest runs real function processes against DynamoDB and a fake
 // Procore while everything goes wrong, and then asks whether the rules of
-// DESIGN.md section 3 held: make chaos. It has two runs.
+// docs/DESIGN.md held: make chaos. It has two runs.
 //
 //	go run ./internal/testing/proof/chaos [-T 2m] [-seed n] [-overlay file]
 //	go run ./internal/testing/proof/chaos -deliveries 100000 [-seed n] [-overlay file]

@@ -1,5 +1,5 @@
 // Package invariants checks that what the refresh protocol leaves behind is
-// what it promises (DESIGN.md sections 3 to 5). It knows the tables by their
+// what it promises (docs/DESIGN.md, docs/REFRESH.md). It knows the tables by their
 // attributes alone and shares no code with pkg/tokens, so that both cannot be
 // wrong in the same way.
 //
