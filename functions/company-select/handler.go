@@ -47,7 +47,7 @@ type handler struct {
 func (h *handler) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /companies", h.list)
-	mux.HandleFunc("POST /companies", h.choose)
+	mux.HandleFunc("POST /companies", h.sameOrigin(h.choose))
 	mux.HandleFunc("GET /connected", h.connected)
 	return h.pages.Handler(mux)
 }

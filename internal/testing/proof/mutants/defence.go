@@ -64,6 +64,8 @@ func choice() []mutant {
 	const handler, choose = "functions/company-select/handler.go", "functions/company-select/choose.go"
 	return []mutant{
 		{"D", "a form needs no token", choose, `	case !ok:`, `	case !ok && r.Host == "":`, only("TestForgedForm", selection)},
+		{"D", "another site's form is accepted with a token", "functions/company-select/origin.go", `err != nil && !hidden(r)`, `err != nil && hidden(r)`,
+			only("TestFormFromAnotherSite", selection)},
 		{"D", "a form's token is good in any browser", "internal/connect/session/session.go", `"%q %q", held.Flow, cookie)`, `"%q", held.Flow)`, only("TestCSRFToken", sessions)},
 		{"D", "a link chooses a company", choose, `	flow := r.PostForm.Get(pages.FieldFlow)`, `	r.PostForm = r.Form
 	flow := r.PostForm.Get(pages.FieldFlow)`, only("TestChoiceInTheAddress", selection)},
