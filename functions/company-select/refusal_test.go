@@ -145,7 +145,7 @@ func TestCompanyOutOfBounds(t *testing.T) {
 	off := false
 	tests := []struct{ name, company, page string }{
 		{"of another user", fmt.Sprint(procoretest.NorthernPlanner), "You cannot connect this company"},
-		{"of no user", fmt.Sprint(procoretest.NobodysCompany), "You cannot connect this company"},
+		{"of no user", fmt.Sprint(procoretest.ClosedBook), "You cannot connect this company"},
 		{"unknown", "42", "You cannot connect this company"},
 		{"zero", "0", "You cannot connect this company"},
 		{"negative", "-5678", "You cannot connect this company"},

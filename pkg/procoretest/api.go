@@ -12,14 +12,15 @@ import (
 
 const companyHeader = "Procore-Company-Id"
 
-// notConnected is what a disconnected app reads.
-// See https://developers.procore.com/documentation/faq, "App Management".
+// notConnected is the error that a disconnected app gets.
+//
+// https://developers.procore.com/documentation/faq, "App Management"
 const notConnected = "App is not connected to this company."
 
-// serviceAccountID is whom /me names for the app's service account.
+// serviceAccountID is the user id of the app's service account in /me.
 const serviceAccountID int64 = 9_000_001
 
-// call is one API request that has passed the checks; mu is held.
+// call is one API request with a valid token. Its methods run with mu held.
 type call struct {
 	*Server
 	w       http.ResponseWriter
@@ -46,8 +47,8 @@ func (s *Server) apiRoutes(m *http.ServeMux) {
 	m.HandleFunc("/rest/", s.forUser(func(c *call) { c.fail(http.StatusNotFound, "No such endpoint.") }))
 }
 
-// forUser serves what a user may ask before a company is chosen. A service
-// account needs the company header here too.
+// forUser serves the calls that a user may make before choosing a company. A
+// service account needs the company header here too.
 func (s *Server) forUser(h func(*call)) http.HandlerFunc {
 	return s.serve(func(c *call) {
 		if c.pair.userID == 0 && !c.enter() {
@@ -57,7 +58,7 @@ func (s *Server) forUser(h func(*call)) http.HandlerFunc {
 	})
 }
 
-// forCompany serves what needs the company header.
+// forCompany serves the calls that need the company header.
 func (s *Server) forCompany(h func(*call)) http.HandlerFunc {
 	return s.serve(func(c *call) {
 		if c.enter() {
@@ -66,7 +67,8 @@ func (s *Server) forCompany(h func(*call)) http.HandlerFunc {
 	})
 }
 
-// serve checks token and rate limit, and records the call whatever comes of it.
+// serve checks the token and the rate limit, and records the call whatever its
+// answer is.
 func (s *Server) serve(h func(*call)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -87,9 +89,11 @@ func (s *Server) serve(h func(*call)) http.HandlerFunc {
 	}
 }
 
-// enter is a call's way into a company: the header rule, membership, and the
-// installation rule.
-// See https://developers.procore.com/documentation/tutorial-mpz.
+// enter checks whether the call may enter the company of its header: the header
+// rule, membership, and the installation rule. It reports whether it may, and
+// answers if not.
+//
+// https://developers.procore.com/documentation/tutorial-mpz
 func (c *call) enter() bool {
 	header := c.r.Header.Get(companyHeader)
 	if header == "" {
@@ -98,11 +102,11 @@ func (c *call) enter() bool {
 	}
 	id, err := strconv.ParseInt(header, 10, 64)
 	if err != nil || len(c.r.Header.Values(companyHeader)) > 1 {
-		return c.fail(http.StatusBadRequest, "The Procore-Company-Id header is not one company id.")
+		return c.fail(http.StatusBadRequest, "The Procore-Company-Id header must be a single company id.")
 	}
 	for _, named := range []string{c.r.PathValue("company"), c.r.URL.Query().Get("company_id")} {
 		if named != "" && named != strconv.FormatInt(id, 10) {
-			return c.fail(http.StatusBadRequest, "The Procore-Company-Id header names another company than the request.")
+			return c.fail(http.StatusBadRequest, "The Procore-Company-Id header names a different company from the request.")
 		}
 	}
 	company := c.companies[id]
@@ -121,8 +125,8 @@ func (c *call) sees(company *Company) bool {
 	return slices.Contains(company.Members, c.pair.userID)
 }
 
-// installed applies the installation rule: the first call of a member installs
-// the app, where the company lets users do that.
+// installed applies the installation rule: a member's first call installs the app
+// if the company allows user installs. It reports whether the app is installed.
 func (c *call) installed() bool {
 	switch {
 	case !c.company.Connected:
@@ -141,7 +145,8 @@ func (c *call) installed() bool {
 	return true
 }
 
-// permitted answers 403 for a tool the app may not use in the company.
+// permitted reports whether the app may use the tool in the company, and answers 403
+// if not.
 func (c *call) permitted(tool string) bool {
 	if slices.Contains(c.company.DeniedTools, tool) {
 		return c.failWith(http.StatusForbidden, map[string]any{"errors": []string{"You do not have permission to view this tool."}})
@@ -149,7 +154,7 @@ func (c *call) permitted(tool string) bool {
 	return true
 }
 
-// fail answers an error in Procore's commonest shape, and is false.
+// fail answers an error in Procore's most common shape, and returns false.
 func (c *call) fail(status int, text string) bool { return c.failWith(status, message(text)) }
 
 func (c *call) failWith(status int, body any) bool {
@@ -157,31 +162,31 @@ func (c *call) failWith(status int, body any) bool {
 	return false
 }
 
-// invalid answers 422 for one field.
+// invalid answers 422 for one field, and returns false.
 func (c *call) invalid(field, why string) bool {
 	return c.failWith(http.StatusUnprocessableEntity, map[string]any{"errors": map[string][]string{field: {why}}})
 }
 
-// body decodes the JSON body.
+// body decodes the JSON body. It reports whether it could, and answers 400 if not.
 func (c *call) body(v any) bool {
 	if err := json.NewDecoder(c.r.Body).Decode(v); err != nil {
-		return c.fail(http.StatusBadRequest, "The request body is not the JSON expected: "+err.Error())
+		return c.fail(http.StatusBadRequest, "The request body is not the expected JSON: "+err.Error())
 	}
 	return true
 }
 
-// Call is one API request as it was recorded. A status of 0 means that a fault
-// reset the connection.
+// Call is one recorded API request. Its status is 0 if a fault reset the
+// connection.
 type Call struct {
 	Method    string `json:"method"`
 	Path      string `json:"path"`
 	Query     string `json:"query,omitempty"`
-	CompanyID int64  `json:"company_id"` // of the header, 0 without
+	CompanyID int64  `json:"company_id"` // from the header, 0 without one
 	UserID    int64  `json:"user_id"`    // 0 for the service account or an unknown token
 	Status    int    `json:"status"`
 }
 
-// maxCalls bounds the record; the oldest calls go first.
+// maxCalls limits the record. The oldest calls are dropped first.
 const maxCalls = 10_000
 
 func (s *Server) record(r *http.Request, p *pair, status int) {
@@ -196,7 +201,8 @@ func (s *Server) record(r *http.Request, p *pair, status int) {
 	s.calls = append(s.calls, c)
 }
 
-// withoutToken keeps a token that was wrongly put into a URL out of the record.
+// withoutToken removes a token from a query, because clients put it there by
+// mistake and the record must not contain it.
 func withoutToken(q url.Values) string {
 	for k := range q {
 		if strings.Contains(strings.ToLower(k), "token") {
@@ -206,10 +212,10 @@ func withoutToken(q url.Values) string {
 	return q.Encode()
 }
 
-// maxText bounds one string in the record.
+// maxText limits one string in the record, in bytes.
 const maxText = 512
 
-// bounded keeps what a stranger sent short enough to be kept.
+// bounded cuts a text from outside to a length that can be recorded.
 func bounded(text string) string {
 	if len(text) > maxText {
 		return fmt.Sprintf("%s... (%d bytes)", strings.ToValidUTF8(text[:maxText], ""), len(text))

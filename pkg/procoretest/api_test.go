@@ -21,15 +21,15 @@ func TestCompanyRules(t *testing.T) {
 		path      string
 		want      int
 		body      string
-		installed bool // the company of the header, and no other
+		installed bool // the header's company is installed, and no other
 	}{
 		{"installs by the first call", CompanyPatch{}, MyConstruction, "/rest/v1.0/projects?company_id=5678", 200, "Riverside", true},
 		{"me needs no header", CompanyPatch{}, 0, "/rest/v1.0/me", 200, "Joe", false},
 		{"companies needs no header", CompanyPatch{}, 0, "/rest/v1.0/companies", 200, "Harbor", false},
 		{"header missing", CompanyPatch{}, 0, "/rest/v1.0/projects?company_id=5678", 400, "Missing Procore-Company-Id header!", false},
 		{"header missing, company in the path", CompanyPatch{}, 0, "/rest/v1.0/companies/5678/users", 400, "Missing Procore-Company-Id header!", false},
-		{"header of another company than the query", CompanyPatch{}, HarborHill, "/rest/v1.0/projects?company_id=5678", 400, "another company", false},
-		{"header of another company than the path", CompanyPatch{}, HarborHill, "/rest/v2.0/companies/5678/projects", 400, "another company", false},
+		{"header of another company than the query", CompanyPatch{}, HarborHill, "/rest/v1.0/projects?company_id=5678", 400, "different company", false},
+		{"header of another company than the path", CompanyPatch{}, HarborHill, "/rest/v2.0/companies/5678/projects", 400, "different company", false},
 		{"project of another company", CompanyPatch{}, HarborHill, "/rest/v1.0/projects/2001/rfis", 404, "project does not exist", true},
 		{"parameter missing", CompanyPatch{}, MyConstruction, "/rest/v1.0/projects", 400, "company_id", true},
 		{"not a member", CompanyPatch{}, NorthernPlanner, "/rest/v1.0/companies/9007199254740993/users", 404, "no access", false},
@@ -218,8 +218,8 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
-// A user's calls count together in all companies, a service account's in each by
-// itself.
+// A user's calls in all companies count together. A service account's count per
+// company.
 func TestRateLimitsByOwner(t *testing.T) {
 	t.Parallel()
 	p := Start(t, Options{SpikeLimit: 1})
@@ -240,7 +240,7 @@ func TestRateLimitsByOwner(t *testing.T) {
 	api(t, p, service, HarborHill, "GET", "/rest/v1.0/me", "").wants(t, http.StatusTooManyRequests, "")
 }
 
-// The Date of an answer is the fake's, as its reset is.
+// The Date of an answer is the fake's time, as is the reset of the rate limit.
 func TestDate(t *testing.T) {
 	t.Parallel()
 	p := Start(t)

@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// codeLife is how long an authorization code may be exchanged.
+// codeLife is how long an authorization code is valid.
 const codeLife = 10 * time.Minute
 
-// maxState bounds the state parameter.
+// maxState limits the state parameter, in bytes.
 const maxState = 2048
 
-// grant is an authorization code's memory of what was authorized.
+// grant is what an authorization code was issued for.
 type grant struct {
 	userID      int64
 	redirectURI string
-	challenge   string // PKCE S256, empty without
+	challenge   string // PKCE S256, empty without PKCE
 	made        time.Time
 }
 
-// authorization is an authorization request, RFC 6749 section 4.1.1 and
-// RFC 7636 section 4.3. The login form carries it along.
+// authorization is an authorization request, RFC 6749 section 4.1.1 and RFC 7636
+// section 4.3. The login form contains it.
 type authorization struct {
 	ClientID, RedirectURI, ResponseType, State string
 	Challenge, ChallengeMethod                 string
@@ -47,8 +47,8 @@ func (s *Server) oauthRoutes(m *http.ServeMux) {
 	m.HandleFunc("GET /oauth/token/info", s.serveTokenInfo)
 }
 
-// registered reports whether the redirect URI is the app's, compared exactly.
-// The caller holds mu.
+// registered reports whether the redirect URI is registered for the app, by exact
+// comparison. The caller holds mu.
 func (s *Server) registered(uri string) bool {
 	if uri == OutOfBand || len(s.opts.RedirectURIs) > 0 {
 		return uri == OutOfBand || slices.Contains(s.opts.RedirectURIs, uri)
@@ -57,8 +57,9 @@ func (s *Server) registered(uri string) bool {
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && loopback(u.Hostname()) && u.Fragment == ""
 }
 
-// check says what is wrong with the request. A complaint without code must be
-// shown, for the redirect URI cannot be trusted (RFC 6749 section 4.1.2.1).
+// check returns what is wrong with the request. A complaint without a code must be
+// shown to the user, because the redirect URI cannot be trusted (RFC 6749 section
+// 4.1.2.1).
 func (s *Server) check(a authorization) (code, complaint string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +67,7 @@ func (s *Server) check(a authorization) (code, complaint string) {
 	case a.ClientID != s.opts.ClientID:
 		return "", "The client_id is not registered."
 	case !s.registered(a.RedirectURI):
-		return "", "The redirect_uri is not one of those registered for this app, exactly."
+		return "", "The redirect_uri does not exactly match one that is registered for this app."
 	case len(a.State) > maxState:
 		return "", "The state is too long."
 	case a.ResponseType != "code":
@@ -88,10 +89,10 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	s.render(w, http.StatusOK, "login.html", map[string]any{"Request": a, "Users": s.users})
 }
 
-// decideLogin takes the form that showLogin gave.
+// decideLogin handles the form of showLogin.
 func (s *Server) decideLogin(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		s.renderNotice(w, http.StatusBadRequest, "This form cannot be read", err.Error())
+		s.renderNotice(w, http.StatusBadRequest, "The form could not be read", err.Error())
 		return
 	}
 	a := authorizationOf(r.PostForm)
@@ -107,7 +108,7 @@ func (s *Server) decideLogin(w http.ResponseWriter, r *http.Request) {
 	code, ok := s.newCode(userID, a)
 	switch {
 	case !ok:
-		s.renderNotice(w, http.StatusBadRequest, "Choose a user", "Go back and choose who is logging in.")
+		s.renderNotice(w, http.StatusBadRequest, "Choose a user", "Go back and choose the user who logs in.")
 	case a.RedirectURI == OutOfBand:
 		s.render(w, http.StatusOK, "code.html", map[string]any{"Code": code})
 	default:
@@ -115,7 +116,8 @@ func (s *Server) decideLogin(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// newCode grants the request for a user, if there is such a user.
+// newCode returns an authorization code for a user, and false if there is no such
+// user.
 func (s *Server) newCode(userID int64, a authorization) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +125,7 @@ func (s *Server) newCode(userID int64, a authorization) (string, bool) {
 		return "", false
 	}
 	now := s.now()
-	for code, g := range s.codes { // what has expired is as good as unknown
+	for code, g := range s.codes { // an expired code is like an unknown one
 		if now.Sub(g.made) > codeLife {
 			delete(s.codes, code)
 		}
@@ -142,7 +144,7 @@ func (s *Server) refuseLogin(w http.ResponseWriter, r *http.Request, a authoriza
 	http.Redirect(w, r, withQuery(a, v), http.StatusFound)
 }
 
-// withQuery is the redirect URI with the answer and the unchanged state.
+// withQuery returns the redirect URI with the answer and the unchanged state.
 func withQuery(a authorization, v url.Values) string {
 	u, err := url.Parse(a.RedirectURI)
 	if err != nil {

@@ -13,7 +13,7 @@ func TestAuthorizeRefusals(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		change   []string
-		wantCode string // of the redirect; empty: shown on a page
+		wantCode string // error code of the redirect; empty: a page shows the error
 	}{
 		{"unknown client", []string{"client_id", "other"}, ""},
 		{"trailing slash", []string{"redirect_uri", redirect + "/"}, ""},
@@ -71,7 +71,7 @@ func TestUnknownUser(t *testing.T) {
 		wants(t, 400, "Choose a user")
 }
 
-// A page elsewhere must not press the button for the user.
+// A page of another site must not click the button for the user.
 func TestAuthorizeFromAnotherOrigin(t *testing.T) {
 	t.Parallel()
 	p := Start(t)

@@ -2,13 +2,14 @@ package procoretest
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"time"
 )
 
-// controlRoutes are the JSON control surface under /_fake/. It mirrors the Go
+// controlRoutes registers the JSON control interface under /_fake/. It mirrors the Go
 // methods and refuses unknown fields, so that a misspelt one is not ignored.
 func (s *Server) controlRoutes(m *http.ServeMux) {
 	handle := func(pattern string, h http.HandlerFunc) {
@@ -38,11 +39,11 @@ func (s *Server) controlRoutes(m *http.ServeMux) {
 	handle("PATCH /_fake/options", control(func(_ *http.Request, p OptionsPatch) (any, error) { return done{true}, s.UpdateOptions(p) }))
 	handle("POST /_fake/clock", control(s.serveClock))
 	handle("/_fake/", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusNotFound, controlError{"no such control"})
+		writeJSON(w, http.StatusNotFound, controlError{"no such endpoint"})
 	})
 }
 
-// done is the answer of a control that has nothing to tell.
+// done is the answer of an endpoint that has nothing to return.
 type done struct {
 	OK bool `json:"ok"`
 }
@@ -58,14 +59,14 @@ type clockRequest struct {
 
 func (s *Server) serveClock(_ *http.Request, c clockRequest) (any, error) {
 	if c.AdvanceSeconds < 0 || c.AdvanceSeconds > maxSeconds {
-		return nil, strconv.ErrRange
+		return nil, fmt.Errorf("advance_seconds is %d, not 0 to %d", c.AdvanceSeconds, maxSeconds)
 	}
 	s.Advance(time.Duration(c.AdvanceSeconds) * time.Second)
 	return map[string]time.Time{"now": s.Now()}, nil
 }
 
-// control decodes the body, applies it, and answers what apply returned, or 400
-// with its error.
+// control returns a handler that decodes the body, applies it, and answers what
+// apply returns, or 400 with its error.
 func control[T any](apply func(*http.Request, T) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var v T

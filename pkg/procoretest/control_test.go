@@ -59,7 +59,7 @@ func TestControl(t *testing.T) {
 	}
 	for _, secret := range []string{pair.AccessToken, pair.RefreshToken, "hook-secret", "fake-client-secret"} {
 		if strings.Contains(all.body, secret) {
-			t.Errorf("the state tells %s", secret)
+			t.Errorf("the state contains %s", secret)
 		}
 	}
 }

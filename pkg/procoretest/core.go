@@ -53,8 +53,8 @@ func (c *call) projectV1(p Project) projectJSON {
 	return projectJSON{ID: p.ID, Name: p.Name, DisplayName: p.Name, Active: true, Company: companyName{c.company.ID, c.company.Name}}
 }
 
-// needsCompany is for the endpoints that want company_id in the query although
-// the header says it too.
+// needsCompany reports whether company_id is in the query, and answers 400 if not.
+// Some endpoints require it there although the header has it too.
 func (c *call) needsCompany() bool {
 	if c.r.PathValue("company") == "" && c.r.URL.Query().Get("company_id") == "" {
 		return c.fail(http.StatusBadRequest, "The company_id parameter is missing.")
@@ -84,7 +84,7 @@ func (c *call) showProject() {
 	}
 }
 
-// inProject finds the project of the path in the company of the header.
+// inProject returns the path's project in the header's company, or answers 404.
 func (c *call) inProject() (Project, bool) {
 	id, err := strconv.ParseInt(c.r.PathValue("project"), 10, 64)
 	i := slices.IndexFunc(c.company.Projects, func(p Project) bool { return p.ID == id })
@@ -94,7 +94,8 @@ func (c *call) inProject() (Project, bool) {
 	return c.company.Projects[i], true
 }
 
-// projectJSONv2 is a project of REST v2: ids are strings, all under data.
+// projectJSONv2 is a project of REST v2, where ids are strings and answers are under
+// data.
 type projectJSONv2 struct {
 	ID        string `json:"id"`
 	Name      string `json:"name"`
@@ -127,5 +128,5 @@ func (c *call) showProjectV2() {
 	}
 }
 
-// timestamp is the form of times in Procore's JSON.
+// timestamp formats a time as in Procore's JSON.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }

@@ -11,7 +11,8 @@ import (
 )
 
 // How Procore treats a destination that does not answer 2xx.
-// See https://developers.procore.com/documentation/webhooks.
+//
+// https://developers.procore.com/documentation/webhooks
 const (
 	firstBackoff = time.Second
 	lastBackoff  = time.Hour
@@ -19,36 +20,37 @@ const (
 )
 
 const (
-	maxAttempts  = 2_000    // remembered for one hook
-	maxDiscarded = maxQueue // remembered for one hook: a whole queue, when it is flushed
+	maxAttempts  = 2_000    // remembered per hook
+	maxDiscarded = maxQueue // remembered per hook: a whole queue when it is flushed
 	maxAnswer    = 4096     // of a destination's answer
 )
 
 // Outcomes of a [Delivery].
 const (
-	OutcomeOK        = "ok"
-	OutcomeFailed    = "failed"    // not 2xx; waits to be tried again
-	OutcomeRetried   = "retried"   // was tried again later
-	OutcomeDiscarded = "discarded" // the queue was flushed
+	OutcomeOK        = "ok"        // answered 2xx
+	OutcomeFailed    = "failed"    // not answered 2xx, and waiting for a retry
+	OutcomeRetried   = "retried"   // failed, and retried later
+	OutcomeDiscarded = "discarded" // never answered 2xx before the queue was flushed
 )
 
-// Delivery is one attempt to deliver an event, or its discarding.
+// Delivery is one attempt to deliver an event, or a record that the event was
+// discarded. The response fields are empty if there was no response.
 type Delivery struct {
 	ID              int64             `json:"id"`
 	HookID          int64             `json:"hook_id"`
 	CompanyID       int64             `json:"company_id"`
-	EventID         string            `json:"event_id"`
+	EventID         string            `json:"event_id"` // as in its payload
 	StartedAt       string            `json:"started_at"`
 	CompletedAt     string            `json:"completed_at"`
 	ResponseStatus  int               `json:"response_status"`
 	ResponseHeaders map[string]string `json:"response_headers"`
-	ResponseError   string            `json:"response_error"`
+	ResponseError   string            `json:"response_error"` // why no response could be read
 	ResponseBody    string            `json:"response_body"`
-	Outcome         string            `json:"outcome"`
-	Event           map[string]any    `json:"event"`
+	Outcome         string            `json:"outcome"` // OutcomeOK and so on
+	Event           map[string]any    `json:"event"`   // as the API lists it
 }
 
-// newDeliveryClient follows no redirect and uses no proxy.
+// newDeliveryClient returns a client that follows no redirects and uses no proxy.
 func newDeliveryClient(timeout time.Duration) *http.Client {
 	return &http.Client{
 		Timeout:       timeout,
@@ -57,16 +59,16 @@ func newDeliveryClient(timeout time.Duration) *http.Client {
 	}
 }
 
-// poke tells the worker to look at the queue.
-func (h *hook) poke() {
+// wakeWorker makes the worker check the queue.
+func (h *hook) wakeWorker() {
 	select {
 	case h.wake <- struct{}{}:
 	default:
 	}
 }
 
-// startWorker delivers the hook's events until the hook is deleted or the
-// server closed.
+// startWorker starts a goroutine that delivers the hook's events until the hook is
+// deleted or the server is closed.
 func (s *Server) startWorker(h *hook) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	h.cancel = cancel
@@ -90,7 +92,7 @@ func (s *Server) startWorker(h *hook) {
 	})
 }
 
-// job is what a worker does next: deliver the event, or wait.
+// job is what a worker does next: it delivers the event, or waits if event is nil.
 type job struct {
 	event       *queued
 	destination string
@@ -99,7 +101,7 @@ type job struct {
 	advanced    <-chan struct{}
 }
 
-// nextJob gives the head of the queue when it is due. Nothing overtakes it.
+// nextJob returns the head of the queue if it is due. Nothing overtakes it.
 func (s *Server) nextJob(h *hook) job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,20 +114,20 @@ func (s *Server) nextJob(h *hook) job {
 		return j
 	}
 	if wait := h.nextAttempt.Sub(now); wait > 0 {
-		j.wait = max(wait, 10*time.Millisecond) // a frozen clock must not make it spin
+		j.wait = max(wait, 10*time.Millisecond) // a stopped clock must not make the worker spin
 		return j
 	}
 	j.event, j.destination, j.headers = h.queue[0], h.destination, h.headers
 	return j
 }
 
-// attempt delivers one event and books what came of it.
+// attempt delivers one event and records the outcome.
 func (s *Server) attempt(ctx context.Context, h *hook, j job) {
 	d := &Delivery{HookID: h.id, CompanyID: h.companyID, EventID: j.event.eventID, Event: j.event.view,
 		StartedAt: timestamp(s.Now()), ResponseHeaders: map[string]string{}}
 	s.post(ctx, j, d)
 	if ctx.Err() != nil {
-		return // deleted or closed meanwhile
+		return // the hook was deleted or the server closed
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +152,7 @@ func (s *Server) attempt(ctx context.Context, h *hook, j job) {
 	h.nextAttempt = now.Add(h.backoff)
 }
 
-// post sends the event and fills in the answer.
+// post sends the event and records the response in d.
 func (s *Server) post(ctx context.Context, j job, d *Delivery) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, j.destination, bytes.NewReader(j.event.body))
 	if err != nil {
@@ -180,7 +182,7 @@ func (s *Server) post(ctx context.Context, j job, d *Delivery) {
 	}
 }
 
-// flush discards what waits and begins anew. The caller holds mu.
+// flush discards the waiting events and ends the pause. The caller holds mu.
 func (s *Server) flush(h *hook) {
 	now := timestamp(s.now())
 	for _, q := range h.queue {
@@ -214,7 +216,7 @@ func (h *hook) remember(d *Delivery) {
 	h.deliveries = append(h.deliveries, d)
 }
 
-// forget drops the oldest n discardings, or other deliveries.
+// forget drops the oldest n records of discarded events, or of attempts.
 func (h *hook) forget(discarded bool, n int) {
 	h.deliveries = slices.DeleteFunc(h.deliveries, func(d *Delivery) bool {
 		drop := n > 0 && discarded == (d.Outcome == OutcomeDiscarded)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// hooked is a fake with one hook for updates of RFIs, on a clock that only
+// hooked starts a fake with one hook for updates of RFIs, on a clock that only
 // Advance moves.
 func hooked(t *testing.T, version string, answer func(n int, w http.ResponseWriter), o Options) (*Server, *receiver, string) {
 	t.Helper()
@@ -85,8 +85,8 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
-// Failures pause the hook with a doubling backoff; nothing overtakes the event
-// that failed; one success resets the backoff.
+// Failures pause the hook with a backoff that doubles. Nothing overtakes the event
+// that failed. One success resets the backoff.
 func TestBackoffAndOrder(t *testing.T) {
 	t.Parallel()
 	p, rec, list := hooked(t, "v2.0", func(n int, w http.ResponseWriter) {
@@ -159,7 +159,7 @@ func TestBackoffGrowsToAnHour(t *testing.T) {
 	}
 }
 
-// After twelve hours the queue is flushed, and the hook begins anew.
+// After twelve hours the queue is flushed, and the hook delivers again.
 func TestDiscardedAfterTwelveHours(t *testing.T) {
 	t.Parallel()
 	p, rec, list := hooked(t, "v2.0", func(n int, w http.ResponseWriter) {
@@ -180,7 +180,7 @@ func TestDiscardedAfterTwelveHours(t *testing.T) {
 		}
 	}
 	if strings.Contains(got.body, "ulid") || strings.Contains(got.body, "metadata") {
-		t.Errorf("deliveries tell too much: %s", got.body)
+		t.Errorf("deliveries contain too much: %s", got.body)
 	}
 	third := emitUpdate(t, p, 1)
 	if d := rec.next(t); !strings.Contains(d.body, third) {
@@ -234,13 +234,13 @@ func TestDefaultDeliveryTimeout(t *testing.T) {
 	}
 }
 
-// Shuffled events all arrive, in another order, and none overtakes the one that is under way.
+// Shuffled events all arrive, in another order, and none overtakes the one in delivery.
 func TestShuffle(t *testing.T) {
 	t.Parallel()
 	const events = 50
 	p, rec, _ := hooked(t, "v2.0", func(n int, w http.ResponseWriter) {
 		if n == 1 {
-			w.WriteHeader(503) // the others have to wait
+			w.WriteHeader(503) // the other events have to wait
 		}
 	}, Options{Shuffle: 20})
 	var sent, got []string

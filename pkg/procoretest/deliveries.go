@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// listDeliveries is the API's list; filter[status] is any, successful,
-// discarded or failing. Both spellings of the parameter are in Procore's guide.
+// listDeliveries answers the API's list. filter[status] is any, successful,
+// discarded or failing. Procore's guide has both spellings of the parameter.
 func (c *call) listDeliveries() {
 	h, _, ok := c.hook()
 	if !ok {
@@ -41,9 +41,10 @@ func (c *call) listDeliveries() {
 	}
 }
 
-// deliveriesAfter cuts as the reference says, by page_size and page_start, the
-// last id of the page before, and without a Link.
-// See https://developers.procore.com/reference/rest/deliveries?version=latest.
+// deliveriesAfter pages as in the reference: by page_size and page_start, the last id
+// of the previous page, and without a Link header.
+//
+// https://developers.procore.com/reference/rest/deliveries?version=latest
 func (c *call) deliveriesAfter(all []*Delivery) {
 	q := c.r.URL.Query()
 	size, err := strconv.Atoi(or(q.Get("page_size"), "100"))
@@ -64,8 +65,8 @@ func deliveryList(all []*Delivery) []any {
 	return list
 }
 
-// deliveryJSON is a delivery as the API tells it: the event's id as it is in
-// the payload, null where there was no answer.
+// deliveryJSON is a delivery as the API returns it. The event's id is as in the
+// payload, and the response fields are null if there was no response.
 func deliveryJSON(d *Delivery) map[string]any {
 	return map[string]any{
 		"id": d.ID, "event_id": d.Event["id"], "event": d.Event, "outcome": d.Outcome,

@@ -1,30 +1,38 @@
-// Package procoretest is a strict fake of Procore, as httptest is for http:
-// the login, the API, webhook deliveries and a page to make changes happen,
-// all on one address.
+// Package procoretest provides a strict fake of Procore for tests, as package
+// httptest provides HTTP servers. One address serves the login, the API, webhook
+// deliveries, and a page to change resources by hand.
 //
-// In a test it is one line:
+// A test starts the fake, points a client at it, and checks what the fake saw:
 //
-//	p := procoretest.Start(t)
-//	// ... use p.URL as login and API base, then look at p.State()
+//	func TestProjects(t *testing.T) {
+//		fake := procoretest.Start(t)
+//		env := procore.Environment{Name: "custom", LoginURL: fake.URL, APIURL: fake.URL}
+//		token := fake.Token(t, procoretest.Joe, "http://localhost/callback")
+//		client := procore.NewCompanyClient(env, procore.Bearer(token.AccessToken), procoretest.MyConstruction)
+//		projects, err := procore.Collect(client.Projects(t.Context()))
+//		if err != nil || len(projects) != 2 {
+//			t.Errorf("Projects = %v, %v, want two", projects, err)
+//		}
+//		if calls := fake.State().Calls; len(calls) != 1 || calls[0].Path != "/rest/v1.0/projects" {
+//			t.Errorf("calls = %+v, want one for the projects", calls)
+//		}
+//	}
 //
-// Standing alone, [New] gives an [http.Handler]; [Server.Close] ends its
-// delivery workers.
+// Every fake starts with the same users, companies, projects and RFIs; [Joe],
+// [MyConstruction] and the constants beside them are their ids.
 //
-// The fake is written from Procore's public documentation and shares no code
-// with the client it tests, so that both cannot be wrong in the same way. Where
-// Procore is strict, the fake is at least as strict: authorization codes and
-// refresh tokens are single-use, any refresh call burns the token it presents,
-// redirect URIs match exactly, calls into a company carry its id in the
-// Procore-Company-Id header, and a hook that is answered anything but 2xx within
-// five seconds is paused. Where Procore's behaviour is unknown, an [Options]
-// field chooses between the possibilities.
+// # Control
 //
-// # Steering
+// [Server.Token] issues a user's tokens, and [Server.Authorize] goes through the
+// login page. [Server.Fault] makes the next requests fail. [Server.Emit] changes a
+// resource, and the fake delivers the event to the hooks that the client has
+// created. [Server.Advance] moves the clock, so that tokens expire and paused hooks
+// retry. [Server.UpdateCompany] changes what a company allows, and
+// [Server.UpdateOptions] how Procore behaves. [Server.State] returns everything that
+// the fake knows: calls, hooks, deliveries, and the use of refresh tokens.
 //
-// Tests use [Server.State], [Server.Emit], [Server.Fault], [Server.Advance],
-// [Server.UpdateCompany] and [Server.UpdateOptions]; [Server.Authorize] goes the
-// browser's way and [Server.Token] goes around it. Everything else uses the same
-// by JSON:
+// Outside a test, [New] returns an [http.Handler]. Programs in other languages
+// control it with JSON:
 //
 //	GET    /_fake/state            State
 //	POST   /_fake/events           Event, answered with Emitted
@@ -36,13 +44,24 @@
 //	POST   /_fake/companies        Company
 //	POST   /_fake/users            User
 //
-// A refused request is answered 400 with {"error": "..."}; unknown fields are
-// refused.
+// An invalid request, such as one with an unknown field, is answered 400 with
+// {"error": "..."}.
+//
+// # Strictness
+//
+// The fake is written from Procore's public documentation and shares no code with
+// the client that it tests, so that both cannot be wrong in the same way. Where
+// Procore is strict, the fake is at least as strict. Authorization codes and refresh
+// tokens are single-use, and any refresh call spends the token that it presents.
+// Redirect URIs match exactly. Calls into a company name it in the
+// Procore-Company-Id header. A hook is paused when a delivery is not answered 2xx
+// within five seconds. Where Procore's behavior is unknown, a field of [Options]
+// chooses between the possibilities.
 //
 // # Evidence
 //
-// [State] counts for each refresh token how often it was presented to the token
-// endpoint, by fingerprint: a client that never sends one twice leaves no count
-// above 1, whatever faults it met. It lists every API call with its company
-// header, and which companies the app is installed in.
+// [State] counts how often each refresh token was presented to the token endpoint. A
+// client that never sends a token twice leaves no count above 1, whatever faults it
+// met. State also lists every API call with its company header, and the companies in
+// which the app is installed.
 package procoretest

@@ -10,51 +10,59 @@ import (
 )
 
 const (
-	maxQueue  = 10_000 // events waiting in one hook
+	maxQueue  = 10_000 // waiting events of one hook
 	maxCopies = 100
 )
 
-// Event is a change to make happen. It is the body of POST /_fake/events.
+// Event is a change to a resource, for [Server.Emit]. It is the body of
+// POST /_fake/events.
 type Event struct {
 	CompanyID int64 `json:"company_id"`
 	// ProjectID is 0 for a resource of the company itself.
 	ProjectID    int64  `json:"project_id"`
 	ResourceName string `json:"resource_name"`
-	// ResourceID is the resource to change, made when absent. Zero makes a new one.
+	// ResourceID is the resource to change, which is created if it does not exist.
+	// Zero creates one with a new id.
 	ResourceID int64 `json:"resource_id"`
-	// EventType is create, update or delete; other reasons reach v4.0 hooks only.
+	// EventType is create, update or delete. Other reasons reach only v4.0 hooks.
 	EventType string `json:"event_type"`
-	// UserID is who makes the change. Zero is the company's first member.
+	// UserID is the user who makes the change. Zero means the company's first
+	// member.
 	UserID int64 `json:"user_id"`
-	// Copies delivers the same event several times. Zero means once.
+	// Copies is how often the same event is delivered. Zero means once.
 	Copies int `json:"copies"`
 	// Title is the resource's new title. Empty keeps the old one.
 	Title string `json:"title"`
-	// Inactive makes a company user inactive at an update, and active without it.
+	// Inactive makes a company user inactive by an update. An update without it
+	// makes the user active.
 	Inactive bool `json:"inactive"`
-	// SourceApplicationID names the app that made the change, in v2.0 and v3.0.
+	// SourceApplicationID is the client id of the app that made the change. It is
+	// part of v2.0 and v3.0 payloads.
 	SourceApplicationID string `json:"source_application_id"`
-	// Related goes into v3.0's related_resources.
+	// Related is related_resources of a v3.0 payload.
 	Related []RelatedResource `json:"related_resources"`
-	// Data goes into v4.0's data.
+	// Data is data of a v4.0 payload.
 	Data json.RawMessage `json:"data"`
 }
 
-// RelatedResource is a parent named in a v3.0 payload.
+// RelatedResource is a parent resource in a v3.0 payload.
 type RelatedResource struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
 }
 
-// Emitted is what an [Event] led to. EventIDs has one id for each hook with a
-// trigger for it, as its payload gives it.
+// Emitted is the result of an [Event].
 type Emitted struct {
-	EventIDs   []string `json:"event_ids"`
-	ResourceID int64    `json:"resource_id"`
+	// EventIDs are the event's ids in the payloads, one per hook that has a trigger
+	// for it.
+	EventIDs []string `json:"event_ids"`
+	// ResourceID is the changed or new resource.
+	ResourceID int64 `json:"resource_id"`
 	resource   *Resource
 }
 
-// Emit changes a resource and queues the event for every hook that wants it.
+// Emit changes a resource and queues the event for every hook with a matching
+// trigger. Delivery is asynchronous: [State] lists the attempts.
 func (s *Server) Emit(e Event) (Emitted, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +81,7 @@ func (s *Server) emit(e Event) (Emitted, error) {
 	case e.ResourceName == "" || len(e.ResourceName) > 100:
 		return Emitted{}, fmt.Errorf("resource_name is missing or too long")
 	case !validReason(e.EventType):
-		return Emitted{}, fmt.Errorf("event_type %.80q is not create, update, delete or another reason", e.EventType)
+		return Emitted{}, fmt.Errorf("event_type %.80q is not a reason such as create, update or delete", e.EventType)
 	case e.ResourceID < 0 || e.Copies < 0 || e.Copies > maxCopies || len(e.Title) > maxText:
 		return Emitted{}, fmt.Errorf("resource_id, copies or title is out of bounds")
 	}
@@ -83,7 +91,7 @@ func (s *Server) emit(e Event) (Emitted, error) {
 	wanting := slices.DeleteFunc(slices.Clone(s.hooks), func(h *hook) bool { return !h.wants(e) || s.opts.OrphanedHooks != Working && s.orphaned(h) })
 	for _, h := range wanting {
 		if len(h.queue)+max(e.Copies, 1) > maxQueue {
-			return Emitted{}, fmt.Errorf("hook %d has %d events waiting", h.id, len(h.queue))
+			return Emitted{}, fmt.Errorf("hook %d already has %d events waiting", h.id, len(h.queue))
 		}
 	}
 	r, err := s.apply(company, &e)
@@ -101,8 +109,8 @@ func (h *hook) wants(e Event) bool {
 		})
 }
 
-// apply makes the change, so that whoever reads the resource after the event
-// finds it. It fills in a new resource's id.
+// apply makes the change before the event is delivered, so that a consumer that then
+// reads the resource finds it. It sets a new resource's id.
 func (s *Server) apply(company *Company, e *Event) (*Resource, error) {
 	if e.ResourceName == "Projects" {
 		return s.applyProject(company, e)
@@ -134,15 +142,15 @@ func (s *Server) apply(company *Company, e *Event) (*Resource, error) {
 	}
 	r := &Resource{ID: e.ResourceID, CompanyID: e.CompanyID, ProjectID: e.ProjectID, Name: e.ResourceName,
 		Title: or(e.Title, fmt.Sprintf("%s %d", e.ResourceName, e.ResourceID)), Revision: 1, CreatedAt: now, UpdatedAt: now}
-	if e.EventType != "delete" { // deleting what is not there leaves it so
+	if e.EventType != "delete" { // deleting a missing resource adds nothing
 		s.resources = append(s.resources, r)
 		s.setMember(company, r, true)
 	}
 	return r, nil
 }
 
-// setMember gives a user access to the company with its entry in the directory,
-// or takes it.
+// setMember grants or removes a user's access to the company when the user's entry
+// in its directory changes.
 func (s *Server) setMember(company *Company, r *Resource, member bool) {
 	if r.ProjectID != 0 || collection(r.Name) != "users" || s.user(r.ID) == nil {
 		return
@@ -182,15 +190,15 @@ func (s *Server) applyProject(company *Company, e *Event) (*Resource, error) {
 	return &Resource{ID: e.ResourceID, CompanyID: company.ID, Name: "Projects", Title: title}, nil
 }
 
-// queued is an event that waits for its delivery.
+// queued is an event that waits for delivery.
 type queued struct {
 	eventID string
 	body    []byte
-	view    map[string]any // of the event in the list of deliveries
+	view    map[string]any // the event in the list of deliveries
 	last    *Delivery      // the latest attempt
 }
 
-// enqueue makes the hooks' events and gives their ids.
+// enqueue queues the event for the hooks and returns its ids.
 func (s *Server) enqueue(hooks []*hook, e Event) []string {
 	ids := []string{}
 	m := s.newMoment()
@@ -207,13 +215,14 @@ func (s *Server) enqueue(hooks []*hook, e Event) []string {
 			h.queue = slices.Insert(h.queue, s.place(h), &next)
 		}
 		ids = append(ids, q.eventID)
-		h.poke()
+		h.wakeWorker()
 	}
 	return ids
 }
 
-// place is where the next event goes in the hook's queue: at its end, or, with
-// Options.Shuffle, somewhat before. The first one may be under way already.
+// place returns where the next event goes in the hook's queue: at its end, or with
+// Options.Shuffle somewhere before it, but never before the first event, which may be
+// in delivery.
 func (s *Server) place(h *hook) int {
 	end := len(h.queue)
 	if n := min(s.opts.Shuffle, end); n > 0 {
@@ -222,7 +231,7 @@ func (s *Server) place(h *hook) int {
 	return end
 }
 
-// moment is what identifies an event.
+// moment is the identity of an event.
 type moment struct {
 	id   int64
 	ulid string

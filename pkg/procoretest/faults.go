@@ -11,27 +11,31 @@ import (
 
 // Kinds of [Fault].
 const (
-	Drop   = "drop"   // the request takes effect, then the connection closes without an answer
-	Reset  = "reset"  // the connection is reset before the request takes effect
-	Status = "status" // the request is answered with the status; a presented refresh token is burned
-	Delay  = "delay"  // the request takes effect at once and is answered after the delay
+	Drop   = "drop"   // the request takes effect, and the connection closes without an answer
+	Reset  = "reset"  // the connection is reset, and the request takes no effect
+	Status = "status" // the answer is Fault.Status, and the only effect is that a refresh token is spent
+	Delay  = "delay"  // the request takes effect at once, and the answer follows after the delay
 )
 
-// Fault makes the next requests to an endpoint fail. It is the body of
-// POST /_fake/faults.
+// Fault makes the next requests to an endpoint fail, for [Server.Fault]. It is the
+// body of POST /_fake/faults.
 type Fault struct {
 	// Endpoint is "token", "revoke", "authorize", "api", or a path prefix that
 	// begins with a slash.
 	Endpoint string `json:"endpoint"`
-	// Method limits the fault to one method. Empty means all.
+	// Method limits the fault to one method. Empty means all methods.
 	Method string `json:"method,omitempty"`
-	Kind   string `json:"kind"`
+	// Kind is Drop, Reset, Status or Delay.
+	Kind string `json:"kind"`
 	// Times is how many requests fail. Zero means one.
-	Times   int               `json:"times"`
+	Times int `json:"times"`
+	// Status, Headers and Body are the answer of Kind Status. An empty Body means
+	// a JSON object with a message.
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Body    string            `json:"body,omitempty"`
-	DelayMS int64             `json:"delay_ms,omitempty"`
+	// DelayMS is the delay of Kind Delay, in milliseconds.
+	DelayMS int64 `json:"delay_ms,omitempty"`
 }
 
 const (
@@ -40,7 +44,7 @@ const (
 	maxDelay  = 10 * time.Minute
 )
 
-// Fault adds a fault behind those already there.
+// Fault adds a fault. Of several that match a request, the first added applies.
 func (s *Server) Fault(f Fault) error {
 	f.Times = or(f.Times, 1)
 	prefix, known := map[string]string{"token": "/oauth/token", "revoke": "/oauth/revoke",
@@ -69,15 +73,15 @@ func (s *Server) Fault(f Fault) error {
 	return nil
 }
 
-// ClearFaults takes all faults away.
+// ClearFaults removes all faults.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// takeFault uses up one time of the first fault that matches. The control
-// surface never fails.
+// takeFault returns the first fault that matches, and counts it as used once. The
+// control interface has no faults.
 func (s *Server) takeFault(r *http.Request) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +101,7 @@ func (s *Server) takeFault(r *http.Request) *Fault {
 	return nil
 }
 
-// serveFault answers a request that met a fault.
+// serveFault serves a request that met a fault.
 func (s *Server) serveFault(w http.ResponseWriter, a *answer, r *http.Request, f *Fault) {
 	switch f.Kind {
 	case Drop:
@@ -129,9 +133,9 @@ func (s *Server) serveFault(w http.ResponseWriter, a *answer, r *http.Request, f
 	}
 }
 
-// undone keeps the books for a request that does not take effect: a call is
-// recorded, a refresh token counts as presented, and is burned unless the
-// connection was reset before Procore saw the request.
+// undone records a request that takes no effect. An API call is recorded. A refresh
+// token counts as presented, and is spent unless the connection was reset before
+// Procore saw the request.
 func (s *Server) undone(r *http.Request, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The whole way of an app: log in, exchange, list, choose, hook, event, read,
-// refresh, revoke.
+// An app's whole flow: log in, exchange, list, choose, hook, event, read, refresh,
+// revoke.
 func TestFlow(t *testing.T) {
 	t.Parallel()
 	p := Start(t)
@@ -71,7 +71,7 @@ func TestFlow(t *testing.T) {
 	refresh(t, p, pair.RefreshToken).wants(t, 400, "invalid_grant")
 }
 
-// newHook makes a hook in My Construction Company.
+// newHook creates a hook in My Construction Company.
 func newHook(t *testing.T, p *Server, token, destination, version string) int64 {
 	t.Helper()
 	body := fmt.Sprintf(`{"company_id":5678,"hook":{"payload_version":%q,"namespace":"our-app","destination_url":%q,"destination_headers":{"Authorization":"Bearer hook-secret"}}}`, version, destination)

@@ -14,14 +14,14 @@ import (
 
 const redirect = "http://127.0.0.1:3000/oauth/callback"
 
-// reply is an answer that has been read.
+// reply is an answer whose body has been read.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// into decodes the body.
+// into decodes the body into v.
 func (r reply) into(t *testing.T, v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(r.body), v); err != nil {
@@ -29,7 +29,7 @@ func (r reply) into(t *testing.T, v any) {
 	}
 }
 
-// wants fails the test unless status and a part of the body are as given.
+// wants fails the test unless the status is as wanted and the body contains part.
 func (r reply) wants(t *testing.T, status int, part string) reply {
 	t.Helper()
 	if r.status != status || !strings.Contains(r.body, part) {
@@ -75,7 +75,7 @@ func request(t *testing.T, method, address, body string, headers ...string) *htt
 	return r
 }
 
-// api makes an API call for a company; 0 leaves the header out.
+// api makes an API call for a company. Company 0 omits the header.
 func api(t *testing.T, p *Server, token string, company int64, method, path, body string) reply {
 	t.Helper()
 	r := request(t, method, p.URL+path, body, "Authorization", "Bearer "+token)
@@ -112,7 +112,7 @@ func authorizeURL(p *Server, more ...string) string {
 	return p.URL + "/oauth/authorize?" + v.Encode()
 }
 
-// codeFor logs a user in and gives the code.
+// codeFor logs a user in and returns the code.
 func codeFor(t *testing.T, p *Server, user int64, more ...string) string {
 	t.Helper()
 	u, err := url.Parse(p.Authorize(t, user, authorizeURL(p, more...)))
@@ -122,8 +122,7 @@ func codeFor(t *testing.T, p *Server, user int64, more ...string) string {
 	return u.Query().Get("code")
 }
 
-// receiver is a webhook destination. It answers with the status that next
-// gives, and hands on what it got.
+// receiver is a webhook destination that passes on the deliveries it gets.
 type receiver struct {
 	*httptest.Server
 	got chan delivered
@@ -137,7 +136,7 @@ type delivered struct {
 func receive(t *testing.T, next func(n int, w http.ResponseWriter)) *receiver {
 	t.Helper()
 	rec := &receiver{got: make(chan delivered, 1000)}
-	n := 0 // one connection at a time: deliveries of a hook never overlap
+	n := 0 // no lock, because deliveries of a hook never overlap
 	rec.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		n++
@@ -161,7 +160,7 @@ func (r *receiver) next(t *testing.T) delivered {
 	}
 }
 
-// eventually polls a condition of the state.
+// eventually waits for a condition of the state.
 func eventually(t *testing.T, p *Server, what string, ok func(State) bool) State {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {

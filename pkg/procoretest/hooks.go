@@ -13,21 +13,22 @@ import (
 )
 
 const (
-	maxHooks       = 100 // of one company
-	maxHeaders     = 20  // of one hook
+	maxHooks       = 100 // per company
+	maxHeaders     = 20  // per hook
 	maxHeaderBytes = 4096
 	maxURL         = 2048
 )
 
-// namespaces are made of these characters.
-// See https://developers.procore.com/documentation/webhooks-api.
+// validNamespace reports whether Procore accepts the namespace.
+//
+// https://developers.procore.com/documentation/webhooks-api
 func validNamespace(n string) bool { return regexp.MustCompile(`^[a-z0-9-]{1,64}$`).MatchString(n) }
 
 // hook is a destination for the events of a company, or of one project in it.
 type hook struct {
 	id                   int64
 	companyID, projectID int64 // projectID 0: company scope
-	creator              int64 // the user who made it, 0 for the service account
+	creator              int64 // the user who created it, 0 for the service account
 	namespace, version   string
 	destination          string
 	headers              map[string]string
@@ -35,11 +36,11 @@ type hook struct {
 
 	queue        []*queued
 	deliveries   []*Delivery
-	attempts     int       // among the deliveries, those that are no discarding
+	attempts     int       // number of deliveries that are not records of discarded events
 	failingSince time.Time // zero while deliveries succeed
 	nextAttempt  time.Time
 	backoff      time.Duration
-	wake         chan struct{} // tells the worker that the queue has grown
+	wake         chan struct{} // signals the worker that the queue has grown
 	cancel       context.CancelFunc
 }
 
@@ -55,7 +56,7 @@ func (s *Server) hookRoutes(m *http.ServeMux) {
 	m.HandleFunc("GET "+base+"/{hook}/deliveries", s.forCompany((*call).listDeliveries))
 }
 
-// hookRequest is the body of all webhook endpoints.
+// hookRequest is the request body of all webhook endpoints.
 type hookRequest struct {
 	CompanyID      json.Number    `json:"company_id"`
 	ProjectID      json.Number    `json:"project_id"`
@@ -73,8 +74,9 @@ type hookFields struct {
 	DestinationHeaders *map[string]string `json:"destination_headers"`
 }
 
-// scope reads the body of a POST or PATCH, and from query or body the one company
-// or project that the request is for. It checks the Webhooks API permission.
+// scope checks the Webhooks API permission, reads the body of a POST or PATCH, and
+// returns the project that the request is for, or 0 if it is for the company. The
+// company or the project is in the query or in the body.
 func (c *call) scope() (project int64, req hookRequest, ok bool) {
 	if !c.company.WebhooksPermission || slices.Contains(c.company.WebhooksDeniedTo, c.pair.userID) {
 		return 0, req, c.failWith(http.StatusForbidden, map[string]any{
@@ -87,11 +89,11 @@ func (c *call) scope() (project int64, req hookRequest, ok bool) {
 	q := c.r.URL.Query()
 	company, proj := or(q.Get("company_id"), req.CompanyID.String()), or(q.Get("project_id"), req.ProjectID.String())
 	if (company == "") == (proj == "") {
-		return 0, req, c.fail(http.StatusBadRequest, "Give either company_id or project_id.")
+		return 0, req, c.fail(http.StatusBadRequest, "Send either company_id or project_id.")
 	}
 	if company != "" {
 		if company != strconv.FormatInt(c.company.ID, 10) {
-			return 0, req, c.fail(http.StatusBadRequest, "The company_id is not that of the Procore-Company-Id header.")
+			return 0, req, c.fail(http.StatusBadRequest, "The company_id differs from the Procore-Company-Id header.")
 		}
 		return 0, req, true
 	}
@@ -100,7 +102,7 @@ func (c *call) scope() (project int64, req hookRequest, ok bool) {
 	return p.ID, req, ok
 }
 
-// hook finds the hook of the path in the request's scope.
+// hook returns the path's hook in the request's scope, or answers 404.
 func (c *call) hook() (*hook, hookRequest, bool) {
 	project, req, ok := c.scope()
 	if !ok {
@@ -115,7 +117,7 @@ func (c *call) hook() (*hook, hookRequest, bool) {
 	return nil, req, c.fail(http.StatusNotFound, "The hook does not exist.")
 }
 
-// orphaned says that the hook's creator lost access to the company, or to its
+// orphaned reports whether the hook's creator lost access to the company or to its
 // webhooks.
 func (s *Server) orphaned(h *hook) bool {
 	c := s.companies[h.companyID]
@@ -127,9 +129,10 @@ func (s *Server) orphaned(h *hook) bool {
 
 func (s *Server) hidden(h *hook) bool { return s.opts.OrphanedHooks == Hidden && s.orphaned(h) }
 
-// hookJSON is a hook as REST v1.0 tells it: header values are masked but for
+// hookJSON is a hook as REST v1.0 returns it. Header values are masked except for
 // their last five characters.
-// See https://developers.procore.com/reference/rest/hooks?version=latest.
+//
+// https://developers.procore.com/reference/rest/hooks?version=latest
 func hookJSON(h *hook) map[string]any {
 	masked := map[string]string{}
 	for k, v := range h.headers {
@@ -145,7 +148,7 @@ func hookJSON(h *hook) map[string]any {
 	return v
 }
 
-// listHooks lists one namespace, "procore" when none is named.
+// listHooks lists the hooks of one namespace, by default "procore".
 func (c *call) listHooks() {
 	project, _, ok := c.scope()
 	if !ok {
@@ -167,14 +170,14 @@ func (c *call) createHook() {
 		return
 	}
 	if req.Hook == nil || req.Hook.DestinationURL == nil {
-		c.invalid("hook", `is missing: {"company_id": 1, "hook": {"destination_url": "..."}} is the form`)
+		c.invalid("hook", `is missing: the form is {"company_id": 1, "hook": {"destination_url": "..."}}`)
 		return
 	}
 	h := &hook{companyID: c.company.ID, projectID: project, creator: c.pair.userID, namespace: "procore", version: "v2.0",
 		headers: map[string]string{}, wake: make(chan struct{}, 1)}
 	same := slices.DeleteFunc(slices.Clone(c.hooks), func(o *hook) bool { return o.companyID != c.company.ID })
 	if len(same) >= maxHooks {
-		c.invalid("hook", "there are too many already")
+		c.invalid("hook", "is one too many for this company")
 		return
 	}
 	if !c.configure(h, req.Hook) {
@@ -200,7 +203,8 @@ func (c *call) updateHook() {
 	}
 }
 
-// configure applies the fields to h, all or none.
+// configure applies all fields to h or, if one is invalid, none. It reports whether
+// it did, and answers 422 if not.
 func (c *call) configure(h *hook, f *hookFields) bool {
 	n := *h
 	set(&n.namespace, f.Namespace)
@@ -218,7 +222,7 @@ func (c *call) configure(h *hook, f *hookFields) bool {
 	})
 	switch {
 	case !validNamespace(n.namespace):
-		return c.invalid("namespace", "may only have a-z, 0-9 and -")
+		return c.invalid("namespace", "may only contain a-z, 0-9 and -")
 	case !slices.Contains([]string{"v2", "v2.0", "v3.0", "v4.0"}, n.version):
 		return c.invalid("payload_version", "is not v2.0, v3.0 or v4.0")
 	case len(n.headers) > maxHeaders || size > maxHeaderBytes:
@@ -233,16 +237,16 @@ func (c *call) configure(h *hook, f *hookFields) bool {
 	return true
 }
 
-// refusal says why a destination is not accepted. Procore wants HTTPS; a fake
-// must not post to the world, so it takes loopback, where http will do, and the
-// hosts that its options allow.
+// refusal returns why a destination is not accepted, or "". Procore requires HTTPS.
+// A fake must not post to the internet, so it accepts only loopback addresses, also
+// with plain http, and the hosts that its options allow.
 func (s *Server) refusal(destination string) string {
 	u, err := url.Parse(destination)
 	switch {
 	case err != nil || len(destination) > maxURL || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https":
 		return "is not an http or https URL"
 	case !loopback(u.Hostname()) && !slices.Contains(s.opts.AllowedHosts, strings.ToLower(u.Hostname())):
-		return "is not on this machine: a fake Procore delivers to loopback addresses and allowed hosts only"
+		return "is not on this machine: a fake Procore delivers only to loopback addresses and to allowed hosts"
 	}
 	return ""
 }

@@ -71,7 +71,7 @@ func TestHooksAreListedByScopeAndNamespace(t *testing.T) {
 		found bool
 	}{
 		{"?company_id=5678&namespace=our-app", 200, true},
-		{"?company_id=5678", 200, false}, // namespace procore is assumed
+		{"?company_id=5678", 200, false}, // the default namespace is procore
 		{"?project_id=2001&namespace=our-app", 200, false},
 		{"", 400, false},
 	} {

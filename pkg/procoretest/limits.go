@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// owner is whom calls are counted for: a user whatever the company, or, as user 0,
-// the service account of one company.
+// owner is whose calls are counted together: those of a user in all companies, or, as
+// user 0, those of the service account in one company.
 type owner struct{ user, company int64 }
 
 // windows are the two rate limits of one owner.
-// See https://developers.procore.com/documentation/rate-limiting.
+//
+// https://developers.procore.com/documentation/rate-limiting
 type windows struct{ hour, spike window }
 
 // window counts calls until it resets.
@@ -20,15 +21,15 @@ type window struct {
 	reset time.Time
 }
 
-// roll starts a new window of the length when the last has ended.
+// roll starts a new window of this length if the last one has ended.
 func (w *window) roll(now time.Time, length time.Duration) {
 	if !now.Before(w.reset) {
 		*w = window{reset: now.Add(length)}
 	}
 }
 
-// withinLimits counts the call, writes the rate-limit headers for whichever
-// limit will be hit first, and answers 429 past it.
+// withinLimits reports whether the call is within the limits, and answers 429 if not.
+// It counts the call, and writes the headers of the limit that will be hit first.
 func (c *call) withinLimits() bool {
 	now := c.now()
 	o := owner{user: c.pair.userID}

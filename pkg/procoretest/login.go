@@ -7,16 +7,15 @@ import (
 	"strings"
 )
 
-// Authorize does what a user does in the browser: it opens the app's
-// authorization URL, chooses the user, presses Authorize, and returns the
-// address that the browser is sent to. The test ends when the login page would
-// have complained instead.
+// Authorize acts as a user in the browser: it opens the app's authorization URL,
+// chooses the user and clicks Authorize. It returns the URL that the browser is
+// redirected to, and ends the test if the login page shows an error instead.
 func (s *Server) Authorize(t TB, userID int64, authorizeURL string) string {
 	t.Helper()
 	return s.decide(t, userID, authorizeURL, "authorize")
 }
 
-// Deny is Authorize with the other button.
+// Deny is like Authorize, but clicks Deny.
 func (s *Server) Deny(t TB, userID int64, authorizeURL string) string {
 	t.Helper()
 	return s.decide(t, userID, authorizeURL, "deny")

@@ -7,45 +7,46 @@ import (
 	"time"
 )
 
-// OutOfBand is the redirect URI of installed apps: the code is shown on a page
-// for the user to copy.
-// See https://developers.procore.com/documentation/oauth-auth-grant-flow.
+// OutOfBand is the redirect URI of installed apps. A page shows the code for the
+// user to copy.
+//
+// https://developers.procore.com/documentation/oauth-auth-grant-flow.
 const OutOfBand = "urn:ietf:wg:oauth:2.0:oob"
 
-// SecondAuthorization says what becomes of a user's first pair of tokens when
+// SecondAuthorization chooses what happens to a user's first pair of tokens when
 // the same user authorizes the app again. Procore does not document it.
 type SecondAuthorization string
 
-// The three possibilities.
+// The values of [SecondAuthorization].
 const (
-	Keep   SecondAuthorization = "keep"   // both pairs live
+	Keep   SecondAuthorization = "keep"   // both pairs are valid
 	Kill   SecondAuthorization = "kill"   // the earlier pairs are revoked
-	Return SecondAuthorization = "return" // the live earlier pair is handed out again
+	Return SecondAuthorization = "return" // an earlier pair that is still valid is issued again
 )
 
-// OrphanedHooks says what becomes of a hook whose creator lost access to the
+// OrphanedHooks chooses what happens to a hook whose creator lost access to the
 // company or to its webhooks. Procore does not document it.
 type OrphanedHooks string
 
-// The three possibilities.
+// The values of [OrphanedHooks].
 const (
-	Working OrphanedHooks = "working" // it goes on as before
-	Silent  OrphanedHooks = "silent"  // it is listed and reports nothing
-	Hidden  OrphanedHooks = "hidden"  // it is neither listed nor reports anything
+	Working OrphanedHooks = "working" // it works as before
+	Silent  OrphanedHooks = "silent"  // it is listed but reports nothing
+	Hidden  OrphanedHooks = "hidden"  // it is not listed and reports nothing
 )
 
-// DeliveryPaging says how the list of deliveries is cut. Procore's guide and its
-// reference differ.
+// DeliveryPaging chooses how the list of deliveries is paged. Procore's guide and
+// its reference differ.
 type DeliveryPaging string
 
-// The possibilities.
+// The values of [DeliveryPaging].
 const (
-	ByPage      DeliveryPaging = "page"   // page and per_page, oldest first, as other lists
+	ByPage      DeliveryPaging = "page"   // page and per_page, oldest first, like other lists
 	NewestFirst DeliveryPaging = "newest" // the same, newest first
-	ByCursor    DeliveryPaging = "cursor" // page_size and page_start, the last id of the page before
+	ByCursor    DeliveryPaging = "cursor" // page_size and page_start, the last id of the previous page
 )
 
-// Options configures a [Server]. The zero value is the strict default.
+// Options configures a [Server]. Its zero value is the strict default.
 type Options struct {
 	// ClientID and ClientSecret of the one registered app.
 	// Empty means "fake-client-id" and "fake-client-secret".
@@ -53,49 +54,50 @@ type Options struct {
 	// RedirectURIs are the registered redirect URIs, compared exactly. Empty
 	// means any loopback URI; [OutOfBand] is always registered.
 	RedirectURIs []string
-	// ExpiresIn is the life of an access token. Zero means 90 minutes.
+	// ExpiresIn is how long an access token is valid. Zero means 90 minutes.
 	ExpiresIn time.Duration
-	// SecondAuthorization is what a second authorization does. Empty means Keep.
+	// SecondAuthorization chooses what a second authorization does. Empty means
+	// Keep.
 	SecondAuthorization SecondAuthorization
-	// KeepRefreshTokenOnError makes a failed refresh call harmless. By default
-	// every refresh call burns the token it presents, as Procore's FAQ says.
+	// KeepRefreshTokenOnError keeps a refresh token valid after a failed call. By
+	// default every refresh call spends the token it presents, as in Procore's FAQ.
 	KeepRefreshTokenOnError bool
-	// RefreshKillsAccess revokes the old access token at a refresh. By default
-	// it lives until it expires. Procore does not say which.
+	// RefreshKillsAccess revokes the old access token at a refresh. By default it
+	// stays valid until it expires. Procore does not document it.
 	RefreshKillsAccess bool
-	// ReplayKillsSuccessor revokes the pair that a refresh token was spent for
-	// when the spent token is presented again. Procore does not say.
+	// ReplayKillsSuccessor revokes the pair that a refresh token was exchanged for
+	// when the spent token is presented again. Procore does not document it.
 	ReplayKillsSuccessor bool
-	// LongAccessTokens makes access tokens 1,400 bytes long, as JWTs are.
+	// LongAccessTokens makes access tokens 1,400 bytes long, like a JWT.
 	LongAccessTokens bool
-	// OneEventID gives all hooks that match one change the same event id. By
-	// default every hook has an event of its own. Procore does not say.
+	// OneEventID reports one change to all matching hooks with the same event id.
+	// By default every hook gets its own id. Procore does not document it.
 	OneEventID bool
-	// OrphanedHooks is what becomes of a hook whose creator lost access. Empty
-	// means Working.
+	// OrphanedHooks chooses what happens to a hook whose creator lost access.
+	// Empty means Working.
 	OrphanedHooks OrphanedHooks
-	// SharedURLs lets several hooks of a namespace have one URL. By default the
-	// second one is refused. Procore does not say.
+	// SharedURLs allows several hooks of a namespace to have the same URL. By
+	// default the second one is refused. Procore does not document it.
 	SharedURLs bool
-	// DeliveryPaging is how deliveries are listed. Empty means ByPage.
+	// DeliveryPaging chooses how deliveries are paged. Empty means ByPage.
 	DeliveryPaging DeliveryPaging
-	// HourlyLimit and SpikeLimit are calls per hour and per 10 seconds for one
-	// user. Zero means 36,000 and 3,600.
+	// HourlyLimit and SpikeLimit are the calls that one user may make per hour and
+	// per 10 seconds. Zero means 36,000 and 3,600.
 	HourlyLimit, SpikeLimit int
-	// DeliveryTimeout bounds one webhook delivery. Zero means 5 seconds.
+	// DeliveryTimeout limits one webhook delivery. Zero means 5 seconds.
 	DeliveryTimeout time.Duration
-	// Shuffle puts an event, and each copy of it, at a random place among the
-	// last so many that wait in its hook: Procore promises no order. Zero keeps
-	// the order of the changes.
+	// Shuffle inserts an event, and each copy of it, at a random place among the
+	// last Shuffle events that wait in its hook, because Procore promises no order.
+	// Zero keeps the order of the changes.
 	Shuffle int
-	// AllowedHosts are host names, besides loopback ones, that a hook's
+	// AllowedHosts are the host names, besides loopback ones, that a hook's
 	// destination may have.
 	AllowedHosts []string
-	// Now is the clock under [Server.Advance]. Nil means [time.Now].
+	// Now is the clock that [Server.Advance] moves ahead of. Nil means [time.Now].
 	Now func() time.Time
 }
 
-// withDefaults fills in what the caller left out.
+// withDefaults returns the options with their defaults filled in.
 func (o Options) withDefaults() Options {
 	o.ClientID = or(o.ClientID, "fake-client-id")
 	o.ClientSecret = or(o.ClientSecret, "fake-client-secret")
@@ -122,8 +124,8 @@ func or[T comparable](v, otherwise T) T {
 	return v
 }
 
-// OptionsPatch changes options of a running server; nil fields stay. It is the
-// body of PATCH /_fake/options.
+// OptionsPatch changes options of a running server. Nil fields keep their value.
+// It is the body of PATCH /_fake/options.
 type OptionsPatch struct {
 	SecondAuthorization     *SecondAuthorization `json:"second_authorization"`
 	ExpiresInSeconds        *int64               `json:"expires_in_seconds"`
@@ -139,7 +141,8 @@ type OptionsPatch struct {
 	ClientSecret            *string              `json:"client_secret"`
 }
 
-// UpdateOptions applies the patch, or nothing of it when a value is refused.
+// UpdateOptions applies the patch. If a value is invalid, it changes nothing and
+// returns an error.
 func (s *Server) UpdateOptions(p OptionsPatch) error {
 	if m := p.SecondAuthorization; m != nil && *m != Keep && *m != Kill && *m != Return {
 		return fmt.Errorf("second_authorization is %q, not keep, kill or return", *m)
@@ -183,7 +186,7 @@ func set[T any](field, value *T) {
 	}
 }
 
-// loopback reports whether host (no port) names this machine.
+// loopback reports whether a host, without its port, is this machine.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

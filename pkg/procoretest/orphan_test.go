@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A hook whose creator lost access goes on, is silent, or is gone for everybody,
-// as the options say.
+// A hook whose creator lost access works, is silent, or is hidden from everyone,
+// depending on the options.
 func TestOrphanedHooks(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[OrphanedHooks]struct {
@@ -41,8 +41,8 @@ func TestOrphanedHooks(t *testing.T) {
 	}
 }
 
-// The list of deliveries is cut by number, from either end, or by cursor; in the
-// latter mode numbers are ignored and there is no Link.
+// The list of deliveries is paged by number, from either end, or by cursor. With a
+// cursor, page numbers are ignored and there is no Link.
 func TestDeliveryPaging(t *testing.T) {
 	t.Parallel()
 	for mode, tt := range map[DeliveryPaging]struct {

@@ -7,16 +7,17 @@ import (
 	"strings"
 )
 
-// paging is how an endpoint cuts its list.
+// paging is the default and the largest page size of an endpoint.
 type paging struct{ size, most int }
 
 // Page sizes of REST v1 and v2.
-// See https://developers.procore.com/documentation/pagination.
+//
+// https://developers.procore.com/documentation/pagination
 func v1() paging { return paging{100, 2000} }
 func v2() paging { return paging{10, 100} }
 
-// page cuts the requested page out of all, with the headers that lead to the
-// others. It reports whether the request was sound.
+// page returns the requested page of a list, and sets the headers that link to the
+// other pages. It reports whether the request is valid, and answers 400 if not.
 func page[T any](c *call, p paging, all []T) ([]T, bool) {
 	q := c.r.URL.Query()
 	number, size := 1, p.size
@@ -24,7 +25,7 @@ func page[T any](c *call, p paging, all []T) ([]T, bool) {
 		if text := q.Get(name); text != "" {
 			n, err := strconv.Atoi(text)
 			if err != nil || n < 1 || n > 1_000_000 {
-				return nil, c.fail(http.StatusBadRequest, fmt.Sprintf("%s must be a number from 1.", name))
+				return nil, c.fail(http.StatusBadRequest, fmt.Sprintf("%s must be a number, 1 or more.", name))
 			}
 			*v = n
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Pair is what the token endpoint hands out.
+// Pair is an answer of the token endpoint. A service account's has no refresh token.
 type Pair struct {
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
@@ -19,10 +19,10 @@ type Pair struct {
 
 // States of a refresh token in [RefreshToken].
 const (
-	Live    = "live"    // good for one refresh
-	Spent   = "spent"   // presented to the token endpoint, whatever came of it
-	Revoked = "revoked" // ended by a revocation or a second authorization
-	Unknown = "unknown" // presented, never issued
+	Live    = "live"    // valid for one refresh
+	Spent   = "spent"   // presented to the token endpoint, whatever the answer was
+	Revoked = "revoked" // by a call to the revocation endpoint or a second authorization
+	Unknown = "unknown" // presented, but never issued
 )
 
 // pair is an issued access token with its refresh token, if it has one.
@@ -37,12 +37,12 @@ type pair struct {
 	next            *pair // what the refresh token was exchanged for
 }
 
-// usable reports whether the access token opens the API now.
+// usable reports whether the access token is valid now.
 func (p *pair) usable(now time.Time) bool {
 	return p != nil && !p.accessRevoked && now.Before(p.expires)
 }
 
-// revoke ends both tokens, as Procore's revoke endpoint does.
+// revoke revokes both tokens, as Procore's revocation endpoint does.
 func (p *pair) revoke() {
 	p.accessRevoked = true
 	if p.refreshState == Live {
@@ -50,21 +50,21 @@ func (p *pair) revoke() {
 	}
 }
 
-// answer is the pair as the token endpoint tells it at the time now.
+// answer returns the pair as the token endpoint answers it at the time now.
 func (p *pair) answer(now time.Time) Pair {
 	return Pair{AccessToken: p.access, TokenType: "bearer", RefreshToken: p.refresh,
 		ExpiresIn: int64(p.expires.Sub(now).Round(time.Second) / time.Second), CreatedAt: p.created.Unix()}
 }
 
-// Fingerprint is how [State] names a token: the first 16 hex digits of its
+// Fingerprint returns the name of a token in [State]: the first 16 hex digits of its
 // SHA-256.
 func Fingerprint(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:8])
 }
 
-// issue makes a pair; user 0 is the service account, which gets no refresh
-// token. The caller holds mu.
+// issue issues a pair. User 0 is the service account, which gets no refresh token.
+// The caller holds mu.
 func (s *Server) issue(userID int64, redirectURI string) *pair {
 	now := s.now()
 	p := &pair{access: "fake-access-" + rand.Text(), userID: userID, redirectURI: redirectURI,
@@ -81,11 +81,11 @@ func (s *Server) issue(userID int64, redirectURI string) *pair {
 	return p
 }
 
-// longToken is the length of an access token under LongAccessTokens.
+// longToken is the length of an access token with LongAccessTokens.
 const longToken = 1400
 
-// authorized issues the pair of a user's new authorization, and does to the
-// earlier ones what the option says. The caller holds mu.
+// authorized issues the pair of a user's new authorization, and treats the user's
+// earlier pairs as Options.SecondAuthorization demands. The caller holds mu.
 func (s *Server) authorized(userID int64, redirectURI string) *pair {
 	for _, p := range s.pairs {
 		switch {
@@ -99,8 +99,9 @@ func (s *Server) authorized(userID int64, redirectURI string) *pair {
 	return s.issue(userID, redirectURI)
 }
 
-// Token issues a pair to a user without the way through the browser. Its
-// redirect URI, needed at a refresh, is redirectURI.
+// Token issues a pair to a user, as if the user had authorized the app with this
+// redirect URI in a browser. A refresh has to send the same redirect URI. If there is
+// no such user, the test ends.
 func (s *Server) Token(t TB, userID int64, redirectURI string) Pair {
 	t.Helper()
 	s.mu.Lock()

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// payload is the body of a delivery in the hook's version.
-// See https://developers.procore.com/documentation/payload-formats.
+// payload returns the body of a delivery in the hook's version.
+//
+// https://developers.procore.com/documentation/payload-formats
 func payload(version string, e Event, m moment) []byte {
 	if version == "v4.0" {
 		return encode(payloadV4(e, m))
@@ -23,7 +24,7 @@ func payload(version string, e Event, m moment) []byte {
 			"source_application_id": nullable(e.SourceApplicationID),
 		},
 	}
-	if version != "v2" { // hooks of old send no ulid
+	if version != "v2" { // old hooks send no ulid
 		p["ulid"] = m.ulid
 	}
 	if version == "v3.0" {
@@ -32,7 +33,8 @@ func payload(version string, e Event, m moment) []byte {
 	return encode(p)
 }
 
-// payloadV4 has every id as a string, the ULID as id, and no metadata.
+// payloadV4 returns a payload of v4.0: every id is a string, the ULID is the id, and
+// there is no metadata.
 func payloadV4(e Event, m moment) map[string]any {
 	text := func(id int64) any {
 		if id == 0 {
@@ -51,7 +53,8 @@ func payloadV4(e Event, m moment) map[string]any {
 	return p
 }
 
-// eventView is the event in the list of deliveries: no ulid, no metadata.
+// eventView returns the event as the list of deliveries has it, without ulid and
+// metadata.
 func eventView(version string, e Event, m moment) map[string]any {
 	v := map[string]any{
 		"id": m.id, "timestamp": timestamp(m.at), "user_id": nullable(e.UserID), "company_id": e.CompanyID,
@@ -80,8 +83,10 @@ func nullable[T comparable](v T) any {
 	return v
 }
 
-// newULID makes a ULID: 48 bits of milliseconds, 80 of chance, in Crockford's
-// base 32. See https://github.com/ulid/spec.
+// newULID returns a ULID: 48 bits of milliseconds and 80 random bits, in Crockford's
+// base 32.
+//
+// https://github.com/ulid/spec
 func newULID(t time.Time) string {
 	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var b [26]byte

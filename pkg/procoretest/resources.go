@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// resourceJSON is any resource. RFIs have a subject, users a name, others a
-// title; all three are given, since one type serves all.
+// resourceJSON returns any resource. RFIs have a subject, users a name, others a
+// title; every answer has all three, because one type serves them all.
 func resourceJSON(r *Resource) map[string]any {
 	return map[string]any{
 		"id": r.ID, "title": r.Title, "subject": r.Title, "name": r.Title, "revision": r.Revision,
@@ -16,8 +16,8 @@ func resourceJSON(r *Resource) map[string]any {
 	}
 }
 
-// tool finds the collection of the path: the resources of one project, or of
-// the company itself.
+// tool returns the path's collection, and its project or 0 if it belongs to the
+// company itself. It reports whether the app may use it, and answers if not.
 func (c *call) tool() (project int64, coll string, ok bool) {
 	coll = c.r.PathValue("collection")
 	if c.r.PathValue("project") != "" {
@@ -44,7 +44,7 @@ func (c *call) listResources() {
 	}
 }
 
-// resource finds the one resource of the path.
+// resource returns the path's resource, or answers 404.
 func (c *call) resource() (*Resource, bool) {
 	project, coll, ok := c.tool()
 	if !ok {
@@ -65,8 +65,8 @@ func (c *call) showResource() {
 	}
 }
 
-// titleIn reads the new title from the body: {"rfi": {"subject": ...}} and the
-// like, under any of the three names.
+// titleIn returns the new title in the body, such as {"rfi": {"subject": ...}}, under
+// any of its three names, or answers 422.
 func (c *call) titleIn() (string, bool) {
 	var body map[string]any
 	if !c.body(&body) {
@@ -83,8 +83,8 @@ func (c *call) titleIn() (string, bool) {
 	return "", c.invalid("title", "is missing or too long")
 }
 
-// change makes the app's own change, which its hooks report with the app as its
-// source.
+// change makes a change by the app itself, which its hooks report with the app as
+// the source.
 func (c *call) change(name string, project, id int64, kind, title string) (*Resource, bool) {
 	e := Event{CompanyID: c.company.ID, ProjectID: project, ResourceName: name, ResourceID: id, EventType: kind,
 		UserID: or(c.pair.userID, serviceAccountID), Title: title, SourceApplicationID: c.opts.ClientID}

@@ -2,9 +2,9 @@ package procoretest
 
 import "fmt"
 
-// Ids of the world that every server starts with. Joe is in three companies,
-// of which one refuses user installs; Ann is in one, whose id a float64 cannot
-// hold; Max is in none. NobodysCompany has no member who can log in.
+// Ids in the world that every server starts with. Joe belongs to three companies,
+// one of which does not allow user installs. Ann belongs to one, whose id a float64
+// cannot represent. Max belongs to no company, and ClosedBook has no members.
 const (
 	Joe int64 = 1234567
 	Ann int64 = 2345678
@@ -14,10 +14,10 @@ const (
 	HarborHill      int64 = 4294967311 // above 2^32
 	LockedGate      int64 = 91011      // user installs off
 	NorthernPlanner int64 = 9007199254740993
-	NobodysCompany  int64 = 121314
+	ClosedBook      int64 = 121314
 )
 
-// firstID is where ids made at run time begin, above 2^32.
+// firstID is one less than the first id that is assigned at run time, above 2^32.
 const firstID int64 = 8_589_934_592
 
 func seedUsers() []*User {
@@ -38,13 +38,13 @@ func seedCompanies() []Company {
 	locked.Projects = []Project{{ID: 3001, Name: "Gatehouse"}}
 	northern := NewCompany(NorthernPlanner, "Northern Planning Ltd", Ann)
 	northern.Projects = []Project{{ID: 9007199254741993, Name: "Fjord Bridge"}}
-	nobody := NewCompany(NobodysCompany, "Closed Book Developments")
-	nobody.Projects = []Project{{ID: 5001, Name: "Unseen Tower"}}
-	return []Company{mine, harbor, locked, northern, nobody}
+	closed := NewCompany(ClosedBook, "Closed Book Developments")
+	closed.Projects = []Project{{ID: 5001, Name: "Unseen Tower"}}
+	return []Company{mine, harbor, locked, northern, closed}
 }
 
-// seed fills a new server: two RFIs for each project, and the members of each
-// company as its company users.
+// seed fills a new server with the users, the companies, two RFIs per project, and
+// the members of each company as its company users.
 func (s *Server) seed() {
 	s.users = seedUsers()
 	now := s.now()
@@ -54,7 +54,7 @@ func (s *Server) seed() {
 	}
 	for _, c := range seedCompanies() {
 		if err := s.AddCompany(c); err != nil {
-			panic(err) // a mistake in this file
+			panic(err) // a bug in this file
 		}
 		for _, p := range c.Projects {
 			for i, title := range []string{"Which door schedule applies?", "Slab edge at grid line C"} {

@@ -15,14 +15,14 @@ import (
 
 const (
 	maxBody    = 1 << 20          // of any request
-	maxSeconds = 10 * 365 * 86400 // of any time span given by a caller
+	maxSeconds = 10 * 365 * 86400 // of any time span that a caller sets
 	farthest   = 100 * 365 * 24 * time.Hour
 )
 
-// Server is a fake Procore. Make one with [New] or [Start].
+// Server is a fake Procore. Create one with [Start] in a test, or with [New].
 type Server struct {
-	// URL is the base of login, API and pages, without a final slash. Start
-	// sets it; it is for the caller's use only.
+	// URL is the base URL of login, API and pages, without a trailing slash.
+	// Start sets it for the caller; the server does not read it.
 	URL string
 
 	mux      *http.ServeMux
@@ -32,15 +32,15 @@ type Server struct {
 	workers  sync.WaitGroup
 	delivery *http.Client
 
-	mu        sync.Mutex // guards all below
+	mu        sync.Mutex // guards the fields below
 	opts      Options
-	ahead     time.Duration // of opts.Now, by Advance
+	ahead     time.Duration // how far Advance moved the clock ahead of opts.Now
 	advanced  chan struct{} // closed and replaced by Advance
 	lastID    int64
 	users     []*User
 	companies map[int64]*Company
-	order     []int64         // of companies, as added
-	projects  map[int64]int64 // to their companies
+	order     []int64         // ids of companies, in the order they were added
+	projects  map[int64]int64 // project id -> company id
 	resources []*Resource
 	codes     map[string]*grant
 	access    map[string]*pair
@@ -53,7 +53,8 @@ type Server struct {
 	hooks     []*hook
 }
 
-// New makes a server with the seeded world. Close it.
+// New returns a server with the seeded world, to be served by an [http.Server]
+// or an httptest.Server. The caller must Close it.
 func New(o Options) *Server {
 	s := &Server{
 		opts:      o.withDefaults(),
@@ -75,25 +76,26 @@ func New(o Options) *Server {
 	return s
 }
 
-// Close ends the delivery workers and waits for them.
+// Close stops the delivery workers and waits for them to return.
 func (s *Server) Close() {
 	s.stop()
 	s.workers.Wait()
 	s.delivery.CloseIdleConnections()
 }
 
-// now is the fake's clock. The caller holds mu, or is New.
+// now returns the fake's time. The caller holds mu, or is New.
 func (s *Server) now() time.Time { return s.opts.Now().Add(s.ahead) }
 
-// Now is the fake's time.
+// Now returns the fake's time.
 func (s *Server) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now()
 }
 
-// Advance moves the fake's clock forward and wakes what waits on it. All
-// advances together end at a hundred years, so that the clock cannot overflow.
+// Advance moves the fake's clock forward and wakes what waits on it, such as the
+// retry of a paused hook. The clock stops a hundred years ahead, so that it cannot
+// overflow.
 func (s *Server) Advance(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,9 +114,9 @@ func (s *Server) routes() *http.ServeMux {
 	return m
 }
 
-// ServeHTTP reads the whole request and buffers the whole answer, so that no
-// handler waits for a peer while it holds the lock, and a fault can take the
-// answer away after the request has had its effect.
+// ServeHTTP implements [http.Handler]. It reads the whole request and buffers the
+// whole answer. So no handler waits for a peer while it holds the lock, and a fault
+// can withhold the answer after the request has taken effect.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -126,7 +128,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	// The Date is of the fake's clock, as all times in an answer.
+	// The Date comes from the fake's clock, as do all times in an answer.
 	a := &answer{header: http.Header{"Date": {s.Now().UTC().Format(http.TimeFormat)}}, status: http.StatusOK}
 	if f := s.takeFault(r); f != nil {
 		s.serveFault(w, a, r, f)
@@ -160,7 +162,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	enc.Encode(v) // only our own types and maps of them: cannot fail
+	enc.Encode(v) // only this package's types and maps of them, so it cannot fail
 }
 
 func message(text string) map[string]string { return map[string]string{"message": text} }

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// TB is the part of [testing.TB] that this package uses. It keeps package
-// testing, and its flags, out of programs that run the fake standing alone.
+// TB is the part of [testing.TB] that this package uses. It keeps package testing and
+// its flags out of programs that run the fake outside a test.
 type TB interface {
 	Helper()
 	Cleanup(func())
 	Fatalf(format string, args ...any)
 }
 
-// Start serves a new fake on a loopback port until the test ends. At most one
-// Options may be given.
+// Start serves a new fake at [Server.URL], on a loopback port, until the test ends.
+// It takes one Options at most.
 func Start(t TB, opts ...Options) *Server {
 	t.Helper()
 	var o Options

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// State is everything a test may want to know about the fake. It is the answer
-// of GET /_fake/state and holds no token and no header value.
+// State is a snapshot of everything that a test may want to know about the fake. It
+// is the answer to GET /_fake/state, and contains no token and no header value.
 type State struct {
 	Now       time.Time  `json:"now"`
 	Users     []User     `json:"users"`
 	Companies []Company  `json:"companies"`
 	Resources []Resource `json:"resources"`
-	// RefreshTokens are those issued, oldest first, and then those presented
-	// without having been issued.
+	// RefreshTokens are the issued ones, oldest first, followed by those that were
+	// presented but never issued.
 	RefreshTokens []RefreshToken `json:"refresh_tokens"`
-	// Calls are the latest API calls, oldest first.
+	// Calls are the last 10,000 API calls at most, oldest first.
 	Calls []Call `json:"calls"`
 	Hooks []Hook `json:"hooks"`
-	// Deliveries of all present hooks, oldest first.
+	// Deliveries are those of all existing hooks, oldest first.
 	Deliveries []Delivery `json:"deliveries"`
 }
 
-// RefreshToken tells how often one refresh token was presented to the token
-// endpoint, requests that failed or met a fault included.
+// RefreshToken counts how often one refresh token was presented to the token
+// endpoint, including requests that failed or met a fault.
 type RefreshToken struct {
 	Fingerprint string `json:"fingerprint"` // see [Fingerprint]
 	Presented   int    `json:"presented"`
@@ -31,7 +31,7 @@ type RefreshToken struct {
 	UserID      int64  `json:"user_id"` // 0 when unknown
 }
 
-// Hook is a webhook destination without its secrets.
+// Hook is a webhook destination. Of its headers it contains only the names.
 type Hook struct {
 	ID             int64     `json:"id"`
 	CompanyID      int64     `json:"company_id"`
@@ -41,22 +41,22 @@ type Hook struct {
 	DestinationURL string    `json:"destination_url"`
 	HeaderNames    []string  `json:"header_names"`
 	Triggers       []Trigger `json:"triggers"`
-	// Paused is true from a failed delivery to the next success or flush.
+	// Paused is true from a failed delivery until the next success or flush.
 	Paused bool `json:"paused"`
-	// NextAttempt is when a paused hook tries again.
+	// NextAttempt is when a paused hook retries.
 	NextAttempt time.Time `json:"next_attempt,omitzero"`
-	// Waiting counts the events in the queue.
+	// Waiting is the number of events in the queue.
 	Waiting int `json:"waiting"`
 }
 
-// Trigger is one kind of event that a hook reports.
+// Trigger is one type of event that a hook reports.
 type Trigger struct {
 	ID           int64  `json:"id"`
 	ResourceName string `json:"resource_name"`
 	EventType    string `json:"event_type"`
 }
 
-// State takes a copy of all there is.
+// State returns a copy of the fake's state.
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *Server) State() State {
 	return st
 }
 
-// Company finds one company in the state; its zero value when absent.
+// Company returns the company with this id, or the zero Company if it does not exist.
 func (st State) Company(id int64) Company {
 	i := slices.IndexFunc(st.Companies, func(c Company) bool { return c.ID == id })
 	if i < 0 {

@@ -11,16 +11,16 @@ import (
 	"strings"
 )
 
-// maxPresented bounds the memory of refresh tokens that were never issued.
+// maxPresented limits how many refresh tokens are remembered that were never issued.
 const maxPresented = 100_000
 
-// Descriptions in the words of Procore's OAuth server.
+// Error descriptions in the words of Procore's OAuth server.
 const (
 	badClient = "Client authentication failed due to unknown client, no client authentication included, or unsupported authentication method."
 	badGrant  = "The provided authorization grant is invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued to another client."
 )
 
-// oauthError is an error answer of RFC 6749 section 5.2.
+// oauthError is an error answer, RFC 6749 section 5.2.
 type oauthError struct {
 	status      int
 	Code        string `json:"error"`
@@ -35,15 +35,15 @@ func invalidGrant() *oauthError {
 	return &oauthError{http.StatusBadRequest, "invalid_grant", badGrant}
 }
 
-// spend is a presented refresh token: its pair, if it was ever issued, and
-// whether it was good for a refresh.
+// spend is a presented refresh token: its pair, if it was ever issued, and whether it
+// was valid.
 type spend struct {
 	pair *pair
 	live bool
 }
 
-// present counts every refresh token in the form and burns it, before anything
-// about the request can be found wrong. The caller holds mu.
+// present counts every refresh token in the form and spends it, before the request
+// is checked. The caller holds mu.
 func (s *Server) present(form url.Values, burn bool) spend {
 	var first spend
 	for i, token := range form["refresh_token"] {
@@ -64,8 +64,8 @@ func (s *Server) present(form url.Values, burn bool) spend {
 	return first
 }
 
-// formOf reads the body as a form whatever its type says, so that a token in it
-// counts as presented. Parameters may also be found when it returns an error.
+// formOf reads the body as a form whatever its content type is, so that a token in it
+// counts as presented. It may return parameters together with an error.
 func formOf(r *http.Request) (url.Values, *oauthError) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -80,14 +80,15 @@ func formOf(r *http.Request) (url.Values, *oauthError) {
 	}
 	for name, values := range form {
 		if len(values) > 1 {
-			return form, invalidRequest(fmt.Sprintf("The parameter %.40q is there twice.", name))
+			return form, invalidRequest(fmt.Sprintf("The parameter %.40q is duplicated.", name))
 		}
 	}
 	return form, nil
 }
 
-// serveToken is POST /oauth/token.
-// See https://developers.procore.com/documentation/oauth-endpoints.
+// serveToken serves POST /oauth/token.
+//
+// https://developers.procore.com/documentation/oauth-endpoints
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	form, bad := formOf(r)
 	s.mu.Lock()
@@ -107,7 +108,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, p.answer(s.now()))
 }
 
-// authenticate wants the client's credentials in the form, and only there. The
+// authenticate requires the client's credentials in the form, and only there. The
 // caller holds mu.
 func (s *Server) authenticate(r *http.Request, form url.Values) *oauthError {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
@@ -132,7 +133,7 @@ func (s *Server) exchange(form url.Values, spent spend) (*pair, *oauthError) {
 	}
 }
 
-// exchangeCode uses a code up, also when the exchange fails.
+// exchangeCode exchanges a code, which is used up even if the exchange fails.
 func (s *Server) exchangeCode(form url.Values) (*pair, *oauthError) {
 	code := form.Get("code")
 	g := s.codes[code]
@@ -144,8 +145,8 @@ func (s *Server) exchangeCode(form url.Values) (*pair, *oauthError) {
 	return s.authorized(g.userID, g.redirectURI), nil
 }
 
-// verified is the check of RFC 7636 section 4.6, and of RFC 9700 section 2.1.1:
-// a verifier without a challenge is a downgrade.
+// verified reports whether the verifier matches the challenge, RFC 7636 section 4.6.
+// A verifier without a challenge is a downgrade, RFC 9700 section 2.1.1.
 func verified(challenge, verifier string) bool {
 	if challenge == "" || verifier == "" {
 		return challenge == verifier
@@ -203,7 +204,7 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, struct{}{})
 }
 
-// serveTokenInfo is GET /oauth/token/info.
+// serveTokenInfo serves GET /oauth/token/info.
 func (s *Server) serveTokenInfo(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,7 +223,7 @@ func (s *Server) serveTokenInfo(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// bearer is the token of RFC 6750 section 2.1, or nothing.
+// bearer returns the token of RFC 6750 section 2.1, or "".
 func bearer(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "bearer") {

@@ -48,7 +48,7 @@ func TestCodeIsStrict(t *testing.T) {
 			if got.status != tt.want || got.status == 400 && !strings.Contains(got.body, "invalid_grant") {
 				t.Errorf("exchange = %d %s, want %d", got.status, got.body, tt.want)
 			}
-			// Whatever came of it, the code is used up.
+			// Whatever the answer was, the code is used up.
 			form = credentials("grant_type", "authorization_code", "code", code, "code_verifier", verifier)
 			if tt.challenge == "" {
 				form.Del("code_verifier")
@@ -102,8 +102,8 @@ func TestServiceAccountGetsNoRefreshToken(t *testing.T) {
 	}
 }
 
-// burned says for each way of presenting a refresh token whether it is used up,
-// with the strict default and with KeepRefreshTokenOnError.
+// By default a refresh token is spent however it is presented. With
+// KeepRefreshTokenOnError a failed call keeps it.
 func TestAnyRefreshCallBurnsTheToken(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -168,7 +168,7 @@ func TestSecondAuthorization(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		mode      SecondAuthorization
-		firstOpen int // what the first access token opens afterwards
+		firstOpen int // the answer to a call with the first access token afterwards
 		same      bool
 	}{{Keep, 200, false}, {Kill, 401, false}, {Return, 200, true}} {
 		p := Start(t, Options{SecondAuthorization: tt.mode})

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// maxTriggers bounds one hook.
+// maxTriggers limits the triggers of one hook.
 const maxTriggers = 200
 
-// trigger makes a hook report one kind of event of one resource.
+// trigger makes a hook report one type of event of one resource.
 type trigger struct {
 	id                      int64
 	resourceName, eventType string
-	version                 string // reports nothing unless it is the hook's
+	version                 string // it reports only if this is the hook's version
 }
 
 type triggerFields struct {
@@ -23,8 +23,9 @@ type triggerFields struct {
 	EventType    string `json:"event_type"`
 }
 
-// triggerJSON is a trigger as REST v1.0 tells it, with the event type in capitals.
-// See https://developers.procore.com/reference/rest/triggers?version=latest.
+// triggerJSON is a trigger as REST v1.0 returns it, with the event type in capitals.
+//
+// https://developers.procore.com/reference/rest/triggers?version=latest
 func triggerJSON(h *hook, t trigger) map[string]any {
 	v := map[string]any{"id": t.id, "webhook_hook_id": h.id, "resource_name": t.resourceName, "resource_id": nil,
 		"event_type": strings.ToUpper(t.eventType), "company_id": h.companyID, "project_id": nil, "user_id": nil}
@@ -46,7 +47,7 @@ func (c *call) listTriggers() {
 	writeJSON(c.w, http.StatusOK, all) // not a paginated endpoint
 }
 
-// long is a payload version in its longer spelling: v2 and v2.0 are one format.
+// long returns the long spelling of a payload version: v2 and v2.0 are one format.
 func long(version string) string {
 	if version == "v2" {
 		return "v2.0"
@@ -54,20 +55,20 @@ func long(version string) string {
 	return version
 }
 
-// validReason is what event_type, and v4.0's reason, may be.
+// validReason reports whether event_type, or v4.0's reason, has a valid form.
 func validReason(r string) bool { return regexp.MustCompile(`^[a-z][a-z_]{0,63}$`).MatchString(r) }
 
 func basicReason(r string) bool { return r == "create" || r == "update" || r == "delete" }
 
-// createTrigger wants an api_version beside the trigger, as Procore's reference
-// says, and refuses the triggers that ended on 2026-06-30.
+// createTrigger requires an api_version beside the trigger, as in Procore's reference,
+// and refuses the triggers that Procore ended on 2026-06-30.
 func (c *call) createTrigger() {
 	h, req, ok := c.hook()
 	if !ok {
 		return
 	}
 	if req.Trigger == nil || or(req.APIVersion, req.PayloadVersion) == "" {
-		c.invalid("trigger", `{"company_id": 1, "api_version": "v2", "trigger": {"resource_name": "RFIs", "event_type": "create"}} is the form`)
+		c.invalid("trigger", `is missing: the form is {"company_id": 1, "api_version": "v2", "trigger": {"resource_name": "RFIs", "event_type": "create"}}`)
 		return
 	}
 	t := trigger{resourceName: req.Trigger.ResourceName, eventType: strings.ToLower(req.Trigger.EventType),
@@ -85,7 +86,7 @@ func (c *call) createTrigger() {
 	case taken:
 		c.invalid("trigger", "has already been taken")
 	case len(h.triggers) >= maxTriggers:
-		c.invalid("trigger", "there are too many already")
+		c.invalid("trigger", "is one too many for this hook")
 	default:
 		t.id = c.newID()
 		h.triggers = append(h.triggers, t)

@@ -14,7 +14,7 @@ import (
 //go:embed templates
 var files embed.FS
 
-// Bounds of the page: companies and deliveries shown.
+// The most companies and deliveries that the page shows.
 const (
 	shownCompanies  = 50
 	shownDeliveries = 25
@@ -34,8 +34,8 @@ func (s *Server) pageRoutes(m *http.ServeMux) {
 	})
 }
 
-// render writes a page. Its forms may redirect anywhere: that is what an
-// authorization server does.
+// render writes a page. The policy does not restrict form-action, because the forms
+// of an authorization server redirect anywhere.
 func (s *Server) render(w http.ResponseWriter, status int, name string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -43,7 +43,7 @@ func (s *Server) render(w http.ResponseWriter, status int, name string, data any
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
 	if err := s.pages.ExecuteTemplate(w, name, data); err != nil {
-		fmt.Fprintln(w, "This page is broken.")
+		fmt.Fprintln(w, "The page could not be rendered.")
 	}
 }
 
@@ -57,15 +57,15 @@ type companyView struct {
 	Tools []toolView
 }
 
-// toolView is a list of resources in one place.
+// toolView is the resources of one kind in a project or in a company itself.
 type toolView struct {
 	Company, Project int64
 	Name, Where      string
 	Resources        []Resource
 }
 
-// showHome is the page on /: companies with their resources, hooks, and the
-// latest deliveries.
+// showHome serves the page at /: companies with their resources, hooks, and the latest
+// deliveries.
 func (s *Server) showHome(w http.ResponseWriter, r *http.Request) {
 	st := s.State()
 	slices.Reverse(st.Deliveries)
@@ -89,8 +89,8 @@ func installedFirst(c Company) int {
 	return 1
 }
 
-// tools lists a company's own users and each project's resources by kind; every
-// project has at least its RFIs.
+// tools returns a company's users and each project's resources by kind. Every project
+// has at least its RFIs.
 func (st State) tools(c Company) []toolView {
 	views := []toolView{{Company: c.ID, Name: "Company Users", Where: c.Name}}
 	for _, p := range c.Projects {
@@ -114,21 +114,21 @@ func (st State) tools(c Company) []toolView {
 	return views
 }
 
-// changeByForm is a button of the page: create, update or delete a resource.
+// changeByForm serves the page's buttons that create, update or delete a resource.
 func (s *Server) changeByForm(w http.ResponseWriter, r *http.Request) {
 	e := Event{ResourceName: r.PostFormValue("resource_name"), EventType: r.PostFormValue("event_type"),
 		Title: strings.TrimSpace(r.PostFormValue("title"))}
 	for name, id := range map[string]*int64{"company_id": &e.CompanyID, "project_id": &e.ProjectID, "resource_id": &e.ResourceID} {
-		*id, _ = strconv.ParseInt(r.PostFormValue(name), 10, 64) // 0 is refused or means none
+		*id, _ = strconv.ParseInt(r.PostFormValue(name), 10, 64) // Emit refuses 0, or takes it as none
 	}
 	if _, err := s.Emit(e); err != nil {
-		s.renderNotice(w, http.StatusBadRequest, "That change was not made", err.Error())
+		s.renderNotice(w, http.StatusBadRequest, "The change could not be made", err.Error())
 		return
 	}
 	s.home(w, r, e.EventType, e.CompanyID)
 }
 
-// companyByForm turns one of a company's switches.
+// companyByForm serves the page's buttons that change a setting of a company.
 func (s *Server) companyByForm(w http.ResponseWriter, r *http.Request) {
 	id, _ := strconv.ParseInt(r.PostFormValue("company_id"), 10, 64)
 	on := r.PostFormValue("on") == "true"
@@ -142,7 +142,7 @@ func (s *Server) companyByForm(w http.ResponseWriter, r *http.Request) {
 		p.Installed = &on
 	}
 	if err := s.UpdateCompany(id, p); err != nil {
-		s.renderNotice(w, http.StatusBadRequest, "That change was not made", err.Error())
+		s.renderNotice(w, http.StatusBadRequest, "The change could not be made", err.Error())
 		return
 	}
 	s.home(w, r, "company", id)

@@ -55,10 +55,10 @@ func TestPageMakesChanges(t *testing.T) {
 	}
 	for _, secret := range []string{pair.AccessToken, pair.RefreshToken, "hook-secret"} {
 		if strings.Contains(page, secret) {
-			t.Errorf("the page tells %s", secret)
+			t.Errorf("the page contains %s", secret)
 		}
 	}
-	press(t, p, "/_ui/change", "company_id", "5").wants(t, 400, "not made")
+	press(t, p, "/_ui/change", "company_id", "5").wants(t, 400, "could not be made")
 }
 
 func TestPageSwitches(t *testing.T) {

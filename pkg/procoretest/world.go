@@ -20,26 +20,28 @@ type Company struct {
 	ID       int64  `json:"id"`
 	Name     string `json:"name"`
 	IsActive bool   `json:"is_active"`
-	// UserInstalls is *Allow User Installs*: a member's first call into the
-	// company installs the app there. Off, that call is refused.
+	// UserInstalls is the setting "Allow User Installs". If true, a member's first
+	// call into the company installs the app there; if false, that call is refused.
 	UserInstalls bool `json:"user_installs"`
-	// Installed means that App Management lists the app.
+	// Installed is true while App Management lists the app.
 	Installed bool `json:"installed"`
-	// Connected is false after an admin pressed Disconnect in App Management.
+	// Connected is false after an administrator has disconnected the app in App
+	// Management.
 	Connected bool `json:"connected"`
-	// WebhooksPermission is the *Webhooks API* permission at Standard.
+	// WebhooksPermission is the members' permission "Webhooks API" at Standard.
 	WebhooksPermission bool `json:"webhooks_permission"`
-	// WebhooksDeniedTo are members who lack that permission though the others have
-	// it.
+	// WebhooksDeniedTo are ids of members who lack that permission even if it is
+	// set.
 	WebhooksDeniedTo []int64 `json:"webhooks_denied_to"`
-	// UnauthorizedUntilInstalled answers 401 where the app is not installed,
-	// instead of installing it or answering 403. An admin must install it.
+	// UnauthorizedUntilInstalled answers 401 while the app is not installed,
+	// instead of installing it or answering 403. An administrator must install it.
 	UnauthorizedUntilInstalled bool `json:"unauthorized_until_installed"`
-	// ServiceAccount lets the app's service account see the company.
+	// ServiceAccount is true if the app's service account can see the company.
 	ServiceAccount bool `json:"service_account"`
-	// DeniedTools are collections ("rfis", "users") the app may not read.
+	// DeniedTools are collections, such as "rfis" or "users", that the app may not
+	// read.
 	DeniedTools []string `json:"denied_tools"`
-	// Members are ids of users.
+	// Members are the ids of the users who belong to the company.
 	Members  []int64   `json:"members"`
 	Projects []Project `json:"projects"`
 }
@@ -50,53 +52,54 @@ type Project struct {
 	Name string `json:"name"`
 }
 
-// Resource is anything in a company or project that hooks can report: an RFI, a
-// company user, a submittal.
+// Resource is anything in a company or project that hooks can report, such as an
+// RFI, a company user or a submittal.
 type Resource struct {
 	ID        int64  `json:"id"`
 	CompanyID int64  `json:"company_id"`
-	ProjectID int64  `json:"project_id"` // 0 in the company itself
+	ProjectID int64  `json:"project_id"` // 0: of the company itself
 	Name      string `json:"resource_name"`
 	Title     string `json:"title"`
-	// Inactive is a company user's who was made inactive.
+	// Inactive is true for a company user who was deactivated.
 	Inactive bool `json:"inactive"`
-	// Revision counts the changes made, 1 at creation.
+	// Revision is 1 at creation, and one more after each change.
 	Revision  int       `json:"revision"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// NewCompany is an active company with user installs on, the webhooks
-// permission, and without the app.
+// NewCompany returns an active company that allows user installs, has the webhooks
+// permission, and has not installed the app.
 func NewCompany(id int64, name string, members ...int64) Company {
 	return Company{ID: id, Name: name, IsActive: true, UserInstalls: true, Connected: true,
 		WebhooksPermission: true, Members: members}
 }
 
-// maxWorld bounds users, companies and resources.
+// maxWorld limits the number of users, of companies and of resources.
 const maxWorld = 20_000
 
-// AddUser adds a user to the login page.
+// AddUser adds a user, who can then log in. It needs a name and an unused id.
 func (s *Server) AddUser(u User) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u.ID <= 0 || u.Name == "" || s.user(u.ID) != nil || len(s.users) >= maxWorld {
-		return fmt.Errorf("user %d: needs an id and name of its own", u.ID)
+		return fmt.Errorf("user %d needs a name and an unused id", u.ID)
 	}
 	s.users = append(s.users, &u)
 	return nil
 }
 
-// AddCompany adds a company with its projects.
+// AddCompany adds a company with its projects. It needs a name and an unused id,
+// and its projects need unused ids.
 func (s *Server) AddCompany(c Company) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c.ID <= 0 || c.Name == "" || s.companies[c.ID] != nil || len(s.companies) >= maxWorld {
-		return fmt.Errorf("company %d: needs an id and name of its own", c.ID)
+		return fmt.Errorf("company %d needs a name and an unused id", c.ID)
 	}
 	for _, p := range c.Projects {
 		if owner, _ := s.project(p.ID); owner != nil || p.ID <= 0 {
-			return fmt.Errorf("project %d: needs an id of its own", p.ID)
+			return fmt.Errorf("project %d needs an unused id", p.ID)
 		}
 	}
 	c = c.clone()
@@ -116,7 +119,7 @@ func (c Company) clone() Company {
 	return c
 }
 
-// CompanyPatch changes a company; nil fields stay. It is the body of
+// CompanyPatch changes a company. Nil fields keep their value. It is the body of
 // PATCH /_fake/companies/{id}.
 type CompanyPatch struct {
 	Name                       *string   `json:"name"`
@@ -132,7 +135,7 @@ type CompanyPatch struct {
 	Members                    *[]int64  `json:"members"`
 }
 
-// UpdateCompany applies the patch.
+// UpdateCompany applies the patch to the company with this id.
 func (s *Server) UpdateCompany(id int64, p CompanyPatch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,7 +158,7 @@ func (s *Server) UpdateCompany(id int64, p CompanyPatch) error {
 	return nil
 }
 
-// user finds a user by id. The caller holds mu.
+// user returns the user with this id, or nil. The caller holds mu.
 func (s *Server) user(id int64) *User {
 	i := slices.IndexFunc(s.users, func(u *User) bool { return u.ID == id })
 	if i < 0 {
@@ -164,7 +167,8 @@ func (s *Server) user(id int64) *User {
 	return s.users[i]
 }
 
-// project finds a project and its company. The caller holds mu.
+// project returns the project with this id and its company, or nil. The caller
+// holds mu.
 func (s *Server) project(id int64) (*Company, *Project) {
 	c := s.companies[s.projects[id]]
 	if c == nil {
@@ -174,15 +178,15 @@ func (s *Server) project(id int64) (*Company, *Project) {
 	return c, &c.Projects[i]
 }
 
-// collection is a resource's name in paths: "RFIs" is rfis, "Company Users" is
-// users, "Direct Cost Line Items" is direct_cost_line_items.
+// collection returns a resource's name in paths: "RFIs" is rfis, "Company Users"
+// is users, "Direct Cost Line Items" is direct_cost_line_items.
 func collection(resourceName string) string {
 	name := strings.TrimPrefix(strings.ToLower(resourceName), "company ")
 	return strings.ReplaceAll(name, " ", "_")
 }
 
-// list gives the resources of one collection in one project, or in the company
-// itself when project is 0. The caller holds mu.
+// list returns the resources of one collection in one project, or in the company
+// itself if project is 0. The caller holds mu.
 func (s *Server) list(company, project int64, coll string) []*Resource {
 	var found []*Resource
 	for _, r := range s.resources {
@@ -193,7 +197,7 @@ func (s *Server) list(company, project int64, coll string) []*Resource {
 	return found
 }
 
-// newID makes an id that needs more than 32 bits, as Procore's may.
+// newID returns an id of more than 32 bits, as Procore's ids may have.
 func (s *Server) newID() int64 {
 	s.lastID++
 	return s.lastID

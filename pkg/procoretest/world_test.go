@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The seeded world is what other tests rely on.
+// Other tests rely on the seeded world.
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	st := Start(t).State()
@@ -69,8 +69,8 @@ func TestProjectsChange(t *testing.T) {
 	api(t, p, token, MyConstruction, "GET", path+"?company_id=5678", "").wants(t, 404, "project")
 }
 
-// Deleting what is not there, and changing what was deleted, happens when
-// events are sent by hand.
+// When events are sent by hand, a missing resource may be deleted, and a deleted one
+// changed.
 func TestResourcesComeAndGo(t *testing.T) {
 	t.Parallel()
 	p := Start(t)
