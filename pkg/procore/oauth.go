@@ -62,19 +62,22 @@ func (o *OAuth) Exchange(ctx context.Context, code, verifier, redirectURI string
 		"code_verifier": {verifier},
 		"redirect_uri":  {redirectURI},
 	}
-	return o.token(ctx, form, noLimit)
+	return o.token(ctx, form)
 }
 
 // Refresh spends a refresh token for a new pair. Whatever it returns, the
 // caller must never send the same value again unless the *TokenError's Outcome
 // is NotSent. The request is not begun after notAfter, by the wall clock.
+//
+// It opens the connection itself. A caller that has to claim the right to send
+// opens it before the claim, by [OAuth.Connect].
 func (o *OAuth) Refresh(ctx context.Context, refreshToken, redirectURI string, notAfter time.Time) (Token, error) {
-	form := url.Values{
-		"grant_type":    {"refresh_token"},
-		"refresh_token": {refreshToken},
-		"redirect_uri":  {redirectURI},
+	c, err := o.Connect(ctx)
+	if err != nil {
+		return Token{}, err
 	}
-	return o.token(ctx, form, notAfter)
+	defer c.Close()
+	return c.Refresh(ctx, refreshToken, redirectURI, notAfter)
 }
 
 // ClientCredentials gets an access token for the app's service account. Nothing
@@ -82,7 +85,7 @@ func (o *OAuth) Refresh(ctx context.Context, refreshToken, redirectURI string, n
 //
 // https://developers.procore.com/documentation/oauth-client-credentials
 func (o *OAuth) ClientCredentials(ctx context.Context) (Token, error) {
-	return o.token(ctx, url.Values{"grant_type": {"client_credentials"}}, noLimit)
+	return o.token(ctx, url.Values{"grant_type": {"client_credentials"}})
 }
 
 // Probe asks whether the token endpoint and the credentials are healthy, by
@@ -113,7 +116,7 @@ func (o *OAuth) Revoke(ctx context.Context, t Token) error {
 }
 
 func (o *OAuth) revoke(ctx context.Context, token, hint string) error {
-	a, sent, err := o.post(ctx, "/oauth/revoke", url.Values{"token": {token}, "token_type_hint": {hint}}, noLimit)
+	a, sent, err := o.post(ctx, "/oauth/revoke", url.Values{"token": {token}, "token_type_hint": {hint}})
 	if err == nil && a.status/100 == 2 {
 		return nil
 	}
@@ -123,10 +126,14 @@ func (o *OAuth) revoke(ctx context.Context, token, hint string) error {
 // noLimit is a notAfter that leaves the end to the context.
 var noLimit = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// token asks for a token. An answer that holds a pair is a success in any form:
-// the pair replaces one that is spent. Without a refresh token, the status decides.
-func (o *OAuth) token(ctx context.Context, form url.Values, notAfter time.Time) (Token, error) {
-	a, sent, err := o.post(ctx, "/oauth/token", form, notAfter)
+func (o *OAuth) token(ctx context.Context, form url.Values) (Token, error) {
+	return tokenOf(o.post(ctx, "/oauth/token", form))
+}
+
+// tokenOf reads a token from an answer. One that holds a pair is a success in
+// any form: the pair replaces one that is spent. Without a refresh token, the
+// status decides.
+func tokenOf(a answer, sent bool, err error) (Token, error) {
 	f := readTokenFields(a.header, a.body)
 	if f.access != "" && (f.refresh != "" || a.status/100 == 2) {
 		return f.token(a.received), nil
@@ -137,10 +144,15 @@ func (o *OAuth) token(ctx context.Context, form url.Values, notAfter time.Time) 
 	return Token{}, tokenError(a, sent, err)
 }
 
-func (o *OAuth) post(ctx context.Context, path string, form url.Values, notAfter time.Time) (answer, bool, error) {
+func (o *OAuth) post(ctx context.Context, path string, form url.Values) (answer, bool, error) {
+	return o.sender().post(ctx, o.Environment.LoginURL+path, o.signed(form))
+}
+
+// signed is the form with the app's credentials.
+func (o *OAuth) signed(form url.Values) url.Values {
 	form.Set("client_id", o.ClientID)
 	form.Set("client_secret", o.ClientSecret)
-	return o.sender().post(ctx, o.Environment.LoginURL+path, form, notAfter)
+	return form
 }
 
 func (o *OAuth) sender() sender {

@@ -79,7 +79,7 @@ func TestSpendThroughProxy(t *testing.T) {
 	t.Parallel()
 	server := listen(t, responds(200, testPair))
 	p := startProxy(t, nil)
-	a, sent, err := p.sender(server).post(t.Context(), server.url+"/oauth/token", testForm(), noLimit)
+	a, sent, err := p.sender(server).post(t.Context(), server.url+"/oauth/token", testForm())
 	if err != nil || !sent || a.status != 200 || string(a.body) != testPair {
 		t.Fatalf("post = %d, sent %v, %v, want the answer", a.status, sent, err)
 	}
@@ -114,7 +114,7 @@ func TestSpendProxyInTheMiddle(t *testing.T) {
 	p := startProxy(t, func(c net.Conn) { (&proxy{}).tunnel(c, c, middle.url[8:]) })
 	s := p.sender(server)
 	s.tls.RootCAs = nil
-	_, sent, err := s.post(t.Context(), server.url+"/oauth/token", testForm(), noLimit)
+	_, sent, err := s.post(t.Context(), server.url+"/oauth/token", testForm())
 	if sent || err == nil {
 		t.Errorf("post = sent %v, %v, want an error before anything is sent", sent, err)
 	}
@@ -140,7 +140,7 @@ func TestSpendProxyRefuses(t *testing.T) {
 			t.Parallel()
 			server := listen(t, responds(200, testPair))
 			p := startProxy(t, reply)
-			_, sent, err := p.sender(server).post(t.Context(), server.url+"/oauth/token", testForm(), noLimit)
+			_, sent, err := p.sender(server).post(t.Context(), server.url+"/oauth/token", testForm())
 			if sent || err == nil {
 				t.Errorf("post = sent %v, %v, want an error before anything is sent", sent, err)
 			}
@@ -165,7 +165,7 @@ func TestSpendProxyThatHangs(t *testing.T) {
 		_, err := c.Read(make([]byte, 1))
 		ended <- err
 	})
-	_, sent, err := p.sender(server).post(ctx, server.url+"/oauth/token", testForm(), noLimit)
+	_, sent, err := p.sender(server).post(ctx, server.url+"/oauth/token", testForm())
 	if sent || !errors.Is(err, context.Canceled) {
 		t.Errorf("post = sent %v, %v, want context.Canceled before anything is sent", sent, err)
 	}
@@ -195,7 +195,7 @@ func TestSpendProxiesThatAreNotUsed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := sender{tls: server.oauth().TLS, proxy: tt.proxy, now: time.Now}
-			_, sent, err := s.post(t.Context(), tt.endpoint, testForm(), noLimit)
+			_, sent, err := s.post(t.Context(), tt.endpoint, testForm())
 			if sent || err == nil {
 				t.Fatalf("post = sent %v, %v, want an error before anything is sent", sent, err)
 			}

@@ -31,7 +31,7 @@ func (o *OAuth) TokenInfo(ctx context.Context, accessToken string) (TokenInfo, e
 		return TokenInfo{}, &TokenError{Outcome: NotSent, Err: errors.New("the token endpoint's address is not a URL")}
 	}
 	req.Header.Set("Authorization", "Bearer "+accessToken)
-	a, sent, err := o.sender().send(ctx, req, noLimit)
+	a, sent, err := o.sender().send(ctx, req)
 	if err == nil && a.status == http.StatusUnauthorized {
 		err = ErrUnauthorized
 	}

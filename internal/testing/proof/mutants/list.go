@@ -35,14 +35,16 @@ func once() []mutant {
 			`	case c.State == Uncertain:
 		return Access{}, s.giveUp(ctx, c)
 `, ``, storePackage},
-		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/spend.go",
-			`		return answer{}, true, withContext(ctx, err)
-	}
-	a, err`, `		return answer{}, false, withContext(ctx, err)
-	}
-	a, err`, apiPackage},
-		{"R1", "the clock is not looked at before the first byte", "pkg/procore/spend.go",
-			`!now.Before(notAfter.Round(0))`, `false && !now.Before(notAfter)`, apiPackage},
+		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/line.go",
+			`		return answer{}, l.fence.passed(), withContext(ctx, err)`, `		return answer{}, false, withContext(ctx, err)`, apiPackage},
+		{"R1", "the clock is not looked at before the first byte", "pkg/procore/line.go",
+			`!f.now().Round(0).Before(f.notAfter)`, `false`, apiPackage},
+		{"R1", "a request goes out on a connection that has answered already", "pkg/procore/line.go",
+			`	case <-l.begun:
+		return answer{}, false, errEarly
+`, ``, apiPackage},
+		{"R1", "a connection of any age is used", "pkg/procore/line.go",
+			`.Sub(l.opened) > maxIdle`, `.Sub(l.opened) > 9*time.Hour`, apiPackage},
 		{"R1", "any 400 counts as a refusal", "pkg/procore/oauth.go",
 			`e.Code == "invalid_grant" && (a.status == http.StatusBadRequest ||`, `(a.status == http.StatusBadRequest ||`, apiPackage},
 	}
