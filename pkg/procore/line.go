@@ -41,15 +41,16 @@ type line struct {
 	fence  *fence
 	opened time.Time
 	reader *bufio.Reader
-	begun  chan error // how the wait for the answer's first byte ended
+	begun  chan struct{} // closed when the wait for the answer's first byte ended,
+	end    error         // with this
 }
 
 func newLine(c net.Conn, f *fence) *line {
-	l := &line{Conn: c, fence: f, opened: f.now().Round(0), begun: make(chan error, 1),
+	l := &line{Conn: c, fence: f, opened: f.now().Round(0), begun: make(chan struct{}),
 		reader: bufio.NewReader(io.LimitReader(c, maxTokenHeaders+maxTokenAnswer))}
 	go func() {
-		_, err := l.reader.Peek(1)
-		l.begun <- err
+		defer close(l.begun)
+		_, l.end = l.reader.Peek(1)
 	}()
 	return l
 }
@@ -79,8 +80,8 @@ func (l *line) send(ctx context.Context, req *http.Request, notAfter time.Time) 
 	if _, err := l.Conn.Write(request); err != nil {
 		return answer{}, l.fence.passed(), withContext(ctx, err)
 	}
-	if err := <-l.begun; err != nil {
-		return answer{}, true, withContext(ctx, readError(err))
+	if <-l.begun; l.end != nil {
+		return answer{}, true, withContext(ctx, readError(l.end))
 	}
 	a, err = l.read(req)
 	return a, true, withContext(ctx, err)

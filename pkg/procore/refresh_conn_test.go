@@ -28,7 +28,7 @@ func TestConnectionEndsBeforeTheRequest(t *testing.T) {
 			raw := p.raw
 			p.mu.Unlock()
 			end(p, raw)
-			c.line.begun <- <-c.line.begun // wait until the reader has noticed
+			<-c.line.begun // the reader has noticed
 			_, err = c.Refresh(t.Context(), testRefresh, OutOfBand, noLimit)
 			outcome(t, err, NotSent)
 			p.wants(t, 0)

@@ -111,6 +111,8 @@ type peer struct {
 	x        *run
 	once     sync.Once
 	expired  chan struct{}
+	answered chan struct{} // the request was served, or the connection closed
+	end      sync.Once
 	answer   *bytes.Reader
 	got      *issued
 	path     string
@@ -123,7 +125,7 @@ func (x *run) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return &peer{ctx: ctx, x: x, expired: make(chan struct{})}, nil
+	return &peer{ctx: ctx, x: x, expired: make(chan struct{}), answered: make(chan struct{})}, nil
 }
 
 // SetDeadline is called with a time in the past when the request's time is over.
@@ -132,8 +134,11 @@ func (p *peer) SetDeadline(time.Time) error {
 	return nil
 }
 
-// Close does nothing.
-func (p *peer) Close() error { return nil }
+// Close ends a Read that waits.
+func (p *peer) Close() error {
+	p.end.Do(func() { close(p.answered) })
+	return nil
+}
 
 func (p *peer) over() bool {
 	select {
@@ -166,6 +171,7 @@ func (p *peer) Write(b []byte) (int, error) {
 		o = gate(p.ctx, "revokes", crash, crashAfter, vanish, status503)
 	}
 	p.x.serve(p, form, o)
+	p.end.Do(func() { close(p.answered) })
 	if o == crashAfter {
 		die(p.ctx)
 	}
@@ -228,8 +234,13 @@ func (x *run) serve(p *peer, form url.Values, o outcome) {
 	p.answer = bytes.NewReader(fmt.Appendf(nil, "HTTP/1.1 %d x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", status, len(text), text))
 }
 
-// Read gives the answer.
+// Read waits for the answer and returns it.
 func (p *peer) Read(b []byte) (int, error) {
+	select {
+	case <-p.answered:
+	case <-p.expired:
+		return 0, os.ErrDeadlineExceeded
+	}
 	if p.answer == nil {
 		return 0, io.ErrUnexpectedEOF
 	}

@@ -19,7 +19,8 @@ type refresh struct {
 	end     time.Time // of all the work, by the store's clock
 	claimed Connection
 	demand  demand
-	trial   bool // the breaker was under suspicion
+	trial   bool                 // the breaker was under suspicion
+	conn    *procore.RefreshConn // nil for a service account
 }
 
 // refresh claims, spends and stores. Everything that it needs is secured
@@ -43,6 +44,11 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 	// However slow the claim is, the new pair finds the time that is kept for it.
 	inTime, cancel := context.WithDeadline(ctx, begun.Add(left-storeTime-rescueTime))
 	defer cancel()
+	if err := r.connect(inTime); err != nil {
+		r.unspent(ctx)
+		return Access{}, err
+	}
+	defer r.close()
 	if err := r.take(ctx, inTime, c); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
@@ -52,6 +58,29 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 		return Access{}, r.settle(ctx, err)
 	}
 	return r.store(ctx, fresh)
+}
+
+// connect opens the connection to the token endpoint before anything is claimed:
+// what is claimed when its process dies costs a user a new authorization. A service
+// account spends nothing, and a thousand processes need not shake hands for it.
+func (r *refresh) connect(ctx context.Context) (err error) {
+	if r.key.Principal == App {
+		return nil
+	}
+	if err := r.reach.wait(r.now()); err != nil {
+		return later(r.key, "Procore's token endpoint could not be reached; nothing was spent", err)
+	}
+	r.conn, err = r.oauth.Connect(ctx)
+	if r.reach.learn(err, r.now()); err != nil {
+		return later(r.key, "Procore's token endpoint cannot be reached; nothing was spent", err)
+	}
+	return nil
+}
+
+func (r *refresh) close() {
+	if r.conn != nil {
+		r.conn.Close()
+	}
 }
 
 // take claims the connection, in time.
@@ -81,7 +110,7 @@ func (r *refresh) spend(ctx context.Context) (procore.Token, error) {
 	if r.key.Principal == App {
 		return r.oauth.ClientCredentials(ctx)
 	}
-	return r.oauth.Refresh(ctx, r.pair.RefreshToken, r.claimed.RedirectURI, r.end.Add(-storeTime-rescueTime-answerTime))
+	return r.conn.Refresh(ctx, r.pair.RefreshToken, r.claimed.RedirectURI, r.end.Add(-storeTime-rescueTime-answerTime))
 }
 
 // homecoming is a new pair on its way to the row.

@@ -45,6 +45,7 @@ type Store struct {
 	memory  memory
 	flights flights
 	breaker breakerMemory
+	reach   reach
 	limits  procore.Limits
 }
 

@@ -43,6 +43,26 @@ func once() []mutant {
 			`	case <-l.begun:
 		return answer{}, false, errEarly
 `, ``, apiPackage},
+		{"R2", "the connection is opened after the claim", "pkg/tokens/refresh.go",
+			`	if err := r.connect(inTime); err != nil {
+		r.unspent(ctx)
+		return Access{}, err
+	}
+	defer r.close()
+	if err := r.take(ctx, inTime, c); err != nil {
+		r.unspent(ctx)
+		return Access{}, err
+	}
+`, `	if err := r.take(ctx, inTime, c); err != nil {
+		r.unspent(ctx)
+		return Access{}, err
+	}
+	if err := r.connect(inTime); err != nil {
+		r.letGo(ctx)
+		return Access{}, err
+	}
+	defer r.close()
+`, storePackage},
 		{"R1", "a connection of any age is used", "pkg/procore/line.go",
 			`.Sub(l.opened) > maxIdle`, `.Sub(l.opened) > 9*time.Hour`, apiPackage},
 		{"R1", "any 400 counts as a refusal", "pkg/procore/oauth.go",
