@@ -151,3 +151,14 @@ func TestConfigurationTable(t *testing.T) {
 		t.Errorf("README.md's table - what the functions read +:\n%s", d)
 	}
 }
+
+// The index has every document of docs.
+func TestDocumentsIndex(t *testing.T) {
+	t.Parallel()
+	index := read(t, "docs/README.md")
+	for _, doc := range documents(t) {
+		if name, ok := strings.CutPrefix(doc, "docs/"); ok && name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md lacks %s", name)
+		}
+	}
+}
