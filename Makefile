@@ -120,7 +120,7 @@ vuln: ## Look for known vulnerabilities that the code can reach (govulncheck), w
 	GO="$(GO)" .ci/vuln
 
 .PHONY: test-browser
-test-browser: ## Look at every page, and go through the flow, in headless Chromium with axe-core. Needs Node.js.
+test-browser: ## Check every page and the whole flow in headless Chromium with axe-core. Needs Node.js.
 	$(GO) build -o build/local/stack ./cmd/local
 	@rm -f build/browser.log
 	internal/testing/chromium/run --test pages.test.mjs flow.test.mjs

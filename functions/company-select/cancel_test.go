@@ -42,7 +42,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// Cancelling needs the form as choosing does, and changes nothing once connected.
+// Canceling needs the form as choosing does, and changes nothing once connected.
 func TestCancelRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -70,13 +70,13 @@ func (s *site) before(operation string, other func()) {
 	})
 }
 
-// housekeeping deletes the cancelled sessions, as it does once their pairs are
+// housekeeping deletes the canceled sessions, as it does once their pairs are
 // revoked.
 func (s *site) housekeeping() {
 	s.t.Helper()
-	for cancelled, err := range s.h.sessions.Stale(s.t.Context()) {
+	for canceled, err := range s.h.sessions.Stale(s.t.Context()) {
 		if err == nil {
-			err = s.h.sessions.Delete(s.t.Context(), cancelled)
+			err = s.h.sessions.Delete(s.t.Context(), canceled)
 		}
 		if err != nil {
 			s.t.Error(err)

@@ -173,7 +173,7 @@ func (s *Store) Abandon(ctx context.Context, stale Session) (Session, error) {
 }
 
 // Cancel ends a session whose user doesn't want to connect a company: the next
-// housekeeping revokes its pair. Cancelling twice is not an error. A session that has
+// housekeeping revokes its pair. Canceling twice is not an error. A session that has
 // no pair, or has moved on in the meantime, is ErrUsed.
 func (s *Store) Cancel(ctx context.Context, held Session) error {
 	switch {

@@ -7,7 +7,7 @@
 //	pending     a sealed pair waits for the choice of a company
 //	chosen      the company is recorded and being verified
 //	connected   the pair has moved to the connection
-//	abandoned   no company was chosen in time, or the user cancelled; the pair is being revoked
+//	abandoned   no company was chosen in time, or the user canceled; the pair is being revoked
 //
 // A row is found by its flow, the hash of the state, and opens only for the
 // browser that has the flow's cookie. The cookie's value is replaced when the

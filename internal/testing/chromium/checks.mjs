@@ -1,4 +1,4 @@
-// What must hold of every page, whatever it says.
+// What must be true of every page, whatever its text.
 
 import assert from 'node:assert/strict'
 import axe from 'axe-core'
@@ -6,7 +6,7 @@ import { narrow, wide } from './visitor.mjs'
 
 export const schemes = ['light', 'dark']
 
-// check looks at the page that v has open as different people do.
+// check examines the page that v has open as different people see it.
 export async function check(v) {
   const { page } = v
   assert.equal(await page.locator('html').getAttribute('lang'), 'en')
@@ -25,21 +25,21 @@ export async function check(v) {
   await page.setViewportSize(wide)
 }
 
-// accessible runs all of axe's rules, the best practices included. The source is evaluated from outside: the page
+// accessible runs all of axe's rules, the best practices included. It evaluates the source from outside, because the page
 // itself allows no script.
 async function accessible(page, how) {
   const { violations } = await page.evaluate(`${axe.source}; axe.run(document, { resultTypes: ['violations'] })`)
   assert.deepEqual(violations.map((f) => `${how}: ${f.id}: ${f.help}: ${f.nodes.map((n) => n.html).join(' ')}`), [])
 }
 
-// fits says that nobody has to scroll sideways.
+// fits checks that no one has to scroll sideways.
 async function fits(page, how) {
   const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement)
     .then(() => page.evaluate(() => ({ scrollWidth: document.documentElement.scrollWidth, clientWidth: document.documentElement.clientWidth })))
   assert.ok(scrollWidth <= clientWidth, `${how}: ${scrollWidth} px wide content in ${clientWidth} px`)
 }
 
-// zoomed is 200 % (WCAG 2.2, 1.4.4), 400 % of 1280 pixels (1.4.10), and text alone twice as large on a phone.
+// zoomed checks 200 % (WCAG 2.2, 1.4.4), 400 % of 1280 pixels (1.4.10), and text alone twice as large on a phone.
 async function zoomed(page) {
   for (const [how, width] of [['200 %', wide.width / 2], ['400 %', wide.width / 4]]) {
     await page.setViewportSize({ width, height: 400 })
@@ -51,8 +51,8 @@ async function zoomed(page) {
   await page.evaluate(() => { document.documentElement.style.fontSize = '' })
 }
 
-// focused says that whoever uses the keyboard sees where they are: the focused element, or the box around it, has an
-// outline that stands out.
+// focused checks that a keyboard user sees where they are: the focused element, or the box around it, has a visible
+// outline.
 export async function focused(page) {
   const outline = await page.evaluate(() => {
     const box = document.activeElement.closest('.option') ?? document.activeElement

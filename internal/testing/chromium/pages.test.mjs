@@ -21,15 +21,15 @@ function suite(name, list, env, prepare = () => {}) {
       await prepare(stack)
     })
     after(() => stack?.close())
-    for (const s of list) it(s.name, { timeout: 60_000 }, () => look(stack, s))
+    for (const s of list) it(s.name, { timeout: 60_000 }, () => visitAndCheck(stack, s))
   })
 }
 
-async function look(stack, s) {
+async function visitAndCheck(stack, s) {
   const v = await visit(browser, stack)
   try {
     await s.go(v)
-    await seen(v, s)
+    await compare(v, s)
     await check(v)
   } finally {
     await stack.healthy()
@@ -37,13 +37,13 @@ async function look(stack, s) {
   }
 }
 
-// seen compares what a person reads.
-async function seen(v, s) {
+// compare checks what a person reads.
+async function compare(v, s) {
   const main = v.page.getByRole('main')
   const text = await v.page.locator('body').innerText()
   assert.equal(await main.getByRole('heading', { level: 1 }).innerText(), s.heading.replace('{brand}', await v.brand()))
   assert.equal(v.response.status(), s.status)
-  for (const words of s.says ?? []) assert.ok(text.includes(words), `“${words}” is not in:\n${text}`)
+  for (const words of s.shows ?? []) assert.ok(text.includes(words), `“${words}” is not in:\n${text}`)
   assert.ok(text.includes(support), 'no support contact')
   assert.match(text, /request id:?\s+[\w-]{10,}/i)
   const alert = s.alert ?? s.status >= 400

@@ -9,7 +9,7 @@ import { launch, narrow, visit, wide } from './visitor.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-// The documentation's pictures show the fake Procore's own Joe, as make run does.
+// The documentation's pictures show the fake Procore's user Joe, as make run does.
 const scenes = [
   { name: 'start', go: (v) => v.open('/') },
   {
@@ -36,13 +36,13 @@ const pictures = [
   { file: 'docs/pictures/admin.png', situation: 'admin', size: narrow, scheme: 'light' },
 ]
 
-// all is every situation at every size and in both colours.
+// all returns a picture of every situation at every size and in both colour schemes.
 function all(list) {
   return list.flatMap(({ name }) => [narrow, wide].flatMap((size) => schemes.map((scheme) =>
     ({ file: `build/screenshots/${name.replaceAll(/[^a-z0-9]+/gi, '-')}-${size.width}-${scheme}.png`, situation: name, size, scheme }))))
 }
 
-async function take(browser, stack, list, wanted) {
+async function capture(browser, stack, list, wanted) {
   for (const s of list) {
     const shots = wanted.filter((p) => p.situation === s.name)
     if (!shots.length) continue
@@ -50,7 +50,7 @@ async function take(browser, stack, list, wanted) {
     await s.go(v)
     for (const { file, size, scheme } of shots) {
       await v.page.emulateMedia({ colorScheme: scheme })
-      await v.page.setViewportSize({ ...size, height: 200 }) // the page is as high as what it says
+      await v.page.setViewportSize({ ...size, height: 200 }) // the page is as high as its content
       await v.page.screenshot({ path: root + file, fullPage: true })
       console.log(file)
     }
@@ -63,12 +63,12 @@ const browser = await launch()
 const support = { SUPPORT_CONTACT: 'help@acme.example' }
 await mkdir(root + 'docs/pictures', { recursive: true })
 const stack = await start(support)
-await (process.env.ALL ? take(browser, stack, situations, all(situations)) : take(browser, stack, scenes, pictures))
+await (process.env.ALL ? capture(browser, stack, situations, all(situations)) : capture(browser, stack, scenes, pictures))
 await stack.close()
 if (process.env.ALL) {
   const fresh = await start({ ...support, ...placeholder.env })
   await placeholder.prepare(fresh)
-  await take(browser, fresh, deployment, all(deployment))
+  await capture(browser, fresh, deployment, all(deployment))
   await fresh.close()
 }
 await browser.close()

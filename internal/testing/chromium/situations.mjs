@@ -1,11 +1,11 @@
-// Every situation that a visitor can get into, reached as they would reach it. go brings v there; heading, status and
-// says are what must be seen then, {brand} being the application's name. Where a person is stopped, the page is an alert
-// and tells a request id.
+// Every situation that a visitor can get into, reached as they would reach it. go brings v there. heading, status and
+// shows are what the page must then have; {brand} is the application's name. A page that stops the visitor is an alert
+// and shows a request ID.
 
-let id = 700_000 // of users and companies; those of the fake's own world are lower
+let id = 700_000 // of users and companies; the ids of the fake's own world are lower
 
-// someone is a new user of Procore with companies of their own, each given by what is special about it.
-export async function someone(stack, companies = [{}], name = 'Sam Site') {
+// newUser adds a user of Procore with new companies, each described by its differences from the usual one.
+export async function newUser(stack, companies = [{}], name = 'Sam Site') {
   const user = { id: ++id, login: `user${id}@acme.example`, name: `${name} ${id}` }
   await stack.fake('POST', 'users', user)
   for (const c of companies) {
@@ -18,17 +18,17 @@ export async function someone(stack, companies = [{}], name = 'Sam Site') {
   return user.name
 }
 
-// chosen logs in a new user with one company, and chooses it.
+// chosen signs in a new user with two companies, and chooses the first, which company describes.
 async function chosen(v, company) {
   await v.start()
-  await v.login(await someone(v.stack, [{ name: 'Acme Construction', ...company }, { name: 'Bright Buildings' }]))
+  await v.login(await newUser(v.stack, [{ name: 'Acme Construction', ...company }, { name: 'Bright Buildings' }]))
   await v.choose('Acme Construction')
 }
 
-// atChoice logs in a new user with these companies.
+// atChoice signs in a new user with these companies.
 async function atChoice(v, companies) {
   const state = await v.start()
-  await v.login(await someone(v.stack, companies))
+  await v.login(await newUser(v.stack, companies))
   return state
 }
 
@@ -38,7 +38,7 @@ const many = (n) => Array.from({ length: n }, (_, i) => ({ name: `${['Northern',
 const beforeTheChoice = [
   {
     name: 'first visit', heading: 'Connect {brand} to Procore', status: 200,
-    says: ['You choose one company'],
+    shows: ['You choose one company'],
     go: (v) => v.open('/'),
   },
   {
@@ -52,7 +52,7 @@ const beforeTheChoice = [
     name: 'code used', heading: 'The sign-in is no longer valid', status: 410,
     async go(v) {
       await v.start()
-      const used = await v.callback(await someone(v.stack))
+      const used = await v.callback(await newUser(v.stack))
       await v.page.goto(used.href)
       used.searchParams.set('state', await v.start())
       await v.page.goto(used.href)
@@ -62,21 +62,21 @@ const beforeTheChoice = [
     name: 'code expired', heading: 'The sign-in is no longer valid', status: 410,
     async go(v) {
       await v.start()
-      const callback = await v.callback(await someone(v.stack))
+      const callback = await v.callback(await newUser(v.stack))
       await v.stack.fake('POST', 'clock', { advance_seconds: 601 })
       await v.page.goto(callback.href)
     },
   },
   {
     name: 'state missing', heading: 'This address is incomplete', status: 400,
-    go: (v) => v.open('/oauth/callback?code=of-nobody'),
+    go: (v) => v.open('/oauth/callback?code=invented'),
   },
   {
     name: 'state expired', heading: 'The sign-in took too long', status: 410,
     async go(v) {
       const state = await v.start()
       await v.stack.session(state, 'expires_at', past)
-      await v.login(await someone(v.stack))
+      await v.login(await newUser(v.stack))
     },
   },
   {
@@ -84,25 +84,25 @@ const beforeTheChoice = [
     async go(v) { // while the first callback is still being answered
       const state = await v.start()
       await v.stack.session(state, 'status', { S: 'exchanging' })
-      await v.login(await someone(v.stack))
+      await v.login(await newUser(v.stack))
     },
   },
   {
     name: 'state of another browser', heading: 'This sign-in started in another browser', status: 403,
     async go(v) {
       await v.start()
-      const callback = await v.callback(await someone(v.stack))
+      const callback = await v.callback(await newUser(v.stack))
       await v.context.clearCookies()
       await v.page.goto(callback.href)
     },
   },
   {
-    name: 'address twice', heading: 'This request is not valid', status: 400,
+    name: 'duplicate parameter', heading: 'This request is not valid', status: 400,
     go: (v) => v.open('/oauth/callback?state=a&state=b'),
   },
   {
     name: 'Procore returns an error', heading: 'Procore did not complete the sign-in', status: 502,
-    says: ['<b>We are doing maintenance.</b>'],
+    shows: ['<b>We are doing maintenance.</b>'],
     async go(v) {
       const state = await v.start()
       await v.open(`/oauth/callback?${new URLSearchParams({ state, error: 'server_error', error_description: '<b>We are doing maintenance.</b>' })}`)
@@ -113,7 +113,7 @@ const beforeTheChoice = [
     async go(v) {
       await v.start()
       await v.stack.fault('token')
-      await v.login(await someone(v.stack))
+      await v.login(await newUser(v.stack))
     },
   },
   {
@@ -121,7 +121,7 @@ const beforeTheChoice = [
     async go(v) {
       await v.start()
       await v.stack.fault('token', { status: 401, body: '{"error":"invalid_client"}' })
-      await v.login(await someone(v.stack))
+      await v.login(await newUser(v.stack))
     },
   },
 ]
@@ -129,7 +129,7 @@ const beforeTheChoice = [
 const theChoice = [
   {
     name: 'one company', heading: 'Connect your company', status: 200,
-    says: ['Acme Construction'],
+    shows: ['Acme Construction'],
     go: (v) => atChoice(v, [{}]),
   },
   {
@@ -140,15 +140,15 @@ const theChoice = [
     ]),
   },
   {
-    name: 'many companies', heading: 'Choose a company to connect', status: 200, says: ['23 companies.'],
+    name: 'many companies', heading: 'Choose a company to connect', status: 200, shows: ['23 companies.'],
     go: (v) => atChoice(v, many(23)),
   },
   {
-    name: '2,000 companies', heading: 'Choose a company to connect', status: 200, says: ['Showing 100 of 2,000 companies'],
+    name: '2,000 companies', heading: 'Choose a company to connect', status: 200, shows: ['Showing 100 of 2,000 companies'],
     go: (v) => atChoice(v, many(2000)),
   },
   {
-    name: 'companies filtered', heading: 'Choose a company to connect', status: 200, says: ['1 of 12 companies found'],
+    name: 'companies filtered', heading: 'Choose a company to connect', status: 200, shows: ['1 of 12 companies found'],
     async go(v) {
       await atChoice(v, many(12))
       await v.page.getByRole('searchbox').fill('builders 11')
@@ -159,7 +159,7 @@ const theChoice = [
     name: 'filter without a match', heading: 'Choose a company to connect', status: 200,
     async go(v) {
       await atChoice(v, many(12))
-      await v.page.getByRole('searchbox').fill('nobody')
+      await v.page.getByRole('searchbox').fill('no such name')
       await v.button('Find').click()
     },
   },
@@ -168,7 +168,7 @@ const theChoice = [
     go: (v) => atChoice(v, [{ name: '<script>alert(1)</script>"\'&{{.}}' }, { name: '\u202eevil'.repeat(20) }, { name: 'W'.repeat(500) }]),
   },
   {
-    name: 'changed their mind', heading: 'Nothing was connected', status: 410,
+    name: 'canceled', heading: 'Nothing was connected', status: 410,
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       await v.button('Don\'t connect').click()
@@ -187,7 +187,7 @@ const theChoice = [
     async go(v) {
       await v.start()
       await v.stack.fault('/rest/v1.0/companies')
-      await v.login(await someone(v.stack))
+      await v.login(await newUser(v.stack))
     },
   },
   {
@@ -199,7 +199,7 @@ const theChoice = [
     },
   },
   {
-    name: 'other choice made in another tab', heading: 'You chose another company before', status: 409, says: ['you chose “Acme Construction”'],
+    name: 'other choice made in another tab', heading: 'You chose another company before', status: 409, shows: ['you chose “Acme Construction”'],
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       const address = v.page.url()
@@ -210,7 +210,7 @@ const theChoice = [
     },
   },
   {
-    name: 'form of elsewhere', heading: 'This form was not accepted', status: 403,
+    name: 'form of another site', heading: 'This form was not accepted', status: 403,
     async go(v) {
       await atChoice(v, [{}])
       await v.page.locator('[name=csrf]').evaluate((field) => { field.value = 'guessed' })
@@ -227,7 +227,7 @@ const theChoice = [
   },
   {
     name: 'nothing chosen', heading: 'Choose a company to connect', status: 422, alert: true,
-    says: ['You haven\'t chosen a company yet'],
+    shows: ['You haven\'t chosen a company yet'],
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       await v.page.locator('[name=company_id]').evaluateAll((fields) => fields.forEach((f) => f.removeAttribute('required')))
@@ -244,7 +244,7 @@ const theChoice = [
   },
   {
     name: 'company inactive', heading: 'This company is inactive', status: 403,
-    async go(v) { // it became so after the list was shown
+    async go(v) { // since the list was shown
       await atChoice(v, [{}])
       const company = await v.page.locator('[name=company_id]').getAttribute('value')
       await v.stack.fake('PATCH', `companies/${company}`, { is_active: false })
@@ -272,7 +272,7 @@ const afterTheChoice = [
   },
   {
     name: 'refused for another reason', heading: 'Procore refused the connection', status: 502,
-    says: ['The company is being archived.'],
+    shows: ['The company is being archived.'],
     async go(v) {
       await v.stack.fault('/rest/v1.0/projects', { status: 422, body: '{"message":"The company is being archived."}' })
       await chosen(v)
@@ -287,7 +287,7 @@ const afterTheChoice = [
   },
   {
     name: 'connected, webhooks pending', heading: 'Connected', status: 200,
-    says: ['Being set up'],
+    shows: ['Being set up'],
     async go(v) {
       await v.stack.fault('/rest/v1.0/webhooks', { times: 999 })
       await chosen(v)
@@ -295,7 +295,7 @@ const afterTheChoice = [
   },
   {
     name: 'connected, webhooks on', heading: 'Connected', status: 200,
-    says: ['On. Changes in Procore reach'],
+    shows: ['On. Changes in Procore reach'],
     async go(v) {
       await chosen(v)
       await settled(v)
@@ -303,7 +303,7 @@ const afterTheChoice = [
   },
   {
     name: 'connected, webhooks need an admin', heading: 'Connected', status: 200,
-    says: ['a company administrator can set', 'Webhooks API'],
+    shows: ['a company administrator can set', 'Webhooks API'],
     async go(v) {
       await chosen(v, { webhooks_permission: false })
       await settled(v)
@@ -312,7 +312,7 @@ const afterTheChoice = [
   {
     name: 'reconnected', heading: 'Reconnected', status: 200,
     async go(v) {
-      const user = await someone(v.stack)
+      const user = await newUser(v.stack)
       await v.connect(user, 'Acme Construction')
       await v.connect(user, 'Acme Construction')
       await settled(v)
@@ -320,11 +320,11 @@ const afterTheChoice = [
   },
   {
     name: 'connected by another user too', heading: 'Connected', status: 200,
-    says: ['Another user has also connected this company. Both connections stay in place.'],
+    shows: ['Another user has also connected this company. Both connections stay in place.'],
     async go(v) {
-      const [first, second] = [await someone(v.stack, []), await someone(v.stack, [])]
+      const [first, second] = [await newUser(v.stack, []), await newUser(v.stack, [])]
       const members = [first, second].map((name) => Number(name.split(' ').pop()))
-      await someone(v.stack, [{ members }])
+      await newUser(v.stack, [{ members }])
       await v.connect(first, 'Acme Construction')
       await v.connect(second, 'Acme Construction')
       await settled(v)
@@ -338,7 +338,7 @@ const afterTheChoice = [
     name: `connection ${state}`, heading, status: 410,
     async go(v) {
       const company = { id: ++id, name: 'Acme Construction' }
-      const user = await someone(v.stack, [company])
+      const user = await newUser(v.stack, [company])
       await v.connect(user, company.name)
       await settled(v)
       await v.stack.connection(company.id, user.split(' ').pop(), 'state', { S: state })
@@ -351,20 +351,21 @@ const afterTheChoice = [
   },
 ]
 
-// settled looks again until housekeeping has made the hook, or could not.
+// settled reloads until housekeeping has created the hook, or has failed to.
 export async function settled(v) {
   for (const again = v.link('Check again'); await again.count();) await again.click()
 }
 
 export const situations = [...beforeTheChoice, ...theChoice, ...afterTheChoice]
 
-// placeholder makes a stack a new deployment, whose secret still holds what the template put there.
+// placeholder makes a stack a new deployment, whose secret still has the template's placeholder.
 export const placeholder = {
   env: { APP_SECRET_ID: 'unfilled', ALLOWED_COMPANIES: '5000001' },
   prepare: (stack) => stack.amazon('secretsmanager.CreateSecret', { Name: 'unfilled', SecretString: '{"client_id":"FILL-IN","client_secret":"FILL-IN"}' }),
 }
 
-// Those of a deployment whose secret is not filled in at first, which admits one company, and whose table then fails.
+// The situations of a deployment whose secret is at first not filled in, which admits one company, and whose table fails
+// at the end.
 export const deployment = [
   {
     name: 'setup not finished', heading: 'Finish the setup', status: 503, alert: true,
@@ -385,7 +386,7 @@ export const deployment = [
     async go(v) {
       await v.start()
       await v.stack.amazon('DynamoDB_20120810.DeleteTable', { TableName: 'sessions' })
-      await v.login(await someone(v.stack))
+      await v.login(await newUser(v.stack))
     },
   },
 ]

@@ -1,5 +1,5 @@
-// The local stack of `make run`, in a process of its own, and the ways to arrange things in it: what the fake Procore
-// offers under /_fake/, and the stand-ins for DynamoDB and Secrets Manager by their own protocols.
+// The local stack of `make run`, in a separate process, and ways to prepare situations in it: through the fake Procore's
+// /_fake/ addresses, and through the protocols of the stand-ins for DynamoDB and Secrets Manager.
 
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-// What the stacks and their functions print, for make test-browser to search it for secrets. Opened for appending: the
-// files of tests run beside each other.
+// The output of the stacks and their functions, which make test-browser searches for secrets. It is opened for appending,
+// because the test files run at the same time.
 const log = openSync(root + 'build/browser.log', 'a')
 
 // start runs build/local/stack on free ports, with env for the functions, until close.
@@ -48,14 +48,14 @@ class Stack {
     await this.ended
   }
 
-  // fake steers the fake Procore (pkg/procoretest, doc.go).
+  // fake controls the fake Procore (pkg/procoretest, doc.go).
   async fake(method, path, body) {
     const r = await fetch(`${this.procore}/_fake/${path}`, { method, body: body && JSON.stringify(body) })
     if (!r.ok) throw new Error(`${method} /_fake/${path}: ${await r.text()}`)
     return r.json()
   }
 
-  // fault lets requests to an endpoint fail; Retry-After is far away so that the client does not wait for it.
+  // fault makes requests to an endpoint fail. Retry-After is so long that the client does not wait for it.
   fault(endpoint, fault) {
     return this.fake('POST', 'faults', { endpoint, kind: 'status', status: 503, times: 99, headers: { 'Retry-After': '3600' }, ...fault })
   }

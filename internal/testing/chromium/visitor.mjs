@@ -1,5 +1,5 @@
-// A visitor: one browser profile of its own, without cookies, and with an eye on what must not happen: a message on the
-// console (a breach of the content security policy is one), or a request to anybody but the application and Procore.
+// A visitor: a new browser profile without cookies, which reports what must not happen: a message on the console (such as a
+// breach of the content security policy), or a request to any host except the application and Procore.
 
 import { chromium } from 'playwright-core'
 
@@ -25,7 +25,7 @@ export async function visit(browser, stack, options = {}) {
     if (url.protocol !== 'data:' && ![stack.app, stack.procore].includes(url.origin)) complaints.push(`request to ${url.origin}`)
   })
   context.on('console', (m) => {
-    // Chromium reports a page with an error status so, and nothing else about it.
+    // This message of Chromium only reports the page's error status.
     const status = m.location().url === m.page()?.url() && /^Failed to load resource: the server responded with a status of [45]/.test(m.text())
     if (!status) complaints.push(`console: ${m.text()}`)
   })
@@ -39,14 +39,14 @@ class Visitor {
     this.watch(page)
   }
 
-  // watch remembers the answer that the page shows.
+  // watch records the answer that the page shows.
   watch(page) {
     page.on('response', (r) => {
       if (r.request().isNavigationRequest() && r.frame() === page.mainFrame()) this.response = r
     })
   }
 
-  // tab is the same browser with another page.
+  // tab opens another page in the same browser.
   async tab() {
     return new Visitor(this.context, await this.context.newPage(), this.stack, this.complaints)
   }
@@ -55,7 +55,7 @@ class Visitor {
     await this.page.goto(this.stack.app + path)
   }
 
-  // brand is how the application calls itself.
+  // brand returns the application's name.
   brand() {
     return this.page.locator('header.top span').last().innerText()
   }
@@ -72,11 +72,11 @@ class Visitor {
     return this.page.getByRole('radio', { name, exact: true })
   }
 
-  // start goes to Procore's login, and gives the state that the application sent along.
+  // start goes to Procore's login, and returns the state that the application sent.
   async start() {
     await this.open('/')
     await this.link('Connect to Procore').click()
-    await this.page.waitForLoadState() // or what comes next, as a reload, meets a page on its way out
+    await this.page.waitForLoadState() // otherwise the next step, such as a reload, meets the previous page
     return new URL(this.page.url()).searchParams.get('state')
   }
 
@@ -87,7 +87,7 @@ class Visitor {
     await this.button('Authorize').click()
   }
 
-  // callback authorizes the application as user, but only gives the address to which Procore sends the browser back.
+  // callback authorizes the application as user, and returns the address to which Procore sends the browser back.
   async callback(user) {
     await this.page.reload()
     const body = new URL(this.page.url()).searchParams
@@ -102,7 +102,7 @@ class Visitor {
     await this.button('Connect this company').click()
   }
 
-  // connect goes the whole way.
+  // connect goes through the whole flow.
   async connect(user, company) {
     await this.start()
     await this.login(user)

@@ -247,8 +247,8 @@ func connect(t *testing.T, w *world, api string) {
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if b.Status != http.StatusOK || b.At.Host != host(api) || b.At.Path != "/connected" || !strings.Contains(b.Text(), "Harbor & Hill Builders") {
-		t.Errorf("after the choice at %s (%d):\n%s", b.At.Path, b.Status, b.Text())
+	if b.Status != http.StatusOK || b.URL.Host != host(api) || b.URL.Path != "/connected" || !strings.Contains(b.Text(), "Harbor & Hill Builders") {
+		t.Errorf("after the choice at %s (%d):\n%s", b.URL.Path, b.Status, b.Text())
 	}
 	if c := w.Procore.State().Company(procoretest.HarborHill); !c.Installed {
 		t.Error("Procore does not know that the app is installed in the company")

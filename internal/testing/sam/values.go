@@ -60,7 +60,7 @@ func gather(ctx context.Context, o Options) (*values, error) {
 			return nil, err
 		}
 	}
-	if connected.At.Path != "/connected" {
+	if connected.URL.Path != "/connected" {
 		return nil, fmt.Errorf("%s was not connected (status %d): %.500s", companyName, connected.Status, connected.Text())
 	}
 	v := &values{public: public, callback: visitOf(callback), denied: visitOf(denied), choice: visitOf(choice), form: form}
@@ -74,7 +74,7 @@ func gather(ctx context.Context, o Options) (*values, error) {
 // browse logs in and makes the decision at Procore. With stop it does not take the answer to the app.
 func browse(ctx context.Context, o Options, decision string, stop bool) *browsertest.Browser {
 	b := browsertest.New()
-	b.Stop = func(u *url.URL) bool { return stop && u.Path == "/oauth/callback" }
+	b.StopAt = func(u *url.URL) bool { return stop && u.Path == "/oauth/callback" }
 	b.Open(ctx, o.AppURL+"/")
 	b.Click(ctx, "Connect to Procore")
 	b.Choose("Joe Builder")
@@ -83,7 +83,7 @@ func browse(ctx context.Context, o Options, decision string, stop bool) *browser
 }
 
 func visitOf(b *browsertest.Browser) visit {
-	v := visit{query: b.At.Query()}
+	v := visit{query: b.URL.Query()}
 	for _, c := range b.Cookies() {
 		v.cookies = append(v.cookies, c.Name+"="+c.Value)
 	}

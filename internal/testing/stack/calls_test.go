@@ -117,8 +117,8 @@ func (s *scene) connect(user, company string) {
 		b.Choose(company)
 		b.Click(ctx, "Connect this company")
 	}
-	if b.Err() != nil || company != "" && b.At.Path != "/connected" {
-		s.t.Fatalf("%v; at %s:\n%s", b.Err(), b.At, b.Text())
+	if b.Err() != nil || company != "" && b.URL.Path != "/connected" {
+		s.t.Fatalf("%v; at %s:\n%s", b.Err(), b.URL, b.Text())
 	}
 }
 

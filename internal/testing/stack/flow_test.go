@@ -158,8 +158,8 @@ func flow(t *testing.T, o stack.Options) {
 	if err := b.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if b.Status != http.StatusOK || b.At.Path != "/connected" || !strings.Contains(b.Text(), "Harbor & Hill Builders") {
-		t.Fatalf("after the choice at %s (%d):\n%s", b.At, b.Status, b.Text())
+	if b.Status != http.StatusOK || b.URL.Path != "/connected" || !strings.Contains(b.Text(), "Harbor & Hill Builders") {
+		t.Fatalf("after the choice at %s (%d):\n%s", b.URL, b.Status, b.Text())
 	}
 	eventually(t, "the hook has its triggers", func() bool {
 		hooks := s.Procore.State().Hooks

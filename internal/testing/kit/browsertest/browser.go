@@ -28,12 +28,12 @@ const maxPage = 1 << 20
 
 // Browser shows one page. Make it with New. One goroutine uses it at a time.
 type Browser struct {
-	// Stop, if set, reports whether to stop at a redirect's address. The browser is then at that address, without a page.
-	Stop func(*url.URL) bool
+	// StopAt, if set, reports whether to stop at a redirect's address. The browser is then at that address, without a page.
+	StopAt func(*url.URL) bool
 	// Transport sends the requests. Nil means http.DefaultTransport.
 	Transport http.RoundTripper
 
-	At     *url.URL // the current address
+	URL    *url.URL // the current address
 	Status int      // of the page
 
 	jar    http.CookieJar
@@ -52,7 +52,7 @@ func New() *Browser {
 func (b *Browser) Err() error { return b.err }
 
 // Cookies returns the cookies that the browser sends to its current address.
-func (b *Browser) Cookies() []*http.Cookie { return b.jar.Cookies(b.At) }
+func (b *Browser) Cookies() []*http.Cookie { return b.jar.Cookies(b.URL) }
 
 // Open goes to an address.
 func (b *Browser) Open(ctx context.Context, address string) {
@@ -137,7 +137,7 @@ func (b *Browser) form(button *html.Node) (form *html.Node, fields url.Values) {
 	}
 	fields = url.Values{}
 	for n := range form.Descendants() {
-		if n.Data == "input" && (attr(n, "type") != "radio" || b.on(form, n)) {
+		if n.Data == "input" && (attr(n, "type") != "radio" || b.selected(form, n)) {
 			fields.Add(attr(n, "name"), attr(n, "value"))
 		}
 	}
@@ -165,14 +165,14 @@ func (b *Browser) do(r *http.Request, err error) {
 		return
 	}
 	r.Header.Set("Accept", "text/html")
-	if b.At != nil {
-		r.Header.Set("Origin", b.At.Scheme+"://"+b.At.Host)
+	if b.URL != nil {
+		r.Header.Set("Origin", b.URL.Scheme+"://"+b.URL.Host)
 	}
-	b.At = r.URL // a redirect changes it
+	b.URL = r.URL // a redirect changes it
 	client := &http.Client{Jar: b.jar, Transport: b.Transport, CheckRedirect: b.redirect}
 	resp, err := client.Do(r)
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = fmt.Errorf("%s %s: %w", r.Method, b.At.Path, e.Err) // the full address may contain a code
+		err = fmt.Errorf("%s %s: %w", r.Method, b.URL.Path, e.Err) // the full address may contain a code
 	}
 	if err != nil {
 		b.err = err
@@ -184,8 +184,8 @@ func (b *Browser) do(r *http.Request, err error) {
 }
 
 func (b *Browser) redirect(to *http.Request, via []*http.Request) error {
-	b.At = to.URL
-	if b.Stop != nil && b.Stop(to.URL) {
+	b.URL = to.URL
+	if b.StopAt != nil && b.StopAt(to.URL) {
 		return http.ErrUseLastResponse
 	}
 	if len(via) >= 10 {
@@ -194,8 +194,8 @@ func (b *Browser) redirect(to *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// on reports whether a radio button is chosen, by Choose or by the page.
-func (b *Browser) on(form, radio *html.Node) bool {
+// selected reports whether a radio button is chosen, by Choose or by the page.
+func (b *Browser) selected(form, radio *html.Node) bool {
 	for n := range form.Descendants() {
 		if b.chosen[n] && attr(n, "name") == attr(radio, "name") {
 			return n == radio
@@ -205,7 +205,7 @@ func (b *Browser) on(form, radio *html.Node) bool {
 }
 
 func (b *Browser) resolve(ref string) string {
-	u, err := b.At.Parse(ref)
+	u, err := b.URL.Parse(ref)
 	if err != nil {
 		b.fail("link to %q", ref)
 		return ""
@@ -216,7 +216,7 @@ func (b *Browser) resolve(ref string) string {
 // fail records an error and the current address, without the query, which may contain a code.
 func (b *Browser) fail(format string, args ...any) {
 	if b.err == nil {
-		b.err = fmt.Errorf("%s at %s://%s%s (status %d): %.500s", fmt.Sprintf(format, args...), b.At.Scheme, b.At.Host, b.At.Path, b.Status, b.Text())
+		b.err = fmt.Errorf("%s at %s://%s%s (status %d): %.500s", fmt.Sprintf(format, args...), b.URL.Scheme, b.URL.Host, b.URL.Path, b.Status, b.Text())
 	}
 }
 
