@@ -1,13 +1,13 @@
-# What the targets need beyond Go, git and make, they say and fetch themselves.
+# A target that needs more than Go, git and make reports what it needs, and installs it where it can.
 
 GO ?= go
 .DEFAULT_GOAL := help
 
-# The pinned checkers. They stay out of go.mod: nothing of them is part of the program.
+# The pinned checkers. They stay out of go.mod because no part of them is in the program.
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 CFN_LINT := 1.51.0
 
-# For the machine that Lambda runs the functions on; make build GOARCH=amd64 for x86_64.
+# The architecture that Lambda runs the functions on; make build GOARCH=amd64 for x86_64.
 GOARCH ?= arm64
 
 FUNCTIONS := oauth-callback company-select webhook-receiver refresher
@@ -20,21 +20,21 @@ compile = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -build
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# As go run ./cmd/local, but that ends with an error after Ctrl-C.
+# Like go run ./cmd/local, which would end with an error after Ctrl-C.
 .PHONY: run
 run: ## Run the whole system on this machine, with a fake Procore. ARGS="-app 127.0.0.1:3001" moves an address.
 	@$(GO) build -o build/local/stack ./cmd/local && exec build/local/stack $(ARGS)
 
-# Built for this machine, since containers have its architecture, and not in .aws-sam, from where sam deploy takes it.
+# Built for this machine, because containers have its architecture. Not into .aws-sam, which sam deploy uploads.
 .PHONY: sam-local
 sam-local: ## Prepare build/sam for sam local invoke, while make run ARGS=-docker runs. Needs the SAM CLI.
 	GOARCH=$$($(GO) env GOHOSTARCH) sam build --build-dir build/sam/.aws-sam/build
 	@$(GO) run ./cmd/local sam $(ARGS)
 
-# The race detector is linked by a C compiler; runtime/cgo tells whether there is one with its headers. internal/testing/proof/leaks
-# runs go test, shows what it shows, and searches all output and logs for secrets.
+# A C compiler links the race detector; runtime/cgo builds only if there is one with its headers.
+# internal/testing/proof/leaks runs go test, passes on its output, and searches all output and logs for secrets.
 .PHONY: test
-test: ## Run go vet and every test, with the race detector where a C compiler exists, and search their output for secrets. Needs Go alone.
+test: ## Run go vet and every test, with the race detector where a C compiler exists, and search their output for secrets. Needs only Go.
 	$(GO) vet ./...
 	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
 		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
@@ -47,7 +47,7 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	fi
 
 .PHONY: lint
-lint: lint-format lint-docs lint-go lint-template ## Check format, links, Go code (golangci-lint) and template.yaml (cfn-lint).
+lint: lint-format lint-docs lint-go lint-template ## Check format, links, vocabulary, Go code (golangci-lint) and template.yaml (cfn-lint).
 
 .PHONY: lint-format
 lint-format:
@@ -56,7 +56,7 @@ lint-format:
 
 .PHONY: lint-docs
 lint-docs:
-	$(GO) test -count=1 -run '^TestLinks$$' ./internal/testing/repo
+	$(GO) test -count=1 -run '^(TestLinks|TestVocabulary)$$' ./internal/testing/repo
 
 .PHONY: lint-go
 lint-go:
@@ -99,24 +99,24 @@ explore: ## Run pkg/tokens under millions of schedules and faults: make explore 
 	EXPLORE_TIME=$(or $(T),10m) $(GO) test -count=1 -timeout 0 -run '^TestExplore$$' -v ./pkg/tokens
 
 .PHONY: chaos
-chaos: ## Kill, stop and cut off real processes at random, and see that the rules held: make chaos T=10m N=100000
+chaos: ## Kill, stop and cut off real processes at random, then check the rules: make chaos T=10m N=100000
 	@$(GO) build -o build/chaos ./internal/testing/proof/chaos
 	build/chaos -T $(or $(T),2m) $(ARGS)
 	build/chaos -deliveries $(or $(N),100000) $(ARGS)
 
 .PHONY: bench
-bench: ## Measure the functions against a bare handler and a naive build, side by side: make bench N=51. Needs Linux; a row, root.
+bench: ## Measure the functions side by side with a bare handler and a naive build: make bench N=51. Needs Linux; one row needs root.
 	@$(GO) build -o build/bench ./internal/testing/proof/bench && exec build/bench -n $(or $(N),21) $(ARGS)
 
 .PHONY: test-aws
-test-aws: ## Storage tests and chaos on a DynamoDB emulator that this project did not write (needs cargo), SAM and its containers.
+test-aws: ## Run storage tests and chaos on dynoxide (needs cargo), another project's DynamoDB, and SAM with its containers.
 	.ci/with-dynoxide $(GO) test -count=1 ./internal/testing/fake/dynamotest ./internal/testing/kit/tables ./internal/testing/fake/pipetest ./internal/testing/stack
 	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -T $(or $(T),1m)
 	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -deliveries $(or $(N),100000)
 	SAM_TEST=1 .ci/with-sam $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestSAM' ./internal/testing/sam
 
 .PHONY: vuln
-vuln: ## Look for known vulnerabilities that the code can reach (govulncheck), where their database can be reached.
+vuln: ## Search for known vulnerabilities that the code can reach (govulncheck), if their database can be reached.
 	GO="$(GO)" .ci/vuln
 
 .PHONY: test-browser
@@ -132,19 +132,20 @@ screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every p
 	ALL=$(ALL) internal/testing/chromium/run screenshots.mjs
 
 .PHONY: mutants
-mutants: ## Break the rules one at a time, on purpose: the tests must catch each.
+mutants: ## Break the rules one at a time, on purpose: a test must catch each breakage.
 	$(GO) run ./internal/testing/proof/mutants
 
-# In go.mod, and wherever a package's path is written: imports, .golangci.yml, texts of tests. The product keeps its name.
+# Replaces the module's path in go.mod and wherever a package's path is written: imports, .golangci.yml, texts of tests.
+# The product keeps its name.
 .PHONY: rename-module
-rename-module: ## Make this a fork's own module: make rename-module NEW=example.com/you/connect
+rename-module: ## Give a fork its own module path: make rename-module NEW=example.com/you/connect
 	@[ -n "$(NEW)" ] || { echo "usage: make rename-module NEW=example.com/you/connect"; exit 2; }
 	@old=$$($(GO) list -m) && $(GO) mod edit -module "$(NEW)" && \
 	git grep --untracked -lIF "$$old/" | OLD="$$old" NEW="$(NEW)" xargs perl -pi -e 's{(?<![./-])\Q$$ENV{OLD}/}{$$ENV{NEW}/}g' && \
 	echo "$$old is now $$($(GO) list -m)"
 
 .PHONY: clean
-clean: ## Remove what was built, and the checkers that make lint installed.
+clean: ## Remove everything that was built, and the checkers that make lint installed.
 	rm -rf build .aws-sam
 
 .PHONY: $(addprefix compile-,$(notdir $(BINARIES)))
@@ -153,7 +154,7 @@ $(addprefix compile-,$(FUNCTIONS)): compile-%:
 compile-event-consumer:
 	$(call compile,examples/event-consumer,build/event-consumer)
 
-# What sam build calls, by the functions' logical ids in template.yaml.
+# The targets of sam build, by the functions' logical ids in template.yaml.
 .PHONY: build-OAuthCallbackFunction build-CompanySelectFunction build-WebhookReceiverFunction build-RefresherFunction build-EventConsumerFunction
 build-OAuthCallbackFunction:
 	$(call compile,functions/oauth-callback,$(ARTIFACTS_DIR))
