@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// naiveConfig is the SDK's config package in the naive build. It is not in
-// go.mod, for no function links it. One that asks for no newer core than go.mod
-// has leaves the two builds with the same SDK.
+// naiveConfig is the SDK's config package in the naive build. It is not in go.mod
+// because no function links it. This version requires no newer core than go.mod
+// does, so both builds have the same SDK.
 const naiveConfig = "github.com/aws/aws-sdk-go-v2/config@v1.33.12"
 
 const (
@@ -23,7 +23,7 @@ const (
 	receiver = "webhook-receiver"
 )
 
-// functions are those that are deployed, by the names of their binaries.
+// functions are the deployed functions, by the names of their binaries.
 var functions = [...]string{"oauth-callback", "company-select", receiver, "refresher", "event-consumer"}
 
 var packages = [...]string{
@@ -34,9 +34,9 @@ var packages = [...]string{
 // cold is the directory of the functions that are built without prewarming.
 const cold = "cold"
 
-// build compiles for this machine, into dir: the functions and the bare handler
-// with the flags of a deployment, the functions without prewarming, and the naive
-// build without flags.
+// build compiles for this machine into dir: the functions and the bare handler with
+// the flags of a deployment, the functions without prewarming, and the naive build
+// without flags.
 func build(ctx context.Context, dir string) error {
 	root, err := moduleRoot(ctx)
 	if err != nil {
@@ -45,14 +45,17 @@ func build(ctx context.Context, dir string) error {
 	deployed := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", "lambda.norpc"}
 	c := compiler{root: root, dir: dir}
 	c.run(ctx, deployed, ".", nil, append(packages[:], "./internal/testing/proof/bench/bare")...)
-	c.run(ctx, deployed, cold, replace{"internal/wire/warm.go": "cold/warm.go"}, packages[:]...)
+	c.run(ctx, deployed, cold, coldFiles(), packages[:]...)
 	mod := c.naiveModule(ctx)
 	c.run(ctx, []string{"build", "-modfile", mod}, naive, replace{"functions/webhook-receiver/main.go": "naive/main.go"}, "./functions/webhook-receiver")
 	return c.err
 }
 
-// replace is a file of the repository, and one of testdata in its place.
+// replace maps a file of the repository to the file of testdata that replaces it.
 type replace map[string]string
+
+// coldFiles takes prewarming out of the functions.
+func coldFiles() replace { return replace{"internal/wire/warm.go": "cold/warm.go"} }
 
 // compiler remembers the first failure and does nothing after it.
 type compiler struct {
@@ -103,7 +106,7 @@ func (c *compiler) overlay(files replace) string {
 	return f.Name()
 }
 
-// naiveModule makes a go.mod of ours with naiveConfig in it.
+// naiveModule writes a copy of our go.mod that also requires naiveConfig.
 func (c *compiler) naiveModule(ctx context.Context) string {
 	mod := filepath.Join(c.dir, "naive.mod")
 	for from, to := range map[string]string{"go.mod": mod, "go.sum": strings.TrimSuffix(mod, "mod") + "sum"} {
@@ -117,7 +120,7 @@ func (c *compiler) naiveModule(ctx context.Context) string {
 	return mod
 }
 
-// moduleRoot is the directory of go.mod.
+// moduleRoot returns the directory of go.mod.
 func moduleRoot(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
@@ -125,7 +128,7 @@ func moduleRoot(ctx context.Context) (string, error) {
 	}
 	mod := strings.TrimSpace(string(out))
 	if mod == "" || mod == os.DevNull {
-		return "", errors.New("not inside of the repository: there is no go.mod here or above")
+		return "", errors.New("not inside the repository: neither this directory nor a parent has a go.mod")
 	}
 	return filepath.Dir(mod), nil
 }

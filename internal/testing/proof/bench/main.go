@@ -1,19 +1,19 @@
-// Command benchtest measures the ratios of docs/PERFORMANCE.md, side by side in
-// one run: make bench.
+// Command bench measures the ratios of docs/PERFORMANCE.md side by side in one run:
+// make bench.
 //
 //	go run ./internal/testing/proof/bench [-n 21] [-env NAME=VALUE,...]
 //
 // Each round starts, one after another, the functions as they are deployed, a
 // bare aws-lambda-go handler, and the webhook receiver as it is usually written
-// (the naive build), as processes behind a Lambda Runtime API. A ratio is taken
-// inside of a round, so that a machine that is busy for a while slows both of
-// its sides; what is told is the median of the rounds, the least and the greatest.
+// (the naive build), as processes behind a Lambda Runtime API. A ratio compares two
+// values of one round, so a busy machine slows both sides. The report has the median
+// of the rounds, the least and the greatest.
 //
-// AWS is this process, over TLS on loopback: its answers take well under a
-// millisecond. What AWS itself takes is not measured.
+// This process stands in for AWS, over TLS on loopback: it answers in well under a
+// millisecond. The time that AWS itself takes is not measured.
 //
-// It needs Linux, which tells a process's CPU time and peak memory, and, for one
-// row, root and a cgroup with the cpu controller.
+// It needs Linux, where a process's CPU time and peak memory can be read, and for
+// one row root and a cgroup with the cpu controller.
 package main
 
 import (
@@ -31,7 +31,7 @@ import (
 
 func main() {
 	rounds := flag.Int("n", 21, "rounds")
-	extra := flag.String("env", "", "further variables of all functions, such as GOMAXPROCS=1")
+	extra := flag.String("env", "", "more variables for all functions, such as GOMAXPROCS=1")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, max(*rounds, 1), *extra)

@@ -21,18 +21,18 @@ import (
 
 const (
 	untilPeak = 200 // webhooks before peak memory is read
-	warmed    = 300 // webhooks after these, by whose CPU time they are counted
+	warmed    = 300 // further webhooks, whose CPU time is measured
 )
 
-// bench makes the measurements, of which each has a name of a quantity and of a binary.
+// bench makes the measurements. Each is named by a quantity and a binary.
 type bench struct {
 	*world
 	bin  string
-	slow *throttle // nil: the row is left out
+	slow *throttle // nil: the row is omitted
 	seen series
 }
 
-// round makes every measurement once, every other round in the opposite order.
+// round makes every measurement once. Every second round has the opposite order.
 func (b *bench) round(ctx context.Context, n int) error {
 	steps := []func() error{func() error { return b.init(ctx, bare, bare) }}
 	for _, f := range functions {
@@ -59,7 +59,7 @@ func (b *bench) round(ctx context.Context, n int) error {
 	return nil
 }
 
-// function is one that was not started yet. Its log is kept for a failure.
+// function returns a function that has not started. Its log is kept in case it fails.
 func (b *bench) function(binary string, polled func(pid int)) (*lambdatest.Function, *output) {
 	out := &output{}
 	return lambdatest.New(lambdatest.Options{
@@ -68,7 +68,7 @@ func (b *bench) function(binary string, polled func(pid int)) (*lambdatest.Funct
 	}), out
 }
 
-// init measures from the start of the process until it asks for work.
+// init measures the time from the start of the process until it asks for work.
 func (b *bench) init(ctx context.Context, name, binary string) error {
 	var took, cpu time.Duration
 	var err error
@@ -86,8 +86,8 @@ func (b *bench) init(ctx context.Context, name, binary string) error {
 	return err
 }
 
-// first measures from the start of the process to its first answer; after init
-// it has a fraction of a core.
+// first measures the time from the start of the process to its first answer. After
+// init the process has a fraction of a core.
 func (b *bench) first(ctx context.Context, name, binary string) error {
 	var pid int
 	var before time.Duration
@@ -108,7 +108,7 @@ func (b *bench) first(ctx context.Context, name, binary string) error {
 	return errors.Join(err, err2)
 }
 
-// warm measures webhooks in a row. inserts are those that must be seen by storage.
+// warm measures a series of webhooks. inserts is how many of them storage must see.
 func (b *bench) warm(ctx context.Context, name string, inserts int64) error {
 	var pid int
 	f, out := b.function(name, func(id int) { pid = id })
@@ -149,7 +149,7 @@ func (b *bench) deliverMany(ctx context.Context, f *lambdatest.Function, out *ou
 	return nil
 }
 
-// deliver hands over a webhook, which must be answered 200.
+// deliver sends a webhook. Any answer but 200 is an error.
 func (b *bench) deliver(ctx context.Context, f *lambdatest.Function, out *output) error {
 	e, err := b.event()
 	if err != nil {
@@ -169,7 +169,7 @@ func (b *bench) deliver(ctx context.Context, f *lambdatest.Function, out *output
 	return nil
 }
 
-// sizes measures what is uploaded of each.
+// sizes measures the upload of each function.
 func (b *bench) sizes() error {
 	for _, name := range append(functions[:], bare) {
 		size, err := zipped(filepath.Join(b.bin, name))
@@ -181,7 +181,7 @@ func (b *bench) sizes() error {
 	return nil
 }
 
-// zipped is the size of a function's zip.
+// zipped returns the size of a function's zip.
 func zipped(path string) (n counter, err error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -195,7 +195,7 @@ func zipped(path string) (n counter, err error) {
 	return n, errors.Join(err, z.Close())
 }
 
-// counter counts what is written.
+// counter counts the bytes written to it.
 type counter int64
 
 func (c *counter) Write(p []byte) (int, error) {

@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// cpuTime is the CPU time of all of a process's threads until now. The clock of
-// another process has a number made of the process's own.
+// cpuTime returns the CPU time that all threads of a process have used so far. The
+// number of a process's clock is made from its process id.
 //
 // https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html
 func cpuTime(pid int) (time.Duration, error) {
@@ -25,7 +25,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// peakMemory is the most of a process that was in memory at once, in bytes.
+// peakMemory returns the largest resident size that a process has had, in bytes.
 //
 // https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
 func peakMemory(pid int) (int64, error) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var errSystem = errors.New("this needs Linux, which tells a process's CPU time and peak memory")
+var errSystem = errors.New("this needs Linux, where a process's CPU time and peak memory can be read")
 
 func cpuTime(int) (time.Duration, error) { return 0, errSystem }
 

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// quantity is what is measured.
+// quantity names what is measured.
 type quantity string
 
 const (
@@ -23,7 +23,7 @@ const (
 	zipBytes    quantity = "zip"
 )
 
-// series are the values of each quantity, by binary, one of each round.
+// series has the values of each quantity by binary, one per round.
 type series map[quantity]map[string][]float64
 
 func (s series) add(q quantity, name string, value float64) {
@@ -33,7 +33,7 @@ func (s series) add(q quantity, name string, value float64) {
 	s[q][name] = append(s[q][name], value)
 }
 
-// ratios are those of two binaries, by round.
+// ratios returns the ratios of two binaries, by round.
 func (s series) ratios(q quantity, name, against string) []float64 {
 	var all []float64
 	for i, value := range s[q][name] {
@@ -97,7 +97,7 @@ func report(w io.Writer, s series, extra string) {
 	}
 }
 
-// judge says whether the goal is reached.
+// judge describes whether the ratio reaches the goal.
 func (r row) judge(ratio float64) string {
 	reached := func(goal float64) bool { return r.atLeast && ratio >= goal || !r.atLeast && ratio <= goal }
 	sign := "<="
@@ -125,7 +125,7 @@ func (q quantity) format(v float64) string {
 	return fmt.Sprintf("%.1f ms", v*1000)
 }
 
-// median is the middle value, of an even number the mean of the two.
+// median returns the middle value, or the mean of the two middle values.
 func median(values []float64) float64 {
 	v := slices.Sorted(slices.Values(values))
 	n := len(v)

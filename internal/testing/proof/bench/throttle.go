@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Lambda gives a function of 128 MB about 7 % of a core once its init is over:
-// 128/1769, in slices of 20 ms.
+// After init, a function of 128 MB has about 7 % of a core on Lambda: 128/1769, in
+// slices of 20 ms.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 const (
@@ -18,11 +18,11 @@ const (
 	quota  = 1_400
 )
 
-// throttle is a cgroup whose processes get that much, and before others, so that they get
-// it on a busy machine too.
+// throttle is a cgroup whose processes get that share. They have priority over other
+// processes, so that they get it on a busy machine too.
 type throttle struct{ dir string }
 
-// newThrottle makes the cgroup, of version 2 or 1. Close it.
+// newThrottle creates a cgroup of version 2 or 1. The caller closes it.
 func newThrottle() (*throttle, error) {
 	name := "procore-connect-bench-" + strconv.Itoa(os.Getpid())
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
@@ -34,13 +34,13 @@ func newThrottle() (*throttle, error) {
 // https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu
 func version2(dir string) (*throttle, error) {
 	control := filepath.Join(filepath.Dir(dir), "cgroup.subtree_control")
-	given, err := os.ReadFile(control)
+	controllers, err := os.ReadFile(control)
 	if err != nil {
 		return nil, err
 	}
-	if !strings.Contains(" "+strings.TrimSpace(string(given))+" ", " cpu ") {
+	if !strings.Contains(" "+strings.TrimSpace(string(controllers))+" ", " cpu ") {
 		if err := os.WriteFile(control, []byte("+cpu"), 0o644); err != nil {
-			return nil, fmt.Errorf("the cpu controller is not given to cgroups: %w", err)
+			return nil, fmt.Errorf("the cpu controller cannot be enabled for cgroups: %w", err)
 		}
 	}
 	return create(dir, map[string]string{"cpu.max": fmt.Sprintf("%d %d", quota, period), "cpu.weight": "10000"})

@@ -31,19 +31,19 @@ const (
 	company  = 5678 // of the sample
 	sampleID = "5982324300946918154"
 
-	// otherRoots are as many as the certificate bundle of Lambda's image holds,
-	// about: reading them is a part of a process's first connection.
+	// otherRoots is about as many as the certificate bundle of Lambda's image has:
+	// a process reads them for its first connection.
 	otherRoots = 140
 )
 
-// world is AWS over TLS, and the events that Procore would make.
+// world stands in for AWS over TLS, and makes Procore's deliveries.
 type world struct {
 	env    map[string]string
 	sample events.APIGatewayV2HTTPRequest
 	server *http.Server
 
 	last    atomic.Int64 // event id
-	inserts atomic.Int64 // answered PutItem
+	inserts atomic.Int64 // PutItem requests
 }
 
 func newWorld(ctx context.Context, dir string) (*world, error) {
@@ -73,7 +73,7 @@ func newWorld(ctx context.Context, dir string) (*world, error) {
 	return w, w.createTables(ctx, services)
 }
 
-// serve answers at an https address whose certificate the functions trust.
+// serve listens on an https address whose certificate the functions trust.
 func (w *world) serve(h http.Handler, dir string) error {
 	config, bundle, err := lambdatest.Certificate()
 	if err != nil {
@@ -98,7 +98,7 @@ func (w *world) serve(h http.Handler, dir string) error {
 		return err
 	}
 	address := "https://" + l.Addr().String()
-	config.NextProtos = []string{"http/1.1"} // all that DynamoDB speaks
+	config.NextProtos = []string{"http/1.1"} // DynamoDB speaks nothing else
 	w.server = &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() { _ = w.server.Serve(tls.NewListener(l, config)) }() // ends with close
 	w.env = map[string]string{
@@ -113,7 +113,7 @@ func (w *world) serve(h http.Handler, dir string) error {
 	return nil
 }
 
-// createTables asks the handler itself: this process does not trust the certificate.
+// createTables uses the handler over plain http, because this process does not trust the certificate.
 func (w *world) createTables(ctx context.Context, h http.Handler) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -128,8 +128,7 @@ func (w *world) createTables(ctx context.Context, h http.Handler) error {
 	})
 }
 
-// readSample takes the repository's sample of a delivery and gives it a credential that
-// holds.
+// readSample reads the repository's sample of a delivery and adds a valid credential.
 func (w *world) readSample(ctx context.Context, secret string) error {
 	root, err := moduleRoot(ctx)
 	if err != nil {
@@ -153,7 +152,7 @@ func (w *world) readSample(ctx context.Context, secret string) error {
 	return err
 }
 
-// event is a delivery that was never made before.
+// event returns a delivery with a new id.
 func (w *world) event() ([]byte, error) {
 	e := w.sample
 	e.Body = strings.Replace(e.Body, sampleID, strconv.FormatInt(w.last.Add(1), 10), 1)

@@ -11,7 +11,7 @@ type Change struct {
 	Old, New Row // Old.Rev is 0 if there was no row
 }
 
-// abstract is a row as the protocol's model sees it.
+// abstract returns the row's state as the protocol's model sees it.
 func (r Row) abstract() string {
 	if r.Claimed() {
 		return r.State + "/claimed"
@@ -19,8 +19,8 @@ func (r Row) abstract() string {
 	return r.State + "/free"
 }
 
-// Transition is the change in the words of spec/transitions.txt, or "" if it is
-// none: a new row, or a write that the model does not see.
+// Transition returns the change in the words of spec/transitions.txt. It is empty
+// for a new row, and for a write that the model does not see.
 func (c Change) Transition() string {
 	growth := c.New.Generation - c.Old.Generation
 	from, to := c.Old.abstract(), c.New.abstract()
@@ -30,14 +30,14 @@ func (c Change) Transition() string {
 	return fmt.Sprintf("%s -> %s +%d", from, to, growth)
 }
 
-// authorized says that the change is a new authorization: it begins a
+// authorized reports whether the change is a new authorization, which begins a
 // generation that no attempt stored.
 func (c Change) authorized() bool {
 	return c.New.Generation == c.Old.Generation+1 && c.New.State == "active" && c.New.LastAttempt == "" && c.New.Attempt == ""
 }
 
-// CheckChange says what is wrong with one write. It is for writes of the
-// protocol; an operator's restore from a backup is none.
+// CheckChange returns what is wrong with one write of the protocol. An operator's
+// restore from a backup is not one.
 func CheckChange(c Change) []string {
 	old, now := c.Old, c.New
 	p := problems{prefix: fmt.Sprintf("row %s rev %d, %s: ", now.Key(), now.Rev, c.Transition())}
@@ -61,8 +61,8 @@ func CheckChange(c Change) []string {
 	return p.all
 }
 
-// checkClaim: a claim begins on a free row that may be refreshed, nobody takes
-// it over, and a pair is stored only by the attempt that held it.
+// checkClaim checks that a claim begins on a free row that may be refreshed, that no
+// other attempt takes it over, and that only the attempt that held it stores a pair.
 func (c Change) checkClaim(p *problems) {
 	old, now := c.Old, c.New
 	if now.Claimed() && !old.Claimed() {
@@ -78,9 +78,9 @@ func (c Change) checkClaim(p *problems) {
 	}
 }
 
-// checkRevival is R8: what a person or an admin ended comes back by a new
-// authorization alone, and what was found dead by that or by what the attempt
-// that had caused it brings home.
+// checkRevival checks R8. Only a new authorization revives what a person or an admin
+// ended. What was found dead is revived by that, or by the late pair of the very
+// attempt that caused its state.
 func (c Change) checkRevival(p *problems) {
 	old, now := c.Old, c.New
 	if now.State == old.State || c.authorized() {
@@ -100,7 +100,7 @@ func (c Change) checkRevival(p *problems) {
 	}
 }
 
-// checkHistory: the list of transitions only grows, by one at most.
+// checkHistory checks that the list of transitions grows, by one at most.
 func (c Change) checkHistory(p *problems) {
 	old, now := c.Old.Transitions, c.New.Transitions
 	if slices.Equal(old, now) {
@@ -115,5 +115,5 @@ func (c Change) checkHistory(p *problems) {
 	p.check(len(before) <= len(old) && slices.Equal(before, old[len(old)-len(before):]) &&
 		(len(before) == len(old) || len(now) == maxTransitions), "the past was changed")
 	last := now[len(now)-1]
-	p.check(last.State == c.New.State && last.Generation == c.New.Generation, "the last transition does not tell of this change")
+	p.check(last.State == c.New.State && last.Generation == c.New.Generation, "the last transition is not this change")
 }

@@ -25,7 +25,7 @@ func (r Row) with(change func(*Row)) Row {
 	return r
 }
 
-// enter is r after a write that changes its state.
+// enter returns r after a write that changes its state.
 func (r Row) enter(state string, change func(*Row)) Row {
 	return r.with(func(r *Row) {
 		r.State, r.Rev = state, r.Rev+1
@@ -57,7 +57,7 @@ func TestCheckRow(t *testing.T) {
 	tests := []struct {
 		name string
 		row  Row
-		want string // part of the one problem; "": none
+		want string // part of the only problem; "": no problem
 	}{
 		{"active", active(), ""},
 		{"claimed", claimed(), ""},
@@ -65,10 +65,10 @@ func TestCheckRow(t *testing.T) {
 		{"another state", active().with(func(r *Row) { r.State, r.DueShard, r.Transitions[1].State = "x", "", "x" }), `state "x"`},
 		{"active with a reason", active().with(func(r *Row) { r.Reason = "x" }), "reason against it"},
 		{"uncertain without reason", uncertain().with(func(r *Row) { r.Reason = "" }), "without a reason"},
-		{"uncertain by nobody", uncertain().with(func(r *Row) { r.StateAttempt = "" }), "by no attempt"},
+		{"uncertain by no attempt", uncertain().with(func(r *Row) { r.StateAttempt = "" }), "by no attempt"},
 		{"no pair", active().with(func(r *Row) { r.Sealed = nil }), "without a pair"},
 		{"not in the index", active().with(func(r *Row) { r.DueShard = "" }), "index due"},
-		{"claimed by nobody", claimed().with(func(r *Row) { r.Attempt = "" }), "claimed by no attempt"},
+		{"claimed by no attempt", claimed().with(func(r *Row) { r.Attempt = "" }), "claimed by no attempt"},
 		{"claimed for long", claimed().with(func(r *Row) { r.ClaimUntil += 60_000 }), "longer than a claim"},
 		{"no transitions", active().with(func(r *Row) { r.Transitions = nil }), "0 transitions"},
 		{"too many", active().with(func(r *Row) { r.Transitions = slices.Repeat(r.Transitions[1:], 21) }), "21 transitions"},
@@ -199,6 +199,6 @@ func TestTransitions(t *testing.T) {
 		t.Errorf("unseen (-want +got):\n%s", diff)
 	}
 	if _, err := ParseTransitions("active"); err == nil {
-		t.Error("a line that is no transition was taken")
+		t.Error("no error for a line that is not a transition")
 	}
 }

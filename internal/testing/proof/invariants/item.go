@@ -10,8 +10,8 @@ import (
 // Item is an item of a table.
 type Item map[string]Attribute
 
-// Attribute is an attribute value as it is on the wire; one field is set. What
-// the tables have no use for is left out.
+// Attribute is an attribute value as it is on the wire: one field is set. Types that
+// the tables do not use are omitted.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 type Attribute struct {
@@ -32,7 +32,7 @@ func ParseItem(text []byte) (Item, error) {
 	return i, nil
 }
 
-// ItemOf is an item that the SDK has read.
+// ItemOf converts an item that the SDK has read.
 func ItemOf(m map[string]types.AttributeValue) Item {
 	i := make(Item, len(m))
 	for name, v := range m {

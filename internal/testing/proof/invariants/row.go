@@ -37,23 +37,23 @@ type Past struct {
 // Key names the row.
 func (r Row) Key() string { return r.CompanyID + "/" + r.Principal }
 
-// Claimed says that an attempt holds the claim; it may have expired.
+// Claimed reports whether an attempt holds the claim, which may have expired.
 func (r Row) Claimed() bool { return r.ClaimUntil != 0 }
 
-// Usable says that the state gives tokens.
+// Usable reports whether a caller gets a token in this state.
 func (r Row) Usable() bool { return r.State == "active" || r.State == "uncertain" }
 
 func (r Row) user() bool { return strings.HasPrefix(r.Principal, "user#") }
 
-// IsConnection tells a connection from the breaker's row, which is in the same
-// table.
+// IsConnection reports whether an item is a connection. The breaker and the hooks are
+// in the same table.
 func IsConnection(i Item) bool {
 	id := i["company_id"].S
 	return id == nil || *id != "breaker" && !strings.HasPrefix(*id, "hook#")
 }
 
-// RowOf reads a connection. An attribute of another type than it should have is
-// an error; one that is not known is left out.
+// RowOf reads a connection. An attribute of the wrong type is an error. An unknown
+// attribute is ignored.
 func RowOf(i Item) (Row, error) {
 	d := decoder{item: i}
 	r := Row{
@@ -118,8 +118,8 @@ const (
 	Skew = 5 * time.Second
 )
 
-// CheckRow says what is wrong with one row. Times in it are compared with now
-// and with each other, give or take Skew; a zero now leaves the first out.
+// CheckRow returns what is wrong with one row. It compares the row's times with now
+// and with each other, allowing for Skew. A zero now is not compared.
 func CheckRow(r Row, now time.Time) []string {
 	p := problems{prefix: "row " + r.Key() + ": "}
 	p.check(r.CompanyID != "" && r.Principal != "", "no key")

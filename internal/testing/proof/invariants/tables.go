@@ -2,10 +2,10 @@ package invariants
 
 import "time"
 
-// CheckTables says what is wrong with the rows of Connections and Spends, each
-// alone and together: whoever holds or held a claim without its end being known
-// is in the ledger. The two are best read in this order, for the ledger is
-// written with the claim.
+// CheckTables returns what is wrong with the rows of Connections and Spends, alone
+// and together: an attempt that holds a claim, or whose outcome is unknown, is in the
+// ledger. Read the two tables in this order, because the ledger is written with the
+// claim.
 func CheckTables(connections, spends []Item, now time.Time) []string {
 	var p problems
 	known := map[string]bool{}
@@ -17,7 +17,7 @@ func CheckTables(connections, spends []Item, now time.Time) []string {
 			}
 		}
 		p.check(d.str("fingerprint") != "" && d.str("attempt") != "", "ledger: an entry without token or attempt")
-		p.check(d.num("ttl") > d.num("spent_at"), "ledger: an entry that ends before it begins")
+		p.check(d.num("ttl") > d.num("spent_at"), "ledger: an entry that expires before it was spent")
 		if d.err != nil {
 			p.add("ledger: %v", d.err)
 		}
@@ -36,14 +36,14 @@ func CheckTables(connections, spends []Item, now time.Time) []string {
 			p.check(known[r.Attempt], "row %s: %s, and the ledger does not know attempt %q", r.Key(), r.abstract(), r.Attempt)
 		}
 		if r.user() && r.Usable() && r.LastAttempt != "" {
-			p.check(known[r.LastAttempt], "row %s: the pair came by an attempt that the ledger does not know", r.Key())
+			p.check(known[r.LastAttempt], "row %s: the ledger does not know the attempt that stored the pair", r.Key())
 		}
 	}
 	return p.all
 }
 
-// CheckCounts is R1 by the provider's own count: how often each refresh token,
-// by any name, was presented. limit is 1, or 2 under the policy retry-once.
+// CheckCounts checks R1 by the provider's count of how often each refresh token, by
+// any name, was presented. limit is 1, or 2 under the policy retry-once.
 func CheckCounts(presented map[string]int, limit int) []string {
 	var p problems
 	for token, n := range presented {

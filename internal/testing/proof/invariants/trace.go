@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// Presentation is one sending of a refresh token.
+// Presentation is one refresh request.
 type Presentation struct {
-	Token     string // a name for its value, not the value
-	Attempt   string // that the ledger names for it, "" if the ledger does not know it
-	Confirmed bool   // storage had told the sender that it holds the claim
+	Token     string // a name for the refresh token, not its value
+	Attempt   string // the token's attempt in the ledger, "" if the ledger lacks the token
+	Confirmed bool   // storage had confirmed that the sender holds the claim
 	Retry     bool   // by a schedule under the policy retry-once
 }
 
-// Trace is what happened, in order of time.
+// Trace is what happened, in chronological order.
 type Trace struct {
 	Changes   []Change
 	Presented []Presentation
 }
 
-// CheckTrace says what is wrong with a trace: with each of its writes, and with
-// the refresh tokens that were sent.
+// CheckTrace returns what is wrong with a trace's writes and with the refresh tokens
+// that were sent.
 func CheckTrace(t Trace) []string {
 	var all []string
 	for _, c := range t.Changes {
@@ -31,7 +31,7 @@ func CheckTrace(t Trace) []string {
 	return append(all, CheckPresented(t.Presented)...)
 }
 
-// CheckPresented is R1, and that a claim never spends unconfirmed.
+// CheckPresented checks R1, and that no token is spent on an unconfirmed claim.
 func CheckPresented(all []Presentation) []string {
 	var p problems
 	times, retries := map[string]int{}, map[string]int{}
@@ -50,11 +50,11 @@ func CheckPresented(all []Presentation) []string {
 	return p.all
 }
 
-// Transitions is the set in spec/transitions.txt: what the model allows.
+// Transitions is the set of transitions that the model allows: spec/transitions.txt.
 type Transitions map[string]bool
 
-// ParseTransitions reads the file: a transition a line; empty lines and those
-// that begin with # do not count.
+// ParseTransitions reads one transition per line. It ignores empty lines and lines
+// that begin with #.
 func ParseTransitions(text string) (Transitions, error) {
 	t := Transitions{}
 	for n, line := range strings.Split(text, "\n") {
@@ -70,8 +70,8 @@ func ParseTransitions(text string) (Transitions, error) {
 	return t, nil
 }
 
-// Compare says which of the transitions seen are not allowed, and which of the
-// allowed were not seen.
+// Compare returns the transitions seen that are not allowed, and the allowed ones
+// that were not seen.
 func (t Transitions) Compare(seen Transitions) (forbidden, unseen []string) {
 	for line := range seen {
 		if !t[line] {

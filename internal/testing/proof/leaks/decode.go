@@ -9,17 +9,17 @@ import (
 	"strconv"
 )
 
-// maxDepth is how often a text is decoded: a body in base64 with an address in it takes two.
+// maxDepth is how many times a text is decoded: an address in a base64 body takes two.
 const maxDepth = 3
 
 // leak is a secret that was found.
 type leak struct {
 	kind   string
-	coded  string // how it was written; "": plainly
-	before string // what stands before it, to find the place by
+	coded  string // how it is encoded; "": not at all
+	before string // the text in front of it, which shows the place
 }
 
-// find looks for a secret in a line, written plainly or in a way that Go or the web writes bytes.
+// find searches a line for a secret, in plain text or in an encoding that Go or the web uses for bytes.
 func find(line []byte) (leak, bool) { return search(line, "", maxDepth) }
 
 func search(text []byte, coded string, depth int) (leak, bool) {
@@ -43,7 +43,7 @@ func search(text []byte, coded string, depth int) (leak, bool) {
 	return leak{}, false
 }
 
-// decoders give the texts that a text may be another writing of.
+// decoders return the texts that a text may encode.
 var decoders = []struct {
 	name   string
 	decode func(text []byte) iter.Seq[[]byte]
@@ -55,7 +55,7 @@ var decoders = []struct {
 	{"in base64", base64Runs},
 }
 
-// escapes replaces bytes that are written as an escape that ends in two hexadecimal digits.
+// escapes replaces escapes that end in two hexadecimal digits by the byte they stand for.
 func escapes(sign string, escape *regexp.Regexp) func([]byte) iter.Seq[[]byte] {
 	return func(text []byte) iter.Seq[[]byte] {
 		return func(yield func([]byte) bool) {
@@ -80,7 +80,7 @@ func runs(re *regexp.Regexp, decode func([]byte) []byte) func([]byte) iter.Seq[[
 	}
 }
 
-// numbers undoes the %v and %#v of a []byte.
+// numbers decodes the %v and %#v of a []byte.
 func numbers(text []byte) (out []byte) {
 	for _, n := range bytes.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' }) {
 		if b, err := strconv.ParseUint(string(n), 0, 8); err == nil {
@@ -96,8 +96,8 @@ func hexadecimal(text []byte) []byte {
 	return out
 }
 
-// base64Runs decodes every run of base64's characters, from each of the four places where a group may begin: what
-// stands before may be of the same alphabet.
+// base64Runs decodes every run of base64 characters from each of the four places where a group may begin, because the
+// text in front of it may use the same alphabet.
 func base64Runs(text []byte) iter.Seq[[]byte] {
 	const least = 16 // characters
 	return func(yield func([]byte) bool) {

@@ -5,15 +5,15 @@ import (
 	"regexp"
 )
 
-// form is how a kind of secret looks in this project's tests.
+// form describes how a kind of secret is written in this project's tests.
 type form struct {
 	kind string
-	has  []byte // stands in every secret of the kind, so that few lines need the pattern; empty: none
+	has  []byte // is part of every secret of the kind, so that few lines need the pattern; empty: no such part
 	re   *regexp.Regexp
 }
 
-// forms are those of the fakes (pkg/procoretest, internal/testing/kit/functiontest), which write their names into the
-// tokens, codes, keys and client secrets that they make up, and those that the code itself gives to what it makes.
+// forms lists the secrets of the fakes (pkg/procoretest, internal/testing/kit/functiontest), which begin with a fixed
+// word, and those that the code itself creates.
 var forms = []form{
 	{"access token", []byte("fake-access-"), regexp.MustCompile(`fake-access-[A-Za-z0-9]`)},
 	{"refresh token", []byte("fake-refresh-"), regexp.MustCompile(`fake-refresh-[A-Za-z0-9]`)},
@@ -28,10 +28,10 @@ var forms = []form{
 
 const random = "state, PKCE verifier, cookie, form token or key"
 
-// minRandom is how much of a secret of internal/connect/session, which has 52 characters of base32, is a leak.
+// minRandom is how many of the 52 base32 characters of a secret of internal/connect/session count as a leak.
 const minRandom = 40
 
-// leaked names the kind of secret that text holds and where it begins, or "".
+// leaked returns the kind of secret in text and where it begins, or "".
 func leaked(text []byte) (kind string, at int) {
 	if at = base32Run(text); at >= 0 {
 		return random, at
@@ -47,7 +47,7 @@ func leaked(text []byte) (kind string, at int) {
 	return "", 0
 }
 
-// base32Run finds minRandom characters of base32 that were drawn, not repeated: -1 is none.
+// base32Run returns where a run of minRandom random base32 characters begins, or -1. A repeated character is not random.
 func base32Run(text []byte) int {
 	start := 0
 	for i := 0; i <= len(text); i++ {
@@ -75,7 +75,7 @@ func distinct(text []byte) (n int) {
 	return n
 }
 
-// longestWord is the length of the longest run of characters of base64url.
+// longestWord returns the length of the longest run of base64url characters.
 func longestWord(text []byte) (longest int) {
 	n := 0
 	for _, c := range text {

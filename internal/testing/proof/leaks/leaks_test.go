@@ -16,7 +16,7 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// secrets are one of each kind, made by what makes them in the tests and in the functions.
+// secrets returns one secret of each kind, made as the tests and the functions make them.
 func secrets(t *testing.T) map[string]string {
 	t.Helper()
 	w, ctx := functiontest.New(t), t.Context()
@@ -57,8 +57,8 @@ func secrets(t *testing.T) map[string]string {
 	}
 }
 
-// writings are the ways in which Go and the web print a text.
-func writings(secret string) map[string]string {
+// encodings returns the forms in which Go and the web write a text.
+func encodings(secret string) map[string]string {
 	percent := &strings.Builder{}
 	escaped := &strings.Builder{}
 	for _, b := range []byte(secret) {
@@ -73,7 +73,7 @@ func writings(secret string) map[string]string {
 		"base64 of base64": base64.StdEncoding.EncodeToString([]byte(base64.RawURLEncoding.EncodeToString([]byte(secret)))),
 		"query in base64":  base64.StdEncoding.EncodeToString([]byte("a=b&c=" + url.QueryEscape(secret))),
 	}
-	for i := range 4 { // a group of base64 may begin anywhere before it, and anywhere in it
+	for i := range 4 { // a base64 group may begin in front of the secret or in it
 		before := strings.Repeat("x", i)
 		all[fmt.Sprint("base64 after ", i)] = before + base64.StdEncoding.EncodeToString([]byte(secret))
 		all[fmt.Sprint("base64 of ", i, " more")] = base64.URLEncoding.EncodeToString([]byte(before + secret))
@@ -81,41 +81,41 @@ func writings(secret string) map[string]string {
 	return all
 }
 
-// Whatever the kind and the writing, it is found, and what is told of it is not it.
+// Each kind of secret is found in each encoding, and the finding does not contain the secret.
 func TestFindsEveryKind(t *testing.T) {
 	t.Parallel()
 	for kind, secret := range secrets(t) {
-		for writing, text := range writings(secret) {
+		for encoding, text := range encodings(secret) {
 			l, ok := find([]byte(`    x.go:7: {"msg":"request","error":"` + text + `"}` + "\n"))
 			if !ok {
-				t.Errorf("%s, %s: not found", kind, writing)
+				t.Errorf("%s, %s: not found", kind, encoding)
 			}
-			if _, told := find([]byte(fmt.Sprint(l))); told {
-				t.Errorf("%s, %s: the finding tells it", kind, writing)
+			if _, repeated := find([]byte(fmt.Sprint(l))); repeated {
+				t.Errorf("%s, %s: the finding contains it", kind, encoding)
 			}
 		}
 	}
 }
 
-// Two in one line: the finding of one does not tell the other.
+// If a line has two secrets, the finding of one does not contain the other.
 func TestTwoInALine(t *testing.T) {
 	t.Parallel()
 	all := secrets(t)
 	for first, a := range all {
 		for second, b := range all {
 			l, ok := find([]byte(a + " " + b))
-			if _, told := find([]byte(fmt.Sprint(l))); told || !ok {
-				t.Errorf("%s and %s: found %v, told %v", first, second, ok, told)
+			if _, repeated := find([]byte(fmt.Sprint(l))); repeated || !ok {
+				t.Errorf("%s and %s: found %v, repeated %v", first, second, ok, repeated)
 			}
 		}
 	}
 }
 
-// What tests and logs do print.
+// Lines that tests and logs really print are not taken for secrets.
 func TestFindsNothingElse(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
-		"=== RUN   TestCredentialOfAnotherCompanyAndAVeryLongNameOfATestThatNobodyWouldWrite/of_another_company",
+		"=== RUN   TestCredentialOfAnotherCompanyAndAVeryLongNameOfATestThatIsRatherUnlikely/of_another_company",
 		`{"time":"2026-11-25T17:00:00Z","level":"INFO","msg":"request","request_id":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","route":"GET /oauth/callback"}`,
 		`{"request_id":"JKJaXmPLvHcESHA=","attempt":"` + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + `","flow":"` + session.FlowOf("a state") + `"}`,
 		"sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -132,7 +132,7 @@ func TestFindsNothingElse(t *testing.T) {
 	}
 }
 
-// The parts in which go test hands a long line on are searched together, those of parallel tests apart.
+// go test passes on a long line in parts. They are searched together, and apart from those of parallel tests.
 func TestLinesInParts(t *testing.T) {
 	t.Parallel()
 	secret := "fake-" + "refresh-" + "ABC"

@@ -1,14 +1,14 @@
-// Command leaks runs the tests and searches all that they print, and all that the code under test logs, for secrets:
-// make test. It fails if the tests fail or a secret is found.
+// Command leaks runs the tests and searches all of their output, and every log line of the code under test, for
+// secrets: make test. It fails if the tests fail or a secret is found.
 //
 //	go run ./internal/testing/proof/leaks go test ./...
 //	go run ./internal/testing/proof/leaks -scan FILE
 //
-// The tests run with -json, and so with -v: what a test of this project logs goes into its output then
-// (internal/testing/kit/logtest). Shown is what go test shows without -v. The second form searches a file.
+// The tests run with -json, which implies -v: then a test's output includes its log (internal/testing/kit/logtest).
+// The command shows what go test shows without -v. The second form searches a file.
 //
-// A secret is known by its form (forms.go), also in base64, percent-encoding and the like (decode.go). What is
-// reported is the kind and the place, never the secret.
+// A secret is recognized by its form (forms.go), also in base64, percent-encoding and the like (decode.go). The report
+// has the kind and the place, never the secret.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"slices"
 )
 
-// maxReports bounds the leaks that are told one by one.
+// maxReports bounds the leaks that are reported one by one.
 const maxReports = 20
 
 func main() {
@@ -49,14 +49,14 @@ type scanner struct {
 	found int
 }
 
-// scan says whether the line may be shown.
+// scan reports whether the line may be shown.
 func (s *scanner) scan(place string, line []byte) bool {
 	s.bytes += len(line)
 	l, ok := find(line)
 	if !ok {
 		return true
 	}
-	if _, named := find([]byte(place)); named { // a subtest has it in its name
+	if _, named := find([]byte(place)); named { // the secret is part of a subtest's name
 		place = "a subtest"
 	}
 	if s.found++; s.found <= maxReports {

@@ -12,7 +12,7 @@ import (
 
 const (
 	maxLine = 1 << 20 // bytes of a line that are searched together
-	maxLogs = 20      // lines of log that are shown of a failed test
+	maxLogs = 20      // log lines that are shown of a failed test
 )
 
 // event is a line of go test -json; https://pkg.go.dev/cmd/test2json.
@@ -20,15 +20,15 @@ type event struct {
 	Action, Package, Test, ImportPath, Output string
 }
 
-// name is the test's, or the package's own.
+// name identifies a test, or a package if test is empty.
 type name struct{ pkg, test string }
 
 func (n name) String() string { return strings.TrimSpace(n.pkg + " " + n.test) }
 
-// report searches the events of go test, and shows what matters of them: failed tests, and a line for each package.
+// report searches the events of go test, and shows the failed tests and a line for each package.
 type report struct {
 	*scanner
-	rest  map[name][]byte   // a line that has not ended: long ones come in parts
+	rest  map[name][]byte   // a line that has not ended: long lines arrive in parts
 	lines map[name][]string // of tests that have not ended
 }
 
@@ -43,7 +43,7 @@ func (r *report) read(out io.Reader) error {
 		var e event
 		if json.Unmarshal(line, &e) == nil && e.Action != "" {
 			r.event(e)
-		} else if len(line) > 0 { // not of a test
+		} else if len(line) > 0 { // a line that is not an event
 			if r.scan("go test", line) {
 				fmt.Fprintf(r.to, "%s", line)
 			}
@@ -87,7 +87,7 @@ func (r *report) flush(n name) {
 	}
 }
 
-// end shows what a failed test printed, or what go test says of a package.
+// end shows the output of a failed test, or go test's line about a package.
 func (r *report) end(n name, failed bool) {
 	lines := r.lines[n]
 	delete(r.lines, n)
@@ -104,7 +104,7 @@ func (r *report) end(n name, failed bool) {
 	if n.test != "" || !failed {
 		return
 	}
-	for other, lines := range r.lines { // tests that a panic or the time limit cut off
+	for other, lines := range r.lines { // tests that a panic or the time limit cut short
 		if other.pkg == n.pkg {
 			r.show(lines)
 			delete(r.lines, other)
@@ -112,7 +112,7 @@ func (r *report) end(n name, failed bool) {
 	}
 }
 
-// show prints a test's lines, of those that were logged the last ones.
+// show prints a test's lines, but only the last ones of its log.
 func (r *report) show(lines []string) {
 	logged := 0
 	for _, line := range lines {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A module whose tests print a secret in one way each; SECRET and CODED stand for it.
+// leaky is a module whose tests each print a secret in their own way, in place of SECRET and CODED.
 var leaky = map[string]string{
 	"go.mod": "module leaky\n\ngo 1.26\n",
 	"quiet/quiet_test.go": `package quiet
@@ -38,12 +38,12 @@ func TestPasses(t *testing.T) { t.Run("SECRET", func(*testing.T) {}) }
 `,
 	"fails/fails_test.go": `package fails
 import "testing"
-func TestFails(t *testing.T) { t.Log("shown, for it failed"); t.Fail() }
-func TestPasses(t *testing.T) { t.Log("not shown, for it passed") }
+func TestFails(t *testing.T) { t.Log("shown because it failed"); t.Fail() }
+func TestPasses(t *testing.T) { t.Log("not shown because it passed") }
 `,
 	"dies/dies_test.go": `package dies
 import "testing"
-func TestPanics(t *testing.T) { t.Log("shown, for it died"); panic("an accident") }
+func TestPanics(t *testing.T) { t.Log("shown because it died"); panic("an accident") }
 `,
 	"broken/broken_test.go": `package broken
 import "testing"
@@ -67,7 +67,7 @@ func module(t *testing.T) string {
 	return dir
 }
 
-// Real tests, run by the real go test: a secret fails the run though every test passes.
+// The real go test runs real tests: a secret fails the run even if every test passes.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	dir := module(t)
@@ -83,7 +83,7 @@ func TestRun(t *testing.T) {
 		{"slog", true, false, "LEAK: leaky/slog TestPasses: refresh token", ""},
 		{"child", true, false, "LEAK: leaky/child TestPasses: refresh token", ""},
 		{"name", true, false, "LEAK: a subtest: refresh token", ""},
-		{"fails", false, true, "shown, for it failed", "=== RUN"},
+		{"fails", false, true, "shown because it failed", "=== RUN"},
 		{"fails", false, true, "--- FAIL: TestFails", "not shown"},
 		{"dies", false, true, "panic: an accident", ""},
 		{"broken", false, true, "undefinedName", ""},
@@ -123,6 +123,6 @@ func TestScanFile(t *testing.T) {
 		}
 	}
 	if err := (&scanner{to: &bytes.Buffer{}}).file(filepath.Join(t.TempDir(), "missing")); err == nil {
-		t.Error("a file that is not there was searched")
+		t.Error("no error for a missing file")
 	}
 }

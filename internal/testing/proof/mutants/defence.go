@@ -1,6 +1,6 @@
 package main
 
-// The attacks of docs/SECURITY.md: each breakage takes one guard away, and the named test then sees the attack succeed.
+// The attacks of docs/SECURITY.md: each breakage removes one guard, and the named test then sees the attack succeed.
 
 // The packages of those tests.
 const (
@@ -17,12 +17,12 @@ const (
 // only runs one test of a package.
 func only(test, pkg string) string { return "-run ^" + test + "$ " + pkg }
 
-// browser are guards of the authorization against other browsers, other sites and other people's codes.
+// browser removes guards of the authorization against other browsers, other sites and other people's codes.
 func browser() []mutant {
 	const session, cookie, handler = "internal/connect/session/session.go", "internal/connect/session/cookie.go", "functions/oauth-callback/handler.go"
 	const cookieIs, attributes = `	if !equal(found.cookie, hash(cookie)) {`, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,`
 	return []mutant{
-		{"D", "a callback is taken from any browser", session, cookieIs, `	if false {`, only("TestOtherBrowser", callback)},
+		{"D", "a callback is accepted from any browser", session, cookieIs, `	if false {`, only("TestOtherBrowser", callback)},
 		{"D", "a session id alone opens the session", session, cookieIs, `	if false {`, only("TestStolenFlow", selection)},
 		{"D", "what the table holds of a cookie opens the session", session, cookieIs,
 			`	if !equal(found.cookie, hash(cookie)) && found.cookie != cookie {`, only("TestStolenTables", selection)},
@@ -33,16 +33,16 @@ func browser() []mutant {
 		{"D", "a state is good for ever", session, `	if s.now().After(found.Expires) {`, `	if false {`, only("TestExpired", callback)},
 		{"D", "the cookie from before the login stays good", session, `	next.cookie = hash(cookie)
 `, ``, only("TestStorePairReplacesTheCookie", sessions)},
-		{"D", "a callback is taken in another environment", handler, `s.Environment != h.environment ||`, ``, only("TestOtherConfiguration", callback)},
+		{"D", "a callback is accepted in another environment", handler, `s.Environment != h.environment ||`, ``, only("TestOtherConfiguration", callback)},
 		{"D", "a pair is sent to another environment", "functions/company-select/handler.go",
 			`s.Environment != h.environment.Name`, `false`, only("TestOtherEnvironment", selection)},
 		{"D", "an abandoned pair is sent to another environment", "functions/refresher/abandoned.go",
 			`if abandoned.Environment != oauth.Environment.Name {`, `if false {`, only("TestAbandonedElsewhere", refresher)},
-		{"D", "a parameter says where the browser goes on", handler, `	h.cookies.Set(w, flow, cookie)
+		{"D", "a parameter decides where the browser goes next", handler, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companiesPath(flow))`, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, cmp.Or(r.URL.Query().Get("next"), companiesPath(flow)))`, only("TestOpenRedirect", callback)},
-		{"D", "a parameter that comes twice is taken once", handler, `len(values) > 1 ||`, ``, only("TestState", callback)},
-		{"D", "words of a stranger's link are shown", handler, `pages.StateMissing())`, `refusal(q))`, only("TestState", callback)},
+		{"D", "a duplicated parameter counts once", handler, `len(values) > 1 ||`, ``, only("TestState", callback)},
+		{"D", "a page shows the words of an attacker's link", handler, `pages.StateMissing())`, `refusal(q))`, only("TestState", callback)},
 		{"D", "scripts can read the cookie", cookie, attributes, `Secure: c.Secure, HttpOnly: false, SameSite: http.SameSiteLaxMode,`, only("TestCookieOnHTTPS", callback)},
 		{"D", "the cookie goes over http", cookie, attributes, `HttpOnly: true, SameSite: http.SameSiteLaxMode,`, only("TestCookieOnHTTPS", callback)},
 		{"D", "the cookie goes with other sites' requests", cookie, attributes, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteNoneMode,`, only("TestCookieSet", sessions)},
@@ -50,16 +50,16 @@ func browser() []mutant {
 		{"D", "of two cookies of one name the first counts", cookie, `if len(sent) != 1 {`, `if len(sent) == 0 {`, only("TestDuplicateCookie", sessions)},
 		{"D", "a cookie can hold another behind a comma", "internal/platform/gateway/request.go", `	return strings.Join(list, "; ")`,
 			`	return strings.ReplaceAll(strings.Join(list, "; "), ",", "; ")`, only("TestCommaInCookie", gateway)},
-		{"D", "cookies of flows given up pile up", cookie, `if len(names) < maxCookies {`, `if len(names) >= 0 {`, only("TestManyStarts", callback)},
+		{"D", "cookies of abandoned flows pile up", cookie, `if len(names) < maxCookies {`, `if len(names) >= 0 {`, only("TestManyStarts", callback)},
 		{"D", "a start stays in the table", session, `"ttl":          number(expires.Add(24 * time.Hour).Unix()),`, ``, only("TestFloodOfStarts", callback)},
 		{"D", "abandoned pairs are not revoked", "functions/refresher/abandoned.go",
 			`oauth.Revoke(ctx, pair); err != nil`, `func(procore.Token) error { return nil }(pair); err != nil`, only("TestAbandoned", refresher)},
-		{"D", "leaving an authorization revokes the pair that a connection has", "functions/refresher/abandoned.go",
+		{"D", "canceling an authorization revokes a connection's pair", "functions/refresher/abandoned.go",
 			`	case held:`, `	case held && false:`, only("TestAbandonedButHeld", refresher)},
 	}
 }
 
-// choice are guards of the choice of a company.
+// choice removes guards of the choice of a company.
 func choice() []mutant {
 	const handler, choose = "functions/company-select/handler.go", "functions/company-select/choose.go"
 	return []mutant{
@@ -78,21 +78,21 @@ func choice() []mutant {
 		listed = u.companies[i]
 	}
 	company, key := listed,`, only("TestCompanyOutOfBounds", selection)},
-		{"D", "ALLOWED_COMPANIES is for show", handler, `case !h.allowed.Admits(c.ID):`, `case false:`, only("TestCompanyOutOfBounds", selection)},
+		{"D", "ALLOWED_COMPANIES has no effect", handler, `case !h.allowed.Admits(c.ID):`, `case false:`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "a form has no bound", choose, `http.MaxBytesReader(w, r.Body, maxForm)`, `http.MaxBytesReader(w, r.Body, 100*maxForm)`, only("TestUnreadableForm", selection)},
 	}
 }
 
-// answers are guards of what goes out: headers, pages, log lines.
+// answers removes guards of headers, pages and log lines.
 func answers() []mutant {
 	const headers, show, response = "internal/connect/pages/headers.go", "internal/connect/pages/pages.go", "internal/platform/gateway/response.go"
 	return []mutant{
-		{"D", "a page may stand in a frame", headers, `frame-ancestors 'none'; `, ``, only("TestAnswersStayPrivate", selection)},
-		{"D", "a page may stand in a frame of an old browser", response, `	h.Set("X-Frame-Options", "DENY")
+		{"D", "a page may be framed", headers, `frame-ancestors 'none'; `, ``, only("TestAnswersStayPrivate", selection)},
+		{"D", "a page may be framed by an old browser", response, `	h.Set("X-Frame-Options", "DENY")
 `, ``, only("TestAnswersStayPrivate", selection)},
 		{"D", "answers are kept in caches", response, `"Cache-Control", "no-store"`, `"Cache-Control", "private"`, only("TestAnswersStayPrivate", callback)},
 		{"D", "the next site learns the address", response, `"Referrer-Policy", "no-referrer"`, `"Referrer-Policy", "unsafe-url"`, only("TestAnswersStayPrivate", callback)},
-		{"D", "the gateway's own answers have no such headers", response, `	SetHeaders(w.header, d.https)
+		{"D", "the gateway's own answers lack the headers", response, `	SetHeaders(w.header, d.https)
 `, ``, only("TestRefused", gateway)},
 		{"D", "the address is repeated in a redirect's body", headers, `	w.WriteHeader(http.StatusSeeOther)`,
 			`	w.WriteHeader(http.StatusSeeOther)
@@ -105,16 +105,16 @@ func answers() []mutant {
 			`		_, _ = w.Write(bytes.ReplaceAll(bytes.ReplaceAll(b.Bytes(), []byte("&lt;"), []byte("<")), []byte("&gt;"), []byte(">")))`, only("TestList", selection)},
 		{"D", "a name turns the words after it around", "internal/connect/pages/text.go", `unicode.Is(unicode.Bidi_Control, r)`, `false`, only("TestHostileNames", pages)},
 		{"D", "a value breaks out of its header", response, `		if r < ' ' && r != '\t' || r == 0x7f {`, `		if r == 0 {`, only("TestResponse", gateway)},
-		{"D", "the client says which host it is", "internal/platform/gateway/request.go", `Host: d.host,`, `Host: e.Headers["host"],`, only("TestRequest", gateway)},
+		{"D", "the client decides which host it reached", "internal/platform/gateway/request.go", `Host: d.host,`, `Host: e.Headers["host"],`, only("TestRequest", gateway)},
 		{"D", "the log has the address, and so the code", "internal/platform/gateway/gateway.go", `cmp.Or(r.Pattern, routeKey(e), "none")`, `cmp.Or(r.RequestURI, routeKey(e))`, only("TestLogLine", gateway)},
-		{"D", "the log has what a panic said", "internal/platform/gateway/context.go", `fmt.Sprintf("%T", p)`, `fmt.Sprint(p)`, only("TestPanic", gateway)},
+		{"D", "the log has the text of a panic", "internal/platform/gateway/context.go", `fmt.Sprintf("%T", p)`, `fmt.Sprint(p)`, only("TestPanic", gateway)},
 		{"D", "an address has no bound", "internal/platform/gateway/request.go", `maxTarget  = 16 << 10`, `maxTarget  = 16 << 20`, only("TestRefused", gateway)},
 		{"D", "headers and cookies have no bound", "internal/platform/gateway/request.go", `maxHeaders = 32 << 10`, `maxHeaders = 32 << 20`, only("TestRefused", gateway)},
 		{"D", "a parameter has no bound", "functions/oauth-callback/handler.go", `maxParameter = 2048`, `maxParameter = 1 << 20`, only("TestOversizedDescription", callback)},
 	}
 }
 
-// secrets are guards of what is stored and compared.
+// secrets removes guards of what is stored and compared.
 func secrets() []mutant {
 	const ring = "internal/webhook/credential/credential.go"
 	return []mutant{
@@ -124,12 +124,12 @@ func secrets() []mutant {
 			only("TestSecretsAreComparedInConstantTime", repository)},
 		{"D", "the credential is compared byte by byte", ring, `!hmac.Equal([]byte(want), []byte(mac))`, `want != mac`,
 			only("TestSecretsAreComparedInConstantTime", repository)},
-		{"D", "a forged credential is taken", ring, `!hmac.Equal([]byte(want), []byte(mac)) || c.Epoch`, `!hmac.Equal([]byte(want), []byte(want)) || c.Epoch`,
+		{"D", "a forged credential is accepted", ring, `!hmac.Equal([]byte(want), []byte(mac)) || c.Epoch`, `!hmac.Equal([]byte(want), []byte(want)) || c.Epoch`,
 			only("TestRefused", receiverPackage)},
 		{"D", "a credential is good for every company", ring, `	h.Write([]byte(claim))`, `	h.Write([]byte(keyID))`, only("TestRefused", macs)},
-		{"D", "a retired credential is taken", ring, `|| c.Epoch < r.epochs[c.CompanyID]`, ``, only("TestEpoch", receiverPackage)},
+		{"D", "a retired credential is accepted", ring, `|| c.Epoch < r.epochs[c.CompanyID]`, ``, only("TestEpoch", receiverPackage)},
 		{"D", "of two Authorization headers one wins", "internal/platform/gateway/request.go", `v = old[0] + "," + v`, `v = old[0]`, only("TestHeadersThatDifferInCase", gateway)},
-		{"D", "strangers make the secret be read all the time", "internal/platform/secrets/secrets.go", `within(rereadRate, s.triedAt, now) || `, ``, only("TestUnknownKeysDoNotFloodSecrets", receiverPackage)},
+		{"D", "unknown senders make the app read the secret again and again", "internal/platform/secrets/secrets.go", `within(rereadRate, s.triedAt, now) || `, ``, only("TestUnknownKeysDoNotFloodSecrets", receiverPackage)},
 		{"D", "the table shows the states", "internal/connect/session/session.go", `"cookie":       text(hash(st.Cookie)),`,
 			`"cookie":       text(hash(st.Cookie)), "state": text(state),`, only("TestStart", callback)},
 		{"D", "the ledger shows the refresh tokens", "pkg/tokens/keys.go", `id+"."+base64`, `id+"."+refreshToken+base64`, only("TestStolenTables", selection)},

@@ -1,7 +1,7 @@
 package main
 
-// deliver are breakages of the way of an event from Procore to the consumer.
-// make chaos catches them too, in a run of some thousand deliveries.
+// deliver breaks the way of an event from Procore to the consumer. make chaos catches
+// these breakages too, in a run of some thousand deliveries.
 func deliver() []mutant {
 	const (
 		receiver, box, pipe, batch = "functions/webhook-receiver/handler.go", "internal/webhook/inbox/inbox.go", "internal/testing/fake/pipetest/pipe.go", "examples/event-consumer/batch.go"
@@ -19,11 +19,11 @@ func deliver() []mutant {
 	if _, duplicate`, boxPackage},
 		{"", "events of a resource are duplicates of each other", box,
 			`queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)`, `queueID(e.Key())`, boxPackage},
-		{"", "each event is a group of its own", box,
+		{"", "each event has its own group", box,
 			`"group_id":        text(queueID(e.Key()))`, `"group_id":        text(queueID(e.ID))`, boxPackage},
-		{"", "an envelope is stored that no queue takes", box,
+		{"", "an envelope is stored that every queue refuses", box,
 			"strings.NewReplacer(\"\\uFFFE\", `\\ufffe`, \"\\uFFFF\", `\\uffff`)", `strings.NewReplacer()`, boxPackage},
-		{"", "the pipe leaves out what the queue does not take at once", pipe,
+		{"", "the pipe drops what the queue does not accept at once", pipe,
 			`		pause(ctx, retryWait)
 	}
 }
@@ -37,7 +37,7 @@ func deliver() []mutant {
 			`		if r.EventName == types.OperationTypeInsert {`, `		p.at.sequence = aws.ToString(r.Dynamodb.SequenceNumber)
 		_ = p.at.save(p.PositionFile)
 		if r.EventName == types.OperationTypeInsert {`, pipePackage},
-		{"", "a group goes on after its first failure", batch,
+		{"", "a group continues after its first failure", batch,
 			`!stopped[group] && ctx.Err()`, `ctx.Err()`, consumerPackage},
 	}
 }

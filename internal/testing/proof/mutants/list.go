@@ -2,29 +2,29 @@ package main
 
 import "slices"
 
-// The packages whose tests must notice.
+// The packages whose tests must fail.
 const (
 	storePackage    = "./pkg/tokens"
 	apiPackage      = "./pkg/procore"
 	receiverPackage = "./functions/webhook-receiver"
 )
 
-// list is all breakages.
+// list returns all breakages.
 func list() []mutant {
 	return slices.Concat(once(), keep(), reach(), fence(), browser(), choice(), answers(), secrets(), calls(), deliver())
 }
 
-// once are breakages of R1: a refresh token is sent at most once.
+// once breaks R1: a refresh token is sent at most once.
 func once() []mutant {
 	return []mutant{
-		{"R1", "the ledger takes a token twice", "pkg/tokens/ledger.go",
+		{"R1", "the ledger accepts a token twice", "pkg/tokens/ledger.go",
 			`"attribute_not_exists(fingerprint)"`, `"attribute_not_exists(nothing)"`, storePackage},
 		{"R1", "the ledger knows a token by the current key only", "pkg/tokens/keys.go",
 			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, storePackage},
 		{"R1", "writes are not conditional on what was read", "pkg/tokens/store.go",
 			`ConditionExpression:                 &condition,
 		ExpressionAttributeNames:            names,`, `ConditionExpression:                 aws.String("attribute_not_exists(nothing)"),
-		ExpressionAttributeNames:            names,`, only("TestRestoredRow", storePackage)}, // others write for ever
+		ExpressionAttributeNames:            names,`, only("TestRestoredRow", storePackage)}, // the other tests write for ever
 		{"R1", "an unconfirmed claim spends", "pkg/tokens/claim.go",
 			`			return c, errNotClaimed`, `			return wanted, nil`, storePackage},
 		{"R1", "a claim counts as confirmed though another attempt holds it", "pkg/tokens/claim.go",
@@ -37,7 +37,7 @@ func once() []mutant {
 `, ``, storePackage},
 		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/line.go",
 			`		return answer{}, l.fence.passed(), withContext(ctx, err)`, `		return answer{}, false, withContext(ctx, err)`, apiPackage},
-		{"R1", "the clock is not looked at before the first byte", "pkg/procore/line.go",
+		{"R1", "the clock is not checked before the first byte", "pkg/procore/line.go",
 			`!f.now().Round(0).Before(f.notAfter)`, `false`, apiPackage},
 		{"R1", "a request goes out on a connection that has answered already", "pkg/procore/line.go",
 			`	case <-l.begun:
@@ -70,10 +70,10 @@ func once() []mutant {
 	}
 }
 
-// keep are breakages of R2: a received pair is not lost.
+// keep breaks R2: a received pair is not lost.
 func keep() []mutant {
 	return []mutant{
-		{"R2", "a slow claim takes the time that is kept for the store", "pkg/tokens/refresh.go",
+		{"R2", "a slow claim uses up the time that is reserved for the store", "pkg/tokens/refresh.go",
 			`begun.Add(left-storeTime-rescueTime)`, `begun.Add(left)`, storePackage},
 		{"R2", "a claim on its way is released without a fence", "pkg/tokens/claim.go",
 			`			_, err = s.swap(ctx, c, c.released(l, s.now()))
@@ -89,7 +89,7 @@ func keep() []mutant {
 	c.claimUntil = time.Time{}`, `func (c Connection) doubt(attempt, reason, requestID string, now time.Time) Connection {
 	c.claimUntil = time.Time{}
 	c.attempt = ""`, storePackage},
-		{"R2", "a caller that leaves takes the refresh with it", "pkg/tokens/memory.go",
+		{"R2", "a caller that leaves ends the refresh", "pkg/tokens/memory.go",
 			`context.WithoutCancel(ctx), key, fl, work`, `ctx, key, fl, work`, storePackage},
 		{"R2", "a handler returns before its refreshes ended", "pkg/tokens/wrap.go",
 			`defer s.flights.wait()`, `_ = s`, storePackage},
@@ -110,7 +110,7 @@ func keep() []mutant {
 	}
 }
 
-// reach are breakages of R3: before the choice the app calls /me and /companies alone.
+// reach breaks R3: before the choice the app calls only /me and /companies.
 func reach() []mutant {
 	const client = "pkg/procore/client.go"
 	return []mutant{
@@ -129,7 +129,7 @@ func (c *UserClient) Company(id int64) *CompanyClient { return &CompanyClient{ap
 	}
 }
 
-// fence are breakages of the other rules and of the protocol's fences.
+// fence breaks the other rules and the protocol's fences.
 func fence() []mutant {
 	return []mutant{
 		{"R5", "a token prints itself", "pkg/procore/token.go",
@@ -138,10 +138,10 @@ func fence() []mutant {
 		{"R6", "a company's credential writes another's event", "functions/webhook-receiver/handler.go",
 			`e.CompanyID != company`, `false`, receiverPackage},
 		{"R7", "three unknown outcomes do not open the breaker", "pkg/tokens/breaker.go",
-			`const tripAfter = 3`, `const tripAfter = 300`, only("TestBreakerOpensAfterThree", storePackage)}, // others wait for it to open
+			`const tripAfter = 3`, `const tripAfter = 300`, only("TestBreakerOpensAfterThree", storePackage)}, // the other tests wait for it to open
 		{"R7", "a wrong client secret does not open the breaker", "pkg/tokens/breaker.go",
 			`if v == invalidClient || max(`, `if max(`, storePackage},
-		{"R7", "nobody asks the breaker", "pkg/tokens/refresh.go",
+		{"R7", "the breaker is not asked", "pkg/tokens/refresh.go",
 			`if r.trial, err = s.admit(ctx, c.Key); err != nil {`, `if false {`, storePackage},
 		{"R8", "a late pair overwrites a newer authorization", "pkg/tokens/refresh.go",
 			`if c.Generation != home.claimed.Generation || c.attempt != home.claimed.attempt {
@@ -150,7 +150,7 @@ func fence() []mutant {
 	c.Generation++`, `c.Generation++`, storePackage},
 		{"R8", "a late pair revives what was disconnected", "pkg/tokens/refresh.go",
 			`	case c.State == Uncertain, c.State == Reauthorize && c.stateAttempt == c.lastAttempt:`, `	default:`, storePackage},
-		{"", "a pair that comes home too late is not revoked", "pkg/tokens/rescue.go",
+		{"", "a pair that arrives too late is not revoked", "pkg/tokens/rescue.go",
 			`return s.revokeToken(ctx, fresh)`, `return nil`, storePackage},
 		{"", "a pair opens in any generation of its row", "pkg/tokens/seal.go",
 			`"%q %q %d pair", p.Table, p.Key, p.Generation`, `"%q %q pair", p.Table, p.Key`, storePackage},

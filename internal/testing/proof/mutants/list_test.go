@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What a mutant replaces stands in its file exactly once.
+// The text that a mutant replaces is in its file exactly once.
 func TestListIsUpToDate(t *testing.T) {
 	t.Parallel()
 	for _, m := range list() {
@@ -15,12 +15,12 @@ func TestListIsUpToDate(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := strings.Count(string(source), m.old); got != 1 {
-			t.Errorf("%s: what it replaces stands %d times in %s, want once", m.name, got, m.file)
+			t.Errorf("%s: %s has the text that it replaces %d times, want once", m.name, m.file, got)
 		}
 	}
 }
 
-// What the mutants of defence show is told in docs/SECURITY.md, test by test.
+// docs/SECURITY.md names the test of each mutant of a defence.
 func TestDefencesAreDocumented(t *testing.T) {
 	t.Parallel()
 	document, err := os.ReadFile("../../../../docs/SECURITY.md")

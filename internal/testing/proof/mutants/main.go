@@ -1,10 +1,10 @@
-// Command mutants breaks the code in one place at a time, on purpose, and runs
-// the tests, which must fail each time: make mutants.
+// Command mutants breaks the code on purpose, in one place at a time, and runs the
+// tests, which must fail each time: make mutants.
 //
 //	go run ./internal/testing/proof/mutants [-run name]
 //
-// Nothing in the tree is changed: the broken file reaches the compiler by go
-// test's -overlay. The list of breakages is list.go.
+// It changes nothing in the tree: the compiler gets the broken file by go test's
+// -overlay. The breakages are in list.go.
 package main
 
 import (
@@ -26,8 +26,8 @@ type mutant struct {
 	rule     string // what it breaks: R1 to R8 of docs/DESIGN.md, D for a defence, or a part of the protocol
 	name     string
 	file     string // from the repository's root
-	old, new string // old stands in the file exactly once
-	test     string // the packages whose tests must notice, after flags of go test
+	old, new string // old is in the file exactly once
+	test     string // flags of go test, and the packages whose tests must fail
 }
 
 func main() {
@@ -71,14 +71,14 @@ func run(w io.Writer, only string) (survivors int, err error) {
 		caught++
 		fmt.Fprintf(w, "caught    %-4s %-58s by %s (%.0f s)\n", m.rule, m.name, by, time.Since(start).Seconds())
 	}
-	fmt.Fprintf(w, "%d caught, %d survived: a rule that can be broken unseen has no test\n", caught, survivors)
+	fmt.Fprintf(w, "%d caught, %d survived: a rule that can be broken without a failure has no test\n", caught, survivors)
 	return survivors, nil
 }
 
 var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
 
-// caught runs the tests against one breakage and says which test caught it, ""
-// if none did. A breakage that does not compile is an error: it shows nothing.
+// caught runs the tests against one breakage and returns the test that caught it, or
+// "". A breakage that does not compile is an error, because it proves nothing.
 func (m mutant) caught(dir string) (by string, err error) {
 	overlay, err := m.overlay(dir)
 	if err != nil {
@@ -104,14 +104,14 @@ func (m mutant) caught(dir string) (by string, err error) {
 	return "", fmt.Errorf("go test failed without a failing test:\n%s", text)
 }
 
-// overlay writes the broken file and the overlay's description.
+// overlay writes the broken file and the description of the overlay.
 func (m mutant) overlay(dir string) (path string, err error) {
 	source, err := os.ReadFile(m.file)
 	if err != nil {
 		return "", err
 	}
 	if n := strings.Count(string(source), m.old); n != 1 {
-		return "", fmt.Errorf("what it replaces stands %d times in %s, not once: bring list.go up to date", n, m.file)
+		return "", fmt.Errorf("%s has the text that it replaces %d times, not once: update list.go", m.file, n)
 	}
 	broken := filepath.Join(dir, filepath.Base(m.file))
 	if err := os.WriteFile(broken, []byte(strings.Replace(string(source), m.old, m.new, 1)), 0o600); err != nil {

@@ -1,5 +1,5 @@
-// Command bare is the least Lambda function behind an HTTP API: what the Go
-// runtime and aws-lambda-go cost by themselves.
+// Command bare is the smallest Lambda function behind an HTTP API. It shows what the
+// Go runtime and aws-lambda-go cost alone.
 package main
 
 import (

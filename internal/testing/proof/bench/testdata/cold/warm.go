@@ -1,7 +1,7 @@
-package setup
+package wire
 
 import "context"
 
-// Warm does nothing: with this file in the place of internal/wire/warm.go a
-// function's init is what its code costs, whatever AWS does.
+// Warm does nothing. This file replaces internal/wire/warm.go, so that a function's
+// init costs only what its code costs, whatever AWS does.
 func (b *Base) Warm(...func(context.Context)) {}

@@ -1,6 +1,6 @@
-// In the place of the webhook receiver's main.go this makes the function as it
-// is usually written: the SDK's config package, and nothing opened or read
-// before the first event. The handler is the same.
+// This file replaces the webhook receiver's main.go. It starts the function as it is
+// usually written: with the SDK's config package, and without opening or reading
+// anything before the first event. The handler is the same.
 package main
 
 import (
