@@ -56,7 +56,7 @@ lint-format:
 
 .PHONY: lint-docs
 lint-docs:
-	$(GO) test -count=1 -run '^(TestLinks|TestVocabulary)$$' ./internal/testing/repo
+	$(GO) test -count=1 -run '^Test(Links|References|Vocabulary)$$' ./internal/testing/repo
 
 .PHONY: lint-go
 lint-go:
