@@ -31,10 +31,10 @@ func newConsumer(t *testing.T) *consumer {
 	w := functiontest.New(t)
 	h := &handler{
 		environment: w.Environment, store: w.Store(), oauth: w.OAuth(), log: w.Log.Logger,
-		inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now},
+		inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()},
 	}
-	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Now: w.Clock.Now, Hooks: &provision.Reconciler{
-		Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Now: w.Clock.Now,
+	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Hooks: &provision.Reconciler{
+		Store: h.store, Environment: w.Environment, Log: w.Log.Logger,
 		Want: config.Webhooks{Namespace: "our-app", URL: hookURL},
 	}}
 	return &consumer{World: w, t: t, h: h}

@@ -149,7 +149,7 @@ func (h *handler) recordChoice(ctx context.Context, s session.Session, companyID
 func (h *handler) verify(ctx context.Context, pair procore.Token, key tokens.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	client := procore.NewCompanyClient(h.environment, procore.Bearer(pair.AccessToken), key.CompanyID, h.store.Options(key)...)
+	client := procore.NewCompanyClient(h.environment, h.store.Bearer(pair.AccessToken), key.CompanyID, h.store.Options(key)...)
 	for _, err := range client.Projects(ctx) {
 		return err // one page is enough
 	}

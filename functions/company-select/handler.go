@@ -166,7 +166,7 @@ func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 	}
 	u := user{pair: pair}
 	// The pair is not refreshed: an access token is valid for longer than the choice may take.
-	client := procore.NewUserClient(h.environment, procore.Bearer(pair.AccessToken))
+	client := procore.NewUserClient(h.environment, h.store.Bearer(pair.AccessToken), h.store.Seams()...)
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	calls, ctx := errgroup.WithContext(ctx)

@@ -54,7 +54,7 @@ func (h *handler) watch(ctx context.Context, key tokens.Key, r *run) {
 
 func (h *handler) ask(ctx context.Context, key tokens.Key, every time.Duration, r *run) error {
 	c, err := h.store.Connection(ctx, key)
-	if err != nil || c.Principal == tokens.App || h.clock().Before(c.SeenAt.Add(every)) || outOfTime(ctx) {
+	if err != nil || c.Principal == tokens.App || h.store.Clock.Now().Before(c.SeenAt.Add(every)) || outOfTime(ctx) {
 		return err
 	}
 	left, err := h.departures.Left(ctx, key)

@@ -27,7 +27,6 @@ type handler struct {
 	departures *departures.Watch
 	looks      int // companies whose webhook one run looks at, at most; 0: 200
 	log        *slog.Logger
-	now        func() time.Time // nil: time.Now
 }
 
 // input is what a schedule sends.
@@ -49,16 +48,9 @@ func (h *handler) handle(ctx context.Context, in input) (any, error) {
 	return nil, fmt.Errorf(`unknown task %.40q: want {"task": "refresh"}, {"task": "housekeeping"} or {"task": "recovery", "company_id": "5678"}`, in.Task)
 }
 
-func (h *handler) clock() time.Time {
-	if h.now == nil {
-		return time.Now()
-	}
-	return h.now()
-}
-
 // outOfTime says that the rest is for the next run. What is left undone now is
 // found again.
 func outOfTime(ctx context.Context) bool {
-	end, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && time.Until(end) < reserve
+	left, ok := procore.TimeLeft(ctx)
+	return ctx.Err() != nil || ok && left < reserve
 }

@@ -34,17 +34,17 @@ func newRefresher(t *testing.T) *refresher {
 	t.Helper()
 	w := functiontest.New(t)
 	h := &handler{
-		store: w.Store(), sessions: w.Sessions(), oauth: w.OAuth(), rescue: w.Rescue(), log: w.Log.Logger, now: w.Clock.Now,
+		store: w.Store(), sessions: w.Sessions(), oauth: w.OAuth(), rescue: w.Rescue(), log: w.Log.Logger,
 	}
 	h.store.Rescue = h.rescue.Send
 	h.hooks = &provision.Reconciler{
-		Store: h.store, Environment: w.Environment, Ring: w.Ring(), Log: w.Log.Logger, Now: w.Clock.Now,
-		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}, Log: w.Log.Logger, Now: w.Clock.Now},
+		Store: h.store, Environment: w.Environment, Ring: w.Ring(), Log: w.Log.Logger,
+		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}, Log: w.Log.Logger},
 		Want: config.Webhooks{Namespace: "our-app", URL: ourURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
 		}},
 	}
-	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Hooks: h.hooks, Log: w.Log.Logger, Now: w.Clock.Now}
+	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Hooks: h.hooks, Log: w.Log.Logger}
 	return &refresher{World: w, t: t, h: h}
 }
 

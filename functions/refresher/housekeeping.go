@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
@@ -20,8 +21,8 @@ func (h *handler) housekeeping(ctx context.Context) error {
 // most: then the others have their turn.
 func (h *handler) rescued(ctx context.Context) error {
 	within, cancel := ctx, func() {}
-	if end, ok := ctx.Deadline(); ok {
-		within, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+	if left, ok := procore.TimeLeft(ctx); ok {
+		within, cancel = context.WithTimeout(ctx, left/2)
 	}
 	defer cancel()
 	n, err := h.rescue.Drain(within, h.store.Restore)
@@ -55,7 +56,7 @@ func (h *handler) checks(ctx context.Context) error {
 // a run that does not get to the end leaves nobody out for long.
 func (h *handler) shards(ctx context.Context) iter.Seq2[tokens.Key, error] {
 	return func(yield func(tokens.Key, error) bool) {
-		soon := h.clock().Add(time.Second)
+		soon := h.store.Clock.Now().Add(time.Second)
 		first := int(soon.Unix()/60) % tokens.Shards
 		for i := range tokens.Shards {
 			for key, err := range h.store.Checks(ctx, (first+i)%tokens.Shards, soon) {
@@ -73,7 +74,7 @@ func (h *handler) check(ctx context.Context, key tokens.Key, run *looks) error {
 		return err
 	}
 	switch {
-	case c.CheckAt.IsZero() || c.CheckAt.After(h.clock()): // the index lags behind
+	case c.CheckAt.IsZero() || c.CheckAt.After(h.store.Clock.Now()): // the index lags behind
 		return nil
 	case c.State == tokens.Revoking:
 		return h.store.Revoke(ctx, c.Key, c.Reason)

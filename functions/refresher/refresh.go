@@ -63,7 +63,7 @@ func (h *handler) ended(ctx context.Context, r *run) {
 	if oldest, err := h.store.OldestDue(ctx, ahead); err == nil {
 		waits := time.Duration(0)
 		if !oldest.IsZero() {
-			waits = h.clock().Add(ahead).Sub(oldest)
+			waits = h.store.Clock.Now().Add(ahead).Sub(oldest)
 		}
 		attrs = append(attrs, slog.Float64("oldest_due_s", waits.Seconds()))
 	}
@@ -119,7 +119,7 @@ var errEndsSoon = errors.New("its access token lives on, but ends soon")
 
 func (h *handler) renew(ctx context.Context, key tokens.Key) error {
 	access, err := h.store.Refresh(ctx, key, ahead)
-	if err == nil && !h.clock().Add(ahead).Before(access.Expiry) {
+	if err == nil && !h.store.Clock.Now().Add(ahead).Before(access.Expiry) {
 		return errEndsSoon
 	}
 	return err
@@ -143,7 +143,7 @@ func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) 
 // shard, so that a run that does not get to the end leaves nobody out for long.
 func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Key, error] {
 	return fair(func(yield func(tokens.Key, error) bool) {
-		first := int(h.clock().Unix()/60) % tokens.Shards
+		first := int(h.store.Clock.Now().Unix()/60) % tokens.Shards
 		for i := range tokens.Shards {
 			for key, err := range h.store.Due(ctx, (first+i)%tokens.Shards, ahead) {
 				if !yield(key, err) {

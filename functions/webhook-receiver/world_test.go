@@ -33,7 +33,7 @@ func newReceiver(t *testing.T) *receiver {
 	t.Helper()
 	w := functiontest.New(t)
 	r := &receiver{World: w, t: t}
-	r.inbox = &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}
+	r.inbox = &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}
 	h := &handler{ring: w.Ring(), inbox: r.inbox}
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		f := gateway.Handler(h, gateway.Options{Log: w.Log.Logger, MaxBody: -1})

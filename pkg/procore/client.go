@@ -34,8 +34,8 @@ const (
 type UserClient struct{ api api }
 
 // Bearer returns an http.Client that sends this one access token and refreshes
-// nothing (RFC 6750 section 2.1), such as that of a pair that is no connection's
-// yet. A connection's calls are made with tokens.Store's Client.
+// nothing (RFC 6750 section 2.1). A connection's calls are made with
+// tokens.Store's Client.
 func Bearer(accessToken string) *http.Client {
 	return &http.Client{Transport: &oauth2.Transport{
 		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: accessToken}),
@@ -98,14 +98,15 @@ type api struct {
 	userAgent string
 	attempts  int
 	patience  time.Duration
-	now       clock
+	clock     Clock
+	random    Random
 	limit     *limit
 	company   *int64 // nil for a user without a company
 }
 
 func newAPI(env Environment, hc *http.Client, opts []Option) api {
 	a := api{base: env.APIURL, http: &http.Client{}, userAgent: userAgent, attempts: defaultAttempts,
-		patience: longestWait, now: wall, limit: newLimit()}
+		patience: longestWait, limit: newLimit()}
 	if hc != nil {
 		*a.http = *hc
 	}
@@ -173,7 +174,7 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 	if err != nil {
 		return nil, wrapped(err)
 	}
-	if err := a.limit.enter(ctx, a.patience, a.now); err != nil {
+	if err := a.limit.enter(ctx, a.patience, a.clock); err != nil {
 		if rl, ok := errors.AsType[*RateLimitError](err); ok {
 			rl.Answer.setCall(c, a.company)
 			return nil, rl
@@ -181,7 +182,7 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		return nil, wrapped(err)
 	}
 	resp, err := a.http.Do(r)
-	a.limit.leave(resp, p.wasSent(), a.now())
+	a.limit.leave(resp, p.wasSent(), a.clock.Now())
 	if err != nil {
 		p.failed()
 		// *url.Error would print the query, which may hold what a user searched for.
@@ -195,7 +196,7 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return nil, newError(resp, c, a.company)
+		return nil, newError(resp, c, a.company, a.clock.Now())
 	}
 	b, err := read(resp)
 	if err != nil {

@@ -172,12 +172,12 @@ func (e *RateLimitError) Error() string {
 func (e *RateLimitError) Unwrap() error { return e.Answer }
 
 // newError is the one place where an answer becomes an error.
-func newError(resp *http.Response, c call, company *int64) error {
+func newError(resp *http.Response, c call, company *int64, now time.Time) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut body still has its status
 	e := &Error{
 		Status:     resp.StatusCode,
 		RequestID:  oneLine(resp.Header.Get("X-Request-Id"), 100),
-		RetryAfter: retryAfter(resp.Header),
+		RetryAfter: retryAfter(resp.Header, now),
 	}
 	e.setCall(c, company)
 	e.Code, e.Message = explanation(body, resp.StatusCode)
@@ -188,7 +188,7 @@ func newError(resp *http.Response, c call, company *int64) error {
 	rl.Limit, _ = strconv.Atoi(resp.Header.Get("X-Rate-Limit-Limit"))
 	if reset, ok := resetTime(resp.Header); ok {
 		rl.Reset = time.Unix(reset, 0)
-		e.RetryAfter = max(e.RetryAfter, untilReset(resp.Header, reset, time.Now()))
+		e.RetryAfter = max(e.RetryAfter, untilReset(resp.Header, reset, now))
 	}
 	return rl
 }
@@ -202,14 +202,14 @@ func (e *Error) setCall(c call, company *int64) {
 }
 
 // retryAfter reads seconds or a date (RFC 9110, section 10.2.3).
-func retryAfter(h http.Header) time.Duration {
+func retryAfter(h http.Header, now time.Time) time.Duration {
 	s := h.Get("Retry-After")
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err == nil || errors.Is(err, strconv.ErrRange) { // out of range n is the nearest in it
 		return time.Duration(min(max(n, 0), 1<<31)) * time.Second
 	}
 	if t, err := http.ParseTime(s); err == nil {
-		return max(time.Until(t), 0)
+		return max(t.Sub(now), 0)
 	}
 	return 0
 }

@@ -102,7 +102,7 @@ func TestRateLimitError(t *testing.T) {
 		}
 		for _, tt := range tests {
 			tt.header.Set("X-Rate-Limit-Limit", "25")
-			err := newError(response(nil, 429, tt.header, `{}`), call{method: "GET", path: "/rest/x"}, nil)
+			err := newError(response(nil, 429, tt.header, `{}`), call{method: "GET", path: "/rest/x"}, nil, time.Now())
 			got, ok := errors.AsType[*RateLimitError](err)
 			if !ok {
 				t.Fatalf("%s: got %v", tt.name, err)
@@ -120,16 +120,16 @@ func TestErrorTextIsBoundedAndOneLine(t *testing.T) {
 	t.Parallel()
 	h := http.Header{"X-Request-Id": {strings.Repeat("r", 5000)}}
 	body := `{"message":"a\nlevel=ERROR msg=forged\u001b[31m ` + strings.Repeat("é", 5000) + `"}`
-	text := newError(response(nil, 500, h, body), call{method: "GET", path: "/rest/x"}, nil).Error()
+	text := newError(response(nil, 500, h, body), call{method: "GET", path: "/rest/x"}, nil, time.Now()).Error()
 	if len(text) > 800 || strings.ContainsAny(text, "\n\r\x1b") || strings.ToValidUTF8(text, "?") != text {
 		t.Errorf("got %d bytes: %q", len(text), text)
 	}
 	huge := `{"message":"` + strings.Repeat("a", 2*maxErrorBody) + `"}`
-	if got := newError(response(nil, 500, nil, huge), call{}, nil); !errors.Is(got, ErrUnavailable) {
+	if got := newError(response(nil, 500, nil, huge), call{}, nil, time.Now()); !errors.Is(got, ErrUnavailable) {
 		t.Errorf("got %v", got)
 	}
 	deep := `{"errors":` + strings.Repeat("[", 5000) + `"x"` + strings.Repeat("]", 5000) + `}`
-	if got, _ := errors.AsType[*Error](newError(response(nil, 422, nil, deep), call{}, nil)); got.Message != "Unprocessable Entity" {
+	if got, _ := errors.AsType[*Error](newError(response(nil, 422, nil, deep), call{}, nil, time.Now())); got.Message != "Unprocessable Entity" {
 		t.Errorf("got %q", got.Message)
 	}
 }
@@ -140,7 +140,7 @@ func FuzzNewError(f *testing.F) {
 	f.Add(429, []byte(`{"error":{"code":"E1","message":"x","details":[]}}`), "-1")
 	f.Fuzz(func(t *testing.T, status int, body []byte, header string) {
 		h := http.Header{"Retry-After": {header}, "X-Rate-Limit-Reset": {header}, "X-Rate-Limit-Limit": {header}, "X-Request-Id": {header}}
-		err := newError(response(nil, status, h, string(body)), call{method: "GET", path: "/rest/x"}, nil)
+		err := newError(response(nil, status, h, string(body)), call{method: "GET", path: "/rest/x"}, nil, time.Now())
 		e, ok := errors.AsType[*Error](err)
 		if !ok || e.RetryAfter < 0 || len(err.Error()) > 1000 || strings.ContainsAny(err.Error(), "\n\r\x00\x1b") {
 			t.Errorf("got %+v: %q", e, err)

@@ -34,7 +34,7 @@ type Limits struct {
 // counts: the token's user, whatever the company, or the company of a service
 // account. Without this option a client shares with nobody but its goroutines.
 func WithLimits(l *Limits, owner string) Option {
-	return func(a *api) { a.limit = l.of(a.base+"#"+owner, a.now()) }
+	return func(a *api) { a.limit = l.of(a.base+"#"+owner, a.clock.Now()) }
 }
 
 // WithPatience sets how long one call waits for the rate limit's next window, or
@@ -48,11 +48,13 @@ func WithLimits(l *Limits, owner string) Option {
 // after its context ends.
 func WithPatience(d time.Duration) Option { return func(a *api) { a.patience = max(d, 0) } }
 
-// WithClock sets the time by which a client knows that a window is over; the
-// default is time.Now.
-func WithClock(now func() time.Time) Option {
-	return func(a *api) { a.now = func() time.Time { return now().Round(0) } }
-}
+// WithClock sets the time by which a client waits and knows that a window is over;
+// the default is the machine's.
+func WithClock(c Clock) Option { return func(a *api) { a.clock = c } }
+
+// WithRandom sets where the jitter of a client's repetitions comes from; the
+// default is crypto/rand.
+func WithRandom(r Random) Option { return func(a *api) { a.random = r } }
 
 // maxOwners is how many owners are remembered whose windows may be over.
 const maxOwners = 10_000

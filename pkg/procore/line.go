@@ -46,7 +46,7 @@ type line struct {
 }
 
 func newLine(c net.Conn, f *fence) *line {
-	l := &line{Conn: c, fence: f, opened: f.now().Round(0), begun: make(chan struct{}),
+	l := &line{Conn: c, fence: f, opened: f.clock.Now(), begun: make(chan struct{}),
 		reader: bufio.NewReader(io.LimitReader(c, maxTokenHeaders+maxTokenAnswer))}
 	go func() {
 		defer close(l.begun)
@@ -65,7 +65,7 @@ func (l *line) send(ctx context.Context, req *http.Request, notAfter time.Time) 
 		return answer{}, false, err
 	}
 	defer closeOnDone(ctx, l.Conn)()
-	if l.fence.now().Round(0).Sub(l.opened) > maxIdle {
+	if l.fence.clock.Now().Sub(l.opened) > maxIdle {
 		return answer{}, false, errIdle
 	}
 	if err := ctx.Err(); err != nil {
@@ -103,7 +103,7 @@ func written(req *http.Request) ([]byte, error) {
 // request's first Write.
 type fence struct {
 	net.Conn
-	now func() time.Time
+	clock Clock
 
 	mu       sync.Mutex // TLS may write from the reader's goroutine too
 	notAfter time.Time  // zero: the request has not begun
@@ -130,8 +130,7 @@ func (f *fence) pass() error {
 	if f.notAfter.IsZero() || f.crossed {
 		return nil
 	}
-	// Round strips the monotonic clock, which stands still in a frozen sandbox.
-	if !f.now().Round(0).Before(f.notAfter) {
+	if !f.clock.Now().Before(f.notAfter) {
 		return errTooLate
 	}
 	f.crossed = true
@@ -152,7 +151,7 @@ func (l *line) read(req *http.Request) (answer, error) {
 		if err != nil {
 			return answer{}, readError(err)
 		}
-		a := answer{status: resp.StatusCode, header: resp.Header, received: l.fence.now()}
+		a := answer{status: resp.StatusCode, header: resp.Header, received: l.fence.clock.Now()}
 		if a.status >= 100 && a.status < 200 {
 			continue // informational: the answer follows
 		}

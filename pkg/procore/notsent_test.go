@@ -31,7 +31,7 @@ func TestSpendLooksAtTheClockLast(t *testing.T) {
 			p := listen(t, responds(200, testPair))
 			p.hello = func() { frozen.Store(true) }
 			o := p.oauth()
-			o.Now = func() time.Time {
+			o.Clock.Time = func() time.Time {
 				if frozen.Load() {
 					return tt.now
 				}
@@ -53,7 +53,7 @@ func TestSpendWriteFails(t *testing.T) {
 	t.Parallel()
 	p := listen(t, responds(200, testPair))
 	o := p.oauth()
-	o.Now = func() time.Time { // is called between the handshake and the write
+	o.Clock.Time = func() time.Time { // is called between the handshake and the write
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.raw.(*net.TCPConn).SetLinger(0)

@@ -2,11 +2,9 @@ package procore
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -29,11 +27,10 @@ type OAuth struct {
 	ClientID     string
 	ClientSecret string
 
-	TLS *tls.Config      // nil: the system's roots, TLS 1.2 or newer
-	Now func() time.Time // nil: time.Now
-	// Dial opens the connection below TLS, to the server or to its proxy. Each
-	// call must give a connection of its own. nil: net.Dialer.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	TLS    *tls.Config // nil: the system's roots, TLS 1.2 or newer
+	Clock  Clock
+	Random Random
+	Dial   Dial // opens the connection below TLS, to the server or to its proxy
 }
 
 // Format hides the client secret from every verb, and so from slog.
@@ -92,7 +89,7 @@ func (o *OAuth) ClientCredentials(ctx context.Context) (Token, error) {
 // refreshing a random value that was never issued. It returns nil for the
 // expected invalid_grant; nothing is spent.
 func (o *OAuth) Probe(ctx context.Context) error {
-	_, err := o.Refresh(ctx, rand.Text()+rand.Text(), OutOfBand, noLimit)
+	_, err := o.Refresh(ctx, o.Random.Text()+o.Random.Text(), OutOfBand, noLimit)
 	if err == nil {
 		return &TokenError{Status: http.StatusOK, Err: errors.New("it took a token that was never issued")}
 	}
@@ -156,11 +153,7 @@ func (o *OAuth) signed(form url.Values) url.Values {
 }
 
 func (o *OAuth) sender() sender {
-	s := sender{tls: o.TLS, proxy: http.ProxyFromEnvironment, now: o.Now, open: o.Dial}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	return s
+	return sender{tls: o.TLS, proxy: http.ProxyFromEnvironment, clock: o.Clock, dial: o.Dial}
 }
 
 // Outcome is what is known of a single-use value after an error.

@@ -43,11 +43,10 @@ type slowdown struct{ soft, end time.Time }
 // slowdownOf is that of a call which begins now. It takes at most half of what is
 // left of the context, as others may be before it.
 func slowdownOf(ctx context.Context, patience time.Duration, now time.Time) slowdown {
-	d, ok := ctx.Deadline()
+	left, ok := TimeLeft(ctx)
 	if !ok {
 		return slowdown{soft: now.Add(patience), end: now.Add(patience).Add(2 * hourWindow)} // no turn is after that
 	}
-	left := time.Until(d)
 	return slowdown{soft: now.Add(min(patience, left/2)), end: now.Add(left)}
 }
 
@@ -64,8 +63,8 @@ func (s slowdown) of(slower, now time.Time) time.Time {
 
 // enter waits until a call may be sent. The caller gives the answer to leave. A call
 // that has been slowed down for long enough goes past those before it.
-func (l *limit) enter(ctx context.Context, patience time.Duration, now clock) error {
-	at := now()
+func (l *limit) enter(ctx context.Context, patience time.Duration, clock Clock) error {
+	at := clock.Now()
 	s := slowdownOf(ctx, patience, at)
 	for {
 		if err := l.refused(ctx, patience, at); err != nil {
@@ -78,26 +77,42 @@ func (l *limit) enter(ctx context.Context, patience time.Duration, now clock) er
 			}
 			again = time.Second
 		}
-		timer := time.NewTimer(again)
-		select {
-		case l.turn <- struct{}{}:
-			timer.Stop()
+		next, err := l.inLine(ctx, again, clock)
+		switch {
+		case err != nil:
+			return err
+		case next:
 			defer func() { <-l.turn }()
-			return l.atTurn(ctx, patience, s, now)
-		case <-timer.C:
-			if at = now(); at.Before(s.soft) {
-				at = s.soft
-			}
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
+			return l.atTurn(ctx, patience, s, clock)
+		}
+		if at = clock.Now(); at.Before(s.soft) {
+			at = s.soft
 		}
 	}
 }
 
+// inLine waits until the call is next, at most for d, and reports whether it is.
+func (l *limit) inLine(ctx context.Context, d time.Duration, clock Clock) (next bool, err error) {
+	select {
+	case l.turn <- struct{}{}: // no call waits before
+		return true, nil
+	default:
+	}
+	over, stop := clock.after(ctx, d)
+	defer stop()
+	select {
+	case l.turn <- struct{}{}:
+		return true, nil
+	case <-over:
+		return false, nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}
+
 // atTurn waits as the call that is next.
-func (l *limit) atTurn(ctx context.Context, patience time.Duration, s slowdown, now clock) error {
-	for at := now(); ; {
+func (l *limit) atTurn(ctx context.Context, patience time.Duration, s slowdown, clock Clock) error {
+	for at := clock.Now(); ; {
 		if err := l.refused(ctx, patience, at); err != nil {
 			return err
 		}
@@ -105,17 +120,18 @@ func (l *limit) atTurn(ctx context.Context, patience time.Duration, s slowdown, 
 		if answered == nil {
 			return nil
 		}
-		timer := time.NewTimer(until.Sub(at))
+		over, stop := clock.after(ctx, until.Sub(at))
 		select {
-		case <-timer.C:
-			if at = now(); at.Before(until) {
+		case <-over:
+			if at = clock.Now(); at.Before(until) {
 				at = until
 			}
 		case <-answered:
-			timer.Stop()
-			at = now()
+			at = clock.Now()
 		case <-ctx.Done():
-			timer.Stop()
+		}
+		stop()
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
@@ -149,7 +165,7 @@ func (l *limit) refused(ctx context.Context, patience time.Duration, now time.Ti
 		return nil
 	}
 	wait := h.until.Sub(now)
-	if d, ok := ctx.Deadline(); wait <= patience && (!ok || wait < time.Until(d)) {
+	if left, ok := TimeLeft(ctx); wait <= patience && (!ok || wait < left) {
 		return nil
 	}
 	answer := &Error{Status: http.StatusTooManyRequests, Message: "not called: the rate limit is used up", RetryAfter: wait}
@@ -208,7 +224,7 @@ func (l *limit) leave(resp *http.Response, sent bool, now time.Time) {
 		return
 	}
 	if resp.StatusCode == http.StatusTooManyRequests {
-		if wait := min(retryAfter(resp.Header), hourWindow); wait > 0 && l.until.Before(now.Add(wait)) {
+		if wait := min(retryAfter(resp.Header, now), hourWindow); wait > 0 && l.until.Before(now.Add(wait)) {
 			l.until = now.Add(wait)
 		}
 	}
@@ -241,9 +257,3 @@ func (l *limit) idle(now time.Time) bool {
 	defer l.mu.Unlock()
 	return l.inFlight == 0 && !now.Before(l.spike.end) && !now.Before(l.hour.end) && !now.Before(l.until)
 }
-
-// A clock tells the time without the monotonic clock, which stands still in a
-// frozen sandbox.
-type clock func() time.Time
-
-func wall() time.Time { return time.Now().Round(0) }

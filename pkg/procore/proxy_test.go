@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // A proxy makes CONNECT tunnels and keeps what it was sent, in both directions.
@@ -68,7 +67,7 @@ func (p *proxy) tunnel(c net.Conn, r io.Reader, host string) {
 }
 
 func (p *proxy) sender(peer *peer) sender {
-	return sender{tls: peer.oauth().TLS, proxy: http.ProxyURL(p.url), now: time.Now}
+	return sender{tls: peer.oauth().TLS, proxy: http.ProxyURL(p.url)}
 }
 
 func testForm() url.Values {
@@ -194,7 +193,7 @@ func TestSpendProxiesThatAreNotUsed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := sender{tls: server.oauth().TLS, proxy: tt.proxy, now: time.Now}
+			s := sender{tls: server.oauth().TLS, proxy: tt.proxy}
 			_, sent, err := s.post(t.Context(), tt.endpoint, testForm())
 			if sent || err == nil {
 				t.Fatalf("post = sent %v, %v, want an error before anything is sent", sent, err)

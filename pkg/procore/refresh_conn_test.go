@@ -44,7 +44,7 @@ func TestConnectionIsOld(t *testing.T) {
 		o := p.oauth()
 		begin := time.Now()
 		var passed atomic.Int64
-		o.Now = func() time.Time { return begin.Add(time.Duration(passed.Load())) }
+		o.Clock.Time = func() time.Time { return begin.Add(time.Duration(passed.Load())) }
 		c, err := o.Connect(t.Context())
 		if err != nil {
 			t.Fatal(err)

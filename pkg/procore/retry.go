@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -32,18 +31,11 @@ func (a *api) waitToRetry(ctx context.Context, attempt int, err error) bool {
 		return false
 	}
 	backoff := firstBackoff << min(attempt-1, 10)
-	wait := asked + backoff/2 + time.Duration(rand.Int64N(int64(backoff)))
-	if d, ok := ctx.Deadline(); ok && time.Until(d) <= wait {
+	wait := asked + backoff/2 + a.random.Jitter(backoff)
+	if left, ok := TimeLeft(ctx); ok && left <= wait {
 		return false
 	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return a.clock.Sleep(ctx, wait) == nil
 }
 
 // A progress is how far one attempt came, as net/http tells it.

@@ -48,10 +48,11 @@ type asking struct {
 }
 
 // NewServiceAccount returns the service account of the app. Calls go through
-// base; nil means http.DefaultTransport. Options hold for all its companies.
+// base; nil means connections that the app's Dial opens. Options hold for all its
+// companies.
 func NewServiceAccount(app *OAuth, base http.RoundTripper, opts ...Option) *ServiceAccount {
 	if base == nil {
-		base = http.DefaultTransport
+		base = app.Dial.Transport()
 	}
 	return &ServiceAccount{app: app, base: base, opts: opts}
 }
@@ -67,7 +68,7 @@ func (s *ServiceAccount) Format(f fmt.State, _ rune) {
 // new token was tried, [ErrUnauthorized].
 func (s *ServiceAccount) Company(companyID int64) *CompanyClient {
 	// Procore counts each company's service account by itself.
-	opts := append([]Option{WithClock(s.now), WithLimits(&s.limits, "company#"+decimal(companyID))}, s.opts...)
+	opts := append([]Option{WithClock(s.app.Clock), WithRandom(s.app.Random), WithLimits(&s.limits, "company#"+decimal(companyID))}, s.opts...)
 	return NewCompanyClient(s.app.Environment, &http.Client{Transport: s}, companyID, opts...)
 }
 
@@ -144,36 +145,28 @@ func (s *ServiceAccount) ask(ctx context.Context, a *asking) {
 	defer s.mu.Unlock()
 	s.asking = nil
 	if a.err == nil {
-		s.token, s.got = a.token, s.now()
+		s.token, s.got = a.token, s.app.Clock.Now()
 	}
 }
 
 // over says that ctx has ended, or is about to: a connection ends by its deadline
 // too, and may be first.
 func over(ctx context.Context) bool {
-	d, ok := ctx.Deadline()
-	return ctx.Err() != nil || ok && !time.Now().Before(d)
+	left, ok := TimeLeft(ctx)
+	return ctx.Err() != nil || ok && left <= 0
 }
 
 // good says that the token at hand will do. The caller holds mu.
 func (s *ServiceAccount) good(refused Token) bool {
 	t := s.token
-	return t.AccessToken != "" && t.AccessToken != refused.AccessToken && s.now().Add(renewBefore).Before(t.Expiry)
+	return t.AccessToken != "" && t.AccessToken != refused.AccessToken && s.app.Clock.Now().Add(renewBefore).Before(t.Expiry)
 }
 
 // young says that the token is the current one and was just issued.
 func (s *ServiceAccount) young(t Token) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return t.AccessToken == s.token.AccessToken && s.now().Sub(s.got) < youngToken
-}
-
-// now is without the monotonic clock, which stands still in a frozen sandbox.
-func (s *ServiceAccount) now() time.Time {
-	if s.app.Now != nil {
-		return s.app.Now().Round(0)
-	}
-	return time.Now().Round(0)
+	return t.AccessToken == s.token.AccessToken && s.app.Clock.Now().Sub(s.got) < youngToken
 }
 
 // repeated is the request with its body from the beginning.

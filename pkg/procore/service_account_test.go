@@ -43,7 +43,7 @@ func newDMSA(t *testing.T, patch procoretest.CompanyPatch) *dmsa {
 		t.Fatal(err)
 	}
 	app := app(d.Server)
-	app.Now = func() time.Time { return d.now }
+	app.Clock.Time = func() time.Time { return d.now }
 	d.ServiceAccount = NewServiceAccount(app, nil, WithAttempts(1))
 	return d
 }

@@ -31,8 +31,8 @@ const (
 type sender struct {
 	tls   *tls.Config // nil: the system's roots
 	proxy func(*http.Request) (*url.URL, error)
-	now   func() time.Time
-	open  func(ctx context.Context, network, address string) (net.Conn, error) // nil: net.Dialer
+	clock Clock
+	dial  Dial
 
 	timeout time.Duration // of the whole request; 0: 30 s
 }
@@ -73,11 +73,11 @@ func formRequest(endpoint string, form url.Values) (*http.Request, error) {
 func (s sender) connect(ctx context.Context, req *http.Request) (*line, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	conn, err := s.dial(ctx, req)
+	conn, err := s.reach(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	f := &fence{Conn: conn, now: s.now}
+	f := &fence{Conn: conn, clock: s.clock}
 	if req.URL.Scheme != "https" {
 		return newLine(f, f), nil
 	}
@@ -95,23 +95,19 @@ func (s sender) connect(ctx context.Context, req *http.Request) (*line, error) {
 	return newLine(secure, f), nil
 }
 
-// dial connects to the server, or through an HTTP proxy's CONNECT tunnel to it.
-func (s sender) dial(ctx context.Context, req *http.Request) (net.Conn, error) {
-	open := s.open
-	if open == nil {
-		open = new(net.Dialer).DialContext
-	}
+// reach connects to the server, or through an HTTP proxy's CONNECT tunnel to it.
+func (s sender) reach(ctx context.Context, req *http.Request) (net.Conn, error) {
 	proxy, err := s.proxy(req)
 	if err != nil {
 		return nil, errors.New("the proxy's address is not a URL") // err may quote its password
 	}
 	if proxy == nil {
-		return open(ctx, "tcp", address(req.URL))
+		return s.dial.open(ctx, "tcp", address(req.URL))
 	}
 	if proxy.Scheme != "http" || req.URL.Scheme != "https" {
 		return nil, fmt.Errorf("a %s proxy cannot carry a request to %s: only an http proxy and https", proxy.Scheme, req.URL.Host)
 	}
-	conn, err := open(ctx, "tcp", address(proxy))
+	conn, err := s.dial.open(ctx, "tcp", address(proxy))
 	if err != nil {
 		return nil, err
 	}

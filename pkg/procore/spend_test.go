@@ -197,7 +197,7 @@ func TestSpendCancelledAfterTheWrite(t *testing.T) {
 func TestSpendEndsByItself(t *testing.T) {
 	t.Parallel()
 	p := listen(t, func(net.Conn) {})
-	s := sender{tls: p.oauth().TLS, proxy: noProxy, now: time.Now, timeout: 3 * time.Second} // long enough for a handshake on a busy machine
+	s := sender{tls: p.oauth().TLS, proxy: noProxy, timeout: 3 * time.Second} // long enough for a handshake on a busy machine
 	_, sent, err := s.post(t.Context(), p.url+"/oauth/token", nil)
 	if !sent || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("post = sent %v, %v, want sent and context.DeadlineExceeded", sent, err)

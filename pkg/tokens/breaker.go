@@ -119,7 +119,7 @@ func (s *Store) Breaker(ctx context.Context) (Breaker, error) {
 // admit lets a refresh begin, or gives the caller's error. Under suspicion it
 // takes one of the trials that are left, and says so.
 func (s *Store) admit(ctx context.Context, key Key) (trial bool, err error) {
-	for w := (backoff{}); ; {
+	for w := s.backoff(); ; {
 		b, err := s.Breaker(ctx)
 		switch {
 		case err != nil:
@@ -154,13 +154,13 @@ func (s *Store) tell(ctx context.Context, v verdict, reason string) {
 	if v == success && s.breaker.get().AtRest() {
 		return
 	}
-	for w := (backoff{}); ; {
+	for w := s.backoff(); ; {
 		b, err := s.Breaker(ctx)
 		if err == nil {
 			if b.AtRest() && (v == success || v == unspent) || b.Open && v == success {
 				return // an open breaker closes by a probe, not by a straggler
 			}
-			next := b.after(v, reason, s.now())
+			next := b.after(v, reason, s.Clock.Now())
 			if err = s.swapBreaker(ctx, b, next); err == nil {
 				if next.Open && !b.Open {
 					s.log().ErrorContext(ctx, "breaker opened", slog.String("reason", reason))
@@ -192,11 +192,11 @@ func (s *Store) Probe(ctx context.Context) error {
 	if _, probed := errors.AsType[*procore.TokenError](cause); cause != nil && !probed {
 		return cause // the credentials could not be read
 	}
-	next := b.after(success, "", s.now())
+	next := b.after(success, "", s.Clock.Now())
 	if cause != nil {
 		next = b
 		if !b.Open {
-			next.Open, next.Reason, next.Since = true, "a probe failed: "+cause.Error(), s.now()
+			next.Open, next.Reason, next.Since = true, "a probe failed: "+cause.Error(), s.Clock.Now()
 		}
 	}
 	if cause == nil && b.AtRest() {

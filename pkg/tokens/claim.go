@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -40,9 +39,9 @@ var (
 // have, or has: it is to be released.
 func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Time) (Connection, error) {
 	next := c
-	next.attempt = rand.Text()
+	next.attempt = s.Random.Text()
 	next.claimUntil = until
-	claimed, err := s.swap(ctx, c, next, l.spend(next, s.now())...)
+	claimed, err := s.swap(ctx, c, next, l.spend(next, s.Clock.Now())...)
 	changed, isChanged := errors.AsType[*changedError](err)
 	switch {
 	case err == nil:
@@ -57,7 +56,7 @@ func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Ti
 
 // confirm reads a claim back whose answer was lost.
 func (s *Store) confirm(ctx context.Context, wanted Connection) (Connection, error) {
-	for b := (backoff{}); ; {
+	for b := s.backoff(); ; {
 		c, err := s.Connection(ctx, wanted.Key)
 		switch {
 		case err == nil && c.attempt == wanted.attempt && c.Generation == wanted.Generation && c.State == wanted.State && c.claimed():
@@ -78,13 +77,13 @@ func (s *Store) confirm(ctx context.Context, wanted Connection) (Connection, err
 // ledger. The new revision fences a claim of ours that is still under way.
 func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error {
 	c := claimed
-	for b := (backoff{}); ; {
+	for b := s.backoff(); ; {
 		if c.attempt != claimed.attempt || c.Generation != claimed.Generation {
 			return s.unspend(ctx, l, claimed.attempt) // a new authorization took the row over
 		}
-		_, err := s.swap(ctx, c, c.released(l, s.now()), l.unspend(claimed.attempt)...)
+		_, err := s.swap(ctx, c, c.released(l, s.Clock.Now()), l.unspend(claimed.attempt)...)
 		if errors.Is(err, errElsewhere) { // the ledger has not got it, nor shall it
-			_, err = s.swap(ctx, c, c.released(l, s.now()))
+			_, err = s.swap(ctx, c, c.released(l, s.Clock.Now()))
 		}
 		changed, isChanged := errors.AsType[*changedError](err)
 		switch {
@@ -102,7 +101,7 @@ func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error
 // have been given the same token again.
 func (s *Store) unspend(ctx context.Context, l ledger, attempt string) error {
 	items := l.unspend(attempt)
-	for b := (backoff{}); len(items) > 0; {
+	for b := s.backoff(); len(items) > 0; {
 		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
 		many, cancelled := errors.AsType[*types.TransactionCanceledException](err)
 		if err == nil || cancelled && failedAfter(many, 0) {
@@ -135,7 +134,7 @@ func (c Connection) released(l ledger, now time.Time) Connection {
 // lands. A service account has spent nothing and is as before.
 func (s *Store) endClaim(ctx context.Context, c Connection) (Connection, error) {
 	c, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
-		if !c.claimed() || !s.now().After(c.claimUntil) {
+		if !c.claimed() || !s.Clock.Now().After(c.claimUntil) {
 			return c, false
 		}
 		switch {
@@ -144,9 +143,9 @@ func (s *Store) endClaim(ctx context.Context, c Connection) (Connection, error) 
 			return c, true
 		case c.State == Uncertain:
 			c.claimUntil = time.Time{}
-			return c.enter(Reauthorize, c.attempt, "the process that sent the refresh token again ended without an answer", "", s.now()), true
+			return c.enter(Reauthorize, c.attempt, "the process that sent the refresh token again ended without an answer", "", s.Clock.Now()), true
 		}
-		return c.doubt(c.attempt, "the process that refreshed it ended without an answer", "", s.now()), true
+		return c.doubt(c.attempt, "the process that refreshed it ended without an answer", "", s.Clock.Now()), true
 	})
 	if err != nil {
 		return c, later(c.Key, "a claim that has expired could not be ended", err)

@@ -33,13 +33,13 @@ func (s *Store) Connect(ctx context.Context, a Authorization, also ...types.Tran
 	if err != nil {
 		return Connection{}, false, later(a.Key, "the key ring could not be read", err)
 	}
-	for b := (backoff{}); ; {
+	for b := s.backoff(); ; {
 		old, err := s.Connection(ctx, a.Key)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return Connection{}, false, err
 		}
 		old.Key = a.Key
-		next, err := old.authorized(a, keys, s.now())
+		next, err := old.authorized(a, keys, s.Clock.Now())
 		if err != nil {
 			return Connection{}, false, err
 		}

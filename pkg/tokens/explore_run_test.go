@@ -13,6 +13,7 @@ import (
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/pkg/procore"
 )
 
 // A run is one schedule of a scenario: the real Store in several processes,
@@ -32,9 +33,10 @@ type run struct {
 	procore  *endpoint
 	wall     atomic.Int64 // of the clocks on the wall, ahead of the timers
 	outage   atomic.Bool  // storage refuses everything
-	calm     bool         // no more decisions: everything succeeds
-	rings    sync.Mutex   // guards the rings of the processes and
-	newest   *Keys        // the ring as published
+	ids      atomic.Uint64
+	calm     bool       // no more decisions: everything succeeds
+	rings    sync.Mutex // guards the rings of the processes and
+	newest   *Keys      // the ring as published
 	actions  []*action
 	procs    []*proc
 	workers  []*worker
@@ -476,9 +478,24 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 // now is the clock on the wall.
 func (x *run) now() time.Time { return time.Now().Round(0).Add(time.Duration(x.wall.Load())) }
 
-// jitter replaces the jitter of a worker's waiting. No two workers ever wake
-// at the same time.
-func (w *worker) jitter(d time.Duration) time.Duration {
-	w.waits++
-	return d/2 + time.Duration(w.id*7919+w.waits%89*101)
+// wait is a worker's waiting. Its own jitter takes the place of the Store's, which
+// is zero here, so that no two workers ever wake at the same time.
+func wait(ctx context.Context, d time.Duration) error {
+	d *= 2
+	if w, ok := ctx.Value(workerKey{}).(*worker); ok {
+		w.waits++
+		d += time.Duration(w.id*7919 + w.waits%89*101)
+	}
+	return procore.Clock{}.Sleep(ctx, d)
+}
+
+// random is no jitter, and other ids each time: the first eight bytes are zero, and
+// the rest is a number of five bits a byte.
+func (x *run) random(p []byte) {
+	clear(p)
+	n := x.ids.Add(1)
+	for i := 8; i < len(p); i++ {
+		p[i] = byte(n & 31)
+		n >>= 5
+	}
 }

@@ -360,12 +360,12 @@ func (x *run) pick(what string, names ...string) int {
 // process starts a process, whose clock goes ahead by skew.
 func (x *run) process(skew time.Duration) *proc {
 	p := &proc{id: len(x.procs), ring: x.newest, skew: skew}
-	now := func() time.Time { return x.now().Add(p.skew) }
+	clock := procore.Clock{Time: func() time.Time { return x.now().Add(p.skew) }, Wait: wait}
 	env, err := procore.ParseEnvironment("custom", "http://127.0.0.1:1", "http://127.0.0.1:1")
 	if err != nil {
 		panic(err)
 	}
-	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Now: now, Dial: x.dial}
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Clock: clock, Dial: x.dial}
 	p.store = &Store{
 		DB: x.explored.db, Connections: connectionsTable, Spends: spendsTable,
 		Keys: secrettest.Func[*Keys](func(_ context.Context, reread bool) (*Keys, error) {
@@ -378,7 +378,8 @@ func (x *run) process(skew time.Duration) *proc {
 		}),
 		OAuth:  secrettest.Constant(oauth),
 		Rescue: x.rescue,
-		Now:    now,
+		Clock:  clock,
+		Random: procore.Random{Read: x.random},
 		Log:    slog.New(slog.DiscardHandler),
 	}
 	x.procs = append(x.procs, p)
@@ -412,7 +413,7 @@ func (x *run) rescue(ctx context.Context, r Rescued) error {
 // worker adds a caller to a process.
 func (x *run) worker(p *proc, script ...op) {
 	w := &worker{id: len(x.workers), proc: p, name: fmt.Sprintf("w%d/p%d", len(x.workers), p.id), script: script}
-	w.ctx = context.WithValue(context.WithValue(x.context(), workerKey{}, w), jitterKey{}, w.jitter)
+	w.ctx = context.WithValue(x.context(), workerKey{}, w)
 	x.workers = append(x.workers, w)
 }
 

@@ -101,12 +101,12 @@ func (c Connection) idle() bool {
 // changed meanwhile.
 func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
-		for k, err := range s.index(ctx, "due", "due_shard", "expires_at", strconv.Itoa(shard), s.now().Add(within)) {
+		for k, err := range s.index(ctx, "due", "due_shard", "expires_at", strconv.Itoa(shard), s.Clock.Now().Add(within)) {
 			if !yield(k, err) {
 				return
 			}
 		}
-		for k, err := range s.index(ctx, "due", "due_shard", "expires_at", idlePrefix+strconv.Itoa(shard), s.now().Add(-IdleEvery)) {
+		for k, err := range s.index(ctx, "due", "due_shard", "expires_at", idlePrefix+strconv.Itoa(shard), s.Clock.Now().Add(-IdleEvery)) {
 			if !yield(k, err) {
 				return
 			}
@@ -118,7 +118,7 @@ func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.S
 // longest. Zero: none is due within the given time.
 func (s *Store) OldestDue(ctx context.Context, within time.Duration) (oldest time.Time, err error) {
 	for i := range Shards {
-		in := indexQuery("due", "due_shard", "expires_at", strconv.Itoa(i), s.now().Add(within))
+		in := indexQuery("due", "due_shard", "expires_at", strconv.Itoa(i), s.Clock.Now().Add(within))
 		in.TableName, in.Limit = &s.Connections, aws.Int32(1)
 		out, err := s.DB.Query(ctx, in)
 		if err != nil {

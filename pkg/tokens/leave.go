@@ -16,7 +16,7 @@ const underWay = time.Minute
 // be the same answer, and an error in Procore's books. One that was authorized
 // while the call was under way is left to find out by itself. It is idempotent.
 func (s *Store) Disconnect(ctx context.Context, key Key, generation int64) error {
-	now := s.now()
+	now := s.Clock.Now()
 	c, err := s.disconnect(ctx, key, generation)
 	if err != nil || c.Generation != generation {
 		return err
@@ -43,7 +43,7 @@ func (s *Store) disconnect(ctx context.Context, key Key, generation int64) (Conn
 			return c, false
 		}
 		c.CheckAt = time.Time{}
-		return c.enter(Disconnected, c.attempt, "the app was disconnected in App Management", "", s.now()), true
+		return c.enter(Disconnected, c.attempt, "the app was disconnected in App Management", "", s.Clock.Now()), true
 	})
 }
 

@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -92,32 +91,18 @@ func (m *memory) forget(key Key) {
 }
 
 // backoff waits longer each time, with jitter.
-type backoff struct{ n int }
+type backoff struct {
+	store *Store
+	n     int
+}
 
-// wait gives the context's error when it ends first.
+func (s *Store) backoff() backoff { return backoff{store: s} }
+
+// wait returns an error when the context ends first.
 func (b *backoff) wait(ctx context.Context) error {
 	d := min(20*time.Millisecond<<min(b.n, 6), time.Second)
 	b.n++
-	t := time.NewTimer(d/2 + jitter(ctx, d))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
-// jitterKey of a context holds what replaces the jitter in a test that must be
-// repeatable.
-type jitterKey struct{}
-
-// jitter is a time less than d.
-func jitter(ctx context.Context, d time.Duration) time.Duration {
-	if fixed, ok := ctx.Value(jitterKey{}).(func(time.Duration) time.Duration); ok {
-		return fixed(d)
-	}
-	return rand.N(d)
+	return b.store.Clock.Sleep(ctx, d/2+b.store.Random.Jitter(d))
 }
 
 // flights makes the callers of one process that want the same connection share

@@ -27,7 +27,7 @@ func TestOverwritten(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.clock.now = tt.now
+			w.clock.Set(tt.now)
 			w.oauth.Environment.Name = tt.environment
 			var log bytes.Buffer
 			s := w.store()
@@ -70,7 +70,7 @@ func TestOverwritten(t *testing.T) {
 func TestOverwrittenUnderSuspicion(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.clock.now = time.Date(2026, 6, 1, 9, 0, 0, 0, time.UTC)
+	w.clock.Set(time.Date(2026, 6, 1, 9, 0, 0, 0, time.UTC))
 	w.oauth.Environment.Name = "monthly"
 	s := w.store()
 	keys := w.many(4)

@@ -109,11 +109,11 @@ func (p process) store(t *testing.T) *Store {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return time.Unix(p.Now, 0) }
-	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Now: now}
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Clock: procore.Clock{Time: now}}
 	return &Store{
 		DB: dynamotest.Client(p.DynamoDB), Connections: p.Connections, Spends: p.Spends,
 		Keys:  secrettest.Constant(keys),
 		OAuth: secrettest.Constant(oauth),
-		Now:   now,
+		Clock: procore.Clock{Time: now},
 	}
 }

@@ -30,20 +30,20 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 	if err != nil {
 		return Access{}, later(c.Key, "the app's credentials could not be read", err)
 	}
-	left, begun := maxWork, time.Now()
-	if deadline, ok := ctx.Deadline(); ok {
-		left = min(left, time.Until(deadline))
+	left := maxWork
+	if until, ok := procore.TimeLeft(ctx); ok {
+		left = min(left, until)
 	}
 	if left < minWork {
 		return Access{}, later(c.Key, "too little time is left to refresh", nil)
 	}
-	r := &refresh{Store: s, key: c.Key, pair: pair, keys: keys, oauth: oauth, end: s.now().Add(left), demand: d}
+	r := &refresh{Store: s, key: c.Key, pair: pair, keys: keys, oauth: oauth, end: s.Clock.Now().Add(left), demand: d}
+	// However slow the claim is, the new pair finds the time that is kept for it.
+	inTime, cancel := context.WithTimeout(ctx, left-storeTime-rescueTime)
+	defer cancel()
 	if r.trial, err = s.admit(ctx, c.Key); err != nil {
 		return Access{}, err
 	}
-	// However slow the claim is, the new pair finds the time that is kept for it.
-	inTime, cancel := context.WithDeadline(ctx, begun.Add(left-storeTime-rescueTime))
-	defer cancel()
 	if err := r.connect(inTime); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
@@ -67,11 +67,11 @@ func (r *refresh) connect(ctx context.Context) (err error) {
 	if r.key.Principal == App {
 		return nil
 	}
-	if err := r.reach.wait(r.now()); err != nil {
+	if err := r.reach.wait(r.Clock.Now()); err != nil {
 		return later(r.key, "Procore's token endpoint could not be reached; nothing was spent", err)
 	}
 	r.conn, err = r.oauth.Connect(ctx)
-	if r.reach.learn(err, r.now()); err != nil {
+	if r.reach.learn(err, r.Clock.Now()); err != nil {
 		return later(r.key, "Procore's token endpoint cannot be reached; nothing was spent", err)
 	}
 	return nil
@@ -139,8 +139,8 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 	write, cancel := beforeEnd(ctx, rescueTime)
 	defer cancel()
 	c, err := r.applyUntil(write, r.claimed, func(c Connection) (Connection, bool) {
-		c, ok := c.renewed(home, r.now())
-		return c.used(r.demand, r.now()), ok
+		c, ok := c.renewed(home, r.Clock.Now())
+		return c.used(r.demand, r.Clock.Now()), ok
 	})
 	switch {
 	case err != nil:
@@ -198,7 +198,7 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 		e = &procore.TokenError{Err: cause}
 	}
 	level, outcome, refusal := slog.LevelWarn, e.Outcome.String(), "Procore refused the refresh token"
-	expected := e.Outcome == procore.Refused && r.oauth.Environment.Overwritten(r.claimed.RefreshedAt, r.now())
+	expected := e.Outcome == procore.Refused && r.oauth.Environment.Overwritten(r.claimed.RefreshedAt, r.Clock.Now())
 	if expected {
 		level, outcome, refusal = slog.LevelInfo, "overwritten", overwritten
 	}
@@ -207,7 +207,7 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 		return r.giveBack(ctx, e)
 	}
 	c, err := r.applyUntil(ctx, r.claimed, func(c Connection) (Connection, bool) {
-		return c.failed(r.claimed, e, refusal, r.now())
+		return c.failed(r.claimed, e, refusal, r.Clock.Now())
 	})
 	if expected {
 		r.unspent(ctx) // it says nothing of the endpoint
@@ -301,7 +301,7 @@ func (s *Store) unrefreshable(ctx context.Context, c Connection, reason string) 
 		if !c.usable() || c.Generation != generation || c.claimed() {
 			return c, false
 		}
-		return c.enter(Reauthorize, "", reason, "", s.now()), true
+		return c.enter(Reauthorize, "", reason, "", s.Clock.Now()), true
 	})
 	switch {
 	case err != nil:

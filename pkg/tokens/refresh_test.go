@@ -38,17 +38,6 @@ func TestTokenIsTakenFromTheRowWhileFresh(t *testing.T) {
 	}
 }
 
-// The monotonic clock stands still while a Lambda is frozen: by it a token would
-// be given from memory for days without a look at its connection's state.
-func TestStoreHasNoMonotonicClock(t *testing.T) {
-	t.Parallel()
-	for name, s := range map[string]*Store{"by default": {}, "given": {Now: time.Now}} {
-		if got := s.now(); strings.Contains(got.String(), "m=") {
-			t.Errorf("%s: now is %v, want the wall clock's alone", name, got)
-		}
-	}
-}
-
 // A clock that was set back does not stretch the time until the state is read
 // again.
 func TestClockSetBack(t *testing.T) {

@@ -49,7 +49,7 @@ func (s *Store) Restore(ctx context.Context, r Rescued) error {
 	claimed := c
 	claimed.Generation, claimed.attempt = r.Generation, r.Attempt
 	home := homecoming{claimed: claimed, sealed: Sealed{r.SealKey, r.Sealed}, expiry: r.Expiry, spent: r.Spent}
-	c, err = s.apply(ctx, c, func(c Connection) (Connection, bool) { return c.renewed(home, s.now()) })
+	c, err = s.apply(ctx, c, func(c Connection) (Connection, bool) { return c.renewed(home, s.Clock.Now()) })
 	if err != nil {
 		return later(r.Key, "a rescued pair could not be stored", err)
 	}
@@ -95,7 +95,7 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 	if err != nil {
 		return err
 	}
-	for b := (backoff{}); !c.stored(home); {
+	for b := s.backoff(); !c.stored(home); {
 		current, err := s.held(ctx, c)
 		switch {
 		case err != nil:
@@ -146,10 +146,10 @@ func (s *Store) succeeded(c Connection, home homecoming, fresh procore.Token, ke
 	if c.pair, err = keys.Seal(fresh, c.place()); err != nil {
 		return c, err
 	}
-	c.Expiry, c.RefreshedAt = fresh.Expiry, s.now()
+	c.Expiry, c.RefreshedAt = fresh.Expiry, s.Clock.Now()
 	c.attempt, c.claimUntil = "", time.Time{}
 	if c.usable() || c.State == Reauthorize {
-		c = c.enter(Active, home.claimed.attempt, "the pair that replaces the spent one came home", "", s.now())
+		c = c.enter(Active, home.claimed.attempt, "the pair that replaces the spent one came home", "", s.Clock.Now())
 	}
 	return c, nil
 }

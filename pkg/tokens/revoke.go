@@ -26,13 +26,13 @@ func (s *Store) Revoke(ctx context.Context, key Key, reason string) error {
 		if c.State == Revoking || c.State == Revoked {
 			return c, false
 		}
-		c.CheckAt = toSecond(s.now().Add(revokeRetry))
-		return c.enter(Revoking, c.attempt, reason, "", s.now()), true
+		c.CheckAt = toSecond(s.Clock.Now().Add(revokeRetry))
+		return c.enter(Revoking, c.attempt, reason, "", s.Clock.Now()), true
 	})
 	if err != nil {
 		return later(key, "the connection could not be stored", err)
 	}
-	for b := (backoff{}); c.State == Revoking; {
+	for b := s.backoff(); c.State == Revoking; {
 		if c, err = s.revokeStep(ctx, c); err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func (s *Store) Revoke(ctx context.Context, key Key, reason string) error {
 // revokeStep revokes the pair in the row and ends the connection, if no refresh
 // is in flight.
 func (s *Store) revokeStep(ctx context.Context, c Connection) (Connection, error) {
-	if c.claimed() && !s.now().After(c.claimUntil) {
+	if c.claimed() && !s.Clock.Now().After(c.claimUntil) {
 		return c, nil
 	}
 	if c.pair.Box != nil {
@@ -59,7 +59,7 @@ func (s *Store) revokeStep(ctx context.Context, c Connection) (Connection, error
 	}
 	next := c
 	next.pair, next.attempt, next.claimUntil, next.CheckAt = Sealed{}, "", time.Time{}, time.Time{}
-	next = next.enter(Revoked, "", c.Reason, "", s.now())
+	next = next.enter(Revoked, "", c.Reason, "", s.Clock.Now())
 	next, err := s.swap(ctx, c, next)
 	if changed, ok := errors.AsType[*changedError](err); ok {
 		return changed.current, nil

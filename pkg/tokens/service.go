@@ -23,7 +23,7 @@ func (s *Store) AddServiceAccount(ctx context.Context, companyID int64, companyN
 		if c.usable() {
 			return c, false
 		}
-		now := s.now()
+		now := s.Clock.Now()
 		c.Generation++
 		c.pair, c.CompanyName, c.ConnectedAt = Sealed{}, companyName, now
 		c.attempt, c.claimUntil, c.lastAttempt = "", time.Time{}, ""

@@ -2,13 +2,11 @@ package tokens
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -39,22 +37,18 @@ type Store struct {
 	// and its successors are revoked. false: never.
 	RetryOnce bool
 
-	Now func() time.Time // nil: time.Now
-	Log *slog.Logger     // nil: slog.Default
+	Log *slog.Logger // nil: slog.Default
+
+	Clock  procore.Clock
+	Random procore.Random
+	Dial   procore.Dial // opens the connections of API calls
 
 	memory  memory
 	flights flights
 	breaker breakerMemory
 	reach   reach
 	limits  procore.Limits
-}
-
-// now is without the monotonic clock, which stands still in a frozen sandbox.
-func (s *Store) now() time.Time {
-	if s.Now == nil {
-		return time.Now().Round(0)
-	}
-	return s.Now().Round(0)
+	dialled dialled
 }
 
 func (s *Store) log() *slog.Logger {
@@ -89,7 +83,7 @@ func (e *changedError) Error() string { return "tokens: " + e.current.String() +
 // *changedError with the row that won; after any other error it is unknown
 // whether the write happened.
 func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.TransactWriteItem) (Connection, error) {
-	next.Rev, next.write = old.Rev+1, rand.Text()
+	next.Rev, next.write = old.Rev+1, s.Random.Text()
 	u := s.update(old, next)
 	if len(also) > 0 {
 		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
@@ -250,7 +244,7 @@ func (s *Store) apply(ctx context.Context, c Connection, step func(Connection) (
 
 // applyUntil is apply, repeated while storage fails until the context ends.
 func (s *Store) applyUntil(ctx context.Context, c Connection, step func(Connection) (Connection, bool)) (Connection, error) {
-	for b := (backoff{}); ; {
+	for b := s.backoff(); ; {
 		next, err := s.apply(ctx, c, step)
 		if err == nil {
 			return next, nil

@@ -28,7 +28,7 @@ const (
 // use [Wrap] around a Lambda handler.
 func (s *Store) Token(ctx context.Context, key Key) (Access, error) {
 	k := s.memory.get(key)
-	if k.answers(s.now()) {
+	if k.answers(s.Clock.Now()) {
 		return k.access, nil
 	}
 	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
@@ -82,9 +82,9 @@ var errNotYet = errors.New("tokens: not yet")
 // renew reads the connection and refreshes it if the demand needs that; it waits
 // while somebody else does.
 func (s *Store) renew(ctx context.Context, key Key, d demand) (Access, error) {
-	ctx, cancel := context.WithDeadline(ctx, s.deadline(ctx))
+	ctx, cancel := bounded(ctx)
 	defer cancel()
-	for b := (backoff{}); ; {
+	for b := s.backoff(); ; {
 		c, err := s.Connection(ctx, key)
 		if err == nil {
 			c, err = s.endClaim(ctx, c)
@@ -106,7 +106,7 @@ func (s *Store) renew(ctx context.Context, key Key, d demand) (Access, error) {
 // memory is good as long as it lives.
 func (s *Store) living(key Key, err error) (Access, error) {
 	k := s.memory.get(key)
-	if errors.Is(err, ErrTryAgain) && s.now().Before(k.access.Expiry) {
+	if errors.Is(err, ErrTryAgain) && s.Clock.Now().Before(k.access.Expiry) {
 		return k.access, nil
 	}
 	s.memory.forget(key)
@@ -123,7 +123,7 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 	if err != nil {
 		return Access{}, err
 	}
-	now := s.now()
+	now := s.Clock.Now()
 	access := Access{pair.AccessToken, pair.Expiry, c.Generation}
 	rejected := s.memory.get(c.Key).rejected == c.Generation
 	living := now.Before(access.Expiry) && !rejected
@@ -182,9 +182,9 @@ func (s *Store) unseal(ctx context.Context, sealed Sealed, p Place) (procore.Tok
 
 // give remembers the access in memory and, once a day, its use on the row.
 func (s *Store) give(ctx context.Context, c Connection, a Access, d demand) Access {
-	s.memory.put(c.Key, a, s.now())
+	s.memory.put(c.Key, a, s.Clock.Now())
 	_, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
-		used := c.used(d, s.now())
+		used := c.used(d, s.Clock.Now())
 		return used, used.LastUsed != c.LastUsed
 	})
 	if err != nil {
@@ -208,7 +208,7 @@ func (s *Store) giveUp(ctx context.Context, c Connection) error {
 		if c.State != Uncertain || c.Generation != generation || c.claimed() {
 			return c, false
 		}
-		return c.enter(Reauthorize, c.stateAttempt, c.Reason, c.RequestID, s.now()), true
+		return c.enter(Reauthorize, c.stateAttempt, c.Reason, c.RequestID, s.Clock.Now()), true
 	})
 	switch {
 	case err != nil:

@@ -2,13 +2,13 @@ package tokens
 
 import (
 	"crypto/rand"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/clocktest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
@@ -21,28 +21,10 @@ const (
 	joe         = 1234567
 )
 
-// clock is a test's time; it moves only when told to.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // world is a fake Procore, a DynamoDB and a clock, and makes stores for it.
 type world struct {
 	t       *testing.T
-	clock   *clock
+	clock   *clocktest.Clock
 	procore *procoretest.Server
 	db      *dynamodb.Client
 	dynamo  *dynamotest.Server // nil if the test runs against another one
@@ -53,7 +35,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{now: time.Now().Truncate(time.Second)}, dynamo: dynamotest.New()}
+	w := &world{t: t, clock: clocktest.New(), dynamo: dynamotest.New()}
 	w.procore = procoretest.Start(t, procoretest.Options{Now: w.clock.Now})
 	w.db = dynamotest.Client(w.dynamo.Start(t))
 	w.names = tables.CreateForTest(t, w.db)
@@ -61,7 +43,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.oauth = &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Now: w.clock.Now}
+	w.oauth = &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Clock: w.clock.Seam()}
 	w.keys = ring(t, "k1", "k1")
 	return w
 }
@@ -82,7 +64,7 @@ func (w *world) store() *Store {
 		DB: w.db, Connections: w.names.Connections, Spends: w.names.Spends,
 		Keys:  secrettest.Constant(w.keys),
 		OAuth: secrettest.Constant(w.oauth),
-		Now:   w.clock.Now,
+		Clock: w.clock.Seam(),
 		Log:   logtest.New(w.t),
 	}
 }

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
+
+	"golang.org/x/oauth2"
 
 	"procore-connect/pkg/procore"
 )
@@ -18,7 +22,7 @@ type Transport struct {
 	Store       *Store
 	Environment procore.Environment
 	Key         Key
-	Base        http.RoundTripper // nil: http.DefaultTransport
+	Base        http.RoundTripper // nil: connections that the store's Dial opens
 }
 
 // Transport makes the RoundTripper of a connection.
@@ -35,7 +39,33 @@ func (s *Store) Client(env procore.Environment, key Key, opts ...procore.Option)
 // Options are those by which a client that has a Transport of its own shares what
 // the store's clients know of the rate limits, and more.
 func (s *Store) Options(key Key, more ...procore.Option) []procore.Option {
-	return append([]procore.Option{procore.WithClock(s.now), procore.WithLimits(&s.limits, owner(key))}, more...)
+	return slices.Concat(s.Seams(), []procore.Option{procore.WithLimits(&s.limits, owner(key))}, more)
+}
+
+// Seams are the options of a client that shares the store's time and randomness.
+func (s *Store) Seams() []procore.Option {
+	return []procore.Option{procore.WithClock(s.Clock), procore.WithRandom(s.Random)}
+}
+
+// Bearer returns an http.Client that sends this one access token and refreshes
+// nothing, as [procore.Bearer] does. It is for a pair that belongs to no connection.
+func (s *Store) Bearer(accessToken string) *http.Client {
+	return &http.Client{Transport: &oauth2.Transport{
+		Base:   s.transport(),
+		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: accessToken}),
+	}}
+}
+
+// transport returns the one transport below that of every connection.
+func (s *Store) transport() http.RoundTripper {
+	s.dialled.once.Do(func() { s.dialled.transport = s.Dial.Transport() })
+	return s.dialled.transport
+}
+
+// dialled is made at the first call.
+type dialled struct {
+	once      sync.Once
+	transport http.RoundTripper
 }
 
 // owner is whose calls Procore counts together: a user's in all companies, and
@@ -80,7 +110,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 func (t *Transport) send(req *http.Request, a Access) (*http.Response, error) {
 	base := t.Base
 	if base == nil {
-		base = http.DefaultTransport
+		base = t.Store.transport()
 	}
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+a.Bearer())

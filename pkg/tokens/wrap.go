@@ -24,10 +24,11 @@ func Wrap[In, Out any](s *Store, handler func(context.Context, In) (Out, error))
 	}
 }
 
-// deadline is when work that outlives its caller has to end.
-func (s *Store) deadline(ctx context.Context) time.Time {
+// bounded returns the context of work that outlives its caller, with the time by
+// which it has to end.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if end, ok := ctx.Value(invocationEnd{}).(time.Time); ok {
-		return end
+		return context.WithDeadline(ctx, end)
 	}
-	return time.Now().Add(maxWork + skew)
+	return context.WithTimeout(ctx, maxWork+skew)
 }

@@ -143,7 +143,7 @@ func TestCookiesFit(t *testing.T) {
 	t.Parallel()
 	flow := FlowOf("a state")
 	w := httptest.NewRecorder()
-	Cookies{Secure: true}.Set(w, flow, newSecret())
+	Cookies{Secure: true}.Set(w, flow, new(Store).newSecret())
 	cookie, err := http.ParseSetCookie(w.Header().Get("Set-Cookie"))
 	if err != nil {
 		t.Fatal(err)

@@ -140,7 +140,7 @@ func (s *Store) Stale(ctx context.Context) iter.Seq2[Session, error] {
 			IndexName:              aws.String("held"),
 			KeyConditionExpression: aws.String("held_shard = :shard AND expires_at < :now"),
 			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":shard": text(heldShard), ":now": number(s.now().Unix()),
+				":shard": text(heldShard), ":now": number(s.Clock.Now().Unix()),
 			},
 		})
 		for p.HasMorePages() {
@@ -184,7 +184,7 @@ func (s *Store) Cancel(ctx context.Context, held Session) error {
 	}
 	next := held
 	next.Status = Abandoned
-	next.Expires = s.now().Add(-time.Second)
+	next.Expires = s.Clock.Now().Add(-time.Second)
 	return s.write(ctx, held, next)
 }
 

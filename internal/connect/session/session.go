@@ -17,7 +17,6 @@ package session
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
@@ -85,12 +84,14 @@ type Session struct {
 	sealed tokens.Sealed
 }
 
-// Store keeps the sessions. All fields but Now must be set.
+// Store keeps the sessions. DB, Table and Keys must be set.
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
 	Keys  tokens.SecretSource[*tokens.Keys]
-	Now   func() time.Time // nil: time.Now
+
+	Clock  procore.Clock
+	Random procore.Random
 }
 
 // Start is a new authorization: its secrets, and the flow that names it.
@@ -107,13 +108,13 @@ func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Sta
 	if err != nil {
 		return Start{}, err
 	}
-	state := newSecret()
-	st := Start{Flow: hash(state), State: state, Verifier: newSecret(), Cookie: newSecret()}
+	state := s.newSecret()
+	st := Start{Flow: hash(state), State: state, Verifier: s.newSecret(), Cookie: s.newSecret()}
 	verifier, err := keys.Seal(procore.Token{AccessToken: st.Verifier}, place(st.Flow, Started))
 	if err != nil {
 		return Start{}, err
 	}
-	expires := s.now().Add(StateLifetime)
+	expires := s.Clock.Now().Add(StateLifetime)
 	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.Table,
 		Item: map[string]types.AttributeValue{
@@ -177,11 +178,11 @@ func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.
 	}
 	next := exchanging
 	next.Status = Pending
-	next.Expires = s.now().Add(ChoiceLifetime)
+	next.Expires = s.Clock.Now().Add(ChoiceLifetime)
 	if next.sealed, err = keys.Seal(pair, place(next.Flow, Pending)); err != nil {
 		return "", err
 	}
-	cookie = newSecret()
+	cookie = s.newSecret()
 	next.cookie = hash(cookie)
 	err = s.write(ctx, exchanging, next)
 	if errors.Is(err, ErrUsed) {
@@ -206,7 +207,7 @@ func (s *Store) Find(ctx context.Context, flow, cookie string) (Session, error) 
 	if !equal(found.cookie, hash(cookie)) {
 		return Session{}, ErrUnknown
 	}
-	if s.now().After(found.Expires) {
+	if s.Clock.Now().After(found.Expires) {
 		return found, ErrExpired
 	}
 	return found, nil
@@ -252,7 +253,7 @@ func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 	chosen.Status = Chosen // the condition, whatever the caller passes
 	next := chosen
 	next.Status = Connected
-	next.Expires = s.now().Add(resultLifetime)
+	next.Expires = s.Clock.Now().Add(resultLifetime)
 	next.sealed = tokens.Sealed{}
 	return types.TransactWriteItem{Update: s.update(chosen, next)}
 }
@@ -301,13 +302,6 @@ func (s *Store) open(ctx context.Context, held Session) (procore.Token, error) {
 	})
 }
 
-func (s *Store) now() time.Time {
-	if s.Now == nil {
-		return time.Now()
-	}
-	return s.Now()
-}
-
 // sealStatus returns the status for which the session's pair or verifier was sealed.
 func (s Session) sealStatus() Status {
 	if s.Status == Started {
@@ -323,7 +317,7 @@ func place(flow string, s Status) tokens.Place {
 // newSecret returns a state, a PKCE verifier (RFC 7636 section 4.1) or a cookie: 260
 // bits in 52 characters of base32. Forms carry 52 such characters too. Nothing
 // else here has that form, so internal/testing/proof/leaks finds them wherever they are printed.
-func newSecret() string { return rand.Text() + rand.Text() }
+func (s *Store) newSecret() string { return s.Random.Text() + s.Random.Text() }
 
 // equal reports whether two texts are equal, in a time that does not depend on where they differ.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

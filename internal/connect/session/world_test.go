@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/clocktest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procore"
@@ -22,29 +22,11 @@ import (
 
 const testRedirect = "https://app.example/oauth/callback"
 
-// clock is a test's time; it moves only when told to.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // world is a DynamoDB, a clock and a key ring with a store in it.
 type world struct {
 	*Store
 	t      *testing.T
-	clock  *clock
+	clock  *clocktest.Clock
 	dynamo *dynamotest.Server
 	url    string
 	keys   *tokens.Keys
@@ -53,10 +35,10 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{now: time.Now().Truncate(time.Second)}, dynamo: dynamotest.New(), keys: ring(t, 1)}
+	w := &world{t: t, clock: clocktest.New(), dynamo: dynamotest.New(), keys: ring(t, 1)}
 	w.url = w.dynamo.Start(t)
 	db := dynamotest.Client(w.url)
-	w.Store = &Store{DB: db, Table: tables.CreateForTest(t, db).Sessions, Now: w.clock.Now}
+	w.Store = &Store{DB: db, Table: tables.CreateForTest(t, db).Sessions, Clock: w.clock.Seam()}
 	w.Keys = secrettest.Func[*tokens.Keys](func(_ context.Context, reread bool) (*tokens.Keys, error) {
 		if reread && w.next != nil {
 			w.keys = w.next

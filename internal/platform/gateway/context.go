@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -70,14 +69,14 @@ func notePanic(ctx context.Context, p any) {
 }
 
 // requestID prefers Lambda's id, by which its own log lines can be found, to API Gateway's.
-func requestID(ctx context.Context, e events.APIGatewayV2HTTPRequest) string {
+func (d *door) requestID(ctx context.Context, e events.APIGatewayV2HTTPRequest) string {
 	if lc, ok := lambdacontext.FromContext(ctx); ok && safeID(lc.AwsRequestID) {
 		return lc.AwsRequestID
 	}
 	if safeID(e.RequestContext.RequestID) {
 		return e.RequestContext.RequestID
 	}
-	return rand.Text()
+	return d.random.Text()
 }
 
 // safeID accepts what both services use: UUIDs, and base64 such as JKJaXmPLvHcESHA=.

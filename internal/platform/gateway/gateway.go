@@ -27,6 +27,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"procore-connect/pkg/procore"
 )
 
 // DefaultMaxBody is what Options.MaxBody means when it is zero.
@@ -46,8 +48,11 @@ type Options struct {
 	// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
 	MaxBody int64
 
-	// Now is the clock. Nil means time.Now.
-	Now func() time.Time
+	// Clock measures how long a request takes.
+	Clock procore.Clock
+
+	// Random makes the id of a request that has none.
+	Random procore.Random
 }
 
 // Func is the form of function that lambda.Start takes.
@@ -56,15 +61,12 @@ type Func func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatew
 // Handler returns h as a Lambda function. The function's error is always nil: a Lambda error would become a bare 500
 // of API Gateway, without our headers and without a request id.
 func Handler(h http.Handler, o Options) Func {
-	d := &door{handler: h, log: o.Log, maxBody: cmp.Or(o.MaxBody, DefaultMaxBody), now: o.Now}
+	d := &door{handler: h, log: o.Log, maxBody: cmp.Or(o.MaxBody, DefaultMaxBody), clock: o.Clock, random: o.Random}
 	if u, err := url.Parse(o.PublicURL); err == nil {
 		d.host, d.https = u.Host, u.Scheme == "https"
 	}
 	if d.log == nil {
 		d.log = slog.Default()
-	}
-	if d.now == nil {
-		d.now = time.Now
 	}
 	return d.serve
 }
@@ -76,13 +78,14 @@ type door struct {
 	https   bool
 	log     *slog.Logger
 	maxBody int64
-	now     func() time.Time
+	clock   procore.Clock
+	random  procore.Random
 }
 
 func (d *door) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	start := d.now()
+	start := d.clock.Now()
 	notes := &notes{}
-	ctx = context.WithValue(WithRequestID(ctx, requestID(ctx, e)), notesKey{}, notes)
+	ctx = context.WithValue(WithRequestID(ctx, d.requestID(ctx, e)), notesKey{}, notes)
 	var w *recorder
 	r, status := d.request(ctx, e)
 	if status != 0 {
@@ -91,7 +94,7 @@ func (d *door) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (eve
 	} else {
 		w = d.handle(r)
 	}
-	d.report(ctx, cmp.Or(r.Pattern, routeKey(e), "none"), r.Method, w.status, d.now().Sub(start), notes)
+	d.report(ctx, cmp.Or(r.Pattern, routeKey(e), "none"), r.Method, w.status, d.clock.Now().Sub(start), notes)
 	return w.response(r.Method), nil
 }
 
@@ -131,7 +134,7 @@ func (d *door) report(ctx context.Context, route, method string, status int, too
 		slog.String("method", safeMethod(method)),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Int64("duration_ms", took.Milliseconds()),
+		slog.Int64("duration_ms", max(took.Milliseconds(), 0)), // the clock may be set back,
 	}
 	noted := n.all()
 	if !slices.ContainsFunc(noted, func(a slog.Attr) bool { return a.Key == outcome }) {

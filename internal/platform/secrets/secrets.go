@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"procore-connect/pkg/procore"
 )
 
 const (
@@ -23,13 +25,13 @@ const (
 // value in yet.
 var ErrNotFilledIn = errors.New("the secret is not filled in yet")
 
-// Secret is one secret, parsed to a T. All fields but Now must be set; it is for
-// use by any number of goroutines.
+// Secret is one secret, parsed to a T. Client, ID and Parse must be set. Goroutines
+// may share it.
 type Secret[T any] struct {
 	Client *secretsmanager.Client
 	ID     string                  // name or ARN
 	Parse  func(string) (T, error) // its errors must not hold the value
-	Now    func() time.Time        // nil: time.Now
+	Clock  procore.Clock
 
 	mu      sync.Mutex
 	value   T
@@ -48,8 +50,7 @@ func (s *Secret[T]) Reread(ctx context.Context) (T, error) { return s.get(ctx, t
 func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Round strips the monotonic clock, which stands still in a frozen sandbox.
-	now := s.now().Round(0)
+	now := s.Clock.Now()
 	known := !s.readAt.IsZero()
 	if known && (within(rereadRate, s.triedAt, now) || within(keep, s.readAt, now) && !reread) {
 		return s.value, nil
@@ -85,11 +86,4 @@ func (s *Secret[T]) read(ctx context.Context) (T, error) {
 func within(d time.Duration, t, now time.Time) bool {
 	age := now.Sub(t)
 	return age >= 0 && age < d
-}
-
-func (s *Secret[T]) now() time.Time {
-	if s.Now == nil {
-		return time.Now()
-	}
-	return s.Now()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/kit/clocktest"
 )
 
 // world is a Secrets Manager that can fail, a clock, and one secret.
@@ -24,9 +25,7 @@ type world struct {
 	store  *awstest.Secrets
 	broken atomic.Bool
 	parsed atomic.Int64
-
-	mu  sync.Mutex
-	now time.Time
+	clock  *clocktest.Clock
 }
 
 // errParse is an error that does not hold the value.
@@ -34,7 +33,7 @@ var errParse = errors.New("not understood")
 
 func newWorld(t *testing.T, value string) *world {
 	t.Helper()
-	w := &world{store: awstest.NewSecrets(nil), now: time.Now()}
+	w := &world{store: awstest.NewSecrets(nil), clock: clocktest.New()}
 	if value != "" {
 		w.store.Put("app", value)
 	}
@@ -51,7 +50,7 @@ func newWorld(t *testing.T, value string) *world {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	})
-	w.Secret = &Secret[string]{Client: client, ID: "app", Now: w.clock, Parse: func(s string) (string, error) {
+	w.Secret = &Secret[string]{Client: client, ID: "app", Clock: w.clock.Seam(), Parse: func(s string) (string, error) {
 		w.parsed.Add(1)
 		if strings.HasPrefix(s, "bad") {
 			return "", errParse
@@ -59,18 +58,6 @@ func newWorld(t *testing.T, value string) *world {
 		return "parsed " + s, nil
 	}}
 	return w
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
-}
-
-func (w *world) advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
 }
 
 // gives fails the test unless Get gives the value after so many reads in all.
@@ -94,9 +81,9 @@ func TestKeptForFiveMinutes(t *testing.T) {
 	w := newWorld(t, "one")
 	w.gives(t, "first", false, "parsed one", 1)
 	w.store.Put("app", "two")
-	w.advance(5*time.Minute - time.Nanosecond)
+	w.clock.Advance(5*time.Minute - time.Nanosecond)
 	w.gives(t, "almost after five minutes", false, "parsed one", 1)
-	w.advance(time.Nanosecond)
+	w.clock.Advance(time.Nanosecond)
 	w.gives(t, "after five minutes", false, "parsed two", 2)
 	w.gives(t, "again", false, "parsed two", 2)
 }
@@ -108,17 +95,17 @@ func TestReread(t *testing.T) {
 	w.gives(t, "first", true, "parsed one", 1)
 	w.store.Put("app", "two")
 	w.gives(t, "at once", true, "parsed one", 1)
-	w.advance(time.Minute - time.Nanosecond)
+	w.clock.Advance(time.Minute - time.Nanosecond)
 	w.gives(t, "almost after a minute", true, "parsed one", 1)
-	w.advance(time.Nanosecond)
+	w.clock.Advance(time.Nanosecond)
 	w.gives(t, "nobody doubts", false, "parsed one", 1)
 	w.gives(t, "after a minute", true, "parsed two", 2)
 	w.store.Put("app", "three")
-	w.advance(30 * time.Second)
+	w.clock.Advance(30 * time.Second)
 	w.gives(t, "half a minute later", true, "parsed two", 2)
-	w.advance(4 * time.Minute)
+	w.clock.Advance(4 * time.Minute)
 	w.gives(t, "the five minutes count from the last read", false, "parsed two", 2)
-	w.advance(30 * time.Second)
+	w.clock.Advance(30 * time.Second)
 	w.gives(t, "after five", false, "parsed three", 3)
 }
 
@@ -127,7 +114,7 @@ func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "one")
 	w.gives(t, "first", false, "parsed one", 1)
-	w.advance(-24 * time.Hour)
+	w.clock.Advance(-24 * time.Hour)
 	w.store.Put("app", "two")
 	w.gives(t, "set back", false, "parsed two", 2)
 	w.gives(t, "again", true, "parsed two", 2)
@@ -140,15 +127,15 @@ func TestFailureKeepsTheValue(t *testing.T) {
 	w := newWorld(t, "one")
 	w.gives(t, "first", false, "parsed one", 1)
 	w.broken.Store(true)
-	w.advance(time.Hour)
+	w.clock.Advance(time.Hour)
 	w.gives(t, "broken", false, "parsed one", 1)
 	w.broken.Store(false)
 	w.store.Put("app", "bad")
 	w.gives(t, "tried just now", true, "parsed one", 1)
-	w.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	w.gives(t, "a value that cannot be parsed", false, "parsed one", 2)
 	w.store.Put("app", "two")
-	w.advance(time.Minute)
+	w.clock.Advance(time.Minute)
 	w.gives(t, "well again", false, "parsed two", 3)
 }
 
@@ -201,6 +188,6 @@ func TestConcurrentGetsReadOnce(t *testing.T) {
 		if got := w.parsed.Load(); got != int64(round) {
 			t.Errorf("parsed %d times, want %d", got, round)
 		}
-		w.advance(keep)
+		w.clock.Advance(keep)
 	}
 }

@@ -114,7 +114,7 @@ func TestAnnouncementsPipe(t *testing.T) {
 	}
 	now := time.Now()
 	s := &tokens.Store{
-		DB: r.db, Connections: r.names.Connections, Spends: r.names.Spends, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },
+		DB: r.db, Connections: r.names.Connections, Spends: r.names.Spends, Log: slog.New(slog.DiscardHandler), Clock: procore.Clock{Time: func() time.Time { return now }},
 		Keys:  secrettest.Constant(keys),
 		OAuth: secrettest.Constant(&procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}),
 	}

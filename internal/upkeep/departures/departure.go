@@ -20,13 +20,12 @@ import (
 // askFor bounds the calls that one question takes.
 const askFor = 10 * time.Second
 
-// Watch looks for departures. All fields must be set but Now.
+// Watch looks for departures. All fields must be set.
 type Watch struct {
 	Store       *tokens.Store
 	Environment procore.Environment
 	Hooks       *provision.Reconciler
 	Log         *slog.Logger
-	Now         func() time.Time // nil: time.Now
 }
 
 // Left asks Procore, as the connection's user, whether the user is in the company
@@ -56,19 +55,19 @@ func (w *Watch) ask(ctx context.Context, key tokens.Key) (bool, error) {
 		return false, err
 	}
 	// A 401 says nothing of a departure, and is no reason to spend a refresh token.
-	client, opts := procore.Bearer(access.Bearer()), w.Store.Options(key, procore.WithAttempts(1))
+	client, opts := w.Store.Bearer(access.Bearer()), w.Store.Options(key, procore.WithAttempts(1))
 	listed, err := lists(ctx, procore.NewUserClient(w.Environment, client, opts...), key.CompanyID)
 	if err != nil {
 		return false, err
 	}
 	if listed {
-		return false, w.Store.Saw(ctx, key, w.now())
+		return false, w.Store.Saw(ctx, key, w.Store.Clock.Now())
 	}
 	err = enter(ctx, procore.NewCompanyClient(w.Environment, client, key.CompanyID, opts...))
 	switch {
 	case err == nil:
 		w.Log.WarnContext(ctx, "company not listed for the user, but accessible", describe(key))
-		return false, w.Store.Saw(ctx, key, w.now())
+		return false, w.Store.Saw(ctx, key, w.Store.Clock.Now())
 	case errors.Is(err, procore.ErrNotConnected):
 		return false, w.Store.Disconnect(ctx, key, access.Generation)
 	case errors.Is(err, procore.ErrForbidden), errors.Is(err, procore.ErrNotFound):
@@ -109,13 +108,6 @@ func (w *Watch) End(ctx context.Context, key tokens.Key) error {
 		w.Log.InfoContext(ctx, "departed user's connection revoked", describe(key))
 	}
 	return err
-}
-
-func (w *Watch) now() time.Time {
-	if w.Now == nil {
-		return time.Now()
-	}
-	return w.Now()
 }
 
 func describe(k tokens.Key) slog.Attr {

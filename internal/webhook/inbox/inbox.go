@@ -43,8 +43,10 @@ const (
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
-	Now   func() time.Time // nil: time.Now
-	Quota int              // deliveries quarantined per company and hour; 0: DefaultQuota
+	Quota int // deliveries quarantined per company and hour; 0: DefaultQuota
+
+	Clock  procore.Clock
+	Random procore.Random
 }
 
 // A Word says what became of a delivery.
@@ -136,16 +138,9 @@ func encode(e procore.Event) (string, error) {
 	return strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`).Replace(text), err
 }
 
-func (s *Store) now() time.Time {
-	if s.Now != nil {
-		return s.Now()
-	}
-	return time.Now()
-}
-
 // stamp adds what every delivery's item has.
 func (s *Store) stamp(item map[string]types.AttributeValue, companyID int64) {
-	now := s.now()
+	now := s.Clock.Now()
 	item["company_id"] = companyOf(companyID)
 	item["received_at_ms"] = number(now.UnixMilli())
 	item["ttl"] = number(now.Add(life).Unix())

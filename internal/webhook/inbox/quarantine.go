@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -67,7 +66,7 @@ func (s *Store) Quarantine(ctx context.Context, companyID int64, reason string, 
 		case v == newHour:
 			first = !first // another's was first
 		case v == conflict:
-			if err := pause(ctx, attempt); err != nil {
+			if err := s.pause(ctx, attempt); err != nil {
 				return Outcome{}, fmt.Errorf("inbox: company %d: not quarantined: %w", companyID, err)
 			}
 		}
@@ -103,7 +102,7 @@ type counter struct {
 }
 
 func (s *Store) counter(companyID int64) *counter {
-	hour := s.now().UTC().Truncate(time.Hour)
+	hour := s.Clock.Now().UTC().Truncate(time.Hour)
 	return &counter{table: &s.Table, hour: hour, quota: cmp.Or(s.Quota, DefaultQuota),
 		key: map[string]types.AttributeValue{
 			"resource": text("quota#" + strconv.FormatInt(companyID, 10)),
@@ -174,15 +173,8 @@ func judge(err error) verdict {
 }
 
 // pause waits before another attempt.
-func pause(ctx context.Context, attempt int) error {
-	t := time.NewTimer(rand.N(conflictWait * time.Duration(attempt))) //nolint:gosec // nobody gains by guessing it
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+func (s *Store) pause(ctx context.Context, attempt int) error {
+	return s.Clock.Sleep(ctx, s.Random.Jitter(conflictWait*time.Duration(attempt)))
 }
 
 // quarantinedEvent decodes again what was quarantined, for the company that it was

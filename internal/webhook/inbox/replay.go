@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -128,7 +127,7 @@ func (r *Replay) Run(ctx context.Context, s Selection) (Report, error) {
 // begin checks the selection and finds where to start.
 func (r *Replay) begin(s *Selection) (position, error) {
 	if s.To.IsZero() {
-		s.To = r.Inbox.now()
+		s.To = r.Inbox.Clock.Now()
 	}
 	if s.Limit == 0 {
 		s.Limit = defaultLimit
@@ -143,7 +142,7 @@ func (r *Replay) begin(s *Selection) (position, error) {
 	case s.Quarantined && s.Resource != "":
 		return position{}, errors.New("inbox: replay: what is quarantined has no resource")
 	case s.Position == "":
-		return position{Run: rand.Text(), Company: s.CompanyID}, nil
+		return position{Run: r.Inbox.Random.Text(), Company: s.CompanyID}, nil
 	}
 	return parsePosition(s.Position, s.CompanyID)
 }
@@ -220,7 +219,7 @@ func (r *Replay) handOn(ctx context.Context, s Selection, item map[string]types.
 	if s.DryRun {
 		return HandedOn, "", nil
 	}
-	e.ReplayedAt = r.Inbox.now().UTC()
+	e.ReplayedAt = r.Inbox.Clock.Now().UTC()
 	envelope, err := encode(e)
 	if err != nil {
 		return "", "", err
@@ -240,7 +239,7 @@ func (r *Replay) storeNow(ctx context.Context, s Selection, item map[string]type
 	if err != nil {
 		return NotUnderstood, err.Error(), nil //nolint:nilerr // it is the delivery's fate
 	}
-	e.ReplayedAt = r.Inbox.now().UTC()
+	e.ReplayedAt = r.Inbox.Clock.Now().UTC()
 	if s.DryRun {
 		return r.wouldStore(ctx, e, raw.Value)
 	}

@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, dynamo: dynamotest.New(), start: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
 	w.now = w.start
 	w.db = dynamotest.Client(w.dynamo.Start(t))
-	w.Inbox = &inbox.Store{DB: w.db, Table: tables.CreateForTest(t, w.db).Inbox, Now: func() time.Time { return w.now }}
+	w.Inbox = &inbox.Store{DB: w.db, Table: tables.CreateForTest(t, w.db).Inbox, Clock: procore.Clock{Time: func() time.Time { return w.now }}}
 	queues := awstest.NewQueues()
 	var err error
 	if w.queue, err = queues.Create("events.fifo", awstest.QueueOptions{}); err != nil {

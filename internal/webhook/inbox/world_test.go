@@ -25,7 +25,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{dynamo: dynamotest.New(), now: time.UnixMilli(1_790_000_000_123)}
 	w.url = w.dynamo.Start(t)
 	db := dynamotest.Client(w.url)
-	w.Store = &Store{DB: db, Table: tables.CreateForTest(t, db).Inbox, Now: func() time.Time { return w.now }}
+	w.Store = &Store{DB: db, Table: tables.CreateForTest(t, db).Inbox, Clock: procore.Clock{Time: func() time.Time { return w.now }}}
 	return w
 }
 

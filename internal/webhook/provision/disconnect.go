@@ -58,7 +58,7 @@ func (k *Reconciler) soon(ctx context.Context, companyID int64) error {
 			return err
 		}
 		if isUsable(c) && !c.CheckAt.IsZero() {
-			_, _, err := k.Store.SetWebhooks(ctx, c, c.Webhooks, k.now())
+			_, _, err := k.Store.SetWebhooks(ctx, c, c.Webhooks, k.Store.Clock.Now())
 			return err
 		}
 	}
@@ -94,17 +94,13 @@ func (k *Reconciler) remove(ctx context.Context, l *lease, key tokens.Key) error
 func (k *Reconciler) await(ctx context.Context, companyID int64) (*lease, error) {
 	within, cancel := context.WithTimeout(ctx, waitFor)
 	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		l, err := k.take(ctx, companyID)
 		if !errors.Is(err, ErrBusy) {
 			return l, err
 		}
-		select {
-		case <-within.Done():
+		if k.Store.Clock.Sleep(within, 200*time.Millisecond) != nil {
 			return nil, err
-		case <-tick.C:
 		}
 	}
 }

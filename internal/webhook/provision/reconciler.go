@@ -54,8 +54,7 @@ type Reconciler struct {
 	Recovery    *recovery.Recoverer
 	Want        config.Webhooks
 
-	Log *slog.Logger     // nil: slog.Default
-	Now func() time.Time // nil: time.Now
+	Log *slog.Logger // nil: slog.Default
 
 	// MaxWait is how long a call waits for the rate limit's next window; a longer
 	// wait is for the next run. 0: none.
@@ -99,11 +98,11 @@ func (k *Reconciler) Reconcile(ctx context.Context, companyID int64) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	end := time.Now().Add(lookFor)
-	if last, ok := ctx.Deadline(); ok && last.Add(-closing).Before(end) {
-		end = last.Add(-closing)
+	end := lookFor
+	if left, ok := procore.TimeLeft(ctx); ok {
+		end = min(end, left-closing)
 	}
-	within, cancel := context.WithDeadline(ctx, end)
+	within, cancel := context.WithTimeout(ctx, end)
 	defer cancel()
 	result, verdict := k.look(within, l, before)
 	return result, errors.Join(verdict.err, k.settle(ctx, before, verdict))
@@ -115,7 +114,7 @@ func (k *Reconciler) look(ctx context.Context, l *lease, all []tokens.Connection
 	if worked != (tokens.Key{}) && v.status == tokens.WebhooksActive {
 		var err error
 		result.Recovered, err = k.recover(ctx, l, k.client(worked))
-		v = v.recovered(result.Recovered, err, k.now())
+		v = v.recovered(result.Recovered, err, k.Store.Clock.Now())
 	}
 	if v.err != nil {
 		v.err = fmt.Errorf("webhook of company %d: %w", l.row.CompanyID, v.err)
@@ -210,7 +209,7 @@ func (k *Reconciler) settle(ctx context.Context, before []tokens.Connection, v v
 		if !waits(c) || !unchanged(before, c) {
 			continue
 		}
-		status, at := v.on(c, k.now())
+		status, at := v.on(c, k.Store.Clock.Now())
 		if status == c.Webhooks && at.Equal(c.CheckAt) {
 			continue
 		}
@@ -224,13 +223,6 @@ func (k *Reconciler) settle(ctx context.Context, before []tokens.Connection, v v
 // next look and not at once, which would use the rate limit up.
 func (k *Reconciler) client(key tokens.Key) *procore.CompanyClient {
 	return k.Store.Client(k.Environment, key, procore.WithAttempts(1), procore.WithPatience(k.MaxWait))
-}
-
-func (k *Reconciler) now() time.Time {
-	if k.Now == nil {
-		return time.Now()
-	}
-	return k.Now()
 }
 
 func (k *Reconciler) log() *slog.Logger {

@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -70,11 +69,11 @@ func (k *Reconciler) take(ctx context.Context, companyID int64) (*lease, error) 
 	if err != nil {
 		return nil, err
 	}
-	if k.now().Before(r.until) {
+	if k.Store.Clock.Now().Before(r.until) {
 		return nil, ErrBusy
 	}
 	l := &lease{r}
-	l.row.holder, l.row.until = rand.Text(), k.now().Add(leaseFor)
+	l.row.holder, l.row.until = k.Store.Random.Text(), k.Store.Clock.Now().Add(leaseFor)
 	if err := k.save(ctx, l); err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (k *Reconciler) right() verdict {
 func (k *Reconciler) failed(err error) verdict {
 	switch kindOf(err) {
 	case limited:
-		return limit(err, k.now())
+		return limit(err, k.Store.Clock.Now())
 	case wrong:
 		return verdict{next: Admin, err: err} // the same request fails again
 	}

@@ -42,9 +42,9 @@ func newWorld(t *testing.T) *world {
 // keeper is one process's.
 func (w *world) keeper() *Reconciler {
 	return &Reconciler{
-		Store: w.World.Store(), Environment: w.World.Environment, Ring: w.World.Ring(), Log: w.World.Log.Logger, Now: w.Clock.Now,
+		Store: w.World.Store(), Environment: w.World.Environment, Ring: w.World.Ring(), Log: w.World.Log.Logger,
 		Recovery: &recovery.Recoverer{
-			Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}, Log: w.World.Log.Logger, Now: w.Clock.Now,
+			Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}, Log: w.World.Log.Logger,
 		},
 		Want: config.Webhooks{Namespace: "our-app", URL: localURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"},

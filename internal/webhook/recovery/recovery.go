@@ -31,9 +31,8 @@ const (
 // it.
 type Recoverer struct {
 	Inbox *inbox.Store
-	Pages int              // read in one pass at most; 0: 25
-	Log   *slog.Logger     // nil: slog.Default
-	Now   func() time.Time // nil: time.Now
+	Pages int          // read in one pass at most; 0: 25
+	Log   *slog.Logger // nil: slog.Default
 }
 
 // Progress is how far the passes over one hook's deliveries have come. The
@@ -65,7 +64,7 @@ type Result struct {
 // moves when all of them are stored. An error leaves the progress at what is
 // safe to go on from.
 func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, hookID int64, from Progress) (Result, Progress, error) {
-	cursor, now := from.Cursor, r.now()
+	cursor, now := from.Cursor, r.Inbox.Clock.Now()
 	if cursor.Since.IsZero() {
 		cursor = Cursor{Since: now, Number: 1}
 	}
@@ -95,11 +94,11 @@ func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, 
 // half leaves the other half of the time to store what is read. Otherwise no pass
 // would ever store anything of a list that is slow.
 func half(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
+	left, ok := procore.TimeLeft(ctx)
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, time.Until(end)/2)
+	return context.WithTimeout(ctx, left/2)
 }
 
 // since is the time from which on deliveries are read.
@@ -158,13 +157,6 @@ func (r *Result) count(o inbox.Outcome) {
 	default:
 		r.Duplicates++
 	}
-}
-
-func (r *Recoverer) now() time.Time {
-	if r.Now == nil {
-		return time.Now()
-	}
-	return r.Now()
 }
 
 func (r *Recoverer) log() *slog.Logger {

@@ -28,7 +28,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := functiontest.New(t)
 	return &world{w, &Recoverer{
-		Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Now: w.Clock.Now}, Log: w.Log.Logger, Now: w.Clock.Now,
+		Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}, Log: w.Log.Logger,
 	}}
 }
 

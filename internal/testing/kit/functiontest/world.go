@@ -27,6 +27,7 @@ import (
 	"procore-connect/internal/platform/secrets"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/clocktest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/credential"
@@ -50,29 +51,9 @@ const (
 	WebhookValue = `{"current":"k1","k1":"fake-webhook-key-0123456789-0123456789-01234"}`
 )
 
-// Clock is a test's time; it moves only when told to.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// Now is the clock's time.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// Advance moves the clock forward.
-func (c *Clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // World is everything around a handler.
 type World struct {
-	Clock   *Clock
+	Clock   *clocktest.Clock
 	Procore *procoretest.Server
 	DB      *dynamodb.Client
 	Tables  tables.Names
@@ -97,7 +78,7 @@ func New(t *testing.T) *World {
 	t.Helper()
 	w := &World{
 		t:       t,
-		Clock:   &Clock{now: time.Now().Truncate(time.Second)},
+		Clock:   clocktest.New(),
 		Secrets: awstest.NewSecrets(map[string]string{AppSecret: AppValue, KeysSecret: KeysValue, WebhookSecret: WebhookValue}),
 		Log:     newLog(t),
 	}
@@ -253,22 +234,22 @@ func (w *World) intercept(operation string, body []byte) dynamotest.Fault {
 
 // Keys reads the key ring as a function does.
 func (w *World) Keys() *secrets.Secret[*tokens.Keys] {
-	return &secrets.Secret[*tokens.Keys]{Client: w.manager, ID: KeysSecret, Parse: tokens.ParseKeys, Now: w.Clock.Now}
+	return &secrets.Secret[*tokens.Keys]{Client: w.manager, ID: KeysSecret, Parse: tokens.ParseKeys, Clock: w.Clock.Seam()}
 }
 
 // Ring reads the webhook keys as a function does.
 func (w *World) Ring() *secrets.Secret[*credential.Ring] {
-	return &secrets.Secret[*credential.Ring]{Client: w.manager, ID: WebhookSecret, Parse: credential.Parse, Now: w.Clock.Now}
+	return &secrets.Secret[*credential.Ring]{Client: w.manager, ID: WebhookSecret, Parse: credential.Parse, Clock: w.Clock.Seam()}
 }
 
 // OAuth reads the app's credentials as a function does.
 func (w *World) OAuth() *secrets.Secret[*procore.OAuth] {
 	parse := secrets.App(w.Environment)
-	return &secrets.Secret[*procore.OAuth]{Client: w.manager, ID: AppSecret, Now: w.Clock.Now,
+	return &secrets.Secret[*procore.OAuth]{Client: w.manager, ID: AppSecret, Clock: w.Clock.Seam(),
 		Parse: func(value string) (*procore.OAuth, error) {
 			o, err := parse(value)
 			if err == nil {
-				o.Now = w.Clock.Now
+				o.Clock = w.Clock.Seam()
 			}
 			return o, err
 		}}
@@ -276,13 +257,13 @@ func (w *World) OAuth() *secrets.Secret[*procore.OAuth] {
 
 // Sessions returns one function's store of sessions.
 func (w *World) Sessions() *session.Store {
-	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys(), Now: w.Clock.Now}
+	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys(), Clock: w.Clock.Seam()}
 }
 
 // Store returns one function's store of connections.
 func (w *World) Store() *tokens.Store {
 	return &tokens.Store{
 		DB: w.DB, Connections: w.Tables.Connections, Spends: w.Tables.Spends,
-		Keys: w.Keys(), OAuth: w.OAuth(), Now: w.Clock.Now, Log: w.Log.Logger,
+		Keys: w.Keys(), OAuth: w.OAuth(), Clock: w.Clock.Seam(), Log: w.Log.Logger,
 	}
 }

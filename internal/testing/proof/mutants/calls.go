@@ -22,6 +22,6 @@ func calls() []mutant {
 			`	if !t.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
 		{"", "an abandoned session's pair can still be chosen with", "internal/connect/session/row.go",
 			`	next.Status = Abandoned
-	next.Expires = s.now().Add(-time.Second)`, `	next.Expires = s.now().Add(-time.Second)`, only("TestCancel", selection)},
+	next.Expires = s.Clock.Now().Add(-time.Second)`, `	next.Expires = s.Clock.Now().Add(-time.Second)`, only("TestCancel", selection)},
 	}
 }

@@ -26,11 +26,11 @@ func browser() []mutant {
 		{"D", "a session id alone opens the session", session, cookieIs, `	if false {`, only("TestStolenFlow", selection)},
 		{"D", "what the table holds of a cookie opens the session", session, cookieIs,
 			`	if !equal(found.cookie, hash(cookie)) && found.cookie != cookie {`, only("TestStolenTables", selection)},
-		{"D", "every authorization has the same PKCE verifier", session, `Verifier: newSecret()`,
+		{"D", "every authorization has the same PKCE verifier", session, `Verifier: s.newSecret()`,
 			`Verifier: hash("one verifier for all")`, only("TestInjectedCode", callback)},
 		{"D", "a state is good twice", "internal/connect/session/row.go", `"#status = :old_status AND #cookie`,
 			`"(#status = :old_status OR #status <> :old_status) AND #cookie`, only("TestConsumeOnce", sessions)},
-		{"D", "a state is good for ever", session, `	if s.now().After(found.Expires) {`, `	if false {`, only("TestExpired", callback)},
+		{"D", "a state is good for ever", session, `	if s.Clock.Now().After(found.Expires) {`, `	if false {`, only("TestExpired", callback)},
 		{"D", "the cookie from before the login stays good", session, `	next.cookie = hash(cookie)
 `, ``, only("TestStorePairReplacesTheCookie", sessions)},
 		{"D", "a callback is accepted in another environment", handler, `s.Environment != h.environment ||`, ``, only("TestOtherConfiguration", callback)},

@@ -38,7 +38,7 @@ func once() []mutant {
 		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/line.go",
 			`		return answer{}, l.fence.passed(), withContext(ctx, err)`, `		return answer{}, false, withContext(ctx, err)`, apiPackage},
 		{"R1", "the clock is not checked before the first byte", "pkg/procore/line.go",
-			`!f.now().Round(0).Before(f.notAfter)`, `false`, apiPackage},
+			`!f.clock.Now().Before(f.notAfter)`, `false`, apiPackage},
 		{"R1", "a request goes out on a connection that has answered already", "pkg/procore/line.go",
 			`	case <-l.begun:
 		return answer{}, false, errEarly
@@ -74,9 +74,9 @@ func once() []mutant {
 func keep() []mutant {
 	return []mutant{
 		{"R2", "a slow claim uses up the time that is reserved for the store", "pkg/tokens/refresh.go",
-			`begun.Add(left-storeTime-rescueTime)`, `begun.Add(left)`, storePackage},
+			`context.WithTimeout(ctx, left-storeTime-rescueTime)`, `context.WithTimeout(ctx, left)`, storePackage},
 		{"R2", "a claim on its way is released without a fence", "pkg/tokens/claim.go",
-			`			_, err = s.swap(ctx, c, c.released(l, s.now()))
+			`			_, err = s.swap(ctx, c, c.released(l, s.Clock.Now()))
 		}`, `			return nil
 		}`, storePackage},
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
@@ -106,7 +106,7 @@ func keep() []mutant {
 		return Access{}, s.unrefreshable(ctx, c, noRefreshToken)
 `, ``, storePackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
-			`c.released(l, s.now()), l.unspend(claimed.attempt)...)`, `c.released(l, s.now()))`, storePackage},
+			`c.released(l, s.Clock.Now()), l.unspend(claimed.attempt)...)`, `c.released(l, s.Clock.Now()))`, storePackage},
 	}
 }
 
@@ -159,6 +159,6 @@ func fence() []mutant {
 		{"", "each 401 is worth a refresh", "pkg/tokens/token.go",
 			`case rejected && now.Before(c.RefreshedAt.Add(recheck)):`, `case false:`, storePackage},
 		{"", "revoking does not wait for the refresh in flight", "pkg/tokens/revoke.go",
-			`if c.claimed() && !s.now().After(c.claimUntil) {`, `if false {`, storePackage},
+			`if c.claimed() && !s.Clock.Now().After(c.claimUntil) {`, `if false {`, storePackage},
 	}
 }
