@@ -18,7 +18,7 @@ func (e *Env) AWS() aws.Config {
 	return aws.Config{
 		Region:      e.Require("AWS_REGION"),
 		Credentials: aws.NewCredentialsCache(aws.CredentialsProviderFunc(e.credentials)),
-		HTTPClient:  sdkhttp.New(),
+		HTTPClient:  sdkhttp.New(nil),
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
+	"procore-connect/pkg/procore"
 )
 
 // maxBody is more than any request to an AWS service has: an item of DynamoDB has 400 KB at most, a message of SQS 1 MiB.
@@ -28,9 +30,15 @@ const silence = 5 * time.Second
 // Lambda function's is. Bytes in memory have none of it.
 type Client struct{ sdk *awshttp.BuildableClient }
 
-// New returns the SDK's own client with this change, and with an end to its patience.
-func New() Client {
-	return Client{awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = silence })}
+// New returns the SDK's own client with this change, and with a limit to the time it waits for an answer. dial opens its
+// connections; nil: the SDK's dialer.
+func New(dial procore.Dial) Client {
+	return Client{awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.ResponseHeaderTimeout = silence
+		if dial != nil {
+			t.DialContext = dial
+		}
+	})}
 }
 
 // Do sends the request.

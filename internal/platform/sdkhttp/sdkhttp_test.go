@@ -28,15 +28,11 @@ func (c conn) Write(p []byte) (int, error) {
 }
 
 func (w *wire) client() Client {
-	c := New()
-	c.sdk = c.sdk.WithTransportOptions(func(t *http.Transport) {
-		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			w.connections.Add(1)
-			c, err := (&net.Dialer{}).DialContext(ctx, network, address)
-			return conn{c, w}, err
-		}
+	return New(func(ctx context.Context, network, address string) (net.Conn, error) {
+		w.connections.Add(1)
+		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return conn{c, w}, err
 	})
-	return c
 }
 
 func TestOneWriteForEachRequestAndOneConnectionForAll(t *testing.T) {
@@ -70,7 +66,7 @@ func TestOneWriteForEachRequestAndOneConnectionForAll(t *testing.T) {
 // call some seconds and not all of its time: the SDK asks again on another one.
 func TestSilentConnectionIsGivenUp(t *testing.T) {
 	t.Parallel()
-	if got := New().sdk.GetTransport().ResponseHeaderTimeout; got != silence {
+	if got := New(nil).sdk.GetTransport().ResponseHeaderTimeout; got != silence {
 		t.Errorf("an answer may take %v to begin, want %v", got, silence)
 	}
 	var asked atomic.Int64
@@ -82,7 +78,7 @@ func TestSilentConnectionIsGivenUp(t *testing.T) {
 		_, _ = io.WriteString(w, `{}`)
 	}))
 	t.Cleanup(server.Close)
-	c := New()
+	c := New(nil)
 	c.sdk = c.sdk.WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout /= 50 })
 	db := dynamodb.New(dynamodb.Options{
 		BaseEndpoint: &server.URL, Region: "us-east-1", HTTPClient: c,

@@ -89,7 +89,7 @@ func (s *Stack) aws() (http.Handler, error) {
 	s.db = dynamodb.New(dynamodb.Options{
 		BaseEndpoint: aws.String(s.dynamoURL()),
 		Region:       "us-east-1",
-		HTTPClient:   sdkhttp.New(),
+		HTTPClient:   sdkhttp.New(nil),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),

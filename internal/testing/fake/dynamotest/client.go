@@ -51,7 +51,7 @@ func Client(endpoint string, options ...func(*dynamodb.Options)) *dynamodb.Clien
 		BaseEndpoint:     &endpoint,
 		Region:           "us-east-1",
 		RetryMaxAttempts: 1,
-		HTTPClient:       sdkhttp.New(),
+		HTTPClient:       sdkhttp.New(nil),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "dynamotest", SecretAccessKey: "dynamotest"}, nil
 		}),

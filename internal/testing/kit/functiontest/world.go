@@ -96,7 +96,7 @@ func New(t *testing.T) *World {
 }
 
 func (w *World) aws() aws.Config {
-	return aws.Config{Region: "us-east-1", RetryMaxAttempts: 1, HTTPClient: sdkhttp.New(),
+	return aws.Config{Region: "us-east-1", RetryMaxAttempts: 1, HTTPClient: sdkhttp.New(nil),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		})}

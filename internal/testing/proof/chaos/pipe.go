@@ -40,10 +40,10 @@ func pipe(position string) error {
 	endpoint := func(service string) *string { return aws.String(os.Getenv("AWS_ENDPOINT_URL_" + service)) }
 	p := &pipetest.Pipe{
 		Streams: dynamodbstreams.New(dynamodbstreams.Options{
-			BaseEndpoint: endpoint("DYNAMODB"), Region: "us-east-1", Credentials: credentials, HTTPClient: sdkhttp.New(),
+			BaseEndpoint: endpoint("DYNAMODB"), Region: "us-east-1", Credentials: credentials, HTTPClient: sdkhttp.New(nil),
 		}),
 		Queue: sqs.New(sqs.Options{
-			BaseEndpoint: endpoint("SQS"), Region: "us-east-1", Credentials: credentials, HTTPClient: sdkhttp.New(),
+			BaseEndpoint: endpoint("SQS"), Region: "us-east-1", Credentials: credentials, HTTPClient: sdkhttp.New(nil),
 			RetryMaxAttempts: 1, // so that it is the pipe that tries again
 		}),
 		Table:        os.Getenv("INBOX_TABLE"),
