@@ -66,8 +66,8 @@ func TestRandom(t *testing.T) {
 	if got, want := own.Text(), "B"+strings.Repeat("A", 25); got != want {
 		t.Errorf("got text %q, want %q", got, want)
 	}
-	if got := own.Jitter(10); got != 3 {
-		t.Errorf("got jitter %d, want 3", got)
+	if got := own.Jitter(10); got != 6 {
+		t.Errorf("got jitter %d, want 6", got)
 	}
 	seen := map[string]bool{}
 	for range 100 {
