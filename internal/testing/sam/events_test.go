@@ -14,7 +14,7 @@ import (
 	"procore-connect/internal/testing/stack"
 )
 
-// The sample events, with a stack's values, do what they are samples of. TestSAM does the same in containers.
+// With a stack's values, each sample event has the effect that it is a sample of. TestSAMLocal does the same in containers.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -41,7 +41,7 @@ func TestEvents(t *testing.T) {
 	noneMadeUp(t, dir)
 }
 
-// noneMadeUp: every made-up value was replaced, but for the one that has to be refused.
+// noneMadeUp checks that every made-up value was replaced, except for the one that has to be refused.
 func noneMadeUp(t *testing.T, dir string) {
 	t.Helper()
 	for _, s := range samples() {
@@ -57,7 +57,7 @@ func noneMadeUp(t *testing.T, dir string) {
 	}
 }
 
-// Every file of events has its outcome in samples; payloads and envelopes are parts of them.
+// Every file of events has an outcome in samples. Payloads and envelopes are parts of events.
 func TestEverySample(t *testing.T) {
 	t.Parallel()
 	got, err := fs.Glob(os.DirFS(filepath.Join(root, "events")), "*/*.json")

@@ -12,7 +12,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// fill puts the values into a sample event.
+// fill inserts the values into a sample event.
 func (v *values) fill(name string, text []byte) ([]byte, error) {
 	function, _, _ := strings.Cut(name, "/")
 	switch function {
@@ -47,7 +47,7 @@ func (v *values) fill(name string, text []byte) ([]byte, error) {
 	return encode(e)
 }
 
-// address lets the request go to the stack's app.
+// address directs the request to the stack's app.
 func (v *values) address(e *events.APIGatewayV2HTTPRequest) {
 	e.Headers["host"] = v.public.Host
 	e.Headers["x-forwarded-proto"], e.Headers["x-forwarded-port"] = v.public.Scheme, v.public.Port()
@@ -65,7 +65,7 @@ func (v visit) fill(e *events.APIGatewayV2HTTPRequest) {
 	}
 }
 
-// message lets the consumer's event be about a resource that is there.
+// message makes the consumer's event about a resource that exists.
 func (v *values) message(text []byte) ([]byte, error) {
 	var e events.SQSEvent
 	if err := json.Unmarshal(text, &e); err != nil {

@@ -24,25 +24,25 @@ const containerHost = "host.docker.internal"
 // StartAPIPort is where `sam local start-api` listens, beside the stack's own app.
 const StartAPIPort = 3001
 
-// Options say what to prepare. All but Env and Image are needed.
+// Options describes what to prepare. Only Env and Image are optional.
 type Options struct {
-	Dir    string // to write into; made if need be
+	Dir    string // to write into; created if it is missing
 	Events string // the repository's events
 
-	// Where this machine reaches the stack.
+	// The stack's addresses on this machine.
 	AppURL, ProcoreURL, AWSURL string
 
-	// Architecture that the functions were built for: arm64 or x86_64.
+	// Architecture is the one that the functions were built for: arm64 or x86_64.
 	Architecture string
-	// Image is a base image that is here already, see .ci/sam-image. Empty: SAM pulls its own.
+	// Image is a base image that exists on this machine, see .ci/with-sam. Empty: SAM pulls its own.
 	Image string
 	// Env overrides variables of all functions.
 	Env map[string]string
 }
 
-// Prepare writes env.json, start-api.json, samconfig.toml, and events with the names and the order that events has.
-// It connects a company for the events that need a connection. Codes and cookies are good for ten minutes, and once:
-// call it again for fresh ones.
+// Prepare writes env.json, start-api.json, samconfig.toml, and the sample events under their own names. It connects a
+// company for the events that need a connection. Codes and cookies are valid once, and for ten minutes: call Prepare
+// again for new ones.
 func Prepare(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
 		return err
@@ -60,12 +60,12 @@ func Prepare(ctx context.Context, o Options) error {
 	}
 	v, err := gather(ctx, o)
 	if err != nil {
-		return fmt.Errorf("the stack at %s gives no values for the sample events: %w", o.AppURL, err)
+		return fmt.Errorf("the stack at %s has no values for the sample events: %w", o.AppURL, err)
 	}
 	return o.events(v)
 }
 
-// environment is what --env-vars takes: it replaces variables that the template declares, and adds none.
+// environment writes a file for --env-vars, which replaces variables that the template declares, and adds none.
 func (o Options) environment(name, app string) error {
 	procore, err := inside(o.ProcoreURL)
 	if err != nil {
@@ -84,7 +84,7 @@ func (o Options) environment(name, app string) error {
 	return o.write(name, text)
 }
 
-// inside is an address of this machine as a container reaches it.
+// inside returns an address of this machine as a container reaches it.
 func inside(address string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -93,7 +93,7 @@ func inside(address string) (string, error) {
 	return "http://" + containerHost + ":" + u.Port(), nil
 }
 
-// config is what the commands find in their directory.
+// config returns the samconfig.toml of the directory in which the commands run.
 func (o Options) config() []byte {
 	common := fmt.Sprintf("parameter_overrides = \"Architecture=%s DeployConsumer=true\"\n", o.Architecture) +
 		fmt.Sprintf("add_host = [\"%s:host-gateway\"]\n", containerHost)
@@ -138,7 +138,7 @@ func (o Options) events(v *values) error {
 	return nil
 }
 
-// write writes a file that only its owner reads: it may hold a cookie.
+// write writes a file that only its owner can read, because it may contain a cookie.
 func (o Options) write(name string, text []byte) error {
 	path := filepath.Join(o.Dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {

@@ -29,7 +29,7 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// needsSAM skips what .ci/with-sam brings the tools for.
+// needsSAM skips a test unless .ci/with-sam has installed its tools.
 func needsSAM(t *testing.T) {
 	t.Helper()
 	if os.Getenv("SAM_TEST") == "" {
@@ -37,8 +37,8 @@ func needsSAM(t *testing.T) {
 	}
 }
 
-// command runs one of the SAM CLI's, or make, without anybody's AWS account, and gives its standard output. The time it
-// would wait for a service that is not there is spared.
+// command returns a command of the SAM CLI, or make, without an AWS account. It does not wait for services that are
+// unreachable without one.
 func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
@@ -52,7 +52,7 @@ func output(t *testing.T, cmd *exec.Cmd) (stdout, stderr string) {
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s", cmd, err, &log) // the output itself may be a cookie
+		t.Fatalf("%s: %v\n%s", cmd, err, &log) // the output may contain a cookie
 	}
 	return out.String(), log.String()
 }
@@ -62,11 +62,11 @@ func TestSAMValidate(t *testing.T) {
 	needsSAM(t)
 	stdout, _ := output(t, command(t.Context(), root, "sam", "validate", "--lint"))
 	if !strings.Contains(stdout, "is a valid SAM Template") {
-		t.Errorf("sam validate --lint says:\n%s", stdout)
+		t.Errorf("sam validate --lint:\n%s", stdout)
 	}
 }
 
-// Two builds, of two copies of the repository, give the same bytes: static, stripped, and nothing beside them.
+// Builds of two copies of the repository produce the same bytes: static, stripped binaries, and no other files.
 func TestSAMBuild(t *testing.T) {
 	t.Parallel()
 	needsSAM(t)
@@ -93,7 +93,7 @@ func TestSAMBuild(t *testing.T) {
 	}
 }
 
-// built gives the hash of each function's binary.
+// built returns the hash of each function's binary.
 func built(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	hashes := make(map[string]string)
@@ -110,7 +110,7 @@ func built(t *testing.T, dir string) map[string]string {
 		hashes[name] = fmt.Sprintf("%x", sha256.Sum256(text))
 		f, err := elf.NewFile(bytes.NewReader(text))
 		if err != nil || filepath.Base(name) != "bootstrap" {
-			t.Errorf("%s is no bootstrap: %v", path, err)
+			t.Errorf("%s is not a bootstrap: %v", path, err)
 			continue
 		}
 		libraries, _ := f.ImportedLibraries()
@@ -121,11 +121,11 @@ func built(t *testing.T, dir string) map[string]string {
 	return hashes
 }
 
-// The commands of docs/LOCAL-SAM.md do what they say, one after the other.
+// The commands of docs/LOCAL-SAM.md work, one after another.
 func TestSAMLocal(t *testing.T) {
 	needsSAM(t)
 	if os.Getenv("SAM_IMAGE") == "" {
-		t.Skip("needs Docker: .ci/with-sam said why there is none")
+		t.Skip("needs Docker: .ci/with-sam has printed why it is missing")
 	}
 	dir := filepath.Join(root, "build", "sam")
 	w := start(t, stack.Options{ContainersIP: stack.DockerBridge(), Procore: procoretest.Options{RedirectURIs: []string{}}}, func(w *world) {
@@ -153,7 +153,7 @@ func TestSAMLocal(t *testing.T) {
 	t.Run("start-api", func(t *testing.T) { startAPI(t, w) })
 }
 
-// logged shows what containers logged, to whoever searches the test's output for secrets.
+// logged adds the containers' log to the test's output, which is searched for secrets.
 func logged(t *testing.T, log string) {
 	t.Helper()
 	if _, err := io.WriteString(logtest.Output(t), log); err != nil {
@@ -165,7 +165,7 @@ func host(address string) string { return strings.TrimPrefix(address, "http://")
 
 var invocation = regexp.MustCompile(`(?m)^sam (local invoke \w+ --event events/(\S+)\.json)$`)
 
-// documented are the commands of the documents, by the event.
+// documented returns the commands of the documents, by event.
 func documented(t *testing.T) map[string][]string {
 	t.Helper()
 	commands := make(map[string][]string)
@@ -185,17 +185,17 @@ func documented(t *testing.T) map[string][]string {
 	return commands
 }
 
-// accessLog is SAM's own, with the whole address of each request; API Gateway's in the template is without.
+// accessLog matches SAM's own log of requests, which has whole addresses. The template's log of API Gateway has none.
 var accessLog = regexp.MustCompile(`(?m)^.* HTTP/1\.1.*$`)
 
-// startAPI lets a browser connect a company, and Procore deliver an event, through the API that SAM serves.
+// startAPI connects a company in a browser, and delivers an event, through the API that SAM serves.
 func startAPI(t *testing.T, w *world) {
 	t.Helper()
 	api := fmt.Sprintf("127.0.0.1:%d", sam.StartAPIPort)
 	cmd := command(t.Context(), w.dir, "sam", "local", "start-api")
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // for it to remove its containers
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // so that it removes its containers
 	cmd.WaitDelay = time.Minute
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -203,7 +203,7 @@ func startAPI(t *testing.T, w *world) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
-		<-ended // the test's context ended before
+		<-ended // the test's context has ended
 		logged(t, accessLog.ReplaceAllString(log.String(), ""))
 	})
 	for deadline := time.Now().Add(time.Minute); !listens(t, api); {
@@ -214,7 +214,7 @@ func startAPI(t *testing.T, w *world) {
 		case <-time.After(100 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("sam local start-api does not listen within a minute")
+			t.Fatal("sam local start-api did not listen within a minute")
 		}
 	}
 	connect(t, w, "http://"+api)
@@ -231,7 +231,7 @@ func listens(t *testing.T, address string) bool {
 	return true
 }
 
-// connect clicks through the pages. The login's host is the containers' name for this machine.
+// connect clicks through the pages. The host of the login is the containers' name for this machine.
 func connect(t *testing.T, w *world, api string) {
 	t.Helper()
 	b := browsertest.New()
@@ -255,7 +255,7 @@ func connect(t *testing.T, w *world, api string) {
 	}
 }
 
-// deliver sends an event as Procore does. SAM does not lower-case the names of headers.
+// deliver sends an event as Procore does. SAM does not convert header names to lower case.
 func deliver(t *testing.T, w *world, api string) {
 	t.Helper()
 	e := w.event(t, "webhook-receiver/v2")

@@ -14,13 +14,13 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// sample is a sample event and what must come of it.
+// sample is a sample event, and a check of its outcome.
 type sample struct {
 	event string
 	check func(t *testing.T, w *world, answer []byte)
 }
 
-// samples are all sample events, in an order in which each finds what it needs.
+// samples returns all sample events, in an order in which each finds the state that it needs.
 func samples() []sample {
 	return []sample{
 		{"oauth-callback/landing", page(200, "Connect to Procore")},
@@ -53,7 +53,7 @@ func answered(t *testing.T, answer []byte, status int) events.APIGatewayV2HTTPRe
 	return r
 }
 
-// page is an answer for a person, and what stands in it.
+// page checks an answer for a person: its status, its headers, and words in it.
 func page(status int, words string) func(*testing.T, *world, []byte) {
 	return func(t *testing.T, _ *world, answer []byte) {
 		t.Helper()
@@ -75,7 +75,7 @@ func page(status int, words string) func(*testing.T, *world, []byte) {
 	}
 }
 
-// redirect gives the query of the address that the answer leads to.
+// redirect returns the query of the address that the answer leads to.
 func redirect(t *testing.T, r events.APIGatewayV2HTTPResponse, to string) url.Values {
 	t.Helper()
 	address, query, _ := strings.Cut(r.Headers["Location"], "?")
@@ -89,7 +89,7 @@ func redirect(t *testing.T, r events.APIGatewayV2HTTPResponse, to string) url.Va
 	return q
 }
 
-// cookie checks the one cookie of an answer.
+// cookie checks the only cookie of an answer.
 func cookie(t *testing.T, r events.APIGatewayV2HTTPResponse, flow string) {
 	t.Helper()
 	if len(r.Cookies) != 1 || !strings.HasPrefix(r.Cookies[0], "flow-"+flow[:12]+"=") || !strings.Contains(r.Cookies[0], "HttpOnly") {
@@ -100,7 +100,7 @@ func cookie(t *testing.T, r events.APIGatewayV2HTTPResponse, flow string) {
 func (w *world) wantSession(t *testing.T, flow string, status session.Status, sealed bool) {
 	t.Helper()
 	if got, held := w.session(t, flow); got != status || held != sealed {
-		t.Errorf("the session is %s, with something sealed: %v; want %s, %v", got, held, status, sealed)
+		t.Errorf("the session is %s, with sealed data: %v; want %s, %v", got, held, status, sealed)
 	}
 }
 
@@ -165,7 +165,7 @@ func (w *world) wantGeneration(t *testing.T, want int64) {
 	}
 }
 
-// delivery is an answer for Procore, and how many events it stores.
+// delivery checks an answer to Procore, and how many events were stored.
 func delivery(status, stored int) func(*testing.T, *world, []byte) {
 	return func(t *testing.T, w *world, answer []byte) {
 		t.Helper()
@@ -178,7 +178,7 @@ func delivery(status, stored int) func(*testing.T, *world, []byte) {
 	}
 }
 
-// consumed: the consumer has read the RFI.
+// consumed checks that the consumer has read the RFI.
 func consumed(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	var r events.SQSEventResponse
@@ -196,7 +196,7 @@ func consumed(t *testing.T, w *world, answer []byte) {
 	}
 }
 
-// housekept: the company's hook has the configured triggers and leads to the app.
+// housekept checks that the company's hook has the configured triggers and leads to the app.
 func housekept(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	public, err := url.Parse(w.AppURL)
@@ -210,7 +210,7 @@ func housekept(t *testing.T, w *world, answer []byte) {
 	}
 }
 
-// refreshed: the one connection has a new pair for one refresh token.
+// refreshed checks that the connection has a new pair, and that each refresh token was presented at most once.
 func refreshed(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	if string(answer) != "null" {

@@ -18,18 +18,18 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// company is the sample events'.
+// The company of the sample events.
 const (
 	company     = procoretest.MyConstruction
 	companyName = "My Construction Company"
 	chooseIt    = "Connect this company"
 )
 
-// values are what a running stack accepts in place of the made-up ones.
+// values are the values that a running stack accepts, in place of the made-up ones.
 type values struct {
 	public     *url.URL
 	callback   visit // back from Procore with a code
-	denied     visit // back from Procore without
+	denied     visit // back from Procore without a code
 	choice     visit // before the choice of the company
 	form       url.Values
 	credential string // Authorization of the company's deliveries
@@ -42,7 +42,7 @@ type visit struct {
 	cookies []string
 }
 
-// gather goes the user's way several times, each as far as an event needs it.
+// gather goes through the user's flow several times, each time as far as an event needs.
 func gather(ctx context.Context, o Options) (*values, error) {
 	public, err := url.Parse(o.AppURL)
 	if err != nil {
@@ -71,7 +71,7 @@ func gather(ctx context.Context, o Options) (*values, error) {
 	return v, err
 }
 
-// browse logs in and makes the decision at Procore. With stop it does not take the answer to the app.
+// browse logs in and makes the decision at Procore. With stop it does not follow the redirect back to the app.
 func browse(ctx context.Context, o Options, decision string, stop bool) *browsertest.Browser {
 	b := browsertest.New()
 	b.StopAt = func(u *url.URL) bool { return stop && u.Path == "/oauth/callback" }
@@ -90,7 +90,7 @@ func visitOf(b *browsertest.Browser) visit {
 	return v
 }
 
-// readCredential makes what Procore sends with the company's deliveries from the stack's webhook secret.
+// readCredential derives the credential of the company's deliveries from the stack's webhook secret.
 func readCredential(ctx context.Context, endpoint string) (string, error) {
 	client := secretsmanager.New(secretsmanager.Options{
 		BaseEndpoint: &endpoint, Region: "us-east-1",
@@ -127,7 +127,7 @@ func readRFI(ctx context.Context, address string) (procoretest.Resource, error) 
 	}
 	i := slices.IndexFunc(state.Resources, func(r procoretest.Resource) bool { return r.CompanyID == company && r.Name == "RFIs" })
 	if i < 0 {
-		return procoretest.Resource{}, errors.New("the company has no RFI: were they deleted? Start the stack again")
+		return procoretest.Resource{}, errors.New("the company has no RFI: if they were deleted, restart the stack")
 	}
 	return state.Resources[i], nil
 }

@@ -22,19 +22,19 @@ import (
 
 const root = "../../.."
 
-// world is a stack whose schedules do not run, so that each change in it is of a sample event.
+// world is a stack whose schedules do not run, so that sample events make all of its changes.
 type world struct {
 	*stack.Stack
 	dir    string // what Prepare wrote
-	login  string // Procore, as the functions know it
+	login  string // Procore's address for the functions
 	db     *dynamodb.Client
 	env    map[string]string
-	before snapshot // the event that is tested
+	before snapshot // from before the tested event
 	invoke func(t *testing.T, event string) []byte
 }
 
-// start starts the stack. prepare is called while access tokens are short-lived, so that the refresher has something to
-// do; it fills dir.
+// start starts the stack. It calls prepare, which fills dir, while access tokens are short-lived, so that the refresher
+// has work to do.
 func start(t *testing.T, o stack.Options, prepare func(*world)) *world {
 	t.Helper()
 	if testing.Short() {
@@ -65,7 +65,7 @@ func (w *world) expiresIn(t *testing.T, d time.Duration) {
 	}
 }
 
-// run invokes the functions with every sample event and looks at what came of it.
+// run invokes the functions with every sample event and checks the outcomes.
 func (w *world) run(t *testing.T) {
 	t.Helper()
 	for _, s := range samples() {
@@ -75,7 +75,7 @@ func (w *world) run(t *testing.T) {
 			s.check(t, w, answer)
 		})
 		if !ok {
-			t.FailNow() // the next would meet another state than it expects
+			t.FailNow() // the next sample needs this one's state
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (w *world) snapshot(t *testing.T) snapshot {
 	return s
 }
 
-// count is how many items of a table have the attribute.
+// count returns how many items of a table have the attribute.
 func (w *world) count(t *testing.T, table, attribute string) int {
 	t.Helper()
 	out, err := w.db.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String(w.env[table])})
@@ -126,7 +126,7 @@ func (w *world) connection(t *testing.T) tokens.Connection {
 	return c
 }
 
-// session is the row of a flow: its status, and whether it holds a pair or verifier.
+// session returns the status of a flow, and reports whether its row holds a pair or a verifier.
 func (w *world) session(t *testing.T, flow string) (session.Status, bool) {
 	t.Helper()
 	out, err := w.db.GetItem(t.Context(), &dynamodb.GetItemInput{
@@ -142,7 +142,7 @@ func (w *world) session(t *testing.T, flow string) (session.Status, bool) {
 	return session.Status(status.Value), out.Item["sealed"] != nil
 }
 
-// event is a prepared event.
+// event returns a prepared event.
 func (w *world) event(t *testing.T, name string) (e events.APIGatewayV2HTTPRequest) {
 	t.Helper()
 	if err := json.Unmarshal(w.payload(t, name), &e); err != nil {
