@@ -5,7 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,7 +23,7 @@ const runbook = "docs/RUNBOOK.md"
 // own is the namespace of our metrics in the template.
 var own = tagged{"Ref", "AWS::StackName"}
 
-// Each alarm watches a metric that the code writes, or one of AWS, and tells the topic.
+// Each alarm watches a metric of the code or of AWS, and notifies the topic.
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -62,13 +62,13 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s: actions (-got +want):\n%s", name, d)
 		}
 		if text(get(p, "TreatMissingData")) == "" {
-			t.Errorf("%s does not say what silence means", name)
+			t.Errorf("%s does not set what missing data means", name)
 		}
 	}
 }
 
-// SQS leaves a message that was received three times out of the age of the oldest, but for a FIFO queue, whose order it
-// would break. So what is tried again and again would never ring an alarm on the age of another queue.
+// SQS ignores a message that was received three times in the age of the oldest, except in a FIFO queue, whose order that
+// would break. So a message that fails again and again would never raise an alarm on the age of another queue.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 func TestAlarmsOnAgeAreOfFIFOQueues(t *testing.T) {
@@ -89,7 +89,7 @@ func TestAlarmsOnAgeAreOfFIFOQueues(t *testing.T) {
 			value, _ := get(items(get(w, "Dimensions"))[0], "Value").(tagged)
 			queue, _, _ := strings.Cut(text(value.value), ".")
 			if text(get(n, "Resources", queue, "Properties", "FifoQueue")) != "true" {
-				t.Errorf("%s watches the age of %s, which is no FIFO queue", name, queue)
+				t.Errorf("%s watches the age of %s, which is not a FIFO queue", name, queue)
 			}
 		}
 	}
@@ -98,7 +98,7 @@ func TestAlarmsOnAgeAreOfFIFOQueues(t *testing.T) {
 	}
 }
 
-// The runbook has a page for each alarm, and for no other.
+// The runbook has a page for each alarm, and no other page.
 func TestRunbookHasEachAlarm(t *testing.T) {
 	t.Parallel()
 	var got []string
@@ -110,7 +110,7 @@ func TestRunbookHasEachAlarm(t *testing.T) {
 	}
 }
 
-// The runbook's table has each metric, its unit and what it means, as internal/platform/metrics has them.
+// The runbook's table lists each metric with the unit and the meaning that internal/platform/metrics has.
 func TestRunbookHasEachMetric(t *testing.T) {
 	t.Parallel()
 	var got, want []string
@@ -125,7 +125,7 @@ func TestRunbookHasEachMetric(t *testing.T) {
 	}
 }
 
-// Each metric is made of lines that some code writes, with the attributes that it looks at.
+// Some code writes the log lines of each metric, with the attributes that the metric reads.
 func TestMetricsHaveLines(t *testing.T) {
 	t.Parallel()
 	written := literals(t)
@@ -138,33 +138,26 @@ func TestMetricsHaveLines(t *testing.T) {
 	}
 }
 
-// literals are the texts in the code that runs in functions, but for the list of metrics.
+// literals returns the strings in deployed code, except for the list of metrics.
 func literals(t *testing.T) map[string]bool {
 	t.Helper()
 	all := make(map[string]bool)
-	for _, dir := range []string{"functions", "examples", "internal", "pkg"} {
-		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
-				strings.HasSuffix(filepath.Dir(path), "test") || filepath.Base(filepath.Dir(path)) == "metrics" {
-				return err
-			}
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-			if err != nil {
-				return err
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
-				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-					if s, err := strconv.Unquote(lit.Value); err == nil {
-						all[s] = true
-					}
-				}
-				return true
-			})
-			return nil
-		})
+	for _, name := range tracked(t, root) {
+		if !deployedTrees.MatchString(name) || path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || path.Base(path.Dir(name)) == "metrics" {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if s, err := strconv.Unquote(lit.Value); err == nil {
+					all[s] = true
+				}
+			}
+			return true
+		})
 	}
 	return all
 }

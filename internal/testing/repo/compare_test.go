@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// secretNames are what values that a stranger may guess at are called here.
+// secretNames matches the names of values that an attacker may try to guess.
 var secretNames = regexp.MustCompile(`(?i)^(mac|want|cookie|value|state|csrf|secret|verifier|credential|fingerprint|accesstoken|refreshtoken)$`)
 
-// source reads a file as the compiler does: make mutants has it see a broken one.
+// source reads a file as the compiler does: for make mutants it is the broken one.
 func source(t *testing.T, path string) string {
 	t.Helper()
 	var overlay struct{ Replace map[string]string }
@@ -43,8 +43,8 @@ func source(t *testing.T, path string) string {
 	return string(b)
 }
 
-// A secret is compared in a time that does not tell how much of a guess is right: by hmac.Equal or package subtle, never
-// by an operator, which stops at the first difference. No test can time that, so this one reads the code.
+// The time of a comparison does not reveal how much of a guess is right: secrets are compared by hmac.Equal or package
+// subtle, never by an operator, which stops at the first difference. No test can time that, so this one reads the code.
 func TestSecretsAreComparedInConstantTime(t *testing.T) {
 	t.Parallel()
 	constant := 0
@@ -68,14 +68,14 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 				case "constant time":
 					constant++
 				case "early end":
-					t.Errorf("%v: a secret is compared by what ends at the first difference", set.Position(n.Pos()))
+					t.Errorf("%v: this comparison of a secret stops at the first difference", set.Position(n.Pos()))
 				}
 				return true
 			})
 		}
 	}
 	if constant < 3 {
-		t.Errorf("%d comparisons in constant time, want at least the cookie's, the form's and the credential's", constant)
+		t.Errorf("%d comparisons in constant time, want at least those of the cookie, the form and the credential", constant)
 	}
 }
 
@@ -108,7 +108,7 @@ func called(e ast.Expr) string {
 	return pkg.Name + "." + s.Sel.Name
 }
 
-// fixed is nil, a number or a text in the code: to be empty is no secret.
+// fixed reports whether an expression is nil or a literal: whether a secret is empty is not a secret.
 func fixed(e ast.Expr) bool {
 	if id, ok := e.(*ast.Ident); ok && id.Name == "nil" {
 		return true

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// An item of a month's bill.
+// item is an item of a month's bill.
 type item struct {
 	group                         string
 	price, per                    float64
@@ -20,7 +20,7 @@ type item struct {
 
 var priced = regexp.MustCompile(`(?m)^\| ([^|]+) \| ([^|]+) \| ([\d.]+) \| (\d+) \| ([\d.]+) \| ([\d.]+) \| (\d+) \|$`)
 
-// The cost table of docs/DEPLOY.md is what its price inputs give.
+// The cost table of docs/DEPLOY.md follows from the prices in the same document.
 func TestCost(t *testing.T) {
 	t.Parallel()
 	doc := read(t, "docs/DEPLOY.md")
@@ -63,13 +63,13 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// The number of alarms' metrics that the cost table counts.
+// The cost table counts the metrics of all alarms.
 func TestCostCountsTheAlarms(t *testing.T) {
 	t.Parallel()
 	n := template(t)
 	watched := 0
 	for _, name := range ofType(t, n, "AWS::CloudWatch::Alarm") {
-		watched += max(len(items(get(n, "Resources", name, "Properties", "Metrics")))-1, 1) // less the expression
+		watched += max(len(items(get(n, "Resources", name, "Properties", "Metrics")))-1, 1) // without the expression
 	}
 	if want := fmt.Sprintf("| alarms, by metric | 0.10 | 1 | 0 | 0 | %d |", watched); !strings.Contains(read(t, "docs/DEPLOY.md"), want) {
 		t.Errorf("docs/DEPLOY.md lacks %s", want)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Enter at each question of sam deploy --guided is an answer, and one that a new account can take.
+// Enter answers each question of sam deploy --guided, with a value that works in a new account.
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -42,14 +42,14 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("parameter %s is in %d groups, want 1", name, groups[name])
 		}
 	}
-	// It makes --guided end with "Deploy this changeset? [y/N]", where Enter means no.
+	// With it --guided ends with "Deploy this changeset? [y/N]", where Enter means no.
 	if strings.Contains(read(t, "samconfig.toml"), "confirm_changeset") {
-		t.Error("samconfig.toml: confirm_changeset, and Enter at each question deploys nothing")
+		t.Error("samconfig.toml has confirm_changeset: Enter at each question deploys nothing")
 	}
 }
 
-// What is to be run with the client secret takes it from the file that the setup page names: the command line would
-// leave it in the shell's history.
+// The command that needs the client secret reads it from the file that the setup page names. An argument would stay in
+// the shell's history.
 func TestSetAppSecretCommand(t *testing.T) {
 	t.Parallel()
 	command, _ := get(template(t), "Outputs", "SetAppSecretCommand", "Value").(tagged)
@@ -58,11 +58,11 @@ func TestSetAppSecretCommand(t *testing.T) {
 		t.Errorf("SetAppSecretCommand: %s", text(command.value))
 	}
 	if !strings.Contains(read(t, "internal/connect/pages/templates/setup.html"), file) {
-		t.Error("the setup page has another file")
+		t.Error("the setup page names another file")
 	}
 }
 
-// What holds tokens, or the keys to them, outlives the stack; a stack that could not be created leaves nothing.
+// The resources with tokens, or with the keys to them, outlive the stack. A stack that could not be created leaves none.
 func TestRetained(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -76,7 +76,7 @@ func TestRetained(t *testing.T) {
 	}
 }
 
-// A short poll asks some of a queue's servers, and may find none of a few messages: housekeeping would take the queue for empty.
+// A short poll asks some of a queue's servers and may miss a few messages. Housekeeping would believe the queue empty.
 func TestRescueQueueIsAskedWhole(t *testing.T) {
 	t.Parallel()
 	if got := text(get(template(t), "Resources", "RescueQueue", "Properties", "ReceiveMessageWaitTimeSeconds")); got == "" || got == "0" {
@@ -84,7 +84,7 @@ func TestRescueQueueIsAskedWhole(t *testing.T) {
 	}
 }
 
-// A name of the partition aws would not work in the federal zone's regions.
+// An ARN of the partition aws would not work in the regions of the federal zone.
 func TestPartition(t *testing.T) {
 	t.Parallel()
 	for i, line := range strings.Split(read(t, "template.yaml"), "\n") {
@@ -94,8 +94,7 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// A 429 to a webhook pauses a hook; one to a start keeps a row from being written. A stage whose settings name a route has to
-// wait for it.
+// A 429 to a webhook pauses the hook, and a 429 to a start saves a row. A stage depends on the routes in its settings.
 func TestThrottling(t *testing.T) {
 	t.Parallel()
 	stage := get(template(t), "Resources", "HttpApiStage")
@@ -109,14 +108,14 @@ func TestThrottling(t *testing.T) {
 	usual := rate(get(stage, "Properties", "DefaultRouteSettings"))
 	settings := get(stage, "Properties", "RouteSettings")
 	if start, webhook := rate(get(settings, "GET /oauth/start")), rate(get(settings, "POST /webhooks/procore")); start >= usual || webhook < 10*usual {
-		t.Errorf("requests a second: start %d, pages %d, webhooks %d", start, usual, webhook)
+		t.Errorf("requests per second: start %d, pages %d, webhooks %d", start, usual, webhook)
 	}
 	if got := texts(get(stage, "DependsOn")); !slices.Contains(got, "StartRoute") || !slices.Contains(got, "WebhookRoute") || len(keys(settings)) != len(got) {
 		t.Errorf("the stage depends on %v, want the routes of its settings", got)
 	}
 }
 
-// The next run finds what this one left; a repetition would only overlap with it.
+// The next run continues where a failed run stopped. A retry would only overlap with it.
 func TestSchedulesDoNotRetry(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -127,11 +126,11 @@ func TestSchedulesDoNotRetry(t *testing.T) {
 	}
 	invoke := get(n, "Resources", "RefresherFunction", "Properties", "EventInvokeConfig", "MaximumRetryAttempts")
 	if text(invoke) != "0" {
-		t.Errorf("Lambda repeats a run %v times, want 0", invoke)
+		t.Errorf("Lambda retries a run %v times, want 0", invoke)
 	}
 }
 
-// Every function is traced, has its log's retention, and the memory and time that docs/DEPLOY.md explains.
+// Every function has tracing, a retention of its log, and the memory and timeout that docs/DEPLOY.md explains.
 func TestFunctions(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -147,10 +146,10 @@ func TestFunctions(t *testing.T) {
 		}
 		row := regexp.MustCompile(`(?m)^\| [^|]*` + strings.TrimSuffix(name, "Function") + `[^|]* \| ` + text(get(p, "Timeout")) + ` s \|`)
 		if !row.MatchString(doc) {
-			t.Errorf("docs/DEPLOY.md does not have %s with its timeout of %s s", name, text(get(p, "Timeout")))
+			t.Errorf("docs/DEPLOY.md lacks %s with its timeout of %s s", name, text(get(p, "Timeout")))
 		}
 	}
 	if memory := text(get(n, "Globals", "Function", "MemorySize")); !strings.Contains(doc, "All functions have "+memory+" MB") {
-		t.Errorf("docs/DEPLOY.md does not say that functions have %s MB", memory)
+		t.Errorf("docs/DEPLOY.md does not state that functions have %s MB", memory)
 	}
 }

@@ -21,7 +21,7 @@ var (
 	row     = regexp.MustCompile("(?m)^\\| `([A-Z_]+)`")
 )
 
-// documents are the Markdown files.
+// documents returns the Markdown files.
 func documents(t *testing.T) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -43,7 +43,7 @@ func documents(t *testing.T) (all []string) {
 	return all
 }
 
-// Each link to a file or heading of the repository finds it.
+// Each link to a file or heading of the repository has a target.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	for _, doc := range documents(t) {
@@ -68,7 +68,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// anchors are the headings' names in links.
+// anchors returns the names of headings in links.
 func anchors(text string) (all []string) {
 	for _, match := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
 		name := regexp.MustCompile(`[^\p{L}\p{N}\- ]`).ReplaceAllString(strings.ToLower(match[1]), "")
@@ -77,8 +77,8 @@ func anchors(text string) (all []string) {
 	return all
 }
 
-// Each Go block of the client's guide is code that is compiled: it stands, line by
-// line, in a file of its package or of package tokens.
+// Each Go block of the client's guide compiles: its lines are in a file of package
+// procore or tokens.
 func TestClientGuide(t *testing.T) {
 	t.Parallel()
 	var code []string
@@ -101,12 +101,12 @@ func TestClientGuide(t *testing.T) {
 	}
 	for _, b := range blocks {
 		if want := unindented(strings.TrimSpace(b[1])) + "\n"; !slices.ContainsFunc(code, func(c string) bool { return strings.Contains(c, want) }) {
-			t.Errorf("docs/CLIENT.md: this stands in no Go file:\n%s", b[1])
+			t.Errorf("docs/CLIENT.md: no Go file has this:\n%s", b[1])
 		}
 	}
 }
 
-// unindented is the text with each line's indentation removed.
+// unindented returns the text without indentation.
 func unindented(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
@@ -122,13 +122,13 @@ func TestCommands(t *testing.T) {
 	for _, doc := range documents(t) {
 		for _, match := range command.FindAllStringSubmatch(code(read(t, doc)), -1) {
 			if !strings.Contains(makefile, "\n"+match[1]+":") {
-				t.Errorf("%s: %s, which the Makefile does not have", doc, match[0])
+				t.Errorf("%s names %s, which the Makefile lacks", doc, match[0])
 			}
 		}
 	}
 }
 
-// code is what stands in code spans and blocks.
+// code returns the code spans and blocks of a document.
 func code(text string) string {
 	spans := regexp.MustCompile("(?s)```.*?```|`[^`]+`").FindAllString(text, -1)
 	return strings.Join(spans, "\n")

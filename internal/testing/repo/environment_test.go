@@ -17,12 +17,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// lambdas are the variables that Lambda, or sam local, sets.
+// lambdas lists the variables that Lambda or sam local sets.
 var lambdas = []string{"AWS_ACCESS_KEY_ID", "AWS_REGION", "AWS_SAM_LOCAL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 
 var getenv = regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ)\b`)
 
-// Each function is given the variables that it reads, and no others.
+// template.yaml sets exactly the variables that each function reads.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -33,14 +33,14 @@ func TestEnvironment(t *testing.T) {
 			got := append(keys(get(n, "Resources", name, "Properties", "Environment", "Variables")), shared...)
 			slices.Sort(got)
 			if d := cmp.Diff(got, variables(t, dir)); d != "" {
-				t.Errorf("template.yaml gives - the function reads +:\n%s", d)
+				t.Errorf("template.yaml sets - the function reads +:\n%s", d)
 			}
 		})
 	}
 }
 
-// variables gives what the function of a package reads: by the calls of its main and wire, and of what these call in
-// the packages that read the environment.
+// variables returns the variables that a function reads. It follows the calls of main and wire into the packages that
+// read the environment.
 func variables(t *testing.T, dir string) []string {
 	t.Helper()
 	s := scan{reads: make(map[string]map[string]bool), calls: make(map[string]map[string]bool)}
@@ -67,7 +67,7 @@ func variables(t *testing.T, dir string) []string {
 	return slices.Sorted(maps.Keys(read))
 }
 
-// scan knows, by the name of a function or method, which variables it reads and what it calls.
+// scan maps a function or method to the variables that it reads and to its calls.
 type scan struct{ reads, calls map[string]map[string]bool }
 
 func (s scan) files(t *testing.T, dir string) {
@@ -77,7 +77,7 @@ func (s scan) files(t *testing.T, dir string) {
 		t.Fatalf("no Go files in %s: %v", dir, err)
 	}
 	for _, path := range paths {
-		// Of a function, only its wiring reads the environment.
+		// In a function's package, only the wiring reads the environment.
 		if strings.HasSuffix(path, "_test.go") || !strings.HasPrefix(dir, "internal") && filepath.Base(path) != "main.go" {
 			continue
 		}
@@ -120,8 +120,8 @@ func (s scan) function(t *testing.T, f *ast.FuncDecl) {
 	})
 }
 
-// read notes a variable that is named by a literal or a constant. Any other name is a parameter's: then the caller's
-// is noted.
+// read records a variable that is named by a literal or a constant. Any other name is a parameter, whose value is
+// recorded at the caller.
 func (s scan) read(function, prefix string, name ast.Expr, constants map[string]ast.Expr) {
 	if id, ok := name.(*ast.Ident); ok && constants[id.Name] != nil {
 		name = constants[id.Name]
@@ -143,7 +143,7 @@ func callee(call *ast.CallExpr) string {
 	return ""
 }
 
-// Nothing else reads the environment, or TestEnvironment would not see it.
+// No other code reads the environment, where TestEnvironment would miss it.
 func TestEnvironmentIsReadInOnePlace(t *testing.T) {
 	t.Parallel()
 	for _, dir := range []string{"functions", "examples", "pkg"} {

@@ -22,7 +22,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// sample decodes an event, strictly.
+// sample decodes an event strictly.
 func sample[T any](t *testing.T, name string) T {
 	t.Helper()
 	var e T
@@ -76,12 +76,12 @@ func TestHTTPEvents(t *testing.T) {
 			}
 		})
 	}
-	if got := len(files(t)); got != len(tests)+3 { // and two tasks, and the consumer's
+	if got := len(files(t)); got != len(tests)+3 { // two tasks, and the consumer's event
 		t.Errorf("%d sample events, but %d are tested", got, len(tests)+3)
 	}
 }
 
-// files are the sample events; payloads and envelopes are parts of them.
+// files returns the sample events. Payloads and envelopes are parts of them.
 func files(t *testing.T) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(filepath.Join(root, "events"), func(path string, d fs.DirEntry, err error) error {
@@ -120,7 +120,7 @@ func TestFlowOfEvents(t *testing.T) {
 	}
 }
 
-// posted is the form that a handler gets.
+// posted returns the form that a handler gets.
 func posted(t *testing.T, e events.APIGatewayV2HTTPRequest) (form url.Values) {
 	t.Helper()
 	h := func(_ http.ResponseWriter, r *http.Request) {
@@ -150,7 +150,7 @@ func TestWebhookEvents(t *testing.T) {
 	}
 }
 
-// The consumer's message is the envelope of the first webhook event, as the pipe hands it on.
+// The consumer's message is the envelope of the first webhook event, as the pipe sends it.
 func TestConsumerEvent(t *testing.T) {
 	t.Parallel()
 	e := sample[events.SQSEvent](t, "event-consumer/event")
@@ -167,7 +167,7 @@ func TestConsumerEvent(t *testing.T) {
 	}
 }
 
-// The tasks are those that the schedules send.
+// The sample tasks are the tasks that the schedules send.
 func TestTaskEvents(t *testing.T) {
 	t.Parallel()
 	n := template(t)

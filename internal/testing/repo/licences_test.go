@@ -15,11 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// licences are recognised by a sentence of their text, by the identifiers of https://spdx.org/licenses/.
-// MIT-0 is MIT without a clause.
+// licences maps the identifiers of https://spdx.org/licenses/ to a sentence of the text. MIT-0 is MIT without a clause.
 var licences = []struct {
 	name string
-	says *regexp.Regexp
+	text *regexp.Regexp
 }{
 	{"Apache-2.0", regexp.MustCompile(`Apache License\s+Version 2\.0`)},
 	{"BSD-3-Clause", regexp.MustCompile(`(?s)Redistribution.*Neither the name of.*THIS SOFTWARE IS PROVIDED`)},
@@ -27,7 +26,7 @@ var licences = []struct {
 	{"MIT", regexp.MustCompile(`Permission is hereby granted, free of charge`)},
 }
 
-// docs/LICENCES.md lists just the modules that are in the programs, with the licences that lie beside their code.
+// docs/LICENCES.md lists exactly the modules in the programs, with the licences next to their code.
 func TestLicences(t *testing.T) {
 	t.Parallel()
 	got := make(map[string]string)
@@ -40,27 +39,27 @@ func TestLicences(t *testing.T) {
 		for path, text := range texts {
 			name := licence(text)
 			if name == "" {
-				t.Errorf("%s: %s is no licence that this test knows: read it, and add it", module, path)
+				t.Errorf("%s: this test does not know the licence %s: read it, and add it", module, path)
 			}
 			names[name] = true
 		}
 		want[module] = strings.Join(slices.Sorted(maps.Keys(names)), ", ")
 	}
 	if d := cmp.Diff(got, want); d != "" {
-		t.Errorf("docs/LICENCES.md is not what the programs are made of (-listed +found):\n%s", d)
+		t.Errorf("docs/LICENCES.md does not list the modules of the programs (-listed +found):\n%s", d)
 	}
 }
 
 func licence(text string) string {
 	for _, l := range licences {
-		if l.says.MatchString(text) {
+		if l.text.MatchString(text) {
 			return l.name
 		}
 	}
 	return ""
 }
 
-// modules gives the licence texts of each module, and of the directories of its packages that are in a program.
+// modules returns the licence texts of each module, and of the directories of its packages that are in a program.
 func modules(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	commands, err := filepath.Glob(filepath.Join(root, "cmd", "*"))
@@ -69,7 +68,7 @@ func modules(t *testing.T) map[string]map[string]string {
 	}
 	args := []string{"list", "-deps", "-json=Dir,Module", "./examples/...", "./functions/..."}
 	for _, dir := range commands {
-		if name := filepath.Base(dir); name != "local" { // which runs on developers' machines only
+		if name := filepath.Base(dir); name != "local" { // local runs only on developers' machines
 			args = append(args, "./cmd/"+name)
 		}
 	}
@@ -124,7 +123,7 @@ func addLicences(t *testing.T, texts map[string]string, dir string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !strings.HasSuffix(file, "-SUMMARY") { // says which of the others is for what
+			if !strings.HasSuffix(file, "-SUMMARY") { // explains the other files
 				texts[fmt.Sprint(filepath.Base(dir), "/", filepath.Base(file))] = string(b)
 			}
 		}

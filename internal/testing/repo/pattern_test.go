@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// matches says whether an event matches a pattern of EventBridge, as far as template.yaml uses them: texts, exists and
-// anything-but. Another operator is an error.
+// matches reports whether an event matches a pattern of EventBridge. It knows the operators that template.yaml uses:
+// texts, exists and anything-but. Another operator is an error.
 //
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 func matches(pattern, event any) (bool, error) {
@@ -43,9 +43,9 @@ func holds(condition, value any) (bool, error) {
 		return value != nil, nil
 	case len(c) == 1 && c["anything-but"] != nil:
 		others, _ := c["anything-but"].([]any)
-		return value != nil && !slices.Contains(others, value), nil // what is absent does not match
+		return value != nil && !slices.Contains(others, value), nil // an absent value does not match
 	}
-	return false, fmt.Errorf("operator %v is not known here", c)
+	return false, fmt.Errorf("operator %v is unknown here", c)
 }
 
 func object(t *testing.T, text string) map[string]any {
@@ -57,7 +57,7 @@ func object(t *testing.T, text string) map[string]any {
 	return m
 }
 
-// A pipe of template.yaml: what it lets through, and what becomes of it.
+// pipe is a pipe of template.yaml: its filters, and the template of its messages.
 type pipe struct {
 	t        *testing.T
 	patterns []map[string]any
@@ -80,7 +80,7 @@ func pipeOf(t *testing.T, name string) *pipe {
 
 var placeholder = regexp.MustCompile(`<\$\.([A-Za-z_.]+)>`)
 
-// message is what the pipe makes of a record; false: nothing.
+// message returns the pipe's message for a record, and reports whether there is one.
 func (p *pipe) message(record map[string]any) (string, bool) {
 	p.t.Helper()
 	through := false

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A call of an AWS service that a function makes; see internal/testing/stack's TestCalls.
+// call is a call of an AWS service by a function; TestCalls of internal/testing/stack records them.
 type call struct {
 	function, action, resource, key string
 }
@@ -18,7 +18,7 @@ func (c call) String() string {
 	return strings.TrimSpace(strings.Join([]string{c.function, c.action, c.resource, c.key}, " "))
 }
 
-// recordedCalls are the calls of a flow that leaves out little.
+// recordedCalls returns the calls of a flow that covers almost everything.
 func recordedCalls(t *testing.T) (all []call) {
 	t.Helper()
 	for line := range strings.Lines(read(t, "internal/testing/stack/testdata/calls.txt")) {
@@ -34,13 +34,13 @@ func recordedCalls(t *testing.T) (all []call) {
 	return all
 }
 
-// deployed are the logical ids of what the local stack calls otherwise.
+// deployed maps the names of the local stack to logical ids.
 var deployed = map[string]string{
 	"connections": "ConnectionsTable", "spends": "SpendsTable", "sessions": "SessionsTable", "inbox": "InboxTable",
 	"local/app": "AppSecret", "local/keys": "KeysSecret", "local/webhook": "WebhookSecret", "rescue": "RescueQueue",
 }
 
-// arn is how a role names what the local stack calls this.
+// arn returns a role's name for a resource of the local stack.
 func arn(local string) string {
 	table, index, ok := strings.Cut(local, "/index/")
 	if ok {
@@ -49,7 +49,7 @@ func arn(local string) string {
 	return deployed[local]
 }
 
-// A permission is a statement of a function's role, and how much of it was used.
+// permission is a statement of a function's role, with the parts of it that were used.
 type permission struct {
 	actions, resources []string
 	comment            string
@@ -63,7 +63,7 @@ func (p *permission) allows(c call) bool {
 	})
 }
 
-// permissions are the statements of the role of each function, by the function's name in the local stack.
+// permissions returns the statements of each function's role, by the function's name in the local stack.
 func permissions(t *testing.T) map[string][]*permission {
 	t.Helper()
 	n := template(t)
@@ -78,7 +78,7 @@ func permissions(t *testing.T) map[string][]*permission {
 					t.Fatalf("%s: a statement that does not allow", name)
 				}
 				if get(s, "Condition") != nil {
-					t.Errorf("%s: whether a condition holds is not known here", name)
+					t.Errorf("%s: this test cannot evaluate a condition", name)
 				}
 				all[path.Base(dir)] = append(all[path.Base(dir)], &permission{
 					actions: texts(get(s, "Action")), resources: texts(get(s, "Resource")), comment: comments[len(all[path.Base(dir)])],
@@ -87,13 +87,13 @@ func permissions(t *testing.T) map[string][]*permission {
 			}
 		}
 		if len(comments) != len(all[path.Base(dir)]) {
-			t.Fatalf("%s: %d statements, but %d in the text", name, len(all[path.Base(dir)]), len(comments))
+			t.Fatalf("%s: %d statements, but the text has %d", name, len(all[path.Base(dir)]), len(comments))
 		}
 	}
 	return all
 }
 
-// statementComments are the comments of a role's statements, "" without one.
+// statementComments returns the comment of each statement of a role, or "".
 func statementComments(t *testing.T, role string) (all []string) {
 	t.Helper()
 	_, after, ok := strings.Cut(read(t, "template.yaml"), "\n  "+role+":\n")
@@ -108,8 +108,8 @@ func statementComments(t *testing.T, role string) (all []string) {
 	return all
 }
 
-// Each call that a function makes is allowed by its role; each action that a role allows was called, or a comment at its
-// statement says what it is for.
+// A function's role allows each of its calls. Each action that a role allows was called, or a comment at its statement
+// explains it.
 func TestRolesAllowTheCalls(t *testing.T) {
 	t.Parallel()
 	all := permissions(t)
@@ -134,7 +134,7 @@ func TestRolesAllowTheCalls(t *testing.T) {
 			for _, action := range p.actions {
 				for _, resource := range p.resources {
 					if what := fmt.Sprint(action, " ", resource); !p.used[what] && p.comment == "" {
-						t.Errorf("%s may %s, but never did, and no comment says why it may", function, what)
+						t.Errorf("%s may %s, but never did, and no comment explains why", function, what)
 					}
 				}
 			}

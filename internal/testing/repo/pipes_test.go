@@ -21,7 +21,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// recorded is a table whose changes are read as its stream tells them.
+// recorded is a table whose changes are read from its stream.
 type recorded struct {
 	t      *testing.T
 	server *dynamotest.Server
@@ -43,7 +43,7 @@ func newRecorded(t *testing.T) *recorded {
 	return r
 }
 
-// records are all of a table's changes so far, with the images before and after.
+// records returns all changes of a table so far, with the images before and after.
 func (r *recorded) records(table string) (all []map[string]any) {
 	r.t.Helper()
 	feed, err := r.server.Feed(r.t.Context(), table, 0)
@@ -64,7 +64,7 @@ func (r *recorded) records(table string) (all []map[string]any) {
 	return all
 }
 
-// Events that are understood are handed on, once, and what is quarantined is not.
+// The pipe sends each event once, and sends nothing that is quarantined.
 func TestEventsPipe(t *testing.T) {
 	t.Parallel()
 	r := newRecorded(t)
@@ -98,7 +98,7 @@ func TestEventsPipe(t *testing.T) {
 	}
 }
 
-// Each connection that begins to need attention is announced, at the change and at no other one, without its pair.
+// A connection is announced when it begins to need attention, and at no other change. The announcement lacks its pair.
 func TestAnnouncementsPipe(t *testing.T) {
 	t.Parallel()
 	r := newRecorded(t)

@@ -10,7 +10,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// docs/PROCORE-SETUP.md names the addresses that the code uses, the outputs that the template has, and no other of Procore's hosts.
+// docs/PROCORE-SETUP.md names the code's addresses, outputs that the template has, and no other host of Procore.
 func TestProcoreSetup(t *testing.T) {
 	t.Parallel()
 	doc, template := read(t, "docs/PROCORE-SETUP.md"), read(t, "template.yaml")
@@ -28,7 +28,7 @@ func TestProcoreSetup(t *testing.T) {
 	}
 	for _, host := range regexp.MustCompile(`https://[a-z.-]*procore(gov)?\.com`).FindAllString(doc, -1) {
 		if !strings.Contains(known+" ", host+" ") {
-			t.Errorf("%s is no address of an environment", host)
+			t.Errorf("%s is not an address of an environment", host)
 		}
 	}
 	outputs := regexp.MustCompile("(?i)outputs? `(\\w+)`|secret `(\\w+)`").FindAllStringSubmatch(doc, -1)

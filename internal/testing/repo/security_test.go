@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// named is a test as documents name it: its package's directory and its function.
+// named matches a test as documents name it: by its package's directory and its function.
 var named = regexp.MustCompile("`([a-z]+(?:/[a-z-]+)+) ((?:Test|Fuzz)[A-Za-z0-9]+)`")
 
-// A document that promises a test is held to it.
+// Each test that a document names exists.
 func TestNamedTestsExist(t *testing.T) {
 	t.Parallel()
 	found := make(map[string]int)
@@ -21,12 +21,12 @@ func TestNamedTestsExist(t *testing.T) {
 		for _, m := range named.FindAllStringSubmatch(read(t, doc), -1) {
 			found[doc]++
 			if !hasTest(t, m[1], m[2]) {
-				t.Errorf("%s names %s of %s, which is not there", doc, m[2], m[1])
+				t.Errorf("%s names %s of %s, which does not exist", doc, m[2], m[1])
 			}
 		}
 	}
 	if found["docs/SECURITY.md"] < 50 {
-		t.Errorf("docs/SECURITY.md names %d tests: is the form of the names still `directory Test`?", found["docs/SECURITY.md"])
+		t.Errorf("docs/SECURITY.md names %d tests: are they still written as `directory Test`?", found["docs/SECURITY.md"])
 	}
 }
 
@@ -48,19 +48,19 @@ func hasTest(t *testing.T, dir, name string) bool {
 	return false
 }
 
-// Every row of the tables names what shows it.
+// Every row of the tables names a test.
 func TestEveryDefenceIsShown(t *testing.T) {
 	t.Parallel()
 	text := read(t, "docs/SECURITY.md")
 	text, _, _ = strings.Cut(text, "\n## What is not protected")
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| attack |") && !strings.HasPrefix(line, "| what |") && !named.MatchString(line) {
-			t.Errorf("no test is named for %s", line)
+			t.Errorf("this row names no test: %s", line)
 		}
 	}
 }
 
-// A fork, known by its module path, must say who reads reports about it.
+// A fork, recognized by its module path, must name the reader of its security reports.
 func TestSecurityContact(t *testing.T) {
 	t.Parallel()
 	module := regexp.MustCompile(`(?m)^module (\S+)$`).FindStringSubmatch(read(t, "go.mod"))

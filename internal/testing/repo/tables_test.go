@@ -13,7 +13,7 @@ import (
 	"procore-connect/internal/testing/kit/tables"
 )
 
-// The tables of template.yaml are those with which the tests and the local stack work.
+// The tables of template.yaml are the tables of the tests and of the local stack.
 func TestTables(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -26,7 +26,7 @@ func TestTables(t *testing.T) {
 			t.Parallel()
 			got := declared(get(n, "Resources", resource, "Properties"))
 			if resource == "ConnectionsTable" {
-				// Its stream feeds the announcements, which only the deployment has.
+				// Its stream feeds the announcements, which exist only in a deployment.
 				i := slices.Index(got, "stream NEW_AND_OLD_IMAGES")
 				if i < 0 {
 					t.Fatalf("no old images in the stream: %v", got)
@@ -44,7 +44,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// declared tells a table of template.yaml in lines.
+// declared describes a table of template.yaml in lines.
 func declared(table node) []string {
 	kinds := make(map[string]string)
 	for _, a := range items(get(table, "AttributeDefinitions")) {
@@ -76,7 +76,7 @@ func items(n node) list {
 	return l
 }
 
-// created tells a table of internal/testing/kit/tables in the same lines.
+// created describes a table of internal/testing/kit/tables in the same lines.
 func created(t *testing.T, client *dynamodb.Client, name string) []string {
 	t.Helper()
 	out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})

@@ -12,7 +12,7 @@ import (
 
 const root = "../../.."
 
-// functions are the functions of template.yaml, by the directory of their package.
+// functions maps the directory of a package to its function in template.yaml.
 var functions = map[string]string{
 	"functions/oauth-callback":   "OAuthCallbackFunction",
 	"functions/company-select":   "CompanySelectFunction",
@@ -39,7 +39,7 @@ func template(t *testing.T) node {
 	return n
 }
 
-// get goes down by keys; what is missing is nil.
+// get follows keys into mappings. A missing value is nil.
 func get(n node, keys ...string) node {
 	for _, key := range keys {
 		m, ok := n.(*mapping)
@@ -64,7 +64,7 @@ func keys(n node) []string {
 	return m.keys
 }
 
-// ofType gives the names of the resources of a type.
+// ofType returns the names of the resources of a type.
 func ofType(t *testing.T, n node, kind string) (names []string) {
 	t.Helper()
 	resources := get(n, "Resources")
@@ -79,7 +79,7 @@ func ofType(t *testing.T, n node, kind string) (names []string) {
 	return names
 }
 
-// routes gives the function of each route.
+// routes returns the function of each route.
 func routes(t *testing.T) map[string]string {
 	t.Helper()
 	n := template(t)
@@ -93,7 +93,7 @@ func routes(t *testing.T) map[string]string {
 	return all
 }
 
-// The local stack's front has the same routes; its tests click through them.
+// The template has these routes. So has the local stack, whose tests click through them.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -110,8 +110,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// sam local start-api finds the routes only if the first resource that it knows is one of the API.
-func TestAPIStandsBeforeFunctions(t *testing.T) {
+// sam local start-api finds the routes only if the API is the first resource that it knows.
+func TestAPIIsBeforeFunctions(t *testing.T) {
 	t.Parallel()
 	n := template(t)
 	names := keys(get(n, "Resources"))
@@ -120,7 +120,7 @@ func TestAPIStandsBeforeFunctions(t *testing.T) {
 	}
 }
 
-// Every function is built by a target of the Makefile, from its own package.
+// A target of the Makefile builds every function from its own package.
 func TestBuildTargets(t *testing.T) {
 	t.Parallel()
 	makefile := read(t, "Makefile")
@@ -138,7 +138,7 @@ func TestBuildTargets(t *testing.T) {
 	}
 }
 
-// A change of how a key is generated would make every sealed pair unreadable.
+// Another way to generate a key would make every sealed pair unreadable.
 func TestGeneratedSecretsNeverChange(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -159,14 +159,14 @@ func TestGeneratedSecretsNeverChange(t *testing.T) {
 	}
 }
 
-// The receiver can read neither a connection nor the client secret, and no role may do everything. Only tracing knows no
-// resources.
+// The receiver can read neither a connection nor the client secret, and no role may do everything. Only the actions of
+// tracing are not limited to resources.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	n := template(t)
 	tracing := get(n, "Resources", "TracingPolicy", "Properties", "PolicyDocument", "Statement")
 	if got := len(ofType(t, n, "AWS::IAM::ManagedPolicy")); got != 1 || len(items(tracing)) != 1 {
-		t.Fatalf("%d managed policies, want the one of tracing, with one statement", got)
+		t.Fatalf("%d managed policies, want one, of tracing, with one statement", got)
 	}
 	if d := cmp.Diff(texts(get(items(tracing)[0], "Action")), []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}); d != "" {
 		t.Errorf("actions of tracing (-got +want):\n%s", d)
@@ -198,7 +198,7 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// The way of an event: new events only, in order, tried again, and kept where they cannot be handed on.
+// The pipe sends only new events, in order. It tries again, and keeps an event that it cannot send.
 func TestHandingOn(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -210,16 +210,16 @@ func TestHandingOn(t *testing.T) {
 		key  string
 		want string
 	}{
-		{stream, "BatchSize", "1"},             // or the order of a resource is lost
-		{stream, "ParallelizationFactor", "1"}, // the same
+		{stream, "BatchSize", "1"},             // more would lose the order of a resource
+		{stream, "ParallelizationFactor", "1"}, // likewise
 		{stream, "StartingPosition", "TRIM_HORIZON"},
 		{stream, "OnPartialBatchItemFailure", "AUTOMATIC_BISECT"},
 		{stream, "MaximumRecordAgeInSeconds", "86400"},
-		{stream, "MaximumRetryAttempts", "-1"}, // however quickly the queue refuses
+		{stream, "MaximumRetryAttempts", "-1"}, // without a limit, however quickly the queue refuses
 		{target, "InputTemplate", "<$.dynamodb.NewImage.envelope.S>"},
 		{append(target, "SqsQueueParameters"), "MessageGroupId", "$.dynamodb.NewImage.group_id.S"},
 		{append(target, "SqsQueueParameters"), "MessageDeduplicationId", "$.dynamodb.NewImage.dedup_id.S"},
-		{[]string{"Resources", "EventConsumerMapping", "Properties"}, "BatchSize", "1"}, // or a failure takes what waits behind it along
+		{[]string{"Resources", "EventConsumerMapping", "Properties"}, "BatchSize", "1"}, // more would fail the events behind a failed one too
 		{queue, "FifoQueue", "true"},
 		{queue, "DeduplicationScope", "messageGroup"},
 		{queue, "FifoThroughputLimit", "perMessageGroupId"},
@@ -230,7 +230,7 @@ func TestHandingOn(t *testing.T) {
 		}
 	}
 	if get(get(n, stream...), "DeadLetterConfig") == nil {
-		t.Error("the pipe has no dead letters")
+		t.Error("the pipe has no queue for dead letters")
 	}
 	filters, _ := get(n, "Resources", "EventsPipe", "Properties", "SourceParameters", "FilterCriteria", "Filters").(list)
 	if want := `{"eventName":["INSERT"],"dynamodb":{"NewImage":{"envelope":{"S":[{"exists":true}]}}}}`; len(filters) != 1 || text(get(filters[0], "Pattern")) != want {
@@ -238,7 +238,7 @@ func TestHandingOn(t *testing.T) {
 	}
 }
 
-// texts gives one string, or a list's, without their tags.
+// texts returns the string, or the strings of a list, without their tags.
 func texts(n node) (all []string) {
 	switch n := n.(type) {
 	case string:
