@@ -88,8 +88,8 @@ func mutantsByRule(t *testing.T) map[string][]string {
 	return all
 }
 
-// declares reports whether the package in the directory declares a function, a method (Type.Method) or a type of this
-// name, outside its tests.
+// declares reports whether the package in the directory declares a function, a method (Type.Method), a type or a
+// variable of this name, outside its tests.
 func declares(t *testing.T, dir, name string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
@@ -113,15 +113,20 @@ func declares(t *testing.T, dir, name string) bool {
 	return false
 }
 
-// namesOf returns the names of a function or of types that a declaration declares.
+// namesOf returns the names that a declaration declares.
 func namesOf(d ast.Decl) (all []string) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		return []string{receiver(d) + d.Name.Name}
 	case *ast.GenDecl:
 		for _, s := range d.Specs {
-			if s, ok := s.(*ast.TypeSpec); ok {
+			switch s := s.(type) {
+			case *ast.TypeSpec:
 				all = append(all, s.Name.Name)
+			case *ast.ValueSpec:
+				for _, n := range s.Names {
+					all = append(all, n.Name)
+				}
 			}
 		}
 	}

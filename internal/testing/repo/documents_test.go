@@ -162,3 +162,19 @@ func TestDocumentsIndex(t *testing.T) {
 		}
 	}
 }
+
+var option = regexp.MustCompile("`((?:Err|With)[A-Z][A-Za-z]*)[`(]")
+
+// Each error and option that the client's guide names exists.
+func TestClientGuideNames(t *testing.T) {
+	t.Parallel()
+	found := option.FindAllStringSubmatch(read(t, "docs/CLIENT.md"), -1)
+	if len(found) < 10 {
+		t.Errorf("docs/CLIENT.md names %d errors and options", len(found))
+	}
+	for _, m := range found {
+		if !declares(t, "pkg/procore", m[1]) {
+			t.Errorf("docs/CLIENT.md names %s, which package procore does not declare", m[1])
+		}
+	}
+}
