@@ -111,7 +111,7 @@ func TestRenamedModuleIsLinted(t *testing.T) {
 	}
 	dir := renamed(t)
 	lint := func() string {
-		cmd := exec.CommandContext(t.Context(), "go", "run", linter, "run", "--enable-only", "depguard")
+		cmd := exec.CommandContext(t.Context(), "go", "run", linter, "run", "--allow-parallel-runners", "--enable-only", "depguard")
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {

@@ -45,7 +45,7 @@ var (
 	address     = regexp.MustCompile(`\]\([^)\s]+\)|https?://\S+`)
 )
 
-// excepted are written anew by and by; their prose follows then.
+// excepted are parts whose prose will change with their code.
 var excepted = regexp.MustCompile(`^internal/webhook/provision/|^pkg/tokens/`)
 
 // sentencesOf splits a text where sentences, paragraphs, list items and cells of tables end.
@@ -100,8 +100,9 @@ func verbsIn(p passage) (all []finding) {
 }
 
 func bannedIn(p passage) (all []finding) {
+	text := blank(fine, p.text)
 	for _, w := range words {
-		for _, at := range w.bad.FindAllStringIndex(p.text, -1) {
+		for _, at := range w.bad.FindAllStringIndex(text, -1) {
 			line := p.line + strings.Count(p.text[:at[0]], "\n")
 			all = append(all, finding{banned, p.file, line, fmt.Sprintf("not %q but %s", oneLine(p.text[at[0]:at[1]]), w.instead)})
 		}

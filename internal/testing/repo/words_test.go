@@ -25,7 +25,7 @@ var words = compiled([]word{
 	{`looks? after|looked after|looking after`, "maintains, reconciles"},
 	{`(?:is|are) kept up`, "is maintained"},
 	{`of ours`, "our"},
-	{`of (?:its|their) own`, "its own, before the noun"},
+	{`of (?:its|their) own(?: (?:that|which|for|in|on|at|to|by|with|from|and|or|so|as|until|when|is|are|was|has)|\s*[.,;:)|]|$)`, "its own, before the noun"},
 	{`(?:is|are|was|were) none`, "is not a"},
 	{`no more(?:$|\s*[.,;:)|])`, "no longer"},
 	{`but for`, "except for"},
@@ -39,6 +39,9 @@ var words = compiled([]word{
 	{`(?:gives?|says?|tells?) whether`, "reports whether"},
 	{`has a go|have a go`, "tries"},
 })
+
+// fine are phrases in which a word of the list is right.
+var fine = regexp.MustCompile(`(?i)\bthere (?:is|are|was|were) none\b`)
 
 type compiledWord struct {
 	bad     *regexp.Regexp
