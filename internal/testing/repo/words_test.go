@@ -41,7 +41,7 @@ var words = compiled([]word{
 })
 
 // fine are phrases in which a word of the list is right.
-var fine = regexp.MustCompile(`(?i)\bthere (?:is|are|was|were) none\b`)
+var fine = regexp.MustCompile(`(?i)\bthere\s+(?:is|are|was|were)\s+none\b`)
 
 type compiledWord struct {
 	bad     *regexp.Regexp
