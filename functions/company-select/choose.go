@@ -86,7 +86,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		return
 	}
 	company, key := u.companies[i], tokens.Key{CompanyID: companyID, Principal: tokens.User(u.me.ID)}
-	noteKey(r.Context(), key)
+	gateway.Note(r.Context(), slog.Any("", key))
 	switch h.state(company) {
 	case pages.Inactive:
 		h.pages.Problem(w, r, pages.CompanyInactive(company.Name).BackToCompanies(companiesPath(s.Flow)))
@@ -118,11 +118,6 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "connected"))
 	h.pages.Redirect(w, connectedPath(s.Flow))
-}
-
-// noteKey adds the connection to the request's log line.
-func noteKey(ctx context.Context, key tokens.Key) {
-	gateway.Note(ctx, slog.Int64("company_id", key.CompanyID), slog.String("principal", string(key.Principal)))
 }
 
 // recordChoice stores the choice before the first call into the company. A second

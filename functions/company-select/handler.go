@@ -212,7 +212,7 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key := tokens.Key{CompanyID: s.CompanyID, Principal: s.Principal}
-	noteKey(r.Context(), key)
+	gateway.Note(r.Context(), slog.Any("", key))
 	c, err := h.store.Connection(r.Context(), key)
 	if err != nil {
 		h.fail(w, r, flow, err)

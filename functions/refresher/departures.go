@@ -38,7 +38,7 @@ func (h *handler) watch(ctx context.Context, key tokens.Key, r *run) {
 	if err == nil {
 		return
 	}
-	h.log.WarnContext(ctx, "departure check failed", describe(key), slog.Any("error", err))
+	h.log.WarnContext(ctx, "departure check failed", slog.Any("", key), slog.Any("error", err))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -82,8 +82,4 @@ func (r *run) leave() bool {
 	}
 	r.left++
 	return true
-}
-
-func describe(k tokens.Key) slog.Attr {
-	return slog.Group("", slog.Int64("company_id", k.CompanyID), slog.String("principal", string(k.Principal)))
 }

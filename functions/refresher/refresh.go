@@ -135,7 +135,7 @@ func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) 
 		r.overwritten++
 	default:
 		r.failed++
-		h.log.WarnContext(ctx, "connection not refreshed", describe(key), slog.Any("error", err))
+		h.log.WarnContext(ctx, "connection not refreshed", slog.Any("", key), slog.Any("error", err))
 	}
 }
 

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -25,6 +26,12 @@ type Key struct {
 
 // String is the key as logs and errors write it.
 func (k Key) String() string { return fmt.Sprintf("company %d, %s", k.CompanyID, k.Principal) }
+
+// LogValue returns the company and the principal. Log a key as slog.Any("", key):
+// without a name both are attributes of the line itself.
+func (k Key) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int64("company_id", k.CompanyID), slog.String("principal", string(k.Principal)))
+}
 
 // State is where a connection stands.
 type State string

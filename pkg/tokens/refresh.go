@@ -146,14 +146,14 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 	case err != nil:
 		return Access{}, r.keep(ctx, home, err)
 	case c.lastAttempt != r.claimed.attempt:
-		r.log().WarnContext(ctx, "refresh superseded", attributes(r.key), slog.String("state", string(c.State)))
+		r.log().WarnContext(ctx, "refresh superseded", slog.Any("", r.key), slog.String("state", string(c.State)))
 		if err := r.orphan(write, c, home); err != nil {
 			return Access{}, r.keep(ctx, home, err)
 		}
 		return Access{}, errNotYet
 	}
 	r.tell(ctx, success, "")
-	r.log().InfoContext(ctx, "token refreshed", attributes(r.key), slog.String("outcome", "refreshed"), slog.Int64("generation", c.Generation))
+	r.log().InfoContext(ctx, "token refreshed", slog.Any("", r.key), slog.String("outcome", "refreshed"), slog.Int64("generation", c.Generation))
 	if c.State != Active {
 		return Access{}, errNotYet
 	}
@@ -164,10 +164,10 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 func (r *refresh) keep(ctx context.Context, home homecoming, cause error) error {
 	err := r.rescue(ctx, home)
 	if err != nil {
-		r.log().ErrorContext(ctx, "new pair lost", attributes(r.key), slog.Any("error", errors.Join(cause, err)))
+		r.log().ErrorContext(ctx, "new pair lost", slog.Any("", r.key), slog.Any("error", errors.Join(cause, err)))
 		return later(r.key, "the new pair could be neither stored nor rescued", cause)
 	}
-	r.log().WarnContext(ctx, "new pair queued for rescue", attributes(r.key), slog.Any("error", cause))
+	r.log().WarnContext(ctx, "new pair queued for rescue", slog.Any("", r.key), slog.Any("error", cause))
 	return later(r.key, "the new pair waits to be stored", cause)
 }
 
@@ -202,7 +202,7 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	if expected {
 		level, outcome, refusal = slog.LevelInfo, "overwritten", overwritten
 	}
-	r.log().Log(ctx, level, "refresh failed", attributes(r.key), slog.String("outcome", outcome), slog.Any("error", e))
+	r.log().Log(ctx, level, "refresh failed", slog.Any("", r.key), slog.String("outcome", outcome), slog.Any("error", e))
 	if e.Outcome == procore.NotSent || r.key.Principal == App {
 		return r.giveBack(ctx, e)
 	}
@@ -237,7 +237,7 @@ func (r *refresh) giveBack(ctx context.Context, e *procore.TokenError) error {
 // in doubt.
 func (r *refresh) letGo(ctx context.Context) {
 	if err := r.release(ctx, r.claimed, r.ledger(r.claimed)); err != nil {
-		r.log().WarnContext(ctx, "claim not released", attributes(r.key), slog.Any("error", err))
+		r.log().WarnContext(ctx, "claim not released", slog.Any("", r.key), slog.Any("error", err))
 	}
 }
 
@@ -318,8 +318,4 @@ func beforeEnd(ctx context.Context, d time.Duration) (context.Context, context.C
 		return context.WithDeadline(ctx, end.Add(-d))
 	}
 	return context.WithCancel(ctx)
-}
-
-func attributes(k Key) slog.Attr {
-	return slog.Group("", slog.Int64("company_id", k.CompanyID), slog.String("principal", string(k.Principal)))
 }

@@ -113,7 +113,7 @@ func (s *Store) swapped(ctx context.Context, old, next Connection, err error) er
 }
 
 func (s *Store) changed(ctx context.Context, old, next Connection) {
-	attrs := []slog.Attr{attributes(next.Key), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
+	attrs := []slog.Attr{slog.Any("", next.Key), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
 		slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason)}
 	switch {
 	case next.State == Reauthorize && next.Reason == overwritten: // a line of its own: it is to raise no alarm

@@ -188,7 +188,7 @@ func (s *Store) give(ctx context.Context, c Connection, a Access, d demand) Acce
 		return used, used.LastUsed != c.LastUsed
 	})
 	if err != nil {
-		s.log().WarnContext(ctx, "last use not stored", attributes(c.Key), slog.Any("error", err))
+		s.log().WarnContext(ctx, "last use not stored", slog.Any("", c.Key), slog.Any("error", err))
 	}
 	return a
 }

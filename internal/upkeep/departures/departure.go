@@ -66,7 +66,7 @@ func (w *Watch) ask(ctx context.Context, key tokens.Key) (bool, error) {
 	err = enter(ctx, procore.NewCompanyClient(w.Environment, client, key.CompanyID, opts...))
 	switch {
 	case err == nil:
-		w.Log.WarnContext(ctx, "company not listed for the user, but accessible", describe(key))
+		w.Log.WarnContext(ctx, "company not listed for the user, but accessible", slog.Any("", key))
 		return false, w.Store.Saw(ctx, key, w.Store.Clock.Now())
 	case errors.Is(err, procore.ErrNotConnected):
 		return false, w.Store.Disconnect(ctx, key, access.Generation)
@@ -101,15 +101,11 @@ func (w *Watch) End(ctx context.Context, key tokens.Key) error {
 	const reason = "the user left the company"
 	err := w.Hooks.Disconnect(ctx, key, reason)
 	if err != nil {
-		w.Log.WarnContext(ctx, "hook cleanup for departed user failed", describe(key), slog.Any("error", err))
+		w.Log.WarnContext(ctx, "hook cleanup for departed user failed", slog.Any("", key), slog.Any("error", err))
 		err = w.Store.Revoke(ctx, key, reason)
 	}
 	if err == nil {
-		w.Log.InfoContext(ctx, "departed user's connection revoked", describe(key))
+		w.Log.InfoContext(ctx, "departed user's connection revoked", slog.Any("", key))
 	}
 	return err
-}
-
-func describe(k tokens.Key) slog.Attr {
-	return slog.Group("", slog.Int64("company_id", k.CompanyID), slog.String("principal", string(k.Principal)))
 }

@@ -158,8 +158,7 @@ func (k *Reconciler) try(ctx context.Context, l *lease, all []tokens.Connection)
 		default:
 			return k.failed(err), tokens.Key{}, strangers
 		}
-		k.log().WarnContext(ctx, "connection cannot manage the hook", slog.Int64("company_id", c.CompanyID),
-			slog.String("principal", string(c.Principal)), slog.Any("error", err))
+		k.log().WarnContext(ctx, "connection cannot manage the hook", slog.Any("", c.Key), slog.Any("error", err))
 	}
 	l.row.Offset = next
 	if refused {
