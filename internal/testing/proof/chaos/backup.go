@@ -18,7 +18,7 @@ import (
 
 const maxBackups = 20 // of one row
 
-// backup is a row as it was.
+// backup is an earlier version of a row.
 type backup map[string]types.AttributeValue
 
 func (p *person) primaryKey() map[string]types.AttributeValue {
@@ -39,11 +39,11 @@ func (w *world) read(ctx context.Context, p *person) (backup, invariants.Row, er
 	return out.Item, r, err
 }
 
-// backUp keeps a row that works, for later.
+// backUp saves a working row for a later restore.
 func (w *world) backUp(ctx context.Context, p *person) {
 	item, r, err := w.read(ctx, p)
 	if err != nil {
-		w.fault("%v", err)
+		w.violation("%v", err)
 		return
 	}
 	if p.user != 0 && r.State == "active" && !r.Claimed() && len(p.backups) < maxBackups {
@@ -51,22 +51,22 @@ func (w *world) backUp(ctx context.Context, p *person) {
 	}
 }
 
-// restore puts an old row in the place of the present one, as an operator may:
-// most likely its refresh token was sent since, which the ledger alone knows.
+// restore replaces the row with an old version, as an operator may. Its refresh token
+// has most likely been sent since, which only the ledger knows.
 func (w *world) restore(ctx context.Context, p *person) {
 	if len(p.backups) == 0 {
 		return
 	}
 	_, now, err := w.read(ctx, p)
 	if err != nil {
-		w.fault("%v", err)
+		w.violation("%v", err)
 		return
 	}
 	item := maps.Clone(pick(w.dice, p.backups))
 	item["rev"] = &types.AttributeValueMemberN{Value: strconv.FormatInt(now.Rev+1, 10)}
 	row, err := invariants.RowOf(invariants.ItemOf(item))
 	if err != nil {
-		w.fault("%v", err)
+		w.violation("%v", err)
 		return
 	}
 	_, err = w.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
@@ -78,9 +78,9 @@ func (w *world) restore(ctx context.Context, p *person) {
 		return
 	}
 	if err != nil {
-		w.fault("%v", err)
+		w.violation("%v", err)
 		return
 	}
-	w.storage.note(&write{row: row, at: time.Now(), restored: true})
-	w.did(deed{what: restored, company: p.key.CompanyID, user: p.user, row: p.row()})
+	w.storage.record(&write{row: row, at: time.Now(), restored: true})
+	w.record(action{what: restored, company: p.key.CompanyID, user: p.user, row: p.row()})
 }

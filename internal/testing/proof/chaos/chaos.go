@@ -17,44 +17,43 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-const places = 8 // processes that run at once, beside those that are stopped
+const slots = 8 // processes that run at once, not counting stopped ones
 
-// chaos lets everything happen at once for a while, and then waits until what
-// runs has ended.
+// chaos runs everything at once for a while, and then waits until all of it has ended.
 func (w *world) chaos(ctx context.Context, length time.Duration) {
-	w.began = time.Now()
+	w.beganAt = time.Now()
 	w.calm.Store(false)
 	calmer := time.AfterFunc(length, func() {
 		w.calm.Store(true)
 		w.provider.fake.ClearFaults()
-		w.end()
+		w.cancel()
 	})
 	defer calmer.Stop()
 	var all sync.WaitGroup
-	for place := range places {
+	for slot := range slots {
 		function := "refresher"
-		if place%4 >= 2 {
+		if slot%4 >= 2 {
 			function = "event-consumer"
 		}
-		all.Go(func() { w.occupy(ctx, place, function) })
+		all.Go(func() { w.fillSlot(ctx, slot, function) })
 	}
-	all.Go(w.throwFaults)
-	all.Go(w.strike)
-	all.Go(func() { w.live(ctx) })
+	all.Go(w.injectFaults)
+	all.Go(w.hitProcesses)
+	all.Go(func() { w.act(ctx) })
 	all.Wait()
 	w.calm.Store(true)
 	w.background.Wait()
-	w.ended = time.Now()
+	w.endedAt = time.Now()
 }
 
-// occupy keeps one place filled with a process that works: a stopped one is
-// replaced, as Lambda would start another, and ends what it did when it wakes.
-func (w *world) occupy(ctx context.Context, place int, function string) {
-	for life := 1; w.ctx.Err() == nil; life++ {
-		p, err := w.start(ctx, place, life, function)
+// fillSlot keeps a working process in one slot. It replaces a stopped process, as
+// Lambda would start another; the stopped one finishes its work when it continues.
+func (w *world) fillSlot(ctx context.Context, slot int, function string) {
+	for nth := 1; w.ctx.Err() == nil; nth++ {
+		p, err := w.start(ctx, slot, nth, function)
 		if err != nil {
 			if w.ctx.Err() == nil {
-				w.fault("%s does not start: %v", function, err)
+				w.violation("%s does not start: %v", function, err)
 				w.wait(w.ctx, time.Second)
 			}
 			continue
@@ -63,66 +62,66 @@ func (w *world) occupy(ctx context.Context, place int, function string) {
 	}
 }
 
-// work calls the function again and again until its process is gone or halted.
+// work calls the function again and again until its process is killed or stopped.
 func (w *world) work(ctx context.Context, p *process, function string) {
 	for w.ctx.Err() == nil {
 		what, payload := w.payload(function)
 		done := make(chan error, 1)
 		w.background.Go(func() { done <- p.invoke(ctx, payload) })
-		look := time.NewTicker(300 * time.Millisecond)
+		ticker := time.NewTicker(300 * time.Millisecond)
 		var err error
 		for waiting := true; waiting; {
 			select {
 			case err = <-done:
 				waiting = false
-			case <-look.C:
-				if p.halted() {
+			case <-ticker.C:
+				if p.isStopped() {
 					w.background.Go(func() { <-done; p.close() })
 					return
 				}
 			}
 		}
-		look.Stop()
+		ticker.Stop()
 		w.calls.add(what)
 		if e, ok := errors.AsType[*lambdatest.FunctionError](err); ok && (e.Type == "Runtime.ExitError" || e.Type == "Sandbox.Timedout") {
 			break
 		}
 		w.wait(w.ctx, w.dice.between(50*time.Millisecond, 500*time.Millisecond))
-		if p.halted() || p.killed() {
+		if p.isStopped() || p.isKilled() {
 			break
 		}
 	}
 	w.background.Go(func() {
-		w.wait(w.ctx, claimLife) // a process that was stopped between two calls wakes to no work
+		w.wait(w.ctx, maxClaim) // a process that was stopped between two calls gets no more work
 		p.close()
 	})
 }
 
-func (p *process) halted() bool {
+func (p *process) isStopped() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.asleep
+	return p.stopped
 }
 
-func (p *process) killed() bool {
+func (p *process) isKilled() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return !p.killedAt.IsZero()
 }
 
-// payload is work for the function.
+// payload returns work for the function.
 func (w *world) payload(function string) (what string, payload []byte) {
 	if function == "event-consumer" {
 		return "events", w.batch()
 	}
 	task := "refresh"
-	if w.dice.one(5) {
+	if w.dice.oneIn(5) {
 		task = "housekeeping"
 	}
 	return task, fmt.Appendf(nil, `{"task":%q}`, task)
 }
 
-// batch is a few events of companies, as the queue hands them over.
+// batch returns a few events of companies, as the queue delivers them.
 func (w *world) batch() []byte {
 	var e events.SQSEvent
 	for n := range 2 + w.dice.n(5) {
@@ -132,7 +131,7 @@ func (w *world) batch() []byte {
 			Type: "update", Timestamp: time.Now(), PayloadVersion: "v4.0",
 		})
 		if err != nil {
-			panic(err) // it has no data that could be wrong
+			panic(err) // it has no data that could be invalid
 		}
 		e.Records = append(e.Records, events.SQSMessage{
 			MessageId: strconv.Itoa(n), Body: string(body), EventSource: "aws:sqs",
@@ -141,31 +140,31 @@ func (w *world) batch() []byte {
 	}
 	text, err := json.Marshal(e)
 	if err != nil {
-		panic(err) // strings alone
+		panic(err) // it has only strings
 	}
 	return text
 }
 
-// throwFaults makes the fake fail now and then, and changes how long tokens live.
-func (w *world) throwFaults() {
+// injectFaults makes the fake fail now and then, and changes the tokens' lifetime.
+func (w *world) injectFaults() {
 	for w.ctx.Err() == nil {
 		w.wait(w.ctx, w.dice.between(300*time.Millisecond, 3500*time.Millisecond))
 		if w.ctx.Err() != nil {
 			return
 		}
-		w.provider.throw()
-		if w.dice.one(10) {
-			w.lifetime(time.Duration(8+w.dice.n(38)) * time.Second)
+		w.provider.injectFault()
+		if w.dice.oneIn(10) {
+			w.setTokenLifetime(time.Duration(8+w.dice.n(38)) * time.Second)
 		}
 	}
 }
 
-// strike hits processes at any time.
-func (w *world) strike() {
+// hitProcesses kills, stops or cuts off processes at any time.
+func (w *world) hitProcesses() {
 	for w.ctx.Err() == nil {
 		w.wait(w.ctx, w.dice.between(500*time.Millisecond, 3*time.Second))
 		w.mu.Lock()
-		recent := w.processes[max(0, len(w.processes)-places):]
+		recent := w.processes[max(0, len(w.processes)-slots):]
 		w.mu.Unlock()
 		if len(recent) > 0 && w.ctx.Err() == nil {
 			w.hit(pick(w.dice, recent), "at any time")
@@ -173,10 +172,10 @@ func (w *world) strike() {
 	}
 }
 
-// moment may hit a process at a moment of the protocol. The process is dead or
-// halted when it returns.
-func (w *world) moment(p *process, when string) {
-	if p != nil && !w.calm.Load() && w.dice.one(50*w.rare) {
+// maybeHit may hit a process at this moment of the protocol. The process is killed or
+// stopped when maybeHit returns.
+func (w *world) maybeHit(p *process, when string) {
+	if p != nil && !w.calm.Load() && w.dice.oneIn(50*w.rare) {
 		w.hit(p, p.kind()+" when "+when)
 	}
 }
@@ -186,7 +185,7 @@ func (w *world) hit(p *process, why string) {
 	case n < 6, w.onlyKills:
 		p.kill(why)
 	case n < 14:
-		p.stop(why, w.dice.between(claimLife+time.Second, claimLife+8*time.Second))
+		p.stop(why, w.dice.between(maxClaim+time.Second, maxClaim+8*time.Second))
 	case n < 17:
 		p.stop(why, w.dice.between(200*time.Millisecond, 8*time.Second))
 	case n < 19:

@@ -30,30 +30,30 @@ const (
 	receivers = 4
 	consumers = 3
 
-	maxReceive = 50 // as template.yaml has it
+	maxReceive = 50 // as in template.yaml
 
-	forever = 365 * 24 * time.Hour // a token's life: refreshes are the other run's
+	forever = 365 * 24 * time.Hour // a token's lifetime: the other run tests refreshes
 
-	// The fake's clock runs twenty times as fast, so that its backoff does not make a run last for hours.
+	// The fake's clock runs twenty times as fast, so that its backoff does not make a run take hours.
 	tick, ticks = 50 * time.Millisecond, time.Second
 
-	shuffle   = 40    // events within which a hook's order changes
+	shuffle   = 40    // events within which the order of a hook's deliveries changes
 	maxBehind = 5_000 // events between inbox and consumers; the stream in memory forgets after 10,000
-	rarer     = 20    // than in the other run, whose writes are few
+	rarity    = 20    // faults are rarer than in the other run, which has fewer writes
 
-	thrownEvery = 100 // events that are handled
+	faultEvery = 100 // handled events
 
 	webhookPath = "POST /webhooks/procore"
 )
 
-// deliveries is the other run: webhooks on their way from the fake's own
-// delivery engine through receivers, inbox, pipe and queue to consumers, while
-// processes are killed and calls are lost.
+// deliveries is the run of the webhooks. The fake's delivery engine sends them through
+// receivers, inbox, pipe and queue to consumers, while processes are killed and calls
+// are lost.
 type deliveries struct {
 	w         *world
-	goal      int // deliveries, copies included, retries not
+	goal      int // deliveries, including copies but not retries
 	running   context.Context
-	end       context.CancelFunc
+	cancel    context.CancelFunc
 	ring      *credential.Ring
 	receivers *pool
 	consumers *pool
@@ -61,29 +61,29 @@ type deliveries struct {
 	dead      *awstest.Queue
 	position  string // the pipe's file
 	address   string // of the front, as the fake sees it
-	back      string // of the same front, for strangers
-	hooks     []hooked
-	strangers []stranger
+	direct    string // of the same front, for bad deliveries
+	hooks     []companyHook
+	bad       []badDelivery
 	queued    atomic.Int64
 
-	hits   map[string]int // progress of a kind of process at its last hit
-	ledger ledger
-	broken counter // what went wrong behind the inbox
+	hits    map[string]int // progress of a kind of process at its last hit
+	ledger  ledger
+	trouble counter // failures between inbox and consumers
 }
 
-// hooked is a company with its hook.
-type hooked struct {
+// companyHook is a company with its hook.
+type companyHook struct {
 	company, project int64
 	version          string
 }
 
-// deliver makes the run and says how many rules were broken.
+// deliver makes the run and returns the number of violations.
 func deliver(ctx context.Context, w *world, dir string, goal int) (violations int, err error) {
 	d := &deliveries{w: w, goal: goal, position: filepath.Join(dir, "position"), hits: map[string]int{}, ledger: newLedger()}
-	d.running, d.end = context.WithCancel(ctx)
-	defer d.end()
-	w.rare, w.onlyKills, w.notice, w.wrote, w.sent = rarer, true, d.noticed, d.wrote, d.ledger.took
-	w.lifetime(forever)
+	d.running, d.cancel = context.WithCancel(ctx)
+	defer d.cancel()
+	w.rare, w.onlyKills, w.onLog, w.onPut, w.onSend = rarity, true, d.recordLog, d.recordPut, d.ledger.recordSent
+	w.setTokenLifetime(forever)
 	if err := w.populate(ctx); err != nil {
 		return 0, err
 	}
@@ -94,34 +94,34 @@ func deliver(ctx context.Context, w *world, dir string, goal int) (violations in
 	if ctx.Err() != nil {
 		return 0, errors.New("interrupted")
 	}
-	a := &arrivals{d: d}
+	a := &deliveryVerdict{d: d}
 	if err := a.judge(ctx); err != nil {
 		return 0, err
 	}
 	return a.report(os.Stdout), nil
 }
 
-// chaos runs everything until all is delivered and handled, or nothing moves.
+// chaos runs everything until all events are delivered and handled, or nothing makes progress.
 func (d *deliveries) chaos() {
 	d.w.calm.Store(false)
 	var all sync.WaitGroup
-	for _, work := range []func(){d.keepPipe, d.clock, d.strike, d.throw, d.approach} {
+	for _, work := range []func(){d.runPipes, d.advanceClock, d.hitProcesses, d.injectFaults, d.sendBad} {
 		all.Go(work)
 	}
 	for range consumers {
-		m := &pipetest.Mapping{Queue: d.events, Function: d.consumers, BatchSize: 10, MaxReceive: maxReceive, Report: d.mapped}
+		m := &pipetest.Mapping{Queue: d.events, Function: d.consumers, BatchSize: 10, MaxReceive: maxReceive, Report: d.mappingReported}
 		all.Go(func() { m.Run(d.running) })
 	}
-	d.w.began = time.Now()
+	d.w.beganAt = time.Now()
 	d.emit()
 	d.drain()
-	d.w.ended = time.Now()
-	d.end()
-	d.w.end()
+	d.w.endedAt = time.Now()
+	d.cancel()
+	d.w.cancel()
 	all.Wait()
 }
 
-// setUp makes queue, front and hooks.
+// setUp creates the queues, the front and the hooks.
 func (d *deliveries) setUp(ctx context.Context) error {
 	w := d.w
 	var err error
@@ -135,21 +135,21 @@ func (d *deliveries) setUp(ctx context.Context) error {
 	}
 	d.receivers, d.consumers = w.newPool("webhook-receiver", receivers), w.newPool("event-consumer", consumers)
 	front := gatewaytest.New(map[string]gatewaytest.Invoker{webhookPath: d.receivers}, gatewaytest.Options{})
-	if d.address, err = w.serve(d.recorded(front)); err != nil {
+	if d.address, err = w.serve(d.recordAnswers(front)); err != nil {
 		return err
 	}
-	if d.back, err = w.serve(front); err != nil {
+	if d.direct, err = w.serve(front); err != nil {
 		return err
 	}
 	if d.ring, err = credential.Parse(w.webhookSecret); err != nil {
 		return err
 	}
-	return d.hook(ctx)
+	return d.createHooks(ctx)
 }
 
-// hook provisions the companies' hooks, with the project's own code, in all
-// payload versions.
-func (d *deliveries) hook(ctx context.Context) error {
+// createHooks provisions the companies' hooks in all payload versions, with the
+// project's own code.
+func (d *deliveries) createHooks(ctx context.Context) error {
 	oauth, err := d.w.store.OAuth.Get(ctx)
 	if err != nil {
 		return err
@@ -170,7 +170,7 @@ func (d *deliveries) hook(ctx context.Context) error {
 		if err != nil || r.HookID == 0 {
 			return fmt.Errorf("no hook for company %d: %+v, %w", p.key.CompanyID, r, err)
 		}
-		d.hooks = append(d.hooks, hooked{p.key.CompanyID, p.project, k.Want.PayloadVersion})
+		d.hooks = append(d.hooks, companyHook{p.key.CompanyID, p.project, k.Want.PayloadVersion})
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func (d *deliveries) known(company int64) bool {
 }
 
 // The resources that change: one with an address, one whose name has blanks,
-// and one that the client has no address for.
+// and one without an address in the client.
 var resources = []string{"RFIs", "Submittals", "Direct Cost Line Items"}
 
 func triggers() (all []procore.Trigger) {
@@ -197,8 +197,8 @@ func triggers() (all []procore.Trigger) {
 	return all
 }
 
-// emit makes the changes, a few ahead of the deliveries, so that there is
-// something to shuffle. Three deliveries of ten are copies.
+// emit makes the changes, a few ahead of the deliveries, so that the fake can shuffle
+// them. Three of ten deliveries are copies.
 func (d *deliveries) emit() {
 	w := d.w
 	for n := 0; n < d.goal && d.running.Err() == nil; {
@@ -215,15 +215,15 @@ func (d *deliveries) emit() {
 			CompanyID: h.company, ProjectID: h.project, ResourceName: pick(w.dice, resources), ResourceID: 1_000 + int64(w.dice.n(8)),
 			EventType: pick(w.dice, []string{"create", "update", "update", "update", "delete"}), Copies: min(copies, d.goal-n),
 		}
-		if w.dice.one(2) { // one resource is busy, so that batches have several events of a group
+		if w.dice.oneIn(2) { // one resource is busy, so that batches have several events of a group
 			e.ResourceName, e.ResourceID = resources[0], 1_000
 		}
-		if w.dice.one(20) {
+		if w.dice.oneIn(20) {
 			e.SourceApplicationID = clientID
 		}
 		out, err := w.provider.fake.Emit(e)
 		if err != nil || len(out.EventIDs) != 1 {
-			w.fault("the fake does not take a change: %v, %v", out.EventIDs, err)
+			w.violation("the fake does not accept a change: %v, %v", out.EventIDs, err)
 			return
 		}
 		d.ledger.emitted(h.company, out.EventIDs[0], procore.Event{CompanyID: h.company, Resource: e.ResourceName, ResourceID: e.ResourceID}.Key(), e.Copies)
@@ -232,24 +232,24 @@ func (d *deliveries) emit() {
 	}
 }
 
-// clock lets the fake's time pass faster.
-func (d *deliveries) clock() {
+// advanceClock makes the fake's clock run faster.
+func (d *deliveries) advanceClock() {
 	for d.running.Err() == nil {
 		d.w.wait(d.running, tick)
 		d.w.provider.fake.Advance(ticks)
 	}
 }
 
-// strike kills processes at any time.
-func (d *deliveries) strike() {
+// hitProcesses kills processes at any time.
+func (d *deliveries) hitProcesses() {
 	w := d.w
 	for w.ctx.Err() == nil && !w.calm.Load() {
 		w.wait(w.ctx, w.dice.between(100*time.Millisecond, time.Second))
 		w.mu.Lock()
-		w.processes = slices.DeleteFunc(w.processes, (*process).killed)
+		w.processes = slices.DeleteFunc(w.processes, (*process).isKilled)
 		alive := slices.Clone(w.processes)
 		w.mu.Unlock()
-		if w.dice.one(4) { // there is one pipe, and many others
+		if w.dice.oneIn(4) { // there is one pipe among many processes
 			alive = slices.DeleteFunc(alive, func(p *process) bool { return p.kind() != "pipe" })
 		}
 		if len(alive) > 0 && !w.calm.Load() {
@@ -258,11 +258,11 @@ func (d *deliveries) strike() {
 	}
 }
 
-// hit kills a process, or takes its way to the table for longer than a receiver
-// waits, the pipe's to the queue for longer than it tries without a pause.
+// hit kills a process, or cuts it off from the table for longer than a receiver waits.
+// It cuts the pipe off from the queue for longer than it retries without a pause.
 //
-// Nothing is hit again before its kind got somewhere: on a busy machine a pipe
-// that is killed while it begins would never hand on anything.
+// A kind of process is not hit again before it has made progress: on a busy machine, a
+// pipe that is always killed at its start would never forward anything.
 func (d *deliveries) hit(p *process) {
 	now := d.progress(p.kind())
 	if last, before := d.hits[p.kind()]; before && now == last {
@@ -270,16 +270,16 @@ func (d *deliveries) hit(p *process) {
 	}
 	d.hits[p.kind()] = now
 	switch isPipe := p.kind() == "pipe"; {
-	case isPipe && d.w.dice.one(3):
+	case isPipe && d.w.dice.oneIn(3):
 		p.cutQueueOff(d.w.dice.between(2*time.Second, 5*time.Second))
-	case !isPipe && d.w.dice.one(8):
+	case !isPipe && d.w.dice.oneIn(8):
 		p.cut(d.w.dice.between(4*time.Second, 8*time.Second), false)
 	default:
 		p.kill(p.kind() + " at any time")
 	}
 }
 
-// progress counts what processes of a kind have done.
+// progress counts the work that processes of a kind have done.
 func (d *deliveries) progress(kind string) int {
 	d.ledger.mu.Lock()
 	defer d.ledger.mu.Unlock()
@@ -292,20 +292,20 @@ func (d *deliveries) progress(kind string) int {
 	return d.ledger.reached
 }
 
-// throw makes the API fail for a consumer now and then: each time after some
-// events, for faults that come faster than they are met would be all that
-// consumers meet.
-func (d *deliveries) throw() {
+// injectFaults makes the API fail for a consumer now and then. It waits for some events
+// each time: if faults were added faster than they are used up, consumers would see
+// nothing else.
+func (d *deliveries) injectFaults() {
 	w := d.w
 	for last := 0; w.ctx.Err() == nil && !w.calm.Load(); {
 		w.wait(w.ctx, w.dice.between(100*time.Millisecond, time.Second))
 		reached := d.progress("event-consumer")
-		if reached < last+thrownEvery {
+		if reached < last+faultEvery {
 			continue
 		}
 		last = reached
 		f := procoretest.Fault{Endpoint: "api", Kind: pick(w.dice, []string{procoretest.Drop, procoretest.Reset, procoretest.Status, procoretest.Delay})}
-		f.Times = 1 + w.dice.n(12) // more than a consumer's client tries, at times
+		f.Times = 1 + w.dice.n(12) // sometimes more often than a consumer's client retries
 		switch f.Kind {
 		case procoretest.Status:
 			f.Status = pick(w.dice, []int{500, 502, 503})
@@ -313,13 +313,13 @@ func (d *deliveries) throw() {
 			f.DelayMS = w.dice.between(100*time.Millisecond, 3*time.Second).Milliseconds()
 		}
 		if err := w.provider.fake.Fault(f); err != nil {
-			w.fault("the fake refuses a fault: %v", err)
+			w.violation("the fake refuses a fault: %v", err)
 		}
-		w.thrown.add(f.Endpoint + " " + f.Kind)
+		w.injected.add(f.Endpoint + " " + f.Kind)
 	}
 }
 
-// mapped counts what the event source mapping has to say.
-func (d *deliveries) mapped(string) {
-	d.broken.add("batch again as a whole, or receipt run out")
+// mappingReported counts the reports of the event source mapping.
+func (d *deliveries) mappingReported(string) {
+	d.trouble.add("batch repeated as a whole, or receipt expired")
 }

@@ -12,9 +12,8 @@ import (
 	"time"
 )
 
-// dice decides what goes wrong. A seed gives the same decisions in the same
-// order; which process meets them is up to the machine, so a run is never quite
-// repeated.
+// dice decides what goes wrong. A seed makes the same decisions in the same order.
+// Which process meets them depends on the machine, so a run is never repeated exactly.
 type dice struct {
 	mu sync.Mutex
 	r  *rand.Rand
@@ -22,24 +21,24 @@ type dice struct {
 
 func newDice(seed uint64) *dice { return &dice{r: rand.New(rand.NewPCG(seed, 0))} }
 
-// one in n, on average.
-func (d *dice) one(n int) bool { return d.n(n) == 0 }
+// oneIn reports true once in n calls, on average.
+func (d *dice) oneIn(n int) bool { return d.n(n) == 0 }
 
-// n gives 0 to n-1.
+// n returns a number from 0 to n-1.
 func (d *dice) n(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.r.IntN(n)
 }
 
-// between gives a duration from low to high.
+// between returns a duration from low to high.
 func (d *dice) between(low, high time.Duration) time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return low + time.Duration(d.r.Int64N(int64(high-low)+1))
 }
 
-// pick gives one of the list.
+// pick returns one element of the list.
 func pick[T any](d *dice, list []T) T { return list[d.n(len(list))] }
 
 // counter counts by name.
@@ -63,7 +62,7 @@ func (c *counter) get(name string) int {
 	return c.m[name]
 }
 
-// String is "a 1, b 2" in the order of the names.
+// String returns "a 1, b 2", in the order of the names.
 func (c *counter) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

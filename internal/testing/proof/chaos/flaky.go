@@ -11,29 +11,29 @@ import (
 	"time"
 )
 
-// flaky is a listener whose connections misbehave as a bad network does. It
-// stands where a proxy between a function and a service would, below TLS.
+// flaky is a listener whose connections misbehave as a bad network does. It is where
+// a proxy between a function and a service would be, below TLS.
 type flaky struct {
 	net.Listener
 	w     *world
 	p     *process
 	name  string // of the service, for the count
-	every int    // one connection in so many misbehaves; 0: none
+	every int    // one in this many connections misbehaves; 0: none
 }
 
-// What a connection does when its time has come.
+// How a connection misbehaves.
 const (
 	resetIn   = iota // is reset while the request is read
 	resetOut         // is reset when the answer is written
-	dropOut          // swallows the answer, and ends a while later
+	dropOut          // discards the answer, and ends a while later
 	halfClose        // ends its answer in the middle and still reads
 	stall            // delivers late
 	kinds
 )
 
-var kindNames = [kinds]string{"reset before the request", "reset before the answer", "answer swallowed", "half-closed in the answer", "stalled"}
+var kindNames = [kinds]string{"reset before the request", "reset before the answer", "answer discarded", "half-closed in the answer", "stalled"}
 
-// Accept gives the next connection.
+// Accept returns the next connection.
 func (f *flaky) Accept() (net.Conn, error) {
 	c, err := f.Listener.Accept()
 	if err != nil {
@@ -44,8 +44,8 @@ func (f *flaky) Accept() (net.Conn, error) {
 		return nil, errors.New("not TCP")
 	}
 	conn := &flakyConn{Conn: t, tcp: t, f: f, accepted: time.Now(), kind: kinds}
-	if f.every > 0 && !f.w.calm.Load() && f.w.dice.one(f.every) {
-		// Early enough to meet a handshake or a first request, or well within what is kept open.
+	if f.every > 0 && !f.w.calm.Load() && f.w.dice.oneIn(f.every) {
+		// Early enough for a handshake or a first request, or well within a connection that is kept open.
 		conn.kind, conn.after = f.w.dice.n(kinds), int64(f.w.dice.n(pick(f.w.dice, []int{1, 600, 6_000, 60_000})+1))
 	}
 	return conn, nil
@@ -57,30 +57,30 @@ type flakyConn struct {
 	f        *flaky
 	accepted time.Time
 	kind     int
-	after    int64 // bytes in the direction of the fault that pass unharmed
+	after    int64 // bytes that pass before the fault, in its direction
 
 	mu      sync.Mutex
 	in, out int64
-	hurt    atomic.Bool // something was done to it
-	broken  bool        // nothing passes any more
+	harmed  atomic.Bool // the fault has happened
+	broken  bool        // nothing passes from now on
 }
 
 var errNetwork = errors.New("the network failed")
 
-// due says that the fault is to happen now. The caller holds mu.
+// due reports whether the fault happens now. The caller holds mu.
 func (c *flakyConn) due(passed int64, n int) bool {
-	return !c.hurt.Load() && passed+int64(n) > c.after && !c.f.w.calm.Load()
+	return !c.harmed.Load() && passed+int64(n) > c.after && !c.f.w.calm.Load()
 }
 
 func (c *flakyConn) hit() {
-	c.hurt.Store(true)
+	c.harmed.Store(true)
 	c.f.w.network.add(c.f.name + " " + kindNames[c.kind])
 	if c.f.name == procoreService {
-		c.f.p.hurtNow()
+		c.f.p.addConnFault()
 	}
 }
 
-// Read reads what the function sends.
+// Read reads from the function.
 func (c *flakyConn) Read(b []byte) (int, error) {
 	n, err := c.tcp.Read(b)
 	c.mu.Lock()
@@ -94,7 +94,7 @@ func (c *flakyConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write writes what the function gets.
+// Write writes to the function.
 func (c *flakyConn) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,14 +125,14 @@ func (c *flakyConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// reset closes by a TCP reset.
+// reset closes the connection with a TCP reset.
 func (c *flakyConn) reset() {
 	c.broken = true
 	_ = c.tcp.SetLinger(0)
 	_ = c.Close()
 }
 
-// wait lets time pass, unless the context ends.
+// wait waits for d, or until the context ends.
 func (w *world) wait(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

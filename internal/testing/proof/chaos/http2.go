@@ -20,10 +20,10 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// secure is a listener for TLS that speaks HTTP/2, and at times is the peer to
-// which net/http posts a body again and again: it reads the request and then
-// refuses the stream, which RFC 9113 section 8.7 calls safe to retry.
-type secure struct {
+// tlsListener is a listener for TLS that speaks HTTP/2. Sometimes it is the peer to which
+// net/http posts a body again and again: it reads the request and then refuses the
+// stream, which RFC 9113 section 8.7 calls safe to retry.
+type tlsListener struct {
 	net.Listener
 	p     *process
 	conns chan net.Conn
@@ -31,13 +31,13 @@ type secure struct {
 	ended chan struct{} // closed with the listener
 }
 
-func newSecure(l net.Listener, p *process) *secure {
-	s := &secure{Listener: l, p: p, conns: make(chan net.Conn), ended: make(chan struct{})}
+func newTLSListener(l net.Listener, p *process) *tlsListener {
+	s := &tlsListener{Listener: l, p: p, conns: make(chan net.Conn), ended: make(chan struct{})}
 	go s.accept()
 	return s
 }
 
-func (s *secure) accept() {
+func (s *tlsListener) accept() {
 	for {
 		raw, err := s.Listener.Accept()
 		if err != nil {
@@ -45,8 +45,8 @@ func (s *secure) accept() {
 			return
 		}
 		c := tls.Server(raw, s.p.w.tls)
-		if s.p.w.calm.Load() || !s.p.w.dice.one(4) {
-			s.give(c)
+		if s.p.w.calm.Load() || !s.p.w.dice.oneIn(4) {
+			s.handOver(c)
 			continue
 		}
 		go func() {
@@ -57,21 +57,21 @@ func (s *secure) accept() {
 				c.Close()
 			case c.ConnectionState().NegotiatedProtocol == "h2":
 				s.p.w.network.add("HTTP/2 streams refused after they were read")
-				s.p.refuse(c)
+				s.p.refuseStreams(c)
 			default:
-				s.give(c)
+				s.handOver(c)
 			}
 		}()
 	}
 }
 
-// Close ends it.
-func (s *secure) Close() error {
+// Close closes the listener.
+func (s *tlsListener) Close() error {
 	s.once.Do(func() { close(s.ended) })
 	return s.Listener.Close()
 }
 
-func (s *secure) give(c net.Conn) {
+func (s *tlsListener) handOver(c net.Conn) {
 	select {
 	case s.conns <- c:
 	case <-s.ended:
@@ -79,8 +79,8 @@ func (s *secure) give(c net.Conn) {
 	}
 }
 
-// Accept gives the next connection.
-func (s *secure) Accept() (net.Conn, error) {
+// Accept returns the next connection.
+func (s *tlsListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-s.conns:
 		return c, nil
@@ -89,7 +89,7 @@ func (s *secure) Accept() (net.Conn, error) {
 	}
 }
 
-// HTTP/2 as far as refusing needs it (RFC 9113).
+// The part of HTTP/2 that is needed to refuse streams (RFC 9113).
 const (
 	preface     = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	frameHeader = 9
@@ -100,8 +100,8 @@ const (
 	refusedStream  = 7
 )
 
-// refuse reads whole requests and refuses their streams, for a few of them.
-func (p *process) refuse(c *tls.Conn) {
+// refuseStreams reads a few whole requests and refuses their streams.
+func (p *process) refuseStreams(c *tls.Conn) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 	if _, err := io.ReadFull(c, make([]byte, len(preface))); err != nil {
@@ -137,25 +137,25 @@ func (p *process) refuse(c *tls.Conn) {
 	frame(c, goAwayFrame, 0, 0, make([]byte, 8))
 }
 
-// frame writes a frame; a peer that has gone does not want it.
+// frame writes a frame. It ignores errors, because the peer may have gone.
 func frame(w io.Writer, kind, flags byte, stream uint32, payload []byte) {
 	b := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind, flags}
 	_, _ = w.Write(append(binary.BigEndian.AppendUint32(b, stream), payload...))
 }
 
-// presentedOverHTTP2 counts a refresh token that came this way. None should:
+// presentedOverHTTP2 records a refresh token that arrived over HTTP/2. None should, because
 // the code that sends them speaks HTTP/1.1.
 func (p *process) presentedOverHTTP2(body string) {
-	form, _ := url.ParseQuery(body) // an unreadable form holds no token
+	form, _ := url.ParseQuery(body) // an unreadable form has no token
 	if token := form.Get("refresh_token"); token != "" {
 		now := time.Now()
-		p.w.provider.note(&call{p: p, at: now, done: now, token: procoretest.Fingerprint(token), answer: "refused HTTP/2 stream"})
+		p.w.provider.record(&call{p: p, at: now, done: now, token: procoretest.Fingerprint(token), answer: "refused HTTP/2 stream"})
 	}
 }
 
 type connKey struct{}
 
-// withConn keeps a request's connection with it.
+// withConn stores the connection in the context of its requests.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -163,52 +163,53 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
+// connOf returns the request's connection, or nil if it is the driver's.
 func connOf(r *http.Request) *flakyConn {
 	c, _ := r.Context().Value(connKey{}).(*flakyConn)
 	return c
 }
 
-// abort ends a request without an answer, by a TCP reset where it has the
-// connection for itself.
+// abort ends a request without an answer, with a TCP reset if no other request shares
+// the connection.
 func abort(r *http.Request) {
 	if c := connOf(r); c != nil && r.ProtoMajor == 1 {
 		c.mu.Lock()
-		c.hurt.Store(true)
+		c.harmed.Store(true)
 		c.reset()
 		c.mu.Unlock()
 	}
 	panic(http.ErrAbortHandler) // net/http's way to close the connection or the stream
 }
 
-// kept is an answer that is held back.
-type kept struct {
+// heldAnswer is an answer that is held back.
+type heldAnswer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 	reset  bool
 }
 
-func keep() *kept { return &kept{header: http.Header{}, status: http.StatusOK} }
+func newHeldAnswer() *heldAnswer { return &heldAnswer{header: http.Header{}, status: http.StatusOK} }
 
-func (k *kept) Header() http.Header         { return k.header }
-func (k *kept) WriteHeader(status int)      { k.status = status }
-func (k *kept) Write(b []byte) (int, error) { return k.body.Write(b) }
+func (k *heldAnswer) Header() http.Header         { return k.header }
+func (k *heldAnswer) WriteHeader(status int)      { k.status = status }
+func (k *heldAnswer) Write(b []byte) (int, error) { return k.body.Write(b) }
 
-// Hijack is how the fake resets a connection.
-func (k *kept) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+// Hijack records that the fake resets the connection.
+func (k *heldAnswer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	k.reset = true
-	return nil, nil, errors.New("it is reset elsewhere")
+	return nil, nil, errors.New("the caller resets the connection")
 }
 
-// send sends the answer, or the first part of it and no more.
-func (k *kept) send(w http.ResponseWriter, part bool) {
+// send sends the answer, or only its first half.
+func (k *heldAnswer) send(w http.ResponseWriter, part bool) {
 	maps.Copy(w.Header(), k.header)
 	w.WriteHeader(k.status)
 	body := k.body.Bytes()
 	if part {
 		body = body[:len(body)/2]
 	}
-	_, _ = w.Write(body) // who has gone does not want it
+	_, _ = w.Write(body) // the peer may have gone
 	if part {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)

@@ -15,16 +15,16 @@ import (
 	"procore-connect/internal/testing/proof/invariants"
 )
 
-// ledger is what the fake Procore was told of its deliveries, and what consumers
-// said that they handled.
+// ledger records the answers to the fake Procore's deliveries, and the events that the
+// consumers have handled.
 type ledger struct {
 	mu      *sync.Mutex
 	events  map[eventKey]*fate
-	queued  map[int64]int // deliveries of a company that were begun
-	done    map[int64]int // and that got their 200
-	acks    int           // events with a 200
+	queued  map[int64]int // started deliveries of a company
+	done    map[int64]int // of these, answered with 200
+	acks    int           // events answered with 200
 	reached int           // events that a consumer handled
-	sent    int           // messages that the queue took
+	sent    int           // messages that the queue accepted
 	answers counter
 }
 
@@ -33,24 +33,24 @@ type eventKey struct {
 	id      string
 }
 
-// fate is what became of an event.
+// fate is what happened to an event.
 type fate struct {
-	resource string // "" until it is known that the fake made it
+	resource string // "" until the fake is known to have made it
 	acks     int
-	first    int         // its first 200, among all
-	at       time.Time   // when that was
+	first    int         // position of its first 200 among all first ones
+	at       time.Time   // of the first 200
 	handled  []time.Time // by the consumers' clock, which is this machine's
-	stored   bool        // DynamoDB said so to somebody
-	early    bool        // it was answered with 200 before
-	inbox    int         // items
+	stored   bool        // DynamoDB has confirmed it to a process
+	early    bool        // it was answered with 200 before it was stored
+	inbox    int         // items in the inbox
 }
 
 func newLedger() ledger {
 	return ledger{mu: new(sync.Mutex), events: map[eventKey]*fate{}, queued: map[int64]int{}, done: map[int64]int{}}
 }
 
-// of finds an event. The caller holds mu.
-func (l *ledger) of(k eventKey) *fate {
+// event returns an event's fate. The caller holds mu.
+func (l *ledger) event(k eventKey) *fate {
 	f := l.events[k]
 	if f == nil {
 		f = &fate{}
@@ -62,32 +62,32 @@ func (l *ledger) of(k eventKey) *fate {
 func (l *ledger) emitted(company int64, id, resource string, copies int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of(eventKey{company, id}).resource = resource
+	l.event(eventKey{company, id}).resource = resource
 	l.queued[company] += copies
 }
 
-// waiting is about how many deliveries of a company are not done.
+// waiting returns roughly how many deliveries of a company are not done.
 func (l *ledger) waiting(company int64) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.queued[company] - l.done[company]
 }
 
-func (l *ledger) took() {
+func (l *ledger) recordSent() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sent++
 }
 
-// behind is how many events are on their way from the inbox to a consumer.
+// behind returns how many events are on their way from the inbox to a consumer.
 func (l *ledger) behind() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.acks - l.reached
 }
 
-// open says how many events wait for their first 200, and how many for a consumer.
-func (l *ledger) open() (unanswered, unhandled int) {
+// pending returns how many events wait for their first 200, and how many for a consumer.
+func (l *ledger) pending() (unanswered, unhandled int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, f := range l.events {
@@ -101,7 +101,7 @@ func (l *ledger) open() (unanswered, unhandled int) {
 	return unanswered, unhandled
 }
 
-// delivery is what tells an event from others, in all payload versions.
+// delivery has the fields that identify an event in all payload versions.
 type delivery struct {
 	ID      json.RawMessage `json:"id"`
 	Company json.RawMessage `json:"company_id"`
@@ -112,9 +112,9 @@ func (v delivery) key() eventKey {
 	return eventKey{company, strings.Trim(string(v.ID), `"`)}
 }
 
-// recorded is the way of the fake's deliveries to the front, with a record of
-// the answers. Some answers are lost on their way to the fake, which tries again.
-func (d *deliveries) recorded(front http.Handler) http.Handler {
+// recordAnswers passes the fake's deliveries to the front and records the answers. Some
+// answers are lost on their way to the fake, which then retries.
+func (d *deliveries) recordAnswers(front http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		var v delivery
@@ -122,13 +122,13 @@ func (d *deliveries) recorded(front http.Handler) http.Handler {
 			err = json.Unmarshal(body, &v)
 		}
 		if err != nil {
-			d.w.fault("a delivery cannot be read: %v", err)
+			d.w.violation("a delivery cannot be read: %v", err)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		k := keep()
+		k := newHeldAnswer()
 		front.ServeHTTP(k, r)
-		lost := !d.w.calm.Load() && d.w.dice.one(10*rarer)
+		lost := !d.w.calm.Load() && d.w.dice.oneIn(10*rarity)
 		d.ledger.answered(v.key(), k.status, lost)
 		if lost {
 			d.w.network.add("answer to Procore lost")
@@ -145,7 +145,7 @@ func (l *ledger) answered(key eventKey, status int, lost bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := l.of(key)
+	f := l.event(key)
 	f.early = f.early || !f.stored
 	if f.acks++; f.acks == 1 {
 		l.acks++
@@ -156,8 +156,8 @@ func (l *ledger) answered(key eventKey, status int, lost bool) {
 	}
 }
 
-// wrote notes that an event is in the table, by the answer to its write.
-func (d *deliveries) wrote(body []byte, answer *kept) {
+// recordPut records that an event is in the table, according to the answer to its write.
+func (d *deliveries) recordPut(body []byte, answer *heldAnswer) {
 	var in struct {
 		TableName string
 		Item      invariants.Item
@@ -171,20 +171,20 @@ func (d *deliveries) wrote(body []byte, answer *kept) {
 	company, _ := strconv.ParseInt(text(in.Item, "company_id"), 10, 64)
 	d.ledger.mu.Lock()
 	defer d.ledger.mu.Unlock()
-	d.ledger.of(eventKey{company, text(in.Item, "event_id")}).stored = true
+	d.ledger.event(eventKey{company, text(in.Item, "event_id")}).stored = true
 }
 
-// noticed takes what a process logs.
-func (d *deliveries) noticed(p *process, e logEntry) {
+// recordLog records what a process logs about events.
+func (d *deliveries) recordLog(p *process, e logEntry) {
 	switch {
 	case strings.HasPrefix(e.Message, "pipe: event") && strings.Contains(e.Message, "is lost"), strings.Contains(e.Message, "events are lost"):
-		d.w.fault("%s: %s", p.name, e.Message)
+		d.w.violation("%s: %s", p.name, e.Message)
 	case strings.HasPrefix(e.Message, "pipe: "):
-		d.broken.add("the pipe had to wait")
+		d.trouble.add("the pipe had to wait")
 	case e.Message == "event handled", e.Message == "own change skipped":
 		d.ledger.mu.Lock()
 		defer d.ledger.mu.Unlock()
-		f := d.ledger.of(eventKey{e.Company, e.EventID})
+		f := d.ledger.event(eventKey{e.Company, e.EventID})
 		if f.handled = append(f.handled, e.Time); len(f.handled) == 1 {
 			d.ledger.reached++
 		}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// losses follows each new pair from Procore's answer to where it is kept. What
-// is lost must have been lost for one of the reasons that R2 admits.
-func (v *verdict) losses() {
+// judgeLosses follows each new pair from Procore's answer to where it is stored. A pair
+// may be lost only for one of the reasons that R2 admits.
+func (v *verdict) judgeLosses() {
 	for _, c := range v.w.provider.calls {
 		if c.pair == "" || c.revoke || c.token == "" {
 			continue
@@ -19,12 +19,12 @@ func (v *verdict) losses() {
 		case len(v.stored[c.pair]) > 0:
 			v.fates.add("stored")
 		case len(v.w.provider.revoked[c.pair]) > 0:
-			v.fates.add("revoked, for its row had moved on")
+			v.fates.add("revoked because its row had moved on")
 		default:
 			why := v.excuse(c)
 			if why == "" {
 				row := v.w.provider.owners[c.token][0]
-				v.add(row, "R2: pair %s, which Procore gave %s at %s, is lost and nothing explains it", c.pair, c.p.name, v.w.since(c.at))
+				v.add(row, "R2: pair %s, which %s received from Procore at %s, is lost without an admitted reason", c.pair, c.p.name, v.w.since(c.at))
 				continue
 			}
 			v.fates.add("lost")
@@ -33,12 +33,12 @@ func (v *verdict) losses() {
 	}
 }
 
-// excuse is why a pair may be lost, "" if it may not.
+// excuse returns why a pair may be lost, or "" if it may not.
 func (v *verdict) excuse(c *call) string {
 	if !c.clean() {
 		return "Procore's answer did not arrive"
 	}
-	end := c.done.Add(claimLife)
+	end := c.done.Add(maxClaim)
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	switch {
@@ -52,7 +52,7 @@ func (v *verdict) excuse(c *call) string {
 	return ""
 }
 
-// trouble is what is known to have happened to a process in a time.
+// trouble returns what is known to have happened to a process between two times.
 func (v *verdict) trouble(p *process, from, to time.Time) string {
 	if p == nil {
 		return ""
@@ -69,7 +69,7 @@ func (v *verdict) trouble(p *process, from, to time.Time) string {
 	if overlap(p.cutDynamo, from, to) {
 		all = append(all, "cut off")
 	}
-	for _, t := range p.hurts {
+	for _, t := range p.connFaults {
 		if t.After(from) && t.Before(to) {
 			all = append(all, fmt.Sprintf("a fault on a connection to Procore at %s", v.w.since(t)))
 			break

@@ -1,37 +1,37 @@
 //go:build unix
 
-// Command chaostest runs real function processes against DynamoDB and a fake
-// Procore while everything goes wrong, and then asks whether the rules of
-// docs/DESIGN.md held: make chaos. It has two runs.
+// Command chaos runs real function processes against DynamoDB and a fake Procore
+// while everything goes wrong, and then checks whether the rules of docs/DESIGN.md
+// held: make chaos. It has two runs.
 //
 //	go run ./internal/testing/proof/chaos [-T 2m] [-seed n] [-overlay file]
 //	go run ./internal/testing/proof/chaos -deliveries 100000 [-seed n] [-overlay file]
 //
-// The first is the refresh protocol's. Eight processes, four refreshers and four
-// consumers, want the same connections at once. They are killed (SIGKILL), and
-// stopped for longer than their claims and continued (SIGSTOP, SIGCONT), at any
-// time and at the moments that matter: when a claim, a refresh token, its answer
-// or the store of the new pair is on its way. Users authorize again, admins
-// disconnect, connections are revoked. Requests and answers are lost, late or
-// cut; Procore fails. Tokens live for seconds, so that refreshes never end. Then
-// the faults end, housekeeping and the schedule run as they would, and the
-// verdict is spoken from three records: all writes of connections, all calls to
-// the token endpoint, and Procore's own count of refresh tokens.
+// The first run tests the refresh protocol. Eight processes, four refreshers and four
+// consumers, need the same connections at once. They are killed (SIGKILL), or
+// stopped for longer than their claims and continued (SIGSTOP, SIGCONT). This happens
+// at any time, and at the moments that matter: when a claim, a refresh token, its
+// answer or the store of the new pair is on its way. Users authorize again, admins
+// disconnect, connections are revoked. Requests and answers are lost, late or cut;
+// Procore fails. Tokens are valid for seconds, so that there are always refreshes.
+// Then the faults end, housekeeping and the schedule run as usual, and the verdict
+// comes from three records: all writes of connections, all calls to the token
+// endpoint, and Procore's own count of refresh tokens.
 //
-// The second is the webhooks'. The fake's delivery engine, whose clock runs
-// faster, delivers events of thirty companies, with copies, shuffled, and again
-// after each failure, to receivers; the pipe hands them on to the queue and the
-// event source mapping to consumers. Receivers, pipe and consumers are killed
-// (SIGKILL) at any time and while a delivery is being written; requests and answers
-// are lost or late on every way; strangers knock. When all is quiet, each event
-// that was answered with 200 has to be in the inbox exactly once, under its
-// company, and handled, and the first handling of each resource's events must be in
-// the order in which they arrived.
+// The second run tests the webhooks. The fake's delivery engine, whose clock runs
+// faster, delivers events of thirty companies to receivers: with copies, shuffled,
+// and again after each failure. The pipe forwards them to the queue, and the event
+// source mapping to consumers. Receivers, pipe and consumers are killed (SIGKILL) at
+// any time and while a delivery is being written. Requests and answers are lost or
+// late everywhere, and unknown senders post deliveries too. At the end, each event
+// that was answered with 200 must be in the inbox exactly once, under its company,
+// and handled. The first handling of each resource's events must be in the order in
+// which they arrived.
 //
-// A violation ends the run with an error and the story of what led to it.
+// A violation ends the run with an error and a timeline of what led to it.
 //
-// DYNAMODB_ENDPOINT names another DynamoDB, with streams, than the one in
-// memory. Beside that it needs Go and a Unix.
+// DYNAMODB_ENDPOINT names another DynamoDB, with streams, to use instead of the one
+// in memory. Otherwise the command needs only Go and a Unix.
 package main
 
 import (
@@ -50,7 +50,7 @@ import (
 
 func main() {
 	if binary := os.Getenv(launchVariable); binary != "" {
-		fmt.Fprintln(os.Stderr, "chaos:", launch(binary)) // it returns only when it failed
+		fmt.Fprintln(os.Stderr, "chaos:", launch(binary)) // it returns only when it fails
 		os.Exit(1)
 	}
 	if position := os.Getenv(positionVariable); position != "" {
@@ -61,11 +61,11 @@ func main() {
 		return
 	}
 	var o options
-	flag.DurationVar(&o.length, "T", 2*time.Minute, "how long the chaos lasts; half a minute to two follow")
-	flag.IntVar(&o.deliveries, "deliveries", 0, "so many webhook `deliveries` instead of the refresh protocol")
-	flag.Uint64Var(&o.seed, "seed", 0, "of the decisions; 0: a new one")
+	flag.DurationVar(&o.length, "T", 2*time.Minute, "how long the chaos lasts; the run then takes another 30 to 120 seconds")
+	flag.IntVar(&o.deliveries, "deliveries", 0, "run this many webhook `deliveries` instead of the refresh protocol")
+	flag.Uint64Var(&o.seed, "seed", 0, "of the decisions; 0 means a new one")
 	flag.StringVar(&o.overlay, "overlay", "", "go build's -overlay `file`, to break the functions on purpose")
-	flag.BoolVar(&o.verbose, "v", false, "tell the story of every connection")
+	flag.BoolVar(&o.verbose, "v", false, "print the timeline of every connection")
 	flag.Parse()
 	if o.seed == 0 {
 		o.seed = rand.Uint64()
@@ -98,7 +98,7 @@ func (o options) String() string {
 	return o.length.String()
 }
 
-// run makes chaos and says how many rules were broken.
+// run makes chaos and returns the number of violations.
 func run(ctx context.Context, o options) (violations int, err error) {
 	dir, err := os.MkdirTemp("", "chaos")
 	if err != nil {
@@ -120,7 +120,7 @@ func run(ctx context.Context, o options) (violations int, err error) {
 	return refresh(ctx, w, o)
 }
 
-// refresh is the run of the refresh protocol.
+// refresh is the run of the refresh protocol. It returns the number of violations.
 func refresh(ctx context.Context, w *world, o options) (violations int, err error) {
 	if err := w.populate(ctx); err != nil {
 		return 0, err
@@ -144,7 +144,7 @@ func where(endpoint string) string {
 	return "DynamoDB at " + endpoint
 }
 
-// build compiles the functions with the flags of a deployment, for this machine.
+// build compiles the functions for this machine, with the flags of a deployment.
 func build(ctx context.Context, dir, overlay string) error {
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", "lambda.norpc", "-o", dir + string(filepath.Separator)}
 	if overlay != "" {

@@ -14,7 +14,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// person is a connection and whose it is.
+// person is a connection and its user.
 type person struct {
 	key     tokens.Key
 	user    int64 // 0: the service account
@@ -24,13 +24,13 @@ type person struct {
 
 func (p *person) row() string { return rowKey(p.key) }
 
-// rowKey is a row's key as package invariants writes it.
+// rowKey returns a row's key as package invariants writes it.
 func rowKey(k tokens.Key) string {
 	return strconv.FormatInt(k.CompanyID, 10) + "/" + string(k.Principal)
 }
 
-// deed is something that a person or an admin did.
-type deed struct {
+// action is something that a user, an admin or an operator did.
+type action struct {
 	at      time.Time
 	what    string
 	company int64
@@ -40,7 +40,7 @@ type deed struct {
 	pair    string
 }
 
-// What deeds there are.
+// The actions.
 const (
 	authorized   = "the user authorized"
 	disconnected = "an admin disconnected the app"
@@ -49,21 +49,21 @@ const (
 	restored     = "an operator restored the row from a backup"
 )
 
-func (w *world) did(d deed) {
+func (w *world) record(d action) {
 	d.at = time.Now()
-	w.deeds.add(d.what)
+	w.actionCount.add(d.what)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.changes = append(w.changes, d)
+	w.actions = append(w.actions, d)
 }
 
 const (
 	companies = 30
-	shared    = 4 // companies whose second user is in another one of them too
+	shared    = 4 // companies whose second user also belongs to another of them
 )
 
-// populate makes companies, users and their connections: half of the companies
-// have two users, a few users have two companies, one has the service account.
+// populate creates companies, users and their connections. Half of the companies have
+// two users, a few users have two companies, one company has the service account.
 func (w *world) populate(ctx context.Context) error {
 	users := int64(9_000_000)
 	for n := range int64(companies) {
@@ -98,14 +98,14 @@ func (w *world) populate(ctx context.Context) error {
 	return nil
 }
 
-// live lets people do what they do.
-func (w *world) live(ctx context.Context) {
+// act does what users, admins and operators do.
+func (w *world) act(ctx context.Context) {
 	for w.ctx.Err() == nil {
 		w.wait(w.ctx, w.dice.between(30*time.Millisecond, 250*time.Millisecond))
 		p := pick(w.dice, w.people)
 		c, err := w.store.Connection(ctx, p.key)
 		if err != nil {
-			w.fault("the driver cannot read %s: %v", p.key, err)
+			w.violation("the driver cannot read %s: %v", p.key, err)
 			continue
 		}
 		n := w.dice.n(100)
@@ -127,20 +127,20 @@ func (w *world) live(ctx context.Context) {
 	}
 }
 
-// reconnect is a user who authorizes again, after an admin has let the app in.
+// reconnect authorizes a user again, after an admin has connected the app.
 func (w *world) reconnect(ctx context.Context, p *person) {
 	yes := true
 	if err := w.provider.fake.UpdateCompany(p.key.CompanyID, procoretest.CompanyPatch{Connected: &yes, Installed: &yes}); err != nil {
-		w.fault("%v", err)
+		w.violation("%v", err)
 	}
-	w.did(deed{what: reconnected, company: p.key.CompanyID})
+	w.record(action{what: reconnected, company: p.key.CompanyID})
 	mode := pick(w.dice, []procoretest.SecondAuthorization{procoretest.Keep, procoretest.Keep, procoretest.Kill, procoretest.Return})
 	if err := w.authorize(ctx, p, mode); err != nil {
-		w.fault("%v", err)
+		w.violation("%v", err)
 	}
 }
 
-// authorize gives a person a pair, and the row the pair. mode is what Procore
+// authorize gets a new pair for a user and stores it in the row. mode is what Procore
 // does to the user's earlier pairs.
 func (w *world) authorize(ctx context.Context, p *person, mode procoretest.SecondAuthorization) error {
 	if p.user == 0 {
@@ -150,8 +150,8 @@ func (w *world) authorize(ctx context.Context, p *person, mode procoretest.Secon
 		return err
 	}
 	pair := w.provider.fake.Token(fatal{}, p.user, redirectURI)
-	w.provider.issued(p.row(), pair)
-	w.did(deed{what: authorized, company: p.key.CompanyID, user: p.user, row: p.row(), mode: mode, pair: procoretest.Fingerprint(pair.RefreshToken)})
+	w.provider.recordIssued(p.row(), pair)
+	w.record(action{what: authorized, company: p.key.CompanyID, user: p.user, row: p.row(), mode: mode, pair: procoretest.Fingerprint(pair.RefreshToken)})
 	a := tokens.Authorization{
 		Key:         p.key,
 		RedirectURI: redirectURI, CompanyName: "Company", UserName: "User", Webhooks: tokens.WebhooksOff,
@@ -160,8 +160,8 @@ func (w *world) authorize(ctx context.Context, p *person, mode procoretest.Secon
 			Expiry: time.Now().Add(time.Duration(pair.ExpiresIn) * time.Second),
 		},
 	}
-	if w.dice.one(3) {
-		w.wait(w.ctx, w.dice.between(0, 300*time.Millisecond)) // so that it meets refreshes
+	if w.dice.oneIn(3) {
+		w.wait(w.ctx, w.dice.between(0, 300*time.Millisecond)) // so that it coincides with refreshes
 	}
 	_, _, err := w.store.Connect(ctx, a)
 	return err
@@ -169,34 +169,34 @@ func (w *world) authorize(ctx context.Context, p *person, mode procoretest.Secon
 
 func (w *world) disconnect(p *person) {
 	no := false
-	w.did(deed{what: disconnected, company: p.key.CompanyID})
+	w.record(action{what: disconnected, company: p.key.CompanyID})
 	if err := w.provider.fake.UpdateCompany(p.key.CompanyID, procoretest.CompanyPatch{Connected: &no}); err != nil {
-		w.fault("%v", err)
+		w.violation("%v", err)
 	}
 }
 
 // revoke ends a connection. It waits for refreshes in flight, in the background.
 func (w *world) revoke(ctx context.Context, p *person) {
-	w.did(deed{what: revoked, company: p.key.CompanyID, user: p.user, row: p.row()})
+	w.record(action{what: revoked, company: p.key.CompanyID, user: p.user, row: p.row()})
 	w.background.Go(func() {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		err := w.store.Revoke(ctx, p.key, "chaos wants it")
+		err := w.store.Revoke(ctx, p.key, "chaos test")
 		if err != nil && !errors.Is(err, tokens.ErrTryAgain) {
-			w.fault("%s is not revoked: %v", p.key, err)
+			w.violation("%s is not revoked: %v", p.key, err)
 		}
 	})
 }
 
-// lifetime changes how long new access tokens live.
-func (w *world) lifetime(d time.Duration) {
+// setTokenLifetime changes the lifetime of new access tokens.
+func (w *world) setTokenLifetime(d time.Duration) {
 	s := int64(d / time.Second)
 	if err := w.provider.fake.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: &s}); err != nil {
-		w.fault("%v", err)
+		w.violation("%v", err)
 	}
 }
 
-// fatal is what the fake wants of a test.
+// fatal is the part of a test that the fake needs.
 type fatal struct{}
 
 func (fatal) Helper()                           {}

@@ -21,12 +21,12 @@ import (
 	"procore-connect/internal/testing/fake/pipetest"
 )
 
-// positionVariable tells this program to become the pipe, and where it keeps
-// its position.
+// positionVariable makes this program the pipe. Its value is the file for the pipe's
+// position.
 const positionVariable = "CHAOS_PIPE_POSITION"
 
-// pipe is the process between the inbox's stream and the queue. It ends with its
-// standard input, so that it does not outlive the driver.
+// pipe is the process between the inbox's stream and the queue. It ends when its
+// standard input ends, so that it does not outlive the driver.
 func pipe(position string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -44,7 +44,7 @@ func pipe(position string) error {
 		}),
 		Queue: sqs.New(sqs.Options{
 			BaseEndpoint: endpoint("SQS"), Region: "us-east-1", Credentials: credentials, HTTPClient: sdkhttp.New(nil),
-			RetryMaxAttempts: 1, // so that it is the pipe that tries again
+			RetryMaxAttempts: 1, // so that the pipe itself retries
 		}),
 		Table:        os.Getenv("INBOX_TABLE"),
 		QueueURL:     os.Getenv("EVENTS_QUEUE_URL"),
@@ -54,12 +54,12 @@ func pipe(position string) error {
 	return p.Run(ctx)
 }
 
-// keepPipe keeps a pipe running, each life with addresses of its own.
-func (d *deliveries) keepPipe() {
-	for life := 1; d.running.Err() == nil; life++ {
-		p := &process{w: d.w, name: fmt.Sprintf("pipe.%d", life)}
+// runPipes keeps a pipe running. Each new process has its own addresses.
+func (d *deliveries) runPipes() {
+	for nth := 1; d.running.Err() == nil; nth++ {
+		p := &process{w: d.w, name: fmt.Sprintf("pipe.%d", nth)}
 		if err := d.runPipe(p); err != nil {
-			d.w.fault("the pipe does not start: %v", err)
+			d.w.violation("the pipe does not start: %v", err)
 			return
 		}
 		p.close()
@@ -83,7 +83,7 @@ func (d *deliveries) runPipe(p *process) error {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
 	}
 	cmd.Stdout, cmd.Stderr = &lineWriter{to: (*processLog)(p)}, os.Stderr
-	if _, err := cmd.StdinPipe(); err != nil { // open as long as the driver lives
+	if _, err := cmd.StdinPipe(); err != nil { // open as long as the driver runs
 		return err
 	}
 	if err := cmd.Start(); err != nil {
@@ -95,14 +95,14 @@ func (d *deliveries) runPipe(p *process) error {
 	d.w.mu.Lock()
 	d.w.processes = append(d.w.processes, p)
 	d.w.mu.Unlock()
-	_ = cmd.Wait() // it was killed, or could not begin on this network
+	_ = cmd.Wait() // it was killed, or could not start on this network
 	p.mu.Lock()
 	p.pid = 0
 	p.mu.Unlock()
 	return nil
 }
 
-// lineWriter hands on whole lines.
+// lineWriter passes on whole lines.
 type lineWriter struct {
 	to   io.Writer
 	rest []byte

@@ -8,8 +8,8 @@ import (
 	"procore-connect/internal/testing/fake/gatewaytest"
 )
 
-// pool hands invocations of a function to processes that are free, as Lambda
-// does, and starts one anew where the last was killed.
+// pool sends invocations of a function to free processes, as Lambda does, and replaces
+// killed processes.
 type pool struct {
 	w        *world
 	function string
@@ -18,8 +18,8 @@ type pool struct {
 
 // seat is a place for one process.
 type seat struct {
-	number, life int
-	p            *process // nil: none was started yet
+	number, nth int
+	p           *process // nil: none was started yet
 }
 
 var _ gatewaytest.Invoker = (*pool)(nil)
@@ -32,7 +32,7 @@ func (w *world) newPool(function string, size int) *pool {
 	return l
 }
 
-// Invoke waits for a free process.
+// Invoke waits for a free process and calls it.
 func (l *pool) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var s *seat
 	select {
@@ -41,14 +41,14 @@ func (l *pool) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return nil, ctx.Err()
 	}
 	defer func() { l.seats <- s }()
-	if s.p != nil && s.p.killed() {
+	if s.p != nil && s.p.isKilled() {
 		s.p.close()
 		s.p = nil
 	}
 	if s.p == nil {
-		s.life++
+		s.nth++
 		var err error
-		if s.p, err = l.w.start(context.WithoutCancel(ctx), s.number, s.life, l.function); err != nil {
+		if s.p, err = l.w.start(context.WithoutCancel(ctx), s.number, s.nth, l.function); err != nil {
 			return nil, err
 		}
 	}

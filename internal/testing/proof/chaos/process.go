@@ -21,11 +21,11 @@ import (
 	"procore-connect/internal/testing/fake/lambdatest"
 )
 
-// launchVariable tells this program to become a function.
+// launchVariable makes this program a function.
 const launchVariable = "CHAOS_LAUNCH"
 
-// launch turns this process into the function's and says its id first, for
-// lambdatest keeps that to itself.
+// launch turns this process into the function's. It first prints its process id, which
+// lambdatest does not expose.
 func launch(binary string) error {
 	if _, err := fmt.Fprintf(os.Stdout, "pid %d\n", os.Getpid()); err != nil {
 		return err
@@ -33,30 +33,30 @@ func launch(binary string) error {
 	return syscall.Exec(binary, []string{binary}, os.Environ())
 }
 
-// process is one life of a function's process, with addresses of its own for
-// all it talks to: so each request tells whose it is.
+// process is one process of a function. It has its own address for each service, so
+// that each request shows which process sent it.
 type process struct {
 	w    *world
-	name string // refresher-3.17: the 17th life in place 3
+	name string // refresher-3.17: the 17th process in slot 3
 	tls  bool
 	f    *lambdatest.Function
 
 	servers []*http.Server
 
-	mu        sync.Mutex
-	pid       int
-	killedAt  time.Time
-	stops     []span
-	asleep    bool
-	cutDynamo []span      // no way to the table
-	cutQueue  []span      // nor to the rescue queue
-	hurts     []time.Time // faults on its connections to Procore
+	mu         sync.Mutex
+	pid        int
+	killedAt   time.Time
+	stops      []span
+	stopped    bool
+	cutDynamo  []span      // cut off from the table
+	cutQueue   []span      // and from the queue
+	connFaults []time.Time // faults on its connections to Procore
 }
 
-// span is a time with an end; a zero end is open.
+// span is a period of time. A zero end means that it has not ended.
 type span struct{ from, to time.Time }
 
-// overlaps says whether the span has a moment in common with a to b.
+// overlaps reports whether the span has a moment in common with a to b.
 func (s span) overlaps(a, b time.Time) bool {
 	return s.from.Before(b) && (s.to.IsZero() || s.to.After(a))
 }
@@ -70,9 +70,9 @@ func overlap(all []span, a, b time.Time) bool {
 	return false
 }
 
-// start gives a new process that asks for work.
-func (w *world) start(ctx context.Context, place, life int, function string) (*process, error) {
-	p := &process{w: w, name: fmt.Sprintf("%s-%d.%d", function, place, life), tls: place%2 == 0}
+// start returns a new process that is ready for work.
+func (w *world) start(ctx context.Context, slot, nth int, function string) (*process, error) {
+	p := &process{w: w, name: fmt.Sprintf("%s-%d.%d", function, slot, nth), tls: slot%2 == 0}
 	env, err := p.serve()
 	if err != nil {
 		p.close()
@@ -86,7 +86,7 @@ func (w *world) start(ctx context.Context, place, life int, function string) (*p
 	env[launchVariable] = filepath.Join(w.binaries, function)
 	p.f = lambdatest.New(lambdatest.Options{
 		Name: p.name, Binary: self, Env: env, MemoryMB: 256,
-		// Longer than a stop and the work after it, so that a stopped process is woken and not replaced.
+		// Longer than a stop and the work after it, so that a stopped process is continued and not replaced.
 		Timeout: pick(w.dice, []time.Duration{55 * time.Second, 75 * time.Second}), InitTimeout: 30 * time.Second,
 		Stdout: (*processLog)(p), Stderr: (*processLog)(p),
 	})
@@ -100,17 +100,17 @@ func (w *world) start(ctx context.Context, place, life int, function string) (*p
 	return p, nil
 }
 
-// serve opens the addresses of the process and gives its environment.
+// serve opens the addresses of the process and returns its environment.
 func (p *process) serve() (map[string]string, error) {
-	dynamo, err := p.listen("DynamoDB", 60, false, p.w.storage.of(p))
+	dynamo, err := p.listen("DynamoDB", 60, false, p.w.storage.handlerFor(p))
 	if err != nil {
 		return nil, err
 	}
-	procore, err := p.listen(procoreService, 12, p.tls, p.w.provider.of(p))
+	procore, err := p.listen(procoreService, 12, p.tls, p.w.provider.handlerFor(p))
 	if err != nil {
 		return nil, err
 	}
-	aws, err := p.listen("SQS", 0, false, p.w.awsOf(p))
+	aws, err := p.listen("SQS", 0, false, p.w.awsFor(p))
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (p *process) listen(service string, every int, secure bool, h http.Handler)
 	if err != nil {
 		return "", err
 	}
-	s := &http.Server{Handler: h, ReadTimeout: time.Minute, ErrorLog: p.w.quiet, ConnContext: withConn}
+	s := &http.Server{Handler: h, ReadTimeout: time.Minute, ErrorLog: p.w.discard, ConnContext: withConn}
 	p.servers = append(p.servers, s)
 	f := &flaky{Listener: l, w: p.w, p: p, name: service, every: every}
 	if !secure {
@@ -130,7 +130,7 @@ func (p *process) listen(service string, every int, secure bool, h http.Handler)
 		return "http://" + l.Addr().String(), nil
 	}
 	s.TLSConfig = p.w.tls.Clone()
-	go func() { _ = s.Serve(newSecure(f, p)) }()
+	go func() { _ = s.Serve(newTLSListener(f, p)) }()
 	return "https://" + l.Addr().String(), nil
 }
 
@@ -140,7 +140,7 @@ func (p *process) invoke(ctx context.Context, payload []byte) error {
 	return err
 }
 
-// call gives the function's answer.
+// call returns the function's answer.
 func (p *process) call(ctx context.Context, payload []byte) ([]byte, error) {
 	answer, err := p.f.Invoke(ctx, payload)
 	e, failed := errors.AsType[*lambdatest.FunctionError](err)
@@ -153,7 +153,7 @@ func (p *process) call(ctx context.Context, payload []byte) ([]byte, error) {
 	return answer, err
 }
 
-// kill ends the process without a word.
+// kill ends the process without warning.
 func (p *process) kill(why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,33 +165,33 @@ func (p *process) kill(why string) {
 	_ = syscall.Kill(p.pid, syscall.SIGKILL)
 }
 
-// stop halts the process for a while, long enough or not to outlive its claims.
+// stop stops the process for d, which may be longer than its claims.
 func (p *process) stop(why string, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pid == 0 || p.asleep || !p.killedAt.IsZero() || !p.w.mayStop() {
+	if p.pid == 0 || p.stopped || !p.killedAt.IsZero() || !p.w.reserveStop() {
 		return
 	}
 	length := "short"
-	if d > claimLife {
+	if d > maxClaim {
 		length = "past its claims"
 	}
 	p.w.stops.add(length + ", " + why)
-	p.asleep = true
+	p.stopped = true
 	p.stops = append(p.stops, span{from: time.Now()})
 	_ = syscall.Kill(p.pid, syscall.SIGSTOP)
 	p.w.background.Go(func() {
-		p.w.wait(p.w.ctx, d) // cut short when the run ends
+		p.w.wait(p.w.ctx, d) // shorter if the run ends
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		_ = syscall.Kill(p.pid, syscall.SIGCONT)
 		p.stops[len(p.stops)-1].to = time.Now()
-		p.asleep = false
-		p.w.awake()
+		p.stopped = false
+		p.w.releaseStop()
 	})
 }
 
-// cut takes the way to the table, or to the rescue queue as well, for a while.
+// cut cuts the process off from the table, and optionally from the rescue queue, for d.
 func (p *process) cut(d time.Duration, queue bool) {
 	now := time.Now()
 	p.mu.Lock()
@@ -205,7 +205,7 @@ func (p *process) cut(d time.Duration, queue bool) {
 	p.w.network.add("cut off from the table")
 }
 
-// cutQueueOff takes the way to the queue alone.
+// cutQueueOff cuts the process off from the queue alone.
 func (p *process) cutQueueOff(d time.Duration) {
 	now := time.Now()
 	p.mu.Lock()
@@ -224,7 +224,7 @@ func (p *process) isCut(queue bool) bool {
 	return !p.w.calm.Load() && overlap(all, now, now)
 }
 
-// kind is the function's name.
+// kind returns the function's name.
 func (p *process) kind() string { return strings.TrimRight(p.name, "0123456789.-") }
 
 func (p *process) close() {
@@ -236,7 +236,7 @@ func (p *process) close() {
 	}
 }
 
-// processLog takes what the process writes, a line at a time.
+// processLog receives the process's output, one line at a time.
 type processLog process
 
 func (l *processLog) Write(line []byte) (int, error) {
@@ -251,17 +251,17 @@ func (l *processLog) Write(line []byte) (int, error) {
 	var e logEntry
 	if json.Unmarshal(line, &e) != nil {
 		if bytes.Contains(line, []byte("panic")) {
-			p.w.fault("%s panicked: %s", p.name, bytes.TrimSpace(line))
+			p.w.violation("%s panicked: %s", p.name, bytes.TrimSpace(line))
 		}
 		return len(line), nil
 	}
-	if p.w.notice != nil {
-		p.w.notice(p, e)
+	if p.w.onLog != nil {
+		p.w.onLog(p, e)
 		return len(line), nil
 	}
 	p.w.logs.add(e.Message)
 	e.p, e.at = p, time.Now()
-	p.w.keepEntry(e)
+	p.w.addEntry(e)
 	return len(line), nil
 }
 
@@ -281,8 +281,8 @@ type logEntry struct {
 	at time.Time
 }
 
-func (p *process) hurtNow() {
+func (p *process) addConnFault() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.hurts = append(p.hurts, time.Now())
+	p.connFaults = append(p.connFaults, time.Now())
 }

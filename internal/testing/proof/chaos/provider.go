@@ -20,15 +20,15 @@ const (
 	procoreService = "Procore"
 )
 
-// provider is the fake Procore behind a record of what came and what became of
-// it. Tokens are in it by their fingerprints.
+// provider is the fake Procore, with a record of the requests and their answers. The
+// record has tokens only as fingerprints.
 type provider struct {
 	w    *world
 	fake *procoretest.Server
 
 	mu      sync.Mutex
 	calls   []*call
-	owners  map[string][]string // refresh token -> rows it was made for
+	owners  map[string][]string // refresh token -> rows for which it was made
 	refresh map[string]string   // access token -> its refresh token
 	revoked map[string][]*call  // refresh token -> revocations of its pair
 }
@@ -39,17 +39,17 @@ type call struct {
 	at, done time.Time
 	accepted time.Time // the connection
 	token    string    // refresh token presented
-	status   int       // of the answer, 0: there was none
+	status   int       // of the answer; 0: there was none
 	code     string    // OAuth's error in it
 	pair     string    // refresh token of the pair in the answer
-	answer   string    // what became of the answer
+	answer   string    // what happened to the answer
 	revoke   bool
 	conn     *flakyConn
 }
 
-// clean says that nothing we know of kept the answer from the process.
+// clean reports whether nothing is known to have kept the answer from the process.
 func (c *call) clean() bool {
-	return c.answer == answered && (c.conn == nil || !c.conn.hurt.Load()) && c.done.Sub(c.at) < 8*time.Second
+	return c.answer == answered && (c.conn == nil || !c.conn.harmed.Load()) && c.done.Sub(c.at) < 8*time.Second
 }
 
 const answered = "answered"
@@ -58,8 +58,8 @@ func newProvider(w *world, fake *procoretest.Server) *provider {
 	return &provider{w: w, fake: fake, owners: map[string][]string{}, refresh: map[string]string{}, revoked: map[string][]*call{}}
 }
 
-// issued notes a pair that a user's authorization gave to a row.
-func (v *provider) issued(key string, pair procoretest.Pair) {
+// recordIssued records a pair from a user's authorization, and its row.
+func (v *provider) recordIssued(key string, pair procoretest.Pair) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	f := procoretest.Fingerprint(pair.RefreshToken)
@@ -69,15 +69,15 @@ func (v *provider) issued(key string, pair procoretest.Pair) {
 	v.refresh[procoretest.Fingerprint(pair.AccessToken)] = f
 }
 
-// note records a call.
-func (v *provider) note(c *call) {
+// record records a call.
+func (v *provider) record(c *call) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.calls = append(v.calls, c)
 }
 
-// of is Procore as one process sees it.
-func (v *provider) of(p *process) http.Handler {
+// handlerFor returns Procore as one process sees it.
+func (v *provider) handlerFor(p *process) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/oauth/token", "/oauth/revoke":
@@ -88,8 +88,8 @@ func (v *provider) of(p *process) http.Handler {
 	})
 }
 
-// serve answers a request about a token. Whatever happens to the process or the
-// answer, the record has it.
+// serve answers a request about a token. It records the request, whatever happens to
+// the process or the answer.
 func (v *provider) serve(p *process, w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -107,28 +107,28 @@ func (v *provider) serve(p *process, w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	known := v.owners[c.token] != nil
 	v.mu.Unlock()
-	defer v.note(c) // also when the connection is aborted
+	defer v.record(c) // also when the connection is aborted
 	defer func() { c.done = time.Now() }()
 	if known {
-		v.w.moment(p, "token request arrives")
+		v.w.maybeHit(p, "token request arrives")
 	}
 	k, ok := v.ask(c, r)
 	if c.revoke && k.status == http.StatusOK {
-		v.revocation(c, procoretest.Fingerprint(form.Get("token")))
+		v.recordRevocation(c, procoretest.Fingerprint(form.Get("token")))
 	}
 	if !ok {
-		v.w.provoked.add(c.answer)
+		v.w.failed.add(c.answer)
 		abort(r)
 	}
 	if known {
-		v.w.moment(p, "token answer leaves")
+		v.w.maybeHit(p, "token answer leaves")
 	}
 	v.reply(c, w, r, k)
 }
 
-// ask lets the fake answer; false means that it closed the connection instead.
-func (v *provider) ask(c *call, r *http.Request) (k *kept, ok bool) {
-	k = keep()
+// ask returns the fake's answer, and false if it closed the connection instead.
+func (v *provider) ask(c *call, r *http.Request) (k *heldAnswer, ok bool) {
+	k = newHeldAnswer()
 	defer func() {
 		switch e := recover(); e {
 		case nil:
@@ -162,7 +162,7 @@ func (v *provider) ask(c *call, r *http.Request) (k *kept, ok bool) {
 	return k, true
 }
 
-func (v *provider) revocation(c *call, access string) {
+func (v *provider) recordRevocation(c *call, access string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if f := v.refresh[access]; f != "" {
@@ -172,42 +172,42 @@ func (v *provider) revocation(c *call, access string) {
 	}
 }
 
-// reply hands the answer on, mostly.
-func (v *provider) reply(c *call, w http.ResponseWriter, r *http.Request, k *kept) {
+// reply passes the answer on, or sometimes fails to.
+func (v *provider) reply(c *call, w http.ResponseWriter, r *http.Request, k *heldAnswer) {
 	d := v.w.dice
 	if c.status >= 500 || c.status == http.StatusTooManyRequests || c.status == http.StatusUnauthorized {
-		v.w.provoked.add("status " + http.StatusText(c.status))
+		v.w.failed.add("status " + http.StatusText(c.status))
 	}
 	switch {
 	case v.w.calm.Load():
-	case d.one(60):
+	case d.oneIn(60):
 		c.answer = "reset after the request was read"
-		v.w.provoked.add(c.answer)
+		v.w.failed.add(c.answer)
 		abort(r)
-	case d.one(80):
+	case d.oneIn(80):
 		c.answer = "cut in the middle"
-		v.w.provoked.add(c.answer)
+		v.w.failed.add(c.answer)
 		k.send(w, true)
-	case d.one(150):
-		c.answer = "held back for longer than the refresh may last"
-		v.w.provoked.add(c.answer)
+	case d.oneIn(150):
+		c.answer = "held back for longer than a refresh may take"
+		v.w.failed.add(c.answer)
 		v.w.wait(r.Context(), 22*time.Second)
 		k.send(w, false)
 		return
-	case d.one(25):
-		v.w.provoked.add("held back for a moment")
+	case d.oneIn(25):
+		v.w.failed.add("held back for a moment")
 		v.w.wait(r.Context(), d.between(50*time.Millisecond, 3*time.Second))
 	}
 	if r.Context().Err() != nil {
-		c.answer = "left alone by the process"
+		c.answer = "abandoned by the process"
 		return
 	}
 	c.answer = answered
 	k.send(w, false)
 }
 
-// throw makes the fake fail once, in a way of its own.
-func (v *provider) throw() {
+// injectFault makes the fake fail once, in one of its own ways.
+func (v *provider) injectFault() {
 	d := v.w.dice
 	f := procoretest.Fault{Endpoint: pick(d, []string{"token", "token", "token", "token", "api", "revoke"})}
 	f.Kind = pick(d, []string{procoretest.Drop, procoretest.Reset, procoretest.Status, procoretest.Status, procoretest.Delay})
@@ -221,8 +221,8 @@ func (v *provider) throw() {
 		f.DelayMS = d.between(100*time.Millisecond, 6*time.Second).Milliseconds()
 	}
 	if err := v.fake.Fault(f); err != nil {
-		v.w.fault("the fake refuses a fault: %v", err)
+		v.w.violation("the fake refuses a fault: %v", err)
 		return
 	}
-	v.w.thrown.add(f.Endpoint + " " + f.Kind)
+	v.w.injected.add(f.Endpoint + " " + f.Kind)
 }

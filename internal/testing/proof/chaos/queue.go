@@ -14,15 +14,15 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// rescued is a pair that a process gave to the rescue queue.
+// rescued is a pair that a process sent to the rescue queue.
 type rescued struct {
 	tokens.Rescued
 	p  *process
 	at time.Time
 }
 
-// awsOf is Secrets Manager and SQS as one process sees them.
-func (w *world) awsOf(p *process) http.Handler {
+// awsFor returns Secrets Manager and SQS as one process sees them.
+func (w *world) awsFor(p *process) http.Handler {
 	services := &awstest.Services{Secrets: w.secrets, Queues: w.queues}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		op, isQueue := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
@@ -35,16 +35,16 @@ func (w *world) awsOf(p *process) http.Handler {
 			abort(r)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		k := keep()
+		k := newHeldAnswer()
 		services.ServeHTTP(k, r)
 		switch {
 		case op != "SendMessage" || k.status != http.StatusOK:
-		case w.sent != nil:
-			w.sent()
+		case w.onSend != nil:
+			w.onSend()
 		default:
-			w.rescueSent(p, body)
+			w.recordRescue(p, body)
 		}
-		if !w.calm.Load() && w.dice.one(15*w.rare) {
+		if !w.calm.Load() && w.dice.oneIn(15*w.rare) {
 			w.network.add("SQS answer lost")
 			abort(r)
 		}
@@ -52,29 +52,29 @@ func (w *world) awsOf(p *process) http.Handler {
 	})
 }
 
-// rescueSent notes a rescued pair, and lets it come twice at times, as SQS may.
-func (w *world) rescueSent(p *process, body []byte) {
+// recordRescue records a rescued pair, and sometimes delivers it twice, as SQS may.
+func (w *world) recordRescue(p *process, body []byte) {
 	var in struct{ MessageBody string }
 	if json.Unmarshal(body, &in) != nil {
-		w.fault("%s: a message to the queue cannot be read", p.name)
+		w.violation("%s: a message to the queue cannot be read", p.name)
 		return
 	}
 	r, err := tokens.ParseRescued([]byte(in.MessageBody))
 	if err != nil {
-		w.fault("%s: %v", p.name, err)
+		w.violation("%s: %v", p.name, err)
 		return
 	}
 	w.mu.Lock()
 	w.rescues = append(w.rescues, rescued{r, p, time.Now()})
 	w.mu.Unlock()
-	if w.dice.one(2) {
+	if w.dice.oneIn(2) {
 		return
 	}
 	w.background.Go(func() {
 		w.wait(w.ctx, w.dice.between(0, 15*time.Second))
 		w.network.add("rescued pair delivered twice")
 		if _, _, err := w.rescue.Send(awstest.Message{Body: in.MessageBody}); err != nil {
-			w.fault("the rescue queue: %v", err)
+			w.violation("the rescue queue: %v", err)
 		}
 	})
 }

@@ -15,12 +15,12 @@ import (
 
 const (
 	transitionsFile = "spec/transitions.txt"
-	maxStory        = 150 // lines
-	maxStories      = 5
+	maxLines        = 150 // of a timeline, or of violations
+	maxTimelines    = 5
 )
 
-// compare holds what was seen against what the model allows, where the file is.
-func (v *verdict) compare() {
+// compareTransitions checks the seen transitions against the model's, if its file is here.
+func (v *verdict) compareTransitions() {
 	text, err := os.ReadFile(transitionsFile)
 	if err != nil {
 		return
@@ -33,11 +33,11 @@ func (v *verdict) compare() {
 	forbidden, unseen := allowed.Compare(v.seen)
 	v.compared, v.unseen = true, unseen
 	for _, t := range forbidden {
-		v.add("", "the model does not know the transition %s", t)
+		v.add("", "the model does not have the transition %s", t)
 	}
 }
 
-// report prints the numbers and the stories, and gives the number of violations.
+// report prints the numbers and the timelines, and returns the number of violations.
 func (v *verdict) report(out io.Writer, verbose bool) int {
 	w := v.w
 	line := func(name, format string, args ...any) {
@@ -52,24 +52,24 @@ func (v *verdict) report(out io.Writer, verbose bool) int {
 	line("killed", "%s", &w.kills)
 	line("stopped", "%s", &w.stops)
 	line("network", "%s", &w.network)
-	line("Procore", "told to fail: %s", &w.thrown)
-	line("", "failed: %s", &w.provoked)
-	line("people", "%s", &w.deeds)
+	line("Procore", "injected: %s", &w.injected)
+	line("", "failed: %s", &w.failed)
+	line("people", "%s", &w.actionCount)
 	line("new pairs", "%s", &v.fates)
 	line("lost", "%s", &v.lost)
 	line("in the logs", "token refreshed %d, refresh failed %d, refresh superseded %d, new pair queued for rescue %d, new pair lost %d, breaker opened %d, breaker closed %d",
 		w.logs.get("token refreshed"), w.logs.get("refresh failed"), w.logs.get("refresh superseded"), w.logs.get("new pair queued for rescue"),
 		w.logs.get("new pair lost"), w.logs.get("breaker opened"), w.logs.get("breaker closed"))
-	line("held over", "%d claims ended while their process was stopped; %d pairs were stored after their claim had ended", v.heldOver, v.landed)
-	line("sent late", "%d, stopped between the look at the clock and the first byte", v.late)
+	line("expired claims", "%d of a process that was stopped then; %d pairs were stored after their claim had expired", v.outlived, v.storedLate)
+	line("sent late", "%d, by processes that were stopped between the check of the clock and the first byte", v.sentLate)
 	line("settled", "after %.0f s, the breaker after %.0f s", v.settled.Seconds(), v.breakerAfter.Seconds())
-	line("at the end", "%s", &v.ends)
+	line("at the end", "%s", &v.finals)
 	if v.compared {
-		line("transitions", "%d seen; of the model's not seen: %d %v", len(v.seen), len(v.unseen), v.unseen)
+		line("transitions", "%d seen; %d of the model not seen: %v", len(v.seen), len(v.unseen), v.unseen)
 	} else {
 		line("transitions", "%d seen; not compared with the model: no %s here", len(v.seen), transitionsFile)
 	}
-	v.stories(out, verbose)
+	v.timelines(out, verbose)
 	if len(v.violations) == 0 {
 		fmt.Fprintln(out, "chaos: all rules held")
 	} else {
@@ -78,36 +78,36 @@ func (v *verdict) report(out io.Writer, verbose bool) int {
 	return len(v.violations)
 }
 
-// stories tells the violations and what led to them.
-func (v *verdict) stories(out io.Writer, verbose bool) {
-	told := map[string]bool{"": true}
+// timelines prints the violations and what led to them.
+func (v *verdict) timelines(out io.Writer, verbose bool) {
+	shown := map[string]bool{"": true}
 	for _, one := range v.violations {
 		fmt.Fprintf(out, "VIOLATION %s %s\n", one.row, one.text)
 	}
 	for _, one := range v.violations {
-		if !told[one.row] && len(told) <= maxStories {
-			told[one.row] = true
-			v.story(out, one.row)
+		if !shown[one.row] && len(shown) <= maxTimelines {
+			shown[one.row] = true
+			v.timeline(out, one.row)
 		}
 	}
 	if !verbose {
 		return
 	}
 	for _, p := range v.w.people {
-		if !told[p.row()] {
-			v.story(out, p.row())
+		if !shown[p.row()] {
+			v.timeline(out, p.row())
 		}
 	}
 }
 
-// event is a line of a story.
+// event is a line of a timeline.
 type event struct {
 	at   time.Time
 	text string
 }
 
-// story tells what happened to a connection, in order of time.
-func (v *verdict) story(out io.Writer, row string) {
+// timeline prints what happened to a connection, in order of time.
+func (v *verdict) timeline(out io.Writer, row string) {
 	var all []event
 	add := func(at time.Time, format string, args ...any) {
 		all = append(all, event{at, fmt.Sprintf(format, args...)})
@@ -131,10 +131,10 @@ func (v *verdict) story(out io.Writer, row string) {
 		if c.revoke {
 			kind = "revoke"
 		}
-		add(c.at, "%-7s %-18s token %s: status %d %s, pair %s, %s after %v, unharmed %t", kind, nameOf(c.p), c.token, c.status, c.code, c.pair, c.answer, c.done.Sub(c.at).Round(time.Millisecond), c.clean())
+		add(c.at, "%-7s %-18s token %s: status %d %s, pair %s, %s after %v, clean %t", kind, nameOf(c.p), c.token, c.status, c.code, c.pair, c.answer, c.done.Sub(c.at).Round(time.Millisecond), c.clean())
 		who[c.p] = true
 	}
-	for _, d := range v.w.changes {
+	for _, d := range v.w.actions {
 		if d.row == row || d.row == "" && fmt.Sprint(d.company)+"/" == row[:len(fmt.Sprint(d.company))+1] {
 			add(d.at, "people  %s %s %s", d.what, d.mode, d.pair)
 		}
@@ -151,12 +151,12 @@ func (v *verdict) story(out io.Writer, row string) {
 	}
 	for p := range who {
 		if p != nil {
-			p.tell(add)
+			p.timeline(add)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b event) int { return a.at.Compare(b.at) })
-	fmt.Fprintf(out, "\nthe story of %s, its last %d lines; seconds since the beginning\n", row, min(len(all), maxStory))
-	for _, e := range all[max(0, len(all)-maxStory):] {
+	fmt.Fprintf(out, "\nthe timeline of %s, its last %d lines; seconds since the start\n", row, min(len(all), maxLines))
+	for _, e := range all[max(0, len(all)-maxLines):] {
 		fmt.Fprintf(out, "%s  %s\n", v.w.since(e.at), e.text)
 	}
 }
@@ -168,8 +168,8 @@ func nameOf(p *process) string {
 	return p.name
 }
 
-// tell gives what happened to the process.
-func (p *process) tell(add func(time.Time, string, ...any)) {
+// timeline adds what happened to the process.
+func (p *process) timeline(add func(time.Time, string, ...any)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.killedAt.IsZero() {

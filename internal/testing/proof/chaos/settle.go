@@ -12,16 +12,16 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// patience is how long the schedules have to put in order what chaos left.
-const patience = 2 * time.Minute
+// maxWait is how long the schedules have to repair what chaos left.
+const maxWait = 2 * time.Minute
 
-// settle runs the schedules on a network that works until nothing is open any
-// more: no claim, no doubt, no pair in the rescue queue, no suspicion in the breaker.
+// settle runs the schedules on a working network until nothing is unsettled: no claim,
+// no uncertain connection, no pair in the rescue queue, no failure in the breaker.
 func (v *verdict) settle(ctx context.Context) {
 	w := v.w
-	w.lifetime(90 * time.Minute)
+	w.setTokenLifetime(90 * time.Minute)
 	begin := time.Now()
-	p, err := w.start(ctx, places, 1, "refresher")
+	p, err := w.start(ctx, slots, 1, "refresher")
 	if err != nil {
 		v.add("", "the refresher does not start: %v", err)
 		return
@@ -43,15 +43,15 @@ func (v *verdict) settle(ctx context.Context) {
 		default:
 			last = open + "; " + last
 		}
-		if time.Since(begin) > patience || ctx.Err() != nil {
-			v.add("", "not settled %v after the last fault: %s", patience, last)
+		if time.Since(begin) > maxWait || ctx.Err() != nil {
+			v.add("", "not settled %v after the last fault: %s", maxWait, last)
 			return
 		}
 		w.wait(ctx, time.Second)
 	}
 }
 
-// unsettled says what is still open.
+// unsettled returns what is still unsettled, or "".
 func (v *verdict) unsettled(ctx context.Context) (string, error) {
 	w := v.w
 	b, err := v.breaker(ctx)
@@ -83,20 +83,20 @@ func (v *verdict) unsettled(ctx context.Context) (string, error) {
 		switch {
 		case c.State == tokens.Revoking:
 			ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-			err := w.store.Revoke(ctx, p.key, "chaos wants it")
+			err := w.store.Revoke(ctx, p.key, "chaos test")
 			cancel()
 			if err != nil && !errors.Is(err, tokens.ErrTryAgain) {
 				return "", err
 			}
 			return p.row() + " is revoking", nil
 		case r.Usable() && r.Claimed(), c.State == tokens.Uncertain, c.State == tokens.Active && p.user != 0 && time.Until(c.Expiry) < 20*time.Minute:
-			return p.row() + " is " + string(c.State) + " and its time has not come", nil
+			return p.row() + " is " + string(c.State) + " and not due yet", nil
 		}
 	}
 	return "", nil
 }
 
-func (v *verdict) begin() time.Time { return v.w.ended }
+func (v *verdict) begin() time.Time { return v.w.endedAt }
 
 func (v *verdict) item(ctx context.Context, k tokens.Key) (invariants.Item, error) {
 	items, err := v.w.scan(ctx, v.w.names.Connections)
@@ -109,10 +109,10 @@ func (v *verdict) item(ctx context.Context, k tokens.Key) (invariants.Item, erro
 			return i, nil
 		}
 	}
-	return nil, fmt.Errorf("row %s is not there", rowKey(k))
+	return nil, fmt.Errorf("row %s does not exist", rowKey(k))
 }
 
-// breaker says what is wrong with the breaker, by its row.
+// breaker returns what is wrong with the breaker according to its row, or "".
 func (v *verdict) breaker(ctx context.Context) (string, error) {
 	items, err := v.w.scan(ctx, v.w.names.Connections)
 	if err != nil {
@@ -127,7 +127,7 @@ func (v *verdict) breaker(ctx context.Context) (string, error) {
 		}
 		for _, name := range []string{"unknown", "refused", "unconfirmed"} {
 			if n := i[name].N; n != nil && *n != "0" {
-				return "the breaker is under suspicion", nil
+				return "the breaker counts failures", nil
 			}
 		}
 	}

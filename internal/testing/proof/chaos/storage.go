@@ -20,8 +20,8 @@ import (
 	"procore-connect/internal/testing/proof/invariants"
 )
 
-// storage is DynamoDB behind a record of all writes of connections. The record
-// is complete, because the faults are on this side of it.
+// storage is DynamoDB, with a record of all writes of connections. The record is
+// complete, because the faults happen between it and the processes.
 type storage struct {
 	w       *world
 	backend http.Handler
@@ -35,19 +35,19 @@ type storage struct {
 // write is one confirmed write of a connection.
 type write struct {
 	row  invariants.Row
-	sent time.Time // when the request arrived, which may be delivered late
+	sent time.Time // when the request arrived; it may be delivered late
 	at   time.Time
 	p    *process // nil: the driver
 
-	restored bool // from a backup: not of the protocol
+	restored bool // from a backup, not by the protocol
 }
 
 func newStorage(w *world, backend http.Handler) *storage {
 	return &storage{w: w, backend: backend, table: w.names.Connections, ledger: w.names.Spends, writes: map[string][]*write{}}
 }
 
-// update is what this project writes of a connection: an UpdateItem that sets
-// or removes every attribute.
+// update is how this project writes a connection: an UpdateItem that sets or removes
+// every attribute.
 type update struct {
 	TableName                 string
 	Key                       invariants.Item
@@ -55,7 +55,7 @@ type update struct {
 	ExpressionAttributeValues invariants.Item
 }
 
-// transaction is a claim or its release, by the write that goes with it.
+// transaction is a claim or its release, with the write to the ledger.
 type transaction struct {
 	TransactItems []struct {
 		Update *update
@@ -64,7 +64,7 @@ type transaction struct {
 	}
 }
 
-// row is the connection as the update leaves it.
+// row returns the connection after the update.
 func (u *update) row() (invariants.Row, error) {
 	i := maps.Clone(u.Key)
 	for _, name := range u.ExpressionAttributeNames {
@@ -75,37 +75,37 @@ func (u *update) row() (invariants.Row, error) {
 	return invariants.RowOf(i)
 }
 
-// of is DynamoDB as one process sees it; nil is the driver, whom nothing happens to.
-func (s *storage) of(p *process) http.Handler {
+// handlerFor returns DynamoDB as one process sees it. Nil is the driver, which meets no faults.
+func (s *storage) handlerFor(p *process) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sent := time.Now()
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil || p != nil && p.isCut(false) {
 			abort(r)
 		}
-		op, row, what := s.understand(r, body)
-		if p != nil && !s.before(p, w, r, op, what) {
+		op, row, what := s.decode(r, body)
+		if p != nil && !s.requestFaults(p, w, r, op, what) {
 			return
 		}
-		k := keep()
+		k := newHeldAnswer()
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		s.backend.ServeHTTP(k, r)
 		if row != nil && k.status == http.StatusOK {
-			s.note(&write{row: *row, sent: sent, at: time.Now(), p: p})
+			s.record(&write{row: *row, sent: sent, at: time.Now(), p: p})
 		}
-		if s.w.wrote != nil && op == "PutItem" {
-			s.w.wrote(body, k)
+		if s.w.onPut != nil && op == "PutItem" {
+			s.w.onPut(body, k)
 		}
 		if p != nil {
-			s.after(p, r, what)
+			s.answerFaults(p, r, what)
 		}
 		k.send(w, false)
 	})
 }
 
-// understand gives the operation, the row that it writes, if it does, and what
-// that means.
-func (s *storage) understand(r *http.Request, body []byte) (op string, row *invariants.Row, what string) {
+// decode returns the operation, the row that it writes if any, and what the write
+// means.
+func (s *storage) decode(r *http.Request, body []byte) (op string, row *invariants.Row, what string) {
 	_, op, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	var u *update
 	switch op {
@@ -127,7 +127,7 @@ func (s *storage) understand(r *http.Request, body []byte) (op string, row *inva
 	}
 	read, err := u.row()
 	if err != nil {
-		s.w.fault("a write is not understood: %v", err)
+		s.w.violation("a write cannot be decoded: %v", err)
 		return op, nil, ""
 	}
 	switch {
@@ -139,16 +139,16 @@ func (s *storage) understand(r *http.Request, body []byte) (op string, row *inva
 	return op, &read, what
 }
 
-func (s *storage) note(w *write) {
+func (s *storage) record(w *write) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes[w.row.Key()] = append(s.writes[w.row.Key()], w)
 }
 
-// before is what may happen on the way to the table; false: it ends there.
-func (s *storage) before(p *process, w http.ResponseWriter, r *http.Request, op, what string) bool {
+// requestFaults may delay, lose or refuse a request. It reports whether the request continues to the table.
+func (s *storage) requestFaults(p *process, w http.ResponseWriter, r *http.Request, op, what string) bool {
 	if what != "" {
-		s.w.moment(p, what+" arrives")
+		s.w.maybeHit(p, what+" arrives")
 	}
 	if s.w.calm.Load() || op == "" {
 		return true
@@ -156,15 +156,15 @@ func (s *storage) before(p *process, w http.ResponseWriter, r *http.Request, op,
 	d := s.w.dice
 	switch n := d.n(120 * s.w.rare); {
 	case what != "" && n < 2:
-		// Also after the process has given up, or is gone: the request is on its way.
+		// This may be after the process has timed out or ended: the request is already on its way.
 		s.w.network.add("DynamoDB " + what + " delivered late")
-		s.w.wait(s.w.ctx, d.between(time.Second, claimLife+5*time.Second))
+		s.w.wait(s.w.ctx, d.between(time.Second, maxClaim+5*time.Second))
 	case n == 2:
 		s.w.network.add("DynamoDB request lost")
 		abort(r)
 	case n == 3:
 		s.w.network.add("DynamoDB busy or failing")
-		refuse(w, pick(d, []string{"InternalServerError", "ThrottlingException", "ProvisionedThroughputExceededException"}))
+		answerError(w, pick(d, []string{"InternalServerError", "ThrottlingException", "ProvisionedThroughputExceededException"}))
 		return false
 	case n < 6:
 		s.w.network.add("DynamoDB slow")
@@ -173,30 +173,30 @@ func (s *storage) before(p *process, w http.ResponseWriter, r *http.Request, op,
 	return true
 }
 
-// after is what may happen on the way back.
-func (s *storage) after(p *process, r *http.Request, what string) {
+// answerFaults may lose an answer.
+func (s *storage) answerFaults(p *process, r *http.Request, what string) {
 	if what != "" {
-		s.w.moment(p, what+" was done")
+		s.w.maybeHit(p, what+" was done")
 	}
 	n := 120 * s.w.rare
 	if what != "" {
-		n = 25 * s.w.rare // a lost answer matters most where something was written
+		n = 25 * s.w.rare // a lost answer matters most after a write
 	}
-	if !s.w.calm.Load() && s.w.dice.one(n) {
+	if !s.w.calm.Load() && s.w.dice.oneIn(n) {
 		s.w.network.add("DynamoDB answer lost")
 		abort(r)
 	}
 }
 
-// refuse answers with an error of the service.
-func refuse(w http.ResponseWriter, code string) {
+// answerError answers with one of the service's errors.
+func answerError(w http.ResponseWriter, code string) {
 	status := http.StatusBadRequest
 	if code == "InternalServerError" {
 		status = http.StatusInternalServerError
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"as chaos wants it"}`, code)
+	fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"chaos test"}`, code)
 }
 
 // scan reads a whole table.

@@ -16,7 +16,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// verdict is what the records say when all is over.
+// verdict is the result of a run, from its records.
 type verdict struct {
 	w *world
 
@@ -24,7 +24,7 @@ type verdict struct {
 
 	rows     map[string][]*write                 // each row's writes by revision
 	final    map[string]invariants.Row           // the table
-	pairs    map[*write]procore.Token            // what a write stored
+	pairs    map[*write]procore.Token            // the pair that a write stored
 	stored   map[string][]*write                 // refresh token -> writes that stored its pair
 	claims   map[string]*write                   // attempt -> its claim
 	issued   map[string]procoretest.RefreshToken // by refresh token
@@ -32,21 +32,21 @@ type verdict struct {
 	unseen   []string
 	compared bool
 
-	ends, lost, fates counter
-	refreshes, late   int
-	heldOver, landed  int // claims that ended while their process was stopped; pairs that were stored after that
+	finals, lost, fates  counter
+	refreshes, sentLate  int
+	outlived, storedLate int // claims that expired while their process was stopped; pairs that were stored after that
 
 	violations []violation
 }
 
-// violation is a broken rule and the row that shows it, "" if none does.
+// violation is a broken rule, and the row that shows it or "".
 type violation struct{ row, text string }
 
 func (v *verdict) add(row, format string, args ...any) {
 	v.violations = append(v.violations, violation{row, fmt.Sprintf(format, args...)})
 }
 
-// judge looks at everything.
+// judge checks all records.
 func (v *verdict) judge(ctx context.Context) error {
 	v.pairs, v.stored, v.claims = map[*write]procore.Token{}, map[string][]*write{}, map[string]*write{}
 	v.final, v.rows, v.seen = map[string]invariants.Row{}, map[string][]*write{}, invariants.Transitions{}
@@ -66,30 +66,30 @@ func (v *verdict) judge(ctx context.Context) error {
 			v.final[r.Key()] = r
 		}
 	}
-	v.history()
-	v.presentations()
-	v.sendings()
-	v.losses()
-	v.rescues()
+	v.judgeHistory()
+	v.judgePresentations()
+	v.judgeSends()
+	v.judgeLosses()
+	v.judgeRescues()
 	for _, p := range v.w.people {
-		v.end(ctx, p)
+		v.judgeFinal(ctx, p)
 	}
 	v.w.mu.Lock()
 	defer v.w.mu.Unlock()
-	for _, f := range v.w.faults {
+	for _, f := range v.w.violations {
 		v.add("", "%s", f)
 	}
 	return nil
 }
 
-// history checks all writes of each row, one after the other.
-func (v *verdict) history() {
+// judgeHistory checks all writes of each row, in order.
+func (v *verdict) judgeHistory() {
 	for row, writes := range v.w.storage.writes {
 		slices.SortStableFunc(writes, func(a, b *write) int { return int(a.row.Rev - b.row.Rev) })
 		var chain []*write
 		before := invariants.Row{}
 		for _, w := range writes {
-			if len(chain) > 0 && w.row.Rev == before.Rev && same(w.row, before) {
+			if len(chain) > 0 && w.row.Rev == before.Rev && sameWrite(w.row, before) {
 				continue // a transaction repeated by the SDK, which took effect once
 			}
 			if !w.restored {
@@ -98,9 +98,9 @@ func (v *verdict) history() {
 			if w.row.Claimed() && !before.Claimed() {
 				v.claims[w.row.Attempt] = w
 			}
-			v.ended(before, w)
+			v.countOutlived(before, w)
 			if w.row.Generation != before.Generation || w.restored {
-				v.open(row, w)
+				v.unseal(row, w)
 			} else if p, ok := v.pairOf(chain); ok {
 				v.pairs[w] = p
 			}
@@ -108,10 +108,10 @@ func (v *verdict) history() {
 		}
 		v.rows[row] = chain
 		if v.final[row].Rev != before.Rev {
-			v.add(row, "the table has revision %d, the last confirmed write was %d", v.final[row].Rev, before.Rev)
+			v.add(row, "the table has revision %d, but the last confirmed write had %d", v.final[row].Rev, before.Rev)
 		}
 	}
-	v.compare()
+	v.compareTransitions()
 }
 
 func (v *verdict) change(row string, c invariants.Change) {
@@ -123,26 +123,26 @@ func (v *verdict) change(row string, c invariants.Change) {
 	}
 }
 
-// ended counts what came of claims whose process slept past their end.
-func (v *verdict) ended(before invariants.Row, w *write) {
+// countOutlived counts the claims that expired while their process was stopped, and the pairs stored after that.
+func (v *verdict) countOutlived(before invariants.Row, w *write) {
 	claim := v.claims[before.Attempt]
 	if claim == nil || claim.p == nil || w.row.Generation == before.Generation && w.row.Attempt != "" && !before.Claimed() {
 		return
 	}
 	end := time.UnixMilli(claim.row.ClaimUntil)
 	claim.p.mu.Lock()
-	slept := overlap(claim.p.stops, end.Add(-time.Second), end.Add(time.Second))
+	stopped := overlap(claim.p.stops, end.Add(-time.Second), end.Add(time.Second))
 	claim.p.mu.Unlock()
 	switch {
-	case before.Claimed() && !w.row.Claimed() && slept:
-		v.heldOver++
+	case before.Claimed() && !w.row.Claimed() && stopped:
+		v.outlived++
 	case w.row.LastAttempt == before.Attempt && w.row.Generation > before.Generation && !before.Claimed():
-		v.landed++
+		v.storedLate++
 	}
 }
 
-// same says that two writes are one.
-func same(a, b invariants.Row) bool {
+// sameWrite reports whether two records are of the same write.
+func sameWrite(a, b invariants.Row) bool {
 	return a.Attempt == b.Attempt && a.State == b.State && a.Generation == b.Generation && string(a.Sealed) == string(b.Sealed)
 }
 
@@ -154,8 +154,8 @@ func (v *verdict) pairOf(chain []*write) (procore.Token, bool) {
 	return p, ok
 }
 
-// open unseals the pair that a write stored.
-func (v *verdict) open(row string, w *write) {
+// unseal unseals the pair that a write stored.
+func (v *verdict) unseal(row string, w *write) {
 	if len(w.row.Sealed) == 0 {
 		return
 	}
@@ -179,8 +179,8 @@ func fingerprint(t procore.Token) string {
 	return procoretest.Fingerprint(t.RefreshToken)
 }
 
-// presentations is R1, by our own count and by the fake's.
-func (v *verdict) presentations() {
+// judgePresentations checks R1, by our own count and by the fake's.
+func (v *verdict) judgePresentations() {
 	times := map[string]int{}
 	for _, c := range v.w.provider.calls {
 		if c.token != "" {
@@ -207,9 +207,9 @@ func (v *verdict) presentations() {
 	}
 }
 
-// sendings asks of each refresh token that was sent whether its sender held the
-// claim for it, and in time.
-func (v *verdict) sendings() {
+// judgeSends checks for each sent refresh token that its sender held a claim for it
+// that had not expired.
+func (v *verdict) judgeSends() {
 	for _, c := range v.w.provider.calls {
 		owners := v.w.provider.owners[c.token]
 		if c.token == "" || len(owners) == 0 {
@@ -218,12 +218,12 @@ func (v *verdict) sendings() {
 		claim := v.claimFor(c)
 		switch {
 		case claim == nil:
-			v.add(owners[0], "%s sent refresh token %s and had not claimed its row", c.p.name, c.token)
+			v.add(owners[0], "%s sent refresh token %s without a claim of its row", c.p.name, c.token)
 		case c.at.UnixMilli() <= claim.row.ClaimUntil:
 		case c.accepted.UnixMilli() > claim.row.ClaimUntil:
-			v.add(claim.row.Key(), "%s sent refresh token %s after its claim had ended", c.p.name, c.token)
+			v.add(claim.row.Key(), "%s sent refresh token %s after its claim had expired", c.p.name, c.token)
 		default:
-			v.late++ // it was stopped between its look at the clock and the first byte
+			v.sentLate++ // it was stopped between its check of the clock and the first byte
 		}
 	}
 }
@@ -238,8 +238,8 @@ func (v *verdict) claimFor(c *call) *write {
 	return best
 }
 
-// rescues says whether anything that was rescued is lost.
-func (v *verdict) rescues() {
+// judgeRescues checks that no rescued pair is lost.
+func (v *verdict) judgeRescues() {
 	for _, r := range v.w.rescues {
 		place := tokens.Place{Table: "connections", Key: rowKey(r.Key), Generation: r.Generation + 1}
 		pair, err := v.w.keys.Open(tokens.Sealed{KeyID: r.SealKey, Box: r.Sealed}, place)
@@ -251,15 +251,15 @@ func (v *verdict) rescues() {
 		case len(v.stored[f]) > 0:
 			v.fates.add("rescued and stored")
 		case len(v.w.provider.revoked[f]) > 0:
-			v.fates.add("rescued and revoked, for its row had moved on")
+			v.fates.add("rescued and revoked because its row had moved on")
 		default:
-			v.add(rowKey(r.Key), "R2: the pair %s that %s had rescued was neither stored nor revoked", f, r.p.name)
+			v.add(rowKey(r.Key), "R2: pair %s, which %s had rescued, was neither stored nor revoked", f, r.p.name)
 		}
 	}
 }
 
-// works says whether an access token opens the API. company is for the service
-// account, which has to say one; 403 is that company's no to a token that is good.
+// works checks that the API accepts an access token. company is for the service
+// account, which must name one; a 403 is then the company's refusal of a valid token.
 func (v *verdict) works(ctx context.Context, access string, company int64) error {
 	oauth, err := v.w.store.OAuth.Get(ctx)
 	if err != nil {

@@ -40,17 +40,17 @@ const (
 	clientID     = "fake-client-id"
 	clientSecret = "fake-client-secret-of-chaos"
 
-	claimLife = 25 * time.Second // the most: 20 s of work, 5 s of skew
-	maxAsleep = 10               // processes that are stopped at once
+	maxClaim   = 25 * time.Second // a claim's longest duration: 20 s of work, 5 s of clock skew
+	maxStopped = 10               // processes stopped at once
 )
 
-// world is everything that the functions meet, and what was seen of it.
+// world is everything that the functions use, and the records of it.
 type world struct {
-	ctx      context.Context // of the chaos; ends with it
-	end      context.CancelFunc
-	calm     atomic.Bool // no faults: while all is set up, and after the chaos
+	ctx      context.Context // ends with the chaos
+	cancel   context.CancelFunc
+	calm     atomic.Bool // no faults: during setup, and after the chaos
 	dice     *dice
-	quiet    *log.Logger
+	discard  *log.Logger
 	binaries string
 	tls      *tls.Config
 	rootFile string
@@ -62,47 +62,47 @@ type world struct {
 	rescue   *awstest.Queue
 	provider *provider
 	storage  *storage
-	store    *tokens.Store // the driver's own, which meets no faults
+	store    *tokens.Store // the driver's, which meets no faults
 
 	webhookSecret string
-	rare          int                             // how much rarer faults are than in the run of the refresh protocol
-	onlyKills     bool                            // nothing else happens to processes
-	wrote         func(body []byte, answer *kept) // sees what became of each PutItem; nil: nobody asks
-	sent          func()                          // is told of each message that a queue took; nil: nobody asks
-	notice        func(*process, logEntry)        // takes lines of logs; nil: they are kept for the stories
+	rare          int                                   // how much rarer faults are than in the refresh protocol's run
+	onlyKills     bool                                  // hit only kills
+	onPut         func(body []byte, answer *heldAnswer) // receives each PutItem and its answer, unless nil
+	onSend        func()                                // is called for each message that a queue accepted, unless nil
+	onLog         func(*process, logEntry)              // receives lines of logs; nil: they are stored for the timelines
 
-	people []*person
-	began  time.Time
-	ended  time.Time // the last fault
+	people  []*person
+	beganAt time.Time
+	endedAt time.Time // the last fault
 
-	background sync.WaitGroup // what must end before the verdict
+	background sync.WaitGroup // must end before the verdict
 	closers    []func()
 
-	kills, stops, network, provoked, thrown, logs, deeds, calls counter
+	kills, stops, network, failed, injected, logs, actionCount, calls counter
 
-	mu        sync.Mutex
-	processes []*process
-	asleep    int
-	rescues   []rescued
-	entries   []logEntry
-	faults    []string // violations that belong to no connection
-	changes   []deed
+	mu         sync.Mutex
+	processes  []*process
+	stopped    int
+	rescues    []rescued
+	entries    []logEntry
+	violations []string // those that belong to no connection
+	actions    []action
 }
 
-// newWorld starts all but the functions. dir is for files of this run.
+// newWorld starts everything except the functions. dir is for files of this run.
 func newWorld(ctx context.Context, dir, endpoint string, seed uint64) (*world, error) {
 	w := &world{
-		dice: newDice(seed), quiet: log.New(io.Discard, "", 0), binaries: filepath.Join(dir, "bin"),
+		dice: newDice(seed), discard: log.New(io.Discard, "", 0), binaries: filepath.Join(dir, "bin"),
 		external: endpoint, rare: 1, secrets: awstest.NewSecrets(nil), queues: awstest.NewQueues(),
 	}
 	w.calm.Store(true)
-	w.ctx, w.end = context.WithCancel(ctx)
+	w.ctx, w.cancel = context.WithCancel(ctx)
 	if err := w.certificate(dir); err != nil {
 		return w, err
 	}
 	suffix := "-chaos-" + rand.Text()
 	w.names = tables.Names{Connections: "connections" + suffix, Spends: "spends" + suffix, Sessions: "sessions" + suffix, Inbox: "inbox" + suffix}
-	if err := w.fill(); err != nil {
+	if err := w.createSecrets(); err != nil {
 		return w, err
 	}
 	backend, err := w.backend()
@@ -110,7 +110,7 @@ func newWorld(ctx context.Context, dir, endpoint string, seed uint64) (*world, e
 		return w, err
 	}
 	w.storage = newStorage(w, backend)
-	address, err := w.serve(w.storage.of(nil))
+	address, err := w.serve(w.storage.handlerFor(nil))
 	if err != nil {
 		return w, err
 	}
@@ -119,11 +119,11 @@ func newWorld(ctx context.Context, dir, endpoint string, seed uint64) (*world, e
 		return w, err
 	}
 	w.closers = append(w.closers, func() { w.dropTables(db) })
-	return w, w.driver(db)
+	return w, w.setUpDriver(db)
 }
 
-// fill makes the secrets and the queue.
-func (w *world) fill() error {
+// createSecrets creates the secrets and the rescue queue.
+func (w *world) createSecrets() error {
 	ring := map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()}
 	for name, value := range map[string]map[string]string{
 		"chaos/app":     {"client_id": clientID, "client_secret": clientSecret},
@@ -145,12 +145,12 @@ func (w *world) fill() error {
 		}
 	}
 	var err error
-	// Short, so that what a killed process had taken comes again within the run.
+	// Short, so that a message that a killed process had received is redelivered within the run.
 	w.rescue, err = w.queues.Create("rescue", awstest.QueueOptions{VisibilityTimeout: 5 * time.Second})
 	return err
 }
 
-// backend is the DynamoDB that all use.
+// backend returns the DynamoDB for all processes.
 func (w *world) backend() (http.Handler, error) {
 	if w.external == "" {
 		db := dynamotest.New()
@@ -161,33 +161,33 @@ func (w *world) backend() (http.Handler, error) {
 		return nil, err
 	}
 	p := httputil.NewSingleHostReverseProxy(u)
-	p.ErrorLog = w.quiet
+	p.ErrorLog = w.discard
 	p.ErrorHandler = func(rw http.ResponseWriter, r *http.Request, err error) {
 		if r.Context().Err() == nil {
-			w.fault("DynamoDB at %s does not answer: %v", u.Host, err)
+			w.violation("DynamoDB at %s does not answer: %v", u.Host, err)
 		}
 		rw.WriteHeader(http.StatusBadGateway)
 	}
 	return detached{p}, nil
 }
 
-// detached finishes a request also when the process that made it has gone, so
-// that what was written is known.
+// detached finishes a request even if the process that made it has ended, so that the
+// record of writes is complete.
 type detached struct{ http.Handler }
 
 func (d detached) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.Handler.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
 }
 
-// driver makes the fake Procore and the driver's own view of the connections.
-func (w *world) driver(db *dynamodb.Client) error {
+// setUpDriver creates the fake Procore and the driver's own store of connections.
+func (w *world) setUpDriver(db *dynamodb.Client) error {
 	fake := procoretest.New(procoretest.Options{
 		ClientID: clientID, ClientSecret: clientSecret, RedirectURIs: []string{redirectURI}, ExpiresIn: 15 * time.Second,
 		SpikeLimit: 1_000_000, HourlyLimit: 1_000_000,
 	})
 	w.provider = newProvider(w, fake)
 	w.closers = append(w.closers, fake.Close)
-	address, err := w.serve(w.provider.of(nil))
+	address, err := w.serve(w.provider.handlerFor(nil))
 	if err != nil {
 		return err
 	}
@@ -204,13 +204,13 @@ func (w *world) driver(db *dynamodb.Client) error {
 	return nil
 }
 
-// serve serves the driver's own calls, on a network that works.
+// serve serves the driver's own calls, on a working network.
 func (w *world) serve(h http.Handler) (address string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: w.quiet}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: w.discard}
 	w.closers = append(w.closers, func() { s.Close() })
 	go func() { _ = s.Serve(l) }() // ends with Close
 	return "http://" + l.Addr().String(), nil
@@ -224,12 +224,12 @@ func (w *world) dropTables(db *dynamodb.Client) {
 	defer cancel()
 	for _, name := range []string{w.names.Connections, w.names.Spends, w.names.Sessions, w.names.Inbox} {
 		if _, err := db.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
-			fmt.Fprintf(os.Stderr, "chaos: table %s stays behind: %v\n", name, err)
+			fmt.Fprintf(os.Stderr, "chaos: table %s was not deleted: %v\n", name, err)
 		}
 	}
 }
 
-// environment is a function's, by the addresses of its own services.
+// environment returns a function's environment, with the addresses of its services.
 func (w *world) environment(dynamo, procore, aws string) map[string]string {
 	return map[string]string{
 		"PROCORE_ENVIRONMENT": "custom", "PROCORE_LOGIN_URL": procore, "PROCORE_API_URL": procore,
@@ -245,26 +245,26 @@ func (w *world) environment(dynamo, procore, aws string) map[string]string {
 	}
 }
 
-// fault is a violation that belongs to no single connection.
-func (w *world) fault(format string, args ...any) {
+// violation records a violation that belongs to no single connection.
+func (w *world) violation(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.faults) < 50 {
-		w.faults = append(w.faults, fmt.Sprintf(format, args...))
+	if len(w.violations) < 50 {
+		w.violations = append(w.violations, fmt.Sprintf(format, args...))
 	}
 }
 
-// checkSecrets is R5: nothing secret in a log.
+// checkSecrets checks R5: no secret in a log.
 func (w *world) checkSecrets(p *process, line []byte) {
 	for _, secret := range []string{"fake-access-", "fake-refresh-", "fake-code-", "fake-client-secret", "Bearer "} {
 		if bytes.Contains(line, []byte(secret)) {
-			w.fault("R5: %s logs a secret that begins with %s", p.name, secret)
+			w.violation("R5: %s logs a secret that begins with %s", p.name, secret)
 		}
 	}
 }
 
-// keepEntry keeps a line of a function's log for the stories.
-func (w *world) keepEntry(e logEntry) {
+// addEntry stores a line of a function's log for the timelines.
+func (w *world) addEntry(e logEntry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if e.Company != 0 && len(w.entries) < 200_000 {
@@ -272,25 +272,25 @@ func (w *world) keepEntry(e logEntry) {
 	}
 }
 
-// mayStop takes one of the places for stopped processes.
-func (w *world) mayStop() bool {
+// reserveStop reports whether one more process may be stopped, and counts it.
+func (w *world) reserveStop() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.calm.Load() || w.asleep >= maxAsleep {
+	if w.calm.Load() || w.stopped >= maxStopped {
 		return false
 	}
-	w.asleep++
+	w.stopped++
 	return true
 }
 
-func (w *world) awake() {
+func (w *world) releaseStop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.asleep--
+	w.stopped--
 }
 
 func (w *world) close() {
-	w.end()
+	w.cancel()
 	w.mu.Lock()
 	all := w.processes
 	w.mu.Unlock()
@@ -302,7 +302,7 @@ func (w *world) close() {
 	}
 }
 
-// since is a time as stories tell it.
+// since formats a time for the timelines: seconds since the start.
 func (w *world) since(t time.Time) string {
-	return fmt.Sprintf("%8.3f", cmp.Or(t, w.began).Sub(w.began).Seconds())
+	return fmt.Sprintf("%8.3f", cmp.Or(t, w.beganAt).Sub(w.beganAt).Seconds())
 }

@@ -18,15 +18,15 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// standstill is how long nothing may move before the run is judged as it is.
-const standstill = 90 * time.Second
+// maxStandstill is how long the run may make no progress before it is judged as it is.
+const maxStandstill = 90 * time.Second
 
-// drain waits until the fake has delivered all, and then, without further
-// faults, until all of it has reached a consumer.
+// drain waits until the fake has delivered all events and then, without further
+// faults, until all of them have reached a consumer.
 func (d *deliveries) drain() {
 	w := d.w
 	last, since := "", time.Now()
-	for told := time.Now(); d.running.Err() == nil; w.wait(d.running, 200*time.Millisecond) {
+	for reportedAt := time.Now(); d.running.Err() == nil; w.wait(d.running, 200*time.Millisecond) {
 		atProcore := 0
 		for _, h := range w.provider.fake.State().Hooks {
 			atProcore += h.Waiting
@@ -35,7 +35,7 @@ func (d *deliveries) drain() {
 			w.calm.Store(true)
 			w.provider.fake.ClearFaults()
 		}
-		unanswered, unhandled := d.ledger.open()
+		unanswered, unhandled := d.ledger.pending()
 		inQueue, inFlight, delayed := d.events.Counts()
 		now := fmt.Sprintf("%d deliveries wait at Procore, %d events for their first 200, %d for a consumer, %d messages are in the queue",
 			atProcore, unanswered, unhandled, inQueue+inFlight+delayed)
@@ -45,32 +45,32 @@ func (d *deliveries) drain() {
 		if now != last {
 			last, since = now, time.Now()
 		}
-		if time.Since(since) > standstill {
-			w.fault("nothing moves any more: %s", now)
+		if time.Since(since) > maxStandstill {
+			w.violation("no more progress: %s", now)
 			return
 		}
-		if time.Since(told) > 10*time.Second {
-			told = time.Now()
+		if time.Since(reportedAt) > 10*time.Second {
+			reportedAt = time.Now()
 			fmt.Fprintf(os.Stderr, "chaos: %s\n", now)
 		}
 	}
 }
 
-// arrivals is the verdict on deliveries.
-type arrivals struct {
+// deliveryVerdict is the verdict on deliveries.
+type deliveryVerdict struct {
 	d          *deliveries
 	violations []string
 
 	repeated, quarantined int
 }
 
-func (a *arrivals) add(format string, args ...any) {
+func (a *deliveryVerdict) add(format string, args ...any) {
 	a.violations = append(a.violations, fmt.Sprintf(format, args...))
 }
 
-// judge compares what the fake was told with what is in the inbox and with what
+// judge compares the answers that the fake received with the inbox and with what the
 // consumers handled.
-func (a *arrivals) judge(ctx context.Context) error {
+func (a *deliveryVerdict) judge(ctx context.Context) error {
 	items, err := a.d.w.scan(ctx, a.d.w.names.Inbox)
 	if err != nil {
 		return err
@@ -84,30 +84,30 @@ func (a *arrivals) judge(ctx context.Context) error {
 			quarantined[company]++
 			a.quarantined++
 		default:
-			a.item(resource, i)
+			a.judgeItem(resource, i)
 		}
 	}
 	for key, f := range a.d.ledger.events {
-		a.event(key, f)
+		a.judgeEvent(key, f)
 	}
-	a.order()
-	a.strangers(quarantined)
+	a.judgeOrder()
+	a.judgeBad(quarantined)
 	if waiting, inFlight, delayed := a.d.dead.Counts(); waiting+inFlight+delayed > 0 {
 		a.add("%d events are dead letters", waiting+inFlight+delayed)
 	}
 	a.d.w.mu.Lock()
 	defer a.d.w.mu.Unlock()
-	a.violations = append(a.violations, a.d.w.faults...)
+	a.violations = append(a.violations, a.d.w.violations...)
 	return nil
 }
 
-// item is an event's: it must be one that the fake delivered, in its place, and whole.
-func (a *arrivals) item(resource string, i invariants.Item) {
+// judgeItem checks that an item is an event that the fake delivered, that it is under its key, and that it is complete.
+func (a *deliveryVerdict) judgeItem(resource string, i invariants.Item) {
 	company, _ := strconv.ParseInt(text(i, "company_id"), 10, 64)
 	key := eventKey{company, text(i, "event_id")}
 	f := a.d.ledger.events[key]
 	if f == nil || f.resource == "" {
-		a.add("event %s in the inbox of company %d: Procore did not make it", key.id, company)
+		a.add("event %s in the inbox of company %d: Procore did not send it", key.id, company)
 		return
 	}
 	f.inbox++
@@ -123,37 +123,37 @@ func (a *arrivals) item(resource string, i invariants.Item) {
 	}
 	var v delivery
 	if json.Unmarshal(i["body"].B, &v) != nil || v.key() != key {
-		a.add("event %s of %s: its body is another's", key.id, resource)
+		a.add("event %s of %s: its body is another event's", key.id, resource)
 	}
 }
 
-// event must have arrived, be in the inbox once, and have been handed on.
-func (a *arrivals) event(key eventKey, f *fate) {
+// judgeEvent checks that an event has arrived, is in the inbox once, and was delivered to a consumer.
+func (a *deliveryVerdict) judgeEvent(key eventKey, f *fate) {
 	what := fmt.Sprintf("event %s of company %d (%s)", key.id, key.company, f.resource)
 	switch {
 	case f.resource == "":
-		a.add("%s: answered or handled, and Procore did not make it", what)
+		a.add("%s: answered or handled, but Procore did not send it", what)
 		return
 	case f.acks == 0:
 		a.add("%s: never answered with 200", what)
 	case f.early:
 		a.add("R4: %s: answered with 200 before it was stored", what)
 	case f.inbox == 0:
-		a.add("R4: %s: answered with 200 %d times, and not in the inbox", what, f.acks)
+		a.add("R4: %s: answered with 200 %d times, but not in the inbox", what, f.acks)
 	case f.inbox > 1:
 		a.add("%s: %d times in the inbox", what, f.inbox)
 	}
 	if len(f.handled) == 0 {
-		a.add("%s: no consumer got it", what)
+		a.add("%s: no consumer received it", what)
 	}
 	if len(f.handled) > 1 {
 		a.repeated++
 	}
 }
 
-// order: when a consumer gets an event for the first time, it has had all that
+// judgeOrder checks that a consumer first receives an event only after all events that
 // arrived before it for the same resource.
-func (a *arrivals) order() {
+func (a *deliveryVerdict) judgeOrder() {
 	byResource := map[string][]*fate{}
 	ids := map[*fate]string{}
 	for key, f := range a.d.ledger.events {
@@ -174,10 +174,10 @@ func (a *arrivals) order() {
 	}
 }
 
-// strangers must have had the right answer, and left what they should.
-func (a *arrivals) strangers(quarantined map[int64]int) {
+// judgeBad checks the answers to bad deliveries, and how many were quarantined.
+func (a *deliveryVerdict) judgeBad(quarantined map[int64]int) {
 	want := map[int64]int{}
-	for _, s := range a.d.strangers {
+	for _, s := range a.d.bad {
 		if s.got == 0 || s.got >= 500 {
 			continue // the run ended before
 		}
@@ -210,7 +210,7 @@ func number(i invariants.Item, name string) string {
 }
 
 // report prints the numbers and the first violations.
-func (a *arrivals) report(out io.Writer) int {
+func (a *deliveryVerdict) report(out io.Writer) int {
 	d, w := a.d, a.d.w
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(out, "%-14s %s\n", name, fmt.Sprintf(format, args...))
@@ -221,24 +221,24 @@ func (a *arrivals) report(out io.Writer) int {
 			events++
 		}
 	}
-	queued, took := int(d.queued.Load()), w.ended.Sub(w.began).Seconds()
+	queued, took := int(d.queued.Load()), w.endedAt.Sub(w.beganAt).Seconds()
 	line("deliveries", "%d of %d events in %.0f s, %.0f/s: %d%% copies, shuffled, of %d companies", queued, events, took,
 		float64(queued)/took, 100*(queued-events)/max(1, queued), len(d.hooks))
 	line("answers", "%s", &d.ledger.answers)
-	line("strangers", "%d, %d deliveries quarantined", len(d.strangers), a.quarantined)
+	line("bad deliveries", "%d, %d quarantined", len(d.bad), a.quarantined)
 	line("killed", "%s", &w.kills)
 	line("network", "%s", &w.network)
-	line("Procore", "told to fail: %s", &w.thrown)
-	line("handed on", "%d events more than once; %s", a.repeated, &d.broken)
+	line("Procore", "injected: %s", &w.injected)
+	line("forwarded", "%d events more than once; %s", a.repeated, &d.trouble)
 	for n, text := range a.violations {
-		if n == maxStory {
+		if n == maxLines {
 			fmt.Fprintln(out, "...")
 			break
 		}
 		fmt.Fprintln(out, "VIOLATION", text)
 	}
 	if len(a.violations) == 0 {
-		fmt.Fprintln(out, "chaos: every acknowledged event is in the inbox once, was handed on, in order")
+		fmt.Fprintln(out, "chaos: every acknowledged event is in the inbox once and was delivered in order")
 	} else {
 		fmt.Fprintf(out, "chaos: %d violations\n", len(a.violations))
 	}

@@ -13,24 +13,24 @@ import (
 	"procore-connect/internal/platform/config"
 )
 
-// stranger is a delivery that Procore did not make, or that nobody understands.
-type stranger struct {
+// badDelivery is a delivery that Procore did not make, or that the receiver cannot understand.
+type badDelivery struct {
 	what        string
-	company     int64    // whose credential it has
+	company     int64    // the company whose credential it has
 	headers     []string // Authorization
 	body        string
 	want        int  // status
-	quarantined bool // kept for the company
+	quarantined bool // for the company
 	got         int
 }
 
-// approach posts them, one after the other, until each has an answer. What
-// fails for want of a process is tried again.
-func (d *deliveries) approach() {
+// sendBad posts bad deliveries, one after the other, and repeats each until it has an
+// answer, because the process may be killed.
+func (d *deliveries) sendBad() {
 	for n := range max(20, min(600, d.goal/200)) {
-		s, err := d.stranger(n)
+		s, err := d.makeBad(n)
 		if err != nil {
-			d.w.fault("%v", err)
+			d.w.violation("%v", err)
 			return
 		}
 		for d.running.Err() == nil {
@@ -39,7 +39,7 @@ func (d *deliveries) approach() {
 			}
 			d.w.wait(d.running, 100*time.Millisecond)
 		}
-		d.strangers = append(d.strangers, s)
+		d.bad = append(d.bad, s)
 		d.w.wait(d.running, d.w.dice.between(50*time.Millisecond, 400*time.Millisecond))
 		if d.w.calm.Load() || d.running.Err() != nil {
 			return
@@ -47,12 +47,12 @@ func (d *deliveries) approach() {
 	}
 }
 
-// stranger makes the nth.
-func (d *deliveries) stranger(n int) (stranger, error) {
+// makeBad returns the nth bad delivery.
+func (d *deliveries) makeBad(n int) (badDelivery, error) {
 	mine, other := d.hooks[n%len(d.hooks)], d.hooks[(n+1)%len(d.hooks)]
 	good, err := d.ring.Header(mine.company)
 	if err != nil {
-		return stranger{}, err
+		return badDelivery{}, err
 	}
 	forged := good[:len(good)-1] + string(good[len(good)-1]^1)
 	id := 9_000_000_000_000_000 + n
@@ -60,10 +60,10 @@ func (d *deliveries) stranger(n int) (stranger, error) {
 		return fmt.Sprintf(`{"id":%d,"timestamp":"2026-06-01T12:00:00Z","company_id":%d,"project_id":null,"user_id":1,`+
 			`"api_version":"v2.0","event_type":"update","resource_name":"RFIs","resource_id":1,"metadata":null}`, id, company)
 	}
-	kinds := []stranger{
+	kinds := []badDelivery{
 		{what: "no credential", body: body(mine.company), want: http.StatusUnauthorized},
 		{what: "a forged credential", headers: []string{forged}, body: body(mine.company), want: http.StatusUnauthorized},
-		{what: "a doubled credential", headers: []string{good, good}, body: body(mine.company), want: http.StatusUnauthorized},
+		{what: "a duplicate credential", headers: []string{good, good}, body: body(mine.company), want: http.StatusUnauthorized},
 		{what: "another company's event", headers: []string{good}, body: body(other.company), want: http.StatusOK, quarantined: true},
 		{what: "not an event", headers: []string{good}, body: fmt.Sprintf(`{"number":%d}`, id), want: http.StatusOK, quarantined: true},
 		{what: "too large", headers: []string{good}, body: body(mine.company) + strings.Repeat(" ", 128<<10), want: http.StatusOK, quarantined: true},
@@ -73,11 +73,11 @@ func (d *deliveries) stranger(n int) (stranger, error) {
 	return s, nil
 }
 
-// post gives the answer's status, 0 if there is none.
-func (d *deliveries) post(s stranger) int {
+// post returns the answer's status, or 0 without an answer.
+func (d *deliveries) post(s badDelivery) int {
 	ctx, cancel := context.WithTimeout(d.running, 20*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.back+config.WebhookPath, strings.NewReader(s.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.direct+config.WebhookPath, strings.NewReader(s.body))
 	if err != nil {
 		return 0
 	}
@@ -89,7 +89,7 @@ func (d *deliveries) post(s stranger) int {
 	}
 	defer resp.Body.Close()
 	if answer, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)); len(answer) > 0 && resp.StatusCode < 500 {
-		d.w.fault("the answer to %s is not empty", s.what)
+		d.w.violation("the answer to %s is not empty", s.what)
 	}
 	return resp.StatusCode
 }
