@@ -288,8 +288,8 @@ func (c Connection) failed(claimed Connection, e *procore.TokenError, refusal st
 	return c.doubt(c.attempt, noAnswer, e.RequestID, now), true
 }
 
-// noRefreshToken is why a connection ends whose pair came without one.
-const noRefreshToken = "Procore issued an access token without a refresh token"
+// noSuccessor is the reason when a pair without a refresh token can no longer be used.
+const noSuccessor = "Procore issued an access token without a refresh token"
 
 // sentBefore is why a connection ends whose refresh token the ledger knows.
 const sentBefore = "this refresh token is in the ledger: it was sent before, or may have been, by the holder of a copied, restored or overtaken row"

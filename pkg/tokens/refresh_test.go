@@ -123,7 +123,7 @@ func TestNoRefreshToken(t *testing.T) {
 		w.clock.Advance(89 * time.Minute)
 	}
 	w.clock.Advance(time.Minute)
-	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) || !strings.Contains(err.Error(), noRefreshToken) {
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) || !strings.Contains(err.Error(), noSuccessor) {
 		t.Errorf("got error %v, want ErrReauthorize with its reason", err)
 	}
 	if got := w.row(c.Key); got.State != Reauthorize || w.presented() != 1 {

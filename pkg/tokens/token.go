@@ -146,7 +146,7 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 		return access, nil
 	case pair.RefreshToken == "" && c.Principal != App:
 		s.memory.forget(c.Key)
-		return Access{}, s.unrefreshable(ctx, c, noRefreshToken)
+		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
 	}
 	renewed, err := s.refresh(ctx, c, pair, keys, d)
 	if living && errors.Is(err, ErrTryAgain) {

@@ -103,7 +103,7 @@ func keep() []mutant {
 		{"R2", "a pair without a refresh token is never given up", "pkg/tokens/token.go",
 			`	case pair.RefreshToken == "" && c.Principal != App:
 		s.memory.forget(c.Key)
-		return Access{}, s.unrefreshable(ctx, c, noRefreshToken)
+		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
 `, ``, storePackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
 			`c.released(l, s.Clock.Now()), l.unspend(claimed.attempt)...)`, `c.released(l, s.Clock.Now()))`, storePackage},
