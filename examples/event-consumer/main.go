@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/inbox"
@@ -42,7 +43,7 @@ func newHandler() (*handler, error) {
 	h.departures = &departures.Watch{Store: h.store, Environment: environment, Log: base.Log, Hooks: &provision.Reconciler{
 		Store: h.store, Environment: environment, Want: base.Env.Webhooks(base.Env.PublicURL()), Log: base.Log,
 	}}
-	h.store.Rescue = rescue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL")).Send
+	h.store.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
 	h.store.RetryOnce = base.Env.Flag("RETRY_ONCE")
 	if err := base.Env.Err(); err != nil {
 		return nil, err

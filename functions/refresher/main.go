@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/platform/secrets"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/upkeep/rescue"
@@ -50,7 +51,7 @@ func newHandler() (*handler, error) {
 		store:    base.Store(keys, oauth),
 		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys},
 		oauth:    oauth,
-		rescue:   rescue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL")),
+		rescue:   &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))},
 		log:      base.Log,
 	}
 	want := env.Webhooks(env.PublicURL())

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"procore-connect/internal/platform/queue"
 	"procore-connect/pkg/tokens"
 )
 
@@ -18,24 +19,16 @@ import (
 const batch = 10
 
 // Queue is the rescue queue.
-type Queue struct {
-	Client *sqs.Client
-	URL    string
-}
+type Queue struct{ queue.Queue }
 
-// New makes the queue of a function.
-func New(c aws.Config, endpoint *string, url string) *Queue {
-	return &Queue{Client: sqs.NewFromConfig(c, func(o *sqs.Options) { o.BaseEndpoint = endpoint }), URL: url}
-}
-
-// Send puts a pair into the queue: tokens.Store.Rescue.
+// Send puts a pair into the queue. It is the Rescue of a tokens.Store.
 func (q *Queue) Send(ctx context.Context, r tokens.Rescued) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if _, err := q.Client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: aws.String(string(body))}); err != nil {
-		return fmt.Errorf("rescue queue: %w", err)
+	if err := q.SendMessage(ctx, queue.Message{Body: string(body)}); err != nil {
+		return fmt.Errorf("rescue: %w", err)
 	}
 	return nil
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/webhook/inbox"
-	"procore-connect/internal/webhook/inbox/eventqueue"
 	"procore-connect/pkg/procore"
 )
 
@@ -47,10 +47,11 @@ func newWorld(t *testing.T) *world {
 	}
 	server := httptest.NewServer(&awstest.Services{Queues: queues})
 	t.Cleanup(server.Close)
-	w.Send = eventqueue.New(aws.Config{Region: "us-east-1", RetryMaxAttempts: 1,
+	events := queue.New(aws.Config{Region: "us-east-1", RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
-		})}, &server.URL, awstest.QueueURL(server.URL, "events.fifo")).Send
+		})}, &server.URL, awstest.QueueURL(server.URL, "events.fifo"))
+	w.Send = func(ctx context.Context, m inbox.Message) error { return events.SendMessage(ctx, queue.Message(m)) }
 	return w
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/platform/sdkhttp"
 	"procore-connect/internal/platform/secrets"
 	"procore-connect/internal/testing/fake/awstest"
@@ -105,7 +106,7 @@ func (w *World) aws() aws.Config {
 // Rescue creates the rescue queue.
 func (w *World) Rescue() *rescue.Queue {
 	w.t.Helper()
-	q := rescue.New(w.aws(), w.endpoint, "")
+	q := &rescue.Queue{Queue: queue.New(w.aws(), w.endpoint, "")}
 	made, err := q.Client.CreateQueue(w.t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("rescue")})
 	if err != nil {
 		w.t.Fatal(err)
