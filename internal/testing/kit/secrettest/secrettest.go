@@ -1,4 +1,5 @@
-// Package secrettest has secret sources for tests that need no Secrets Manager.
+// Package secrettest is for tests of what holds secrets: sources that need no
+// Secrets Manager, and a check that a value prints no secret.
 package secrettest
 
 import "context"
