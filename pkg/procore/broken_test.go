@@ -270,13 +270,13 @@ func TestBrokenBehindProxy(t *testing.T) {
 				tr := &http.Transport{Proxy: http.ProxyURL(p.url), TLSClientConfig: server.oauth().TLS}
 				t.Cleanup(tr.CloseIdleConnections)
 				c := NewCompanyClient(Environment{APIURL: server.url}, &http.Client{Transport: tr}, 1)
-				c.api.limit.hour = window{limit: 600, end: time.Now().Add(time.Hour)}
+				c.api.pacer.hour = window{limit: 600, end: time.Now().Add(time.Hour)}
 				err := do(t.Context(), c)
 				again := tt.proxy || method != "POST" && method != "PATCH"
 				if (err == nil) != again {
 					t.Errorf("got %v, want success %t", err, again)
 				}
-				if got, want := c.api.limit.hour.used, int(received.Load()); got != want {
+				if got, want := c.api.pacer.hour.used, int(received.Load()); got != want {
 					t.Errorf("%d calls count, want %d", got, want)
 				}
 			})

@@ -134,7 +134,7 @@ func TestBurst(t *testing.T) {
 				hc, limits := w.process(t), new(procore.Limits)
 				took := spend(t, 2000, 50, func() *procore.CompanyClient {
 					return procore.NewCompanyClient(w.env, hc, procoretest.MyConstruction,
-						procore.WithLimits(limits, "user#1234567"), procore.WithPatience(2*time.Hour))
+						procore.WithLimits(limits, "user#1234567"), procore.WithMaxWait(2*time.Hour))
 				})
 				n := w.refused()
 				t.Logf("2,000 calls took %v, the limits need %v: %.0f %% of the allowed speed; refused %d",
@@ -164,7 +164,7 @@ func TestProcesses(t *testing.T) {
 				var all sync.WaitGroup
 				for range processes {
 					c := procore.NewCompanyClient(w.env, w.process(t), procoretest.MyConstruction,
-						procore.WithPatience(2*time.Hour), procore.WithAttempts(tt.attempts))
+						procore.WithMaxWait(2*time.Hour), procore.WithAttempts(tt.attempts))
 					all.Go(func() { spend(t, 2000/processes, 48/processes, func() *procore.CompanyClient { return c }) })
 				}
 				all.Wait()

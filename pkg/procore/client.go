@@ -26,24 +26,24 @@ const (
 )
 
 // A UserClient makes the two calls that an app may make for a user who has not
-// chosen a company yet: [UserClient.Me] and [UserClient.Companies]. Any other
-// call would install the app in the company it touches, which is why none
-// exists here and a [CompanyClient] is another type.
+// chosen a company yet: [UserClient.Me] and [UserClient.Companies]. Any other call
+// would install the app in the company it touches. So it has no other call, and a
+// [CompanyClient] is another type.
 //
 // https://procore.github.io/documentation/api-call-sequencing
 type UserClient struct{ api api }
 
 // Bearer returns an http.Client that sends this one access token and refreshes
-// nothing (RFC 6750 section 2.1). A connection's calls are made with
-// tokens.Store's Client.
+// nothing (RFC 6750 section 2.1). The client of a connection is that of
+// tokens.Store.Client.
 func Bearer(accessToken string) *http.Client {
 	return &http.Client{Transport: &oauth2.Transport{
 		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: accessToken}),
 	}}
 }
 
-// NewUserClient returns a client for a user without a company. Its arguments
-// are those of [NewCompanyClient], but it follows no redirect to another path.
+// NewUserClient returns a client for a user without a company. Its arguments are
+// those of [NewCompanyClient]. It does not follow a redirect to another path.
 func NewUserClient(env Environment, hc *http.Client, opts ...Option) *UserClient {
 	c := &UserClient{newAPI(env, hc, opts)}
 	c.api.http.CheckRedirect = samePathOnly
@@ -53,8 +53,8 @@ func NewUserClient(env Environment, hc *http.Client, opts ...Option) *UserClient
 // A CompanyClient works inside one company and names it in the
 // Procore-Company-Id header of every call. A service account, whose token needs
 // that header on /me and /companies too, uses a CompanyClient for everything.
-// Goroutines may share it. The zero CompanyClient has no company, and all its
-// calls fail.
+// Goroutines may share it. The zero CompanyClient has no company, so all its calls
+// fail.
 //
 // https://procore.github.io/documentation/tutorial-mpz
 type CompanyClient struct {
@@ -64,12 +64,13 @@ type CompanyClient struct {
 
 // NewCompanyClient returns a client for the company with this id.
 //
-// Authentication lives in the Transport of hc, as tokens.Transport. It may send a
-// request again with a newer token after a 401, which did nothing, and after
-// nothing else. A nil hc sends no token. An hc without a Timeout gets
-// one of 30 seconds for each attempt. The hc itself is not changed, and its
-// CheckRedirect is not used: a redirect is followed only for GET and within the
-// API host, because the Transport would hand the token to any other.
+// The Transport of hc adds the token, as tokens.Transport does. It may repeat a
+// request with a newer token after a 401, which did nothing, and after nothing else. A
+// nil hc sends no token. Without a Timeout in hc each attempt has 30 seconds.
+//
+// NewCompanyClient does not change hc and does not use its CheckRedirect. A redirect
+// is followed only for GET and within the API host, because the Transport would send
+// the token to any other host.
 func NewCompanyClient(env Environment, hc *http.Client, companyID int64, opts ...Option) *CompanyClient {
 	c := &CompanyClient{api: newAPI(env, hc, opts), companyID: companyID}
 	c.api.company = &c.companyID
@@ -82,31 +83,31 @@ func (c *CompanyClient) CompanyID() int64 { return c.companyID }
 // An Option changes a client's default.
 type Option func(*api)
 
-// WithUserAgent sets the User-Agent; the default is "procore-connect". Name
-// your own app: Procore's support finds calls by it.
+// WithUserAgent sets the User-Agent; the default is "procore-connect". Name your own
+// app: Procore's support finds calls by this name.
 func WithUserAgent(s string) Option { return func(a *api) { a.userAgent = s } }
 
-// WithAttempts sets how often a call is sent at most; the default is 3, and 1
-// means no repetition. Which calls are repeated is said at the package's top.
+// WithAttempts sets how often a call is sent at most; the default is 3, and 1 means no
+// repetition. The package documentation lists which calls are repeated.
 func WithAttempts(n int) Option { return func(a *api) { a.attempts = max(n, 1) } }
 
-// api is what both clients share: one place that builds requests, bounds
-// answers and turns them into values or errors.
+// api is shared by both kinds of client. It builds requests, limits answers and turns
+// them into values or errors.
 type api struct {
 	base      string
 	http      *http.Client
 	userAgent string
 	attempts  int
-	patience  time.Duration
+	maxWait   time.Duration
 	clock     Clock
 	random    Random
-	limit     *limit
+	pacer     *pacer
 	company   *int64 // nil for a user without a company
 }
 
 func newAPI(env Environment, hc *http.Client, opts []Option) api {
 	a := api{base: env.APIURL, http: &http.Client{}, userAgent: userAgent, attempts: defaultAttempts,
-		patience: longestWait, limit: newLimit()}
+		maxWait: defaultMaxWait, pacer: newPacer()}
 	if hc != nil {
 		*a.http = *hc
 	}
@@ -120,7 +121,7 @@ func newAPI(env Environment, hc *http.Client, opts []Option) api {
 	return a
 }
 
-// sameHostOnly makes net/http return any other redirect as the answer, which
+// sameHostOnly makes net/http return a redirect to another host as the answer, which
 // then becomes an [*Error] with its 3xx status.
 func sameHostOnly(r *http.Request, via []*http.Request) error {
 	first := via[0]
@@ -130,8 +131,8 @@ func sameHostOnly(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// samePathOnly is sameHostOnly where another path would be a call that a user's
-// client must not make.
+// samePathOnly also refuses another path, which would be a call that a user's client
+// must not make.
 func samePathOnly(r *http.Request, via []*http.Request) error {
 	if r.URL.EscapedPath() != via[0].URL.EscapedPath() {
 		return http.ErrUseLastResponse
@@ -139,7 +140,7 @@ func samePathOnly(r *http.Request, via []*http.Request) error {
 	return sameHostOnly(r, via)
 }
 
-// A call is one request before it is sent, in the form that can be sent again.
+// A call describes one request, so that it can be sent again.
 type call struct {
 	method string
 	path   string // /rest/..., not escaped
@@ -147,10 +148,10 @@ type call struct {
 	body   any // nil, or encoded as JSON
 }
 
-// do sends c, again where that is safe, and decodes the answer into v, unless v
-// is nil. The answer's header is for paging.
+// do sends c, repeats it where that is safe, and decodes the answer into v unless v is
+// nil. It returns the answer's header for paging.
 func (a *api) do(ctx context.Context, c call, v any) (http.Header, error) {
-	done := false // perhaps, by an attempt before
+	done := false // an earlier attempt may have done it
 	for attempt := 1; ; attempt++ {
 		var p progress
 		h, err := a.once(ctx, c, v, &p)
@@ -162,7 +163,7 @@ func (a *api) do(ctx context.Context, c call, v any) (http.Header, error) {
 		case attempt >= a.attempts || !p.repeatable(c.method, err) || !a.waitToRetry(ctx, attempt, err):
 			return nil, err
 		}
-		done = done || !p.undone(err)
+		done = done || !p.didNothing(err)
 	}
 }
 
@@ -174,7 +175,7 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 	if err != nil {
 		return nil, wrapped(err)
 	}
-	if err := a.limit.enter(ctx, a.patience, a.clock); err != nil {
+	if err := a.pacer.enter(ctx, a.maxWait, a.clock); err != nil {
 		if rl, ok := errors.AsType[*RateLimitError](err); ok {
 			rl.Answer.setCall(c, a.company)
 			return nil, rl
@@ -182,10 +183,10 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		return nil, wrapped(err)
 	}
 	resp, err := a.http.Do(r)
-	a.limit.leave(resp, p.wasSent(), a.clock.Now())
+	a.pacer.leave(resp, p.wasSent(), a.clock.Now())
 	if err != nil {
 		p.failed()
-		// *url.Error would print the query, which may hold what a user searched for.
+		// *url.Error would print the query, which may contain what a user searched for.
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
@@ -198,7 +199,7 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, newError(resp, c, a.company, a.clock.Now())
 	}
-	b, err := read(resp)
+	b, err := readBody(resp)
 	if err != nil {
 		p.failed()
 		return nil, wrapped(err)
@@ -240,7 +241,7 @@ func (a *api) request(ctx context.Context, c call) (*http.Request, error) {
 	return r, nil
 }
 
-// checkPath refuses what is not in the API, and Vapid, the API before it.
+// checkPath refuses a path outside the API, and the retired API Vapid.
 //
 // https://procore.github.io/documentation/vapid-deprecation
 func checkPath(p string) error {
@@ -264,11 +265,11 @@ func (a *api) setHeader(r *http.Request) {
 	}
 }
 
-// errTooLarge is final: the same answer would come again.
+// errTooLarge is final, because a repetition would get the same answer.
 var errTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxBody)
 
-// read reads a 2xx answer, bounded after gzip.
-func read(resp *http.Response) ([]byte, error) {
+// readBody reads a 2xx answer, whose size is limited after gzip.
+func readBody(resp *http.Response) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
@@ -279,7 +280,7 @@ func read(resp *http.Response) ([]byte, error) {
 	return b, nil
 }
 
-// decode turns a 2xx answer into v. REST v2 wraps the payload in "data".
+// decode reads a 2xx answer into v. REST v2 wraps the payload in "data".
 //
 // https://procore.github.io/documentation/new-rest-v2-version
 func decode(b []byte, status int, c call, v any) error {
@@ -296,17 +297,17 @@ func decode(b []byte, status int, c call, v any) error {
 		b = envelope.Data
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		field, reason := unreadable(err)
+		field, reason := jsonProblem(err)
 		return fmt.Errorf("status %d, but the answer cannot be read: %s", status, strings.TrimPrefix(field+": "+reason, ": "))
 	}
 	return nil
 }
 
-// unreadable says what is wrong with JSON, and in which field if that is known. The
-// error itself may quote what was read, as time.Time's does.
-func unreadable(err error) (field, reason string) {
+// jsonProblem returns what is wrong with JSON, and in which field if that is known. It
+// does not use the error's text, which may quote the content, as time.Time's does.
+func jsonProblem(err error) (field, reason string) {
 	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return te.Field, "a " + te.Type.Kind().String() + " is wanted"
+		return te.Field, "a " + te.Type.Kind().String() + " is required"
 	}
 	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return "", fmt.Sprintf("not JSON at byte %d", se.Offset)

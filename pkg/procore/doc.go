@@ -37,7 +37,7 @@
 // because then not a byte was written. net/http would repeat a call after a reset
 // HTTP/2 stream; here such a stream counts as a broken connection. Nothing else is
 // sent twice. Each wait is the one that Procore asks for, or a growing pause, with
-// jitter, within the context and [WithPatience].
+// jitter, within the context and [WithMaxWait].
 //
 // # Rate limits
 //

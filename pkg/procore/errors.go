@@ -149,7 +149,7 @@ func (e *Error) Is(target error) bool {
 }
 
 // A RateLimitError is the answer 429, or replaces it for a call that was not sent
-// because Procore would have refused it; see [WithPatience]. Procore has an hourly
+// because Procore would have refused it; see [WithMaxWait]. Procore has an hourly
 // and a 10-second window; the headers report the one that was hit.
 //
 // https://procore.github.io/documentation/rate-limiting

@@ -134,7 +134,7 @@ func unmarshalEvent(b []byte, v any) error {
 		return &EventError{Reason: "not a JSON object"}
 	}
 	if err := json.Unmarshal(b, v); err != nil {
-		field, reason := unreadable(err)
+		field, reason := jsonProblem(err)
 		return &EventError{field, reason}
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A Lambda may be frozen anywhere: time is looked at when the connection stands.
-func TestSpendLooksAtTheClockLast(t *testing.T) {
+// A Lambda may be frozen anywhere, so the clock is checked once the connection is open.
+func TestSpendChecksTheClockLast(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
 	limit := start.Add(10 * time.Second)
@@ -48,7 +48,7 @@ func TestSpendLooksAtTheClockLast(t *testing.T) {
 	}
 }
 
-// A write that fails may have sent something before.
+// A write that fails may have sent something.
 func TestSpendWriteFails(t *testing.T) {
 	t.Parallel()
 	p := listen(t, responds(200, testPair))
@@ -100,7 +100,7 @@ func TestSpendNotSent(t *testing.T) {
 	}
 }
 
-// The handshake that hangs ends with the context, and nothing was sent.
+// A handshake that hangs ends with the context, and nothing was sent.
 func TestSpendCancelledInTheHandshake(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -117,7 +117,7 @@ func TestSpendCancelledInTheHandshake(t *testing.T) {
 	}
 }
 
-// at is the OAuth of a peer at another address.
+// at returns the OAuth of a peer at another address.
 func at(p *peer, login string) *OAuth {
 	o := p.oauth()
 	o.Environment.LoginURL = login

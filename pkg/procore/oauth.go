@@ -16,10 +16,10 @@ import (
 // authorization code on a page instead of redirecting.
 const OutOfBand = "urn:ietf:wg:oauth:2.0:oob"
 
-// OAuth is one app's view of an environment's authorization server.
+// OAuth calls an environment's authorization server for one app.
 //
-// Each method that takes a single-use value sends it at most once and never
-// retries. All errors of the token endpoint are *TokenError.
+// Each method that takes a single-use value sends it at most once and never retries.
+// All errors of the token endpoint are *TokenError.
 //
 // https://developers.procore.com/documentation/oauth-endpoints
 type OAuth struct {
@@ -38,9 +38,9 @@ func (o OAuth) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "app %s in %s", o.ClientID, o.Environment.Name)
 }
 
-// AuthCodeURL is where the user's browser goes to authorize the app. state and
-// verifier must be fresh for each authorization; the challenge of the verifier
-// is sent by S256 (RFC 7636).
+// AuthCodeURL returns the address at which the user authorizes the app. state and
+// verifier must be new for each authorization. The URL contains the S256 challenge of
+// the verifier (RFC 7636).
 func (o *OAuth) AuthCodeURL(state, verifier, redirectURI string) string {
 	config := oauth2.Config{
 		ClientID:    o.ClientID,
@@ -50,8 +50,8 @@ func (o *OAuth) AuthCodeURL(state, verifier, redirectURI string) string {
 	return config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
 }
 
-// Exchange turns an authorization code into a pair. The code is single-use and
-// lives 10 minutes; after any error the user has to authorize again.
+// Exchange turns an authorization code into a pair. The code is single-use and valid for
+// 10 minutes. After any error the user has to authorize again.
 func (o *OAuth) Exchange(ctx context.Context, code, verifier, redirectURI string) (Token, error) {
 	form := url.Values{
 		"grant_type":    {"authorization_code"},
@@ -77,21 +77,21 @@ func (o *OAuth) Refresh(ctx context.Context, refreshToken, redirectURI string, n
 	return c.Refresh(ctx, refreshToken, redirectURI, notAfter)
 }
 
-// ClientCredentials gets an access token for the app's service account. Nothing
-// is spent by it, so it may be repeated.
+// ClientCredentials returns an access token of the app's service account. It spends
+// nothing, so it may be repeated.
 //
 // https://developers.procore.com/documentation/oauth-client-credentials
 func (o *OAuth) ClientCredentials(ctx context.Context) (Token, error) {
 	return o.token(ctx, url.Values{"grant_type": {"client_credentials"}})
 }
 
-// Probe asks whether the token endpoint and the credentials are healthy, by
-// refreshing a random value that was never issued. It returns nil for the
-// expected invalid_grant; nothing is spent.
+// Probe checks the token endpoint and the credentials by a refresh with a random value
+// that was never issued. It returns nil for the expected invalid_grant. It spends
+// nothing.
 func (o *OAuth) Probe(ctx context.Context) error {
-	_, err := o.Refresh(ctx, o.Random.Text()+o.Random.Text(), OutOfBand, noLimit)
+	_, err := o.Refresh(ctx, o.Random.Text()+o.Random.Text(), OutOfBand, noDeadline)
 	if err == nil {
-		return &TokenError{Status: http.StatusOK, Err: errors.New("it took a token that was never issued")}
+		return &TokenError{Status: http.StatusOK, Err: errors.New("it accepted a token that was never issued")}
 	}
 	if e, ok := errors.AsType[*TokenError](err); ok && e.Outcome == Refused {
 		return nil
@@ -99,9 +99,9 @@ func (o *OAuth) Probe(ctx context.Context) error {
 	return err
 }
 
-// Revoke revokes a pair: its refresh token, and then its access token. Each is
-// sent by itself, because a server like Doorkeeper ignores an access token that
-// has expired, and the refresh token with it. Procore answers 200 for an unknown
+// Revoke revokes a pair: its refresh token, and then its access token. Each is sent
+// separately, because a server like Doorkeeper ignores an access token that has
+// expired, and the refresh token with it. Procore answers 200 for an unknown
 // token too, so Revoke may be repeated after any error (RFC 7009).
 func (o *OAuth) Revoke(ctx context.Context, t Token) error {
 	if t.RefreshToken != "" {
@@ -120,33 +120,33 @@ func (o *OAuth) revoke(ctx context.Context, token, hint string) error {
 	return tokenError(a, sent, err)
 }
 
-// noLimit is a notAfter that leaves the end to the context.
-var noLimit = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+// noDeadline is a notAfter that leaves the end to the context.
+var noDeadline = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (o *OAuth) token(ctx context.Context, form url.Values) (Token, error) {
 	return tokenOf(o.post(ctx, "/oauth/token", form))
 }
 
-// tokenOf reads a token from an answer. One that holds a pair is a success in
-// any form: the pair replaces one that is spent. Without a refresh token, the
-// status decides.
+// tokenOf reads a token from an answer. An answer with a pair is a success in any form,
+// because the pair replaces one that is spent. Without a refresh token the status
+// decides.
 func tokenOf(a answer, sent bool, err error) (Token, error) {
 	f := readTokenFields(a.header, a.body)
 	if f.access != "" && (f.refresh != "" || a.status/100 == 2) {
 		return f.token(a.received), nil
 	}
 	if err == nil && a.status/100 == 2 {
-		err = errors.New("the answer holds no access_token")
+		err = errors.New("the answer has no access_token")
 	}
 	return Token{}, tokenError(a, sent, err)
 }
 
 func (o *OAuth) post(ctx context.Context, path string, form url.Values) (answer, bool, error) {
-	return o.sender().post(ctx, o.Environment.LoginURL+path, o.signed(form))
+	return o.sender().post(ctx, o.Environment.LoginURL+path, o.withCredentials(form))
 }
 
-// signed is the form with the app's credentials.
-func (o *OAuth) signed(form url.Values) url.Values {
+// withCredentials is the form with the app's credentials.
+func (o *OAuth) withCredentials(form url.Values) url.Values {
 	form.Set("client_id", o.ClientID)
 	form.Set("client_secret", o.ClientSecret)
 	return form
@@ -156,16 +156,16 @@ func (o *OAuth) sender() sender {
 	return sender{tls: o.TLS, proxy: http.ProxyFromEnvironment, clock: o.Clock, dial: o.Dial}
 }
 
-// Outcome is what is known of a single-use value after an error.
+// Outcome is what an error means for a single-use value.
 type Outcome int
 
 const (
-	// Unknown: the value may have been spent. Never send it again.
+	// Unknown means that the value may have been spent. Never send it again.
 	Unknown Outcome = iota
-	// NotSent: no byte of the request left; the value is as good as before.
+	// NotSent means that no byte of the request was sent. The value is still unspent.
 	NotSent
-	// Refused: invalid_grant. The value was spent or revoked; the user has to
-	// authorize again unless somebody else has the pair that replaced it.
+	// Refused means invalid_grant: the value was spent or revoked. The user has to
+	// authorize again unless another process has the pair that replaced it.
 	Refused
 )
 
@@ -173,18 +173,18 @@ func (o Outcome) String() string {
 	return [...]string{"unknown", "not sent", "refused"}[o]
 }
 
-// TokenError is every error of the token endpoint. It holds no token, code or
-// secret.
+// TokenError is the type of every error of the token endpoint. It contains no token,
+// code or secret.
 type TokenError struct {
 	Outcome   Outcome
-	Status    int    // of the answer; 0: there was none
-	Code      string // RFC 6749 section 5.2, such as invalid_client; "": none was given
-	RequestID string // Procore's, for its support; "": none was given
+	Status    int    // of the answer; 0 without one
+	Code      string // RFC 6749 section 5.2, such as invalid_client; may be empty
+	RequestID string // Procore's, for its support; may be empty
 	Err       error  // why there is no usable answer, or nil
 }
 
-// Error says what happened, whether anything was sent, and for InvalidClient
-// what is wrong.
+// Error returns the status, the cause and whether nothing was sent. For InvalidClient it
+// explains what is wrong.
 func (e *TokenError) Error() string {
 	s := "procore: token endpoint"
 	if e.Status != 0 {
@@ -205,27 +205,27 @@ func (e *TokenError) Error() string {
 	return s
 }
 
-// Unwrap gives the network's or the context's error.
+// Unwrap returns the network's or the context's error.
 func (e *TokenError) Unwrap() error { return e.Err }
 
-// InvalidClient says that Procore does not know the app by these credentials:
-// read the secret again, and if it is the same, tell the operator.
+// InvalidClient reports whether Procore does not accept the app's credentials. Read the
+// secret again. If it is the same, tell the operator.
 func (e *TokenError) InvalidClient() bool { return e.Code == "invalid_client" }
 
-// tokenError maps an answer to what is known. Only invalid_grant is an answer
-// about the value: with status 400 (RFC 6749 section 5.2), or with 401 as
-// Doorkeeper answered before 5.1. Everything else that was sent is Unknown.
+// tokenError maps an answer to an outcome. Only invalid_grant is an answer about the
+// value: with status 400 (RFC 6749 section 5.2), or with 401 as Doorkeeper answered
+// before 5.1. Any other answer, or none, is Unknown.
 func tokenError(a answer, sent bool, err error) *TokenError {
 	e := &TokenError{Status: a.status, Err: err}
 	if a.header != nil {
-		e.RequestID = bounded(a.header.Get("X-Request-Id"), 128)
+		e.RequestID = printable(a.header.Get("X-Request-Id"), 128)
 	}
 	if !sent {
 		e.Outcome = NotSent
 		return e
 	}
 	if err == nil {
-		e.Code = errorCode(readTokenFields(a.header, a.body).errorCode)
+		e.Code = knownErrorCode(readTokenFields(a.header, a.body).errorCode)
 	}
 	if e.Code == "invalid_grant" && (a.status == http.StatusBadRequest || a.status == http.StatusUnauthorized) {
 		e.Outcome = Refused
@@ -233,9 +233,9 @@ func tokenError(a answer, sent bool, err error) *TokenError {
 	return e
 }
 
-// errorCode passes the words that RFC 6749 section 5.2 defines and hides
-// anything else, which could be an echo of what was sent.
-func errorCode(s string) string {
+// knownErrorCode returns a code that RFC 6749 section 5.2 defines. It hides any other
+// text, which could be an echo of what was sent.
+func knownErrorCode(s string) string {
 	switch s {
 	case "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
 		"unsupported_grant_type", "invalid_scope":
@@ -246,8 +246,8 @@ func errorCode(s string) string {
 	return "unlisted_error"
 }
 
-// bounded keeps the printable ASCII of a server's short text.
-func bounded(s string, n int) string {
+// printable returns the printable ASCII of a server's short text, at most n bytes.
+func printable(s string, n int) string {
 	out := make([]byte, 0, min(len(s), n))
 	for i := 0; i < len(s) && len(out) < n; i++ {
 		if s[i] > ' ' && s[i] < 0x7f {

@@ -20,7 +20,7 @@ const (
 	testVerifier = "fake-verifier-of-more-than-forty-three-characters"
 )
 
-// app is the fake's app.
+// app returns the fake's app.
 func app(p *procoretest.Server) *OAuth {
 	return &OAuth{
 		Environment: Environment{Name: "custom", LoginURL: p.URL, APIURL: p.URL},
@@ -28,7 +28,7 @@ func app(p *procoretest.Server) *OAuth {
 	}
 }
 
-// authorize is a user's way through the browser; it gives the code.
+// authorize takes a user through the browser and returns the code.
 func authorize(t *testing.T, p *procoretest.Server, o *OAuth) string {
 	t.Helper()
 	u, err := url.Parse(p.Authorize(t, procoretest.Joe, o.AuthCodeURL("a state", testVerifier, testRedirect)))
@@ -46,7 +46,7 @@ func asToken(p procoretest.Pair) Token {
 	return Token{AccessToken: p.AccessToken, RefreshToken: p.RefreshToken}
 }
 
-// alive says whether the fake's API takes the token.
+// alive reports whether the fake's API accepts the token.
 func alive(t *testing.T, p *procoretest.Server, token string) bool {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+"/rest/v1.0/me", nil)
@@ -62,7 +62,7 @@ func alive(t *testing.T, p *procoretest.Server, token string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// presented is how often each refresh token came to the fake, oldest first.
+// presented returns how often each refresh token reached the fake, oldest first.
 func presented(p *procoretest.Server) []int {
 	var all []int
 	for _, r := range p.State().RefreshTokens {
@@ -161,7 +161,7 @@ func TestRefresh(t *testing.T) {
 	_, err = o.Refresh(t.Context(), first.RefreshToken, testRedirect, time.Now().Add(time.Minute))
 	outcome(t, err, Refused)
 	if _, err = o.Refresh(t.Context(), second.RefreshToken, OutOfBand, time.Now().Add(time.Minute)); err == nil {
-		t.Error("another redirect URI was taken")
+		t.Error("another redirect URI was accepted")
 	}
 	if diff := cmp.Diff([]int{2, 1}, presented(p)); diff != "" {
 		t.Errorf("presented (-want +got):\n%s", diff)
@@ -194,7 +194,7 @@ func TestRefreshFaults(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := app(p).Refresh(ctx, first.RefreshToken, testRedirect, noLimit)
+			_, err := app(p).Refresh(ctx, first.RefreshToken, testRedirect, noDeadline)
 			got := *outcome(t, err, Unknown)
 			if got.Err = nil; got != tt.want {
 				t.Errorf("error = %+v, want %+v", got, tt.want)
@@ -236,7 +236,7 @@ func TestRevoke(t *testing.T) {
 		t.Errorf("repeated: %v", err)
 	}
 	if alive(t, p, pair.AccessToken) || p.State().RefreshTokens[0].State != procoretest.Revoked {
-		t.Error("the pair lives on")
+		t.Error("the pair is still valid")
 	}
 	if err := o.Revoke(t.Context(), Token{AccessToken: "fake-access-unknown", RefreshToken: "fake-refresh-unknown"}); err != nil {
 		t.Errorf("unknown token: %v", err)
@@ -258,7 +258,7 @@ func TestProbe(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff([]int{0, 1, 1}, presented(p)); diff != "" {
-		t.Errorf("presented: the probes' values must differ and not be anybody's (-want +got):\n%s", diff)
+		t.Errorf("presented: the probes' values must differ and must not be issued tokens (-want +got):\n%s", diff)
 	}
 	wrong := app(p)
 	wrong.ClientSecret = "another"
@@ -272,8 +272,8 @@ func TestProbe(t *testing.T) {
 		t.Errorf("error = %v, want 503", e)
 	}
 	outcome(t, (&OAuth{Environment: Environment{LoginURL: "http://" + closedPort(t)}}).Probe(t.Context()), NotSent)
-	stranger := listen(t, responds(200, testPair)) // an endpoint that takes what was never issued
-	if e := outcome(t, stranger.oauth().Probe(t.Context()), Unknown); e.Status != 200 {
+	lax := listen(t, responds(200, testPair)) // it accepts a token that was never issued
+	if e := outcome(t, lax.oauth().Probe(t.Context()), Unknown); e.Status != 200 {
 		t.Errorf("error = %v, want 200", e)
 	}
 }

@@ -8,50 +8,50 @@ import (
 )
 
 const (
-	// slow is the part of a window that is spread over its time, and the part of what
-	// is left that may be in flight.
-	slow = 4
-	// probeFor is how long the others wait for the first answer of a window.
-	probeFor    = time.Second
-	spikeWindow = 10 * time.Second
-	hourWindow  = time.Hour
+	// A quarter of a window is spread over its time, and a quarter of what is left may be
+	// in flight.
+	quarter = 4
+	// firstAnswerWait is how long other calls wait for the first answer of a window.
+	firstAnswerWait = time.Second
+	spikeWindow     = 10 * time.Second
+	hourWindow      = time.Hour
 )
 
-// A limit lets the calls of one owner pass.
-type limit struct {
-	turn chan struct{} // of the call that is next; channels are fair
+// A pacer decides when each call of one owner is sent.
+type pacer struct {
+	turn chan struct{} // held by the call that is next; channels are fair
 
-	mu       sync.Mutex
-	inFlight int
-	answered chan struct{} // closed and replaced by each answer
-	last     time.Time     // when the latest call was let pass
-	known    time.Time     // the end of the window reported last
-	silent   bool          // Procore reports no limits
-	until    time.Time     // what Retry-After asked for
-	spike    window
-	hour     window
+	mu            sync.Mutex
+	inFlight      int
+	answered      chan struct{} // closed and replaced by each answer
+	lastSent      time.Time     // when the latest call was sent
+	reportedUntil time.Time     // the end of the last reported window
+	unreported    bool          // Procore reports no limits
+	blockedUntil  time.Time     // by Retry-After
+	spike         window
+	hour          window
 }
 
-func newLimit() *limit {
-	return &limit{turn: make(chan struct{}, 1), answered: make(chan struct{})}
+func newPacer() *pacer {
+	return &pacer{turn: make(chan struct{}, 1), answered: make(chan struct{})}
 }
 
-// A slowdown is how far a call may be slowed down while calls are left: until soft,
-// and not at all if its turn is after the end, where it would never be sent.
+// A slowdown limits how long a call is slowed down while calls are left: until soft, and
+// not at all if its turn comes after end, when its context is over.
 type slowdown struct{ soft, end time.Time }
 
-// slowdownOf is that of a call which begins now. It takes at most half of what is
-// left of the context, as others may be before it.
-func slowdownOf(ctx context.Context, patience time.Duration, now time.Time) slowdown {
+// newSlowdown returns the slowdown of a call that begins now. It uses at most half of
+// the time left in the context, because other calls may be first.
+func newSlowdown(ctx context.Context, maxWait time.Duration, now time.Time) slowdown {
 	left, ok := TimeLeft(ctx)
 	if !ok {
-		return slowdown{soft: now.Add(patience), end: now.Add(patience).Add(2 * hourWindow)} // no turn is after that
+		return slowdown{soft: now.Add(maxWait), end: now.Add(maxWait).Add(2 * hourWindow)} // no turn comes after that
 	}
-	return slowdown{soft: now.Add(min(patience, left/2)), end: now.Add(left)}
+	return slowdown{soft: now.Add(min(maxWait, left/2)), end: now.Add(left)}
 }
 
-// of is until when a call waits that would wait until slower.
-func (s slowdown) of(slower, now time.Time) time.Time {
+// until limits the wait of a call that would be slowed down until slower.
+func (s slowdown) until(slower, now time.Time) time.Time {
 	switch {
 	case s.end.Before(slower):
 		return now
@@ -61,29 +61,29 @@ func (s slowdown) of(slower, now time.Time) time.Time {
 	return slower
 }
 
-// enter waits until a call may be sent. The caller gives the answer to leave. A call
-// that has been slowed down for long enough goes past those before it.
-func (l *limit) enter(ctx context.Context, patience time.Duration, clock Clock) error {
+// enter waits until a call may be sent. The caller passes the answer to leave. A call
+// that was slowed down for long enough overtakes those before it.
+func (p *pacer) enter(ctx context.Context, maxWait time.Duration, clock Clock) error {
 	at := clock.Now()
-	s := slowdownOf(ctx, patience, at)
+	s := newSlowdown(ctx, maxWait, at)
 	for {
-		if err := l.refused(ctx, patience, at); err != nil {
+		if err := p.refusal(ctx, maxWait, at); err != nil {
 			return err
 		}
 		again := s.soft.Sub(at)
 		if again <= 0 {
-			if _, answered := l.pass(at, s); answered == nil {
+			if _, answered := p.pass(at, s); answered == nil {
 				return nil
 			}
 			again = time.Second
 		}
-		next, err := l.inLine(ctx, again, clock)
+		next, err := p.awaitTurn(ctx, again, clock)
 		switch {
 		case err != nil:
 			return err
 		case next:
-			defer func() { <-l.turn }()
-			return l.atTurn(ctx, patience, s, clock)
+			defer func() { <-p.turn }()
+			return p.passAtTurn(ctx, maxWait, s, clock)
 		}
 		if at = clock.Now(); at.Before(s.soft) {
 			at = s.soft
@@ -91,17 +91,17 @@ func (l *limit) enter(ctx context.Context, patience time.Duration, clock Clock) 
 	}
 }
 
-// inLine waits until the call is next, at most for d, and reports whether it is.
-func (l *limit) inLine(ctx context.Context, d time.Duration, clock Clock) (next bool, err error) {
+// awaitTurn waits until the call is next, at most for d, and reports whether it is.
+func (p *pacer) awaitTurn(ctx context.Context, d time.Duration, clock Clock) (next bool, err error) {
 	select {
-	case l.turn <- struct{}{}: // no call waits before
+	case p.turn <- struct{}{}: // no call waits before
 		return true, nil
 	default:
 	}
 	over, stop := clock.after(ctx, d)
 	defer stop()
 	select {
-	case l.turn <- struct{}{}:
+	case p.turn <- struct{}{}:
 		return true, nil
 	case <-over:
 		return false, nil
@@ -110,13 +110,13 @@ func (l *limit) inLine(ctx context.Context, d time.Duration, clock Clock) (next 
 	}
 }
 
-// atTurn waits as the call that is next.
-func (l *limit) atTurn(ctx context.Context, patience time.Duration, s slowdown, clock Clock) error {
+// passAtTurn waits until the call that is next may be sent.
+func (p *pacer) passAtTurn(ctx context.Context, maxWait time.Duration, s slowdown, clock Clock) error {
 	for at := clock.Now(); ; {
-		if err := l.refused(ctx, patience, at); err != nil {
+		if err := p.refusal(ctx, maxWait, at); err != nil {
 			return err
 		}
-		until, answered := l.pass(at, s)
+		until, answered := p.pass(at, s)
 		if answered == nil {
 			return nil
 		}
@@ -137,51 +137,51 @@ func (l *limit) atTurn(ctx context.Context, patience time.Duration, s slowdown, 
 	}
 }
 
-// pass lets a call pass, or gives until when it has to wait and what ends when
-// another is answered.
-func (l *limit) pass(at time.Time, s slowdown) (until time.Time, answered <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.hold(at)
-	until = s.of(h.slower, at)
+// pass lets a call be sent. If the call has to wait, pass returns until when, and a
+// channel that is closed when another call is answered.
+func (p *pacer) pass(at time.Time, s slowdown) (until time.Time, answered <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hold(at)
+	until = s.until(h.slower, at)
 	if until.Before(h.until) {
 		until = h.until
 	}
 	if at.Before(until) {
-		return until, l.answered
+		return until, p.answered
 	}
-	l.inFlight++
-	l.last = at
+	p.inFlight++
+	p.lastSent = at
 	return time.Time{}, nil
 }
 
-// refused is the error of a call for which nothing is left and that will not
-// wait that long.
-func (l *limit) refused(ctx context.Context, patience time.Duration, now time.Time) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	h := l.hold(now)
+// refusal returns the error of a call for which nothing is left, if the call cannot wait
+// for the next window.
+func (p *pacer) refusal(ctx context.Context, maxWait time.Duration, now time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hold(now)
 	if !h.usedUp || !now.Before(h.until) {
 		return nil
 	}
 	wait := h.until.Sub(now)
-	if left, ok := TimeLeft(ctx); wait <= patience && (!ok || wait < left) {
+	if left, ok := TimeLeft(ctx); wait <= maxWait && (!ok || wait < left) {
 		return nil
 	}
 	answer := &Error{Status: http.StatusTooManyRequests, Message: "not called: the rate limit is used up", RetryAfter: wait}
 	return &RateLimitError{Answer: answer, Limit: h.limit, Reset: h.until}
 }
 
-// A hold is until when a call waits; the zero hold lets it pass.
+// A hold is how long a call has to wait. The zero hold lets it be sent.
 type hold struct {
-	until  time.Time // at most: nothing is left, or an answer will tell
+	until  time.Time // at most: nothing is left, or an answer will report what is left
 	usedUp bool      // nothing is left
 	limit  int
-	slower time.Time // until when it waits for the rest of the window's sake
+	slower time.Time // until when it waits to save the rest of the window
 }
 
-// and is the longer of two holds.
-func (h hold) and(o hold) hold {
+// longer combines two holds into the longer one.
+func (h hold) longer(o hold) hold {
 	if h.slower.Before(o.slower) {
 		h.slower = o.slower
 	}
@@ -191,69 +191,70 @@ func (h hold) and(o hold) hold {
 	return h
 }
 
-// hold looks at everything that is known. The caller holds mu.
-func (l *limit) hold(now time.Time) hold {
-	if now.Before(l.until) {
-		return hold{until: l.until, usedUp: true}
+// hold returns how long a call has to wait, by everything that is known. The caller
+// has locked mu.
+func (p *pacer) hold(now time.Time) hold {
+	if now.Before(p.blockedUntil) {
+		return hold{until: p.blockedUntil, usedUp: true}
 	}
-	if !now.Before(l.known) && !l.silent && l.inFlight > 0 {
-		return hold{until: l.last.Add(probeFor)}
+	if !now.Before(p.reportedUntil) && !p.unreported && p.inFlight > 0 {
+		return hold{until: p.lastSent.Add(firstAnswerWait)}
 	}
 	var h hold
-	for _, w := range []window{l.spike, l.hour} {
+	for _, w := range []window{p.spike, p.hour} {
 		if now.Before(w.end) {
-			h = h.and(w.hold(l.inFlight, l.last))
+			h = h.longer(w.hold(p.inFlight, p.lastSent))
 		}
 	}
 	return h
 }
 
-// leave takes the answer to a call that was let pass, or nil without one; sent is
-// whether Procore may have seen it.
-func (l *limit) leave(resp *http.Response, sent bool, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.inFlight--
-	close(l.answered)
-	l.answered = make(chan struct{})
+// leave records the answer to a call that was let pass, or nil if it has none. sent
+// reports whether Procore may have received the call.
+func (p *pacer) leave(resp *http.Response, sent bool, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inFlight--
+	close(p.answered)
+	p.answered = make(chan struct{})
 	if resp == nil {
-		if sent { // and counted, perhaps
-			l.spike.count()
-			l.hour.count()
+		if sent { // Procore may have counted it
+			p.spike.count()
+			p.hour.count()
 		}
 		return
 	}
 	if resp.StatusCode == http.StatusTooManyRequests {
-		if wait := min(retryAfter(resp.Header, now), hourWindow); wait > 0 && l.until.Before(now.Add(wait)) {
-			l.until = now.Add(wait)
+		if wait := min(retryAfter(resp.Header, now), hourWindow); wait > 0 && p.blockedUntil.Before(now.Add(wait)) {
+			p.blockedUntil = now.Add(wait)
 		}
 	}
-	l.report(resp, now)
+	p.record(resp, now)
 }
 
-// report takes what the answer says into the window that it speaks of, and
-// counts the call in the other. The caller holds mu.
-func (l *limit) report(resp *http.Response, now time.Time) {
-	w, ok := reported(resp, now)
+// record merges the answer's report into the window that it describes, and counts the
+// call in the other window. The caller has locked mu.
+func (p *pacer) record(resp *http.Response, now time.Time) {
+	w, ok := windowOf(resp, now)
 	if !ok {
-		l.spike.count()
-		l.hour.count()
-		l.silent = l.silent || resp.StatusCode < 500 && !now.Before(l.known)
+		p.spike.count()
+		p.hour.count()
+		p.unreported = p.unreported || resp.StatusCode < 500 && !now.Before(p.reportedUntil)
 		return
 	}
-	mine, other := &l.hour, &l.spike
-	if w.same(l.spike) || !w.same(l.hour) && w.end.Sub(now) <= spikeWindow+2*time.Second {
+	mine, other := &p.hour, &p.spike
+	if w.sameAs(p.spike) || !w.sameAs(p.hour) && w.end.Sub(now) <= spikeWindow+2*time.Second {
 		mine, other = other, mine
 	}
 	other.count()
 	if !mine.merge(w, now) {
-		return // of a window that is over
+		return // it describes a window that is over
 	}
-	l.silent, l.known = false, mine.end
+	p.unreported, p.reportedUntil = false, mine.end
 }
 
-func (l *limit) idle(now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inFlight == 0 && !now.Before(l.spike.end) && !now.Before(l.hour.end) && !now.Before(l.until)
+func (p *pacer) idle(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.inFlight == 0 && !now.Before(p.spike.end) && !now.Before(p.hour.end) && !now.Before(p.blockedUntil)
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A meter answers with rate-limit headers and keeps when it was called.
+// A meter answers with rate-limit headers and records when it was called.
 type meter struct {
 	mu     sync.Mutex
 	calls  []time.Time
@@ -37,32 +37,32 @@ func left(limit, remaining int, reset time.Time) http.Header {
 		"X-Rate-Limit-Reset": {decimal(reset.Unix())}}
 }
 
-// The call after the last one waits for the next window, if that is near enough;
-// else it is not sent, and fails as a refused one does.
+// The call after the last one waits for the next window if that begins soon enough.
+// Otherwise it is not sent and fails like a refused one.
 func TestUsedUp(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		header   func(begin time.Time) http.Header
-		patience time.Duration
+		maxWait  time.Duration
 		deadline time.Duration
 		wait     time.Duration
 		refused  bool
 	}{
-		"some are left":       {header: func(b time.Time) http.Header { return left(25, 24, b.Add(10*time.Second)) }, patience: time.Minute},
-		"nothing said":        {header: func(time.Time) http.Header { return http.Header{} }, patience: time.Minute},
-		"garbage":             {header: func(time.Time) http.Header { return http.Header{"X-Rate-Limit-Remaining": {"none"}} }, patience: time.Minute},
-		"a reset long ago":    {header: func(b time.Time) http.Header { return left(25, 0, b.Add(-time.Hour)) }, patience: time.Minute},
-		"the spike's":         {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, patience: 12 * time.Second, wait: 11 * time.Second},
-		"the spike's, hasty":  {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, patience: 5 * time.Second, refused: true},
-		"the hour's":          {header: func(b time.Time) http.Header { return left(600, 0, b.Add(40*time.Minute)) }, patience: time.Minute, refused: true},
-		"the hour's, patient": {header: func(b time.Time) http.Header { return left(600, 0, b.Add(40*time.Minute)) }, patience: time.Hour, wait: 40*time.Minute + time.Second},
-		"beyond the deadline": {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, patience: time.Minute, deadline: 5 * time.Second, refused: true},
-		"an absurd reset":     {header: func(b time.Time) http.Header { return left(25, 0, b.Add(1000*time.Hour)) }, patience: 2 * time.Hour, wait: time.Hour + time.Second},
+		"some are left":       {header: func(b time.Time) http.Header { return left(25, 24, b.Add(10*time.Second)) }, maxWait: time.Minute},
+		"nothing said":        {header: func(time.Time) http.Header { return http.Header{} }, maxWait: time.Minute},
+		"garbage":             {header: func(time.Time) http.Header { return http.Header{"X-Rate-Limit-Remaining": {"none"}} }, maxWait: time.Minute},
+		"a reset long ago":    {header: func(b time.Time) http.Header { return left(25, 0, b.Add(-time.Hour)) }, maxWait: time.Minute},
+		"the spike's":         {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, maxWait: 12 * time.Second, wait: 11 * time.Second},
+		"the spike's, short":  {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, maxWait: 5 * time.Second, refused: true},
+		"the hour's":          {header: func(b time.Time) http.Header { return left(600, 0, b.Add(40*time.Minute)) }, maxWait: time.Minute, refused: true},
+		"the hour's, long":    {header: func(b time.Time) http.Header { return left(600, 0, b.Add(40*time.Minute)) }, maxWait: time.Hour, wait: 40*time.Minute + time.Second},
+		"beyond the deadline": {header: func(b time.Time) http.Header { return left(25, 0, b.Add(10*time.Second)) }, maxWait: time.Minute, deadline: 5 * time.Second, refused: true},
+		"an absurd reset":     {header: func(b time.Time) http.Header { return left(25, 0, b.Add(1000*time.Hour)) }, maxWait: 2 * time.Hour, wait: time.Hour + time.Second},
 		"no limit": {header: func(b time.Time) http.Header {
 			h := left(0, 0, b.Add(10*time.Second))
 			h.Del("X-Rate-Limit-Limit")
 			return h
-		}, patience: time.Minute, wait: 11 * time.Second},
+		}, maxWait: time.Minute, wait: 11 * time.Second},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestUsedUp(t *testing.T) {
 					}
 					return tt.header(begin)
 				}}
-				c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithPatience(tt.patience), WithAttempts(1))
+				c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithMaxWait(tt.maxWait), WithAttempts(1))
 				if _, err := c.Me(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -85,7 +85,7 @@ func TestUsedUp(t *testing.T) {
 					ctx, cancel = context.WithTimeout(ctx, tt.deadline)
 					defer cancel()
 				}
-				// A write waits as a read does.
+				// A write waits like a read.
 				_, err := Post[any](ctx, c, "/rest/v1.0/x", nil, 1)
 				rl, refused := errors.AsType[*RateLimitError](err)
 				if refused != tt.refused || refused != (err != nil) || time.Since(begin) != tt.wait {
@@ -106,45 +106,45 @@ func TestUsedUp(t *testing.T) {
 // nothing is left.
 func TestSlowsDown(t *testing.T) {
 	t.Parallel()
-	for _, patience := range []time.Duration{time.Minute, math.MaxInt64} {
+	for _, maxWait := range []time.Duration{time.Minute, math.MaxInt64} {
 		synctest.Test(t, func(t *testing.T) {
 			begin := time.Now()
 			m := &meter{header: func(n int) http.Header { return left(20, 20-n, begin.Add(10*time.Second)) }}
-			c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithPatience(patience))
+			c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithMaxWait(maxWait))
 			for range 20 {
 				if _, err := c.Me(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if fast := m.calls[15].Sub(begin); fast != 0 {
-				t.Errorf("patience %v: the first 16 calls took %v, want none", patience, fast)
+				t.Errorf("maxWait %v: the first 16 calls took %v, want none", maxWait, fast)
 			}
 			for i := 16; i < 20; i++ {
 				if gap := m.calls[i].Sub(m.calls[i-1]); gap < time.Second || gap > 4*time.Second {
-					t.Errorf("patience %v: call %d came %v after the one before, want one to four seconds", patience, i+1, gap)
+					t.Errorf("maxWait %v: call %d came %v after the one before, want one to four seconds", maxWait, i+1, gap)
 				}
 			}
 			if last := m.calls[19].Sub(begin); last > 10*time.Second {
-				t.Errorf("patience %v: the last call of the window came after %v", patience, last)
+				t.Errorf("maxWait %v: the last call of the window came after %v", maxWait, last)
 			}
 		})
 	}
 }
 
-// A call is slowed down within its patience and its context, however many are
-// before it, as long as calls are left.
+// While calls are left, a call is slowed down within its maxWait and its context,
+// however many are before it.
 func TestSlowingDownEnds(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		patience, deadline time.Duration
-		calls              int
-		took               time.Duration // of the last, beside one that is patient
+		maxWait, deadline time.Duration
+		calls             int
+		took              time.Duration // by the last call, beside one with a long maxWait
 	}{
-		"no patience":                          {patience: 0, deadline: time.Hour, calls: 50, took: 0},
-		"a second's":                           {patience: time.Second, deadline: time.Hour, calls: 50, took: time.Second},
-		"longer than the wait":                 {patience: time.Hour, deadline: time.Hour, calls: 1, took: 59 * time.Second},
-		"the turn is after the deadline":       {patience: time.Hour, deadline: 10 * time.Second, calls: 50, took: 5 * time.Second},
-		"the turn is just within the patience": {patience: 59 * time.Second, deadline: 2 * time.Minute, calls: 5, took: 59 * time.Second},
+		"no maxWait":                      {maxWait: 0, deadline: time.Hour, calls: 50, took: 0},
+		"a second's":                      {maxWait: time.Second, deadline: time.Hour, calls: 50, took: time.Second},
+		"longer than the wait":            {maxWait: time.Hour, deadline: time.Hour, calls: 1, took: 59 * time.Second},
+		"the turn is after the deadline":  {maxWait: time.Hour, deadline: 10 * time.Second, calls: 50, took: 5 * time.Second},
+		"the turn is just within maxWait": {maxWait: 59 * time.Second, deadline: 2 * time.Minute, calls: 5, took: 59 * time.Second},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -153,8 +153,8 @@ func TestSlowingDownEnds(t *testing.T) {
 				begin := time.Now()
 				m := &meter{header: func(n int) http.Header { return left(600, 100-n, begin.Add(49*time.Minute)) }}
 				hc, l := &http.Client{Transport: m}, new(Limits)
-				client := func(patience time.Duration) *CompanyClient {
-					return NewCompanyClient(Sandbox(), hc, 1, WithLimits(l, "user#1"), WithPatience(patience))
+				client := func(maxWait time.Duration) *CompanyClient {
+					return NewCompanyClient(Sandbox(), hc, 1, WithLimits(l, "user#1"), WithMaxWait(maxWait))
 				}
 				if _, err := client(0).Me(t.Context()); err != nil {
 					t.Fatal(err)
@@ -170,7 +170,7 @@ func TestSlowingDownEnds(t *testing.T) {
 				defer cancel()
 				for range tt.calls {
 					all.Go(func() {
-						if _, err := client(tt.patience).Me(ctx); err != nil || time.Since(begin) > tt.took {
+						if _, err := client(tt.maxWait).Me(ctx); err != nil || time.Since(begin) > tt.took {
 							t.Errorf("got %v after %v, want it sent after %v", err, time.Since(begin), tt.took)
 						}
 					})
@@ -184,7 +184,7 @@ func TestSlowingDownEnds(t *testing.T) {
 	}
 }
 
-// A call that would be slowed down beyond its context passes at once.
+// A call that would be slowed down beyond its context is sent at once.
 func TestSlowedBeyondTheDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -202,8 +202,8 @@ func TestSlowedBeyondTheDeadline(t *testing.T) {
 	})
 }
 
-// The first call of a process goes alone; if its answer takes long, the others do
-// not wait for it for ever.
+// The first call of a process is sent alone. If its answer takes long, other calls do
+// not wait for it without end.
 func TestFirstCallAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestFirstCallAlone(t *testing.T) {
 	})
 }
 
-// Clients share by Limits, environment and owner, and by nothing else.
+// Clients share by Limits, environment and owner, and nothing else.
 func TestWithLimits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -256,25 +256,25 @@ func TestWithLimits(t *testing.T) {
 	})
 }
 
-// What is known of owners is forgotten when it is over.
+// Owners are forgotten when their windows are over.
 func TestLimitsAreBounded(t *testing.T) {
 	t.Parallel()
 	var l Limits
 	now := time.Now()
-	busy := l.of("busy", now)
+	busy := l.pacer("busy", now)
 	busy.hour = window{limit: 1, used: 1, end: now.Add(time.Hour)}
 	for i := range 3 * maxOwners {
-		l.of(strconv.Itoa(i), now)
+		l.pacer(strconv.Itoa(i), now)
 	}
 	if n := len(l.owners); n > maxOwners {
 		t.Errorf("%d owners are remembered", n)
 	}
-	if l.of("busy", now) != busy {
+	if l.pacer("busy", now) != busy {
 		t.Error("an owner without calls left was forgotten")
 	}
 }
 
-// A wait ends with its caller, the queue's too, and leaves nothing behind.
+// A wait ends with its caller, for queued calls too, and leaves nothing behind.
 func TestWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -302,7 +302,8 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 	})
 }
 
-// A refusal of one goroutine's call holds up the others', by Retry-After too.
+// A refusal of one goroutine's call delays those of other goroutines, by Retry-After
+// too.
 func TestRefusalHoldsAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -319,12 +320,12 @@ func TestRefusalHoldsAll(t *testing.T) {
 	})
 }
 
-// Calls that never left do not use a window up.
+// Calls that were never sent do not use up a window.
 func TestUnsentCallsAreNotCounted(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for sent, want := range map[bool]bool{false: false, true: true} {
-		l := newLimit()
+		l := newPacer()
 		l.hour = window{limit: 600, used: 590, end: now.Add(time.Hour)}
 		for range 20 {
 			l.inFlight++
@@ -336,13 +337,13 @@ func TestUnsentCallsAreNotCounted(t *testing.T) {
 	}
 }
 
-// An impatient call is slowed down no longer than its patience, and never passes
-// where nothing is left.
-func TestImpatienceDoesNotPassAUsedUpWindow(t *testing.T) {
+// A call is slowed down no longer than its maxWait, and is never sent where nothing is
+// left.
+func TestMaxWaitDoesNotPassAUsedUpWindow(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	l := newLimit()
-	l.last, l.known = now, now.Add(time.Hour)
+	l := newPacer()
+	l.lastSent, l.reportedUntil = now, now.Add(time.Hour)
 	l.hour = window{limit: 600, used: 599, end: now.Add(time.Hour)}
 	soft := now.Add(5 * time.Second)
 	s := slowdown{soft: soft, end: now.Add(time.Hour)}
@@ -364,12 +365,12 @@ func FuzzReported(f *testing.F) {
 	f.Fuzz(func(t *testing.T, limit, remaining, reset, date string, status int) {
 		now := time.Unix(1466182240, 0)
 		h := http.Header{"X-Rate-Limit-Limit": {limit}, "X-Rate-Limit-Remaining": {remaining}, "X-Rate-Limit-Reset": {reset}, "Date": {date}}
-		l := newLimit()
+		l := newPacer()
 		for i := range 3 {
 			l.inFlight++
-			l.last = now
+			l.lastSent = now
 			l.leave(response(nil, status, h, ""), true, now)
-			if w, ok := reported(response(nil, status, h, ""), now); ok && (w.used < 0 || w.used > w.limit) {
+			if w, ok := windowOf(response(nil, status, h, ""), now); ok && (w.used < 0 || w.used > w.limit) {
 				t.Fatalf("used %d of %d", w.used, w.limit)
 			}
 			if h := l.hold(now); max(h.until.Sub(now), h.slower.Sub(now)) > hourWindow+2*time.Second {

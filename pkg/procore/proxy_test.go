@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// A proxy makes CONNECT tunnels and keeps what it was sent, in both directions.
+// A proxy makes CONNECT tunnels and records the bytes in both directions.
 type proxy struct {
 	url *url.URL
 
@@ -29,7 +29,7 @@ func (p *proxy) Write(b []byte) (int, error) {
 	return p.seen.Write(b)
 }
 
-// startProxy answers each CONNECT by the function, with the tunnel as a fallback.
+// startProxy answers each CONNECT with the function, or with a tunnel if it is nil.
 func startProxy(t *testing.T, answer func(net.Conn)) *proxy {
 	t.Helper()
 	p := &proxy{}
@@ -105,8 +105,8 @@ func TestSpendThroughProxy(t *testing.T) {
 	}
 }
 
-// The server behind the tunnel must have its own certificate: a proxy that
-// answers in its place gets nothing.
+// The server behind the tunnel must show its own certificate. A proxy that answers in
+// its place receives nothing.
 func TestSpendProxyInTheMiddle(t *testing.T) {
 	t.Parallel()
 	server, middle := listen(t, responds(200, testPair)), listen(t, responds(200, testPair))
@@ -174,7 +174,7 @@ func TestSpendProxyThatHangs(t *testing.T) {
 	server.wants(t, 0)
 }
 
-// A proxy that would see the form, or one that is not understood, gets nothing.
+// A proxy that would see the form receives nothing, and neither does an unsupported one.
 func TestSpendProxiesThatAreNotUsed(t *testing.T) {
 	t.Parallel()
 	server := listen(t, responds(200, testPair))

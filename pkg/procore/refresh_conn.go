@@ -35,7 +35,7 @@ func (o *OAuth) Connect(ctx context.Context) (*RefreshConn, error) {
 func (c *RefreshConn) Refresh(ctx context.Context, refreshToken, redirectURI string, notAfter time.Time) (Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.oauth.sender().timeout, defaultTimeout))
 	defer cancel()
-	req, err := formRequest(c.oauth.tokenURL(), c.oauth.signed(url.Values{
+	req, err := formRequest(c.oauth.tokenURL(), c.oauth.withCredentials(url.Values{
 		"grant_type":    {"refresh_token"},
 		"refresh_token": {refreshToken},
 		"redirect_uri":  {redirectURI},

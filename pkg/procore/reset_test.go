@@ -164,7 +164,7 @@ func TestAnsweredStreamsAreRepeated(t *testing.T) {
 					return resp, err
 				}
 				resp.Body.Close()
-				again, err := repeated(r)
+				again, err := rewound(r)
 				if err != nil {
 					return nil, err
 				}

@@ -15,19 +15,19 @@ import (
 const (
 	defaultAttempts = 3
 	firstBackoff    = 500 * time.Millisecond
-	longestWait     = time.Minute // longer is for the caller to plan
+	defaultMaxWait  = time.Minute // the caller plans a longer one
 )
 
-// waitToRetry waits before the attempt after this one and reports whether to
-// make it: not when the wait would outlive ctx or the client's patience. What
-// Procore asks for, in Retry-After or X-Rate-Limit-Reset, is the least; jitter
-// comes on top, since everybody else was told the same moment.
+// waitToRetry waits before the next attempt and reports whether to make it. It does not
+// wait beyond ctx or the client's maxWait. Procore asks for the minimum, in Retry-After
+// or X-Rate-Limit-Reset. Jitter comes on top of it, because all clients receive the
+// same time.
 func (a *api) waitToRetry(ctx context.Context, attempt int, err error) bool {
 	var asked time.Duration
 	if e, ok := errors.AsType[*Error](err); ok {
 		asked = e.RetryAfter
 	}
-	if asked > a.patience {
+	if asked > a.maxWait {
 		return false
 	}
 	backoff := firstBackoff << min(attempt-1, 10)
@@ -38,31 +38,32 @@ func (a *api) waitToRetry(ctx context.Context, attempt int, err error) bool {
 	return a.clock.Sleep(ctx, wait) == nil
 }
 
-// A progress is how far one attempt came, as net/http tells it.
+// A progress is how far one attempt got, as net/http reports it.
 type progress struct {
 	mu sync.Mutex
-	// asked: a connection was asked for, and if it came about, was not used for
-	// another host. Without that the error is the token source's in the Transport,
-	// which has its own idea of repeating.
+	// asked: a connection was requested and not used for another host. Without one the
+	// error comes from the token source in the Transport, which decides itself what it
+	// repeats.
 	asked    bool
 	sent     bool // bytes of the call may have been written
-	http2    bool // the latest header is the call's, written behind HTTP/2
-	answered bool // since then
-	broken   bool // it ended without a whole answer
+	http2    bool // the latest header is the call's, written over HTTP/2
+	answered bool // after that header
+	broken   bool // it ended without a complete answer
 }
 
-// errReset ends an attempt that net/http would send again.
+// errReset ends an attempt that net/http would repeat.
 var errReset = errors.New("the server reset the HTTP/2 stream or closed its connection")
 
-// trace watches the attempt, and ends it rather than let net/http repeat it: behind
-// HTTP/2 that one sends a request again, whatever its method, when the peer resets
-// the stream by PROTOCOL_ERROR or REFUSED_STREAM or says GOAWAY, at worst without
-// end (net/http's http2canRetryError). Whether to repeat is for [progress.repeatable].
-// Behind HTTP/1.1 net/http repeats a POST or PATCH only when it has written nothing.
+// trace watches the attempt, and ends it before net/http can repeat it. Over HTTP/2
+// net/http repeats a request of any method, possibly without end, when the peer resets
+// the stream with PROTOCOL_ERROR or REFUSED_STREAM, or sends GOAWAY (net/http's
+// http2canRetryError). Here [progress.repeatable] decides. Over HTTP/1.1 net/http
+// repeats a POST or PATCH only if it has written nothing.
 //
-// A request is known by its host's header, since the GetConn of a proxied one names
-// the proxy: the Transport makes connections for itself, as for a token. Behind HTTP/2
-// the header has a name of its own, and is told just before the frame is written.
+// The host's header identifies the call, because the Transport also opens connections
+// for its own requests, as for a token, and GetConn names the proxy of a proxied
+// request. Over HTTP/2 that header has another name and is reported just before the
+// frame is written.
 func (p *progress) trace(ctx context.Context, base string) (context.Context, context.CancelCauseFunc) {
 	_, host, _ := strings.Cut(base, "://")
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -84,8 +85,8 @@ func (p *progress) trace(ctx context.Context, base string) (context.Context, con
 			}
 		},
 		GotFirstResponseByte: func() { p.set(func() { p.answered = true }) },
-		// The first byte is told once, so the answer after a 103 is not seen: a Transport
-		// can't repeat such a call after a 401.
+		// net/http reports only the first byte, so the answer after a 103 is not seen: a
+		// Transport can't repeat such a call after a 401.
 		Got1xxResponse: func(int, textproto.MIMEHeader) error {
 			p.set(func() { p.answered = false })
 			return nil
@@ -99,31 +100,31 @@ func (p *progress) set(f func()) {
 	f()
 }
 
-// failed says that the attempt ended without a whole answer.
+// failed records that the attempt ended without a complete answer.
 func (p *progress) failed() { p.set(func() { p.broken = true }) }
 
-// wasSent says that bytes of the call may have been written.
+// wasSent reports whether bytes of the call may have been written.
 func (p *progress) wasSent() (sent bool) {
 	p.set(func() { sent = p.sent })
 	return sent
 }
 
-// undone says that the attempt certainly did nothing: after a 429, and when nothing
-// was written.
-func (p *progress) undone(err error) bool {
+// didNothing reports whether the attempt certainly did nothing: after a 429, and if
+// nothing was written.
+func (p *progress) didNothing(err error) bool {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Status == http.StatusTooManyRequests
 	}
 	return !p.wasSent()
 }
 
-// repeatable says that another attempt does no harm and may succeed. GET, PUT and
-// DELETE are idempotent (RFC 9110, section 9.2.2). The others are repeated where
-// nothing can have been done.
+// repeatable reports whether another attempt does no harm and may succeed. GET, PUT and
+// DELETE are idempotent (RFC 9110, section 9.2.2). POST and PATCH are repeated if the
+// attempt certainly did nothing.
 //
 // https://procore.github.io/documentation/error-reference
 func (p *progress) repeatable(method string, err error) bool {
-	harmless := p.undone(err) || method == http.MethodGet || method == http.MethodPut || method == http.MethodDelete
+	harmless := p.didNothing(err) || method == http.MethodGet || method == http.MethodPut || method == http.MethodDelete
 	if e, ok := errors.AsType[*Error](err); ok {
 		return harmless && (e.Status == http.StatusTooManyRequests || transient(e.Status))
 	}
@@ -135,7 +136,7 @@ func (p *progress) repeatable(method string, err error) bool {
 	return harmless
 }
 
-// transient lists the statuses that Procore's documents tell to repeat.
+// transient reports whether Procore's documentation asks to repeat after this status.
 //
 // https://procore.github.io/documentation/error-reference
 func transient(status int) bool {

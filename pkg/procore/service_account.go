@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	// renewBefore is how long before its end a service account's token is replaced.
+	// renewBefore is how long before its expiry a service account's token is replaced.
 	renewBefore = time.Minute
-	// youngToken is the age up to which a 401 does not speak against the token: it
-	// was good a moment ago, so the app is not installed in the company.
-	youngToken = time.Minute
+	// justIssuedFor is the age up to which a 401 does not mean that the token is bad: it
+	// was issued a moment ago, so the app is not installed in the company.
+	justIssuedFor = time.Minute
 )
 
-// A ServiceAccount is the app's own account, for work that no user is behind: a
-// developer managed service account (DMSA), by OAuth's client credentials. It
-// works in every company whose administrator installed the app with it.
+// A ServiceAccount is the app's own account, for work without a user: a developer
+// managed service account (DMSA), with OAuth's client credentials. It works in every
+// company whose administrator installed the app with it.
 //
-// It keeps its token in memory and gets another a minute before the end, or once
-// after a 401. Nothing single-use is spent, so processes need not share it.
-// Goroutines may share it.
+// It keeps its token in memory and requests another a minute before the expiry, or once
+// after a 401. That spends nothing single-use, so processes need not share the token.
+// Goroutines may share the account.
 //
 // https://developers.procore.com/documentation/oauth-client-credentials
 type ServiceAccount struct {
@@ -33,23 +33,22 @@ type ServiceAccount struct {
 
 	limits Limits
 
-	mu     sync.Mutex
-	token  Token
-	got    time.Time
-	asking *asking // nil: nobody is
+	mu       sync.Mutex
+	token    Token
+	issuedAt time.Time
+	pending  *tokenRequest // nil if no request is running
 }
 
-// An asking is one goroutine's request for a token, for which others wait.
-type asking struct {
-	done  chan struct{}
-	token Token
-	err   error
-	left  bool // err is because its caller's context ended
+// A tokenRequest is one goroutine's request for a token, for which others wait.
+type tokenRequest struct {
+	done        chan struct{}
+	token       Token
+	err         error
+	callerEnded bool // err only means that its caller's context ended
 }
 
-// NewServiceAccount returns the service account of the app. Calls go through
-// base; nil means connections that the app's Dial opens. Options hold for all its
-// companies.
+// NewServiceAccount returns the service account of the app. Calls go through base; nil
+// means connections that the app's Dial opens. The options apply to all its companies.
 func NewServiceAccount(app *OAuth, base http.RoundTripper, opts ...Option) *ServiceAccount {
 	if base == nil {
 		base = app.Dial.Transport()
@@ -62,38 +61,38 @@ func (s *ServiceAccount) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "service account of %v", s.app)
 }
 
-// Company returns the client for a company. Each of its calls names the company
-// in the header, /me and /companies too, which Procore wants of a service account.
-// A company without the app answers [ErrNotConnected], [ErrForbidden] or, after a
-// new token was tried, [ErrUnauthorized].
+// Company returns the client for a company. Each of its calls names the company in the
+// header, /me and /companies too, because Procore requires that of a service account.
+// For a company without the app the error is [ErrNotConnected], [ErrForbidden] or, after
+// a new token was tried, [ErrUnauthorized].
 func (s *ServiceAccount) Company(companyID int64) *CompanyClient {
-	// Procore counts each company's service account by itself.
+	// Procore counts the calls of each company's service account separately.
 	opts := append([]Option{WithClock(s.app.Clock), WithRandom(s.app.Random), WithLimits(&s.limits, "company#"+decimal(companyID))}, s.opts...)
 	return NewCompanyClient(s.app.Environment, &http.Client{Transport: s}, companyID, opts...)
 }
 
-// RoundTrip implements http.RoundTripper. Without a token its error is the
-// [*TokenError]. It refuses any host but the environment's API: the token is for
-// that alone.
+// RoundTrip implements http.RoundTripper. Without a token the error is the
+// [*TokenError]. It refuses any host except the environment's API, because the token is
+// valid only there.
 func (s *ServiceAccount) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !s.app.Environment.HasAPI(r.URL) {
 		closeBody(r)
 		return nil, errors.New("a service account's token is for the API of its environment only")
 	}
-	t, err := s.valid(r.Context(), Token{})
+	t, err := s.validToken(r.Context(), Token{})
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
 	resp, err := s.send(r, t)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || s.young(t) {
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || s.justIssued(t) {
 		return resp, err
 	}
-	again, err := repeated(r)
+	again, err := rewound(r)
 	if err != nil {
 		return resp, nil //nolint:nilerr // the 401 is the answer
 	}
-	newer, err := s.valid(r.Context(), t)
+	newer, err := s.validToken(r.Context(), t)
 	if err != nil {
 		closeBody(again)
 		return resp, nil //nolint:nilerr // the 401 is the answer
@@ -108,21 +107,21 @@ func (s *ServiceAccount) send(r *http.Request, t Token) (*http.Response, error) 
 	return s.base.RoundTrip(r)
 }
 
-// valid is a token that has time left and is not the refused one. One goroutine
-// asks for it, and the others get what it gets, a failure too.
-func (s *ServiceAccount) valid(ctx context.Context, refused Token) (Token, error) {
+// validToken returns a token that is still valid and is not the refused one. One
+// goroutine requests it, and all that wait share the result, a failure too.
+func (s *ServiceAccount) validToken(ctx context.Context, refused Token) (Token, error) {
 	for {
 		s.mu.Lock()
-		if s.good(refused) {
+		if s.usable(refused) {
 			defer s.mu.Unlock()
 			return s.token, nil
 		}
-		a := s.asking
+		a := s.pending
 		if a == nil {
-			a = &asking{done: make(chan struct{})}
-			s.asking = a
+			a = &tokenRequest{done: make(chan struct{})}
+			s.pending = a
 			s.mu.Unlock()
-			s.ask(ctx, a)
+			s.fetch(ctx, a)
 			return a.token, a.err
 		}
 		s.mu.Unlock()
@@ -131,46 +130,46 @@ func (s *ServiceAccount) valid(ctx context.Context, refused Token) (Token, error
 		case <-ctx.Done():
 			return Token{}, context.Cause(ctx)
 		}
-		if !a.left {
+		if !a.callerEnded {
 			return a.token, a.err
-		} // else it was that caller's end, not ours
+		} // otherwise only that caller's context ended
 	}
 }
 
-func (s *ServiceAccount) ask(ctx context.Context, a *asking) {
+func (s *ServiceAccount) fetch(ctx context.Context, a *tokenRequest) {
 	defer close(a.done)
 	a.token, a.err = s.app.ClientCredentials(ctx)
-	a.left = a.err != nil && over(ctx)
+	a.callerEnded = a.err != nil && ended(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asking = nil
+	s.pending = nil
 	if a.err == nil {
-		s.token, s.got = a.token, s.app.Clock.Now()
+		s.token, s.issuedAt = a.token, s.app.Clock.Now()
 	}
 }
 
-// over says that ctx has ended, or is about to: a connection ends by its deadline
-// too, and may be first.
-func over(ctx context.Context) bool {
+// ended reports whether ctx has ended or is at its deadline. A connection has the same
+// deadline and may see it first.
+func ended(ctx context.Context) bool {
 	left, ok := TimeLeft(ctx)
 	return ctx.Err() != nil || ok && left <= 0
 }
 
-// good says that the token at hand will do. The caller holds mu.
-func (s *ServiceAccount) good(refused Token) bool {
+// usable reports whether the current token can be used. The caller has locked mu.
+func (s *ServiceAccount) usable(refused Token) bool {
 	t := s.token
 	return t.AccessToken != "" && t.AccessToken != refused.AccessToken && s.app.Clock.Now().Add(renewBefore).Before(t.Expiry)
 }
 
-// young says that the token is the current one and was just issued.
-func (s *ServiceAccount) young(t Token) bool {
+// justIssued reports whether the token is the current one and was just issued.
+func (s *ServiceAccount) justIssued(t Token) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return t.AccessToken == s.token.AccessToken && s.app.Clock.Now().Sub(s.got) < youngToken
+	return t.AccessToken == s.token.AccessToken && s.app.Clock.Now().Sub(s.issuedAt) < justIssuedFor
 }
 
-// repeated is the request with its body from the beginning.
-func repeated(r *http.Request) (*http.Request, error) {
+// rewound returns the request with its body from the beginning.
+func rewound(r *http.Request) (*http.Request, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r, nil
 	}

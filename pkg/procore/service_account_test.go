@@ -16,8 +16,8 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// A dmsa is the service account of the fake's app, in one company, with a clock of
-// its own and a count of the tokens asked for.
+// A dmsa is the service account of the fake's app in one company, with its own clock and
+// a count of the requested tokens.
 type dmsa struct {
 	*ServiceAccount
 	*procoretest.Server
@@ -55,7 +55,7 @@ func installed() procoretest.CompanyPatch {
 	return procoretest.CompanyPatch{Installed: &yes}
 }
 
-// One token serves all companies, and every call names its company: Procore wants
+// One token serves all companies, and every call names its company: Procore requires
 // that of a service account on /me and /companies too.
 func TestServiceAccount(t *testing.T) {
 	t.Parallel()
@@ -83,17 +83,17 @@ func TestServiceAccount(t *testing.T) {
 func TestServiceAccountRenewsItsToken(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		local, procore time.Duration // how far the clocks go on
+		local, procore time.Duration // how far the clocks advance
 		tokens         int32
 		calls          int
 		refused        bool
 	}{
-		"long before the end":        {80 * time.Minute, 80 * time.Minute, 1, 2, false},
-		"a minute before the end":    {89*time.Minute + time.Second, 0, 2, 2, false},
-		"ended early, a 401 told":    {10 * time.Minute, 2 * time.Hour, 2, 3, false},
-		"ended early, a moment ago":  {time.Second, 2 * time.Hour, 1, 2, true}, // then it is not the token's fault
-		"both clocks past its end":   {2 * time.Hour, 2 * time.Hour, 2, 2, false},
-		"the local clock goes wrong": {-time.Hour, 0, 1, 2, false},
+		"long before the expiry":       {80 * time.Minute, 80 * time.Minute, 1, 2, false},
+		"a minute before the expiry":   {89*time.Minute + time.Second, 0, 2, 2, false},
+		"expired early, a 401":         {10 * time.Minute, 2 * time.Hour, 2, 3, false},
+		"expired early, just issued":   {time.Second, 2 * time.Hour, 1, 2, true}, // then the token is not the reason
+		"both clocks after the expiry": {2 * time.Hour, 2 * time.Hour, 2, 2, false},
+		"the local clock goes wrong":   {-time.Hour, 0, 1, 2, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestServiceAccountRenewsItsToken(t *testing.T) {
 			}
 			d.now = d.now.Add(tt.local)
 			d.Advance(tt.procore)
-			// A body is sent again as well.
+			// The body is sent again too.
 			_, err := Post[any](t.Context(), d.company(), "/rest/v1.0/companies/5678/vendors", nil, map[string]any{"vendor": map[string]string{"name": "Acme"}})
 			if errors.Is(err, ErrUnauthorized) != tt.refused || (err != nil) != tt.refused {
 				t.Errorf("got %v", err)
@@ -135,7 +135,7 @@ func TestServiceAccountKeepsItsToken(t *testing.T) {
 	}
 }
 
-// A company without the app may answer 401: no token helps, and none is asked for.
+// A company without the app may answer 401. No token helps, so none is requested.
 func TestServiceAccountNotInstalled(t *testing.T) {
 	t.Parallel()
 	yes := true
@@ -150,7 +150,7 @@ func TestServiceAccountNotInstalled(t *testing.T) {
 	}
 }
 
-// Goroutines that need a token at once share one request for it, and its failure.
+// Goroutines that need a token at the same time share one request and its failure.
 func TestServiceAccountAsksOnce(t *testing.T) {
 	t.Parallel()
 	for status, body := range map[int]string{
@@ -159,14 +159,14 @@ func TestServiceAccountAsksOnce(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			n := &network{serve: func(_ int32, c net.Conn) {
-				time.Sleep(time.Second) // by then all wait
+				time.Sleep(time.Second) // by then all goroutines wait
 				responds(status, body)(c)
 			}}
 			s := NewServiceAccount(&OAuth{Environment: plain(), ClientID: "id", ClientSecret: testSecret, Dial: n.open}, nil)
 			var all sync.WaitGroup
 			for range 20 {
 				all.Go(func() {
-					token, err := s.valid(t.Context(), Token{})
+					token, err := s.validToken(t.Context(), Token{})
 					if e, ok := errors.AsType[*TokenError](err); ok != (status != 200) || ok && !e.InvalidClient() || ok == (token.AccessToken == "x") {
 						t.Errorf("got %v, %v", token, err)
 					}
@@ -180,7 +180,7 @@ func TestServiceAccountAsksOnce(t *testing.T) {
 	}
 }
 
-// A caller that leaves takes nobody along: the next one asks for itself.
+// A caller that leaves does not affect the others: the next one requests a token itself.
 func TestServiceAccountCallerLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestServiceAccountCallerLeaves(t *testing.T) {
 			want error
 		}{{ctx, context.Canceled}, {t.Context(), nil}, {ctx, context.Canceled}, {t.Context(), nil}} {
 			all.Go(func() {
-				if token, err := s.valid(tt.ctx, Token{}); !errors.Is(err, tt.want) || (err == nil) != (token.AccessToken == "x") {
+				if token, err := s.validToken(tt.ctx, Token{}); !errors.Is(err, tt.want) || (err == nil) != (token.AccessToken == "x") {
 					t.Errorf("got %v, want %v", err, tt.want)
 				}
 			})
@@ -207,8 +207,8 @@ func TestServiceAccountCallerLeaves(t *testing.T) {
 	})
 }
 
-// A server that is out of reach is no caller's end: all get the one failure, rather
-// than wait for it one after the other.
+// An unreachable server is not the end of a caller's context: all callers get the one
+// failure and do not wait for it one after the other.
 func TestServiceAccountOutOfReach(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestServiceAccountOutOfReach(t *testing.T) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				if _, err := s.valid(t.Context(), Token{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != connectTimeout {
+				if _, err := s.validToken(t.Context(), Token{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != connectTimeout {
 					t.Errorf("got %v after %v, want a timeout after %v", err, time.Since(begin), connectTimeout)
 				}
 			})
@@ -234,8 +234,8 @@ func TestServiceAccountOutOfReach(t *testing.T) {
 	})
 }
 
-// A connection may see its caller's deadline before the context says so. That is
-// the caller's end too.
+// A connection may see its caller's deadline before the context has ended. That counts
+// as the end of the caller's context too.
 func TestServiceAccountCallerIsLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -257,12 +257,12 @@ func TestServiceAccountCallerIsLate(t *testing.T) {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Second)
 			defer cancel()
-			if _, err := s.valid(silent{ctx}, Token{}); err == nil {
+			if _, err := s.validToken(silent{ctx}, Token{}); err == nil {
 				t.Error("no error after the deadline")
 			}
 		})
 		synctest.Wait()
-		if token, err := s.valid(t.Context(), Token{}); err != nil || token.AccessToken != "x" {
+		if token, err := s.validToken(t.Context(), Token{}); err != nil || token.AccessToken != "x" {
 			t.Errorf("got %v, %v, want a token", token, err)
 		}
 		all.Wait()

@@ -56,7 +56,7 @@ func (s sender) send(ctx context.Context, req *http.Request) (a answer, sent boo
 		return answer{}, false, err
 	}
 	defer l.Close()
-	return l.send(ctx, req, noLimit)
+	return l.send(ctx, req, noDeadline)
 }
 
 func formRequest(endpoint string, form url.Values) (*http.Request, error) {

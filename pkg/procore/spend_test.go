@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// spend refreshes once with an hour's time.
+// spend refreshes once, with an hour of time.
 func spend(ctx context.Context, o *OAuth) (Token, error) {
 	return o.Refresh(ctx, testRefresh, "http://127.0.0.1:3000/oauth/callback", time.Now().Add(time.Hour))
 }
@@ -59,7 +59,7 @@ func TestSpendGood(t *testing.T) {
 	}
 }
 
-// The request as it stands on the wire.
+// The request on the wire.
 func TestSpendRequest(t *testing.T) {
 	t.Parallel()
 	p := listen(t, responds(200, testPair))
@@ -97,8 +97,8 @@ func TestSpendRequest(t *testing.T) {
 	}
 }
 
-// R1: whatever the server does after it has read the request, the value is not
-// sent again, and what became of it is unknown.
+// R1: whatever the server does after it has read the request, the value is not sent
+// again, and its outcome is unknown.
 func TestSpendUnusableAnswers(t *testing.T) {
 	t.Parallel()
 	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -159,7 +159,7 @@ func TestSpendDoesNotFollowRedirects(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
-			other := listen(t, responds(200, testPair)) // has the same certificate
+			other := listen(t, responds(200, testPair)) // it has the same certificate
 			p := listen(t, responds(status, "", "Location: "+other.url+"/oauth/token"))
 			_, err := spend(t.Context(), p.oauth())
 			if e := outcome(t, err, Unknown); e.Status != status {
@@ -171,7 +171,7 @@ func TestSpendDoesNotFollowRedirects(t *testing.T) {
 	}
 }
 
-// The server has the request and does not finish; the caller gives up.
+// The caller gives up after the server has the request and does not finish the answer.
 func TestSpendCancelledAfterTheWrite(t *testing.T) {
 	t.Parallel()
 	for name, part := range map[string]string{
@@ -193,8 +193,8 @@ func TestSpendCancelledAfterTheWrite(t *testing.T) {
 	}
 }
 
-// A server that never answers does not hold up a caller without a deadline.
-func TestSpendEndsByItself(t *testing.T) {
+// A server that never answers does not block a caller without a deadline.
+func TestSpendTimesOut(t *testing.T) {
 	t.Parallel()
 	p := listen(t, func(net.Conn) {})
 	s := sender{tls: p.oauth().TLS, proxy: noProxy, timeout: 3 * time.Second} // long enough for a handshake on a busy machine

@@ -11,17 +11,16 @@ import (
 )
 
 const (
-	// maxLifetime bounds what a wrong expires_in can do; Procore's is 5400 s.
+	// maxLifetime limits the effect of a wrong expires_in; Procore's is 5400 s.
 	maxLifetime = 24 * time.Hour
-	// assumedLifetime stands in for an expires_in that is missing or not
-	// positive: RFC 6749 section 5.1 only recommends the field. A token that
-	// ends earlier shows as a 401, which callers handle anyway.
+	// assumedLifetime replaces an expires_in that is missing or not positive: RFC 6749
+	// section 5.1 only recommends the field. A token that expires earlier causes a 401,
+	// which callers handle anyway.
 	assumedLifetime = 30 * time.Minute
 )
 
-// Token is what the token endpoint issues: an access token and, except for a
-// service account, the single-use refresh token that replaces the pair. A pair
-// without a refresh token is usable until Expiry.
+// Token is an access token and, except for a service account, the single-use refresh
+// token that replaces the pair. A pair without a refresh token is usable until Expiry.
 //
 // It never prints its values.
 //
@@ -29,10 +28,10 @@ const (
 type Token struct {
 	AccessToken  string
 	RefreshToken string    // empty for a service account, or if the answer had none
-	Expiry       time.Time // when AccessToken ends, by the local clock
+	Expiry       time.Time // of AccessToken, by the local clock
 }
 
-// String hides the token's values.
+// String returns the expiry and hides the token's values.
 func (t Token) String() string { return "token until " + t.Expiry.UTC().Format(time.RFC3339) }
 
 // GoString hides the token's values from %#v.
@@ -44,14 +43,13 @@ func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
 // LogValue hides the token's values from slog.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
-// MarshalJSON refuses: a token leaves a process sealed or not at all.
+// MarshalJSON returns an error: a token leaves a process sealed or not at all.
 func (t Token) MarshalJSON() ([]byte, error) {
-	return nil, errors.New("procore: a token is not for JSON; seal it")
+	return nil, errors.New("procore: a token must not be written as JSON; seal it")
 }
 
-// token is the pair of an answer that arrived at received. The access token's
-// lifetime counts from there (RFC 6749 section 5.1), however old created_at
-// makes it.
+// token returns the pair of an answer that arrived at received. The lifetime of the
+// access token counts from then (RFC 6749 section 5.1), whatever created_at is.
 func (f tokenFields) token(received time.Time) Token {
 	return Token{
 		AccessToken:  f.access,
@@ -61,8 +59,8 @@ func (f tokenFields) token(received time.Time) Token {
 	}
 }
 
-// seconds is a number of seconds, or 0 for anything else: a pair is not thrown
-// away because of a field that says little.
+// seconds is a number of seconds, or 0 for anything else: an odd value must not cost the
+// pair.
 type seconds float64
 
 // UnmarshalJSON reads a number, also one written as a string.

@@ -57,7 +57,7 @@ func decodeTokenInfo(body []byte) (TokenInfo, error) {
 	if json.Unmarshal(body, &w) != nil || w.App == nil || w.Owner < 0 {
 		return TokenInfo{}, errors.New("the answer does not describe a token")
 	}
-	info := TokenInfo{UserID: int64(w.Owner), ClientID: bounded(w.App.UID, 256)}
+	info := TokenInfo{UserID: int64(w.Owner), ClientID: printable(w.App.UID, 256)}
 	if w.ExpiresIn > 0 {
 		info.ExpiresIn = lifetime(w.ExpiresIn)
 	}

@@ -75,8 +75,8 @@ func TestDecodeTokenLifetime(t *testing.T) {
 	}
 }
 
-// The monotonic clock stands still while a Lambda is frozen; an expiry that had
-// a reading of it would be compared by it.
+// The monotonic clock stops while a Lambda is frozen. An expiry with a reading of it would
+// be compared by it.
 func TestDecodeTokenHasNoMonotonicClock(t *testing.T) {
 	t.Parallel()
 	got := readTokenFields(nil, []byte(testPair)).token(time.Now())

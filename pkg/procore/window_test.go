@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Answers overtake each other, and a server that computes the reset from the time
-// left gives it a second more or less.
+// Answers overtake each other, and the resets of one window may differ by a second if the
+// server computes them from the time left.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1466182240, 0)
 	const reset = 1466182250
-	have := window{limit: 25, used: 5, first: 1, own: 2, reset: reset, end: now.Add(10 * time.Second)}
+	have := window{limit: 25, used: 5, firstUsed: 1, ownUsed: 2, reset: reset, end: now.Add(10 * time.Second)}
 	tests := []struct {
 		name      string
 		said      window
@@ -37,14 +37,14 @@ func TestMerge(t *testing.T) {
 		if ok := got.merge(tt.said, now.Add(tt.at)); ok == tt.over {
 			t.Errorf("%s: merged %t", tt.name, ok)
 		}
-		if got.used != tt.used || got.own != tt.own || !got.end.Equal(now.Add(tt.end)) {
-			t.Errorf("%s: got used %d, own %d, end after %v, want %d, %d, %v", tt.name, got.used, got.own, got.end.Sub(now), tt.used, tt.own, tt.end)
+		if got.used != tt.used || got.ownUsed != tt.own || !got.end.Equal(now.Add(tt.end)) {
+			t.Errorf("%s: got used %d, own %d, end after %v, want %d, %d, %v", tt.name, got.used, got.ownUsed, got.end.Sub(now), tt.used, tt.own, tt.end)
 		}
 	}
 }
 
-// The time to the reset is Procore's own, whatever the local clock says; without a
-// Date there is only that.
+// The time to the reset is measured by Procore's clock, whatever the local clock shows.
+// Without a Date there is only the local clock.
 func TestReportedByTheDate(t *testing.T) {
 	t.Parallel()
 	reset := time.Unix(1466182250, 0)
@@ -52,25 +52,25 @@ func TestReportedByTheDate(t *testing.T) {
 	for _, wrong := range []time.Duration{-48 * time.Hour, 0, time.Minute, 48 * time.Hour} {
 		now := reset.Add(-10 * time.Second).Add(wrong)
 		h.Set("Date", reset.Add(-10*time.Second).UTC().Format(http.TimeFormat))
-		if w, ok := reported(response(nil, 200, h, ""), now); !ok || w.end.Sub(now) != 11*time.Second || w.used != 22 {
+		if w, ok := windowOf(response(nil, 200, h, ""), now); !ok || w.end.Sub(now) != 11*time.Second || w.used != 22 {
 			t.Errorf("a clock %v off: got %+v, %t", wrong, w, ok)
 		}
 		h.Del("Date")
-		if w, ok := reported(response(nil, 200, h, ""), now); ok != (wrong <= 0) || ok && w.end.Sub(now) != min(10*time.Second-wrong, time.Hour)+time.Second {
+		if w, ok := windowOf(response(nil, 200, h, ""), now); ok != (wrong <= 0) || ok && w.end.Sub(now) != min(10*time.Second-wrong, time.Hour)+time.Second {
 			t.Errorf("a clock %v off, no Date: got %+v, %t", wrong, w, ok)
 		}
 	}
-	if w, ok := reported(response(nil, 429, left(25, 24, reset), ""), reset.Add(-time.Second)); !ok || w.used != w.limit {
+	if w, ok := windowOf(response(nil, 429, left(25, 24, reset), ""), reset.Add(-time.Second)); !ok || w.used != w.limit {
 		t.Errorf("a refusal with some left: got %+v, %t, want none left", w, ok)
 	}
 }
 
-// Each call counts in both windows, though its answer speaks of one.
+// Each call counts in both windows, although its answer describes one.
 func TestBothWindowsCount(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	l := newLimit()
-	l.hour = window{limit: 600, used: 598, first: 598, reset: now.Add(time.Hour).Unix(), end: now.Add(time.Hour)}
+	l := newPacer()
+	l.hour = window{limit: 600, used: 598, firstUsed: 598, reset: now.Add(time.Hour).Unix(), end: now.Add(time.Hour)}
 	for n := range 2 {
 		l.inFlight++
 		l.leave(response(nil, 200, left(25, 24-n, now.Add(10*time.Second)), ""), true, now)

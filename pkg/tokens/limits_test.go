@@ -24,14 +24,14 @@ func TestClientsShareTheRateLimit(t *testing.T) {
 	if _, err := s.Client(env, c.Key).Me(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Client(env, c.Key, procore.WithPatience(0)).Me(t.Context()); !errors.Is(err, procore.ErrRateLimited) {
+	if _, err := s.Client(env, c.Key, procore.WithMaxWait(0)).Me(t.Context()); !errors.Is(err, procore.ErrRateLimited) {
 		t.Errorf("got %v, want ErrRateLimited", err)
 	}
 	if got := len(w.procore.State().Calls); got != 1 {
 		t.Errorf("got %d calls, want 1", got)
 	}
 	w.clock.Advance(12 * time.Second)
-	if _, err := s.Client(env, c.Key, procore.WithPatience(0)).Me(t.Context()); err != nil {
+	if _, err := s.Client(env, c.Key, procore.WithMaxWait(0)).Me(t.Context()); err != nil {
 		t.Errorf("in the next window: %v", err)
 	}
 }

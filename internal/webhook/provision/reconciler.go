@@ -221,7 +221,7 @@ func (k *Reconciler) settle(ctx context.Context, before []tokens.Connection, v v
 // client calls Procore as one connection. A call that fails is repeated by the
 // next look and not at once, which would use the rate limit up.
 func (k *Reconciler) client(key tokens.Key) *procore.CompanyClient {
-	return k.Store.Client(k.Environment, key, procore.WithAttempts(1), procore.WithPatience(k.MaxWait))
+	return k.Store.Client(k.Environment, key, procore.WithAttempts(1), procore.WithMaxWait(k.MaxWait))
 }
 
 func (k *Reconciler) log() *slog.Logger {
