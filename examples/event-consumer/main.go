@@ -31,7 +31,7 @@ func newHandler() (*handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	environment := base.Env.Environment()
+	environment := base.Environment()
 	keys, oauth := base.Keys(), base.OAuth(environment)
 	h := &handler{
 		environment: environment,
@@ -40,8 +40,10 @@ func newHandler() (*handler, error) {
 		inbox:       &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 		log:         base.Log,
 	}
+	namespace, triggers := base.Webhooks()
+	want := provision.Config{Namespace: namespace, URL: base.Env.PublicURL().String() + provision.Path, Triggers: triggers}
 	h.departures = &departures.Watch{Store: h.store, Environment: environment, Log: base.Log, Hooks: &provision.Reconciler{
-		Store: h.store, Environment: environment, Want: base.Env.Webhooks(base.Env.PublicURL()), Log: base.Log,
+		Store: h.store, Environment: environment, Want: want, Log: base.Log,
 	}}
 	h.store.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
 	h.store.RetryOnce = base.Env.Flag("RETRY_ONCE")

@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/platform/config"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/webhook/inbox"
@@ -35,7 +34,7 @@ func newConsumer(t *testing.T) *consumer {
 	}
 	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Hooks: &provision.Reconciler{
 		Store: h.store, Environment: w.Environment, Log: w.Log.Logger,
-		Want: config.Webhooks{Namespace: "our-app", URL: hookURL},
+		Want: provision.Config{Namespace: "our-app", URL: hookURL},
 	}}
 	return &consumer{World: w, t: t, h: h}
 }

@@ -32,11 +32,12 @@ func newHandler() (*handler, *wire.Base, error) {
 	env := base.Env
 	public := env.PublicURL()
 	keys := base.Keys()
+	_, triggers := base.Webhooks()
 	h := &handler{
-		environment: env.Environment(),
+		environment: base.Environment(),
 		public:      public.String(),
 		allowed:     env.AllowedCompanies(),
-		webhooks:    len(env.Webhooks(public).Triggers) > 0,
+		webhooks:    len(triggers) > 0,
 		next:        env.ProductURL(),
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys},
 		store: &tokens.Store{

@@ -29,7 +29,7 @@ func newHandler() (*handler, *wire.Base, error) {
 		return nil, nil, err
 	}
 	env := base.Env
-	procoreEnv, public := env.Environment(), env.PublicURL()
+	procoreEnv, public := base.Environment(), env.PublicURL()
 	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
 	h := &handler{
 		environment: procoreEnv.Name,

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"procore-connect/internal/platform/config"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/webhook/inbox"
@@ -40,7 +39,7 @@ func newRefresher(t *testing.T) *refresher {
 	h.hooks = &provision.Reconciler{
 		Store: h.store, Environment: w.Environment, Ring: w.Ring(), Log: w.Log.Logger,
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}, Log: w.Log.Logger},
-		Want: config.Webhooks{Namespace: "our-app", URL: ourURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
+		Want: provision.Config{Namespace: "our-app", URL: ourURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
 		}},
 	}

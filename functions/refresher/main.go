@@ -40,7 +40,7 @@ func newHandler() (*handler, error) {
 		return nil, err
 	}
 	env := base.Env
-	procoreEnv := env.Environment()
+	procoreEnv := base.Environment()
 	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
 	ring := &secrets.Secret[*credential.Ring]{
 		Client: base.Secrets,
@@ -54,8 +54,8 @@ func newHandler() (*handler, error) {
 		rescue:   &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))},
 		log:      base.Log,
 	}
-	want := env.Webhooks(env.PublicURL())
-	want.PayloadVersion = env.PayloadVersion()
+	namespace, triggers := base.Webhooks()
+	want := provision.Config{Namespace: namespace, URL: env.PublicURL().String() + provision.Path, Triggers: triggers, PayloadVersion: base.PayloadVersion()}
 	h.hooks = &provision.Reconciler{
 		Store: h.store, Environment: procoreEnv, Ring: ring, Want: want, Log: base.Log, MaxWait: maxWait,
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")}, Log: base.Log},

@@ -276,3 +276,20 @@ func ExampleCompanyClient_Read() {
 	fmt.Println(string(resource), err)
 	// Output: {"id":42,"subject":"Which bolt?","status":"open"} <nil>
 }
+
+// A setting lists the triggers of a hook.
+func ExampleParseTriggers() {
+	triggers, err := procore.ParseTriggers("RFIs:create,update; Company Users:update")
+	for _, t := range triggers {
+		fmt.Println(t.Resource, t.EventType)
+	}
+	fmt.Println(err)
+	_, err = procore.ParseTriggers("Project Users:update")
+	fmt.Println(err)
+	// Output:
+	// RFIs create
+	// RFIs update
+	// Company Users update
+	// <nil>
+	// procore: Procore retired the trigger Project Users/update on 2026-06-30; use Company Users/update
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -110,6 +111,38 @@ func (t Trigger) Check() error {
 	}
 	return fmt.Errorf("procore: trigger %q/%q: the event type is not create, update or delete", clip(t.Resource, 100), clip(string(t.EventType), 20))
 }
+
+// ParseTriggers reads triggers as an operator writes them, each once:
+//
+//	RFIs:create,update,delete;Projects:update
+//
+// A trigger that Procore has retired is a [*RetiredError].
+func ParseTriggers(s string) ([]Trigger, error) {
+	var all []Trigger
+	for part := range strings.SplitSeq(s, ";") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		resource, types, ok := strings.Cut(part, ":")
+		resource = strings.TrimSpace(resource)
+		if !ok || resource == "" || len(resource) > maxResource {
+			return nil, fmt.Errorf("procore: %.40q is not of the form RFIs:create,update,delete", part)
+		}
+		for t := range strings.SplitSeq(types, ",") {
+			trigger := Trigger{Resource: resource, EventType: EventType(strings.TrimSpace(t))}
+			if err := trigger.Check(); err != nil {
+				return nil, err
+			}
+			if !slices.Contains(all, trigger) {
+				all = append(all, trigger)
+			}
+		}
+	}
+	return all, nil
+}
+
+// maxResource bounds the name of a resource.
+const maxResource = 100
 
 func retired(resource string, t EventType) error {
 	if t == "update" && (resource == "Project Users" || resource == "Project Vendors") {

@@ -16,8 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"procore-connect/pkg/procore"
 )
 
 // Env reads variables and remembers what is wrong with them.
@@ -32,7 +30,8 @@ func New(getenv func(string) string) *Env { return &Env{getenv: getenv} }
 // Err names every variable that was missing or wrong, or is nil.
 func (e *Env) Err() error { return errors.Join(e.errs...) }
 
-func (e *Env) fail(name, format string, args ...any) {
+// Fail records what is wrong with a variable. Do not quote a value that may be secret.
+func (e *Env) Fail(name, format string, args ...any) {
 	e.errs = append(e.errs, fmt.Errorf("environment variable %s: %s", name, fmt.Sprintf(format, args...)))
 }
 
@@ -43,7 +42,7 @@ func (e *Env) Optional(name string) string { return strings.TrimSpace(e.getenv(n
 func (e *Env) Require(name string) string {
 	v := e.Optional(name)
 	if v == "" {
-		e.fail(name, "is missing")
+		e.Fail(name, "is missing")
 	}
 	return v
 }
@@ -55,38 +54,14 @@ func (e *Env) Flag(name string) bool {
 		return true
 	case "", "false":
 	default:
-		e.fail(name, "is neither true nor false")
+		e.Fail(name, "is neither true nor false")
 	}
 	return false
 }
 
-// Environment is Procore's, of PROCORE_ENVIRONMENT; custom takes
-// PROCORE_LOGIN_URL and PROCORE_API_URL.
-func (e *Env) Environment() procore.Environment {
-	name := e.Require("PROCORE_ENVIRONMENT")
-	login, api := e.Optional("PROCORE_LOGIN_URL"), e.Optional("PROCORE_API_URL")
-	env, err := procore.ParseEnvironment(name, login, api, e.plainHosts()...)
-	switch {
-	case err == nil || name == "":
-	case name == "custom":
-		e.checkURL("PROCORE_LOGIN_URL", login)
-		e.checkURL("PROCORE_API_URL", api)
-	default:
-		e.fail("PROCORE_ENVIRONMENT", "%v", err)
-	}
-	return env
-}
-
-// checkURL names the variable of a custom environment that is wrong.
-func (e *Env) checkURL(variable, address string) {
-	if _, err := procore.ParseEnvironment("custom", address, address, e.plainHosts()...); err != nil {
-		e.fail(variable, "%v", errors.Unwrap(err)) // without which of the two it is
-	}
-}
-
-// plainHosts are the hosts besides loopback to which http is accepted: under
+// PlainHosts returns the hosts besides loopback to which http is accepted: under
 // sam local a container reaches its host by this name.
-func (e *Env) plainHosts() []string {
+func (e *Env) PlainHosts() []string {
 	if e.Optional("AWS_SAM_LOCAL") == "true" {
 		return []string{"host.docker.internal"}
 	}
@@ -101,9 +76,9 @@ func (e *Env) PublicURL() *url.URL {
 	switch {
 	case text == "":
 	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		e.fail("PUBLIC_URL", "is not an address such as https://connect.example.com")
+		e.Fail("PUBLIC_URL", "is not an address such as https://connect.example.com")
 	case !e.secure(u):
-		e.fail("PUBLIC_URL", notSecure)
+		e.Fail("PUBLIC_URL", notSecure)
 	default:
 		return u
 	}
@@ -121,9 +96,9 @@ func (e *Env) ProductURL() string {
 	switch {
 	case text == "":
 	case err != nil || u.Hostname() == "" || u.User != nil || len(text) > maxURL:
-		e.fail("PRODUCT_URL", "is not an address such as https://app.example.com/start, of %d bytes at most", maxURL)
+		e.Fail("PRODUCT_URL", "is not an address such as https://app.example.com/start, of %d bytes at most", maxURL)
 	case !e.secure(u):
-		e.fail("PRODUCT_URL", notSecure)
+		e.Fail("PRODUCT_URL", notSecure)
 	default:
 		return text
 	}
@@ -138,7 +113,7 @@ func (e *Env) secure(u *url.URL) bool {
 
 func (e *Env) plain(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback() || slices.Contains(e.plainHosts(), host)
+	return host == "localhost" || ip != nil && ip.IsLoopback() || slices.Contains(e.PlainHosts(), host)
 }
 
 // Companies are the companies that may connect.
@@ -161,7 +136,7 @@ func (e *Env) AllowedCompanies() Companies {
 	for field := range strings.SplitSeq(text, ",") {
 		id, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64)
 		if err != nil || id <= 0 {
-			e.fail("ALLOWED_COMPANIES", "%.20q is not a company id; write ids with commas between, or *", field)
+			e.Fail("ALLOWED_COMPANIES", "%.20q is not a company id; write ids with commas between, or *", field)
 			return Companies{}
 		}
 		c.IDs = append(c.IDs, id)

@@ -9,7 +9,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"procore-connect/internal/connect/session"
-	"procore-connect/internal/platform/config"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -199,14 +200,13 @@ func consumed(t *testing.T, w *world, answer []byte) {
 // housekept checks that the company's hook has the configured triggers and leads to the app.
 func housekept(t *testing.T, w *world, answer []byte) {
 	t.Helper()
-	public, err := url.Parse(w.AppURL)
-	if err != nil {
-		t.Fatal(err)
+	triggers, err := procore.ParseTriggers(w.env["WEBHOOK_TRIGGERS"])
+	if err != nil || len(triggers) == 0 {
+		t.Fatal(triggers, err)
 	}
-	want := config.New(func(name string) string { return w.env[name] }).Webhooks(public)
-	hooks := w.Procore.State().Hooks
-	if string(answer) != "null" || len(hooks) != 1 || len(hooks[0].Triggers) != len(want.Triggers) || hooks[0].DestinationURL != want.URL {
-		t.Errorf("answer %s, hooks %+v; want null, and one hook with %d triggers that leads to %s", answer, hooks, len(want.Triggers), want.URL)
+	hooks, want := w.Procore.State().Hooks, w.AppURL+provision.Path
+	if string(answer) != "null" || len(hooks) != 1 || len(hooks[0].Triggers) != len(triggers) || hooks[0].DestinationURL != want {
+		t.Errorf("answer %s, hooks %+v; want null, and one hook with %d triggers that leads to %s", answer, hooks, len(triggers), want)
 	}
 }
 

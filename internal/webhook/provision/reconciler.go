@@ -24,7 +24,6 @@ import (
 	"log/slog"
 	"time"
 
-	"procore-connect/internal/platform/config"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/pkg/procore"
@@ -52,7 +51,7 @@ type Reconciler struct {
 	Environment procore.Environment
 	Ring        tokens.SecretSource[*credential.Ring]
 	Recovery    *recovery.Recoverer
-	Want        config.Webhooks
+	Want        Config
 
 	Log *slog.Logger // nil: slog.Default
 

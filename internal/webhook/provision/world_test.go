@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"procore-connect/internal/platform/config"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/recovery"
@@ -46,7 +45,7 @@ func (w *world) keeper() *Reconciler {
 		Recovery: &recovery.Recoverer{
 			Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}, Log: w.World.Log.Logger,
 		},
-		Want: config.Webhooks{Namespace: "our-app", URL: localURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
+		Want: Config{Namespace: "our-app", URL: localURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"},
 		}},
 	}

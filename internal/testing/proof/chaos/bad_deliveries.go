@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"procore-connect/internal/platform/config"
+	"procore-connect/internal/webhook/provision"
 )
 
 // badDelivery is a delivery that Procore did not make, or that the receiver cannot understand.
@@ -77,7 +77,7 @@ func (d *deliveries) makeBad(n int) (badDelivery, error) {
 func (d *deliveries) post(s badDelivery) int {
 	ctx, cancel := context.WithTimeout(d.running, 20*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.direct+config.WebhookPath, strings.NewReader(s.body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.direct+provision.Path, strings.NewReader(s.body))
 	if err != nil {
 		return 0
 	}

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"procore-connect/internal/platform/config"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/gatewaytest"
 	"procore-connect/internal/testing/fake/pipetest"
@@ -158,7 +157,7 @@ func (d *deliveries) createHooks(ctx context.Context) error {
 		Store: d.w.store, Environment: oauth.Environment, Log: d.w.store.Log,
 		Ring:     secrettest.Constant(d.ring),
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: d.w.store.DB, Table: d.w.names.Inbox}, Log: d.w.store.Log},
-		Want:     config.Webhooks{Namespace: "chaos", URL: d.address + config.WebhookPath, Triggers: triggers()},
+		Want:     provision.Config{Namespace: "chaos", URL: d.address + provision.Path, Triggers: triggers()},
 	}
 	versions := []string{"v2", "v2.0", "v3.0", "v4.0"}
 	for _, p := range d.w.people {
