@@ -9,7 +9,7 @@
  *   KEEP KILL RETURN what an authorization does to the user's earlier pair
  *   DISCONNECT REVOKE BACKUP TOUCH   the actors of these names
  *   BEYOND           clocks differ by more than the margin
- *   STRICT           STRICT_SENT and STRICT_SUCCESSOR: what holds but for the limits that README.md lists
+ *   STRICT           STRICT_SENT and STRICT_SUCCESSOR: what holds except for the limits that README.md lists
  * and one deliberate breakage, BREAK_*.
  */
 #ifndef ON_A
@@ -49,12 +49,12 @@
 #define SPENT 4   /* this refresh token was sent before */
 
 /* Token values, which stand for whole pairs: 1 is the first, 2+p what process p
- * brings home, the last ones those of the user's authorizations. */
+ * receives, the last ones those of the user's authorizations. */
 #define HOME(p) (2 + (p))
 #define GRANTED(i) (2 + NP + (i))
 #define NT (2 + NP + USERS)
 
-/* Attempts are 1 and up; 0 is none. */
+/* Attempts are 1 and up; 0 is not an attempt. */
 #define ATTEMPT(p, try) (1 + TRIES * (p) + (try))
 #define OWNER(attempt) (((attempt) - 1) / TRIES)
 #define DEAD 98      /* some attempt whose process has ended: they are alike */
@@ -76,7 +76,7 @@ typedef Row {
   /* what happened in the world since the last authorization */
   byte authorized = 1; /* the generation of that authorization */
   bit disconnected;    /* an admin disconnected it, and the row was told */
-  bit revoked;         /* somebody ordered its end */
+  bit revoked;         /* an operator ordered its end */
 };
 
 Row row[NR];
@@ -124,7 +124,7 @@ byte savedRev;
 #endif
 
 /* Ghosts: for the assertions alone. */
-byte past;     /* set of processes: somebody judged the claim expired */
+byte past;     /* set of processes: another process judged the claim expired */
 byte released; /* set of attempts that ended with the token not sent */
 byte stored;   /* set of processes: the row has held their pair */
 
@@ -246,7 +246,7 @@ inline claim(r, p, a) {
 }
 
 #ifdef BREAK_RELEASE_WITHOUT_REV
-inline kept() { /* wrote, but for the fences that a release is going to lift */
+inline kept() { /* wrote, except for the fences that a release is going to lift */
   c_code { noteTransition(now.at, &now.row[now.at]); };
   i = 0;
   do
@@ -313,7 +313,7 @@ inline release(r, p, a, g, t) {
   fi
 }
 
-/* endClaim, by whoever reads a claim that has expired by its clock. */
+/* endClaim, by any process that reads a claim that has expired by its clock. */
 inline endClaim(r) {
   if :: row[r].attempt && row[r].attempt < DEAD && holds[OWNER(row[r].attempt)] == row[r].attempt -> ADD(past, OWNER(row[r].attempt)) :: else fi;
   writing(r);
@@ -412,18 +412,18 @@ inline succeeded(r, p) {
 
 inline revokeAtProcore(what) { DEL(live, what) }
 
-/* What R2 says of a pair when whoever held it lets go without a word. */
+/* What R2 requires of a pair when its holder drops it silently. */
 #define safe(p) (HAS(stored, p) || queue[p] || !HAS(live, HOME(p)))
 
-/* Nobody will compare with this attempt any more. */
+/* No process will compare with this attempt any longer. */
 inline forget(c, x) {
   if :: c.attempt == x -> c.attempt = DEAD :: else fi;
   if :: c.last == x -> c.last = DEAD :: else fi;
   if :: c.cause == x -> c.cause = DEAD :: else fi
 }
 
-/* A refreshing process: one call of Token or Refresh. Every goto Ended that has
- * no reason of its own is a crash or the end of the caller's time. */
+/* A refreshing process: one call of Token or Refresh. Every goto Ended without
+ * its own reason is a crash or the end of the caller's time. */
 proctype Refresher(byte p) {
   byte a, g, tok, tries;
   bit did; /* it has sent */
@@ -606,7 +606,7 @@ Ended:
     holds[p] = 0; DEL(past, p); DEL(stored, p);
 #ifndef RETURN
     if
-    :: !queue[p] && !storeUnderWay(p) && row[ROW(p)].pair != HOME(p) && !inBackup(HOME(p)) -> DEL(live, HOME(p)) /* lost or out of sight: nobody can tell */
+    :: !queue[p] && !storeUnderWay(p) && row[ROW(p)].pair != HOME(p) && !inBackup(HOME(p)) -> DEL(live, HOME(p)) /* lost or out of sight: no process can tell */
     :: else
     fi;
 #endif
@@ -698,7 +698,7 @@ end:
        :: precedes(ROW(delivering), spends[delivering]) -> succeeded(ROW(delivering), delivering)
        :: !precedes(ROW(delivering), spends[delivering]) && row[ROW(delivering)].pair != HOME(delivering) ->
           printf("housekeeping: orphan, pair %d revoked\n", HOME(delivering)); revokeAtProcore(HOME(delivering))
-       :: true /* it comes again */
+       :: true /* it is redelivered */
        fi;
        delivering = 255
      }
@@ -935,7 +935,7 @@ inline conclude(r) {
   assert(ledger[row[r].pair] != GIVENBACK || LEDGER_keeps_no_token_that_is_known_not_to_be_sent);
   if
   :: row[r].state == REAUTHORIZE && row[r].why != REFUSED ->
-     /* HOLDER, UNKNOWN, SPENT: it was sent, or nobody can say that it was not */
+     /* HOLDER, UNKNOWN, SPENT: it was sent, or no process can prove that it was not */
 #ifdef STRICT_SENT
      assert(HAS(sent, row[r].pair) || ledger[row[r].pair] && ledger[row[r].pair] != GIVENBACK || TRUTH_a_connection_is_not_ended_for_a_token_that_was_not_sent)
 #else
