@@ -94,7 +94,7 @@ func TestSchemaFields(t *testing.T) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		want = append(want, name)
 		if must := !strings.Contains(options, "omit"); must != slices.Contains(schema.Required, name) {
-			t.Errorf("%s: always there is %v, the schema says the opposite", name, must)
+			t.Errorf("%s: always present is %v, the schema has the opposite", name, must)
 		}
 	}
 	slices.Sort(got)

@@ -56,8 +56,8 @@ func ParsePayloadVersion(s string) (string, error) {
 	return "", fmt.Errorf("procore: payload version %.20q is not v2.0, v3.0 or v4.0", s)
 }
 
-// A HookSpec describes a hook to create, or a change of one. An update keeps what is
-// empty in it.
+// A HookSpec describes a hook to create or to change. An update does not change a field
+// that is empty here.
 type HookSpec struct {
 	// Namespace is [a-z0-9-], one per app and the same in all companies. An update
 	// does not change it.

@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// maxIdle is how old a connection may be when the request begins. Servers close
-// idle connections after seconds at the earliest.
+// maxIdle is how old a connection may be when the request begins. No server closes an
+// idle connection sooner than after seconds.
 const maxIdle = 2 * time.Second
 
-// Why a request was not sent.
+// The reasons why a request was not sent.
 var (
-	// errTooLate: its time was over, as after a Lambda was frozen between the
+	// errTooLate means that its time was over, as after a Lambda was frozen between the
 	// claim and the request.
 	errTooLate = errors.New("the time to send had passed")
 	errIdle    = errors.New("the connection was open for too long")
 	errEarly   = errors.New("the server closed the connection, or sent something, before the request")
 )
 
-// answer is one whole response of the token endpoint.
+// An answer is one complete response of the token endpoint.
 type answer struct {
 	status   int
 	header   http.Header
@@ -33,9 +33,8 @@ type answer struct {
 	received time.Time
 }
 
-// A line is an open connection for one request. Its reader waits from the
-// start, so that a connection that the server has closed is found before the
-// request and not after it.
+// A line is an open connection for one request. Its reader waits from the start, so a
+// connection that the server has closed is found before the request, not after it.
 type line struct {
 	net.Conn
 	fence  *fence
@@ -60,7 +59,7 @@ func newLine(c net.Conn, f *fence) *line {
 // notAfter, by the wall clock.
 func (l *line) send(ctx context.Context, req *http.Request, notAfter time.Time) (a answer, sent bool, err error) {
 	req = req.WithContext(ctx)
-	request, err := written(req)
+	request, err := requestBytes(req)
 	if err != nil {
 		return answer{}, false, err
 	}
@@ -87,8 +86,8 @@ func (l *line) send(ctx context.Context, req *http.Request, notAfter time.Time) 
 	return a, true, withContext(ctx, err)
 }
 
-// written are the bytes of the request.
-func written(req *http.Request) ([]byte, error) {
+// requestBytes returns the request as it is sent.
+func requestBytes(req *http.Request) ([]byte, error) {
 	req.GetBody = nil
 	req.Close = true
 	req.Header.Set("Accept", "application/json")
@@ -144,7 +143,7 @@ func (f *fence) Write(b []byte) (int, error) {
 	return f.Conn.Write(b)
 }
 
-// read reads the final response, whole and bounded.
+// read reads the complete final response, up to a limit.
 func (l *line) read(req *http.Request) (answer, error) {
 	for {
 		resp, err := http.ReadResponse(l.reader, req)
@@ -166,8 +165,8 @@ func (l *line) read(req *http.Request) (answer, error) {
 	}
 }
 
-// readError passes what the network says and hides what net/http says of a
-// malformed answer: it quotes the answer, which may echo what was sent.
+// readError returns an error of the network and hides net/http's error for a malformed
+// answer, which quotes the answer and so may repeat what was sent.
 func readError(err error) error {
 	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
@@ -175,14 +174,14 @@ func readError(err error) error {
 	return errors.New("the answer is not HTTP/1.1")
 }
 
-// closeOnDone makes the connection's reads and writes end with ctx. The
-// function it returns ends the watch.
+// closeOnDone makes the connection's reads and writes end with ctx, until the returned
+// function is called.
 func closeOnDone(ctx context.Context, conn net.Conn) func() {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	return func() { stop() }
 }
 
-// withContext prefers the context's reason over the timeout it caused.
+// withContext returns the context's cause instead of the timeout that it caused.
 func withContext(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -13,10 +13,10 @@ type RefreshConn struct {
 	line  *line
 }
 
-// Connect opens a connection to the token endpoint, through DNS, proxy and TLS.
-// What can fail there then fails before the caller has claimed the right to send
-// a refresh token, and not in between. The connection is good for two seconds. The
-// error is a *TokenError with the Outcome NotSent.
+// Connect opens a connection to the token endpoint, through DNS, proxy and TLS. A failure
+// of these then comes before the caller claims the right to send a refresh token, not
+// after it. The connection can be used for two seconds. The error is a *TokenError with
+// the Outcome NotSent.
 func (o *OAuth) Connect(ctx context.Context) (*RefreshConn, error) {
 	req, err := formRequest(o.tokenURL(), nil)
 	if err != nil {
@@ -29,9 +29,9 @@ func (o *OAuth) Connect(ctx context.Context) (*RefreshConn, error) {
 	return &RefreshConn{o, l}, nil
 }
 
-// Refresh spends a refresh token for a new pair, as [OAuth.Refresh] does. What
-// the server sent, or its closing of the connection, is NotSent if it arrived
-// before the request. After one call the connection is used up.
+// Refresh spends a refresh token for a new pair, as [OAuth.Refresh] does. If the server
+// sent something or closed the connection before the request, the Outcome is NotSent. A
+// connection is used for one call.
 func (c *RefreshConn) Refresh(ctx context.Context, refreshToken, redirectURI string, notAfter time.Time) (Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.oauth.sender().timeout, defaultTimeout))
 	defer cancel()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// What arrives before the request means that nothing was spent, however the
-// connection ended.
+// If something arrives before the request, nothing was spent, however the connection
+// ended.
 func TestConnectionEndsBeforeTheRequest(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(p *peer, raw net.Conn){
@@ -61,7 +61,7 @@ func TestConnectionIsOld(t *testing.T) {
 	}
 }
 
-// A connection that cannot be made is found by Connect.
+// Connect fails if no connection can be made.
 func TestConnectFails(t *testing.T) {
 	t.Parallel()
 	p := listen(t, responds(200, testPair))

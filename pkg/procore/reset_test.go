@@ -209,6 +209,6 @@ func TestResetOfAnotherCall(t *testing.T) {
 	})
 	err := methods()["POST"](t.Context(), NewCompanyClient(env, hc, 1, WithAttempts(1)))
 	if login.opened.Load() != 2 || api.opened.Load() != 1 {
-		t.Errorf("%v; %d requests of its own and %d for the call, want 2 and 1", err, login.opened.Load(), api.opened.Load())
+		t.Errorf("%v; %d of its own requests and %d for the call, want 2 and 1", err, login.opened.Load(), api.opened.Load())
 	}
 }

@@ -24,10 +24,10 @@ const (
 // A sender posts forms that must not be sent twice: refresh tokens and
 // authorization codes are single-use.
 //
-// It does not use http.Transport. Behind HTTP/2 that one posts a body again and
-// again to a peer that resets the stream, and behind kept connections it may
-// retry a request whose connection died. Here a request is one fresh connection,
-// one write and one read from top to bottom, so nothing can send it again.
+// It does not use http.Transport. Over HTTP/2 that posts a body again and again to a
+// peer that resets the stream, and on kept connections it may retry a request whose
+// connection died. Here a request is one new connection, one write and one read, so
+// nothing can send it again.
 type sender struct {
 	tls   *tls.Config // nil: the system's roots
 	proxy func(*http.Request) (*url.URL, error)
@@ -37,8 +37,8 @@ type sender struct {
 	timeout time.Duration // of the whole request; 0: 30 s
 }
 
-// post sends the form once, on a connection of its own, and reads the answer.
-// sent is false only if no byte of the request can have reached the server.
+// post sends the form once, on its own connection, and reads the answer. sent is false
+// only if no byte of the request can have reached the server.
 func (s sender) post(ctx context.Context, endpoint string, form url.Values) (a answer, sent bool, err error) {
 	req, err := formRequest(endpoint, form)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s sender) post(ctx context.Context, endpoint string, form url.Values) (a a
 	return s.send(ctx, req)
 }
 
-// send is post for a request that has its own header.
+// send is like post, for a request with its own header.
 func (s sender) send(ctx context.Context, req *http.Request) (a answer, sent bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.timeout, defaultTimeout))
 	defer cancel()
@@ -60,7 +60,7 @@ func (s sender) send(ctx context.Context, req *http.Request) (a answer, sent boo
 }
 
 func formRequest(endpoint string, form url.Values) (*http.Request, error) {
-	req, err := http.NewRequest(http.MethodPost, endpoint, strings.NewReader(form.Encode())) //nolint:noctx // the line is given one
+	req, err := http.NewRequest(http.MethodPost, endpoint, strings.NewReader(form.Encode())) //nolint:noctx // line.send sets it
 	if err != nil {
 		return nil, errors.New("the token endpoint's address is not a URL")
 	}
@@ -68,8 +68,8 @@ func formRequest(endpoint string, form url.Values) (*http.Request, error) {
 	return req, nil
 }
 
-// connect opens a connection of its own to the server of req, through TLS
-// unless the scheme is http, which Environment admits for loopback only.
+// connect opens a new connection to the server of req, through TLS unless the scheme is
+// http, which Environment allows only for loopback.
 func (s sender) connect(ctx context.Context, req *http.Request) (*line, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -102,16 +102,16 @@ func (s sender) reach(ctx context.Context, req *http.Request) (net.Conn, error) 
 		return nil, errors.New("the proxy's address is not a URL") // err may quote its password
 	}
 	if proxy == nil {
-		return s.dial.open(ctx, "tcp", address(req.URL))
+		return s.dial.open(ctx, "tcp", hostPort(req.URL))
 	}
 	if proxy.Scheme != "http" || req.URL.Scheme != "https" {
 		return nil, fmt.Errorf("a %s proxy cannot carry a request to %s: only an http proxy and https", proxy.Scheme, req.URL.Host)
 	}
-	conn, err := s.dial.open(ctx, "tcp", address(proxy))
+	conn, err := s.dial.open(ctx, "tcp", hostPort(proxy))
 	if err != nil {
 		return nil, err
 	}
-	if err := tunnel(ctx, conn, proxy, address(req.URL)); err != nil {
+	if err := tunnel(ctx, conn, proxy, hostPort(req.URL)); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func tunnel(ctx context.Context, conn net.Conn, proxy *url.URL, host string) err
 	return nil
 }
 
-func address(u *url.URL) string {
+func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
@@ -150,7 +150,7 @@ func address(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// oneByte reads one byte a call.
+// oneByte reads one byte in each call.
 type oneByte struct{ io.Reader }
 
 func (o oneByte) Read(p []byte) (int, error) {

@@ -11,20 +11,18 @@ import (
 	"strings"
 )
 
-// tokenFields are the fields of a token endpoint's answer that this package
-// needs (RFC 6749 sections 5.1 and 5.2). Whatever else it holds says nothing
-// about the pair.
+// tokenFields are the fields of a token endpoint's answer that this package needs (RFC
+// 6749 sections 5.1 and 5.2). Every other field is ignored.
 type tokenFields struct {
 	access, refresh string
 	expiresIn       seconds
 	errorCode       string
 }
 
-// readTokenFields reads the fields in whatever form they come, because a pair
-// that is not read is lost: the refresh token that it replaces is spent. The body
-// may be compressed although identity was asked for, begin with a byte order
-// mark, be cut in the middle, or be form encoded. A field counts at its first
-// occurrence.
+// readTokenFields reads the fields in any form, because a pair that is not read is lost:
+// the refresh token that it replaces is spent. The body may be compressed although
+// identity was requested, begin with a byte order mark, be cut in the middle, or be form
+// encoded. The first occurrence of a field counts.
 func readTokenFields(h http.Header, body []byte) tokenFields {
 	body = bytes.TrimPrefix(uncompressed(h, body), []byte("\xef\xbb\xbf"))
 	var f tokenFields
@@ -36,7 +34,7 @@ func readTokenFields(h http.Header, body []byte) tokenFields {
 	return f
 }
 
-// uncompressed undoes the body's content coding, as far as it goes.
+// uncompressed decodes the body's content coding, up to an error.
 func uncompressed(h http.Header, body []byte) []byte {
 	var r io.Reader
 	var err error
@@ -51,12 +49,12 @@ func uncompressed(h http.Header, body []byte) []byte {
 	if err != nil {
 		return body
 	}
-	plain, _ := io.ReadAll(io.LimitReader(r, maxTokenAnswer)) // what came before an error counts
+	plain, _ := io.ReadAll(io.LimitReader(r, maxTokenAnswer)) // the part before an error counts
 	return plain
 }
 
-// value reads one JSON value, named name in its object, and reports whether it
-// was whole.
+// value reads one JSON value, named name in its object, and reports whether it was
+// complete.
 func (f *tokenFields) value(d *json.Decoder, name string) bool {
 	t, err := d.Token()
 	if err != nil {
@@ -73,7 +71,7 @@ func (f *tokenFields) value(d *json.Decoder, name string) bool {
 	return true
 }
 
-// members reads what follows an opening brace or bracket.
+// members reads the members after an opening brace or bracket.
 func (f *tokenFields) members(d *json.Decoder, object bool) bool {
 	for d.More() {
 		name := ""
@@ -92,7 +90,7 @@ func (f *tokenFields) members(d *json.Decoder, object bool) bool {
 	return err == nil
 }
 
-// form reads an answer of the kind a=b&c=d.
+// form reads an answer of the form a=b&c=d.
 func (f *tokenFields) form(body []byte) {
 	values, _ := url.ParseQuery(string(body))
 	for name := range values {

@@ -57,7 +57,7 @@ func TestDecodeTokenLifetime(t *testing.T) {
 		"no float64":  {`,"expires_in":1e999`, assumedLifetime},
 		"infinite":    {`,"expires_in":"Inf"`, assumedLifetime},
 
-		// created_at is no reason to refresh earlier: the lifetime counts from the answer.
+		// created_at does not cause an earlier refresh: the lifetime counts from the answer.
 		"created before":   {`,"expires_in":5400,"created_at":999999400`, 90 * time.Minute},
 		"created long ago": {`,"expires_in":5400,"created_at":1`, 90 * time.Minute},
 	} {

@@ -110,7 +110,7 @@ func handled(t *testing.T, stdout *log) []map[string]any {
 	for line := range strings.Lines(text[:strings.LastIndexByte(text, '\n')+1]) {
 		var object map[string]any
 		if err := json.Unmarshal([]byte(line), &object); err != nil {
-			t.Fatalf("standard output has a line that is no JSON object: %q", line)
+			t.Fatalf("standard output has a line that is not a JSON object: %q", line)
 		}
 		if object["msg"] == "event handled" {
 			all = append(all, object)
