@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// One test per row of Procore's answers to branch on: the error's kind, how often a
-// read and a write are sent, how long apart, and the advice to the caller.
+// One test per row of Procore's answers to branch on. A row has the error's kind, the
+// advice, and how often and how long apart a read and a write are sent.
 //
 // https://procore.github.io/documentation/error-reference
 func TestWhatFollowsAnAnswer(t *testing.T) {

@@ -91,8 +91,8 @@ func WithUserAgent(s string) Option { return func(a *api) { a.userAgent = s } }
 // repetition. The package documentation lists which calls are repeated.
 func WithAttempts(n int) Option { return func(a *api) { a.attempts = max(n, 1) } }
 
-// api is shared by both kinds of client. It builds requests, limits answers and turns
-// them into values or errors.
+// An api builds requests, limits answers and turns them into values or errors. Both
+// kinds of client have one.
 type api struct {
 	base      string
 	http      *http.Client

@@ -171,7 +171,7 @@ func (e *RateLimitError) Error() string {
 // Unwrap returns the answer, so that errors.Is and errors.AsType see it too.
 func (e *RateLimitError) Unwrap() error { return e.Answer }
 
-// newError is the one place where an answer becomes an error.
+// newError turns an answer into an error. No other function does.
 func newError(resp *http.Response, c call, company *int64, now time.Time) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut body still has its status
 	e := &Error{

@@ -101,7 +101,7 @@ func (c *CompanyClient) DeleteHook(ctx context.Context, hookID int64) error {
 
 func hookPath(id int64) string { return hooksPath + "/" + decimal(id) }
 
-// hookBody is the only place where a header's value is written out.
+// hookBody is the only type that writes a header's value.
 type hookBody struct {
 	CompanyID int64    `json:"company_id"`
 	Hook      hookWire `json:"hook"`

@@ -120,7 +120,7 @@ func (o *OAuth) revoke(ctx context.Context, token, hint string) error {
 	return tokenError(a, sent, err)
 }
 
-// noDeadline is a notAfter that leaves the end to the context.
+// noDeadline is a notAfter under which only the context ends the request.
 var noDeadline = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (o *OAuth) token(ctx context.Context, form url.Values) (Token, error) {
@@ -145,7 +145,7 @@ func (o *OAuth) post(ctx context.Context, path string, form url.Values) (answer,
 	return o.sender().post(ctx, o.Environment.LoginURL+path, o.withCredentials(form))
 }
 
-// withCredentials is the form with the app's credentials.
+// withCredentials adds the app's credentials to the form.
 func (o *OAuth) withCredentials(form url.Values) url.Values {
 	form.Set("client_id", o.ClientID)
 	form.Set("client_secret", o.ClientSecret)

@@ -36,8 +36,8 @@ func newPacer() *pacer {
 	return &pacer{turn: make(chan struct{}, 1), answered: make(chan struct{})}
 }
 
-// A slowdown limits how long a call is slowed down while calls are left: until soft, and
-// not at all if its turn comes after end, when its context is over.
+// A slowdown limits how long a call is slowed down while calls are left: until soft. If
+// its turn comes after end, when its context is over, it is not slowed down.
 type slowdown struct{ soft, end time.Time }
 
 // newSlowdown returns the slowdown of a call that begins now. It uses at most half of

@@ -75,9 +75,8 @@ func list[T any](ctx context.Context, a *api, path string, query url.Values) ite
 }
 
 // nextPage returns the query of the page after the one with header h, or nil after
-// the last page. It takes nothing but the query from the link, so that no answer can
-// send the token to another host, or to a path that an app without a company must
-// not call.
+// the last page. It takes only the query from the link. So no answer can send the token
+// to another host, or to a path that an app without a company must not call.
 func (a *api) nextPage(h http.Header, path string) (url.Values, error) {
 	link := linkNext(h)
 	if link == "" {

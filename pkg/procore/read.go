@@ -9,7 +9,7 @@ import (
 )
 
 // An UnknownResourceError reports an event of a resource whose path this package
-// does not know. Nothing was called, and another try fails alike. Read such a
+// does not know. Nothing was called, and another attempt fails too. Read such a
 // resource with [Get].
 type UnknownResourceError struct {
 	Resource string

@@ -12,7 +12,7 @@ import (
 const (
 	// renewBefore is how long before its expiry a service account's token is replaced.
 	renewBefore = time.Minute
-	// justIssuedFor is the age up to which a 401 does not mean that the token is bad: it
+	// justIssuedFor is the age up to which a 401 does not mean that the token is bad. It
 	// was issued a moment ago, so the app is not installed in the company.
 	justIssuedFor = time.Minute
 )

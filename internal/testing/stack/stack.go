@@ -1,15 +1,15 @@
 // Package stack runs the whole system on this machine, with the binaries that are
-// deployed: each function in its own process with a local Lambda Runtime API, an API
-// Gateway front, a fake Procore, and DynamoDB, Secrets Manager and SQS in memory. The
-// data is lost when the stack ends.
+// deployed. Each function has its own process with a local Lambda Runtime API. Around
+// them are an API Gateway front, a fake Procore, and DynamoDB, Secrets Manager and SQS
+// in memory. The data is lost when the stack ends.
 //
 //	s, err := stack.Start(ctx, stack.Options{})
 //	defer s.Close()
 //	http.Get(s.AppURL + "/")
 //
-// It also runs what AWS runs between the functions: the pipe from the inbox's stream to
-// the events queue and the event source mapping from there to the consumer (package
-// pipetest), and the schedules (schedule.go).
+// It also replaces the AWS services between the functions. Package pipetest has the pipe
+// from the inbox's stream to the events queue, and the event source mapping from there
+// to the consumer. schedule.go has the schedules.
 package stack
 
 import (

@@ -45,8 +45,8 @@ type Attribute struct {
 
 // Queue is one queue of [Queues]. Its name ends in ".fifo" if it is a FIFO queue.
 //
-// A FIFO queue delivers the messages of a group in the order in which they were
-// sent, and none of a group while a message of that group is in flight.
+// A FIFO queue delivers the messages of a group in the order in which they were sent.
+// While a message of a group is in flight, it delivers no other of that group.
 type Queue struct {
 	queues *Queues // its lock guards everything below
 	name   string

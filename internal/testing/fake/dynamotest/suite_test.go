@@ -37,8 +37,8 @@ func wantRefused(t *testing.T, err error, source string) {
 	wantCode(t, err, "ValidationException")
 }
 
-// A fixture is a table for one test. It has the key pk (S) and sk (N), a sparse index by queue (S) and at_ms (N) that
-// projects everything, and a sparse index by owner_id (S) that projects keys only.
+// A fixture is a table for one test, with the key pk (S) and sk (N). One sparse index by queue (S) and at_ms (N) projects
+// everything. Another by owner_id (S) projects keys only.
 type fixture struct {
 	*testing.T
 	client *dynamodb.Client

@@ -1,6 +1,6 @@
-// Package functiontest sets up the world around a function's handler in a test: a fake
-// Procore, a DynamoDB, a Secrets Manager, a clock, an API Gateway in front, a browser,
-// and a log that is searched for secrets when the test ends.
+// Package functiontest sets up the world around a function's handler in a test. It has a
+// fake Procore, a DynamoDB, a Secrets Manager, a clock, an API Gateway in front and a
+// browser. When the test ends, it searches the log for secrets.
 //
 //	w := functiontest.New(t)
 //	base := w.Front(func(public string) map[string]gateway.Func { ... })
@@ -52,7 +52,7 @@ const (
 	WebhookValue = `{"current":"k1","k1":"fake-webhook-key-0123456789-0123456789-01234"}`
 )
 
-// World is everything around a handler.
+// World has everything that a handler reaches.
 type World struct {
 	Clock   *clocktest.Clock
 	Procore *procoretest.Server
@@ -210,7 +210,7 @@ func (w *World) Fault(f func(operation string, body []byte) dynamotest.Fault) {
 	w.fault = f
 }
 
-// Down is a fault of all storage.
+// Down makes every storage operation fail; see [World.Fault].
 func Down(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "InternalServerError"} }
 
 // Storage returns the operations that reached storage since the last call of Storage.
