@@ -13,7 +13,7 @@ var (
 	documentName = regexp.MustCompile(`[A-Za-z0-9_./-]*[A-Za-z0-9_]\.md\b`)
 	webAddress   = regexp.MustCompile(`https?://\S+`)
 	section      = regexp.MustCompile(`(?i)\bsections?\s+(?:\W+\s*)?\d`)
-	standard     = regexp.MustCompile(`\bRFC \d+|\bApache-2\.0\b`)
+	standard     = regexp.MustCompile(`\bRFC\s+\d+|\bApache-2\.0\b`)
 	blankLine    = regexp.MustCompile(`\n\s*\n`)
 )
 
@@ -90,7 +90,7 @@ func TestReferencesAreNoticed(t *testing.T) {
 		{"DESIGN.md section 3", 1},
 		{"DESIGN.md, sections 3 to 5", 1},
 		{"in\nsection 3", 1},
-		{"RFC 9110, section 10.2.3", 0},
+		{"RFC\n9110, section 10.2.3", 0},
 		{"R1 and R2", 1},
 	} {
 		p := passage{file: "docs/x.md", kind: comment, text: tt.text}
