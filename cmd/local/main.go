@@ -2,12 +2,14 @@
 //
 //	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-docker]
 //
-// It needs Go and nothing else. Data is kept in memory and gone when it ends.
-// The consumer's JSON lines go to standard output, everything else to standard error.
+// It needs Go and nothing else. Data is kept in memory and lost when it stops. The
+// consumer writes its JSON lines to standard output; everything else goes to
+// standard error.
 //
 //	go run ./cmd/local sam [-app addr] [-procore addr] [-aws addr]
 //
-// prepares build/sam for sam local, while the system runs with -docker: docs/LOCAL-SAM.md.
+// prepares build/sam for sam local, while the system runs with -docker. See
+// docs/LOCAL-SAM.md.
 package main
 
 import (
@@ -26,14 +28,14 @@ import (
 )
 
 func main() {
-	ctx, end := untilEnded()
+	ctx, end := untilStopped()
 	args := os.Args[1:]
 	command := run
 	if len(args) > 0 && args[0] == "sam" {
 		command, args = prepareSAM, args[1:]
 	}
 	err := command(ctx, args)
-	failed := err != nil && ctx.Err() == nil // an error of being ended is none
+	failed := err != nil && ctx.Err() == nil // an interrupted command did not fail
 	end()
 	if failed {
 		fmt.Fprintln(os.Stderr, "local:", err)
@@ -41,8 +43,8 @@ func main() {
 	}
 }
 
-// untilEnded gives a context that ends with the first signal that asks for it.
-func untilEnded() (context.Context, context.CancelFunc) {
+// untilStopped returns a context that ends with the first signal to stop.
+func untilStopped() (context.Context, context.CancelFunc) {
 	signalled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(signalled, stop) // a second signal ends the program at once
 	ctx, end := context.WithCancel(signalled)
@@ -74,7 +76,7 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// variable is the environment's word for a flag.
+// variable returns the environment variable of a flag.
 func variable(flag string) string { return "LOCAL_" + strings.ToUpper(flag) + "_ADDR" }
 
 func options(args []string) (stack.Options, error) {
@@ -106,17 +108,17 @@ func options(args []string) (stack.Options, error) {
 	}
 	if *docker {
 		if o.ContainersIP = stack.DockerBridge(); o.ContainersIP == "" {
-			fmt.Fprintln(os.Stderr, "local: there is no interface docker0: Docker Desktop does without, any other Docker has to run first")
+			fmt.Fprintln(os.Stderr, "local: there is no interface docker0. Docker Desktop does not need one; any other Docker has to be running.")
 		}
-		o.Procore.RedirectURIs = []string{} // any on loopback: that of sam local start-api too
+		o.Procore.RedirectURIs = []string{} // any on loopback, for sam local start-api too
 	}
 	return o, nil
 }
 
 func ready(s *stack.Stack, o stack.Options) {
-	dynamo := "in memory: all data is gone when this program ends"
+	dynamo := "in memory: all data is lost when this program stops"
 	if o.DynamoDBEndpoint != "" {
-		dynamo = "DynamoDB itself is " + o.DynamoDBEndpoint
+		dynamo = "DynamoDB itself is at " + o.DynamoDBEndpoint
 	}
 	containers := ""
 	if o.ContainersIP != "" {
@@ -129,7 +131,7 @@ Ready. Open  %s  and click "Connect to Procore".
   fake Procore   %s  (make a change there and watch the event arrive here)
   AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)%s
 
-Ctrl-C ends it.
+Press Ctrl-C to stop.
 
 `, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers)
 }

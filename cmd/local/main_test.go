@@ -45,7 +45,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// With -docker the redirect URI of sam local start-api is as good as the app's.
+// With -docker, Procore accepts the redirect URI of sam local start-api as well as the app's.
 func TestDockerOption(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"-docker"}} {
@@ -59,13 +59,13 @@ func TestDockerOption(t *testing.T) {
 	}
 }
 
-// Without a running system, preparing for sam local says how to start one.
+// Without a running system, the error of preparing for sam local names the command that starts one.
 func TestSAMNeedsTheSystem(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close() // so that nobody answers there
+	l.Close() // so that no process answers there
 	t.Chdir(t.TempDir())
 	err = prepareSAM(t.Context(), []string{"-app", l.Addr().String()})
 	if err == nil || !strings.Contains(err.Error(), `make run ARGS="-docker"`) {

@@ -10,14 +10,14 @@ import (
 
 const parentInterval = 500 * time.Millisecond
 
-// underGoRun tells whether `go run` started this program, from its build directory.
+// underGoRun reports whether `go run` started this program, from its build directory.
 func underGoRun() bool {
 	path, err := os.Executable()
 	return err == nil && strings.Contains(filepath.ToSlash(path), "/go-build")
 }
 
-// untilOrphaned calls end when the parent process is gone. `go run` dies of a
-// SIGTERM without passing it on; its child would keep the ports.
+// untilOrphaned calls end when the parent process is gone. SIGTERM kills `go run`,
+// which does not pass it on, and its child would keep the ports.
 func untilOrphaned(ctx context.Context, end func()) {
 	parent := os.Getppid()
 	ticker := time.NewTicker(parentInterval)

@@ -17,7 +17,7 @@ import (
 	"procore-connect/internal/testing/kit/logtest"
 )
 
-// The command gets ready, and a signal ends it and every child, with status 0.
+// The command becomes ready, and a signal stops it and every child, with status 0.
 func TestSignalEndsEverything(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -34,19 +34,19 @@ func TestSignalEndsEverything(t *testing.T) {
 	}
 }
 
-// `go run` is killed by SIGTERM and tells nobody.
+// SIGTERM kills `go run`, which does not tell its child.
 func TestGoRunIsKilled(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("compiles and starts everything")
 	}
 	if err := untilSignalled(t, syscall.SIGTERM, "go", "run", "."); err == nil {
-		t.Error("go run took SIGTERM for the end; untilOrphaned may not be needed any more")
+		t.Error("go run stopped with status 0 after SIGTERM; untilOrphaned may no longer be needed")
 	}
 }
 
-// untilSignalled runs the command until it is ready, sends it the signal and
-// waits until it and all that it started is gone.
+// untilSignalled runs the command until it is ready, sends it the signal, and
+// waits until it and all that it started are gone.
 func untilSignalled(t *testing.T, signal syscall.Signal, name string, args ...string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // with an empty build cache
@@ -74,11 +74,11 @@ func untilSignalled(t *testing.T, signal syscall.Signal, name string, args ...st
 		t.Errorf("%d processes when ready, want at least one per function:\n%s", len(pids), &said)
 	}
 	for _, pid := range pids {
-		for lives(pid) {
+		for runs(pid) {
 			if ctx.Err() != nil {
-				t.Fatalf("process %d lives on after %v", pid, signal)
+				t.Fatalf("process %d still runs after %v", pid, signal)
 			}
-			time.Sleep(10 * time.Millisecond) // it has closed its output and is about to end
+			time.Sleep(10 * time.Millisecond) // it has closed its output and is about to exit
 		}
 	}
 	return err
@@ -113,13 +113,13 @@ func children(t *testing.T, parent int) []int {
 	return pids
 }
 
-// lives tells whether the process runs; one that nobody has waited for does not.
-func lives(pid int) bool {
+// runs reports whether the process runs. A zombie, which no parent has waited for, does not.
+func runs(pid int) bool {
 	state, _ := stat(pid)
 	return state != "" && state != "Z"
 }
 
-// stat gives a process's state and parent, or nothing if it is gone.
+// stat returns a process's state and parent, or nothing if it is gone.
 // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 func stat(pid int) (state string, parent int) {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))

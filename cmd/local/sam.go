@@ -12,7 +12,7 @@ import (
 	"procore-connect/internal/testing/sam"
 )
 
-// prepareSAM prepares build/sam against the system that runs.
+// prepareSAM prepares build/sam for the system that is running.
 func prepareSAM(ctx context.Context, args []string) error {
 	o, err := options(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -33,7 +33,7 @@ func prepareSAM(ctx context.Context, args []string) error {
 	return nil
 }
 
-// architecture is this machine's, in Lambda's words.
+// architecture returns Lambda's name of this machine's architecture.
 func architecture() string {
 	if runtime.GOARCH == "arm64" {
 		return "arm64"

@@ -11,7 +11,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// base reads variables from a map.
+// base returns a Base that reads variables from a map.
 func base(values map[string]string) *Base {
 	return &Base{Env: config.New(func(name string) string { return values[name] })}
 }
@@ -30,7 +30,7 @@ func named(err error) []string {
 	return names
 }
 
-// A cold start stops once, with everything in it.
+// A cold start fails once, with every variable named.
 func TestAllAtOnce(t *testing.T) {
 	t.Parallel()
 	b := base(map[string]string{"PUBLIC_URL": "http://app.example", "ALLOWED_COMPANIES": "Acme", "WEBHOOK_TRIGGERS": "RFIs:create"})

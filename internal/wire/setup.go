@@ -1,4 +1,4 @@
-// Package wire wires what the mains of several functions wire alike.
+// Package wire builds what the mains of several functions have in common.
 package wire
 
 import (
@@ -18,7 +18,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// Base is what every function starts from.
+// Base is what every function needs.
 type Base struct {
 	Env     *config.Env
 	AWS     aws.Config
@@ -27,9 +27,8 @@ type Base struct {
 	Log     *slog.Logger
 }
 
-// New reads what all functions need of the environment. Its own error is that of
-// LOG_LEVEL; what else is missing or wrong Env.Err gives, after the last variable
-// was read.
+// New reads the variables that all functions need. Its own error is about LOG_LEVEL
+// alone. Call Env.Err after the last variable was read: it reports the others.
 func New() (*Base, error) {
 	env := config.New(os.Getenv)
 	log, err := logging.New(os.Stdout, env.Optional("LOG_LEVEL"))
@@ -48,22 +47,22 @@ func New() (*Base, error) {
 	}, nil
 }
 
-// Keys is the key ring of KEYS_SECRET_ID.
+// Keys reads KEYS_SECRET_ID, and returns the secret with the key ring.
 func (b *Base) Keys() *secrets.Secret[*tokens.Keys] {
 	return &secrets.Secret[*tokens.Keys]{Client: b.Secrets, ID: b.Env.Require("KEYS_SECRET_ID"), Parse: tokens.ParseKeys}
 }
 
-// OAuth is the app's credentials of APP_SECRET_ID.
+// OAuth reads APP_SECRET_ID, and returns the secret with the app's credentials.
 func (b *Base) OAuth(env procore.Environment) *secrets.Secret[*procore.OAuth] {
 	return &secrets.Secret[*procore.OAuth]{Client: b.Secrets, ID: b.Env.Require("APP_SECRET_ID"), Parse: secrets.App(env)}
 }
 
-// Read makes a Warm step of a secret.
+// Read returns a step for Warm that reads the secret.
 func Read[T any](s *secrets.Secret[T]) func(context.Context) {
 	return func(ctx context.Context) { _, _ = s.Get(ctx) }
 }
 
-// Store is the token store of CONNECTIONS_TABLE and SPENDS_TABLE.
+// Store reads CONNECTIONS_TABLE and SPENDS_TABLE, and returns the token store.
 func (b *Base) Store(keys *secrets.Secret[*tokens.Keys], oauth *secrets.Secret[*procore.OAuth]) *tokens.Store {
 	return &tokens.Store{
 		DB:          b.DB,

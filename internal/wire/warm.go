@@ -8,9 +8,9 @@ import (
 	"procore-connect/internal/platform/config"
 )
 
-// Warm opens the connection to DynamoDB and takes the steps of a function's own,
-// such as [Read], before the first event: in parallel, for they wait for AWS.
-// Failures show later, where they matter.
+// Warm opens the connection to DynamoDB and runs the function's own steps, such as
+// [Read], before the first event. They run in parallel, because they wait for AWS.
+// A failure shows later, where it matters.
 func (b *Base) Warm(steps ...func(context.Context)) {
 	ctx := context.Background()
 	var all errgroup.Group
@@ -21,5 +21,5 @@ func (b *Base) Warm(steps ...func(context.Context)) {
 	for _, step := range steps {
 		all.Go(func() error { step(ctx); return nil })
 	}
-	_ = all.Wait() // no step gives an error
+	_ = all.Wait() // no step returns an error
 }

@@ -12,8 +12,8 @@ import (
 	"procore-connect/internal/platform/sdkhttp"
 )
 
-// AWS is the SDK's configuration, built by hand: the SDK's config package also
-// links single sign-on and more, which a cold start would pay for.
+// AWS returns the SDK's configuration. It is built by hand, because the SDK's
+// config package also links single sign-on and more, which slows a cold start.
 func (e *Env) AWS() aws.Config {
 	return aws.Config{
 		Region:      e.Require("AWS_REGION"),
@@ -22,8 +22,8 @@ func (e *Env) AWS() aws.Config {
 	}
 }
 
-// credentials are those that Lambda puts into the environment for the lifetime
-// of the process.
+// credentials returns the credentials that Lambda puts into the environment for the
+// lifetime of the process.
 func (e *Env) credentials(context.Context) (aws.Credentials, error) {
 	c := aws.Credentials{
 		AccessKeyID:     e.Optional("AWS_ACCESS_KEY_ID"),
@@ -37,9 +37,9 @@ func (e *Env) credentials(context.Context) (aws.Credentials, error) {
 	return c, nil
 }
 
-// Endpoint is a service's own endpoint, of AWS_ENDPOINT_URL_ and the service's
-// name, or nil for AWS itself. A configuration built by hand ignores these
-// variables, so each client's BaseEndpoint is set from here.
+// Endpoint reads AWS_ENDPOINT_URL_ followed by the service's name. It returns nil
+// for AWS itself. A configuration built by hand ignores these variables, so each
+// client sets its BaseEndpoint from here.
 func (e *Env) Endpoint(service string) *string {
 	if v := e.Optional("AWS_ENDPOINT_URL_" + service); v != "" {
 		return &v
@@ -47,10 +47,10 @@ func (e *Env) Endpoint(service string) *string {
 	return nil
 }
 
-// Warm opens a connection to an AWS service before the first event, while the
-// CPU is still at full speed: the first TLS handshake costs more than all of a
-// function's start. It makes no difference if it fails. service is the name in
-// the host, endpoint what [Env.Endpoint] gave.
+// Warm opens a connection to an AWS service before the first event, while the CPU
+// is still at full speed: the first TLS handshake costs more than the rest of a
+// function's start. A failure does not matter. service is the name in the host,
+// endpoint the result of [Env.Endpoint].
 func Warm(ctx context.Context, c aws.Config, endpoint *string, service string) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

@@ -1,5 +1,5 @@
-// Package config reads a function's environment variables. What is missing or
-// wrong is collected, so that a cold start stops once with every name in it:
+// Package config reads a function's environment variables. It collects what is
+// missing or wrong, so that a cold start fails once, with every variable named:
 //
 //	env := config.New(os.Getenv)
 //	table := env.Require("INBOX_TABLE")
@@ -24,10 +24,10 @@ type Env struct {
 	errs   []error
 }
 
-// New reads by getenv, usually os.Getenv.
+// New returns an Env that reads with getenv, usually os.Getenv.
 func New(getenv func(string) string) *Env { return &Env{getenv: getenv} }
 
-// Err names every variable that was missing or wrong, or is nil.
+// Err returns an error that names every missing or wrong variable, or nil.
 func (e *Env) Err() error { return errors.Join(e.errs...) }
 
 // Fail records what is wrong with a variable. Do not quote a value that may be secret.
@@ -35,10 +35,10 @@ func (e *Env) Fail(name, format string, args ...any) {
 	e.errs = append(e.errs, fmt.Errorf("environment variable %s: %s", name, fmt.Sprintf(format, args...)))
 }
 
-// Optional gives a variable, or "".
+// Optional returns a variable without the blanks around it, or "".
 func (e *Env) Optional(name string) string { return strings.TrimSpace(e.getenv(name)) }
 
-// Require gives a variable that must not be empty.
+// Require returns a variable that must not be empty.
 func (e *Env) Require(name string) string {
 	v := e.Optional(name)
 	if v == "" {
@@ -47,7 +47,7 @@ func (e *Env) Require(name string) string {
 	return v
 }
 
-// Flag gives a variable that is true or false; empty means false.
+// Flag reports whether a variable is true. Empty means false.
 func (e *Env) Flag(name string) bool {
 	switch e.Optional(name) {
 	case "true":
@@ -68,8 +68,8 @@ func (e *Env) PlainHosts() []string {
 	return nil
 }
 
-// PublicURL is where people and Procore reach the application, of PUBLIC_URL,
-// without a trailing slash: https, or http on loopback.
+// PublicURL reads PUBLIC_URL, where people and Procore reach the application. It
+// has no trailing slash, and is https, or http on loopback.
 func (e *Env) PublicURL() *url.URL {
 	text := e.Require("PUBLIC_URL")
 	u, err := url.Parse(strings.TrimRight(text, "/"))
@@ -85,18 +85,18 @@ func (e *Env) PublicURL() *url.URL {
 	return &url.URL{}
 }
 
-// maxURL is what browsers and proxies take of an address, in bytes.
+// maxURL is the longest address, in bytes, that browsers and proxies accept.
 const maxURL = 2_000
 
-// ProductURL is where the page after connecting leads on to, of
-// PRODUCT_URL, or empty: https, or http on loopback.
+// ProductURL reads PRODUCT_URL, to which the page after connecting leads. It is
+// https, or http on loopback, or empty.
 func (e *Env) ProductURL() string {
 	text := e.Optional("PRODUCT_URL")
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
 	case err != nil || u.Hostname() == "" || u.User != nil || len(text) > maxURL:
-		e.Fail("PRODUCT_URL", "is not an address such as https://app.example.com/start, of %d bytes at most", maxURL)
+		e.Fail("PRODUCT_URL", "is not an address such as https://app.example.com/start of at most %d bytes", maxURL)
 	case !e.secure(u):
 		e.Fail("PRODUCT_URL", notSecure)
 	default:
@@ -105,7 +105,7 @@ func (e *Env) ProductURL() string {
 	return ""
 }
 
-const notSecure = "must begin with https:// (http:// is for loopback only)"
+const notSecure = "must begin with https:// (http:// is allowed for loopback only)"
 
 func (e *Env) secure(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && e.plain(u.Hostname())
@@ -116,17 +116,17 @@ func (e *Env) plain(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback() || slices.Contains(e.PlainHosts(), host)
 }
 
-// Companies are the companies that may connect.
+// Companies is the set of companies that may connect.
 type Companies struct {
 	All bool
 	IDs []int64
 }
 
-// Admits says whether the company may connect.
+// Admits reports whether the company may connect.
 func (c Companies) Admits(id int64) bool { return c.All || slices.Contains(c.IDs, id) }
 
-// AllowedCompanies reads ALLOWED_COMPANIES: ids with commas between, or * for
-// any, which has to be written out.
+// AllowedCompanies reads ALLOWED_COMPANIES: ids separated by commas, or * for any
+// company. Empty is an error, so that any company is never the default.
 func (e *Env) AllowedCompanies() Companies {
 	text := e.Require("ALLOWED_COMPANIES")
 	if text == "*" || text == "" {
@@ -136,7 +136,7 @@ func (e *Env) AllowedCompanies() Companies {
 	for field := range strings.SplitSeq(text, ",") {
 		id, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64)
 		if err != nil || id <= 0 {
-			e.Fail("ALLOWED_COMPANIES", "%.20q is not a company id; write ids with commas between, or *", field)
+			e.Fail("ALLOWED_COMPANIES", "%.20q is not a company id; write ids separated by commas, or *", field)
 			return Companies{}
 		}
 		c.IDs = append(c.IDs, id)

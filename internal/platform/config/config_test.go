@@ -8,12 +8,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// env reads from a map.
+// env returns an Env that reads from a map.
 func env(values map[string]string) *Env {
 	return New(func(name string) string { return values[name] })
 }
 
-// named are the variables that the error names, in order.
+// named returns the variables that the error names, in order.
 func named(err error) []string {
 	var names []string
 	if err == nil {
@@ -103,7 +103,7 @@ func TestPublicURL(t *testing.T) {
 func TestProductURL(t *testing.T) {
 	t.Parallel()
 	long := "https://app.example.com/" + strings.Repeat("a", 1_976)
-	for value, want := range map[string]string{ // "": an error, but for the empty one
+	for value, want := range map[string]string{ // "": an error, except for the empty value
 		"": "",
 		" https://app.example.com/start?from=procore#top ": "https://app.example.com/start?from=procore#top",
 		"http://localhost:8080/start":                      "http://localhost:8080/start",
@@ -138,7 +138,7 @@ func TestAllowedCompanies(t *testing.T) {
 		" * ":                      {All: true},
 		"5678":                     {IDs: []int64{5678}},
 		" 5678 , 9007199254740993": {IDs: []int64{5678, 9007199254740993}},
-		// An error, and nobody is admitted:
+		// An error, and no company may connect:
 		"":                    {},
 		" ":                   {},
 		",":                   {},

@@ -17,30 +17,30 @@ type (
 	notesKey     struct{}
 )
 
-// RequestID returns the id of the request that ctx belongs to: what a page shows, what the log line has, and what
-// Lambda itself writes in its START and REPORT lines. Empty outside a request.
+// RequestID returns the id of the request that ctx belongs to. Pages show it, the log line has it, and Lambda writes it
+// in its START and REPORT lines. It is empty outside a request.
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
 
-// WithRequestID returns a context of a request called id, for tests and for work that has no API Gateway before it.
+// WithRequestID returns a context with this request id, for tests and for work without API Gateway.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
 }
 
-// Note adds attributes to the line that is logged when this request ends: the outcome, a company id, an error. Never a
-// token, a code, a cookie. Outside a request it does nothing.
+// Note adds attributes to the line that is logged when this request ends: the outcome, a company id, an error. Never
+// add a token, a code or a cookie. Outside a request Note does nothing.
 func Note(ctx context.Context, attrs ...slog.Attr) {
 	if n, ok := ctx.Value(notesKey{}).(*notes); ok {
 		n.add(attrs)
 	}
 }
 
-// maxNotes bounds what one request adds to its line.
+// maxNotes is the most attributes that one request adds to its line.
 const maxNotes = 32
 
-// notes collects attributes; the mutex is for handlers that work in several goroutines.
+// notes collects attributes. The mutex is for handlers that use several goroutines.
 type notes struct {
 	mu    sync.Mutex
 	attrs []slog.Attr
@@ -58,8 +58,8 @@ func (n *notes) all() []slog.Attr {
 	return n.attrs
 }
 
-// notePanic puts a panic into the line. A runtime error says what was wrong and holds no data; any other
-// value might quote a secret, so only its type is told. The stack has addresses, no texts.
+// notePanic adds a panic to the line. A runtime error describes the mistake and holds no data. Any other value might
+// quote a secret, so only its type is logged. The stack has addresses, no texts.
 func notePanic(ctx context.Context, p any) {
 	what := fmt.Sprintf("%T", p)
 	if err, ok := p.(runtime.Error); ok {
@@ -68,18 +68,18 @@ func notePanic(ctx context.Context, p any) {
 	Note(ctx, slog.String("panic", what), slog.String("stack", string(debug.Stack())))
 }
 
-// requestID prefers Lambda's id, by which its own log lines can be found, to API Gateway's.
-func (d *door) requestID(ctx context.Context, e events.APIGatewayV2HTTPRequest) string {
+// requestID returns Lambda's id, by which Lambda's own log lines can be found, or else API Gateway's.
+func (a *adapter) requestID(ctx context.Context, e events.APIGatewayV2HTTPRequest) string {
 	if lc, ok := lambdacontext.FromContext(ctx); ok && safeID(lc.AwsRequestID) {
 		return lc.AwsRequestID
 	}
 	if safeID(e.RequestContext.RequestID) {
 		return e.RequestContext.RequestID
 	}
-	return d.random.Text()
+	return a.random.Text()
 }
 
-// safeID accepts what both services use: UUIDs, and base64 such as JKJaXmPLvHcESHA=.
+// safeID reports whether id has a form that both services use: a UUID, or base64 such as JKJaXmPLvHcESHA=.
 func safeID(id string) bool {
 	for _, c := range []byte(id) {
 		if !alphanumeric(c) && c != '-' && c != '_' && c != '=' && c != '+' && c != '/' {

@@ -1,4 +1,4 @@
-// Package gateway lets an ordinary http.Handler answer as a Lambda function behind an API Gateway HTTP API, payload
+// Package gateway runs an ordinary http.Handler as a Lambda function behind an API Gateway HTTP API, with payload
 // format 2.0 (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
 //
 //	lambda.Start(gateway.Handler(mux, gateway.Options{PublicURL: cfg.PublicURL, Log: log}))
@@ -6,15 +6,15 @@
 // # What the handler sees
 //
 // The path without the stage, the query as it was sent, the decoded body with its true length, cookies as one
-// Cookie header, header names in canonical case, the caller's address. Nothing comes from the Host header: Request.Host is the host of
-// Options.PublicURL whatever the client sent. A body over Options.MaxBody fails while it is read, with *http.MaxBytesError, so that the handler
-// decides what a body that is too large means; Request.ContentLength tells its size beforehand.
+// Cookie header, header names in canonical case, and the caller's address. The Host header is ignored: Request.Host is
+// the host of Options.PublicURL, whatever the client sent. Reading a body over Options.MaxBody fails with
+// *http.MaxBytesError, so that the handler decides what that means. Request.ContentLength is its size beforehand.
 //
 // # What the operator sees
 //
-// One line per request, written when it ended: request_id, method, route (the mux pattern or the route's key, never the path), status, duration_ms, and what
-// the handler added with [Note]. Its outcome is the handler's word, or else ok, refused (4xx) or failed (5xx). A panic is a 500 with a fixed
-// text, and its stack is in that same line.
+// One line per request, written when it ends: request_id, method, route (the mux pattern or the route's key, never the
+// path), status, duration_ms, and what the handler added with [Note]. The outcome is the handler's, or else ok, rejected
+// (4xx) or failed (5xx). A panic is a 500 with a fixed text; the same line has its stack.
 package gateway
 
 import (
@@ -31,48 +31,48 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// DefaultMaxBody is what Options.MaxBody means when it is zero.
+// DefaultMaxBody is the limit of a body when Options.MaxBody is zero.
 const DefaultMaxBody = 256 << 10
 
-// Options say how Handler behaves. The zero value works.
+// Options configures Handler. The zero value works.
 type Options struct {
 	// PublicURL is where people reach the application; its host becomes Request.Host. Empty leaves Request.Host empty.
-	// With https it puts Strict-Transport-Security on the answers that are Handler's own.
+	// With https, Handler's own answers carry Strict-Transport-Security.
 	PublicURL string
 
 	// Log receives the line per request. Nil means slog.Default().
 	Log *slog.Logger
 
 	// MaxBody is how many bytes of a body a handler can read before *http.MaxBytesError. Zero means
-	// DefaultMaxBody; negative means no limit of ours, which leaves Lambda's own of 6 MB
+	// DefaultMaxBody. Negative means no limit except Lambda's own of 6 MB
 	// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
 	MaxBody int64
 
 	// Clock measures how long a request takes.
 	Clock procore.Clock
 
-	// Random makes the id of a request that has none.
+	// Random generates the id of a request that has none.
 	Random procore.Random
 }
 
-// Func is the form of function that lambda.Start takes.
+// Func is a function for lambda.Start.
 type Func func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
 // Handler returns h as a Lambda function. The function's error is always nil: a Lambda error would become a bare 500
 // of API Gateway, without our headers and without a request id.
 func Handler(h http.Handler, o Options) Func {
-	d := &door{handler: h, log: o.Log, maxBody: cmp.Or(o.MaxBody, DefaultMaxBody), clock: o.Clock, random: o.Random}
+	a := &adapter{handler: h, log: o.Log, maxBody: cmp.Or(o.MaxBody, DefaultMaxBody), clock: o.Clock, random: o.Random}
 	if u, err := url.Parse(o.PublicURL); err == nil {
-		d.host, d.https = u.Host, u.Scheme == "https"
+		a.host, a.https = u.Host, u.Scheme == "https"
 	}
-	if d.log == nil {
-		d.log = slog.Default()
+	if a.log == nil {
+		a.log = slog.Default()
 	}
-	return d.serve
+	return a.serve
 }
 
-// door is what stands between API Gateway and the handler.
-type door struct {
+// adapter translates between API Gateway and the handler.
+type adapter struct {
 	handler http.Handler
 	host    string
 	https   bool
@@ -82,40 +82,40 @@ type door struct {
 	random  procore.Random
 }
 
-func (d *door) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	start := d.clock.Now()
+func (a *adapter) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	start := a.clock.Now()
 	notes := &notes{}
-	ctx = context.WithValue(WithRequestID(ctx, d.requestID(ctx, e)), notesKey{}, notes)
+	ctx = context.WithValue(WithRequestID(ctx, a.requestID(ctx, e)), notesKey{}, notes)
 	var w *recorder
-	r, status := d.request(ctx, e)
+	r, status := a.request(ctx, e)
 	if status != 0 {
 		r = &http.Request{Method: safeMethod(e.RequestContext.HTTP.Method)}
-		w = d.refusal(ctx, status)
+		w = a.refusal(ctx, status)
 	} else {
-		w = d.handle(r)
+		w = a.handle(r)
 	}
-	d.report(ctx, cmp.Or(r.Pattern, routeKey(e), "none"), r.Method, w.status, d.clock.Now().Sub(start), notes)
+	a.report(ctx, cmp.Or(r.Pattern, routeKey(e), "none"), r.Method, w.status, a.clock.Now().Sub(start), notes)
 	return w.response(r.Method), nil
 }
 
-// handle runs the handler. A panic throws away what the handler had written so far.
-func (d *door) handle(r *http.Request) (w *recorder) {
+// handle runs the handler. A panic discards what the handler had written.
+func (a *adapter) handle(r *http.Request) (w *recorder) {
 	w = newRecorder()
 	defer func() {
 		if p := recover(); p != nil {
 			notePanic(r.Context(), p)
-			w = d.refusal(r.Context(), http.StatusInternalServerError)
+			w = a.refusal(r.Context(), http.StatusInternalServerError)
 		}
 	}()
-	if r.Body != http.NoBody && d.maxBody > 0 {
-		r.Body = http.MaxBytesReader(w, r.Body, d.maxBody)
+	if r.Body != http.NoBody && a.maxBody > 0 {
+		r.Body = http.MaxBytesReader(w, r.Body, a.maxBody)
 	}
-	d.handler.ServeHTTP(w, r)
+	a.handler.ServeHTTP(w, r)
 	w.finish()
 	return w
 }
 
-// routeKey is API Gateway's name of the route, such as "POST /webhooks/procore": no part of it comes from the caller.
+// routeKey returns API Gateway's name of the route, such as "POST /webhooks/procore". No part of it comes from the caller.
 func routeKey(e events.APIGatewayV2HTTPRequest) string {
 	if e.RouteKey == "$default" {
 		return ""
@@ -123,8 +123,8 @@ func routeKey(e events.APIGatewayV2HTTPRequest) string {
 	return e.RouteKey
 }
 
-// report writes the one line. Neither path nor query nor a header is in it: /oauth/callback carries a code.
-func (d *door) report(ctx context.Context, route, method string, status int, took time.Duration, n *notes) {
+// report writes the one line. It has no path, no query and no header: /oauth/callback carries a code.
+func (a *adapter) report(ctx context.Context, route, method string, status int, took time.Duration, n *notes) {
 	level := slog.LevelInfo
 	if status >= 500 {
 		level = slog.LevelError
@@ -134,18 +134,18 @@ func (d *door) report(ctx context.Context, route, method string, status int, too
 		slog.String("method", safeMethod(method)),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Int64("duration_ms", max(took.Milliseconds(), 0)), // the clock may be set back,
+		slog.Int64("duration_ms", max(took.Milliseconds(), 0)), // the clock may be set back
 	}
 	noted := n.all()
 	if !slices.ContainsFunc(noted, func(a slog.Attr) bool { return a.Key == outcome }) {
 		attrs = append(attrs, slog.String(outcome, outcomeOf(status)))
 	}
-	d.log.LogAttrs(ctx, level, "request", append(attrs, noted...)...)
+	a.log.LogAttrs(ctx, level, "request", append(attrs, noted...)...)
 }
 
 const outcome = "outcome"
 
-// outcomeOf is the outcome of a request whose handler does not say it.
+// outcomeOf returns the outcome of a request whose handler notes none.
 func outcomeOf(status int) string {
 	switch {
 	case status >= 500:

@@ -33,7 +33,7 @@ func fixture(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
 	return e
 }
 
-// send gives e to h and returns the answer and what was logged.
+// send passes e to h and returns the answer and what was logged.
 func send(t testing.TB, h http.HandlerFunc, e events.APIGatewayV2HTTPRequest, o gateway.Options) (events.APIGatewayV2HTTPResponse, string) {
 	t.Helper()
 	var log bytes.Buffer
@@ -45,7 +45,7 @@ func send(t testing.TB, h http.HandlerFunc, e events.APIGatewayV2HTTPRequest, o 
 	return got, log.String()
 }
 
-// seen is what a handler can tell of a request.
+// seen is what a handler sees of a request.
 type seen struct {
 	Method, Path, Query, URI, Host, Remote, Cookie, Body, ID string
 	Length                                                   int64

@@ -90,7 +90,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// wantHeaders: the gateway's own answers, too, keep out of frames, caches and Referer.
+// wantHeaders fails the test if an answer of the gateway itself may appear in a frame, a cache or a Referer.
 func wantHeaders(t *testing.T, res events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	for name, want := range map[string]string{

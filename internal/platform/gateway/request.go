@@ -23,8 +23,8 @@ const (
 	maxHeaders = 32 << 10
 )
 
-// request builds the handler's request, or tells the status to refuse the event with.
-func (d *door) request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, int) {
+// request returns the handler's request, or the status with which to reject the event.
+func (a *adapter) request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, int) {
 	method := e.RequestContext.HTTP.Method
 	if safeMethod(method) != method {
 		return nil, http.StatusBadRequest
@@ -42,7 +42,7 @@ func (d *door) request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*
 	}
 	u := &url.URL{Path: path(e.RawPath, e.RequestContext.Stage), RawQuery: e.RawQueryString}
 	r := &http.Request{
-		Method: method, URL: u, RequestURI: u.RequestURI(), Host: d.host, Header: header,
+		Method: method, URL: u, RequestURI: u.RequestURI(), Host: a.host, Header: header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: http.NoBody, ContentLength: int64(len(body)),
 		RemoteAddr: remoteAddr(e.RequestContext.HTTP.SourceIP),
@@ -53,8 +53,8 @@ func (d *door) request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*
 	return r.WithContext(ctx), 0
 }
 
-// path takes a named stage off: API Gateway leaves it in rawPath, `sam local start-api` does not, and $default never
-// stands there. rawPath arrives decoded, so it is not decoded again.
+// path removes a named stage. API Gateway leaves it in rawPath, `sam local start-api` does not, and $default is never
+// there. rawPath arrives decoded, so it is not decoded again.
 func path(raw, stage string) string {
 	if stage != "" && stage != "$default" {
 		if rest, ok := strings.CutPrefix(raw, "/"+stage); ok && (rest == "" || rest[0] == '/') {
@@ -67,9 +67,9 @@ func path(raw, stage string) string {
 	return raw
 }
 
-// header returns the headers under canonical names, in one deterministic way when two names differ in case alone:
-// joined by a comma, as API Gateway joins duplicates, so that of two Authorization headers neither wins.
-// Host and what proxies say about it are left out: addresses are built from the public URL alone.
+// header returns the headers under canonical names. When two names differ only in case, their values are joined by a
+// comma, as API Gateway joins duplicates, so that neither of two Authorization headers wins. Host and the headers of
+// proxies about it are left out: addresses are built from the public URL alone.
 func header(e events.APIGatewayV2HTTPRequest) (http.Header, bool) {
 	h := make(http.Header, len(e.Headers)+1)
 	size := 0
@@ -94,8 +94,8 @@ func header(e events.APIGatewayV2HTTPRequest) (http.Header, bool) {
 }
 
 // cookies joins API Gateway's list as a browser would have sent it. The list wins over a Cookie header (`sam local`
-// sends both). An element is not split at commas: that would let any cookie, such as one that a sibling
-// subdomain may set, carry a second one inside, and so get around the __Host- prefix.
+// sends both). An element is not split at commas. Otherwise any cookie, such as one that a sibling subdomain sets, could
+// carry a second one inside and bypass the __Host- prefix.
 func cookies(list []string) string {
 	return strings.Join(list, "; ")
 }
@@ -107,7 +107,7 @@ func body(e events.APIGatewayV2HTTPRequest) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(e.Body)
 }
 
-// remoteAddr gives the caller's address the form that net/http gives it. It is for logs and counting, not for trust.
+// remoteAddr returns the caller's address as net/http writes it. It is for logs and counting, not for trust.
 func remoteAddr(ip string) string {
 	a, err := netip.ParseAddr(ip)
 	if err != nil {

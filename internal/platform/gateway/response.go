@@ -12,10 +12,10 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// recorder is the http.ResponseWriter of one request: it keeps what the handler writes.
+// recorder is the http.ResponseWriter of one request. It keeps what the handler writes.
 type recorder struct {
-	header http.Header // what the handler edits
-	sent   http.Header // what it was when the status was written, as net/http has it
+	header http.Header // the one that the handler edits
+	sent   http.Header // its copy when the status was written, as net/http sends it
 	status int         // zero until then
 	body   bytes.Buffer
 }
@@ -25,7 +25,7 @@ func newRecorder() *recorder { return &recorder{header: http.Header{}} }
 // Header returns the headers to be sent with the status.
 func (w *recorder) Header() http.Header { return w.header }
 
-// WriteHeader fixes status and headers. A second call does nothing; informational answers are left out, since one
+// WriteHeader fixes status and headers. A second call does nothing. Informational answers are left out, because one
 // Lambda answer is one response.
 func (w *recorder) WriteHeader(status int) {
 	if w.status != 0 || 100 <= status && status < 200 {
@@ -43,28 +43,28 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
-// finish gives an answer without a status the 200 of net/http.
+// finish sets 200, as net/http does, if the handler set no status.
 func (w *recorder) finish() { w.WriteHeader(http.StatusOK) }
 
-// refusal answers in the handler's place with a fixed text.
-func (d *door) refusal(ctx context.Context, status int) *recorder {
+// refusal returns a fixed text, instead of the handler's answer.
+func (a *adapter) refusal(ctx context.Context, status int) *recorder {
 	w := newRecorder()
-	SetHeaders(w.header, d.https)
+	SetHeaders(w.header, a.https)
 	w.header.Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, "%s. Request id: %s\n", http.StatusText(status), RequestID(ctx))
 	return w
 }
 
-// SetHeaders puts on h what every answer to a browser carries; a page adds to the policy what it needs. https says
-// that the application is reached over it.
+// SetHeaders sets the headers that every answer to a browser carries. A page adds what it needs to the policy. https is
+// whether browsers reach the application over https.
 func SetHeaders(h http.Header, https bool) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	// Callback addresses hold a code and a state: neither a cache nor the next site may see them.
+	// Callback addresses hold a code and a state. Neither a cache nor the next site may see them.
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
-	// For browsers that don't know frame-ancestors.
+	// This is for browsers that do not know frame-ancestors.
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -74,8 +74,8 @@ func SetHeaders(h http.Header, https bool) {
 	}
 }
 
-// response is the answer in payload format 2.0: Set-Cookie in a list of its own, several values of one header joined
-// by commas (RFC 9110 section 5.3), bytes that are not UTF-8 text as base64.
+// response returns the answer in payload format 2.0: Set-Cookie in a separate list, several values of one header joined
+// by commas (RFC 9110 section 5.3), and bytes that are not UTF-8 text as base64.
 func (w *recorder) response(method string) events.APIGatewayV2HTTPResponse {
 	out := events.APIGatewayV2HTTPResponse{StatusCode: w.status, Headers: map[string]string{}}
 	for name, values := range w.sent {
@@ -96,7 +96,7 @@ func (w *recorder) response(method string) events.APIGatewayV2HTTPResponse {
 	}
 	text := utf8.Valid(body) && out.Headers["Content-Encoding"] == ""
 	if out.Headers["Content-Type"] == "" {
-		// API Gateway would say application/json.
+		// API Gateway would set application/json.
 		out.Headers["Content-Type"] = defaultType(text)
 	}
 	switch {
@@ -116,7 +116,7 @@ func defaultType(text bool) string {
 	return "application/octet-stream"
 }
 
-// hopByHop names the headers that belong to a connection; API Gateway makes its own.
+// hopByHop reports whether the header belongs to a connection. API Gateway sets its own.
 func hopByHop(name string) bool {
 	switch name {
 	case "Connection", "Content-Length", "Keep-Alive", "Trailer", "Transfer-Encoding", "Upgrade":
@@ -125,8 +125,8 @@ func hopByHop(name string) bool {
 	return false
 }
 
-// validName reports whether name is a token (RFC 9110 section 5.6.2): any other would make API Gateway refuse the
-// whole answer.
+// validName reports whether name is a token (RFC 9110 section 5.6.2). API Gateway rejects a whole answer for any other
+// name.
 func validName(name string) bool {
 	for _, c := range []byte(name) {
 		if !alphanumeric(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
@@ -136,7 +136,8 @@ func validName(name string) bool {
 	return name != ""
 }
 
-// oneLine replaces control characters by blanks, as net/http does with line breaks: a value can't start a new header.
+// oneLine replaces control characters with blanks, as net/http does with line breaks, so that a value cannot start a new
+// header.
 func oneLine(v string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' || r == 0x7f {

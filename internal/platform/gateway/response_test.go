@@ -79,8 +79,8 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// FuzzHandler sends arbitrary events through a mux: whatever comes, the function answers, without an error, and
-// nothing that a client chose becomes a second header or a second log line.
+// FuzzHandler sends arbitrary events through a mux. The function answers each of them without an error, and nothing
+// that a client chose becomes a second header or a second log line.
 func FuzzHandler(f *testing.F) {
 	for _, name := range []string{"callback", "choice-stage-base64", "webhook-sam-local"} {
 		e := fixture(f, name)

@@ -1,9 +1,9 @@
-// Package logging is how every function and command of this project logs: one JSON object per line, written by
-// log/slog, with a level set by LOG_LEVEL. A line that is written while Lambda runs an invocation has its request_id, by
-// which the lines of Lambda itself and of internal/platform/gateway are found.
+// Package logging makes the logger of every function: one JSON object per line, written by log/slog, at the level of
+// LOG_LEVEL. A line that is written during an invocation has its request_id, by which the lines of Lambda itself and of
+// internal/platform/gateway are found.
 //
-// What never goes into a log: query strings, headers, bodies, tokens, codes, cookies. The package cannot know what a
-// string means, so that rule is kept by the callers; what it does keep is that one value stays one short line.
+// A log never contains query strings, headers, bodies, tokens, codes or cookies. The package cannot know what a string
+// means, so its callers keep that rule. The package itself keeps each value short and on one line.
 package logging
 
 import (
@@ -17,11 +17,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// MaxValue bounds each logged text, in bytes. What is longer ends in "...": error texts may quote what a peer sent.
+// MaxValue is the longest logged text, in bytes. A longer one is cut and ends in "...": error texts may quote what a
+// peer sent.
 const MaxValue = 4096
 
 // New returns a logger that writes one JSON object per line to w. The level is debug, info, warn or error, in any
-// case; empty means info. Another word is an error that names LOG_LEVEL, for a cold start that stops with it.
+// case; empty means info. For any other word the error names LOG_LEVEL, because a cold start fails with it.
 func New(w io.Writer, level string) (*slog.Logger, error) {
 	l, err := parseLevel(level)
 	if err != nil {
@@ -30,7 +31,7 @@ func New(w io.Writer, level string) (*slog.Logger, error) {
 	return slog.New(handler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: bound})}), nil
 }
 
-// handler adds the request id of the context's invocation to lines that have none.
+// handler adds the request id of the context's invocation to lines that lack one.
 type handler struct{ slog.Handler }
 
 const requestID = "request_id"
@@ -71,10 +72,10 @@ func parseLevel(level string) (slog.Level, error) {
 	case "error":
 		return slog.LevelError, nil
 	}
-	return 0, fmt.Errorf("LOG_LEVEL: %.20q is none of debug, info, warn, error", level)
+	return 0, fmt.Errorf("LOG_LEVEL: %.20q is not debug, info, warn or error", level)
 }
 
-// bound shortens texts and errors. Line breaks need no care: JSON escapes them.
+// bound shortens texts and errors. JSON escapes line breaks.
 func bound(_ []string, a slog.Attr) slog.Attr {
 	switch v := a.Value.Any().(type) {
 	case string:
@@ -85,7 +86,7 @@ func bound(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// cut ends a long text at a rune boundary.
+// cut shortens a long text at a rune boundary.
 func cut(s string) string {
 	if len(s) <= MaxValue {
 		return s

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// embedded is the part of a line that CloudWatch reads.
+// embedded collects the part of a line that CloudWatch reads.
 type embedded struct {
 	definitions []definition
 	values      []slog.Attr

@@ -1,13 +1,13 @@
 package metrics
 
-// The lines that most metrics are read from.
+// Most metrics are read from these lines.
 const (
 	request = "request"              // of internal/platform/gateway, one per request
 	change  = "connection changed"   // of pkg/tokens, one per change of a connection's state
 	refresh = "refresh run finished" // of functions/refresher, one per run
 )
 
-// All returns the project's metrics.
+// All returns all metrics.
 func All() []Metric {
 	return []Metric{
 		{Name: "EventsStored", Unit: Count, Line: request, Attr: "outcome", Is: []string{"stored"},

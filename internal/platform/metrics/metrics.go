@@ -1,9 +1,9 @@
-// Package metrics turns log lines into CloudWatch metrics: a line that says what happened also counts it, in the
-// embedded metric format, so that a metric costs no call and its lines are found beside it.
+// Package metrics turns log lines into CloudWatch metrics. A line that reports an event also counts it, in the embedded
+// metric format, so that a metric costs no call and its lines are found beside it.
 //
-// Which lines count, and as what, is in list.go alone. The code that logs knows nothing of it; internal/testing/repo
-// checks that each line of the list is one that some code writes, that docs/RUNBOOK.md has each metric, and that each alarm of the
-// template has a metric. No metric has a dimension, least of all the company: each value of one is another metric to pay for.
+// Only list.go defines which lines count, and as what. The code that logs knows nothing of it. internal/testing/repo
+// checks that some code writes each line of the list, that docs/RUNBOOK.md has each metric, and that each alarm of the
+// template has a metric. No metric has a dimension, above all not the company: each value of one is a metric to pay for.
 //
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 package metrics
@@ -21,22 +21,22 @@ const (
 	None    = "None"
 )
 
-// A Metric is what CloudWatch shows, and the log lines that it is made of.
+// A Metric is one metric of CloudWatch, and the log lines from which it is computed.
 type Metric struct {
 	Name string
 	Unit string
 	Help string // what one more of it means
 
 	Line  string   // the message of the lines
-	Attr  string   // of those, only the ones with this attribute; "": all
-	Is    []string // and one of these values of it, as text
-	Value string   // the attribute with the number; "": each line is one
+	Attr  string   // only lines with this attribute count; "": all
+	Is    []string // the attribute has one of these values, as text
+	Value string   // the attribute that holds the number; "": each line counts as one
 }
 
-// Handler passes lines on to next, and adds to each line of the list what makes CloudWatch count it. Such a line is
+// Handler passes lines to next, and adds to each line of the list what makes CloudWatch count it. Such a line is
 // written whatever the level. The namespace is the stack's; without one nothing is added.
 //
-// The format wants a metric at the top of the line, so lines of a logger with a group are not counted.
+// The format requires a metric at the top level of the line, so lines of a logger with a group are not counted.
 func Handler(next slog.Handler, namespace string) slog.Handler {
 	if namespace == "" {
 		return next
@@ -55,7 +55,7 @@ type handler struct {
 	with      []slog.Attr // of the logger
 }
 
-// Enabled lets every line come, for its metrics. Handle knows the level.
+// Enabled always reports true: a line below the level may have metrics. Handle checks the level.
 func (h *handler) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle implements slog.Handler.
@@ -93,7 +93,7 @@ func (h *handler) WithGroup(name string) slog.Handler {
 	return h.Handler.WithGroup(name)
 }
 
-// of is the metric's value in a line.
+// of returns the metric's value in a line, and false if the line does not count.
 func (m Metric) of(attrs map[string]slog.Value) (n float64, ok bool) {
 	if m.Attr != "" {
 		v, ok := attrs[m.Attr]
@@ -116,10 +116,10 @@ func (m Metric) of(attrs map[string]slog.Value) (n float64, ok bool) {
 	default:
 		return 0, false
 	}
-	return n, n != 0 || m.Unit != Count // nothing happened: not worth a metric's price
+	return n, n != 0 || m.Unit != Count // a count of zero is not worth the price of a metric
 }
 
-// flat gives the attributes at the top of the line.
+// flat returns the attributes at the top level of the line.
 func flat(with []slog.Attr, r slog.Record) map[string]slog.Value {
 	all := make(map[string]slog.Value)
 	var add func(slog.Attr) bool

@@ -13,7 +13,7 @@ import (
 	"procore-connect/internal/platform/metrics"
 )
 
-// written gives what a line becomes at a level.
+// written returns what is logged of a line at a level.
 func written(t *testing.T, level slog.Level, r slog.Record, with ...slog.Attr) map[string]any {
 	t.Helper()
 	var b bytes.Buffer
@@ -94,7 +94,7 @@ func TestWhichLines(t *testing.T) {
 	}
 }
 
-// A metric does not depend on LOG_LEVEL, and no other line gets past it.
+// Metrics do not depend on LOG_LEVEL, and no other line bypasses it.
 func TestLevel(t *testing.T) {
 	t.Parallel()
 	if got := written(t, slog.LevelError, line(slog.LevelInfo, "rescued pairs stored", slog.Int("pairs", 2))); got["PairsRescued"] != 2.0 {

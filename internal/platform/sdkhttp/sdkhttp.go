@@ -13,25 +13,25 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// maxBody is more than any request to an AWS service has: an item of DynamoDB has 400 KB at most, a message of SQS 1 MiB.
+// maxBody is more than any request to an AWS service has. An item of DynamoDB has at most 400 KB, a message of SQS 1 MiB.
 const maxBody = 16 << 20
 
-// silence is how long an answer may take to begin: no service that we use takes so long, and a long poll of ours is one of a
-// second. Without it a request on a connection that has died without a sign takes all the time that its caller has.
+// silence is how long an answer may take to begin. No service that we use takes that long, and our long polls last a
+// second. Without it, a request on a connection that died silently takes all the time that its caller has.
 const silence = 5 * time.Second
 
 // Client sends each request in one write, on a connection that is kept.
 //
-// The SDK's body is of a type that net/http does not know. So it writes the header first, then the body, and then asks
-// whether the body goes on; but when the answer has come by then, the SDK has closed its body, which says [io.EOF] where
-// io.Copy expects nil (smithy-go, transport/http/internal/io). For net/http the request has failed: the connection is
-// closed, at times while the answer is being read ("use of closed network connection", aws/aws-sdk-go-v2 issue 2737),
-// and the next call pays for another TLS handshake. This is seen when the server is near or the CPU is short, as a
-// Lambda function's is. Bytes in memory have none of it.
+// The SDK's body has a type that net/http does not know. So net/http writes the header first, then the body, and then
+// reads on for the end of the body. If the answer has arrived by then, the SDK has closed its body, which returns
+// [io.EOF] where io.Copy expects nil (smithy-go, transport/http/internal/io). To net/http the request has failed. It
+// closes the connection, sometimes while the answer is being read ("use of closed network connection",
+// aws/aws-sdk-go-v2 issue 2737), and the next call pays for another TLS handshake. This happens when the server is near
+// or the CPU is slow, as in a Lambda function. It does not happen to bytes in memory.
 type Client struct{ sdk *awshttp.BuildableClient }
 
-// New returns the SDK's own client with this change, and with a limit to the time it waits for an answer. dial opens its
-// connections; nil: the SDK's dialer.
+// New returns the SDK's own client with this change, and with a limit to the time that it waits for an answer. dial
+// opens its connections; nil means the SDK's dialer.
 func New(dial procore.Dial) Client {
 	return Client{awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.ResponseHeaderTimeout = silence
@@ -53,7 +53,7 @@ func (c Client) Do(r *http.Request) (*http.Response, error) {
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("sdkhttp: the request's body is larger than %d bytes", maxBody)
 	}
-	out := r.WithContext(r.Context()) // a copy, since the SDK closes the body of its own
+	out := r.WithContext(r.Context()) // a copy, because the SDK closes the body of its request
 	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return c.sdk.Do(out)
 }

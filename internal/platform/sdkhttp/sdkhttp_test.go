@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// wire counts connections and what is written on them.
+// wire counts connections, and the writes on them.
 type wire struct{ connections, writes atomic.Int64 }
 
 type conn struct {
@@ -63,7 +63,7 @@ func TestOneWriteForEachRequestAndOneConnectionForAll(t *testing.T) {
 }
 
 // A connection that has gone silent, as behind a gateway that forgot it, costs a
-// call some seconds and not all of its time: the SDK asks again on another one.
+// call some seconds and not all of its time: the SDK repeats it on another one.
 func TestSilentConnectionIsGivenUp(t *testing.T) {
 	t.Parallel()
 	if got := New(nil).sdk.GetTransport().ResponseHeaderTimeout; got != silence {

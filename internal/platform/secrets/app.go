@@ -8,9 +8,9 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// App parses the app's credentials, {"client_id": "...", "client_secret": "..."},
-// as the Developer Portal shows them, for an environment. Empty values, and the
-// placeholder that a new deployment holds, are ErrNotFilledIn.
+// App returns a function that parses the app's credentials as the Developer Portal
+// shows them, {"client_id": "...", "client_secret": "..."}. Its error for empty
+// values, and for the placeholder of a new deployment, is ErrNotFilledIn.
 func App(env procore.Environment) func(string) (*procore.OAuth, error) {
 	return func(secret string) (*procore.OAuth, error) {
 		var w struct {
@@ -31,7 +31,7 @@ func App(env procore.Environment) func(string) (*procore.OAuth, error) {
 	}
 }
 
-// unfilled values are empty or still say what is to be put there.
+// unfilled reports whether a value is empty or still the placeholder.
 func unfilled(s string) bool {
 	s = strings.TrimSpace(s)
 	return s == "" || strings.HasPrefix(s, "FILL-IN")

@@ -1,4 +1,4 @@
-// Package secrets reads values from AWS Secrets Manager and keeps them for five
+// Package secrets reads values from AWS Secrets Manager and caches them for five
 // minutes.
 package secrets
 
@@ -16,17 +16,18 @@ import (
 )
 
 const (
-	keep       = 5 * time.Minute // a value is read again after this
-	rereadRate = time.Minute     // and at most this often when somebody doubts it
-	timeout    = 3 * time.Second
+	maxAge      = 5 * time.Minute // a value is read again after this
+	rereadEvery = time.Minute     // at most, when a value did not work
+	timeout     = 3 * time.Second
 )
 
-// ErrNotFilledIn says that a secret exists but the operator has not put its
-// value in yet.
+// ErrNotFilledIn is the error of a secret that exists, but whose value the operator
+// has not entered yet. Pages then show what is left to set up, and the refresher
+// does nothing.
 var ErrNotFilledIn = errors.New("the secret is not filled in yet")
 
-// Secret is one secret, parsed to a T. Client, ID and Parse must be set. Goroutines
-// may share it.
+// Secret is one secret, parsed to a T. It is a tokens.SecretSource. Client, ID and
+// Parse must be set. Goroutines may share it.
 type Secret[T any] struct {
 	Client *secretsmanager.Client
 	ID     string                  // name or ARN
@@ -39,12 +40,12 @@ type Secret[T any] struct {
 	triedAt time.Time
 }
 
-// Get returns the value, read again when it is old. While a read fails, Get
+// Get returns the value, read again when it is old. If that read fails, Get
 // returns the value known before.
 func (s *Secret[T]) Get(ctx context.Context) (T, error) { return s.get(ctx, false) }
 
-// Reread returns the value read again, because the known one did not work; but
-// within a minute of the last read it returns the known one.
+// Reread returns the value read again, because the known one did not work. Within a
+// minute of the last read it returns the known one.
 func (s *Secret[T]) Reread(ctx context.Context) (T, error) { return s.get(ctx, true) }
 
 func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
@@ -52,7 +53,7 @@ func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 	defer s.mu.Unlock()
 	now := s.Clock.Now()
 	known := !s.readAt.IsZero()
-	if known && (within(rereadRate, s.triedAt, now) || within(keep, s.readAt, now) && !reread) {
+	if known && (within(rereadEvery, s.triedAt, now) || within(maxAge, s.readAt, now) && !reread) {
 		return s.value, nil
 	}
 	s.triedAt = now
@@ -81,8 +82,8 @@ func (s *Secret[T]) read(ctx context.Context) (T, error) {
 	return value, nil
 }
 
-// within says whether now is less than d after t. It is not when the clock was
-// set back, or a value would be kept until the clock has caught up.
+// within reports whether now is less than d after t. If the clock was set back it is
+// not, or else a value would be kept until the clock has caught up.
 func within(d time.Duration, t, now time.Time) bool {
 	age := now.Sub(t)
 	return age >= 0 && age < d

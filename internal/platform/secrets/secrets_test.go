@@ -60,8 +60,9 @@ func newWorld(t *testing.T, value string) *world {
 	return w
 }
 
-// gives fails the test unless Get gives the value after so many reads in all.
-func (w *world) gives(t *testing.T, when string, reread bool, want string, reads int) {
+// wantGet fails the test unless Get, or Reread, returns the value after this many
+// reads in all.
+func (w *world) wantGet(t *testing.T, when string, reread bool, want string, reads int) {
 	t.Helper()
 	get := w.Get
 	if reread {
@@ -79,67 +80,67 @@ func (w *world) gives(t *testing.T, when string, reread bool, want string, reads
 func TestKeptForFiveMinutes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "one")
-	w.gives(t, "first", false, "parsed one", 1)
+	w.wantGet(t, "first", false, "parsed one", 1)
 	w.store.Put("app", "two")
 	w.clock.Advance(5*time.Minute - time.Nanosecond)
-	w.gives(t, "almost after five minutes", false, "parsed one", 1)
+	w.wantGet(t, "almost after five minutes", false, "parsed one", 1)
 	w.clock.Advance(time.Nanosecond)
-	w.gives(t, "after five minutes", false, "parsed two", 2)
-	w.gives(t, "again", false, "parsed two", 2)
+	w.wantGet(t, "after five minutes", false, "parsed two", 2)
+	w.wantGet(t, "again", false, "parsed two", 2)
 }
 
-// Somebody who doubts the value makes it be read, at most once a minute.
+// Reread reads the value, at most once a minute.
 func TestReread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "one")
-	w.gives(t, "first", true, "parsed one", 1)
+	w.wantGet(t, "first", true, "parsed one", 1)
 	w.store.Put("app", "two")
-	w.gives(t, "at once", true, "parsed one", 1)
+	w.wantGet(t, "at once", true, "parsed one", 1)
 	w.clock.Advance(time.Minute - time.Nanosecond)
-	w.gives(t, "almost after a minute", true, "parsed one", 1)
+	w.wantGet(t, "almost after a minute", true, "parsed one", 1)
 	w.clock.Advance(time.Nanosecond)
-	w.gives(t, "nobody doubts", false, "parsed one", 1)
-	w.gives(t, "after a minute", true, "parsed two", 2)
+	w.wantGet(t, "without a reread", false, "parsed one", 1)
+	w.wantGet(t, "after a minute", true, "parsed two", 2)
 	w.store.Put("app", "three")
 	w.clock.Advance(30 * time.Second)
-	w.gives(t, "half a minute later", true, "parsed two", 2)
+	w.wantGet(t, "half a minute later", true, "parsed two", 2)
 	w.clock.Advance(4 * time.Minute)
-	w.gives(t, "the five minutes count from the last read", false, "parsed two", 2)
+	w.wantGet(t, "the five minutes count from the last read", false, "parsed two", 2)
 	w.clock.Advance(30 * time.Second)
-	w.gives(t, "after five", false, "parsed three", 3)
+	w.wantGet(t, "after five", false, "parsed three", 3)
 }
 
-// A clock that was set back does not keep a value for ever, nor read it all the time.
+// After the clock was set back, a value is neither kept for ever nor read each time.
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "one")
-	w.gives(t, "first", false, "parsed one", 1)
+	w.wantGet(t, "first", false, "parsed one", 1)
 	w.clock.Advance(-24 * time.Hour)
 	w.store.Put("app", "two")
-	w.gives(t, "set back", false, "parsed two", 2)
-	w.gives(t, "again", true, "parsed two", 2)
+	w.wantGet(t, "set back", false, "parsed two", 2)
+	w.wantGet(t, "again", true, "parsed two", 2)
 }
 
-// While a read fails, in whatever way, the known value serves on, and Secrets
-// Manager is asked once a minute.
+// While reads fail, in whatever way, the known value remains in use, and Secrets
+// Manager is called once a minute.
 func TestFailureKeepsTheValue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "one")
-	w.gives(t, "first", false, "parsed one", 1)
+	w.wantGet(t, "first", false, "parsed one", 1)
 	w.broken.Store(true)
 	w.clock.Advance(time.Hour)
-	w.gives(t, "broken", false, "parsed one", 1)
+	w.wantGet(t, "broken", false, "parsed one", 1)
 	w.broken.Store(false)
 	w.store.Put("app", "bad")
-	w.gives(t, "tried just now", true, "parsed one", 1)
+	w.wantGet(t, "tried just now", true, "parsed one", 1)
 	w.clock.Advance(time.Minute)
-	w.gives(t, "a value that cannot be parsed", false, "parsed one", 2)
+	w.wantGet(t, "a value that cannot be parsed", false, "parsed one", 2)
 	w.store.Put("app", "two")
 	w.clock.Advance(time.Minute)
-	w.gives(t, "well again", false, "parsed two", 3)
+	w.wantGet(t, "well again", false, "parsed two", 3)
 }
 
-// A caller that gives up does not spoil the minute for the others.
+// A caller that leaves does not use up the minute of other callers.
 func TestCancelledRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "one")
@@ -148,10 +149,10 @@ func TestCancelledRead(t *testing.T) {
 	if _, err := w.Get(gone); !errors.Is(err, context.Canceled) {
 		t.Errorf("Get = %v, want context.Canceled", err)
 	}
-	w.gives(t, "another caller", false, "parsed one", 1)
+	w.wantGet(t, "another caller", false, "parsed one", 1)
 }
 
-// Without a known value every Get tries, so that a filled-in secret works at once.
+// Without a known value every Get reads, so that a secret works as soon as it is filled in.
 func TestFirstReadFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "")
@@ -165,7 +166,7 @@ func TestFirstReadFails(t *testing.T) {
 		t.Errorf("not parsed: %v, want the parser's error and the secret's name alone", err)
 	}
 	w.store.Put("app", "one")
-	w.gives(t, "filled in", false, "parsed one", 2)
+	w.wantGet(t, "filled in", false, "parsed one", 2)
 }
 
 func TestConcurrentGetsReadOnce(t *testing.T) {
@@ -188,6 +189,6 @@ func TestConcurrentGetsReadOnce(t *testing.T) {
 		if got := w.parsed.Load(); got != int64(round) {
 			t.Errorf("parsed %d times, want %d", got, round)
 		}
-		w.clock.Advance(keep)
+		w.clock.Advance(maxAge)
 	}
 }

@@ -1,5 +1,5 @@
-// Package departures finds users who left their company and ends their
-// connections: Procore wants an app to revoke the tokens of users who become
+// Package departures finds users who left their company, and revokes their
+// connections. Procore requires an app to revoke the tokens of users who become
 // inactive.
 //
 // https://developers.procore.com/documentation/oauth-endpoints
@@ -17,10 +17,10 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// askFor bounds the calls that one question takes.
-const askFor = 10 * time.Second
+// checkTimeout bounds the calls of one check.
+const checkTimeout = 10 * time.Second
 
-// Watch looks for departures. All fields must be set.
+// Watch finds and ends departed users' connections. All fields must be set.
 type Watch struct {
 	Store       *tokens.Store
 	Environment procore.Environment
@@ -28,33 +28,33 @@ type Watch struct {
 	Log         *slog.Logger
 }
 
-// Left asks Procore, as the connection's user, whether the user is in the company
-// no more. That takes two answers which agree: the list of the user's companies,
-// complete, is without it, and a call into it is refused. An outage, a rate limit
-// or a token that does not work are an error, and say nothing.
+// Left reports whether the connection's user left the company. It asks Procore as
+// that user, and needs two answers that agree: the complete list of the user's
+// companies lacks the company, and a call into it is refused. An outage, a rate
+// limit or a token that does not work is an error, and proves nothing.
 //
-// The list comes first, because it installs the app nowhere; a call into a company
-// in which the user is not can't either. To ask is no use of the connection. A
-// service account never leaves.
+// The list comes first, because it does not install the app anywhere. Nor can a call
+// into a company that the user left. A check does not count as a use of the
+// connection. A service account never leaves.
 func (w *Watch) Left(ctx context.Context, key tokens.Key) (bool, error) {
 	if key.Principal == tokens.App {
 		return false, nil
 	}
-	left, err := w.ask(ctx, key)
+	left, err := w.check(ctx, key)
 	if err != nil {
-		return false, fmt.Errorf("whether the user of %s left is not known: %w", key, err)
+		return false, fmt.Errorf("departure of the user of %s could not be checked: %w", key, err)
 	}
 	return left, nil
 }
 
-func (w *Watch) ask(ctx context.Context, key tokens.Key) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, askFor)
+func (w *Watch) check(ctx context.Context, key tokens.Key) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	access, err := w.Store.Refresh(ctx, key, 0)
 	if err != nil {
 		return false, err
 	}
-	// A 401 says nothing of a departure, and is no reason to spend a refresh token.
+	// A 401 does not prove a departure, and is not a reason to spend a refresh token.
 	client, opts := w.Store.Bearer(access.Bearer()), w.Store.Options(key, procore.WithAttempts(1))
 	listed, err := lists(ctx, procore.NewUserClient(w.Environment, client, opts...), key.CompanyID)
 	if err != nil {
@@ -76,7 +76,7 @@ func (w *Watch) ask(ctx context.Context, key tokens.Key) (bool, error) {
 	return false, err
 }
 
-// lists says whether the company is among the user's.
+// lists reports whether the company is among the user's.
 func lists(ctx context.Context, client *procore.UserClient, companyID int64) (bool, error) {
 	for c, err := range client.Companies(ctx) {
 		if err != nil || c.ID == companyID {
@@ -86,7 +86,7 @@ func lists(ctx context.Context, client *procore.UserClient, companyID int64) (bo
 	return false, nil
 }
 
-// enter makes a call that every member of a company may make.
+// enter makes a call that Procore allows to every member of the company.
 func enter(ctx context.Context, client *procore.CompanyClient) error {
 	for _, err := range client.Projects(ctx) {
 		return err
@@ -94,9 +94,9 @@ func enter(ctx context.Context, client *procore.CompanyClient) error {
 	return nil
 }
 
-// End ends the connection of a user who left. The hook goes first if it is the
-// company's last connection and may still delete it; but the user's tokens are
-// revoked in any case. After an error housekeeping goes on, or it can be repeated.
+// End revokes the connection of a user who left. If it is the company's last one and
+// may still delete the hook, the hook is deleted first. The tokens are revoked in
+// any case. After an error housekeeping continues, and End can be repeated.
 func (w *Watch) End(ctx context.Context, key tokens.Key) error {
 	const reason = "the user left the company"
 	err := w.Hooks.Disconnect(ctx, key, reason)

@@ -1,5 +1,5 @@
-// Package rescue keeps new token pairs that storage refused in an SQS queue,
-// sealed, until housekeeping stores them.
+// Package rescue keeps new token pairs that storage rejected. They wait in an SQS
+// queue, sealed, until housekeeping stores them.
 package rescue
 
 import (
@@ -15,13 +15,13 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// batch is how many messages one call of SQS gives at most.
+// batch is how many messages one call of SQS returns at most.
 const batch = 10
 
 // Queue is the rescue queue.
 type Queue struct{ queue.Queue }
 
-// Send puts a pair into the queue. It is the Rescue of a tokens.Store.
+// Send sends a pair to the queue. It is the Rescue of a tokens.Store.
 func (q *Queue) Send(ctx context.Context, r tokens.Rescued) error {
 	body, err := json.Marshal(r)
 	if err != nil {
@@ -33,10 +33,10 @@ func (q *Queue) Send(ctx context.Context, r tokens.Rescued) error {
 	return nil
 }
 
-// Drain gives each message that is there to store and deletes those for which it
-// gives no error. The others come again, and go to the dead-letter queue in the
-// end. It stops when the queue is empty or the context ends, and gives the first
-// error. That the time was over is one only if nothing was stored in it.
+// Drain calls store with each message of the queue, and deletes those that were
+// stored. SQS redelivers the rest, and moves them to the dead-letter queue in the
+// end. Drain stops when the queue is empty or the context ends, and returns the
+// first error. The end of the context is an error only if nothing was stored.
 func (q *Queue) Drain(ctx context.Context, store func(context.Context, tokens.Rescued) error) (stored int, first error) {
 	for ctx.Err() == nil {
 		out, err := q.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.URL, MaxNumberOfMessages: batch})
@@ -65,8 +65,7 @@ func (q *Queue) Drain(ctx context.Context, store func(context.Context, tokens.Re
 	return stored, first
 }
 
-// unlessLate is the error of what was left undone, unless the time was over after
-// something was done.
+// unlessLate returns err, or nil if the context ended after something was stored.
 func unlessLate(ctx context.Context, stored int, err error) error {
 	if ctx.Err() != nil && stored > 0 {
 		return nil

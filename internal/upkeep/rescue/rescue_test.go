@@ -9,7 +9,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// That the time is over is an error only of a run that stored nothing in it.
+// The end of the time is an error only of a run that stored nothing.
 func TestDrainInTime(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

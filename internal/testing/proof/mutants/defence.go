@@ -92,7 +92,7 @@ func answers() []mutant {
 `, ``, only("TestAnswersStayPrivate", selection)},
 		{"D", "answers are kept in caches", response, `"Cache-Control", "no-store"`, `"Cache-Control", "private"`, only("TestAnswersStayPrivate", callback)},
 		{"D", "the next site learns the address", response, `"Referrer-Policy", "no-referrer"`, `"Referrer-Policy", "unsafe-url"`, only("TestAnswersStayPrivate", callback)},
-		{"D", "the gateway's own answers lack the headers", response, `	SetHeaders(w.header, d.https)
+		{"D", "the gateway's own answers lack the headers", response, `	SetHeaders(w.header, a.https)
 `, ``, only("TestRefused", gateway)},
 		{"D", "the address is repeated in a redirect's body", headers, `	w.WriteHeader(http.StatusSeeOther)`,
 			`	w.WriteHeader(http.StatusSeeOther)
@@ -105,7 +105,7 @@ func answers() []mutant {
 			`		_, _ = w.Write(bytes.ReplaceAll(bytes.ReplaceAll(b.Bytes(), []byte("&lt;"), []byte("<")), []byte("&gt;"), []byte(">")))`, only("TestList", selection)},
 		{"D", "a name turns the words after it around", "internal/connect/pages/text.go", `unicode.Is(unicode.Bidi_Control, r)`, `false`, only("TestHostileNames", pages)},
 		{"D", "a value breaks out of its header", response, `		if r < ' ' && r != '\t' || r == 0x7f {`, `		if r == 0 {`, only("TestResponse", gateway)},
-		{"D", "the client decides which host it reached", "internal/platform/gateway/request.go", `Host: d.host,`, `Host: e.Headers["host"],`, only("TestRequest", gateway)},
+		{"D", "the client decides which host it reached", "internal/platform/gateway/request.go", `Host: a.host,`, `Host: e.Headers["host"],`, only("TestRequest", gateway)},
 		{"D", "the log has the address, and so the code", "internal/platform/gateway/gateway.go", `cmp.Or(r.Pattern, routeKey(e), "none")`, `cmp.Or(r.RequestURI, routeKey(e))`, only("TestLogLine", gateway)},
 		{"D", "the log has the text of a panic", "internal/platform/gateway/context.go", `fmt.Sprintf("%T", p)`, `fmt.Sprint(p)`, only("TestPanic", gateway)},
 		{"D", "an address has no bound", "internal/platform/gateway/request.go", `maxTarget  = 16 << 10`, `maxTarget  = 16 << 20`, only("TestRefused", gateway)},
@@ -129,7 +129,7 @@ func secrets() []mutant {
 		{"D", "a credential is good for every company", ring, `	h.Write([]byte(claim))`, `	h.Write([]byte(keyID))`, only("TestRefused", macs)},
 		{"D", "a retired credential is accepted", ring, `|| c.Epoch < r.epochs[c.CompanyID]`, ``, only("TestEpoch", receiverPackage)},
 		{"D", "of two Authorization headers one wins", "internal/platform/gateway/request.go", `v = old[0] + "," + v`, `v = old[0]`, only("TestHeadersThatDifferInCase", gateway)},
-		{"D", "unknown senders make the app read the secret again and again", "internal/platform/secrets/secrets.go", `within(rereadRate, s.triedAt, now) || `, ``, only("TestUnknownKeysDoNotFloodSecrets", receiverPackage)},
+		{"D", "unknown senders make the app read the secret again and again", "internal/platform/secrets/secrets.go", `within(rereadEvery, s.triedAt, now) || `, ``, only("TestUnknownKeysDoNotFloodSecrets", receiverPackage)},
 		{"D", "the table shows the states", "internal/connect/session/session.go", `"cookie":       text(hash(st.Cookie)),`,
 			`"cookie":       text(hash(st.Cookie)), "state": text(state),`, only("TestStart", callback)},
 		{"D", "the ledger shows the refresh tokens", "pkg/tokens/keys.go", `id+"."+base64`, `id+"."+refreshToken+base64`, only("TestStolenTables", selection)},
