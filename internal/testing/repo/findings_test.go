@@ -21,7 +21,9 @@ func Ready() bool { return true }
 // tells the rest.
 //
 //	somebody
-func (x) Done() bool { return false } //nolint:errcheck // whoever calls
+func (X) Done() bool { return false } //nolint:errcheck // whoever calls
+
+func (x) Hidden() bool { return false }
 
 //go:somebody
 const patience = "kept  aside" + "meanwhile"
@@ -37,7 +39,7 @@ const patience = "kept  aside" + "meanwhile"
 		note(verbsIn(p)...)
 	}
 	note(declarations(t, "internal/wire/x.go", source)...)
-	want := []string{"3 word", "7 verb", "11 word", "14 word", "5 boolean", "14 name"}
+	want := []string{"3 word", "7 verb", "11 word", "16 word", "5 boolean", "16 name"}
 	if d := cmp.Diff(got, want); d != "" {
 		t.Errorf("in Go (-got +want):\n%s", d)
 	}

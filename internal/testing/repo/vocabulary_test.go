@@ -145,7 +145,7 @@ func declarations(t *testing.T, file, text string) (all []finding) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
-			if returnsBool(n) && n.Name.IsExported() && !strings.Contains(oneLine(n.Doc.Text()), "reports whether") {
+			if returnsBool(n) && exported(n) && !strings.Contains(oneLine(n.Doc.Text()), "reports whether") {
 				all = append(all, finding{boolean, file, set.Position(n.Pos()).Line, n.Name.Name + `: "reports whether"`})
 			}
 		case *ast.Ident:
@@ -156,6 +156,12 @@ func declarations(t *testing.T, file, text string) (all []finding) {
 		return true
 	})
 	return all
+}
+
+// exported reports whether other packages can name the function, and a method's type.
+func exported(f *ast.FuncDecl) bool {
+	of := receiver(f)
+	return f.Name.IsExported() && (of == "" || ast.IsExported(of))
 }
 
 func returnsBool(f *ast.FuncDecl) bool {
