@@ -15,7 +15,10 @@ import (
 	"testing"
 )
 
-const fork = "example.com/you/connect"
+const (
+	documented = "example.com/you/connect" // the fork's path in CONTRIBUTING.md
+	fork       = "example.com/they/connect"
+)
 
 // run runs a command in a copy of the repository, and returns what it prints.
 func run(t *testing.T, dir, name string, args ...string) string {
@@ -59,16 +62,17 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// renamed copies the repository, and runs in the copy the command that CONTRIBUTING.md has for a fork.
+// renamed copies the repository, and runs in the copy the command that CONTRIBUTING.md has for a fork, with a path that
+// this module does not have even after that very command.
 func renamed(t *testing.T) string {
 	t.Helper()
 	_, section, _ := strings.Cut(read(t, "CONTRIBUTING.md"), "\n## Your fork\n")
 	commands := regexp.MustCompile("(?s)  ```sh\n(.*?)  ```").FindAllStringSubmatch(section, -1)
-	if len(commands) != 1 || !strings.Contains(commands[0][1], fork) {
-		t.Fatalf("CONTRIBUTING.md has %d commands for a fork, want the one that renames to %s", len(commands), fork)
+	if len(commands) != 1 || !strings.Contains(commands[0][1], documented) {
+		t.Fatalf("CONTRIBUTING.md has %d commands for a fork, want the one that renames to %s", len(commands), documented)
 	}
 	dir := copied(t)
-	run(t, dir, "sh", "-ec", commands[0][1])
+	run(t, dir, "sh", "-ec", strings.Replace(commands[0][1], documented, fork, 1))
 	return dir
 }
 
