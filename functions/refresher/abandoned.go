@@ -11,8 +11,8 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// abandoned revokes the pairs of authorizations whose choice of a company never
-// came, and deletes them.
+// abandoned revokes the pairs of authorizations for which no company was chosen in
+// time, and deletes these authorizations.
 func (h *handler) abandoned(ctx context.Context) error {
 	var errs []error
 	for stale, err := range h.sessions.Stale(ctx) {
@@ -29,8 +29,8 @@ func (h *handler) abandoned(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// abandon takes the session from the user first, so that no choice can win a
-// pair that is being revoked.
+// abandon closes the session first, so that no choice can use a pair that is being
+// revoked.
 func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 	abandoned, err := h.sessions.Abandon(ctx, stale)
 	if errors.Is(err, session.ErrUsed) {
@@ -55,7 +55,7 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 	held, err := h.held(ctx, oauth.Environment, pair)
 	switch {
 	case err != nil:
-		return fmt.Errorf("abandoned authorization: whether a connection has its pair is not known: %w", err)
+		return fmt.Errorf("abandoned authorization: connections could not be checked for its pair: %w", err)
 	case held:
 		h.log.InfoContext(ctx, "abandoned authorization discarded, a connection uses its pair", slog.String("flow", abandoned.Flow))
 		return h.sessions.Delete(ctx, abandoned)
@@ -67,9 +67,9 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 	return h.sessions.Delete(ctx, abandoned)
 }
 
-// held says that a connection of the user's has the pair: Procore may give a
-// second authorization the pair of the first one, which must live on. A pair that
-// Procore does not accept any more is nobody's.
+// held reports whether a connection of the user has the pair. Procore may return the
+// pair of a first authorization for a second one, and the first must stay valid. No
+// connection has a pair that Procore no longer accepts.
 func (h *handler) held(ctx context.Context, env procore.Environment, pair procore.Token) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, reserve)
 	defer cancel()
@@ -90,7 +90,7 @@ func (h *handler) held(ctx context.Context, env procore.Environment, pair procor
 	return false, nil
 }
 
-// unlessRefused is nil for an answer that says that the pair opens nothing.
+// unlessRefused returns err, or nil if Procore does not accept the pair.
 func unlessRefused(err error) error {
 	if errors.Is(err, procore.ErrUnauthorized) || errors.Is(err, procore.ErrForbidden) || errors.Is(err, procore.ErrNotFound) {
 		return nil

@@ -12,29 +12,29 @@ import (
 )
 
 const (
-	// seenEvery is how often Procore is asked whether a user is still in the
-	// company: at the first refresh after that time.
-	seenEvery = 24 * time.Hour
+	// checkEvery is how often a connection's user is checked: at the first refresh
+	// after that time.
+	checkEvery = 24 * time.Hour
 	// suspectEvery is the same for a user to whom Procore showed no such company.
 	suspectEvery = time.Hour
-	// mostLeave is how many connections one run ends at most. More people than that
-	// do not leave within five minutes: a person should look first.
-	mostLeave = 10
-	// mostUnanswered is after how many questions without an answer a run asks no
-	// more: refreshing goes on without waiting for Procore's API.
-	mostUnanswered = 3
+	// maxDepartures is how many connections one run ends at most. Fewer people than
+	// that leave within five minutes, so an operator should check first.
+	maxDepartures = 10
+	// maxUnchecked is how many checks of one run may fail. After that the run only
+	// refreshes, and does not wait for Procore's API.
+	maxUnchecked = 3
 )
 
-// errManyLeave says that the rest is for the next run.
-var errManyLeave = errors.New("many users seem to have left their companies at once")
+// errManyDepartures means that the rest is for the next run.
+var errManyDepartures = errors.New("many users seem to have left their companies at once")
 
-// watch ends the connection if its user left the company. It asks with the token
-// that was just refreshed, so no refresh token is spent for it.
-func (h *handler) watch(ctx context.Context, key tokens.Key, r *run) {
-	if r.silenced() {
+// checkUser ends the connection if its user left the company. It uses the token that
+// was just refreshed, so that it spends no refresh token.
+func (h *handler) checkUser(ctx context.Context, key tokens.Key, r *run) {
+	if !r.checking() {
 		return
 	}
-	err := h.ask(ctx, key, seenEvery, r)
+	err := h.endIfDeparted(ctx, key, checkEvery, r)
 	if err == nil {
 		return
 	}
@@ -42,17 +42,18 @@ func (h *handler) watch(ctx context.Context, key tokens.Key, r *run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case errors.Is(err, errManyLeave):
-		if !slices.Contains(r.errs, errManyLeave) {
-			r.errs = append(r.errs, errManyLeave)
+	case errors.Is(err, errManyDepartures):
+		if !slices.Contains(r.errs, errManyDepartures) {
+			r.errs = append(r.errs, errManyDepartures)
 		}
-	case errors.Is(err, procore.ErrUnauthorized), errors.Is(err, procore.ErrRateLimited): // this user's alone
+	case errors.Is(err, procore.ErrUnauthorized), errors.Is(err, procore.ErrRateLimited): // only this user's
 	default:
-		r.unanswered++
+		r.unchecked++
 	}
 }
 
-func (h *handler) ask(ctx context.Context, key tokens.Key, every time.Duration, r *run) error {
+// endIfDeparted checks a user who was not checked for this long.
+func (h *handler) endIfDeparted(ctx context.Context, key tokens.Key, every time.Duration, r *run) error {
 	c, err := h.store.Connection(ctx, key)
 	if err != nil || c.Principal == tokens.App || h.store.Clock.Now().Before(c.SeenAt.Add(every)) || outOfTime(ctx) {
 		return err
@@ -61,25 +62,26 @@ func (h *handler) ask(ctx context.Context, key tokens.Key, every time.Duration, 
 	if err != nil || !left {
 		return err
 	}
-	if !r.leave() {
-		return errManyLeave
+	if !r.countDeparture() {
+		return errManyDepartures
 	}
 	return h.departures.End(ctx, key)
 }
 
-func (r *run) silenced() bool {
+// checking reports whether the run still checks users.
+func (r *run) checking() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.unanswered >= mostUnanswered
+	return r.unchecked < maxUnchecked
 }
 
-// leave takes one of the run's places.
-func (r *run) leave() bool {
+// countDeparture reports whether the run may end one more connection.
+func (r *run) countDeparture() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.left == mostLeave {
+	if r.departed == maxDepartures {
 		return false
 	}
-	r.left++
+	r.departed++
 	return true
 }

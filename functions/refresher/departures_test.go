@@ -11,7 +11,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// members sets who is in the company.
+// members sets the members of the company.
 func (r *refresher) members(company int64, users ...int64) {
 	r.t.Helper()
 	r.PatchCompany(company, procoretest.CompanyPatch{Members: &users})
@@ -24,7 +24,7 @@ func (r *refresher) wantState(c tokens.Connection, want tokens.State) {
 	}
 }
 
-// during passes the time in runs of both tasks.
+// during lets time pass, with runs of both tasks.
 func (r *refresher) during(all, step time.Duration) {
 	r.t.Helper()
 	for range int(all / step) {
@@ -34,8 +34,8 @@ func (r *refresher) during(all, step time.Duration) {
 	}
 }
 
-// Whoever left the company is noticed within a day and a refresh, by one call a
-// day; the others of the company go on.
+// A user who left the company is noticed within a day and a refresh, with one call a
+// day. The company's other connections continue.
 func TestUserLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -64,8 +64,8 @@ func TestUserLeaves(t *testing.T) {
 	r.presented()
 }
 
-// An outage, a rate limit, and a list that is wrong are no departure; nor is the
-// company's disconnection.
+// An outage, a rate limit or a wrong list is not a departure. Nor is the company's
+// disconnection.
 func TestNoDeparture(t *testing.T) {
 	t.Parallel()
 	const companies, projects = "/rest/v1.0/companies", "/rest/v1.0/projects"
@@ -97,14 +97,14 @@ func TestNoDeparture(t *testing.T) {
 				r.members(procoretest.MyConstruction)
 			}
 			r.ProcoreFails(tt.fault)
-			r.Clock.Advance(seenEvery)
+			r.Clock.Advance(checkEvery)
 			r.during(6*time.Hour, 2*time.Hour)
 			r.wantState(c, tokens.Active)
 			if got := len(r.Log.Lines(t, "company not listed for the user, but accessible")); name == "an empty list" && got != 1 {
 				t.Errorf("the list that was wrong was logged %d times in a day, want once", got)
 			}
 			r.Procore.ClearFaults()
-			r.Clock.Advance(seenEvery)
+			r.Clock.Advance(checkEvery)
 			r.during(2*time.Hour, 2*time.Hour)
 			if tt.left {
 				r.wantState(c, tokens.Revoked)
@@ -115,8 +115,8 @@ func TestNoDeparture(t *testing.T) {
 	}
 }
 
-// Of a connection that nobody uses the departure is noticed when it is refreshed,
-// once in a month; the question is no use.
+// The departure from an unused connection is noticed when it is refreshed, once in a
+// month. The check does not count as a use.
 func TestIdleUserLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -133,12 +133,12 @@ func TestIdleUserLeaves(t *testing.T) {
 	}
 }
 
-// More departures than people would make in five minutes are for a person to see.
+// More departures than happen in five minutes are for an operator to check.
 func TestManyLeave(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	var all []tokens.Connection
-	for i := range int64(mostLeave + 3) {
+	for i := range int64(maxDepartures + 3) {
 		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
 			t.Fatal(err)
 		}
@@ -153,10 +153,10 @@ func TestManyLeave(t *testing.T) {
 		}
 		return n
 	}
-	r.Clock.Advance(seenEvery + time.Hour)
+	r.Clock.Advance(checkEvery + time.Hour)
 	r.fails("refresh", "many users seem to have left")
-	if got := ended(); got != mostLeave {
-		t.Errorf("one run ended %d connections, want %d", got, mostLeave)
+	if got := ended(); got != maxDepartures {
+		t.Errorf("one run ended %d connections, want %d", got, maxDepartures)
 	}
 	r.Clock.Advance(2 * time.Hour)
 	r.run("refresh")
@@ -165,7 +165,7 @@ func TestManyLeave(t *testing.T) {
 	}
 }
 
-// While Procore's API gives no answers refreshing goes on, after three questions.
+// While Procore's API does not answer, refreshing continues after three checks.
 func TestNoAnswers(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -175,19 +175,19 @@ func TestNoAnswers(t *testing.T) {
 		}
 		r.Connect(700+i, procoretest.Max, tokens.WebhooksOff)
 	}
-	r.Clock.Advance(seenEvery + time.Hour)
+	r.Clock.Advance(checkEvery + time.Hour)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 503, Times: 999})
 	r.run("refresh")
 	if got := r.presented(); got != 30 {
 		t.Errorf("got %d refreshes, want 30", got)
 	}
-	if got, most := r.Requests("GET /rest/v1.0/companies"), mostUnanswered+maxWave; got > most {
+	if got, most := r.Requests("GET /rest/v1.0/companies"), maxUnchecked+maxWave; got > most {
 		t.Errorf("Procore was asked %d times, want at most %d", got, most)
 	}
 }
 
-// A look at the webhook that meets a company without the user is followed by the
-// question at once; the hook of a maker who left is looked after by another user.
+// If reconciling the hook finds a company without the user, the user is checked at
+// once. Another user reconciles the hook of a creator who left.
 func TestMakerLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -206,7 +206,7 @@ func TestMakerLeaves(t *testing.T) {
 	}
 }
 
-// With the last user's departure nobody can delete the hook; the log has its id.
+// After the last user's departure no connection can delete the hook; the log has its id.
 func TestLastUserLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -226,8 +226,8 @@ func TestLastUserLeaves(t *testing.T) {
 	}
 }
 
-// A company that disconnected the app is quiet for weeks, whoever of it was
-// connected, until somebody connects again.
+// A company that disconnected the app is not called for weeks, whichever of its users
+// were connected, until a user connects again.
 func TestDisconnectedCompanyIsQuiet(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -266,8 +266,8 @@ func refusals(r *refresher) (n int) {
 	return n
 }
 
-// The monthly sandbox's overwriting ends all connections in one run, and is no
-// failure of it.
+// When the monthly sandbox is overwritten, all connections end in one run. That is not
+// a failure of the run.
 func TestMonthlyOverwrite(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -304,7 +304,7 @@ func TestMonthlyOverwrite(t *testing.T) {
 	}
 }
 
-// The breaker is closed again also while nothing is due, for others wait for it.
+// The breaker closes also while nothing is due, because other processes wait for it.
 func TestProbeWithNothingDue(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)

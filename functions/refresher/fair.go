@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	// share is how many connections of one company come before those of the
-	// others: two seconds of a run.
+	// share is how many connections of one company come before other companies'
+	// connections: two seconds of a run.
 	share = 100
-	// mostWaiting bounds how many wait for the others' end; further ones are for the
-	// next run.
+	// mostWaiting is how many connections wait until all companies had their share.
+	// More of them wait for the next run.
 	mostWaiting = 20_000
 )
 
-// fair gives each company its share first, in the list's order, and then the
-// rest: however many users a company has, the others' tokens don't end meanwhile.
+// fair yields each company's share first, in the list's order, and then the rest. So
+// a company with many users does not let other companies' tokens expire.
 func fair(list iter.Seq2[tokens.Key, error], share int) iter.Seq2[tokens.Key, error] {
 	return func(yield func(tokens.Key, error) bool) {
 		had := map[int64]int{}

@@ -41,14 +41,14 @@ func TestFair(t *testing.T) {
 		if got := strings.Join(got, " "); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.list, got, tt.want)
 		}
-		for range fair(list, 2) { // whoever has enough may leave
+		for range fair(list, 2) { // the loop may end early
 			break
 		}
 	}
 }
 
-// A company with more connections than a run can refresh does not keep another's
-// from their turn, also in the same shard.
+// A company with more connections than a run can refresh does not delay another
+// company's, even in the same shard.
 func TestLargeCompany(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -63,7 +63,7 @@ func TestLargeCompany(t *testing.T) {
 		}
 		r.Connect(large, user.ID, tokens.WebhooksOff)
 	}
-	r.Clock.Advance(time.Second) // the others' tokens end later
+	r.Clock.Advance(time.Second) // the other tokens expire later
 	var others []tokens.Connection
 	for i := range int64(2 * tokens.Shards) {
 		id := 800 + i

@@ -14,7 +14,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// reserve of an invocation's time is kept to end orderly.
+// reserve is the part of an invocation's time that is left to finish in order.
 const reserve = 10 * time.Second
 
 // handler runs the tasks of the schedules.
@@ -25,14 +25,14 @@ type handler struct {
 	rescue     *rescue.Queue
 	hooks      *provision.Reconciler
 	departures *departures.Watch
-	looks      int // companies whose webhook one run looks at, at most; 0: 200
+	most       int // companies whose hook one run reconciles; 0: defaultMost
 	log        *slog.Logger
 }
 
-// input is what a schedule sends.
+// input is the event of a schedule.
 type input struct {
 	Task string `json:"task"`
-	// CompanyID is of the task recovery, which a person calls for.
+	// CompanyID is for the task recovery, which an operator runs.
 	CompanyID int64 `json:"company_id,string"`
 }
 
@@ -48,8 +48,8 @@ func (h *handler) handle(ctx context.Context, in input) (any, error) {
 	return nil, fmt.Errorf(`unknown task %.40q: want {"task": "refresh"}, {"task": "housekeeping"} or {"task": "recovery", "company_id": "5678"}`, in.Task)
 }
 
-// outOfTime says that the rest is for the next run. What is left undone now is
-// found again.
+// outOfTime reports whether the rest is for the next run, which finds again what
+// this one does not do.
 func outOfTime(ctx context.Context) bool {
 	left, ok := procore.TimeLeft(ctx)
 	return ctx.Err() != nil || ok && left < reserve

@@ -20,7 +20,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// refresher is the function with its world.
+// refresher is the function and its world.
 type refresher struct {
 	*functiontest.World
 	t *testing.T
@@ -47,7 +47,7 @@ func newRefresher(t *testing.T) *refresher {
 	return &refresher{World: w, t: t, h: h}
 }
 
-// run runs a task that must go well.
+// run runs a task that must succeed.
 func (r *refresher) run(task string) {
 	r.t.Helper()
 	if _, err := r.h.handle(r.t.Context(), input{Task: task}); err != nil {
@@ -55,7 +55,7 @@ func (r *refresher) run(task string) {
 	}
 }
 
-// fails runs a task that must end with an error that has this text.
+// fails runs a task that must return an error with this text.
 func (r *refresher) fails(task, text string) {
 	r.t.Helper()
 	_, err := r.h.handle(r.t.Context(), input{Task: task})
@@ -66,7 +66,7 @@ func (r *refresher) fails(task, text string) {
 	r.Log.Search(r.t, "an error", err.Error())
 }
 
-// presented counts the refreshes of tokens that were issued; R1.
+// presented counts the refreshes of tokens that were issued (R1).
 func (r *refresher) presented() int {
 	r.t.Helper()
 	n := 0
@@ -100,7 +100,7 @@ func TestUnknownTask(t *testing.T) {
 	}
 }
 
-// The schedule refreshes what is due and in use; what is fresh or idle it leaves.
+// The schedule refreshes connections that are due and in use, not fresh or idle ones.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -124,8 +124,8 @@ func TestRefresh(t *testing.T) {
 	r.wantMetric("OldestDueSeconds", 0, 2)
 }
 
-// A connection whose token could not be refreshed counts as failed although its
-// access token lives on: its user notices nothing yet, and the operator shall.
+// A connection whose token could not be refreshed counts as failed although its access
+// token is still valid. Its user notices nothing yet, but the operator should.
 func TestNotRefreshedWhileTheTokenLives(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -146,7 +146,7 @@ func TestNotRefreshedWhileTheTokenLives(t *testing.T) {
 	}
 }
 
-// wantMetric wants the sum of a metric, and how many lines have it.
+// wantMetric fails the test unless the metric has this sum, in this many lines.
 func (r *refresher) wantMetric(name string, sum float64, lines int) {
 	r.t.Helper()
 	if s, n := r.Log.Metric(r.t, name); s != sum || n != lines {
@@ -154,8 +154,8 @@ func (r *refresher) wantMetric(name string, sum float64, lines int) {
 	}
 }
 
-// A connection that nobody uses is left alone after a week, for each refresh is
-// a risk, and refreshed once in a month.
+// A connection that is unused for a week is refreshed only once in a month, because
+// each refresh is a risk.
 func TestRefreshIdle(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -166,7 +166,7 @@ func TestRefreshIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.run("refresh")
-	r.wantGeneration(c, 2) // its token had ended within the week
+	r.wantGeneration(c, 2) // its token had expired within the week
 	r.wantGeneration(used, 2)
 	for _, wait := range []time.Duration{80 * time.Minute, 24 * time.Hour} {
 		r.Clock.Advance(wait)
@@ -180,8 +180,7 @@ func TestRefreshIdle(t *testing.T) {
 	r.presented()
 }
 
-// A row that cannot be read, and a token that Procore refuses, do not stop the
-// rest.
+// A row that cannot be read, or a token that Procore refuses, does not stop the rest.
 func TestBadRows(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -220,7 +219,7 @@ func TestBadRows(t *testing.T) {
 	r.wantMetric("RefreshesFailed", 1, 1)
 }
 
-// R7: a wrong secret or an outage costs nothing that the probe can see first.
+// R7: a wrong secret or an outage costs nothing if the probe notices it first.
 func TestProbeFirst(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(*refresher){
@@ -260,7 +259,7 @@ func TestProbeFirst(t *testing.T) {
 	}
 }
 
-// A new deployment, whose secret is not filled in yet, has nothing to complain about.
+// A new deployment, whose secret is not filled in yet, reports no failure.
 func TestBeforeTheSetup(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -273,7 +272,7 @@ func TestBeforeTheSetup(t *testing.T) {
 	r.wantMetric("BreakerOpen", 0, 1)
 }
 
-// A run that has too little time left begins nothing.
+// A run with too little time left begins nothing.
 func TestOutOfTime(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)

@@ -11,14 +11,14 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// housekeeping does what no request waits for. One failing part does not stop
-// the others.
+// housekeeping does the work that no request waits for. A part that fails does not
+// stop the other parts.
 func (h *handler) housekeeping(ctx context.Context) error {
 	return errors.Join(h.rescued(ctx), h.abandoned(ctx), h.checks(ctx))
 }
 
-// rescued stores the pairs that storage had refused, for half of the time at
-// most: then the others have their turn.
+// rescued stores the pairs that storage had rejected. It takes at most half of the
+// time, and leaves the rest to the other parts.
 func (h *handler) rescued(ctx context.Context) error {
 	within, cancel := ctx, func() {}
 	if left, ok := procore.TimeLeft(ctx); ok {
@@ -32,14 +32,13 @@ func (h *handler) rescued(ctx context.Context) error {
 	return err
 }
 
-// checks looks at the connections that ask for it: for their company's webhook,
-// once for all connections of the company, or because their revocation is not
-// finished.
+// checks handles the connections whose check is due: their company's hook, once for
+// all connections of the company, or a revocation that is not finished.
 func (h *handler) checks(ctx context.Context) error {
 	var errs []error
-	run := looks{seen: map[int64]bool{}}
+	run := hookRun{seen: map[int64]bool{}}
 	for key, err := range h.shards(ctx) {
-		if outOfTime(ctx) || run.ended(h.looks) {
+		if outOfTime(ctx) || run.done(h.most) {
 			break
 		}
 		if err == nil {
@@ -52,8 +51,8 @@ func (h *handler) checks(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// shards lists the checks of all shards. Each run begins at another one, so that
-// a run that does not get to the end leaves nobody out for long.
+// shards lists the checks of all shards. Each run begins at another shard, so that a
+// run that does not reach the end never leaves out the same companies for long.
 func (h *handler) shards(ctx context.Context) iter.Seq2[tokens.Key, error] {
 	return func(yield func(tokens.Key, error) bool) {
 		soon := h.store.Clock.Now().Add(time.Second)
@@ -68,16 +67,16 @@ func (h *handler) shards(ctx context.Context) iter.Seq2[tokens.Key, error] {
 	}
 }
 
-func (h *handler) check(ctx context.Context, key tokens.Key, run *looks) error {
+func (h *handler) check(ctx context.Context, key tokens.Key, run *hookRun) error {
 	c, err := h.store.Connection(ctx, key)
 	if err != nil {
 		return err
 	}
 	switch {
-	case c.CheckAt.IsZero() || c.CheckAt.After(h.store.Clock.Now()): // the index lags behind
+	case c.CheckAt.IsZero() || c.CheckAt.After(h.store.Clock.Now()): // the index is behind
 		return nil
 	case c.State == tokens.Revoking:
 		return h.store.Revoke(ctx, c.Key, c.Reason)
 	}
-	return h.look(ctx, c.CompanyID, run)
+	return h.reconcile(ctx, c.CompanyID, run)
 }

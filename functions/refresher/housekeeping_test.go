@@ -17,7 +17,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// pending is an authorization that waits for its choice.
+// pending makes an authorization that waits for the choice of a company.
 func (r *refresher) pending(user int64) (session.Session, procore.Token) {
 	r.t.Helper()
 	return r.pendingAt(r.Environment.Name, user)
@@ -47,7 +47,7 @@ func (r *refresher) pendingAt(environment string, user int64) (session.Session, 
 	return held, pair
 }
 
-// live counts the pairs that still open the API.
+// live counts the pairs that Procore still accepts.
 func (r *refresher) live() int {
 	n := 0
 	for _, token := range r.Procore.State().RefreshTokens {
@@ -67,7 +67,7 @@ func (r *refresher) sessions() int {
 	return len(out.Items)
 }
 
-// connect is the choice's second transaction.
+// connect makes the second transaction of a choice.
 func (r *refresher) connect(chosen session.Session, pair procore.Token) error {
 	_, _, err := r.Store().Connect(r.t.Context(), tokens.Authorization{
 		Key:  tokens.Key{CompanyID: chosen.CompanyID, Principal: chosen.Principal},
@@ -76,7 +76,7 @@ func (r *refresher) connect(chosen session.Session, pair procore.Token) error {
 	return err
 }
 
-// A pair whose choice never came is revoked, whether a company was fixed or not.
+// A pair is revoked if the choice was not completed in time, whether a company was fixed or not.
 func TestAbandoned(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -104,8 +104,8 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// Where Procore gives a second authorization the pair of the first one, leaving
-// that authorization does not end the connection.
+// If Procore returns the pair of the first authorization for a second one, cancelling
+// the second one does not end the connection.
 func TestAbandonedButHeld(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -117,7 +117,7 @@ func TestAbandonedButHeld(t *testing.T) {
 	r.pending(procoretest.Joe)
 	r.Clock.Advance(session.ChoiceLifetime + time.Minute)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: http.StatusServiceUnavailable, Times: 3})
-	r.fails("housekeeping", "is not known")
+	r.fails("housekeeping", "could not be checked")
 	if got := r.sessions(); got != 1 {
 		t.Errorf("got %d sessions while Procore is down, want the one that is tried again", got)
 	}
@@ -127,7 +127,7 @@ func TestAbandonedButHeld(t *testing.T) {
 	}
 }
 
-// A pair of another environment is sent nowhere, and not kept either.
+// A pair of another environment is neither sent nor kept.
 func TestAbandonedElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -139,8 +139,8 @@ func TestAbandonedElsewhere(t *testing.T) {
 	}
 }
 
-// A choice that is under way when the time ends either wins the pair or loses
-// it; it never gets one that is being revoked.
+// A choice that is under way when the time ends either gets the pair or loses it. It
+// never gets a pair that is being revoked.
 func TestLateChoice(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) (*refresher, session.Session, procore.Token) {
@@ -177,7 +177,7 @@ func TestLateChoice(t *testing.T) {
 	t.Run("housekeeping first", func(t *testing.T) {
 		t.Parallel()
 		r, chosen, pair := begin(t)
-		// Revoking fails, so that the session stays for the choice to meet.
+		// Revoking fails, so that the choice still finds the session.
 		r.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Reset, Times: 9})
 		r.fails("housekeeping", "not revoked")
 		if err := r.connect(chosen, pair); !errors.Is(err, tokens.ErrUsed) {
@@ -194,7 +194,7 @@ func TestLateChoice(t *testing.T) {
 	})
 }
 
-// What could not be revoked is tried again, and does not stop the rest.
+// A revocation that failed is retried, and does not stop the rest.
 func TestRevocationFails(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -204,7 +204,7 @@ func TestRevocationFails(t *testing.T) {
 	r.Clock.Advance(session.ChoiceLifetime + time.Second)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 503})
 	r.fails("housekeeping", "not revoked")
-	if r.live() != 2 || r.sessions() != 1 { // one of both, and the connection's
+	if r.live() != 2 || r.sessions() != 1 { // one of the two, and the connection's
 		t.Errorf("got %d live pairs and %d sessions, want 2 and 1", r.live(), r.sessions())
 	}
 	if got := r.Connection(c.Key).Webhooks; got != tokens.WebhooksActive {
@@ -216,7 +216,7 @@ func TestRevocationFails(t *testing.T) {
 	}
 }
 
-// A run that died between abandoning and revoking is taken up by the next.
+// If a run dies between abandoning and revoking, the next one continues.
 func TestRunDied(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)

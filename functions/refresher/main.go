@@ -1,4 +1,4 @@
-// Command refresher is the Lambda function that schedules call with
+// Command refresher is the Lambda function behind two schedules, which call it with
 // {"task": "refresh"} and {"task": "housekeeping"}.
 package main
 

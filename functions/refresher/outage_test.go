@@ -48,12 +48,12 @@ func (r *refresher) receiver() *receiver {
 	return rec
 }
 
-// pipe hands what is new in the inbox to a consumer, as the local stack's does
-// with a DynamoDB that has no feed.
+// pipe passes new items of the inbox to a consumer, as the local stack does with a
+// DynamoDB that has no feed.
 type pipe struct {
 	stored map[string]int            // items by event
 	seen   map[string]*procore.Event // events by company and id
-	known  map[string]bool           // items that were handed on
+	known  map[string]bool           // items that were passed on
 }
 
 func (r *refresher) runPipe(p *pipe) {
@@ -83,7 +83,7 @@ func (r *refresher) runPipe(p *pipe) {
 	}
 }
 
-// hour lets an hour pass, with the schedule's runs in it.
+// hour lets an hour pass, with the schedule's runs.
 func (r *refresher) hour() {
 	r.t.Helper()
 	r.Clock.Advance(time.Hour)
@@ -113,8 +113,8 @@ func every(ok func(procoretest.Hook) bool) func(procoretest.State) bool {
 	}
 }
 
-// The receiver is down for thirteen hours, in which 5,000 things happen in three
-// companies. Procore gives up on those of twelve hours. In the end each is in the
+// The receiver is down for thirteen hours, and 5,000 events happen in three companies.
+// Procore discards those that are twelve hours old. In the end each event is in the
 // inbox exactly once, and the consumer has seen each.
 func TestOutage(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// A company with several connections is looked at once in a run.
+// A company with several connections is reconciled once in a run.
 func TestOneLookForACompany(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -30,8 +30,8 @@ func TestOneLookForACompany(t *testing.T) {
 	}
 }
 
-// Where Procore's rate limit is used up the run ends, before a call is refused,
-// and the next one goes on; that is no failure.
+// When Procore's rate limit is used up, the run ends before a call is rejected, and
+// the next one continues. That is not a failure.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -72,11 +72,11 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
-// A run looks at so many companies, and the next one at the others.
+// A run reconciles this many companies, and the next run the rest.
 func TestLooksOfARun(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	r.h.looks = 2
+	r.h.most = 2
 	for i := range int64(5) {
 		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
 			t.Fatal(err)
@@ -92,7 +92,7 @@ func TestLooksOfARun(t *testing.T) {
 	}
 }
 
-// By call a company is looked at without waiting for the schedule.
+// The task recovery reconciles a company without waiting for the schedule.
 func TestRecoveryByCall(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)

@@ -14,35 +14,34 @@ import (
 )
 
 const (
-	// ahead is how long before its end a token is refreshed by the schedule:
-	// three runs of five minutes.
+	// ahead is how long before a token expires the schedule refreshes it: three
+	// runs of five minutes.
 	ahead = 15 * time.Minute
 	// maxWave is how many refreshes are in flight at most.
 	maxWave = 10
 )
 
-// refresh keeps the connections that are in use fresh. It asks first whether
-// Procore's token endpoint is healthy, and starts slowly: an outage that begins
-// now costs few tokens. Where nothing is due it asks nothing, unless the breaker
-// waits for the answer.
+// refresh keeps the connections that are in use fresh. It probes Procore's token
+// endpoint first, and starts slowly, so that an outage that begins now costs few
+// tokens. If nothing is due, it does not probe, unless the breaker waits for it.
 func (h *handler) refresh(ctx context.Context) error {
 	var run run
-	defer h.ended(ctx, &run)
+	defer h.finished(ctx, &run)
 	next, stop := iter.Pull2(h.due(ctx))
 	defer stop()
-	wave := run.take(next, 1)
+	wave := run.collect(next, 1)
 	b, err := h.store.Breaker(ctx)
 	if err == nil && (len(wave) > 0 || !b.AtRest()) {
 		err = h.store.Probe(ctx)
 	}
 	if errors.Is(err, secrets.ErrNotFilledIn) {
 		h.log.WarnContext(ctx, "refresh skipped, client id and secret not set")
-		return nil // nobody can have connected
+		return nil // no user can have connected
 	}
 	if err != nil {
 		return errors.Join(append(run.errs, fmt.Errorf("nothing refreshed: %w", err))...)
 	}
-	for size := 1; len(wave) > 0 && !outOfTime(ctx); wave = run.take(next, size) {
+	for size := 1; len(wave) > 0 && !outOfTime(ctx); wave = run.collect(next, size) {
 		h.wave(ctx, wave, &run)
 		size = min(2*size, maxWave)
 		if b, err := h.store.Breaker(ctx); err != nil || b.Open {
@@ -53,10 +52,10 @@ func (h *handler) refresh(ctx context.Context) error {
 	return errors.Join(run.errs...)
 }
 
-// ended logs how the run went, and how storage looks after it.
-func (h *handler) ended(ctx context.Context, r *run) {
+// finished logs the result of the run, and what is still due.
+func (h *handler) finished(ctx context.Context, r *run) {
 	attrs := []slog.Attr{slog.Int("refreshed", r.refreshed), slog.Int("failed", r.failed),
-		slog.Int("overwritten", r.overwritten), slog.Int("departed", r.left)}
+		slog.Int("overwritten", r.overwritten), slog.Int("departed", r.departed)}
 	if b, err := h.store.Breaker(ctx); err == nil {
 		attrs = append(attrs, slog.Bool("breaker_open", b.Open))
 	}
@@ -75,14 +74,14 @@ type run struct {
 	mu                sync.Mutex
 	refreshed, failed int
 	overwritten       int // with the monthly sandbox, as expected
-	left              int // connections whose users left their company
-	unanswered        int // questions after users
+	departed          int // connections whose users left their company
+	unchecked         int // departure checks that failed
 	errs              []error
 }
 
-// take gives the next connections of the list; a row that cannot be read does
+// collect returns the next connections of the list. A row that cannot be read does
 // not stop the rest.
-func (r *run) take(next func() (tokens.Key, error, bool), size int) []tokens.Key {
+func (r *run) collect(next func() (tokens.Key, error, bool), size int) []tokens.Key {
 	var wave []tokens.Key
 	for len(wave) < size {
 		key, err, ok := next()
@@ -106,21 +105,21 @@ func (h *handler) wave(ctx context.Context, wave []tokens.Key, r *run) {
 			err := h.renew(ctx, key)
 			h.count(ctx, key, r, err)
 			if err == nil {
-				h.watch(ctx, key, r)
+				h.checkUser(ctx, key, r)
 			}
 		})
 	}
 	all.Wait()
 }
 
-// errEndsSoon says that the refresh failed and its token has not ended yet. The
-// store gives such a token as good, and tells in a line of its own what happened.
-var errEndsSoon = errors.New("its access token lives on, but ends soon")
+// errExpiresSoon means that the refresh failed, and the old access token is still
+// valid. The store returns such a token without an error, and logs the failure.
+var errExpiresSoon = errors.New("its access token is still valid, but expires soon")
 
 func (h *handler) renew(ctx context.Context, key tokens.Key) error {
 	access, err := h.store.Refresh(ctx, key, ahead)
 	if err == nil && !h.store.Clock.Now().Add(ahead).Before(access.Expiry) {
-		return errEndsSoon
+		return errExpiresSoon
 	}
 	return err
 }
@@ -139,8 +138,9 @@ func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) 
 	}
 }
 
-// due lists what is due in all shards, in fair order. Each run begins at another
-// shard, so that a run that does not get to the end leaves nobody out for long.
+// due lists the connections that are due in all shards, in fair order. Each run
+// begins at another shard, so that a run that does not reach the end never leaves
+// out the same connections for long.
 func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Key, error] {
 	return fair(func(yield func(tokens.Key, error) bool) {
 		first := int(h.store.Clock.Now().Unix()/60) % tokens.Shards

@@ -16,7 +16,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// noStores refuses each write of one item: claims, which are transactions, pass.
+// noStores fails each write of one item. Claims are transactions, and succeed.
 func noStores(operation string, _ []byte) dynamotest.Fault {
 	if operation == "UpdateItem" {
 		return dynamotest.Fault{Code: "InternalServerError"}
@@ -24,7 +24,7 @@ func noStores(operation string, _ []byte) dynamotest.Fault {
 	return dynamotest.Fault{}
 }
 
-// toRescue refreshes a connection whose new pair storage refuses.
+// toRescue refreshes a connection whose new pair storage rejects.
 func (r *refresher) toRescue(c tokens.Connection) {
 	r.t.Helper()
 	r.Fault(noStores)
@@ -50,8 +50,8 @@ func (r *refresher) waiting() string {
 	return out.Attributes["ApproximateNumberOfMessages"] + "+" + out.Attributes["ApproximateNumberOfMessagesNotVisible"]
 }
 
-// A pair that storage refused is stored by the next run, although other messages
-// cannot be understood; the connection works on, and nothing was sent twice.
+// The next run stores a pair that storage rejected, although other messages are not
+// understood. The connection continues to work, and nothing was sent twice.
 func TestRescued(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -76,8 +76,8 @@ func TestRescued(t *testing.T) {
 	}
 }
 
-// The queue gets half of the time, so that a long one leaves the other parts
-// their turn.
+// The queue takes at most half of the time, so that a long one leaves time for the
+// other parts.
 func TestRescueLeavesTime(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -94,7 +94,7 @@ func TestRescueLeavesTime(t *testing.T) {
 	}
 }
 
-// untilWhen notes the deadline of the last request.
+// untilWhen records the deadline of the last request.
 type untilWhen struct {
 	sqs.HTTPClient
 	end time.Time
@@ -105,15 +105,15 @@ func (u *untilWhen) Do(r *http.Request) (*http.Response, error) {
 	return u.HTTPClient.Do(r)
 }
 
-// While storage is down the message stays in the queue; a pair whose user left
-// meanwhile is revoked and not stored.
+// While storage is down the message stays in the queue. If its user left in that time,
+// the pair is revoked and not stored.
 func TestRescuedLate(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
 	r.Clock.Advance(2 * time.Hour)
 	quick, err := r.h.rescue.Client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("quick"),
-		Attributes: map[string]string{"VisibilityTimeout": "0"}}) // what failed is there again at once
+		Attributes: map[string]string{"VisibilityTimeout": "0"}}) // a message that failed is visible again at once
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// defaultLooks is how many companies' webhooks one run looks at. With a run every
-// five minutes that is enough for 14,000 companies.
-const defaultLooks = 200
+// defaultMost is how many companies' hooks one run reconciles. With a run every five
+// minutes that is enough for 14,000 companies.
+const defaultMost = 200
 
-// looks is one run over the webhooks.
-type looks struct {
+// hookRun is one run over the companies' hooks.
+type hookRun struct {
 	seen    map[int64]bool // companies
-	limited time.Time      // Procore's rate limit was hit, until then
-	leavers run            // of connections whose users left their company
+	limited time.Time      // until when Procore's rate limit is used up
+	users   run            // counts the departures
 }
 
-// ended says that the rest is for the next run: Procore asks to wait, or there
+// done reports whether the rest is for the next run: Procore asks to wait, or there
 // were enough calls for now.
-func (l *looks) ended(most int) bool {
-	return !l.limited.IsZero() || len(l.seen) >= cmp.Or(most, defaultLooks)
+func (r *hookRun) done(most int) bool {
+	return !r.limited.IsZero() || len(r.seen) >= cmp.Or(most, defaultMost)
 }
 
-// look looks after a company's webhook, once in a run.
-func (h *handler) look(ctx context.Context, companyID int64, run *looks) error {
+// reconcile reconciles a company's hook, once in a run.
+func (h *handler) reconcile(ctx context.Context, companyID int64, run *hookRun) error {
 	if run.seen[companyID] {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (h *handler) look(ctx context.Context, companyID int64, run *looks) error {
 		h.log.WarnContext(ctx, "rate limited, remaining hooks deferred to the next run", slog.Time("until", run.limited))
 	}
 	for _, key := range result.Strangers {
-		err = errors.Join(err, h.ask(ctx, key, suspectEvery, &run.leavers))
+		err = errors.Join(err, h.endIfDeparted(ctx, key, suspectEvery, &run.users))
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// writes are the calls that changed something at the webhooks API.
+// writes returns the calls that changed something at the webhooks API.
 func (r *refresher) writes() []string {
 	var all []string
 	for _, c := range r.Procore.State().Calls {
@@ -44,8 +44,8 @@ func (r *refresher) wantWebhooks(c tokens.Connection, want tokens.Webhooks, next
 	}
 }
 
-// Each company gets one hook with just the configured triggers; later runs find
-// it as it should be and change nothing.
+// Each company gets one hook with exactly the configured triggers. Later runs change
+// nothing.
 func TestProvision(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -78,8 +78,7 @@ func TestProvision(t *testing.T) {
 	}
 }
 
-// The hook follows the configuration: triggers that are too many go, missing
-// ones come.
+// The hook follows the configuration: triggers are added and removed.
 func TestTriggersFollowTheConfiguration(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -115,8 +114,8 @@ func TestCredentialRotation(t *testing.T) {
 	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 }
 
-// A hook of another deployment in our namespace, and one of ours in another, are
-// left alone.
+// A hook of another deployment in our namespace, and our hook in another namespace,
+// are left alone.
 func TestForeignHooks(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -148,8 +147,8 @@ func TestForeignHooks(t *testing.T) {
 	}
 }
 
-// Without the Webhooks API permission an admin has to act, and is noticed when
-// that happened.
+// Without the Webhooks API permission an admin has to act. It is noticed when that
+// happened.
 func TestNeedsAdmin(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -170,8 +169,7 @@ func TestNeedsAdmin(t *testing.T) {
 	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 }
 
-// A company that disconnected the app is called no more; that is no failure of
-// ours.
+// A company that disconnected the app is no longer called. That is not our failure.
 func TestDisconnected(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -195,8 +193,8 @@ func TestDisconnected(t *testing.T) {
 	}
 }
 
-// A connection that waits for its user is not looked at every five minutes, nor
-// is it a failure of each run.
+// A connection that waits for its user is not checked every five minutes, and is not a
+// failure of each run.
 func TestDeadConnection(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -216,8 +214,8 @@ func TestDeadConnection(t *testing.T) {
 	r.wantWebhooks(c, tokens.WebhooksActive, provision.Recheck)
 }
 
-// While Procore is down the webhook stays pending; the next run repairs it, and
-// one company's failure is not another's.
+// While Procore is down the webhook stays pending, and the next run repairs it. One
+// company's failure does not affect another.
 func TestProcoreDown(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -240,7 +238,7 @@ func TestProcoreDown(t *testing.T) {
 	}
 }
 
-// Where no triggers are configured any more, no hook is made.
+// When no triggers are configured any longer, no hook is created.
 func TestWebhooksOff(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
