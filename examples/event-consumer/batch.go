@@ -7,16 +7,15 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// answerMargin is kept of the function's time, so that it answers which messages
-// are done before Lambda kills it and all of them come again.
+// answerMargin is the part of the function's time that is reserved for its answer. If
+// Lambda killed it before, all messages would be redelivered.
 const answerMargin = 3 * time.Second
 
-// inOrder hands the messages of a FIFO queue's batch to handle, one after the
-// other, and answers with those that are to come again. After the first failure of
-// a group the rest of the group is left for later, untouched, so that the order
-// of a resource's events is kept; other groups go on. When the time is up the
-// rest is left for later as well. It needs ReportBatchItemFailures at the event
-// source mapping.
+// inOrder passes the messages of a FIFO queue's batch to handle, one after the other,
+// and returns those to be redelivered. After the first failure of a group, the rest
+// of the group is not handled, so that the order of a resource's events is kept.
+// Other groups continue. When the time is up, the rest is not handled either. The
+// event source mapping needs ReportBatchItemFailures.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 func inOrder(ctx context.Context, e events.SQSEvent, handle func(context.Context, events.SQSMessage) error) events.SQSEventResponse {

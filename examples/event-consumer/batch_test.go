@@ -12,7 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// batchOf has a message for each word: its group, and whether it fails: "a1 b1 a2!".
+// batchOf returns a batch with a message for each word, its group first and "!" if it
+// fails: "a1 b1 a2!".
 func batchOf(words string) (e events.SQSEvent) {
 	for word := range strings.FieldsSeq(words) {
 		e.Records = append(e.Records, events.SQSMessage{MessageId: word, Attributes: map[string]string{"MessageGroupId": word[:1]}})
@@ -46,7 +47,7 @@ func TestInOrder(t *testing.T) {
 	}
 }
 
-// What is done is not done again because the rest took too long.
+// Messages that were handled are not redelivered because the rest took too long.
 func TestInOrderEndsInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

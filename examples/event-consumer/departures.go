@@ -10,11 +10,11 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// companyUsers are the people in a company's directory.
+// companyUsers is the resource of the people in a company's directory.
 const companyUsers = "Company Users"
 
-// departed ends the connection of a user who left the company, as Procore wants
-// it: its tokens are revoked. Copy it, or housekeeping notices a day later.
+// departed ends the connection of a user who left the company: Procore requires that
+// the tokens are revoked. Without it, housekeeping notices a day later.
 func (h *handler) departed(ctx context.Context, event procore.Event, f found) error {
 	if event.Resource != companyUsers {
 		return nil
@@ -33,9 +33,9 @@ func (h *handler) departed(ctx context.Context, event procore.Event, f found) er
 	return h.departures.End(ctx, c.Key)
 }
 
-// left says whether the event's user left the company. The deletion says so
-// itself, unless it is older than the authorization: then the user may be back. The
-// directory says so where it can be read. Else Procore is asked as that user.
+// left reports whether the event's user left the company. A deletion proves it, unless
+// it is older than the authorization: then the user may be back. Otherwise the
+// directory decides, if it can be read, or else Procore is asked as that user.
 func (h *handler) left(ctx context.Context, event procore.Event, f found, c tokens.Connection) (bool, error) {
 	if event.Type == "delete" && event.ReplayedAt.IsZero() && event.Timestamp.After(c.ConnectedAt) {
 		return true, nil
@@ -54,7 +54,7 @@ func (h *handler) left(ctx context.Context, event procore.Event, f found, c toke
 	return left, err
 }
 
-// gone says that the connection gives no token until its user is back.
+// gone reports whether the connection has no token until its user is back.
 func gone(err error) bool {
 	return errors.Is(err, tokens.ErrReauthorize) || disconnected(err)
 }

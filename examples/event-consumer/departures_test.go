@@ -10,7 +10,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// changed makes a company user's change at Procore and gives its event.
+// changed changes a company user at Procore and returns the event.
 func (c *consumer) changed(id string, company, user int64, kind string, inactive bool) procore.Event {
 	c.t.Helper()
 	c.Clock.Advance(time.Second)
@@ -22,7 +22,7 @@ func (c *consumer) changed(id string, company, user int64, kind string, inactive
 		Timestamp: c.Clock.Now(), PayloadVersion: "v2.0"}
 }
 
-// hooked gives the connection's company a hook of ours.
+// hooked creates our hook in the connection's company.
 func (c *consumer) hooked(key tokens.Key) {
 	c.t.Helper()
 	client := c.Store().Client(c.Environment, key)
@@ -40,7 +40,7 @@ func (c *consumer) wantStates(want map[tokens.Key]tokens.State) {
 	}
 }
 
-// live counts the pairs that still open Procore's API.
+// live counts the pairs that Procore still accepts.
 func (c *consumer) live() (n int) {
 	for _, token := range c.Procore.State().RefreshTokens {
 		if token.State == procoretest.Live {
@@ -50,7 +50,7 @@ func (c *consumer) live() (n int) {
 	return n
 }
 
-// A user who left loses access at once, however the event says it; the others
+// A user who left loses access at once, whatever the form of the event. Other users
 // keep theirs.
 func TestUserLeaves(t *testing.T) {
 	t.Parallel()
@@ -103,8 +103,8 @@ func TestUserLeaves(t *testing.T) {
 	}
 }
 
-// The question whether a user left is one of the user's calls: none is sent when
-// it is known that nothing is left of the rate limit.
+// The departure check counts as the user's calls. None is sent when the rate limit is
+// known to be used up.
 func TestLeftSharesTheRateLimit(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -122,7 +122,7 @@ func TestLeftSharesTheRateLimit(t *testing.T) {
 	}
 }
 
-// With the only user, whose access is gone, the token goes all the same.
+// The only user's token is revoked too, although the user has no access.
 func TestOnlyUserLeaves(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"delete", "update"} {
@@ -140,7 +140,7 @@ func TestOnlyUserLeaves(t *testing.T) {
 	}
 }
 
-// Who is still there, or there again, keeps the connection.
+// A user who is still there, or again, keeps the connection.
 func TestUserStays(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*consumer) procore.Event{
@@ -180,8 +180,8 @@ func TestUserStays(t *testing.T) {
 	}
 }
 
-// While Procore does not answer, the event comes again, and nobody is ended who
-// did not leave; a revocation that was begun is not forgotten.
+// While Procore does not answer, the event is redelivered, and no connection ends whose
+// user did not leave. A revocation that was begun is not forgotten.
 func TestDepartureInAnOutage(t *testing.T) {
 	t.Parallel()
 	down := func(endpoint string) procoretest.Fault {
@@ -191,7 +191,7 @@ func TestDepartureInAnOutage(t *testing.T) {
 		t.Parallel()
 		c := newConsumer(t)
 		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
-		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", true) // it cannot be read any more
+		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", true) // it can no longer be read
 		c.ProcoreFails(down("/rest/v1.0/companies"))
 		c.wantFailures(c.handle(message(t, event)), "m-1")
 		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Active})

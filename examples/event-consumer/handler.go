@@ -15,18 +15,18 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// handler handles events. They come at least once and, per resource, in order:
+// handler handles events. They arrive at least once and, per resource, in order, so
 // be idempotent by the event's id. docs/WEBHOOKS.md has the rules.
 type handler struct {
 	environment procore.Environment
 	store       *tokens.Store
 	oauth       tokens.SecretSource[*procore.OAuth]
-	inbox       *inbox.Store // nil: nobody asks for newer events
+	inbox       *inbox.Store // nil: newer events are not looked up
 	departures  *departures.Watch
 	log         *slog.Logger
 }
 
-// handle answers with the messages to be handed on again.
+// handle returns the messages to be redelivered.
 func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	limited := map[int64]error{} // companies that have no calls left
 	return inOrder(ctx, e, func(ctx context.Context, m events.SQSMessage) error {
@@ -48,7 +48,7 @@ func (h *handler) event(ctx context.Context, event procore.Event, limited map[in
 	}
 	event.MarkSelf(oauth.ClientID)
 	own := event.SelfOriginated != nil && *event.SelfOriginated
-	if own && event.Resource != companyUsers { // whoever made a user leave, it left
+	if own && event.Resource != companyUsers { // a user who was removed by this app has left too
 		h.log.InfoContext(ctx, "own change skipped", describe(event))
 		return nil
 	}
@@ -58,7 +58,7 @@ func (h *handler) event(ctx context.Context, event procore.Event, limited map[in
 		err = h.departed(ctx, event, f)
 	}
 	if errors.Is(err, procore.ErrRateLimited) {
-		limited[event.CompanyID] = err // each further call would be refused, and count
+		limited[event.CompanyID] = err // each further call would be rejected, and count
 	}
 	if err != nil {
 		return fmt.Errorf("event %s of company %d: %w", event.ID, event.CompanyID, err)
@@ -70,14 +70,14 @@ func (h *handler) event(ctx context.Context, event procore.Event, limited map[in
 	return h.work(ctx, event, f)
 }
 
-// A found is the resource as it is now, or why there is none to see.
+// A found is the resource as it is now, or why it is absent.
 type found struct {
 	resource   json.RawMessage // nil: see absent
 	absent     string
-	superseded bool // a newer event of the resource is stored: yours may leave this one to it
+	superseded bool // a newer event of the resource is stored, so your code may skip this one
 }
 
-// find reads the resource, unless that is of no use.
+// find reads the resource, unless that is useless.
 func (h *handler) find(ctx context.Context, event procore.Event, limited map[int64]error) (found, error) {
 	switch {
 	case event.Type == "delete":
@@ -87,16 +87,16 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 	}
 	resource, err := h.read(ctx, event)
 	if unknown, ok := errors.AsType[*procore.UnknownResourceError](err); ok {
-		// The next time it would be the same: for the developer to see, not for the dead letters.
+		// The next attempt would fail too. This is for the developer to see, not for the dead letters.
 		h.log.WarnContext(ctx, "resource has no known path: read it with procore.Get or remove its trigger",
 			describe(event), slog.Any("error", unknown))
 		return found{absent: "unknown path"}, nil
 	}
 	switch {
-	case errors.Is(err, procore.ErrNotConnected): // recorded, unless its token is a newer one by now: the next time see below
+	case errors.Is(err, procore.ErrNotConnected): // recorded, unless the token is newer by now; the next attempt takes the case below
 		return found{}, err
 	case disconnected(err):
-		// Nothing of the company can be read until somebody connects it again. Then replay the inbox, or read all anew.
+		// Nothing of the company can be read until a user connects it again. Then replay the inbox, or read everything again.
 		h.log.WarnContext(ctx, "company not connected", describe(event), slog.Any("error", err))
 		return found{absent: "not connected"}, nil
 	case errors.Is(err, procore.ErrNotFound):
@@ -108,13 +108,13 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 	return found{resource: resource}, err
 }
 
-// disconnected says that no connection of the company is left, nor waits for its user.
+// disconnected reports whether no connection of the company is left or waits for its user.
 func disconnected(err error) bool {
 	return errors.Is(err, tokens.ErrDisconnected) || errors.Is(err, tokens.ErrRevoked)
 }
 
-// superseded tells whether a newer event of the resource is stored. Both read
-// the resource as it is now, so work that costs much may be left to the newer one.
+// superseded reports whether a newer event of the resource is stored. Both read the
+// resource as it is now, so expensive work can be left to the newer one.
 func (h *handler) superseded(ctx context.Context, event procore.Event) bool {
 	if h.inbox == nil {
 		return false
@@ -132,7 +132,7 @@ func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessag
 	if err != nil {
 		return nil, err
 	}
-	access, err := h.store.Token(ctx, c.Key) // fresh: a refresh makes a new generation
+	access, err := h.store.Token(ctx, c.Key) // a refresh makes a new generation
 	if err != nil {
 		return nil, err
 	}
@@ -143,13 +143,13 @@ func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessag
 	return resource, err
 }
 
-// work is where yours goes. To be idempotent, write the event's id together with
-// your own row, on the condition that it is not there yet: in DynamoDB a
+// work is the place for your code. To be idempotent, write the event's id together
+// with your own row, on the condition that the id is new: in DynamoDB a
 // TransactWriteItems with a Put of the id under attribute_not_exists, in SQL an
-// INSERT ... ON CONFLICT DO NOTHING in the same transaction. What only stores the
-// resource as it is now is idempotent as it stands.
+// INSERT ... ON CONFLICT DO NOTHING in the same transaction. Code that only stores
+// the resource as it is now is already idempotent.
 func (h *handler) work(ctx context.Context, event procore.Event, f found) error {
-	attrs := []any{describe(event), slog.Int("read_bytes", len(f.resource))} // a log is no place for people's names
+	attrs := []any{describe(event), slog.Int("read_bytes", len(f.resource))} // a log must not contain people's names
 	if f.absent != "" {
 		attrs = append(attrs, slog.String("absent", f.absent))
 	}

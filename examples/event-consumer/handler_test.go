@@ -15,8 +15,8 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// The resource is read as it is now, in its own company, and one line of JSON
-// tells the event and what was read.
+// The resource is read as it is now, in its own company, and one line of JSON has the
+// event and the size of what was read.
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -50,7 +50,7 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-// A token that has ended is refreshed, once for the whole batch.
+// An expired token is refreshed, once for the whole batch.
 func TestEndedToken(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -64,7 +64,7 @@ func TestEndedToken(t *testing.T) {
 	}
 }
 
-// Of what is deleted nothing is read, whether the event says so or Procore.
+// A deleted resource is not read, whether the event or Procore reports it.
 func TestDeleted(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -85,7 +85,7 @@ func TestDeleted(t *testing.T) {
 	}
 }
 
-// What the connection's user may not see would not be seen the next time either.
+// A resource that the user may not read is not retried.
 func TestNotVisible(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -97,8 +97,8 @@ func TestNotVisible(t *testing.T) {
 	}
 }
 
-// After a failure the rest of its group comes again, untouched and in order;
-// other groups go on.
+// After a failure the rest of its group is redelivered, untouched and in order. Other
+// groups continue.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -120,8 +120,8 @@ func TestOrder(t *testing.T) {
 	c.wantHandled("b1", "b2", "a1", "a2", "a3")
 }
 
-// A change that this app made itself is skipped, or it would loop; another app's
-// and one of unknown origin are handled.
+// A change that this app made itself is skipped, or it would loop. Changes by another
+// app, or of unknown origin, are handled.
 func TestOwnChange(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -138,7 +138,7 @@ func TestOwnChange(t *testing.T) {
 	}
 }
 
-// What is not an event fails alone, and its content is not logged.
+// A message that is not an event fails alone, and its content is not logged.
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -158,8 +158,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// Without a connection nothing can be read: the message comes again, and goes to
-// the dead letters in the end.
+// Without a connection nothing can be read. The message is redelivered, and becomes a
+// dead letter in the end.
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -177,7 +177,7 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
-// A company that disconnected the app is noted as such, and not called again.
+// A company that disconnected the app is recorded as such, and not called again.
 func TestDisconnected(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -188,7 +188,7 @@ func TestDisconnected(t *testing.T) {
 	if got := c.Connection(connection.Key).State; got != tokens.Disconnected {
 		t.Errorf("the connection is %s, want disconnected", got)
 	}
-	// Then nothing waits for what cannot come, and nobody is called.
+	// Then no event waits in vain, and Procore is not called.
 	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0])), message(t, update("2", c.rfis(2001)[1]))))
 	c.wantHandled("1", "2")
 	for _, line := range c.Log.Lines(t, "event handled") {
@@ -201,8 +201,7 @@ func TestDisconnected(t *testing.T) {
 	}
 }
 
-// The user's disconnection is noted too when the token had to be refreshed
-// before Procore could tell.
+// The disconnection is recorded also when the token had to be refreshed first.
 func TestDisconnectedMeanwhile(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -216,8 +215,8 @@ func TestDisconnectedMeanwhile(t *testing.T) {
 	}
 }
 
-// A resource without an address, or an event without the project that its address
-// needs, would fail each time: it is handled, and the log says what to do.
+// A resource without a path, or an event without the project that its path needs, would
+// fail each time. It counts as handled, and the log says what to do.
 func TestUnknownResource(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -240,8 +239,8 @@ func TestUnknownResource(t *testing.T) {
 	}
 }
 
-// A company without calls left is not called again for the rest of the batch;
-// others are, and what needs no call is handled.
+// A company without calls left is not called again in the batch. Other companies are,
+// and events that need no call are handled.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -262,7 +261,7 @@ func TestRateLimit(t *testing.T) {
 	c.wantHandled("gone", "t1", "a1", "b1", "a2")
 }
 
-// An event that a newer one of its resource has overtaken is said to be, and
+// An event is marked as superseded if a newer one of its resource is stored, and is
 // handled like any other.
 func TestSuperseded(t *testing.T) {
 	t.Parallel()
@@ -282,7 +281,7 @@ func TestSuperseded(t *testing.T) {
 	}
 }
 
-// Without an answer to that each event is read for.
+// If that cannot be checked, each event is read.
 func TestNewerNotKnown(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -305,7 +304,7 @@ func TestNewerNotKnown(t *testing.T) {
 	}
 }
 
-// What was read may be people's data: the log has its size.
+// A resource may hold personal data, so the log has only its size.
 func TestLogHoldsNoResource(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
@@ -321,7 +320,7 @@ func TestLogHoldsNoResource(t *testing.T) {
 	}
 }
 
-// Without credentials or storage every message comes again; none is lost.
+// Without credentials or storage every message is redelivered, and none is lost.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)

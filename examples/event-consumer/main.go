@@ -1,5 +1,5 @@
 // Command event-consumer is a Lambda function that reads the changed resource of
-// each webhook event. Copy it and put your own work into handler.work.
+// each webhook event. Copy it, and write your own code in handler.work.
 package main
 
 import (

@@ -16,9 +16,9 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-const hookURL = "http://127.0.0.1:9/webhooks/procore" // nobody listens
+const hookURL = "http://127.0.0.1:9/webhooks/procore" // no process listens
 
-// consumer is the function with its world.
+// consumer is the function and its world.
 type consumer struct {
 	*functiontest.World
 	t *testing.T
@@ -39,7 +39,7 @@ func newConsumer(t *testing.T) *consumer {
 	return &consumer{World: w, t: t, h: h}
 }
 
-// rfis are a project's RFIs.
+// rfis returns a project's RFIs.
 func (c *consumer) rfis(project int64) []procoretest.Resource {
 	var all []procoretest.Resource
 	for _, r := range c.Procore.State().Resources {
@@ -50,12 +50,12 @@ func (c *consumer) rfis(project int64) []procoretest.Resource {
 	return all
 }
 
-// update is the event of a resource's update.
+// update returns the event of a resource's update.
 func update(id string, r procoretest.Resource) procore.Event {
 	return procore.Event{ID: id, CompanyID: r.CompanyID, ProjectID: r.ProjectID, Resource: r.Name, ResourceID: r.ID, Type: "update", PayloadVersion: "v2.0"}
 }
 
-// message is one as the queue hands it on, in the resource's group.
+// message returns an event as the queue delivers it, in the resource's group.
 func message(t *testing.T, e procore.Event) map[string]any {
 	t.Helper()
 	body, err := procore.EncodeEvent(e)
@@ -65,7 +65,7 @@ func message(t *testing.T, e procore.Event) map[string]any {
 	return raw("m-"+e.ID, e.Key(), string(body))
 }
 
-// stored puts events into the inbox, as the receiver does.
+// stored stores events in the inbox, as the receiver does.
 func (c *consumer) stored(all ...procore.Event) {
 	c.t.Helper()
 	for _, e := range all {
@@ -80,8 +80,8 @@ func raw(id, group, body string) map[string]any {
 		"attributes": map[string]string{"MessageGroupId": group, "ApproximateReceiveCount": "1"}}
 }
 
-// handle hands a batch to the function as Lambda does, and gives the messages
-// that are to come again.
+// handle passes a batch to the function as Lambda does, and returns the messages to be
+// redelivered.
 func (c *consumer) handle(messages ...map[string]any) []string {
 	c.t.Helper()
 	batch, err := json.Marshal(map[string]any{"Records": messages})
@@ -110,7 +110,7 @@ func (c *consumer) wantFailures(got []string, want ...string) {
 	}
 }
 
-// handled are the ids of the events that were handled, in order.
+// handled returns the ids of the events that were handled, in order.
 func (c *consumer) handled() []string {
 	c.t.Helper()
 	var all []string

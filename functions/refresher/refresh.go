@@ -112,14 +112,11 @@ func (h *handler) wave(ctx context.Context, wave []tokens.Key, r *run) {
 	all.Wait()
 }
 
-// errExpiresSoon means that the refresh failed, and the old access token is still
-// valid. The store returns such a token without an error, and logs the failure.
-var errExpiresSoon = errors.New("its access token is still valid, but expires soon")
-
 func (h *handler) renew(ctx context.Context, key tokens.Key) error {
 	access, err := h.store.Refresh(ctx, key, ahead)
 	if err == nil && !h.store.Clock.Now().Add(ahead).Before(access.Expiry) {
-		return errExpiresSoon
+		// The store returns an old token that is still valid, and logs the failure.
+		return errors.New("its access token is still valid, but expires soon")
 	}
 	return err
 }

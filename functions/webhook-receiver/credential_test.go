@@ -11,7 +11,7 @@ import (
 	"procore-connect/internal/webhook/inbox"
 )
 
-// A rejected delivery gets 401 without a word, and costs no operation of storage.
+// A rejected delivery is answered 401 without a body, and costs no operation of storage.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -70,7 +70,7 @@ func TestRefused(t *testing.T) {
 	r.deliver(body, good).Wants(http.StatusOK)
 }
 
-// A refused delivery's body is of no interest: not even one that cannot be read.
+// The body of a rejected delivery is not read, so it may be unreadable.
 func TestRefusedBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -80,8 +80,7 @@ func TestRefusedBeforeTheBody(t *testing.T) {
 	}
 }
 
-// R6: a company's credential does not write another company's event, whichever
-// way they are mixed.
+// R6: a company's credential never writes another company's event.
 func TestCredentialOfAnotherCompany(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -95,8 +94,8 @@ func TestCredentialOfAnotherCompany(t *testing.T) {
 
 const rotated = `{"current":"k2","k1":"fake-webhook-key-0123456789-0123456789-01234","k2":"fake-webhook-key-two-0123456789-0123456789"}`
 
-// A warm function learns of a new key by the first delivery that names it, and
-// takes those of the older key meanwhile.
+// A warm function learns of a new key by the first delivery that names it. In the
+// meantime it accepts the older key.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -123,7 +122,7 @@ func TestKeyRotation(t *testing.T) {
 	r.deliver(sample(t, "webhook-v4"), older).Wants(http.StatusUnauthorized)
 }
 
-// Strangers who name unknown keys make nobody read the secret all the time.
+// Unknown senders who name unknown keys do not make the function read the secret each time.
 func TestUnknownKeysDoNotFloodSecrets(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -137,7 +136,7 @@ func TestUnknownKeysDoNotFloodSecrets(t *testing.T) {
 	}
 }
 
-// One company's credential can be retired alone.
+// One company's credential can be retired without the others.
 func TestEpoch(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -148,8 +147,8 @@ func TestEpoch(t *testing.T) {
 	r.deliver(`{}`, header(t, functiontest.WebhookValue, 91011)).Wants(http.StatusOK)
 }
 
-// Without its secret the function can tell nobody apart: 503, and Procore tries
-// again.
+// Without its secret the function cannot authenticate any sender. It answers 503, and
+// Procore retries.
 func TestSecretNotReadable(t *testing.T) {
 	t.Parallel()
 	w := functiontest.New(t)

@@ -24,7 +24,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// memory is a DynamoDB without a connection, for thousands of runs.
+// memory returns a client of a DynamoDB without a connection, for thousands of runs.
 func memory() *dynamodb.Client {
 	s := dynamotest.New()
 	return dynamodb.New(dynamodb.Options{
@@ -40,9 +40,9 @@ func memory() *dynamodb.Client {
 	})
 }
 
-// R4: whatever an authentic delivery holds, it is answered 200 and is one item,
-// an event with an envelope of its own company or is quarantined. Without the credential
-// nothing is.
+// R4: an authentic delivery is answered 200, whatever it holds, and is one item: an
+// event with an envelope of its own company, or a quarantined body. A delivery without
+// the credential is not stored.
 func FuzzDelivery(f *testing.F) {
 	for _, name := range []string{"webhook-v2", "webhook-v2-old", "webhook-v3", "webhook-v4"} {
 		f.Add([]byte(sample(f, name)), "")

@@ -15,11 +15,11 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// answerWithin is how soon storage must have answered: Procore waits five
-// seconds from connecting, and a 503 in time is better than its timeout.
+// answerWithin is how long storage may take. Procore waits five seconds from
+// connecting, and a 503 in time is better than a timeout.
 const answerWithin = 3500 * time.Millisecond
 
-// handler takes deliveries: authenticate, decode, one conditional write, 200.
+// handler receives deliveries: authenticate, decode, one conditional write, 200.
 //
 // A 2xx means stored. An authenticated delivery that is not understood is
 // quarantined and answered 200 too, because Procore would pause the hook on an
@@ -42,14 +42,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from, err := h.authenticate(ctx, header)
 	if err == nil {
 		note(ctx, slog.String("key_id", from.KeyID), slog.Bool("current_key", from.Current), companyID(from.CompanyID))
-		err = h.keep(ctx, from.CompanyID, r.Body)
+		err = h.store(ctx, from.CompanyID, r.Body)
 	}
 	w.WriteHeader(status(ctx, header, err))
 }
 
-// status is the answer to a delivery, and the log's word for one that is not
-// stored. The answer never tells why a credential is refused; the log tells a
-// value of ours, such as a retired one, from a stranger's.
+// status returns the answer to a delivery, and notes the outcome of one that is not
+// stored. The answer never reveals why a credential is refused. The log distinguishes
+// our values, such as a retired one, from those of unknown senders.
 func status(ctx context.Context, header string, err error) int {
 	switch {
 	case err == nil:
@@ -77,8 +77,8 @@ func (h *handler) authenticate(ctx context.Context, header string) (credential.C
 	return tokens.UseSecret(ctx, h.ring, func(ring *credential.Ring) (credential.Credential, error) { return ring.Check(header) })
 }
 
-// keep stores the delivery as an event, or quarantines it.
-func (h *handler) keep(ctx context.Context, company int64, r io.Reader) error {
+// store stores the delivery as an event, or quarantines it.
+func (h *handler) store(ctx context.Context, company int64, r io.Reader) error {
 	body, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (h *handler) keep(ctx context.Context, company int64, r io.Reader) error {
 	return nil
 }
 
-// read decodes the event, or says why it is quarantined.
+// read decodes the event, or returns why it is to be quarantined.
 func read(body []byte, company int64) (e procore.Event, reason string) {
 	if len(body) > inbox.MaxBody {
 		return e, "larger than 128 KB"

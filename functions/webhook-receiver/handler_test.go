@@ -15,8 +15,8 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Every version is stored by one write, as one envelope, under ids that a FIFO
-// queue takes.
+// Every version is stored by one write, as one envelope, under ids that a FIFO queue
+// accepts.
 func TestStored(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -82,7 +82,7 @@ func TestDuplicate(t *testing.T) {
 	}
 }
 
-// The first delivery stands: a later one under the same id does not replace it.
+// The first delivery remains. A later one with the same id does not replace it.
 func TestDuplicateDoesNotOverwrite(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -95,7 +95,7 @@ func TestDuplicateDoesNotOverwrite(t *testing.T) {
 	}
 }
 
-// API Gateway hands a body on in base64 unless its type says that it is text.
+// API Gateway passes a body on in base64 unless its type is text.
 func TestBase64Body(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -124,8 +124,8 @@ func TestMethod(t *testing.T) {
 	}
 }
 
-// R4: what is authentic but not understood is quarantined and answered 200, since
-// an error would pause the hook.
+// R4: an authentic delivery that is not understood is quarantined and answered 200,
+// because an error would pause the hook.
 func TestQuarantine(t *testing.T) {
 	t.Parallel()
 	v2 := sample(t, "webhook-v2")
@@ -148,7 +148,7 @@ func TestQuarantine(t *testing.T) {
 			for range 2 { // Procore may repeat it
 				r.good(tt.body).Wants(http.StatusOK)
 			}
-			if got := len(r.Storage()); got > 3 { // the first of an hour makes the counter
+			if got := len(r.Storage()); got > 3 { // the first of an hour creates the counter
 				t.Errorf("got %d operations, want 3 at most", got)
 			}
 			row := r.row()
@@ -187,8 +187,8 @@ func TestTooLargeForAnItem(t *testing.T) {
 	}
 }
 
-// Too much of what is not understood is refused, for its company alone; its
-// events are stored all the same.
+// Deliveries beyond the quota of quarantine are refused, for their company alone. Its
+// events are still stored.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)
@@ -212,7 +212,7 @@ func TestQuota(t *testing.T) {
 	r.good("c").Wants(http.StatusOK)
 }
 
-// A bad delivery does not hold up the good ones.
+// A bad delivery does not delay good ones.
 func TestQuarantineThenGood(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t)

@@ -21,7 +21,7 @@ import (
 	"procore-connect/internal/webhook/inbox"
 )
 
-// R4: 200 only for what is stored. After a failure the next good one works.
+// R4: only a stored delivery is answered 200. After a failure the next good one works.
 func TestStorageFails(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -55,7 +55,7 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
-// transport answers the SDK in memory, so that time can be the bubble's.
+// transport answers the SDK in memory, so that the time is that of the bubble.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) Do(r *http.Request) (*http.Response, error) { return f(r) }
@@ -73,8 +73,8 @@ func throttles(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// Procore waits five seconds from connecting: whatever storage does, with the
-// SDK's own retries, the answer is there within four.
+// Procore waits five seconds from connecting. Whatever storage does, the answer is
+// there within four, with the SDK's own retries.
 func TestAnswersInTime(t *testing.T) {
 	t.Parallel()
 	ring, err := credential.Parse(functiontest.WebhookValue)

@@ -21,7 +21,7 @@ const (
 	company = 5678 // of all payloads in events/payloads
 )
 
-// receiver is the function with its world.
+// receiver is the function and its world.
 type receiver struct {
 	*functiontest.World
 	t     *testing.T
@@ -43,7 +43,7 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// header is the credential of a company's hook, made of a webhook secret.
+// header returns the credential of a company's hook, made with a webhook secret.
 func header(t *testing.T, secret string, companyID int64) string {
 	t.Helper()
 	ring, err := credential.Parse(secret)
@@ -57,7 +57,7 @@ func header(t *testing.T, secret string, companyID int64) string {
 	return value
 }
 
-// deliver sends what Procore would, with any number of Authorization headers.
+// deliver sends a body as Procore would, with any number of Authorization headers.
 func (r *receiver) deliver(body string, authorization ...string) functiontest.Page {
 	r.t.Helper()
 	req := r.request(http.MethodPost, body)
@@ -81,7 +81,7 @@ func (r *receiver) good(body string) functiontest.Page {
 	return r.deliver(body, header(r.t, functiontest.WebhookValue, company))
 }
 
-// row is an item of the inbox; the test fails unless there is just this one.
+// row returns the only item of the inbox. The test fails if there is another.
 func (r *receiver) row() map[string]types.AttributeValue {
 	r.t.Helper()
 	rows := r.rows()
@@ -96,8 +96,7 @@ func (r *receiver) rows() []map[string]types.AttributeValue {
 	return deliveries(r.t, r.DB, r.Tables.Inbox)
 }
 
-// deliveries are the items of an inbox; the counters of those quarantined are left
-// out.
+// deliveries returns the items of an inbox, without the counters of the quarantine.
 func deliveries(t *testing.T, db *dynamodb.Client, table string) []map[string]types.AttributeValue {
 	t.Helper()
 	out, err := db.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
@@ -117,7 +116,7 @@ func text(item map[string]types.AttributeValue, name string) string {
 	return v.Value
 }
 
-// outcomes are those that were logged, in order.
+// outcomes returns the logged outcomes, in order.
 func (r *receiver) outcomes() []string {
 	r.t.Helper()
 	var all []string

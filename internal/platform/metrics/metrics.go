@@ -55,7 +55,8 @@ type handler struct {
 	with      []slog.Attr // of the logger
 }
 
-// Enabled always reports true: a line below the level may have metrics. Handle checks the level.
+// Enabled reports whether a line may be written. It always is: a line below the level may have metrics, and Handle
+// checks the level.
 func (h *handler) Enabled(context.Context, slog.Level) bool { return true }
 
 // Handle implements slog.Handler.
