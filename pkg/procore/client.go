@@ -1,17 +1,11 @@
 package procore
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"path"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -140,14 +134,6 @@ func samePathOnly(r *http.Request, via []*http.Request) error {
 	return sameHostOnly(r, via)
 }
 
-// A call describes one request, so that it can be sent again.
-type call struct {
-	method string
-	path   string // /rest/..., not escaped
-	query  url.Values
-	body   any // nil, or encoded as JSON
-}
-
 // do sends c, repeats it where that is safe, and decodes the answer into v unless v is
 // nil. It returns the answer's header for paging.
 func (a *api) do(ctx context.Context, c call, v any) (http.Header, error) {
@@ -208,112 +194,4 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		return nil, wrapped(err)
 	}
 	return resp.Header, nil
-}
-
-func (a *api) request(ctx context.Context, c call) (*http.Request, error) {
-	if a.base == "" {
-		return nil, errors.New("the client has no environment")
-	}
-	if a.company != nil && *a.company <= 0 {
-		return nil, errors.New("the client has no company")
-	}
-	if err := checkPath(c.path); err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(a.base)
-	if err != nil {
-		return nil, errors.New("the environment's API URL is not a URL")
-	}
-	u.Path, u.RawQuery = c.path, c.query.Encode()
-	var body io.Reader
-	if c.body != nil {
-		b, err := json.Marshal(c.body)
-		if err != nil {
-			return nil, err
-		}
-		body = bytes.NewReader(b)
-	}
-	r, err := http.NewRequestWithContext(ctx, c.method, u.String(), body)
-	if err != nil {
-		return nil, err
-	}
-	a.setHeader(r)
-	return r, nil
-}
-
-// checkPath refuses a path outside the API, and the retired API Vapid.
-//
-// https://procore.github.io/documentation/vapid-deprecation
-func checkPath(p string) error {
-	if rest, ok := strings.CutPrefix(p, "/vapid/"); ok {
-		return &RetiredError{Resource: p, Replacement: "/rest/v1.0/" + rest}
-	}
-	if !strings.HasPrefix(p, "/rest/") || path.Clean(p) != p {
-		return errors.New("not a path below /rest/")
-	}
-	return nil
-}
-
-func (a *api) setHeader(r *http.Request) {
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("User-Agent", a.userAgent)
-	if r.Body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if a.company != nil {
-		r.Header.Set("Procore-Company-Id", strconv.FormatInt(*a.company, 10))
-	}
-}
-
-// errTooLarge is final, because a repetition would get the same answer.
-var errTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxBody)
-
-// readBody reads a 2xx answer, whose size is limited after gzip.
-func readBody(resp *http.Response) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
-	}
-	if len(b) > maxBody {
-		return nil, errTooLarge
-	}
-	return b, nil
-}
-
-// decode reads a 2xx answer into v. REST v2 wraps the payload in "data".
-//
-// https://procore.github.io/documentation/new-rest-v2-version
-func decode(b []byte, status int, c call, v any) error {
-	if v == nil || len(b) == 0 && c.method != http.MethodGet {
-		return nil
-	}
-	if strings.HasPrefix(c.path, "/rest/v2.") {
-		var envelope struct {
-			Data json.RawMessage `json:"data"`
-		}
-		if err := json.Unmarshal(b, &envelope); err != nil || envelope.Data == nil {
-			return fmt.Errorf("status %d, but the answer has no data", status)
-		}
-		b = envelope.Data
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		field, reason := jsonProblem(err)
-		return fmt.Errorf("status %d, but the answer cannot be read: %s", status, strings.TrimPrefix(field+": "+reason, ": "))
-	}
-	return nil
-}
-
-// jsonProblem returns what is wrong with JSON, and in which field if that is known. It
-// does not use the error's text, which may quote the content, as time.Time's does.
-func jsonProblem(err error) (field, reason string) {
-	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return te.Field, "a " + te.Type.Kind().String() + " is required"
-	}
-	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return "", fmt.Sprintf("not JSON at byte %d", se.Offset)
-	}
-	if errors.Is(err, errID) {
-		return "", errID.Error()
-	}
-	return "", "a field has the wrong form"
 }
