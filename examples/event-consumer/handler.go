@@ -132,15 +132,7 @@ func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessag
 	if err != nil {
 		return nil, err
 	}
-	access, err := h.store.Token(ctx, c.Key) // a refresh makes a new generation
-	if err != nil {
-		return nil, err
-	}
-	resource, err := h.store.Client(h.environment, c.Key).Read(ctx, event)
-	if errors.Is(err, procore.ErrNotConnected) {
-		return nil, h.store.Report(ctx, c.Key, access.Generation, err)
-	}
-	return resource, err
+	return h.store.Client(h.environment, c.Key).Read(ctx, event)
 }
 
 // work is the place for your code. To be idempotent, write the event's id together

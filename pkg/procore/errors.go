@@ -1,6 +1,7 @@
 package procore
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -170,6 +171,27 @@ func (e *RateLimitError) Error() string {
 
 // Unwrap returns the answer, so that errors.Is and errors.AsType see it too.
 func (e *RateLimitError) Unwrap() error { return e.Answer }
+
+// CheckResponse returns nil for an answer with status 2xx, and for any other the
+// error that a client returns for it, an [*Error] or a [*RateLimitError]. It is for
+// a RoundTripper that acts on what an answer means: the body can still be read.
+func CheckResponse(resp *http.Response) error {
+	if resp.StatusCode/100 == 2 {
+		return nil
+	}
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	answer := *resp
+	answer.Body = io.NopCloser(bytes.NewReader(head))
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	var c call
+	if resp.Request != nil {
+		c.method, c.path = resp.Request.Method, resp.Request.URL.Path
+	}
+	return newError(&answer, c, nil, Clock{}.Now())
+}
 
 // newError turns an answer into an error. No other function does.
 func newError(resp *http.Response, c call, company *int64, now time.Time) error {

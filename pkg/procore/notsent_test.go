@@ -53,11 +53,14 @@ func TestSpendWriteFails(t *testing.T) {
 	t.Parallel()
 	p := listen(t, responds(200, testPair))
 	o := p.oauth()
-	o.Clock.Time = func() time.Time { // is called between the handshake and the write
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.raw.(*net.TCPConn).SetLinger(0)
-		p.raw.Close()
+	asked := 0
+	o.Clock.Time = func() time.Time { // is asked the third time inside the write
+		if asked++; asked == 3 {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.raw.(*net.TCPConn).SetLinger(0)
+			p.raw.Close()
+		}
 		return time.Now()
 	}
 	_, err := spend(t.Context(), o)

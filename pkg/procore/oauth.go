@@ -128,11 +128,11 @@ func (o *OAuth) token(ctx context.Context, form url.Values) (Token, error) {
 }
 
 // tokenOf reads a token from an answer. An answer with a pair is a success in any form,
-// because the pair replaces one that is spent. Without a refresh token the status
-// decides.
+// because the pair replaces one that is spent. An answer without a refresh token must be
+// whole, with status 2xx: the rest of one that is cut is not known.
 func tokenOf(a answer, sent bool, err error) (Token, error) {
 	f := readTokenFields(a.header, a.body)
-	if f.access != "" && (f.refresh != "" || a.status/100 == 2) {
+	if f.access != "" && (f.refresh != "" || err == nil && a.status/100 == 2) {
 		return f.token(a.received), nil
 	}
 	if err == nil && a.status/100 == 2 {

@@ -83,6 +83,7 @@ func (c Connection) authorized(a Authorization, keys *Keys, now time.Time) (Conn
 	c.RedirectURI, c.CompanyName, c.UserName = a.RedirectURI, a.CompanyName, a.UserName
 	c.ConnectedAt, c.LastUsed, c.SeenAt = now, now, now
 	c.attempt, c.claimUntil, c.lastAttempt = "", time.Time{}, ""
+	c.PausedUntil, c.pause = time.Time{}, 0
 	c.Webhooks, c.CheckAt = a.Webhooks, time.Time{}
 	if a.Webhooks == WebhooksPending {
 		c.CheckAt = now

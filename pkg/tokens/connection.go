@@ -86,6 +86,7 @@ type Connection struct {
 	RefreshedAt time.Time // when this generation's pair arrived
 	LastUsed    time.Time // to the day
 	SeenAt      time.Time // when Procore last showed the company to the user
+	PausedUntil time.Time // no calls before: Procore rejected tokens that are good; see [Transport]
 
 	Reason    string    // why the state is not Active
 	ReasonAt  time.Time // since when
@@ -98,10 +99,11 @@ type Connection struct {
 
 	write        string // names the last write, since rev begins again after a restore
 	pair         Sealed
-	attempt      string    // the attempt that holds, or last held, the claim
-	claimUntil   time.Time // zero: no claim is open
-	lastAttempt  string    // the attempt that stored this generation
-	stateAttempt string    // the attempt that caused this state
+	attempt      string        // the attempt that holds, or last held, the claim
+	claimUntil   time.Time     // zero: no claim is open
+	lastAttempt  string        // the attempt that stored this generation
+	stateAttempt string        // the attempt that caused this state
+	pause        time.Duration // how long the last pause was, to the second
 }
 
 // Renewed says that the last authorization found a connection that was there

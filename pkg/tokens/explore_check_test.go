@@ -242,6 +242,9 @@ func (x *run) checkTruth(ctx context.Context, s *Store, key Key) {
 	// A revocation that races an authorization may end the pair that the
 	// authorization was given, if Procore gives out a living one again.
 	excused = excused || p.again && p.revoked
+	// An authorization may be stored after another process has spent the pair that it
+	// was given. The row finds out at its next refresh.
+	excused = excused || p.again && p.spent
 	if r.State == "active" && !p.live() && !excused {
 		x.problem("row %s is active, and its pair is not live (presented %d, revoked %t)", r.Key(), p.presented, p.revoked)
 	}

@@ -47,6 +47,8 @@ func (c Connection) attributes() map[string]types.AttributeValue {
 		"refreshed_at":   seconds(c.RefreshedAt),
 		"last_used_at":   seconds(c.LastUsed),
 		"seen_at":        seconds(c.SeenAt),
+		"paused_until":   seconds(c.PausedUntil),
+		"pause_s":        num(int64(c.pause / time.Second)),
 		"reason":         str(c.Reason),
 		"reason_at":      seconds(c.ReasonAt),
 		"request_id":     str(c.RequestID),
@@ -109,6 +111,7 @@ func connectionOf(item map[string]types.AttributeValue) (Connection, error) {
 		RefreshedAt: r.seconds("refreshed_at"),
 		LastUsed:    r.seconds("last_used_at"),
 		SeenAt:      r.seconds("seen_at"),
+		PausedUntil: r.seconds("paused_until"),
 		Reason:      r.str("reason"),
 		ReasonAt:    r.seconds("reason_at"),
 		RequestID:   r.str("request_id"),
@@ -122,6 +125,7 @@ func connectionOf(item map[string]types.AttributeValue) (Connection, error) {
 		claimUntil:   r.millis("claim_until_ms"),
 		lastAttempt:  r.str("last_attempt"),
 		stateAttempt: r.str("state_attempt"),
+		pause:        time.Duration(r.num("pause_s")) * time.Second,
 	}
 	if r.err != nil {
 		return Connection{}, fmt.Errorf("tokens: row of %s: %w", key, r.err)

@@ -38,6 +38,7 @@ type memory struct {
 
 type known struct {
 	access   Access
+	early    time.Duration // before its end the token is no longer fresh
 	readAt   time.Time
 	rejected int64 // the generation whose token met a 401; 0: none
 }
@@ -46,7 +47,7 @@ type known struct {
 // if the clock was set back since.
 func (k known) answers(now time.Time) bool {
 	age := now.Sub(k.readAt)
-	return now.Add(early).Before(k.access.Expiry) && 0 <= age && age < recheck
+	return now.Add(k.early).Before(k.access.Expiry) && 0 <= age && age < recheck
 }
 
 func (m *memory) get(key Key) known {
@@ -55,11 +56,11 @@ func (m *memory) get(key Key) known {
 	return m.known[key]
 }
 
-func (m *memory) put(key Key, a Access, now time.Time) {
+func (m *memory) put(key Key, a Access, early time.Duration, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.room(key)
-	m.known[key] = known{access: a, readAt: now, rejected: m.known[key].rejected}
+	m.known[key] = known{access: a, early: early, readAt: now, rejected: m.known[key].rejected}
 }
 
 // room makes place for the key, at the cost of any other one when full.

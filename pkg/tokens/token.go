@@ -13,8 +13,12 @@ import (
 
 const (
 	// early is how long before its end an access token is refreshed by a caller
-	// who asks for it.
+	// who asks for it, at most. Of a token that is valid for a short time it is the
+	// last tenth.
 	early = 2 * time.Minute
+	// apart is the least time between two refreshes of a connection, whatever the
+	// answers' fields say.
+	apart = time.Minute
 	// rescueWindow is how long a pair may wait in the rescue queue before the
 	// policy RetryOnce gives it up.
 	rescueWindow = 30 * time.Minute
@@ -27,12 +31,22 @@ const (
 // A caller's context ends its waiting, not the refresh that others wait for:
 // use [Wrap] around a Lambda handler.
 func (s *Store) Token(ctx context.Context, key Key) (Access, error) {
+	return s.token(ctx, key, demand{call: true, use: true})
+}
+
+// BackgroundToken is Token for work that no user of the app asked for: it does
+// not count as a use of the connection, which is then refreshed rarely.
+func (s *Store) BackgroundToken(ctx context.Context, key Key) (Access, error) {
+	return s.token(ctx, key, demand{call: true})
+}
+
+func (s *Store) token(ctx context.Context, key Key, d demand) (Access, error) {
 	k := s.memory.get(key)
 	if k.answers(s.Clock.Now()) {
 		return k.access, nil
 	}
 	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
-		return s.renew(ctx, key, demand{within: early, use: true})
+		return s.renew(ctx, key, d)
 	})
 }
 
@@ -72,8 +86,21 @@ func (s *Store) Invalidate(key Key, generation int64) { s.memory.reject(key, gen
 
 // demand is what a caller asks for.
 type demand struct {
-	within time.Duration // refresh a token that ends within this time
-	use    bool          // the token is for use, not just to be kept fresh
+	within time.Duration // refresh a token that ends within this time; 0: one that is not fresh
+	call   bool          // the token is for a call into the company, not just to be kept fresh
+	use    bool          // and the call counts as use of the connection
+}
+
+// early is how long before its end a caller refreshes the access token.
+func (c Connection) early() time.Duration {
+	lifetime := c.Expiry.Sub(c.RefreshedAt) // from its arrival on
+	return min(early, max(lifetime, 0)/10)
+}
+
+// refreshedWithin reports whether the last refresh is not longer ago. One in the
+// future, by a clock that was wrong, counts as now. An authorization is no refresh.
+func (c Connection) refreshedWithin(d time.Duration, now time.Time) bool {
+	return c.lastAttempt != "" && now.Before(c.RefreshedAt.Add(d))
 }
 
 // errNotYet asks renew to read again.
@@ -128,7 +155,10 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 	rejected := s.memory.get(c.Key).rejected == c.Generation
 	living := now.Before(access.Expiry) && !rejected
 	switch {
-	case living && now.Add(d.within).Before(access.Expiry):
+	case d.call && now.Before(c.PausedUntil):
+		s.memory.forget(c.Key)
+		return Access{}, c.paused()
+	case living && now.Add(max(d.within, c.early())).Before(access.Expiry):
 		return s.give(ctx, c, access, d), nil
 	case rejected && now.Before(c.RefreshedAt.Add(recheck)):
 		return Access{}, &Error{Key: c.Key, Decision: ErrNotInstalled, Reason: "Procore answered 401 to a token that is fresh"}
@@ -137,7 +167,7 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 	case c.claimed():
 		return Access{}, errNotYet
 	case c.State == Uncertain && s.RetryOnce && now.Before(c.ReasonAt.Add(2*rescueWindow)):
-		if d.use || now.Before(c.ReasonAt.Add(rescueWindow)) {
+		if d.call || now.Before(c.ReasonAt.Add(rescueWindow)) {
 			return Access{}, later(c.Key, "an answer of Procore is missing; the refresher tries once more", nil)
 		}
 	case c.State == Uncertain:
@@ -147,6 +177,12 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 	case pair.RefreshToken == "" && c.Principal != App:
 		s.memory.forget(c.Key)
 		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
+	}
+	if c.refreshedWithin(apart, now) {
+		if living {
+			return access, nil
+		}
+		return Access{}, later(c.Key, "it was refreshed less than a minute ago", nil)
 	}
 	renewed, err := s.refresh(ctx, c, pair, keys, d)
 	if living && errors.Is(err, ErrTryAgain) {
@@ -182,7 +218,7 @@ func (s *Store) unseal(ctx context.Context, sealed Sealed, p Place) (procore.Tok
 
 // give remembers the access in memory and, once a day, its use on the row.
 func (s *Store) give(ctx context.Context, c Connection, a Access, d demand) Access {
-	s.memory.put(c.Key, a, s.Clock.Now())
+	s.memory.put(c.Key, a, c.early(), s.Clock.Now())
 	_, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
 		used := c.used(d, s.Clock.Now())
 		return used, used.LastUsed != c.LastUsed

@@ -3,7 +3,9 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,14 +17,22 @@ import (
 )
 
 // Transport authenticates requests as one connection: hand it to an
-// http.Client. After a 401 it takes a newer token, or refreshes, once, and sends
-// the request again if its body allows. It refuses any host but the environment's
-// API, as a redirect to a file's storage: the token is for that alone.
+// http.Client. It refuses any host but the environment's API, as a redirect to a
+// file's storage: the token is for that alone. Two answers concern the connection
+// and not only the caller, who gets them all the same:
+//
+//   - After a 401 it takes a newer token, or asks with /me whether the token is
+//     good. If it is not, the connection is refreshed, once, and the request is sent
+//     again if its body allows. Otherwise the company is the reason: no refresh
+//     would help, and the connection is paused, [Store.Pause].
+//   - After a 403 "App is not connected to this company" the connection is
+//     disconnected, [Store.Disconnect].
 type Transport struct {
 	Store       *Store
 	Environment procore.Environment
 	Key         Key
-	Base        http.RoundTripper // nil: connections that the store's Dial opens
+	Background  bool              // the calls do not count as use of the connection
+	Base        http.RoundTripper // nil: http.DefaultTransport
 }
 
 // Transport makes the RoundTripper of a connection.
@@ -33,7 +43,17 @@ func (s *Store) Transport(env procore.Environment, key Key) *Transport {
 // Client is the API client of a connection's company. All clients of a store share
 // what they know of Procore's rate limits.
 func (s *Store) Client(env procore.Environment, key Key, opts ...procore.Option) *procore.CompanyClient {
-	return procore.NewCompanyClient(env, &http.Client{Transport: s.Transport(env, key)}, key.CompanyID, s.Options(key, opts...)...)
+	return s.client(s.Transport(env, key), opts)
+}
+
+// BackgroundClient is Client for work that no user of the app asked for: it does
+// not count as a use of the connection.
+func (s *Store) BackgroundClient(env procore.Environment, key Key, opts ...procore.Option) *procore.CompanyClient {
+	return s.client(&Transport{Store: s, Environment: env, Key: key, Background: true}, opts)
+}
+
+func (s *Store) client(t *Transport, opts []procore.Option) *procore.CompanyClient {
+	return procore.NewCompanyClient(t.Environment, &http.Client{Transport: t}, t.Key.CompanyID, s.Options(t.Key, opts...)...)
 }
 
 // Options are those by which a client that has a Transport of its own shares what
@@ -84,27 +104,99 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, errors.New("tokens: a connection's token is for the API of its environment only")
 	}
-	access, err := t.Store.Token(req.Context(), t.Key)
+	access, err := t.token(req.Context())
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
 	resp, err := t.send(req, access)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized {
-		return resp, err
+		return t.observed(req.Context(), resp, access), err
 	}
-	t.Store.Invalidate(t.Key, access.Generation)
+	newer, err := t.newer(req.Context(), access)
+	if err != nil || newer.Generation == access.Generation {
+		return resp, nil // the 401 is the answer
+	}
 	again, ok := rewound(req)
 	if !ok {
 		return resp, nil
 	}
-	newer, err := t.Store.Token(req.Context(), t.Key)
-	if err != nil || newer.Generation == access.Generation {
-		closeBody(again)
-		return resp, nil // the 401 is the answer
-	}
 	discard(resp)
-	return t.send(again, newer)
+	resp, err = t.send(again, newer)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		t.pause(req.Context(), newer)
+	}
+	return t.observed(req.Context(), resp, newer), err
+}
+
+func (t *Transport) token(ctx context.Context) (Access, error) {
+	if t.Background {
+		return t.Store.BackgroundToken(ctx, t.Key)
+	}
+	return t.Store.Token(ctx, t.Key)
+}
+
+// newer returns another token in place of one that met a 401: one that is stored
+// already, or else a refreshed one, unless the token is good.
+func (t *Transport) newer(ctx context.Context, rejected Access) (Access, error) {
+	c, err := t.Store.Connection(ctx, t.Key)
+	if err != nil {
+		return rejected, err
+	}
+	if c.Generation == rejected.Generation {
+		good, err := t.good(ctx, rejected)
+		if err != nil {
+			return rejected, err
+		}
+		if good {
+			t.pause(ctx, rejected)
+			return rejected, nil
+		}
+	}
+	t.Store.Invalidate(t.Key, rejected.Generation)
+	return t.token(ctx)
+}
+
+// good reports whether Procore takes the token where no company is concerned. It
+// spends nothing.
+func (t *Transport) good(ctx context.Context, a Access) (bool, error) {
+	path := "/rest/v1.0/me"
+	if t.Key.Principal == App {
+		path = "/rest/v1.0/companies"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.Environment.APIURL+path, http.NoBody)
+	if err != nil {
+		return false, err
+	}
+	resp, err := t.send(req, a)
+	if err != nil {
+		return false, err
+	}
+	defer discard(resp)
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return true, nil
+	case http.StatusUnauthorized:
+		return false, nil
+	}
+	return false, fmt.Errorf("tokens: %s: whether the token is good is not known: status %d", t.Key, resp.StatusCode)
+}
+
+func (t *Transport) pause(ctx context.Context, a Access) {
+	if err := t.Store.Pause(ctx, t.Key, a.Generation); err != nil {
+		t.Store.log().WarnContext(ctx, "pause not stored", slog.Any("", t.Key), slog.Any("error", err))
+	}
+}
+
+// observed records what the answer says about the connection.
+func (t *Transport) observed(ctx context.Context, resp *http.Response, a Access) *http.Response {
+	if resp == nil || resp.StatusCode != http.StatusForbidden || !errors.Is(procore.CheckResponse(resp), procore.ErrNotConnected) {
+		return resp
+	}
+	if err := t.Store.Disconnect(ctx, t.Key, a.Generation); err != nil {
+		t.Store.log().WarnContext(ctx, "disconnection not stored", slog.Any("", t.Key), slog.Any("error", err))
+	}
+	return resp
 }
 
 func (t *Transport) send(req *http.Request, a Access) (*http.Response, error) {
@@ -144,13 +236,4 @@ func closeBody(req *http.Request) {
 func discard(resp *http.Response) {
 	io.CopyN(io.Discard, resp.Body, 64<<10)
 	resp.Body.Close()
-}
-
-// Report records what a call's error says about the connection: that the
-// company disconnected the app. It gives the error back.
-func (s *Store) Report(ctx context.Context, key Key, generation int64, err error) error {
-	if errors.Is(err, procore.ErrNotConnected) {
-		return errors.Join(err, s.Disconnect(ctx, key, generation))
-	}
-	return err
 }

@@ -35,6 +35,9 @@ const (
 	Retry   = 5 * time.Minute // after a failure, or when there is more to recover
 	Admin   = time.Hour       // while an admin has to act
 	Recheck = 6 * time.Hour   // when all is well
+	// IdleRecheck is Recheck for a company whose connections were not used for a week:
+	// each pass may cost a refresh.
+	IdleRecheck = 24 * time.Hour
 )
 
 const (
@@ -131,13 +134,13 @@ func (k *Reconciler) try(ctx context.Context, l *lease, all []tokens.Connection)
 	candidates, next := candidates(all, l.row.Creator, l.row.Offset)
 	refused, makerLost := false, l.row.Creator != "" && !usable(all, l.row.Creator)
 	for _, c := range candidates {
-		access, err := k.Store.Token(ctx, c.Key) // which generation is used
+		access, err := k.Store.BackgroundToken(ctx, c.Key) // which generation is used
 		if err == nil {
 			err = k.put(ctx, l, c.Key, makerLost)
 		}
 		if err == nil {
 			l.row.Offset = 0
-			return k.right(), c.Key, strangers
+			return k.right(all), c.Key, strangers
 		}
 		switch kindOf(err) {
 		case anothers:
@@ -220,7 +223,7 @@ func (k *Reconciler) settle(ctx context.Context, before []tokens.Connection, v v
 // client calls Procore as one connection. A call that fails is repeated by the
 // next look and not at once, which would use the rate limit up.
 func (k *Reconciler) client(key tokens.Key) *procore.CompanyClient {
-	return k.Store.Client(k.Environment, key, procore.WithAttempts(1), procore.WithMaxWait(k.MaxWait))
+	return k.Store.BackgroundClient(k.Environment, key, procore.WithAttempts(1), procore.WithMaxWait(k.MaxWait))
 }
 
 func (k *Reconciler) log() *slog.Logger {

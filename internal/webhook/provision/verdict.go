@@ -60,11 +60,20 @@ type verdict struct {
 }
 
 // right is the verdict when all is as it is configured.
-func (k *Reconciler) right() verdict {
+func (k *Reconciler) right(all []tokens.Connection) verdict {
 	if len(k.Want.Triggers) == 0 {
 		return verdict{status: tokens.WebhooksOff}
 	}
+	if k.idle(all) {
+		return verdict{status: tokens.WebhooksActive, next: IdleRecheck}
+	}
 	return verdict{status: tokens.WebhooksActive, next: Recheck}
+}
+
+// idle reports whether no connection of the company was used for a while.
+func (k *Reconciler) idle(all []tokens.Connection) bool {
+	since := k.Store.Clock.Now().Add(-tokens.UsedWithin)
+	return !slices.ContainsFunc(all, func(c tokens.Connection) bool { return c.LastUsed.After(since) })
 }
 
 // failed is the verdict when a call failed for a reason that lies with no
