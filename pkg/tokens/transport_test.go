@@ -43,7 +43,7 @@ func TestCompanyAnswers401(t *testing.T) {
 		}
 		w.clock.Advance(time.Minute)
 	}
-	if got := w.presented(); got > 1 { // the token's own time is over once
+	if got := w.presented(); got > 1 { // the token expires once
 		t.Errorf("%d refresh tokens were spent, want 1", got)
 	}
 	w.procore.ClearFaults()
@@ -70,7 +70,7 @@ func TestEndless401(t *testing.T) {
 		key := w.connect(w.store()).Key
 		w.apiFault(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 401, Times: 10_000})
 		for begin := w.clock.Now(); w.clock.Now().Sub(begin) < 4*time.Hour; w.clock.Advance(gap) {
-			_, _ = w.store().Client(w.oauth.Environment, key).Me(t.Context()) // each in a process of its own
+			_, _ = w.store().Client(w.oauth.Environment, key).Me(t.Context()) // each in another process
 		}
 		if spent := w.presented(); spent > 8 {
 			t.Errorf("a call every %v for four hours spends %d refresh tokens; without the 401 it is 3", gap, spent)
@@ -78,7 +78,7 @@ func TestEndless401(t *testing.T) {
 	}
 }
 
-// A client records by itself that the company disconnected the app.
+// A client records that the company disconnected the app.
 func TestClientRecordsADisconnection(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
