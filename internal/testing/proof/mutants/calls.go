@@ -18,6 +18,8 @@ func calls() []mutant {
 			`				if p.http2 && !p.answered {`, `				if false {`, apiPackage},
 		{"", "any repeated DELETE that is answered 404 counts as done", client,
 			`case done && c.method`, `case attempt > 1 && c.method`, apiPackage},
+		{"", "the time has a monotonic reading, which stops in a frozen sandbox", "pkg/procore/seams.go",
+			`return time.Now().Round(0)`, `return time.Now()`, apiPackage},
 		{"D", "a connection's token goes wherever a redirect leads", transport,
 			`	if !t.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
 		{"", "an abandoned session's pair can still be chosen with", "internal/connect/session/row.go",
