@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 )
 
@@ -32,6 +28,7 @@ type Breaker struct {
 	Since  time.Time // since when
 
 	rev         int64
+	write       string
 	unknown     int64 // outcomes since the last success
 	refused     int64
 	unconfirmed int64
@@ -39,10 +36,7 @@ type Breaker struct {
 }
 
 // breakerKey sorts beside no company: ids are positive.
-var breakerKey = map[string]types.AttributeValue{
-	"company_id": &types.AttributeValueMemberS{Value: "breaker"},
-	"principal":  &types.AttributeValueMemberS{Value: "token endpoint"},
-}
+var breakerKey = dynamo.Item{"company_id": dynamo.Text("breaker"), "principal": dynamo.Text("token endpoint")}
 
 // AtRest says that nothing bad happened since the last success: a probe would
 // change nothing.
@@ -66,7 +60,7 @@ const (
 func (b Breaker) after(v verdict, reason string, now time.Time) Breaker {
 	switch v {
 	case success:
-		return Breaker{rev: b.rev}
+		return Breaker{rev: b.rev, write: b.write}
 	case unknown:
 		b.unknown++
 	case refused:
@@ -105,15 +99,12 @@ func (m *breakerMemory) get() Breaker {
 
 // Breaker reads the breaker.
 func (s *Store) Breaker(ctx context.Context) (Breaker, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Connections, Key: breakerKey, ConsistentRead: aws.Bool(true)})
+	b, err := s.breakers().Get(ctx, breakerKey)
 	if err != nil {
 		return Breaker{}, fmt.Errorf("tokens: the breaker could not be read: %w", err)
 	}
-	b, err := breakerOf(out.Item)
-	if err == nil {
-		s.breaker.put(b)
-	}
-	return b, err
+	s.breaker.put(b)
+	return b, nil
 }
 
 // admit lets a refresh begin, or gives the caller's error. Under suspicion it
@@ -135,7 +126,7 @@ func (s *Store) admit(ctx context.Context, key Key) (trial bool, err error) {
 		if err == nil {
 			return true, nil
 		}
-		if !errors.As(err, new(*types.ConditionalCheckFailedException)) || w.wait(ctx) != nil {
+		if !errors.As(err, new(*dynamo.ChangedError[Breaker])) || w.wait(ctx) != nil {
 			return false, later(key, "the breaker could not be written", err)
 		}
 	}
@@ -216,44 +207,38 @@ func (s *Store) Probe(ctx context.Context) error {
 
 // swapBreaker writes next in place of b.
 func (s *Store) swapBreaker(ctx context.Context, b, next Breaker) error {
-	item := map[string]types.AttributeValue{
-		"company_id":  breakerKey["company_id"],
-		"principal":   breakerKey["principal"],
-		"rev":         num(b.rev + 1),
-		"open":        &types.AttributeValueMemberBOOL{Value: next.Open},
-		"unknown":     num(next.unknown),
-		"refused":     num(next.refused),
-		"unconfirmed": num(next.unconfirmed),
-		"trials":      num(next.trials),
-	}
-	if next.Open {
-		item["reason"], item["since"] = str(next.Reason), seconds(next.Since)
-	}
-	in := &dynamodb.PutItemInput{TableName: &s.Connections, Item: item, ExpressionAttributeNames: map[string]string{"#rev": "rev"}}
-	in.ConditionExpression = aws.String("attribute_not_exists(#rev)")
-	if b.rev > 0 {
-		in.ConditionExpression = aws.String("#rev = :rev")
-		in.ExpressionAttributeValues = map[string]types.AttributeValue{":rev": &types.AttributeValueMemberN{Value: strconv.FormatInt(b.rev, 10)}}
-	}
-	_, err := s.DB.PutItem(ctx, in)
+	next, err := s.breakers().Swap(ctx, b, next)
 	if err == nil {
-		next.rev = b.rev + 1
 		s.breaker.put(next)
 	}
 	return err
 }
 
-func breakerOf(item map[string]types.AttributeValue) (Breaker, error) {
-	r := reader{item: item}
-	b := Breaker{
-		Reason: r.str("reason"), Since: r.seconds("since"), rev: r.num("rev"),
-		unknown: r.num("unknown"), refused: r.num("refused"), unconfirmed: r.num("unconfirmed"), trials: r.num("trials"),
+// breakers are the one row.
+func (s *Store) breakers() dynamo.Rows[Breaker] {
+	return dynamo.Rows[Breaker]{
+		DB: s.DB, Table: s.Connections, Random: s.Random, Decode: breakerOf,
+		Encode:   func(b Breaker) (key, attributes dynamo.Item) { return breakerKey, b.attributes() },
+		Revision: func(b *Breaker) (*int64, *string) { return &b.rev, &b.write },
 	}
-	if v, ok := item["open"].(*types.AttributeValueMemberBOOL); ok {
-		b.Open = v.Value
+}
+
+func (b Breaker) attributes() dynamo.Item {
+	a := dynamo.Item{
+		"open": dynamo.Bool(b.Open), "reason": nil, "since": nil,
+		"unknown": dynamo.Number(b.unknown), "refused": dynamo.Number(b.refused),
+		"unconfirmed": dynamo.Number(b.unconfirmed), "trials": dynamo.Number(b.trials),
 	}
-	if r.err != nil {
-		return Breaker{}, fmt.Errorf("tokens: the breaker's row: %w", r.err)
+	if b.Open {
+		a["reason"], a["since"] = dynamo.Text(b.Reason), dynamo.Seconds(b.Since)
 	}
-	return b, nil
+	return a
+}
+
+func breakerOf(item dynamo.Item) (Breaker, error) {
+	r := dynamo.Read(item)
+	return Breaker{
+		Open: r.Bool("open"), Reason: r.Text("reason"), Since: r.Seconds("since"), rev: r.Number("rev"), write: r.Text("write"),
+		unknown: r.Number("unknown"), refused: r.Number("refused"), unconfirmed: r.Number("unconfirmed"), trials: r.Number("trials"),
+	}, r.Err()
 }

@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"procore-connect/internal/platform/dynamo"
 )
 
 const (
@@ -48,7 +47,7 @@ func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Ti
 		return claimed, nil
 	case errors.Is(err, errElsewhere):
 		return c, errSpentBefore
-	case errors.Is(err, errConflict), isChanged && changed.current.attempt != next.attempt:
+	case errors.Is(err, errConflict), isChanged && changed.Current.attempt != next.attempt:
 		return c, err
 	}
 	return s.confirm(ctx, next)
@@ -90,7 +89,7 @@ func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error
 		case err == nil:
 			return nil
 		case isChanged:
-			c = changed.current
+			c = changed.Current
 		case b.wait(ctx) != nil:
 			return err
 		}
@@ -102,9 +101,8 @@ func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error
 func (s *Store) unspend(ctx context.Context, l ledger, attempt string) error {
 	items := l.unspend(attempt)
 	for b := s.backoff(); len(items) > 0; {
-		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: items})
-		many, cancelled := errors.AsType[*types.TransactionCanceledException](err)
-		if err == nil || cancelled && failedAfter(many, 0) {
+		err := dynamo.Transact(ctx, s.DB, items...)
+		if reasons, _ := dynamo.Refused(err); err == nil || reasons.AnyFailed(0) {
 			return nil // done, or done before
 		}
 		if b.wait(ctx) != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
 )
@@ -519,7 +520,7 @@ func testTransactionConflicts(t *testing.T, reasons []string) {
 	}
 	claims.Store(0)
 	item := types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &w.names.Spends,
-		Key:                 map[string]types.AttributeValue{"fingerprint": str("none")},
+		Key:                 map[string]types.AttributeValue{"fingerprint": dynamo.Text("none")},
 		ConditionExpression: aws.String("attribute_not_exists(fingerprint)")}}
 	if _, _, err := s.Connect(t.Context(), w.authorization(), item); err != nil {
 		t.Errorf("connecting: %v", err)

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -272,7 +273,7 @@ type entry struct {
 // ledgerOf looks a token up by each key of the ring.
 func (x *run) ledgerOf(token string) entry {
 	for _, f := range x.newest.fingerprints(token) {
-		item := x.item(spendsTable, row{"fingerprint": str(f)})
+		item := x.item(spendsTable, row{"fingerprint": dynamo.Text(f)})
 		if a := text(item["again"]); a != "" {
 			return entry{a, true}
 		}

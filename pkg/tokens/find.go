@@ -11,8 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 )
 
@@ -72,12 +72,9 @@ func (s *Store) Holds(ctx context.Context, key Key, pair procore.Token) (bool, e
 
 // Company gives all connections of a company.
 func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connection, error] {
-	return query(ctx, s.DB, connectionOf, &dynamodb.QueryInput{
-		TableName:                 &s.Connections,
-		KeyConditionExpression:    aws.String("company_id = :company"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":company": str(strconv.FormatInt(companyID, 10))},
-		ConsistentRead:            aws.Bool(true),
-	})
+	in := new(dynamo.Expression).Equal("company_id", dynamo.ID(companyID)).Query(s.Connections, "")
+	in.ConsistentRead = aws.Bool(true)
+	return query(ctx, s.DB, connectionOf, in)
 }
 
 const (
@@ -101,12 +98,12 @@ func (c Connection) idle() bool {
 // changed meanwhile.
 func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
-		for k, err := range s.index(ctx, "due", "due_shard", "expires_at", strconv.Itoa(shard), s.Clock.Now().Add(within)) {
+		for k, err := range query(ctx, s.DB, keyOf, s.due(strconv.Itoa(shard), s.Clock.Now().Add(within))) {
 			if !yield(k, err) {
 				return
 			}
 		}
-		for k, err := range s.index(ctx, "due", "due_shard", "expires_at", idlePrefix+strconv.Itoa(shard), s.Clock.Now().Add(-IdleEvery)) {
+		for k, err := range query(ctx, s.DB, keyOf, s.due(idlePrefix+strconv.Itoa(shard), s.Clock.Now().Add(-IdleEvery))) {
 			if !yield(k, err) {
 				return
 			}
@@ -118,15 +115,19 @@ func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.S
 // longest. Zero: none is due within the given time.
 func (s *Store) OldestDue(ctx context.Context, within time.Duration) (oldest time.Time, err error) {
 	for i := range Shards {
-		in := indexQuery("due", "due_shard", "expires_at", strconv.Itoa(i), s.Clock.Now().Add(within))
-		in.TableName, in.Limit = &s.Connections, aws.Int32(1)
+		in := s.due(strconv.Itoa(i), s.Clock.Now().Add(within))
+		in.Limit = aws.Int32(1)
 		out, err := s.DB.Query(ctx, in)
 		if err != nil {
 			return time.Time{}, fmt.Errorf("tokens: the oldest due connection: %w", err)
 		}
 		for _, item := range out.Items {
-			r := reader{item: item}
-			if at := r.seconds("expires_at"); oldest.IsZero() || at.Before(oldest) {
+			r := dynamo.Read(item)
+			at := r.Seconds("expires_at")
+			if err := r.Err(); err != nil {
+				return time.Time{}, fmt.Errorf("tokens: the oldest due connection: %w", err)
+			}
+			if oldest.IsZero() || at.Before(oldest) {
 				oldest = at
 			}
 		}
@@ -138,45 +139,21 @@ func (s *Store) OldestDue(ctx context.Context, within time.Duration) (oldest tim
 // should look at before the given time, the earliest first: for their webhook, or
 // because their revocation is not finished.
 func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Seq2[Key, error] {
-	return s.index(ctx, "checks", "check_shard", "check_at", strconv.Itoa(shard), before)
+	return query(ctx, s.DB, keyOf, s.index("checks", "check_shard", strconv.Itoa(shard), "check_at", before))
 }
 
-// index queries a sparse index. It holds keys alone, so that a write to a row
+func (s *Store) due(shard string, before time.Time) *dynamodb.QueryInput {
+	return s.index("due", "due_shard", shard, "expires_at", before)
+}
+
+// index is a query of a sparse index. It holds keys alone, so that a write to a row
 // costs a write to the index only when its place in it changes.
-func (s *Store) index(ctx context.Context, index, partition, sort, value string, before time.Time) iter.Seq2[Key, error] {
-	in := indexQuery(index, partition, sort, value, before)
-	in.TableName = &s.Connections
-	return query(ctx, s.DB, keyOf, in)
+func (s *Store) index(index, partition, value, sort string, before time.Time) *dynamodb.QueryInput {
+	return new(dynamo.Expression).Equal(partition, dynamo.Text(value)).Less(sort, dynamo.Number(before.Unix())).Query(s.Connections, index)
 }
 
-func indexQuery(index, partition, sort, value string, before time.Time) *dynamodb.QueryInput {
-	return &dynamodb.QueryInput{
-		IndexName:              &index,
-		KeyConditionExpression: aws.String(partition + " = :value AND " + sort + " < :before"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":value": str(value), ":before": num(before.Unix()),
-		},
-	}
-}
-
-// query pages through a query. A row that cannot be read is an error of its own
-// and does not end the rest.
-func query[T any](ctx context.Context, db *dynamodb.Client, read func(map[string]types.AttributeValue) (T, error), in *dynamodb.QueryInput) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for p := dynamodb.NewQueryPaginator(db, in); p.HasMorePages(); {
-			page, err := p.NextPage(ctx)
-			if err != nil {
-				var none T
-				yield(none, fmt.Errorf("tokens: listing connections: %w", err))
-				return
-			}
-			for _, item := range page.Items {
-				if !yield(read(item)) {
-					return
-				}
-			}
-		}
-	}
+func query[T any](ctx context.Context, db *dynamodb.Client, read func(dynamo.Item) (T, error), in *dynamodb.QueryInput) iter.Seq2[T, error] {
+	return dynamo.Query(ctx, db, "tokens: listing connections", in, read)
 }
 
 // SetWebhooks records how far the company's webhook is, and when housekeeping

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/platform/dynamo"
 )
 
 // idlePrefix begins the partitions of connections that nobody uses, so that a
@@ -24,257 +26,121 @@ func shard(companyID int64) string {
 }
 
 // primaryKey is the key as the table holds it.
-func (k Key) primaryKey() map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"company_id": str(strconv.FormatInt(k.CompanyID, 10)),
-		"principal":  str(string(k.Principal)),
+func (k Key) primaryKey() dynamo.Item {
+	return dynamo.Item{
+		"company_id": dynamo.ID(k.CompanyID),
+		"principal":  dynamo.Text(string(k.Principal)),
 	}
 }
 
 // attributes are all others of the row; nil means that the row has it not.
 // Times are Unix seconds, or milliseconds where the name says so.
-func (c Connection) attributes() map[string]types.AttributeValue {
-	a := map[string]types.AttributeValue{
-		"state":          str(string(c.State)),
-		"generation":     num(c.Generation),
-		"rev":            num(c.Rev),
-		"write":          str(c.write),
-		"expires_at":     seconds(c.Expiry),
-		"redirect_uri":   str(c.RedirectURI),
-		"company_name":   str(c.CompanyName),
-		"user_name":      str(c.UserName),
-		"connected_at":   seconds(c.ConnectedAt),
-		"refreshed_at":   seconds(c.RefreshedAt),
-		"last_used_at":   seconds(c.LastUsed),
-		"seen_at":        seconds(c.SeenAt),
-		"paused_until":   seconds(c.PausedUntil),
-		"pause_s":        num(int64(c.pause / time.Second)),
-		"reason":         str(c.Reason),
-		"reason_at":      seconds(c.ReasonAt),
-		"request_id":     str(c.RequestID),
-		"webhooks":       str(string(c.Webhooks)),
-		"check_at":       seconds(c.CheckAt),
-		"sealed":         nil,
-		"seal_key":       str(c.pair.KeyID),
-		"attempt":        str(c.attempt),
-		"claim_until_ms": millis(c.claimUntil),
-		"last_attempt":   str(c.lastAttempt),
-		"state_attempt":  str(c.stateAttempt),
+func (c Connection) attributes() dynamo.Item {
+	a := dynamo.Item{
+		"state":          dynamo.Text(string(c.State)),
+		"generation":     dynamo.Number(c.Generation),
+		"expires_at":     dynamo.Seconds(c.Expiry),
+		"redirect_uri":   dynamo.Text(c.RedirectURI),
+		"company_name":   dynamo.Text(c.CompanyName),
+		"user_name":      dynamo.Text(c.UserName),
+		"connected_at":   dynamo.Seconds(c.ConnectedAt),
+		"refreshed_at":   dynamo.Seconds(c.RefreshedAt),
+		"last_used_at":   dynamo.Seconds(c.LastUsed),
+		"seen_at":        dynamo.Seconds(c.SeenAt),
+		"paused_until":   dynamo.Seconds(c.PausedUntil),
+		"pause_s":        dynamo.NonZero(int64(c.pause / time.Second)),
+		"reason":         dynamo.Text(c.Reason),
+		"reason_at":      dynamo.Seconds(c.ReasonAt),
+		"request_id":     dynamo.Text(c.RequestID),
+		"webhooks":       dynamo.Text(string(c.Webhooks)),
+		"check_at":       dynamo.Seconds(c.CheckAt),
+		"sealed":         dynamo.Bytes(c.pair.Box),
+		"seal_key":       dynamo.Text(c.pair.KeyID),
+		"attempt":        dynamo.Text(c.attempt),
+		"claim_until_ms": dynamo.Millis(c.claimUntil),
+		"last_attempt":   dynamo.Text(c.lastAttempt),
+		"state_attempt":  dynamo.Text(c.stateAttempt),
 		"due_shard":      nil,
 		"check_shard":    nil,
-		"transitions":    transitionList(c.Transitions),
-	}
-	if c.pair.Box != nil {
-		a["sealed"] = &types.AttributeValueMemberB{Value: c.pair.Box}
+		"transitions":    dynamo.List(c.Transitions, transitionValue),
 	}
 	// The sparse indexes hold just the rows that a schedule may act on.
 	switch {
 	case !c.usable():
 	case c.idle():
-		a["due_shard"] = str(idlePrefix + shard(c.CompanyID))
+		a["due_shard"] = dynamo.Text(idlePrefix + shard(c.CompanyID))
 	default:
-		a["due_shard"] = str(shard(c.CompanyID))
+		a["due_shard"] = dynamo.Text(shard(c.CompanyID))
 	}
 	if !c.CheckAt.IsZero() {
-		a["check_shard"] = str(shard(c.CompanyID))
+		a["check_shard"] = dynamo.Text(shard(c.CompanyID))
 	}
 	return a
 }
 
 // keyOf reads a row's key.
-func keyOf(item map[string]types.AttributeValue) (Key, error) {
-	r := reader{item: item}
-	k := Key{CompanyID: r.id("company_id"), Principal: Principal(r.str("principal"))}
-	if r.err != nil {
-		return k, fmt.Errorf("tokens: row of company %q, %q: %w", r.str("company_id"), r.str("principal"), r.err)
+func keyOf(item dynamo.Item) (Key, error) {
+	r := dynamo.Read(item)
+	r.Require("company_id", "principal")
+	k := Key{CompanyID: r.ID("company_id"), Principal: Principal(r.Text("principal"))}
+	if err := r.Err(); err != nil {
+		return k, fmt.Errorf("tokens: row of company %q, %q: %w", r.Text("company_id"), r.Text("principal"), err)
 	}
 	return k, nil
 }
 
 // connectionOf reads a row.
-func connectionOf(item map[string]types.AttributeValue) (Connection, error) {
+func connectionOf(item dynamo.Item) (Connection, error) {
 	key, err := keyOf(item)
 	if err != nil {
 		return Connection{}, err
 	}
-	r := reader{item: item}
+	r := dynamo.Read(item)
 	c := Connection{
 		Key:         key,
-		State:       State(r.str("state")),
-		Generation:  r.num("generation"),
-		Rev:         r.num("rev"),
-		Expiry:      r.seconds("expires_at"),
-		RedirectURI: r.str("redirect_uri"),
-		CompanyName: r.str("company_name"),
-		UserName:    r.str("user_name"),
-		ConnectedAt: r.seconds("connected_at"),
-		RefreshedAt: r.seconds("refreshed_at"),
-		LastUsed:    r.seconds("last_used_at"),
-		SeenAt:      r.seconds("seen_at"),
-		PausedUntil: r.seconds("paused_until"),
-		Reason:      r.str("reason"),
-		ReasonAt:    r.seconds("reason_at"),
-		RequestID:   r.str("request_id"),
-		Webhooks:    Webhooks(r.str("webhooks")),
-		CheckAt:     r.seconds("check_at"),
-		Transitions: r.transitions("transitions"),
+		State:       State(r.Text("state")),
+		Generation:  r.Number("generation"),
+		Rev:         r.Number("rev"),
+		Expiry:      r.Seconds("expires_at"),
+		RedirectURI: r.Text("redirect_uri"),
+		CompanyName: r.Text("company_name"),
+		UserName:    r.Text("user_name"),
+		ConnectedAt: r.Seconds("connected_at"),
+		RefreshedAt: r.Seconds("refreshed_at"),
+		LastUsed:    r.Seconds("last_used_at"),
+		SeenAt:      r.Seconds("seen_at"),
+		PausedUntil: r.Seconds("paused_until"),
+		Reason:      r.Text("reason"),
+		ReasonAt:    r.Seconds("reason_at"),
+		RequestID:   r.Text("request_id"),
+		Webhooks:    Webhooks(r.Text("webhooks")),
+		CheckAt:     r.Seconds("check_at"),
+		Transitions: dynamo.Maps(r, "transitions", transitionOf),
 
-		write:        r.str("write"),
-		pair:         Sealed{KeyID: r.str("seal_key"), Box: r.bytes("sealed")},
-		attempt:      r.str("attempt"),
-		claimUntil:   r.millis("claim_until_ms"),
-		lastAttempt:  r.str("last_attempt"),
-		stateAttempt: r.str("state_attempt"),
-		pause:        time.Duration(r.num("pause_s")) * time.Second,
+		write:        r.Text("write"),
+		pair:         Sealed{KeyID: r.Text("seal_key"), Box: r.Bytes("sealed")},
+		attempt:      r.Text("attempt"),
+		claimUntil:   r.Millis("claim_until_ms"),
+		lastAttempt:  r.Text("last_attempt"),
+		stateAttempt: r.Text("state_attempt"),
+		pause:        time.Duration(r.Number("pause_s")) * time.Second,
 	}
-	if r.err != nil {
-		return Connection{}, fmt.Errorf("tokens: row of %s: %w", key, r.err)
+	if err := r.Err(); err != nil {
+		return Connection{}, fmt.Errorf("tokens: row of %s: %w", key, err)
 	}
 	return c, nil
 }
 
-func transitionList(ts []Transition) types.AttributeValue {
-	if len(ts) == 0 {
-		return nil
-	}
-	list := make([]types.AttributeValue, len(ts))
-	for i, t := range ts {
-		m := map[string]types.AttributeValue{
-			"state": str(string(t.State)), "generation": num(t.Generation), "at": seconds(t.At),
-		}
-		if t.Attempt != "" {
-			m["attempt"] = str(t.Attempt)
-		}
-		if t.Reason != "" {
-			m["reason"] = str(t.Reason)
-		}
-		list[i] = &types.AttributeValueMemberM{Value: m}
-	}
-	return &types.AttributeValueMemberL{Value: list}
+func transitionValue(t Transition) types.AttributeValue {
+	return dynamo.Map(dynamo.Item{
+		"state": dynamo.Text(string(t.State)), "generation": dynamo.Number(t.Generation), "attempt": dynamo.Text(t.Attempt),
+		"at": dynamo.Seconds(t.At), "reason": dynamo.Text(t.Reason),
+	})
 }
 
-func (r *reader) transitions(name string) []Transition {
-	l, ok := r.item[name].(*types.AttributeValueMemberL)
-	if !ok {
-		return nil
+func transitionOf(r *dynamo.Reader) Transition {
+	return Transition{
+		State: State(r.Text("state")), Generation: r.Number("generation"), Attempt: r.Text("attempt"),
+		At: r.Seconds("at"), Reason: r.Text("reason"),
 	}
-	var ts []Transition
-	for _, v := range l.Value {
-		m, ok := v.(*types.AttributeValueMemberM)
-		if !ok {
-			r.fail(name)
-			return nil
-		}
-		e := reader{item: m.Value}
-		ts = append(ts, Transition{
-			State:      State(e.str("state")),
-			Generation: e.num("generation"),
-			Attempt:    e.str("attempt"),
-			At:         e.seconds("at"),
-			Reason:     e.str("reason"),
-		})
-		if e.err != nil {
-			r.fail(name)
-		}
-	}
-	return ts
-}
-
-// reader takes typed attributes from an item. An absent one is the zero value;
-// one of another type is an error, kept until the end.
-type reader struct {
-	item map[string]types.AttributeValue
-	err  error
-}
-
-func (r *reader) fail(name string) {
-	if r.err == nil {
-		r.err = fmt.Errorf("attribute %q is not readable", name)
-	}
-}
-
-func (r *reader) str(name string) string {
-	switch v := r.item[name].(type) {
-	case nil:
-	case *types.AttributeValueMemberS:
-		return v.Value
-	default:
-		r.fail(name)
-	}
-	return ""
-}
-
-func (r *reader) num(name string) int64 {
-	switch v := r.item[name].(type) {
-	case nil:
-	case *types.AttributeValueMemberN:
-		n, err := strconv.ParseInt(v.Value, 10, 64)
-		if err != nil {
-			r.fail(name)
-		}
-		return n
-	default:
-		r.fail(name)
-	}
-	return 0
-}
-
-func (r *reader) id(name string) int64 {
-	n, err := strconv.ParseInt(r.str(name), 10, 64)
-	if err != nil {
-		r.fail(name)
-	}
-	return n
-}
-
-func (r *reader) bytes(name string) []byte {
-	switch v := r.item[name].(type) {
-	case nil:
-	case *types.AttributeValueMemberB:
-		return v.Value
-	default:
-		r.fail(name)
-	}
-	return nil
-}
-
-func (r *reader) seconds(name string) time.Time {
-	if n := r.num(name); n != 0 {
-		return time.Unix(n, 0)
-	}
-	return time.Time{}
-}
-
-func (r *reader) millis(name string) time.Time {
-	if n := r.num(name); n != 0 {
-		return time.UnixMilli(n)
-	}
-	return time.Time{}
-}
-
-// The makers of attributes give nil for the zero value: it is not stored.
-
-func str(s string) types.AttributeValue {
-	if s == "" {
-		return nil
-	}
-	return &types.AttributeValueMemberS{Value: s}
-}
-
-func num(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func seconds(t time.Time) types.AttributeValue {
-	if t.IsZero() {
-		return nil
-	}
-	return num(t.Unix())
-}
-
-func millis(t time.Time) types.AttributeValue {
-	if t.IsZero() {
-		return nil
-	}
-	return num(t.UnixMilli())
 }

@@ -3,8 +3,9 @@ package tokens
 import (
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/platform/dynamo"
 )
 
 // ledgerLife is how long the ledger knows a spent token.
@@ -38,27 +39,17 @@ func (l ledger) spend(c Connection, now time.Time) []types.TransactWriteItem {
 	var all []types.TransactWriteItem
 	for _, f := range l.fingerprints {
 		if l.again != "" {
-			all = append(all, types.TransactWriteItem{Update: &types.Update{
-				TableName:           &l.table,
-				Key:                 map[string]types.AttributeValue{"fingerprint": str(f)},
-				UpdateExpression:    aws.String("SET again = :again, again_at = :now"),
-				ConditionExpression: aws.String("attempt = :first AND attribute_not_exists(again)"),
-				ExpressionAttributeValues: map[string]types.AttributeValue{
-					":again": str(c.attempt), ":first": str(l.again), ":now": seconds(now),
-				},
-			}})
+			all = append(all, new(dynamo.Expression).
+				Set(dynamo.Item{"again": dynamo.Text(c.attempt), "again_at": dynamo.Seconds(now)}).
+				Equal("attempt", dynamo.Text(l.again)).Absent("again").Update(l.table, spendsKey(f)))
 			continue
 		}
 		item := c.Key.primaryKey() // for the operator; not a key in this table
-		item["fingerprint"] = str(f)
-		item["attempt"] = str(c.attempt)
-		item["spent_at"] = seconds(now)
-		item["ttl"] = seconds(now.Add(ledgerLife))
-		all = append(all, types.TransactWriteItem{Put: &types.Put{
-			TableName:           &l.table,
-			Item:                item,
-			ConditionExpression: aws.String("attribute_not_exists(fingerprint)"),
-		}})
+		item["fingerprint"] = dynamo.Text(f)
+		item["attempt"] = dynamo.Text(c.attempt)
+		item["spent_at"] = dynamo.Seconds(now)
+		item["ttl"] = dynamo.Seconds(now.Add(ledgerLife))
+		all = append(all, new(dynamo.Expression).Absent("fingerprint").Put(l.table, item))
 	}
 	return all
 }
@@ -67,22 +58,17 @@ func (l ledger) spend(c Connection, now time.Time) []types.TransactWriteItem {
 func (l ledger) unspend(attempt string) []types.TransactWriteItem {
 	var all []types.TransactWriteItem
 	for _, f := range l.fingerprints {
-		key := map[string]types.AttributeValue{"fingerprint": str(f)}
-		values := map[string]types.AttributeValue{":attempt": str(attempt)}
 		if l.again != "" {
-			all = append(all, types.TransactWriteItem{Update: &types.Update{
-				TableName: &l.table, Key: key,
-				UpdateExpression:          aws.String("REMOVE again, again_at"),
-				ConditionExpression:       aws.String("again = :attempt"),
-				ExpressionAttributeValues: values,
-			}})
+			all = append(all, new(dynamo.Expression).Set(dynamo.Item{"again": nil, "again_at": nil}).
+				Equal("again", dynamo.Text(attempt)).Update(l.table, spendsKey(f)))
 			continue
 		}
-		all = append(all, types.TransactWriteItem{Delete: &types.Delete{
-			TableName: &l.table, Key: key,
-			ConditionExpression:       aws.String("attempt = :attempt"),
-			ExpressionAttributeValues: values,
-		}})
+		all = append(all, new(dynamo.Expression).Equal("attempt", dynamo.Text(attempt)).Delete(l.table, spendsKey(f)))
 	}
 	return all
+}
+
+// spendsKey is the key of a fingerprint.
+func spendsKey(fingerprint string) dynamo.Item {
+	return dynamo.Item{"fingerprint": dynamo.Text(fingerprint)}
 }

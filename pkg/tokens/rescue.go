@@ -114,7 +114,7 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 		case err == nil:
 			return nil
 		case isChanged:
-			c = changed.current
+			c = changed.Current
 		case b.wait(ctx) != nil:
 			return err
 		}

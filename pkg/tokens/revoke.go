@@ -62,7 +62,7 @@ func (s *Store) revokeStep(ctx context.Context, c Connection) (Connection, error
 	next = next.enter(Revoked, "", c.Reason, "", s.Clock.Now())
 	next, err := s.swap(ctx, c, next)
 	if changed, ok := errors.AsType[*changedError](err); ok {
-		return changed.current, nil
+		return changed.Current, nil
 	}
 	if err != nil {
 		return c, later(c.Key, "the connection could not be stored", err)

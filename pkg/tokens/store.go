@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 )
 
@@ -58,58 +56,46 @@ func (s *Store) log() *slog.Logger {
 	return s.Log
 }
 
+// rows are the rows of the Connections table.
+func (s *Store) rows() dynamo.Rows[Connection] {
+	return dynamo.Rows[Connection]{
+		DB: s.DB, Table: s.Connections, Random: s.Random, Decode: connectionOf,
+		Encode:   func(c Connection) (key, attributes dynamo.Item) { return c.primaryKey(), c.attributes() },
+		Revision: func(c *Connection) (*int64, *string) { return &c.Rev, &c.write },
+	}
+}
+
 // Connection reads a connection, strongly consistent. A missing one is an error
 // that matches ErrNotFound.
 func (s *Store) Connection(ctx context.Context, key Key) (Connection, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &s.Connections, Key: key.primaryKey(), ConsistentRead: aws.Bool(true),
-	})
+	item, err := dynamo.Get(ctx, s.DB, s.Connections, key.primaryKey())
 	if err != nil {
 		return Connection{}, later(key, "the connection could not be read", err)
 	}
-	if len(out.Item) == 0 {
+	if len(item) == 0 {
 		return Connection{}, &Error{Key: key, Decision: ErrNotFound}
 	}
-	return connectionOf(out.Item)
+	return connectionOf(item)
 }
 
 // changedError says that the row is no longer the one that was read.
-type changedError struct{ current Connection }
-
-func (e *changedError) Error() string { return "tokens: " + e.current.String() + " changed meanwhile" }
+type changedError = dynamo.ChangedError[Connection]
 
 // swap writes next in place of old if the row is still as it was read, and
 // gives what is stored now. also joins the same transaction. A lost race is
 // *changedError with the row that won; after any other error it is unknown
 // whether the write happened.
 func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.TransactWriteItem) (Connection, error) {
-	next.Rev, next.write = old.Rev+1, s.Random.Text()
-	u := s.update(old, next)
-	if len(also) > 0 {
-		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
-			TransactItems: append([]types.TransactWriteItem{{Update: u}}, also...),
-		})
-		return next, s.swapped(ctx, old, next, err)
-	}
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                           u.TableName,
-		Key:                                 u.Key,
-		UpdateExpression:                    u.UpdateExpression,
-		ConditionExpression:                 u.ConditionExpression,
-		ExpressionAttributeNames:            u.ExpressionAttributeNames,
-		ExpressionAttributeValues:           u.ExpressionAttributeValues,
-		ReturnValuesOnConditionCheckFailure: u.ReturnValuesOnConditionCheckFailure,
-	})
+	next, err := s.rows().Swap(ctx, old, next, also...)
 	return next, s.swapped(ctx, old, next, err)
 }
 
-// swapped maps the error of a swap, and logs what it changed of the state. A
-// swap whose answer was lost has no line.
+// swapped maps the error of a swap, and logs what it changed of the state.
 func (s *Store) swapped(ctx context.Context, old, next Connection, err error) error {
 	if err == nil && old.State != next.State {
 		s.changed(ctx, old, next)
 	}
-	return lost(old.Key, err)
+	return lost(err)
 }
 
 func (s *Store) changed(ctx context.Context, old, next Connection) {
@@ -125,48 +111,6 @@ func (s *Store) changed(ctx context.Context, old, next Connection) {
 	}
 }
 
-// update sets every known attribute to next's and keeps unknown ones, which a
-// newer version may have written.
-func (s *Store) update(old, next Connection) *types.Update {
-	names := map[string]string{"#rev": "rev"}
-	values := map[string]types.AttributeValue{}
-	condition := "attribute_not_exists(#rev)"
-	if old.Rev > 0 {
-		condition = "#rev = :old"
-		values[":old"] = num(old.Rev)
-	}
-	if old.write != "" {
-		condition += " AND #write = :old_write"
-		values[":old_write"] = str(old.write)
-	}
-	var set, remove []string
-	attributes := next.attributes()
-	for name, value := range attributes {
-		names["#"+name] = name
-		if value == nil {
-			remove = append(remove, "#"+name)
-			continue
-		}
-		set = append(set, "#"+name+" = :"+name)
-		values[":"+name] = value
-	}
-	slices.Sort(set)
-	slices.Sort(remove)
-	expression := "SET " + strings.Join(set, ", ")
-	if len(remove) > 0 {
-		expression += " REMOVE " + strings.Join(remove, ", ")
-	}
-	return &types.Update{
-		TableName:                           &s.Connections,
-		Key:                                 next.primaryKey(),
-		UpdateExpression:                    &expression,
-		ConditionExpression:                 &condition,
-		ExpressionAttributeNames:            names,
-		ExpressionAttributeValues:           values,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}
-}
-
 var (
 	// errElsewhere says that another item of a transaction refused it.
 	errElsewhere = errors.New("tokens: another item of the transaction failed its condition")
@@ -175,51 +119,19 @@ var (
 	errConflict = errors.New("tokens: the transaction met another one")
 )
 
-// lost maps a failed condition, of a single write or of the first item of a
-// transaction, to *changedError, one of a later item to errElsewhere, and any
-// other cancelled transaction to errConflict. Where the row itself met another
-// transaction, what that one has done to the later items proves nothing yet.
-func lost(key Key, err error) error {
-	var item map[string]types.AttributeValue
-	var single *types.ConditionalCheckFailedException
-	var many *types.TransactionCanceledException
+// lost maps the failed condition of a transaction's later item to errElsewhere,
+// and any other cancelled transaction but a lost race to errConflict. Where the row
+// itself met another transaction, what that one has done to the later items proves
+// nothing yet.
+func lost(err error) error {
+	reasons, refused := dynamo.Refused(err)
 	switch {
-	case errors.As(err, &single):
-		item = single.Item
-	case errors.As(err, &many) && failed(many, 0):
-		item = many.CancellationReasons[0].Item
-	case errors.As(err, &many) && passed(many, 0) && failedAfter(many, 1):
+	case !refused:
+		return err
+	case reasons.Passed(0) && reasons.AnyFailed(1):
 		return errElsewhere
-	case errors.As(err, &many):
-		return fmt.Errorf("%w: %w", errConflict, err)
-	default:
-		return err
 	}
-	if len(item) == 0 {
-		return &changedError{Connection{Key: key}}
-	}
-	current, err := connectionOf(item)
-	if err != nil {
-		return err
-	}
-	return &changedError{current}
-}
-
-func passed(e *types.TransactionCanceledException, i int) bool {
-	return i < len(e.CancellationReasons) && aws.ToString(e.CancellationReasons[i].Code) == "None"
-}
-
-func failed(e *types.TransactionCanceledException, i int) bool {
-	return i < len(e.CancellationReasons) && aws.ToString(e.CancellationReasons[i].Code) == "ConditionalCheckFailed"
-}
-
-func failedAfter(e *types.TransactionCanceledException, from int) bool {
-	for i := from; i < len(e.CancellationReasons); i++ {
-		if failed(e, i) {
-			return true
-		}
-	}
-	return false
+	return fmt.Errorf("%w: %w", errConflict, err)
 }
 
 // apply makes one step of a connection, again on the newer row when a race was
@@ -227,19 +139,15 @@ func failedAfter(e *types.TransactionCanceledException, from int) bool {
 // see by the row whether it happened already, for the answer to a write may be
 // lost.
 func (s *Store) apply(ctx context.Context, c Connection, step func(Connection) (Connection, bool)) (Connection, error) {
-	for range 10 {
-		next, ok := step(c)
-		if !ok {
-			return c, nil
-		}
-		next, err := s.swap(ctx, c, next)
-		var changed *changedError
-		if !errors.As(err, &changed) {
-			return next, err
-		}
-		c = changed.current
+	var from Connection
+	next, err := s.rows().Apply(ctx, c, func(c Connection) (Connection, bool) {
+		from = c
+		return step(c)
+	})
+	if errors.As(err, new(*changedError)) {
+		return next, later(c.Key, "the connection keeps changing", nil)
 	}
-	return c, later(c.Key, "the connection keeps changing", nil)
+	return next, s.swapped(ctx, from, next, err)
 }
 
 // applyUntil is apply, repeated while storage fails until the context ends.

@@ -2,17 +2,13 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/tokens"
 )
 
@@ -21,30 +17,20 @@ import (
 const heldShard = "0"
 
 func (s *Store) read(ctx context.Context, flow string) (Session, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName:      &s.Table,
-		Key:            map[string]types.AttributeValue{"session": text(flow)},
-		ConsistentRead: aws.Bool(true),
-	})
+	item, err := dynamo.Get(ctx, s.DB, s.Table, rowKey(flow))
 	if err != nil {
 		return Session{}, fmt.Errorf("session: not read: %w", err)
 	}
-	return sessionOf(out.Item), nil
+	return sessionOf(item)
 }
+
+func rowKey(flow string) dynamo.Item { return dynamo.Item{"session": dynamo.Text(flow)} }
 
 // write makes one step on the condition that the row is still as it was read: same
 // status, same cookie, same expiry, same company. A failed condition is ErrUsed.
 func (s *Store) write(ctx context.Context, old, next Session) error {
-	u := s.update(old, next)
-	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                 u.TableName,
-		Key:                       u.Key,
-		UpdateExpression:          u.UpdateExpression,
-		ConditionExpression:       u.ConditionExpression,
-		ExpressionAttributeNames:  u.ExpressionAttributeNames,
-		ExpressionAttributeValues: u.ExpressionAttributeValues,
-	})
-	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+	err := dynamo.Write(ctx, s.DB, s.update(old, next))
+	if dynamo.ConditionFailed(err) {
 		return ErrUsed
 	}
 	if err != nil {
@@ -53,109 +39,61 @@ func (s *Store) write(ctx context.Context, old, next Session) error {
 	return nil
 }
 
-func (s *Store) update(old, next Session) *types.Update {
-	values := map[string]types.AttributeValue{
-		":old_status": text(string(old.Status)),
-		":old_cookie": text(old.cookie),
-		":old_expiry": number(old.Expires.Unix()),
-		":status":     text(string(next.Status)),
-		":cookie":     text(next.cookie),
-		":expiry":     number(next.Expires.Unix()),
+func (s *Store) update(old, next Session) types.TransactWriteItem {
+	changes := dynamo.Item{
+		"status":     dynamo.Text(string(next.Status)),
+		"cookie":     dynamo.Text(next.cookie),
+		"expires_at": dynamo.Seconds(next.Expires),
+		"company_id": next.company(),
+		"principal":  dynamo.Text(string(next.Principal)),
+		"sealed":     dynamo.Bytes(next.sealed.Box),
+		"seal_key":   dynamo.Text(next.sealed.KeyID),
+		"held_shard": nil,
+		"ttl":        dynamo.Seconds(next.Expires.Add(24 * time.Hour)),
 	}
-	names := map[string]string{"#status": "status", "#cookie": "cookie", "#expiry": "expires_at"}
-	set := []string{"#status = :status", "#cookie = :cookie", "#expiry = :expiry"}
-	var remove []string
-	optional := func(name string, v types.AttributeValue, present bool) {
-		names["#"+name] = name
-		if !present {
-			remove = append(remove, "#"+name)
-			return
-		}
-		set = append(set, "#"+name+" = :"+name)
-		values[":"+name] = v
+	if next.hasPair() { // TTL must not delete a pair before it is revoked: housekeeping does both.
+		changes["held_shard"], changes["ttl"] = dynamo.Text(heldShard), nil
 	}
-	company := "attribute_not_exists(#company_id)"
-	if old.CompanyID != 0 {
-		company = "#company_id = :old_company"
-		values[":old_company"] = text(strconv.FormatInt(old.CompanyID, 10))
+	return new(dynamo.Expression).Set(changes).
+		Equal("status", dynamo.Text(string(old.Status))).Equal("cookie", dynamo.Text(old.cookie)).
+		Equal("expires_at", dynamo.Seconds(old.Expires)).Equal("company_id", old.company()).
+		Update(s.Table, rowKey(old.Flow))
+}
+
+func (s Session) company() types.AttributeValue {
+	if s.CompanyID == 0 {
+		return nil
 	}
-	optional("company_id", text(strconv.FormatInt(next.CompanyID, 10)), next.CompanyID != 0)
-	optional("principal", text(string(next.Principal)), next.Principal != "")
-	optional("sealed", &types.AttributeValueMemberB{Value: next.sealed.Box}, next.sealed.Box != nil)
-	optional("seal_key", text(next.sealed.KeyID), next.sealed.Box != nil)
-	// TTL must not delete a pair before it is revoked: housekeeping does both.
-	optional("held_shard", text(heldShard), next.hasPair())
-	optional("ttl", number(next.Expires.Add(24*time.Hour).Unix()), !next.hasPair())
-	expression := "SET " + strings.Join(set, ", ")
-	if len(remove) > 0 {
-		expression += " REMOVE " + strings.Join(remove, ", ")
-	}
-	return &types.Update{
-		TableName:                 &s.Table,
-		Key:                       map[string]types.AttributeValue{"session": text(old.Flow)},
-		UpdateExpression:          &expression,
-		ConditionExpression:       aws.String("#status = :old_status AND #cookie = :old_cookie AND #expiry = :old_expiry AND " + company),
-		ExpressionAttributeNames:  names,
-		ExpressionAttributeValues: values,
-	}
+	return dynamo.ID(s.CompanyID)
 }
 
 func (s Session) hasPair() bool {
 	return s.Status == Pending || s.Status == Chosen || s.Status == Abandoned
 }
 
-func sessionOf(item map[string]types.AttributeValue) Session {
-	str := func(name string) string {
-		v, _ := item[name].(*types.AttributeValueMemberS)
-		if v == nil {
-			return ""
-		}
-		return v.Value
-	}
+func sessionOf(item dynamo.Item) (Session, error) {
+	r := dynamo.Read(item)
 	found := Session{
-		Flow:        str("session"),
-		Status:      Status(str("status")),
-		Environment: str("environment"),
-		RedirectURI: str("redirect_uri"),
-		Principal:   tokens.Principal(str("principal")),
-		cookie:      str("cookie"),
-		sealed:      tokens.Sealed{KeyID: str("seal_key")},
+		Flow:        r.Text("session"),
+		Status:      Status(r.Text("status")),
+		Environment: r.Text("environment"),
+		RedirectURI: r.Text("redirect_uri"),
+		Expires:     r.Seconds("expires_at"),
+		CompanyID:   r.ID("company_id"),
+		Principal:   tokens.Principal(r.Text("principal")),
+		cookie:      r.Text("cookie"),
+		sealed:      tokens.Sealed{KeyID: r.Text("seal_key"), Box: r.Bytes("sealed")},
 	}
-	found.CompanyID, _ = strconv.ParseInt(str("company_id"), 10, 64)
-	if v, ok := item["sealed"].(*types.AttributeValueMemberB); ok {
-		found.sealed.Box = v.Value
+	if err := r.Err(); err != nil {
+		return Session{}, fmt.Errorf("session: row %s: %w", found.Flow, err)
 	}
-	if v, ok := item["expires_at"].(*types.AttributeValueMemberN); ok {
-		n, _ := strconv.ParseInt(v.Value, 10, 64)
-		found.Expires = time.Unix(n, 0)
-	}
-	return found
+	return found, nil
 }
 
 // Stale returns the sessions that have expired and still have a pair.
 func (s *Store) Stale(ctx context.Context) iter.Seq2[Session, error] {
-	return func(yield func(Session, error) bool) {
-		p := dynamodb.NewQueryPaginator(s.DB, &dynamodb.QueryInput{
-			TableName:              &s.Table,
-			IndexName:              aws.String("held"),
-			KeyConditionExpression: aws.String("held_shard = :shard AND expires_at < :now"),
-			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":shard": text(heldShard), ":now": number(s.Clock.Now().Unix()),
-			},
-		})
-		for p.HasMorePages() {
-			page, err := p.NextPage(ctx)
-			if err != nil {
-				yield(Session{}, fmt.Errorf("session: listing stale ones: %w", err))
-				return
-			}
-			for _, item := range page.Items {
-				if !yield(sessionOf(item), nil) {
-					return
-				}
-			}
-		}
-	}
+	in := new(dynamo.Expression).Equal("held_shard", dynamo.Text(heldShard)).Less("expires_at", dynamo.Seconds(s.Clock.Now())).Query(s.Table, "held")
+	return dynamo.Query(ctx, s.DB, "session: listing stale ones", in, sessionOf)
 }
 
 // Abandon puts a stale session out of the user's reach, so that its pair can be
@@ -191,24 +129,12 @@ func (s *Store) Cancel(ctx context.Context, held Session) error {
 // Delete removes an abandoned session whose pair has been revoked. It may be
 // repeated. A session that is not abandoned stays, and the error is ErrUsed.
 func (s *Store) Delete(ctx context.Context, abandoned Session) error {
-	_, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName:                 &s.Table,
-		Key:                       map[string]types.AttributeValue{"session": text(abandoned.Flow)},
-		ConditionExpression:       aws.String("attribute_not_exists(#status) OR #status = :abandoned"),
-		ExpressionAttributeNames:  map[string]string{"#status": "status"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":abandoned": text(string(Abandoned))},
-	})
-	if _, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+	err := dynamo.Write(ctx, s.DB, new(dynamo.Expression).AbsentOrEqual("status", dynamo.Text(string(Abandoned))).Delete(s.Table, rowKey(abandoned.Flow)))
+	if dynamo.ConditionFailed(err) {
 		return ErrUsed
 	}
 	if err != nil {
 		return fmt.Errorf("session: not deleted: %w", err)
 	}
 	return nil
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }

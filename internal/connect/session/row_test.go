@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/tokens"
 )
 
@@ -146,7 +148,7 @@ func TestAbandonNothing(t *testing.T) {
 		if _, err := w.Abandon(t.Context(), s); !errors.Is(err, ErrUsed) {
 			t.Errorf("%s: %v, want ErrUsed", s.Status, err)
 		}
-		if got := sessionOf(w.item(s.Flow)).Status; got != s.Status {
+		if got := w.status(s.Flow); got != s.Status {
 			t.Errorf("%s became %s", s.Status, got)
 		}
 	}
@@ -157,7 +159,7 @@ func TestStepFromStaleRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, changed := range map[string]types.AttributeValue{
-		"cookie": text(hash("another")), "expires_at": number(1), "company_id": text("9"), "status": text(string(Abandoned)),
+		"cookie": dynamo.Text(hash("another")), "expires_at": dynamo.Number(1), "company_id": dynamo.Text("9"), "status": dynamo.Text(string(Abandoned)),
 	} {
 		s, _ := w.pending()
 		w.overwrite(s.Flow, map[string]types.AttributeValue{name: changed})
@@ -267,4 +269,23 @@ func TestDeleteNotAbandoned(t *testing.T) {
 		t.Errorf("error = %v, want ErrUsed", err)
 	}
 	w.find(s.Flow, cookie)
+}
+
+// An attribute of another type is an error that names it and not its value.
+func TestWrongType(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, v := range map[string]types.AttributeValue{
+		"status":     &types.AttributeValueMemberBOOL{Value: true},
+		"company_id": &types.AttributeValueMemberN{Value: "90210"},
+		"principal":  &types.AttributeValueMemberN{Value: "90210"},
+		"sealed":     &types.AttributeValueMemberS{Value: "90210"},
+	} {
+		s, cookie := w.pending()
+		w.overwrite(s.Flow, map[string]types.AttributeValue{name: v})
+		_, err := w.Find(t.Context(), s.Flow, cookie)
+		if err == nil || !strings.Contains(err.Error(), `"`+name+`"`) || strings.Contains(err.Error(), "90210") {
+			t.Errorf("%s: got error %v, want one that names the attribute", name, err)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -24,12 +25,12 @@ func TestSealIsBoundToTheRow(t *testing.T) {
 		t.Error("another row's pair was opened")
 	}
 	st := w.begin()
-	w.overwrite(st.Flow, map[string]types.AttributeValue{"status": text(string(Pending))})
+	w.overwrite(st.Flow, map[string]types.AttributeValue{"status": dynamo.Text(string(Pending))})
 	if got, err := w.Pair(ctx, w.find(st.Flow, st.Cookie)); err == nil || got != (procore.Token{}) {
 		t.Error("a verifier was opened as a pair")
 	}
 	back, cookie := w.pending()
-	w.overwrite(back.Flow, map[string]types.AttributeValue{"status": text(string(Started)), "session": text(FlowOf("a state"))})
+	w.overwrite(back.Flow, map[string]types.AttributeValue{"status": dynamo.Text(string(Started)), "session": dynamo.Text(FlowOf("a state"))})
 	if _, verifier, err := w.Consume(ctx, "a state", cookie); err == nil || verifier != "" {
 		t.Error("a pair was opened as a verifier")
 	}

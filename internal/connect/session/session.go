@@ -25,10 +25,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -115,26 +115,20 @@ func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Sta
 		return Start{}, err
 	}
 	expires := s.Clock.Now().Add(StateLifetime)
-	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &s.Table,
-		Item: map[string]types.AttributeValue{
-			"session":      text(st.Flow),
-			"status":       text(string(Started)),
-			"environment":  text(environment),
-			"redirect_uri": text(redirectURI),
-			"cookie":       text(hash(st.Cookie)),
-			"sealed":       &types.AttributeValueMemberB{Value: verifier.Box},
-			"seal_key":     text(verifier.KeyID),
-			"expires_at":   number(expires.Unix()),
-			"ttl":          number(expires.Add(24 * time.Hour).Unix()),
-		},
-		ConditionExpression:      aws.String("attribute_not_exists(#s)"),
-		ExpressionAttributeNames: map[string]string{"#s": "session"},
-	})
+	err = dynamo.Write(ctx, s.DB, new(dynamo.Expression).Absent("session").Put(s.Table, dynamo.Item{
+		"session":      dynamo.Text(st.Flow),
+		"status":       dynamo.Text(string(Started)),
+		"environment":  dynamo.Text(environment),
+		"redirect_uri": dynamo.Text(redirectURI),
+		"cookie":       dynamo.Text(hash(st.Cookie)),
+		"sealed":       dynamo.Bytes(verifier.Box),
+		"seal_key":     dynamo.Text(verifier.KeyID),
+		"expires_at":   dynamo.Seconds(expires),
+		"ttl":          dynamo.Seconds(expires.Add(24 * time.Hour)),
+	}))
 	// A row with this random name can only be our own: the answer to the first
 	// write was lost, and the SDK wrote again.
-	_, ours := errors.AsType[*types.ConditionalCheckFailedException](err)
-	if err != nil && !ours {
+	if err != nil && !dynamo.ConditionFailed(err) {
 		return Start{}, fmt.Errorf("session: not stored: %w", err)
 	}
 	return st, nil
@@ -255,7 +249,7 @@ func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 	next.Status = Connected
 	next.Expires = s.Clock.Now().Add(resultLifetime)
 	next.sealed = tokens.Sealed{}
-	return types.TransactWriteItem{Update: s.update(chosen, next)}
+	return s.update(chosen, next)
 }
 
 // CSRFToken returns the value that a form of this session must carry, so that no

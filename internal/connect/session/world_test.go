@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/clocktest"
 	"procore-connect/internal/testing/kit/secrettest"
@@ -129,12 +130,21 @@ func (w *world) find(flow, cookie string) Session {
 func (w *world) item(flow string) map[string]types.AttributeValue {
 	w.t.Helper()
 	out, err := w.DB.GetItem(w.t.Context(), &dynamodb.GetItemInput{
-		TableName: &w.Table, Key: map[string]types.AttributeValue{"session": text(flow)}, ConsistentRead: aws.Bool(true),
+		TableName: &w.Table, Key: map[string]types.AttributeValue{"session": dynamo.Text(flow)}, ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return out.Item
+}
+
+func (w *world) status(flow string) Status {
+	w.t.Helper()
+	s, err := sessionOf(w.item(flow))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s.Status
 }
 
 // overwrite changes attributes of a stored row.
@@ -151,7 +161,7 @@ func (w *world) overwrite(flow string, changes map[string]types.AttributeValue) 
 func (w *world) wants(flow string, status Status, ttl, held, sealed bool) {
 	w.t.Helper()
 	item := w.item(flow)
-	if got := sessionOf(item).Status; got != status {
+	if got := w.status(flow); got != status {
 		w.t.Errorf("status = %q, want %q", got, status)
 	}
 	for name, want := range map[string]bool{"ttl": ttl, "held_shard": held, "sealed": sealed, "seal_key": sealed} {

@@ -305,7 +305,7 @@ func (s *scene) outageOfProcore() {
 		s.t.Fatal(err)
 	}
 	id := s.emit()
-	eventually(s.t, "the breaker knows of it", func() bool { return s.has("event-consumer dynamodb:PutItem connections breaker") })
+	eventually(s.t, "the breaker knows of it", func() bool { return s.has("event-consumer dynamodb:UpdateItem connections breaker") })
 	s.set("connections", key, "reason_at", time.Now().Add(-31*time.Minute))
 	eventually(s.t, "the token is sent again", func() bool { // once the access token has expired
 		s.task("refresh", true)

@@ -18,11 +18,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 )
 
@@ -77,13 +77,8 @@ func (s *Store) Add(ctx context.Context, e procore.Event, body []byte) (Outcome,
 	if !fits {
 		return s.Quarantine(ctx, e.CompanyID, tooLarge, body)
 	}
-	s.stamp(item, e.CompanyID)
-	_, err = s.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName:           &s.Table,
-		Item:                item,
-		ConditionExpression: aws.String(unknown),
-	})
-	if _, duplicate := errors.AsType[*types.ConditionalCheckFailedException](err); duplicate {
+	err = dynamo.Write(ctx, s.DB, s.put(item, e.CompanyID))
+	if dynamo.ConditionFailed(err) {
 		return Outcome{Word: Duplicate}, nil
 	}
 	if e2, ok := errors.AsType[smithy.APIError](err); ok && e2.ErrorCode() == "ValidationException" {
@@ -95,35 +90,27 @@ func (s *Store) Add(ctx context.Context, e procore.Event, body []byte) (Outcome,
 	return Outcome{Word: Stored, New: true}, nil
 }
 
-const (
-	tooLarge = "its item would be too large"
-	// unknown is the condition of every new item.
-	unknown = "attribute_not_exists(event_id)"
-)
+const tooLarge = "its item would be too large"
 
 // eventItem is the event's item but for what stamp adds. fits tells whether it
 // is small enough.
-func eventItem(e procore.Event, body []byte) (item map[string]types.AttributeValue, fits bool, err error) {
+func eventItem(e procore.Event, body []byte) (item dynamo.Item, fits bool, err error) {
 	envelope, err := encode(e)
 	if err != nil || len(body) > MaxBody || len(envelope) > maxEnvelope {
 		return nil, false, err
 	}
-	item = map[string]types.AttributeValue{
-		"resource":        text(e.Key()),
-		"event_id":        text(e.ID),
-		"group_id":        text(queueID(e.Key())),
-		"dedup_id":        text(queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)),
-		"envelope":        text(envelope),
-		"body":            &types.AttributeValueMemberB{Value: body},
-		"payload_version": text(e.PayloadVersion),
-	}
-	if e.ULID != "" {
-		item["ulid"] = text(e.ULID)
-	}
-	if !e.Timestamp.IsZero() {
-		item["happened_at_ms"] = number(e.Timestamp.UnixMilli())
-	}
-	return item, true, nil
+	resource := e.Key()
+	return dynamo.Item{
+		"resource":        dynamo.Text(resource),
+		"event_id":        dynamo.Text(e.ID),
+		"group_id":        dynamo.Text(queueID(resource)),
+		"dedup_id":        dynamo.Text(queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)),
+		"envelope":        dynamo.Text(envelope),
+		"body":            dynamo.Bytes(body),
+		"payload_version": dynamo.Text(e.PayloadVersion),
+		"ulid":            dynamo.Text(e.ULID),
+		"happened_at_ms":  dynamo.Millis(e.Timestamp),
+	}, true, nil
 }
 
 // encode writes the envelope as text that an item and a queue take: "data" is as
@@ -138,12 +125,17 @@ func encode(e procore.Event) (string, error) {
 	return strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`).Replace(text), err
 }
 
-// stamp adds what every delivery's item has.
-func (s *Store) stamp(item map[string]types.AttributeValue, companyID int64) {
+// put is the write of a new item, with what every delivery's item has.
+func (s *Store) put(item dynamo.Item, companyID int64) types.TransactWriteItem {
 	now := s.Clock.Now()
-	item["company_id"] = companyOf(companyID)
-	item["received_at_ms"] = number(now.UnixMilli())
-	item["ttl"] = number(now.Add(life).Unix())
+	item["company_id"] = dynamo.ID(companyID)
+	item["received_at_ms"] = dynamo.Millis(now)
+	item["ttl"] = dynamo.Seconds(now.Add(life))
+	return new(dynamo.Expression).Absent("event_id").Put(s.Table, item)
+}
+
+func primaryKey(resource, eventID string) dynamo.Item {
+	return dynamo.Item{"resource": dynamo.Text(resource), "event_id": dynamo.Text(eventID)}
 }
 
 // queueID fits a text into what a FIFO queue takes as an id: printable ASCII
@@ -155,12 +147,4 @@ func queueID(s string) string {
 	}
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func companyOf(id int64) types.AttributeValue { return text(strconv.FormatInt(id, 10)) }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }

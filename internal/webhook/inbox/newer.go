@@ -3,12 +3,11 @@ package inbox
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 )
 
@@ -29,44 +28,27 @@ func (s *Store) Newer(ctx context.Context, e procore.Event) (bool, error) {
 	if e.Timestamp.IsZero() {
 		return false, nil
 	}
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName:                 &s.Table,
-		KeyConditionExpression:    aws.String("#resource = :resource"),
-		ExpressionAttributeNames:  map[string]string{"#resource": "resource"}, // a reserved word
-		ExpressionAttributeValues: map[string]types.AttributeValue{":resource": text(e.Key())},
-		ScanIndexForward:          aws.Bool(false),
-		Limit:                     aws.Int32(newerLook),
-	})
+	in := new(dynamo.Expression).Equal("resource", dynamo.Text(e.Key())).Query(s.Table, "")
+	in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(newerLook)
+	out, err := s.DB.Query(ctx, in)
 	if err != nil {
 		return false, fmt.Errorf("inbox: events of a resource of company %d: %w", e.CompanyID, err)
 	}
-	at := e.Timestamp.UnixMilli()
-	for _, i := range out.Items {
-		if happened, ok := integer(i, "happened_at_ms"); ok && happened > at && !byApp(i) {
+	at := time.UnixMilli(e.Timestamp.UnixMilli())
+	for _, item := range out.Items {
+		r := dynamo.Read(item)
+		newer := r.Millis("happened_at_ms").After(at) && !byApp(r.Text("envelope"))
+		if err := r.Err(); err != nil {
+			return false, fmt.Errorf("inbox: event %s of company %d: %w", r.Text("event_id"), e.CompanyID, err)
+		}
+		if newer {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-func byApp(item map[string]types.AttributeValue) bool {
-	e, err := procore.ParseEvent([]byte(word(item, "envelope")))
+func byApp(envelope string) bool {
+	e, err := procore.ParseEvent([]byte(envelope))
 	return err != nil || e.SourceApplicationID != ""
-}
-
-func integer(item map[string]types.AttributeValue, name string) (int64, bool) {
-	n, ok := item[name].(*types.AttributeValueMemberN)
-	if !ok {
-		return 0, false
-	}
-	v, err := strconv.ParseInt(n.Value, 10, 64)
-	return v, err == nil
-}
-
-func word(item map[string]types.AttributeValue, name string) string {
-	s, ok := item[name].(*types.AttributeValueMemberS)
-	if !ok {
-		return ""
-	}
-	return s.Value
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"procore-connect/internal/platform/dynamo"
 )
 
 const maxPosition = 4 << 10
@@ -45,12 +45,12 @@ func parsePosition(s string, companyID int64) (p position, err error) {
 func (p *position) after(k listed) { p.Resource, p.EventID, p.AtMS = k.resource, k.id, k.receivedMS }
 
 // key is where the index goes on, nil at the beginning.
-func (p *position) key() map[string]types.AttributeValue {
+func (p *position) key() dynamo.Item {
 	if p.Resource == "" {
 		return nil
 	}
-	return map[string]types.AttributeValue{
-		"company_id": companyOf(p.Company), "received_at_ms": number(p.AtMS),
-		"resource": text(p.Resource), "event_id": text(p.EventID),
+	return dynamo.Item{
+		"company_id": dynamo.ID(p.Company), "received_at_ms": dynamo.Number(p.AtMS),
+		"resource": dynamo.Text(p.Resource), "event_id": dynamo.Text(p.EventID),
 	}
 }

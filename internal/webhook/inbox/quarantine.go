@@ -12,10 +12,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 )
 
@@ -45,13 +44,11 @@ var ErrOverQuota = errors.New("inbox: too many deliveries quarantined")
 // It is one transaction of the item and the hour's counter, and one more
 // when the hour is new.
 func (s *Store) Quarantine(ctx context.Context, companyID int64, reason string, body []byte) (Outcome, error) {
-	item := quarantineItem(companyID, reason, body)
-	s.stamp(item, companyID)
-	put := types.TransactWriteItem{Put: &types.Put{TableName: &s.Table, Item: item, ConditionExpression: aws.String(unknown)}}
+	put := s.put(quarantineItem(companyID, reason, body), companyID)
 	counter := s.counter(companyID)
 	first := false // in its hour
 	for attempt := 1; ; attempt++ {
-		_, err := s.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{put, counter.write(first)}})
+		err := dynamo.Transact(ctx, s.DB, put, counter.write(first))
 		if err == nil {
 			return Outcome{Word: Quarantined, Reason: reason, New: true}, nil
 		}
@@ -73,18 +70,18 @@ func (s *Store) Quarantine(ctx context.Context, companyID int64, reason string, 
 	}
 }
 
-func quarantineItem(companyID int64, reason string, body []byte) map[string]types.AttributeValue {
+func quarantineItem(companyID int64, reason string, body []byte) dynamo.Item {
 	sum := sha256.Sum256(body)
 	kept := body
 	if len(body) > MaxBody {
 		kept = body[:quarantineBody]
 	}
-	return map[string]types.AttributeValue{
-		"resource": text(quarantineKey(companyID)),
-		"event_id": text(hex.EncodeToString(sum[:])),
-		"reason":   text(reason),
-		"size":     number(int64(len(body))),
-		"body":     &types.AttributeValueMemberB{Value: kept},
+	return dynamo.Item{
+		"resource": dynamo.Text(quarantineKey(companyID)),
+		"event_id": dynamo.Text(hex.EncodeToString(sum[:])),
+		"reason":   dynamo.Text(reason),
+		"size":     dynamo.Number(int64(len(body))),
+		"body":     dynamo.Bytes(kept),
 	}
 }
 
@@ -95,19 +92,16 @@ func quarantineKey(companyID int64) string { return strconv.FormatInt(companyID,
 // counter is the item that counts a company's hour. Its key begins with a
 // word of its own, so that a role may update counters and nothing else.
 type counter struct {
-	table *string
+	table string
 	hour  time.Time
 	quota int
-	key   map[string]types.AttributeValue
+	key   dynamo.Item
 }
 
 func (s *Store) counter(companyID int64) *counter {
 	hour := s.Clock.Now().UTC().Truncate(time.Hour)
-	return &counter{table: &s.Table, hour: hour, quota: cmp.Or(s.Quota, DefaultQuota),
-		key: map[string]types.AttributeValue{
-			"resource": text("quota#" + strconv.FormatInt(companyID, 10)),
-			"event_id": text(hour.Format("2006-01-02T15")),
-		}}
+	return &counter{table: s.Table, hour: hour, quota: cmp.Or(s.Quota, DefaultQuota),
+		key: primaryKey("quota#"+strconv.FormatInt(companyID, 10), hour.Format("2006-01-02T15"))}
 }
 
 func (c *counter) write(first bool) types.TransactWriteItem {
@@ -119,22 +113,14 @@ func (c *counter) write(first bool) types.TransactWriteItem {
 
 // next counts one more. The condition fails also while there is no counter yet.
 func (c *counter) next() types.TransactWriteItem {
-	return types.TransactWriteItem{Update: &types.Update{
-		TableName: c.table, Key: c.key,
-		UpdateExpression:    aws.String("SET kept = kept + :one"),
-		ConditionExpression: aws.String("kept < :quota"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":one": number(1), ":quota": number(int64(c.quota)),
-		},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}}
+	return new(dynamo.Expression).Increment("kept").Less("kept", dynamo.Number(int64(c.quota))).ReturnOld().Update(c.table, c.key)
 }
 
 // first begins the hour.
 func (c *counter) first() types.TransactWriteItem {
-	item := map[string]types.AttributeValue{"kept": number(1), "ttl": number(c.hour.Add(time.Hour + counterLife).Unix())}
+	item := dynamo.Item{"kept": dynamo.Number(1), "ttl": dynamo.Seconds(c.hour.Add(time.Hour + counterLife))}
 	maps.Copy(item, c.key)
-	return types.TransactWriteItem{Put: &types.Put{TableName: c.table, Item: item, ConditionExpression: aws.String(unknown)}}
+	return new(dynamo.Expression).Absent("event_id").Put(c.table, item)
 }
 
 // A verdict says why the transaction of Quarantine was not done.
@@ -149,24 +135,21 @@ const (
 )
 
 // judge reads the reasons of a cancelled transaction, the item's and the counter's.
-//
-// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 func judge(err error) verdict {
-	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
-	if !ok || len(cancelled.CancellationReasons) != 2 {
+	reasons, _ := dynamo.Refused(err)
+	if len(reasons) != 2 {
 		return failed
 	}
-	item, count := cancelled.CancellationReasons[0], cancelled.CancellationReasons[1]
 	switch {
-	case aws.ToString(item.Code) == "ConditionalCheckFailed":
+	case reasons.Failed(0):
 		return known
-	case aws.ToString(count.Code) == "ConditionalCheckFailed" && count.Item["kept"] != nil:
+	case reasons.Failed(1) && reasons[1].Item["kept"] != nil:
 		return full
-	case aws.ToString(count.Code) == "ConditionalCheckFailed":
+	case reasons.Failed(1):
 		return newHour
 	}
 	passing := []string{"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"}
-	if slices.Contains(passing, aws.ToString(item.Code)) && slices.Contains(passing, aws.ToString(count.Code)) {
+	if slices.Contains(passing, reasons.Code(0)) && slices.Contains(passing, reasons.Code(1)) {
 		return conflict
 	}
 	return failed

@@ -9,9 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 )
 
@@ -162,57 +161,76 @@ type listed struct {
 }
 
 // list gives a page of the keys in the range, in order of arrival.
-func (s *Store) list(ctx context.Context, which Selection, after map[string]types.AttributeValue) (keys []listed, more bool, err error) {
-	out, err := s.DB.Query(ctx, &dynamodb.QueryInput{
-		TableName: &s.Table, IndexName: aws.String("by_company"),
-		KeyConditionExpression: aws.String("company_id = :company AND received_at_ms >= :from"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":company": companyOf(which.CompanyID), ":from": number(which.From.UnixMilli()),
-		},
-		Limit: aws.Int32(listPage), ExclusiveStartKey: after,
-	})
+func (s *Store) list(ctx context.Context, which Selection, after dynamo.Item) (keys []listed, more bool, err error) {
+	in := new(dynamo.Expression).Equal("company_id", dynamo.ID(which.CompanyID)).
+		AtLeast("received_at_ms", dynamo.Number(which.From.UnixMilli())).Query(s.Table, "by_company")
+	in.Limit, in.ExclusiveStartKey = aws.Int32(listPage), after
+	out, err := s.DB.Query(ctx, in)
 	if err != nil {
 		return nil, false, fmt.Errorf("inbox: company %d: not listed: %w", which.CompanyID, err)
 	}
-	for _, i := range out.Items {
-		ms, _ := integer(i, "received_at_ms")
-		if ms >= which.To.UnixMilli() {
+	for _, item := range out.Items {
+		r := dynamo.Read(item)
+		k := listed{r.Text("resource"), r.Text("event_id"), r.Number("received_at_ms")}
+		if err := r.Err(); err != nil {
+			return nil, false, fmt.Errorf("inbox: company %d: %w", which.CompanyID, err)
+		}
+		if k.receivedMS >= which.To.UnixMilli() {
 			return keys, false, nil
 		}
-		keys = append(keys, listed{word(i, "resource"), word(i, "event_id"), ms})
+		keys = append(keys, k)
 	}
 	return keys, out.LastEvaluatedKey != nil, nil
 }
 
 // get reads an item, nil if there is none.
-func (s *Store) get(ctx context.Context, resource, id string) (map[string]types.AttributeValue, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, ConsistentRead: aws.Bool(true),
-		Key: map[string]types.AttributeValue{"resource": text(resource), "event_id": text(id)}})
+func (s *Store) get(ctx context.Context, resource, id string) (dynamo.Item, error) {
+	item, err := dynamo.Get(ctx, s.DB, s.Table, primaryKey(resource, id))
 	if err != nil {
 		return nil, fmt.Errorf("inbox: not read: %w", err)
 	}
-	return out.Item, nil
+	return item, nil
+}
+
+// delivery is what a replay reads of an item.
+type delivery struct {
+	envelope, group string // of an event
+	reason          string // of what is quarantined, and
+	size            int64
+	body            []byte
+}
+
+func deliveryOf(item dynamo.Item) (delivery, error) {
+	r := dynamo.Read(item)
+	return delivery{
+		envelope: r.Text("envelope"), group: r.Text("group_id"),
+		reason: r.Text("reason"), size: r.Number("size"), body: r.Bytes("body"),
+	}, r.Err()
 }
 
 // one replays one delivery.
 func (r *Replay) one(ctx context.Context, s Selection, k listed, run string) (Replayed, error) {
 	done := Replayed{Resource: k.resource, EventID: k.id, ReceivedAt: time.UnixMilli(k.receivedMS).UTC()}
 	item, err := r.Inbox.get(ctx, k.resource, k.id)
+	if err != nil {
+		return done, err
+	}
+	d, err := deliveryOf(item)
 	switch {
 	case err != nil:
-		return done, err
+		return done, fmt.Errorf("inbox: %s, %s: %w", k.resource, k.id, err)
 	case item == nil:
 		done.Fate = Gone
 	case s.Quarantined:
-		done.Fate, done.Reason, err = r.storeNow(ctx, s, item)
+		done.Fate, done.Reason, err = r.storeNow(ctx, s, d)
 	default:
-		done.Fate, done.Reason, err = r.handOn(ctx, s, item, run)
+		done.Fate, done.Reason, err = r.handOn(ctx, s, d, run)
 	}
 	return done, err
 }
 
-func (r *Replay) handOn(ctx context.Context, s Selection, item map[string]types.AttributeValue, run string) (Fate, string, error) {
-	e, err := procore.ParseEvent([]byte(word(item, "envelope")))
+func (r *Replay) handOn(ctx context.Context, s Selection, d delivery, run string) (Fate, string, error) {
+	e, err := procore.ParseEvent([]byte(d.envelope))
 	if err != nil {
 		return NotUnderstood, err.Error(), nil //nolint:nilerr // it is the delivery's fate
 	}
@@ -225,25 +243,23 @@ func (r *Replay) handOn(ctx context.Context, s Selection, item map[string]types.
 		return "", "", err
 	}
 	sum := sha256.Sum256([]byte(e.Key() + "\n" + e.ID + "\n" + run))
-	return HandedOn, "", r.Send(ctx, Message{Body: envelope, Group: word(item, "group_id"), Dedup: hex.EncodeToString(sum[:])})
+	return HandedOn, "", r.Send(ctx, Message{Body: envelope, Group: d.group, Dedup: hex.EncodeToString(sum[:])})
 }
 
 // storeNow stores what was quarantined as the event that it is, if it is one.
-func (r *Replay) storeNow(ctx context.Context, s Selection, item map[string]types.AttributeValue) (Fate, string, error) {
-	raw, _ := item["body"].(*types.AttributeValueMemberB)
-	size, _ := integer(item, "size")
-	if raw == nil || int64(len(raw.Value)) != size {
-		return Truncated, word(item, "reason"), nil
+func (r *Replay) storeNow(ctx context.Context, s Selection, d delivery) (Fate, string, error) {
+	if int64(len(d.body)) != d.size {
+		return Truncated, d.reason, nil
 	}
-	e, err := quarantinedEvent(raw.Value, s.CompanyID)
+	e, err := quarantinedEvent(d.body, s.CompanyID)
 	if err != nil {
 		return NotUnderstood, err.Error(), nil //nolint:nilerr // it is the delivery's fate
 	}
 	e.ReplayedAt = r.Inbox.Clock.Now().UTC()
 	if s.DryRun {
-		return r.wouldStore(ctx, e, raw.Value)
+		return r.wouldStore(ctx, e, d.body)
 	}
-	o, err := r.Inbox.Add(ctx, e, raw.Value)
+	o, err := r.Inbox.Add(ctx, e, d.body)
 	switch {
 	case err != nil:
 		return "", "", err

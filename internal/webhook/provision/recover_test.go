@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -121,7 +122,7 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	out, err := w.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.Tables.Inbox,
-		Key: map[string]types.AttributeValue{"resource": text("5678#RFIs#2"), "event_id": text(ids[1])}})
+		Key: map[string]types.AttributeValue{"resource": dynamo.Text("5678#RFIs#2"), "event_id": dynamo.Text(ids[1])}})
 	if ulid, ok := out.Item["ulid"].(*types.AttributeValueMemberS); err != nil || !ok || ulid.Value != "01HZX" {
 		t.Errorf("the event was replaced: %v, %v", out.Item, err)
 	}

@@ -8,10 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/pkg/tokens"
 )
@@ -38,25 +35,27 @@ type Row struct {
 	Recovery  recovery.Progress // through the hook's discarded deliveries
 	Recovered int64             // events that were stored from them, ever
 
-	holder string    // random, of each lease
-	until  time.Time // of the lease; zero: free
-	rev    int64     // and
-	stored string    // the holder, of the item that was read
+	until time.Time // of the lease; zero: free
+	rev   int64     // counts the writes
+	write string    // names the last one, and so the lease's holder
 }
 
 // lease is the row while its holder is we.
 type lease struct{ row Row }
 
+// rows are the rows of a company's hook, of which there is one.
+func (k *Reconciler) rows(companyID int64) dynamo.Rows[Row] {
+	return dynamo.Rows[Row]{
+		DB: k.Store.DB, Table: k.Store.Connections, Random: k.Store.Random,
+		Decode:   func(item dynamo.Item) (Row, error) { return rowOf(companyID, item) },
+		Encode:   func(r Row) (key, attributes dynamo.Item) { return rowKey(companyID), r.attributes() },
+		Revision: func(r *Row) (*int64, *string) { return &r.rev, &r.write },
+	}
+}
+
 // Row reads what is known of a company's hook.
 func (k *Reconciler) Row(ctx context.Context, companyID int64) (Row, error) {
-	out, err := k.Store.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &k.Store.Connections, Key: rowKey(companyID), ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return Row{}, fmt.Errorf("hooks: row of company %d: %w", companyID, err)
-	}
-	r, err := rowOf(out.Item)
-	r.CompanyID = companyID
+	r, err := k.rows(companyID).Get(ctx, rowKey(companyID))
 	if err != nil {
 		return r, fmt.Errorf("hooks: row of company %d: %w", companyID, err)
 	}
@@ -73,7 +72,7 @@ func (k *Reconciler) take(ctx context.Context, companyID int64) (*lease, error) 
 		return nil, ErrBusy
 	}
 	l := &lease{r}
-	l.row.holder, l.row.until = k.Store.Random.Text(), k.Store.Clock.Now().Add(leaseFor)
+	l.row.until = k.Store.Clock.Now().Add(leaseFor)
 	if err := k.save(ctx, l); err != nil {
 		return nil, err
 	}
@@ -83,30 +82,14 @@ func (k *Reconciler) take(ctx context.Context, companyID int64) (*lease, error) 
 // save writes the row if it is still the lease's. ErrBusy means that the lease
 // went to another run.
 func (k *Reconciler) save(ctx context.Context, l *lease) error {
-	in := &dynamodb.PutItemInput{TableName: &k.Store.Connections, ExpressionAttributeNames: map[string]string{"#rev": "rev"}}
-	in.ConditionExpression = aws.String("attribute_not_exists(#rev)")
-	if l.row.rev > 0 {
-		// The holder too, for a backup brings old revisions back.
-		in.ConditionExpression = aws.String("#rev = :rev AND #holder = :stored")
-		in.ExpressionAttributeNames["#holder"] = "holder"
-		in.ExpressionAttributeValues = map[string]types.AttributeValue{":rev": number(l.row.rev), ":stored": text(l.row.stored)}
-	}
-	next := l.row
-	next.rev++
-	in.Item = next.item()
-	_, err := k.Store.DB.PutItem(ctx, in)
-	if _, lost := errors.AsType[*types.ConditionalCheckFailedException](err); lost {
-		// The first answer to this very write may have been lost, and the SDK repeated it.
-		now, readErr := k.Row(ctx, l.row.CompanyID)
-		if readErr != nil || now.rev != next.rev || now.holder != next.holder {
-			return errors.Join(ErrBusy, readErr)
-		}
-		err = nil
+	row, err := k.rows(l.row.CompanyID).Swap(ctx, l.row, l.row)
+	if errors.As(err, new(*dynamo.ChangedError[Row])) {
+		return ErrBusy
 	}
 	if err != nil {
 		return fmt.Errorf("hooks: row of company %d: %w", l.row.CompanyID, err)
 	}
-	l.row.rev, l.row.stored = next.rev, next.holder
+	l.row = row
 	return nil
 }
 
@@ -122,106 +105,30 @@ func (k *Reconciler) release(ctx context.Context, l *lease) {
 }
 
 // rowKey sorts beside no company, whose keys are numbers.
-func rowKey(companyID int64) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"company_id": text("hook#" + strconv.FormatInt(companyID, 10)), "principal": text("webhooks")}
+func rowKey(companyID int64) dynamo.Item {
+	return dynamo.Item{"company_id": dynamo.Text("hook#" + strconv.FormatInt(companyID, 10)), "principal": dynamo.Text("webhooks")}
 }
 
-func (r Row) item() map[string]types.AttributeValue {
-	item := rowKey(r.CompanyID)
-	for name, v := range map[string]string{
-		"holder": r.holder, "maker": string(r.Creator), "namespace": r.Namespace, "url": r.URL, "payload_version": r.Version,
-		"cursor_after": r.Recovery.Cursor.After, "cursor_seen": r.Recovery.Cursor.Seen,
-	} {
-		if v != "" {
-			item[name] = text(v)
-		}
+func (r Row) attributes() dynamo.Item {
+	return dynamo.Item{
+		"hook_id": dynamo.NonZero(r.HookID), "maker": dynamo.Text(string(r.Creator)), "namespace": dynamo.Text(r.Namespace),
+		"url": dynamo.Text(r.URL), "payload_version": dynamo.Text(r.Version), "foreign_hooks": dynamo.List(r.Foreign, dynamo.Number),
+		"tried": dynamo.NonZero(int64(r.Offset)), "recovered": dynamo.NonZero(r.Recovered), "until_ms": dynamo.Millis(r.until),
+		"high_water_ms": dynamo.Millis(r.Recovery.HighWater), "cursor_since_ms": dynamo.Millis(r.Recovery.Cursor.Since),
+		"cursor_page": dynamo.NonZero(int64(r.Recovery.Cursor.Number)), "cursor_after": dynamo.Text(r.Recovery.Cursor.After),
+		"cursor_seen": dynamo.Text(r.Recovery.Cursor.Seen),
 	}
-	for name, n := range map[string]int64{
-		"rev": r.rev, "hook_id": r.HookID, "tried": int64(r.Offset), "recovered": r.Recovered, "cursor_page": int64(r.Recovery.Cursor.Number),
-		"until_ms": millis(r.until), "high_water_ms": millis(r.Recovery.HighWater), "cursor_since_ms": millis(r.Recovery.Cursor.Since),
-	} {
-		if n != 0 {
-			item[name] = number(n)
-		}
-	}
-	if len(r.Foreign) > 0 {
-		var all []types.AttributeValue
-		for _, id := range r.Foreign {
-			all = append(all, number(id))
-		}
-		item["foreign_hooks"] = &types.AttributeValueMemberL{Value: all}
-	}
-	return item
 }
 
-func rowOf(item map[string]types.AttributeValue) (Row, error) {
-	d := decoder{item: item}
+func rowOf(companyID int64, item dynamo.Item) (Row, error) {
+	d := dynamo.Read(item)
 	r := Row{
-		HookID: d.number("hook_id"), Creator: tokens.Principal(d.text("maker")), Namespace: d.text("namespace"), URL: d.text("url"),
-		Version: d.text("payload_version"), Offset: int(d.number("tried")), Recovered: d.number("recovered"),
-		Recovery: recovery.Progress{HighWater: d.millis("high_water_ms"), Cursor: recovery.Cursor{
-			Since: d.millis("cursor_since_ms"), Number: int(d.number("cursor_page")), After: d.text("cursor_after"), Seen: d.text("cursor_seen"),
+		CompanyID: companyID, HookID: d.Number("hook_id"), Creator: tokens.Principal(d.Text("maker")),
+		Namespace: d.Text("namespace"), URL: d.Text("url"), Version: d.Text("payload_version"), Foreign: d.Numbers("foreign_hooks"), Offset: int(d.Number("tried")), Recovered: d.Number("recovered"),
+		Recovery: recovery.Progress{HighWater: d.Millis("high_water_ms"), Cursor: recovery.Cursor{
+			Since: d.Millis("cursor_since_ms"), Number: int(d.Number("cursor_page")), After: d.Text("cursor_after"), Seen: d.Text("cursor_seen"),
 		}},
-		holder: d.text("holder"), stored: d.text("holder"), until: d.millis("until_ms"), rev: d.number("rev"),
+		until: d.Millis("until_ms"), rev: d.Number("rev"), write: d.Text("write"),
 	}
-	if l, ok := item["foreign_hooks"].(*types.AttributeValueMemberL); ok {
-		for _, v := range l.Value {
-			e := decoder{item: map[string]types.AttributeValue{"id": v}}
-			r.Foreign = append(r.Foreign, e.number("id"))
-		}
-	}
-	return r, d.err
-}
-
-// decoder reads attributes. An absent one is zero; one of another type is an
-// error.
-type decoder struct {
-	item map[string]types.AttributeValue
-	err  error
-}
-
-func (d *decoder) text(name string) string {
-	switch v := d.item[name].(type) {
-	case nil:
-	case *types.AttributeValueMemberS:
-		return v.Value
-	default:
-		d.err = fmt.Errorf("attribute %q is no text", name)
-	}
-	return ""
-}
-
-func (d *decoder) number(name string) int64 {
-	switch v := d.item[name].(type) {
-	case nil:
-	case *types.AttributeValueMemberN:
-		n, err := strconv.ParseInt(v.Value, 10, 64)
-		if err != nil {
-			d.err = fmt.Errorf("attribute %q is no whole number", name)
-		}
-		return n
-	default:
-		d.err = fmt.Errorf("attribute %q is no number", name)
-	}
-	return 0
-}
-
-func (d *decoder) millis(name string) time.Time {
-	if n := d.number(name); n != 0 {
-		return time.UnixMilli(n)
-	}
-	return time.Time{}
-}
-
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+	return r, d.Err()
 }

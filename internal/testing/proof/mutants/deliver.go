@@ -12,15 +12,11 @@ func deliver() []mutant {
 		{"R4", "a delivery that storage refused is answered 200", receiver,
 			`return http.StatusServiceUnavailable`, `return http.StatusOK`, receiverPackage},
 		{"R4", "an event is written again by its repetition", box,
-			`		ConditionExpression: aws.String(unknown),
-	})
-	if _, duplicate`, `		ConditionExpression: aws.String("attribute_not_exists(nothing)"),
-	})
-	if _, duplicate`, boxPackage},
+			`Absent("event_id")`, `Absent("nothing")`, boxPackage},
 		{"", "events of a resource are duplicates of each other", box,
-			`queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)`, `queueID(e.Key())`, boxPackage},
+			`queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)`, `queueID(resource)`, boxPackage},
 		{"", "each event has its own group", box,
-			`"group_id":        text(queueID(e.Key()))`, `"group_id":        text(queueID(e.ID))`, boxPackage},
+			`"group_id":        dynamo.Text(queueID(resource))`, `"group_id":        dynamo.Text(queueID(e.ID))`, boxPackage},
 		{"", "an envelope is stored that every queue refuses", box,
 			"strings.NewReplacer(\"\\uFFFE\", `\\ufffe`, \"\\uFFFF\", `\\uffff`)", `strings.NewReplacer()`, boxPackage},
 		{"", "the pipe drops what the queue does not accept at once", pipe,

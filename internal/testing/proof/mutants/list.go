@@ -7,6 +7,7 @@ const (
 	storePackage    = "./pkg/tokens"
 	apiPackage      = "./pkg/procore"
 	receiverPackage = "./functions/webhook-receiver"
+	rowPackage      = "./internal/platform/dynamo"
 )
 
 // list returns all breakages.
@@ -18,13 +19,12 @@ func list() []mutant {
 func once() []mutant {
 	return []mutant{
 		{"R1", "the ledger accepts a token twice", "pkg/tokens/ledger.go",
-			`"attribute_not_exists(fingerprint)"`, `"attribute_not_exists(nothing)"`, storePackage},
+			`Absent("fingerprint")`, `Absent("nothing")`, storePackage},
 		{"R1", "the ledger knows a token by the current key only", "pkg/tokens/keys.go",
 			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, storePackage},
-		{"R1", "writes are not conditional on what was read", "pkg/tokens/store.go",
-			`ConditionExpression:                 &condition,
-		ExpressionAttributeNames:            names,`, `ConditionExpression:                 aws.String("attribute_not_exists(nothing)"),
-		ExpressionAttributeNames:            names,`, only("TestRestoredRow", storePackage)}, // the other tests write for ever
+		{"R1", "writes are not conditional on what was read", "internal/platform/dynamo/rows.go",
+			`Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite))`, `Absent("nothing")`, only("TestRestoredRow", storePackage)}, // the other tests write for ever
+		{"R1", "a lost race counts as won", "internal/platform/dynamo/rows.go", `*name == *write {`, `*name != "" {`, rowPackage},
 		{"R1", "an unconfirmed claim spends", "pkg/tokens/claim.go",
 			`			return c, errNotClaimed`, `			return wanted, nil`, storePackage},
 		{"R1", "a claim counts as confirmed though another attempt holds it", "pkg/tokens/claim.go",

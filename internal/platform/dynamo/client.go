@@ -1,0 +1,129 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Get reads an item, strongly consistent. It returns nil without an error if there is none.
+func Get(ctx context.Context, db *dynamodb.Client, table string, key Item) (Item, error) {
+	out, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// Query pages through a query. An item that read refuses is an error in its place and does not end the rest; what names
+// the query in the error of a page, which does.
+func Query[T any](ctx context.Context, db *dynamodb.Client, what string, in *dynamodb.QueryInput, read func(Item) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for p := dynamodb.NewQueryPaginator(db, in); p.HasMorePages(); {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				yield(*new(T), fmt.Errorf("%s: %w", what, err))
+				return
+			}
+			for _, item := range page.Items {
+				if !yield(read(item)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Write makes a single write.
+func Write(ctx context.Context, db *dynamodb.Client, w types.TransactWriteItem) (err error) {
+	switch {
+	case w.Update != nil:
+		u := w.Update
+		_, err = db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: u.TableName, Key: u.Key, UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression,
+			ExpressionAttributeNames: u.ExpressionAttributeNames, ExpressionAttributeValues: u.ExpressionAttributeValues,
+			ReturnValuesOnConditionCheckFailure: u.ReturnValuesOnConditionCheckFailure,
+		})
+	case w.Put != nil:
+		p := w.Put
+		_, err = db.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: p.TableName, Item: p.Item, ConditionExpression: p.ConditionExpression,
+			ExpressionAttributeNames: p.ExpressionAttributeNames, ExpressionAttributeValues: p.ExpressionAttributeValues,
+			ReturnValuesOnConditionCheckFailure: p.ReturnValuesOnConditionCheckFailure,
+		})
+	case w.Delete != nil:
+		d := w.Delete
+		_, err = db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+			TableName: d.TableName, Key: d.Key, ConditionExpression: d.ConditionExpression,
+			ExpressionAttributeNames: d.ExpressionAttributeNames, ExpressionAttributeValues: d.ExpressionAttributeValues,
+			ReturnValuesOnConditionCheckFailure: d.ReturnValuesOnConditionCheckFailure,
+		})
+	default:
+		err = errors.New("dynamo: a write without an operation")
+	}
+	return err
+}
+
+// Transact makes all of the writes or none.
+func Transact(ctx context.Context, db *dynamodb.Client, all ...types.TransactWriteItem) error {
+	_, err := db.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: all})
+	return err
+}
+
+// Reasons are why storage refused writes: one for each write of a transaction, or one for a single write.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+type Reasons []types.CancellationReason
+
+// The codes of a write whose condition failed, and of one that would have been made.
+const (
+	conditionFailed = "ConditionalCheckFailed"
+	none            = "None"
+)
+
+// Refused returns the reasons of an error. It reports false for an error after which the
+// writes may have been made.
+func Refused(err error) (Reasons, bool) {
+	if one, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return Reasons{{Code: aws.String(conditionFailed), Item: one.Item}}, true
+	}
+	if many, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
+		return many.CancellationReasons, true
+	}
+	return nil, false
+}
+
+// ConditionFailed reports whether an error is the failed condition of a single write, or of a transaction's first one.
+func ConditionFailed(err error) bool {
+	r, _ := Refused(err)
+	return r.Failed(0)
+}
+
+// Code returns the code of a write's reason, empty if there is none.
+func (r Reasons) Code(i int) string {
+	if i >= len(r) {
+		return ""
+	}
+	return aws.ToString(r[i].Code)
+}
+
+// Failed reports whether the condition of a write failed.
+func (r Reasons) Failed(i int) bool { return r.Code(i) == conditionFailed }
+
+// Passed reports whether storage had nothing against a write.
+func (r Reasons) Passed(i int) bool { return r.Code(i) == none }
+
+// AnyFailed reports whether the condition of this write or a later one failed.
+func (r Reasons) AnyFailed(from int) bool {
+	for i := from; i < len(r); i++ {
+		if r.Failed(i) {
+			return true
+		}
+	}
+	return false
+}

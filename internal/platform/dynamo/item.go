@@ -1,0 +1,89 @@
+// Package dynamo reads and writes items of DynamoDB: typed attributes, expressions whose placeholders are made once, the
+// reasons of a refused write, and rows that change only as they were read.
+//
+// The SDK's attributevalue was tried instead. It stores a zero time as -62135596800, and its errors name no attribute.
+package dynamo
+
+import (
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Item is a set of attributes: a whole item, its key, or a part of it. A nil value stands for an attribute that the item
+// lacks.
+type Item = map[string]types.AttributeValue
+
+// Compact removes the attributes without a value, which DynamoDB would refuse, and returns the item.
+func Compact(i Item) Item {
+	maps.DeleteFunc(i, func(_ string, v types.AttributeValue) bool { return v == nil })
+	return i
+}
+
+// Text returns the value of a text, nil for an empty one.
+func Text(s string) types.AttributeValue {
+	if s == "" {
+		return nil
+	}
+	return &types.AttributeValueMemberS{Value: s}
+}
+
+// Bytes returns the value of binary data, nil for nil.
+func Bytes(b []byte) types.AttributeValue {
+	if b == nil {
+		return nil
+	}
+	return &types.AttributeValueMemberB{Value: b}
+}
+
+// Bool returns the value of a boolean.
+func Bool(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
+
+// Number returns the value of a number, zero included.
+func Number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+// NonZero returns the value of a number, nil for zero.
+func NonZero(n int64) types.AttributeValue {
+	if n == 0 {
+		return nil
+	}
+	return Number(n)
+}
+
+// ID returns the value of a company's id, which keys hold as text.
+func ID(n int64) types.AttributeValue { return Text(strconv.FormatInt(n, 10)) }
+
+// Seconds returns the value of a time in Unix seconds, nil for the zero time.
+func Seconds(t time.Time) types.AttributeValue {
+	if t.IsZero() {
+		return nil
+	}
+	return Number(t.Unix())
+}
+
+// Millis returns the value of a time in Unix milliseconds, nil for the zero time. The attribute's name ends in _ms.
+func Millis(t time.Time) types.AttributeValue {
+	if t.IsZero() {
+		return nil
+	}
+	return Number(t.UnixMilli())
+}
+
+// List returns the value of a list, nil for an empty one.
+func List[E any](all []E, value func(E) types.AttributeValue) types.AttributeValue {
+	if len(all) == 0 {
+		return nil
+	}
+	list := make([]types.AttributeValue, len(all))
+	for i, e := range all {
+		list[i] = value(e)
+	}
+	return &types.AttributeValueMemberL{Value: list}
+}
+
+// Map returns the value of an item within an item.
+func Map(i Item) types.AttributeValue { return &types.AttributeValueMemberM{Value: Compact(i)} }
