@@ -30,7 +30,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, flow, err)
 		return
 	}
-	ok, err := h.sessions.CheckCSRFToken(r.Context(), s, cookie, r.PostForm.Get(pages.FieldCSRF))
+	ok, err := h.sessions.CheckCSRFToken(r.Context(), s, cookie, procore.NewSecret(r.PostForm.Get(pages.FieldCSRF)))
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return
@@ -144,7 +144,7 @@ func (h *handler) recordChoice(ctx context.Context, s session.Session, companyID
 func (h *handler) verify(ctx context.Context, pair procore.Token, key tokens.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	client := procore.NewCompanyClient(h.environment, h.store.Bearer(pair.AccessToken), key.CompanyID, h.store.Options(key)...)
+	client := procore.NewCompanyClient(h.environment, h.store.Bearer(h.environment, pair.AccessToken), key.CompanyID, h.store.Options(key)...)
 	for _, err := range client.Projects(ctx) {
 		return err // one page is enough
 	}

@@ -67,7 +67,7 @@ var errFinished = errors.New("the authorization has led to a connection, and is 
 // find returns the browser's session of the flow. A session of another environment,
 // from before a change of the configuration, counts as unknown: its pair must not be
 // sent to this one.
-func (h *handler) find(r *http.Request, flow string) (s session.Session, cookie string, err error) {
+func (h *handler) find(r *http.Request, flow string) (s session.Session, cookie procore.Secret, err error) {
 	cookie = h.cookies.Value(r, flow)
 	s, err = h.sessions.Find(r.Context(), flow, cookie)
 	switch {
@@ -166,7 +166,7 @@ func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
 	}
 	u := user{pair: pair}
 	// The pair is not refreshed: an access token is valid for longer than the choice may take.
-	client := procore.NewUserClient(h.environment, h.store.Bearer(pair.AccessToken), h.store.Seams()...)
+	client := procore.NewUserClient(h.environment, h.store.Bearer(h.environment, pair.AccessToken), h.store.Seams()...)
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	calls, ctx := errgroup.WithContext(ctx)

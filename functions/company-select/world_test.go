@@ -79,12 +79,12 @@ func (v *visitor) authorize(user int64) (flow string) {
 		t.Fatal(err)
 	}
 	pair := v.s.Procore.Token(t, user, redirectURI)
-	cookie, err := sessions.StorePair(ctx, exchanging, procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+	cookie, err := sessions.StorePair(ctx, exchanging, procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
 		Expiry: v.s.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.s.Log.Secret(st.State, st.Verifier, st.Cookie, cookie)
+	v.s.Log.Secret(st.State.Reveal(), st.Verifier.Reveal(), st.Cookie.Reveal(), cookie.Reveal())
 	w := httptest.NewRecorder()
 	session.Cookies{}.Set(w, st.Flow, cookie)
 	u, err := url.Parse(v.s.base)

@@ -88,8 +88,9 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 		h.pages.Problem(w, r, pages.StateMissing())
 		return
 	}
-	flow := session.FlowOf(q["state"])
-	s, verifier, err := h.sessions.Consume(r.Context(), q["state"], h.cookies.Value(r, flow))
+	state := procore.NewSecret(q["state"])
+	flow := session.FlowOf(state)
+	s, verifier, err := h.sessions.Consume(r.Context(), state, h.cookies.Value(r, flow))
 	if errors.Is(err, session.ErrUsed) && s.Status != session.Started && s.Status != session.Exchanging {
 		h.pages.Redirect(w, companiesPath(flow)) // the callback was loaded again
 		return
@@ -105,7 +106,7 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 		h.pages.Problem(w, r, refusal(q))
 		return
 	}
-	cookie, err := h.exchange(r.Context(), s, q["code"], verifier)
+	cookie, err := h.exchange(r.Context(), s, procore.NewSecret(q["code"]), verifier)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -145,11 +146,11 @@ func refusal(q map[string]string) pages.Problem {
 
 // exchange spends the code and stores the pair. It continues when the browser
 // disconnects. A pair that cannot be stored is revoked, because no one would ever use it.
-func (h *handler) exchange(ctx context.Context, s session.Session, code, verifier string) (cookie string, err error) {
+func (h *handler) exchange(ctx context.Context, s session.Session, code, verifier procore.Secret) (cookie procore.Secret, err error) {
 	ctx = context.WithoutCancel(ctx)
 	oauth, err := h.oauth.Get(ctx)
 	if err != nil {
-		return "", err
+		return procore.Secret{}, err
 	}
 	spend, cancel := context.WithTimeout(ctx, cmp.Or(h.maxWait, exchangeTimeout))
 	defer cancel()
@@ -158,7 +159,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 		if e, ok := errors.AsType[*procore.TokenError](err); ok && e.InvalidClient() {
 			_, _ = h.oauth.Reread(ctx) // the secret may have been changed
 		}
-		return "", err
+		return procore.Secret{}, err
 	}
 	store, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -171,7 +172,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	if e := oauth.Revoke(revoke, pair); e != nil {
 		gateway.Note(ctx, slog.String("revoke_error", e.Error()))
 	}
-	return "", err
+	return procore.Secret{}, err
 }
 
 // fail shows the page for an error. Errors become pages here and nowhere else.

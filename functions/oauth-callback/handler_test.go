@@ -114,7 +114,7 @@ func TestCallback(t *testing.T) {
 	callback, state := s.login(b)
 	before := b.Cookies()[0]
 	page := b.Get(callback)
-	flow := session.FlowOf(state)
+	flow := session.FlowOf(procore.NewSecret(state))
 	if got, want := page.RedirectsTo(s.base), s.base+"/companies?flow="+flow; got != want {
 		t.Errorf("got redirect to %q, want %q", got, want)
 	}
@@ -128,10 +128,10 @@ func TestCallback(t *testing.T) {
 	if after.Name != before.Name || after.Value == before.Value || after.MaxAge <= 0 || !after.HttpOnly || after.SameSite != http.SameSiteLaxMode {
 		t.Errorf("got cookie %s, new value %v, max age %d", after.Name, after.Value != before.Value, after.MaxAge)
 	}
-	if _, err := s.Sessions().Find(t.Context(), flow, before.Value); err == nil {
+	if _, err := s.Sessions().Find(t.Context(), flow, procore.NewSecret(before.Value)); err == nil {
 		t.Error("the cookie from before the sign-in still opens the session")
 	}
-	held, err := s.Sessions().Find(t.Context(), flow, after.Value)
+	held, err := s.Sessions().Find(t.Context(), flow, procore.NewSecret(after.Value))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestCallback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(pair.AccessToken, "fake-access-") || !strings.HasPrefix(pair.RefreshToken, "fake-refresh-") {
+	if !strings.HasPrefix(pair.AccessToken.Reveal(), "fake-access-") || !strings.HasPrefix(pair.RefreshToken.Reveal(), "fake-refresh-") {
 		t.Error("the session's pair is not the exchange's")
 	}
 	for _, c := range s.Procore.State().Calls {
@@ -154,7 +154,7 @@ func TestReload(t *testing.T) {
 	b := s.Browser(s.base)
 	callback, state := s.login(b)
 	for range 3 {
-		b.Get(callback).RedirectsTo(s.base + "/companies?flow=" + session.FlowOf(state))
+		b.Get(callback).RedirectsTo(s.base + "/companies?flow=" + session.FlowOf(procore.NewSecret(state)))
 	}
 	b.Get("/oauth/callback?code=fake-code-other&state=" + state).RedirectsTo(s.base + "/companies?flow=")
 	s.wantExchanges(1)

@@ -10,6 +10,7 @@ import (
 
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
+	"procore-connect/pkg/procore"
 )
 
 // A callback with an unknown state is refused, and costs no exchange.
@@ -28,7 +29,7 @@ func TestState(t *testing.T) {
 		{"missing, with an error", "error=access_denied&error_description=send+money", pages.StateMissing()},
 		{"never issued", "code=fake-code-x&state=" + strings.Repeat("A", 52), pages.OtherBrowser()},
 		{"cut short", "code=fake-code-x&state=" + state[:len(state)-1], pages.OtherBrowser()},
-		{"the flow's id", "code=fake-code-x&state=" + session.FlowOf(state), pages.OtherBrowser()},
+		{"the flow's id", "code=fake-code-x&state=" + session.FlowOf(procore.NewSecret(state)), pages.OtherBrowser()},
 		{"hostile", "code=fake-code-x&state=" + url.QueryEscape("<script>\r\nSet-Cookie: a=b\x00"), pages.OtherBrowser()},
 		{"too long", "code=fake-code-x&state=" + strings.Repeat("A", 4000), pages.BadRequest()},
 		{"too long a code", "code=" + strings.Repeat("A", 4000) + "&state=" + state, pages.BadRequest()},
@@ -73,7 +74,7 @@ func TestOtherBrowser(t *testing.T) {
 	if got := s.status(state); got != session.Started {
 		t.Errorf("the session is %q, want it still started", got)
 	}
-	first.Get(callback).RedirectsTo(s.base + "/companies?flow=" + session.FlowOf(state))
+	first.Get(callback).RedirectsTo(s.base + "/companies?flow=" + session.FlowOf(procore.NewSecret(state)))
 	s.wantExchanges(1)
 }
 

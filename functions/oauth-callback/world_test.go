@@ -16,6 +16,7 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -91,7 +92,7 @@ func (s *site) wantExchanges(want int) {
 func (s *site) row(state string) map[string]types.AttributeValue {
 	s.t.Helper()
 	out, err := s.DB.GetItem(s.t.Context(), &dynamodb.GetItemInput{TableName: &s.Tables.Sessions,
-		Key: map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: session.FlowOf(state)}}})
+		Key: map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: session.FlowOf(procore.NewSecret(state))}}})
 	if err != nil {
 		s.t.Fatal(err)
 	}

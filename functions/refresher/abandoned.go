@@ -73,7 +73,7 @@ func (h *handler) abandon(ctx context.Context, stale session.Session) error {
 func (h *handler) held(ctx context.Context, env procore.Environment, pair procore.Token) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, reserve)
 	defer cancel()
-	user := procore.NewUserClient(env, h.store.Bearer(pair.AccessToken), h.store.Seams()...)
+	user := procore.NewUserClient(env, h.store.Bearer(env, pair.AccessToken), h.store.Seams()...)
 	me, err := user.Me(ctx)
 	if err != nil {
 		return false, unlessRefused(err)

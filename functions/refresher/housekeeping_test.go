@@ -39,7 +39,7 @@ func (r *refresher) pendingAt(environment string, user int64) (session.Session, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Log.Secret(st.State, st.Cookie, cookie)
+	r.Log.Secret(st.State.Reveal(), st.Cookie.Reveal(), cookie.Reveal())
 	held, err := sessions.Find(ctx, st.Flow, cookie)
 	if err != nil {
 		t.Fatal(err)

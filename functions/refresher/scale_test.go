@@ -79,7 +79,7 @@ func connect(b *testing.B, s *tokens.Store, p *procoretest.Server) {
 		pair := p.Token(b, procoretest.Joe, "http://127.0.0.1/callback")
 		_, _, err := s.Connect(b.Context(), tokens.Authorization{
 			Key:         tokens.Key{CompanyID: int64(1 + i), Principal: tokens.User(procoretest.Joe)},
-			Pair:        procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken, Expiry: time.Now().Add(time.Minute)},
+			Pair:        procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken), Expiry: time.Now().Add(time.Minute)},
 			RedirectURI: "http://127.0.0.1/callback",
 		})
 		if err != nil {
@@ -102,7 +102,7 @@ func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *
 	if err != nil {
 		b.Fatal(err)
 	}
-	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
 	quiet := slog.New(slog.DiscardHandler)
 	return &handler{log: quiet, store: &tokens.Store{
 		DB:          db,

@@ -54,7 +54,7 @@ func header(t *testing.T, secret string, companyID int64) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return value
+	return value.Reveal()
 }
 
 // deliver sends a body as Procore would, with any number of Authorization headers.

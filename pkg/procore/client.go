@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"golang.org/x/oauth2"
 )
 
 const (
@@ -26,15 +24,6 @@ const (
 //
 // https://procore.github.io/documentation/api-call-sequencing
 type UserClient struct{ api api }
-
-// Bearer returns an http.Client that sends this one access token and refreshes
-// nothing (RFC 6750 section 2.1). The client of a connection is that of
-// tokens.Store.Client.
-func Bearer(accessToken string) *http.Client {
-	return &http.Client{Transport: &oauth2.Transport{
-		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: accessToken}),
-	}}
-}
 
 // NewUserClient returns a client for a user without a company. Its arguments are
 // those of [NewCompanyClient]. It does not follow a redirect to another path.

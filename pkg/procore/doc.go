@@ -4,7 +4,7 @@
 // A program without a user needs the app's credentials and the id of a company that
 // installed the app:
 //
-//	app := &procore.OAuth{Environment: procore.Production(), ClientID: id, ClientSecret: secret}
+//	app := &procore.OAuth{Environment: procore.Production(), ClientID: id, ClientSecret: procore.NewSecret(secret)}
 //	company := procore.NewServiceAccount(app, nil).Company(5678)
 //	for project, err := range company.Projects(ctx) {
 //		if err != nil {
@@ -57,6 +57,10 @@
 //
 // [OAuth] calls the token endpoint. A refresh token is single-use, so those requests
 // have their own sender, which never sends twice and knows whether it sent anything.
+//
+// Tokens, the client secret and the other values that must not be seen are a [Secret],
+// which nothing prints. The clients of this package send an access token to the API of
+// their environment alone, wherever a redirect leads; see [Environment.Bearer].
 //
 // # Webhooks
 //

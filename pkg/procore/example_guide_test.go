@@ -11,7 +11,7 @@ import (
 
 // listProjects is the quick start of docs/CLIENT.md, line by line, as is ShowMeeting.
 func listProjects(ctx context.Context, env procore.Environment, id, secret string) error {
-	app := &procore.OAuth{Environment: env, ClientID: id, ClientSecret: secret}
+	app := &procore.OAuth{Environment: env, ClientID: id, ClientSecret: procore.NewSecret(secret)}
 	company := procore.NewServiceAccount(app, nil).Company(5678)
 	for project, err := range company.Projects(ctx) {
 		if err != nil {

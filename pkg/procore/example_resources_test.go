@@ -109,8 +109,8 @@ func ExampleList() {
 func ExampleOAuth_TokenInfo() {
 	env, done := standIn()
 	defer done()
-	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
-	info, err := app.TokenInfo(context.Background(), "an access token")
+	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: procore.NewSecret("client-secret")}
+	info, err := app.TokenInfo(context.Background(), procore.NewSecret("an access token"))
 	fmt.Println(info.UserID, info.ClientID, info.ExpiresIn, err)
 	// Output: 1234567 client-id 1h25m0s <nil>
 }
@@ -119,8 +119,8 @@ func ExampleOAuth_TokenInfo() {
 func ExampleOAuth_Revoke() {
 	env, done := standIn()
 	defer done()
-	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
-	fmt.Println(app.Revoke(context.Background(), procore.Token{AccessToken: "an access token", RefreshToken: "its refresh token"}))
+	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: procore.NewSecret("client-secret")}
+	fmt.Println(app.Revoke(context.Background(), procore.Token{AccessToken: procore.NewSecret("an access token"), RefreshToken: procore.NewSecret("its refresh token")}))
 	// Output: <nil>
 }
 
@@ -128,7 +128,7 @@ func ExampleOAuth_Revoke() {
 func ExampleServiceAccount() {
 	env, done := standIn()
 	defer done()
-	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
+	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: procore.NewSecret("client-secret")}
 	account := procore.NewServiceAccount(app, nil, procore.WithUserAgent("acme-sync/1.0"))
 	for _, id := range []int64{5678, 5679} {
 		me, err := account.Company(id).Me(context.Background())

@@ -167,14 +167,14 @@ func ExampleOAuth_Refresh() {
 	env, done := standIn()
 	defer done()
 
-	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: "client-secret"}
+	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: procore.NewSecret("client-secret")}
 	for range 2 {
-		pair, err := app.Refresh(context.Background(), "a refresh token", procore.OutOfBand, time.Now().Add(time.Minute))
+		pair, err := app.Refresh(context.Background(), procore.NewSecret("a refresh token"), procore.OutOfBand, time.Now().Add(time.Minute))
 		if e, ok := errors.AsType[*procore.TokenError](err); ok {
 			fmt.Println("outcome:", e.Outcome, "status:", e.Status, "code:", e.Code)
 			continue
 		}
-		fmt.Println("a new pair to store:", pair.RefreshToken != "")
+		fmt.Println("a new pair to store:", !pair.RefreshToken.IsZero())
 	}
 	// Output:
 	// a new pair to store: true
@@ -212,7 +212,7 @@ func ExampleCompanyClient_CreateHook() {
 	hook, err := c.CreateHook(ctx, procore.HookSpec{
 		Namespace:      "acme-rfi-sync",
 		DestinationURL: "https://hooks.acme.com/webhooks/procore",
-		Headers:        procore.Headers{"Authorization": "Bearer a-secret"},
+		Headers:        procore.Headers{"Authorization": procore.NewSecret("Bearer a-secret")},
 		PayloadVersion: "v3.0",
 	})
 	if err != nil {
@@ -221,7 +221,7 @@ func ExampleCompanyClient_CreateHook() {
 	}
 	trigger, err := c.CreateTrigger(ctx, hook, "RFIs", "create")
 	fmt.Println(hook.ID, hook.DestinationHeaders, trigger.Resource, trigger.EventType, err)
-	// Output: 11 [Authorization] RFIs create <nil>
+	// Output: 11 map[Authorization:[secret]] RFIs create <nil>
 }
 
 // Events whose delivery Procore gave up, for recovery.

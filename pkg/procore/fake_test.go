@@ -138,12 +138,12 @@ func TestServiceAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	env, ctx := environment(t, p), t.Context()
-	o := procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}
+	o := procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
 	token, err := o.ClientCredentials(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hc := &http.Client{Transport: bearer{token: token.AccessToken}}
+	hc := &http.Client{Transport: bearer{token: token.AccessToken.Reveal()}}
 	if _, err := procore.NewUserClient(env, hc).Me(ctx); err == nil || !strings.Contains(err.Error(), "Missing Procore-Company-Id header") {
 		t.Errorf("as a user: got %v, want Procore's word that the header is missing", err)
 	}
@@ -228,14 +228,14 @@ func TestWebhookRoundTrip(t *testing.T) {
 			ctx := t.Context()
 
 			hook, err := c.CreateHook(ctx, procore.HookSpec{Namespace: "acme-app", DestinationURL: "http://127.0.0.1:1/old",
-				Headers: procore.Headers{"Authorization": "Bearer k1.secret"}, PayloadVersion: version})
+				Headers: procore.Headers{"Authorization": procore.NewSecret("Bearer k1.secret")}, PayloadVersion: version})
 			if err != nil {
 				t.Fatal(err)
 			}
 			if hook, err = c.UpdateHook(ctx, hook.ID, procore.HookSpec{DestinationURL: got.url}); err != nil || hook.DestinationURL != got.url {
 				t.Fatalf("got %+v, %v", hook, err)
 			}
-			if !hook.DestinationHeaders.Masks("Authorization", "Bearer k1.secret") || hook.CompanyID != procoretest.NorthernPlanner {
+			if !hook.DestinationHeaders.Masks("Authorization", procore.NewSecret("Bearer k1.secret")) || hook.CompanyID != procoretest.NorthernPlanner {
 				t.Errorf("the update lost something: %+v", hook)
 			}
 			hooks, err := procore.Collect(c.Hooks(ctx, "acme-app"))

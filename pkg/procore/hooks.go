@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -71,9 +70,21 @@ type HookSpec struct {
 	PayloadVersion string
 }
 
-// Headers maps names to secret values. Printed, logged or written as JSON it shows
-// only the names.
-type Headers map[string]string
+// Headers maps names to secret values.
+type Headers map[string]Secret
+
+// UnmarshalJSON reads the headers that Procore shows.
+func (h *Headers) UnmarshalJSON(b []byte) error {
+	var shown map[string]string
+	if err := json.Unmarshal(b, &shown); err != nil {
+		return err
+	}
+	*h = make(Headers, len(shown))
+	for name, value := range shown {
+		(*h)[name] = NewSecret(value)
+	}
+	return nil
+}
 
 // Hooks lists the company's hooks in one namespace.
 func (c *CompanyClient) Hooks(ctx context.Context, namespace string) iter.Seq2[Hook, error] {
@@ -115,30 +126,22 @@ type hookWire struct {
 }
 
 func (s HookSpec) wire() hookWire {
-	return hookWire{s.Namespace, s.PayloadVersion, s.DestinationURL, s.Headers}
+	headers := make(map[string]string, len(s.Headers))
+	for name, value := range s.Headers {
+		headers[name] = value.Reveal()
+	}
+	return hookWire{s.Namespace, s.PayloadVersion, s.DestinationURL, headers}
+}
+
+// MarshalJSON writes the sorted names, for loggers that write structs as JSON.
+func (h Headers) MarshalJSON() ([]byte, error) {
+	return json.Marshal(slices.Sorted(maps.Keys(h)))
 }
 
 // Masks reports whether value can be the header that Procore shows in h with all
 // but its last five characters masked. A hook that still has last year's credential
 // shows this way.
-func (h Headers) Masks(name, value string) bool {
-	shown := strings.TrimLeft(h[name], "*")
-	return shown != "" && strings.HasSuffix(value, shown)
-}
-
-// String returns the sorted names.
-func (h Headers) String() string {
-	return fmt.Sprint(slices.Sorted(maps.Keys(h)))
-}
-
-// Format writes the names for every verb; without it %#v and %s of a struct would
-// print the map.
-func (h Headers) Format(f fmt.State, _ rune) { fmt.Fprint(f, h.String()) }
-
-// LogValue returns the names.
-func (h Headers) LogValue() slog.Value { return slog.StringValue(h.String()) }
-
-// MarshalJSON writes the names, for loggers that write structs as JSON.
-func (h Headers) MarshalJSON() ([]byte, error) {
-	return json.Marshal(slices.Sorted(maps.Keys(h)))
+func (h Headers) Masks(name string, value Secret) bool {
+	shown := strings.TrimLeft(h[name].Reveal(), "*")
+	return shown != "" && strings.HasSuffix(value.Reveal(), shown)
 }

@@ -37,7 +37,7 @@ func TestSpendChecksTheClockLast(t *testing.T) {
 				}
 				return start
 			}
-			_, err := o.Refresh(t.Context(), testRefresh, OutOfBand, limit)
+			_, err := o.Refresh(t.Context(), NewSecret(testRefresh), OutOfBand, limit)
 			if tt.want == 0 {
 				outcome(t, err, NotSent)
 			} else if err != nil {
@@ -112,7 +112,7 @@ func TestSpendCancelledInTheHandshake(t *testing.T) {
 		_, _ = c.Read(make([]byte, 10<<10))
 		_, _ = c.Read(make([]byte, 1)) // until it is closed
 	})
-	o := &OAuth{Environment: Environment{LoginURL: "https://" + silent}, ClientSecret: testSecret}
+	o := &OAuth{Environment: Environment{LoginURL: "https://" + silent}, ClientSecret: NewSecret(testSecret)}
 	_, err := spend(ctx, o)
 	outcome(t, err, NotSent)
 	if !errors.Is(err, context.Canceled) {

@@ -25,7 +25,7 @@ const OutOfBand = "urn:ietf:wg:oauth:2.0:oob"
 type OAuth struct {
 	Environment  Environment
 	ClientID     string
-	ClientSecret string
+	ClientSecret Secret
 
 	TLS    *tls.Config // nil: the system's roots, TLS 1.2 or newer
 	Clock  Clock
@@ -33,30 +33,25 @@ type OAuth struct {
 	Dial   Dial // opens the connection below TLS, to the server or to its proxy
 }
 
-// Format hides the client secret from every verb, and so from slog.
-func (o OAuth) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "app %s in %s", o.ClientID, o.Environment.Name)
-}
-
 // AuthCodeURL returns the address at which the user authorizes the app. state and
 // verifier must be new for each authorization. The URL contains the S256 challenge of
 // the verifier (RFC 7636).
-func (o *OAuth) AuthCodeURL(state, verifier, redirectURI string) string {
+func (o *OAuth) AuthCodeURL(state, verifier Secret, redirectURI string) string {
 	config := oauth2.Config{
 		ClientID:    o.ClientID,
 		Endpoint:    oauth2.Endpoint{AuthURL: o.Environment.LoginURL + "/oauth/authorize"},
 		RedirectURL: redirectURI,
 	}
-	return config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
+	return config.AuthCodeURL(state.Reveal(), oauth2.S256ChallengeOption(verifier.Reveal()))
 }
 
 // Exchange turns an authorization code into a pair. The code is single-use and valid for
 // 10 minutes. After any error the user has to authorize again.
-func (o *OAuth) Exchange(ctx context.Context, code, verifier, redirectURI string) (Token, error) {
+func (o *OAuth) Exchange(ctx context.Context, code, verifier Secret, redirectURI string) (Token, error) {
 	form := url.Values{
 		"grant_type":    {"authorization_code"},
-		"code":          {code},
-		"code_verifier": {verifier},
+		"code":          {code.Reveal()},
+		"code_verifier": {verifier.Reveal()},
 		"redirect_uri":  {redirectURI},
 	}
 	return o.token(ctx, form)
@@ -68,7 +63,7 @@ func (o *OAuth) Exchange(ctx context.Context, code, verifier, redirectURI string
 //
 // It opens the connection itself. A caller that has to claim the right to send
 // opens it before the claim, by [OAuth.Connect].
-func (o *OAuth) Refresh(ctx context.Context, refreshToken, redirectURI string, notAfter time.Time) (Token, error) {
+func (o *OAuth) Refresh(ctx context.Context, refreshToken Secret, redirectURI string, notAfter time.Time) (Token, error) {
 	c, err := o.Connect(ctx)
 	if err != nil {
 		return Token{}, err
@@ -89,7 +84,7 @@ func (o *OAuth) ClientCredentials(ctx context.Context) (Token, error) {
 // that was never issued. It returns nil for the expected invalid_grant. It spends
 // nothing.
 func (o *OAuth) Probe(ctx context.Context) error {
-	_, err := o.Refresh(ctx, o.Random.Text()+o.Random.Text(), OutOfBand, noDeadline)
+	_, err := o.Refresh(ctx, NewSecret(o.Random.Text()+o.Random.Text()), OutOfBand, noDeadline)
 	if err == nil {
 		return &TokenError{Status: http.StatusOK, Err: errors.New("it accepted a token that was never issued")}
 	}
@@ -104,7 +99,7 @@ func (o *OAuth) Probe(ctx context.Context) error {
 // expired, and the refresh token with it. Procore answers 200 for an unknown
 // token too, so Revoke may be repeated after any error (RFC 7009).
 func (o *OAuth) Revoke(ctx context.Context, t Token) error {
-	if t.RefreshToken != "" {
+	if !t.RefreshToken.IsZero() {
 		if err := o.revoke(ctx, t.RefreshToken, "refresh_token"); err != nil {
 			return err
 		}
@@ -112,8 +107,8 @@ func (o *OAuth) Revoke(ctx context.Context, t Token) error {
 	return o.revoke(ctx, t.AccessToken, "access_token")
 }
 
-func (o *OAuth) revoke(ctx context.Context, token, hint string) error {
-	a, sent, err := o.post(ctx, "/oauth/revoke", url.Values{"token": {token}, "token_type_hint": {hint}})
+func (o *OAuth) revoke(ctx context.Context, token Secret, hint string) error {
+	a, sent, err := o.post(ctx, "/oauth/revoke", url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}})
 	if err == nil && a.status/100 == 2 {
 		return nil
 	}
@@ -148,7 +143,7 @@ func (o *OAuth) post(ctx context.Context, path string, form url.Values) (answer,
 // withCredentials adds the app's credentials to the form.
 func (o *OAuth) withCredentials(form url.Values) url.Values {
 	form.Set("client_id", o.ClientID)
-	form.Set("client_secret", o.ClientSecret)
+	form.Set("client_secret", o.ClientSecret.Reveal())
 	return form
 }
 

@@ -96,7 +96,7 @@ func (p *peer) oauth() *OAuth {
 	return &OAuth{
 		Environment:  Environment{Name: "custom", LoginURL: p.url, APIURL: p.url},
 		ClientID:     "fake-client-id",
-		ClientSecret: testSecret,
+		ClientSecret: NewSecret(testSecret),
 		TLS:          &tls.Config{RootCAs: p.roots, MinVersion: tls.VersionTLS12},
 	}
 }

@@ -32,12 +32,12 @@ func (o *OAuth) Connect(ctx context.Context) (*RefreshConn, error) {
 // Refresh spends a refresh token for a new pair, as [OAuth.Refresh] does. If the server
 // sent something or closed the connection before the request, the Outcome is NotSent. A
 // connection is used for one call.
-func (c *RefreshConn) Refresh(ctx context.Context, refreshToken, redirectURI string, notAfter time.Time) (Token, error) {
+func (c *RefreshConn) Refresh(ctx context.Context, refreshToken Secret, redirectURI string, notAfter time.Time) (Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.oauth.sender().timeout, defaultTimeout))
 	defer cancel()
 	req, err := formRequest(c.oauth.tokenURL(), c.oauth.withCredentials(url.Values{
 		"grant_type":    {"refresh_token"},
-		"refresh_token": {refreshToken},
+		"refresh_token": {refreshToken.Reveal()},
 		"redirect_uri":  {redirectURI},
 	}))
 	if err != nil {

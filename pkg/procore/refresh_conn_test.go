@@ -29,7 +29,7 @@ func TestConnectionEndsBeforeTheRequest(t *testing.T) {
 			p.mu.Unlock()
 			end(p, raw)
 			<-c.line.begun // the reader has noticed
-			_, err = c.Refresh(t.Context(), testRefresh, OutOfBand, noDeadline)
+			_, err = c.Refresh(t.Context(), NewSecret(testRefresh), OutOfBand, noDeadline)
 			outcome(t, err, NotSent)
 			p.wants(t, 0)
 		})
@@ -50,7 +50,7 @@ func TestConnectionIsOld(t *testing.T) {
 			t.Fatal(err)
 		}
 		passed.Store(int64(age))
-		_, err = c.Refresh(t.Context(), testRefresh, OutOfBand, noDeadline)
+		_, err = c.Refresh(t.Context(), NewSecret(testRefresh), OutOfBand, noDeadline)
 		if want == 0 {
 			outcome(t, err, NotSent)
 		} else if err != nil {

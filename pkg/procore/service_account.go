@@ -56,9 +56,10 @@ func NewServiceAccount(app *OAuth, base http.RoundTripper, opts ...Option) *Serv
 	return &ServiceAccount{app: app, base: base, opts: opts}
 }
 
-// Format hides the token from every verb, and so from slog.
+// Format names the account. Without it package fmt would read fields that other
+// goroutines change.
 func (s *ServiceAccount) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "service account of %v", s.app)
+	fmt.Fprintf(f, "service account of app %s in %s", s.app.ClientID, s.app.Environment.Name)
 }
 
 // Company returns the client for a company. Each of its calls names the company in the
@@ -77,7 +78,7 @@ func (s *ServiceAccount) Company(companyID int64) *CompanyClient {
 func (s *ServiceAccount) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !s.app.Environment.HasAPI(r.URL) {
 		closeBody(r)
-		return nil, errors.New("a service account's token is for the API of its environment only")
+		return nil, errForeign
 	}
 	t, err := s.validToken(r.Context(), Token{})
 	if err != nil {
@@ -102,9 +103,7 @@ func (s *ServiceAccount) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (s *ServiceAccount) send(r *http.Request, t Token) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+t.AccessToken)
-	return s.base.RoundTrip(r)
+	return s.base.RoundTrip(authorized(r, t.AccessToken))
 }
 
 // validToken returns a token that is still valid and is not the refused one. One
@@ -158,14 +157,14 @@ func ended(ctx context.Context) bool {
 // usable reports whether the current token can be used. The caller has locked mu.
 func (s *ServiceAccount) usable(refused Token) bool {
 	t := s.token
-	return t.AccessToken != "" && t.AccessToken != refused.AccessToken && s.app.Clock.Now().Add(renewBefore).Before(t.Expiry)
+	return !t.AccessToken.IsZero() && !t.AccessToken.Equal(refused.AccessToken) && s.app.Clock.Now().Add(renewBefore).Before(t.Expiry)
 }
 
 // justIssued reports whether the token is the current one and was just issued.
 func (s *ServiceAccount) justIssued(t Token) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return t.AccessToken == s.token.AccessToken && s.app.Clock.Now().Sub(s.issuedAt) < justIssuedFor
+	return t.AccessToken.Equal(s.token.AccessToken) && s.app.Clock.Now().Sub(s.issuedAt) < justIssuedFor
 }
 
 // rewound returns the request with its body from the beginning.

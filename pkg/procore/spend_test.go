@@ -15,7 +15,7 @@ import (
 
 // spend refreshes once, with an hour of time.
 func spend(ctx context.Context, o *OAuth) (Token, error) {
-	return o.Refresh(ctx, testRefresh, "http://127.0.0.1:3000/oauth/callback", time.Now().Add(time.Hour))
+	return o.Refresh(ctx, NewSecret(testRefresh), "http://127.0.0.1:3000/oauth/callback", time.Now().Add(time.Hour))
 }
 
 func TestSpendGood(t *testing.T) {
@@ -51,7 +51,7 @@ func TestSpendGood(t *testing.T) {
 			t.Parallel()
 			p := listen(t, answer)
 			got, err := spend(t.Context(), p.oauth())
-			if err != nil || got.AccessToken != "fake-access-new" || got.RefreshToken != "fake-refresh-new" {
+			if err != nil || got.AccessToken.Reveal() != "fake-access-new" || got.RefreshToken.Reveal() != "fake-refresh-new" {
 				t.Errorf("spend = %v, %v, want the new pair", got, err)
 			}
 			p.wants(t, 1)
@@ -143,7 +143,7 @@ func TestSpendUnusableAnswers(t *testing.T) {
 			if errors.Is(err, context.DeadlineExceeded) {
 				t.Error("the answer was read on and on")
 			}
-			if got != (Token{}) {
+			if !got.AccessToken.IsZero() || !got.RefreshToken.IsZero() {
 				t.Error("there is a token beside the error")
 			}
 			p.wants(t, 1)

@@ -1,9 +1,6 @@
 package procore
 
 import (
-	"errors"
-	"fmt"
-	"log/slog"
 	"math"
 	"strconv"
 	"strings"
@@ -22,38 +19,19 @@ const (
 // Token is an access token and, except for a service account, the single-use refresh
 // token that replaces the pair. A pair without a refresh token is usable until Expiry.
 //
-// It never prints its values.
-//
 // https://developers.procore.com/documentation/oauth-endpoints
 type Token struct {
-	AccessToken  string
-	RefreshToken string    // empty for a service account, or if the answer had none
+	AccessToken  Secret
+	RefreshToken Secret    // empty for a service account, or if the answer had none
 	Expiry       time.Time // of AccessToken, by the local clock
-}
-
-// String returns the expiry and hides the token's values.
-func (t Token) String() string { return "token until " + t.Expiry.UTC().Format(time.RFC3339) }
-
-// GoString hides the token's values from %#v.
-func (t Token) GoString() string { return "procore.Token{" + t.String() + "}" }
-
-// Format hides the token's values from every other verb.
-func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }
-
-// LogValue hides the token's values from slog.
-func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
-
-// MarshalJSON returns an error: a token leaves a process sealed or not at all.
-func (t Token) MarshalJSON() ([]byte, error) {
-	return nil, errors.New("procore: a token must not be written as JSON; seal it")
 }
 
 // token returns the pair of an answer that arrived at received. The lifetime of the
 // access token counts from then (RFC 6749 section 5.1), whatever created_at is.
 func (f tokenFields) token(received time.Time) Token {
 	return Token{
-		AccessToken:  f.access,
-		RefreshToken: f.refresh,
+		AccessToken:  NewSecret(f.access),
+		RefreshToken: NewSecret(f.refresh),
 		// Round strips the monotonic clock, which stands still in a frozen sandbox.
 		Expiry: received.Round(0).Add(lifetime(f.expiresIn)),
 	}

@@ -25,12 +25,12 @@ type TokenInfo struct {
 // TokenInfo asks Procore to describe an access token. It spends nothing, does not
 // install the app anywhere and may be repeated. If the token is expired or revoked,
 // the [*TokenError] matches [ErrUnauthorized].
-func (o *OAuth) TokenInfo(ctx context.Context, accessToken string) (TokenInfo, error) {
+func (o *OAuth) TokenInfo(ctx context.Context, accessToken Secret) (TokenInfo, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, o.Environment.LoginURL+"/oauth/token/info", http.NoBody)
 	if err != nil {
 		return TokenInfo{}, &TokenError{Outcome: NotSent, Err: errors.New("the token endpoint's address is not a URL")}
 	}
-	req.Header.Set("Authorization", "Bearer "+accessToken)
+	req.Header.Set("Authorization", "Bearer "+accessToken.Reveal())
 	a, sent, err := o.sender().send(ctx, req)
 	if err == nil && a.status == http.StatusUnauthorized {
 		err = ErrUnauthorized

@@ -18,14 +18,14 @@ func TestTokenInfo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for token, want := range map[string]int64{user: procoretest.Joe, service.AccessToken: 0} {
-		got, err := o.TokenInfo(ctx, token)
+	for token, want := range map[string]int64{user: procoretest.Joe, service.AccessToken.Reveal(): 0} {
+		got, err := o.TokenInfo(ctx, NewSecret(token))
 		if err != nil || got.UserID != want || got.ClientID != "fake-client-id" || got.ExpiresIn < 80*time.Minute || got.CreatedAt.IsZero() {
 			t.Errorf("got %+v, %v, want user %d", got, err, want)
 		}
 	}
 	p.Advance(2 * time.Hour)
-	_, err = o.TokenInfo(ctx, user)
+	_, err = o.TokenInfo(ctx, NewSecret(user))
 	if e, ok := errors.AsType[*TokenError](err); !ok || !errors.Is(err, ErrUnauthorized) || e.Status != 401 || strings.Contains(err.Error(), user) {
 		t.Errorf("got %v, want a TokenError that is ErrUnauthorized", err)
 	}

@@ -18,19 +18,19 @@ func TestClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}
+	o := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
 	const redirectURI = "http://127.0.0.1:3000/oauth/callback"
 
 	const verifier = "a-verifier-of-at-least-forty-three-characters"
-	back, err := url.Parse(p.Authorize(t, procoretest.Joe, o.AuthCodeURL("a-state", verifier, redirectURI)))
+	back, err := url.Parse(p.Authorize(t, procoretest.Joe, o.AuthCodeURL(procore.NewSecret("a-state"), procore.NewSecret(verifier), redirectURI)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := o.Exchange(ctx, back.Query().Get("code"), verifier, redirectURI)
+	pair, err := o.Exchange(ctx, procore.NewSecret(back.Query().Get("code")), procore.NewSecret(verifier), redirectURI)
 	if err != nil {
 		t.Fatal(err)
 	}
-	me, err := procore.NewUserClient(env, procore.Bearer(pair.AccessToken)).Me(ctx)
+	me, err := procore.NewUserClient(env, env.Bearer(pair.AccessToken, nil)).Me(ctx)
 	if err != nil || me.ID != procoretest.Joe {
 		t.Errorf("got %+v, %v, want Joe", me, err)
 	}
@@ -39,7 +39,7 @@ func TestClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	projects, err := procore.Collect(procore.NewCompanyClient(env, procore.Bearer(next.AccessToken), procoretest.MyConstruction).Projects(ctx))
+	projects, err := procore.Collect(procore.NewCompanyClient(env, env.Bearer(next.AccessToken, nil), procoretest.MyConstruction).Projects(ctx))
 	if err != nil || len(projects) == 0 {
 		t.Errorf("projects %v, %v, want some", projects, err)
 	}

@@ -8,7 +8,7 @@
 //		fake := procoretest.Start(t)
 //		env := procore.Environment{Name: "custom", LoginURL: fake.URL, APIURL: fake.URL}
 //		token := fake.Token(t, procoretest.Joe, "http://localhost/callback")
-//		client := procore.NewCompanyClient(env, procore.Bearer(token.AccessToken), procoretest.MyConstruction)
+//		client := procore.NewCompanyClient(env, env.Bearer(procore.NewSecret(token.AccessToken), nil), procoretest.MyConstruction)
 //		projects, err := procore.Collect(client.Projects(t.Context()))
 //		if err != nil || len(projects) != 2 {
 //			t.Errorf("Projects = %v, %v, want two", projects, err)

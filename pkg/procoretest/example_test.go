@@ -20,7 +20,7 @@ func TestProjects(t *testing.T) {
 	fake := procoretest.Start(t)
 	env := procore.Environment{Name: "custom", LoginURL: fake.URL, APIURL: fake.URL}
 	token := fake.Token(t, procoretest.Joe, "http://localhost/callback")
-	client := procore.NewCompanyClient(env, procore.Bearer(token.AccessToken), procoretest.MyConstruction)
+	client := procore.NewCompanyClient(env, env.Bearer(procore.NewSecret(token.AccessToken), nil), procoretest.MyConstruction)
 	projects, err := procore.Collect(client.Projects(t.Context()))
 	if err != nil || len(projects) != 2 {
 		t.Errorf("Projects = %v, %v, want two", projects, err)
@@ -41,7 +41,7 @@ func start() (fake *procoretest.Server, company *procore.CompanyClient, stop fun
 		log.Fatal(err)
 	}
 	env := procore.Environment{Name: "custom", LoginURL: server.URL, APIURL: server.URL}
-	app := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}
+	app := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
 	company = procore.NewServiceAccount(app, nil, procore.WithAttempts(1)).Company(procoretest.MyConstruction)
 	return fake, company, func() {
 		server.Close()

@@ -65,8 +65,8 @@ func TestBreakerOpensAfterThree(t *testing.T) {
 			func(w *world) { w.procore.ClearFaults() }, 3},
 		{"answers lost", func(w *world) { w.fault(procoretest.Fault{Kind: procoretest.Drop, Times: 1000}) },
 			func(w *world) { w.procore.ClearFaults() }, 3},
-		{"wrong secret", func(w *world) { w.oauth.ClientSecret = "another" },
-			func(w *world) { w.oauth.ClientSecret = "fake-client-secret" }, 1},
+		{"wrong secret", func(w *world) { w.oauth.ClientSecret = procore.NewSecret("another") },
+			func(w *world) { w.oauth.ClientSecret = procore.NewSecret("fake-client-secret") }, 1},
 		{"not reached", func(w *world) { w.oauth.Environment.LoginURL = "http://127.0.0.1:1" },
 			func(w *world) { w.oauth.Environment.LoginURL = w.procore.URL }, 0},
 	}
@@ -161,7 +161,7 @@ func TestProbeSeesAWrongSecret(t *testing.T) {
 	w := newWorld(t)
 	keys := w.many(10)
 	right := w.oauth.ClientSecret
-	w.oauth.ClientSecret = "a-wrong-secret"
+	w.oauth.ClientSecret = procore.NewSecret("a-wrong-secret")
 	for range 12 {
 		if err := w.store().Probe(t.Context()); err == nil {
 			t.Fatal("the probe finds a wrong secret healthy")
@@ -255,7 +255,7 @@ func TestProbeReadsTheSecretAgain(t *testing.T) {
 	w := newWorld(t)
 	s := w.store()
 	good, stale := *w.oauth, *w.oauth
-	stale.ClientSecret = "an old one"
+	stale.ClientSecret = procore.NewSecret("an old one")
 	s.OAuth = secrettest.Func[*procore.OAuth](func(_ context.Context, reread bool) (*procore.OAuth, error) {
 		if reread {
 			return &good, nil

@@ -355,7 +355,7 @@ func TestReleaseBeforeTheClaimLands(t *testing.T) {
 	w := newWorld(t)
 	s := w.store()
 	before := w.connect(s)
-	r := &refresh{Store: s, key: before.Key, keys: w.keys, pair: procore.Token{RefreshToken: "fake-refresh-on-its-way"}}
+	r := &refresh{Store: s, key: before.Key, keys: w.keys, pair: procore.Token{RefreshToken: procore.NewSecret("fake-refresh-on-its-way")}}
 	wanted := before
 	wanted.attempt, wanted.claimUntil = "on-its-way", w.clock.Now().Add(time.Minute)
 	if err := s.release(t.Context(), wanted, r.ledger(wanted)); err != nil {

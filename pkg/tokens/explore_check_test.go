@@ -24,7 +24,7 @@ func (x *run) pairOf(r invariants.Row) *issued {
 		x.problem("row %s: the pair does not open: %v", r.Key(), err)
 		return nil
 	}
-	return x.procore.byToken[pair.AccessToken]
+	return x.procore.byToken[pair.AccessToken.Reveal()]
 }
 
 func rowKey(r invariants.Row) Key {
@@ -122,7 +122,7 @@ func (x *run) checkAnswerNow(w *worker, key Key, a Access, err error) {
 		x.problem("%s: an error without a decision: %v", w.name, err)
 		return
 	}
-	p := x.procore.byToken[a.Bearer()]
+	p := x.procore.byToken[a.Bearer().Reveal()]
 	r := x.row(key)
 	switch {
 	// While storage cannot be read, a living token in memory is good.
@@ -268,7 +268,7 @@ func (x *run) checkWorks(ctx context.Context, key Key) {
 	case p.live() && p.presented == 0 && err != nil:
 		x.problem("row %s was active, and does not work: %v", r.Key(), err)
 	case err == nil:
-		if q := x.procore.byToken[a.Bearer()]; q == nil || q.revoked || x.now().After(q.expires) {
+		if q := x.procore.byToken[a.Bearer().Reveal()]; q == nil || q.revoked || x.now().After(q.expires) {
 			x.problem("row %s gives a token that Procore does not take", r.Key())
 		}
 	}

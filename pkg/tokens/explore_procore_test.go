@@ -83,7 +83,7 @@ func (e *endpoint) authorize(user int64) *issued {
 func (p *issued) live() bool { return !p.spent && !p.revoked }
 
 func (p *issued) token() procore.Token {
-	return procore.Token{AccessToken: p.access, RefreshToken: p.refresh, Expiry: p.expires}
+	return procore.Token{AccessToken: procore.NewSecret(p.access), RefreshToken: procore.NewSecret(p.refresh), Expiry: p.expires}
 }
 
 // refresh burns the token and gives the pair that replaces it.
@@ -272,7 +272,7 @@ type entry struct {
 
 // ledgerOf looks a token up by each key of the ring.
 func (x *run) ledgerOf(token string) entry {
-	for _, f := range x.newest.fingerprints(token) {
+	for _, f := range x.newest.fingerprints(procore.NewSecret(token)) {
 		item := x.item(spendsTable, row{"fingerprint": dynamo.Text(f)})
 		if a := text(item["again"]); a != "" {
 			return entry{a, true}

@@ -312,9 +312,9 @@ func newExploration(quick bool) *exploration {
 		db = quickClient()
 	}
 	return &exploration{quick: quick, db: db, ring: func(current string, ids ...string) *Keys {
-		k := &Keys{current: current, material: map[string][]byte{}}
+		k := &Keys{current: current, material: map[string]procore.Secret{}}
 		for _, id := range ids {
-			k.material[id] = []byte(strings.Repeat(id, 20))
+			k.material[id] = procore.NewSecret(strings.Repeat(id, 20))
 		}
 		return k
 	}}
@@ -365,7 +365,7 @@ func (x *run) process(skew time.Duration) *proc {
 	if err != nil {
 		panic(err)
 	}
-	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Clock: clock, Dial: x.dial}
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Clock: clock, Dial: x.dial}
 	p.store = &Store{
 		DB: x.explored.db, Connections: connectionsTable, Spends: spendsTable,
 		Keys: secrettest.Func[*Keys](func(_ context.Context, reread bool) (*Keys, error) {

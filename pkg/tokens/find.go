@@ -67,7 +67,7 @@ func (s *Store) Holds(ctx context.Context, key Key, pair procore.Token) (bool, e
 		return false, err
 	}
 	current, err := s.held(ctx, c)
-	return err == nil && current.AccessToken == pair.AccessToken, err
+	return err == nil && current.AccessToken.Equal(pair.AccessToken), err
 }
 
 // Company gives all connections of a company.

@@ -11,6 +11,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"procore-connect/pkg/procore"
 )
 
 // minKeyLength is the least text of a key; a generated one has 64 characters.
@@ -25,8 +27,8 @@ var ErrUnknownKey = errors.New("tokens: unknown key id")
 // key of its own by HKDF (RFC 5869).
 type Keys struct {
 	current  string
-	material map[string][]byte
-	extra    map[string]json.RawMessage
+	material map[string]procore.Secret
+	extra    map[string]procore.Secret // JSON, which may be a key under a wrong name
 }
 
 // ParseKeys reads a ring from its secret, a JSON object such as
@@ -39,12 +41,12 @@ func ParseKeys(secret string) (*Keys, error) {
 	if err := json.Unmarshal([]byte(secret), &all); err != nil {
 		return nil, errors.New("tokens: the secret of keys is not a JSON object")
 	}
-	k := &Keys{material: map[string][]byte{}, extra: map[string]json.RawMessage{}}
+	k := &Keys{material: map[string]procore.Secret{}, extra: map[string]procore.Secret{}}
 	for name, value := range all {
 		var text string
 		switch {
 		case !isKeyID(name) && name != "current":
-			k.extra[name] = value
+			k.extra[name] = procore.NewSecret(string(value))
 		case json.Unmarshal(value, &text) != nil:
 			return nil, fmt.Errorf("tokens: %s in the secret of keys is not a string", name)
 		case name == "current":
@@ -52,10 +54,10 @@ func ParseKeys(secret string) (*Keys, error) {
 		case len(text) < minKeyLength:
 			return nil, fmt.Errorf("tokens: key %s is shorter than %d characters", name, minKeyLength)
 		default:
-			k.material[name] = []byte(text)
+			k.material[name] = procore.NewSecret(text)
 		}
 	}
-	if k.material[k.current] == nil {
+	if k.material[k.current].IsZero() {
 		return nil, errors.New(`tokens: "current" in the secret of keys names no key of it`)
 	}
 	return k, nil
@@ -75,7 +77,12 @@ func (k *Keys) Current() string { return k.current }
 func (k *Keys) IDs() []string { return slices.Sorted(maps.Keys(k.material)) }
 
 // Extra gives a further field of the secret, or nil.
-func (k *Keys) Extra(name string) json.RawMessage { return k.extra[name] }
+func (k *Keys) Extra(name string) json.RawMessage {
+	if k.extra[name].IsZero() {
+		return nil
+	}
+	return json.RawMessage(k.extra[name].Reveal())
+}
 
 // Derive gives the 32-byte key for a purpose, or ErrUnknownKey.
 func (k *Keys) Derive(id, purpose string) ([]byte, error) {
@@ -83,12 +90,12 @@ func (k *Keys) Derive(id, purpose string) ([]byte, error) {
 	if !ok {
 		return nil, ErrUnknownKey
 	}
-	return hkdf.Key(sha256.New, material, nil, "procore-connect "+purpose, sha256.Size)
+	return hkdf.Key(sha256.New, []byte(material.Reveal()), nil, "procore-connect "+purpose, sha256.Size)
 }
 
 // fingerprints names a refresh token in the ledger, once for each key of the
 // ring: whichever keys two processes know during a rotation, they collide.
-func (k *Keys) fingerprints(refreshToken string) []string {
+func (k *Keys) fingerprints(refreshToken procore.Secret) []string {
 	var all []string
 	for _, id := range k.IDs() {
 		key, err := k.Derive(id, "ledger")
@@ -96,7 +103,7 @@ func (k *Keys) fingerprints(refreshToken string) []string {
 			panic("tokens: a key of the ring is unknown to it") // IDs lists only known ones
 		}
 		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(refreshToken))
+		mac.Write([]byte(refreshToken.Reveal()))
 		all = append(all, id+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))
 	}
 	return all

@@ -251,7 +251,7 @@ func TestRescueOfAReturnedToken(t *testing.T) {
 			if _, _, err := w.store().Connect(t.Context(), newer); err != nil {
 				t.Fatal(err)
 			}
-			w.keys = &Keys{current: "k2", material: map[string][]byte{"k1": w.keys.material["k1"], "k2": []byte(rand.Text() + rand.Text())}}
+			w.keys = &Keys{current: "k2", material: map[string]procore.Secret{"k1": w.keys.material["k1"], "k2": procore.NewSecret(rand.Text() + rand.Text())}}
 			r, err := ParseRescued(message)
 			if err != nil {
 				t.Fatal(err)
@@ -618,16 +618,6 @@ func TestRetryGivenUpLate(t *testing.T) {
 }
 
 const ahead = 15 * time.Minute
-
-func TestTokenSource(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c := w.connect(w.store())
-	got, err := w.store().TokenSource(t.Context(), c.Key).Token()
-	if err != nil || got.AccessToken == "" || got.RefreshToken != "" {
-		t.Errorf("got access %t, refresh %t, %v; want an access token alone", got.AccessToken != "", got.RefreshToken != "", err)
-	}
-}
 
 // Rows sealed with an older key still open; new writes use the current one.
 func TestSealKeyRotation(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
 // recheck is how long a fresh token is given out from memory before its
@@ -13,22 +15,15 @@ const recheck = 5 * time.Minute
 // maxKnown bounds the connections in memory: at 2 KB a token, about 2 MB.
 const maxKnown = 1000
 
-// Access is an access token to send, and the generation it belongs to. It
-// prints no token.
+// Access is an access token to send, and the generation it belongs to.
 type Access struct {
-	token      string
+	token      procore.Secret
 	Expiry     time.Time
 	Generation int64
 }
 
 // Bearer is the token's value, for an Authorization header and nothing else.
-func (a Access) Bearer() string { return a.token }
-
-// String hides the token.
-func (a Access) String() string { return "access token until " + a.Expiry.UTC().Format(time.RFC3339) }
-
-// GoString hides the token from %#v.
-func (a Access) GoString() string { return a.String() }
+func (a Access) Bearer() procore.Secret { return a.token }
 
 // memory is what this process knows of connections.
 type memory struct {

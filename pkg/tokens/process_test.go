@@ -43,7 +43,7 @@ func TestFourProcesses(t *testing.T) {
 	if err := w.procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 300}); err != nil {
 		t.Fatal(err)
 	}
-	secret, err := json.Marshal(map[string]string{"current": "k1", "k1": string(w.keys.material["k1"])})
+	secret, err := json.Marshal(map[string]string{"current": "k1", "k1": w.keys.material["k1"].Reveal()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func (p process) store(t *testing.T) *Store {
 		t.Fatal(err)
 	}
 	now := func() time.Time { return time.Unix(p.Now, 0) }
-	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Clock: procore.Clock{Time: now}}
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Clock: procore.Clock{Time: now}}
 	return &Store{
 		DB: dynamotest.Client(p.DynamoDB), Connections: p.Connections, Spends: p.Spends,
 		Keys:  secrettest.Constant(keys),

@@ -3,21 +3,15 @@ package tokens
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
-
-func clientOf(a Access) *http.Client {
-	return &http.Client{Transport: &oauth2.Transport{Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: a.Bearer()})}}
-}
 
 func TestTokenIsTakenFromTheRowWhileFresh(t *testing.T) {
 	t.Parallel()
@@ -117,7 +111,7 @@ func TestNoRefreshToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if a, err := w.store().Token(t.Context(), c.Key); err != nil || a.Bearer() != "fake-access-x" {
+		if a, err := w.store().Token(t.Context(), c.Key); err != nil || a.Bearer().Reveal() != "fake-access-x" {
 			t.Errorf("Token = %v, %v, want the access token of the answer", a, err)
 		}
 		w.clock.Advance(89 * time.Minute)
@@ -152,7 +146,7 @@ func TestOutcomes(t *testing.T) {
 		{"200 without JSON", fault(procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "<html>"}), ErrReauthorize, Reauthorize},
 		{"answer lost", fault(procoretest.Fault{Kind: procoretest.Drop}), ErrReauthorize, Reauthorize},
 		{"reset", fault(procoretest.Fault{Kind: procoretest.Reset}), ErrReauthorize, Reauthorize},
-		{"wrong secret", func(w *world) { w.oauth.ClientSecret = "another" }, ErrReauthorize, Reauthorize},
+		{"wrong secret", func(w *world) { w.oauth.ClientSecret = procore.NewSecret("another") }, ErrReauthorize, Reauthorize},
 		{"not reached", func(w *world) { w.oauth.Environment.LoginURL = "http://127.0.0.1:1" }, ErrTryAgain, Active},
 	}
 	for _, test := range tests {

@@ -100,7 +100,7 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 		switch {
 		case err != nil:
 			return err
-		case current.AccessToken == fresh.AccessToken:
+		case current.AccessToken.Equal(fresh.AccessToken):
 			return nil
 		case !home.replaces(current, keys) || c.State == Revoking:
 			return s.revokeToken(ctx, fresh)
@@ -132,7 +132,7 @@ func (s *Store) held(ctx context.Context, c Connection) (procore.Token, error) {
 
 // replaces says that the homecoming pair was got for this one's refresh token.
 func (h homecoming) replaces(pair procore.Token, keys *Keys) bool {
-	if pair.RefreshToken == "" {
+	if pair.RefreshToken.IsZero() {
 		return false
 	}
 	return slices.ContainsFunc(keys.fingerprints(pair.RefreshToken), func(f string) bool { return slices.Contains(h.spent, f) })

@@ -42,7 +42,7 @@ func (k *Keys) Seal(t procore.Token, p Place) (Sealed, error) {
 	if err != nil {
 		return Sealed{}, err
 	}
-	plain, err := json.Marshal(sealedToken{t.AccessToken, t.RefreshToken, t.Expiry.Unix()})
+	plain, err := json.Marshal(sealedToken{t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Expiry.Unix()})
 	if err != nil {
 		return Sealed{}, errors.New("tokens: the pair cannot be encoded")
 	}
@@ -67,7 +67,9 @@ func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
 	if err := json.Unmarshal(plain, &t); err != nil {
 		return procore.Token{}, errNotSealedHere // whoever sealed it had our key
 	}
-	return procore.Token{AccessToken: t.Access, RefreshToken: t.Refresh, Expiry: time.Unix(t.Expiry, 0)}, nil
+	return procore.Token{
+		AccessToken: procore.NewSecret(t.Access), RefreshToken: procore.NewSecret(t.Refresh), Expiry: time.Unix(t.Expiry, 0),
+	}, nil
 }
 
 func (k *Keys) aead(id string) (cipher.AEAD, error) {

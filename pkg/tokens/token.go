@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"procore-connect/pkg/procore"
 )
 
@@ -57,26 +55,6 @@ func (s *Store) Refresh(ctx context.Context, key Key, within time.Duration) (Acc
 	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
 		return s.renew(ctx, key, demand{within: within})
 	})
-}
-
-// TokenSource is the connection for what takes an oauth2.TokenSource. The
-// context bounds each Token call. The tokens it gives hold no refresh token.
-func (s *Store) TokenSource(ctx context.Context, key Key) oauth2.TokenSource {
-	return tokenSource{ctx, s, key}
-}
-
-type tokenSource struct {
-	ctx   context.Context
-	store *Store
-	key   Key
-}
-
-func (t tokenSource) Token() (*oauth2.Token, error) {
-	a, err := t.store.Token(t.ctx, t.key)
-	if err != nil {
-		return nil, err
-	}
-	return &oauth2.Token{AccessToken: a.Bearer(), TokenType: "Bearer", Expiry: a.Expiry}, nil
 }
 
 // Invalidate says that Procore answered 401 to this generation's token. The next
@@ -172,9 +150,9 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 		}
 	case c.State == Uncertain:
 		return Access{}, s.giveUp(ctx, c)
-	case pair.RefreshToken == "" && c.Principal != App && living:
+	case pair.RefreshToken.IsZero() && c.Principal != App && living:
 		return access, nil
-	case pair.RefreshToken == "" && c.Principal != App:
+	case pair.RefreshToken.IsZero() && c.Principal != App:
 		s.memory.forget(c.Key)
 		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
 	}

@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.oauth = &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret", Clock: w.clock.Seam()}
+	w.oauth = &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Clock: w.clock.Seam()}
 	w.keys = ring(t, "k1", "k1")
 	return w
 }
@@ -51,9 +51,9 @@ func newWorld(t *testing.T) *world {
 // ring makes keys of random material.
 func ring(t *testing.T, current string, ids ...string) *Keys {
 	t.Helper()
-	k := &Keys{current: current, material: map[string][]byte{}}
+	k := &Keys{current: current, material: map[string]procore.Secret{}}
 	for _, id := range ids {
-		k.material[id] = []byte(rand.Text() + rand.Text())
+		k.material[id] = procore.NewSecret(rand.Text() + rand.Text())
 	}
 	return k
 }
@@ -95,7 +95,7 @@ func (w *world) authorization() Authorization {
 	pair := w.procore.Token(w.t, joe, redirectURI)
 	return Authorization{
 		Key: Key{w.company(), User(joe)},
-		Pair: procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+		Pair: procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
 			Expiry: w.clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)},
 		RedirectURI: redirectURI, CompanyName: "A Company", UserName: "Joe", Webhooks: WebhooksOff,
 	}
@@ -128,7 +128,7 @@ func (w *world) presented() int {
 // works says whether Procore takes the token.
 func (w *world) works(a Access) error {
 	key := Key{w.company(), User(joe)}
-	client := procore.NewCompanyClient(w.oauth.Environment, clientOf(a), key.CompanyID, procore.WithAttempts(1))
+	client := procore.NewCompanyClient(w.oauth.Environment, w.oauth.Environment.Bearer(a.Bearer(), nil), key.CompanyID, procore.WithAttempts(1))
 	_, err := client.Me(w.t.Context())
 	return err
 }

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"sync"
 
-	"golang.org/x/oauth2"
-
 	"procore-connect/pkg/procore"
 )
 
@@ -67,13 +65,10 @@ func (s *Store) Seams() []procore.Option {
 	return []procore.Option{procore.WithClock(s.Clock), procore.WithRandom(s.Random)}
 }
 
-// Bearer returns an http.Client that sends this one access token and refreshes
-// nothing, as [procore.Bearer] does. It is for a pair that belongs to no connection.
-func (s *Store) Bearer(accessToken string) *http.Client {
-	return &http.Client{Transport: &oauth2.Transport{
-		Base:   s.transport(),
-		Source: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: accessToken}),
-	}}
+// Bearer returns the http.Client of [procore.Environment.Bearer] with the store's
+// connections. It is for a pair that belongs to no connection.
+func (s *Store) Bearer(env procore.Environment, accessToken procore.Secret) *http.Client {
+	return env.Bearer(accessToken, s.transport())
 }
 
 // transport returns the one transport below that of every connection.
@@ -205,7 +200,7 @@ func (t *Transport) send(req *http.Request, a Access) (*http.Response, error) {
 		base = t.Store.transport()
 	}
 	req = req.Clone(req.Context())
-	req.Header.Set("Authorization", "Bearer "+a.Bearer())
+	req.Header.Set("Authorization", "Bearer "+a.Bearer().Reveal())
 	return base.RoundTrip(req)
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"procore-connect/pkg/procore"
 )
 
 // Names of the fields. POST /companies sends FieldFlow, FieldCSRF, and FieldCompany or FieldCancel. The filter is
@@ -44,7 +46,7 @@ type Company struct {
 type Choice struct {
 	UserName  string
 	Flow      string // the authorization this choice belongs to
-	CSRF      string
+	CSRF      procore.Secret
 	Companies []Company // all that Procore listed, in any order
 	More      bool      // Procore has more, which were not read
 	Filter    string    // what the visitor typed into the filter field

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/connect/pages"
+	"procore-connect/pkg/procore"
 )
 
 // radio is what a person reads or hears about one company, and what the form would send for it.
@@ -197,7 +198,7 @@ func TestHostileNames(t *testing.T) {
 				p.Connected(w, r, pages.Connection{CompanyName: name, UserName: name})
 			},
 			func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
-				p.Choose(w, r, pages.Choice{UserName: name, Flow: name, CSRF: "c"})
+				p.Choose(w, r, pages.Choice{UserName: name, Flow: name, CSRF: procore.NewSecret("c")})
 			},
 			problem(pages.UserInstallsOff(name)), problem(pages.CompanyInactive(name)), problem(pages.CompanyNotAdmitted(name)),
 			problem(pages.NotConnected(name)), problem(pages.NoPermission(name)),

@@ -10,6 +10,7 @@ import (
 
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/platform/gateway"
+	"procore-connect/pkg/procore"
 )
 
 const (
@@ -36,7 +37,7 @@ func problem(pr pages.Problem) write {
 }
 
 func choose(c pages.Choice) write {
-	c.UserName, c.Flow, c.CSRF = "Joe Builder", "flow-1", "csrf-1"
+	c.UserName, c.Flow, c.CSRF = "Joe Builder", "flow-1", procore.NewSecret("csrf-1")
 	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.Choose(w, r, c) }
 }
 

@@ -3,6 +3,8 @@ package session
 import (
 	"net/http"
 	"strings"
+
+	"procore-connect/pkg/procore"
 )
 
 // maxCookies is how many authorizations a browser may have in progress. Cookies
@@ -27,19 +29,19 @@ func (c Cookies) prefix() string {
 
 func (c Cookies) name(flow string) string { return c.prefix() + flow[:min(len(flow), 12)] }
 
-// Value returns what the browser sent for the flow, or "". Of two cookies with one
+// Value returns what the browser sent for the flow, or nothing. Of two cookies with one
 // name one was planted, and there is no way to know which, so neither counts.
-func (c Cookies) Value(r *http.Request, flow string) string {
+func (c Cookies) Value(r *http.Request, flow string) procore.Secret {
 	sent := r.CookiesNamed(c.name(flow))
 	if len(sent) != 1 {
-		return ""
+		return procore.Secret{}
 	}
-	return sent[0].Value
+	return procore.NewSecret(sent[0].Value)
 }
 
 // Set sends the flow's cookie to the browser.
-func (c Cookies) Set(w http.ResponseWriter, flow, value string) {
-	http.SetCookie(w, c.cookie(c.name(flow), value, int(cookieLifetime.Seconds())))
+func (c Cookies) Set(w http.ResponseWriter, flow string, value procore.Secret) {
+	http.SetCookie(w, c.cookie(c.name(flow), value.Reveal(), int(cookieLifetime.Seconds())))
 }
 
 // Trim deletes the browser's flow cookies when there are too many.

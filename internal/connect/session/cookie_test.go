@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/pkg/procore"
 )
 
 func TestCookieSet(t *testing.T) {
 	t.Parallel()
-	flow := FlowOf("a state")
+	flow := FlowOf(procore.NewSecret("a state"))
 	for _, tt := range []struct {
 		secure bool
 		want   string
@@ -20,7 +22,7 @@ func TestCookieSet(t *testing.T) {
 		{false, "flow-" + flow[:12] + "=a-value; Path=/; Max-Age=5400; HttpOnly; SameSite=Lax"},
 	} {
 		w := httptest.NewRecorder()
-		Cookies{Secure: tt.secure}.Set(w, flow, "a-value")
+		Cookies{Secure: tt.secure}.Set(w, flow, procore.NewSecret("a-value"))
 		if diff := cmp.Diff([]string{tt.want}, w.Header().Values("Set-Cookie")); diff != "" {
 			t.Errorf("Secure %v (-want +got):\n%s", tt.secure, diff)
 		}
@@ -29,9 +31,9 @@ func TestCookieSet(t *testing.T) {
 
 func TestCookieValue(t *testing.T) {
 	t.Parallel()
-	flow := FlowOf("a state")
+	flow := FlowOf(procore.NewSecret("a state"))
 	secure, plain := Cookies{Secure: true}, Cookies{}
-	other := FlowOf("another state")
+	other := FlowOf(procore.NewSecret("another state"))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for _, c := range []struct{ name, value string }{
 		{secure.name(flow), "mine"}, {secure.name(other), "other"}, {plain.name(flow), "from anywhere"},
@@ -44,7 +46,7 @@ func TestCookieValue(t *testing.T) {
 	}{
 		{secure, flow, "mine"},
 		{secure, other, "other"},
-		{secure, FlowOf("a third state"), ""},
+		{secure, FlowOf(procore.NewSecret("a third state")), ""},
 		{secure, "", ""},
 		{secure, "x", ""},
 		{secure, "a;b=c\r\n", ""},
@@ -52,7 +54,7 @@ func TestCookieValue(t *testing.T) {
 		{plain, flow, "from anywhere"}, // its name has no __Host- prefix
 		{plain, other, ""},
 	} {
-		if got := tt.cookies.Value(r, tt.flow); got != tt.want {
+		if got := tt.cookies.Value(r, tt.flow); got.Reveal() != tt.want {
 			t.Errorf("Value of %.20q, Secure %v = %q, want %q", tt.flow, tt.cookies.Secure, got, tt.want)
 		}
 	}
@@ -62,7 +64,7 @@ func TestCookieValue(t *testing.T) {
 // same name. Then neither counts, whichever comes first.
 func TestDuplicateCookie(t *testing.T) {
 	t.Parallel()
-	flow := FlowOf("a state")
+	flow := FlowOf(procore.NewSecret("a state"))
 	for _, secure := range []bool{true, false} {
 		c := Cookies{Secure: secure}
 		for _, values := range [][2]string{{"mine", "planted"}, {"planted", "mine"}, {"mine", "mine"}} {
@@ -70,7 +72,7 @@ func TestDuplicateCookie(t *testing.T) {
 			for _, v := range values {
 				r.AddCookie(&http.Cookie{Name: c.name(flow), Value: v})
 			}
-			if got := c.Value(r, flow); got != "" {
+			if got := c.Value(r, flow); !got.IsZero() {
 				t.Errorf("Secure %v: Value of %v = %q, want none", secure, values, got)
 			}
 		}
@@ -81,7 +83,7 @@ func TestDuplicateCookie(t *testing.T) {
 // plain http may set them.
 func TestSimilarCookieNames(t *testing.T) {
 	t.Parallel()
-	flow, c := FlowOf("a state"), Cookies{Secure: true}
+	flow, c := FlowOf(procore.NewSecret("a state")), Cookies{Secure: true}
 	name := c.name(flow)
 	for _, header := range []string{
 		"flow-" + flow[:12] + "=planted",
@@ -97,7 +99,7 @@ func TestSimilarCookieNames(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Cookie", header)
-		if got := c.Value(r, flow); got != "" {
+		if got := c.Value(r, flow); !got.IsZero() {
 			t.Errorf("Cookie: %q has the value %q, want none", header, got)
 		}
 	}
@@ -112,7 +114,7 @@ func TestCookieTrim(t *testing.T) {
 		r.AddCookie(&http.Cookie{Name: "flow-of-plain-http", Value: "x"})
 		want := map[string]bool{}
 		for i := range n {
-			name := c.name(FlowOf(strings.Repeat("x", i)))
+			name := c.name(FlowOf(procore.NewSecret(strings.Repeat("x", i))))
 			r.AddCookie(&http.Cookie{Name: name, Value: "x"})
 			want[name] = true
 		}
@@ -141,7 +143,7 @@ func TestCookieTrim(t *testing.T) {
 // A browser's flow cookies stay far below the gateway's limit.
 func TestCookiesFit(t *testing.T) {
 	t.Parallel()
-	flow := FlowOf("a state")
+	flow := FlowOf(procore.NewSecret("a state"))
 	w := httptest.NewRecorder()
 	Cookies{Secure: true}.Set(w, flow, new(Store).newSecret())
 	cookie, err := http.ParseSetCookie(w.Header().Get("Set-Cookie"))

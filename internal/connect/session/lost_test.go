@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
@@ -34,7 +35,7 @@ func TestLostAnswers(t *testing.T) {
 		t.Fatalf("Begin: %v", err)
 	}
 	lose("UpdateItem")
-	if _, verifier, err := retrying.Consume(ctx, st.State, st.Cookie); !errors.Is(err, ErrUsed) || verifier != "" {
+	if _, verifier, err := retrying.Consume(ctx, st.State, st.Cookie); !errors.Is(err, ErrUsed) || !verifier.IsZero() {
 		t.Errorf("Consume: %v, want ErrUsed: whose write it was is unknown", err)
 	}
 	exchanging := w.exchanging()
@@ -59,7 +60,7 @@ func TestLostAnswerWithoutRepetition(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	st := w.begin()
 	w.dynamo.Intercept(dynamotest.Nth(1, "UpdateItem", dynamotest.Fault{Drop: true, Applied: true}))
-	if _, verifier, err := w.Consume(ctx, st.State, st.Cookie); err == nil || errors.Is(err, ErrUsed) || verifier != "" {
+	if _, verifier, err := w.Consume(ctx, st.State, st.Cookie); err == nil || errors.Is(err, ErrUsed) || !verifier.IsZero() {
 		t.Errorf("Consume: %v, want the storage's error", err)
 	}
 	if _, _, err := w.Consume(ctx, st.State, st.Cookie); !errors.Is(err, ErrUsed) {
@@ -73,10 +74,10 @@ func TestCSRFToken(t *testing.T) {
 	s, cookie := w.pending()
 	other, otherCookie := w.pending()
 	value, err := w.CSRFToken(ctx, s, cookie)
-	if err != nil || len(value) < 43 || strings.Contains(value, cookie) {
+	if err != nil || len(value.Reveal()) < 43 || strings.Contains(value.Reveal(), cookie.Reveal()) {
 		t.Fatalf("CSRFToken = %q, %v", value, err)
 	}
-	check := func(name string, want bool, s Session, cookie, value string) {
+	check := func(name string, want bool, s Session, cookie, value procore.Secret) {
 		t.Helper()
 		if got, err := w.CheckCSRFToken(ctx, s, cookie, value); err != nil || got != want {
 			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
@@ -86,14 +87,14 @@ func TestCSRFToken(t *testing.T) {
 	check("another session", false, other, otherCookie, value)
 	check("another session, same browser", false, other, cookie, value)
 	check("another browser", false, s, otherCookie, value)
-	check("nothing", false, s, cookie, "")
-	check("cut", false, s, cookie, value[:20])
-	check("changed", false, s, cookie, "x"+value[1:])
-	check("longer", false, s, cookie, value+"x")
+	check("nothing", false, s, cookie, procore.Secret{})
+	check("cut", false, s, cookie, procore.NewSecret(value.Reveal()[:20]))
+	check("changed", false, s, cookie, procore.NewSecret("x"+value.Reveal()[1:]))
+	check("longer", false, s, cookie, procore.NewSecret(value.Reveal()+"x"))
 	w.keys = ring(t, 2)
 	check("after a rotation", true, s, cookie, value)
 	newer, err := w.CSRFToken(ctx, s, cookie)
-	if err != nil || newer == value {
+	if err != nil || newer.Equal(value) {
 		t.Errorf("CSRFToken after a rotation = the same, or %v", err)
 	}
 	check("of the new key", true, s, cookie, newer)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
@@ -159,7 +160,7 @@ func TestStepFromStaleRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, changed := range map[string]types.AttributeValue{
-		"cookie": dynamo.Text(hash("another")), "expires_at": dynamo.Number(1), "company_id": dynamo.Text("9"), "status": dynamo.Text(string(Abandoned)),
+		"cookie": dynamo.Text(hash(procore.NewSecret("another"))), "expires_at": dynamo.Number(1), "company_id": dynamo.Text("9"), "status": dynamo.Text(string(Abandoned)),
 	} {
 		s, _ := w.pending()
 		w.overwrite(s.Flow, map[string]types.AttributeValue{name: changed})
@@ -217,7 +218,7 @@ func TestStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wants(pending.Flow, Abandoned, false, true, true) // until it is revoked
-	if pair, err := w.Pair(ctx, abandoned); err != nil || pair.RefreshToken != "fake-refresh-1" {
+	if pair, err := w.Pair(ctx, abandoned); err != nil || pair.RefreshToken.Reveal() != "fake-refresh-1" {
 		t.Errorf("the pair of an abandoned session: %v", err)
 	}
 	if _, err := w.Choose(ctx, pending, 3, tokens.User(7)); !errors.Is(err, ErrUsed) {

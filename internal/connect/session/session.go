@@ -97,9 +97,9 @@ type Store struct {
 // Start is a new authorization: its secrets, and the flow that names it.
 type Start struct {
 	Flow     string
-	State    string // for Procore
-	Verifier string // of PKCE
-	Cookie   string // for the browser
+	State    procore.Secret // for Procore
+	Verifier procore.Secret // of PKCE
+	Cookie   procore.Secret // for the browser
 }
 
 // Begin stores the row of a new authorization.
@@ -135,46 +135,46 @@ func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Sta
 }
 
 // FlowOf returns the flow of a state.
-func FlowOf(state string) string { return hash(state) }
+func FlowOf(state procore.Secret) string { return hash(state) }
 
 // Consume uses up the state, once and only for the browser with this cookie. It
 // returns the session and the PKCE verifier for the exchange.
-func (s *Store) Consume(ctx context.Context, state, cookie string) (Session, string, error) {
+func (s *Store) Consume(ctx context.Context, state, cookie procore.Secret) (Session, procore.Secret, error) {
 	found, err := s.Find(ctx, hash(state), cookie)
 	switch {
 	case err != nil:
-		return found, "", err
+		return found, procore.Secret{}, err
 	case found.Status != Started:
-		return found, "", ErrUsed
+		return found, procore.Secret{}, ErrUsed
 	}
 	verifier, err := s.open(ctx, found)
 	if err != nil {
-		return found, "", err
+		return found, procore.Secret{}, err
 	}
 	next := found
 	next.Status = Exchanging
 	next.sealed = tokens.Sealed{}
 	if err := s.write(ctx, found, next); err != nil {
-		return found, "", err
+		return found, procore.Secret{}, err
 	}
 	return next, verifier.AccessToken, nil
 }
 
 // StorePair stores the exchange's pair, sealed, until the choice. It returns the
 // browser's new cookie: the one from before the sign-in is now worthless.
-func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.Token) (cookie string, err error) {
+func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.Token) (cookie procore.Secret, err error) {
 	if exchanging.Status != Exchanging {
-		return "", ErrUsed
+		return procore.Secret{}, ErrUsed
 	}
 	keys, err := s.Keys.Get(ctx)
 	if err != nil {
-		return "", err
+		return procore.Secret{}, err
 	}
 	next := exchanging
 	next.Status = Pending
 	next.Expires = s.Clock.Now().Add(ChoiceLifetime)
 	if next.sealed, err = keys.Seal(pair, place(next.Flow, Pending)); err != nil {
-		return "", err
+		return procore.Secret{}, err
 	}
 	cookie = s.newSecret()
 	next.cookie = hash(cookie)
@@ -190,8 +190,8 @@ func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.
 }
 
 // Find reads the flow's session for the browser with this cookie.
-func (s *Store) Find(ctx context.Context, flow, cookie string) (Session, error) {
-	if len(flow) != len(hash("")) || cookie == "" {
+func (s *Store) Find(ctx context.Context, flow string, cookie procore.Secret) (Session, error) {
+	if len(flow) != len(hash(procore.Secret{})) || cookie.IsZero() {
 		return Session{}, ErrUnknown
 	}
 	found, err := s.read(ctx, flow)
@@ -254,16 +254,16 @@ func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 
 // CSRFToken returns the value that a form of this session must carry, so that no
 // other site can make the browser send it.
-func (s *Store) CSRFToken(ctx context.Context, held Session, cookie string) (string, error) {
+func (s *Store) CSRFToken(ctx context.Context, held Session, cookie procore.Secret) (procore.Secret, error) {
 	keys, err := s.Keys.Get(ctx)
 	if err != nil {
-		return "", err
+		return procore.Secret{}, err
 	}
 	return csrfToken(keys, keys.Current(), held, cookie)
 }
 
 // CheckCSRFToken reports whether a form's value is this session's.
-func (s *Store) CheckCSRFToken(ctx context.Context, held Session, cookie, value string) (bool, error) {
+func (s *Store) CheckCSRFToken(ctx context.Context, held Session, cookie, value procore.Secret) (bool, error) {
 	keys, err := s.Keys.Get(ctx)
 	if err != nil {
 		return false, err
@@ -273,21 +273,21 @@ func (s *Store) CheckCSRFToken(ctx context.Context, held Session, cookie, value 
 		if err != nil {
 			return false, err
 		}
-		if hmac.Equal([]byte(want), []byte(value)) {
+		if want.Equal(value) {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
-func csrfToken(keys *tokens.Keys, id string, held Session, cookie string) (string, error) {
+func csrfToken(keys *tokens.Keys, id string, held Session, cookie procore.Secret) (procore.Secret, error) {
 	key, err := keys.Derive(id, "session form")
 	if err != nil {
-		return "", err
+		return procore.Secret{}, err
 	}
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%q %q", held.Flow, cookie)
-	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac.Sum(nil)), nil
+	fmt.Fprintf(mac, "%q %q", held.Flow, cookie.Reveal())
+	return procore.NewSecret(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac.Sum(nil))), nil
 }
 
 func (s *Store) open(ctx context.Context, held Session) (procore.Token, error) {
@@ -311,12 +311,14 @@ func place(flow string, s Status) tokens.Place {
 // newSecret returns a state, a PKCE verifier (RFC 7636 section 4.1) or a cookie: 260
 // bits in 52 characters of base32. Forms carry 52 such characters too. Nothing
 // else here has that form, so internal/testing/proof/leaks finds them wherever they are printed.
-func (s *Store) newSecret() string { return s.Random.Text() + s.Random.Text() }
+func (s *Store) newSecret() procore.Secret {
+	return procore.NewSecret(s.Random.Text() + s.Random.Text())
+}
 
 // equal reports whether two texts are equal, in a time that does not depend on where they differ.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-func hash(s string) string {
-	sum := sha256.Sum256([]byte(s))
+func hash(s procore.Secret) string {
+	sum := sha256.Sum256([]byte(s.Reveal()))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }

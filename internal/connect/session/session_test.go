@@ -21,13 +21,13 @@ func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	st := w.begin()
-	if st.Flow != FlowOf(st.State) || len(st.State) < 43 || len(st.Verifier) < 43 || len(st.Cookie) < 43 {
-		t.Errorf("start = %d, %d, %d characters, want 256 bits in each", len(st.State), len(st.Verifier), len(st.Cookie))
+	if st.Flow != FlowOf(st.State) || len(st.State.Reveal()) < 43 || len(st.Verifier.Reveal()) < 43 || len(st.Cookie.Reveal()) < 43 {
+		t.Errorf("start = %d, %d, %d characters, want 256 bits in each", len(st.State.Reveal()), len(st.Verifier.Reveal()), len(st.Cookie.Reveal()))
 	}
 	w.wants(st.Flow, Started, true, false, true)
 
 	s, verifier, err := w.Consume(ctx, st.State, st.Cookie)
-	if err != nil || verifier != st.Verifier {
+	if err != nil || !verifier.Equal(st.Verifier) {
 		t.Fatalf("Consume returned another verifier, or %v", err)
 	}
 	want := Session{Flow: st.Flow, Status: Exchanging, Environment: "custom", RedirectURI: testRedirect, Expires: w.clock.Now().Add(StateLifetime)}
@@ -77,7 +77,7 @@ func TestLifecycle(t *testing.T) {
 }
 
 func samePair(a, b procore.Token) bool {
-	return a.AccessToken == b.AccessToken && a.RefreshToken == b.RefreshToken && a.Expiry.Equal(b.Expiry)
+	return a.AccessToken.Equal(b.AccessToken) && a.RefreshToken.Equal(b.RefreshToken) && a.Expiry.Equal(b.Expiry)
 }
 
 // A state is valid once, however many requests bring it at the same time.
@@ -110,19 +110,19 @@ func TestForeignBrowser(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	st, other := w.begin(), w.begin()
-	for name, tt := range map[string]struct{ state, cookie string }{
-		"no cookie":            {st.State, ""},
+	for name, tt := range map[string]struct{ state, cookie procore.Secret }{
+		"no cookie":            {st.State, procore.Secret{}},
 		"another flow's":       {st.State, other.Cookie},
 		"the state as cookie":  {st.State, st.State},
-		"the stored hash":      {st.State, hash(st.Cookie)},
-		"a longer one":         {st.State, st.Cookie + "x"},
-		"a huge one":           {st.State, strings.Repeat("x", 1<<20)},
-		"no state":             {"", st.Cookie},
-		"the flow as state":    {st.Flow, st.Cookie},
-		"an invented state":    {"an invented state", st.Cookie},
-		"an invented, no rows": {"an invented state", hash("")},
+		"the stored hash":      {st.State, procore.NewSecret(hash(st.Cookie))},
+		"a longer one":         {st.State, procore.NewSecret(st.Cookie.Reveal() + "x")},
+		"a huge one":           {st.State, procore.NewSecret(strings.Repeat("x", 1<<20))},
+		"no state":             {procore.Secret{}, st.Cookie},
+		"the flow as state":    {procore.NewSecret(st.Flow), st.Cookie},
+		"an invented state":    {procore.NewSecret("an invented state"), st.Cookie},
+		"an invented, no rows": {procore.NewSecret("an invented state"), procore.NewSecret(hash(procore.Secret{}))},
 	} {
-		if s, verifier, err := w.Consume(ctx, tt.state, tt.cookie); !errors.Is(err, ErrUnknown) || verifier != "" || s.Flow != "" {
+		if s, verifier, err := w.Consume(ctx, tt.state, tt.cookie); !errors.Is(err, ErrUnknown) || !verifier.IsZero() || s.Flow != "" {
 			t.Errorf("%s: Consume = %v, %v, want ErrUnknown alone", name, s.Flow, err)
 		}
 	}
@@ -131,10 +131,10 @@ func TestForeignBrowser(t *testing.T) {
 			t.Errorf("Find of flow %.50q: %v, want ErrUnknown", flow, err)
 		}
 	}
-	if _, verifier, err := w.Consume(ctx, st.State, st.Cookie); err != nil || verifier != st.Verifier {
+	if _, verifier, err := w.Consume(ctx, st.State, st.Cookie); err != nil || !verifier.Equal(st.Verifier) {
 		t.Errorf("the right browser: %v", err)
 	}
-	if _, verifier, err := w.Consume(ctx, other.State, other.Cookie); err != nil || verifier != other.Verifier {
+	if _, verifier, err := w.Consume(ctx, other.State, other.Cookie); err != nil || !verifier.Equal(other.Verifier) {
 		t.Errorf("the right browser, other flow: %v", err)
 	}
 }
@@ -182,7 +182,7 @@ func TestStorePairReplacesTheCookie(t *testing.T) {
 		t.Fatal(err)
 	}
 	cookie, err := w.StorePair(ctx, s, w.pair())
-	if err != nil || cookie == st.Cookie || len(cookie) < 43 {
+	if err != nil || cookie.Equal(st.Cookie) || len(cookie.Reveal()) < 43 {
 		t.Fatalf("the cookie is not a new one, or %v", err)
 	}
 	if _, err := w.Find(ctx, st.Flow, st.Cookie); !errors.Is(err, ErrUnknown) {

@@ -64,7 +64,7 @@ func ring(t *testing.T, n int) *tokens.Keys {
 }
 
 func (w *world) pair() procore.Token {
-	return procore.Token{AccessToken: "fake-access-1", RefreshToken: "fake-refresh-1", Expiry: w.clock.Now().Add(90 * time.Minute)}
+	return procore.Token{AccessToken: procore.NewSecret("fake-access-1"), RefreshToken: procore.NewSecret("fake-refresh-1"), Expiry: w.clock.Now().Add(90 * time.Minute)}
 }
 
 // begin starts a flow.
@@ -89,7 +89,7 @@ func (w *world) exchanging() Session {
 }
 
 // pending brings a new flow to where it waits for the choice, and returns its cookie.
-func (w *world) pending() (Session, string) {
+func (w *world) pending() (Session, procore.Secret) {
 	w.t.Helper()
 	s := w.exchanging()
 	cookie, err := w.StorePair(w.t.Context(), s, w.pair())
@@ -100,7 +100,7 @@ func (w *world) pending() (Session, string) {
 }
 
 // chosen brings a new flow to a choice, and returns its cookie.
-func (w *world) chosen(company int64) (Session, string) {
+func (w *world) chosen(company int64) (Session, procore.Secret) {
 	w.t.Helper()
 	s, cookie := w.pending()
 	if _, err := w.Choose(w.t.Context(), s, company, tokens.User(7)); err != nil {
@@ -117,7 +117,7 @@ func (w *world) finish(s Session) error {
 	return err
 }
 
-func (w *world) find(flow, cookie string) Session {
+func (w *world) find(flow string, cookie procore.Secret) Session {
 	w.t.Helper()
 	s, err := w.Find(w.t.Context(), flow, cookie)
 	if err != nil {

@@ -26,7 +26,7 @@ func App(env procore.Environment) func(string) (*procore.OAuth, error) {
 		return &procore.OAuth{
 			Environment:  env,
 			ClientID:     strings.TrimSpace(w.ClientID),
-			ClientSecret: strings.TrimSpace(w.ClientSecret),
+			ClientSecret: procore.NewSecret(strings.TrimSpace(w.ClientSecret)),
 		}, nil
 	}
 }

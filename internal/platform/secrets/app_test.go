@@ -39,7 +39,7 @@ func TestApp(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || got.ClientID != tt.id || got.ClientSecret != "fake-client-secret" || got.Environment != procore.Sandbox() {
+		if err != nil || got.ClientID != tt.id || got.ClientSecret.Reveal() != "fake-client-secret" || got.Environment != procore.Sandbox() {
 			t.Errorf("%s: App = %v, %v, want the credentials in the sandbox", name, got, err)
 		}
 	}

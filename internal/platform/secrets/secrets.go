@@ -35,7 +35,7 @@ type Secret[T any] struct {
 	Clock  procore.Clock
 
 	mu      sync.Mutex
-	value   T
+	value   func() T // a function, so that package fmt cannot print it; nil: not known yet
 	readAt  time.Time
 	triedAt time.Time
 }
@@ -52,17 +52,17 @@ func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Clock.Now()
-	known := !s.readAt.IsZero()
+	known := s.value != nil
 	if known && (within(rereadEvery, s.triedAt, now) || within(maxAge, s.readAt, now) && !reread) {
-		return s.value, nil
+		return s.value(), nil
 	}
 	s.triedAt = now
 	value, err := s.read(ctx)
 	if err != nil && known {
-		return s.value, nil
+		return s.value(), nil
 	}
 	if err == nil {
-		s.value, s.readAt = value, now
+		s.value, s.readAt = func() T { return value }, now
 	}
 	return value, err
 }

@@ -17,6 +17,7 @@ import (
 
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/kit/clocktest"
+	"procore-connect/internal/testing/kit/secrettest"
 )
 
 // world is a Secrets Manager that can fail, a clock, and one secret.
@@ -191,4 +192,12 @@ func TestConcurrentGetsReadOnce(t *testing.T) {
 		}
 		w.clock.Advance(maxAge)
 	}
+}
+
+// R5: a secret that was read does not print its value.
+func TestValueIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "fake-secret-1")
+	w.wantGet(t, "first", false, "parsed fake-secret-1", 1)
+	secrettest.NotPrinted(t, w.Secret, "fake-secret-1")
 }

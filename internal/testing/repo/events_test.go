@@ -101,7 +101,7 @@ func files(t *testing.T) (all []string) {
 func TestFlowOfEvents(t *testing.T) {
 	t.Parallel()
 	callback := sample[events.APIGatewayV2HTTPRequest](t, "oauth-callback/callback")
-	flow := session.FlowOf(callback.QueryStringParameters["state"])
+	flow := session.FlowOf(procore.NewSecret(callback.QueryStringParameters["state"]))
 	for _, name := range []string{"oauth-callback/callback-denied", "company-select/companies", "company-select/choice", "company-select/connected"} {
 		e := sample[events.APIGatewayV2HTTPRequest](t, name)
 		if d := cmp.Diff(e.Cookies, callback.Cookies); d != "" {

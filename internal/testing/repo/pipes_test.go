@@ -116,7 +116,7 @@ func TestAnnouncementsPipe(t *testing.T) {
 	s := &tokens.Store{
 		DB: r.db, Connections: r.names.Connections, Spends: r.names.Spends, Log: slog.New(slog.DiscardHandler), Clock: procore.Clock{Time: func() time.Time { return now }},
 		Keys:  secrettest.Constant(keys),
-		OAuth: secrettest.Constant(&procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: "fake-client-secret"}),
+		OAuth: secrettest.Constant(&procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}),
 	}
 	const redirectURI = "http://127.0.0.1:3000/oauth/callback"
 	key := tokens.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.User(procoretest.Joe)}
@@ -124,7 +124,7 @@ func TestAnnouncementsPipe(t *testing.T) {
 		pair := fake.Token(t, procoretest.Joe, redirectURI)
 		_, _, err := s.Connect(t.Context(), tokens.Authorization{
 			Key: key, RedirectURI: redirectURI, CompanyName: "A Company", UserName: "A User", Webhooks: tokens.WebhooksPending,
-			Pair: procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken, Expiry: now.Add(time.Hour)},
+			Pair: procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken), Expiry: now.Add(time.Hour)},
 		})
 		if err != nil {
 			t.Fatal(err)

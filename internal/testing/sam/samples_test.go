@@ -109,7 +109,7 @@ func started(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	r := answered(t, answer, 303)
 	q := redirect(t, r, w.login+"/oauth/authorize")
-	flow := session.FlowOf(q.Get("state"))
+	flow := session.FlowOf(procore.NewSecret(q.Get("state")))
 	cookie(t, r, flow)
 	w.wantSession(t, flow, session.Started, true)
 	if got, want := w.snapshot(t).sessions, w.before.sessions+1; got != want {
@@ -123,7 +123,7 @@ func started(t *testing.T, w *world, answer []byte) {
 func calledBack(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	r := answered(t, answer, 303)
-	flow := session.FlowOf(w.event(t, "oauth-callback/callback").QueryStringParameters["state"])
+	flow := session.FlowOf(procore.NewSecret(w.event(t, "oauth-callback/callback").QueryStringParameters["state"]))
 	if got := redirect(t, r, w.AppURL+"/companies").Get("flow"); got != flow {
 		t.Errorf("flow %s, want %s", got, flow)
 	}
@@ -134,7 +134,7 @@ func calledBack(t *testing.T, w *world, answer []byte) {
 func denied(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	page(403, "Access was not allowed")(t, w, answer)
-	flow := session.FlowOf(w.event(t, "oauth-callback/callback-denied").QueryStringParameters["state"])
+	flow := session.FlowOf(procore.NewSecret(w.event(t, "oauth-callback/callback-denied").QueryStringParameters["state"]))
 	w.wantSession(t, flow, session.Exchanging, false)
 }
 

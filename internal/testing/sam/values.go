@@ -107,7 +107,8 @@ func readCredential(ctx context.Context, endpoint string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return ring.Header(company)
+	header, err := ring.Header(company)
+	return header.Reveal(), err
 }
 
 // readRFI finds an RFI of the company in the fake Procore.

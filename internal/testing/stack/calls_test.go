@@ -172,7 +172,7 @@ func (s *scene) garbage() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		r.Header.Set("Authorization", header)
+		r.Header.Set("Authorization", header.Reveal())
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
 			s.t.Fatal(err)

@@ -55,7 +55,7 @@ func (w *Watch) check(ctx context.Context, key tokens.Key) (bool, error) {
 		return false, err
 	}
 	// A 401 does not prove a departure, and is not a reason to spend a refresh token.
-	client, opts := w.Store.Bearer(access.Bearer()), w.Store.Options(key, procore.WithAttempts(1))
+	client, opts := w.Store.Bearer(w.Environment, access.Bearer()), w.Store.Options(key, procore.WithAttempts(1))
 	listed, err := lists(ctx, procore.NewUserClient(w.Environment, client, opts...), key.CompanyID)
 	if err != nil {
 		return false, err

@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"strings"
 
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
@@ -77,13 +78,13 @@ func Parse(secret string) (*Ring, error) {
 }
 
 // Header is the Authorization value for a company's hook.
-func (r *Ring) Header(companyID int64) (string, error) {
+func (r *Ring) Header(companyID int64) (procore.Secret, error) {
 	claim := fmt.Sprintf("%s.%d.%d", r.keys.Current(), companyID, r.epochs[companyID])
 	mac, err := r.mac(r.keys.Current(), claim)
 	if err != nil {
-		return "", err
+		return procore.Secret{}, err
 	}
-	return scheme + claim + "." + mac, nil
+	return procore.NewSecret(scheme + claim + "." + mac), nil
 }
 
 // Check reads an Authorization value. Values that are absent or duplicated (joined

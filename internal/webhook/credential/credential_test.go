@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/pkg/tokens"
 )
 
@@ -31,7 +32,7 @@ func header(t testing.TB, r *Ring, company int64) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h
+	return h.Reveal()
 }
 
 func TestGood(t *testing.T) {
@@ -219,7 +220,7 @@ func FuzzCheck(f *testing.F) {
 		switch {
 		case err == nil:
 			want, e := r.Header(got.CompanyID)
-			if e != nil || h != want {
+			if e != nil || h != want.Reveal() {
 				t.Errorf("%q was taken", h)
 			}
 		case !errors.Is(err, ErrRefused) && !errors.Is(err, tokens.ErrUnknownKey):
@@ -229,4 +230,19 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("%q: %+v beside %v", h, got, err)
 		}
 	})
+}
+
+// R5: neither a ring prints its keys, nor a header its value.
+func TestNothingPrintsASecret(t *testing.T) {
+	t.Parallel()
+	r := parse(t, `{"current":"k1",`+key1+`,"minimum_epochs":{"7":3}}`)
+	h, err := r.Header(5678)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const key = "the first key, of more than 32 characters"
+	secrettest.NotPrinted(t, r, key)
+	secrettest.NotPrinted(t, *r, key)
+	secrettest.NotPrinted(t, h, h.Reveal())
+	secrettest.NotReachable(t, r, key)
 }

@@ -16,10 +16,10 @@ const (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	want := procore.HookSpec{Namespace: "acme", DestinationURL: ourURL, PayloadVersion: "v2.0",
-		Headers: procore.Headers{"Authorization": "Bearer k1.5678.0.maccc"}}
+		Headers: procore.Headers{"Authorization": procore.NewSecret("Bearer k1.5678.0.maccc")}}
 	hook := func(id int64, change func(*procore.Hook)) procore.Hook {
 		h := procore.Hook{ID: id, Namespace: "acme", DestinationURL: ourURL, PayloadVersion: "v2.0", CompanyID: 5678,
-			DestinationHeaders: procore.Headers{"Authorization": "*****maccc"}}
+			DestinationHeaders: procore.Headers{"Authorization": procore.NewSecret("*****maccc")}}
 		if change != nil {
 			change(&h)
 		}
@@ -40,7 +40,7 @@ func TestPlan(t *testing.T) {
 		{name: "v2 is v2.0", listed: []procore.Hook{hook(7, func(h *procore.Hook) { h.PayloadVersion = "v2" })}, keep: 7},
 		{name: "another version", listed: []procore.Hook{hook(7, func(h *procore.Hook) { h.PayloadVersion = "v3.0" })}, keep: 7, patch: true},
 		{name: "another credential", listed: []procore.Hook{hook(7, func(h *procore.Hook) {
-			h.DestinationHeaders = procore.Headers{"Authorization": "*****other"}
+			h.DestinationHeaders = procore.Headers{"Authorization": procore.NewSecret("*****other")}
 		})}, keep: 7, patch: true},
 		{name: "no credential", listed: []procore.Hook{hook(7, func(h *procore.Hook) { h.DestinationHeaders = nil })}, keep: 7, patch: true},
 		{name: "a foreign URL", listed: []procore.Hook{hook(7, at(otherURL))}, foreign: []int64{7}},

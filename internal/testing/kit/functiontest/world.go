@@ -134,7 +134,7 @@ func (w *World) Connect(company, user int64, webhooks tokens.Webhooks) tokens.Co
 func (w *World) Pair(user int64, redirectURI string) procore.Token {
 	w.t.Helper()
 	pair := w.Procore.Token(w.t, user, redirectURI)
-	return procore.Token{AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+	return procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
 		Expiry: w.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)}
 }
 

@@ -148,7 +148,8 @@ func (w *world) readSample(ctx context.Context, secret string) error {
 	if err != nil {
 		return err
 	}
-	w.sample.Headers["authorization"], err = ring.Header(company)
+	header, err := ring.Header(company)
+	w.sample.Headers["authorization"] = header.Reveal()
 	return err
 }
 

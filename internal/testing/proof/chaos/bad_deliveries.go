@@ -50,10 +50,11 @@ func (d *deliveries) sendBad() {
 // makeBad returns the nth bad delivery.
 func (d *deliveries) makeBad(n int) (badDelivery, error) {
 	mine, other := d.hooks[n%len(d.hooks)], d.hooks[(n+1)%len(d.hooks)]
-	good, err := d.ring.Header(mine.company)
+	credential, err := d.ring.Header(mine.company)
 	if err != nil {
 		return badDelivery{}, err
 	}
+	good := credential.Reveal()
 	forged := good[:len(good)-1] + string(good[len(good)-1]^1)
 	id := 9_000_000_000_000_000 + n
 	body := func(company int64) string {

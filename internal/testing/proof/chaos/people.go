@@ -156,7 +156,7 @@ func (w *world) authorize(ctx context.Context, p *person, mode procoretest.Secon
 		Key:         p.key,
 		RedirectURI: redirectURI, CompanyName: "Company", UserName: "User", Webhooks: tokens.WebhooksOff,
 		Pair: procore.Token{
-			AccessToken: pair.AccessToken, RefreshToken: pair.RefreshToken,
+			AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
 			Expiry: time.Now().Add(time.Duration(pair.ExpiresIn) * time.Second),
 		},
 	}

@@ -173,10 +173,10 @@ func (v *verdict) unseal(row string, w *write) {
 
 // fingerprint names a pair by its refresh token.
 func fingerprint(t procore.Token) string {
-	if t.RefreshToken == "" {
+	if t.RefreshToken.IsZero() {
 		return ""
 	}
-	return procoretest.Fingerprint(t.RefreshToken)
+	return procoretest.Fingerprint(t.RefreshToken.Reveal())
 }
 
 // judgePresentations checks R1, by our own count and by the fake's.
@@ -260,7 +260,7 @@ func (v *verdict) judgeRescues() {
 
 // works checks that the API accepts an access token. company is for the service
 // account, which must name one; a 403 is then the company's refusal of a valid token.
-func (v *verdict) works(ctx context.Context, access string, company int64) error {
+func (v *verdict) works(ctx context.Context, access procore.Secret, company int64) error {
 	oauth, err := v.w.store.OAuth.Get(ctx)
 	if err != nil {
 		return err
@@ -269,7 +269,7 @@ func (v *verdict) works(ctx context.Context, access string, company int64) error
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+access)
+	req.Header.Set("Authorization", "Bearer "+access.Reveal())
 	if company != 0 {
 		req.Header.Set("Procore-Company-Id", strconv.FormatInt(company, 10))
 	}

@@ -193,7 +193,7 @@ func (w *world) setUpDriver(db *dynamodb.Client) error {
 	}
 	oauth := &procore.OAuth{
 		Environment: procore.Environment{Name: "custom", LoginURL: address, APIURL: address},
-		ClientID:    clientID, ClientSecret: clientSecret,
+		ClientID:    clientID, ClientSecret: procore.NewSecret(clientSecret),
 	}
 	w.store = &tokens.Store{
 		DB: db, Connections: w.names.Connections, Spends: w.names.Spends,

@@ -13,6 +13,7 @@ import (
 
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -49,9 +50,9 @@ func secrets(t *testing.T) map[string]string {
 	set := httptest.NewRecorder()
 	session.Cookies{Secure: true}.Set(set, st.Flow, cookie)
 	return map[string]string{
-		"access token": pair.AccessToken, "refresh token": pair.RefreshToken, "code": callback.Query().Get("code"),
-		"state": st.State, "verifier": st.Verifier, "first cookie": st.Cookie, "cookie": cookie, "form": form,
-		"credential": header, "credential without its scheme": strings.TrimPrefix(header, "Bearer "),
+		"access token": pair.AccessToken.Reveal(), "refresh token": pair.RefreshToken.Reveal(), "code": callback.Query().Get("code"),
+		"state": st.State.Reveal(), "verifier": st.Verifier.Reveal(), "first cookie": st.Cookie.Reveal(), "cookie": cookie.Reveal(), "form": form.Reveal(),
+		"credential": header.Reveal(), "credential without its scheme": strings.TrimPrefix(header.Reveal(), "Bearer "),
 		"app": functiontest.AppValue, "keys": functiontest.KeysValue, "webhook keys": functiontest.WebhookValue,
 		"Set-Cookie": set.Header().Get("Set-Cookie"),
 	}
@@ -117,7 +118,7 @@ func TestFindsNothingElse(t *testing.T) {
 	for _, line := range []string{
 		"=== RUN   TestCredentialOfAnotherCompanyAndAVeryLongNameOfATestThatIsRatherUnlikely/of_another_company",
 		`{"time":"2026-11-25T17:00:00Z","level":"INFO","msg":"request","request_id":"8476a536-e9f4-11e8-9739-2dfe598c3fcd","route":"GET /oauth/callback"}`,
-		`{"request_id":"JKJaXmPLvHcESHA=","attempt":"` + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + `","flow":"` + session.FlowOf("a state") + `"}`,
+		`{"request_id":"JKJaXmPLvHcESHA=","attempt":"` + "ABCDEFGHIJKLMNOPQRSTUVWXYZ" + `","flow":"` + session.FlowOf(procore.NewSecret("a state")) + `"}`,
 		"sha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 		"h1:D2qzXQlV0y1vGmIwiSZlZ0pVTBxnTP4FnTBLbfRFsmM= go.mod",
 		`the page lacks "fake-access-": %q`,

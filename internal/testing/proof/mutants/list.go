@@ -101,7 +101,7 @@ func keep() []mutant {
 	}
 	if f == (tokenFields{}) {`, apiPackage},
 		{"R2", "a pair without a refresh token is never given up", "pkg/tokens/token.go",
-			`	case pair.RefreshToken == "" && c.Principal != App:
+			`	case pair.RefreshToken.IsZero() && c.Principal != App:
 		s.memory.forget(c.Key)
 		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
 `, ``, storePackage},
@@ -131,10 +131,28 @@ func (c *UserClient) Company(id int64) *CompanyClient { return &CompanyClient{ap
 
 // fence breaks the other rules and the protocol's fences.
 func fence() []mutant {
+	const secret = "pkg/procore/secret.go"
 	return []mutant{
-		{"R5", "a token prints itself", "pkg/procore/token.go",
-			`func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.String()) }`,
-			`func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, t.AccessToken) }`, apiPackage},
+		{"R5", "a secret prints itself", secret, `{ fmt.Fprint(f, s.String()) }`, `{ fmt.Fprint(f, s.Reveal()) }`, only("TestSecretIsNotPrinted", apiPackage)},
+		{"R5", "a secret shows in an unexported field", secret,
+			`	reveal func() string
+}
+
+// NewSecret returns text as a Secret.
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{func() string { return text }}
+}`, `	reveal func() string
+	text   string
+}
+
+func NewSecret(text string) Secret { return Secret{func() string { return text }, text} }`, only("TestNothingPrintsASecret", apiPackage)},
+		{"R5", "a bearer client follows a redirect to another host", "pkg/procore/bearer.go",
+			`if !b.environment.HasAPI(r.URL) {`, `if false {`, only("TestTokenStaysInTheEnvironment", apiPackage)},
+		{"R5", "a service account follows a redirect to another host", "pkg/procore/service_account.go",
+			`if !s.app.Environment.HasAPI(r.URL) {`, `if false {`, only("TestTokenStaysInTheEnvironment", apiPackage)},
 		{"R6", "a company's credential writes another's event", "functions/webhook-receiver/handler.go",
 			`e.CompanyID != company`, `false`, receiverPackage},
 		{"R7", "three unknown outcomes do not open the breaker", "pkg/tokens/breaker.go",
