@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -150,28 +152,135 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-// Several processes see each other only in what is left. A call that is refused
-// nevertheless is repeated, so every call succeeds. Where many processes share a small
-// limit, three attempts are not always enough.
+// A sent call is one as its process saw it.
+type sent struct {
+	n            int // the query's, in which the caller numbers its calls
+	at, answered time.Time
+	status       int
+	left         string    // what the answer reports
+	reset        time.Time // and until when
+}
+
+// A recorder is a Transport that keeps the calls in the order in which they were sent.
+type recorder struct {
+	base http.RoundTripper
+	mu   sync.Mutex
+	sent []*sent
+}
+
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	c := &sent{at: time.Now()}
+	c.n, _ = strconv.Atoi(req.URL.Query().Get("n"))
+	r.mu.Lock()
+	r.sent = append(r.sent, c)
+	r.mu.Unlock()
+	resp, err := r.base.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	unix, err := strconv.ParseInt(resp.Header.Get("X-Rate-Limit-Reset"), 10, 64)
+	c.answered, c.status, c.left, c.reset = time.Now(), resp.StatusCode, resp.Header.Get("X-Rate-Limit-Remaining"), time.Unix(unix, 0)
+	return resp, err
+}
+
+// atReset reports whether a window that was used up had just been reset at the time. The
+// client may notice that two seconds and an answer's time later, because the headers are
+// in whole seconds.
+func (r *recorder) atReset(at time.Time) bool {
+	return slices.ContainsFunc(r.sent, func(c *sent) bool {
+		late := at.Sub(c.reset)
+		return c.answered.Before(at) && c.left == "0" && late >= 0 && late <= 2*time.Second+300*time.Millisecond
+	})
+}
+
+// 500 calls at once: none is refused, they are sent in the order in which they came, and
+// none waits once the window that was used up has reset.
+func TestBurstInOrder(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]procoretest.Options{
+		"spike":            {SpikeLimit: 25, HourlyLimit: 3_600},
+		"the hour ends it": {SpikeLimit: 25, HourlyLimit: 190},
+		"one at a time":    {SpikeLimit: 1, HourlyLimit: 3_600},
+		"no spike limit":   {SpikeLimit: 10_000, HourlyLimit: 190},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWire(t, o)
+				hc := w.process(t)
+				r := &recorder{base: hc.Transport}
+				hc.Transport = r
+				c := procore.NewCompanyClient(w.env, hc, procoretest.MyConstruction, procore.WithMaxWait(2*time.Hour))
+				var all sync.WaitGroup
+				for n := range 500 {
+					all.Go(func() {
+						if _, err := procore.Get[procore.Me](t.Context(), c, "/rest/v1.0/me", url.Values{"n": {strconv.Itoa(n)}}); err != nil {
+							t.Error(err)
+						}
+					})
+					synctest.Wait() // until it waits, or is on its way
+				}
+				all.Wait()
+				if n := w.refused(); n != 0 || len(r.sent) != 500 {
+					t.Errorf("%d of %d calls were refused, want none of 500", n, len(r.sent))
+				}
+				slices.SortStableFunc(r.sent, func(a, b *sent) int { return a.at.Compare(b.at) })
+				before, highest := 0, 0 // among the calls sent at an earlier time, and among all so far
+				for i, c := range r.sent {
+					if i > 0 && c.at.After(r.sent[i-1].at) {
+						before = highest
+						if waited := c.at.Sub(r.sent[i-1].at); waited > time.Second && !r.atReset(c.at) {
+							t.Errorf("call %d was sent %v after the one before, and no window began again then", c.n, waited)
+						}
+					}
+					if highest = max(highest, c.n); c.n < before {
+						t.Errorf("call %d was sent after call %d", c.n, before)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Several processes see each other only in what is left, so a burst of all of them is
+// refused at times. All callers of a process wait then, until the reset, and every call
+// succeeds in the end.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
-	for processes, tt := range map[int]struct{ attempts, refused int }{2: {3, 5}, 4: {3, 20}, 8: {10, 200}} {
+	for processes, most := range map[int]int{2: 200, 4: 500, 8: 900} {
 		t.Run(strconv.Itoa(processes), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWire(t, procoretest.Options{SpikeLimit: 25, HourlyLimit: 36_000})
 				begin := time.Now()
+				var recorders []*recorder
 				var all sync.WaitGroup
 				for range processes {
-					c := procore.NewCompanyClient(w.env, w.process(t), procoretest.MyConstruction,
-						procore.WithMaxWait(2*time.Hour), procore.WithAttempts(tt.attempts))
+					hc := w.process(t)
+					r := &recorder{base: hc.Transport}
+					hc.Transport, recorders = r, append(recorders, r)
+					c := procore.NewCompanyClient(w.env, hc, procoretest.MyConstruction, procore.WithAttempts(100))
 					all.Go(func() { spend(t, 2000/processes, 48/processes, func() *procore.CompanyClient { return c }) })
 				}
 				all.Wait()
 				n := w.refused()
 				t.Logf("2,000 calls of %d processes took %v; refused and repeated %d", processes, time.Since(begin).Round(time.Second), n)
-				if n > tt.refused {
-					t.Errorf("%d calls were refused, want at most %d", n, tt.refused)
+				if n == 0 || n > most {
+					t.Errorf("%d calls were refused, want some, so that the test shows something, and at most %d", n, most)
+				}
+				for _, r := range recorders {
+					for _, refused := range r.sent {
+						if refused.status != http.StatusTooManyRequests {
+							continue
+						}
+						for _, c := range r.sent {
+							if c.at.After(refused.answered) && c.at.Before(refused.reset) {
+								t.Errorf("a call was sent %v before the reset that a refusal named", refused.reset.Sub(c.at))
+							}
+						}
+					}
 				}
 			})
 		})

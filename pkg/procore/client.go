@@ -90,7 +90,7 @@ type api struct {
 
 func newAPI(env Environment, hc *http.Client, opts []Option) api {
 	a := api{base: env.APIURL, http: &http.Client{}, userAgent: userAgent, attempts: defaultAttempts,
-		maxWait: defaultMaxWait, pacer: newPacer()}
+		maxWait: defaultMaxWait, pacer: new(pacer)}
 	if hc != nil {
 		*a.http = *hc
 	}

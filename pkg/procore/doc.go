@@ -41,9 +41,11 @@
 //
 // # Rate limits
 //
-// A client reads from each answer how many calls are left, and slows down before
-// Procore refuses one. Its goroutines share that knowledge. Several clients share it
-// through [Limits]; those of a [ServiceAccount] and of tokens.Store.Client already do.
+// A client reads from each answer how many calls are left. No call waits while more are
+// left than are in flight. When none is left, calls wait until the limit resets, as
+// [Limits] describes. The goroutines of a client share that knowledge. Several clients
+// share it through [Limits]; those of a [ServiceAccount] and of tokens.Store.Client
+// already do.
 //
 // # Errors
 //

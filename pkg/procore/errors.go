@@ -208,9 +208,9 @@ func newError(resp *http.Response, c call, company *int64, now time.Time) error 
 	}
 	rl := &RateLimitError{Answer: e}
 	rl.Limit, _ = strconv.Atoi(resp.Header.Get("X-Rate-Limit-Limit"))
-	if reset, ok := resetTime(resp.Header); ok {
+	if reset, wait, ok := resetTime(resp.Header, now); ok {
 		rl.Reset = time.Unix(reset, 0)
-		e.RetryAfter = max(e.RetryAfter, untilReset(resp.Header, reset, now))
+		e.RetryAfter = max(e.RetryAfter, wait)
 	}
 	return rl
 }

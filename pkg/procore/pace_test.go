@@ -3,13 +3,14 @@ package procore
 import (
 	"context"
 	"errors"
-	"math"
 	"net/http"
 	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A meter answers with rate-limit headers and records when it was called.
@@ -102,106 +103,6 @@ func TestUsedUp(t *testing.T) {
 	}
 }
 
-// The last quarter of a window is spread over its time: the calls slow down before
-// nothing is left.
-func TestSlowsDown(t *testing.T) {
-	t.Parallel()
-	for _, maxWait := range []time.Duration{time.Minute, math.MaxInt64} {
-		synctest.Test(t, func(t *testing.T) {
-			begin := time.Now()
-			m := &meter{header: func(n int) http.Header { return left(20, 20-n, begin.Add(10*time.Second)) }}
-			c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithMaxWait(maxWait))
-			for range 20 {
-				if _, err := c.Me(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if fast := m.calls[15].Sub(begin); fast != 0 {
-				t.Errorf("maxWait %v: the first 16 calls took %v, want none", maxWait, fast)
-			}
-			for i := 16; i < 20; i++ {
-				if gap := m.calls[i].Sub(m.calls[i-1]); gap < time.Second || gap > 4*time.Second {
-					t.Errorf("maxWait %v: call %d came %v after the one before, want one to four seconds", maxWait, i+1, gap)
-				}
-			}
-			if last := m.calls[19].Sub(begin); last > 10*time.Second {
-				t.Errorf("maxWait %v: the last call of the window came after %v", maxWait, last)
-			}
-		})
-	}
-}
-
-// While calls are left, a call is slowed down within its maxWait and its context,
-// however many are before it.
-func TestSlowingDownEnds(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		maxWait, deadline time.Duration
-		calls             int
-		took              time.Duration // by the last call, beside one with a long maxWait
-	}{
-		"no maxWait":                      {maxWait: 0, deadline: time.Hour, calls: 50, took: 0},
-		"a second's":                      {maxWait: time.Second, deadline: time.Hour, calls: 50, took: time.Second},
-		"longer than the wait":            {maxWait: time.Hour, deadline: time.Hour, calls: 1, took: 59 * time.Second},
-		"the turn is after the deadline":  {maxWait: time.Hour, deadline: 10 * time.Second, calls: 50, took: 5 * time.Second},
-		"the turn is just within maxWait": {maxWait: 59 * time.Second, deadline: 2 * time.Minute, calls: 5, took: 59 * time.Second},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				begin := time.Now()
-				m := &meter{header: func(n int) http.Header { return left(600, 100-n, begin.Add(49*time.Minute)) }}
-				hc, l := &http.Client{Transport: m}, new(Limits)
-				client := func(maxWait time.Duration) *CompanyClient {
-					return NewCompanyClient(Sandbox(), hc, 1, WithLimits(l, "user#1"), WithMaxWait(maxWait))
-				}
-				if _, err := client(0).Me(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				var all sync.WaitGroup
-				all.Go(func() { // holds the turn
-					if _, err := client(time.Hour).Me(t.Context()); err != nil {
-						t.Error(err)
-					}
-				})
-				synctest.Wait()
-				ctx, cancel := context.WithTimeout(t.Context(), tt.deadline)
-				defer cancel()
-				for range tt.calls {
-					all.Go(func() {
-						if _, err := client(tt.maxWait).Me(ctx); err != nil || time.Since(begin) > tt.took {
-							t.Errorf("got %v after %v, want it sent after %v", err, time.Since(begin), tt.took)
-						}
-					})
-				}
-				all.Wait()
-				if got, want := len(m.calls), tt.calls+2; got != want {
-					t.Errorf("%d calls were sent, want %d", got, want)
-				}
-			})
-		})
-	}
-}
-
-// A call that would be slowed down beyond its context is sent at once.
-func TestSlowedBeyondTheDeadline(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
-		m := &meter{header: func(int) http.Header { return left(600, 99, begin.Add(50*time.Minute)) }}
-		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1)
-		for range 2 {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			_, err := c.Me(ctx)
-			cancel()
-			if err != nil || time.Since(begin) != 0 {
-				t.Fatalf("got %v after %v, want it sent at once", err, time.Since(begin))
-			}
-		}
-	})
-}
-
 // The first call of a process is sent alone. If its answer takes long, other calls do
 // not wait for it without end.
 func TestFirstCallAlone(t *testing.T) {
@@ -225,6 +126,148 @@ func TestFirstCallAlone(t *testing.T) {
 		}
 		if want := [3]time.Duration{0, time.Second, 2 * time.Second}; got != want {
 			t.Errorf("the first calls came after %v, want %v", got, want)
+		}
+	})
+}
+
+// At most as many calls are in flight as are left.
+func TestInFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{takes: time.Second, header: func(n int) http.Header { return left(25, max(4-n, 0), begin.Add(10*time.Second)) }}
+		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1)
+		if _, err := c.Me(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if _, err := c.Me(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		var got []time.Duration
+		for _, at := range m.calls[1:] {
+			got = append(got, at.Sub(begin))
+		}
+		want := []time.Duration{time.Second, time.Second, time.Second, 11 * time.Second}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("sent after (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// After a refusal fewer calls are in flight. Calls one after the other still do not
+// wait while one is left.
+func TestInFlightAfterARefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{takes: time.Second, status: 429, header: func(n int) http.Header { return left(25, 0, begin.Add(2*time.Second)) }}
+		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithAttempts(1))
+		if _, err := c.Me(t.Context()); !errors.Is(err, ErrRateLimited) {
+			t.Fatal(err)
+		}
+		m.status, m.header = 200, func(n int) http.Header { return left(25, 14-n, begin.Add(12*time.Second)) }
+		var all sync.WaitGroup
+		for _, calls := range []int{1, 6, 1, 1, 1, 1, 1} { // 12 are left after the first one
+			for range calls {
+				all.Go(func() {
+					if _, err := c.Me(t.Context()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+		}
+		var got []time.Duration
+		for _, at := range m.calls {
+			got = append(got, at.Sub(begin)/time.Second)
+		}
+		want := []time.Duration{0, 3, 4, 4, 4, 5, 5, 5, 6, 7, 8, 9, 10}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("sent after so many seconds (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A server that reports no limits is not called one at a time. One that fails may
+// report them later.
+func TestUnreportedLimits(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]time.Duration{200: 200 * time.Millisecond, 404: 200 * time.Millisecond, 500: 400 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			m := &meter{status: status, takes: 200 * time.Millisecond, header: func(int) http.Header { return http.Header{} }}
+			c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithAttempts(1))
+			_, _ = c.Me(t.Context())
+			var all sync.WaitGroup
+			for range 3 {
+				all.Go(func() { _, _ = c.Me(t.Context()) })
+			}
+			all.Wait()
+			if got := m.calls[2].Sub(begin); got != want || len(m.calls) != 4 {
+				t.Errorf("%d: the third of %d calls was sent after %v, want %v", status, len(m.calls), got, want)
+			}
+		})
+	}
+}
+
+// A queued call fails as soon as it is known that it would have to wait for too long,
+// although the call before it waits.
+func TestQueuedCallFailsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		m := &meter{takes: time.Second / 2, header: func(int) http.Header { return left(600, 0, begin.Add(40*time.Minute)) }}
+		hc, l := &http.Client{Transport: m}, new(Limits)
+		var all sync.WaitGroup
+		for _, tt := range []struct {
+			maxWait, deadline, took time.Duration
+			refused                 bool
+		}{
+			{time.Hour, time.Hour, time.Second / 2, false},
+			{time.Hour, time.Hour, 40*time.Minute + 2*time.Second, false},
+			{time.Minute, time.Hour, time.Second / 2, true},
+			{time.Hour, time.Minute, time.Second / 2, true},
+		} {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), tt.deadline)
+				defer cancel()
+				c := NewCompanyClient(Sandbox(), hc, 1, WithLimits(l, "user#1"), WithMaxWait(tt.maxWait))
+				if _, err := c.Me(ctx); errors.Is(err, ErrRateLimited) != tt.refused || time.Since(begin) != tt.took {
+					t.Errorf("got %v after %v, want refused %t after %v", err, time.Since(begin), tt.refused, tt.took)
+				}
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+	})
+}
+
+// A clock that is set back does not make a call wait for longer.
+func TestClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		clock := Clock{Time: func() time.Time {
+			if time.Since(begin) > 5*time.Second {
+				return time.Now().Add(-time.Hour)
+			}
+			return time.Now()
+		}}
+		m := &meter{header: func(n int) http.Header { return left(25, n-1, begin.Add(10*time.Duration(n)*time.Second)) }}
+		c := NewCompanyClient(Sandbox(), &http.Client{Transport: m}, 1, WithClock(clock))
+		for range 2 {
+			if _, err := c.Me(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begin); took != 11*time.Second {
+			t.Errorf("the second call was sent after %v, want 11s", took)
 		}
 	})
 }
@@ -294,11 +337,13 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 				}
 			})
 		}
+		synctest.Wait()
+		all.Go(func() { // behind them
+			if _, err := c.Me(t.Context()); err != nil || time.Since(begin) != 31*time.Second || len(m.calls) != 2 {
+				t.Errorf("got %v after %v and %d calls", err, time.Since(begin), len(m.calls))
+			}
+		})
 		all.Wait()
-		m.header = func(int) http.Header { return http.Header{} }
-		if _, err := c.Me(t.Context()); err != nil || time.Since(begin) != 31*time.Second || len(m.calls) != 2 {
-			t.Errorf("got %v after %v and %d calls", err, time.Since(begin), len(m.calls))
-		}
 	})
 }
 
@@ -325,34 +370,14 @@ func TestUnsentCallsAreNotCounted(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for sent, want := range map[bool]bool{false: false, true: true} {
-		l := newPacer()
-		l.hour = window{limit: 600, used: 590, end: now.Add(time.Hour)}
+		l := &pacer{hour: window{limit: 600, used: 590, end: now.Add(time.Hour)}}
 		for range 20 {
 			l.inFlight++
 			l.leave(nil, sent, now)
 		}
-		if got := l.hold(now).usedUp; got != want {
-			t.Errorf("sent %t: used up %t, want %t", sent, got, want)
+		if next, _ := l.next(0); next.After(now) != want {
+			t.Errorf("sent %t: the next window begins at %v, want used up %t", sent, next, want)
 		}
-	}
-}
-
-// A call is slowed down no longer than its maxWait, and is never sent where nothing is
-// left.
-func TestMaxWaitDoesNotPassAUsedUpWindow(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	l := newPacer()
-	l.lastSent, l.reportedUntil = now, now.Add(time.Hour)
-	l.hour = window{limit: 600, used: 599, end: now.Add(time.Hour)}
-	soft := now.Add(5 * time.Second)
-	s := slowdown{soft: soft, end: now.Add(time.Hour)}
-	if until, _ := l.pass(now, s); !until.Equal(soft) {
-		t.Errorf("slowed down until %v, want %v", until, soft)
-	}
-	l.spike = window{limit: 25, used: 25, end: now.Add(8 * time.Second)}
-	if until, _ := l.pass(now, s); !until.Equal(l.spike.end) {
-		t.Errorf("held until %v, want %v", until, l.spike.end)
 	}
 }
 
@@ -365,7 +390,7 @@ func FuzzReported(f *testing.F) {
 	f.Fuzz(func(t *testing.T, limit, remaining, reset, date string, status int) {
 		now := time.Unix(1466182240, 0)
 		h := http.Header{"X-Rate-Limit-Limit": {limit}, "X-Rate-Limit-Remaining": {remaining}, "X-Rate-Limit-Reset": {reset}, "Date": {date}}
-		l := newPacer()
+		l := new(pacer)
 		for i := range 3 {
 			l.inFlight++
 			l.lastSent = now
@@ -373,8 +398,8 @@ func FuzzReported(f *testing.F) {
 			if w, ok := windowOf(response(nil, status, h, ""), now); ok && (w.used < 0 || w.used > w.limit) {
 				t.Fatalf("used %d of %d", w.used, w.limit)
 			}
-			if h := l.hold(now); max(h.until.Sub(now), h.slower.Sub(now)) > hourWindow+2*time.Second {
-				t.Fatalf("held until %v, %v", h.until, h.slower)
+			if next, _ := l.next(maxLimit); next.Sub(now) > hourWindow+2*time.Second {
+				t.Fatalf("held until %v", next)
 			}
 			now = now.Add(time.Duration(i) * 20 * time.Second)
 		}

@@ -18,6 +18,14 @@ const (
 	defaultMaxWait  = time.Minute // the caller plans a longer one
 )
 
+// WithMaxWait sets how long one call waits for the rate limit's next window, or for a
+// repetition as Procore asks; the default is a minute. A call that would have to wait
+// longer, or beyond its context, is not sent and fails at once with a
+// [*RateLimitError], so that the caller can plan. Behind other calls it may wait for
+// several windows, each no longer than that. While calls are left, no call waits for a
+// window.
+func WithMaxWait(d time.Duration) Option { return func(a *api) { a.maxWait = max(d, 0) } }
+
 // waitToRetry waits before the next attempt and reports whether to make it. It does not
 // wait beyond ctx or the client's maxWait. Procore asks for the minimum, in Retry-After
 // or X-Rate-Limit-Reset. Jitter comes on top of it, because all clients receive the

@@ -45,19 +45,9 @@ func (c Clock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// after returns a channel that is closed after d, and a function that ends the
-// wait before.
-func (c Clock) after(ctx context.Context, d time.Duration) (<-chan struct{}, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	over := make(chan struct{})
-	go func() {
-		defer cancel()
-		if c.Sleep(ctx, d) == nil {
-			close(over)
-		}
-	}()
-	return over, cancel
-}
+// WithClock sets the clock by which a client waits and by which a window ends; the
+// default is the machine's.
+func WithClock(c Clock) Option { return func(a *api) { a.clock = c } }
 
 // TimeLeft returns how long ctx is still valid, and false if it has no deadline.
 // A deadline is the machine's time, whatever the component's Clock: the package
@@ -98,6 +88,10 @@ func (r Random) Jitter(d time.Duration) time.Duration {
 	}
 	return time.Duration(binary.LittleEndian.Uint64(p[:])>>1) % d // the bias is less than one in a million
 }
+
+// WithRandom sets the source of the jitter of a client's repetitions; the default is
+// crypto/rand.
+func WithRandom(r Random) Option { return func(a *api) { a.random = r } }
 
 // A Dial opens a connection. Each call must return a new one. nil: net.Dialer.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)

@@ -12,33 +12,33 @@ func TestMerge(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1466182240, 0)
 	const reset = 1466182250
-	have := window{limit: 25, used: 5, firstUsed: 1, ownUsed: 2, reset: reset, end: now.Add(10 * time.Second)}
+	have := window{limit: 25, used: 5, reset: reset, end: now.Add(10 * time.Second)}
 	tests := []struct {
-		name      string
-		said      window
-		at        time.Duration // after now
-		used, own int
-		end       time.Duration
-		over      bool
+		name string
+		said window
+		at   time.Duration // after now
+		used int
+		end  time.Duration
+		over bool
 	}{
-		{"more", window{limit: 25, used: 7, reset: reset, end: now.Add(10 * time.Second)}, 0, 7, 3, 10 * time.Second, false},
-		{"overtaken", window{limit: 25, used: 3, reset: reset, end: now.Add(10 * time.Second)}, 0, 5, 3, 10 * time.Second, false},
-		{"ends earlier", window{limit: 25, used: 6, reset: reset, end: now.Add(9 * time.Second)}, 0, 6, 3, 9 * time.Second, false},
-		{"ends later", window{limit: 25, used: 6, reset: reset, end: now.Add(11 * time.Second)}, 0, 6, 3, 10 * time.Second, false},
-		{"a second more", window{limit: 25, used: 4, reset: reset + 1, end: now.Add(11 * time.Second)}, 0, 5, 3, 10 * time.Second, false},
-		{"a second less", window{limit: 25, used: 4, reset: reset - 1, end: now.Add(11 * time.Second)}, 0, 5, 3, 10 * time.Second, false},
-		{"the window before", window{limit: 25, used: 25, reset: reset - 10, end: now.Add(time.Second)}, 0, 5, 2, 10 * time.Second, true},
-		{"the next window", window{limit: 30, used: 1, reset: reset + 10, end: now.Add(20 * time.Second)}, 0, 1, 1, 20 * time.Second, false},
-		{"the same name, after its end", window{limit: 25, used: 1, reset: reset, end: now.Add(30 * time.Second)}, 11 * time.Second, 1, 1, 30 * time.Second, false},
-		{"long after", window{limit: 25, used: 1, reset: reset + 1000, end: now.Add(1010 * time.Second)}, 1000 * time.Second, 1, 0, 1010 * time.Second, false},
+		{"more", window{limit: 25, used: 7, reset: reset, end: now.Add(10 * time.Second)}, 0, 7, 10 * time.Second, false},
+		{"overtaken", window{limit: 25, used: 3, reset: reset, end: now.Add(10 * time.Second)}, 0, 5, 10 * time.Second, false},
+		{"ends earlier", window{limit: 25, used: 6, reset: reset, end: now.Add(9 * time.Second)}, 0, 6, 9 * time.Second, false},
+		{"ends later", window{limit: 25, used: 6, reset: reset, end: now.Add(11 * time.Second)}, 0, 6, 10 * time.Second, false},
+		{"a second more", window{limit: 25, used: 4, reset: reset + 1, end: now.Add(11 * time.Second)}, 0, 5, 10 * time.Second, false},
+		{"a second less", window{limit: 25, used: 4, reset: reset - 1, end: now.Add(11 * time.Second)}, 0, 5, 10 * time.Second, false},
+		{"the window before", window{limit: 25, used: 25, reset: reset - 10, end: now.Add(time.Second)}, 0, 5, 10 * time.Second, true},
+		{"the next window", window{limit: 30, used: 1, reset: reset + 10, end: now.Add(20 * time.Second)}, 0, 1, 20 * time.Second, false},
+		{"the same name, after its end", window{limit: 25, used: 1, reset: reset, end: now.Add(30 * time.Second)}, 11 * time.Second, 1, 30 * time.Second, false},
+		{"long after", window{limit: 25, used: 1, reset: reset + 1000, end: now.Add(1010 * time.Second)}, 1000 * time.Second, 1, 1010 * time.Second, false},
 	}
 	for _, tt := range tests {
 		got := have
 		if ok := got.merge(tt.said, now.Add(tt.at)); ok == tt.over {
 			t.Errorf("%s: merged %t", tt.name, ok)
 		}
-		if got.used != tt.used || got.ownUsed != tt.own || !got.end.Equal(now.Add(tt.end)) {
-			t.Errorf("%s: got used %d, own %d, end after %v, want %d, %d, %v", tt.name, got.used, got.ownUsed, got.end.Sub(now), tt.used, tt.own, tt.end)
+		if got.used != tt.used || !got.end.Equal(now.Add(tt.end)) {
+			t.Errorf("%s: got used %d, end after %v, want %d, %v", tt.name, got.used, got.end.Sub(now), tt.used, tt.end)
 		}
 	}
 }
@@ -69,13 +69,27 @@ func TestReportedByTheDate(t *testing.T) {
 func TestBothWindowsCount(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	l := newPacer()
-	l.hour = window{limit: 600, used: 598, firstUsed: 598, reset: now.Add(time.Hour).Unix(), end: now.Add(time.Hour)}
+	l := &pacer{hour: window{limit: 600, used: 598, reset: now.Add(time.Hour).Unix(), end: now.Add(time.Hour)}}
 	for n := range 2 {
 		l.inFlight++
 		l.leave(response(nil, 200, left(25, 24-n, now.Add(10*time.Second)), ""), true, now)
 	}
-	if h := l.hold(now); !h.usedUp || !h.until.Equal(l.hour.end) || l.spike.used != 2 {
-		t.Errorf("got %+v with %d of the spike used, want the hour used up", h, l.spike.used)
+	if next, limit := l.next(0); !next.Equal(l.hour.end) || limit != 600 || l.spike.used != 2 {
+		t.Errorf("the next window of %d begins at %v, and %d of the spike are used; want the hour used up", limit, next, l.spike.used)
+	}
+}
+
+// The windows may reset at the same time. They are not mistaken for each other.
+func TestWindowsThatResetTogether(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1466182240, 0)
+	reset := now.Add(9 * time.Second)
+	l := &pacer{hour: window{limit: 600, used: 580, reset: reset.Unix(), end: reset.Add(time.Second)}}
+	for _, answer := range []http.Header{left(25, 14, reset), left(600, 13, reset), left(25, 12, reset)} {
+		l.inFlight++
+		l.leave(response(nil, 200, answer, ""), true, now)
+	}
+	if l.spike.used != 13 || l.hour.used != 588 {
+		t.Errorf("got %d of the spike and %d of the hour used, want 13 and 588", l.spike.used, l.hour.used)
 	}
 }

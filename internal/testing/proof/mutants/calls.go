@@ -5,11 +5,30 @@ func calls() []mutant {
 	const client, pace, retry, transport = "pkg/procore/client.go", "pkg/procore/pace.go", "pkg/procore/retry.go", "pkg/tokens/transport.go"
 	return []mutant{
 		{"", "a call is sent into a window that is used up", pace,
-			`	if !h.usedUp || !now.Before(h.until) {`, `	if true {`, only("TestUsedUp", apiPackage)},
-		{"", "slowing down lasts longer than the caller's deadline", pace,
-			`	case s.end.Before(slower):
-		return now
-`, ``, apiPackage},
+			`w.limit-w.used <= n`, `w.limit-w.used < n`, apiPackage},
+		{"", "a call waits although more calls are left than are in flight", pace,
+			`	inFlight := p.inFlight
+`, `	inFlight := p.inFlight + 1
+`, only("TestLowRateNeverWaits", apiPackage)},
+		{"", "a call waits for longer than its maxWait", pace,
+			`at.Before(end) && end.Sub(at) > maxWait`, `false`, only("TestUsedUp", apiPackage)},
+		{"", "a call does not wait for the first answer of a window", pace,
+			`p.inFlight > 0 && !at.Before(p.reportedUntil)`, `false`, only("TestBurst", apiPackage)},
+		{"", "a call overtakes those before it", pace,
+			`	if p.queue[0] != w {`, `	if false {`, only("TestBurstInOrder", apiPackage)},
+		{"", "a queued call is not woken when it would have to wait for too long", pace,
+			`i == 0 || now.Before(next)`, `i == 0 || false && now.Before(next)`, only("TestQueuedCallFailsAtOnce", apiPackage)},
+		{"", "Retry-After delays only the call that was refused", pace,
+			`			p.blocked.end = end
+`, ``, only("TestRefusalHoldsAll", apiPackage)},
+		{"", "less is in flight although no call was refused", pace,
+			`at.Before(p.crowdedUntil)`, `true`, only("TestLowRateNeverWaits", apiPackage)},
+		{"", "a refusal does not change what is in flight", pace,
+			`		inFlight *= 4`, `		inFlight *= 1`, only("TestInFlightAfterARefusal", apiPackage)},
+		{"", "a call that is lost is not counted", pace,
+			`	if resp != nil || sent {`, `	if resp != nil {`, only("TestUnsentCallsAreNotCounted", apiPackage)},
+		{"", "windows that reset together are mistaken for each other", pace,
+			`(w.limit != p.hour.limit || !w.sameAs(p.hour))`, `!w.sameAs(p.hour)`, only("TestWindowsThatResetTogether", apiPackage)},
 		{"", "a POST that was sent is repeated", retry,
 			`	return harmless
 }`, `	return true
