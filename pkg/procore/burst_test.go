@@ -249,7 +249,7 @@ func TestBurstInOrder(t *testing.T) {
 // succeeds in the end.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
-	for processes, most := range map[int]int{2: 200, 4: 500, 8: 900} {
+	for processes, most := range map[int]int{2: 200, 4: 500, 8: 1300} {
 		t.Run(strconv.Itoa(processes), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
