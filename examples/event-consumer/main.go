@@ -46,7 +46,6 @@ func newHandler() (*handler, error) {
 		Store: h.store, Environment: environment, Want: want, Log: base.Log,
 	}}
 	h.store.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
-	h.store.RetryOnce = base.Env.Flag("RETRY_ONCE")
 	if err := base.Env.Err(); err != nil {
 		return nil, err
 	}

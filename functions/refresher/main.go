@@ -62,7 +62,6 @@ func newHandler() (*handler, error) {
 	}
 	h.departures = &departures.Watch{Store: h.store, Environment: procoreEnv, Hooks: h.hooks, Log: base.Log}
 	h.store.Rescue = h.rescue.Send
-	h.store.RetryOnce = env.Flag("RETRY_ONCE")
 	if err := env.Err(); err != nil {
 		return nil, err
 	}

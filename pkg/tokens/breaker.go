@@ -12,7 +12,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// tripAfter outcomes of one kind without a success between open the breaker.
+// tripAfter unknown outcomes without a success between them open the breaker.
 const tripAfter = 3
 
 // Breaker is what all processes know of the token endpoint's health. It is one
@@ -27,12 +27,10 @@ type Breaker struct {
 	Reason string    // why it is open
 	Since  time.Time // since when
 
-	rev         int64
-	write       string
-	unknown     int64 // outcomes since the last success
-	refused     int64
-	unconfirmed int64
-	trials      int64 // refreshes begun since the first of them
+	rev     int64
+	write   string
+	unknown int64 // outcomes since the last success
+	trials  int64 // refreshes begun since the first of them
 }
 
 // breakerKey sorts beside no company: ids are positive.
@@ -40,9 +38,7 @@ var breakerKey = dynamo.Item{"company_id": dynamo.Text("breaker"), "principal": 
 
 // AtRest says that nothing bad happened since the last success: a probe would
 // change nothing.
-func (b Breaker) AtRest() bool { return !b.Open && b.bad() == 0 }
-
-func (b Breaker) bad() int64 { return b.unknown + b.refused + b.unconfirmed }
+func (b Breaker) AtRest() bool { return !b.Open && b.unknown == 0 }
 
 // verdict is what one refresh tells of the endpoint.
 type verdict int
@@ -50,8 +46,6 @@ type verdict int
 const (
 	success verdict = iota
 	unknown
-	refused
-	unconfirmed
 	invalidClient
 	unspent // a trial was taken, and nothing was sent
 )
@@ -63,14 +57,10 @@ func (b Breaker) after(v verdict, reason string, now time.Time) Breaker {
 		return Breaker{rev: b.rev, write: b.write}
 	case unknown:
 		b.unknown++
-	case refused:
-		b.refused++
-	case unconfirmed:
-		b.unconfirmed++
 	case unspent:
 		b.trials = max(b.trials-1, 0)
 	}
-	if v == invalidClient || max(b.unknown, b.refused, b.unconfirmed) >= tripAfter {
+	if v == invalidClient || b.unknown >= tripAfter {
 		if !b.Open {
 			b.Reason, b.Since = reason, now
 		}
@@ -115,7 +105,7 @@ func (s *Store) admit(ctx context.Context, key Key) (trial bool, err error) {
 		switch {
 		case err != nil:
 			return false, later(key, "the breaker could not be read", err)
-		case b.AtRest():
+		case b.AtRest(), key.Principal == App && !b.Open: // a service account spends nothing
 			return false, nil
 		case b.Open || b.trials >= tripAfter-1:
 			return false, later(key, b.why(), nil)
@@ -226,8 +216,7 @@ func (s *Store) breakers() dynamo.Rows[Breaker] {
 func (b Breaker) attributes() dynamo.Item {
 	a := dynamo.Item{
 		"open": dynamo.Bool(b.Open), "reason": nil, "since": nil,
-		"unknown": dynamo.Number(b.unknown), "refused": dynamo.Number(b.refused),
-		"unconfirmed": dynamo.Number(b.unconfirmed), "trials": dynamo.Number(b.trials),
+		"unknown": dynamo.Number(b.unknown), "trials": dynamo.Number(b.trials),
 	}
 	if b.Open {
 		a["reason"], a["since"] = dynamo.Text(b.Reason), dynamo.Seconds(b.Since)
@@ -239,6 +228,6 @@ func breakerOf(item dynamo.Item) (Breaker, error) {
 	r := dynamo.Read(item)
 	return Breaker{
 		Open: r.Bool("open"), Reason: r.Text("reason"), Since: r.Seconds("since"), rev: r.Number("rev"), write: r.Text("write"),
-		unknown: r.Number("unknown"), refused: r.Number("refused"), unconfirmed: r.Number("unconfirmed"), trials: r.Number("trials"),
+		unknown: r.Number("unknown"), trials: r.Number("trials"),
 	}, r.Err()
 }

@@ -188,14 +188,14 @@ func TestProbeSeesAWrongSecret(t *testing.T) {
 	w.presented()
 }
 
-// Three refusals in a row open the breaker; with a success between they don't.
+// Refusals are about their tokens: however many there are in a row, they do not open
+// the breaker, which would stop the refreshes of others (R7).
 func TestRefusalsInARow(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		between bool
-		open    bool
-	}{{"in a row", false, true}, {"with a success between", true, false}} {
+	}{{"in a row", false}, {"with a success between", true}} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
@@ -219,8 +219,8 @@ func TestRefusalsInARow(t *testing.T) {
 					s.Token(t.Context(), k)
 				}
 			}
-			if b, err := s.Breaker(t.Context()); err != nil || b.Open != test.open {
-				t.Errorf("got open %t, %v; want %t", b.Open, err, test.open)
+			if b, err := s.Breaker(t.Context()); err != nil || !b.AtRest() {
+				t.Errorf("got open %t, %v; want it at rest", b.Open, err)
 			}
 		})
 	}
@@ -264,5 +264,31 @@ func TestProbeReadsTheSecretAgain(t *testing.T) {
 	})
 	if err := s.Probe(t.Context()); err != nil {
 		t.Errorf("got error %v; the newer secret is good", err)
+	}
+}
+
+// A service account spends nothing, and its failures stop no user's refresh (R7).
+func TestServiceAccountDoesNotOpenTheBreaker(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, user := w.store(), w.connect(w.store()).Key
+	app := Key{w.company(), App}
+	if err := s.AddServiceAccount(t.Context(), app.CompanyID, "A Company", WebhooksOff); err != nil {
+		t.Fatal(err)
+	}
+	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 401, Body: `{"error":"invalid_client"}`})
+	for range 3 {
+		if _, err := s.Token(t.Context(), app); !errors.Is(err, ErrTryAgain) {
+			t.Errorf("got error %v, want ErrTryAgain", err)
+		}
+		w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503})
+	}
+	if b, err := s.Breaker(t.Context()); err != nil || !b.AtRest() {
+		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
+	}
+	w.procore.ClearFaults()
+	w.clock.Advance(2 * time.Hour)
+	if _, err := s.Token(t.Context(), user); err != nil {
+		t.Error(err)
 	}
 }

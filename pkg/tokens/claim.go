@@ -80,9 +80,9 @@ func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error
 		if c.attempt != claimed.attempt || c.Generation != claimed.Generation {
 			return s.unspend(ctx, l, claimed.attempt) // a new authorization took the row over
 		}
-		_, err := s.swap(ctx, c, c.released(l, s.Clock.Now()), l.unspend(claimed.attempt)...)
+		_, err := s.swap(ctx, c, c.released(s.Clock.Now()), l.unspend(claimed.attempt)...)
 		if errors.Is(err, errElsewhere) { // the ledger has not got it, nor shall it
-			_, err = s.swap(ctx, c, c.released(l, s.Clock.Now()))
+			_, err = s.swap(ctx, c, c.released(s.Clock.Now()))
 		}
 		changed, isChanged := errors.AsType[*changedError](err)
 		switch {
@@ -112,16 +112,11 @@ func (s *Store) unspend(ctx context.Context, l ledger, attempt string) error {
 	return nil
 }
 
-// released is the row as before the claim. A second sending that did not happen
-// leaves the first one's doubt.
-func (c Connection) released(l ledger, now time.Time) Connection {
+// released is the row as before the claim.
+func (c Connection) released(now time.Time) Connection {
 	attempt := c.attempt
-	c.attempt, c.claimUntil = l.again, time.Time{}
-	switch {
-	case c.stateAttempt != attempt || c.State != Uncertain && c.State != Reauthorize:
-	case l.again != "":
-		c = c.enter(Reauthorize, l.again, noAnswer, "", now)
-	default:
+	c.attempt, c.claimUntil = "", time.Time{}
+	if c.stateAttempt == attempt && (c.State == Uncertain || c.State == Reauthorize) {
 		c = c.enter(Active, attempt, "not sent after all", "", now)
 	}
 	return c
@@ -139,9 +134,6 @@ func (s *Store) endClaim(ctx context.Context, c Connection) (Connection, error) 
 		case c.Principal == App || !c.usable():
 			c.claimUntil = time.Time{}
 			return c, true
-		case c.State == Uncertain:
-			c.claimUntil = time.Time{}
-			return c.enter(Reauthorize, c.attempt, "the process that sent the refresh token again ended without an answer", "", s.Clock.Now()), true
 		}
 		return c.doubt(c.attempt, "the process that refreshed it ended without an answer", "", s.Clock.Now()), true
 	})

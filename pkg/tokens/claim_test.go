@@ -161,7 +161,7 @@ func TestSuccessorOfARestoredRow(t *testing.T) {
 		w.clock.Advance(89 * time.Minute)
 		unsent := w.hold(s, c.Key)
 		restore := w.backup(c.Key)
-		if err := s.release(t.Context(), unsent.claimed, unsent.ledger(unsent.claimed)); err != nil {
+		if err := s.release(t.Context(), unsent.claimed, unsent.ledger()); err != nil {
 			t.Fatal(err)
 		}
 		held := w.hold(w.store(), c.Key)
@@ -335,10 +335,10 @@ func TestRelease(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	before := w.row(c.Key)
 	held := w.hold(s, c.Key)
-	if err := s.release(t.Context(), held.claimed, held.ledger(held.claimed)); err != nil {
+	if err := s.release(t.Context(), held.claimed, held.ledger()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.claim(t.Context(), before, held.ledger(before), w.clock.Now().Add(time.Minute)); !errors.As(err, new(*changedError)) {
+	if _, err := s.claim(t.Context(), before, held.ledger(), w.clock.Now().Add(time.Minute)); !errors.As(err, new(*changedError)) {
 		t.Errorf("a claim on the revision before the release: got error %v, want *changedError", err)
 	}
 	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
@@ -358,10 +358,10 @@ func TestReleaseBeforeTheClaimLands(t *testing.T) {
 	r := &refresh{Store: s, key: before.Key, keys: w.keys, pair: procore.Token{RefreshToken: procore.NewSecret("fake-refresh-on-its-way")}}
 	wanted := before
 	wanted.attempt, wanted.claimUntil = "on-its-way", w.clock.Now().Add(time.Minute)
-	if err := s.release(t.Context(), wanted, r.ledger(wanted)); err != nil {
+	if err := s.release(t.Context(), wanted, r.ledger()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.claim(t.Context(), before, r.ledger(before), w.clock.Now().Add(time.Minute)); !errors.As(err, new(*changedError)) {
+	if _, err := s.claim(t.Context(), before, r.ledger(), w.clock.Now().Add(time.Minute)); !errors.As(err, new(*changedError)) {
 		t.Errorf("the late claim: got error %v, want *changedError", err)
 	}
 }

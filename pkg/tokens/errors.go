@@ -78,6 +78,15 @@ func (c Connection) unusable() error {
 	return &Error{Key: c.Key, Decision: decision, Reason: c.Reason, Since: c.ReasonAt, RequestID: c.RequestID}
 }
 
+// unusableBecause is unusable with the cause of this moment.
+func (c Connection) unusableBecause(cause error) error {
+	err := c.unusable()
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Err = cause
+	}
+	return err
+}
+
 // later is the error for what may pass by itself.
 func later(k Key, reason string, err error) error {
 	return &Error{Key: k, Decision: ErrTryAgain, Reason: reason, Err: err}

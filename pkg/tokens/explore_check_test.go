@@ -35,11 +35,6 @@ func rowKey(r invariants.Row) Key {
 	return Key{id, Principal(r.Principal)}
 }
 
-// retries says that the policy RetryOnce is on.
-func (x *run) retries() bool {
-	return slices.ContainsFunc(x.procs, func(p *proc) bool { return p.store.RetryOnce })
-}
-
 // checkPair: a row's pair is replaced by an authorization or by the pair it was
 // spent for, and by nothing else (R8).
 func (x *run) checkPair(c invariants.Change) {
@@ -77,7 +72,7 @@ func (x *run) checkInTime(ctx context.Context, token string) {
 	if x.procore.byToken[token] == nil || w == nil {
 		return
 	}
-	attempt := x.ledgerOf(token).attempt
+	attempt := x.ledgerOf(token)
 	for _, r := range x.rows {
 		if attempt != "" && r.Attempt == attempt && x.now().Add(w.proc.skew).UnixMilli() > max(r.ClaimUntil, 1) {
 			x.problem("%s sends %s after its claim has ended", w.name, token)
@@ -148,7 +143,6 @@ func (x *run) settle(ctx context.Context) {
 	}
 	time.Sleep(maxWork + 2*skew + time.Second)
 	s := x.process(99).store
-	s.RetryOnce = false
 	if err := s.Probe(ctx); err != nil {
 		x.problem("the probe of a healthy endpoint: %v", err)
 	}
@@ -219,7 +213,7 @@ func (x *run) harmless() bool {
 
 // checkTruth: the state of a row is true.
 func (x *run) checkTruth(ctx context.Context, s *Store, key Key) {
-	_, err := s.Token(ctx, key)
+	_, err := s.Refresh(ctx, key, early) // also of a pair that is valid for a short time
 	r := x.row(key)
 	if r.Claimed() {
 		x.problem("row %s: a claim outlives its time", r.Key())
@@ -242,9 +236,6 @@ func (x *run) checkTruth(ctx context.Context, s *Store, key Key) {
 	// A revocation that races an authorization may end the pair that the
 	// authorization was given, if Procore gives out a living one again.
 	excused = excused || p.again && p.revoked
-	// An authorization may be stored after another process has spent the pair that it
-	// was given. The row finds out at its next refresh.
-	excused = excused || p.again && p.spent
 	if r.State == "active" && !p.live() && !excused {
 		x.problem("row %s is active, and its pair is not live (presented %d, revoked %t)", r.Key(), p.presented, p.revoked)
 	}
@@ -283,7 +274,7 @@ func (x *run) checkTables() {
 		}
 	}
 	for _, p := range x.procore.pairs {
-		if p.presented > 0 && x.ledgerOf(p.refresh).attempt == "" {
+		if p.presented > 0 && x.ledgerOf(p.refresh) == "" {
 			x.problem("%s was sent and is not in the ledger", p.refresh)
 		}
 	}

@@ -207,7 +207,7 @@ func (x *run) serve(p *peer, form url.Values, o outcome) {
 		if p.got = x.procore.refreshes(token, burn); p.got == nil {
 			status, body = http.StatusBadRequest, map[string]any{"error": "invalid_grant"}
 		} else {
-			p.got.attempt = x.ledgerOf(token).attempt
+			p.got.attempt = x.ledgerOf(token)
 		}
 	}
 	switch o {
@@ -264,24 +264,15 @@ func (p *peer) Read(b []byte) (int, error) {
 	return p.answer.Read(b)
 }
 
-// entry is what the ledger says of a token.
-type entry struct {
-	attempt string
-	again   bool
-}
-
-// ledgerOf looks a token up by each key of the ring.
-func (x *run) ledgerOf(token string) entry {
+// ledgerOf returns the attempt that the ledger has for a token, under any key of the
+// ring, or "".
+func (x *run) ledgerOf(token string) string {
 	for _, f := range x.newest.fingerprints(procore.NewSecret(token)) {
-		item := x.item(spendsTable, row{"fingerprint": dynamo.Text(f)})
-		if a := text(item["again"]); a != "" {
-			return entry{a, true}
-		}
-		if a := text(item["attempt"]); a != "" {
-			return entry{a, false}
+		if a := text(x.item(spendsTable, row{"fingerprint": dynamo.Text(f)})["attempt"]); a != "" {
+			return a
 		}
 	}
-	return entry{}
+	return ""
 }
 
 // present notes that a refresh token was sent.
@@ -292,13 +283,12 @@ func (x *run) present(ctx context.Context, token string) {
 	}
 	p.presented++
 	w, _ := ctx.Value(workerKey{}).(*worker)
-	e := x.ledgerOf(token)
-	one := invariants.Presentation{Token: token, Attempt: e.attempt, Confirmed: true}
+	attempt := x.ledgerOf(token)
+	one := invariants.Presentation{Token: token, Attempt: attempt, Confirmed: true}
 	if w != nil {
-		one.Confirmed = x.confirmed[fmt.Sprint(w.proc.id, e.attempt)]
-		one.Retry = e.again && w.doing == "refresh" && w.proc.store.RetryOnce
+		one.Confirmed = x.confirmed[fmt.Sprint(w.proc.id, attempt)]
 	}
-	x.note("  %s presents %s for attempt known %t", workerName(ctx), token, e.attempt != "")
+	x.note("  %s presents %s for attempt known %t", workerName(ctx), token, attempt != "")
 	x.writes.Presented = append(x.writes.Presented, one)
 	for _, problem := range invariants.CheckPresented(x.writes.Presented) {
 		x.problem("%s", problem)

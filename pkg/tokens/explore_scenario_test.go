@@ -97,22 +97,6 @@ func scenarios() []scenario {
 			x.worker(x.process(0), token(secondKey))
 		}},
 		{name: "401", setup: due(invalidating(firstKey), token(firstKey))},
-		{name: "retry once", setup: func(x *run) {
-			x.connect(firstKey)
-			time.Sleep(2 * time.Hour)
-			for range 2 {
-				p := x.process(0)
-				p.store.RetryOnce = true
-				x.worker(p, refreshing(firstKey), sleeping(31*time.Minute), refreshing(firstKey), token(firstKey))
-			}
-		}},
-		{name: "retry once, and a backup", setup: func(x *run) {
-			x.connect(firstKey)
-			time.Sleep(2 * time.Hour)
-			p := x.process(0)
-			p.store.RetryOnce = true
-			x.worker(p, refreshing(firstKey), backing(firstKey), sleeping(31*time.Minute), refreshing(firstKey), restoringBackup(firstKey), refreshing(firstKey))
-		}},
 		{name: "service account", setup: func(x *run) {
 			s := x.process(0).store
 			if err := s.AddServiceAccount(x.context(), 1, "A Company", WebhooksOff); err != nil {
@@ -140,12 +124,10 @@ func anything(x *run) {
 	x.backups(keys...)
 	x.rotation()
 	time.Sleep([]time.Duration{2 * time.Hour, 89 * time.Minute}[x.pick("the access token", "ended", "lives")])
-	retry := x.pick("retry once", "no", "no", "no", "yes") == 3
 	var procs []*proc
 	for range 2 + x.pick("processes", "2", "3") {
 		skew := time.Duration(x.pick("skew", "0", "2s", "-2s"))
 		p := x.process([]time.Duration{0, exploreSkew, -exploreSkew}[skew])
-		p.store.RetryOnce = retry
 		procs = append(procs, p)
 	}
 	for i := range 2 + x.pick("workers", "2", "3", "4") {

@@ -75,7 +75,7 @@ func (y *tally) add(scenario string, d decisions, x *run) bool {
 	}
 	y.seen[d.hash(scenario)] = struct{}{}
 	for _, c := range x.writes.Changes {
-		if x.events["backup"] > 0 || x.retries() {
+		if x.events["backup"] > 0 {
 			break // the model has no operator who puts a row back in the middle, and no second sending
 		}
 		if line := c.Transition(); line != "" && strings.HasPrefix(c.New.Principal, "user#") {

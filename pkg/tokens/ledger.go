@@ -17,33 +17,22 @@ const ledgerLife = 400 * 24 * time.Hour
 type ledger struct {
 	table        string
 	fingerprints []string
-	again        string // the attempt that sent it first, for the policy's second sending
 }
 
 // ledger of the connection's refresh token; empty for a service account.
-func (r *refresh) ledger(c Connection) ledger {
+func (r *refresh) ledger() ledger {
 	l := ledger{table: r.Spends}
 	if r.key.Principal != App {
 		l.fingerprints = r.keys.fingerprints(r.pair.RefreshToken)
 	}
-	if c.State == Uncertain {
-		l.again = c.stateAttempt
-	}
 	return l
 }
 
-// spend enters the token as sent by the attempt of c. It fails if it was
-// entered before; a second sending, if it was entered by another attempt than
-// the first, or for the second time.
+// spend enters the token as sent by the attempt of c. It fails if it was entered
+// before.
 func (l ledger) spend(c Connection, now time.Time) []types.TransactWriteItem {
 	var all []types.TransactWriteItem
 	for _, f := range l.fingerprints {
-		if l.again != "" {
-			all = append(all, new(dynamo.Expression).
-				Set(dynamo.Item{"again": dynamo.Text(c.attempt), "again_at": dynamo.Seconds(now)}).
-				Equal("attempt", dynamo.Text(l.again)).Absent("again").Update(l.table, spendsKey(f)))
-			continue
-		}
 		item := c.Key.primaryKey() // for the operator; not a key in this table
 		item["fingerprint"] = dynamo.Text(f)
 		item["attempt"] = dynamo.Text(c.attempt)
@@ -58,11 +47,6 @@ func (l ledger) spend(c Connection, now time.Time) []types.TransactWriteItem {
 func (l ledger) unspend(attempt string) []types.TransactWriteItem {
 	var all []types.TransactWriteItem
 	for _, f := range l.fingerprints {
-		if l.again != "" {
-			all = append(all, new(dynamo.Expression).Set(dynamo.Item{"again": nil, "again_at": nil}).
-				Equal("again", dynamo.Text(attempt)).Update(l.table, spendsKey(f)))
-			continue
-		}
 		all = append(all, new(dynamo.Expression).Equal("attempt", dynamo.Text(attempt)).Delete(l.table, spendsKey(f)))
 	}
 	return all

@@ -85,21 +85,17 @@ func (r *refresh) close() {
 
 // take claims the connection, in time.
 func (r *refresh) take(ctx, inTime context.Context, c Connection) (err error) {
-	r.claimed, err = r.claim(inTime, c, r.ledger(c), r.end.Add(skew))
+	r.claimed, err = r.claim(inTime, c, r.ledger(), r.end.Add(skew))
 	switch {
 	case errors.Is(err, errNotReadBack):
 		r.letGo(ctx)
-		r.tell(ctx, unconfirmed, "claims on connections cannot be read back from storage")
 		return later(c.Key, "storage does not tell whether the connection is claimed; nothing was spent", err)
 	case errors.Is(err, errEnded):
 		r.letGo(ctx)
 		return errNotYet
 	case errors.Is(err, errSpentBefore):
 		return r.unrefreshable(ctx, c, sentBefore)
-	case errors.Is(err, errNotClaimed):
-		r.tell(ctx, unconfirmed, "claims on connections are not confirmed by storage")
-		return errNotYet
-	case errors.Is(err, errConflict), errors.As(err, new(*changedError)):
+	case errors.Is(err, errNotClaimed), errors.Is(err, errConflict), errors.As(err, new(*changedError)):
 		return errNotYet
 	}
 	return err
@@ -131,7 +127,7 @@ func (h homecoming) place() Place {
 // store writes the new pair as the next generation. It holds what nobody else
 // has, so it tries until the time is over, and then the rescue queue.
 func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error) {
-	home := homecoming{claimed: r.claimed, expiry: fresh.Expiry, spent: r.ledger(r.claimed).fingerprints}
+	home := homecoming{claimed: r.claimed, expiry: fresh.Expiry, spent: r.ledger().fingerprints}
 	var err error
 	if home.sealed, err = r.keys.Seal(fresh, home.place()); err != nil {
 		return Access{}, later(r.key, "the new pair could not be sealed", err)
@@ -152,7 +148,9 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 		}
 		return Access{}, errNotYet
 	}
-	r.tell(ctx, success, "")
+	if r.key.Principal != App {
+		r.tell(ctx, success, "")
+	}
 	r.log().InfoContext(ctx, "token refreshed", slog.Any("", r.key), slog.String("outcome", "refreshed"), slog.Int64("generation", c.Generation))
 	if c.State != Active {
 		return Access{}, errNotYet
@@ -209,26 +207,22 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	c, err := r.applyUntil(ctx, r.claimed, func(c Connection) (Connection, bool) {
 		return c.failed(r.claimed, e, refusal, r.Clock.Now())
 	})
-	if expected {
-		r.unspent(ctx) // it says nothing of the endpoint
-	} else {
-		r.report(ctx, e)
-	}
+	r.report(ctx, e)
 	switch {
 	case err != nil:
 		return later(r.key, "the outcome of a refresh could not be stored", err)
 	case c.Generation != r.claimed.Generation || c.State == Uncertain:
 		return errNotYet // a newer pair, or an access token that may still live
 	}
-	return c.unusable()
+	return c.unusableBecause(e)
 }
 
 // giveBack ends a claim under which nothing was spent.
 func (r *refresh) giveBack(ctx context.Context, e *procore.TokenError) error {
 	r.letGo(ctx)
 	r.unspent(ctx)
-	if e.Outcome != procore.NotSent {
-		r.report(ctx, e)
+	if e.InvalidClient() {
+		_, _ = r.OAuth.Reread(ctx) // the next attempt uses credentials that may be newer
 	}
 	return later(r.key, "Procore gave no token; nothing was spent", e)
 }
@@ -236,7 +230,7 @@ func (r *refresh) giveBack(ctx context.Context, e *procore.TokenError) error {
 // letGo releases the claim. Should that fail, it expires, and the connection is
 // in doubt.
 func (r *refresh) letGo(ctx context.Context) {
-	if err := r.release(ctx, r.claimed, r.ledger(r.claimed)); err != nil {
+	if err := r.release(ctx, r.claimed, r.ledger()); err != nil {
 		r.log().WarnContext(ctx, "claim not released", slog.Any("", r.key), slog.Any("error", err))
 	}
 }
@@ -248,14 +242,15 @@ func (r *refresh) unspent(ctx context.Context) {
 	}
 }
 
-// report tells the breaker what a request that was sent came to.
+// report tells the breaker what a refresh token's request says of the endpoint: a
+// refusal is about the token alone.
 func (r *refresh) report(ctx context.Context, e *procore.TokenError) {
 	switch {
 	case e.InvalidClient():
-		_, _ = r.OAuth.Reread(ctx) // the next refresh shall use credentials that may be newer
+		_, _ = r.OAuth.Reread(ctx) // the next refresh uses credentials that may be newer
 		r.tell(ctx, invalidClient, "Procore refuses the app's client id and secret")
 	case e.Outcome == procore.Refused:
-		r.tell(ctx, refused, "Procore refused several refresh tokens in a row")
+		r.unspent(ctx)
 	default:
 		r.tell(ctx, unknown, "Procore's token endpoint returns no usable answers: "+e.Error())
 	}
@@ -273,7 +268,6 @@ func (c Connection) failed(claimed Connection, e *procore.TokenError, refusal st
 	if c.Generation != claimed.Generation || c.attempt != claimed.attempt || !c.claimed() {
 		return c, false
 	}
-	retried := claimed.State == Uncertain // this was the policy's second sending
 	switch {
 	case c.State != Active && c.State != Uncertain:
 		c.claimUntil = time.Time{}
@@ -281,9 +275,6 @@ func (c Connection) failed(claimed Connection, e *procore.TokenError, refusal st
 	case e.Outcome == procore.Refused:
 		c.claimUntil = time.Time{}
 		return c.enter(Reauthorize, c.attempt, refusal, e.RequestID, now), true
-	case retried:
-		c.claimUntil = time.Time{}
-		return c.enter(Reauthorize, c.attempt, "Procore's answer to the second sending is not known", e.RequestID, now), true
 	}
 	return c.doubt(c.attempt, noAnswer, e.RequestID, now), true
 }

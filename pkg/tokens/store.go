@@ -28,13 +28,6 @@ type Store struct {
 	// nil: there is no rescue, and such a pair is lost.
 	Rescue func(ctx context.Context, r Rescued) error
 
-	// RetryOnce lets the schedule send a refresh token a second time when no
-	// answer to the first sending is known. It may bring a connection back that
-	// would need its user otherwise, and breaks the rule that a refresh token is
-	// sent at most once: if Procore treats a repetition as theft, the connection
-	// and its successors are revoked. false: never.
-	RetryOnce bool
-
 	Log *slog.Logger // nil: slog.Default
 
 	Clock  procore.Clock

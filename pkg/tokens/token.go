@@ -17,9 +17,6 @@ const (
 	// apart is the least time between two refreshes of a connection, whatever the
 	// answers' fields say.
 	apart = time.Minute
-	// rescueWindow is how long a pair may wait in the rescue queue before the
-	// policy RetryOnce gives it up.
-	rescueWindow = 30 * time.Minute
 )
 
 // Token gives an access token that is fresh, refreshing it if that is needed.
@@ -49,8 +46,7 @@ func (s *Store) token(ctx context.Context, key Key, d demand) (Access, error) {
 }
 
 // Refresh is Token for a schedule: it refreshes a token that ends within the
-// given time, and does not count as a use of the connection. Under RetryOnce it
-// is what makes the second attempt.
+// given time, and does not count as a use of the connection.
 func (s *Store) Refresh(ctx context.Context, key Key, within time.Duration) (Access, error) {
 	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
 		return s.renew(ctx, key, demand{within: within})
@@ -144,10 +140,6 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 		return access, nil
 	case c.claimed():
 		return Access{}, errNotYet
-	case c.State == Uncertain && s.RetryOnce && now.Before(c.ReasonAt.Add(2*rescueWindow)):
-		if d.call || now.Before(c.ReasonAt.Add(rescueWindow)) {
-			return Access{}, later(c.Key, "an answer of Procore is missing; the refresher tries once more", nil)
-		}
 	case c.State == Uncertain:
 		return Access{}, s.giveUp(ctx, c)
 	case pair.RefreshToken.IsZero() && c.Principal != App && living:

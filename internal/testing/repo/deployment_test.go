@@ -25,7 +25,7 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"ProcoreEnvironment": "sandbox", "DeletionProtection": "false", "ReservedConcurrency": "0", "RetryOnce": "false", "AlarmEmail": "",
+		"ProcoreEnvironment": "sandbox", "DeletionProtection": "false", "ReservedConcurrency": "0", "AlarmEmail": "",
 	} {
 		if got := text(get(parameters, name, "Default")); got != want {
 			t.Errorf("default of %s: %q, want %q", name, got, want)

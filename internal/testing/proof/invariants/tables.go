@@ -43,11 +43,11 @@ func CheckTables(connections, spends []Item, now time.Time) []string {
 }
 
 // CheckCounts checks R1 by the provider's count of how often each refresh token, by
-// any name, was presented. limit is 1, or 2 under the policy retry-once.
-func CheckCounts(presented map[string]int, limit int) []string {
+// any name, was presented.
+func CheckCounts(presented map[string]int) []string {
 	var p problems
 	for token, n := range presented {
-		p.check(n <= limit, "R1: token %s was presented %d times", token, n)
+		p.check(n <= 1, "R1: token %s was presented %d times", token, n)
 	}
 	return p.all
 }

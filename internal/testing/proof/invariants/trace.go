@@ -12,7 +12,6 @@ type Presentation struct {
 	Token     string // a name for the refresh token, not its value
 	Attempt   string // the token's attempt in the ledger, "" if the ledger lacks the token
 	Confirmed bool   // storage had confirmed that the sender holds the claim
-	Retry     bool   // by a schedule under the policy retry-once
 }
 
 // Trace is what happened, in chronological order.
@@ -34,18 +33,14 @@ func CheckTrace(t Trace) []string {
 // CheckPresented checks R1, and that no token is spent on an unconfirmed claim.
 func CheckPresented(all []Presentation) []string {
 	var p problems
-	times, retries := map[string]int{}, map[string]int{}
+	times := map[string]int{}
 	for _, one := range all {
 		p.check(one.Attempt != "", "token %s was sent and the ledger does not know it", one.Token)
 		p.check(one.Confirmed, "token %s was sent on a claim that was not confirmed", one.Token)
 		times[one.Token]++
-		if one.Retry {
-			retries[one.Token]++
-		}
 	}
 	for _, token := range slices.Sorted(maps.Keys(times)) {
-		n, again := times[token], retries[token]
-		p.check(n == 1 || n == 2 && again >= 1, "R1: token %s was sent %d times, %d of them by retry-once", token, n, again)
+		p.check(times[token] == 1, "R1: token %s was sent %d times", token, times[token])
 	}
 	return p.all
 }

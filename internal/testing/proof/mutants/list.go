@@ -76,12 +76,12 @@ func keep() []mutant {
 		{"R2", "a slow claim uses up the time that is reserved for the store", "pkg/tokens/refresh.go",
 			`context.WithTimeout(ctx, left-storeTime-rescueTime)`, `context.WithTimeout(ctx, left)`, storePackage},
 		{"R2", "a claim on its way is released without a fence", "pkg/tokens/claim.go",
-			`			_, err = s.swap(ctx, c, c.released(l, s.Clock.Now()))
+			`			_, err = s.swap(ctx, c, c.released(s.Clock.Now()))
 		}`, `			return nil
 		}`, storePackage},
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
 			`		r.letGo(ctx)
-		r.tell(ctx, unconfirmed`, `		r.tell(ctx, unconfirmed`, storePackage},
+		return later(c.Key, "storage`, `		return later(c.Key, "storage`, storePackage},
 		{"R2", "a pair that storage refuses is not rescued", "pkg/tokens/refresh.go",
 			`err := r.rescue(ctx, home)`, `err := cause`, storePackage},
 		{"R2", "an expired claim forgets its attempt", "pkg/tokens/claim.go",
@@ -106,7 +106,7 @@ func keep() []mutant {
 		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
 `, ``, storePackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
-			`c.released(l, s.Clock.Now()), l.unspend(claimed.attempt)...)`, `c.released(l, s.Clock.Now()))`, storePackage},
+			`c.released(s.Clock.Now()), l.unspend(claimed.attempt)...)`, `c.released(s.Clock.Now()))`, storePackage},
 	}
 }
 
@@ -158,7 +158,17 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 		{"R7", "three unknown outcomes do not open the breaker", "pkg/tokens/breaker.go",
 			`const tripAfter = 3`, `const tripAfter = 300`, only("TestBreakerOpensAfterThree", storePackage)}, // the other tests wait for it to open
 		{"R7", "a wrong client secret does not open the breaker", "pkg/tokens/breaker.go",
-			`if v == invalidClient || max(`, `if max(`, storePackage},
+			`if v == invalidClient || b.unknown`, `if b.unknown`, storePackage},
+		{"R7", "one customer's refused tokens open the breaker", "pkg/tokens/refresh.go",
+			`	case e.Outcome == procore.Refused:
+		r.unspent(ctx)
+`, ``, storePackage},
+		{"R7", "a service account's refused secret opens the breaker", "pkg/tokens/refresh.go",
+			`		_, _ = r.OAuth.Reread(ctx) // the next attempt uses credentials that may be newer
+	}
+	return later`, `		r.report(ctx, e)
+	}
+	return later`, storePackage},
 		{"R7", "the breaker is not asked", "pkg/tokens/refresh.go",
 			`if r.trial, err = s.admit(ctx, c.Key); err != nil {`, `if false {`, storePackage},
 		{"R8", "a late pair overwrites a newer authorization", "pkg/tokens/refresh.go",
