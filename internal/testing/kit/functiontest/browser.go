@@ -81,8 +81,11 @@ func (w *World) Browser(base string) *Browser {
 		w.t.Fatal(err)
 	}
 	j := &jar{CookieJar: all, now: w.Clock.Now, ends: map[string]time.Time{}}
+	own := new(http.Transport) // httptest closes the default one's connections whenever a server closes
+	w.t.Cleanup(own.CloseIdleConnections)
 	return &Browser{Jar: j, world: w, base: u, client: &http.Client{
 		Jar:           j,
+		Transport:     own,
 		Timeout:       30 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
