@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"procore-connect/internal/platform/secrets"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
@@ -19,13 +20,17 @@ const (
 	ahead = 15 * time.Minute
 	// maxWave is how many refreshes are in flight at most.
 	maxWave = 10
+	// maxRefused is how many principals' refresh tokens one run lets Procore refuse
+	// without a success. An endpoint that is given another app's valid credentials
+	// refuses every token, and each is spent.
+	maxRefused = 10
 )
 
 // refresh keeps the connections that are in use fresh. It probes Procore's token
 // endpoint first, and starts slowly, so that an outage that begins now costs few
 // tokens. If nothing is due, it does not probe, unless the breaker waits for it.
 func (h *handler) refresh(ctx context.Context) error {
-	var run run
+	run := run{refused: make(map[tokens.Principal]bool)}
 	defer h.finished(ctx, &run)
 	next, stop := iter.Pull2(h.due(ctx))
 	defer stop()
@@ -43,7 +48,11 @@ func (h *handler) refresh(ctx context.Context) error {
 	}
 	for size := 1; len(wave) > 0 && !outOfTime(ctx); wave = run.collect(next, size) {
 		h.wave(ctx, wave, &run)
-		size = min(2*size, maxWave)
+		if len(run.refused) >= maxRefused {
+			run.errs = append(run.errs, fmt.Errorf("the run stops: Procore refused the refresh tokens of %d users in a row; check the client id", len(run.refused)))
+			break
+		}
+		size = min(2*size, maxWave, maxRefused-len(run.refused))
 		if b, err := h.store.Breaker(ctx); err != nil || b.Open {
 			run.errs = append(run.errs, fmt.Errorf("the run stops: %s", b.Reason), err)
 			break
@@ -73,9 +82,10 @@ func (h *handler) finished(ctx context.Context, r *run) {
 type run struct {
 	mu                sync.Mutex
 	refreshed, failed int
-	overwritten       int // with the monthly sandbox, as expected
-	departed          int // connections whose users left their company
-	unchecked         int // departure checks that failed
+	overwritten       int                       // with the monthly sandbox, as expected
+	refused           map[tokens.Principal]bool // since the last success
+	departed          int                       // connections whose users left their company
+	unchecked         int                       // departure checks that failed
 	errs              []error
 }
 
@@ -127,10 +137,14 @@ func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) 
 	switch {
 	case err == nil:
 		r.refreshed++
+		clear(r.refused)
 	case errors.Is(err, tokens.ErrOverwritten):
 		r.overwritten++
 	default:
 		r.failed++
+		if e, ok := errors.AsType[*procore.TokenError](err); ok && e.Outcome == procore.Refused {
+			r.refused[key.Principal] = true
+		}
 		h.log.WarnContext(ctx, "connection not refreshed", slog.Any("", key), slog.Any("error", err))
 	}
 }

@@ -169,6 +169,8 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 	return later`, `		r.report(ctx, e)
 	}
 	return later`, storePackage},
+		{"R7", "a run goes on after ten refusals", "functions/refresher/refresh.go",
+			`if len(run.refused) >= maxRefused {`, `if false {`, refresher},
 		{"R7", "the breaker is not asked", "pkg/tokens/refresh.go",
 			`if r.trial, err = s.admit(ctx, c.Key); err != nil {`, `if false {`, storePackage},
 		{"R8", "a late pair overwrites a newer authorization", "pkg/tokens/refresh.go",

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// An endpoint that refuses every refresh token, as one that is given the valid
+// credentials of another app, costs ten users per run, and no call on demand is refused
+// for it.
+func TestRefusalsStopTheRun(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	for i := range int64(30) {
+		if _, _, err := r.h.store.Connect(t.Context(), tokens.Authorization{
+			Key:  tokens.Key{CompanyID: 1_000 + i, Principal: tokens.User(9_000 + i)},
+			Pair: r.Pair(procoretest.Joe, "http://127.0.0.1/callback"), RedirectURI: "http://127.0.0.1/callback", Webhooks: tokens.WebhooksOff,
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Clock.Advance(2 * time.Hour)
+	r.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 400, Body: `{"error":"invalid_grant"}`, Times: 1_000})
+	r.fails("refresh", "refused the refresh tokens of 10 users in a row")
+	if got := r.Requests("POST /oauth/token"); got != 1+10 {
+		t.Errorf("got %d requests, want the probe and 10 refreshes", got)
+	}
+	if b, err := r.h.store.Breaker(t.Context()); err != nil || !b.AtRest() {
+		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
+	}
+}
