@@ -194,6 +194,7 @@ func (h *handler) finish(ctx context.Context, s session.Session, u user, c proco
 	}
 	_, _, err := h.store.Connect(ctx, tokens.Authorization{
 		Key:         tokens.Key{CompanyID: c.ID, Principal: s.Principal},
+		Environment: h.environment.Name,
 		Pair:        u.pair,
 		RedirectURI: s.RedirectURI,
 		CompanyName: c.Name,

@@ -70,7 +70,7 @@ func (r *refresher) sessions() int {
 // connect makes the second transaction of a choice.
 func (r *refresher) connect(chosen session.Session, pair procore.Token) error {
 	_, _, err := r.Store().Connect(r.t.Context(), tokens.Authorization{
-		Key:  tokens.Key{CompanyID: chosen.CompanyID, Principal: chosen.Principal},
+		Key: tokens.Key{CompanyID: chosen.CompanyID, Principal: chosen.Principal}, Environment: r.Environment.Name,
 		Pair: pair, RedirectURI: chosen.RedirectURI, Webhooks: tokens.WebhooksOff,
 	}, r.Sessions().Finish(chosen))
 	return err

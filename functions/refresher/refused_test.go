@@ -16,7 +16,7 @@ func TestRefusalsStopTheRun(t *testing.T) {
 	r := newRefresher(t)
 	for i := range int64(30) {
 		if _, _, err := r.h.store.Connect(t.Context(), tokens.Authorization{
-			Key:  tokens.Key{CompanyID: 1_000 + i, Principal: tokens.User(9_000 + i)},
+			Key: tokens.Key{CompanyID: 1_000 + i, Principal: tokens.User(9_000 + i)}, Environment: r.Environment.Name,
 			Pair: r.Pair(procoretest.Joe, "http://127.0.0.1/callback"), RedirectURI: "http://127.0.0.1/callback", Webhooks: tokens.WebhooksOff,
 		}); err != nil {
 			t.Fatal(err)

@@ -79,6 +79,7 @@ func connect(b *testing.B, s *tokens.Store, p *procoretest.Server) {
 		pair := p.Token(b, procoretest.Joe, "http://127.0.0.1/callback")
 		_, _, err := s.Connect(b.Context(), tokens.Authorization{
 			Key:         tokens.Key{CompanyID: int64(1 + i), Principal: tokens.User(procoretest.Joe)},
+			Environment: "custom",
 			Pair:        procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken), Expiry: time.Now().Add(time.Minute)},
 			RedirectURI: "http://127.0.0.1/callback",
 		})

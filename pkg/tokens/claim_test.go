@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -545,5 +546,64 @@ func TestRestoreDuringAWrite(t *testing.T) {
 	}
 	if _, err := s.swap(t.Context(), read, read); !errors.As(err, new(*changedError)) {
 		t.Errorf("got error %v, want *changedError: the row has the revision that was read, and is another", err)
+	}
+}
+
+// R1: a row that comes back from a backup after the ledger has forgotten its token does
+// not send it again.
+func TestRestoredRowOlderThanTheLedger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	restore := w.backup(c.Key)
+	w.clock.Advance(2 * time.Hour)
+	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(ledgerLife + 24*time.Hour)
+	w.forget()
+	restore()
+	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) || !strings.Contains(err.Error(), olderThanTheLedger) {
+		t.Errorf("got error %v, want ErrReauthorize with its reason", err)
+	}
+	if got, want := w.presented(), 1; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+// forget empties the ledger, as its TTL does.
+func (w *world) forget() {
+	w.t.Helper()
+	out, err := w.db.Scan(w.t.Context(), &dynamodb.ScanInput{TableName: &w.names.Spends})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, item := range out.Items {
+		key := map[string]types.AttributeValue{"fingerprint": item["fingerprint"]}
+		if _, err := w.db.DeleteItem(w.t.Context(), &dynamodb.DeleteItemInput{TableName: &w.names.Spends, Key: key}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// A changed PROCORE_ENVIRONMENT sends no token to the wrong environment.
+func TestOtherEnvironment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	w.clock.Advance(2 * time.Hour)
+	right := w.oauth.Environment.Name
+	w.oauth.Environment.Name = "federal"
+	for range 2 {
+		if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) || !strings.Contains(err.Error(), "federal") {
+			t.Errorf("got error %v, want ErrTryAgain that names the environment", err)
+		}
+	}
+	if got := w.presented(); got != 0 || w.row(c.Key).Rev != c.Rev {
+		t.Errorf("%d tokens were sent, and the row was written %d times; want none", got, w.row(c.Key).Rev-c.Rev)
+	}
+	w.oauth.Environment.Name = right
+	if _, err := w.store().Token(t.Context(), c.Key); err != nil {
+		t.Error(err)
 	}
 }

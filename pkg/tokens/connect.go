@@ -14,6 +14,7 @@ import (
 // Authorization is a pair that a user just granted for one company.
 type Authorization struct {
 	Key         Key
+	Environment string // Procore's, by name: its tokens are sent to no other
 	Pair        procore.Token
 	RedirectURI string // the one used at the authorization; refreshes repeat it
 	CompanyName string
@@ -80,6 +81,7 @@ func (c Connection) authorized(a Authorization, keys *Keys, now time.Time) (Conn
 		return c, later(a.Key, "the pair could not be sealed", err)
 	}
 	c.pair, c.Expiry, c.RefreshedAt = sealed, a.Pair.Expiry, now
+	c.Environment = a.Environment
 	c.RedirectURI, c.CompanyName, c.UserName = a.RedirectURI, a.CompanyName, a.UserName
 	c.ConnectedAt, c.LastUsed, c.SeenAt = now, now, now
 	c.attempt, c.claimUntil, c.lastAttempt = "", time.Time{}, ""

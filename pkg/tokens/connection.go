@@ -78,6 +78,7 @@ type Connection struct {
 	Generation  int64
 	Rev         int64 // counts the writes; every write is conditional on it
 	Expiry      time.Time
+	Environment string // Procore's, where the pair was issued
 	RedirectURI string
 
 	CompanyName string

@@ -400,7 +400,7 @@ func (x *run) worker(p *proc, script ...op) {
 }
 
 func (x *run) authorization(key Key, p *issued) Authorization {
-	return Authorization{Key: key, Pair: p.token(), RedirectURI: redirectURI, CompanyName: "A Company", UserName: "Joe", Webhooks: WebhooksOff}
+	return Authorization{Key: key, Environment: "custom", Pair: p.token(), RedirectURI: redirectURI, CompanyName: "A Company", UserName: "Joe", Webhooks: WebhooksOff}
 }
 
 // connect gives the key its first pair.

@@ -11,6 +11,11 @@ import (
 // ledgerLife is how long the ledger knows a spent token.
 const ledgerLife = 400 * 24 * time.Hour
 
+// maxPairAge is how old a pair may be whose refresh token is sent. The ledger may have
+// forgotten an older one: a row comes back from a backup of any age. A pair in use is
+// replaced after 90 minutes, an idle one after 30 days.
+const maxPairAge = ledgerLife - 30*24*time.Hour
+
 // ledger is the part of a claim, and of its release, that is about the refresh
 // token's value: rows of the Spends table. The table is what makes R1 hold for a
 // value, whatever happens to the rows that hold it.

@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -29,6 +30,10 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 	oauth, err := s.OAuth.Get(ctx)
 	if err != nil {
 		return Access{}, later(c.Key, "the app's credentials could not be read", err)
+	}
+	if c.Environment != oauth.Environment.Name && c.Principal != App {
+		return Access{}, later(c.Key, fmt.Sprintf("it was authorized in Procore's environment %q, and PROCORE_ENVIRONMENT is %q; nothing was sent",
+			c.Environment, oauth.Environment.Name), nil)
 	}
 	left := maxWork
 	if until, ok := procore.TimeLeft(ctx); ok {
@@ -278,6 +283,10 @@ func (c Connection) failed(claimed Connection, e *procore.TokenError, refusal st
 	}
 	return c.doubt(c.attempt, noAnswer, e.RequestID, now), true
 }
+
+// olderThanTheLedger is why a connection ends whose pair is older than what the ledger
+// remembers.
+const olderThanTheLedger = "its pair is older than the ledger's memory, as of a row from an old backup"
 
 // noSuccessor is the reason when a pair without a refresh token can no longer be used.
 const noSuccessor = "Procore issued an access token without a refresh token"

@@ -147,6 +147,8 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 	case pair.RefreshToken.IsZero() && c.Principal != App:
 		s.memory.forget(c.Key)
 		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
+	case now.After(c.RefreshedAt.Add(maxPairAge)) && c.Principal != App:
+		return Access{}, s.unrefreshable(ctx, c, olderThanTheLedger)
 	}
 	if c.refreshedWithin(apart, now) {
 		if living {

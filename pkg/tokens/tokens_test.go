@@ -94,7 +94,7 @@ func (w *world) connect(s *Store) Connection {
 func (w *world) authorization() Authorization {
 	pair := w.procore.Token(w.t, joe, redirectURI)
 	return Authorization{
-		Key: Key{w.company(), User(joe)},
+		Key: Key{w.company(), User(joe)}, Environment: w.oauth.Environment.Name,
 		Pair: procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
 			Expiry: w.clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)},
 		RedirectURI: redirectURI, CompanyName: "A Company", UserName: "Joe", Webhooks: WebhooksOff,

@@ -123,7 +123,7 @@ func TestAnnouncementsPipe(t *testing.T) {
 	connect := func() {
 		pair := fake.Token(t, procoretest.Joe, redirectURI)
 		_, _, err := s.Connect(t.Context(), tokens.Authorization{
-			Key: key, RedirectURI: redirectURI, CompanyName: "A Company", UserName: "A User", Webhooks: tokens.WebhooksPending,
+			Key: key, Environment: env.Name, RedirectURI: redirectURI, CompanyName: "A Company", UserName: "A User", Webhooks: tokens.WebhooksPending,
 			Pair: procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken), Expiry: now.Add(time.Hour)},
 		})
 		if err != nil {

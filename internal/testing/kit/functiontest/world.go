@@ -121,7 +121,7 @@ func (w *World) Connect(company, user int64, webhooks tokens.Webhooks) tokens.Co
 	w.t.Helper()
 	const redirectURI = "http://127.0.0.1:3000/oauth/callback"
 	c, _, err := w.Store().Connect(w.t.Context(), tokens.Authorization{
-		Key: tokens.Key{CompanyID: company, Principal: tokens.User(user)}, Pair: w.Pair(user, redirectURI),
+		Key: tokens.Key{CompanyID: company, Principal: tokens.User(user)}, Environment: w.Environment.Name, Pair: w.Pair(user, redirectURI),
 		RedirectURI: redirectURI, CompanyName: "A Company", UserName: "A User", Webhooks: webhooks,
 	})
 	if err != nil {

@@ -154,6 +154,7 @@ func (w *world) authorize(ctx context.Context, p *person, mode procoretest.Secon
 	w.record(action{what: authorized, company: p.key.CompanyID, user: p.user, row: p.row(), mode: mode, pair: procoretest.Fingerprint(pair.RefreshToken)})
 	a := tokens.Authorization{
 		Key:         p.key,
+		Environment: "custom",
 		RedirectURI: redirectURI, CompanyName: "Company", UserName: "User", Webhooks: tokens.WebhooksOff,
 		Pair: procore.Token{
 			AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),

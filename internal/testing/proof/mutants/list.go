@@ -20,6 +20,10 @@ func once() []mutant {
 	return []mutant{
 		{"R1", "the ledger accepts a token twice", "pkg/tokens/ledger.go",
 			`Absent("fingerprint")`, `Absent("nothing")`, storePackage},
+		{"R1", "a pair older than the ledger is sent", "pkg/tokens/token.go",
+			`now.After(c.RefreshedAt.Add(maxPairAge)) &&`, `false &&`, storePackage},
+		{"R1", "a pair is sent to another environment", "pkg/tokens/refresh.go",
+			`if c.Environment != oauth.Environment.Name && c.Principal != App {`, `if false {`, storePackage},
 		{"R1", "the ledger knows a token by the current key only", "pkg/tokens/keys.go",
 			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, storePackage},
 		{"R1", "writes are not conditional on what was read", "internal/platform/dynamo/rows.go",
