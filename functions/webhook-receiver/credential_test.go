@@ -35,7 +35,7 @@ func TestRefused(t *testing.T) {
 		{"another epoch", []string{strings.Replace(good, ".5678.0.", ".5678.1.", 1)}, "forged or retired"},
 		{"no mac", []string{good[:strings.LastIndex(good, ".")+1]}, "forged or retired"},
 		{"no company", []string{strings.Replace(good, ".5678.", "..", 1)}, "malformed"},
-		{"doubled", []string{good, good}, "malformed"},
+		{"duplicated", []string{good, good}, "malformed"},
 		{"good and forged", []string{good, forged}, "malformed"},
 		{"forged and good", []string{forged, good}, "malformed"},
 		{"long", []string{"Bearer " + strings.Repeat("k1.", 2000)}, "malformed"},

@@ -6,9 +6,9 @@
 //
 //	Bearer <key id>.<company>.<epoch>.<mac>
 //
-// with mac = HMAC-SHA256 of the rest under a key of the webhook secret. So the
-// receiver needs one secret and no read, each company's value is its own, and one
-// company's can be retired by raising its minimum epoch in the secret.
+// mac is the HMAC-SHA256 of the rest under a key of the webhook secret. So the
+// receiver needs one secret and no read, each company has its own value, and a higher
+// minimum epoch in the secret retires one company's value.
 //
 // https://developers.procore.com/documentation/webhooks-api
 package credential
@@ -37,17 +37,17 @@ var (
 	// ErrRefused: the value is missing, malformed, forged or retired. The caller
 	// does not tell the sender which.
 	ErrRefused = errors.New("credential: refused")
-	// ErrMalformed is an ErrRefused: missing, doubled, or nothing that we ever made.
+	// ErrMalformed is an ErrRefused: the value is missing, duplicated, or not of our form.
 	ErrMalformed = fmt.Errorf("%w: malformed", ErrRefused)
 )
 
 // Ring makes and checks credentials.
 type Ring struct {
 	keys   *tokens.Keys
-	epochs map[int64]int64 // the least epoch still good, by company
+	epochs map[int64]int64 // the lowest epoch that is still valid, by company
 }
 
-// Credential is what a good value says.
+// Credential is the content of a valid value.
 type Credential struct {
 	CompanyID int64
 	KeyID     string
@@ -77,7 +77,7 @@ func Parse(secret string) (*Ring, error) {
 	return r, nil
 }
 
-// Header is the Authorization value for a company's hook.
+// Header returns the Authorization value for a company's hook.
 func (r *Ring) Header(companyID int64) (procore.Secret, error) {
 	claim := fmt.Sprintf("%s.%d.%d", r.keys.Current(), companyID, r.epochs[companyID])
 	mac, err := r.mac(r.keys.Current(), claim)
@@ -87,9 +87,9 @@ func (r *Ring) Header(companyID int64) (procore.Secret, error) {
 	return procore.NewSecret(scheme + claim + "." + mac), nil
 }
 
-// Check reads an Authorization value. Values that are absent or duplicated (joined
-// by a comma) are refused like forged ones. For a value that is well formed and
-// whose key is not in the ring the error is [tokens.ErrUnknownKey].
+// Check reads an Authorization value. It refuses a missing or a duplicated value (two
+// values joined by a comma) like a forged one. For a well-formed value whose key is
+// not in the ring the error is [tokens.ErrUnknownKey].
 func (r *Ring) Check(header string) (Credential, error) {
 	c, mac, ok := cut(header)
 	if !ok {
@@ -107,14 +107,14 @@ func (r *Ring) Check(header string) (Credential, error) {
 	return c, nil
 }
 
-// Claimed is the company that a value names, without any proof: for the log of
+// Claimed returns the company that a value names, without any proof, for the log of
 // a refused delivery. It is 0 for a malformed value.
 func Claimed(header string) int64 {
 	c, _, _ := cut(header)
 	return c.CompanyID
 }
 
-// cut takes a value apart.
+// cut splits a value into its parts.
 func cut(header string) (c Credential, mac string, ok bool) {
 	value, ok := strings.CutPrefix(header, scheme)
 	parts := strings.Split(value, ".")

@@ -63,40 +63,40 @@ func TestRefused(t *testing.T) {
 	otherMAC := other[strings.LastIndex(other, ".")+1:]
 	last := map[bool]string{true: "A", false: "Q"}[!strings.HasSuffix(good, "A")]
 	for name, h := range map[string]string{
-		"nothing":                "",
-		"the scheme alone":       "Bearer ",
-		"without a scheme":       value,
-		"another scheme":         "Basic " + value,
-		"lower case":             "bearer " + value,
-		"a blank behind":         good + " ",
-		"a blank before":         " " + good,
-		"a line behind":          good + "\r\n",
-		"doubled":                good + ", " + good,
-		"doubled, other first":   other + "," + good,
-		"another company":        "Bearer k1.5679.0." + mac,
-		"another company's mac":  "Bearer k1.5678.0." + otherMAC,
-		"another epoch":          "Bearer k1.5678.1." + mac,
-		"a negative epoch":       "Bearer k1.5678.-1." + mac,
-		"a plus":                 "Bearer k1.+5678.0." + mac,
-		"leading zeros":          "Bearer k1.05678.00." + mac,
-		"no number":              "Bearer k1.x.0." + mac,
-		"no company":             "Bearer k1..0." + mac,
-		"company 0":              "Bearer k1.0.0." + mac,
-		"a negative company":     "Bearer k1.-5678.0." + mac,
-		"more than 64 bits":      "Bearer k1.9223372036854775808.0." + mac,
-		"no mac":                 "Bearer k1.5678.0.",
-		"no mac, no dot":         "Bearer k1.5678.0",
-		"a cut mac":              good[:len(good)-1],
-		"a changed end":          good[:len(good)-1] + last,
-		"a padded mac":           good + "=",
-		"a mac in standard form": "Bearer k1.5678.0." + strings.NewReplacer("-", "+", "_", "/").Replace(mac) + "=",
-		"signed for company 0":   header(t, r, 0),
-		"signed for company -1":  header(t, r, -1),
-		"a fifth part":           good + ".x",
-		"a NUL":                  good + "\x00",
-		"long":                   "Bearer k1.5678.0." + strings.Repeat("A", 1<<20),
-		"long key id":            "Bearer " + strings.Repeat("k", 1<<20) + ".5678.0." + mac,
-		"many parts":             "Bearer " + strings.Repeat(".", 1<<20),
+		"nothing":                 "",
+		"the scheme alone":        "Bearer ",
+		"without a scheme":        value,
+		"another scheme":          "Basic " + value,
+		"lower case":              "bearer " + value,
+		"a blank behind":          good + " ",
+		"a blank before":          " " + good,
+		"a line behind":           good + "\r\n",
+		"duplicated":              good + ", " + good,
+		"duplicated, other first": other + "," + good,
+		"another company":         "Bearer k1.5679.0." + mac,
+		"another company's mac":   "Bearer k1.5678.0." + otherMAC,
+		"another epoch":           "Bearer k1.5678.1." + mac,
+		"a negative epoch":        "Bearer k1.5678.-1." + mac,
+		"a plus":                  "Bearer k1.+5678.0." + mac,
+		"leading zeros":           "Bearer k1.05678.00." + mac,
+		"no number":               "Bearer k1.x.0." + mac,
+		"no company":              "Bearer k1..0." + mac,
+		"company 0":               "Bearer k1.0.0." + mac,
+		"a negative company":      "Bearer k1.-5678.0." + mac,
+		"more than 64 bits":       "Bearer k1.9223372036854775808.0." + mac,
+		"no mac":                  "Bearer k1.5678.0.",
+		"no mac, no dot":          "Bearer k1.5678.0",
+		"a cut mac":               good[:len(good)-1],
+		"a changed end":           good[:len(good)-1] + last,
+		"a padded mac":            good + "=",
+		"a mac in standard form":  "Bearer k1.5678.0." + strings.NewReplacer("-", "+", "_", "/").Replace(mac) + "=",
+		"signed for company 0":    header(t, r, 0),
+		"signed for company -1":   header(t, r, -1),
+		"a fifth part":            good + ".x",
+		"a NUL":                   good + "\x00",
+		"long":                    "Bearer k1.5678.0." + strings.Repeat("A", 1<<20),
+		"long key id":             "Bearer " + strings.Repeat("k", 1<<20) + ".5678.0." + mac,
+		"many parts":              "Bearer " + strings.Repeat(".", 1<<20),
 	} {
 		if got, err := r.Check(h); !errors.Is(err, ErrRefused) || got != (Credential{}) {
 			t.Errorf("%s: Check = %+v, %v, want ErrRefused alone", name, got, err)
@@ -104,7 +104,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A key id that the ring does not hold may be a newer one, whatever follows it.
+// An unknown key id may be newer than the ring, whatever follows it.
 func TestUnknownKey(t *testing.T) {
 	t.Parallel()
 	r := parse(t, `{"current":"k1",`+key1+`}`)
@@ -116,7 +116,7 @@ func TestUnknownKey(t *testing.T) {
 	}
 }
 
-// One company's credentials are retired without the others noticing.
+// Retiring one company's credentials changes nothing for other companies.
 func TestEpochs(t *testing.T) {
 	t.Parallel()
 	before := parse(t, `{"current":"k1",`+key1+`}`)
@@ -138,7 +138,7 @@ func TestEpochs(t *testing.T) {
 	}
 }
 
-// While hooks are moved to a new key, both are good, and the old one shows.
+// While hooks move to a new key, both keys are valid, and Check reports which one is old.
 func TestRotation(t *testing.T) {
 	t.Parallel()
 	first := parse(t, `{"current":"k1",`+key1+`}`)
@@ -171,7 +171,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// The secret's error names what is wrong and shows no value of it.
+// The secret's error names what is wrong and contains no value.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -208,7 +208,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Nothing but what Header gave is good.
+// Only a value from Header is valid.
 func FuzzCheck(f *testing.F) {
 	r := parse(f, `{"current":"k1",`+key1+`,`+key2+`,"minimum_epochs":{"7":3}}`)
 	good := header(f, r, 5678)
@@ -221,7 +221,7 @@ func FuzzCheck(f *testing.F) {
 		case err == nil:
 			want, e := r.Header(got.CompanyID)
 			if e != nil || h != want.Reveal() {
-				t.Errorf("%q was taken", h)
+				t.Errorf("%q was accepted", h)
 			}
 		case !errors.Is(err, ErrRefused) && !errors.Is(err, tokens.ErrUnknownKey):
 			t.Errorf("%q: %v", h, err)
@@ -232,7 +232,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// R5: neither a ring prints its keys, nor a header its value.
+// R5: a ring does not print its keys, nor a header its value.
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
 	r := parse(t, `{"current":"k1",`+key1+`,"minimum_epochs":{"7":3}}`)

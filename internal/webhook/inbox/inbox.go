@@ -1,9 +1,9 @@
-// Package inbox stores webhook deliveries: each event once. What cannot be
-// understood is quarantined, so that one bad delivery never holds up the rest.
+// Package inbox stores webhook deliveries, each event once. It quarantines what it
+// cannot understand, so that one bad delivery never holds up the rest.
 //
-// An event's item has the key company#type#id and the event's id, the raw body,
-// and the envelope that the table's stream hands on. An item that is quarantined
-// has no envelope. [Store.Newer] and [Replay] read what is stored.
+// An event's item has the key company#type#id and the event's id, the raw body, and
+// the envelope, which the table's stream passes to the queue. A quarantined item has
+// no envelope. [Store.Newer] and [Replay] read what is stored.
 package inbox
 
 import (
@@ -29,11 +29,12 @@ import (
 const (
 	// MaxBody is the largest body that is stored whole.
 	MaxBody = 128 << 10
-	// maxEnvelope is the largest envelope that is handed on. It may be larger
-	// than its body: absent names are written, broken ones grow. With a
-	// body it stays below the 400 KB of an item.
+	// maxEnvelope is the largest envelope that is stored. An envelope may be larger
+	// than its body: it has names that the body lacks, and escapes make broken names
+	// longer. Together with the body it stays below the 400 KB of an item.
 	maxEnvelope = 240 << 10
-	// life of an item: longer than Procore's 12 hours of retries and our recovery.
+	// life is how long an item is kept: longer than Procore's 12 hours of retries and
+	// our recovery.
 	life = 14 * 24 * time.Hour
 	// maxQueueID is the longest FIFO group or deduplication id.
 	maxQueueID = 128
@@ -49,26 +50,26 @@ type Store struct {
 	Random procore.Random
 }
 
-// A Word says what became of a delivery.
+// A Word names the outcome of a delivery.
 type Word string
 
 // Whatever the word, the delivery is stored.
 const (
-	Stored      Word = "stored"      // an event, which will be handed on
+	Stored      Word = "stored"      // an event, which will reach the queue
 	Duplicate   Word = "duplicate"   // an event that was stored before
-	Quarantined Word = "quarantined" // not handed on
+	Quarantined Word = "quarantined" // will not reach the queue
 )
 
-// An Outcome is what became of a delivery.
+// An Outcome is the result of storing a delivery.
 type Outcome struct {
 	Word   Word
 	Reason string // why it is quarantined
-	New    bool   // this call wrote it; a repetition does not
+	New    bool   // this call wrote it, not an earlier one
 }
 
-// Add writes an event with its raw body in one conditional write. One that
-// does not fit into an item, or that storage would refuse each time, is quarantined.
-// After an error it is unknown whether it was stored; a repetition is safe.
+// Add writes an event with its raw body in one conditional write. It quarantines an
+// event that does not fit into an item, or that storage would refuse each time. After
+// an error the event may be stored or not, and it is safe to repeat the call.
 func (s *Store) Add(ctx context.Context, e procore.Event, body []byte) (Outcome, error) {
 	item, fits, err := eventItem(e, body)
 	if err != nil {
@@ -82,7 +83,7 @@ func (s *Store) Add(ctx context.Context, e procore.Event, body []byte) (Outcome,
 		return Outcome{Word: Duplicate}, nil
 	}
 	if e2, ok := errors.AsType[smithy.APIError](err); ok && e2.ErrorCode() == "ValidationException" {
-		return s.Quarantine(ctx, e.CompanyID, "storage does not take its item", body)
+		return s.Quarantine(ctx, e.CompanyID, "storage refuses its item", body)
 	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("inbox: company %d: not stored: %w", e.CompanyID, err)
@@ -92,8 +93,8 @@ func (s *Store) Add(ctx context.Context, e procore.Event, body []byte) (Outcome,
 
 const tooLarge = "its item would be too large"
 
-// eventItem is the event's item but for what stamp adds. fits tells whether it
-// is small enough.
+// eventItem returns the event's item, without what put adds, and reports whether it is
+// small enough.
 func eventItem(e procore.Event, body []byte) (item dynamo.Item, fits bool, err error) {
 	envelope, err := encode(e)
 	if err != nil || len(body) > MaxBody || len(envelope) > maxEnvelope {
@@ -113,10 +114,10 @@ func eventItem(e procore.Event, body []byte) (item dynamo.Item, fits bool, err e
 	}, true, nil
 }
 
-// encode writes the envelope as text that an item and a queue take: "data" is as
-// it was sent, an item's text is UTF-8, and SQS refuses two characters of it,
-// which JSON can write in another way. A message that the queue never takes
-// would hold up its shard of the stream for a day.
+// encode writes the envelope as text that an item and a queue accept. "data" is as
+// Procore sent it, but an item's text is UTF-8, and SQS refuses two of its
+// characters, which JSON can write in another way. A message that the queue never
+// accepts would hold up its shard of the stream for a day.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 func encode(e procore.Event) (string, error) {
@@ -125,7 +126,7 @@ func encode(e procore.Event) (string, error) {
 	return strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`).Replace(text), err
 }
 
-// put is the write of a new item, with what every delivery's item has.
+// put returns the write of a new item, and adds what every delivery's item has.
 func (s *Store) put(item dynamo.Item, companyID int64) types.TransactWriteItem {
 	now := s.Clock.Now()
 	item["company_id"] = dynamo.ID(companyID)
@@ -138,8 +139,8 @@ func primaryKey(resource, eventID string) dynamo.Item {
 	return dynamo.Item{"resource": dynamo.Text(resource), "event_id": dynamo.Text(eventID)}
 }
 
-// queueID fits a text into what a FIFO queue takes as an id: printable ASCII
-// without blanks, 128 characters at most.
+// queueID turns a text into an id for a FIFO queue: printable ASCII without blanks, at
+// most 128 characters.
 func queueID(s string) string {
 	escaped := url.PathEscape(s)
 	if len(escaped) <= maxQueueID {

@@ -52,8 +52,8 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// What SQS does not take as it is, it takes as the envelope has it: one that it
-// refused would hold up all that follow it. The consumer reads the same.
+// The envelope has text that SQS accepts, whatever the delivery has. A refused message
+// would hold up all that follow it. The consumer reads the same text.
 func TestEnvelopeIsWhatAQueueTakes(t *testing.T) {
 	t.Parallel()
 	for name, odd := range map[string]string{
@@ -91,8 +91,8 @@ func TestEnvelopeIsWhatAQueueTakes(t *testing.T) {
 	}
 }
 
-// An event is stored once, also when many deliveries of it come together; the
-// first one stays as it is.
+// An event is stored once, even if many deliveries of it arrive together. The first
+// one does not change.
 func TestStoreOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -141,8 +141,8 @@ func TestNotDuplicates(t *testing.T) {
 	}
 }
 
-// Whatever a delivery of at most 128 KB holds, the item is far below 400 KB, with
-// keys that DynamoDB takes, and stored at once.
+// Whatever a delivery of at most 128 KB contains, the item is far below 400 KB, has
+// keys that DynamoDB accepts, and is stored at once.
 func TestItemSize(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("\u6f22", 66) // 198 bytes, three each
@@ -191,7 +191,7 @@ func TestItemSize(t *testing.T) {
 	}
 }
 
-// A body that is too large does not get into the event's item.
+// A body that is too large is not part of an event's item.
 func TestStoreLarge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -224,14 +224,14 @@ func TestStorageFails(t *testing.T) {
 	if got, err := w.Add(t.Context(), e, []byte(payload)); err != nil || got.Word != Duplicate {
 		t.Errorf("repeated: Store = %v, %v, want a duplicate", got, err)
 	}
-	// An item that would be refused each time must not come again and again.
+	// An item that would be refused each time must not be delivered again and again.
 	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
 		if operation == "PutItem" {
 			return dynamotest.Fault{Code: "ValidationException"}
 		}
 		return dynamotest.Fault{}
 	})
-	if got, err := w.Add(t.Context(), e, []byte(payload)); err != nil || got != (Outcome{Quarantined, "storage does not take its item", true}) {
+	if got, err := w.Add(t.Context(), e, []byte(payload)); err != nil || got != (Outcome{Quarantined, "storage refuses its item", true}) {
 		t.Errorf("Store = %v, %v, want it quarantined", got, err)
 	}
 	w.dynamo.Intercept(nil)

@@ -11,25 +11,24 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// newerLook is how many events of a resource Newer looks at, from the last id.
-const newerLook = 25
+// newerLimit is how many events of a resource Newer reads, from the last id.
+const newerLimit = 25
 
-// Newer tells whether an event of the same resource is stored that happened
-// later, so that a consumer that reads the resource as it is now need not do it
-// for this one: the newer event was handed on already, or will be.
+// Newer reports whether a later event of the same resource is stored. Then a consumer
+// that reads the resource as it is now can skip this event: the newer one has reached
+// the queue, or will.
 //
-// It is one query. False may also mean not known: for an event without a time,
-// for two within a millisecond, for what was stored within the last second,
-// and for a resource with so many events that the newer one's id is not among the
-// last of them. An event of an app's change does not count, for the app may be
-// ours, and who skips its own changes would handle neither. So whoever skips on
-// true alone is always right.
+// It is one query. False may also mean unknown: for an event without a time, for two
+// within a millisecond, for what was stored within the last second, and if the newer
+// event's id is not among the resource's last ids. An event of an app's change does
+// not count: the app may be ours, and a consumer that skips its own changes would
+// handle neither event. So it is always right to skip an event only on true.
 func (s *Store) Newer(ctx context.Context, e procore.Event) (bool, error) {
 	if e.Timestamp.IsZero() {
 		return false, nil
 	}
 	in := new(dynamo.Expression).Equal("resource", dynamo.Text(e.Key())).Query(s.Table, "")
-	in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(newerLook)
+	in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(newerLimit)
 	out, err := s.DB.Query(ctx, in)
 	if err != nil {
 		return false, fmt.Errorf("inbox: events of a resource of company %d: %w", e.CompanyID, err)

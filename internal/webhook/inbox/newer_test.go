@@ -29,7 +29,7 @@ func TestNewer(t *testing.T) {
 	w := newWorld(t)
 	other, elsewhere, timeless := happened("9", time.Hour), happened("9", time.Hour), happened("9", 0)
 	other.ResourceID, elsewhere.CompanyID, timeless.Timestamp = 43, 5679, time.Time{}
-	// By id the middle one is the last: how ids follow each other is Procore's.
+	// By id the middle one is the last: the order of ids is Procore's.
 	w.store(t, happened("10", 2*time.Second), happened("8", time.Second), happened("100", time.Second), other, elsewhere, timeless)
 	for _, tt := range []struct {
 		event procore.Event
@@ -50,8 +50,8 @@ func TestNewer(t *testing.T) {
 	}
 }
 
-// A consumer skips what its own app changed: an event that is left to such a one
-// would be nobody's.
+// A consumer skips its own app's changes. If it skipped an event because of one, it
+// would handle neither.
 func TestNewerOfAnApp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -70,12 +70,12 @@ func TestNewerOfAnApp(t *testing.T) {
 	}
 }
 
-// It is one query, however many events a resource has, and none where there is
-// nothing to compare.
+// Newer makes one query, however many events a resource has, and no query without a
+// time to compare.
 func TestNewerIsOneQuery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for n := range 3 * newerLook {
+	for n := range 3 * newerLimit {
 		w.store(t, happened(fmt.Sprintf("%03d", n), time.Duration(n)*time.Second))
 	}
 	var operations []string

@@ -10,7 +10,7 @@ import (
 
 const maxPosition = 4 << 10
 
-// position is where a replay is: the delivery that it did last.
+// position is how far a replay has come: its last delivery.
 type position struct {
 	Run      string `json:"run"` // part of the deduplication ids
 	Company  int64  `json:"company"`
@@ -19,7 +19,7 @@ type position struct {
 	AtMS     int64  `json:"at_ms,omitempty"`
 }
 
-// String is the position as callers keep it.
+// String returns the position as callers store it.
 func (p position) String() string {
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -34,7 +34,7 @@ func parsePosition(s string, companyID int64) (p position, err error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err != nil || json.Unmarshal(b, &p) != nil || p.Run == "" {
-		return position{}, errors.New("inbox: replay: this is no position")
+		return position{}, errors.New("inbox: replay: not a position")
 	}
 	if p.Company != companyID {
 		return position{}, errors.New("inbox: replay: the position is another company's")
@@ -44,7 +44,7 @@ func parsePosition(s string, companyID int64) (p position, err error) {
 
 func (p *position) after(k listed) { p.Resource, p.EventID, p.AtMS = k.resource, k.id, k.receivedMS }
 
-// key is where the index goes on, nil at the beginning.
+// key returns where to continue in the index, nil at the beginning.
 func (p *position) key() dynamo.Item {
 	if p.Resource == "" {
 		return nil

@@ -19,16 +19,15 @@ import (
 )
 
 // DefaultQuota is how many deliveries are quarantined per company and hour of the
-// clock. A hook that sends nothing else has to be a mistake, and each delivery is
-// paid for.
+// clock. A hook with more must be a mistake, and each delivery costs money.
 const DefaultQuota = 1000
 
 const (
-	// quarantineBody of a body over MaxBody is kept.
+	// quarantineBody is how much is kept of a body over MaxBody.
 	quarantineBody = 4 << 10
 	// counterLife is how long a counter outlives its hour.
 	counterLife = 24 * time.Hour
-	// conflicts with other writes of the counter that are endured.
+	// conflicts is how many conflicts with other writes of the counter are tolerated.
 	conflicts    = 8
 	conflictWait = 50 * time.Millisecond
 )
@@ -37,12 +36,12 @@ const (
 // not stored. The caller answers 429, and Procore sends it again.
 var ErrOverQuota = errors.New("inbox: too many deliveries quarantined")
 
-// Quarantine keeps a delivery that is not handed on: the reason, the body's digest,
-// and the body, of one over MaxBody its first 4 KB. The same body again is no
-// other delivery. Over the quota the error is [ErrOverQuota].
+// Quarantine stores a delivery that will not reach the queue: the reason, the body's
+// digest, and the body, or its first 4 KB if it is over MaxBody. The same body again
+// is the same delivery. Over the quota the error is [ErrOverQuota].
 //
-// It is one transaction of the item and the hour's counter, and one more
-// when the hour is new.
+// It is one transaction of the item and the hour's counter, and one more when the hour
+// is new.
 func (s *Store) Quarantine(ctx context.Context, companyID int64, reason string, body []byte) (Outcome, error) {
 	put := s.put(quarantineItem(companyID, reason, body), companyID)
 	counter := s.counter(companyID)
@@ -61,7 +60,7 @@ func (s *Store) Quarantine(ctx context.Context, companyID int64, reason string, 
 		case v == failed || attempt == conflicts:
 			return Outcome{}, fmt.Errorf("inbox: company %d: not quarantined: %w", companyID, err)
 		case v == newHour:
-			first = !first // another's was first
+			first = !first // another process was first
 		case v == conflict:
 			if err := s.pause(ctx, attempt); err != nil {
 				return Outcome{}, fmt.Errorf("inbox: company %d: not quarantined: %w", companyID, err)
@@ -85,12 +84,12 @@ func quarantineItem(companyID int64, reason string, body []byte) dynamo.Item {
 	}
 }
 
-// quarantineKey is the partition of what is quarantined; an event's has a type and an
-// id behind the company.
+// quarantineKey returns the partition of a company's quarantine. An event's partition
+// has a type and an id after the company.
 func quarantineKey(companyID int64) string { return strconv.FormatInt(companyID, 10) + "#quarantine" }
 
-// counter is the item that counts a company's hour. Its key begins with a
-// word of its own, so that a role may update counters and nothing else.
+// counter is the item that counts a company's hour. Its key begins with its own word,
+// so that a role may update only counters.
 type counter struct {
 	table string
 	hour  time.Time
@@ -111,7 +110,7 @@ func (c *counter) write(first bool) types.TransactWriteItem {
 	return c.next()
 }
 
-// next counts one more. The condition fails also while there is no counter yet.
+// next counts one more. Its condition also fails while there is no counter yet.
 func (c *counter) next() types.TransactWriteItem {
 	return new(dynamo.Expression).Increment("kept").Less("kept", dynamo.Number(int64(c.quota))).ReturnOld().Update(c.table, c.key)
 }
@@ -123,18 +122,18 @@ func (c *counter) first() types.TransactWriteItem {
 	return new(dynamo.Expression).Absent("event_id").Put(c.table, item)
 }
 
-// A verdict says why the transaction of Quarantine was not done.
+// A verdict is the reason why the transaction of Quarantine failed.
 type verdict int
 
 const (
 	failed   verdict = iota
-	known            // the item is there
+	known            // the item exists
 	full             // the quota is used up
 	newHour          // there is no counter yet, or there is one now
-	conflict         // somebody else wrote at the same time
+	conflict         // another process wrote at the same time
 )
 
-// judge reads the reasons of a cancelled transaction, the item's and the counter's.
+// judge reads the reasons of a cancelled transaction: the item's and the counter's.
 func judge(err error) verdict {
 	reasons, _ := dynamo.Refused(err)
 	if len(reasons) != 2 {
@@ -160,8 +159,8 @@ func (s *Store) pause(ctx context.Context, attempt int) error {
 	return s.Clock.Sleep(ctx, s.Random.Jitter(conflictWait*time.Duration(attempt)))
 }
 
-// quarantinedEvent decodes again what was quarantined, for the company that it was
-// kept for.
+// quarantinedEvent decodes a quarantined body again, for the company that it was
+// quarantined for.
 func quarantinedEvent(body []byte, companyID int64) (procore.Event, error) {
 	e, err := procore.DecodeEvent(body)
 	if err == nil && e.CompanyID != companyID {

@@ -42,7 +42,7 @@ func TestQuarantine(t *testing.T) {
 		"received_at_ms": "1790000000123",
 		"ttl":            strconv.Itoa(1_790_000_000 + 14*24*3600),
 	}}
-	if diff := cmp.Diff(want, w.items(t)); diff != "" { // no envelope: the pipe has nothing to hand on
+	if diff := cmp.Diff(want, w.items(t)); diff != "" { // no envelope: the pipe has nothing to send
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 	for _, other := range []struct {
@@ -55,7 +55,7 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
-// What is not larger than an event may be is kept whole, to be decoded again.
+// A body that is small enough for an event is kept whole, to be decoded again.
 func TestQuarantineWhole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -68,8 +68,8 @@ func TestQuarantineWhole(t *testing.T) {
 	}
 }
 
-// Over the quota a company's deliveries are refused until the next hour; what is
-// kept already, its good events and other companies are not.
+// Over the quota a company's deliveries are refused until the next hour. Deliveries
+// already in quarantine, its events, and other companies are not.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -102,7 +102,7 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// Also of deliveries that come at once no more than the quota are kept.
+// Of deliveries that arrive at once, at most the quota is kept.
 func TestQuotaTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -127,7 +127,7 @@ func TestQuotaTogether(t *testing.T) {
 	}
 }
 
-// A conflict with another delivery's count passes.
+// A conflict with another delivery's count is temporary.
 func TestQuarantineConflict(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

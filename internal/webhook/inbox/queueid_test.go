@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// allowed is what SQS takes in MessageGroupId and MessageDeduplicationId, 1 to
-// 128 of them.
+// allowed matches what SQS accepts as MessageGroupId and MessageDeduplicationId: 1 to
+// 128 of these characters.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
@@ -32,10 +32,10 @@ func TestQueueID(t *testing.T) {
 	} {
 		id := queueID(s)
 		if !fits(id) {
-			t.Errorf("queueID(%.60q) = %q, which SQS does not take", s, id)
+			t.Errorf("queueID(%.60q) = %q, which SQS refuses", s, id)
 		}
 		if other, ok := seen[id]; ok {
-			t.Errorf("queueID gives %q for both %.60q and %.60q", id, s, other)
+			t.Errorf("queueID is %q for both %.60q and %.60q", id, s, other)
 		}
 		seen[id] = s
 		if queueID(s) != id {
@@ -49,10 +49,10 @@ func FuzzQueueID(f *testing.F) {
 	f.Add(strings.Repeat(" ", 43), strings.Repeat("x", 129))
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if id := queueID(a); a != "" && !fits(id) {
-			t.Errorf("queueID(%q) = %q, which SQS does not take", a, id)
+			t.Errorf("queueID(%q) = %q, which SQS refuses", a, id)
 		}
 		if a != b && queueID(a) == queueID(b) {
-			t.Errorf("queueID gives %q for both %q and %q", queueID(a), a, b)
+			t.Errorf("queueID is %q for both %q and %q", queueID(a), a, b)
 		}
 	})
 }

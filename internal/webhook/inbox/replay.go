@@ -14,59 +14,59 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// A Selection says what [Replay.Run] hands on again: what arrived for a company
-// from From until before To.
+// A Selection chooses what [Replay.Run] sends again: what arrived for a company from
+// From until before To.
 type Selection struct {
 	CompanyID int64
-	// Resource is the [procore.Event.Key] of one resource; empty, all of them.
+	// Resource is the [procore.Event.Key] of one resource. Empty means all.
 	Resource string
-	// From and To are times of arrival. A zero To is now.
+	// From and To are times of arrival. A zero To means now.
 	From, To time.Time
 	// Quarantined chooses what was quarantined instead of the events.
 	Quarantined bool
-	// DryRun tells what would be done, and does nothing. Do it first.
+	// DryRun reports what would be done, and does nothing. Start with it.
 	DryRun bool
-	// Limit is how many deliveries one call takes on, 0 is 1,000.
+	// Limit is how many deliveries one call replays. Zero means 1,000.
 	Limit int
-	// Position goes on where an earlier call with the same selection ended.
+	// Position is where an earlier call with the same selection ended, to continue there.
 	Position string
 }
 
-// A Fate is what a replay made of a delivery, or would make in a dry run.
+// A Fate is what a replay did with a delivery, or would do in a dry run.
 type Fate string
 
 // The fates. Only HandedOn and StoredNow reach consumers.
 const (
 	HandedOn      Fate = "handed on"      // put into the queue again
-	StoredNow     Fate = "stored"         // was quarantined, is understood now, and stored as an event
-	StoredBefore  Fate = "duplicate"      // was quarantined, and the event is stored already
-	NotUnderstood Fate = "not understood" // stays as it is
+	StoredNow     Fate = "stored"         // was quarantined, is understood now, and is stored as an event
+	StoredBefore  Fate = "duplicate"      // was quarantined, and the event is already stored
+	NotUnderstood Fate = "not understood" // remains as it is
 	Truncated     Fate = "truncated"      // was quarantined, and only its beginning is kept
 	Gone          Fate = "gone"           // expired since it was listed
 )
 
 // A Replayed is one delivery of a replay.
 type Replayed struct {
-	Resource   string // of what is quarantined: 5678#quarantine
-	EventID    string // of what is quarantined: the digest
+	Resource   string // if quarantined, such as 5678#quarantine
+	EventID    string // if quarantined, the digest
 	ReceivedAt time.Time
 	Fate       Fate
 	Reason     string // why it is not understood
 }
 
-// A Report tells what a replay did.
+// A Report is the result of a replay.
 type Report struct {
 	Items  []Replayed // in order of arrival
 	Counts map[Fate]int
-	// Position is where the next call goes on, empty at the end.
+	// Position is where the next call continues, empty at the end.
 	Position string
 }
 
 // A Message is an event for the queue.
 type Message struct{ Body, Group, Dedup string }
 
-// Replay hands stored events on again, for a consumer that was wrong. All fields
-// must be set.
+// Replay sends stored events again, for a consumer that was wrong. All fields must be
+// set.
 type Replay struct {
 	Inbox *Store
 	// Send puts a message into the events queue.
@@ -76,18 +76,17 @@ type Replay struct {
 const (
 	defaultLimit = 1000
 	listPage     = 500
-	maxPages     = 200 // of one call, should a resource be rare in a busy company
+	maxPages     = 200 // of one call, in case a resource is rare in a busy company
 )
 
-// Run hands on what the selection says, one after the other in order of
-// arrival, so that the order per resource is kept. Each run has deduplication
-// ids of its own, or the queue would drop what it had within five minutes; the
-// group is the resource's, and the envelope has ReplayedAt. What was quarantined is
-// decoded again; what is understood now is stored by the ordinary conditional
-// write, and so handed on.
+// Run sends the selected events one after another in order of arrival, which keeps the
+// order per resource. Each run has its own deduplication ids, because the queue would
+// drop what it received within five minutes. The group is the resource's, and the
+// envelope has ReplayedAt. A quarantined body is decoded again. If it is an event now,
+// the ordinary conditional write stores it, and so it reaches the queue.
 //
-// With an error the report tells what was done before it. Go on at its position:
-// that repeats the one that failed under the same deduplication id.
+// With an error the report has what was done before. A call with its position repeats
+// the event that failed, under the same deduplication id.
 func (r *Replay) Run(ctx context.Context, s Selection) (Report, error) {
 	report := Report{Counts: map[Fate]int{}}
 	at, err := r.begin(&s)
@@ -104,7 +103,7 @@ func (r *Replay) Run(ctx context.Context, s Selection) (Report, error) {
 			if len(report.Items) == s.Limit {
 				return report, nil
 			}
-			if s.takes(k) {
+			if s.includes(k) {
 				done, err := r.one(ctx, s, k, at.Run)
 				if err != nil {
 					return report, err
@@ -146,8 +145,8 @@ func (r *Replay) begin(s *Selection) (position, error) {
 	return parsePosition(s.Position, s.CompanyID)
 }
 
-// takes tells whether the selection has this key.
-func (s *Selection) takes(k listed) bool {
+// includes reports whether the selection has this key.
+func (s *Selection) includes(k listed) bool {
 	if quarantined := k.resource == quarantineKey(s.CompanyID); quarantined != s.Quarantined {
 		return false
 	}
@@ -160,7 +159,7 @@ type listed struct {
 	receivedMS   int64
 }
 
-// list gives a page of the keys in the range, in order of arrival.
+// list returns a page of the keys in the range, in order of arrival.
 func (s *Store) list(ctx context.Context, which Selection, after dynamo.Item) (keys []listed, more bool, err error) {
 	in := new(dynamo.Expression).Equal("company_id", dynamo.ID(which.CompanyID)).
 		AtLeast("received_at_ms", dynamo.Number(which.From.UnixMilli())).Query(s.Table, "by_company")
@@ -183,7 +182,7 @@ func (s *Store) list(ctx context.Context, which Selection, after dynamo.Item) (k
 	return keys, out.LastEvaluatedKey != nil, nil
 }
 
-// get reads an item, nil if there is none.
+// get returns an item, or nil if it does not exist.
 func (s *Store) get(ctx context.Context, resource, id string) (dynamo.Item, error) {
 	item, err := dynamo.Get(ctx, s.DB, s.Table, primaryKey(resource, id))
 	if err != nil {
@@ -192,10 +191,10 @@ func (s *Store) get(ctx context.Context, resource, id string) (dynamo.Item, erro
 	return item, nil
 }
 
-// delivery is what a replay reads of an item.
+// delivery is the part of an item that a replay reads.
 type delivery struct {
 	envelope, group string // of an event
-	reason          string // of what is quarantined, and
+	reason          string // of a quarantined body
 	size            int64
 	body            []byte
 }
@@ -246,7 +245,7 @@ func (r *Replay) handOn(ctx context.Context, s Selection, d delivery, run string
 	return HandedOn, "", r.Send(ctx, Message{Body: envelope, Group: d.group, Dedup: hex.EncodeToString(sum[:])})
 }
 
-// storeNow stores what was quarantined as the event that it is, if it is one.
+// storeNow stores a quarantined body as an event, if it is one now.
 func (r *Replay) storeNow(ctx context.Context, s Selection, d delivery) (Fate, string, error) {
 	if int64(len(d.body)) != d.size {
 		return Truncated, d.reason, nil

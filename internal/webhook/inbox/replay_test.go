@@ -23,7 +23,7 @@ import (
 
 const company = 5678
 
-// world is an inbox, a queue and a clock that a delivery moves on by a second.
+// world is an inbox, a queue, and a clock that each delivery advances by a second.
 type world struct {
 	inbox.Replay
 	t      *testing.T
@@ -100,7 +100,7 @@ func (w *world) run(s inbox.Selection) inbox.Report {
 	return report
 }
 
-// fates are the lines of a report: the delivery's last words and what became of it.
+// fates returns the lines of a report: the end of the delivery's name, and its fate.
 func fates(r inbox.Report) (all []string) {
 	for _, i := range r.Items {
 		line := fmt.Sprintf("%s %s: %s", i.Resource[strings.LastIndex(i.Resource, "#")+1:], i.EventID, i.Fate)
@@ -109,7 +109,7 @@ func fates(r inbox.Report) (all []string) {
 	return all
 }
 
-// received are the events in the queue, in order, without their deletion.
+// received returns the events in the queue, in order, and does not delete them.
 func (w *world) received() (all []awstest.Message) {
 	w.t.Helper()
 	for {
@@ -150,8 +150,8 @@ func (w *world) wantEvents(got []awstest.Message, want ...string) {
 	}
 }
 
-// What arrived in the range is handed on in order of arrival, marked, in its
-// group, as often as it is asked for. Nothing else is.
+// Each replay sends what arrived in the range in order of arrival, marked, in its
+// group. It sends nothing else.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -178,8 +178,8 @@ func TestReplay(t *testing.T) {
 	w.wantEvents(w.received(), "9", "10", "2")
 }
 
-// A replay in parts hands on each event once, in order, and goes on after an
-// error where it was: what the error left open is no second message.
+// A replay in parts sends each event once, in order, and continues after an error
+// where it was. A message that may have been sent before the error is not sent twice.
 func TestReplayInParts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -220,8 +220,8 @@ func TestReplayPages(t *testing.T) {
 	w.wantEvents(w.received(), "300", "700", "1100")
 }
 
-// What was quarantined is decoded again, and what is an event now is stored as
-// any other.
+// A quarantined body is decoded again. If it is an event now, it is stored like any
+// other.
 func TestReplayQuarantined(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -249,13 +249,13 @@ func TestReplayQuarantined(t *testing.T) {
 	if err != nil || e.ID != "1" || e.ReplayedAt.IsZero() {
 		t.Errorf("handed on: %+v, %v, want event 1, marked", e, err)
 	}
-	w.wantEvents(w.received()) // the pipe's to fill
+	w.wantEvents(w.received()) // the pipe fills the queue, not the replay
 	if got := w.run(inbox.Selection{Quarantined: true}).Counts[inbox.StoredBefore]; got != 2 {
 		t.Errorf("again: %d duplicates, want 2", got)
 	}
 }
 
-// stream gives the envelopes of what was inserted.
+// stream returns the envelopes of what was inserted.
 func (w *world) stream() (envelopes []string) {
 	w.t.Helper()
 	out, err := w.dynamo.Feed(w.t.Context(), w.Inbox.Table, 0)

@@ -11,10 +11,10 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Warm does what Store does, but for sending: the request is made and
-// signed and an answer is read, so that the first event does not pay for the SDK's
-// first steps. Nothing is stored. It belongs before the first event, while the CPU is
-// at full speed; if it fails, the first event is slower.
+// Warm does what Add does, without sending: it builds and signs the request and reads
+// an answer, so that the SDK's first steps do not delay the first event. It stores
+// nothing. Call it before the first event, while the CPU is at full speed. If it
+// fails, the first event is slower.
 func (s *Store) Warm(ctx context.Context) { _, _ = s.warm(ctx) }
 
 func (s *Store) warm(ctx context.Context) (Outcome, error) {
@@ -24,14 +24,14 @@ func (s *Store) warm(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	alone := *s
-	alone.DB = dynamodb.New(s.DB.Options(), func(o *dynamodb.Options) { o.HTTPClient = nobody{} })
+	alone.DB = dynamodb.New(s.DB.Options(), func(o *dynamodb.Options) { o.HTTPClient = offline{} })
 	return alone.Add(ctx, e, body)
 }
 
-// nobody answers every request as DynamoDB answers a write, without the network.
-type nobody struct{}
+// offline answers every request as DynamoDB answers a write, without the network.
+type offline struct{}
 
-func (nobody) Do(r *http.Request) (*http.Response, error) {
+func (offline) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, Body: io.NopCloser(strings.NewReader("{}")), ContentLength: 2,

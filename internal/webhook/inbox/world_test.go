@@ -29,7 +29,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// items are all there are but the counters, with their attributes as text.
+// items returns all items except the counters, with their attributes as text.
 func (w *world) items(t *testing.T) []map[string]string {
 	t.Helper()
 	out, err := w.DB.Scan(t.Context(), &dynamodb.ScanInput{TableName: &w.Table})

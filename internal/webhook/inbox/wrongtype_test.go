@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// An attribute of another type is an error that names it and not its value. Nothing is handed on.
+// An attribute of the wrong type is an error that names it and not its value. Nothing is sent.
 func TestWrongType(t *testing.T) {
 	t.Parallel()
 	const secret = "90210"

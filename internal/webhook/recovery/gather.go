@@ -7,19 +7,19 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// gathered is what some pages of discarded deliveries brought.
+// gathered is the result of reading some pages of discarded deliveries.
 type gathered struct {
 	found []procore.Delivery
-	next  Cursor // where to go on, unless done
+	next  Cursor // where to continue, unless done
 	done  bool   // all pages were read
-	err   error  // of the page to go on with
+	err   error  // of the page to continue with
 }
 
-// gather reads pages of discarded deliveries, at most so many, and gives those
-// since the time. It relies on little, as Procore documents little: not on an
-// order, nor on a Link, nor on how pages are asked for. A page that is empty, or
-// brings nothing new, is the end; but if pages by number bring nothing new, the
-// cursor is tried before.
+// gather reads at most this many pages of discarded deliveries, and returns the
+// deliveries since the time. Procore documents little, so gather relies neither on an
+// order, nor on a Link, nor on a way to request pages. A page that is empty or has
+// nothing new is the end. If pages by number have nothing new, gather first tries the
+// cursor.
 func gather(read func(procore.DeliveryPage) ([]procore.Delivery, bool, error), from Cursor, most int, since time.Time) gathered {
 	g := gathered{next: from}
 	seen := map[string]bool{}
@@ -45,8 +45,8 @@ func gather(read func(procore.DeliveryPage) ([]procore.Delivery, bool, error), f
 		}
 		descending := at(page[len(page)-1]).Before(newest)
 		if resumed && !descending && !contains(page, from.Seen) {
-			// What was read before has moved: expired deliveries at the list's beginning let
-			// the others move up, past this page.
+			// What was read before has moved: when deliveries at the list's beginning expire,
+			// the rest move up, past this page.
 			resumed, newest, g.next.Number = false, time.Time{}, 1
 			continue
 		}
@@ -69,11 +69,11 @@ func gather(read func(procore.DeliveryPage) ([]procore.Delivery, bool, error), f
 			onward = 1
 		}
 	}
-	g.next.Number -= onward // begin there: others may have moved it meanwhile
+	g.next.Number -= onward // continue there, because the list may change before the next pass
 	return g
 }
 
-// add takes what is new of a page, and says whether anything is.
+// add collects the new deliveries of a page, and reports whether there are any.
 func (g *gathered) add(page []procore.Delivery, seen map[string]bool, since time.Time) bool {
 	fresh := false
 	for _, d := range page {
@@ -89,8 +89,8 @@ func (g *gathered) add(page []procore.Delivery, seen map[string]bool, since time
 	return fresh
 }
 
-// identity tells deliveries apart, also without ids: copies of an event are the
-// same to us.
+// identity returns what distinguishes a delivery, even without ids. Two copies of an
+// event have one identity.
 func identity(d procore.Delivery) string {
 	if d.Cursor() != "" {
 		return d.Cursor()
@@ -99,7 +99,7 @@ func identity(d procore.Delivery) string {
 	return strings.ToValidUTF8(string(d.Event[:min(len(d.Event), most)]), "?")
 }
 
-// at is when the delivery was given up, zero if Procore does not say.
+// at returns when Procore gave the delivery up, or zero if that is unknown.
 func at(d procore.Delivery) time.Time {
 	if d.CompletedAt.IsZero() {
 		return d.StartedAt

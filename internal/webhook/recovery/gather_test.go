@@ -13,7 +13,7 @@ import (
 
 var errDown = errors.New("down")
 
-// shelf is a list of discarded deliveries, as a server of some kind gives it.
+// shelf is a list of discarded deliveries, on a server with some way of paging.
 type shelf struct {
 	all    []procore.Delivery
 	paging string // number, last: the last page again and again, ignored, cursor, linked
@@ -47,7 +47,7 @@ func (s *shelf) read(p procore.DeliveryPage) ([]procore.Delivery, bool, error) {
 
 var begin = time.Unix(1_790_000_000, 0)
 
-// deliveries are n of them, one a minute.
+// deliveries returns n deliveries, one per minute.
 func deliveries(n int, withID bool) (all []procore.Delivery) {
 	for i := range n {
 		d := procore.Delivery{Outcome: "discarded", CompletedAt: begin.Add(time.Duration(i) * time.Minute),
@@ -68,8 +68,8 @@ func events(ds []procore.Delivery) map[string]bool {
 	return all
 }
 
-// However a server pages, everything is found and the walk ends; in one look, or
-// in several of few pages.
+// However a server pages, everything is found and the reading ends, in one pass or in
+// several passes of few pages.
 func TestGather(t *testing.T) {
 	t.Parallel()
 	for _, paging := range []string{"number", "last", "linked", "cursor"} {
@@ -80,19 +80,19 @@ func TestGather(t *testing.T) {
 					if newestFirst {
 						slices.Reverse(s.all)
 					}
-					found, walk, looks := map[string]bool{}, Cursor{Number: 1}, 0
-					for done := false; !done; looks++ {
-						if looks > 20 {
+					found, cursor, passes := map[string]bool{}, Cursor{Number: 1}, 0
+					for done := false; !done; passes++ {
+						if passes > 20 {
 							t.Fatalf("%s, %d: no end", paging, n)
 						}
-						g := gather(s.read, walk, most, begin)
+						g := gather(s.read, cursor, most, begin)
 						for id := range events(g.found) {
 							found[id] = true
 						}
-						done, walk = g.done, g.next
+						done, cursor = g.done, g.next
 					}
-					if len(found) != n || most == 100 && looks > 1 || s.reads > n/perPage*2+8 {
-						t.Errorf("%s, newest first %t, %d pages a look: found %d of %d in %d looks and %d reads", paging, newestFirst, most, len(found), n, looks, s.reads)
+					if len(found) != n || most == 100 && passes > 1 || s.reads > n/perPage*2+8 {
+						t.Errorf("%s, newest first %t, %d pages per pass: found %d of %d in %d passes and %d reads", paging, newestFirst, most, len(found), n, passes, s.reads)
 					}
 				}
 			}
@@ -100,7 +100,7 @@ func TestGather(t *testing.T) {
 	}
 }
 
-// A server that gives the same page for whatever is asked does not keep us.
+// A server that returns the same page for every request does not keep a pass busy.
 func TestGatherStops(t *testing.T) {
 	t.Parallel()
 	for _, withID := range []bool{true, false} {
@@ -111,8 +111,8 @@ func TestGatherStops(t *testing.T) {
 	}
 }
 
-// Only what was given up since the time counts, and a list that begins with the
-// newest is left when the rest is older.
+// Only what was given up since the time counts. Reading a list that begins with the
+// newest stops when the rest is older.
 func TestGatherSince(t *testing.T) {
 	t.Parallel()
 	since := begin.Add(40 * time.Minute)
@@ -120,7 +120,7 @@ func TestGatherSince(t *testing.T) {
 		s := &shelf{all: deliveries(60, true), paging: "number"}
 		s.all[45].Outcome = "ok" // a server that does not filter
 		s.all[46].CompletedAt, s.all[46].StartedAt = time.Time{}, s.all[46].CompletedAt
-		s.all[3].CompletedAt = time.Time{} // taken, to be safe
+		s.all[3].CompletedAt = time.Time{} // included, to be safe
 		if newestFirst {
 			slices.Reverse(s.all)
 		}
@@ -135,8 +135,7 @@ func TestGatherSince(t *testing.T) {
 	}
 }
 
-// A page that cannot be read leaves what was read before, and is the next one to
-// read.
+// An unreadable page does not lose what was read before it, and is read next.
 func TestGatherFails(t *testing.T) {
 	t.Parallel()
 	for _, paging := range []string{"number", "cursor"} {
@@ -148,14 +147,14 @@ func TestGatherFails(t *testing.T) {
 			}
 			second := gather(s.read, first.next, 25, begin)
 			if got := len(events(append(first.found, second.found...))); got != 35 || !second.done {
-				t.Errorf("%s, read %d: found %d of 35 in two looks, done %t", paging, fails, got, second.done)
+				t.Errorf("%s, read %d: found %d of 35 in two passes, done %t", paging, fails, got, second.done)
 			}
 		}
 	}
 }
 
-// Nor does a look that fails right behind the page where it began send the next
-// one back to the list's beginning.
+// After a pass that fails on its second page, the next pass does not begin at the
+// list's beginning.
 func TestGatherFailsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := &shelf{all: deliveries(57, true), paging: "number"}
@@ -163,12 +162,12 @@ func TestGatherFailsAtOnce(t *testing.T) {
 	s.fails = s.reads + 2
 	second := gather(s.read, first.next, 25, begin)
 	if second.next != first.next || !errors.Is(second.err, errDown) {
-		t.Errorf("got %+v, %v, want to go on at %+v", second.next, second.err, first.next)
+		t.Errorf("got %+v, %v, want to continue at %+v", second.next, second.err, first.next)
 	}
 }
 
-// Between two looks old deliveries expire, or new ones come: nothing is left out
-// that is there all the time.
+// Between two passes old deliveries expire, or new ones arrive. A delivery that is
+// always in the list is not missed.
 func TestGatherWhileTheListMoves(t *testing.T) {
 	t.Parallel()
 	for _, newestFirst := range []bool{false, true} {
@@ -189,7 +188,7 @@ func TestGatherWhileTheListMoves(t *testing.T) {
 		found := events(append(first.found, second.found...))
 		for id := range present {
 			if !found[id] {
-				t.Errorf("newest first %t: %s was left out", newestFirst, id)
+				t.Errorf("newest first %t: %s was missed", newestFirst, id)
 			}
 		}
 		if !second.done {

@@ -1,6 +1,5 @@
-// Package recovery stores the events of a hook that Procore discarded: a
-// delivery that failed for twelve hours is given up, and only the REST API
-// still lists it.
+// Package recovery stores the events of a hook that Procore discarded: Procore gives
+// up a delivery that failed for twelve hours, and only the REST API still lists it.
 //
 // https://procore.github.io/documentation/webhooks
 package recovery
@@ -19,16 +18,16 @@ import (
 const (
 	defaultPages = 25
 	// overlap is how far before the high-water mark deliveries are read again.
-	// Procore does not document whether a discarded delivery bears the time of its
-	// only attempt, at most twelve hours before, or of the discarding.
+	// Procore does not document whether a discarded delivery has the time of its only
+	// attempt, at most twelve hours before, or the time when it was discarded.
 	overlap = 26 * time.Hour
 	// horizon is how far back a pass reads, the first one too. An older event may
 	// have been stored and have expired from the inbox: it would be delivered again.
 	horizon = 13 * 24 * time.Hour
 )
 
-// Recoverer stores discarded deliveries. Inbox must be set. Goroutines may share
-// it.
+// Recoverer stores discarded deliveries. Inbox must be set. Goroutines may share a
+// Recoverer.
 type Recoverer struct {
 	Inbox *inbox.Store
 	Pages int          // read in one pass at most; 0: 25
@@ -46,7 +45,7 @@ type Progress struct {
 // Cursor is the position of a pass that left deliveries to the next one.
 type Cursor struct {
 	Since  time.Time // when the first of these passes began; zero: none is under way
-	Number int       // the page to go on with,
+	Number int       // the page to continue with,
 	After  string    // or Procore's own cursor
 	Seen   string    // the last delivery that was read
 }
@@ -55,14 +54,14 @@ type Cursor struct {
 type Result struct {
 	Stored      int  // events that were not in the inbox
 	Duplicates  int  // events that were
-	Quarantined int  // deliveries that could not be understood, new in quarantine
+	Quarantined int  // deliveries that could not be understood, and were not in quarantine
 	More        bool // the rest is for the next pass
 }
 
 // Recover stores the events of the hook that Procore discarded since the
-// high-water mark, by the same conditional write as the receiver's. The mark
-// moves when all of them are stored. An error leaves the progress at what is
-// safe to go on from.
+// high-water mark, by the same conditional write as the receiver's. The mark moves
+// when all of them are stored. After an error the progress is where it is safe to
+// continue.
 func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, hookID int64, from Progress) (Result, Progress, error) {
 	cursor, now := from.Cursor, r.Inbox.Clock.Now()
 	if cursor.Since.IsZero() {
@@ -75,7 +74,7 @@ func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, 
 	}
 	g := gather(read, cursor, cmp.Or(r.Pages, defaultPages), since(from.HighWater, now))
 	if reading.Err() != nil && g.next != cursor {
-		g.err = nil // the next pass goes on there
+		g.err = nil // the next pass continues there
 	}
 	result, err := r.store(ctx, client.CompanyID(), g.found)
 	if result.Stored+result.Quarantined > 0 {
@@ -91,8 +90,8 @@ func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, 
 	return result, Progress{HighWater: cursor.Since}, g.err
 }
 
-// half leaves the other half of the time to store what is read. Otherwise no pass
-// would ever store anything of a list that is slow.
+// half limits reading to half of the time, which leaves time to store. Otherwise no
+// pass would ever store anything of a slow list.
 func half(ctx context.Context) (context.Context, context.CancelFunc) {
 	left, ok := procore.TimeLeft(ctx)
 	if !ok {
@@ -101,7 +100,7 @@ func half(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, left/2)
 }
 
-// since is the time from which on deliveries are read.
+// since returns the time from which deliveries are read.
 func since(highWater, now time.Time) time.Time {
 	if oldest := now.Add(-horizon); highWater.Add(-overlap).Before(oldest) {
 		return oldest

@@ -18,7 +18,7 @@ import (
 
 const company = procoretest.MyConstruction
 
-// world is a recoverer with its world.
+// world is a Recoverer with its surroundings.
 type world struct {
 	*functiontest.World
 	*Recoverer
@@ -32,8 +32,8 @@ func newWorld(t *testing.T) *world {
 	}}
 }
 
-// Deliveries that are not events, or another company's, are quarantined, behind the
-// good ones.
+// Deliveries that are not events, or another company's, are quarantined after the
+// events are stored.
 func TestStoreQuarantines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -64,8 +64,8 @@ func TestStoreQuarantines(t *testing.T) {
 	}
 }
 
-// Events are stored in the order in which they happened, also from a list that
-// begins with the newest.
+// Events are stored in the order in which they happened, even from a list that begins
+// with the newest.
 func TestStoreOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -87,8 +87,8 @@ func TestStoreOrder(t *testing.T) {
 	}
 }
 
-// Deliveries are taken again for longer than Procore may have dated them back,
-// and never from before what the inbox remembers.
+// Deliveries are read again for longer than Procore may have dated them back, and
+// never from before what the inbox remembers.
 func TestSince(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_790_000_000, 0)

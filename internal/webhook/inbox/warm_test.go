@@ -6,8 +6,8 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 )
 
-// A rehearsal goes all the way, and nothing of it reaches storage.
-func TestRehearse(t *testing.T) {
+// Warm takes every step of a write, and sends nothing to storage.
+func TestWarm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
@@ -17,9 +17,9 @@ func TestRehearse(t *testing.T) {
 	o, err := w.warm(t.Context())
 	w.dynamo.Intercept(nil)
 	if err != nil || o != (Outcome{Word: Stored, New: true}) {
-		t.Errorf("rehearse = %+v, %v, want a write that seems done", o, err)
+		t.Errorf("warm = %+v, %v, want a write that seems done", o, err)
 	}
 	if n := len(w.items(t)); n != 0 {
-		t.Errorf("%d items after a rehearsal, want none", n)
+		t.Errorf("%d items afterwards, want none", n)
 	}
 }
