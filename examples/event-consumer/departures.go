@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"procore-connect/internal/upkeep/departures"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -30,7 +31,11 @@ func (h *handler) departed(ctx context.Context, event procore.Event, f found) er
 	if err != nil || !left {
 		return err
 	}
-	return h.departures.End(ctx, c.Key)
+	err = h.departures.End(ctx, c.Key)
+	if errors.Is(err, departures.ErrWithheld) {
+		return nil // the schedule ends it after an operator's acknowledgement
+	}
+	return err
 }
 
 // left reports whether the event's user left the company. A deletion proves it, unless

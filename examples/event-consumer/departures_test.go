@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -222,4 +225,55 @@ func TestDepartureInAnOutage(t *testing.T) {
 		c.wantFailures(c.handle(message(t, event)))
 		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
 	})
+}
+
+// The brake holds the consumer too, whose events are handled all the same. While
+// storage cannot count, they are redelivered.
+func TestBrakeHoldsTheConsumer(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	var all []tokens.Connection
+	left := func() procore.Event {
+		t.Helper()
+		id := 700 + int64(len(all))
+		if err := c.Procore.AddCompany(procoretest.NewCompany(id, "A Company", procoretest.Joe)); err != nil {
+			t.Fatal(err)
+		}
+		joe := c.Connect(id, procoretest.Joe, tokens.WebhooksOff)
+		all = append(all, joe)
+		c.Clock.Advance(time.Second)
+		c.PatchCompany(id, procoretest.CompanyPatch{Members: &[]int64{}})
+		return procore.Event{ID: fmt.Sprint(id), CompanyID: id, Resource: companyUsers, ResourceID: procoretest.Joe, Type: "delete", Timestamp: c.Clock.Now(), PayloadVersion: "v2.0"}
+	}
+	first := left()
+	c.Fault(func(_ string, body []byte) dynamotest.Fault {
+		if strings.Contains(string(body), `"departures"`) {
+			return dynamotest.Fault{Code: "InternalServerError"}
+		}
+		return dynamotest.Fault{}
+	})
+	c.wantFailures(c.handle(message(t, first)), "m-700")
+	c.wantStates(map[tokens.Key]tokens.State{all[0].Key: tokens.Active})
+	c.Fault(nil)
+	c.wantFailures(c.handle(message(t, first)))
+	var last procore.Event
+	for range 10 { // one more than may end
+		last = left()
+		c.wantFailures(c.handle(message(t, last)))
+	}
+	want := map[tokens.Key]tokens.State{}
+	for _, one := range all {
+		want[one.Key] = tokens.Revoked
+	}
+	held := all[len(all)-1].Key
+	want[held] = tokens.Active
+	c.wantStates(want)
+	if lines := c.Log.Lines(t, "departure withheld"); len(lines) != 1 || lines[0]["company_id"] != float64(held.CompanyID) {
+		t.Errorf("logged %v, want one withheld departure of company %d", lines, held.CompanyID)
+	}
+	if _, err := c.h.departures.Acknowledge(t.Context()); err != nil {
+		t.Error(err)
+	}
+	c.wantFailures(c.handle(message(t, last)))
+	c.wantStates(map[tokens.Key]tokens.State{held: tokens.Revoked})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -133,17 +134,23 @@ func TestIdleUserLeaves(t *testing.T) {
 	}
 }
 
-// More departures than happen in five minutes are for an operator to check.
-func TestManyLeave(t *testing.T) {
+// Procore wrongly hides a company from all of its 240 users. The brake counts over all
+// runs, so that ten connections end until an operator acknowledges, and then ten more.
+func TestHiddenCompany(t *testing.T) {
 	t.Parallel()
+	const users, first = 240, 5000
 	r := newRefresher(t)
+	var members []int64
 	var all []tokens.Connection
-	for i := range int64(maxDepartures + 3) {
-		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
+	for id := range int64(users) {
+		if err := r.Procore.AddUser(procoretest.User{ID: first + id, Login: fmt.Sprintf("user-%d@example.com", id), Name: "A User"}); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, r.Connect(700+i, procoretest.Max, tokens.WebhooksOff))
-		r.members(700 + i)
+		members = append(members, first+id)
+	}
+	r.members(procoretest.MyConstruction, members...)
+	for _, id := range members {
+		all = append(all, r.Connect(procoretest.MyConstruction, id, tokens.WebhooksOff))
 	}
 	ended := func() (n int) {
 		for _, c := range all {
@@ -153,15 +160,47 @@ func TestManyLeave(t *testing.T) {
 		}
 		return n
 	}
-	r.Clock.Advance(checkEvery + time.Hour)
-	r.fails("refresh", "many users seem to have left")
-	if got := ended(); got != maxDepartures {
-		t.Errorf("one run ended %d connections, want %d", got, maxDepartures)
+	r.Clock.Advance(checkEvery)
+	for part := range slices.Chunk(all, users/15) { // so that some are due in every run
+		for _, c := range part {
+			if _, err := r.h.store.Refresh(t.Context(), c.Key, ahead); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Clock.Advance(5 * time.Minute)
 	}
-	r.Clock.Advance(2 * time.Hour)
-	r.run("refresh")
-	if got := ended(); got != len(all) {
-		t.Errorf("after another run %d are ended, want all %d", got, len(all))
+	r.members(procoretest.MyConstruction)
+	hidden := func() {
+		t.Helper()
+		r.during(85*time.Minute, 5*time.Minute)
+	}
+	hidden()
+	if got := ended(); got != 10 {
+		t.Errorf("%d of %d connections ended, want 10", got, users)
+	}
+	lines := r.Log.Lines(t, "departures stopped until an operator acknowledges")
+	if len(lines) < 15 || lines[0]["level"] != "ERROR" || lines[0]["endings"] != float64(10) {
+		t.Errorf("got %d lines of stopped departures, first %v; want an error in each run", len(lines), lines)
+	}
+	r.wantMetric("DeparturesStopped", float64(len(lines)), len(lines))
+	if got := len(r.Log.Lines(t, "departure withheld")); got < users-10 {
+		t.Errorf("%d departures were withheld, want %d at least", got, users-10)
+	}
+	out, err := r.h.handle(t.Context(), input{Task: "acknowledge-departures"})
+	if got, ok := out.(acknowledged); err != nil || !ok || !got.Engaged || got.Endings != 10 || got.Withheld < users-10 {
+		t.Errorf("acknowledged %+v, %v", out, err)
+	}
+	hidden()
+	if got := ended(); got != 20 {
+		t.Errorf("%d of %d connections ended after the acknowledgement, want 20", got, users)
+	}
+	r.members(procoretest.MyConstruction, members...) // Procore shows it again
+	if _, err := r.h.handle(t.Context(), input{Task: "acknowledge-departures"}); err != nil {
+		t.Error(err)
+	}
+	hidden()
+	if got := ended(); got != 20 {
+		t.Errorf("%d of %d connections ended after the company was back, want 20", got, users)
 	}
 }
 

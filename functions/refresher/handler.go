@@ -44,8 +44,10 @@ func (h *handler) handle(ctx context.Context, in input) (any, error) {
 		return nil, h.housekeeping(ctx)
 	case "recovery":
 		return h.recovery(ctx, in.CompanyID)
+	case "acknowledge-departures":
+		return h.acknowledge(ctx)
 	}
-	return nil, fmt.Errorf(`unknown task %.40q: want {"task": "refresh"}, {"task": "housekeeping"} or {"task": "recovery", "company_id": "5678"}`, in.Task)
+	return nil, fmt.Errorf(`unknown task %.40q: want refresh, housekeeping, recovery (with "company_id": "5678") or acknowledge-departures`, in.Task)
 }
 
 // outOfTime reports whether the rest is for the next run, which finds again what

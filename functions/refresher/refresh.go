@@ -61,7 +61,8 @@ func (h *handler) refresh(ctx context.Context) error {
 	return errors.Join(run.errs...)
 }
 
-// finished logs the result of the run, and what is still due.
+// finished logs the result of the run, what is still due, and whether departures are
+// stopped.
 func (h *handler) finished(ctx context.Context, r *run) {
 	attrs := []slog.Attr{slog.Int("refreshed", r.refreshed), slog.Int("failed", r.failed),
 		slog.Int("overwritten", r.overwritten), slog.Int("departed", r.departed)}
@@ -76,6 +77,7 @@ func (h *handler) finished(ctx context.Context, r *run) {
 		attrs = append(attrs, slog.Float64("oldest_due_s", waits.Seconds()))
 	}
 	h.log.LogAttrs(ctx, slog.LevelInfo, "refresh run finished", attrs...)
+	h.withheld(ctx)
 }
 
 // run counts what one run does.

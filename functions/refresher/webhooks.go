@@ -16,7 +16,6 @@ const defaultMost = 200
 type hookRun struct {
 	seen    map[int64]bool // companies
 	limited time.Time      // until when Procore's rate limit is used up
-	users   run            // counts the departures
 }
 
 // done reports whether the rest is for the next run: Procore asks to wait, or there
@@ -37,7 +36,8 @@ func (h *handler) reconcile(ctx context.Context, companyID int64, run *hookRun) 
 		h.log.WarnContext(ctx, "rate limited, remaining hooks deferred to the next run", slog.Time("until", run.limited))
 	}
 	for _, key := range result.Strangers {
-		err = errors.Join(err, h.endIfDeparted(ctx, key, suspectEvery, &run.users))
+		_, failed := h.endIfDeparted(ctx, key, suspectEvery)
+		err = errors.Join(err, failed)
 	}
 	return err
 }

@@ -41,6 +41,8 @@ func All() []Metric {
 			Help: "The monthly sandbox was overwritten from production, and the connection's user has to connect again. Expected at the start of each month."},
 		{Name: "UsersDeparted", Unit: Count, Line: "departed user's connection revoked",
 			Help: "A user left the company, and the user's connection was revoked."},
+		{Name: "DeparturesStopped", Unit: Count, Line: "departures stopped until an operator acknowledges",
+			Help: "A run of the refresher found that too many users seem to have left. No departed user's connection ends until an operator acknowledges."},
 		{Name: "ConnectionsDisconnected", Unit: Count, Line: change, Attr: "to", Is: []string{"disconnected"},
 			Help: "An admin disconnected the app in App Management."},
 		{Name: "PairsQueued", Unit: Count, Line: "new pair queued for rescue",

@@ -39,6 +39,7 @@ func samples() []sample {
 		{"event-consumer/event", consumed},
 		{"refresher/housekeeping", housekept},
 		{"refresher/refresh", refreshed},
+		{"refresher/acknowledge-departures", acknowledged},
 	}
 }
 
@@ -221,5 +222,13 @@ func refreshed(t *testing.T, w *world, answer []byte) {
 		if r.Presented > 1 {
 			t.Errorf("a refresh token was presented %d times", r.Presented)
 		}
+	}
+}
+
+// acknowledged checks the answer while no departed user's connection has ended.
+func acknowledged(t *testing.T, _ *world, answer []byte) {
+	t.Helper()
+	if want := `{"engaged":false,"endings":0,"withheld":0}`; string(answer) != want {
+		t.Errorf("answer %s, want %s", answer, want)
 	}
 }

@@ -86,6 +86,7 @@ func TestCalls(t *testing.T) {
 	sc.expire()
 	sc.task("refresh", true)
 	sc.garbage()
+	sc.departed()
 	sc.outageOfTheReceiver()
 	sc.abandoned()
 	sc.rescued()
@@ -270,6 +271,19 @@ func (s *scene) rescued() {
 	mend()
 	s.task("housekeeping", true)
 	s.handled(id)
+}
+
+// departed makes a user leave a company, and acknowledges the departure.
+func (s *scene) departed() {
+	s.t.Helper()
+	s.connect("Ann Planner", "Northern Planning Ltd")
+	s.task("housekeeping", true)
+	e := procoretest.Event{CompanyID: procoretest.NorthernPlanner, ResourceName: "Company Users", ResourceID: procoretest.Ann, EventType: "delete"}
+	if emitted, err := s.Procore.Emit(e); err != nil || len(emitted.EventIDs) != 1 {
+		s.t.Fatalf("emitted %v, want one event; %v", emitted.EventIDs, err)
+	}
+	eventually(s.t, "the departure is counted", func() bool { return s.has("event-consumer dynamodb:UpdateItem connections departures") })
+	s.task("acknowledge-departures", true)
 }
 
 // outageOfProcore leaves a refresh without an answer.

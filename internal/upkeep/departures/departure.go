@@ -96,10 +96,20 @@ func enter(ctx context.Context, client *procore.CompanyClient) error {
 
 // End revokes the connection of a user who left. If it is the company's last one and
 // may still delete the hook, the hook is deleted first. The tokens are revoked in
-// any case. After an error housekeeping continues, and End can be repeated.
+// any case. After an error housekeeping continues, and End can be repeated. While the
+// brake is engaged, End changes nothing and returns [ErrWithheld].
 func (w *Watch) End(ctx context.Context, key tokens.Key) error {
 	const reason = "the user left the company"
-	err := w.Hooks.Disconnect(ctx, key, reason)
+	c, err := w.Store.Connection(ctx, key)
+	if err != nil || c.State == tokens.Revoked {
+		return err
+	}
+	if c.State != tokens.Revoking { // a revocation that was begun is finished
+		if err := w.admit(ctx, key); err != nil {
+			return err
+		}
+	}
+	err = w.Hooks.Disconnect(ctx, key, reason)
 	if err != nil {
 		w.Log.WarnContext(ctx, "hook cleanup for departed user failed", slog.Any("", key), slog.Any("error", err))
 		err = w.Store.Revoke(ctx, key, reason)

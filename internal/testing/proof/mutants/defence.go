@@ -12,6 +12,7 @@ const (
 	macs       = "./internal/webhook/credential"
 	pages      = "./internal/connect/pages"
 	repository = "./internal/testing/repo"
+	departing  = "./internal/upkeep/departures"
 )
 
 // only runs one test of a package.
@@ -134,5 +135,18 @@ func secrets() []mutant {
 			`"cookie":       dynamo.Text(hash(st.Cookie)), "state": dynamo.Text(state.Reveal()),`, only("TestStart", callback)},
 		{"D", "the ledger shows the refresh tokens", "pkg/tokens/keys.go", `id+"."+base64`, `id+"."+refreshToken.Reveal()+base64`, only("TestStolenTables", selection)},
 		{"D", "one key seals and signs", "pkg/tokens/keys.go", `"procore-connect "+purpose`, `"procore-connect "`, only("TestKeysByPurpose", storePackage)},
+	}
+}
+
+// departures removes guards against ending the connections of users who did not leave.
+func departures() []mutant {
+	const brake = "internal/upkeep/departures/brake.go"
+	return []mutant{
+		{"D", "departures are counted per run", brake, `window = 24 * time.Hour`, `window = 5 * time.Minute`, only("TestSlowEndings", departing)},
+		{"D", "the brake on departures is released after a day", brake, `engaged = b.Engaged();`,
+			`engaged = b.Engaged() && w.Store.Clock.Now().Before(b.EngagedAt.Add(window));`, only("TestBrakeStaysEngaged", departing)},
+		{"D", "a connection ends although storage did not count it", brake, `	case err != nil:
+		return fmt.Errorf("departures: the ending`, `	case err != nil && false:
+		return fmt.Errorf("departures: the ending`, only("TestStorageDownEndsNone", departing)},
 	}
 }

@@ -12,7 +12,7 @@ const (
 
 // list returns all breakages.
 func list() []mutant {
-	return slices.Concat(once(), keep(), reach(), fence(), browser(), choice(), answers(), secrets(), calls(), deliver())
+	return slices.Concat(once(), keep(), reach(), fence(), browser(), choice(), answers(), secrets(), calls(), deliver(), departures())
 }
 
 // once breaks R1: a refresh token is sent at most once.
