@@ -125,10 +125,8 @@ func (v *verdict) breaker(ctx context.Context) (string, error) {
 		if open := i["open"].BOOL; open != nil && *open {
 			return "the breaker is open", nil
 		}
-		for _, name := range []string{"unknown", "refused", "unconfirmed"} {
-			if n := i[name].N; n != nil && *n != "0" {
-				return "the breaker counts failures", nil
-			}
+		if n := i["unknown"].N; n != nil && *n != "0" {
+			return "the breaker counts failures", nil
 		}
 	}
 	return "", nil

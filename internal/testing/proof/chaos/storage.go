@@ -122,7 +122,7 @@ func (s *storage) decode(r *http.Request, body []byte) (op string, row *invarian
 			u = t.TransactItems[0].Update
 		}
 	}
-	if u == nil || u.TableName != s.table {
+	if u == nil || u.TableName != s.table || !invariants.IsConnection(u.Key) {
 		return op, nil, ""
 	}
 	read, err := u.row()

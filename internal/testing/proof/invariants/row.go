@@ -46,10 +46,10 @@ func (r Row) Usable() bool { return r.State == "active" || r.State == "uncertain
 func (r Row) user() bool { return strings.HasPrefix(r.Principal, "user#") }
 
 // IsConnection reports whether an item is a connection. The breaker and the hooks are
-// in the same table.
+// in the same table, with keys that are not company ids.
 func IsConnection(i Item) bool {
 	id := i["company_id"].S
-	return id == nil || *id != "breaker" && !strings.HasPrefix(*id, "hook#")
+	return id == nil || strings.Trim(*id, "0123456789") == ""
 }
 
 // RowOf reads a connection. An attribute of the wrong type is an error. An unknown
