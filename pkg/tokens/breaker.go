@@ -207,27 +207,19 @@ func (s *Store) swapBreaker(ctx context.Context, b, next Breaker) error {
 // breakers are the one row.
 func (s *Store) breakers() dynamo.Rows[Breaker] {
 	return dynamo.Rows[Breaker]{
-		DB: s.DB, Table: s.Connections, Random: s.Random, Decode: breakerOf,
-		Encode:   func(b Breaker) (key, attributes dynamo.Item) { return breakerKey, b.attributes() },
+		DB: s.DB, Table: s.Connections, Random: s.Random,
+		Decode:   func(b *Breaker, item dynamo.Item) error { return dynamo.Decode(item, b.fields) },
+		Encode:   func(b Breaker) (key, attributes dynamo.Item) { return breakerKey, dynamo.Encode(b.fields) },
 		Revision: func(b *Breaker) (*int64, *string) { return &b.rev, &b.write },
 	}
 }
 
-func (b Breaker) attributes() dynamo.Item {
-	a := dynamo.Item{
-		"open": dynamo.Bool(b.Open), "reason": nil, "since": nil,
-		"unknown": dynamo.Number(b.unknown), "trials": dynamo.Number(b.trials),
-	}
-	if b.Open {
-		a["reason"], a["since"] = dynamo.Text(b.Reason), dynamo.Seconds(b.Since)
-	}
-	return a
-}
-
-func breakerOf(item dynamo.Item) (Breaker, error) {
-	r := dynamo.Read(item)
-	return Breaker{
-		Open: r.Bool("open"), Reason: r.Text("reason"), Since: r.Seconds("since"), rev: r.Number("rev"), write: r.Text("write"),
-		unknown: r.Number("unknown"), trials: r.Number("trials"),
-	}, r.Err()
+func (b *Breaker) fields(f *dynamo.Fields) {
+	f.Bool("open", &b.Open)
+	f.Text("reason", &b.Reason)
+	f.Seconds("since", &b.Since)
+	f.Number("rev", &b.rev)
+	f.Text("write", &b.write)
+	f.Number("unknown", &b.unknown)
+	f.Number("trials", &b.trials)
 }

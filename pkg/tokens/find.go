@@ -74,7 +74,7 @@ func (s *Store) Holds(ctx context.Context, key Key, pair procore.Token) (bool, e
 func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connection, error] {
 	in := new(dynamo.Expression).Equal("company_id", dynamo.ID(companyID)).Query(s.Connections, "")
 	in.ConsistentRead = aws.Bool(true)
-	return query(ctx, s.DB, connectionOf, in)
+	return query(ctx, s.DB, (*Connection).read, in)
 }
 
 const (
@@ -98,14 +98,12 @@ func (c Connection) idle() bool {
 // changed meanwhile.
 func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
-		for k, err := range query(ctx, s.DB, keyOf, s.due(strconv.Itoa(shard), s.Clock.Now().Add(within))) {
-			if !yield(k, err) {
-				return
-			}
-		}
-		for k, err := range query(ctx, s.DB, keyOf, s.due(idlePrefix+strconv.Itoa(shard), s.Clock.Now().Add(-IdleEvery))) {
-			if !yield(k, err) {
-				return
+		used, idle := s.due(strconv.Itoa(shard), s.Clock.Now().Add(within)), s.due(idlePrefix+strconv.Itoa(shard), s.Clock.Now().Add(-IdleEvery))
+		for _, in := range []*dynamodb.QueryInput{used, idle} {
+			for k, err := range query(ctx, s.DB, (*Key).read, in) {
+				if !yield(k, err) {
+					return
+				}
 			}
 		}
 	}
@@ -117,29 +115,28 @@ func (s *Store) OldestDue(ctx context.Context, within time.Duration) (oldest tim
 	for i := range Shards {
 		in := s.due(strconv.Itoa(i), s.Clock.Now().Add(within))
 		in.Limit = aws.Int32(1)
-		out, err := s.DB.Query(ctx, in)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("tokens: the oldest due connection: %w", err)
-		}
-		for _, item := range out.Items {
-			r := dynamo.Read(item)
-			at := r.Seconds("expires_at")
-			if err := r.Err(); err != nil {
+		for at, err := range query(ctx, s.DB, readExpiry, in) {
+			if err != nil {
 				return time.Time{}, fmt.Errorf("tokens: the oldest due connection: %w", err)
 			}
 			if oldest.IsZero() || at.Before(oldest) {
 				oldest = at
 			}
+			break
 		}
 	}
 	return oldest, nil
+}
+
+func readExpiry(t *time.Time, item dynamo.Item) error {
+	return dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("expires_at", t) })
 }
 
 // Checks gives the connections of a shard (0 to Shards-1) that housekeeping
 // should look at before the given time, the earliest first: for their webhook, or
 // because their revocation is not finished.
 func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Seq2[Key, error] {
-	return query(ctx, s.DB, keyOf, s.index("checks", "check_shard", strconv.Itoa(shard), "check_at", before))
+	return query(ctx, s.DB, (*Key).read, s.index("checks", "check_shard", strconv.Itoa(shard), "check_at", before))
 }
 
 func (s *Store) due(shard string, before time.Time) *dynamodb.QueryInput {
@@ -149,10 +146,10 @@ func (s *Store) due(shard string, before time.Time) *dynamodb.QueryInput {
 // index is a query of a sparse index. It holds keys alone, so that a write to a row
 // costs a write to the index only when its place in it changes.
 func (s *Store) index(index, partition, value, sort string, before time.Time) *dynamodb.QueryInput {
-	return new(dynamo.Expression).Equal(partition, dynamo.Text(value)).Less(sort, dynamo.Number(before.Unix())).Query(s.Connections, index)
+	return new(dynamo.Expression).Equal(partition, dynamo.Text(value)).Compare(sort, "<", dynamo.Number(before.Unix())).Query(s.Connections, index)
 }
 
-func query[T any](ctx context.Context, db *dynamodb.Client, read func(dynamo.Item) (T, error), in *dynamodb.QueryInput) iter.Seq2[T, error] {
+func query[T any](ctx context.Context, db *dynamodb.Client, read func(*T, dynamo.Item) error, in *dynamodb.QueryInput) iter.Seq2[T, error] {
 	return dynamo.Query(ctx, db, "tokens: listing connections", in, read)
 }
 

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/platform/dynamo"
 )
@@ -33,38 +30,50 @@ func (k Key) primaryKey() dynamo.Item {
 	}
 }
 
-// attributes are all others of the row; nil means that the row has it not.
-// Times are Unix seconds, or milliseconds where the name says so.
+// fields lists what the row holds beside its key. Times are Unix seconds, or
+// milliseconds where the name says so.
+func (c *Connection) fields(f *dynamo.Fields) {
+	f.Text("state", (*string)(&c.State))
+	f.Number("generation", &c.Generation)
+	f.Number("rev", &c.Rev)
+	f.Text("write", &c.write)
+	f.Seconds("expires_at", &c.Expiry)
+	f.Text("environment", &c.Environment)
+	f.Text("redirect_uri", &c.RedirectURI)
+	f.Text("company_name", &c.CompanyName)
+	f.Text("user_name", &c.UserName)
+	f.Seconds("connected_at", &c.ConnectedAt)
+	f.Seconds("refreshed_at", &c.RefreshedAt)
+	f.Seconds("last_used_at", &c.LastUsed)
+	f.Seconds("seen_at", &c.SeenAt)
+	f.Seconds("paused_until", &c.PausedUntil)
+	f.Duration("pause_s", &c.pause)
+	f.Text("reason", &c.Reason)
+	f.Seconds("reason_at", &c.ReasonAt)
+	f.Text("request_id", &c.RequestID)
+	f.Text("webhooks", (*string)(&c.Webhooks))
+	f.Seconds("check_at", &c.CheckAt)
+	f.Bytes("sealed", &c.pair.Box)
+	f.Text("seal_key", &c.pair.KeyID)
+	f.Text("attempt", &c.attempt)
+	f.Millis("claim_until_ms", &c.claimUntil)
+	f.Text("last_attempt", &c.lastAttempt)
+	f.Text("state_attempt", &c.stateAttempt)
+	dynamo.Maps(f, "transitions", &c.Transitions, (*Transition).fields)
+}
+
+func (t *Transition) fields(f *dynamo.Fields) {
+	f.Text("state", (*string)(&t.State))
+	f.Number("generation", &t.Generation)
+	f.Text("attempt", &t.Attempt)
+	f.Seconds("at", &t.At)
+	f.Text("reason", &t.Reason)
+}
+
+// attributes are the row without its key.
 func (c Connection) attributes() dynamo.Item {
-	a := dynamo.Item{
-		"state":          dynamo.Text(string(c.State)),
-		"generation":     dynamo.Number(c.Generation),
-		"expires_at":     dynamo.Seconds(c.Expiry),
-		"environment":    dynamo.Text(c.Environment),
-		"redirect_uri":   dynamo.Text(c.RedirectURI),
-		"company_name":   dynamo.Text(c.CompanyName),
-		"user_name":      dynamo.Text(c.UserName),
-		"connected_at":   dynamo.Seconds(c.ConnectedAt),
-		"refreshed_at":   dynamo.Seconds(c.RefreshedAt),
-		"last_used_at":   dynamo.Seconds(c.LastUsed),
-		"seen_at":        dynamo.Seconds(c.SeenAt),
-		"paused_until":   dynamo.Seconds(c.PausedUntil),
-		"pause_s":        dynamo.NonZero(int64(c.pause / time.Second)),
-		"reason":         dynamo.Text(c.Reason),
-		"reason_at":      dynamo.Seconds(c.ReasonAt),
-		"request_id":     dynamo.Text(c.RequestID),
-		"webhooks":       dynamo.Text(string(c.Webhooks)),
-		"check_at":       dynamo.Seconds(c.CheckAt),
-		"sealed":         dynamo.Bytes(c.pair.Box),
-		"seal_key":       dynamo.Text(c.pair.KeyID),
-		"attempt":        dynamo.Text(c.attempt),
-		"claim_until_ms": dynamo.Millis(c.claimUntil),
-		"last_attempt":   dynamo.Text(c.lastAttempt),
-		"state_attempt":  dynamo.Text(c.stateAttempt),
-		"due_shard":      nil,
-		"check_shard":    nil,
-		"transitions":    dynamo.List(c.Transitions, transitionValue),
-	}
+	a := dynamo.Encode(c.fields)
+	a["due_shard"], a["check_shard"] = nil, nil
 	// The sparse indexes hold just the rows that a schedule may act on.
 	switch {
 	case !c.usable():
@@ -79,70 +88,28 @@ func (c Connection) attributes() dynamo.Item {
 	return a
 }
 
-// keyOf reads a row's key.
-func keyOf(item dynamo.Item) (Key, error) {
-	r := dynamo.Read(item)
-	r.Require("company_id", "principal")
-	k := Key{CompanyID: r.ID("company_id"), Principal: Principal(r.Text("principal"))}
-	if err := r.Err(); err != nil {
-		return k, fmt.Errorf("tokens: row of company %q, %q: %w", r.Text("company_id"), r.Text("principal"), err)
-	}
-	return k, nil
-}
-
-// connectionOf reads a row.
-func connectionOf(item dynamo.Item) (Connection, error) {
-	key, err := keyOf(item)
-	if err != nil {
-		return Connection{}, err
-	}
-	r := dynamo.Read(item)
-	c := Connection{
-		Key:         key,
-		State:       State(r.Text("state")),
-		Generation:  r.Number("generation"),
-		Rev:         r.Number("rev"),
-		Expiry:      r.Seconds("expires_at"),
-		Environment: r.Text("environment"),
-		RedirectURI: r.Text("redirect_uri"),
-		CompanyName: r.Text("company_name"),
-		UserName:    r.Text("user_name"),
-		ConnectedAt: r.Seconds("connected_at"),
-		RefreshedAt: r.Seconds("refreshed_at"),
-		LastUsed:    r.Seconds("last_used_at"),
-		SeenAt:      r.Seconds("seen_at"),
-		PausedUntil: r.Seconds("paused_until"),
-		Reason:      r.Text("reason"),
-		ReasonAt:    r.Seconds("reason_at"),
-		RequestID:   r.Text("request_id"),
-		Webhooks:    Webhooks(r.Text("webhooks")),
-		CheckAt:     r.Seconds("check_at"),
-		Transitions: dynamo.Maps(r, "transitions", transitionOf),
-
-		write:        r.Text("write"),
-		pair:         Sealed{KeyID: r.Text("seal_key"), Box: r.Bytes("sealed")},
-		attempt:      r.Text("attempt"),
-		claimUntil:   r.Millis("claim_until_ms"),
-		lastAttempt:  r.Text("last_attempt"),
-		stateAttempt: r.Text("state_attempt"),
-		pause:        time.Duration(r.Number("pause_s")) * time.Second,
-	}
-	if err := r.Err(); err != nil {
-		return Connection{}, fmt.Errorf("tokens: row of %s: %w", key, err)
-	}
-	return c, nil
-}
-
-func transitionValue(t Transition) types.AttributeValue {
-	return dynamo.Map(dynamo.Item{
-		"state": dynamo.Text(string(t.State)), "generation": dynamo.Number(t.Generation), "attempt": dynamo.Text(t.Attempt),
-		"at": dynamo.Seconds(t.At), "reason": dynamo.Text(t.Reason),
+// read reads a row's key.
+func (k *Key) read(item dynamo.Item) error {
+	var company string
+	err := dynamo.Decode(item, func(f *dynamo.Fields) {
+		f.Require("company_id", "principal")
+		f.Text("company_id", &company)
+		f.Text("principal", (*string)(&k.Principal))
+		f.ID("company_id", &k.CompanyID)
 	})
+	if err != nil {
+		return fmt.Errorf("tokens: row of company %q, %q: %w", company, k.Principal, err)
+	}
+	return nil
 }
 
-func transitionOf(r *dynamo.Reader) Transition {
-	return Transition{
-		State: State(r.Text("state")), Generation: r.Number("generation"), Attempt: r.Text("attempt"),
-		At: r.Seconds("at"), Reason: r.Text("reason"),
+// read reads a row.
+func (c *Connection) read(item dynamo.Item) error {
+	if err := c.Key.read(item); err != nil {
+		return err
 	}
+	if err := dynamo.Decode(item, c.fields); err != nil {
+		return fmt.Errorf("tokens: row of %s: %w", c.Key, err)
+	}
+	return nil
 }

@@ -52,7 +52,7 @@ func (s *Store) log() *slog.Logger {
 // rows are the rows of the Connections table.
 func (s *Store) rows() dynamo.Rows[Connection] {
 	return dynamo.Rows[Connection]{
-		DB: s.DB, Table: s.Connections, Random: s.Random, Decode: connectionOf,
+		DB: s.DB, Table: s.Connections, Random: s.Random, Decode: (*Connection).read,
 		Encode:   func(c Connection) (key, attributes dynamo.Item) { return c.primaryKey(), c.attributes() },
 		Revision: func(c *Connection) (*int64, *string) { return &c.Rev, &c.write },
 	}
@@ -68,7 +68,9 @@ func (s *Store) Connection(ctx context.Context, key Key) (Connection, error) {
 	if len(item) == 0 {
 		return Connection{}, &Error{Key: key, Decision: ErrNotFound}
 	}
-	return connectionOf(item)
+	var c Connection
+	err = c.read(item)
+	return c, err
 }
 
 // changedError says that the row is no longer the one that was read.
@@ -121,7 +123,7 @@ func lost(err error) error {
 	switch {
 	case !refused:
 		return err
-	case reasons.Passed(0) && reasons.AnyFailed(1):
+	case reasons.Code(0) == "None" && reasons.AnyFailed(1):
 		return errElsewhere
 	}
 	return fmt.Errorf("%w: %w", errConflict, err)

@@ -9,19 +9,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/platform/dynamo"
-	"procore-connect/pkg/tokens"
 )
 
 // heldShard is the only partition of the sparse index of sessions with a pair:
 // there are few at a time, and they are deleted within the hour.
 const heldShard = "0"
 
-func (s *Store) read(ctx context.Context, flow string) (Session, error) {
+func (s *Store) read(ctx context.Context, flow string) (found Session, err error) {
 	item, err := dynamo.Get(ctx, s.DB, s.Table, rowKey(flow))
 	if err != nil {
 		return Session{}, fmt.Errorf("session: not read: %w", err)
 	}
-	return sessionOf(item)
+	err = found.read(item)
+	return found, err
 }
 
 func rowKey(flow string) dynamo.Item { return dynamo.Item{"session": dynamo.Text(flow)} }
@@ -40,60 +40,55 @@ func (s *Store) write(ctx context.Context, old, next Session) error {
 }
 
 func (s *Store) update(old, next Session) types.TransactWriteItem {
-	changes := dynamo.Item{
-		"status":     dynamo.Text(string(next.Status)),
-		"cookie":     dynamo.Text(next.cookie),
-		"expires_at": dynamo.Seconds(next.Expires),
-		"company_id": next.company(),
-		"principal":  dynamo.Text(string(next.Principal)),
-		"sealed":     dynamo.Bytes(next.sealed.Box),
-		"seal_key":   dynamo.Text(next.sealed.KeyID),
-		"held_shard": nil,
-		"ttl":        dynamo.Seconds(next.Expires.Add(24 * time.Hour)),
+	e, was := new(dynamo.Expression).Set(next.attributes()), old.attributes()
+	for _, name := range []string{"status", "cookie", "expires_at", "company_id"} {
+		e.Equal(name, was[name])
 	}
-	if next.hasPair() { // TTL must not delete a pair before it is revoked: housekeeping does both.
-		changes["held_shard"], changes["ttl"] = dynamo.Text(heldShard), nil
-	}
-	return new(dynamo.Expression).Set(changes).
-		Equal("status", dynamo.Text(string(old.Status))).Equal("cookie", dynamo.Text(old.cookie)).
-		Equal("expires_at", dynamo.Seconds(old.Expires)).Equal("company_id", old.company()).
-		Update(s.Table, rowKey(old.Flow))
+	return e.Update(s.Table, rowKey(old.Flow))
 }
 
-func (s Session) company() types.AttributeValue {
-	if s.CompanyID == 0 {
-		return nil
+// fields lists what the row holds beside its key.
+func (s *Session) fields(f *dynamo.Fields) {
+	f.Text("status", (*string)(&s.Status))
+	f.Text("environment", &s.Environment)
+	f.Text("redirect_uri", &s.RedirectURI)
+	f.Seconds("expires_at", &s.Expires)
+	f.ID("company_id", &s.CompanyID)
+	f.Text("principal", (*string)(&s.Principal))
+	f.Text("cookie", &s.cookie)
+	f.Bytes("sealed", &s.sealed.Box)
+	f.Text("seal_key", &s.sealed.KeyID)
+}
+
+// attributes are the row without its key.
+func (s Session) attributes() dynamo.Item {
+	a := dynamo.Encode(s.fields)
+	a["held_shard"], a["ttl"] = nil, dynamo.Seconds(s.Expires.Add(24*time.Hour))
+	if s.hasPair() { // TTL must not delete a pair before it is revoked: housekeeping does both.
+		a["held_shard"], a["ttl"] = dynamo.Text(heldShard), nil
 	}
-	return dynamo.ID(s.CompanyID)
+	return a
 }
 
 func (s Session) hasPair() bool {
 	return s.Status == Pending || s.Status == Chosen || s.Status == Abandoned
 }
 
-func sessionOf(item dynamo.Item) (Session, error) {
-	r := dynamo.Read(item)
-	found := Session{
-		Flow:        r.Text("session"),
-		Status:      Status(r.Text("status")),
-		Environment: r.Text("environment"),
-		RedirectURI: r.Text("redirect_uri"),
-		Expires:     r.Seconds("expires_at"),
-		CompanyID:   r.ID("company_id"),
-		Principal:   tokens.Principal(r.Text("principal")),
-		cookie:      r.Text("cookie"),
-		sealed:      tokens.Sealed{KeyID: r.Text("seal_key"), Box: r.Bytes("sealed")},
+func (s *Session) read(item dynamo.Item) error {
+	err := dynamo.Decode(item, func(f *dynamo.Fields) {
+		f.Text("session", &s.Flow)
+		s.fields(f)
+	})
+	if err != nil {
+		return fmt.Errorf("session: row %s: %w", s.Flow, err)
 	}
-	if err := r.Err(); err != nil {
-		return Session{}, fmt.Errorf("session: row %s: %w", found.Flow, err)
-	}
-	return found, nil
+	return nil
 }
 
 // Stale returns the sessions that have expired and still have a pair.
 func (s *Store) Stale(ctx context.Context) iter.Seq2[Session, error] {
-	in := new(dynamo.Expression).Equal("held_shard", dynamo.Text(heldShard)).Less("expires_at", dynamo.Seconds(s.Clock.Now())).Query(s.Table, "held")
-	return dynamo.Query(ctx, s.DB, "session: listing stale ones", in, sessionOf)
+	in := new(dynamo.Expression).Equal("held_shard", dynamo.Text(heldShard)).Compare("expires_at", "<", dynamo.Seconds(s.Clock.Now())).Query(s.Table, "held")
+	return dynamo.Query(ctx, s.DB, "session: listing stale ones", in, (*Session).read)
 }
 
 // Abandon puts a stale session out of the user's reach, so that its pair can be
@@ -129,7 +124,7 @@ func (s *Store) Cancel(ctx context.Context, held Session) error {
 // Delete removes an abandoned session whose pair has been revoked. It may be
 // repeated. A session that is not abandoned stays, and the error is ErrUsed.
 func (s *Store) Delete(ctx context.Context, abandoned Session) error {
-	err := dynamo.Write(ctx, s.DB, new(dynamo.Expression).AbsentOrEqual("status", dynamo.Text(string(Abandoned))).Delete(s.Table, rowKey(abandoned.Flow)))
+	err := dynamo.Write(ctx, s.DB, new(dynamo.Expression).AbsentOr("status", "=", dynamo.Text(string(Abandoned))).Delete(s.Table, rowKey(abandoned.Flow)))
 	if dynamo.ConditionFailed(err) {
 		return ErrUsed
 	}

@@ -114,18 +114,12 @@ func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Sta
 	if err != nil {
 		return Start{}, err
 	}
-	expires := s.Clock.Now().Add(StateLifetime)
-	err = dynamo.Write(ctx, s.DB, new(dynamo.Expression).Absent("session").Put(s.Table, dynamo.Item{
-		"session":      dynamo.Text(st.Flow),
-		"status":       dynamo.Text(string(Started)),
-		"environment":  dynamo.Text(environment),
-		"redirect_uri": dynamo.Text(redirectURI),
-		"cookie":       dynamo.Text(hash(st.Cookie)),
-		"sealed":       dynamo.Bytes(verifier.Box),
-		"seal_key":     dynamo.Text(verifier.KeyID),
-		"expires_at":   dynamo.Seconds(expires),
-		"ttl":          dynamo.Seconds(expires.Add(24 * time.Hour)),
-	}))
+	item := Session{
+		Status: Started, Environment: environment, RedirectURI: redirectURI, Expires: s.Clock.Now().Add(StateLifetime),
+		cookie: hash(st.Cookie), sealed: verifier,
+	}.attributes()
+	item["session"] = dynamo.Text(st.Flow)
+	err = dynamo.Write(ctx, s.DB, new(dynamo.Expression).Absent("session").Put(s.Table, item))
 	// A row with this random name can only be our own: the answer to the first
 	// write was lost, and the SDK wrote again.
 	if err != nil && !dynamo.ConditionFailed(err) {

@@ -140,8 +140,8 @@ func (w *world) item(flow string) map[string]types.AttributeValue {
 
 func (w *world) status(flow string) Status {
 	w.t.Helper()
-	s, err := sessionOf(w.item(flow))
-	if err != nil {
+	var s Session
+	if err := s.read(w.item(flow)); err != nil {
 		w.t.Fatal(err)
 	}
 	return s.Status

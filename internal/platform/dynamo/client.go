@@ -22,7 +22,7 @@ func Get(ctx context.Context, db *dynamodb.Client, table string, key Item) (Item
 
 // Query pages through a query. An item that read refuses is an error in its place and does not end the rest; what names
 // the query in the error of a page, which does.
-func Query[T any](ctx context.Context, db *dynamodb.Client, what string, in *dynamodb.QueryInput, read func(Item) (T, error)) iter.Seq2[T, error] {
+func Query[T any](ctx context.Context, db *dynamodb.Client, what string, in *dynamodb.QueryInput, read func(*T, Item) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for p := dynamodb.NewQueryPaginator(db, in); p.HasMorePages(); {
 			page, err := p.NextPage(ctx)
@@ -31,7 +31,9 @@ func Query[T any](ctx context.Context, db *dynamodb.Client, what string, in *dyn
 				return
 			}
 			for _, item := range page.Items {
-				if !yield(read(item)) {
+				var t T
+				err := read(&t, item)
+				if !yield(t, err) {
 					return
 				}
 			}
@@ -41,30 +43,19 @@ func Query[T any](ctx context.Context, db *dynamodb.Client, what string, in *dyn
 
 // Write makes a single write.
 func Write(ctx context.Context, db *dynamodb.Client, w types.TransactWriteItem) (err error) {
-	switch {
-	case w.Update != nil:
-		u := w.Update
+	switch u, p, d := w.Update, w.Put, w.Delete; {
+	case u != nil:
 		_, err = db.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 			TableName: u.TableName, Key: u.Key, UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression,
 			ExpressionAttributeNames: u.ExpressionAttributeNames, ExpressionAttributeValues: u.ExpressionAttributeValues,
 			ReturnValuesOnConditionCheckFailure: u.ReturnValuesOnConditionCheckFailure,
 		})
-	case w.Put != nil:
-		p := w.Put
-		_, err = db.PutItem(ctx, &dynamodb.PutItemInput{
-			TableName: p.TableName, Item: p.Item, ConditionExpression: p.ConditionExpression,
-			ExpressionAttributeNames: p.ExpressionAttributeNames, ExpressionAttributeValues: p.ExpressionAttributeValues,
-			ReturnValuesOnConditionCheckFailure: p.ReturnValuesOnConditionCheckFailure,
-		})
-	case w.Delete != nil:
-		d := w.Delete
-		_, err = db.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-			TableName: d.TableName, Key: d.Key, ConditionExpression: d.ConditionExpression,
-			ExpressionAttributeNames: d.ExpressionAttributeNames, ExpressionAttributeValues: d.ExpressionAttributeValues,
-			ReturnValuesOnConditionCheckFailure: d.ReturnValuesOnConditionCheckFailure,
-		})
+	case p != nil:
+		_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: p.TableName, Item: p.Item, ConditionExpression: p.ConditionExpression,
+			ExpressionAttributeNames: p.ExpressionAttributeNames, ExpressionAttributeValues: p.ExpressionAttributeValues})
 	default:
-		err = errors.New("dynamo: a write without an operation")
+		_, err = db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: d.TableName, Key: d.Key, ConditionExpression: d.ConditionExpression,
+			ExpressionAttributeNames: d.ExpressionAttributeNames, ExpressionAttributeValues: d.ExpressionAttributeValues})
 	}
 	return err
 }
@@ -80,14 +71,9 @@ func Transact(ctx context.Context, db *dynamodb.Client, all ...types.TransactWri
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 type Reasons []types.CancellationReason
 
-// The codes of a write whose condition failed, and of one that would have been made.
-const (
-	conditionFailed = "ConditionalCheckFailed"
-	none            = "None"
-)
+const conditionFailed = "ConditionalCheckFailed"
 
-// Refused returns the reasons of an error. It reports false for an error after which the
-// writes may have been made.
+// Refused returns the reasons of an error. It reports false for an error after which the writes may have been made.
 func Refused(err error) (Reasons, bool) {
 	if one, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return Reasons{{Code: aws.String(conditionFailed), Item: one.Item}}, true
@@ -114,9 +100,6 @@ func (r Reasons) Code(i int) string {
 
 // Failed reports whether the condition of a write failed.
 func (r Reasons) Failed(i int) bool { return r.Code(i) == conditionFailed }
-
-// Passed reports whether storage had nothing against a write.
-func (r Reasons) Passed(i int) bool { return r.Code(i) == none }
 
 // AnyFailed reports whether the condition of this write or a later one failed.
 func (r Reasons) AnyFailed(from int) bool {

@@ -12,13 +12,12 @@ import (
 )
 
 // Expression is what a write changes and on which condition, or the condition of a query. The zero value changes nothing
-// on no condition. Attributes go by placeholders throughout, so none of them can be a reserved word.
+// on no condition. Attributes have placeholders throughout, so none of their names can be a reserved word.
 type Expression struct {
 	set, remove, conditions []string
 
 	names  map[string]string
 	values Item
-	old    types.ReturnValuesOnConditionCheckFailure
 }
 
 // name returns the placeholder of an attribute.
@@ -52,47 +51,32 @@ func (e *Expression) Set(attributes Item) *Expression {
 	return e
 }
 
-// Increment adds one to a number, which must be there.
+// Increment adds one to a number, which is zero if it is absent.
 func (e *Expression) Increment(name string) *Expression {
 	n := e.name(name)
-	e.set = append(e.set, n+" = "+n+" + "+e.value(":one", Number(1)))
+	e.set = append(e.set, n+" = if_not_exists("+n+", "+e.value(":zero", Number(0))+") + "+e.value(":one", Number(1)))
 	return e
 }
 
 // Equal requires that the attribute has this value, or that the item lacks it if the value is nil.
 func (e *Expression) Equal(name string, v types.AttributeValue) *Expression {
 	if v == nil {
-		return e.require("attribute_not_exists(" + e.name(name) + ")")
+		return e.Absent(name)
 	}
-	return e.compare(name, " = ", v)
+	return e.require(e.compare(name, "=", v))
 }
 
-// Absent requires that the item lacks the attribute. Of a key's attribute it requires that there is no item.
-func (e *Expression) Absent(name string) *Expression { return e.Equal(name, nil) }
+// Absent requires that the item lacks the attribute. For a key's attribute it requires that there is no item.
+func (e *Expression) Absent(name string) *Expression { return e.require(e.absent(name)) }
 
-// AbsentOrEqual requires that the attribute has this value if the item has it.
-func (e *Expression) AbsentOrEqual(name string, v types.AttributeValue) *Expression {
-	n := e.name(name)
-	return e.require("(attribute_not_exists(" + n + ") OR " + n + " = " + e.operand(v) + ")")
+// AbsentOr requires that the item lacks the attribute, or that it compares so with the value.
+func (e *Expression) AbsentOr(name, operator string, v types.AttributeValue) *Expression {
+	return e.require("(" + e.absent(name) + " OR " + e.compare(name, operator, v) + ")")
 }
 
-// Less requires that the attribute is less than the value.
-func (e *Expression) Less(name string, v types.AttributeValue) *Expression {
-	return e.compare(name, " < ", v)
-}
-
-// AtLeast requires that the attribute is the value or greater.
-func (e *Expression) AtLeast(name string, v types.AttributeValue) *Expression {
-	return e.compare(name, " >= ", v)
-}
-
-func (e *Expression) compare(name, operator string, v types.AttributeValue) *Expression {
-	return e.require(e.name(name) + operator + e.operand(v))
-}
-
-// operand returns the placeholder of a condition's value, which differs from that of what the same write sets.
-func (e *Expression) operand(v types.AttributeValue) string {
-	return e.value(":if"+strconv.Itoa(len(e.conditions)), v)
+// Compare requires that the attribute compares so with the value: the operator is =, <, <=, > or >=.
+func (e *Expression) Compare(name, operator string, v types.AttributeValue) *Expression {
+	return e.require(e.compare(name, operator, v))
 }
 
 func (e *Expression) require(condition string) *Expression {
@@ -100,64 +84,49 @@ func (e *Expression) require(condition string) *Expression {
 	return e
 }
 
-// ReturnOld makes the error of a failed condition contain the item. It costs nothing, but the answer is as large as the
-// item.
-func (e *Expression) ReturnOld() *Expression {
-	e.old = types.ReturnValuesOnConditionCheckFailureAllOld
-	return e
+func (e *Expression) absent(name string) string { return "attribute_not_exists(" + e.name(name) + ")" }
+
+// compare has its own placeholder for the value, because the same write may set the attribute.
+func (e *Expression) compare(name, operator string, v types.AttributeValue) string {
+	return e.name(name) + " " + operator + " " + e.value(":if"+strconv.Itoa(len(e.conditions)), v)
 }
 
-// update returns the update expression. A write that only creates its item has none.
-func (e *Expression) update() *string {
-	var clauses []string
-	if len(e.set) > 0 {
-		clauses = append(clauses, "SET "+strings.Join(e.set, ", "))
-	}
-	if len(e.remove) > 0 {
-		clauses = append(clauses, "REMOVE "+strings.Join(e.remove, ", "))
-	}
-	return joined(clauses, " ")
-}
+func (e *Expression) condition() *string { return joined("", e.conditions, " AND ") }
 
-func (e *Expression) condition() *string { return joined(e.conditions, " AND ") }
-
-func joined(parts []string, by string) *string {
+// joined returns the parts behind a keyword, nil if there are none.
+func joined(keyword string, parts []string, separator string) *string {
 	if len(parts) == 0 {
 		return nil
 	}
-	return aws.String(strings.Join(parts, by))
+	return aws.String(keyword + strings.Join(parts, separator))
 }
 
-// Update returns the write that updates one item.
+// Update returns the write that updates an item. The error of its failed condition contains the item.
 func (e *Expression) Update(table string, key Item) types.TransactWriteItem {
+	update := aws.ToString(joined("SET ", e.set, ", ")) + aws.ToString(joined(" REMOVE ", e.remove, ", "))
 	return types.TransactWriteItem{Update: &types.Update{
-		TableName: &table, Key: key, UpdateExpression: e.update(), ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: e.old,
+		TableName: &table, Key: key, UpdateExpression: aws.String(strings.TrimSpace(update)), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	}}
 }
 
 // Put returns the write that puts an item in the place of any other with its key.
 func (e *Expression) Put(table string, item Item) types.TransactWriteItem {
-	return types.TransactWriteItem{Put: &types.Put{
-		TableName: &table, Item: Compact(item), ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: e.old,
-	}}
+	return types.TransactWriteItem{Put: &types.Put{TableName: &table, Item: Compact(item), ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values}}
 }
 
 // Delete returns the write that deletes an item.
 func (e *Expression) Delete(table string, key Item) types.TransactWriteItem {
-	return types.TransactWriteItem{Delete: &types.Delete{
-		TableName: &table, Key: key, ConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values, ReturnValuesOnConditionCheckFailure: e.old,
-	}}
+	return types.TransactWriteItem{Delete: &types.Delete{TableName: &table, Key: key, ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values}}
 }
 
 // Query returns a query of a table, or of one of its indexes, for the items that meet the condition.
 func (e *Expression) Query(table, index string) *dynamodb.QueryInput {
-	in := &dynamodb.QueryInput{
-		TableName: &table, KeyConditionExpression: e.condition(),
-		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-	}
+	in := &dynamodb.QueryInput{TableName: &table, KeyConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values}
 	if index != "" {
 		in.IndexName = &index
 	}

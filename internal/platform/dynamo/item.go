@@ -12,8 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Item is a set of attributes: a whole item, its key, or a part of it. A nil value stands for an attribute that the item
-// lacks.
+// Item is a whole item, its key, or another part of it. A nil value stands for an attribute that the item lacks.
 type Item = map[string]types.AttributeValue
 
 // Compact removes the attributes without a value, which DynamoDB would refuse, and returns the item.
@@ -38,8 +37,8 @@ func Bytes(b []byte) types.AttributeValue {
 	return &types.AttributeValueMemberB{Value: b}
 }
 
-// Bool returns the value of a boolean.
-func Bool(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
+// ID returns the value of a company's id, which keys hold as text.
+func ID(n int64) types.AttributeValue { return Text(strconv.FormatInt(n, 10)) }
 
 // Number returns the value of a number, zero included.
 func Number(n int64) types.AttributeValue {
@@ -47,43 +46,26 @@ func Number(n int64) types.AttributeValue {
 }
 
 // NonZero returns the value of a number, nil for zero.
-func NonZero(n int64) types.AttributeValue {
-	if n == 0 {
+func NonZero(n int64) types.AttributeValue { return numberIf(n != 0, n) }
+
+// Seconds returns the value of a time in Unix seconds, nil for the zero time.
+func Seconds(t time.Time) types.AttributeValue { return numberIf(!t.IsZero(), t.Unix()) }
+
+// Millis returns the value of a time in Unix milliseconds, nil for the zero time. The attribute's name ends in _ms.
+func Millis(t time.Time) types.AttributeValue { return numberIf(!t.IsZero(), t.UnixMilli()) }
+
+func numberIf(present bool, n int64) types.AttributeValue {
+	if !present {
 		return nil
 	}
 	return Number(n)
 }
 
-// ID returns the value of a company's id, which keys hold as text.
-func ID(n int64) types.AttributeValue { return Text(strconv.FormatInt(n, 10)) }
+func boolean(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
 
-// Seconds returns the value of a time in Unix seconds, nil for the zero time.
-func Seconds(t time.Time) types.AttributeValue {
-	if t.IsZero() {
+func nonZeroID(n int64) types.AttributeValue {
+	if n == 0 {
 		return nil
 	}
-	return Number(t.Unix())
+	return ID(n)
 }
-
-// Millis returns the value of a time in Unix milliseconds, nil for the zero time. The attribute's name ends in _ms.
-func Millis(t time.Time) types.AttributeValue {
-	if t.IsZero() {
-		return nil
-	}
-	return Number(t.UnixMilli())
-}
-
-// List returns the value of a list, nil for an empty one.
-func List[E any](all []E, value func(E) types.AttributeValue) types.AttributeValue {
-	if len(all) == 0 {
-		return nil
-	}
-	list := make([]types.AttributeValue, len(all))
-	for i, e := range all {
-		list[i] = value(e)
-	}
-	return &types.AttributeValueMemberL{Value: list}
-}
-
-// Map returns the value of an item within an item.
-func Map(i Item) types.AttributeValue { return &types.AttributeValueMemberM{Value: Compact(i)} }

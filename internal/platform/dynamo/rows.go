@@ -17,9 +17,9 @@ type Rows[R any] struct {
 	DB    *dynamodb.Client
 	Table string
 	// Decode reads a row. A missing one has its key alone.
-	Decode func(Item) (R, error)
-	// Encode returns the row's key and its other attributes, except rev and write. A nil value removes an attribute;
-	// attributes that Encode does not name are kept, because a newer version may have written them.
+	Decode func(*R, Item) error
+	// Encode returns the row's key and its other attributes. A nil value removes an attribute; one that Encode does not
+	// name is kept, because a newer version may have written it.
 	Encode func(R) (key, attributes Item)
 	// Revision returns where the row has rev and write, both zero for a row that is not stored.
 	Revision func(*R) (rev *int64, write *string)
@@ -45,24 +45,24 @@ func (t Rows[R]) Get(ctx context.Context, key Item) (R, error) {
 	return t.decode(item, key)
 }
 
-func (t Rows[R]) decode(item, key Item) (R, error) {
+func (t Rows[R]) decode(item, key Item) (r R, err error) {
 	if len(item) == 0 {
 		item = key
 	}
-	return t.Decode(item)
+	err = t.Decode(&r, item)
+	return r, err
 }
 
 // Swap writes next in the place of old if the row is still as old was read, and returns what is stored now. Other writes
 // may join in one transaction. A lost race is a *ChangedError. If only the answer to this very write was lost, and the
-// SDK repeated it, the row has this write's name, and Swap succeeds. After an error
-// that [Refused] does not know, it is unknown whether the write was made.
+// SDK repeated it, the row has this write's name, and Swap succeeds. After an error that [Refused] does not know, it is
+// unknown whether the write was made.
 func (t Rows[R]) Swap(ctx context.Context, old, next R, also ...types.TransactWriteItem) (R, error) {
 	oldRev, oldWrite := t.Revision(&old)
 	rev, write := t.Revision(&next)
 	*rev, *write = *oldRev+1, t.Random.Text()
 	key, attributes := t.Encode(next)
-	attributes["rev"], attributes["write"] = Number(*rev), Text(*write)
-	update := new(Expression).Set(attributes).Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite)).ReturnOld().Update(t.Table, key)
+	update := new(Expression).Set(attributes).Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite)).Update(t.Table, key)
 	var err error
 	if len(also) == 0 {
 		err = Write(ctx, t.DB, update)

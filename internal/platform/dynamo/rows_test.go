@@ -19,16 +19,23 @@ type account struct {
 	write    string
 }
 
+func (a *account) fields(f *Fields) {
+	f.Number("balance", &a.balance)
+	f.Text("note", &a.note)
+	f.Number("rev", &a.rev)
+	f.Text("write", &a.write)
+}
+
 func (w *world) rows() Rows[account] {
 	return Rows[account]{
 		DB: w.db, Table: w.table,
-		Decode: func(i Item) (account, error) {
-			r := Read(i)
-			return account{r.Text("company_id"), r.Text("note"), r.Number("balance"), r.Number("rev"), r.Text("write")}, r.Err()
+		Decode: func(a *account, i Item) error {
+			return Decode(i, func(f *Fields) {
+				f.Text("company_id", &a.id)
+				a.fields(f)
+			})
 		},
-		Encode: func(a account) (key, attributes Item) {
-			return keyOf(a.id), Item{"balance": Number(a.balance), "note": Text(a.note)}
-		},
+		Encode:   func(a account) (key, attributes Item) { return keyOf(a.id), Encode(a.fields) },
 		Revision: func(a *account) (*int64, *string) { return &a.rev, &a.write },
 	}
 }
@@ -159,7 +166,7 @@ func TestSwapInATransaction(t *testing.T) {
 	}
 	w.stored("2")
 	err := once()
-	if reasons, refused := Refused(err); !refused || !reasons.Passed(0) || reasons.Failed(0) || !reasons.AnyFailed(1) || ConditionFailed(err) {
+	if reasons, refused := Refused(err); !refused || reasons.Code(0) != "None" || reasons.Failed(0) || !reasons.AnyFailed(1) || ConditionFailed(err) {
 		t.Errorf("got error %v, want that the second write was refused", err)
 	}
 	if read, err := rows.Get(ctx, keyOf("1")); err != nil || read != a {

@@ -124,24 +124,17 @@ func (w *Watch) Acknowledge(ctx context.Context) (Brake, error) {
 // brakes are the one row.
 func (w *Watch) brakes() dynamo.Rows[Brake] {
 	return dynamo.Rows[Brake]{
-		DB: w.Store.DB, Table: w.Store.Connections, Random: w.Store.Random, Decode: brakeOf,
-		Encode:   func(b Brake) (key, attributes dynamo.Item) { return brakeKey, b.attributes() },
+		DB: w.Store.DB, Table: w.Store.Connections, Random: w.Store.Random,
+		Decode:   func(b *Brake, item dynamo.Item) error { return dynamo.Decode(item, b.fields) },
+		Encode:   func(b Brake) (key, attributes dynamo.Item) { return brakeKey, dynamo.Encode(b.fields) },
 		Revision: func(b *Brake) (*int64, *string) { return &b.rev, &b.write },
 	}
 }
 
-func (b Brake) attributes() dynamo.Item {
-	return dynamo.Item{
-		"engaged_at": dynamo.Seconds(b.EngagedAt), "withheld": dynamo.NonZero(b.Withheld),
-		"endings": dynamo.List(b.endings, dynamo.Seconds),
-	}
-}
-
-func brakeOf(item dynamo.Item) (Brake, error) {
-	r := dynamo.Read(item)
-	b := Brake{EngagedAt: r.Seconds("engaged_at"), Withheld: r.Number("withheld"), rev: r.Number("rev"), write: r.Text("write")}
-	for _, at := range r.Numbers("endings") {
-		b.endings = append(b.endings, time.Unix(at, 0))
-	}
-	return b, r.Err()
+func (b *Brake) fields(f *dynamo.Fields) {
+	f.Seconds("engaged_at", &b.EngagedAt)
+	f.Number("withheld", &b.Withheld)
+	f.Times("endings", &b.endings)
+	f.Number("rev", &b.rev)
+	f.Text("write", &b.write)
 }

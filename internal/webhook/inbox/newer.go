@@ -35,12 +35,11 @@ func (s *Store) Newer(ctx context.Context, e procore.Event) (bool, error) {
 	}
 	at := time.UnixMilli(e.Timestamp.UnixMilli())
 	for _, item := range out.Items {
-		r := dynamo.Read(item)
-		newer := r.Millis("happened_at_ms").After(at) && !byApp(r.Text("envelope"))
-		if err := r.Err(); err != nil {
-			return false, fmt.Errorf("inbox: event %s of company %d: %w", r.Text("event_id"), e.CompanyID, err)
+		var d delivery
+		if err := dynamo.Decode(item, d.fields); err != nil {
+			return false, fmt.Errorf("inbox: an event of %s: %w", e.Key(), err)
 		}
-		if newer {
+		if d.happenedAt.After(at) && !byApp(d.envelope) {
 			return true, nil
 		}
 	}

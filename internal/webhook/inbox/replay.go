@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -76,7 +77,7 @@ type Replay struct {
 const (
 	defaultLimit = 1000
 	listPage     = 500
-	maxPages     = 200 // of one call, in case a resource is rare in a busy company
+	maxListed    = 100_000 // keys that one call lists, in case a resource is rare in a busy company
 )
 
 // Run sends the selected events one after another in order of arrival, which keeps the
@@ -93,32 +94,30 @@ func (r *Replay) Run(ctx context.Context, s Selection) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	for range maxPages {
-		report.Position = at.String()
-		keys, more, err := r.Inbox.list(ctx, s, at.key())
+	report.Position = at.String()
+	count := 0
+	for k, err := range r.Inbox.list(ctx, s, at.key()) {
 		if err != nil {
-			return report, err
+			return report, fmt.Errorf("inbox: company %d: %w", s.CompanyID, err)
 		}
-		for _, k := range keys {
-			if len(report.Items) == s.Limit {
-				return report, nil
-			}
-			if s.includes(k) {
-				done, err := r.one(ctx, s, k, at.Run)
-				if err != nil {
-					return report, err
-				}
-				report.Items = append(report.Items, done)
-				report.Counts[done.Fate]++
-			}
-			at.after(k)
-			report.Position = at.String()
+		if k.receivedMS >= s.To.UnixMilli() {
+			break
 		}
-		if !more {
-			report.Position = ""
+		if count++; len(report.Items) == s.Limit || count > maxListed {
 			return report, nil
 		}
+		if s.includes(k) {
+			done, err := r.one(ctx, s, k, at.Run)
+			if err != nil {
+				return report, err
+			}
+			report.Items = append(report.Items, done)
+			report.Counts[done.Fate]++
+		}
+		at.after(k)
+		report.Position = at.String()
 	}
+	report.Position = ""
 	return report, nil
 }
 
@@ -159,62 +158,48 @@ type listed struct {
 	receivedMS   int64
 }
 
-// list returns a page of the keys in the range, in order of arrival.
-func (s *Store) list(ctx context.Context, which Selection, after dynamo.Item) (keys []listed, more bool, err error) {
+// list returns the keys from the beginning of the range on, in order of arrival.
+func (s *Store) list(ctx context.Context, which Selection, after dynamo.Item) iter.Seq2[listed, error] {
 	in := new(dynamo.Expression).Equal("company_id", dynamo.ID(which.CompanyID)).
-		AtLeast("received_at_ms", dynamo.Number(which.From.UnixMilli())).Query(s.Table, "by_company")
+		Compare("received_at_ms", ">=", dynamo.Number(which.From.UnixMilli())).Query(s.Table, "by_company")
 	in.Limit, in.ExclusiveStartKey = aws.Int32(listPage), after
-	out, err := s.DB.Query(ctx, in)
-	if err != nil {
-		return nil, false, fmt.Errorf("inbox: company %d: not listed: %w", which.CompanyID, err)
-	}
-	for _, item := range out.Items {
-		r := dynamo.Read(item)
-		k := listed{r.Text("resource"), r.Text("event_id"), r.Number("received_at_ms")}
-		if err := r.Err(); err != nil {
-			return nil, false, fmt.Errorf("inbox: company %d: %w", which.CompanyID, err)
-		}
-		if k.receivedMS >= which.To.UnixMilli() {
-			return keys, false, nil
-		}
-		keys = append(keys, k)
-	}
-	return keys, out.LastEvaluatedKey != nil, nil
+	return dynamo.Query(ctx, s.DB, "not listed", in, (*listed).read)
 }
 
-// get returns an item, or nil if it does not exist.
-func (s *Store) get(ctx context.Context, resource, id string) (dynamo.Item, error) {
-	item, err := dynamo.Get(ctx, s.DB, s.Table, primaryKey(resource, id))
-	if err != nil {
-		return nil, fmt.Errorf("inbox: not read: %w", err)
-	}
-	return item, nil
+func (k *listed) read(item dynamo.Item) error {
+	return dynamo.Decode(item, func(f *dynamo.Fields) {
+		f.Text("resource", &k.resource)
+		f.Text("event_id", &k.id)
+		f.Number("received_at_ms", &k.receivedMS)
+	})
 }
 
-// delivery is the part of an item that a replay reads.
+// delivery is the part of an item that a replay or Newer reads.
 type delivery struct {
 	envelope, group string // of an event
+	happenedAt      time.Time
 	reason          string // of a quarantined body
 	size            int64
 	body            []byte
 }
 
-func deliveryOf(item dynamo.Item) (delivery, error) {
-	r := dynamo.Read(item)
-	return delivery{
-		envelope: r.Text("envelope"), group: r.Text("group_id"),
-		reason: r.Text("reason"), size: r.Number("size"), body: r.Bytes("body"),
-	}, r.Err()
+func (d *delivery) fields(f *dynamo.Fields) {
+	f.Text("envelope", &d.envelope)
+	f.Text("group_id", &d.group)
+	f.Millis("happened_at_ms", &d.happenedAt)
+	f.Text("reason", &d.reason)
+	f.Number("size", &d.size)
+	f.Bytes("body", &d.body)
 }
 
 // one replays one delivery.
 func (r *Replay) one(ctx context.Context, s Selection, k listed, run string) (Replayed, error) {
 	done := Replayed{Resource: k.resource, EventID: k.id, ReceivedAt: time.UnixMilli(k.receivedMS).UTC()}
-	item, err := r.Inbox.get(ctx, k.resource, k.id)
-	if err != nil {
-		return done, err
+	var d delivery
+	item, err := dynamo.Get(ctx, r.Inbox.DB, r.Inbox.Table, primaryKey(k.resource, k.id))
+	if err == nil {
+		err = dynamo.Decode(item, d.fields)
 	}
-	d, err := deliveryOf(item)
 	switch {
 	case err != nil:
 		return done, fmt.Errorf("inbox: %s, %s: %w", k.resource, k.id, err)
@@ -274,7 +259,7 @@ func (r *Replay) wouldStore(ctx context.Context, e procore.Event, body []byte) (
 	if _, fits, err := eventItem(e, body); err != nil || !fits {
 		return NotUnderstood, tooLarge, err
 	}
-	item, err := r.Inbox.get(ctx, e.Key(), e.ID)
+	item, err := dynamo.Get(ctx, r.Inbox.DB, r.Inbox.Table, primaryKey(e.Key(), e.ID))
 	if item != nil {
 		return StoredBefore, "", err
 	}

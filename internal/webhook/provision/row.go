@@ -47,8 +47,11 @@ type lease struct{ row Row }
 func (k *Reconciler) rows(companyID int64) dynamo.Rows[Row] {
 	return dynamo.Rows[Row]{
 		DB: k.Store.DB, Table: k.Store.Connections, Random: k.Store.Random,
-		Decode:   func(item dynamo.Item) (Row, error) { return rowOf(companyID, item) },
-		Encode:   func(r Row) (key, attributes dynamo.Item) { return rowKey(companyID), r.attributes() },
+		Decode: func(r *Row, item dynamo.Item) error {
+			r.CompanyID = companyID
+			return dynamo.Decode(item, r.fields)
+		},
+		Encode:   func(r Row) (key, attributes dynamo.Item) { return rowKey(companyID), dynamo.Encode(r.fields) },
 		Revision: func(r *Row) (*int64, *string) { return &r.rev, &r.write },
 	}
 }
@@ -109,26 +112,21 @@ func rowKey(companyID int64) dynamo.Item {
 	return dynamo.Item{"company_id": dynamo.Text("hook#" + strconv.FormatInt(companyID, 10)), "principal": dynamo.Text("webhooks")}
 }
 
-func (r Row) attributes() dynamo.Item {
-	return dynamo.Item{
-		"hook_id": dynamo.NonZero(r.HookID), "maker": dynamo.Text(string(r.Creator)), "namespace": dynamo.Text(r.Namespace),
-		"url": dynamo.Text(r.URL), "payload_version": dynamo.Text(r.Version), "foreign_hooks": dynamo.List(r.Foreign, dynamo.Number),
-		"tried": dynamo.NonZero(int64(r.Offset)), "recovered": dynamo.NonZero(r.Recovered), "until_ms": dynamo.Millis(r.until),
-		"high_water_ms": dynamo.Millis(r.Recovery.HighWater), "cursor_since_ms": dynamo.Millis(r.Recovery.Cursor.Since),
-		"cursor_page": dynamo.NonZero(int64(r.Recovery.Cursor.Number)), "cursor_after": dynamo.Text(r.Recovery.Cursor.After),
-		"cursor_seen": dynamo.Text(r.Recovery.Cursor.Seen),
-	}
-}
-
-func rowOf(companyID int64, item dynamo.Item) (Row, error) {
-	d := dynamo.Read(item)
-	r := Row{
-		CompanyID: companyID, HookID: d.Number("hook_id"), Creator: tokens.Principal(d.Text("maker")),
-		Namespace: d.Text("namespace"), URL: d.Text("url"), Version: d.Text("payload_version"), Foreign: d.Numbers("foreign_hooks"), Offset: int(d.Number("tried")), Recovered: d.Number("recovered"),
-		Recovery: recovery.Progress{HighWater: d.Millis("high_water_ms"), Cursor: recovery.Cursor{
-			Since: d.Millis("cursor_since_ms"), Number: int(d.Number("cursor_page")), After: d.Text("cursor_after"), Seen: d.Text("cursor_seen"),
-		}},
-		until: d.Millis("until_ms"), rev: d.Number("rev"), write: d.Text("write"),
-	}
-	return r, d.Err()
+func (r *Row) fields(f *dynamo.Fields) {
+	f.Number("hook_id", &r.HookID)
+	f.Text("maker", (*string)(&r.Creator))
+	f.Text("namespace", &r.Namespace)
+	f.Text("url", &r.URL)
+	f.Text("payload_version", &r.Version)
+	f.Numbers("foreign_hooks", &r.Foreign)
+	f.Int("tried", &r.Offset)
+	f.Number("recovered", &r.Recovered)
+	f.Millis("high_water_ms", &r.Recovery.HighWater)
+	f.Millis("cursor_since_ms", &r.Recovery.Cursor.Since)
+	f.Int("cursor_page", &r.Recovery.Cursor.Number)
+	f.Text("cursor_after", &r.Recovery.Cursor.After)
+	f.Text("cursor_seen", &r.Recovery.Cursor.Seen)
+	f.Millis("until_ms", &r.until)
+	f.Number("rev", &r.rev)
+	f.Text("write", &r.write)
 }

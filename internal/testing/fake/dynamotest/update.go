@@ -42,15 +42,37 @@ func (p *parser) clause(keyword string, u update) bool {
 }
 
 func (p *parser) sum() node {
-	n := p.operand()
+	n := p.operandOr()
 	if p.tokens[0] == "+" || p.tokens[0] == "-" {
-		n = node{op: p.take(), args: []node{n, p.operand()}}
+		n = node{op: p.take(), args: []node{n, p.operandOr()}}
 	}
 	return n
 }
 
+// operandOr reads an operand, or if_not_exists with an attribute and what stands in for it.
+func (p *parser) operandOr() node {
+	if p.tokens[0] != ifNotExists {
+		return p.operand()
+	}
+	n := node{op: p.take()}
+	p.expect("(")
+	name := p.name()
+	p.expect(",")
+	n.args = []node{name, p.operand()}
+	p.expect(")")
+	return n
+}
+
+const ifNotExists = "if_not_exists"
+
 // eval computes the new value from the item before the update.
 func (n node) eval(old item) value {
+	if n.op == ifNotExists {
+		if v, ok := n.args[0].in(old); ok {
+			return v
+		}
+		n = n.args[1]
+	}
 	if len(n.args) > 0 {
 		a, b := n.args[0].eval(old), n.args[1].eval(old)
 		if a.N == nil || b.N == nil {

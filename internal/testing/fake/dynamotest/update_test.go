@@ -21,6 +21,9 @@ func TestUpdates(t *testing.T) {
 		{"SET one = one - :ten", plain{"one": -9}},
 		{"SET one = :ten - one", plain{"one": 9}},
 		{"SET one = one + :big", plain{"one": 9007199254740994}},
+		{"SET one = if_not_exists(one, :ten) + :one", plain{"one": 2}},
+		{"SET fresh = if_not_exists(fresh, :ten) + :one", plain{"fresh": 11}},
+		{"SET fresh = if_not_exists(fresh, txt)", plain{"fresh": "t"}},
 		{"SET one = txt, txt = one", plain{"one": "t", "txt": 1}},
 		{"SET one = one + :one, fresh = one", plain{"one": 2, "fresh": 1}},
 		{"SET steps = :items, m = :none", plain{"steps": []any{"x", 7}, "m": []any{}}},
@@ -66,8 +69,9 @@ func TestUpdateOfAnAbsentItemCreatesIt(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for expression, want := range map[string]plain{
-		"SET v = :one": {"v": 1},
-		"":             {},
+		"SET v = :one":                          {"v": 1},
+		"SET v = if_not_exists(v, :two) + :one": {"v": 3},
+		"":                                      {},
 	} {
 		pk := "new " + expression
 		input := &dynamodb.UpdateItemInput{TableName: &f.table, Key: key(pk, 1)}
@@ -94,7 +98,7 @@ func TestUpdatesThatAreRefused(t *testing.T) {
 		"REMOVE one REMOVE txt", "SET one = :one REMOVE txt SET two = :two", "SET :one = one", "SET one = :one AND two = :two",
 		"PUT one = :one", "REMOVE", "REMOVE :one", "SET pk = :x", "SET sk = :one", "REMOVE sk",
 		"SET one = absent", "SET one = absent + :one", "SET one = txt + :one", "SET one = :x + :one", "SET one = one + txt",
-		"SET one = if_not_exists(:one, :two)", "SET one = if_not_exists(one)", "SET one = unknown(txt)",
+		"SET one = if_not_exists(:one, :two)", "SET one = if_not_exists(one)", "SET one = if_not_exists(txt, :two) + :one", "SET one = unknown(txt)",
 		"SET one = :one, one = :two", "SET one = :one REMOVE one",
 		"SET name = :x", "SET one = one + :one + :two", "SET queue = :one", "SET owner_id = :empty",
 		"SET one = attribute_exists(one)",
