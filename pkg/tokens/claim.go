@@ -130,8 +130,7 @@ func (s *Store) endClaim(ctx context.Context, c Connection) (Connection, error) 
 		if !c.claimed() || !s.Clock.Now().After(c.claimUntil) {
 			return c, false
 		}
-		switch {
-		case c.Principal == App || !c.usable():
+		if c.Principal == App || !c.usable() {
 			c.claimUntil = time.Time{}
 			return c, true
 		}

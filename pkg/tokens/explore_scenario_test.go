@@ -97,6 +97,11 @@ func scenarios() []scenario {
 			x.worker(x.process(0), token(secondKey))
 		}},
 		{name: "401", setup: due(invalidating(firstKey), token(firstKey))},
+		{name: "a backup of a doubt", setup: func(x *run) {
+			x.connect(firstKey)
+			time.Sleep(2 * time.Hour)
+			x.worker(x.process(0), refreshing(firstKey), backing(firstKey), sleeping(31*time.Minute), refreshing(firstKey), restoringBackup(firstKey), refreshing(firstKey))
+		}},
 		{name: "service account", setup: func(x *run) {
 			s := x.process(0).store
 			if err := s.AddServiceAccount(x.context(), 1, "A Company", WebhooksOff); err != nil {

@@ -529,8 +529,6 @@ func TestServiceAccountAddedAgainDuringAClaim(t *testing.T) {
 	}
 }
 
-const ahead = 15 * time.Minute
-
 // Rows sealed with an older key still open; new writes use the current one.
 func TestSealKeyRotation(t *testing.T) {
 	t.Parallel()
