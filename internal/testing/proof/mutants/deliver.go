@@ -14,7 +14,7 @@ func deliver() []mutant {
 		{"R4", "an event is written again by its repetition", box,
 			`Absent("event_id")`, `Absent("nothing")`, boxPackage},
 		{"", "events of a resource are duplicates of each other", box,
-			`queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)`, `queueID(resource)`, boxPackage},
+			`queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)`, `queueID(strconv.FormatInt(e.CompanyID, 10) + resource)`, boxPackage},
 		{"", "each event has its own group", box,
 			`"group_id":        dynamo.Text(queueID(resource))`, `"group_id":        dynamo.Text(queueID(e.ID))`, boxPackage},
 		{"", "an envelope is stored that every queue refuses", box,
