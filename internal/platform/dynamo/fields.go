@@ -32,7 +32,7 @@ func Decode(i Item, list func(*Fields)) error {
 // Require makes the absence of these attributes an error of Decode.
 func (f *Fields) Require(names ...string) {
 	for _, name := range names {
-		if f.item == nil && f.r.item[name] == nil {
+		if f.r.item[name] == nil {
 			f.r.fail(name, "is missing")
 		}
 	}
