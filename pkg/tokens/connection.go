@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Principal says whose authorization a connection is: a user's or the app's
-// service account.
+// Principal is the owner of a connection's authorization: a user, or the app's service
+// account.
 type Principal string
 
 // App is the principal of the app's service account.
 const App Principal = "app"
 
-// User is the principal of the Procore user with this id.
+// User returns the principal of the Procore user with this id.
 func User(id int64) Principal { return Principal("user#" + strconv.FormatInt(id, 10)) }
 
 // Key names one connection.
@@ -24,7 +24,7 @@ type Key struct {
 	Principal Principal
 }
 
-// String is the key as logs and errors write it.
+// String returns the key as errors write it.
 func (k Key) String() string { return fmt.Sprintf("company %d, %s", k.CompanyID, k.Principal) }
 
 // LogValue returns the company and the principal. Log a key as slog.Any("", key):
@@ -33,11 +33,11 @@ func (k Key) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int64("company_id", k.CompanyID), slog.String("principal", string(k.Principal)))
 }
 
-// State is where a connection stands.
+// State is the state of a connection.
 type State string
 
-// The states. Only an active connection is refreshed. An uncertain one gives its
-// access token while that lives. The last four need a person.
+// The states. Only an active connection is refreshed. An uncertain one serves its
+// access token while that is valid. The last four need a person.
 const (
 	Active       State = "active"
 	Uncertain    State = "uncertain"    // a refresh token was sent and no answer is known
@@ -47,7 +47,7 @@ const (
 	Revoked      State = "revoked"
 )
 
-// Webhooks is how far the company's webhook is set up.
+// Webhooks is the state of the company's webhook.
 type Webhooks string
 
 // The webhook states of a connection.
@@ -87,18 +87,18 @@ type Connection struct {
 	RefreshedAt time.Time // when this generation's pair arrived
 	LastUsed    time.Time // to the day
 	SeenAt      time.Time // when Procore last showed the company to the user
-	PausedUntil time.Time // no calls before: Procore rejected tokens that are good; see [Transport]
+	PausedUntil time.Time // no calls before: Procore rejected valid tokens; see [Transport]
 
 	Reason    string    // why the state is not Active
 	ReasonAt  time.Time // since when
 	RequestID string    // Procore's, of the answer that caused it
 
 	Webhooks Webhooks
-	CheckAt  time.Time // when housekeeping looks at the webhook next; zero: never
+	CheckAt  time.Time // when housekeeping next checks the webhook; zero: never
 
 	Transitions []Transition // oldest first, at most 20
 
-	write        string // names the last write, since rev begins again after a restore
+	write        string // names the last write, because rev begins again after a restore
 	pair         Sealed
 	attempt      string        // the attempt that holds, or last held, the claim
 	claimUntil   time.Time     // zero: no claim is open
@@ -107,8 +107,8 @@ type Connection struct {
 	pause        time.Duration // how long the last pause was, to the second
 }
 
-// Renewed says that the last authorization found a connection that was there
-// before. The generation does not tell: each refresh makes one.
+// Renewed reports whether the connection existed before the last authorization. The
+// generation does not show it, because each refresh makes one.
 func (c Connection) Renewed() bool {
 	for i, t := range slices.Backward(c.Transitions) {
 		if t.Reason == granted {
@@ -118,16 +118,16 @@ func (c Connection) Renewed() bool {
 	return false
 }
 
-// claimed says that an attempt holds the claim; it may have expired.
+// claimed reports whether an attempt holds the claim, which may have expired.
 func (c Connection) claimed() bool { return !c.claimUntil.IsZero() }
 
-// place is what the pair's seal is bound to: a pair copied to another row or
-// kept from another generation does not open.
+// place returns what the pair's seal is bound to. A pair that was copied from another
+// row, or is from another generation, does not open.
 func (c Connection) place() Place {
 	return Place{Table: "connections", Key: strconv.FormatInt(c.CompanyID, 10) + "/" + string(c.Principal), Generation: c.Generation}
 }
 
-// enter changes the state and remembers it.
+// enter returns the connection in the state, with the transition.
 func (c Connection) enter(s State, attempt, reason, requestID string, now time.Time) Connection {
 	c.State, c.stateAttempt = s, attempt
 	c.Reason, c.ReasonAt, c.RequestID = reason, now, requestID

@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// The decisions a caller makes on an error of Store, by errors.Is.
+// Callers branch on these errors of Store by errors.Is.
 var (
-	// ErrNotFound: there is no such connection. A user has to connect.
+	// ErrNotFound means that the connection does not exist. A user has to connect.
 	ErrNotFound = errors.New("not connected yet")
-	// ErrReauthorize: the refresh token is spent. The user has to connect again.
+	// ErrReauthorize means that the refresh token is spent. The user has to connect again.
 	ErrReauthorize = errors.New("the user has to connect again")
-	// ErrOverwritten is an ErrReauthorize that is nobody's fault: the monthly
-	// sandbox was overwritten from production. Raise no alarm.
+	// ErrOverwritten is an ErrReauthorize that is expected: the monthly sandbox was
+	// overwritten from production. Callers raise no alarm.
 	ErrOverwritten = fmt.Errorf("%w: %s", ErrReauthorize, overwritten)
-	// ErrDisconnected: a company admin disconnected the app. Stop calling until
-	// somebody connects again.
+	// ErrDisconnected means that a company admin disconnected the app. Callers make no
+	// calls until a user connects again.
 	ErrDisconnected = errors.New("the company disconnected the app")
-	// ErrRevoked: the connection was revoked on purpose.
+	// ErrRevoked means that the connection was revoked on purpose.
 	ErrRevoked = errors.New("the connection was revoked")
-	// ErrNotInstalled: Procore refuses a token that is fresh. The app is not
-	// installed in the company; more refreshes would not help.
+	// ErrNotInstalled means that Procore refuses a fresh token. The app is not
+	// installed in the company, and more refreshes would not help.
 	ErrNotInstalled = errors.New("the app is not installed in the company")
-	// ErrTryAgain: storage, Procore or another process was in the way. Nothing
-	// is known to be lost; try again later.
+	// ErrTryAgain means that storage, Procore or another process prevented an answer.
+	// Nothing is known to be lost. Callers try again later.
 	ErrTryAgain = errors.New("try again later")
 )
 
-// Error says what happened to which connection. It unwraps to one of the
-// sentinels and, where there is one, to the cause.
+// Error describes what happened to a connection. It unwraps to one of the sentinels
+// and to the cause, if there is one.
 type Error struct {
 	Key       Key
 	Decision  error // one of the sentinels
@@ -39,7 +39,7 @@ type Error struct {
 	Err       error     // the cause, or nil
 }
 
-// Error never holds a token or a secret.
+// Error returns the text, which never contains a token or a secret.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("tokens: %s: %v", e.Key, e.Decision)
 	if e.Reason != "" {
@@ -57,10 +57,10 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives the decision and the cause.
+// Unwrap returns the decision and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Decision, e.Err} }
 
-// unusable is the error for a connection whose state gives no token.
+// unusable returns the error of a connection whose state serves no token.
 func (c Connection) unusable() error {
 	decision := map[State]error{
 		Uncertain:    ErrReauthorize,
@@ -78,7 +78,7 @@ func (c Connection) unusable() error {
 	return &Error{Key: c.Key, Decision: decision, Reason: c.Reason, Since: c.ReasonAt, RequestID: c.RequestID}
 }
 
-// unusableBecause is unusable with the cause of this moment.
+// unusableBecause returns the error of unusable with a cause.
 func (c Connection) unusableBecause(cause error) error {
 	err := c.unusable()
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -87,7 +87,7 @@ func (c Connection) unusableBecause(cause error) error {
 	return err
 }
 
-// later is the error for what may pass by itself.
+// later returns an ErrTryAgain: the reason may go away without a person.
 func later(k Key, reason string, err error) error {
 	return &Error{Key: k, Decision: ErrTryAgain, Reason: reason, Err: err}
 }

@@ -16,10 +16,9 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// ForCompany chooses the connection that serves a company's work: the service
-// account's, else the usable one of the user who authorized last. Without one
-// the error matches what is to be done for the connection that is nearest to
-// working, or ErrNotFound.
+// ForCompany returns the connection that serves a company's work: the service
+// account's, else the usable one of the user who authorized last. Without one, the
+// error is that of the connection nearest to working, or matches ErrNotFound.
 func (s *Store) ForCompany(ctx context.Context, companyID int64) (Connection, error) {
 	var best Connection
 	for c, err := range s.Company(ctx, companyID) {
@@ -39,7 +38,7 @@ func (s *Store) ForCompany(ctx context.Context, companyID int64) (Connection, er
 	return best, nil
 }
 
-// byUse are the states, the nearest to working first.
+// byUse lists the states, the nearest to working first.
 var byUse = []State{Active, Uncertain, Reauthorize, Disconnected, Revoking, Revoked}
 
 func (c Connection) usable() bool { return c.State == Active || c.State == Uncertain }
@@ -56,8 +55,8 @@ func (c Connection) servesBefore(d Connection) bool {
 	return c.ConnectedAt.After(d.ConnectedAt)
 }
 
-// Holds says that a connection has this very pair. Procore may give a user's
-// second authorization the pair of the first one, which then must not be revoked.
+// Holds reports whether a connection has this pair. Procore may issue the pair of a
+// user's first authorization to the second one as well. That pair must not be revoked.
 func (s *Store) Holds(ctx context.Context, key Key, pair procore.Token) (bool, error) {
 	c, err := s.Connection(ctx, key)
 	if errors.Is(err, ErrNotFound) {
@@ -70,7 +69,7 @@ func (s *Store) Holds(ctx context.Context, key Key, pair procore.Token) (bool, e
 	return err == nil && current.AccessToken.Equal(pair.AccessToken), err
 }
 
-// Company gives all connections of a company.
+// Company returns all connections of a company.
 func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connection, error] {
 	in := new(dynamo.Expression).Equal("company_id", dynamo.ID(companyID)).Query(s.Connections, "")
 	in.ConsistentRead = aws.Bool(true)
@@ -78,24 +77,24 @@ func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connecti
 }
 
 const (
-	// UsedWithin says which connections a schedule keeps fresh: those whose token
-	// ends within this time of their last use. Each refresh is a small risk to a
-	// single-use token, so the others are left alone, but for
+	// UsedWithin is how long after its last use a schedule keeps a connection fresh.
+	// Each refresh is a small risk to a single-use token, so idle connections are
+	// refreshed only every IdleEvery.
 	UsedWithin = 7 * 24 * time.Hour
-	// IdleEvery, after which an unused one is refreshed nevertheless, to notice
-	// that it died before its user does.
+	// IdleEvery is how often an idle connection is refreshed, so that a schedule
+	// notices before its user does that Procore no longer accepts its token.
 	IdleEvery = 30 * 24 * time.Hour
 )
 
-// idle says that nobody used the connection for so long that its token may end.
+// idle reports whether the connection is unused for so long that its token may expire.
 func (c Connection) idle() bool {
 	return c.State == Active && !c.Expiry.Before(c.LastUsed.Add(UsedWithin))
 }
 
-// Due gives the connections of a shard (0 to Shards-1) that a schedule should
-// refresh: those in use whose access token ends within the given time, the
-// earliest first, and then those that were idle for IdleEvery. They may have
-// changed meanwhile.
+// Due returns the connections of a shard (0 to Shards-1) that a schedule should
+// refresh: those in use whose access token expires within the given time, the
+// earliest first, and then those that were idle for IdleEvery. Each may have changed
+// since the query.
 func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
 		used, idle := s.due(strconv.Itoa(shard), s.Clock.Now().Add(within)), s.due(idlePrefix+strconv.Itoa(shard), s.Clock.Now().Add(-IdleEvery))
@@ -109,8 +108,8 @@ func (s *Store) Due(ctx context.Context, shard int, within time.Duration) iter.S
 	}
 }
 
-// OldestDue is when the access token of the connection ends, or ended, that is due
-// longest. Zero: none is due within the given time.
+// OldestDue returns the earliest expiry of the access tokens that are due. It is zero
+// if none is due within the given time.
 func (s *Store) OldestDue(ctx context.Context, within time.Duration) (oldest time.Time, err error) {
 	for i := range Shards {
 		in := s.due(strconv.Itoa(i), s.Clock.Now().Add(within))
@@ -132,9 +131,9 @@ func readExpiry(t *time.Time, item dynamo.Item) error {
 	return dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("expires_at", t) })
 }
 
-// Checks gives the connections of a shard (0 to Shards-1) that housekeeping
-// should look at before the given time, the earliest first: for their webhook, or
-// because their revocation is not finished.
+// Checks returns the connections of a shard (0 to Shards-1) that housekeeping should
+// check before the given time, the earliest first: their webhook, or a revocation that
+// is not finished.
 func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Seq2[Key, error] {
 	return query(ctx, s.DB, (*Key).read, s.index("checks", "check_shard", strconv.Itoa(shard), "check_at", before))
 }
@@ -143,8 +142,8 @@ func (s *Store) due(shard string, before time.Time) *dynamodb.QueryInput {
 	return s.index("due", "due_shard", shard, "expires_at", before)
 }
 
-// index is a query of a sparse index. It holds keys alone, so that a write to a row
-// costs a write to the index only when its place in it changes.
+// index returns a query of a sparse index. The index holds only keys, so that a write
+// to a row costs a write to the index only when the row's place in it changes.
 func (s *Store) index(index, partition, value, sort string, before time.Time) *dynamodb.QueryInput {
 	return new(dynamo.Expression).Equal(partition, dynamo.Text(value)).Compare(sort, "<", dynamo.Number(before.Unix())).Query(s.Connections, index)
 }
@@ -153,9 +152,9 @@ func query[T any](ctx context.Context, db *dynamodb.Client, read func(*T, dynamo
 	return dynamo.Query(ctx, db, "tokens: listing connections", in, read)
 }
 
-// SetWebhooks records how far the company's webhook is, and when housekeeping
-// looks again; zero: never. It changes nothing, and says so by false, if the
-// connection got another generation or another time to look than seen has.
+// SetWebhooks records the state of the company's webhook, and when housekeeping checks
+// it next; zero: never. It reports whether it did so: if the generation or the time of
+// the check is no longer what seen has, it changes nothing.
 func (s *Store) SetWebhooks(ctx context.Context, seen Connection, w Webhooks, checkAt time.Time) (Connection, bool, error) {
 	checkAt = toSecond(checkAt)
 	done := false
@@ -167,7 +166,7 @@ func (s *Store) SetWebhooks(ctx context.Context, seen Connection, w Webhooks, ch
 	return c, done && err == nil, err
 }
 
-// toSecond is a time as the table keeps it.
+// toSecond returns a time as the table stores it.
 func toSecond(t time.Time) time.Time {
 	if t.IsZero() {
 		return t

@@ -8,21 +8,21 @@ import (
 	"procore-connect/internal/platform/dynamo"
 )
 
-// idlePrefix begins the partitions of connections that nobody uses, so that a
-// run over what is due does not read past them.
+// idlePrefix begins the partitions of connections that no one uses, so that a run over
+// the due ones does not read past them.
 const idlePrefix = "idle-"
 
-// Shards is how many partitions the sparse indexes spread over.
+// Shards is the number of partitions of each sparse index.
 const Shards = 16
 
-// shard is the partition of a company in the sparse indexes.
+// shard returns a company's partition in the sparse indexes.
 func shard(companyID int64) string {
 	h := fnv.New32a()
 	fmt.Fprint(h, companyID)
 	return strconv.Itoa(int(h.Sum32() % Shards))
 }
 
-// primaryKey is the key as the table holds it.
+// primaryKey returns the key of the row.
 func (k Key) primaryKey() dynamo.Item {
 	return dynamo.Item{
 		"company_id": dynamo.ID(k.CompanyID),
@@ -30,8 +30,7 @@ func (k Key) primaryKey() dynamo.Item {
 	}
 }
 
-// fields lists what the row holds beside its key. Times are Unix seconds, or
-// milliseconds where the name says so.
+// fields lists the row's attributes without its key.
 func (c *Connection) fields(f *dynamo.Fields) {
 	f.Text("state", (*string)(&c.State))
 	f.Number("generation", &c.Generation)
@@ -70,11 +69,11 @@ func (t *Transition) fields(f *dynamo.Fields) {
 	f.Text("reason", &t.Reason)
 }
 
-// attributes are the row without its key.
+// attributes returns the row without its key.
 func (c Connection) attributes() dynamo.Item {
 	a := dynamo.Encode(c.fields)
 	a["due_shard"], a["check_shard"] = nil, nil
-	// The sparse indexes hold just the rows that a schedule may act on.
+	// The sparse indexes hold only the rows that a schedule may act on.
 	switch {
 	case !c.usable():
 	case c.idle():

@@ -15,16 +15,16 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// minKeyLength is the least text of a key; a generated one has 64 characters.
+// minKeyLength is the shortest text of a key. A generated one has 64 characters.
 const minKeyLength = 32
 
-// ErrUnknownKey says that something was sealed or signed with a key that this
-// ring does not hold: read the secret again, it may be newer.
+// ErrUnknownKey means that this ring lacks the key of a seal or a signature. Callers
+// read the secret again, because it may have changed.
 var ErrUnknownKey = errors.New("tokens: unknown key id")
 
 // Keys is a ring of generated secrets, named k1, k2 and so on. New writes use
-// the current one; the others still open what they sealed. Every use derives a
-// key of its own by HKDF (RFC 5869).
+// the current one. The others still open what they sealed. Each purpose has its own
+// key, derived by HKDF (RFC 5869).
 type Keys struct {
 	current  string
 	material map[string]procore.Secret
@@ -35,7 +35,7 @@ type Keys struct {
 //
 //	{"current": "k2", "k1": "<random text>", "k2": "<random text>"}
 //
-// The error names what is wrong and never holds a value.
+// The error names what is wrong and never contains a value.
 func ParseKeys(secret string) (*Keys, error) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(secret), &all); err != nil {
@@ -63,20 +63,20 @@ func ParseKeys(secret string) (*Keys, error) {
 	return k, nil
 }
 
-// isKeyID tells a key, k and up to six digits, from other fields. (A regular
+// isKeyID reports whether a field is a key: k and up to six digits. (A regular
 // expression would be compiled at each start of a function.)
 func isKeyID(name string) bool {
 	digits, ok := strings.CutPrefix(name, "k")
 	return ok && 1 <= len(digits) && len(digits) <= 6 && strings.Trim(digits, "0123456789") == ""
 }
 
-// Current is the id of the key for new writes.
+// Current returns the id of the key for new writes.
 func (k *Keys) Current() string { return k.current }
 
-// IDs lists the ring's key ids in order.
+// IDs returns the ring's key ids in order.
 func (k *Keys) IDs() []string { return slices.Sorted(maps.Keys(k.material)) }
 
-// Extra gives a further field of the secret, or nil.
+// Extra returns another field of the secret, or nil.
 func (k *Keys) Extra(name string) json.RawMessage {
 	if k.extra[name].IsZero() {
 		return nil
@@ -84,7 +84,7 @@ func (k *Keys) Extra(name string) json.RawMessage {
 	return json.RawMessage(k.extra[name].Reveal())
 }
 
-// Derive gives the 32-byte key for a purpose, or ErrUnknownKey.
+// Derive returns the 32-byte key for a purpose, or ErrUnknownKey.
 func (k *Keys) Derive(id, purpose string) ([]byte, error) {
 	material, ok := k.material[id]
 	if !ok {
@@ -93,8 +93,8 @@ func (k *Keys) Derive(id, purpose string) ([]byte, error) {
 	return hkdf.Key(sha256.New, []byte(material.Reveal()), nil, "procore-connect "+purpose, sha256.Size)
 }
 
-// fingerprints names a refresh token in the ledger, once for each key of the
-// ring: whichever keys two processes know during a rotation, they collide.
+// fingerprints returns the names of a refresh token in the ledger, one for each key of
+// the ring. Two processes that know different keys during a rotation share one.
 func (k *Keys) fingerprints(refreshToken procore.Secret) []string {
 	var all []string
 	for _, id := range k.IDs() {

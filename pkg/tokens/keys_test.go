@@ -45,8 +45,7 @@ func TestParseKeys(t *testing.T) {
 	}
 }
 
-// A sealed pair opens in its place and nowhere else.
-// Keys of different purposes have nothing in common: who learns one knows no other.
+// Keys of different purposes have nothing in common: one key does not reveal another.
 func TestKeysByPurpose(t *testing.T) {
 	t.Parallel()
 	keys := ring(t, "k1", "k1", "k2")
@@ -66,6 +65,7 @@ func samePair(a, b procore.Token) bool {
 	return a.AccessToken.Equal(b.AccessToken) && a.RefreshToken.Equal(b.RefreshToken) && a.Expiry.Equal(b.Expiry)
 }
 
+// A sealed pair opens only in its place.
 func TestSeal(t *testing.T) {
 	t.Parallel()
 	keys := ring(t, "k1", "k1")

@@ -11,14 +11,14 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Sealed is a pair encrypted by AES-256-GCM, with the id of its key.
+// Sealed is a pair, encrypted by AES-256-GCM, and the id of its key.
 type Sealed struct {
 	KeyID string
 	Box   []byte
 }
 
-// Place is where a sealed pair belongs. It is the additional data of the seal,
-// so a pair opens nowhere else; moving one means sealing it again.
+// Place is where a sealed pair belongs. It is the additional data of the seal, so the
+// pair opens in no other place. To move a pair, open it and seal it again.
 type Place struct {
 	Table      string
 	Key        string
@@ -36,7 +36,7 @@ type sealedToken struct {
 	Expiry  int64  `json:"e"` // Unix seconds
 }
 
-// Seal encrypts a pair for its place with the current key.
+// Seal encrypts a pair for its place, with the current key.
 func (k *Keys) Seal(t procore.Token, p Place) (Sealed, error) {
 	aead, err := k.aead(k.current)
 	if err != nil {
@@ -49,11 +49,11 @@ func (k *Keys) Seal(t procore.Token, p Place) (Sealed, error) {
 	return Sealed{k.current, aead.Seal(nil, nil, plain, p.bytes())}, nil
 }
 
-// errNotSealedHere says that no ring will open the pair in this row.
+// errNotSealedHere means that no ring opens the pair in this row.
 var errNotSealedHere = errors.New("tokens: the pair was not sealed for this row: it was copied, restored or changed")
 
-// Open decrypts a pair. ErrUnknownKey asks for a newer ring; any other error
-// means that the pair was not sealed for this place.
+// Open decrypts a pair. ErrUnknownKey asks for a newer ring. Any other error means
+// that the pair was not sealed for this place.
 func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
 	aead, err := k.aead(s.KeyID)
 	if err != nil {
@@ -65,7 +65,7 @@ func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
 	}
 	var t sealedToken
 	if err := json.Unmarshal(plain, &t); err != nil {
-		return procore.Token{}, errNotSealedHere // whoever sealed it had our key
+		return procore.Token{}, errNotSealedHere // our key sealed something else
 	}
 	return procore.Token{
 		AccessToken: procore.NewSecret(t.Access), RefreshToken: procore.NewSecret(t.Refresh), Expiry: time.Unix(t.Expiry, 0),

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// AddServiceAccount makes the connection of the app's service account for a
-// company that has installed it; the first Token call fetches its access token.
-// Many callers and processes make one fetch. A connection that exists is left as
-// it is unless it was revoked or disconnected.
+// AddServiceAccount adds the connection of the app's service account for a company
+// that has installed the app. The first Token call fetches its access token; any
+// number of callers and processes make one fetch. An existing connection remains as
+// it is, unless it was revoked or disconnected.
 //
 // https://developers.procore.com/documentation/oauth-client-credentials
 func (s *Store) AddServiceAccount(ctx context.Context, companyID int64, companyName string, w Webhooks) error {

@@ -21,7 +21,7 @@ const (
 	joe         = 1234567
 )
 
-// world is a fake Procore, a DynamoDB and a clock, and makes stores for it.
+// world has a fake Procore, a DynamoDB and a clock, and makes stores for them.
 type world struct {
 	t       *testing.T
 	clock   *clocktest.Clock
@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// ring makes keys of random material.
+// ring returns keys of random material.
 func ring(t *testing.T, current string, ids ...string) *Keys {
 	t.Helper()
 	k := &Keys{current: current, material: map[string]procore.Secret{}}
@@ -58,7 +58,7 @@ func ring(t *testing.T, current string, ids ...string) *Keys {
 	return k
 }
 
-// store is one process's view.
+// store returns the store of another process.
 func (w *world) store() *Store {
 	return &Store{
 		DB: w.db, Connections: w.names.Connections, Spends: w.names.Spends,
@@ -69,7 +69,7 @@ func (w *world) store() *Store {
 	}
 }
 
-// company is one that Joe belongs to.
+// company returns a company that Joe belongs to.
 func (w *world) company() int64 {
 	w.t.Helper()
 	for _, c := range w.procore.State().Companies {
@@ -81,7 +81,7 @@ func (w *world) company() int64 {
 	return 0
 }
 
-// connect gives Joe's company a connection, as a user would.
+// connect connects Joe's company, as a user would.
 func (w *world) connect(s *Store) Connection {
 	w.t.Helper()
 	c, _, err := s.Connect(w.t.Context(), w.authorization())
@@ -111,7 +111,7 @@ func (w *world) row(key Key) Connection {
 	return c
 }
 
-// presented is how often refresh tokens were presented in all. It fails the test
+// presented returns how often refresh tokens were presented in all. It fails the test
 // if one was presented twice: R1.
 func (w *world) presented() int {
 	w.t.Helper()
@@ -125,7 +125,7 @@ func (w *world) presented() int {
 	return n
 }
 
-// works says whether Procore takes the token.
+// works reports whether Procore accepts the token.
 func (w *world) works(a Access) error {
 	key := Key{w.company(), User(joe)}
 	client := procore.NewCompanyClient(w.oauth.Environment, w.oauth.Environment.Bearer(a.Bearer(), nil), key.CompanyID, procore.WithAttempts(1))
