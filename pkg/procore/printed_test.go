@@ -9,9 +9,9 @@ import (
 	"procore-connect/internal/testing/kit/secrettest"
 )
 
-// R5: no exported type that holds a secret prints it.
+// R5: no exported type that holds a secret prints it. The test is not parallel: fmt reads
+// http.DefaultTransport, to which httptest writes whenever another test's server closes.
 func TestNothingPrintsASecret(t *testing.T) {
-	t.Parallel()
 	const access, refresh, header = "fake-access-1", "fake-refresh-1", "Bearer k1.5678.0.a-mac"
 	pair := Token{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Expiry: time.Unix(0, 0)}
 	p := listen(t, responds(http.StatusOK, testPair))
