@@ -1,5 +1,5 @@
-// Package recovery stores the events of a hook that Procore discarded: Procore gives
-// up a delivery that failed for twelve hours, and only the REST API still lists it.
+// Package recovery stores the events of a hook that Procore discarded. Procore discards
+// a delivery that failed for twelve hours, and then only the REST API lists it.
 //
 // https://procore.github.io/documentation/webhooks
 package recovery
