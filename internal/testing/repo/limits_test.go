@@ -3,8 +3,8 @@ package repo
 // maxVerbs is the share of sentences in comments that may use gives, says or tells.
 const maxVerbs = 0.01
 
-// limits are how many findings each excepted part may have. They only go down. Everywhere else no finding is allowed.
+// limits are how many findings the excepted files of a directory may have. They only go down. Everywhere else no finding is allowed.
 var limits = map[string]map[string]int{
 	"internal/webhook/provision": {banned: 45},
-	"pkg/tokens":                 {banned: 49, boolean: 2, replaced: 8},
+	"pkg/tokens":                 {banned: 32, boolean: 1, replaced: 8},
 }

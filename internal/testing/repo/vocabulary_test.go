@@ -48,8 +48,9 @@ var (
 	address     = regexp.MustCompile(`\]\([^)\s]+\)|https?://\S+`)
 )
 
-// excepted are parts whose prose will change with their code. Each has limits.
-var excepted = regexp.MustCompile(`^(?:internal/webhook/provision|pkg/tokens)/`)
+// excepted are files whose prose will change with their code: the hooks' reconciler and the refresh protocol, with its
+// tests. Their directories have limits.
+var excepted = regexp.MustCompile(`^internal/webhook/provision/|^pkg/tokens/(?:(?:breaker|claim|connect|leave|refresh|rescue|store|token)\.go|\w+_test\.go)$`)
 
 // sentencesOf splits a text where sentences, paragraphs, list items and cells of tables end.
 func sentencesOf(text string) (all []passage) {
@@ -244,10 +245,10 @@ func table(found []finding, perDir map[string]map[string]int, counted map[string
 	return b.String()
 }
 
-// part returns the excepted part that a file is in, or theRest.
+// part returns the directory of an excepted file, or theRest.
 func part(file string) string {
-	if excepted := excepted.FindString(file); excepted != "" {
-		return strings.TrimSuffix(excepted, "/")
+	if excepted.MatchString(file) {
+		return path.Dir(file)
 	}
 	return theRest
 }
