@@ -21,15 +21,18 @@ import (
 // error is that of the connection nearest to working, or matches ErrNotFound.
 func (s *Store) ForCompany(ctx context.Context, companyID int64) (Connection, error) {
 	var best Connection
+	var unread error // of a row that cannot be read, which does not fail the others
 	for c, err := range s.Company(ctx, companyID) {
-		if err != nil {
-			return Connection{}, err
-		}
-		if best.Rev == 0 || c.servesBefore(best) {
+		switch {
+		case err != nil:
+			unread = err
+		case best.Rev == 0 || c.servesBefore(best):
 			best = c
 		}
 	}
 	switch {
+	case !best.usable() && unread != nil:
+		return Connection{}, unread
 	case best.Rev == 0:
 		return Connection{}, &Error{Key: Key{CompanyID: companyID}, Decision: ErrNotFound}
 	case !best.usable():

@@ -40,7 +40,8 @@ func ParseRescued(message []byte) (Rescued, error) {
 }
 
 // Restore stores a rescued pair if its row still waits for it. Afterwards, and
-// when the error is nil, the message may be deleted.
+// when the error is nil, the message may be deleted. A pair that does not open is an
+// error, and the row remains as it is.
 func (s *Store) Restore(ctx context.Context, r Rescued) error {
 	c, err := s.Connection(ctx, r.Key)
 	if err != nil {
@@ -49,6 +50,9 @@ func (s *Store) Restore(ctx context.Context, r Rescued) error {
 	claimed := c
 	claimed.Generation, claimed.attempt = r.Generation, r.Attempt
 	home := homecoming{claimed: claimed, sealed: Sealed{r.SealKey, r.Sealed}, expiry: r.Expiry, spent: r.Spent}
+	if _, err := s.unseal(ctx, home.sealed, home.place()); err != nil {
+		return fmt.Errorf("tokens: %s: a rescued pair does not open: %w", r.Key, err)
+	}
 	c, err = s.apply(ctx, c, func(c Connection) (Connection, bool) { return c.renewed(home, s.Clock.Now()) })
 	if err != nil {
 		return later(r.Key, "a rescued pair could not be stored", err)

@@ -1,9 +1,11 @@
 package tokens
 
 import (
+	"errors"
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -45,5 +47,54 @@ func TestWrongType(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), `attribute "`+tt.attribute+`"`) || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: got error %v, want one that names the attribute", tt.attribute, err)
 		}
+	}
+}
+
+// A row that cannot be read does not keep the company's other connections from serving.
+func TestUnreadableRowOfACompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	a := w.authorization()
+	for _, user := range []int64{1, 2, 3} {
+		a.Key.Principal = User(user)
+		w.clock.Advance(time.Minute)
+		if _, _, err := s.Connect(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spoil := func(user int64) {
+		item := Key{a.Key.CompanyID, User(user)}.primaryKey()
+		item["generation"] = &types.AttributeValueMemberS{Value: "one"}
+		if _, err := w.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Connections, Item: item}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spoil(1)
+	spoil(3)
+	if got, err := s.ForCompany(t.Context(), a.Key.CompanyID); err != nil || got.Principal != User(2) {
+		t.Errorf("got %s, %v; want the one that can be read", got.Principal, err)
+	}
+	spoil(2)
+	if _, err := s.ForCompany(t.Context(), a.Key.CompanyID); err == nil || errors.Is(err, ErrNotFound) {
+		t.Errorf("got error %v, want that of an unreadable row", err)
+	}
+}
+
+// A rescued pair that does not open is not stored in place of one that does.
+func TestRestoreOfAPairThatDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	w.clock.Advance(2 * time.Hour)
+	held := w.hold(s, c.Key)
+	before := w.row(c.Key)
+	err := s.Restore(t.Context(), Rescued{Key: c.Key, Generation: c.Generation, Attempt: held.claimed.attempt, SealKey: "k1", Sealed: []byte("not a pair")})
+	if err == nil {
+		t.Error("no error")
+	}
+	if got := w.row(c.Key); got.Rev != before.Rev || got.Generation != before.Generation {
+		t.Errorf("the row was written: generation %d, want %d", got.Generation, before.Generation)
 	}
 }

@@ -86,6 +86,8 @@ func keep() []mutant {
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
 			`		r.letGo(ctx)
 		return later(c.Key, "storage`, `		return later(c.Key, "storage`, storePackage},
+		{"R2", "a rescued pair that does not open is stored", "pkg/tokens/rescue.go",
+			`if _, err := s.unseal(ctx, home.sealed, home.place()); err != nil {`, `if err != nil {`, storePackage},
 		{"R2", "a pair that storage refuses is not rescued", "pkg/tokens/refresh.go",
 			`err := r.rescue(ctx, home)`, `err := cause`, storePackage},
 		{"R2", "an expired claim forgets its attempt", "pkg/tokens/claim.go",
