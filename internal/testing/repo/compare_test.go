@@ -90,7 +90,7 @@ func comparison(n ast.Node) string {
 		case "bytes.Equal", "strings.Compare", "strings.EqualFold", "bytes.Compare", "reflect.DeepEqual", "slices.Equal":
 			return "early end"
 		}
-		if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Equal" && isSecret(s.X) {
+		if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Equal" && len(n.Args) == 1 && isSecret(s.X) {
 			return "constant time"
 		}
 	case *ast.BinaryExpr:
