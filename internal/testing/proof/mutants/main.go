@@ -84,7 +84,7 @@ func (m mutant) caught(dir string) (by string, err error) {
 	if err != nil {
 		return "", err
 	}
-	args := append([]string{"test", "-overlay", overlay, "-failfast", "-timeout", "240s"}, strings.Fields(m.test)...)
+	args := append([]string{"test", "-count=1", "-overlay", overlay, "-failfast", "-timeout", "240s"}, strings.Fields(m.test)...)
 	cmd := exec.CommandContext(context.Background(), "go", args...)
 	cmd.Env = append(os.Environ(), "EXPLORE_TIME=15s", "EXPLORE_SEED=0", "MUTANT_OVERLAY="+overlay)
 	out, err := cmd.CombinedOutput()
