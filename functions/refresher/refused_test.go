@@ -32,3 +32,19 @@ func TestRefusalsStopTheRun(t *testing.T) {
 		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
 	}
 }
+
+// A token that is valid for less than the time by which the schedule refreshes is
+// refreshed all the same.
+func TestShortLifetime(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	short := int64(600)
+	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: &short}); err != nil {
+		t.Fatal(err)
+	}
+	r.Clock.Advance(2 * time.Hour)
+	r.run("refresh")
+	r.wantMetric("RefreshesSucceeded", 1, 1)
+	r.wantMetric("RefreshesFailed", 0, 0)
+}

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -591,5 +592,46 @@ func TestRenewed(t *testing.T) {
 	again.connect(again.store())
 	if c := again.connect(again.store()); !c.Renewed() {
 		t.Error("the second authorization in one second renewed nothing")
+	}
+}
+
+// A pair that does not open cannot be revoked, by no later attempt either: the
+// revocation ends.
+func TestRevokeAPairThatDoesNotOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(w.store())
+	w.keys = ring(t, "k1", "k1") // another ring under the same key id
+	if err := w.store().Revoke(t.Context(), c.Key, "asked for"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.row(c.Key); got.State != Revoked || got.pair.Box != nil {
+		t.Errorf("got %s, sealed %t; want revoked, without a pair", got.State, got.pair.Box != nil)
+	}
+}
+
+// A revocation that a new authorization overtakes is an error: the connection is there.
+func TestRevokeIsOvertaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	c := w.connect(s)
+	once := false
+	w.dynamo.Intercept(func(operation string, body []byte) dynamotest.Fault {
+		if operation == "UpdateItem" && bytes.Contains(body, []byte(`"revoked"`)) && !once {
+			once = true
+			a := w.authorization()
+			a.Key = c.Key
+			if _, _, err := w.store().Connect(t.Context(), a); err != nil {
+				t.Error(err)
+			}
+		}
+		return dynamotest.Fault{}
+	})
+	if err := s.Revoke(t.Context(), c.Key, "asked for"); !once || !errors.Is(err, ErrTryAgain) {
+		t.Errorf("got error %v, want ErrTryAgain", err)
+	}
+	if got := w.row(c.Key).State; got != Active {
+		t.Errorf("the connection is %s, want active", got)
 	}
 }

@@ -20,6 +20,7 @@ type Access struct {
 	token      procore.Secret
 	Expiry     time.Time
 	Generation int64
+	IssuedAt   time.Time // when its pair arrived
 }
 
 // Bearer is the token's value, for an Authorization header and nothing else.

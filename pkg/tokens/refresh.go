@@ -160,7 +160,7 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 	if c.State != Active {
 		return Access{}, errNotYet
 	}
-	return r.give(ctx, c, Access{fresh.AccessToken, fresh.Expiry, c.Generation}, r.demand), nil
+	return r.give(ctx, c, Access{fresh.AccessToken, fresh.Expiry, c.Generation, c.RefreshedAt}, r.demand), nil
 }
 
 // keep gives the pair to the rescue queue.

@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -43,6 +44,9 @@ func (s *Store) Revoke(ctx context.Context, key Key, reason string) error {
 			return err
 		}
 	}
+	if c.State != Revoked {
+		return later(key, "it was authorized again during the revocation", nil)
+	}
 	return nil
 }
 
@@ -72,6 +76,10 @@ func (s *Store) revokeStep(ctx context.Context, c Connection) (Connection, error
 
 func (s *Store) revokePair(ctx context.Context, c Connection) error {
 	pair, err := s.unseal(ctx, c.pair, c.place())
+	if errors.Is(err, errNotSealedHere) { // no later attempt will open it either
+		s.log().WarnContext(ctx, "pair not revoked, it does not open", slog.Any("", c.Key))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

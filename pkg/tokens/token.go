@@ -125,7 +125,7 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 		return Access{}, err
 	}
 	now := s.Clock.Now()
-	access := Access{pair.AccessToken, pair.Expiry, c.Generation}
+	access := Access{pair.AccessToken, pair.Expiry, c.Generation, c.RefreshedAt}
 	rejected := s.memory.get(c.Key).rejected == c.Generation
 	living := now.Before(access.Expiry) && !rejected
 	switch {

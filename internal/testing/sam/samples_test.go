@@ -1,6 +1,7 @@
 package sam_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -228,7 +229,11 @@ func refreshed(t *testing.T, w *world, answer []byte) {
 // acknowledged checks the answer while no departed user's connection has ended.
 func acknowledged(t *testing.T, _ *world, answer []byte) {
 	t.Helper()
-	if want := `{"engaged":false,"endings":0,"withheld":0}`; string(answer) != want {
-		t.Errorf("answer %s, want %s", answer, want)
+	var got bytes.Buffer // the SAM CLI writes the answer with spaces
+	if err := json.Compact(&got, answer); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"engaged":false,"endings":0,"withheld":0}`; got.String() != want {
+		t.Errorf("answer %s, want %s", got.String(), want)
 	}
 }
