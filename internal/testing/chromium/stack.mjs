@@ -39,7 +39,7 @@ class Stack {
       appendFileSync(log, line + '\n')
       const [, what, address] = line.match(/^ +(the app|fake Procore|AWS services) +(http:\/\/\S+)/) ?? []
       if (what) this[{ 'the app': 'app', 'fake Procore': 'procore', 'AWS services': 'aws' }[what]] = address
-      if (line.startsWith('Ctrl-C')) resolve()
+      if (line.startsWith('Press Ctrl-C')) resolve()
     }))
   }
 
