@@ -116,8 +116,11 @@ func (w *Watch) Acknowledge(ctx context.Context) (Brake, error) {
 	if err != nil {
 		return Brake{}, fmt.Errorf("departures: the brake could not be released: %w", err)
 	}
-	w.Log.InfoContext(ctx, "departures acknowledged", slog.Bool("engaged", was.Engaged()), slog.Time("engaged_at", was.EngagedAt),
-		slog.Int("endings", was.Endings()), slog.Int64("withheld", was.Withheld))
+	attrs := []slog.Attr{slog.Bool("engaged", was.Engaged()), slog.Int("endings", was.Endings()), slog.Int64("withheld", was.Withheld)}
+	if was.Engaged() {
+		attrs = append(attrs, slog.Time("engaged_at", was.EngagedAt))
+	}
+	w.Log.LogAttrs(ctx, slog.LevelInfo, "departures acknowledged", attrs...)
 	return was, nil
 }
 
