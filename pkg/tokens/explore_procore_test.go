@@ -172,10 +172,10 @@ func (p *peer) Write(b []byte) (int, error) {
 		o = gate(p.ctx, "revokes", crash, crashAfter, vanish, status503)
 	}
 	p.x.serve(p, form, o)
-	p.end.Do(func() { close(p.answered) })
 	if o == crashAfter {
-		die(p.ctx)
+		die(p.ctx) // before the reader goes on
 	}
+	p.end.Do(func() { close(p.answered) })
 	return len(b), nil
 }
 

@@ -196,6 +196,7 @@ func invalidating(key Key) op {
 	return op{"token after 401", func(ctx context.Context, x *run, w *worker) {
 		a, err := w.proc.store.Token(ctx, key)
 		if err == nil {
+			gate(ctx, "meets a 401") // or two workers whose wait ends together would race for what follows
 			w.proc.store.Invalidate(key, a.Generation)
 			a, err = w.proc.store.Token(ctx, key)
 		}

@@ -52,6 +52,12 @@ func (w *watcher) watch(c awstest.Call) {
 	w.seen[strings.TrimSpace(fmt.Sprint(c.Caller, " ", c.Action, " ", c.Resource, " ", key))] = true
 }
 
+func (w *watcher) all() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.seen))
+}
+
 func (w *watcher) has(call string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -92,7 +98,7 @@ func TestCalls(t *testing.T) {
 	sc.rescued()
 	sc.outageOfProcore()
 
-	got := slices.Sorted(maps.Keys(w.seen))
+	got := w.all()
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(callsFile, []byte(strings.Join(got, "\n")+"\n"), 0o644); err != nil {
 			t.Fatal(err)
