@@ -332,15 +332,15 @@ inline endClaim(r) {
   wrote(r)
 }
 
-/* giveUp, when the access token of an uncertain connection has ended. */
-inline giveUp(r) {
+/* endUncertain, when the access token of an uncertain connection has ended. */
+inline endUncertain(r) {
   writing(r);
   row[r].state = REAUTHORIZE;
   wrote(r)
 }
 
-/* spentBefore: its last step, on a row of that generation. */
-inline spentBefore(r, g) {
+/* unrefreshable: its last step, on a row of that generation. */
+inline unrefreshable(r, g) {
   if
   :: usable(r) && row[r].generation == g && !row[r].claimed ->
      writing(r);
@@ -436,7 +436,7 @@ Read: /* renew and answer */
     if
     :: true -> goto Ended /* a token that lives, a row that is not usable, no time left */
     :: row[ROW(p)].claimed -> printf("%d: endClaim\n", p); endClaim(ROW(p)); goto Read
-    :: row[ROW(p)].state == UNCERTAIN && !row[ROW(p)].claimed -> printf("%d: giveUp\n", p); giveUp(ROW(p)); goto Ended
+    :: row[ROW(p)].state == UNCERTAIN && !row[ROW(p)].claimed -> printf("%d: endUncertain\n", p); endUncertain(ROW(p)); goto Ended
     :: claimable(ROW(p)) && tries < TRIES && !did ->
        a = ATTEMPT(p, tries); tries++;
        g = row[ROW(p)].generation; tok = row[ROW(p)].pair;
@@ -455,7 +455,7 @@ Read: /* renew and answer */
 SpentBefore:
   atomic {
     if
-    :: printf("%d: spentBefore\n", p); spentBefore(ROW(p), g)
+    :: printf("%d: unrefreshable\n", p); unrefreshable(ROW(p), g)
     :: true
     fi;
     goto Ended
@@ -924,7 +924,7 @@ end:
 /* When all have ended, one more reader comes, long after: what does it find? */
 inline conclude(r) {
   if :: row[r].claimed -> endClaim(r) :: else fi;
-  if :: row[r].state == UNCERTAIN -> giveUp(r) :: else fi;
+  if :: row[r].state == UNCERTAIN -> endUncertain(r) :: else fi;
   if
   :: row[r].state == ACTIVE && ledger[row[r].pair] -> row[r].state = REAUTHORIZE; row[r].why = SPENT
   :: row[r].state == ACTIVE && !ledger[row[r].pair] && !HAS(live, row[r].pair) ->

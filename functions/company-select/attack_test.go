@@ -150,7 +150,7 @@ func TestStolenPair(t *testing.T) {
 	if box == nil {
 		t.Fatal("the session has no pair")
 	}
-	sealed := tokens.Sealed{KeyID: value(row, "seal_key"), Box: box.Value}
+	sealed := tokens.Sealed{KeyID: value(row, "seal_key"), Ciphertext: box.Value}
 	for name, ring := range map[string]string{
 		"another deployment's": `{"current":"k1","k1":"fake-seal-key-of-another-deployment-0123456789"}`,
 		"the webhook's":        functiontest.WebhookValue,

@@ -31,7 +31,7 @@ func (w *world) hold(s *Store, key Key) *refresh {
 		w.t.Fatal(err)
 	}
 	r := &refresh{Store: s, key: key, pair: pair, keys: keys, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
-	if err := r.take(w.t.Context(), w.t.Context(), c); err != nil {
+	if err := r.takeClaim(w.t.Context(), w.t.Context(), c); err != nil {
 		w.t.Fatal(err)
 	}
 	return r
@@ -255,7 +255,7 @@ func TestAnothersClaimDoesNotConfirm(t *testing.T) {
 		return f
 	})
 	r := &refresh{Store: s, key: c.Key, keys: w.keys, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
-	if err := r.take(t.Context(), t.Context(), c); !errors.Is(err, errNotYet) {
+	if err := r.takeClaim(t.Context(), t.Context(), c); !errors.Is(err, errNotYet) {
 		t.Errorf("got error %v, want errNotYet: the claim is the other's", err)
 	}
 }

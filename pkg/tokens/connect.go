@@ -66,7 +66,7 @@ func (s *Store) Connect(ctx context.Context, a Authorization, also ...types.Tran
 // have been lost. No two seals are alike.
 func (s *Store) landed(ctx context.Context, next Connection) bool {
 	c, err := s.Connection(ctx, next.Key)
-	return err == nil && c.Generation == next.Generation && bytes.Equal(c.pair.Box, next.pair.Box)
+	return err == nil && c.Generation == next.Generation && bytes.Equal(c.pair.Ciphertext, next.pair.Ciphertext)
 }
 
 // granted is the reason of the transition that a new authorization makes.

@@ -19,7 +19,7 @@ func (x *run) pairOf(r invariants.Row) *issued {
 		return nil
 	}
 	c := Connection{Key: rowKey(r), Generation: r.Generation}
-	pair, err := x.newest.Open(Sealed{KeyID: r.SealKey, Box: r.Sealed}, c.place())
+	pair, err := x.newest.Open(Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, c.place())
 	if err != nil {
 		x.problem("row %s: the pair does not open: %v", r.Key(), err)
 		return nil

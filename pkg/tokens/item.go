@@ -52,7 +52,7 @@ func (c *Connection) fields(f *dynamo.Fields) {
 	f.Text("request_id", &c.RequestID)
 	f.Text("webhooks", (*string)(&c.Webhooks))
 	f.Seconds("check_at", &c.CheckAt)
-	f.Bytes("sealed", &c.pair.Box)
+	f.Bytes("sealed", &c.pair.Ciphertext)
 	f.Text("seal_key", &c.pair.KeyID)
 	f.Text("attempt", &c.attempt)
 	f.Millis("claim_until_ms", &c.claimUntil)

@@ -78,7 +78,7 @@ func TestSeal(t *testing.T) {
 	if got, err := keys.Open(sealed, home); err != nil || !samePair(got, pair) {
 		t.Errorf("at home: got an equal pair %t, error %v", samePair(got, pair), err)
 	}
-	if strings.Contains(string(sealed.Box), "fake-") {
+	if strings.Contains(string(sealed.Ciphertext), "fake-") {
 		t.Error("the sealed pair can be read")
 	}
 	for name, elsewhere := range map[string]Place{
@@ -90,8 +90,8 @@ func TestSeal(t *testing.T) {
 			t.Errorf("%s: the pair opens", name)
 		}
 	}
-	changed := Sealed{sealed.KeyID, append([]byte{}, sealed.Box...)}
-	changed.Box[len(changed.Box)/2] ^= 1
+	changed := Sealed{sealed.KeyID, append([]byte{}, sealed.Ciphertext...)}
+	changed.Ciphertext[len(changed.Ciphertext)/2] ^= 1
 	if _, err := keys.Open(changed, home); err == nil {
 		t.Error("a changed pair opens")
 	}

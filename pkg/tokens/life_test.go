@@ -379,8 +379,8 @@ func TestRevoke(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.row(c.Key); got.State != Revoked || got.pair.Box != nil {
-		t.Errorf("got %s, with a pair: %t; want revoked, without", got.State, got.pair.Box != nil)
+	if got := w.row(c.Key); got.State != Revoked || got.pair.Ciphertext != nil {
+		t.Errorf("got %s, with a pair: %t; want revoked, without", got.State, got.pair.Ciphertext != nil)
 	}
 	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrRevoked) {
 		t.Errorf("got error %v, want ErrRevoked", err)
@@ -450,8 +450,8 @@ func TestLatePairOfARevokedConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	held.store(t.Context(), fresh)
-	if got := w.row(c.Key); got.State != Revoked || got.pair.Box != nil {
-		t.Errorf("got %s, with a pair: %t; want revoked, without", got.State, got.pair.Box != nil)
+	if got := w.row(c.Key); got.State != Revoked || got.pair.Ciphertext != nil {
+		t.Errorf("got %s, with a pair: %t; want revoked, without", got.State, got.pair.Ciphertext != nil)
 	}
 	if got := w.live()["live"]; got != 0 {
 		t.Errorf("%d pairs are alive at Procore, want none", got)
@@ -605,8 +605,8 @@ func TestRevokeAPairThatDoesNotOpen(t *testing.T) {
 	if err := w.store().Revoke(t.Context(), c.Key, "asked for"); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.row(c.Key); got.State != Revoked || got.pair.Box != nil {
-		t.Errorf("got %s, sealed %t; want revoked, without a pair", got.State, got.pair.Box != nil)
+	if got := w.row(c.Key); got.State != Revoked || got.pair.Ciphertext != nil {
+		t.Errorf("got %s, sealed %t; want revoked, without a pair", got.State, got.pair.Ciphertext != nil)
 	}
 }
 

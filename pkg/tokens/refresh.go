@@ -54,7 +54,7 @@ func (s *Store) refresh(ctx context.Context, c Connection, pair procore.Token, k
 		return Access{}, err
 	}
 	defer r.close()
-	if err := r.take(ctx, inTime, c); err != nil {
+	if err := r.takeClaim(ctx, inTime, c); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
 	}
@@ -88,15 +88,15 @@ func (r *refresh) close() {
 	}
 }
 
-// take claims the connection, in time.
-func (r *refresh) take(ctx, inTime context.Context, c Connection) (err error) {
+// takeClaim claims the connection, in time.
+func (r *refresh) takeClaim(ctx, inTime context.Context, c Connection) (err error) {
 	r.claimed, err = r.claim(inTime, c, r.ledger(), r.end.Add(skew))
 	switch {
 	case errors.Is(err, errNotReadBack):
-		r.letGo(ctx)
+		r.releaseClaim(ctx)
 		return later(c.Key, "storage does not tell whether the connection is claimed; nothing was spent", err)
 	case errors.Is(err, errEnded):
-		r.letGo(ctx)
+		r.releaseClaim(ctx)
 		return errNotYet
 	case errors.Is(err, errSpentBefore):
 		return r.unrefreshable(ctx, c, sentBefore)
@@ -145,11 +145,11 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 	})
 	switch {
 	case err != nil:
-		return Access{}, r.keep(ctx, home, err)
+		return Access{}, r.queueForRescue(ctx, home, err)
 	case c.lastAttempt != r.claimed.attempt:
 		r.log().WarnContext(ctx, "refresh superseded", slog.Any("", r.key), slog.String("state", string(c.State)))
 		if err := r.orphan(write, c, home); err != nil {
-			return Access{}, r.keep(ctx, home, err)
+			return Access{}, r.queueForRescue(ctx, home, err)
 		}
 		return Access{}, errNotYet
 	}
@@ -160,11 +160,11 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 	if c.State != Active {
 		return Access{}, errNotYet
 	}
-	return r.give(ctx, c, Access{fresh.AccessToken, fresh.Expiry, c.Generation, c.RefreshedAt}, r.demand), nil
+	return r.remember(ctx, c, Access{fresh.AccessToken, fresh.Expiry, c.Generation, c.RefreshedAt}, r.demand), nil
 }
 
-// keep gives the pair to the rescue queue.
-func (r *refresh) keep(ctx context.Context, home homecoming, cause error) error {
+// queueForRescue hands the pair to the rescue queue.
+func (r *refresh) queueForRescue(ctx context.Context, home homecoming, cause error) error {
 	err := r.rescue(ctx, home)
 	if err != nil {
 		r.log().ErrorContext(ctx, "new pair lost", slog.Any("", r.key), slog.Any("error", errors.Join(cause, err)))
@@ -207,7 +207,7 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	}
 	r.log().Log(ctx, level, "refresh failed", slog.Any("", r.key), slog.String("outcome", outcome), slog.Any("error", e))
 	if e.Outcome == procore.NotSent || r.key.Principal == App {
-		return r.giveBack(ctx, e)
+		return r.endUnspent(ctx, e)
 	}
 	c, err := r.applyUntil(ctx, r.claimed, func(c Connection) (Connection, bool) {
 		return c.failed(r.claimed, e, refusal, r.Clock.Now())
@@ -222,9 +222,9 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	return c.unusableBecause(e)
 }
 
-// giveBack ends a claim under which nothing was spent.
-func (r *refresh) giveBack(ctx context.Context, e *procore.TokenError) error {
-	r.letGo(ctx)
+// endUnspent ends a claim under which nothing was spent.
+func (r *refresh) endUnspent(ctx context.Context, e *procore.TokenError) error {
+	r.releaseClaim(ctx)
 	r.unspent(ctx)
 	if e.InvalidClient() {
 		_, _ = r.OAuth.Reread(ctx) // the next attempt uses credentials that may be newer
@@ -232,9 +232,9 @@ func (r *refresh) giveBack(ctx context.Context, e *procore.TokenError) error {
 	return later(r.key, "Procore gave no token; nothing was spent", e)
 }
 
-// letGo releases the claim. Should that fail, it expires, and the connection is
+// releaseClaim releases the claim. Should that fail, it expires, and the connection is
 // in doubt.
-func (r *refresh) letGo(ctx context.Context) {
+func (r *refresh) releaseClaim(ctx context.Context) {
 	if err := r.release(ctx, r.claimed, r.ledger()); err != nil {
 		r.log().WarnContext(ctx, "claim not released", slog.Any("", r.key), slog.Any("error", err))
 	}

@@ -78,7 +78,7 @@ func (s *Store) rescue(ctx context.Context, home homecoming) error {
 	}
 	return s.Rescue(ctx, Rescued{
 		Key: home.claimed.Key, Generation: home.claimed.Generation, Attempt: home.claimed.attempt,
-		SealKey: home.sealed.KeyID, Sealed: home.sealed.Box, Expiry: home.expiry, Spent: home.spent,
+		SealKey: home.sealed.KeyID, Sealed: home.sealed.Ciphertext, Expiry: home.expiry, Spent: home.spent,
 	})
 }
 
@@ -128,7 +128,7 @@ func (s *Store) orphan(ctx context.Context, c Connection, home homecoming) error
 
 // held is the pair in the row, or none.
 func (s *Store) held(ctx context.Context, c Connection) (procore.Token, error) {
-	if c.pair.Box == nil {
+	if c.pair.Ciphertext == nil {
 		return procore.Token{}, nil
 	}
 	return s.unseal(ctx, c.pair, c.place())

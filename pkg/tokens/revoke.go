@@ -56,7 +56,7 @@ func (s *Store) revokeStep(ctx context.Context, c Connection) (Connection, error
 	if c.claimed() && !s.Clock.Now().After(c.claimUntil) {
 		return c, nil
 	}
-	if c.pair.Box != nil {
+	if c.pair.Ciphertext != nil {
 		if err := s.revokePair(ctx, c); err != nil {
 			return c, later(c.Key, "the pair could not be revoked at Procore", err)
 		}

@@ -13,8 +13,8 @@ import (
 
 // Sealed is a pair, encrypted by AES-256-GCM, and the id of its key.
 type Sealed struct {
-	KeyID string
-	Box   []byte
+	KeyID      string
+	Ciphertext []byte
 }
 
 // Place is where a sealed pair belongs. It is the additional data of the seal, so the
@@ -59,7 +59,7 @@ func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
 	if err != nil {
 		return procore.Token{}, err
 	}
-	plain, err := aead.Open(nil, nil, s.Box, p.bytes())
+	plain, err := aead.Open(nil, nil, s.Ciphertext, p.bytes())
 	if err != nil {
 		return procore.Token{}, errNotSealedHere
 	}

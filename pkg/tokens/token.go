@@ -133,7 +133,7 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 		s.memory.forget(c.Key)
 		return Access{}, c.paused()
 	case living && now.Add(max(d.within, c.early())).Before(access.Expiry):
-		return s.give(ctx, c, access, d), nil
+		return s.remember(ctx, c, access, d), nil
 	case rejected && now.Before(c.RefreshedAt.Add(recheck)):
 		return Access{}, &Error{Key: c.Key, Decision: ErrNotInstalled, Reason: "Procore answered 401 to a token that is fresh"}
 	case living && (c.State == Uncertain || c.claimed()):
@@ -141,7 +141,7 @@ func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, err
 	case c.claimed():
 		return Access{}, errNotYet
 	case c.State == Uncertain:
-		return Access{}, s.giveUp(ctx, c)
+		return Access{}, s.endUncertain(ctx, c)
 	case pair.RefreshToken.IsZero() && c.Principal != App && living:
 		return access, nil
 	case pair.RefreshToken.IsZero() && c.Principal != App:
@@ -169,7 +169,7 @@ func (s *Store) open(ctx context.Context, c Connection) (procore.Token, *Keys, e
 	if err != nil {
 		return procore.Token{}, nil, later(c.Key, "the key ring could not be read", err)
 	}
-	if c.pair.Box == nil && c.Principal == App {
+	if c.pair.Ciphertext == nil && c.Principal == App {
 		return procore.Token{}, keys, nil
 	}
 	pair, err := s.unseal(ctx, c.pair, c.place())
@@ -188,8 +188,8 @@ func (s *Store) unseal(ctx context.Context, sealed Sealed, p Place) (procore.Tok
 	return UseSecret(ctx, s.Keys, func(keys *Keys) (procore.Token, error) { return keys.Open(sealed, p) })
 }
 
-// give remembers the access in memory and, once a day, its use on the row.
-func (s *Store) give(ctx context.Context, c Connection, a Access, d demand) Access {
+// remember keeps the access in memory and, once a day, its use on the row.
+func (s *Store) remember(ctx context.Context, c Connection, a Access, d demand) Access {
 	s.memory.put(c.Key, a, c.early(), s.Clock.Now())
 	_, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
 		used := c.used(d, s.Clock.Now())
@@ -209,8 +209,8 @@ func (c Connection) used(d demand, now time.Time) Connection {
 	return c
 }
 
-// giveUp ends an uncertain connection whose access token has ended.
-func (s *Store) giveUp(ctx context.Context, c Connection) error {
+// endUncertain ends an uncertain connection whose access token has ended.
+func (s *Store) endUncertain(ctx context.Context, c Connection) error {
 	generation := c.Generation
 	c, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
 		if c.State != Uncertain || c.Generation != generation || c.claimed() {

@@ -56,7 +56,7 @@ func (s *Session) fields(f *dynamo.Fields) {
 	f.ID("company_id", &s.CompanyID)
 	f.Text("principal", (*string)(&s.Principal))
 	f.Text("cookie", &s.cookie)
-	f.Bytes("sealed", &s.sealed.Box)
+	f.Bytes("sealed", &s.sealed.Ciphertext)
 	f.Text("seal_key", &s.sealed.KeyID)
 }
 

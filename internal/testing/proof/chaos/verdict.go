@@ -160,7 +160,7 @@ func (v *verdict) unseal(row string, w *write) {
 		return
 	}
 	place := tokens.Place{Table: "connections", Key: row, Generation: w.row.Generation}
-	pair, err := v.w.keys.Open(tokens.Sealed{KeyID: w.row.SealKey, Box: w.row.Sealed}, place)
+	pair, err := v.w.keys.Open(tokens.Sealed{KeyID: w.row.SealKey, Ciphertext: w.row.Sealed}, place)
 	if err != nil {
 		v.add(row, "generation %d cannot be opened: %v", w.row.Generation, err)
 		return
@@ -242,7 +242,7 @@ func (v *verdict) claimFor(c *call) *write {
 func (v *verdict) judgeRescues() {
 	for _, r := range v.w.rescues {
 		place := tokens.Place{Table: "connections", Key: rowKey(r.Key), Generation: r.Generation + 1}
-		pair, err := v.w.keys.Open(tokens.Sealed{KeyID: r.SealKey, Box: r.Sealed}, place)
+		pair, err := v.w.keys.Open(tokens.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place)
 		f := fingerprint(pair)
 		switch {
 		case r.Key.Principal == tokens.App: // nothing was spent for it

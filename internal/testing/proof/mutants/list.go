@@ -37,7 +37,7 @@ func once() []mutant {
 			`if e.Outcome == procore.NotSent || r.key.Principal == App {`, `if e.Outcome != procore.Refused {`, storePackage},
 		{"R1", "an uncertain token is sent again", "pkg/tokens/token.go",
 			`	case c.State == Uncertain:
-		return Access{}, s.giveUp(ctx, c)
+		return Access{}, s.endUncertain(ctx, c)
 `, ``, storePackage},
 		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/line.go",
 			`		return answer{}, l.fence.passed(), withContext(ctx, err)`, `		return answer{}, false, withContext(ctx, err)`, apiPackage},
@@ -53,16 +53,16 @@ func once() []mutant {
 		return Access{}, err
 	}
 	defer r.close()
-	if err := r.take(ctx, inTime, c); err != nil {
+	if err := r.takeClaim(ctx, inTime, c); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
 	}
-`, `	if err := r.take(ctx, inTime, c); err != nil {
+`, `	if err := r.takeClaim(ctx, inTime, c); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
 	}
 	if err := r.connect(inTime); err != nil {
-		r.letGo(ctx)
+		r.releaseClaim(ctx)
 		return Access{}, err
 	}
 	defer r.close()
@@ -84,7 +84,7 @@ func keep() []mutant {
 		}`, `			return nil
 		}`, storePackage},
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
-			`		r.letGo(ctx)
+			`		r.releaseClaim(ctx)
 		return later(c.Key, "storage`, `		return later(c.Key, "storage`, storePackage},
 		{"R2", "a rescued pair that does not open is stored", "pkg/tokens/rescue.go",
 			`if _, err := s.unseal(ctx, home.sealed, home.place()); err != nil {`, `if err != nil {`, storePackage},
