@@ -24,16 +24,25 @@ type Token struct {
 	AccessToken  Secret
 	RefreshToken Secret    // empty for a service account, or if the answer had none
 	Expiry       time.Time // of AccessToken, by the local clock
+	// IssuedAt is when Procore issued the pair, by Procore's clock, in whole seconds. It
+	// orders two pairs of a user and limits nothing. It is zero if the answer had no
+	// created_at, or one more than a day from the answer's arrival.
+	IssuedAt time.Time
 }
 
 // token returns the pair of an answer that arrived at received. The lifetime of the
 // access token counts from then (RFC 6749 section 5.1), whatever created_at is.
 func (f tokenFields) token(received time.Time) Token {
+	issued := instantOf(f.createdAt)
+	if issued.Sub(received).Abs() > maxLifetime {
+		issued = time.Time{} // a date that is plainly wrong would order pairs wrongly
+	}
 	return Token{
 		AccessToken:  NewSecret(f.access),
 		RefreshToken: NewSecret(f.refresh),
 		// Round strips the monotonic clock, which stands still in a frozen sandbox.
-		Expiry: received.Round(0).Add(lifetime(f.expiresIn)),
+		Expiry:   received.Round(0).Add(lifetime(f.expiresIn)),
+		IssuedAt: issued,
 	}
 }
 
@@ -53,6 +62,22 @@ func secondsOf(text string) seconds {
 		return 0
 	}
 	return seconds(f)
+}
+
+// instantOf reads Unix seconds or RFC 3339 text. It returns zero for anything else.
+func instantOf(text string) time.Time {
+	if t, err := time.Parse(time.RFC3339, strings.TrimSpace(text)); err == nil {
+		return time.Unix(t.Unix(), 0)
+	}
+	return secondsOf(text).time()
+}
+
+// time returns the instant that s is the Unix time of, or zero if it is odd.
+func (s seconds) time() time.Time {
+	if s <= 0 || s >= 1<<40 {
+		return time.Time{}
+	}
+	return time.Unix(int64(s), 0)
 }
 
 func lifetime(expiresIn seconds) time.Duration {

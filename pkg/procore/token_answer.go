@@ -16,6 +16,7 @@ import (
 type tokenFields struct {
 	access, refresh string
 	expiresIn       seconds
+	createdAt       string
 	errorCode       string
 }
 
@@ -109,6 +110,8 @@ func (f *tokenFields) set(name, value string) {
 		first(&f.access)
 	case "refresh_token":
 		first(&f.refresh)
+	case "created_at":
+		first(&f.createdAt)
 	case "error":
 		first(&f.errorCode)
 	case "expires_in":

@@ -57,12 +57,9 @@ func decodeTokenInfo(body []byte) (TokenInfo, error) {
 	if json.Unmarshal(body, &w) != nil || w.App == nil || w.Owner < 0 {
 		return TokenInfo{}, errors.New("the answer does not describe a token")
 	}
-	info := TokenInfo{UserID: int64(w.Owner), ClientID: printable(w.App.UID, 256)}
+	info := TokenInfo{UserID: int64(w.Owner), ClientID: printable(w.App.UID, 256), CreatedAt: w.CreatedAt.time()}
 	if w.ExpiresIn > 0 {
 		info.ExpiresIn = lifetime(w.ExpiresIn)
-	}
-	if w.CreatedAt > 0 && w.CreatedAt < 1<<40 {
-		info.CreatedAt = time.Unix(int64(w.CreatedAt), 0)
 	}
 	return info, nil
 }

@@ -6,6 +6,7 @@ import (
 	"compress/zlib"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,64 @@ func TestDecodeTokenLifetime(t *testing.T) {
 				t.Errorf("valid for %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// created_at may be anything: it costs neither the pair nor any of its lifetime.
+func TestDecodeTokenIssuedAt(t *testing.T) {
+	t.Parallel()
+	received := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	hourAgo, none := received.Add(-time.Hour), time.Time{}
+	seconds := func(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
+	for name, tt := range map[string]struct {
+		field string
+		want  time.Time
+	}{
+		"a number":            {`,"created_at":` + seconds(hourAgo), hourAgo},
+		"a string":            {`,"created_at":" ` + seconds(hourAgo) + ` "`, hourAgo},
+		"in capitals":         {`,"Created_At":` + seconds(hourAgo), hourAgo},
+		"a fraction":          {`,"created_at":` + seconds(hourAgo) + `.9`, hourAgo},
+		"text":                {`,"created_at":"2026-11-01T11:00:00Z"`, hourAgo},
+		"text with a zone":    {`,"created_at":"2026-11-01T12:00:00.25+01:00"`, hourAgo},
+		"now":                 {`,"created_at":` + seconds(received), received},
+		"a clock ahead":       {`,"created_at":` + seconds(received.Add(maxLifetime)), received.Add(maxLifetime)},
+		"a clock behind":      {`,"created_at":` + seconds(received.Add(-maxLifetime)), received.Add(-maxLifetime)},
+		"too far ahead":       {`,"created_at":` + seconds(received.Add(maxLifetime+time.Second)), none},
+		"too long ago":        {`,"created_at":` + seconds(received.Add(-maxLifetime-time.Second)), none},
+		"text, too long ago":  {`,"created_at":"0001-01-01T00:00:00Z"`, none},
+		"text, far ahead":     {`,"created_at":"9999-12-31T23:59:59Z"`, none},
+		"missing":             {``, none},
+		"null":                {`,"created_at":null`, none},
+		"null, then a number": {`,"created_at":null,"created_at":` + seconds(hourAgo), hourAgo},
+		"zero":                {`,"created_at":0`, none},
+		"negative":            {`,"created_at":-` + seconds(hourAgo), none},
+		"milliseconds":        {`,"created_at":` + seconds(hourAgo) + `000`, none},
+		"no int64":            {`,"created_at":1e300`, none},
+		"no float64":          {`,"created_at":1e999`, none},
+		"infinite":            {`,"created_at":"-Inf"`, none},
+		"empty":               {`,"created_at":""`, none},
+		"words":               {`,"created_at":"yesterday"`, none},
+		"a date":              {`,"created_at":"2026-11-01"`, none},
+		"a boolean":           {`,"created_at":true`, none},
+		"an object":           {`,"created_at":{"at":` + seconds(hourAgo) + `}`, none},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			body := `{"access_token":"fake-access-1","refresh_token":"fake-refresh-1","expires_in":5400` + tt.field + `}`
+			got := readTokenFields(nil, []byte(body)).token(received)
+			if got.AccessToken.Reveal() != "fake-access-1" || got.RefreshToken.Reveal() != "fake-refresh-1" {
+				t.Fatal("the pair is lost")
+			}
+			if got := got.Expiry.Sub(received); got != 90*time.Minute {
+				t.Errorf("valid for %v, want 90 minutes", got)
+			}
+			if !got.IssuedAt.Equal(tt.want) {
+				t.Errorf("issued at %v, want %v", got.IssuedAt, tt.want)
+			}
+		})
+	}
+	if got := readTokenFields(nil, []byte(`access_token=a&refresh_token=r&created_at=`+seconds(hourAgo))).token(received).IssuedAt; !got.Equal(hourAgo) {
+		t.Errorf("a form: issued at %v, want %v", got, hourAgo)
 	}
 }
 
