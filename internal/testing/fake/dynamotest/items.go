@@ -35,6 +35,10 @@ func (s *Server) prepare(kind string, in request) *write {
 	if returned != "" && returned != "NONE" && returned != "ALL_OLD" {
 		refuse("ReturnValuesOnConditionCheckFailure set to invalid value: %s", returned)
 	}
+	if kind == "ConditionCheck" && in.ConditionExpression == nil {
+		refuse("1 validation error detected: Value null at 'transactItems.member.conditionCheck.conditionExpression' failed to " +
+			"satisfy constraint: Member must not be null")
+	}
 	p := in.parser()
 	w.update = p.update(in.UpdateExpression)
 	w.condition = p.condition(in.ConditionExpression)

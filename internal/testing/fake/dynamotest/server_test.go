@@ -86,9 +86,9 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 			_, err := f.client.CreateTable(t.Context(), in)
 			return err
 		},
-		"a set": func() error {
+		"a set of numbers": func() error {
 			_, err := f.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &f.table, Item: map[string]types.AttributeValue{
-				"pk": attributeOf("a"), "sk": attributeOf(1), "v": &types.AttributeValueMemberSS{Value: []string{"x"}}}})
+				"pk": attributeOf("a"), "sk": attributeOf(1), "v": &types.AttributeValueMemberNS{Value: []string{"1"}}}})
 			return err
 		},
 		"return values": func() error {
@@ -156,6 +156,15 @@ func TestWire(t *testing.T) {
 			`{"TableName":"wire","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},"UpdateExpression":"REMOVE v"}`, 400, "ValidationException"},
 		{"two kinds of one value", "POST", "DynamoDB_20120810.PutItem", "AWS4-HMAC-SHA256 Credential=x",
 			`{"TableName":"wire","Item":{"pk":{"S":"a"},"sk":{"N":"1"},"v":{"S":"a","N":"1"}}}`, 400, "ValidationException"},
+		{"a set and a text", "POST", "DynamoDB_20120810.PutItem", "AWS4-HMAC-SHA256 Credential=x",
+			`{"TableName":"wire","Item":{"pk":{"S":"a"},"sk":{"N":"1"},"v":{"S":"a","SS":["a"]}}}`, 400, "ValidationException"},
+		{"a set of other values", "POST", "DynamoDB_20120810.PutItem", "AWS4-HMAC-SHA256 Credential=x",
+			`{"TableName":"wire","Item":{"pk":{"S":"a"},"sk":{"N":"1"},"v":{"SS":[1]}}}`, 400, "SerializationException"},
+		{"check without a condition", "POST", "DynamoDB_20120810.TransactWriteItems", "AWS4-HMAC-SHA256 Credential=x",
+			`{"TransactItems":[{"ConditionCheck":{"TableName":"wire","Key":{"pk":{"S":"a"},"sk":{"N":"1"}}}}]}`, 400, "ValidationException"},
+		{"check with an update", "POST", "DynamoDB_20120810.TransactWriteItems", "AWS4-HMAC-SHA256 Credential=x",
+			`{"TransactItems":[{"ConditionCheck":{"TableName":"wire","Key":{"pk":{"S":"a"},"sk":{"N":"1"}},` +
+				`"ConditionExpression":"attribute_not_exists(v)","UpdateExpression":"REMOVE v"}}]}`, 400, "ValidationException"},
 		{"too large", "POST", "DynamoDB_20120810.DescribeTable", "AWS4-HMAC-SHA256 Credential=x", strings.Repeat(" ", 17<<20), 413, "too large"},
 	}
 	for _, test := range tests {

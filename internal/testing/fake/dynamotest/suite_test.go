@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -134,11 +135,14 @@ func wantCode(t *testing.T, err error, want string) {
 	}
 }
 
-// plain is an item in Go's own words: string, int, N, bool, nil, []byte, []any and plain.
+// plain is an item in Go's own words: string, int, N, bool, nil, []byte, []any, set and plain.
 type plain map[string]any
 
 // N is a number that is not an int.
 type N string
+
+// set is a string set. One that was read is in order.
+type set []string
 
 func (p plain) item() map[string]types.AttributeValue {
 	if p == nil {
@@ -169,6 +173,8 @@ func attributeOf(v any) types.AttributeValue {
 			list = append(list, attributeOf(e))
 		}
 		return &types.AttributeValueMemberL{Value: list}
+	case set:
+		return &types.AttributeValueMemberSS{Value: v}
 	case plain:
 		return &types.AttributeValueMemberM{Value: v.item()}
 	}
@@ -205,6 +211,8 @@ func plainValue(v types.AttributeValue) any {
 			list = append(list, plainValue(e))
 		}
 		return list
+	case *types.AttributeValueMemberSS:
+		return set(slices.Sorted(slices.Values(v.Value)))
 	case *types.AttributeValueMemberM:
 		return plainOf(v.Value)
 	}
