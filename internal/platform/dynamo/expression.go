@@ -123,6 +123,15 @@ func (e *Expression) Delete(table string, key Item) types.TransactWriteItem {
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values}}
 }
 
+// Check returns a part of a transaction that writes nothing and requires the condition of an item. The error of its
+// failed condition contains the item.
+func (e *Expression) Check(table string, key Item) types.TransactWriteItem {
+	return types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{TableName: &table, Key: key, ConditionExpression: e.condition(),
+		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+}
+
 // Query returns a query of a table, or of one of its indexes, for the items that meet the condition.
 func (e *Expression) Query(table, index string) *dynamodb.QueryInput {
 	in := &dynamodb.QueryInput{TableName: &table, KeyConditionExpression: e.condition(),

@@ -72,6 +72,53 @@ func TestWrites(t *testing.T) {
 	write(true, new(Expression).Put(w.table, item))
 }
 
+// Storage returns a string set as it was written, and a set without texts is an attribute that the item lacks.
+func TestWriteTexts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, want := range [][]string{{"1", "10", "9"}, {"10"}, nil, {"2"}} {
+		fields := func(f *Fields) { f.Texts("texts", &want) }
+		if err := Write(t.Context(), w.db, new(Expression).Set(Encode(fields)).Update(w.table, keyOf("1"))); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		item := w.item("1")
+		err := Decode(item, func(f *Fields) { f.Texts("texts", &got) })
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || want == nil && item["texts"] != nil {
+			t.Errorf("%v, %v (-want +got):\n%s", item, err, diff)
+		}
+	}
+}
+
+// A check writes nothing. If its condition fails, nothing is written, and its reason has the item.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	add := func(id, checked string) error {
+		return Transact(ctx, w.db, new(Expression).Set(Item{"n": Number(1)}).Update(w.table, keyOf(id)),
+			new(Expression).Absent("principal").Check(w.table, keyOf(checked)))
+	}
+	if err := add("1", "spent"); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Item{"n": Number(1)}, w.item("1"), cmp.Exporter(exportAll)); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	if got := w.item("spent"); len(got) > 0 {
+		t.Errorf("the check wrote %v", got)
+	}
+	reasons, refused := Refused(add("2", "1"))
+	if !refused || reasons.Failed(0) || !reasons.Failed(1) || !reasons.AnyFailed(1) {
+		t.Fatalf("got reasons %v, want the check's", reasons)
+	}
+	if diff := cmp.Diff(Number(1), reasons[1].Item["n"], cmp.Exporter(exportAll)); diff != "" {
+		t.Errorf("item of the reason (-want +got):\n%s", diff)
+	}
+	if got := w.item("2"); len(got) > 0 {
+		t.Errorf("wrote %v although the check failed", got)
+	}
+}
+
 func TestQuery(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()

@@ -87,6 +87,9 @@ func (f *Fields) Numbers(name string, v *[]int64) { list(f, name, v, Number, (*r
 // Times is a list of times in Unix seconds.
 func (f *Fields) Times(name string, v *[]time.Time) { list(f, name, v, Seconds, (*reader).seconds) }
 
+// Texts is a string set, which is read in order. A set holds a text once, and storage refuses an empty set.
+func (f *Fields) Texts(name string, v *[]string) { field(f, name, v, Texts, (*reader).texts) }
+
 // Maps is a list of items, whose fields each lists.
 func Maps[E any](f *Fields, name string, v *[]E, each func(*E, *Fields)) {
 	write := func(e E) types.AttributeValue {

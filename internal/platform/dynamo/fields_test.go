@@ -22,6 +22,7 @@ type all struct {
 	Millis   time.Time
 	Numbers  []int64
 	Times    []time.Time
+	Texts    []string
 	Maps     []part
 }
 
@@ -42,6 +43,7 @@ func (a *all) fields(f *Fields) {
 	f.Millis("millis", &a.Millis)
 	f.Numbers("numbers", &a.Numbers)
 	f.Times("times", &a.Times)
+	f.Texts("texts", &a.Texts)
 	Maps(f, "maps", &a.Maps, (*part).fields)
 }
 
@@ -61,7 +63,7 @@ var values = Item{
 	"numbers": &types.AttributeValueMemberL{Value: []types.AttributeValue{Number(4711)}},
 	"maps":    &types.AttributeValueMemberL{Value: []types.AttributeValue{&types.AttributeValueMemberM{Value: Item{"name": Text(secret)}}}},
 	"null":    &types.AttributeValueMemberNULL{Value: true},
-	"strings": &types.AttributeValueMemberSS{Value: []string{secret}},
+	"texts":   &types.AttributeValueMemberSS{Value: []string{secret}},
 }
 
 func TestFields(t *testing.T) {
@@ -71,7 +73,7 @@ func TestFields(t *testing.T) {
 		{},
 		{
 			Text: "word", Bytes: []byte{1, 2}, Bool: true, Number: 1<<63 - 1, Int: -1, Duration: time.Minute, ID: 5678,
-			Seconds: time.Unix(1_790_000_000, 0), Millis: at, Numbers: []int64{3, 1, 0}, Times: []time.Time{time.Unix(1, 0)}, Maps: []part{{"one", at}, {}},
+			Seconds: time.Unix(1_790_000_000, 0), Millis: at, Numbers: []int64{3, 1, 0}, Times: []time.Time{time.Unix(1, 0)}, Texts: []string{"", "10", "9"}, Maps: []part{{"one", at}, {}},
 		},
 	} {
 		var got all
@@ -82,6 +84,25 @@ func TestFields(t *testing.T) {
 	}
 	if got := Compact(Encode(new(all).fields)); len(got) != 1 || got["bool"] == nil {
 		t.Errorf("got %v for zero values, want the boolean alone", got)
+	}
+}
+
+// A string set is written with each text once, and read in order whatever the order is in which storage returns it.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	given := []string{"b", "a", "b"}
+	set, ok := Encode((&all{Texts: given}).fields)["texts"].(*types.AttributeValueMemberSS)
+	if !ok || cmp.Diff([]string{"a", "b"}, set.Value) != "" || given[0] != "b" {
+		t.Errorf("wrote %v of %v, want a and b", set, given)
+	}
+	var got all
+	stored := []string{"c", "a", "b"}
+	err := Decode(Item{"texts": &types.AttributeValueMemberSS{Value: stored}}, got.fields)
+	if diff := cmp.Diff([]string{"a", "b", "c"}, got.Texts); diff != "" || err != nil || stored[0] != "c" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if v := Encode((&all{Texts: []string{}}).fields)["texts"]; v != nil {
+		t.Errorf("got %v for no texts, want nil, which removes the attribute", v)
 	}
 }
 
@@ -120,6 +141,7 @@ func TestErrors(t *testing.T) {
 		{"id", Text("47x"), `attribute "id" is not a whole number`},
 		{"id", number("47"), `attribute "id" is not text`},
 		{"bool", Text("true"), `attribute "bool" is not a boolean`},
+		{"texts", list(Text("a")), `attribute "texts" is not a string set`},
 		{"numbers", list(Number(1), Text("2")), `attribute "numbers[1]" is not a number`},
 		{"maps", list(item(Item{}), Number(2)), `attribute "maps[1]" is not a map`},
 		{"maps", list(item(Item{"at_ms": Number(1)}), item(Item{"at_ms": Text("now")})), `attribute "maps[1]": attribute "at_ms" is not a number`},

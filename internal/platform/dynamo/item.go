@@ -6,6 +6,7 @@ package dynamo
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -36,6 +37,16 @@ func Bytes(b []byte) types.AttributeValue {
 	}
 	return &types.AttributeValueMemberB{Value: b}
 }
+
+// Texts returns the value of a string set with each text once, nil for no texts.
+func Texts(all []string) types.AttributeValue {
+	if len(all) == 0 {
+		return nil
+	}
+	return &types.AttributeValueMemberSS{Value: sortedSet(all)}
+}
+
+func sortedSet(all []string) []string { return slices.Compact(slices.Sorted(slices.Values(all))) }
 
 // ID returns the value of a company's id, which keys hold as text.
 func ID(n int64) types.AttributeValue { return Text(strconv.FormatInt(n, 10)) }

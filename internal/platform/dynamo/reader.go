@@ -36,6 +36,10 @@ func (r *reader) text(name string) string {
 	return member[types.AttributeValueMemberS](r, name, "text").Value
 }
 
+func (r *reader) texts(name string) []string {
+	return sortedSet(member[types.AttributeValueMemberSS](r, name, "a string set").Value)
+}
+
 func (r *reader) bytes(name string) []byte {
 	return member[types.AttributeValueMemberB](r, name, "binary").Value
 }
