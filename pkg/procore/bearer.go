@@ -8,7 +8,7 @@ import (
 // Bearer returns an http.Client that sends this one access token to the
 // environment's API and to no other host, so no redirect carries it elsewhere. It
 // refreshes nothing (RFC 6750 section 2.1); a connection's calls are made with
-// tokens.Store's Client. Calls go through base; nil means http.DefaultTransport.
+// connections.Store's Client. Calls go through base; nil means http.DefaultTransport.
 func (e Environment) Bearer(accessToken Secret, base http.RoundTripper) *http.Client {
 	if base == nil {
 		base = Dial(nil).Transport()
@@ -33,6 +33,12 @@ func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // errForeign refuses a request to another host.
 var errForeign = errors.New("procore: an access token is for the API of its environment only")
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+}
 
 // authorized returns a copy of the request with the token. The http.Client does
 // not see it, and so copies it to no redirect.

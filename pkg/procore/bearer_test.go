@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // R5: an access token goes to the environment's API alone. A plain http.Client
@@ -31,13 +30,9 @@ func TestTokenStaysInTheEnvironment(t *testing.T) {
 	t.Cleanup(api.Close)
 	env := Environment{Name: "custom", LoginURL: api.URL, APIURL: api.URL}
 	token := NewSecret("fake-access-1")
-	account := NewServiceAccount(&OAuth{Environment: env}, nil)
-	account.token = Token{AccessToken: token, Expiry: time.Now().Add(time.Hour)}
-	account.issuedAt = time.Now()
 	for name, client := range map[string]*http.Client{
-		"a bearer client":   env.Bearer(token, nil),
-		"with a transport":  env.Bearer(token, api.Client().Transport),
-		"a service account": {Transport: account},
+		"a bearer client":  env.Bearer(token, nil),
+		"with a transport": env.Bearer(token, api.Client().Transport),
 	} {
 		foreign.Store(0)
 		home.Store(0)

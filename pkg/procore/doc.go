@@ -1,11 +1,16 @@
 // Package procore is a client for Procore's REST API and for its token endpoint. It
-// stores nothing; package tokens stores connections and returns valid tokens.
+// stores nothing; package tokens stores grants, and package connections the companies
+// that use them.
 //
-// A program without a user needs the app's credentials and the id of a company that
+// A script without a user needs the app's credentials and the id of a company that
 // installed the app:
 //
-//	app := &procore.OAuth{Environment: procore.Production(), ClientID: id, ClientSecret: procore.NewSecret(secret)}
-//	company := procore.NewServiceAccount(app, nil).Company(5678)
+//	app := &procore.OAuth{Environment: env, ClientID: id, ClientSecret: procore.NewSecret(secret)}
+//	token, err := app.ClientCredentials(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	company := procore.NewCompanyClient(env, env.Bearer(token.AccessToken, nil), 5678)
 //	for project, err := range company.Projects(ctx) {
 //		if err != nil {
 //			return err
@@ -13,10 +18,11 @@
 //		fmt.Println(project.ID, project.Name)
 //	}
 //
-// A program that acts for a user brings an http.Client whose Transport adds the
-// token, such as that of tokens.Store.Client:
+// That token expires after 90 minutes. A program that runs longer, or acts for a user,
+// takes its client from the store, which keeps the token valid. The principal is the
+// user's, or tokens.App for the app itself:
 //
-//	company := procore.NewCompanyClient(procore.Production(), hc, 5678)
+//	company := store.Client(connections.Key{CompanyID: 5678, Principal: tokens.App})
 //
 // # Calls
 //
@@ -44,8 +50,7 @@
 // A client reads from each answer how many calls are left. No call waits while more are
 // left than are in flight. When none is left, calls wait until the limit resets, as
 // [Limits] describes. The goroutines of a client share that knowledge. Several clients
-// share it through [Limits]; those of a [ServiceAccount] and of tokens.Store.Client
-// already do.
+// share it through [Limits]; those of connections.Store.Client already do.
 //
 // # Errors
 //

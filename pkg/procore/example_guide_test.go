@@ -12,7 +12,11 @@ import (
 // listProjects is the quick start of docs/CLIENT.md, line by line, as is ShowMeeting.
 func listProjects(ctx context.Context, env procore.Environment, id, secret string) error {
 	app := &procore.OAuth{Environment: env, ClientID: id, ClientSecret: procore.NewSecret(secret)}
-	company := procore.NewServiceAccount(app, nil).Company(5678)
+	token, err := app.ClientCredentials(ctx)
+	if err != nil {
+		return err
+	}
+	company := procore.NewCompanyClient(env, env.Bearer(token.AccessToken, nil), 5678)
 	for project, err := range company.Projects(ctx) {
 		if err != nil {
 			return err

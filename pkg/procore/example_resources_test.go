@@ -124,14 +124,19 @@ func ExampleOAuth_Revoke() {
 	// Output: <nil>
 }
 
-// One account in two companies, with one token; each call names its company.
-func ExampleServiceAccount() {
+// The app's own token is valid in all companies that installed the app; each call names its company.
+func ExampleOAuth_ClientCredentials() {
 	env, done := standIn()
 	defer done()
 	app := &procore.OAuth{Environment: env, ClientID: "client-id", ClientSecret: procore.NewSecret("client-secret")}
-	account := procore.NewServiceAccount(app, nil, procore.WithUserAgent("acme-sync/1.0"))
+	token, err := app.ClientCredentials(context.Background())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	hc := env.Bearer(token.AccessToken, nil)
 	for _, id := range []int64{5678, 5679} {
-		me, err := account.Company(id).Me(context.Background())
+		me, err := procore.NewCompanyClient(env, hc, id, procore.WithUserAgent("acme-sync/1.0")).Me(context.Background())
 		fmt.Println(id, me.Name, err)
 	}
 	// Output:

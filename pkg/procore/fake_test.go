@@ -130,12 +130,15 @@ func TestCompaniesOverPages(t *testing.T) {
 	}
 }
 
+// One token of the app serves all its companies, and every call names its company.
 func TestServiceAccount(t *testing.T) {
 	t.Parallel()
 	p := procoretest.Start(t)
 	yes := true
-	if err := p.UpdateCompany(procoretest.MyConstruction, procoretest.CompanyPatch{ServiceAccount: &yes, Installed: &yes}); err != nil {
-		t.Fatal(err)
+	for _, id := range []int64{procoretest.MyConstruction, procoretest.NorthernPlanner} {
+		if err := p.UpdateCompany(id, procoretest.CompanyPatch{ServiceAccount: &yes, Installed: &yes}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	env, ctx := environment(t, p), t.Context()
 	o := procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
@@ -147,12 +150,17 @@ func TestServiceAccount(t *testing.T) {
 	if _, err := procore.NewUserClient(env, hc).Me(ctx); err == nil || !strings.Contains(err.Error(), "Missing Procore-Company-Id header") {
 		t.Errorf("as a user: got %v, want Procore's word that the header is missing", err)
 	}
-	c := procore.NewCompanyClient(env, hc, procoretest.MyConstruction)
-	if _, err := c.Me(ctx); err != nil {
-		t.Error(err)
+	company := func(id int64) *procore.CompanyClient { return procore.NewCompanyClient(env, hc, id) }
+	for _, id := range []int64{procoretest.MyConstruction, procoretest.NorthernPlanner} {
+		if _, err := company(id).Me(ctx); err != nil {
+			t.Error(err)
+		}
+		if all, err := procore.Collect(company(id).Companies(ctx)); err != nil || len(all) != 1 || int64(all[0].ID) != id {
+			t.Errorf("got %v, %v, want that company", all, err)
+		}
 	}
-	if _, err := procore.Collect(c.Companies(ctx)); err != nil {
-		t.Error(err)
+	if _, err := procore.Collect(company(procoretest.HarborHill).Projects(ctx)); !errors.Is(err, procore.ErrNotFound) {
+		t.Errorf("a company without the account: got %v, want ErrNotFound", err)
 	}
 }
 

@@ -16,9 +16,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	pair := Token{AccessToken: NewSecret(access), RefreshToken: NewSecret(refresh), Expiry: time.Unix(0, 0)}
 	p := listen(t, responds(http.StatusOK, testPair))
 	app := p.oauth()
-	account := NewServiceAccount(app, nil)
-	account.token = pair
-	user, company := app.Environment.Bearer(pair.AccessToken, nil), account.Company(5678)
+	user := app.Environment.Bearer(pair.AccessToken, nil)
 	conn, err := app.Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -28,8 +26,6 @@ func TestNothingPrintsASecret(t *testing.T) {
 
 	secrettest.NotPrinted(t, pair, access, refresh)
 	secrettest.NotPrinted(t, *app, testSecret)
-	secrettest.NotPrinted(t, account, access, refresh, testSecret)
-	secrettest.NotPrinted(t, company, access, refresh, testSecret)
 	secrettest.NotPrinted(t, user, access)
 	secrettest.NotPrinted(t, *user, access)
 	secrettest.NotPrinted(t, user.Transport, access)
@@ -40,7 +36,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	secrettest.NotPrinted(t, headers, header)
 	secrettest.NotPrinted(t, HookSpec{Headers: headers}, header)
 	secrettest.NotPrinted(t, Hook{DestinationHeaders: headers}, header)
-	for _, v := range []any{pair, app, account, user.Transport, headers, HookSpec{Headers: headers}} {
+	for _, v := range []any{pair, app, user.Transport, headers, HookSpec{Headers: headers}} {
 		secrettest.NotReachable(t, v, access, refresh, testSecret, header)
 	}
 }

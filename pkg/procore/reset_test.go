@@ -164,12 +164,12 @@ func TestAnsweredStreamsAreRepeated(t *testing.T) {
 					return resp, err
 				}
 				resp.Body.Close()
-				again, err := rewound(r)
-				if err != nil {
-					return nil, err
-				}
-				if again.Body != nil && again.Body != http.NoBody {
+				again := r.Clone(r.Context())
+				if r.Body != nil && r.Body != http.NoBody {
 					bodies++
+					if again.Body, err = r.GetBody(); err != nil {
+						return nil, err
+					}
 				}
 				return base.RoundTrip(again)
 			})

@@ -79,7 +79,7 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// API calls of a service account, and token requests, go through the app's Dial.
+// API calls and token requests go through the app's Dial.
 func TestDialOpensEveryConnection(t *testing.T) {
 	t.Parallel()
 	p := listen(t, responds(200, testPair))
@@ -90,7 +90,7 @@ func TestDialOpensEveryConnection(t *testing.T) {
 		return nil, errReset
 	}
 	app.Environment.APIURL = "https://api.example.com"
-	if _, err := NewServiceAccount(app, app.Dial.Transport()).Company(1).Me(t.Context()); !errors.Is(err, errReset) {
+	if _, err := app.ClientCredentials(t.Context()); !errors.Is(err, errReset) {
 		t.Errorf("token: got %v, want the error of Dial", err)
 	}
 	c := NewCompanyClient(app.Environment, nil, 1, WithAttempts(1))

@@ -42,7 +42,11 @@ func start() (fake *procoretest.Server, company *procore.CompanyClient, stop fun
 	}
 	env := procore.Environment{Name: "custom", LoginURL: server.URL, APIURL: server.URL}
 	app := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
-	company = procore.NewServiceAccount(app, nil, procore.WithAttempts(1)).Company(procoretest.MyConstruction)
+	token, err := app.ClientCredentials(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	company = procore.NewCompanyClient(env, env.Bearer(token.AccessToken, nil), procoretest.MyConstruction, procore.WithAttempts(1))
 	return fake, company, func() {
 		server.Close()
 		fake.Close()

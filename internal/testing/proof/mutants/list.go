@@ -157,8 +157,6 @@ func NewSecret(text string) Secret {
 func NewSecret(text string) Secret { return Secret{func() string { return text }, text} }`, only("TestNothingPrintsASecret", apiPackage)},
 		{"R5", "a bearer client follows a redirect to another host", "pkg/procore/bearer.go",
 			`if !b.environment.HasAPI(r.URL) {`, `if false {`, only("TestTokenStaysInTheEnvironment", apiPackage)},
-		{"R5", "a service account follows a redirect to another host", "pkg/procore/service_account.go",
-			`if !s.app.Environment.HasAPI(r.URL) {`, `if false {`, only("TestTokenStaysInTheEnvironment", apiPackage)},
 		{"R6", "a company's credential writes another's event", "functions/webhook-receiver/handler.go",
 			`e.CompanyID != company`, `false`, receiverPackage},
 		{"R7", "three unknown outcomes do not open the breaker", "pkg/tokens/breaker.go",

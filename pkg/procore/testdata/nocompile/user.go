@@ -32,6 +32,4 @@ func main() {
 	_ = procore.NewCompanyClient(procore.Sandbox(), nil)           // ERROR
 	var _ *procore.CompanyClient = user                            // ERROR
 	_ = (*procore.CompanyClient)(user)                             // ERROR
-	_ = procore.NewServiceAccount(nil, nil).Projects(ctx)          // ERROR
-	_, _ = procore.NewServiceAccount(nil, nil).Company(5678), ctx  // its company is chosen
 }
