@@ -16,9 +16,9 @@ import (
 const tripAfter = 3
 
 // Breaker is what all processes know of the token endpoint's health. It is one
-// row of the Connections table, under a company id that cannot be one. An
+// row of the Grants table, under a name that no principal has. An
 // outage or a wrong client secret opens it, so that it costs the refreshes in
-// flight when it begins plus three, and not every connection that is due (R7).
+// flight when it begins plus three, and not every grant that is due (R7).
 //
 // While it is at rest a refresh only reads it. After a first bad outcome each
 // further refresh must take one of the few trials that are left.
@@ -33,8 +33,8 @@ type Breaker struct {
 	trials  int64 // refreshes begun since the first of them
 }
 
-// breakerKey sorts beside no company: ids are positive.
-var breakerKey = dynamo.Item{"company_id": dynamo.Text("breaker"), "principal": dynamo.Text("token endpoint")}
+// breakerKey is the key of the environment's breaker.
+func (s *Store) breakerKey() dynamo.Item { return s.rowKey("breaker") }
 
 // AtRest says that nothing bad happened since the last success: a probe would
 // change nothing.
@@ -88,8 +88,10 @@ func (m *breakerMemory) get() Breaker {
 }
 
 // Breaker reads the breaker.
-func (s *Store) Breaker(ctx context.Context) (Breaker, error) {
-	b, err := s.breakers().Get(ctx, breakerKey)
+func (u Upkeep) Breaker(ctx context.Context) (Breaker, error) { return u.s.readBreaker(ctx) }
+
+func (s *Store) readBreaker(ctx context.Context) (Breaker, error) {
+	b, err := s.breakers().Get(ctx, s.breakerKey())
 	if err != nil {
 		return Breaker{}, fmt.Errorf("tokens: the breaker could not be read: %w", err)
 	}
@@ -99,16 +101,16 @@ func (s *Store) Breaker(ctx context.Context) (Breaker, error) {
 
 // admit lets a refresh begin, or gives the caller's error. Under suspicion it
 // takes one of the trials that are left, and says so.
-func (s *Store) admit(ctx context.Context, key Key) (trial bool, err error) {
+func (s *Store) admit(ctx context.Context, p Principal) (trial bool, err error) {
 	for w := s.backoff(); ; {
-		b, err := s.Breaker(ctx)
+		b, err := s.readBreaker(ctx)
 		switch {
 		case err != nil:
-			return false, later(key, "the breaker could not be read", err)
-		case b.AtRest(), key.Principal == App && !b.Open: // a service account spends nothing
+			return false, later(p, "the breaker could not be read", err)
+		case b.AtRest(), p == App && !b.Open: // a service account spends nothing
 			return false, nil
 		case b.Open || b.trials >= tripAfter-1:
-			return false, later(key, b.why(), nil)
+			return false, later(p, b.why(), nil)
 		}
 		next := b
 		next.trials++
@@ -117,7 +119,7 @@ func (s *Store) admit(ctx context.Context, key Key) (trial bool, err error) {
 			return true, nil
 		}
 		if !errors.As(err, new(*dynamo.ChangedError[Breaker])) || w.wait(ctx) != nil {
-			return false, later(key, "the breaker could not be written", err)
+			return false, later(p, "the breaker could not be written", err)
 		}
 	}
 }
@@ -136,7 +138,7 @@ func (s *Store) tell(ctx context.Context, v verdict, reason string) {
 		return
 	}
 	for w := s.backoff(); ; {
-		b, err := s.Breaker(ctx)
+		b, err := s.readBreaker(ctx)
 		if err == nil {
 			if b.AtRest() && (v == success || v == unspent) || b.Open && v == success {
 				return // an open breaker closes by a probe, not by a straggler
@@ -159,8 +161,9 @@ func (s *Store) tell(ctx context.Context, v verdict, reason string) {
 // Probe asks the token endpoint, without spending anything, whether it and the
 // app's credentials are healthy, and closes or opens the breaker accordingly.
 // The refresher calls it before a run. nil means healthy.
-func (s *Store) Probe(ctx context.Context) error {
-	b, err := s.Breaker(ctx)
+func (u Upkeep) Probe(ctx context.Context) error {
+	s := u.s
+	b, err := s.readBreaker(ctx)
 	if err != nil {
 		return err
 	}
@@ -207,9 +210,9 @@ func (s *Store) swapBreaker(ctx context.Context, b, next Breaker) error {
 // breakers are the one row.
 func (s *Store) breakers() dynamo.Rows[Breaker] {
 	return dynamo.Rows[Breaker]{
-		DB: s.DB, Table: s.Connections, Random: s.Random,
+		DB: s.DB, Table: s.Grants, Random: s.Random,
 		Decode:   func(b *Breaker, item dynamo.Item) error { return dynamo.Decode(item, b.fields) },
-		Encode:   func(b Breaker) (key, attributes dynamo.Item) { return breakerKey, dynamo.Encode(b.fields) },
+		Encode:   func(b Breaker) (key, attributes dynamo.Item) { return s.breakerKey(), dynamo.Encode(b.fields) },
 		Revision: func(b *Breaker) (*int64, *string) { return &b.rev, &b.write },
 	}
 }

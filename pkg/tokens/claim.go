@@ -27,45 +27,45 @@ var (
 	errSpentBefore = errors.New("tokens: this refresh token was sent before")
 	errNotClaimed  = errors.New("tokens: the claim is not confirmed")
 	errNotReadBack = errors.New("tokens: the claim cannot be read back")
-	errEnded       = errors.New("tokens: the connection was ended while it was claimed")
+	errEnded       = errors.New("tokens: the grant was ended while it was claimed")
 )
 
-// claim takes the right to spend c's refresh token: in one transaction the row
+// claim takes the right to spend g's refresh token: in one transaction the row
 // gets the attempt, and the token goes into the ledger, where it must not be
 // yet. Only a confirmed claim is returned without error. errNotClaimed,
 // errConflict and *changedError ask to read again; errSpentBefore is final for
 // this token. With errNotReadBack and errEnded comes the claim that storage may
 // have, or has: it is to be released.
-func (s *Store) claim(ctx context.Context, c Connection, l ledger, until time.Time) (Connection, error) {
-	next := c
+func (s *Store) claim(ctx context.Context, g Grant, l ledger, until time.Time) (Grant, error) {
+	next := g
 	next.attempt = s.Random.Text()
 	next.claimUntil = until
-	claimed, err := s.swap(ctx, c, next, l.spend(next, s.Clock.Now())...)
+	claimed, err := s.swap(ctx, g, next, l.spend(next.attempt, s.Clock.Now())...)
 	changed, isChanged := errors.AsType[*changedError](err)
 	switch {
 	case err == nil:
 		return claimed, nil
 	case errors.Is(err, errElsewhere):
-		return c, errSpentBefore
-	case errors.Is(err, errConflict), isChanged && changed.Current.attempt != next.attempt:
-		return c, err
+		return g, errSpentBefore
+	case errors.Is(err, errConflict), errors.Is(err, errRefused), isChanged && changed.Current.attempt != next.attempt:
+		return g, err
 	}
 	return s.confirm(ctx, next)
 }
 
 // confirm reads a claim back whose answer was lost.
-func (s *Store) confirm(ctx context.Context, wanted Connection) (Connection, error) {
+func (s *Store) confirm(ctx context.Context, wanted Grant) (Grant, error) {
 	for b := s.backoff(); ; {
-		c, err := s.Connection(ctx, wanted.Key)
+		g, err := s.Grant(ctx, wanted.Principal)
 		switch {
-		case err == nil && c.attempt == wanted.attempt && c.Generation == wanted.Generation && c.State == wanted.State && c.claimed():
-			return c, nil
-		case err == nil && c.attempt == wanted.attempt && c.claimed():
+		case err == nil && g.attempt == wanted.attempt && g.Generation == wanted.Generation && g.State == wanted.State && g.claimed():
+			return g, nil
+		case err == nil && g.attempt == wanted.attempt && g.claimed():
 			return wanted, errEnded
 		case err == nil:
-			return c, errNotClaimed
+			return g, errNotClaimed
 		case errors.Is(err, ErrNotFound):
-			return c, err
+			return g, err
 		case b.wait(ctx) != nil:
 			return wanted, fmt.Errorf("%w: %w", errNotReadBack, err)
 		}
@@ -74,22 +74,22 @@ func (s *Store) confirm(ctx context.Context, wanted Connection) (Connection, err
 
 // release gives back a claim whose token was not sent, and takes it out of the
 // ledger. The new revision fences a claim of ours that is still under way.
-func (s *Store) release(ctx context.Context, claimed Connection, l ledger) error {
-	c := claimed
+func (s *Store) release(ctx context.Context, claimed Grant, l ledger) error {
+	g := claimed
 	for b := s.backoff(); ; {
-		if c.attempt != claimed.attempt || c.Generation != claimed.Generation {
+		if g.attempt != claimed.attempt || g.Generation != claimed.Generation {
 			return s.unspend(ctx, l, claimed.attempt) // a new authorization took the row over
 		}
-		_, err := s.swap(ctx, c, c.released(s.Clock.Now()), l.unspend(claimed.attempt)...)
+		_, err := s.swap(ctx, g, g.released(s.Clock.Now()), l.unspend(claimed.attempt)...)
 		if errors.Is(err, errElsewhere) { // the ledger has not got it, nor shall it
-			_, err = s.swap(ctx, c, c.released(s.Clock.Now()))
+			_, err = s.swap(ctx, g, g.released(s.Clock.Now()))
 		}
 		changed, isChanged := errors.AsType[*changedError](err)
 		switch {
 		case err == nil:
 			return nil
 		case isChanged:
-			c = changed.Current
+			g = changed.Current
 		case b.wait(ctx) != nil:
 			return err
 		}
@@ -113,37 +113,37 @@ func (s *Store) unspend(ctx context.Context, l ledger, attempt string) error {
 }
 
 // released is the row as before the claim.
-func (c Connection) released(now time.Time) Connection {
-	attempt := c.attempt
-	c.attempt, c.claimUntil = "", time.Time{}
-	if c.stateAttempt == attempt && (c.State == Uncertain || c.State == Reauthorize) {
-		c = c.enter(Active, attempt, "not sent after all", "", now)
+func (g Grant) released(now time.Time) Grant {
+	attempt := g.attempt
+	g.attempt, g.claimUntil = "", time.Time{}
+	if g.stateAttempt == attempt && (g.State == Uncertain || g.State == Reauthorize) {
+		g = g.enter(Active, attempt, "not sent after all", "", now)
 	}
-	return c
+	return g
 }
 
-// endClaim ends a claim that has expired: its holder died or hangs. The
-// connection turns uncertain. Generation and attempt stay, so a late store still
+// endClaim ends a claim that has expired: its process died or hangs. The
+// grant becomes uncertain. Generation and attempt stay, so a late store still
 // lands. A service account has spent nothing and is as before.
-func (s *Store) endClaim(ctx context.Context, c Connection) (Connection, error) {
-	c, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
-		if !c.claimed() || !s.Clock.Now().After(c.claimUntil) {
-			return c, false
+func (s *Store) endClaim(ctx context.Context, g Grant) (Grant, error) {
+	g, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
+		if !g.claimed() || !s.Clock.Now().After(g.claimUntil) {
+			return g, false
 		}
-		if c.Principal == App || !c.usable() {
-			c.claimUntil = time.Time{}
-			return c, true
+		if g.Principal == App || !g.Usable() {
+			g.claimUntil = time.Time{}
+			return g, true
 		}
-		return c.doubt(c.attempt, "the process that refreshed it ended without an answer", "", s.Clock.Now()), true
+		return g.doubt(g.attempt, "the process that refreshed it ended without an answer", "", s.Clock.Now()), true
 	})
 	if err != nil {
-		return c, later(c.Key, "a claim that has expired could not be ended", err)
+		return g, later(g.Principal, "a claim that has expired could not be ended", err)
 	}
-	return c, nil
+	return g, nil
 }
 
 // doubt ends the claim without an answer.
-func (c Connection) doubt(attempt, reason, requestID string, now time.Time) Connection {
-	c.claimUntil = time.Time{}
-	return c.enter(Uncertain, attempt, reason, requestID, now)
+func (g Grant) doubt(attempt, reason, requestID string, now time.Time) Grant {
+	g.claimUntil = time.Time{}
+	return g.enter(Uncertain, attempt, reason, requestID, now)
 }

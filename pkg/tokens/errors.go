@@ -8,30 +8,37 @@ import (
 
 // Callers branch on these errors of Store by errors.Is.
 var (
-	// ErrNotFound means that the connection does not exist. A user has to connect.
-	ErrNotFound = errors.New("not connected yet")
-	// ErrReauthorize means that the refresh token is spent. The user has to connect again.
-	ErrReauthorize = errors.New("the user has to connect again")
+	// ErrNotFound means that there is no such grant. The user has to authorize.
+	ErrNotFound = errors.New("not authorized yet")
+	// ErrReauthorize means that the refresh token is spent. The user has to authorize
+	// again.
+	ErrReauthorize = errors.New("the user has to authorize again")
 	// ErrOverwritten is an ErrReauthorize that is expected: the monthly sandbox was
 	// overwritten from production. Callers raise no alarm.
 	ErrOverwritten = fmt.Errorf("%w: %s", ErrReauthorize, overwritten)
-	// ErrDisconnected means that a company admin disconnected the app. Callers make no
-	// calls until a user connects again.
-	ErrDisconnected = errors.New("the company disconnected the app")
-	// ErrRevoked means that the connection was revoked on purpose.
-	ErrRevoked = errors.New("the connection was revoked")
-	// ErrNotInstalled means that Procore refuses a fresh token. The app is not
-	// installed in the company, and more refreshes would not help.
-	ErrNotInstalled = errors.New("the app is not installed in the company")
+	// ErrRevoked means that the grant was revoked on purpose.
+	ErrRevoked = errors.New("the authorization was revoked")
+	// ErrRejected means that Procore answers 401 to a fresh token. More refreshes would
+	// not help. Callers try again in some minutes.
+	ErrRejected = errors.New("Procore rejects a fresh token")
 	// ErrTryAgain means that storage, Procore or another process prevented an answer.
-	// Nothing is known to be lost. Callers try again later.
+	// Callers try again later.
 	ErrTryAgain = errors.New("try again later")
+
+	// ErrHeld means that a grant was not revoked, because it has a holder.
+	ErrHeld = errors.New("the authorization is in use")
+	// ErrUsed means that another item of a transaction refused it: what the caller
+	// joined was used already.
+	ErrUsed = errors.New("tokens: another item of the transaction refused it")
+	// ErrStale means that an authorization's refresh token was sent before. Callers
+	// discard the pair and have the user authorize once more.
+	ErrStale = errors.New("the refresh token was sent before")
 )
 
-// Error describes what happened to a connection. It unwraps to one of the sentinels
-// and to the cause, if there is one.
+// Error describes what happened to a grant. It unwraps to one of the sentinels and to
+// the cause, if there is one.
 type Error struct {
-	Key       Key
+	Principal Principal
 	Decision  error // one of the sentinels
 	Reason    string
 	Since     time.Time // zero: now
@@ -41,7 +48,7 @@ type Error struct {
 
 // Error returns the text, which never contains a token or a secret.
 func (e *Error) Error() string {
-	s := fmt.Sprintf("tokens: %s: %v", e.Key, e.Decision)
+	s := fmt.Sprintf("tokens: %s: %v", e.Principal, e.Decision)
 	if e.Reason != "" {
 		s += ": " + e.Reason
 	}
@@ -60,34 +67,19 @@ func (e *Error) Error() string {
 // Unwrap returns the decision and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Decision, e.Err} }
 
-// unusable returns the error of a connection whose state serves no token.
-func (c Connection) unusable() error {
-	decision := map[State]error{
-		Uncertain:    ErrReauthorize,
-		Reauthorize:  ErrReauthorize,
-		Disconnected: ErrDisconnected,
-		Revoking:     ErrRevoked,
-		Revoked:      ErrRevoked,
-	}[c.State]
+// unusable returns the error of a grant whose state serves no token.
+func (g Grant) unusable() *Error {
+	e := &Error{Principal: g.Principal, Decision: ErrReauthorize, Reason: g.Reason, Since: g.ReasonAt, RequestID: g.RequestID}
 	switch {
-	case decision == nil:
-		decision = ErrTryAgain
-	case c.State == Reauthorize && c.Reason == overwritten:
-		return &Error{Key: c.Key, Decision: ErrOverwritten, Since: c.ReasonAt, RequestID: c.RequestID}
+	case g.State == Revoked:
+		e.Decision = ErrRevoked
+	case g.Reason == overwritten:
+		e.Decision, e.Reason = ErrOverwritten, ""
 	}
-	return &Error{Key: c.Key, Decision: decision, Reason: c.Reason, Since: c.ReasonAt, RequestID: c.RequestID}
-}
-
-// unusableBecause returns the error of unusable with a cause.
-func (c Connection) unusableBecause(cause error) error {
-	err := c.unusable()
-	if e, ok := errors.AsType[*Error](err); ok {
-		e.Err = cause
-	}
-	return err
+	return e
 }
 
 // later returns an ErrTryAgain: the reason may go away without a person.
-func later(k Key, reason string, err error) error {
-	return &Error{Key: k, Decision: ErrTryAgain, Reason: reason, Err: err}
+func later(p Principal, reason string, err error) error {
+	return &Error{Principal: p, Decision: ErrTryAgain, Reason: reason, Err: err}
 }

@@ -4,61 +4,64 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strconv"
+	"strings"
+	"time"
 
 	"procore-connect/internal/platform/dynamo"
 )
 
-// idlePrefix begins the partitions of connections that no one uses, so that a run over
-// the due ones does not read past them.
-const idlePrefix = "idle-"
-
-// Shards is the number of partitions of each sparse index.
+// Shards is the number of partitions of the sparse index, for each environment and each
+// kind of work.
 const Shards = 16
 
-// shard returns a company's partition in the sparse indexes.
-func shard(companyID int64) string {
-	h := fnv.New32a()
-	fmt.Fprint(h, companyID)
-	return strconv.Itoa(int(h.Sum32() % Shards))
+// The partitions of the sparse index. It holds only the rows that a schedule may act on,
+// and each kind apart, so that a run never reads past the others.
+const (
+	inUse  = ""
+	idle   = "idle-"
+	unheld = "unheld-"
+)
+
+func (s *Store) partition(kind string, shard int) string {
+	return s.Environment.Name + "#" + kind + strconv.Itoa(shard)
 }
 
-// primaryKey returns the key of the row.
-func (k Key) primaryKey() dynamo.Item {
-	return dynamo.Item{
-		"company_id": dynamo.ID(k.CompanyID),
-		"principal":  dynamo.Text(string(k.Principal)),
-	}
+func (p Principal) shard() int {
+	h := fnv.New32a()
+	fmt.Fprint(h, string(p))
+	return int(h.Sum32() % Shards)
+}
+
+// rowKey returns the key of a row of the Grants table.
+func (s *Store) rowKey(name string) dynamo.Item {
+	return dynamo.Item{"grant": dynamo.Text(s.Environment.Name + "#" + name)}
 }
 
 // fields lists the row's attributes without its key.
-func (c *Connection) fields(f *dynamo.Fields) {
-	f.Text("state", (*string)(&c.State))
-	f.Number("generation", &c.Generation)
-	f.Number("rev", &c.Rev)
-	f.Text("write", &c.write)
-	f.Seconds("expires_at", &c.Expiry)
-	f.Text("environment", &c.Environment)
-	f.Text("redirect_uri", &c.RedirectURI)
-	f.Text("company_name", &c.CompanyName)
-	f.Text("user_name", &c.UserName)
-	f.Seconds("connected_at", &c.ConnectedAt)
-	f.Seconds("refreshed_at", &c.RefreshedAt)
-	f.Seconds("last_used_at", &c.LastUsed)
-	f.Seconds("seen_at", &c.SeenAt)
-	f.Seconds("paused_until", &c.PausedUntil)
-	f.Duration("pause_s", &c.pause)
-	f.Text("reason", &c.Reason)
-	f.Seconds("reason_at", &c.ReasonAt)
-	f.Text("request_id", &c.RequestID)
-	f.Text("webhooks", (*string)(&c.Webhooks))
-	f.Seconds("check_at", &c.CheckAt)
-	f.Bytes("sealed", &c.pair.Ciphertext)
-	f.Text("seal_key", &c.pair.KeyID)
-	f.Text("attempt", &c.attempt)
-	f.Millis("claim_until_ms", &c.claimUntil)
-	f.Text("last_attempt", &c.lastAttempt)
-	f.Text("state_attempt", &c.stateAttempt)
-	dynamo.Maps(f, "transitions", &c.Transitions, (*Transition).fields)
+func (g *Grant) fields(f *dynamo.Fields) {
+	f.Text("client", &g.client)
+	f.Text("state", (*string)(&g.State))
+	f.Number("generation", &g.Generation)
+	f.Number("rev", &g.Rev)
+	f.Text("write", &g.write)
+	f.Bytes("sealed", &g.pair.Ciphertext)
+	f.Text("seal_key", &g.pair.KeyID)
+	f.Text("fingerprint", &g.fingerprint)
+	f.Seconds("expires_at", &g.Expiry)
+	f.Seconds("issued_at", &g.IssuedAt)
+	f.Seconds("refreshed_at", &g.RefreshedAt)
+	f.Seconds("last_used_at", &g.LastUsed)
+	f.Text("redirect_uri", &g.RedirectURI)
+	f.Texts("holders", &g.Holders)
+	f.Seconds("unheld_at", &g.UnheldAt)
+	f.Text("reason", &g.Reason)
+	f.Seconds("reason_at", &g.ReasonAt)
+	f.Text("request_id", &g.RequestID)
+	f.Text("attempt", &g.attempt)
+	f.Millis("claim_until_ms", &g.claimUntil)
+	f.Text("last_attempt", &g.lastAttempt)
+	f.Text("state_attempt", &g.stateAttempt)
+	dynamo.Maps(f, "transitions", &g.Transitions, (*Transition).fields)
 }
 
 func (t *Transition) fields(f *dynamo.Fields) {
@@ -70,45 +73,57 @@ func (t *Transition) fields(f *dynamo.Fields) {
 }
 
 // attributes returns the row without its key.
-func (c Connection) attributes() dynamo.Item {
-	a := dynamo.Encode(c.fields)
-	a["due_shard"], a["check_shard"] = nil, nil
-	// The sparse indexes hold only the rows that a schedule may act on.
-	switch {
-	case !c.usable():
-	case c.idle():
-		a["due_shard"] = dynamo.Text(idlePrefix + shard(c.CompanyID))
-	default:
-		a["due_shard"] = dynamo.Text(shard(c.CompanyID))
-	}
-	if !c.CheckAt.IsZero() {
-		a["check_shard"] = dynamo.Text(shard(c.CompanyID))
+func (s *Store) attributes(g Grant) dynamo.Item {
+	a := dynamo.Encode(g.fields)
+	a["due_shard"], a["due_at"] = nil, nil
+	if kind, at, ok := g.due(); ok {
+		a["due_shard"], a["due_at"] = dynamo.Text(s.partition(kind, g.Principal.shard())), dynamo.Seconds(at)
 	}
 	return a
 }
 
-// read reads a row's key.
-func (k *Key) read(item dynamo.Item) error {
-	var company string
-	err := dynamo.Decode(item, func(f *dynamo.Fields) {
-		f.Require("company_id", "principal")
-		f.Text("company_id", &company)
-		f.Text("principal", (*string)(&k.Principal))
-		f.ID("company_id", &k.CompanyID)
-	})
-	if err != nil {
-		return fmt.Errorf("tokens: row of company %q, %q: %w", company, k.Principal, err)
+// due returns what a schedule has to do with the grant, and when.
+func (g Grant) due() (kind string, at time.Time, ok bool) {
+	switch {
+	case g.Principal == App || g.State == Revoked:
+		return "", time.Time{}, false
+	case len(g.Holders) == 0:
+		return unheld, g.UnheldAt.Add(UnheldFor), true
+	case g.State == Uncertain && g.Expiry.Before(g.ReasonAt.Add(uncertainFor)):
+		return inUse, g.ReasonAt.Add(uncertainFor), true
+	case !g.Usable():
+		return "", time.Time{}, false
+	case g.idle():
+		return idle, g.Expiry.Add(IdleEvery), true
 	}
+	return inUse, g.Expiry, true
+}
+
+// readPrincipal reads the key of a row of the table or its index.
+func (s *Store) readPrincipal(p *Principal, item dynamo.Item) error {
+	var key string
+	err := dynamo.Decode(item, func(f *dynamo.Fields) {
+		f.Require("grant")
+		f.Text("grant", &key)
+	})
+	name, ok := strings.CutPrefix(key, s.Environment.Name+"#")
+	if err == nil && !ok {
+		err = fmt.Errorf("it is not of environment %q", s.Environment.Name)
+	}
+	if err != nil {
+		return fmt.Errorf("tokens: row of grant %q: %w", key, err)
+	}
+	*p = Principal(name)
 	return nil
 }
 
 // read reads a row.
-func (c *Connection) read(item dynamo.Item) error {
-	if err := c.Key.read(item); err != nil {
+func (s *Store) read(g *Grant, item dynamo.Item) error {
+	if err := s.readPrincipal(&g.Principal, item); err != nil {
 		return err
 	}
-	if err := dynamo.Decode(item, c.fields); err != nil {
-		return fmt.Errorf("tokens: row of %s: %w", c.Key, err)
+	if err := dynamo.Decode(item, g.fields); err != nil {
+		return fmt.Errorf("tokens: row of grant %s: %w", g.Principal, err)
 	}
 	return nil
 }

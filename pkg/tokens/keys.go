@@ -94,17 +94,32 @@ func (k *Keys) Derive(id, purpose string) ([]byte, error) {
 }
 
 // fingerprints returns the names of a refresh token in the ledger, one for each key of
-// the ring. Two processes that know different keys during a rotation share one.
+// the ring. Two processes that know different keys during a rotation share one. Without
+// a refresh token there is none.
 func (k *Keys) fingerprints(refreshToken procore.Secret) []string {
 	var all []string
 	for _, id := range k.IDs() {
-		key, err := k.Derive(id, "ledger")
-		if err != nil {
-			panic("tokens: a key of the ring is unknown to it") // IDs lists only known ones
+		if f := k.fingerprintBy(id, refreshToken); f != "" {
+			all = append(all, f)
 		}
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(refreshToken.Reveal()))
-		all = append(all, id+"."+base64.RawURLEncoding.EncodeToString(mac.Sum(nil)))
 	}
 	return all
+}
+
+// fingerprint is the one by the current key, empty without a refresh token.
+func (k *Keys) fingerprint(refreshToken procore.Secret) string {
+	return k.fingerprintBy(k.current, refreshToken)
+}
+
+func (k *Keys) fingerprintBy(id string, refreshToken procore.Secret) string {
+	if refreshToken.IsZero() {
+		return ""
+	}
+	key, err := k.Derive(id, "ledger")
+	if err != nil {
+		panic("tokens: a key of the ring is unknown to it") // callers pass only known ones
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(refreshToken.Reveal()))
+	return id + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/procore"
 )
 
 // ledgerLife is how long the ledger knows a spent token.
@@ -21,36 +22,48 @@ const maxPairAge = ledgerLife - 30*24*time.Hour
 // value, whatever happens to the rows that hold it.
 type ledger struct {
 	table        string
+	grant        string // the row's key, for the operator
 	fingerprints []string
 }
 
-// ledger of the connection's refresh token; empty for a service account.
-func (r *refresh) ledger() ledger {
-	l := ledger{table: r.Spends}
-	if r.key.Principal != App {
-		l.fingerprints = r.keys.fingerprints(r.pair.RefreshToken)
-	}
-	return l
+// ledger returns the part of a grant's claim that is about this refresh token. It is
+// empty for a pair without one.
+func (s *Store) ledger(p Principal, keys *Keys, refreshToken procore.Secret) ledger {
+	return ledger{s.Spends, s.Environment.Name + "#" + string(p), keys.fingerprints(refreshToken)}
 }
 
-// spend enters the token as sent by the attempt of c. It fails if it was entered
-// before.
-func (l ledger) spend(c Connection, now time.Time) []types.TransactWriteItem {
-	var all []types.TransactWriteItem
+// spend enters the token as sent by the attempt. It fails if it was entered before.
+func (l ledger) spend(attempt string, now time.Time) []types.TransactWriteItem {
+	return l.put(attempt, now, func() *dynamo.Expression { return new(dynamo.Expression).Absent("fingerprint") })
+}
+
+// enter enters the token, whether or not it was entered before: no refresh sends it.
+func (l ledger) enter(attempt string, now time.Time) []types.TransactWriteItem {
+	return l.put(attempt, now, func() *dynamo.Expression { return new(dynamo.Expression) })
+}
+
+func (l ledger) put(attempt string, now time.Time, condition func() *dynamo.Expression) (all []types.TransactWriteItem) {
 	for _, f := range l.fingerprints {
-		item := c.Key.primaryKey() // for the operator; not a key in this table
-		item["fingerprint"] = dynamo.Text(f)
-		item["attempt"] = dynamo.Text(c.attempt)
+		item := spendsKey(f)
+		item["grant"] = dynamo.Text(l.grant)
+		item["attempt"] = dynamo.Text(attempt)
 		item["spent_at"] = dynamo.Seconds(now)
 		item["ttl"] = dynamo.Seconds(now.Add(ledgerLife))
-		all = append(all, new(dynamo.Expression).Absent("fingerprint").Put(l.table, item))
+		all = append(all, condition().Put(l.table, item))
+	}
+	return all
+}
+
+// absent are the conditions that the token was never entered.
+func (l ledger) absent() (all []types.TransactWriteItem) {
+	for _, f := range l.fingerprints {
+		all = append(all, new(dynamo.Expression).Absent("fingerprint").Check(l.table, spendsKey(f)))
 	}
 	return all
 }
 
 // unspend takes the token out again, if this attempt entered it.
-func (l ledger) unspend(attempt string) []types.TransactWriteItem {
-	var all []types.TransactWriteItem
+func (l ledger) unspend(attempt string) (all []types.TransactWriteItem) {
 	for _, f := range l.fingerprints {
 		all = append(all, new(dynamo.Expression).Equal("attempt", dynamo.Text(attempt)).Delete(l.table, spendsKey(f)))
 	}

@@ -3,85 +3,116 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
-// revokeRetry is when housekeeping goes on with a revocation that was not
-// finished.
-const revokeRetry = 5 * time.Minute
-
-// Revoke ends a connection for good: at Procore, and here. It waits for a
-// refresh that is in flight, so that the newest pair is the one revoked. An
-// error that matches ErrTryAgain leaves the connection in revoking; housekeeping
-// or another call goes on with it. Revoking a revoked connection does nothing.
+// Revoke ends a grant that has no holder, at Procore and here. It waits for a refresh
+// that is in flight, so that the newest pair is the one revoked. ErrHeld means that the
+// grant has a holder, perhaps a new one, and remains as it is. After ErrTryAgain call it
+// again: [Upkeep.Unheld] finds the grant. Revoking a revoked grant does nothing.
 //
 // https://developers.procore.com/documentation/oauth-endpoints
-func (s *Store) Revoke(ctx context.Context, key Key, reason string) error {
-	s.memory.forget(key)
-	c, err := s.Connection(ctx, key)
+func (s *Store) Revoke(ctx context.Context, p Principal, reason string) error {
+	s.memory.forget(p)
+	g, err := s.Grant(ctx, p)
 	if err != nil {
 		return err
 	}
-	c, err = s.apply(ctx, c, func(c Connection) (Connection, bool) {
-		if c.State == Revoking || c.State == Revoked {
-			return c, false
+	since := g.UnheldAt
+	for b := s.backoff(); ; {
+		switch {
+		case g.State == Revoked:
+			return nil
+		case !g.UnheldAt.Equal(since) && len(g.Holders) == 0:
+			return later(p, "it was authorized again during the revocation", nil)
 		}
-		c.CheckAt = toSecond(s.Clock.Now().Add(revokeRetry))
-		return c.enter(Revoking, c.attempt, reason, "", s.Clock.Now()), true
-	})
-	if err != nil {
-		return later(key, "the connection could not be stored", err)
-	}
-	for b := s.backoff(); c.State == Revoking; {
-		if c, err = s.revokeStep(ctx, c); err != nil {
+		if err = s.revoke(ctx, g, reason); !errors.Is(err, errNotYet) {
 			return err
 		}
-		if c.State == Revoking && b.wait(ctx) != nil {
-			return later(key, "a refresh is still in flight", ctx.Err())
+		if b.wait(ctx) != nil {
+			return later(p, "a refresh is in flight, or the grant keeps changing", err)
 		}
-		if c, err = s.Connection(ctx, key); err != nil {
+		if g, err = s.Grant(ctx, p); err != nil {
 			return err
 		}
 	}
-	if c.State != Revoked {
-		return later(key, "it was authorized again during the revocation", nil)
-	}
-	return nil
 }
 
-// revokeStep revokes the pair in the row and ends the connection, if no refresh
-// is in flight.
-func (s *Store) revokeStep(ctx context.Context, c Connection) (Connection, error) {
-	if c.claimed() && !s.Clock.Now().After(c.claimUntil) {
-		return c, nil
+// revoke ends a grant as it was read, or has it read again.
+func (s *Store) revoke(ctx context.Context, g Grant, reason string) error {
+	now := s.Clock.Now()
+	switch {
+	case len(g.Holders) > 0:
+		return &Error{Principal: g.Principal, Decision: ErrHeld}
+	case g.busy(now):
+		return errNotYet
 	}
-	if c.pair.Ciphertext != nil {
-		if err := s.revokePair(ctx, c); err != nil {
-			return c, later(c.Key, "the pair could not be revoked at Procore", err)
-		}
+	pair, keys, err := s.open(ctx, g)
+	switch {
+	case errors.Is(err, errNotSealedHere) || errors.Is(err, errOtherClient):
+		s.log().WarnContext(ctx, "grant ended, its pair cannot be revoked", attr(g.Principal), slog.Any("error", err))
+		return s.end(ctx, g, reason)
+	case err != nil:
+		return err
+	case g.State == Active && !now.Before(pair.Expiry) && !pair.RefreshToken.IsZero():
+		// A server like Doorkeeper ignores the revocation of a pair that has expired.
+		return s.renewed(ctx, g.Principal)
 	}
-	next := c
-	next.pair, next.attempt, next.claimUntil, next.CheckAt = Sealed{}, "", time.Time{}, time.Time{}
-	next = next.enter(Revoked, "", c.Reason, "", s.Clock.Now())
-	next, err := s.swap(ctx, c, next)
-	if changed, ok := errors.AsType[*changedError](err); ok {
-		return changed.Current, nil
-	}
-	if err != nil {
-		return c, later(c.Key, "the connection could not be stored", err)
-	}
-	return next, nil
-}
-
-func (s *Store) revokePair(ctx context.Context, c Connection) error {
-	pair, err := s.unseal(ctx, c.pair, c.place())
-	if errors.Is(err, errNotSealedHere) { // no later attempt will open it either
-		s.log().WarnContext(ctx, "pair not revoked, it does not open", slog.Any("", c.Key))
-		return nil
-	}
+	claimed, err := s.claimRevocation(ctx, g, pair, keys)
 	if err != nil {
 		return err
 	}
-	return s.revokeToken(ctx, pair)
+	if err := s.Discard(ctx, pair); err != nil {
+		s.giveUp(ctx, claimed)
+		return later(g.Principal, "the pair could not be revoked at Procore", err)
+	}
+	return s.end(ctx, claimed, reason)
+}
+
+// renewed refreshes a grant that is to be revoked, and has it read again.
+func (s *Store) renewed(ctx context.Context, p Principal) error {
+	_, err := s.flights.do(ctx, p, func(ctx context.Context) (Access, error) { return s.renew(ctx, p, demand{}) })
+	if err != nil && !errors.Is(err, ErrReauthorize) {
+		return err
+	}
+	return errNotYet
+}
+
+// claimRevocation takes the claim for a revocation: from now on no refresh sends the
+// pair's refresh token, and no holder comes in between.
+func (s *Store) claimRevocation(ctx context.Context, g Grant, pair procore.Token, keys *Keys) (Grant, error) {
+	next := g
+	next.attempt, next.claimUntil = revocation+s.Random.Text(), s.Clock.Now().Add(maxWork+skew)
+	return s.join(ctx, g, next, s.ledger(g.Principal, keys, pair.RefreshToken).enter(next.attempt, s.Clock.Now()))
+}
+
+// giveUp ends the claim of a revocation that failed. The refresh token stays in the
+// ledger: whether Procore has revoked it is not known.
+func (s *Store) giveUp(ctx context.Context, claimed Grant) {
+	next := claimed
+	next.attempt, next.claimUntil = "", time.Time{}
+	if _, err := s.swap(ctx, claimed, next); err != nil {
+		s.log().WarnContext(ctx, "claim not released", attr(claimed.Principal), slog.Any("error", err))
+	}
+}
+
+// end makes the grant revoked, unless it was changed since it was read.
+func (s *Store) end(ctx context.Context, g Grant, reason string) error {
+	next := g
+	next.pair, next.fingerprint, next.attempt, next.claimUntil = Sealed{}, "", "", time.Time{}
+	_, err := s.join(ctx, g, next.enter(Revoked, "", reason, "", s.Clock.Now()), nil)
+	return err
+}
+
+// Discard revokes a pair that belongs to no grant. It may be repeated after any error.
+func (s *Store) Discard(ctx context.Context, pair procore.Token) error {
+	oauth, err := s.OAuth.Get(ctx)
+	if err != nil {
+		return fmt.Errorf("tokens: the app's credentials could not be read: %w", err)
+	}
+	return oauth.Revoke(ctx, pair)
 }

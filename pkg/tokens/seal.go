@@ -20,13 +20,15 @@ type Sealed struct {
 // Place is where a sealed pair belongs. It is the additional data of the seal, so the
 // pair opens in no other place. To move a pair, open it and seal it again.
 type Place struct {
-	Table      string
-	Key        string
-	Generation int64
+	Environment string // Procore's, by name
+	Client      string // the ClientHash of the client id
+	Table       string
+	Key         string
+	Generation  int64
 }
 
 func (p Place) bytes() []byte {
-	return fmt.Appendf(nil, "%q %q %d pair", p.Table, p.Key, p.Generation)
+	return fmt.Appendf(nil, "%q %q %q %q %d pair", p.Environment, p.Client, p.Table, p.Key, p.Generation)
 }
 
 // sealedToken is the plain text inside a seal.

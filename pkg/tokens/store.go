@@ -13,18 +13,18 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Store keeps connections and gives out their access tokens. DB, the
-// tables, Keys and OAuth must be set. It is for use by any number of goroutines;
-// do not copy it.
+// Store keeps grants and returns their access tokens. DB, the tables, Environment, Keys
+// and OAuth must be set. It is for use by any number of goroutines; do not copy it.
 type Store struct {
-	DB          *dynamodb.Client
-	Connections string // the table's name
-	Spends      string // the ledger's table
+	DB     *dynamodb.Client
+	Grants string // the table's name
+	Spends string // the ledger's table
 
-	Keys  SecretSource[*Keys]          // the key ring
-	OAuth SecretSource[*procore.OAuth] // the app's credentials
+	Environment procore.Environment          // the store sees the grants of no other
+	Keys        SecretSource[*Keys]          // the key ring
+	OAuth       SecretSource[*procore.OAuth] // the app's credentials, for the same environment
 
-	// Rescue takes a new pair that storage refuses, for Restore to store later.
+	// Rescue takes a new pair that storage refuses, for [Upkeep.Restore] to store later.
 	// nil: there is no rescue, and such a pair is lost.
 	Rescue func(ctx context.Context, r Rescued) error
 
@@ -49,111 +49,126 @@ func (s *Store) log() *slog.Logger {
 	return s.Log
 }
 
-// rows are the rows of the Connections table.
-func (s *Store) rows() dynamo.Rows[Connection] {
-	return dynamo.Rows[Connection]{
-		DB: s.DB, Table: s.Connections, Random: s.Random, Decode: (*Connection).read,
-		Encode:   func(c Connection) (key, attributes dynamo.Item) { return c.primaryKey(), c.attributes() },
-		Revision: func(c *Connection) (*int64, *string) { return &c.Rev, &c.write },
+// attr names a principal in a log line.
+func attr(p Principal) slog.Attr { return slog.String("principal", string(p)) }
+
+// rows are the rows of the Grants table.
+func (s *Store) rows() dynamo.Rows[Grant] {
+	return dynamo.Rows[Grant]{
+		DB: s.DB, Table: s.Grants, Random: s.Random, Decode: s.read,
+		Encode:   func(g Grant) (key, attributes dynamo.Item) { return s.rowKey(string(g.Principal)), s.attributes(g) },
+		Revision: func(g *Grant) (*int64, *string) { return &g.Rev, &g.write },
 	}
 }
 
-// Connection reads a connection, strongly consistent. A missing one is an error
-// that matches ErrNotFound.
-func (s *Store) Connection(ctx context.Context, key Key) (Connection, error) {
-	item, err := dynamo.Get(ctx, s.DB, s.Connections, key.primaryKey())
+// Grant reads a grant, strongly consistent. A missing one is an error that matches
+// ErrNotFound.
+func (s *Store) Grant(ctx context.Context, p Principal) (Grant, error) {
+	item, err := dynamo.Get(ctx, s.DB, s.Grants, s.rowKey(string(p)))
 	if err != nil {
-		return Connection{}, later(key, "the connection could not be read", err)
+		return Grant{}, later(p, "the grant could not be read", err)
 	}
 	if len(item) == 0 {
-		return Connection{}, &Error{Key: key, Decision: ErrNotFound}
+		return Grant{}, &Error{Principal: p, Decision: ErrNotFound}
 	}
-	var c Connection
-	err = c.read(item)
-	return c, err
+	var g Grant
+	err = s.read(&g, item)
+	return g, err
 }
 
-// changedError says that the row is no longer the one that was read.
-type changedError = dynamo.ChangedError[Connection]
+// changedError means that the row is no longer the one that was read.
+type changedError = dynamo.ChangedError[Grant]
 
-// swap writes next in place of old if the row is still as it was read, and
-// gives what is stored now. also joins the same transaction. A lost race is
-// *changedError with the row that won; after any other error it is unknown
-// whether the write happened.
-func (s *Store) swap(ctx context.Context, old, next Connection, also ...types.TransactWriteItem) (Connection, error) {
+// swap writes next in place of old if the row is still as it was read, and returns what
+// is stored now. also joins the same transaction. A lost race is *changedError with the
+// row that won; after an error that names no reason it is unknown whether the write
+// happened.
+func (s *Store) swap(ctx context.Context, old, next Grant, also ...types.TransactWriteItem) (Grant, error) {
 	next, err := s.rows().Swap(ctx, old, next, also...)
 	return next, s.swapped(ctx, old, next, err)
 }
 
 // swapped maps the error of a swap, and logs what it changed of the state.
-func (s *Store) swapped(ctx context.Context, old, next Connection, err error) error {
+func (s *Store) swapped(ctx context.Context, old, next Grant, err error) error {
 	if err == nil && old.State != next.State {
 		s.changed(ctx, old, next)
 	}
 	return lost(err)
 }
 
-func (s *Store) changed(ctx context.Context, old, next Connection) {
-	attrs := []slog.Attr{slog.Any("", next.Key), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
+func (s *Store) changed(ctx context.Context, old, next Grant) {
+	attrs := []slog.Attr{attr(next.Principal), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
 		slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason)}
 	switch {
-	case next.State == Reauthorize && next.Reason == overwritten: // a line of its own: it is to raise no alarm
-		s.log().LogAttrs(ctx, slog.LevelInfo, "connection overwritten", attrs...)
-	case next.State == Uncertain, next.State == Reauthorize, next.State == Disconnected:
-		s.log().LogAttrs(ctx, slog.LevelWarn, "connection changed", attrs...)
+	case next.State == Reauthorize && next.Reason == overwritten: // a line that raises no alarm
+		s.log().LogAttrs(ctx, slog.LevelInfo, "grant overwritten", attrs...)
+	case next.State == Uncertain, next.State == Reauthorize:
+		s.log().LogAttrs(ctx, slog.LevelWarn, "grant changed", attrs...)
 	default:
-		s.log().LogAttrs(ctx, slog.LevelInfo, "connection changed", attrs...)
+		s.log().LogAttrs(ctx, slog.LevelInfo, "grant changed", attrs...)
 	}
 }
 
 var (
-	// errElsewhere says that another item of a transaction refused it.
+	// errElsewhere means that another item of a transaction refused it.
 	errElsewhere = errors.New("tokens: another item of the transaction failed its condition")
-	// errConflict says that a transaction did not happen, because another one was
+	// errConflict means that a transaction did not happen, because another one was
 	// under way on the same row or storage was busy.
 	errConflict = errors.New("tokens: the transaction met another one")
+	// errRefused means that a transaction did not happen, and would be refused again.
+	errRefused = errors.New("tokens: storage refuses the transaction")
 )
 
-// lost maps the failed condition of a transaction's later item to errElsewhere,
-// and any other cancelled transaction but a lost race to errConflict. Where the row
-// itself met another transaction, what that one has done to the later items proves
-// nothing yet.
+// lost maps the failed condition of a transaction's later item to errElsewhere, and a
+// transaction that may succeed when it is repeated to errConflict. Where the row itself
+// met another transaction, what that one has done to the later items proves nothing yet.
 func lost(err error) error {
 	reasons, refused := dynamo.Refused(err)
 	switch {
 	case !refused:
 		return err
 	case reasons.Code(0) == "None" && reasons.AnyFailed(1):
-		return errElsewhere
+		return fmt.Errorf("%w: %w", errElsewhere, err)
+	}
+	for i := range reasons {
+		switch reasons.Code(i) {
+		case "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+		default:
+			return fmt.Errorf("%w: %w", errRefused, err)
+		}
 	}
 	return fmt.Errorf("%w: %w", errConflict, err)
 }
 
-// apply makes one step of a connection, again on the newer row when a race was
-// lost. step gives false when nothing is to be done; being repeated, it must
-// see by the row whether it happened already, for the answer to a write may be
-// lost.
-func (s *Store) apply(ctx context.Context, c Connection, step func(Connection) (Connection, bool)) (Connection, error) {
-	var from Connection
-	next, err := s.rows().Apply(ctx, c, func(c Connection) (Connection, bool) {
-		from = c
-		return step(c)
+// again reports whether a swap should be repeated on the row as it is now.
+func again(err error) bool {
+	return errors.Is(err, errConflict) || errors.As(err, new(*changedError))
+}
+
+// apply makes one step of a grant, again on the newer row when a race was lost. step
+// returns false when nothing is to be done; being repeated, it must see by the row
+// whether it happened already, for the answer to a write may be lost.
+func (s *Store) apply(ctx context.Context, g Grant, step func(Grant) (Grant, bool)) (Grant, error) {
+	var from Grant
+	next, err := s.rows().Apply(ctx, g, func(g Grant) (Grant, bool) {
+		from = g
+		return step(g)
 	})
 	if errors.As(err, new(*changedError)) {
-		return next, later(c.Key, "the connection keeps changing", nil)
+		return next, later(g.Principal, "the grant keeps changing", nil)
 	}
 	return next, s.swapped(ctx, from, next, err)
 }
 
 // applyUntil is apply, repeated while storage fails until the context ends.
-func (s *Store) applyUntil(ctx context.Context, c Connection, step func(Connection) (Connection, bool)) (Connection, error) {
+func (s *Store) applyUntil(ctx context.Context, g Grant, step func(Grant) (Grant, bool)) (Grant, error) {
 	for b := s.backoff(); ; {
-		next, err := s.apply(ctx, c, step)
+		next, err := s.apply(ctx, g, step)
 		if err == nil {
 			return next, nil
 		}
 		if b.wait(ctx) != nil {
-			return c, fmt.Errorf("tokens: %s could not be stored: %w", c.Key, err)
+			return g, fmt.Errorf("tokens: the grant of %s could not be stored: %w", g.Principal, err)
 		}
 	}
 }

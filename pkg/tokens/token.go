@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -14,170 +15,206 @@ const (
 	// who asks for it, at most. Of a token that is valid for a short time it is the
 	// last tenth.
 	early = 2 * time.Minute
-	// apart is the least time between two refreshes of a connection, whatever the
-	// answers' fields say.
+	// apart is the least time between two refreshes of a grant, whatever the answers'
+	// fields say.
 	apart = time.Minute
+	// uncertainFor is how long a grant is uncertain, at least, before the user has to
+	// authorize again: a claim's length, and more than the clocks of two processes
+	// differ. A store that is only late heals it before.
+	uncertainFor = maxWork + skew + 15*time.Minute
 )
 
-// Token gives an access token that is fresh, refreshing it if that is needed.
-// It answers from memory while it can. The error matches one of this package's
-// sentinels; see the package documentation.
+// Token returns an access token that is fresh, refreshing it if that is needed. It
+// answers from memory while it can. The error matches one of this package's sentinels;
+// see the package documentation.
 //
-// A caller's context ends its waiting, not the refresh that others wait for:
-// use [Wrap] around a Lambda handler.
-func (s *Store) Token(ctx context.Context, key Key) (Access, error) {
-	return s.token(ctx, key, demand{call: true, use: true})
+// A caller's context ends its waiting, not a refresh that has begun: use [Wrap] around a
+// Lambda handler.
+func (s *Store) Token(ctx context.Context, p Principal) (Access, error) {
+	return s.token(ctx, p, demand{use: true})
 }
 
-// BackgroundToken is Token for work that no user of the app asked for: it does
-// not count as a use of the connection, which is then refreshed rarely.
-func (s *Store) BackgroundToken(ctx context.Context, key Key) (Access, error) {
-	return s.token(ctx, key, demand{call: true})
+// BackgroundToken is Token for work that no user of the app asked for: it does not count
+// as a use of the grant, which is then refreshed rarely.
+func (s *Store) BackgroundToken(ctx context.Context, p Principal) (Access, error) {
+	return s.token(ctx, p, demand{})
 }
 
-func (s *Store) token(ctx context.Context, key Key, d demand) (Access, error) {
-	k := s.memory.get(key)
+func (s *Store) token(ctx context.Context, p Principal, d demand) (Access, error) {
+	k := s.memory.get(p)
 	if k.answers(s.Clock.Now()) {
 		return k.access, nil
 	}
-	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
-		return s.renew(ctx, key, d)
+	return s.flights.do(ctx, p, func(ctx context.Context) (Access, error) {
+		return s.renew(ctx, p, d)
 	})
 }
 
-// Refresh is Token for a schedule: it refreshes a token that ends within the
-// given time, and does not count as a use of the connection.
-func (s *Store) Refresh(ctx context.Context, key Key, within time.Duration) (Access, error) {
-	return s.flights.do(ctx, key, func(ctx context.Context) (Access, error) {
-		return s.renew(ctx, key, demand{within: within})
-	})
+// Current returns the grant's access token as it is, and never refreshes it. The user
+// authorizes again if it has expired.
+func (s *Store) Current(ctx context.Context, p Principal) (Access, error) {
+	g, err := s.Grant(ctx, p)
+	if err != nil {
+		return Access{}, err
+	}
+	if !g.Usable() {
+		return Access{}, g.unusable()
+	}
+	pair, _, err := s.open(ctx, g)
+	switch {
+	case err != nil:
+		return Access{}, err
+	case !s.Clock.Now().Before(pair.Expiry):
+		return Access{}, &Error{Principal: p, Decision: ErrReauthorize, Reason: "its access token has expired", Since: pair.Expiry}
+	}
+	return g.access(pair), nil
 }
 
-// Invalidate says that Procore answered 401 to this generation's token. The next
-// Token takes a newer one or refreshes, once: a 401 right after a refresh means
-// that the app is not installed.
-func (s *Store) Invalidate(key Key, generation int64) { s.memory.reject(key, generation) }
+// Invalidate records that Procore answered 401 to this generation's token. The next Token
+// takes a newer one or refreshes, once: after a 401 right after a refresh it returns
+// ErrRejected.
+func (s *Store) Invalidate(p Principal, generation int64) { s.memory.reject(p, generation) }
 
 // demand is what a caller asks for.
 type demand struct {
-	within time.Duration // refresh a token that ends within this time; 0: one that is not fresh
-	call   bool          // the token is for a call into the company, not just to be kept fresh
-	use    bool          // and the call counts as use of the connection
+	within time.Duration // refresh a token that expires within this time; 0: one that is not fresh
+	use    bool          // the call counts as use of the grant
 }
 
 // early is how long before its end a caller refreshes the access token.
-func (c Connection) early() time.Duration {
-	lifetime := c.Expiry.Sub(c.RefreshedAt) // from its arrival on
+func (g Grant) early() time.Duration {
+	lifetime := g.Expiry.Sub(g.RefreshedAt) // from its arrival on
 	return min(early, max(lifetime, 0)/10)
 }
 
 // refreshedWithin reports whether the last refresh is not longer ago. One in the
 // future, by a clock that was wrong, counts as now. An authorization is no refresh.
-func (c Connection) refreshedWithin(d time.Duration, now time.Time) bool {
-	return c.lastAttempt != "" && now.Before(c.RefreshedAt.Add(d))
+func (g Grant) refreshedWithin(d time.Duration, now time.Time) bool {
+	return g.lastAttempt != "" && now.Before(g.RefreshedAt.Add(d))
 }
 
-// errNotYet asks renew to read again.
+// errNotYet asks to read the grant again.
 var errNotYet = errors.New("tokens: not yet")
 
-// renew reads the connection and refreshes it if the demand needs that; it waits
-// while somebody else does.
-func (s *Store) renew(ctx context.Context, key Key, d demand) (Access, error) {
+// renew reads the grant and refreshes it if the demand needs that; it waits while
+// another process does.
+func (s *Store) renew(ctx context.Context, p Principal, d demand) (Access, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	for b := s.backoff(); ; {
-		c, err := s.Connection(ctx, key)
+		g, err := s.Grant(ctx, p)
+		if p == App && errors.Is(err, ErrNotFound) {
+			g, err = Grant{Principal: App, State: Active}, nil // the first claim makes the row
+		}
 		if err == nil {
-			c, err = s.endClaim(ctx, c)
+			g, err = s.endClaim(ctx, g)
 		}
 		if err != nil {
-			return s.living(key, err)
+			return s.unread(p, err)
 		}
-		access, err := s.answer(ctx, c, d)
+		access, err := s.answer(ctx, g, d)
 		if !errors.Is(err, errNotYet) {
 			return access, err
 		}
 		if b.wait(ctx) != nil {
-			return Access{}, later(key, "another process is still refreshing it", ctx.Err())
+			return Access{}, later(p, "another process is still refreshing it", errors.Join(ctx.Err(), err))
 		}
 	}
 }
 
-// living is what remains when the row could not be read: an access token in
-// memory is good as long as it lives.
-func (s *Store) living(key Key, err error) (Access, error) {
-	k := s.memory.get(key)
+// unread is what remains when the row could not be read: an access token in memory is
+// good until it expires.
+func (s *Store) unread(p Principal, err error) (Access, error) {
+	k := s.memory.get(p)
 	if errors.Is(err, ErrTryAgain) && s.Clock.Now().Before(k.access.Expiry) {
 		return k.access, nil
 	}
-	s.memory.forget(key)
+	s.memory.forget(p)
 	return Access{}, err
 }
 
-// answer decides on one reading of the connection.
-func (s *Store) answer(ctx context.Context, c Connection, d demand) (Access, error) {
-	if !c.usable() {
-		s.memory.forget(c.Key)
-		return Access{}, c.unusable()
+// answer decides on one reading of the grant.
+func (s *Store) answer(ctx context.Context, g Grant, d demand) (Access, error) {
+	if !g.Usable() {
+		s.memory.forget(g.Principal)
+		return Access{}, g.unusable()
 	}
-	pair, keys, err := s.open(ctx, c)
+	pair, keys, err := s.open(ctx, g)
 	if err != nil {
 		return Access{}, err
 	}
 	now := s.Clock.Now()
-	access := Access{pair.AccessToken, pair.Expiry, c.Generation, c.RefreshedAt}
-	rejected := s.memory.get(c.Key).rejected == c.Generation
+	access := g.access(pair)
+	rejected := s.memory.get(g.Principal).rejected == g.Generation && g.Generation > 0
 	living := now.Before(access.Expiry) && !rejected
 	switch {
-	case d.call && now.Before(c.PausedUntil):
-		s.memory.forget(c.Key)
-		return Access{}, c.paused()
-	case living && now.Add(max(d.within, c.early())).Before(access.Expiry):
-		return s.remember(ctx, c, access, d), nil
-	case rejected && now.Before(c.RefreshedAt.Add(recheck)):
-		return Access{}, &Error{Key: c.Key, Decision: ErrNotInstalled, Reason: "Procore answered 401 to a token that is fresh"}
-	case living && (c.State == Uncertain || c.claimed()):
+	case living && now.Add(max(d.within, g.early())).Before(access.Expiry):
+		return s.remember(ctx, g, access, d), nil
+	case rejected && now.Before(g.RefreshedAt.Add(recheck)) && g.State == Active:
+		return Access{}, &Error{Principal: g.Principal, Decision: ErrRejected}
+	case living && (g.State == Uncertain || g.claimed()):
 		return access, nil
-	case c.claimed():
+	case g.claimed():
 		return Access{}, errNotYet
-	case c.State == Uncertain:
-		return Access{}, s.endUncertain(ctx, c)
-	case pair.RefreshToken.IsZero() && c.Principal != App && living:
+	case g.State == Uncertain:
+		return Access{}, s.endUncertain(ctx, g, rejected)
+	case g.Principal == App: // spends nothing
+	case pair.RefreshToken.IsZero() && living:
 		return access, nil
-	case pair.RefreshToken.IsZero() && c.Principal != App:
-		s.memory.forget(c.Key)
-		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
-	case now.After(c.RefreshedAt.Add(maxPairAge)) && c.Principal != App:
-		return Access{}, s.unrefreshable(ctx, c, olderThanTheLedger)
+	case pair.RefreshToken.IsZero():
+		return Access{}, s.unrefreshable(ctx, g, noSuccessor)
+	case now.After(g.RefreshedAt.Add(maxPairAge)):
+		return Access{}, s.unrefreshable(ctx, g, olderThanTheLedger)
 	}
-	if c.refreshedWithin(apart, now) {
+	if g.refreshedWithin(apart, now) {
 		if living {
 			return access, nil
 		}
-		return Access{}, later(c.Key, "it was refreshed less than a minute ago", nil)
+		return Access{}, later(g.Principal, "it was refreshed less than a minute ago", nil)
 	}
-	renewed, err := s.refresh(ctx, c, pair, keys, d)
+	renewed, err := s.refresh(ctx, g, pair, keys, d)
 	if living && errors.Is(err, ErrTryAgain) {
 		return access, nil
 	}
 	return renewed, err
 }
 
-// open unseals the connection's pair. A service account may have none yet.
-func (s *Store) open(ctx context.Context, c Connection) (procore.Token, *Keys, error) {
-	keys, err := s.Keys.Get(ctx)
+var errOtherClient = errors.New("tokens: the pair was issued for another client id than the app's; nothing was sent")
+
+// client returns the hash of the app's client id.
+func (s *Store) client(ctx context.Context, p Principal) (string, error) {
+	oauth, err := s.OAuth.Get(ctx)
 	if err != nil {
-		return procore.Token{}, nil, later(c.Key, "the key ring could not be read", err)
+		return "", later(p, "the app's credentials could not be read", err)
 	}
-	if c.pair.Ciphertext == nil && c.Principal == App {
+	if oauth.Environment.Name != s.Environment.Name {
+		return "", fmt.Errorf("tokens: the store is of environment %q, and the app's credentials of %q", s.Environment.Name, oauth.Environment.Name)
+	}
+	return ClientHash(oauth.ClientID), nil
+}
+
+// open unseals the grant's pair. That of the app may not have been fetched yet, or for
+// another client id.
+func (s *Store) open(ctx context.Context, g Grant) (procore.Token, *Keys, error) {
+	client, err := s.client(ctx, g.Principal)
+	if err != nil {
+		return procore.Token{}, nil, err
+	}
+	keys, err := s.Keys.Get(ctx)
+	switch {
+	case err != nil:
+		return procore.Token{}, nil, later(g.Principal, "the key ring could not be read", err)
+	case g.Principal == App && (g.pair.Ciphertext == nil || g.client != client):
 		return procore.Token{}, keys, nil
+	case g.client != client:
+		return procore.Token{}, nil, later(g.Principal, "check the client id", errOtherClient)
 	}
-	pair, err := s.unseal(ctx, c.pair, c.place())
+	pair, err := s.unseal(ctx, g.pair, s.place(g))
 	switch {
 	case errors.Is(err, errNotSealedHere):
-		return procore.Token{}, nil, &Error{Key: c.Key, Decision: ErrReauthorize, Err: err}
+		return procore.Token{}, nil, &Error{Principal: g.Principal, Decision: ErrReauthorize, Err: err}
 	case err != nil: // the ring that has the key may be read the next time
-		return procore.Token{}, nil, later(c.Key, "the pair's key could not be read", err)
+		return procore.Token{}, nil, later(g.Principal, "the pair's key could not be read", err)
 	}
 	keys, err = s.Keys.Get(ctx) // the ring may have been read again
 	return pair, keys, err
@@ -189,41 +226,63 @@ func (s *Store) unseal(ctx context.Context, sealed Sealed, p Place) (procore.Tok
 }
 
 // remember keeps the access in memory and, once a day, its use on the row.
-func (s *Store) remember(ctx context.Context, c Connection, a Access, d demand) Access {
-	s.memory.put(c.Key, a, c.early(), s.Clock.Now())
-	_, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
-		used := c.used(d, s.Clock.Now())
-		return used, used.LastUsed != c.LastUsed
+func (s *Store) remember(ctx context.Context, g Grant, a Access, d demand) Access {
+	s.memory.put(g.Principal, a, g.early(), s.Clock.Now())
+	_, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
+		used := g.used(d, s.Clock.Now())
+		return used, used.LastUsed != g.LastUsed
 	})
 	if err != nil {
-		s.log().WarnContext(ctx, "last use not stored", slog.Any("", c.Key), slog.Any("error", err))
+		s.log().WarnContext(ctx, "last use not stored", attr(g.Principal), slog.Any("error", err))
 	}
 	return a
 }
 
-// used is the row with its last use, to the day.
-func (c Connection) used(d demand, now time.Time) Connection {
-	if d.use && !now.Before(c.LastUsed.Add(24*time.Hour)) {
-		c.LastUsed = now
+// used is the row with its last use, to the day. The app's is not recorded.
+func (g Grant) used(d demand, now time.Time) Grant {
+	if d.use && g.Principal != App && !now.Before(g.LastUsed.Add(24*time.Hour)) {
+		g.LastUsed = now
 	}
-	return c
+	return g
 }
 
-// endUncertain ends an uncertain connection whose access token has ended.
-func (s *Store) endUncertain(ctx context.Context, c Connection) error {
-	generation := c.Generation
-	c, err := s.apply(ctx, c, func(c Connection) (Connection, bool) {
-		if c.State != Uncertain || c.Generation != generation || c.claimed() {
-			return c, false
+// endUncertain ends an uncertain grant whose access token has expired, once a late store
+// is no longer expected. A token that Procore rejects settles it at once: the refresh
+// that was sent did arrive.
+func (s *Store) endUncertain(ctx context.Context, g Grant, rejected bool) error {
+	generation, until := g.Generation, g.ReasonAt.Add(uncertainFor)
+	if !rejected && s.Clock.Now().Before(until) {
+		return later(g.Principal, "whether a refresh succeeded is not known; waiting for a late answer until "+until.UTC().Format(time.RFC3339), nil)
+	}
+	g, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
+		if g.State != Uncertain || g.Generation != generation || g.claimed() {
+			return g, false
 		}
-		return c.enter(Reauthorize, c.stateAttempt, c.Reason, c.RequestID, s.Clock.Now()), true
+		return g.enter(Reauthorize, g.stateAttempt, g.Reason, g.RequestID, s.Clock.Now()), true
 	})
+	return s.ended(g, err)
+}
+
+// unrefreshable ends a grant whose refresh token cannot be sent.
+func (s *Store) unrefreshable(ctx context.Context, g Grant, reason string) error {
+	generation := g.Generation
+	g, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
+		if !g.Usable() || g.Generation != generation || g.claimed() {
+			return g, false
+		}
+		return g.enter(Reauthorize, "", reason, "", s.Clock.Now()), true
+	})
+	return s.ended(g, err)
+}
+
+// ended is the caller's error after a step that was to end the grant.
+func (s *Store) ended(g Grant, err error) error {
 	switch {
 	case err != nil:
-		return later(c.Key, "the connection could not be stored", err)
-	case c.usable():
+		return later(g.Principal, "the grant could not be stored", err)
+	case g.Usable():
 		return errNotYet
 	}
-	s.memory.forget(c.Key)
-	return c.unusable()
+	s.memory.forget(g.Principal)
+	return g.unusable()
 }

@@ -1,0 +1,215 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/procore"
+)
+
+// Authorization is a pair that a user just granted.
+type Authorization struct {
+	Principal   Principal // as Procore's /me answered to this very pair
+	Pair        procore.Token
+	RedirectURI string // the one used at the authorization; refreshes repeat it
+}
+
+// granted is the reason of the transition that a new authorization makes.
+const granted = "authorized"
+
+// Authorize stores an authorization in the user's grant, in one transaction with also,
+// and returns the grant. Procore may have kept the user's earlier pair, ended it, or
+// issued the same one again. In each case the grant has one pair that works:
+//
+//   - The grant's own pair again changes nothing.
+//   - A pair whose refresh token is being spent waits for its successor.
+//   - A pair that Procore issued before the grant's is dropped.
+//   - Any other pair replaces the grant's, whatever an older refresh brings later.
+//
+// A pair that is replaced or dropped is not revoked: Procore might end its successor
+// with it. ErrUsed means that an item of also refused the transaction, and ErrStale that
+// the refresh token was sent before: [Store.Discard] the pair, and have the user
+// authorize once more. After ErrTryAgain call it again with the same pair.
+func (s *Store) Authorize(ctx context.Context, a Authorization, also ...types.TransactWriteItem) (Grant, error) {
+	n, err := s.newPair(ctx, a)
+	if err != nil {
+		return Grant{}, err
+	}
+	for b := s.backoff(); ; {
+		g, err := s.authorize(ctx, n, also)
+		if !errors.Is(err, errNotYet) {
+			return g, err
+		}
+		if b.wait(ctx) != nil {
+			return Grant{}, later(a.Principal, "another process is refreshing or revoking it", err)
+		}
+	}
+}
+
+// newPair is an authorization, and what is needed to store it.
+type newPair struct {
+	Authorization
+	keys   *Keys
+	client string
+	ledger ledger
+}
+
+func (s *Store) newPair(ctx context.Context, a Authorization) (newPair, error) {
+	n := newPair{Authorization: a}
+	client, err := s.client(ctx, a.Principal)
+	if err != nil {
+		return n, err
+	}
+	if n.keys, err = s.Keys.Get(ctx); err != nil {
+		return n, later(a.Principal, "the key ring could not be read", err)
+	}
+	n.client, n.ledger = client, s.ledger(a.Principal, n.keys, a.Pair.RefreshToken)
+	return n, nil
+}
+
+// is reports whether the grant has this pair.
+func (n newPair) is(g Grant) bool {
+	return g.fingerprint != "" && slices.Contains(n.ledger.fingerprints, g.fingerprint) && g.client == n.client
+}
+
+// authorize stores the authorization, unless the grant has to be read again.
+func (s *Store) authorize(ctx context.Context, n newPair, also []types.TransactWriteItem) (Grant, error) {
+	now := s.Clock.Now()
+	old, err := s.Grant(ctx, n.Principal)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Grant{}, err
+	}
+	old.Principal = n.Principal
+	if old.revoking(now) || old.busy(now) && n.is(old) {
+		return Grant{}, errNotYet
+	}
+	keeps, err := s.keeps(ctx, old, n)
+	if err != nil {
+		return Grant{}, err
+	}
+	if keeps {
+		return s.join(ctx, old, old.touched(now), also)
+	}
+	next, err := s.authorized(old, n)
+	if err != nil {
+		return Grant{}, err
+	}
+	stored, err := s.join(ctx, old, next, slices.Concat(also, n.ledger.absent()))
+	if !errors.Is(err, ErrUsed) || anyFailed(err, 1, len(also)) {
+		s.memory.forget(n.Principal)
+		return stored, err
+	}
+	return s.spentBefore(ctx, n, also)
+}
+
+// join makes one step of a grant in a transaction with others' items. ErrUsed wraps the
+// refusal of one of them, and errNotYet asks to read the row again.
+func (s *Store) join(ctx context.Context, old, next Grant, also []types.TransactWriteItem) (Grant, error) {
+	stored, err := s.swap(ctx, old, next, also...)
+	switch {
+	case err == nil:
+		return stored, nil
+	case s.landed(ctx, stored):
+		return stored, nil
+	case errors.Is(err, errElsewhere):
+		return Grant{}, fmt.Errorf("%w: %w", ErrUsed, err)
+	case again(err):
+		return Grant{}, fmt.Errorf("%w: %w", errNotYet, err)
+	}
+	return Grant{}, later(next.Principal, "the grant could not be stored", err)
+}
+
+// landed reports whether the write is the row's last one, for its answer may have been
+// lost.
+func (s *Store) landed(ctx context.Context, next Grant) bool {
+	g, err := s.Grant(ctx, next.Principal)
+	return err == nil && g.write == next.write
+}
+
+// anyFailed reports whether the condition of one of the n items from this one on failed.
+func anyFailed(err error, from, n int) bool {
+	reasons, _ := dynamo.Refused(err)
+	for i := range n {
+		if reasons.Failed(from + i) {
+			return true
+		}
+	}
+	return false
+}
+
+// keeps reports whether the grant's own pair stays: it is the same one, or Procore issued
+// it later, as to another browser of the user.
+func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
+	switch {
+	case g.State == Active && n.is(g):
+		return true, nil
+	case !g.Usable() || g.client != n.client || g.pair.Ciphertext == nil:
+		return false, nil
+	case !g.IssuedAt.IsZero() && !n.Pair.IssuedAt.IsZero() && !g.IssuedAt.Equal(n.Pair.IssuedAt):
+		return g.IssuedAt.After(n.Pair.IssuedAt), nil
+	}
+	// Both tokens are tried, which spends nothing. The new one comes first, because it
+	// stays if both are good.
+	newer, err := s.accepts(ctx, n.Pair.AccessToken)
+	if err != nil || newer {
+		return false, s.undecided(n.Principal, err)
+	}
+	current, _, err := s.open(ctx, g)
+	if err != nil {
+		return false, nil // nothing to keep
+	}
+	older, err := s.accepts(ctx, current.AccessToken)
+	return older, s.undecided(n.Principal, err)
+}
+
+func (s *Store) undecided(p Principal, err error) error {
+	if err == nil {
+		return nil
+	}
+	return later(p, "which of two authorizations is the newer one is not known", err)
+}
+
+// spentBefore deals with a pair whose refresh token is in the ledger, as when Procore
+// issues the grant's own pair again while it is refreshed. Its successor, or a later
+// authorization, is as good.
+func (s *Store) spentBefore(ctx context.Context, n newPair, also []types.TransactWriteItem) (Grant, error) {
+	g, err := s.Grant(ctx, n.Principal)
+	switch now := s.Clock.Now(); {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return Grant{}, err
+	case g.busy(now):
+		return Grant{}, errNotYet
+	case g.State == Active && !g.claimed() && !n.is(g) && g.client == n.client:
+		return s.join(ctx, g, g.touched(now), also)
+	}
+	return Grant{}, &Error{Principal: n.Principal, Decision: ErrStale}
+}
+
+// touched is the row after an authorization that changed nothing.
+func (g Grant) touched(now time.Time) Grant {
+	g.LastUsed = now
+	return g.held(g.Holders, now)
+}
+
+// authorized is the row after a new authorization: a claim that was open on the old
+// generation is fenced off.
+func (s *Store) authorized(g Grant, n newPair) (Grant, error) {
+	now := s.Clock.Now()
+	g.Generation++
+	g.client = n.client
+	var err error
+	if g.pair, err = n.keys.Seal(n.Pair, s.place(g)); err != nil {
+		return g, later(n.Principal, "the pair could not be sealed", err)
+	}
+	g.fingerprint = n.keys.fingerprint(n.Pair.RefreshToken)
+	g.Expiry, g.IssuedAt, g.RefreshedAt, g.LastUsed = n.Pair.Expiry, n.Pair.IssuedAt, now, now
+	g.RedirectURI = n.RedirectURI
+	g.attempt, g.claimUntil, g.lastAttempt = "", time.Time{}, ""
+	return g.held(g.Holders, now).enter(Active, "", granted, "", now), nil
+}

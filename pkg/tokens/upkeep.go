@@ -1,0 +1,101 @@
+package tokens
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/platform/dynamo"
+)
+
+const (
+	// UsedWithin is how long after its last use a schedule keeps a grant fresh. Each
+	// refresh is a small risk to a single-use token, so idle grants are refreshed only
+	// every IdleEvery.
+	UsedWithin = 7 * 24 * time.Hour
+	// IdleEvery is how often an idle grant is refreshed, so that a schedule notices
+	// before its user does that Procore no longer accepts its token.
+	IdleEvery = 30 * 24 * time.Hour
+	// UnheldFor is how long a user's grant may be without a holder, as during the choice
+	// of a company, before a schedule revokes it.
+	UnheldFor = 30 * time.Minute
+)
+
+// Upkeep is what a schedule does with the grants of a store.
+type Upkeep struct{ s *Store }
+
+// Upkeep returns what a schedule does with the store's grants.
+func (s *Store) Upkeep() Upkeep { return Upkeep{s} }
+
+// idle reports whether the grant is unused for so long that its token may expire.
+func (g Grant) idle() bool {
+	return g.State == Active && !g.Expiry.Before(g.LastUsed.Add(UsedWithin))
+}
+
+// Due returns the grants of a shard (0 to Shards-1) that a schedule should refresh: those
+// in use whose access token expires within the given time, the earliest first, and then
+// those that were idle for IdleEvery. Each may have changed since the query.
+func (u Upkeep) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Principal, error] {
+	return func(yield func(Principal, error) bool) {
+		now := u.s.Clock.Now()
+		for _, in := range []*dynamodb.QueryInput{u.s.due(inUse, shard, now.Add(within)), u.s.due(idle, shard, now)} {
+			for p, err := range query(ctx, u.s, u.s.readPrincipal, in) {
+				if !yield(p, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// OldestDue returns the earliest expiry of the access tokens that are due. It is zero if
+// none is due within the given time.
+func (u Upkeep) OldestDue(ctx context.Context, within time.Duration) (oldest time.Time, err error) {
+	for i := range Shards {
+		in := u.s.due(inUse, i, u.s.Clock.Now().Add(within))
+		in.Limit = aws.Int32(1)
+		for at, err := range query(ctx, u.s, readDue, in) {
+			if err != nil {
+				return time.Time{}, fmt.Errorf("tokens: the oldest due grant: %w", err)
+			}
+			if oldest.IsZero() || at.Before(oldest) {
+				oldest = at
+			}
+			break
+		}
+	}
+	return oldest, nil
+}
+
+// Unheld returns the grants of a shard (0 to Shards-1) that had no holder for UnheldFor.
+// [Store.Revoke] ends them.
+func (u Upkeep) Unheld(ctx context.Context, shard int) iter.Seq2[Principal, error] {
+	return query(ctx, u.s, u.s.readPrincipal, u.s.due(unheld, shard, u.s.Clock.Now()))
+}
+
+// Refresh is Token for a schedule: it refreshes a token that expires within the given
+// time, and does not count as a use of the grant.
+func (u Upkeep) Refresh(ctx context.Context, p Principal, within time.Duration) (Access, error) {
+	return u.s.flights.do(ctx, p, func(ctx context.Context) (Access, error) {
+		return u.s.renew(ctx, p, demand{within: within})
+	})
+}
+
+// due returns a query of the sparse index. The index holds only keys, so that a write to
+// a row costs a write to the index only when the row's place in it changes.
+func (s *Store) due(kind string, shard int, before time.Time) *dynamodb.QueryInput {
+	return new(dynamo.Expression).Equal("due_shard", dynamo.Text(s.partition(kind, shard))).
+		Compare("due_at", "<", dynamo.Number(before.Unix())).Query(s.Grants, "due")
+}
+
+func readDue(t *time.Time, item dynamo.Item) error {
+	return dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("due_at", t) })
+}
+
+func query[T any](ctx context.Context, s *Store, read func(*T, dynamo.Item) error, in *dynamodb.QueryInput) iter.Seq2[T, error] {
+	return dynamo.Query(ctx, s.DB, "tokens: listing grants", in, read)
+}
