@@ -67,6 +67,14 @@ func (e *Error) Error() string {
 // Unwrap returns the decision and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Decision, e.Err} }
 
+// Err returns nil for a usable grant, and for any other one the error of its state.
+func (g Grant) Err() error {
+	if g.Usable() {
+		return nil
+	}
+	return g.unusable()
+}
+
 // unusable returns the error of a grant whose state serves no token.
 func (g Grant) unusable() *Error {
 	e := &Error{Principal: g.Principal, Decision: ErrReauthorize, Reason: g.Reason, Since: g.ReasonAt, RequestID: g.RequestID}

@@ -144,9 +144,10 @@ func (r *refresh) spend(ctx context.Context) (procore.Token, error) {
 // store writes the new pair as the next generation. It holds what nobody else
 // has, so it tries until the time is over, and then the rescue queue.
 func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error) {
-	home := homecoming{claimed: r.claimed, expiry: fresh.Expiry, spent: r.ledger().fingerprints}
+	home := homecoming{claimed: r.claimed, pair: fresh, fingerprint: r.keys.fingerprint(fresh.RefreshToken)}
+	home.claimed.client = ClientHash(r.oauth.ClientID) // the app's grant may be of an earlier one
 	var err error
-	if home.sealed, err = r.keys.Seal(fresh, home.place()); err != nil {
+	if home.sealed, err = r.keys.Seal(fresh, r.homePlace(home.claimed)); err != nil {
 		return Access{}, later(r.principal, "the new pair could not be sealed", err)
 	}
 	write, cancel := beforeEnd(ctx, rescueTime)

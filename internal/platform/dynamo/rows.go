@@ -53,16 +53,22 @@ func (t Rows[R]) decode(item, key Item) (r R, err error) {
 	return r, err
 }
 
+// Prepare returns next as it will be stored, and the write that puts it in the place of old if the row is still as old
+// was read. It is for a transaction that begins with another row's Swap.
+func (t Rows[R]) Prepare(old, next R) (R, types.TransactWriteItem) {
+	oldRev, oldWrite := t.Revision(&old)
+	rev, write := t.Revision(&next)
+	*rev, *write = *oldRev+1, t.Random.Text()
+	key, attributes := t.Encode(next)
+	return next, new(Expression).Set(attributes).Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite)).Update(t.Table, key)
+}
+
 // Swap writes next in the place of old if the row is still as old was read, and returns what is stored now. Other writes
 // may join in one transaction. A lost race is a *ChangedError. If only the answer to this very write was lost, and the
 // SDK repeated it, the row has this write's name, and Swap succeeds. After an error that [Refused] does not know, it is
 // unknown whether the write was made.
 func (t Rows[R]) Swap(ctx context.Context, old, next R, also ...types.TransactWriteItem) (R, error) {
-	oldRev, oldWrite := t.Revision(&old)
-	rev, write := t.Revision(&next)
-	*rev, *write = *oldRev+1, t.Random.Text()
-	key, attributes := t.Encode(next)
-	update := new(Expression).Set(attributes).Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite)).Update(t.Table, key)
+	next, update := t.Prepare(old, next)
 	var err error
 	if len(also) == 0 {
 		err = Write(ctx, t.DB, update)
@@ -73,10 +79,11 @@ func (t Rows[R]) Swap(ctx context.Context, old, next R, also ...types.TransactWr
 	if !reasons.Failed(0) {
 		return next, err
 	}
-	current, err := t.decode(reasons[0].Item, key)
+	current, err := t.decode(reasons[0].Item, update.Update.Key)
 	if err != nil {
 		return next, err
 	}
+	_, write := t.Revision(&next)
 	if _, name := t.Revision(&current); *name == *write {
 		return next, nil
 	}

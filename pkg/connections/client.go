@@ -1,0 +1,114 @@
+package connections
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// notHeld is why a connection does not work although it is connected: one of the two
+// tables was restored from a backup.
+const notHeld = "the company is not among the holders of the user's grant"
+
+// Client returns the API client of a connection's company. All clients of a store share
+// what they know of Procore's rate limits. Two answers concern the connection and not
+// only the caller, who gets them all the same: after a 401 to a token that is good it is
+// paused, see [Store.Pause], and after a 403 "App is not connected to this company" it is
+// disconnected, see [Store.Disconnect].
+func (s *Store) Client(k Key, opts ...procore.Option) *procore.CompanyClient {
+	return s.client(k, false, opts)
+}
+
+// BackgroundClient is Client for work that no user of the app asked for: it does not
+// count as a use of the grant, which is then refreshed rarely.
+func (s *Store) BackgroundClient(k Key, opts ...procore.Option) *procore.CompanyClient {
+	return s.client(k, true, opts)
+}
+
+func (s *Store) client(k Key, background bool, opts []procore.Option) *procore.CompanyClient {
+	hc := &http.Client{Transport: &transport{store: s, key: k, background: background}}
+	return procore.NewCompanyClient(s.Tokens.Environment, hc, k.CompanyID, s.Options(k, opts...)...)
+}
+
+// Options are those by which a client of another transport shares what the store's
+// clients know of the rate limits. Procore counts a user's calls in all companies
+// together, and those of the service account for each company.
+func (s *Store) Options(k Key, more ...procore.Option) []procore.Option {
+	owner := string(k.Principal)
+	if k.Principal == tokens.App {
+		owner = "company#" + k.holder()
+	}
+	return s.Tokens.Options(owner, more...)
+}
+
+// transport authenticates the requests of one connection.
+type transport struct {
+	store      *Store
+	key        Key
+	background bool
+}
+
+// RoundTrip implements http.RoundTripper. Its own errors are those of the connection and
+// of its grant.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	c, err := t.store.usable(req.Context(), t.key)
+	if err != nil {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, err
+	}
+	resp, err := t.of(c).RoundTrip(req)
+	if _, ok := errors.AsType[*tokens.Error](err); ok {
+		return nil, &Error{Key: t.key, Decision: err}
+	}
+	if err == nil && resp.StatusCode == http.StatusForbidden && errors.Is(procore.CheckResponse(resp), procore.ErrNotConnected) {
+		t.record(req.Context(), "disconnection not stored", t.store.Disconnect(req.Context(), c))
+	}
+	return resp, err
+}
+
+// of returns the transport of the connection's grant.
+func (t *transport) of(c Connection) *tokens.Transport {
+	of := t.store.Tokens.Transport(t.key.Principal)
+	of.Background = t.background
+	of.Admit = func(a tokens.Access) error {
+		if t.key.Principal == tokens.App || a.HeldBy(t.key.holder()) {
+			return nil
+		}
+		return &Error{Key: t.key, Decision: tokens.ErrReauthorize, Reason: notHeld}
+	}
+	of.Refused = func(ctx context.Context) { t.record(ctx, "pause not stored", t.store.Pause(ctx, c)) }
+	return of
+}
+
+func (t *transport) record(ctx context.Context, msg string, err error) {
+	if err != nil {
+		t.store.log().WarnContext(ctx, msg, slog.Any("", t.key), slog.Any("error", err))
+	}
+}
+
+// usable returns a connection whose state allows calls, from memory if it was read a
+// moment ago.
+func (s *Store) usable(ctx context.Context, k Key) (Connection, error) {
+	now := s.now()
+	c, ok := s.memory.get(k, now)
+	if !ok {
+		var err error
+		if c, err = s.get(ctx, k); err != nil {
+			return c, err
+		}
+	}
+	if err := c.unusable(now); err != nil {
+		s.memory.forget(k)
+		return c, err
+	}
+	if !ok {
+		s.memory.put(c, now)
+	}
+	return c, nil
+}

@@ -1,0 +1,17 @@
+// Package connections stores which company is connected by whom, and in what state. It
+// calls Procore for a company with the token of a grant: see package tokens.
+//
+// A caller asks the [Store] for the connection that serves a company, and for its client:
+//
+//	c, err := store.ForCompany(ctx, companyID)
+//	client := store.Client(c.Key)
+//
+// A client works while the connection is connected and the company is among the holders
+// of the grant. Connecting and ending change both in one transaction. So it is decided
+// in one place which connection is a grant's last one, and a table that is restored from
+// a backup alone brings no connection back.
+//
+// By errors.Is, an error that a caller can act on matches one of [ErrNotFound],
+// [ErrDisconnected], [ErrEnded], [ErrPaused], or an error of the grant:
+// [tokens.ErrReauthorize], [tokens.ErrRevoked] or [tokens.ErrTryAgain].
+package connections
