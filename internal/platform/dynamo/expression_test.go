@@ -54,8 +54,8 @@ func TestWrites(t *testing.T) {
 	}
 	item := keyOf("1")
 	item["name"], item["status"] = Text("n"), Text("")
-	write(true, new(Expression).Absent("company_id").Put(w.table, item))
-	write(false, new(Expression).Absent("company_id").Put(w.table, item))
+	write(true, new(Expression).Absent("company").Put(w.table, item))
+	write(false, new(Expression).Absent("company").Put(w.table, item))
 	wants(Item{"name": Text("n")})
 	write(true, new(Expression).Set(Item{"name": nil, "status": Text("ready"), "count": Number(1)}).Absent("status").Update(w.table, keyOf("1")))
 	write(false, new(Expression).Set(Item{"status": Text("x")}).Absent("status").Update(w.table, keyOf("1")))
@@ -124,17 +124,17 @@ func TestQuery(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	for i := range int64(10) {
 		item := keyOf(strconv.FormatInt(i, 10))
-		item["due_shard"], item["expires_at"], item["n"] = Text("0"), Number(i), Number(i)
+		item["check_shard"], item["check_at"], item["n"] = Text("0"), Number(i), Number(i)
 		if i == 3 {
-			item["company_id"] = Text("three")
+			item["company"] = Text("three")
 		}
 		if err := Write(ctx, w.db, new(Expression).Put(w.table, item)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	in := new(Expression).Equal("due_shard", Text("0")).Compare("expires_at", "<", Number(7)).Query(w.table, "due")
+	in := new(Expression).Equal("check_shard", Text("0")).Compare("check_at", "<", Number(7)).Query(w.table, "checks")
 	in.Limit = aws.Int32(2) // of a page
-	read := func(id *int64, i Item) error { return Decode(i, func(f *Fields) { f.ID("company_id", id) }) }
+	read := func(id *int64, i Item) error { return Decode(i, func(f *Fields) { f.ID("company", id) }) }
 	var got []int64
 	var failed int
 	for n, err := range Query(ctx, w.db, "due ones", in, read) {
@@ -150,7 +150,7 @@ func TestQuery(t *testing.T) {
 	for range Query(ctx, w.db, "due ones", in, read) {
 		break // the loop may end early
 	}
-	in = new(Expression).Equal("company_id", Text("three")).Query("no-table", "")
+	in = new(Expression).Equal("company", Text("three")).Query("no-table", "")
 	for _, err := range Query(ctx, w.db, "due ones", in, read) {
 		if err == nil || err.Error()[:9] != "due ones:" {
 			t.Errorf("got error %v, want one that names the query", err)

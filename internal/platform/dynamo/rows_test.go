@@ -31,7 +31,7 @@ func (w *world) rows() Rows[account] {
 		DB: w.db, Table: w.table,
 		Decode: func(a *account, i Item) error {
 			return Decode(i, func(f *Fields) {
-				f.Text("company_id", &a.id)
+				f.Text("company", &a.id)
 				a.fields(f)
 			})
 		},

@@ -13,8 +13,8 @@ import (
 	"procore-connect/internal/testing/kit/tables"
 )
 
-// world is a table of the real SDK's client, which repeats what failed. Its items have the keys company_id and
-// principal, and an index due by due_shard and expires_at.
+// world is a table of the real SDK's client, which repeats what failed. Its items have the keys company and
+// principal, and an index checks by check_shard and check_at.
 type world struct {
 	t      *testing.T
 	dynamo *dynamotest.Server
@@ -33,7 +33,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func keyOf(id string) Item { return Item{"company_id": Text(id), "principal": Text("p")} }
+func keyOf(id string) Item { return Item{"company": Text(id), "principal": Text("p")} }
 
 // item returns an item without its key.
 func (w *world) item(id string) Item {
@@ -42,7 +42,7 @@ func (w *world) item(id string) Item {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	delete(item, "company_id")
+	delete(item, "company")
 	delete(item, "principal")
 	return item
 }

@@ -75,9 +75,9 @@ func (o operands) call(caller, operation string) Call {
 	return c
 }
 
-// partitions names the tables' partition keys. company_id is last, because it is an
-// ordinary attribute of the inbox.
-var partitions = [...]string{"resource", "session", "fingerprint", "company_id"}
+// partitions names the tables' partition keys. grant is after fingerprint, because it is
+// an ordinary attribute of a spent token.
+var partitions = [...]string{"resource", "session", "fingerprint", "grant", "company"}
 
 // caller returns the access key id of the signature.
 //

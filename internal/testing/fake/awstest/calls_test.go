@@ -19,11 +19,14 @@ func TestWatch(t *testing.T) {
 		name, target, body string
 		want               []awstest.Call
 	}{
-		{"item", "DynamoDB_20120810.GetItem", `{"TableName":"a","Key":{"company_id":{"S":"5678"},"principal":{"S":"app"}}}`,
-			[]awstest.Call{{"f", "dynamodb:GetItem", "a", "5678"}}},
+		{"item", "DynamoDB_20120810.GetItem", `{"TableName":"a","Key":{"company":{"S":"sandbox#5678"},"principal":{"S":"app"}}}`,
+			[]awstest.Call{{"f", "dynamodb:GetItem", "a", "sandbox#5678"}}},
 		{"index", "DynamoDB_20120810.Query", `{"TableName":"a","IndexName":"due"}`, []awstest.Call{{"f", "dynamodb:Query", "a/index/due", ""}}},
-		{"the partition is not any company", "DynamoDB_20120810.PutItem", `{"TableName":"a","Item":{"company_id":{"S":"1"},"n":{"N":"1"},"resource":{"S":"quota#1"}}}`,
-			[]awstest.Call{{"f", "dynamodb:PutItem", "a", "quota#1"}}},
+		{"a spent token's grant is not the partition", "DynamoDB_20120810.PutItem",
+			`{"TableName":"a","Item":{"grant":{"S":"sandbox#app"},"ttl":{"N":"1"},"fingerprint":{"S":"f1"},"names":{"SS":["a"]}}}`,
+			[]awstest.Call{{"f", "dynamodb:PutItem", "a", "f1"}}},
+		{"grant", "DynamoDB_20120810.UpdateItem", `{"TableName":"a","Key":{"grant":{"S":"sandbox#app"}}}`,
+			[]awstest.Call{{"f", "dynamodb:UpdateItem", "a", "sandbox#app"}}},
 		{"transaction", "DynamoDB_20120810.TransactWriteItems", `{"TransactItems":[{"Update":{"TableName":"a"}},{"Put":{"TableName":"b"}},
 			{"Delete":{"TableName":"c"}},{"ConditionCheck":{"TableName":"d"}}]}`, []awstest.Call{
 			{"f", "dynamodb:UpdateItem", "a", ""}, {"f", "dynamodb:PutItem", "b", ""},

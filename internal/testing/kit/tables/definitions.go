@@ -6,11 +6,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Connections has a row for each company and principal. The index due lists the rows that the refresher may refresh, the
-// index checks those that it has to check.
+// Grants has a row for each environment and principal. The index due lists the rows that the refresher may refresh or
+// revoke.
+func Grants(name string) *dynamodb.CreateTableInput {
+	return table(name, text("grant"), nil,
+		index("due", text("due_shard"), number("due_at"), types.ProjectionTypeKeysOnly))
+}
+
+// Connections has a row for each company and principal, and one for the company's hook. The index checks lists the rows
+// that the refresher has to check.
 func Connections(name string) *dynamodb.CreateTableInput {
-	return table(name, text("company_id"), text("principal"),
-		index("due", text("due_shard"), number("expires_at"), types.ProjectionTypeKeysOnly),
+	return table(name, text("company"), text("principal"),
 		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly))
 }
 

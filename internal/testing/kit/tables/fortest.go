@@ -22,6 +22,7 @@ func CreateForTest(tb TB, client *dynamodb.Client) Names {
 	tb.Helper()
 	suffix := "-" + rand.Text()
 	names := Names{
+		Grants:      "grants" + suffix,
 		Connections: "connections" + suffix,
 		Spends:      "spends" + suffix,
 		Sessions:    "sessions" + suffix,
@@ -32,7 +33,7 @@ func CreateForTest(tb TB, client *dynamodb.Client) Names {
 	}
 	ctx := context.WithoutCancel(tb.Context())
 	tb.Cleanup(func() {
-		for _, name := range []string{names.Connections, names.Spends, names.Sessions, names.Inbox} {
+		for _, name := range []string{names.Grants, names.Connections, names.Spends, names.Sessions, names.Inbox} {
 			if _, err := client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
 				tb.Logf("tables: %s was not deleted: %v", name, err)
 			}

@@ -1,4 +1,4 @@
-// Package tables defines the project's four tables in Go, for the local stack and the tests; template.yaml defines the
+// Package tables defines the project's five tables in Go, for the local stack and the tests; template.yaml defines the
 // same tables for a deployment. docs/DESIGN.md describes their content.
 //
 // All are billed on demand. The indexes are sparse: an item is in one only while it has the index's key attributes.
@@ -20,7 +20,8 @@ const activeWithin = time.Minute
 
 // Names are the names under which the tables are created.
 type Names struct {
-	Connections string // company_id, principal; indexes due and checks
+	Grants      string // grant; index due
+	Connections string // company, principal; index checks
 	Spends      string // fingerprint; expires by ttl
 	Sessions    string // session; index held; expires by ttl
 	Inbox       string // resource, event_id; index by_company; expires by ttl; has a stream
@@ -30,7 +31,7 @@ type Names struct {
 // so it may be called again, even by several processes at once.
 func Create(ctx context.Context, client *dynamodb.Client, names Names) error {
 	for _, input := range []*dynamodb.CreateTableInput{
-		Connections(names.Connections), Spends(names.Spends), Sessions(names.Sessions), Inbox(names.Inbox),
+		Grants(names.Grants), Connections(names.Connections), Spends(names.Spends), Sessions(names.Sessions), Inbox(names.Inbox),
 	} {
 		if err := create(ctx, client, input); err != nil {
 			return fmt.Errorf("tables: create %s: %w", *input.TableName, err)

@@ -11,7 +11,7 @@ import (
 	"procore-connect/internal/testing/kit/tables"
 )
 
-func TestCreateMakesTheFourTables(t *testing.T) {
+func TestCreateMakesTheFiveTables(t *testing.T) {
 	t.Parallel()
 	client := dynamotest.Start(t)
 	names := tables.CreateForTest(t, client)
@@ -22,8 +22,8 @@ func TestCreateMakesTheFourTables(t *testing.T) {
 		ttl     string
 		view    types.StreamViewType
 	}{
-		{names.Connections, []string{"company_id S", "principal S"}, map[string][]string{
-			"due":    {"due_shard S", "expires_at N", "KEYS_ONLY"},
+		{names.Grants, []string{"grant S"}, map[string][]string{"due": {"due_shard S", "due_at N", "KEYS_ONLY"}}, "", ""},
+		{names.Connections, []string{"company S", "principal S"}, map[string][]string{
 			"checks": {"check_shard S", "check_at N", "KEYS_ONLY"},
 		}, "", ""},
 		{names.Spends, []string{"fingerprint S"}, map[string][]string{}, "ttl", ""},
