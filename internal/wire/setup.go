@@ -14,6 +14,7 @@ import (
 	"procore-connect/internal/platform/logging"
 	"procore-connect/internal/platform/metrics"
 	"procore-connect/internal/platform/secrets"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -62,14 +63,20 @@ func Read[T any](s *secrets.Secret[T]) func(context.Context) {
 	return func(ctx context.Context) { _, _ = s.Get(ctx) }
 }
 
-// Store reads CONNECTIONS_TABLE and SPENDS_TABLE, and returns the token store.
-func (b *Base) Store(keys *secrets.Secret[*tokens.Keys], oauth *secrets.Secret[*procore.OAuth]) *tokens.Store {
+// Tokens reads GRANTS_TABLE and SPENDS_TABLE, and returns the store of grants.
+func (b *Base) Tokens(env procore.Environment, keys *secrets.Secret[*tokens.Keys], oauth *secrets.Secret[*procore.OAuth]) *tokens.Store {
 	return &tokens.Store{
 		DB:          b.DB,
-		Connections: b.Env.Require("CONNECTIONS_TABLE"),
+		Grants:      b.Env.Require("GRANTS_TABLE"),
 		Spends:      b.Env.Require("SPENDS_TABLE"),
+		Environment: env,
 		Keys:        keys,
 		OAuth:       oauth,
 		Log:         b.Log,
 	}
+}
+
+// Connections reads CONNECTIONS_TABLE, and returns the store of connections.
+func (b *Base) Connections(t *tokens.Store) *connections.Store {
+	return &connections.Store{DB: b.DB, Table: b.Env.Require("CONNECTIONS_TABLE"), Tokens: t, Log: b.Log}
 }

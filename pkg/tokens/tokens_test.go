@@ -19,6 +19,7 @@ import (
 const (
 	redirectURI = "http://127.0.0.1:3000/oauth/callback"
 	joe         = 1234567
+	acme        = "5678" // a holder
 )
 
 // world has a fake Procore, a DynamoDB and a clock, and makes stores for them.
@@ -61,7 +62,7 @@ func ring(t *testing.T, current string, ids ...string) *Keys {
 // store returns the store of another process.
 func (w *world) store() *Store {
 	return &Store{
-		DB: w.db, Connections: w.names.Connections, Spends: w.names.Spends,
+		DB: w.db, Grants: w.names.Grants, Spends: w.names.Spends, Environment: w.oauth.Environment,
 		Keys:  secrettest.Constant(w.keys),
 		OAuth: secrettest.Constant(w.oauth),
 		Clock: w.clock.Seam(),
@@ -69,46 +70,37 @@ func (w *world) store() *Store {
 	}
 }
 
-// company returns a company that Joe belongs to.
-func (w *world) company() int64 {
+// authorize stores an authorization of Joe, for a holder.
+func (w *world) authorize(s *Store) Grant {
 	w.t.Helper()
-	for _, c := range w.procore.State().Companies {
-		if c.UserInstalls {
-			return c.ID
-		}
+	if _, err := s.Authorize(w.t.Context(), w.authorization()); err != nil {
+		w.t.Fatal(err)
 	}
-	w.t.Fatal("the fake has no company")
-	return 0
-}
-
-// connect connects Joe's company, as a user would.
-func (w *world) connect(s *Store) Connection {
-	w.t.Helper()
-	c, _, err := s.Connect(w.t.Context(), w.authorization())
+	g, err := s.Hold(w.t.Context(), User(joe), acme)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return c
+	return g
 }
 
+// authorization returns a new pair of Joe.
 func (w *world) authorization() Authorization {
+	w.t.Helper()
 	pair := w.procore.Token(w.t, joe, redirectURI)
-	return Authorization{
-		Key: Key{w.company(), User(joe)}, Environment: w.oauth.Environment.Name,
-		Pair: procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
-			Expiry: w.clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)},
-		RedirectURI: redirectURI, CompanyName: "A Company", UserName: "Joe", Webhooks: WebhooksOff,
-	}
+	return Authorization{Principal: User(joe), RedirectURI: redirectURI, Pair: procore.Token{
+		AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
+		IssuedAt: time.Unix(pair.CreatedAt, 0), Expiry: w.clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second),
+	}}
 }
 
-// row reads a connection.
-func (w *world) row(key Key) Connection {
+// row reads a grant.
+func (w *world) row(p Principal) Grant {
 	w.t.Helper()
-	c, err := w.store().Connection(w.t.Context(), key)
+	g, err := w.store().Grant(w.t.Context(), p)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return c
+	return g
 }
 
 // presented returns how often refresh tokens were presented in all. It fails the test
@@ -125,10 +117,8 @@ func (w *world) presented() int {
 	return n
 }
 
-// works reports whether Procore accepts the token.
+// works returns an error if Procore does not accept the token.
 func (w *world) works(a Access) error {
-	key := Key{w.company(), User(joe)}
-	client := procore.NewCompanyClient(w.oauth.Environment, w.oauth.Environment.Bearer(a.Bearer(), nil), key.CompanyID, procore.WithAttempts(1))
-	_, err := client.Me(w.t.Context())
+	_, err := procore.NewUserClient(w.oauth.Environment, w.oauth.Environment.Bearer(a.Bearer(), nil), procore.WithAttempts(1)).Me(w.t.Context())
 	return err
 }

@@ -32,6 +32,7 @@ import (
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/credential"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -115,14 +116,17 @@ func (w *World) Rescue() *rescue.Queue {
 	return q
 }
 
-// Connect stores a user's connection for a company, as the other functions do in the
-// end.
-func (w *World) Connect(company, user int64, webhooks tokens.Webhooks) tokens.Connection {
+// RedirectURI is the one of the authorizations that World makes itself.
+const RedirectURI = "http://127.0.0.1:3000/oauth/callback"
+
+// Connect stores a user's authorization, and connects a company by it, as the other
+// functions do in the end.
+func (w *World) Connect(company, user int64, webhooks connections.Webhooks) connections.Connection {
 	w.t.Helper()
-	const redirectURI = "http://127.0.0.1:3000/oauth/callback"
-	c, _, err := w.Store().Connect(w.t.Context(), tokens.Authorization{
-		Key: tokens.Key{CompanyID: company, Principal: tokens.User(user)}, Environment: w.Environment.Name, Pair: w.Pair(user, redirectURI),
-		RedirectURI: redirectURI, CompanyName: "A Company", UserName: "A User", Webhooks: webhooks,
+	store := w.Store()
+	w.Authorize(user)
+	c, err := store.Connect(w.t.Context(), connections.New{
+		Key: connections.Key{CompanyID: company, Principal: tokens.User(user)}, CompanyName: "A Company", UserName: "A User", Webhooks: webhooks,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -130,22 +134,44 @@ func (w *World) Connect(company, user int64, webhooks tokens.Webhooks) tokens.Co
 	return c
 }
 
+// Authorize stores a new authorization of the user, as company-select does.
+func (w *World) Authorize(user int64) tokens.Grant {
+	w.t.Helper()
+	g, err := w.Tokens().Authorize(w.t.Context(), tokens.Authorization{
+		Principal: tokens.User(user), Pair: w.Pair(user, RedirectURI), RedirectURI: RedirectURI,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return g
+}
+
 // Pair returns the pair of a new authorization by the user.
 func (w *World) Pair(user int64, redirectURI string) procore.Token {
 	w.t.Helper()
 	pair := w.Procore.Token(w.t, user, redirectURI)
 	return procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
-		Expiry: w.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)}
+		IssuedAt: time.Unix(pair.CreatedAt, 0), Expiry: w.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)}
 }
 
 // Connection reads a connection.
-func (w *World) Connection(key tokens.Key) tokens.Connection {
+func (w *World) Connection(key connections.Key) connections.Connection {
 	w.t.Helper()
 	c, err := w.Store().Connection(w.t.Context(), key)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return c
+}
+
+// Grant reads a grant.
+func (w *World) Grant(p tokens.Principal) tokens.Grant {
+	w.t.Helper()
+	g, err := w.Tokens().Grant(w.t.Context(), p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return g
 }
 
 // ProcoreFails adds a fault of Procore.
@@ -261,10 +287,15 @@ func (w *World) Sessions() *session.Store {
 	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys(), Clock: w.Clock.Seam()}
 }
 
-// Store returns one function's store of connections.
-func (w *World) Store() *tokens.Store {
+// Tokens returns one function's store of grants.
+func (w *World) Tokens() *tokens.Store {
 	return &tokens.Store{
-		DB: w.DB, Connections: w.Tables.Connections, Spends: w.Tables.Spends,
+		DB: w.DB, Grants: w.Tables.Grants, Spends: w.Tables.Spends, Environment: w.Environment,
 		Keys: w.Keys(), OAuth: w.OAuth(), Clock: w.Clock.Seam(), Log: w.Log.Logger,
 	}
+}
+
+// Store returns one function's store of connections.
+func (w *World) Store() *connections.Store {
+	return &connections.Store{DB: w.DB, Table: w.Tables.Connections, Tokens: w.Tokens(), Log: w.Log.Logger}
 }
