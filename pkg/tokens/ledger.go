@@ -33,25 +33,28 @@ func (s *Store) ledger(p Principal, keys *Keys, refreshToken procore.Secret) led
 }
 
 // spend enters the token as sent by the attempt. It fails if it was entered before.
-func (l ledger) spend(attempt string, now time.Time) []types.TransactWriteItem {
-	return l.put(attempt, now, func() *dynamo.Expression { return new(dynamo.Expression).Absent("fingerprint") })
-}
-
-// enter enters the token, whether or not it was entered before: no refresh sends it.
-func (l ledger) enter(attempt string, now time.Time) []types.TransactWriteItem {
-	return l.put(attempt, now, func() *dynamo.Expression { return new(dynamo.Expression) })
-}
-
-func (l ledger) put(attempt string, now time.Time, condition func() *dynamo.Expression) (all []types.TransactWriteItem) {
+func (l ledger) spend(attempt string, now time.Time) (all []types.TransactWriteItem) {
 	for _, f := range l.fingerprints {
-		item := spendsKey(f)
-		item["grant"] = dynamo.Text(l.grant)
-		item["attempt"] = dynamo.Text(attempt)
-		item["spent_at"] = dynamo.Seconds(now)
-		item["ttl"] = dynamo.Seconds(now.Add(ledgerLife))
-		all = append(all, condition().Put(l.table, item))
+		item := l.entry(attempt, now)
+		item["fingerprint"] = dynamo.Text(f)
+		all = append(all, new(dynamo.Expression).Absent("fingerprint").Put(l.table, item))
 	}
 	return all
+}
+
+// enter enters the token unless it was entered before: no refresh sends it from now on.
+func (l ledger) enter(attempt string, now time.Time) (all []types.TransactWriteItem) {
+	for _, f := range l.fingerprints {
+		all = append(all, new(dynamo.Expression).SetAbsent(l.entry(attempt, now)).Update(l.table, spendsKey(f)))
+	}
+	return all
+}
+
+func (l ledger) entry(attempt string, now time.Time) dynamo.Item {
+	return dynamo.Item{
+		"grant": dynamo.Text(l.grant), "attempt": dynamo.Text(attempt),
+		"spent_at": dynamo.Seconds(now), "ttl": dynamo.Seconds(now.Add(ledgerLife)),
+	}
 }
 
 // absent are the conditions that the token was never entered.

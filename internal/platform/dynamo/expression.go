@@ -51,6 +51,15 @@ func (e *Expression) Set(attributes Item) *Expression {
 	return e
 }
 
+// SetAbsent sets those of the attributes that the item lacks.
+func (e *Expression) SetAbsent(attributes Item) *Expression {
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		n := e.name(name)
+		e.set = append(e.set, n+" = if_not_exists("+n+", "+e.value(":"+name, attributes[name])+")")
+	}
+	return e
+}
+
 // Increment adds one to a number, which is zero if it is absent.
 func (e *Expression) Increment(name string) *Expression {
 	n := e.name(name)

@@ -6,14 +6,17 @@ import (
 	"slices"
 )
 
-// Change is one write of a connection.
+// Change is one write of a grant.
 type Change struct {
 	Old, New Row // Old.Rev is 0 if there was no row
 }
 
 // abstract returns the row's state as the protocol's model sees it.
 func (r Row) abstract() string {
-	if r.Claimed() {
+	switch {
+	case r.Revoking():
+		return r.State + "/revoking"
+	case r.Claimed():
 		return r.State + "/claimed"
 	}
 	return r.State + "/free"
@@ -51,7 +54,7 @@ func CheckChange(c Change) []string {
 	case now.Generation > old.Generation && now.user():
 		p.check(!samePair, "a generation without a new pair")
 	case now.State == "revoked":
-		p.check(old.State == "revoking" || old.State == "revoked", "revoked without having been revoking")
+		p.check(old.Revoking() || old.State == "revoked", "revoked without a claim to do so")
 	case now.Generation == old.Generation:
 		p.check(samePair, "another pair in the same generation")
 	}
@@ -66,7 +69,7 @@ func CheckChange(c Change) []string {
 func (c Change) checkClaim(p *problems) {
 	old, now := c.Old, c.New
 	if now.Claimed() && !old.Claimed() {
-		p.check(old.Usable() && now.State == old.State && now.Generation == old.Generation, "a claim on what was %s", old.abstract())
+		p.check((old.Usable() || now.Revoking()) && now.State == old.State && now.Generation == old.Generation, "a claim on what was %s", old.abstract())
 		p.check(now.Attempt != old.Attempt, "a claim by an attempt that had one before")
 	}
 	if now.Claimed() && old.Claimed() {
@@ -78,25 +81,20 @@ func (c Change) checkClaim(p *problems) {
 	}
 }
 
-// checkRevival checks R8. Only a new authorization revives what a person or an admin
-// ended. What was found dead is revived by that, or by the late pair of the very
-// attempt that caused its state.
+// checkRevival checks R8. Only a new authorization revives what was revoked. What was
+// found dead is revived by that, or by the late pair of the very attempt that caused its
+// state.
 func (c Change) checkRevival(p *problems) {
 	old, now := c.Old, c.New
 	if now.State == old.State || c.authorized() {
 		return
 	}
 	switch old.State {
-	case "disconnected":
-		p.check(now.State == "revoking", "revived")
-	case "revoking":
-		p.check(now.State == "revoked", "revived")
 	case "revoked":
 		p.add("revived")
 	case "reauthorize":
-		ended := slices.Contains([]string{"disconnected", "revoking"}, now.State)
 		late := now.State == "active" && old.StateAttempt != "" && old.StateAttempt == now.StateAttempt
-		p.check(ended || late, "revived by another attempt")
+		p.check(now.State == "revoked" || late, "revived by another attempt")
 	}
 }
 

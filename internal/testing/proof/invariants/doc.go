@@ -4,10 +4,10 @@
 //
 // It reads three kinds of evidence:
 //
-//   - tables, at rest or in use: [CheckTables] checks every row of Connections and
-//     Spends. It needs no key and changes nothing, so it may run on a production
+//   - tables, at rest or in use: [CheckTables] checks every row of Grants and
+//     Spends, and [CheckHolders] Connections with Grants. It needs no key and changes nothing, so it may run on a production
 //     table.
-//   - one write of a connection: [CheckChange] compares the row before and after,
+//   - one write of a grant: [CheckChange] compares the row before and after,
 //     and names the transition in the words of spec/transitions.txt.
 //   - a trace of writes and of the refresh tokens that were presented:
 //     [CheckTrace].

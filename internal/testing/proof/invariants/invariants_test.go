@@ -13,8 +13,8 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func active() Row {
 	return Row{
-		CompanyID: "1", Principal: "user#2", State: "active", Generation: 3, Rev: 7, LastAttempt: "before",
-		SealKey: "k1", Sealed: []byte("sealed"), ExpiresAt: noon.Unix(), DueShard: "4",
+		Grant: "custom#user#2", State: "active", Generation: 3, Rev: 7, LastAttempt: "before",
+		SealKey: "k1", Sealed: []byte("sealed"), ExpiresAt: noon.Unix(), Holders: []string{"1"}, DueShard: "4", DueAt: 1,
 		Transitions: []Past{{"active", 2, "", noon.Unix() - 90, "authorized"}, {"active", 3, "before", noon.Unix(), "refreshed"}},
 	}
 }
@@ -29,14 +29,14 @@ func (r Row) with(change func(*Row)) Row {
 func (r Row) enter(state string, change func(*Row)) Row {
 	return r.with(func(r *Row) {
 		r.State, r.Rev = state, r.Rev+1
-		r.Reason, r.ReasonAt, r.DueShard = "", 0, "4"
+		r.Reason, r.ReasonAt, r.DueShard, r.DueAt = "", 0, "4", 1
 		if state != "active" {
 			r.Reason, r.ReasonAt = "because", noon.Unix()
 		}
-		if !r.Usable() {
-			r.DueShard = ""
-		}
 		change(r)
+		if !r.due() {
+			r.DueShard, r.DueAt = "", 0
+		}
 		r.Transitions = append(r.Transitions, Past{state, r.Generation, r.StateAttempt, noon.Unix(), "because"})
 	})
 }
@@ -52,6 +52,21 @@ func uncertain() Row {
 	return claimed().enter("uncertain", func(r *Row) { r.ClaimUntil, r.StateAttempt = 0, "now" })
 }
 
+func unheld() Row {
+	return active().with(func(r *Row) { r.Rev, r.Holders, r.UnheldAt = r.Rev+1, nil, noon.Unix() })
+}
+
+func revoking() Row {
+	return unheld().with(func(r *Row) {
+		r.Rev++
+		r.Attempt, r.ClaimUntil = "revoke-now", noon.Add(20*time.Second).UnixMilli()
+	})
+}
+
+func revoked() Row {
+	return revoking().enter("revoked", func(r *Row) { r.Sealed, r.SealKey, r.Attempt, r.ClaimUntil = nil, "", "", 0 })
+}
+
 func TestCheckRow(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -62,12 +77,18 @@ func TestCheckRow(t *testing.T) {
 		{"active", active(), ""},
 		{"claimed", claimed(), ""},
 		{"uncertain", uncertain(), ""},
-		{"another state", active().with(func(r *Row) { r.State, r.DueShard, r.Transitions[1].State = "x", "", "x" }), `state "x"`},
+		{"unheld", unheld(), ""},
+		{"revoking", revoking(), ""},
+		{"revoked", revoked(), ""},
+		{"another state", active().with(func(r *Row) { r.State, r.DueShard, r.DueAt, r.Transitions[1].State = "x", "", 0, "x" }), `state "x"`},
+		{"held and unheld", active().with(func(r *Row) { r.UnheldAt = 1 }), "without one since"},
+		{"revoking with a holder", revoking().with(func(r *Row) { r.Holders, r.UnheldAt = []string{"1"}, 0 }), "with a holder"},
+		{"revoked with a pair", revoked().with(func(r *Row) { r.Sealed = []byte("x") }), "still holds a pair"},
 		{"active with a reason", active().with(func(r *Row) { r.Reason = "x" }), "reason against it"},
 		{"uncertain without reason", uncertain().with(func(r *Row) { r.Reason = "" }), "without a reason"},
 		{"uncertain by no attempt", uncertain().with(func(r *Row) { r.StateAttempt = "" }), "by no attempt"},
 		{"no pair", active().with(func(r *Row) { r.Sealed = nil }), "without a pair"},
-		{"not in the index", active().with(func(r *Row) { r.DueShard = "" }), "index due"},
+		{"not in the index", active().with(func(r *Row) { r.DueShard, r.DueAt = "", 0 }), "index due"},
 		{"claimed by no attempt", claimed().with(func(r *Row) { r.Attempt = "" }), "claimed by no attempt"},
 		{"claimed for long", claimed().with(func(r *Row) { r.ClaimUntil += 60_000 }), "longer than a claim"},
 		{"no transitions", active().with(func(r *Row) { r.Transitions = nil }), "0 transitions"},
@@ -75,7 +96,7 @@ func TestCheckRow(t *testing.T) {
 		{"another last state", active().with(func(r *Row) { r.Transitions[1].State = "revoked" }), "last transition is to"},
 		{"generations go back", active().with(func(r *Row) { r.Transitions[0].Generation = 9 }), "older generation"},
 		{"time goes back", active().with(func(r *Row) { r.Transitions[1].At -= 200 }), "earlier"},
-		{"check without time", active().with(func(r *Row) { r.CheckShard = "4" }), "check_at"},
+		{"due without time", active().with(func(r *Row) { r.DueAt = 0 }), "due_at"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,7 +127,6 @@ func TestCheckChange(t *testing.T) {
 		r.LastAttempt = ""
 	}
 	reauthorize := uncertain().enter("reauthorize", func(*Row) {})
-	disconnected := active().enter("disconnected", func(*Row) {})
 	tests := []struct {
 		name       string
 		old, next  Row
@@ -116,16 +136,19 @@ func TestCheckChange(t *testing.T) {
 		{"claim", active(), claimed(), "active/free -> active/claimed +0", ""},
 		{"store", claimed(), claimed().enter("active", stored), "active/claimed -> active/free +1", ""},
 		{"late store", reauthorize, reauthorize.enter("active", stored), "reauthorize/free -> active/free +1", ""},
-		{"authorization", disconnected, disconnected.enter("active", authorized), "disconnected/free -> active/free +1", ""},
+		{"authorization", revoked(), revoked().enter("active", authorized), "revoked/free -> active/free +1", ""},
+		{"revocation", unheld(), revoking(), "active/free -> active/revoking +0", ""},
+		{"its end", revoking(), revoked(), "active/revoking -> revoked/free +0", ""},
+		{"revoked at once", unheld(), unheld().enter("revoked", func(r *Row) { r.Sealed, r.SealKey = nil, "" }), "active/free -> revoked/free +0", "without a claim"},
 		{"lost write", active(), claimed().with(func(r *Row) { r.Rev++ }), "active/free -> active/claimed +0", "rev after 7"},
-		{"claim of a dead one", disconnected, disconnected.with(func(r *Row) { r.Rev++; r.Attempt, r.ClaimUntil = "now", 1 }), "disconnected/free -> disconnected/claimed +0", "a claim on what was"},
+		{"claim of a dead one", revoked(), revoked().with(func(r *Row) { r.Rev++; r.Attempt, r.ClaimUntil = "now", 1 }), "revoked/free -> revoked/claimed +0", "a claim on what was"},
 		{"claim taken over", claimed(), claimed().with(func(r *Row) { r.Rev++; r.Attempt = "mine" }), "", "taken over"},
 		{"store by another", claimed(), claimed().enter("active", func(r *Row) { stored(r); r.LastAttempt = "mine" }), "active/claimed -> active/free +1", "did not hold the claim"},
 		{"pair changed", active(), active().with(func(r *Row) { r.Rev++; r.Sealed = []byte("x") }), "", "another pair"},
-		{"revived", disconnected, disconnected.enter("active", func(*Row) {}), "disconnected/free -> active/free +0", "revived"},
+		{"revived", revoked(), revoked().enter("active", func(*Row) {}), "revoked/free -> active/free +0", "revived"},
 		{"revived by another", reauthorize, reauthorize.enter("active", func(r *Row) { r.StateAttempt = "mine" }), "reauthorize/free -> active/free +0", "revived by another"},
-		{"silent", active(), active().with(func(r *Row) { r.Rev++; r.State = "disconnected" }), "active/free -> disconnected/free +0", "without a transition"},
-		{"past changed", active(), active().enter("disconnected", func(r *Row) { r.Transitions[0].Reason = "x" }), "active/free -> disconnected/free +0", "past was changed"},
+		{"silent", active(), active().with(func(r *Row) { r.Rev++; r.State = "reauthorize" }), "active/free -> reauthorize/free +0", "without a transition"},
+		{"past changed", active(), active().enter("reauthorize", func(r *Row) { r.Transitions[0].Reason = "x" }), "active/free -> reauthorize/free +0", "past was changed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -171,15 +194,29 @@ func TestCheckTables(t *testing.T) {
 		}
 		return i
 	}
-	row := item(`{"company_id":{"S":"1"},"principal":{"S":"user#2"},"state":{"S":"uncertain"},"generation":{"N":"1"},"rev":{"N":"3"},
+	row := item(`{"grant":{"S":"custom#user#2"},"holders":{"SS":["1"]},"due_at":{"N":"1"},"state":{"S":"uncertain"},"generation":{"N":"1"},"rev":{"N":"3"},
 		"attempt":{"S":"a"},"state_attempt":{"S":"a"},"reason":{"S":"x"},"reason_at":{"N":"1"},"sealed":{"B":"YQ=="},"seal_key":{"S":"k1"},"due_shard":{"S":"1"},
 		"transitions":{"L":[{"M":{"state":{"S":"uncertain"},"generation":{"N":"1"},"at":{"N":"1"}}}]}}`)
 	entry := item(`{"fingerprint":{"S":"f"},"attempt":{"S":"a"},"spent_at":{"N":"1"},"ttl":{"N":"2"}}`)
-	breaker := item(`{"company_id":{"S":"breaker"},"principal":{"S":"token endpoint"}}`)
+	breaker := item(`{"grant":{"S":"custom#breaker"}}`)
 	wantOne(t, CheckTables([]Item{row, breaker}, []Item{entry}, noon), "")
 	wantOne(t, CheckTables([]Item{row}, nil, noon), "does not know attempt")
 	wantOne(t, CheckTables([]Item{{"rev": row["state"]}}, nil, noon), "rev is not a whole number")
 	wantOne(t, CheckTables(nil, []Item{item(`{"fingerprint":{"S":"f"},"ttl":{"N":"2"}}`)}, noon), "without token or attempt")
+}
+
+func TestCheckHolders(t *testing.T) {
+	t.Parallel()
+	text := func(s string) Attribute { return Attribute{S: &s} }
+	grant := Item{"grant": text("custom#user#2"), "holders": Attribute{SS: []string{"1", "3"}}}
+	connection := func(company, state string) Item {
+		return Item{"company": text("custom#" + company), "principal": text("user#2"), "state": text(state)}
+	}
+	one, three := connection("1", "connected"), connection("3", "disconnected")
+	wantOne(t, CheckHolders([]Item{three, one, connection("4", "ended")}, []Item{grant}), "")
+	wantOne(t, CheckHolders([]Item{one}, []Item{grant}), "held by [1 3], and connected to [1]")
+	wantOne(t, CheckHolders([]Item{one, three, connection("4", "connected")}, []Item{grant}), "connected to [1 3 4]")
+	wantOne(t, CheckHolders([]Item{one}, nil), "there is no grant")
 }
 
 func TestTransitions(t *testing.T) {

@@ -3,6 +3,7 @@ package invariants
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -19,6 +20,7 @@ type Attribute struct {
 	N    *string     `json:",omitempty"`
 	B    []byte      `json:",omitempty"`
 	BOOL *bool       `json:",omitempty"`
+	SS   []string    `json:",omitempty"`
 	L    []Attribute `json:",omitempty"`
 	M    Item        `json:",omitempty"`
 }
@@ -28,6 +30,9 @@ func ParseItem(text []byte) (Item, error) {
 	var i Item
 	if err := json.Unmarshal(text, &i); err != nil {
 		return nil, fmt.Errorf("invariants: not an item: %w", err)
+	}
+	for _, a := range i {
+		slices.Sort(a.SS)
 	}
 	return i, nil
 }
@@ -51,6 +56,8 @@ func attributeOf(v types.AttributeValue) Attribute {
 		return Attribute{B: v.Value}
 	case *types.AttributeValueMemberBOOL:
 		return Attribute{BOOL: &v.Value}
+	case *types.AttributeValueMemberSS:
+		return Attribute{SS: slices.Sorted(slices.Values(v.Value))}
 	case *types.AttributeValueMemberM:
 		return Attribute{M: ItemOf(v.Value)}
 	case *types.AttributeValueMemberL:

@@ -2,27 +2,30 @@ package invariants
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Row is a row of the Connections table.
+// Row is a row of the Grants table.
 type Row struct {
-	CompanyID, Principal string
-	State                string
-	Generation, Rev      int64
-	Attempt              string // that holds, or last held, the claim
-	LastAttempt          string // that stored this generation
-	StateAttempt         string // that caused the state
-	ClaimUntil           int64  // Unix milliseconds; 0: free
-	SealKey              string
-	Sealed               []byte
-	Reason               string
-	ReasonAt, ExpiresAt  int64 // Unix seconds
-	DueShard, CheckShard string
-	CheckAt              int64
-	Transitions          []Past
+	Grant               string // environment#principal
+	State               string
+	Generation, Rev     int64
+	Attempt             string // that holds, or last held, the claim
+	LastAttempt         string // that stored this generation
+	StateAttempt        string // that caused the state
+	ClaimUntil          int64  // Unix milliseconds; 0: free
+	SealKey             string
+	Sealed              []byte
+	Reason              string
+	ReasonAt, ExpiresAt int64 // Unix seconds
+	Holders             []string
+	UnheldAt            int64 // Unix seconds; 0: there is a holder
+	DueShard            string
+	DueAt               int64 // Unix seconds
+	Transitions         []Past
 }
 
 // Past is one entry of the list of transitions in a row.
@@ -35,34 +38,37 @@ type Past struct {
 }
 
 // Key names the row.
-func (r Row) Key() string { return r.CompanyID + "/" + r.Principal }
+func (r Row) Key() string { return r.Grant }
 
 // Claimed reports whether an attempt holds the claim, which may have expired.
 func (r Row) Claimed() bool { return r.ClaimUntil != 0 }
 
+// Revoking reports whether the attempt that holds the claim is a revocation.
+func (r Row) Revoking() bool { return r.Claimed() && strings.HasPrefix(r.Attempt, "revoke-") }
+
 // Usable reports whether a caller gets a token in this state.
 func (r Row) Usable() bool { return r.State == "active" || r.State == "uncertain" }
 
-func (r Row) user() bool { return strings.HasPrefix(r.Principal, "user#") }
+func (r Row) user() bool { return strings.Contains(r.Grant, "#user#") }
 
-// IsConnection reports whether an item is a connection. The breaker and the hooks are
-// in the same table, with keys that are not company ids.
-func IsConnection(i Item) bool {
-	id := i["company_id"].S
-	return id == nil || strings.Trim(*id, "0123456789") == ""
+// IsGrant reports whether an item of the Grants table is a grant. The breaker is in the
+// same table.
+func IsGrant(i Item) bool {
+	key := i["grant"].S
+	return key == nil || strings.Contains(*key, "#user#") || strings.HasSuffix(*key, "#app")
 }
 
-// RowOf reads a connection. An attribute of the wrong type is an error. An unknown
+// RowOf reads a grant. An attribute of the wrong type is an error. An unknown
 // attribute is ignored.
 func RowOf(i Item) (Row, error) {
 	d := decoder{item: i}
 	r := Row{
-		CompanyID: d.str("company_id"), Principal: d.str("principal"), State: d.str("state"),
+		Grant: d.str("grant"), State: d.str("state"),
 		Generation: d.num("generation"), Rev: d.num("rev"),
 		Attempt: d.str("attempt"), LastAttempt: d.str("last_attempt"), StateAttempt: d.str("state_attempt"),
 		ClaimUntil: d.num("claim_until_ms"), SealKey: d.str("seal_key"), Sealed: i["sealed"].B,
 		Reason: d.str("reason"), ReasonAt: d.num("reason_at"), ExpiresAt: d.num("expires_at"),
-		DueShard: d.str("due_shard"), CheckShard: d.str("check_shard"), CheckAt: d.num("check_at"),
+		Holders: i["holders"].SS, UnheldAt: d.num("unheld_at"), DueShard: d.str("due_shard"), DueAt: d.num("due_at"),
 	}
 	for _, e := range i["transitions"].L {
 		p := decoder{item: e.M}
@@ -122,33 +128,43 @@ const (
 // and with each other, allowing for Skew. A zero now is not compared.
 func CheckRow(r Row, now time.Time) []string {
 	p := problems{prefix: "row " + r.Key() + ": "}
-	p.check(r.CompanyID != "" && r.Principal != "", "no key")
-	p.check(r.Generation >= 1 && r.Rev >= 1, "generation %d, rev %d", r.Generation, r.Rev)
+	p.check(r.Grant != "", "no key")
+	p.check(r.Generation >= 1 && r.Rev >= 1 || !r.user(), "generation %d, rev %d", r.Generation, r.Rev)
 	switch r.State {
 	case "active":
 		p.check(r.Reason == "" && r.ReasonAt == 0, "active with a reason against it")
-	case "uncertain", "reauthorize", "disconnected", "revoking", "revoked":
+	case "uncertain", "reauthorize", "revoked":
 		p.check(r.Reason != "" && r.ReasonAt != 0, "%s without a reason and its time", r.State)
 	default:
 		p.add("state %q", r.State)
 	}
 	p.check(r.State != "uncertain" || r.StateAttempt != "", "uncertain by no attempt")
 	p.check(r.State != "revoked" || r.Sealed == nil && r.SealKey == "", "revoked and still holds a pair")
+	p.check(r.State != "revoked" || len(r.Holders) == 0, "revoked with a holder")
 	p.check(r.State == "revoked" || !r.user() || len(r.Sealed) > 0 && r.SealKey != "", "%s without a pair", r.State)
-	p.check(r.Usable() == (r.DueShard != ""), "%s, and in the index due: %t", r.State, r.DueShard != "")
-	p.check((r.CheckAt != 0) == (r.CheckShard != ""), "check_at and check_shard do not go together")
+	p.check(!r.user() || (len(r.Holders) == 0) == (r.UnheldAt != 0), "%d holders, and without one since %d", len(r.Holders), r.UnheldAt)
+	p.check(r.due() == (r.DueShard != ""), "%s with %d holders, and in the index due: %t", r.State, len(r.Holders), r.DueShard != "")
+	p.check((r.DueAt != 0) == (r.DueShard != ""), "due_at and due_shard do not go together")
+	p.check(slices.IsSorted(r.Holders), "the holders are not sorted")
 	if r.Claimed() {
 		p.check(r.Attempt != "", "claimed by no attempt")
-		p.check(r.State != "reauthorize" && r.State != "revoked", "%s and claimed", r.State)
+		p.check(r.State != "revoked" && (r.State != "reauthorize" || r.Revoking()), "%s and claimed", r.State)
+		p.check(!r.Revoking() || len(r.Holders) == 0, "being revoked with a holder")
 		p.check(now.IsZero() || r.ClaimUntil <= now.Add(maxClaim+Skew).UnixMilli(), "claimed for longer than a claim may last")
 	}
 	r.checkTransitions(&p)
 	return p.all
 }
 
+// due reports whether a schedule has to do something with the row: refresh what is usable
+// and held, and revoke what has no holder.
+func (r Row) due() bool {
+	return r.user() && r.State != "revoked" && (len(r.Holders) == 0 || r.Usable())
+}
+
 func (r Row) checkTransitions(p *problems) {
 	n := len(r.Transitions)
-	p.check(n >= 1 && n <= maxTransitions, "%d transitions", n)
+	p.check((n >= 1 || !r.user()) && n <= maxTransitions, "%d transitions", n)
 	for i, t := range r.Transitions {
 		if i > 0 {
 			before := r.Transitions[i-1]
