@@ -93,6 +93,8 @@ func (s *Store) claimRevocation(ctx context.Context, g Grant, pair procore.Token
 // giveUp ends the claim of a revocation that failed. The refresh token stays in the
 // ledger: whether Procore has revoked it is not known.
 func (s *Store) giveUp(ctx context.Context, claimed Grant) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
 	next := claimed
 	next.attempt, next.claimUntil = "", time.Time{}
 	if _, err := s.swap(ctx, claimed, next); err != nil {

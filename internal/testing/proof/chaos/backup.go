@@ -22,15 +22,12 @@ const maxBackups = 20 // of one row
 type backup map[string]types.AttributeValue
 
 func (p *person) primaryKey() map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		"company_id": &types.AttributeValueMemberS{Value: strconv.FormatInt(p.key.CompanyID, 10)},
-		"principal":  &types.AttributeValueMemberS{Value: string(p.key.Principal)},
-	}
+	return map[string]types.AttributeValue{"grant": &types.AttributeValueMemberS{Value: p.row()}}
 }
 
 func (w *world) read(ctx context.Context, p *person) (backup, invariants.Row, error) {
 	out, err := w.store.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &w.names.Connections, Key: p.primaryKey(), ConsistentRead: aws.Bool(true),
+		TableName: &w.names.Grants, Key: p.primaryKey(), ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
 		return nil, invariants.Row{}, err
@@ -70,7 +67,7 @@ func (w *world) restore(ctx context.Context, p *person) {
 		return
 	}
 	_, err = w.store.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &w.names.Connections, Item: item, ConditionExpression: aws.String("#rev = :rev"),
+		TableName: &w.names.Grants, Item: item, ConditionExpression: aws.String("#rev = :rev"),
 		ExpressionAttributeNames:  map[string]string{"#rev": "rev"},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":rev": &types.AttributeValueMemberN{Value: strconv.FormatInt(now.Rev, 10)}},
 	})
@@ -82,5 +79,5 @@ func (w *world) restore(ctx context.Context, p *person) {
 		return
 	}
 	w.storage.record(&write{row: row, at: time.Now(), restored: true})
-	w.record(action{what: restored, company: p.key.CompanyID, user: p.user, row: p.row()})
+	w.record(action{what: restored, row: p.row()})
 }

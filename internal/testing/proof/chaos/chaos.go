@@ -125,9 +125,9 @@ func (w *world) payload(function string) (what string, payload []byte) {
 func (w *world) batch() []byte {
 	var e events.SQSEvent
 	for n := range 2 + w.dice.n(5) {
-		p := pick(w.dice, w.people)
+		c := pick(w.dice, pick(w.dice, w.people).companies)
 		body, err := procore.EncodeEvent(procore.Event{
-			ID: strconv.Itoa(n + 1), CompanyID: p.key.CompanyID, ProjectID: p.project, Resource: "Projects", ResourceID: p.project,
+			ID: strconv.Itoa(n + 1), CompanyID: c.id, ProjectID: c.project, Resource: "Projects", ResourceID: c.project,
 			Type: "update", Timestamp: time.Now(), PayloadVersion: "v4.0",
 		})
 		if err != nil {

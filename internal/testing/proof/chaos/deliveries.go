@@ -149,27 +149,24 @@ func (d *deliveries) setUp(ctx context.Context) error {
 // createHooks provisions the companies' hooks in all payload versions, with the
 // project's own code.
 func (d *deliveries) createHooks(ctx context.Context) error {
-	oauth, err := d.w.store.OAuth.Get(ctx)
-	if err != nil {
-		return err
-	}
 	k := &provision.Reconciler{
-		Store: d.w.store, Environment: oauth.Environment, Log: d.w.store.Log,
+		Store: d.w.store, Log: d.w.store.Log,
 		Ring:     secrettest.Constant(d.ring),
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: d.w.store.DB, Table: d.w.names.Inbox}, Log: d.w.store.Log},
 		Want:     provision.Config{Namespace: "chaos", URL: d.address + provision.Path, Triggers: triggers()},
 	}
 	versions := []string{"v2", "v2.0", "v3.0", "v4.0"}
 	for _, p := range d.w.people {
-		if d.known(p.key.CompanyID) {
+		c := p.companies[0] // a user's first company is no other's
+		if d.known(c.id) {
 			continue
 		}
 		k.Want.PayloadVersion = versions[len(d.hooks)%len(versions)]
-		r, err := k.Reconcile(ctx, p.key.CompanyID)
+		r, err := k.Reconcile(ctx, c.id)
 		if err != nil || r.HookID == 0 {
-			return fmt.Errorf("no hook for company %d: %+v, %w", p.key.CompanyID, r, err)
+			return fmt.Errorf("no hook for company %d: %+v, %w", c.id, r, err)
 		}
-		d.hooks = append(d.hooks, companyHook{p.key.CompanyID, p.project, k.Want.PayloadVersion})
+		d.hooks = append(d.hooks, companyHook{c.id, c.project, k.Want.PayloadVersion})
 	}
 	return nil
 }

@@ -19,7 +19,9 @@ func (v *verdict) judgeLosses() {
 		case len(v.stored[c.pair]) > 0:
 			v.fates.add("stored")
 		case len(v.w.provider.revoked[c.pair]) > 0:
-			v.fates.add("revoked because its row had moved on")
+			v.fates.add("revoked because its grant was revoked")
+		case v.supersededBy(c):
+			v.fates.add("dropped because its grant had moved on")
 		default:
 			why := v.excuse(c)
 			if why == "" {
@@ -31,6 +33,27 @@ func (v *verdict) judgeLosses() {
 			v.lost.add(why)
 		}
 	}
+}
+
+// supersededBy reports whether the grant had moved on when the call's pair arrived.
+func (v *verdict) supersededBy(c *call) bool {
+	claim := v.claimFor(c)
+	return claim != nil && v.superseded(claim.row.Key(), claim.row.Attempt, claim.row.Generation)
+}
+
+// superseded reports whether the grant was authorized again, or restored from a backup,
+// so that an attempt's pair could not be stored. It was the same while the row's claim
+// was taken by a revocation.
+func (v *verdict) superseded(row, attempt string, generation int64) bool {
+	claimed := false
+	for _, w := range v.rows[row] {
+		if w.row.Attempt == attempt && w.row.Generation == generation {
+			claimed = true
+		} else if claimed && (w.restored || w.row.Generation > generation || w.row.Attempt != attempt && w.row.Attempt != "") {
+			return true
+		}
+	}
+	return false
 }
 
 // excuse returns why a pair may be lost, or "" if it may not.

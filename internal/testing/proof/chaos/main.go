@@ -8,14 +8,14 @@
 //	go run ./internal/testing/proof/chaos -deliveries 100000 [-seed n] [-overlay file]
 //
 // The first run tests the refresh protocol. Eight processes, four refreshers and four
-// consumers, need the same connections at once. They are killed (SIGKILL), or
+// consumers, need the same grants at once. They are killed (SIGKILL), or
 // stopped for longer than their claims and continued (SIGSTOP, SIGCONT). This happens
 // at any time, and at the moments that matter: when a claim, a refresh token, its
 // answer or the store of the new pair is on its way. Users authorize again, admins
-// disconnect, connections are revoked. Requests and answers are lost, late or cut;
+// disconnect, connections end. Requests and answers are lost, late or cut;
 // Procore fails. Tokens are valid for seconds, so that there are always refreshes.
 // Then the faults end, housekeeping and the schedule run as usual, and the verdict
-// comes from three records: all writes of connections, all calls to the token
+// comes from three records: all writes of grants, all calls to the token
 // endpoint, and Procore's own count of refresh tokens.
 //
 // The second run tests the webhooks. The fake's delivery engine, whose clock runs
@@ -65,7 +65,7 @@ func main() {
 	flag.IntVar(&o.deliveries, "deliveries", 0, "run this many webhook `deliveries` instead of the refresh protocol")
 	flag.Uint64Var(&o.seed, "seed", 0, "of the decisions; 0 means a new one")
 	flag.StringVar(&o.overlay, "overlay", "", "go build's -overlay `file`, to break the functions on purpose")
-	flag.BoolVar(&o.verbose, "v", false, "print the timeline of every connection")
+	flag.BoolVar(&o.verbose, "v", false, "print the timeline of every grant")
 	flag.Parse()
 	if o.seed == 0 {
 		o.seed = rand.Uint64()

@@ -162,10 +162,14 @@ func (v *provider) ask(c *call, r *http.Request) (k *heldAnswer, ok bool) {
 	return k, true
 }
 
-func (v *provider) recordRevocation(c *call, access string) {
+func (v *provider) recordRevocation(c *call, token string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if f := v.refresh[access]; f != "" {
+	f := v.refresh[token]
+	if f == "" && v.owners[token] != nil {
+		f = token // the refresh token itself
+	}
+	if f != "" {
 		c.token = ""
 		c.pair = f
 		v.revoked[f] = append(v.revoked[f], c)

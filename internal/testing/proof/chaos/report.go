@@ -48,7 +48,7 @@ func (v *verdict) report(out io.Writer, verbose bool) int {
 		writes += len(all)
 	}
 	line("calls", "%s, of %d processes", &w.calls, len(w.processes))
-	line("refreshes", "%d, %d writes of %d connections", v.refreshes, writes, len(w.people))
+	line("refreshes", "%d, %d writes of %d grants", v.refreshes, writes, len(w.people))
 	line("killed", "%s", &w.kills)
 	line("stopped", "%s", &w.stops)
 	line("network", "%s", &w.network)
@@ -64,6 +64,7 @@ func (v *verdict) report(out io.Writer, verbose bool) int {
 	line("sent late", "%d, by processes that were stopped between the check of the clock and the first byte", v.sentLate)
 	line("settled", "after %.0f s, the breaker after %.0f s", v.settled.Seconds(), v.breakerAfter.Seconds())
 	line("at the end", "%s", &v.finals)
+	line("connections", "%s", &v.connections)
 	if v.compared {
 		line("transitions", "%d seen; %d of the model not seen: %v", len(v.seen), len(v.unseen), v.unseen)
 	} else {
@@ -106,7 +107,7 @@ type event struct {
 	text string
 }
 
-// timeline prints what happened to a connection, in order of time.
+// timeline prints what happened to a grant, in order of time.
 func (v *verdict) timeline(out io.Writer, row string) {
 	var all []event
 	add := func(at time.Time, format string, args ...any) {
@@ -135,17 +136,17 @@ func (v *verdict) timeline(out io.Writer, row string) {
 		who[c.p] = true
 	}
 	for _, d := range v.w.actions {
-		if d.row == row || d.row == "" && fmt.Sprint(d.company)+"/" == row[:len(fmt.Sprint(d.company))+1] {
-			add(d.at, "people  %s %s %s", d.what, d.mode, d.pair)
+		if d.row == row || d.row == "" && v.w.of(row).has(d.company) {
+			add(d.at, "people  %s %d %s %s", d.what, d.company, d.mode, d.pair)
 		}
 	}
 	for _, r := range v.w.rescues {
-		if rowKey(r.Key) == row {
+		if r.Environment+"#"+string(r.Principal) == row {
 			add(r.at, "rescue  %-18s of generation %d, attempt %.6s", r.p.name, r.Generation, r.Attempt)
 		}
 	}
 	for _, e := range v.w.entries {
-		if fmt.Sprint(e.Company)+"/"+e.Principal == row {
+		if environment+"#"+e.Principal == row {
 			add(e.at, "log     %-18s %s %s %v", e.p.name, e.Message, e.Outcome, e.Error)
 		}
 	}

@@ -20,19 +20,19 @@ import (
 	"procore-connect/internal/testing/proof/invariants"
 )
 
-// storage is DynamoDB, with a record of all writes of connections. The record is
+// storage is DynamoDB, with a record of all writes of grants. The record is
 // complete, because the faults happen between it and the processes.
 type storage struct {
 	w       *world
 	backend http.Handler
-	table   string // of connections
+	table   string // of grants
 	ledger  string
 
 	mu     sync.Mutex
 	writes map[string][]*write // by row
 }
 
-// write is one confirmed write of a connection.
+// write is one confirmed write of a grant.
 type write struct {
 	row  invariants.Row
 	sent time.Time // when the request arrived; it may be delivered late
@@ -43,10 +43,10 @@ type write struct {
 }
 
 func newStorage(w *world, backend http.Handler) *storage {
-	return &storage{w: w, backend: backend, table: w.names.Connections, ledger: w.names.Spends, writes: map[string][]*write{}}
+	return &storage{w: w, backend: backend, table: w.names.Grants, ledger: w.names.Spends, writes: map[string][]*write{}}
 }
 
-// update is how this project writes a connection: an UpdateItem that sets or removes
+// update is how this project writes a grant: an UpdateItem that sets or removes
 // every attribute.
 type update struct {
 	TableName                 string
@@ -55,7 +55,7 @@ type update struct {
 	ExpressionAttributeValues invariants.Item
 }
 
-// transaction is a claim or its release, with the write to the ledger.
+// transaction begins with the write of a grant.
 type transaction struct {
 	TransactItems []struct {
 		Update *update
@@ -64,7 +64,7 @@ type transaction struct {
 	}
 }
 
-// row returns the connection after the update.
+// row returns the grant after the update.
 func (u *update) row() (invariants.Row, error) {
 	i := maps.Clone(u.Key)
 	for _, name := range u.ExpressionAttributeNames {
@@ -122,7 +122,7 @@ func (s *storage) decode(r *http.Request, body []byte) (op string, row *invarian
 			u = t.TransactItems[0].Update
 		}
 	}
-	if u == nil || u.TableName != s.table || !invariants.IsConnection(u.Key) {
+	if u == nil || u.TableName != s.table || !invariants.IsGrant(u.Key) {
 		return op, nil, ""
 	}
 	read, err := u.row()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"procore-connect/internal/testing/proof/invariants"
@@ -33,6 +34,7 @@ type verdict struct {
 	compared bool
 
 	finals, lost, fates  counter
+	connections          counter
 	refreshes, sentLate  int
 	outlived, storedLate int // claims that expired while their process was stopped; pairs that were stored after that
 
@@ -50,6 +52,10 @@ func (v *verdict) add(row, format string, args ...any) {
 func (v *verdict) judge(ctx context.Context) error {
 	v.pairs, v.stored, v.claims = map[*write]procore.Token{}, map[string][]*write{}, map[string]*write{}
 	v.final, v.rows, v.seen = map[string]invariants.Row{}, map[string][]*write{}, invariants.Transitions{}
+	grants, err := v.w.scan(ctx, v.w.names.Grants)
+	if err != nil {
+		return err
+	}
 	connections, err := v.w.scan(ctx, v.w.names.Connections)
 	if err != nil {
 		return err
@@ -58,15 +64,16 @@ func (v *verdict) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range invariants.CheckTables(connections, spends, time.Now()) {
+	for _, text := range invariants.CheckTables(grants, spends, time.Now()) {
 		v.add("", "%s", text)
 	}
-	for _, i := range connections {
-		if r, err := invariants.RowOf(i); err == nil && invariants.IsConnection(i) {
+	for _, i := range grants {
+		if r, err := invariants.RowOf(i); err == nil && invariants.IsGrant(i) {
 			v.final[r.Key()] = r
 		}
 	}
 	v.judgeHistory()
+	v.judgeConnections(connections, grants)
 	v.judgePresentations()
 	v.judgeSends()
 	v.judgeLosses()
@@ -118,7 +125,7 @@ func (v *verdict) change(row string, c invariants.Change) {
 	for _, text := range invariants.CheckChange(c) {
 		v.add(row, "%s", text)
 	}
-	if t := c.Transition(); t != "" && c.New.Principal != string(tokens.App) {
+	if t := c.Transition(); t != "" && c.New.Grant != environment+"#"+string(tokens.App) {
 		v.seen[t] = true
 	}
 }
@@ -159,8 +166,7 @@ func (v *verdict) unseal(row string, w *write) {
 	if len(w.row.Sealed) == 0 {
 		return
 	}
-	place := tokens.Place{Table: "connections", Key: row, Generation: w.row.Generation}
-	pair, err := v.w.keys.Open(tokens.Sealed{KeyID: w.row.SealKey, Ciphertext: w.row.Sealed}, place)
+	pair, err := v.w.keys.Open(tokens.Sealed{KeyID: w.row.SealKey, Ciphertext: w.row.Sealed}, place(row, w.row.Generation))
 	if err != nil {
 		v.add(row, "generation %d cannot be opened: %v", w.row.Generation, err)
 		return
@@ -169,6 +175,12 @@ func (v *verdict) unseal(row string, w *write) {
 	if f := fingerprint(pair); f != "" {
 		v.stored[f] = append(v.stored[f], w)
 	}
+}
+
+// place returns where the pair of a grant is sealed for.
+func place(row string, generation int64) tokens.Place {
+	principal, _ := strings.CutPrefix(row, environment+"#")
+	return tokens.Place{Environment: environment, Client: tokens.ClientHash(clientID), Table: "grants", Key: principal, Generation: generation}
 }
 
 // fingerprint names a pair by its refresh token.
@@ -241,19 +253,21 @@ func (v *verdict) claimFor(c *call) *write {
 // judgeRescues checks that no rescued pair is lost.
 func (v *verdict) judgeRescues() {
 	for _, r := range v.w.rescues {
-		place := tokens.Place{Table: "connections", Key: rowKey(r.Key), Generation: r.Generation + 1}
-		pair, err := v.w.keys.Open(tokens.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place)
+		row := r.Environment + "#" + string(r.Principal)
+		pair, err := v.w.keys.Open(tokens.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place(row, r.Generation+1))
 		f := fingerprint(pair)
 		switch {
-		case r.Key.Principal == tokens.App: // nothing was spent for it
+		case r.Principal == tokens.App: // nothing was spent for it
 		case err != nil:
-			v.add(rowKey(r.Key), "a rescued pair cannot be opened: %v", err)
+			v.add(row, "a rescued pair cannot be opened: %v", err)
 		case len(v.stored[f]) > 0:
 			v.fates.add("rescued and stored")
 		case len(v.w.provider.revoked[f]) > 0:
-			v.fates.add("rescued and revoked because its row had moved on")
+			v.fates.add("rescued and revoked because its grant was revoked")
+		case v.superseded(row, r.Attempt, r.Generation):
+			v.fates.add("rescued and dropped because its grant had moved on")
 		default:
-			v.add(rowKey(r.Key), "R2: pair %s, which %s had rescued, was neither stored nor revoked", f, r.p.name)
+			v.add(row, "R2: pair %s, which %s had rescued, was neither stored nor revoked, and its grant has not moved on", f, r.p.name)
 		}
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"procore-connect/internal/testing/fake/pipetest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -62,7 +63,8 @@ type world struct {
 	rescue   *awstest.Queue
 	provider *provider
 	storage  *storage
-	store    *tokens.Store // the driver's, which meets no faults
+	store    *connections.Store // the driver's, which meets no faults
+	late     *tokens.Store      // the same, half an hour later
 
 	webhookSecret string
 	rare          int                                   // how much rarer faults are than in the refresh protocol's run
@@ -71,9 +73,10 @@ type world struct {
 	onSend        func()                                // is called for each message that a queue accepted, unless nil
 	onLog         func(*process, logEntry)              // receives lines of logs; nil: they are stored for the timelines
 
-	people  []*person
-	beganAt time.Time
-	endedAt time.Time // the last fault
+	people      []*person
+	authorizing sync.Mutex // the fake has one mode at a time
+	beganAt     time.Time
+	endedAt     time.Time // the last fault
 
 	background sync.WaitGroup // must end before the verdict
 	closers    []func()
@@ -85,7 +88,7 @@ type world struct {
 	stopped    int
 	rescues    []rescued
 	entries    []logEntry
-	violations []string // those that belong to no connection
+	violations []string // those that belong to no grant
 	actions    []action
 }
 
@@ -101,7 +104,7 @@ func newWorld(ctx context.Context, dir, endpoint string, seed uint64) (*world, e
 		return w, err
 	}
 	suffix := "-chaos-" + rand.Text()
-	w.names = tables.Names{Connections: "connections" + suffix, Spends: "spends" + suffix, Sessions: "sessions" + suffix, Inbox: "inbox" + suffix}
+	w.names = tables.Names{Grants: "grants" + suffix, Connections: "connections" + suffix, Spends: "spends" + suffix, Sessions: "sessions" + suffix, Inbox: "inbox" + suffix}
 	if err := w.createSecrets(); err != nil {
 		return w, err
 	}
@@ -179,7 +182,7 @@ func (d detached) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.Handler.ServeHTTP(w, r.WithContext(context.WithoutCancel(r.Context())))
 }
 
-// setUpDriver creates the fake Procore and the driver's own store of connections.
+// setUpDriver creates the fake Procore and the driver's own stores.
 func (w *world) setUpDriver(db *dynamodb.Client) error {
 	fake := procoretest.New(procoretest.Options{
 		ClientID: clientID, ClientSecret: clientSecret, RedirectURIs: []string{redirectURI}, ExpiresIn: 15 * time.Second,
@@ -192,15 +195,18 @@ func (w *world) setUpDriver(db *dynamodb.Client) error {
 		return err
 	}
 	oauth := &procore.OAuth{
-		Environment: procore.Environment{Name: "custom", LoginURL: address, APIURL: address},
+		Environment: procore.Environment{Name: environment, LoginURL: address, APIURL: address},
 		ClientID:    clientID, ClientSecret: procore.NewSecret(clientSecret),
 	}
-	w.store = &tokens.Store{
-		DB: db, Connections: w.names.Connections, Spends: w.names.Spends,
-		Keys:  secrettest.Constant(w.keys),
-		OAuth: secrettest.Constant(oauth),
-		Log:   slog.New(slog.DiscardHandler),
+	log := slog.New(slog.DiscardHandler)
+	grants := func(clock procore.Clock) *tokens.Store {
+		return &tokens.Store{
+			DB: db, Grants: w.names.Grants, Spends: w.names.Spends, Environment: oauth.Environment,
+			Keys: secrettest.Constant(w.keys), OAuth: secrettest.Constant(oauth), Log: log, Clock: clock,
+		}
 	}
+	w.late = grants(procore.Clock{Time: func() time.Time { return time.Now().Add(30 * time.Minute) }})
+	w.store = &connections.Store{DB: db, Table: w.names.Connections, Tokens: grants(procore.Clock{}), Log: log}
 	return nil
 }
 
@@ -222,7 +228,7 @@ func (w *world) dropTables(db *dynamodb.Client) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	for _, name := range []string{w.names.Connections, w.names.Spends, w.names.Sessions, w.names.Inbox} {
+	for _, name := range []string{w.names.Grants, w.names.Connections, w.names.Spends, w.names.Sessions, w.names.Inbox} {
 		if _, err := db.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
 			fmt.Fprintf(os.Stderr, "chaos: table %s was not deleted: %v\n", name, err)
 		}
@@ -232,9 +238,9 @@ func (w *world) dropTables(db *dynamodb.Client) {
 // environment returns a function's environment, with the addresses of its services.
 func (w *world) environment(dynamo, procore, aws string) map[string]string {
 	return map[string]string{
-		"PROCORE_ENVIRONMENT": "custom", "PROCORE_LOGIN_URL": procore, "PROCORE_API_URL": procore,
+		"PROCORE_ENVIRONMENT": environment, "PROCORE_LOGIN_URL": procore, "PROCORE_API_URL": procore,
 		"PUBLIC_URL": "http://127.0.0.1:3000", "WEBHOOK_NAMESPACE": "procore-connect", "LOG_LEVEL": "info",
-		"CONNECTIONS_TABLE": w.names.Connections, "SPENDS_TABLE": w.names.Spends,
+		"GRANTS_TABLE": w.names.Grants, "CONNECTIONS_TABLE": w.names.Connections, "SPENDS_TABLE": w.names.Spends,
 		"SESSIONS_TABLE": w.names.Sessions, "INBOX_TABLE": w.names.Inbox,
 		"APP_SECRET_ID": "chaos/app", "KEYS_SECRET_ID": "chaos/keys", "WEBHOOK_SECRET_ID": "chaos/webhook",
 		"RESCUE_QUEUE_URL": awstest.QueueURL(aws, "rescue"), "EVENTS_QUEUE_URL": awstest.QueueURL(aws, "events.fifo"),
@@ -245,7 +251,7 @@ func (w *world) environment(dynamo, procore, aws string) map[string]string {
 	}
 }
 
-// violation records a violation that belongs to no single connection.
+// violation records a violation that belongs to no single grant.
 func (w *world) violation(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -267,7 +273,7 @@ func (w *world) checkSecrets(p *process, line []byte) {
 func (w *world) addEntry(e logEntry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e.Company != 0 && len(w.entries) < 200_000 {
+	if e.Principal != "" && len(w.entries) < 200_000 {
 		w.entries = append(w.entries, e)
 	}
 }
