@@ -155,7 +155,7 @@ func TestServiceAccount(t *testing.T) {
 		if _, err := company(id).Me(ctx); err != nil {
 			t.Error(err)
 		}
-		if all, err := procore.Collect(company(id).Companies(ctx)); err != nil || len(all) != 1 || int64(all[0].ID) != id {
+		if all, err := procore.Collect(company(id).Companies(ctx)); err != nil || len(all) != 1 || all[0].ID != id {
 			t.Errorf("got %v, %v, want that company", all, err)
 		}
 	}
