@@ -81,6 +81,13 @@ func TestControlRefusals(t *testing.T) {
 		{"POST", "faults", `{"endpoint":"api","kind":"status"}`},
 		{"POST", "faults", `{"endpoint":"api","kind":"drop","times":-1}`},
 		{"POST", "faults", `{"endpoint":"api","kind":"delay","delay_ms":99999999}`},
+		{"POST", "faults", `{"endpoint":"api","kind":"drop","seconds":-1}`},
+		{"POST", "faults", `{"endpoint":"api","kind":"hangup"}`},
+		{"POST", "faults", `{"kind":"hangup","method":"POST"}`},
+		{"POST", "faults", `{"kind":"hangup","company_id":5678}`},
+		{"POST", "faults", `{"kind":"hangup","times":-1}`},
+		{"POST", "faults", `{"kind":"hangup","seconds":-1}`},
+		{"POST", "faults", `{"kind":"drop"}`},
 		{"POST", "clock", `{"advance_seconds":-1}`},
 		{"PATCH", "options", `{"expires_in_seconds":0}`},
 		{"PATCH", "options", `{"spike_limit":0}`},
@@ -129,6 +136,81 @@ func TestFaultKinds(t *testing.T) {
 	}
 	if n := len(p.State().Calls); n != 4 {
 		t.Errorf("%d calls were recorded", n)
+	}
+}
+
+// A fault of one company answers no call of another, nor /me.
+func TestFaultOfOneCompany(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	token := p.Token(t, Joe, redirect).AccessToken
+	projects := func(company int64, status int) {
+		t.Helper()
+		api(t, p, token, company, "GET", fmt.Sprintf("/rest/v1.0/companies/%d/projects", company), "").wants(t, status, "")
+	}
+	if err := p.Fault(Fault{Endpoint: "api", CompanyID: MyConstruction, Kind: Status, Status: 401, Times: 2}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{401, 401, 200} {
+		api(t, p, token, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "Joe")
+		projects(HarborHill, 200)
+		projects(MyConstruction, want)
+	}
+	// A company where the app is not installed may answer 401 as long as it is not.
+	if err := p.UpdateCompany(HarborHill, CompanyPatch{Installed: new(false), UnauthorizedUntilInstalled: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		projects(HarborHill, 401)
+		api(t, p, token, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "Joe")
+	}
+}
+
+// A fault with Seconds lasts until then, however often it is met, or until Times are over.
+func TestFaultForAWhile(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	token := p.Token(t, Joe, redirect).AccessToken
+	me := func(status int) { t.Helper(); api(t, p, token, 0, "GET", "/rest/v1.0/me", "").wants(t, status, "") }
+	for _, times := range []int{0, 2} {
+		if err := p.Fault(Fault{Endpoint: "/rest/v1.0/me", Kind: Status, Status: 503, Seconds: 300, Times: times}); err != nil {
+			t.Fatal(err)
+		}
+		me(503)
+		p.Advance(4 * time.Minute)
+		me(503)
+		if times == 0 {
+			me(503)
+			p.Advance(2 * time.Minute)
+		}
+		me(200)
+	}
+	if err := p.Fault(Fault{Endpoint: "/rest/v1.0/me", Kind: Status, Status: 503}); err != nil {
+		t.Fatal(err)
+	}
+	api(t, p, token, 0, "GET", "/rest/v1.0/meetings", "").wants(t, 404, "") // another path
+	me(503)
+	me(200)
+}
+
+// Kind Hangup closes the connection before the request is read, so the fake knows
+// nothing of it.
+func TestHangup(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	token := p.Token(t, Joe, redirect).AccessToken
+	if err := p.Fault(Fault{Kind: Hangup, Times: 2}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		// net/http repeats a GET whose connection was closed, but no POST.
+		if got, err := send(t, request(t, "POST", p.URL+"/rest/v1.0/me", "{}", "Authorization", "Bearer "+token)); err == nil {
+			t.Errorf("answered %d", got.status)
+		}
+	}
+	api(t, p, token, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "Joe")
+	if n := len(p.State().Calls); n != 1 {
+		t.Errorf("%d calls were recorded, want 1", n)
 	}
 }
 

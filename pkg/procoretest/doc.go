@@ -23,13 +23,14 @@
 //
 // # Control
 //
-// [Server.Token] issues a user's tokens, and [Server.Authorize] goes through the
-// login page. [Server.Fault] makes the next requests fail. [Server.Emit] changes a
-// resource, and the fake delivers the event to the hooks that the client has
-// created. [Server.Advance] moves the clock, so that tokens expire and paused hooks
-// retry. [Server.UpdateCompany] changes what a company allows, and
-// [Server.UpdateOptions] how Procore behaves. [Server.State] returns everything that
-// the fake knows: calls, hooks, deliveries, and the use of refresh tokens.
+// [Server.Token] issues a user's tokens, and [Server.Authorize] goes through the login
+// page. [Server.Fault] makes the next requests fail: a number of them, those of a
+// while, or those of one company. [Server.Emit] changes a resource, and the fake
+// delivers the event to the hooks that the client has created. [Server.Advance] moves
+// the clock, so that tokens expire and paused hooks retry. [Server.UpdateCompany]
+// changes what a company allows, and [Server.UpdateOptions] how Procore behaves.
+// [Server.State] returns everything that the fake knows: calls, hooks, deliveries, and
+// the use of refresh tokens.
 //
 // Outside a test, [New] returns an [http.Handler]. Programs in other languages
 // control it with JSON:

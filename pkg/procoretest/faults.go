@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,20 +16,29 @@ const (
 	Reset  = "reset"  // the connection is reset, and the request takes no effect
 	Status = "status" // the answer is Fault.Status, and the only effect is that a refresh token is spent
 	Delay  = "delay"  // the request takes effect at once, and the answer follows after the delay
+	Hangup = "hangup" // a new connection is closed before any of a request is read
 )
 
 // Fault makes the next requests to an endpoint fail, for [Server.Fault]. It is the
 // body of POST /_fake/faults.
 type Fault struct {
-	// Endpoint is "token", "revoke", "authorize", "api", or a path prefix that
-	// begins with a slash.
-	Endpoint string `json:"endpoint"`
+	// Endpoint is "token", "revoke", "authorize", "api", or a path that begins with a
+	// slash and stands for the paths below it too. Kind Hangup has none, because it
+	// knows no request; neither Method nor CompanyID can limit it.
+	Endpoint string `json:"endpoint,omitempty"`
 	// Method limits the fault to one method. Empty means all methods.
 	Method string `json:"method,omitempty"`
-	// Kind is Drop, Reset, Status or Delay.
+	// CompanyID limits the fault to API calls whose company header has this id. Zero
+	// means all requests.
+	CompanyID int64 `json:"company_id,omitempty"`
+	// Kind is Drop, Reset, Status, Delay or Hangup.
 	Kind string `json:"kind"`
-	// Times is how many requests fail. Zero means one.
+	// Times is how many requests fail, or connections of Kind Hangup. Zero means one,
+	// or any number with Seconds.
 	Times int `json:"times"`
+	// Seconds is how long the fault lasts by the fake's clock. Zero means until it has
+	// been met Times times.
+	Seconds int64 `json:"seconds,omitempty"`
 	// Status, Headers and Body are the answer of Kind Status. An empty Body means
 	// a JSON object with a message.
 	Status  int               `json:"status,omitempty"`
@@ -36,6 +46,8 @@ type Fault struct {
 	Body    string            `json:"body,omitempty"`
 	// DelayMS is the delay of Kind Delay, in milliseconds.
 	DelayMS int64 `json:"delay_ms,omitempty"`
+
+	until time.Time // zero without Seconds
 }
 
 const (
@@ -45,7 +57,11 @@ const (
 )
 
 // Fault adds a fault. Of several that match a request, the first added applies.
+// Kind Hangup needs a server that calls [Server.ConnState], as that of [Start] does.
 func (s *Server) Fault(f Fault) error {
+	if f.Seconds != 0 {
+		f.Times = or(f.Times, maxTimes)
+	}
 	f.Times = or(f.Times, 1)
 	prefix, known := map[string]string{"token": "/oauth/token", "revoke": "/oauth/revoke",
 		"authorize": "/oauth/authorize", "api": "/rest/"}[f.Endpoint]
@@ -53,19 +69,30 @@ func (s *Server) Fault(f Fault) error {
 		f.Endpoint = prefix
 	}
 	switch {
+	case f.Kind == Hangup:
+		if f.Endpoint != "" || f.Method != "" || f.CompanyID != 0 {
+			return fmt.Errorf("fault kind %q has no endpoint, method or company_id", f.Kind)
+		}
 	case !strings.HasPrefix(f.Endpoint, "/") || strings.HasPrefix(f.Endpoint, "/_fake"):
 		return fmt.Errorf("fault endpoint %q is not token, revoke, authorize, api or a path", f.Endpoint)
 	case !slices.Contains([]string{Drop, Reset, Status, Delay}, f.Kind):
-		return fmt.Errorf("fault kind %q is not drop, reset, status or delay", f.Kind)
+		return fmt.Errorf("fault kind %q is not drop, reset, status, delay or hangup", f.Kind)
 	case f.Kind == Status && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("fault status %d is not 200 to 599", f.Status)
 	case f.DelayMS < 0 || f.DelayMS > maxDelay.Milliseconds():
 		return fmt.Errorf("fault delay_ms %d is not 0 to %d", f.DelayMS, maxDelay.Milliseconds())
+	}
+	switch {
 	case f.Times < 0 || f.Times > maxTimes:
 		return fmt.Errorf("fault times %d is not 1 to %d", f.Times, maxTimes)
+	case f.Seconds < 0 || f.Seconds > maxSeconds:
+		return fmt.Errorf("fault seconds %d is not 0 to %d", f.Seconds, maxSeconds)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if f.Seconds > 0 {
+		f.until = s.now().Add(time.Duration(f.Seconds) * time.Second)
+	}
 	if len(s.faults) >= maxFaults {
 		return fmt.Errorf("there are %d faults already", maxFaults)
 	}
@@ -83,22 +110,42 @@ func (s *Server) ClearFaults() {
 // takeFault returns the first fault that matches, and counts it as used once. The
 // control interface has no faults.
 func (s *Server) takeFault(r *http.Request) *Fault {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if strings.HasPrefix(r.URL.Path, "/_fake") {
 		return nil
 	}
-	for i, f := range s.faults {
-		if !strings.HasPrefix(r.URL.Path, f.Endpoint) || f.Method != "" && f.Method != r.Method {
-			continue
-		}
-		taken := *f
-		if f.Times--; f.Times == 0 {
-			s.faults = slices.Delete(s.faults, i, i+1)
-		}
-		return &taken
+	return s.take(func(f *Fault) bool { return f.Kind != Hangup && f.matches(r) })
+}
+
+// take returns a copy of the first fault that matches, and counts it as used once.
+func (s *Server) take(matches func(*Fault) bool) *Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return !f.until.IsZero() && !now.Before(f.until) })
+	i := slices.IndexFunc(s.faults, matches)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	taken := *s.faults[i]
+	if s.faults[i].Times--; s.faults[i].Times == 0 {
+		s.faults = slices.Delete(s.faults, i, i+1)
+	}
+	return &taken
+}
+
+func (f *Fault) matches(r *http.Request) bool {
+	rest, below := strings.CutPrefix(r.URL.Path, f.Endpoint)
+	below = below && (rest == "" || rest[0] == '/' || strings.HasSuffix(f.Endpoint, "/"))
+	return below && (f.Method == "" || f.Method == r.Method) &&
+		(f.CompanyID == 0 || r.Header.Get(companyHeader) == strconv.FormatInt(f.CompanyID, 10))
+}
+
+// ConnState is the hook of an [http.Server] that serves the fake, under the same name.
+// It closes the new connections that meet a fault of Kind [Hangup].
+func (s *Server) ConnState(conn net.Conn, state http.ConnState) {
+	if state == http.StateNew && s.take(func(f *Fault) bool { return f.Kind == Hangup }) != nil {
+		conn.Close()
+	}
 }
 
 // serveFault serves a request that met a fault.

@@ -66,7 +66,7 @@ func TestFlow(t *testing.T) {
 	mustSend(t, request(t, "GET", p.URL+"/", "")).wants(t, 200, "My Construction Company")
 
 	refresh(t, p, pair.RefreshToken).wants(t, 200, "fake-refresh-").into(t, &pair)
-	mustSend(t, request(t, "POST", p.URL+"/oauth/revoke", credentials("token", pair.AccessToken).Encode(), "Content-Type", "application/x-www-form-urlencoded")).wants(t, 200, "{}")
+	revoke(t, p, "token", pair.AccessToken).wants(t, 200, "{}")
 	api(t, p, pair.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 401, "invalid_token")
 	refresh(t, p, pair.RefreshToken).wants(t, 400, "invalid_grant")
 }

@@ -104,6 +104,12 @@ func refresh(t *testing.T, p *Server, token string) reply {
 	return mustSend(t, tokenRequest(t, p, credentials("grant_type", "refresh_token", "refresh_token", token)))
 }
 
+// revoke calls the revocation endpoint.
+func revoke(t *testing.T, p *Server, more ...string) reply {
+	t.Helper()
+	return mustSend(t, request(t, "POST", p.URL+"/oauth/revoke", credentials(more...).Encode(), "Content-Type", "application/x-www-form-urlencoded"))
+}
+
 func authorizeURL(p *Server, more ...string) string {
 	v := url.Values{"response_type": {"code"}, "client_id": {"fake-client-id"}, "redirect_uri": {redirect}, "state": {"s&1"}}
 	for i := 0; i < len(more); i += 2 {

@@ -21,7 +21,7 @@ type SecondAuthorization string
 const (
 	Keep   SecondAuthorization = "keep"   // both pairs are valid
 	Kill   SecondAuthorization = "kill"   // the earlier pairs are revoked
-	Return SecondAuthorization = "return" // an earlier pair that is still valid is issued again
+	Return SecondAuthorization = "return" // the newest pair is issued again while both its tokens are valid
 )
 
 // OrphanedHooks chooses what happens to a hook whose creator lost access to the

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 )
@@ -87,12 +88,12 @@ const longToken = 1400
 // authorized issues the pair of a user's new authorization, and treats the user's
 // earlier pairs as Options.SecondAuthorization demands. The caller holds mu.
 func (s *Server) authorized(userID int64, redirectURI string) *pair {
-	for _, p := range s.pairs {
+	for _, p := range slices.Backward(s.pairs) { // Doorkeeper reuses the newest
 		switch {
-		case p.userID != userID || p.refreshState != Live:
+		case p.userID != userID:
 		case s.opts.SecondAuthorization == Kill:
 			p.revoke()
-		case s.opts.SecondAuthorization == Return && p.usable(s.now()):
+		case s.opts.SecondAuthorization == Return && p.refreshState == Live && p.usable(s.now()):
 			return p
 		}
 	}

@@ -29,7 +29,7 @@ func Start(t TB, opts ...Options) *Server {
 	}
 	s := New(o)
 	s.URL = "http://" + l.Addr().String()
-	h := &http.Server{Handler: s, ReadTimeout: 30 * time.Second}
+	h := &http.Server{Handler: s, ConnState: s.ConnState, ReadTimeout: 30 * time.Second}
 	go h.Serve(l)
 	t.Cleanup(func() {
 		h.Close()

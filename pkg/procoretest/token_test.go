@@ -3,6 +3,7 @@ package procoretest
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -164,26 +165,131 @@ func TestUnknownRefreshTokensAreCounted(t *testing.T) {
 	}
 }
 
+// A pair belongs to a user, not to a company: what happens to it, happens in all of the
+// user's companies.
 func TestSecondAuthorization(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		mode      SecondAuthorization
-		firstOpen int // the answer to a call with the first access token afterwards
-		same      bool
+		mode SecondAuthorization
+		open int // the answer to a call with the user's earlier access tokens afterwards
+		same bool
 	}{{Keep, 200, false}, {Kill, 401, false}, {Return, 200, true}} {
-		p := Start(t, Options{SecondAuthorization: tt.mode})
-		other := p.Token(t, Ann, redirect)
-		first, second := p.Token(t, Joe, redirect), p.Token(t, Joe, redirect)
-		api(t, p, first.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, tt.firstOpen, "")
-		api(t, p, second.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "")
-		api(t, p, other.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "Ann")
-		if same := first.RefreshToken == second.RefreshToken; same != tt.same {
-			t.Errorf("%s: same pair: %t, want %t", tt.mode, same, tt.same)
+		t.Run(string(tt.mode), func(t *testing.T) {
+			t.Parallel()
+			p, companies := Start(t, Options{SecondAuthorization: tt.mode}), []int64{MyConstruction, HarborHill, LockedGate}
+			for _, c := range companies {
+				if err := p.UpdateCompany(c, CompanyPatch{UserInstalls: new(true)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			everywhere := func(pair Pair, status int) {
+				t.Helper()
+				for _, c := range companies {
+					api(t, p, pair.AccessToken, c, "GET", fmt.Sprintf("/rest/v1.0/companies/%d/projects", c), "").wants(t, status, "")
+				}
+			}
+			other := p.Token(t, Ann, redirect)
+			first := p.Token(t, Joe, redirect)
+			p.Advance(20 * time.Minute)
+			var now Pair
+			refresh(t, p, first.RefreshToken).wants(t, 200, "").into(t, &now)
+			everywhere(first, 200)
+			everywhere(now, 200)
+			p.Advance(30 * time.Minute)
+
+			second := p.Token(t, Joe, redirect)
+			if same := now.AccessToken == second.AccessToken && now.RefreshToken == second.RefreshToken; same != tt.same {
+				t.Errorf("same pair: %t, want %t", same, tt.same)
+			}
+			left, age := int64(5400), int64(0)
+			if tt.same {
+				left, age = 3600, 1800
+			}
+			if issued := p.Now().Unix() - age; second.ExpiresIn < left-5 || second.ExpiresIn > left || second.CreatedAt < issued-5 || second.CreatedAt > issued {
+				t.Errorf("expires in %d s, created at %d; want %d s and %d", second.ExpiresIn, second.CreatedAt, left, issued)
+			}
+			everywhere(first, tt.open)
+			everywhere(now, tt.open)
+			everywhere(second, 200)
+			api(t, p, other.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "Ann")
+			if tt.mode == Keep {
+				refresh(t, p, now.RefreshToken).wants(t, 200, "fake-refresh-")
+			}
+			if tt.mode == Kill {
+				refresh(t, p, now.RefreshToken).wants(t, 400, "invalid_grant")
+			}
+
+			revoke(t, p, "token", second.RefreshToken).wants(t, 200, "{}")
+			everywhere(second, 401)
+			refresh(t, p, second.RefreshToken).wants(t, 400, "invalid_grant")
+			third := p.Token(t, Joe, redirect)
+			if third.AccessToken == second.AccessToken || third.RefreshToken == second.RefreshToken {
+				t.Error("a revoked pair was issued again")
+			}
+			everywhere(third, 200)
+		})
+	}
+}
+
+// With Return, a pair whose access token has expired, or whose refresh token is spent, is
+// not issued again. Of several, the newest is.
+func TestReturnedPairIsValid(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	older, newest := p.Token(t, Joe, redirect), p.Token(t, Joe, redirect)
+	mode := Return
+	if err := p.UpdateOptions(OptionsPatch{SecondAuthorization: &mode}); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Token(t, Joe, redirect); got.RefreshToken != newest.RefreshToken {
+		t.Errorf("got another pair than the newest; the older one: %t", got.RefreshToken == older.RefreshToken)
+	}
+	p.Advance(89 * time.Minute)
+	if got := p.Token(t, Joe, redirect); got.AccessToken != newest.AccessToken || got.ExpiresIn > 60 || got.ExpiresIn < 50 {
+		t.Errorf("a minute before the expiry: got a new pair, valid for %d s", got.ExpiresIn)
+	}
+	p.Advance(2 * time.Minute)
+	next := p.Token(t, Joe, redirect)
+	if next.RefreshToken == newest.RefreshToken || next.RefreshToken == older.RefreshToken || next.ExpiresIn != 5400 {
+		t.Errorf("after the expiry: got an old pair, or %d s", next.ExpiresIn)
+	}
+	refresh(t, p, newest.RefreshToken).wants(t, 200, "") // it is as valid as before
+
+	p = Start(t, Options{SecondAuthorization: Return})
+	burnt := p.Token(t, Joe, redirect)
+	mustSend(t, tokenRequest(t, p, credentials("grant_type", "refresh_token", "refresh_token", burnt.RefreshToken, "client_secret", "x"))).wants(t, 401, "")
+	if got := p.Token(t, Joe, redirect); got.RefreshToken == burnt.RefreshToken {
+		t.Error("got a spent refresh token")
+	}
+}
+
+// A refresh that never arrived leaves the token valid, and a second authorization with
+// Return issues it again although it was presented.
+func TestReturnAfterALostRefresh(t *testing.T) {
+	t.Parallel()
+	p := Start(t, Options{SecondAuthorization: Return})
+	first := p.Token(t, Joe, redirect)
+	form := credentials("grant_type", "refresh_token", "refresh_token", first.RefreshToken)
+	for kind, presented := range map[string]int{Hangup: 0, Reset: 1} {
+		f := Fault{Kind: kind}
+		if kind == Reset {
+			f.Endpoint = "token"
 		}
-		if tt.mode == Kill {
-			refresh(t, p, first.RefreshToken).wants(t, 400, "invalid_grant")
+		if err := p.Fault(f); err != nil {
+			t.Fatal(err)
+		}
+		before := p.State().RefreshTokens[0].Presented
+		if got, err := send(t, tokenRequest(t, p, form)); err == nil {
+			t.Errorf("%s: answered %d", kind, got.status)
+		}
+		if got := p.State().RefreshTokens[0]; got.Presented-before != presented || got.State != Live {
+			t.Errorf("%s: got %+v, want it %d times more often presented, and live", kind, got, presented)
+		}
+		if got := p.Token(t, Joe, redirect); got.RefreshToken != first.RefreshToken {
+			t.Errorf("%s: got another pair", kind)
 		}
 	}
+	mustSend(t, tokenRequest(t, p, form)).wants(t, 200, "fake-refresh-")
 }
 
 func TestAfterARefresh(t *testing.T) {
@@ -206,23 +312,20 @@ func TestAfterARefresh(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	p := Start(t)
-	revoke := func(form url.Values) reply {
-		return mustSend(t, request(t, "POST", p.URL+"/oauth/revoke", form.Encode(), "Content-Type", "application/x-www-form-urlencoded"))
-	}
 	for _, byRefresh := range []bool{false, true} {
 		pair := p.Token(t, Joe, redirect)
 		token := pair.AccessToken
 		if byRefresh {
 			token = pair.RefreshToken
 		}
-		revoke(credentials("token", token, "client_secret", "x")).wants(t, 401, "invalid_client")
+		revoke(t, p, "token", token, "client_secret", "x").wants(t, 401, "invalid_client")
 		api(t, p, pair.AccessToken, 0, "GET", "/oauth/token/info", "").wants(t, 200, `"resource_owner_id":1234567`)
-		revoke(credentials("token", token)).wants(t, 200, "{}")
+		revoke(t, p, "token", token).wants(t, 200, "{}")
 		api(t, p, pair.AccessToken, 0, "GET", "/oauth/token/info", "").wants(t, 401, "invalid_token")
 		refresh(t, p, pair.RefreshToken).wants(t, 400, "invalid_grant")
 	}
-	revoke(credentials("token", "unknown")).wants(t, 200, "{}")
-	revoke(credentials()).wants(t, 400, "invalid_request")
+	revoke(t, p, "token", "unknown").wants(t, 200, "{}")
+	revoke(t, p).wants(t, 400, "invalid_request")
 }
 
 func TestLongAccessTokens(t *testing.T) {
