@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/fake/gatewaytest"
+	"procore-connect/pkg/procoretest"
 )
 
 // AddrError reports an address on which the stack cannot listen.
@@ -110,6 +111,9 @@ func (s *Stack) serve(l net.Listener, h http.Handler) {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
 		ErrorLog:          log.New(s.out.prefixed("http"), "", 0),
+	}
+	if fake, ok := h.(*procoretest.Server); ok {
+		server.ConnState = fake.ConnState
 	}
 	s.servers = append(s.servers, server)
 	go server.Serve(l) // ends with Close

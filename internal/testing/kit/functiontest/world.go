@@ -193,12 +193,14 @@ func (w *World) PatchCompany(id int64, p procoretest.CompanyPatch) {
 // startProcore serves the fake behind a counter of its requests.
 func (w *World) startProcore() {
 	w.Procore = procoretest.New(procoretest.Options{Now: w.Clock.Now})
-	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		w.requests = append(w.requests, r.Method+" "+r.URL.Path)
 		w.mu.Unlock()
 		w.Procore.ServeHTTP(rw, r)
 	}))
+	server.Config.ConnState = w.Procore.ConnState
+	server.Start()
 	w.Procore.URL = server.URL
 	w.t.Cleanup(func() {
 		w.Procore.Close()
