@@ -31,13 +31,12 @@ const (
 //
 // https://developers.procore.com/documentation/oauth-auth-grant-flow
 type handler struct {
-	environment string
-	public      string // PUBLIC_URL without a trailing slash
-	oauth       tokens.SecretSource[*procore.OAuth]
-	sessions    *session.Store
-	cookies     session.Cookies
-	pages       *pages.Pages
-	maxWait     time.Duration // for one exchange; zero means exchangeTimeout
+	public   string // PUBLIC_URL without a trailing slash
+	oauth    tokens.SecretSource[*procore.OAuth]
+	sessions *session.Store
+	cookies  session.Cookies
+	pages    *pages.Pages
+	maxWait  time.Duration // for one exchange; zero means exchangeTimeout
 }
 
 func (h *handler) routes() http.Handler {
@@ -58,14 +57,21 @@ func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
 	h.pages.Landing(w, r)
 }
 
-// start issues a state, binds it to this browser, and sends the browser to Procore.
+// start issues a state, binds it to this browser, and sends the browser to Procore. A link
+// on another site leads to the landing page first: Procore may not ask a user who is
+// signed in.
 func (h *handler) start(w http.ResponseWriter, r *http.Request) {
+	again := h.repeats(r)
+	if !again && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		h.landing(w, r)
+		return
+	}
 	oauth, err := h.oauth.Get(r.Context())
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	st, err := h.sessions.Begin(r.Context(), h.environment, h.redirectURI())
+	st, err := h.sessions.Begin(r.Context(), h.redirectURI(), again)
 	if err != nil {
 		h.fail(w, r, err)
 		return
@@ -76,8 +82,16 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	h.pages.Redirect(w, oauth.AuthCodeURL(st.State, st.Verifier, h.redirectURI()))
 }
 
-// callback uses up the state, exchanges the code, and stores the pair until a
-// company is chosen.
+// repeats reports whether the authorization repeats one of this browser's, whose pair was
+// stale. For a browser, such a redirect is still a part of Procore's.
+func (h *handler) repeats(r *http.Request) bool {
+	flow := r.URL.Query().Get(pages.FieldFlow)
+	s, err := h.sessions.Find(r.Context(), flow, h.cookies.Value(r, flow))
+	return err == nil && errors.Is(s.Err(), session.ErrStale)
+}
+
+// callback uses up the state, exchanges the code, and stores the pair until
+// company-select moves it to the user's grant.
 func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	q, ok := parameters(r.URL.Query())
 	switch {
@@ -95,7 +109,7 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 		h.pages.Redirect(w, companiesPath(flow)) // the callback was loaded again
 		return
 	}
-	if err == nil && (s.Environment != h.environment || s.RedirectURI != h.redirectURI()) {
+	if err == nil && s.RedirectURI != h.redirectURI() {
 		err = session.ErrUnknown // started before the configuration changed
 	}
 	if err != nil {
@@ -145,7 +159,8 @@ func refusal(q map[string]string) pages.Problem {
 }
 
 // exchange spends the code and stores the pair. It continues when the browser
-// disconnects. A pair that cannot be stored is revoked, because no one would ever use it.
+// disconnects. A pair that cannot be stored is dropped and not revoked: Procore may have
+// returned the pair of an earlier authorization, which the user's grant has.
 func (h *handler) exchange(ctx context.Context, s session.Session, code, verifier procore.Secret) (cookie procore.Secret, err error) {
 	ctx = context.WithoutCancel(ctx)
 	oauth, err := h.oauth.Get(ctx)
@@ -163,16 +178,7 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	}
 	store, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	cookie, err = h.sessions.StorePair(store, s, pair)
-	if err == nil {
-		return cookie, nil
-	}
-	revoke, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	if e := oauth.Revoke(revoke, pair); e != nil {
-		gateway.Note(ctx, slog.String("revoke_error", e.Error()))
-	}
-	return procore.Secret{}, err
+	return h.sessions.StorePair(store, s, pair)
 }
 
 // fail shows the page for an error. Errors become pages here and nowhere else.

@@ -29,15 +29,13 @@ func newHandler() (*handler, *wire.Base, error) {
 		return nil, nil, err
 	}
 	env := base.Env
-	procoreEnv, public := base.Environment(), env.PublicURL()
-	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
+	public, keys, oauth := env.PublicURL(), base.Keys(), base.OAuth(base.Environment())
 	h := &handler{
-		environment: procoreEnv.Name,
-		public:      public.String(),
-		oauth:       oauth,
-		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys},
-		cookies:     session.Cookies{Secure: public.Scheme == "https"},
-		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
+		public:   public.String(),
+		oauth:    oauth,
+		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
+		cookies:  session.Cookies{Secure: public.Scheme == "https"},
+		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err

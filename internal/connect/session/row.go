@@ -12,7 +12,7 @@ import (
 )
 
 // heldShard is the only partition of the sparse index of sessions with a pair:
-// there are few at a time, and they are deleted within the hour.
+// there are few at a time, and their pairs are moved within minutes.
 const heldShard = "0"
 
 func (s *Store) read(ctx context.Context, flow string) (found Session, err error) {
@@ -50,12 +50,17 @@ func (s *Store) update(old, next Session) types.TransactWriteItem {
 // fields lists what the row holds beside its key.
 func (s *Session) fields(f *dynamo.Fields) {
 	f.Text("status", (*string)(&s.Status))
+	f.Text("reason", (*string)(&s.Reason))
 	f.Text("environment", &s.Environment)
+	f.Text("client", &s.client)
 	f.Text("redirect_uri", &s.RedirectURI)
+	f.Bool("again", &s.Again)
 	f.Seconds("expires_at", &s.Expires)
-	f.ID("company_id", &s.CompanyID)
 	f.Text("principal", (*string)(&s.Principal))
+	f.Text("user_name", &s.UserName)
+	f.ID("company_id", &s.CompanyID)
 	f.Text("cookie", &s.cookie)
+	f.Seconds("issued_at", &s.issued)
 	f.Bytes("sealed", &s.sealed.Ciphertext)
 	f.Text("seal_key", &s.sealed.KeyID)
 }
@@ -64,14 +69,10 @@ func (s *Session) fields(f *dynamo.Fields) {
 func (s Session) attributes() dynamo.Item {
 	a := dynamo.Encode(s.fields)
 	a["held_shard"], a["ttl"] = nil, dynamo.Seconds(s.Expires.Add(24*time.Hour))
-	if s.hasPair() { // TTL must not delete a pair before it is revoked: housekeeping does both.
+	if s.Status == Authorized { // TTL must not delete a pair before it is moved
 		a["held_shard"], a["ttl"] = dynamo.Text(heldShard), nil
 	}
 	return a
-}
-
-func (s Session) hasPair() bool {
-	return s.Status == Pending || s.Status == Chosen || s.Status == Abandoned
 }
 
 func (s *Session) read(item dynamo.Item) error {
@@ -85,51 +86,10 @@ func (s *Session) read(item dynamo.Item) error {
 	return nil
 }
 
-// Stale returns the sessions that have expired and still have a pair.
+// Stale returns the sessions with a pair that are older than five minutes: their browsers
+// did not come back, or Procore did not answer. See [Handover.Move].
 func (s *Store) Stale(ctx context.Context) iter.Seq2[Session, error] {
-	in := new(dynamo.Expression).Equal("held_shard", dynamo.Text(heldShard)).Compare("expires_at", "<", dynamo.Seconds(s.Clock.Now())).Query(s.Table, "held")
-	return dynamo.Query(ctx, s.DB, "session: listing stale ones", in, (*Session).read)
-}
-
-// Abandon puts a stale session out of the user's reach, so that its pair can be
-// revoked. ErrUsed means that another process was faster, and there is nothing to do.
-func (s *Store) Abandon(ctx context.Context, stale Session) (Session, error) {
-	switch {
-	case stale.Status == Abandoned:
-		return stale, nil // an earlier run was interrupted before it revoked the pair
-	case !stale.hasPair():
-		return stale, ErrUsed
-	}
-	next := stale
-	next.Status = Abandoned
-	return next, s.write(ctx, stale, next)
-}
-
-// Cancel ends a session whose user doesn't want to connect a company: the next
-// housekeeping revokes its pair. Canceling twice is not an error. A session that has
-// no pair, or has moved on in the meantime, is ErrUsed.
-func (s *Store) Cancel(ctx context.Context, held Session) error {
-	switch {
-	case held.Status == Abandoned:
-		return nil
-	case !held.hasPair():
-		return ErrUsed
-	}
-	next := held
-	next.Status = Abandoned
-	next.Expires = s.Clock.Now().Add(-time.Second)
-	return s.write(ctx, held, next)
-}
-
-// Delete removes an abandoned session whose pair has been revoked. It may be
-// repeated. A session that is not abandoned stays, and the error is ErrUsed.
-func (s *Store) Delete(ctx context.Context, abandoned Session) error {
-	err := dynamo.Write(ctx, s.DB, new(dynamo.Expression).AbsentOr("status", "=", dynamo.Text(string(Abandoned))).Delete(s.Table, rowKey(abandoned.Flow)))
-	if dynamo.ConditionFailed(err) {
-		return ErrUsed
-	}
-	if err != nil {
-		return fmt.Errorf("session: not deleted: %w", err)
-	}
-	return nil
+	expires := s.Clock.Now().Add(ChoiceLifetime - moveAfter)
+	in := new(dynamo.Expression).Equal("held_shard", dynamo.Text(heldShard)).Compare("expires_at", "<", dynamo.Seconds(expires)).Query(s.Table, "held")
+	return dynamo.Query(ctx, s.DB, "session: listing those with a pair", in, (*Session).read)
 }

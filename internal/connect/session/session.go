@@ -4,17 +4,20 @@
 //
 //	started     a state was issued, and the browser was sent to Procore
 //	exchanging  the state was consumed; the code is being exchanged
-//	pending     a sealed pair waits for the choice of a company
+//	authorized  a sealed pair waits for [Handover.Move]: the only status with a pair
+//	pending     the user's grant has the pair, or a better one; no company is chosen yet
 //	chosen      the company is recorded and being verified
-//	connected   the pair has moved to the connection
-//	abandoned   no company was chosen in time, or the user canceled; the pair is being revoked
+//	connected   the company is connected by the user's grant
+//	abandoned   the user canceled, or the pair was of no use
 //
 // A row is found by its flow, the hash of the state, and opens only for the
 // browser that has the flow's cookie. The cookie's value is replaced when the
-// browser comes back from Procore.
+// browser comes back from Procore. A row of another environment or client id is
+// unknown: its pair must not be sent to this one.
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -38,6 +41,8 @@ const (
 	StateLifetime = 10 * time.Minute
 	// ChoiceLifetime is how long a user may take to choose a company.
 	ChoiceLifetime = 30 * time.Minute
+	// moveAfter is how old a session with a pair is before a schedule moves the pair.
+	moveAfter = 5 * time.Minute
 	// resultLifetime is how long the browser can open the result again.
 	resultLifetime = time.Hour
 	// cookieLifetime is how long a browser keeps a flow's cookie. It is longer than
@@ -55,6 +60,14 @@ var (
 	// ErrUsed means that the step was already made, as after a reload. The caller
 	// continues from where the session is now.
 	ErrUsed = errors.New("session: the step was already made")
+	// ErrEnded means that the session is abandoned. The user starts again.
+	ErrEnded = errors.New("session: the authorization ended without a connection")
+	// ErrCanceled is the ErrEnded of a session that its user canceled.
+	ErrCanceled = fmt.Errorf("%w: its user canceled it", ErrEnded)
+	// ErrStale is the ErrEnded of a session whose pair was revoked, because its refresh
+	// token had been sent before. The browser is sent through the authorization once
+	// more, which brings another pair.
+	ErrStale = fmt.Errorf("%w: %w", ErrEnded, tokens.ErrStale)
 )
 
 // Status is how far a session has come.
@@ -64,31 +77,61 @@ type Status string
 const (
 	Started    Status = "started"
 	Exchanging Status = "exchanging"
+	Authorized Status = "authorized"
 	Pending    Status = "pending"
 	Chosen     Status = "chosen"
 	Connected  Status = "connected"
 	Abandoned  Status = "abandoned"
 )
 
+// Reason is why a session is abandoned.
+type Reason string
+
+// The reasons.
+const (
+	Canceled Reason = "canceled" // by its user
+	Dead     Reason = "dead"     // Procore does not accept the pair, or it does not open
+	Stale    Reason = "stale"    // the pair's refresh token was sent before
+)
+
 // Session is one row. It prints no secret.
 type Session struct {
 	Flow        string // public name of the row: the hash of its state
 	Status      Status
+	Reason      Reason // why it is abandoned
 	Environment string
 	RedirectURI string
+	Again       bool // the authorization repeats a stale one
 	Expires     time.Time
-	CompanyID   int64 // once chosen
-	Principal   tokens.Principal
+	Principal   tokens.Principal // from pending on
+	UserName    string           // from pending on
+	CompanyID   int64            // once chosen
 
-	cookie string // hash of the cookie's value
+	client string    // hash of the client id
+	cookie string    // hash of the cookie's value
+	issued time.Time // of the pair, see procore.Token
 	sealed tokens.Sealed
 }
 
-// Store keeps the sessions. DB, Table and Keys must be set.
+// Err returns the ErrEnded of an abandoned session, and nil for any other one.
+func (s Session) Err() error {
+	switch {
+	case s.Status != Abandoned:
+		return nil
+	case s.Reason == Canceled:
+		return ErrCanceled
+	case s.Reason == Stale:
+		return ErrStale
+	}
+	return ErrEnded
+}
+
+// Store keeps the sessions. DB, Table, Keys and OAuth must be set.
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
 	Keys  tokens.SecretSource[*tokens.Keys]
+	OAuth tokens.SecretSource[*procore.OAuth] // whose environment and client id the sessions are of
 
 	Clock  procore.Clock
 	Random procore.Random
@@ -102,22 +145,26 @@ type Start struct {
 	Cookie   procore.Secret // for the browser
 }
 
-// Begin stores the row of a new authorization.
-func (s *Store) Begin(ctx context.Context, environment, redirectURI string) (Start, error) {
+// Begin stores the row of a new authorization. again says that it repeats a stale one.
+func (s *Store) Begin(ctx context.Context, redirectURI string, again bool) (Start, error) {
 	keys, err := s.Keys.Get(ctx)
+	if err != nil {
+		return Start{}, err
+	}
+	oauth, err := s.OAuth.Get(ctx)
 	if err != nil {
 		return Start{}, err
 	}
 	state := s.newSecret()
 	st := Start{Flow: hash(state), State: state, Verifier: s.newSecret(), Cookie: s.newSecret()}
-	verifier, err := keys.Seal(procore.Token{AccessToken: st.Verifier}, place(st.Flow, Started))
-	if err != nil {
+	row := Session{
+		Flow: st.Flow, Status: Started, Environment: oauth.Environment.Name, RedirectURI: redirectURI, Again: again,
+		Expires: s.Clock.Now().Add(StateLifetime), client: tokens.ClientHash(oauth.ClientID), cookie: hash(st.Cookie),
+	}
+	if row.sealed, err = keys.Seal(procore.Token{AccessToken: st.Verifier}, row.place(Started)); err != nil {
 		return Start{}, err
 	}
-	item := Session{
-		Status: Started, Environment: environment, RedirectURI: redirectURI, Expires: s.Clock.Now().Add(StateLifetime),
-		cookie: hash(st.Cookie), sealed: verifier,
-	}.attributes()
+	item := row.attributes()
 	item["session"] = dynamo.Text(st.Flow)
 	err = dynamo.Write(ctx, s.DB, new(dynamo.Expression).Absent("session").Put(s.Table, item))
 	// A row with this random name can only be our own: the answer to the first
@@ -141,7 +188,7 @@ func (s *Store) Consume(ctx context.Context, state, cookie procore.Secret) (Sess
 	case found.Status != Started:
 		return found, procore.Secret{}, ErrUsed
 	}
-	verifier, err := s.open(ctx, found)
+	verifier, err := s.open(ctx, found, Started)
 	if err != nil {
 		return found, procore.Secret{}, err
 	}
@@ -154,7 +201,7 @@ func (s *Store) Consume(ctx context.Context, state, cookie procore.Secret) (Sess
 	return next, verifier.AccessToken, nil
 }
 
-// StorePair stores the exchange's pair, sealed, until the choice. It returns the
+// StorePair stores the exchange's pair, sealed, until it is moved. It returns the
 // browser's new cookie: the one from before the sign-in is now worthless.
 func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.Token) (cookie procore.Secret, err error) {
 	if exchanging.Status != Exchanging {
@@ -165,9 +212,10 @@ func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.
 		return procore.Secret{}, err
 	}
 	next := exchanging
-	next.Status = Pending
+	next.Status = Authorized
 	next.Expires = s.Clock.Now().Add(ChoiceLifetime)
-	if next.sealed, err = keys.Seal(pair, place(next.Flow, Pending)); err != nil {
+	next.issued = pair.IssuedAt
+	if next.sealed, err = keys.Seal(pair, next.place(Authorized)); err != nil {
 		return procore.Secret{}, err
 	}
 	cookie = s.newSecret()
@@ -195,6 +243,9 @@ func (s *Store) Find(ctx context.Context, flow string, cookie procore.Secret) (S
 	if !equal(found.cookie, hash(cookie)) {
 		return Session{}, ErrUnknown
 	}
+	if ours, err := s.ours(ctx, found); err != nil || !ours {
+		return Session{}, cmp.Or(err, ErrUnknown)
+	}
 	if s.Clock.Now().After(found.Expires) {
 		return found, ErrExpired
 	}
@@ -206,22 +257,28 @@ func (s *Store) Reread(ctx context.Context, found Session) (Session, error) {
 	return s.read(ctx, found.Flow)
 }
 
-// Pair opens the session's pair. Without one, it returns ErrUsed.
-func (s *Store) Pair(ctx context.Context, held Session) (procore.Token, error) {
-	if !held.hasPair() {
-		return procore.Token{}, ErrUsed
+// ours reports whether a session is of the store's environment and client id.
+func (s *Store) ours(ctx context.Context, found Session) (bool, error) {
+	for _, read := range []func(context.Context) (*procore.OAuth, error){s.OAuth.Get, s.OAuth.Reread} {
+		oauth, err := read(ctx)
+		if err != nil {
+			return false, err
+		}
+		if found.Environment == oauth.Environment.Name && found.client == tokens.ClientHash(oauth.ClientID) {
+			return true, nil
+		}
 	}
-	return s.open(ctx, held)
+	return false, nil
 }
 
 // Choose records the company, before the first call into it. From then on no other
 // company can be chosen in this flow until Unchoose.
-func (s *Store) Choose(ctx context.Context, pending Session, companyID int64, p tokens.Principal) (Session, error) {
+func (s *Store) Choose(ctx context.Context, pending Session, companyID int64) (Session, error) {
 	if pending.Status != Pending {
 		return pending, ErrUsed
 	}
 	next := pending
-	next.Status, next.CompanyID, next.Principal = Chosen, companyID, p
+	next.Status, next.CompanyID = Chosen, companyID
 	return next, s.write(ctx, pending, next)
 }
 
@@ -231,18 +288,40 @@ func (s *Store) Unchoose(ctx context.Context, chosen Session) error {
 		return ErrUsed
 	}
 	next := chosen
-	next.Status, next.CompanyID, next.Principal = Pending, 0, ""
+	next.Status, next.CompanyID = Pending, 0
 	return s.write(ctx, chosen, next)
 }
 
+// Cancel ends a session whose user doesn't want to connect a company. Canceling twice is
+// not an error. A session that is not pending or chosen, or has moved on in the meantime,
+// is ErrUsed: a pair is moved first, so that housekeeping revokes it with its grant.
+func (s *Store) Cancel(ctx context.Context, held Session) error {
+	switch held.Status {
+	case Abandoned:
+		return nil
+	case Pending, Chosen:
+		return s.write(ctx, held, held.abandoned(Canceled))
+	}
+	return ErrUsed
+}
+
+func (s Session) abandoned(why Reason) Session {
+	s.Status, s.Reason = Abandoned, why
+	return s.withoutPair()
+}
+
+func (s Session) withoutPair() Session {
+	s.sealed, s.issued = tokens.Sealed{}, time.Time{}
+	return s
+}
+
 // Finish returns the part of the connecting transaction that ends a chosen session.
-// It removes the pair; for an hour, the rest shows the browser what was connected.
+// For an hour, the session shows the browser what was connected.
 func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 	chosen.Status = Chosen // the condition, whatever the caller passes
 	next := chosen
 	next.Status = Connected
 	next.Expires = s.Clock.Now().Add(resultLifetime)
-	next.sealed = tokens.Sealed{}
 	return s.update(chosen, next)
 }
 
@@ -284,22 +363,24 @@ func csrfToken(keys *tokens.Keys, id string, held Session, cookie procore.Secret
 	return procore.NewSecret(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac.Sum(nil))), nil
 }
 
-func (s *Store) open(ctx context.Context, held Session) (procore.Token, error) {
+// errSealed means that no key opens what the row has sealed.
+var errSealed = errors.New("session: the row does not open")
+
+// open opens what the session has sealed for this status.
+func (s *Store) open(ctx context.Context, held Session, sealedFor Status) (procore.Token, error) {
 	return tokens.UseSecret(ctx, s.Keys, func(keys *tokens.Keys) (procore.Token, error) {
-		return keys.Open(held.sealed, place(held.Flow, held.sealStatus()))
+		pair, err := keys.Open(held.sealed, held.place(sealedFor))
+		if err != nil {
+			return pair, fmt.Errorf("%w: %w", errSealed, err)
+		}
+		pair.IssuedAt = held.issued
+		return pair, nil
 	})
 }
 
-// sealStatus returns the status for which the session's pair or verifier was sealed.
-func (s Session) sealStatus() Status {
-	if s.Status == Started {
-		return Started
-	}
-	return Pending
-}
-
-func place(flow string, s Status) tokens.Place {
-	return tokens.Place{Table: "sessions " + string(s), Key: flow}
+// place returns what the session's pair or verifier is sealed for.
+func (s Session) place(sealedFor Status) tokens.Place {
+	return tokens.Place{Environment: s.Environment, Client: s.client, Table: "sessions " + string(sealedFor), Key: s.Flow}
 }
 
 // newSecret returns a state, a PKCE verifier (RFC 7636 section 4.1) or a cookie: 260

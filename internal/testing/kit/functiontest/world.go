@@ -286,7 +286,7 @@ func (w *World) OAuth() *secrets.Secret[*procore.OAuth] {
 
 // Sessions returns one function's store of sessions.
 func (w *World) Sessions() *session.Store {
-	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys(), Clock: w.Clock.Seam()}
+	return &session.Store{DB: w.DB, Table: w.Tables.Sessions, Keys: w.Keys(), OAuth: w.OAuth(), Clock: w.Clock.Seam()}
 }
 
 // Tokens returns one function's store of grants.
