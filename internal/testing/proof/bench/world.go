@@ -103,7 +103,7 @@ func (w *world) serve(h http.Handler, dir string) error {
 	go func() { _ = w.server.Serve(tls.NewListener(l, config)) }() // ends with close
 	w.env = map[string]string{
 		"PROCORE_ENVIRONMENT": "sandbox", "PUBLIC_URL": "https://connect.example.com",
-		"CONNECTIONS_TABLE": "connections", "SPENDS_TABLE": "spends", "SESSIONS_TABLE": "sessions", "INBOX_TABLE": "inbox",
+		"GRANTS_TABLE": "grants", "CONNECTIONS_TABLE": "connections", "SPENDS_TABLE": "spends", "SESSIONS_TABLE": "sessions", "INBOX_TABLE": "inbox",
 		"APP_SECRET_ID": "app", "KEYS_SECRET_ID": "keys", "WEBHOOK_SECRET_ID": "webhook",
 		"RESCUE_QUEUE_URL": awstest.QueueURL(address, "rescue"), "ALLOWED_COMPANIES": "*",
 		"WEBHOOK_NAMESPACE": "procore-connect", "WEBHOOK_TRIGGERS": "RFIs:create,update,delete", "LOG_LEVEL": "info",
@@ -123,7 +123,7 @@ func (w *world) createTables(ctx context.Context, h http.Handler) error {
 	defer plain.Close()
 	go func() { _ = plain.Serve(l) }() // ends with Close
 	return tables.Create(ctx, dynamotest.Client("http://"+l.Addr().String()), tables.Names{
-		Connections: w.env["CONNECTIONS_TABLE"], Spends: w.env["SPENDS_TABLE"],
+		Grants: w.env["GRANTS_TABLE"], Connections: w.env["CONNECTIONS_TABLE"], Spends: w.env["SPENDS_TABLE"],
 		Sessions: w.env["SESSIONS_TABLE"], Inbox: w.env["INBOX_TABLE"],
 	})
 }
