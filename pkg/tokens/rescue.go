@@ -25,7 +25,6 @@ type Rescued struct {
 	Attempt     string    `json:"attempt"`
 	SealKey     string    `json:"seal_key"`
 	Sealed      []byte    `json:"sealed"`
-	IssuedAt    time.Time `json:"issued_at,omitzero"`
 }
 
 // ParseRescued reads a message of the rescue queue.
@@ -75,7 +74,7 @@ func (u Upkeep) Restore(ctx context.Context, r Rescued) error {
 	if err != nil {
 		return later(r.Principal, "the key ring could not be read", err)
 	}
-	home.pair.IssuedAt, home.fingerprint = r.IssuedAt, keys.fingerprint(home.pair.RefreshToken)
+	home.fingerprint = keys.fingerprint(home.pair.RefreshToken)
 	g, err = s.apply(ctx, g, func(g Grant) (Grant, bool) { return g.renewed(home, s.Clock.Now()) })
 	switch {
 	case err != nil:
@@ -94,7 +93,7 @@ func (s *Store) rescue(ctx context.Context, home homecoming) error {
 	c := home.claimed
 	return s.Rescue(ctx, Rescued{
 		Environment: s.Environment.Name, Client: c.client, Principal: c.Principal, Generation: c.Generation, Attempt: c.attempt,
-		SealKey: home.sealed.KeyID, Sealed: home.sealed.Ciphertext, IssuedAt: home.pair.IssuedAt,
+		SealKey: home.sealed.KeyID, Sealed: home.sealed.Ciphertext,
 	})
 }
 

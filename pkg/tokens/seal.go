@@ -35,7 +35,8 @@ func (p Place) bytes() []byte {
 type sealedToken struct {
 	Access  string `json:"a"`
 	Refresh string `json:"r,omitempty"`
-	Expiry  int64  `json:"e"` // Unix seconds
+	Expiry  int64  `json:"e"`           // Unix seconds
+	Issued  int64  `json:"i,omitempty"` // Unix seconds; 0: not known
 }
 
 // Seal encrypts a pair for its place, with the current key.
@@ -44,7 +45,11 @@ func (k *Keys) Seal(t procore.Token, p Place) (Sealed, error) {
 	if err != nil {
 		return Sealed{}, err
 	}
-	plain, err := json.Marshal(sealedToken{t.AccessToken.Reveal(), t.RefreshToken.Reveal(), t.Expiry.Unix()})
+	s := sealedToken{Access: t.AccessToken.Reveal(), Refresh: t.RefreshToken.Reveal(), Expiry: t.Expiry.Unix()}
+	if !t.IssuedAt.IsZero() {
+		s.Issued = t.IssuedAt.Unix()
+	}
+	plain, err := json.Marshal(s)
 	if err != nil {
 		return Sealed{}, errors.New("tokens: the pair cannot be encoded")
 	}
@@ -69,9 +74,11 @@ func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
 	if err := json.Unmarshal(plain, &t); err != nil {
 		return procore.Token{}, errNotSealedHere // our key sealed something else
 	}
-	return procore.Token{
-		AccessToken: procore.NewSecret(t.Access), RefreshToken: procore.NewSecret(t.Refresh), Expiry: time.Unix(t.Expiry, 0),
-	}, nil
+	pair := procore.Token{AccessToken: procore.NewSecret(t.Access), RefreshToken: procore.NewSecret(t.Refresh), Expiry: time.Unix(t.Expiry, 0)}
+	if t.Issued != 0 {
+		pair.IssuedAt = time.Unix(t.Issued, 0)
+	}
+	return pair, nil
 }
 
 func (k *Keys) aead(id string) (cipher.AEAD, error) {
