@@ -11,13 +11,14 @@ import (
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
 // choose connects the chosen company. It records the company in the session,
-// verifies with one call that the app may work there, and turns the session into the
-// connection in one transaction.
+// verifies with one call that the app may work there, and connects it in one transaction
+// with the end of the session.
 func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
@@ -42,7 +43,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	case s.Status == session.Connected:
 		h.pages.Redirect(w, connectedPath(flow))
 	case r.PostForm.Has(pages.FieldCancel):
-		h.cancel(w, r, s)
+		h.cancel(w, r, flow, s)
 	case r.PostForm.Get(pages.FieldCompany) == "":
 		h.show(w, r, flow, "", true)
 	case idErr != nil:
@@ -54,16 +55,19 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 
 // cancel ends the flow without a connection. It redirects to a page that shows this,
 // or what another tab has done in the meantime.
-func (h *handler) cancel(w http.ResponseWriter, r *http.Request, s session.Session) {
-	err := h.sessions.Cancel(r.Context(), s)
+func (h *handler) cancel(w http.ResponseWriter, r *http.Request, flow string, s session.Session) {
+	s, err := h.moved(r.Context(), s)
+	if err == nil {
+		err = h.sessions.Cancel(r.Context(), s)
+	}
 	switch {
 	case err == nil:
 		gateway.Note(r.Context(), slog.String("outcome", "canceled"))
 	case !errors.Is(err, session.ErrUsed):
-		h.fail(w, r, s.Flow, err)
+		h.fail(w, r, flow, err)
 		return
 	}
-	h.pages.Redirect(w, companiesPath(s.Flow))
+	h.pages.Redirect(w, companiesPath(flow))
 }
 
 func (h *handler) unreadable(w http.ResponseWriter, r *http.Request, err error) {
@@ -75,9 +79,15 @@ func (h *handler) unreadable(w http.ResponseWriter, r *http.Request, err error) 
 }
 
 func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Session, companyID int64) {
+	flow := s.Flow
+	s, err := h.moved(r.Context(), s)
+	if err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
 	u, err := h.user(r.Context(), s)
 	if err != nil {
-		h.fail(w, r, s.Flow, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	i := slices.IndexFunc(u.companies, func(c procore.Company) bool { return c.ID == companyID })
@@ -85,7 +95,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
-	company, key := u.companies[i], tokens.Key{CompanyID: companyID, Principal: tokens.User(u.me.ID)}
+	company, key := u.companies[i], connections.Key{CompanyID: companyID, Principal: s.Principal}
 	gateway.Note(r.Context(), slog.Any("", key))
 	switch h.state(company) {
 	case pages.Inactive:
@@ -95,7 +105,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name).BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
-	s, err = h.recordChoice(r.Context(), s, key.CompanyID, key.Principal)
+	s, err = h.recordChoice(r.Context(), s, companyID)
 	switch {
 	case errors.Is(err, session.ErrUsed) && s.Status == session.Chosen:
 		h.pages.Problem(w, r, pages.OtherChosen(u.name(s.CompanyID)).BackToCompanies(companiesPath(s.Flow)))
@@ -108,11 +118,16 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Redirect(w, connectedPath(s.Flow))
 		return
 	}
-	if err := h.verify(r.Context(), u.pair, key); err != nil {
+	err = h.verify(r.Context(), key)
+	switch _, ours := errors.AsType[*tokens.Error](err); {
+	case ours: // not Procore's answer
+		h.fail(w, r, s.Flow, err)
+		return
+	case err != nil:
 		h.refused(w, r, s, company, err)
 		return
 	}
-	if err := h.finish(r.Context(), s, u, company); err != nil {
+	if err := h.finish(r.Context(), s, company); err != nil {
 		h.fail(w, r, s.Flow, err)
 		return
 	}
@@ -123,9 +138,9 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 // recordChoice stores the choice before the first call into the company. A second
 // click on the same company continues with the first one's choice. For another
 // company, the error is session.ErrUsed.
-func (h *handler) recordChoice(ctx context.Context, s session.Session, companyID int64, p tokens.Principal) (session.Session, error) {
+func (h *handler) recordChoice(ctx context.Context, s session.Session, companyID int64) (session.Session, error) {
 	if s.Status == session.Pending {
-		chosen, err := h.sessions.Choose(ctx, s, companyID, p)
+		chosen, err := h.sessions.Choose(ctx, s, companyID)
 		if !errors.Is(err, session.ErrUsed) {
 			return chosen, err
 		}
@@ -133,7 +148,7 @@ func (h *handler) recordChoice(ctx context.Context, s session.Session, companyID
 			return s, err
 		}
 	}
-	if s.CompanyID != companyID || s.Principal != p {
+	if s.CompanyID != companyID {
 		return s, session.ErrUsed
 	}
 	return s, nil
@@ -141,14 +156,16 @@ func (h *handler) recordChoice(ctx context.Context, s session.Session, companyID
 
 // verify makes the first call into the company, which installs the app there. Its
 // error is the reason if Procore refuses.
-func (h *handler) verify(ctx context.Context, pair procore.Token, key tokens.Key) error {
+func (h *handler) verify(ctx context.Context, key connections.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	client := procore.NewCompanyClient(h.environment, h.store.Bearer(h.environment, pair.AccessToken), key.CompanyID, h.store.Options(key)...)
-	for _, err := range client.Projects(ctx) {
-		return err // one page is enough
-	}
-	return nil
+	return h.as(ctx, key.Principal, func(hc *http.Client) error {
+		client := procore.NewCompanyClient(h.tokens.Environment, hc, key.CompanyID, h.connections.Options(key)...)
+		for _, err := range client.Projects(ctx) {
+			return err // one page is enough
+		}
+		return nil
+	})
 }
 
 // refused shows why Procore does not let the app into the company. If the answer is
@@ -184,21 +201,17 @@ func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {
 	return pages.ProcoreUnreachable(), false
 }
 
-// finish turns the session into the connection. It also succeeds if another click has
-// finished the session in the meantime: the transactions of two clicks may conflict,
-// which is a different error from a used session.
-func (h *handler) finish(ctx context.Context, s session.Session, u user, c procore.Company) error {
-	webhooks := tokens.WebhooksOff
+// finish connects the company and ends the session. It also succeeds if another click has
+// finished the session in the meantime.
+func (h *handler) finish(ctx context.Context, s session.Session, c procore.Company) error {
+	webhooks := connections.WebhooksOff
 	if h.webhooks {
-		webhooks = tokens.WebhooksPending
+		webhooks = connections.WebhooksPending
 	}
-	_, _, err := h.store.Connect(ctx, tokens.Authorization{
-		Key:         tokens.Key{CompanyID: c.ID, Principal: s.Principal},
-		Environment: h.environment.Name,
-		Pair:        u.pair,
-		RedirectURI: s.RedirectURI,
+	_, err := h.connections.Connect(ctx, connections.New{
+		Key:         connections.Key{CompanyID: c.ID, Principal: s.Principal},
 		CompanyName: c.Name,
-		UserName:    u.me.Name,
+		UserName:    s.UserName,
 		Webhooks:    webhooks,
 	}, h.sessions.Finish(s))
 	if err == nil {
@@ -206,8 +219,8 @@ func (h *handler) finish(ctx context.Context, s session.Session, u user, c proco
 	}
 	again, e := h.reread(ctx, s)
 	switch {
-	case errors.Is(e, errCanceled):
-		return errCanceled
+	case errors.Is(e, session.ErrEnded):
+		return e
 	case e == nil && again.Status == session.Connected:
 		return nil
 	}

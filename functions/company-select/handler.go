@@ -1,12 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,15 +19,20 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/gateway"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
 const (
-	// callTimeout bounds one page's calls to Procore. The gateway waits 30 seconds.
+	// pageTimeout bounds all that one page waits for. The gateway waits 30 seconds.
+	pageTimeout = 25 * time.Second
+	// callTimeout bounds the calls to Procore that describe the user, or verify the choice.
 	callTimeout = 15 * time.Second
 	// maxCompanies bounds the list of a user's companies.
 	maxCompanies = 2000
+	// maxReads bounds the reads of other users' grants at a time.
+	maxReads = 16
 	// maxForm bounds the form's body.
 	maxForm = 16 << 10
 )
@@ -33,23 +42,32 @@ const (
 //
 // https://developers.procore.com/documentation/api-call-sequencing
 type handler struct {
-	environment procore.Environment
 	public      string // PUBLIC_URL without a trailing slash
 	allowed     config.Companies
 	webhooks    bool   // triggers are configured
 	next        string // PRODUCT_URL
 	sessions    *session.Store
-	store       *tokens.Store
+	tokens      *tokens.Store
+	connections *connections.Store
 	cookies     session.Cookies
 	pages       *pages.Pages
 }
 
 func (h *handler) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /companies", h.list)
-	mux.HandleFunc("POST /companies", h.sameOrigin(h.choose))
-	mux.HandleFunc("GET /connected", h.connected)
+	mux.HandleFunc("GET /companies", inTime(h.list))
+	mux.HandleFunc("POST /companies", h.sameOrigin(inTime(h.choose)))
+	mux.HandleFunc("GET /connected", inTime(h.connected))
 	return h.pages.Handler(mux)
+}
+
+// inTime ends what a page waits for, so that it can still be shown.
+func inTime(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), pageTimeout)
+		defer cancel()
+		next(w, r.WithContext(ctx))
+	}
 }
 
 // list shows the user's companies.
@@ -58,41 +76,65 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, q.Get(pages.FieldFlow), q.Get(pages.FieldFilter), false)
 }
 
-// errCanceled means that the user, or housekeeping, has ended the session.
-var errCanceled = errors.New("the authorization was ended before a company was connected")
-
 // errFinished means that the session led to a connection, whose page is no longer shown.
 var errFinished = errors.New("the authorization has led to a connection, and is over")
 
-// find returns the browser's session of the flow. A session of another environment,
-// from before a change of the configuration, counts as unknown: its pair must not be
-// sent to this one.
+// errOnceMore means that the session was abandoned because its pair was stale, for the
+// first time: the browser goes through the authorization once more.
+var errOnceMore = errors.New("the authorization has to be repeated")
+
+// find returns the browser's session of the flow. An abandoned one is an error.
 func (h *handler) find(r *http.Request, flow string) (s session.Session, cookie procore.Secret, err error) {
 	cookie = h.cookies.Value(r, flow)
 	s, err = h.sessions.Find(r.Context(), flow, cookie)
 	switch {
-	case err == nil && s.Environment != h.environment.Name:
-		err = session.ErrUnknown
+	case err == nil:
+		err = onceMore(s, s.Err())
 	case errors.Is(err, session.ErrExpired) && s.Status == session.Abandoned:
-		err = errCanceled
+		err = s.Err()
 	case errors.Is(err, session.ErrExpired) && s.Status == session.Connected:
 		err = errFinished
 	}
 	return s, cookie, err
 }
 
+// onceMore returns errOnceMore in place of the error of a stale authorization, unless that
+// repeated another one.
+func onceMore(s session.Session, err error) error {
+	if errors.Is(err, session.ErrStale) && !s.Again {
+		return errOnceMore
+	}
+	return err
+}
+
 // reread reads a session that another tab, or housekeeping, has changed in the meantime.
 func (h *handler) reread(ctx context.Context, s session.Session) (session.Session, error) {
 	s, err := h.sessions.Reread(ctx, s)
-	if err == nil && (s.Status == session.Abandoned || s.Status == "") { // "" if it was deleted since
-		err = errCanceled
+	switch {
+	case err != nil:
+		return s, err
+	case s.Flow == "": // it was canceled, and deleted since
+		return s, session.ErrCanceled
 	}
-	return s, err
+	return s, s.Err()
+}
+
+// moved moves the session's pair to the user's grant, if it still has one.
+func (h *handler) moved(ctx context.Context, s session.Session) (session.Session, error) {
+	s, err := session.Handover{Sessions: h.sessions, Tokens: h.tokens}.Move(ctx, s)
+	if err == nil && s.Principal == "" {
+		err = session.ErrUsed // the browser has not come back from Procore
+	}
+	return s, onceMore(s, err)
 }
 
 func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter string, noneSent bool) {
 	s, cookie, err := h.find(r, flow)
 	if err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
+	if s, err = h.moved(r.Context(), s); err != nil {
 		h.fail(w, r, flow, err)
 		return
 	}
@@ -115,7 +157,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		return
 	}
 	h.pages.Choose(w, r, pages.Choice{
-		UserName: u.me.Name, Flow: flow, CSRF: token, Companies: h.choices(u.companies), More: u.more,
+		UserName: s.UserName, Flow: flow, CSRF: token, Companies: h.choices(u.companies), More: u.more,
 		Filter: filter, NoneSent: noneSent,
 	})
 }
@@ -138,10 +180,8 @@ func (h *handler) state(c procore.Company) pages.CompanyState {
 	return pages.Available
 }
 
-// user is the user who authorized, as Procore describes them.
+// user is what Procore lists for the user who authorized.
 type user struct {
-	pair      procore.Token
-	me        procore.Me
 	companies []procore.Company
 	more      bool // there are more than maxCompanies
 }
@@ -159,37 +199,50 @@ func (u user) name(companyID int64) string {
 // errProcore marks the errors of calls to Procore. All other errors are storage's.
 var errProcore = errors.New("the user's companies could not be read")
 
-func (h *handler) user(ctx context.Context, s session.Session) (user, error) {
-	pair, err := h.sessions.Pair(ctx, s)
-	if err != nil {
-		return user{}, err
-	}
-	u := user{pair: pair}
-	// The pair is not refreshed: an access token is valid for longer than the choice may take.
-	client := procore.NewUserClient(h.environment, h.store.Bearer(h.environment, pair.AccessToken), h.store.Seams()...)
+func (h *handler) user(ctx context.Context, s session.Session) (u user, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	calls, ctx := errgroup.WithContext(ctx)
-	calls.Go(func() (err error) {
-		u.me, err = client.Me(ctx)
+	err = h.as(ctx, s.Principal, func(hc *http.Client) (err error) {
+		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx))
+		if err != nil {
+			err = fmt.Errorf("%w: %w", errProcore, err)
+		}
 		return err
 	})
-	calls.Go(func() error {
-		for c, err := range client.Companies(ctx) {
-			if err != nil {
-				return err
-			}
-			if u.more = len(u.companies) == maxCompanies; u.more {
-				break
-			}
-			u.companies = append(u.companies, c)
+	return u, err
+}
+
+func companies(all iter.Seq2[procore.Company, error]) (u user, err error) {
+	for c, err := range all {
+		if err != nil {
+			return user{}, err
 		}
-		return nil
-	})
-	if err := calls.Wait(); err != nil {
-		return user{}, fmt.Errorf("%w: %w", errProcore, err)
+		if u.more = len(u.companies) == maxCompanies; u.more {
+			break
+		}
+		u.companies = append(u.companies, c)
 	}
 	return u, nil
+}
+
+// as calls Procore with the token that the user's grant has. After a 401 it reads the
+// grant once more, because a refresh, or another authorization, may have replaced the
+// token. It refreshes nothing: an access token is valid for longer than the choice may
+// take.
+func (h *handler) as(ctx context.Context, p tokens.Principal, call func(*http.Client) error) error {
+	access, err := h.tokens.Current(ctx, p)
+	if err != nil {
+		return err
+	}
+	err = call(h.tokens.Bearer(access.Bearer()))
+	if !errors.Is(err, procore.ErrUnauthorized) {
+		return err
+	}
+	newer, e := h.tokens.Current(ctx, p)
+	if e != nil || newer.Generation == access.Generation {
+		return cmp.Or(e, err)
+	}
+	return call(h.tokens.Bearer(newer.Bearer()))
 }
 
 // connected shows the state of the connection to the browser that made it. Any other
@@ -201,7 +254,7 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		h.pages.Redirect(w, companiesPath(flow))
 		return
 	}
-	for _, over := range []error{session.ErrUnknown, session.ErrExpired, errCanceled, errFinished} {
+	for _, over := range []error{session.ErrUnknown, session.ErrExpired, session.ErrEnded, errFinished, errOnceMore} {
 		if errors.Is(err, over) {
 			h.pages.ConnectedVisitor(w, r)
 			return
@@ -211,14 +264,19 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, flow, err)
 		return
 	}
-	key := tokens.Key{CompanyID: s.CompanyID, Principal: s.Principal}
+	key := connections.Key{CompanyID: s.CompanyID, Principal: s.Principal}
 	gateway.Note(r.Context(), slog.Any("", key))
-	c, err := h.store.Connection(r.Context(), key)
+	c, err := h.connections.Connection(r.Context(), key)
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return
 	}
-	if p, over := ended(c); over {
+	works, p, err := working(c, h.connections.Works(r.Context(), c))
+	switch {
+	case err != nil:
+		h.fail(w, r, flow, err)
+		return
+	case !works:
 		h.pages.Problem(w, r, p)
 		return
 	}
@@ -233,61 +291,74 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// ended returns the page of a connection that no longer works.
-func ended(c tokens.Connection) (p pages.Problem, over bool) {
-	switch c.State {
-	case tokens.Active, tokens.Uncertain:
-		return pages.Problem{}, false
-	case tokens.Reauthorize:
-		return pages.Reauthorize(c.CompanyName), true
-	case tokens.Disconnected:
-		return pages.Disconnected(c.CompanyName), true
+// working reports whether a connection and its grant work, by the error of the
+// connection's calls. For one that does not, it returns the page.
+func working(c connections.Connection, err error) (works bool, p pages.Problem, unknown error) {
+	switch {
+	case err == nil, errors.Is(err, connections.ErrPaused):
+		return true, p, nil
+	case errors.Is(err, connections.ErrDisconnected):
+		return false, pages.Disconnected(c.CompanyName), nil
+	case errors.Is(err, connections.ErrEnded), errors.Is(err, tokens.ErrRevoked):
+		return false, pages.Revoked(c.CompanyName), nil
+	case errors.Is(err, tokens.ErrReauthorize):
+		return false, pages.Reauthorize(c.CompanyName), nil
 	}
-	return pages.Revoked(c.CompanyName), true
+	return false, p, err
 }
 
 // others counts other users' working connections of the same company.
-func (h *handler) others(ctx context.Context, mine tokens.Key) (n int, err error) {
-	for c, err := range h.store.Company(ctx, mine.CompanyID) {
+func (h *handler) others(ctx context.Context, mine connections.Key) (int, error) {
+	var n atomic.Int64
+	calls, within := errgroup.WithContext(ctx)
+	calls.SetLimit(maxReads)
+	for c, err := range h.connections.Company(ctx, mine.CompanyID) {
 		if err != nil {
-			return 0, err
+			return 0, errors.Join(err, calls.Wait())
 		}
-		if c.Principal == mine.Principal || c.Principal == tokens.App {
+		if c.Principal == mine.Principal || c.Principal == tokens.App || c.State != connections.Connected {
 			continue
 		}
-		switch c.State {
-		case tokens.Active, tokens.Uncertain:
-			n++
-		}
+		calls.Go(func() error {
+			works, _, err := working(c, h.connections.Works(within, c))
+			if works {
+				n.Add(1)
+			}
+			return err
+		})
 	}
-	return n, nil
+	err := calls.Wait()
+	return int(n.Load()), err
 }
 
-func webhookStatus(w tokens.Webhooks) pages.WebhookStatus {
+func webhookStatus(w connections.Webhooks) pages.WebhookStatus {
 	switch w {
-	case tokens.WebhooksPending:
+	case connections.WebhooksPending:
 		return pages.WebhooksPending
-	case tokens.WebhooksActive:
+	case connections.WebhooksActive:
 		return pages.WebhooksActive
-	case tokens.WebhooksNeedsAdmin:
+	case connections.WebhooksNeedsAdmin:
 		return pages.WebhooksNeedsAdmin
 	}
 	return pages.WebhooksOff
 }
 
-func companiesPath(flow string) string {
-	return pages.PathCompanies + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
-}
+func companiesPath(flow string) string { return path(pages.PathCompanies, flow) }
 
-func connectedPath(flow string) string {
-	return pages.PathConnected + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
-}
+func connectedPath(flow string) string { return path(pages.PathConnected, flow) }
+
+func path(to, flow string) string { return to + "?" + url.Values{pages.FieldFlow: {flow}}.Encode() }
 
 // fail shows the page for an error, with a next step in this flow. Errors become
 // pages here and nowhere else.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err error) {
-	if errors.Is(err, errFinished) {
+	switch {
+	case errors.Is(err, errFinished):
 		h.pages.Redirect(w, connectedPath(flow))
+		return
+	case errors.Is(err, errOnceMore):
+		gateway.Note(r.Context(), slog.String("outcome", "repeated"))
+		h.pages.Redirect(w, path(pages.PathStart, flow))
 		return
 	}
 	gateway.Note(r.Context(), slog.Any("error", err))
@@ -301,15 +372,24 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err 
 	h.pages.Problem(w, r, p)
 }
 
+// over are the errors after which only another authorization helps.
+var over = []error{
+	session.ErrUnknown, session.ErrExpired, session.ErrEnded, procore.ErrUnauthorized,
+	tokens.ErrNotFound, tokens.ErrReauthorize, tokens.ErrRevoked,
+}
+
 func problem(err error) pages.Problem {
+	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
-	case errors.Is(err, errCanceled):
+	case is(session.ErrCanceled):
 		return pages.Canceled()
-	case errors.Is(err, session.ErrUnknown), errors.Is(err, session.ErrExpired), errors.Is(err, procore.ErrUnauthorized):
+	case is(session.ErrStale):
+		return pages.AuthorizationFailed()
+	case slices.ContainsFunc(over, is):
 		return pages.ChoiceExpired()
-	case errors.Is(err, session.ErrUsed), errors.Is(err, tokens.ErrUsed):
+	case is(session.ErrUsed), is(tokens.ErrUsed):
 		return pages.ChoiceUsed()
-	case errors.Is(err, errProcore):
+	case is(errProcore), is(session.ErrProcore):
 		return pages.ProcoreUnreachable()
 	}
 	return pages.StorageUnavailable()

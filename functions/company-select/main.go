@@ -12,7 +12,6 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/wire"
-	"procore-connect/pkg/tokens"
 )
 
 func main() {
@@ -31,27 +30,24 @@ func newHandler() (*handler, *wire.Base, error) {
 	}
 	env := base.Env
 	public := env.PublicURL()
-	keys := base.Keys()
+	procoreEnv := base.Environment()
+	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
+	grants := base.Tokens(procoreEnv, keys, oauth)
 	_, triggers := base.Webhooks()
 	h := &handler{
-		environment: base.Environment(),
 		public:      public.String(),
 		allowed:     env.AllowedCompanies(),
 		webhooks:    len(triggers) > 0,
 		next:        env.ProductURL(),
-		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys},
-		store: &tokens.Store{
-			DB:          base.DB,
-			Connections: env.Require("CONNECTIONS_TABLE"),
-			Keys:        keys,
-			Log:         base.Log,
-		},
-		cookies: session.Cookies{Secure: public.Scheme == "https"},
-		pages:   pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
+		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
+		tokens:      grants,
+		connections: base.Connections(grants),
+		cookies:     session.Cookies{Secure: public.Scheme == "https"},
+		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(wire.Read(keys), h.pages.Prepare)
+	base.Warm(wire.Read(keys), wire.Read(oauth), h.pages.Prepare)
 	return h, base, nil
 }

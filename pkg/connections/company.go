@@ -28,7 +28,7 @@ func (s *Store) ForCompany(ctx context.Context, companyID int64) (Connection, er
 	})
 	var first error
 	for _, c := range all {
-		err := s.works(ctx, c)
+		err := s.Works(ctx, c)
 		if err == nil {
 			return c, nil
 		}
@@ -57,8 +57,9 @@ func (s *Store) candidates(ctx context.Context, companyID int64) (all []Connecti
 	return all, unread
 }
 
-// works reports by its error whether a connection serves calls.
-func (s *Store) works(ctx context.Context, c Connection) error {
+// Works returns nil if the connection serves calls, and else the error that a call would
+// return: its own or that of its grant.
+func (s *Store) Works(ctx context.Context, c Connection) error {
 	if err := c.unusable(s.now()); err != nil {
 		return err
 	}
