@@ -98,7 +98,8 @@ func (s *Store) swapped(ctx context.Context, old, next Grant, err error) error {
 
 func (s *Store) changed(ctx context.Context, old, next Grant) {
 	attrs := []slog.Attr{attr(next.Principal), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
-		slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason)}
+		slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason),
+		slog.Any("holders", next.Holders)}
 	switch {
 	case next.State == Reauthorize && next.Reason == overwritten: // a line that raises no alarm
 		s.log().LogAttrs(ctx, slog.LevelInfo, "grant overwritten", attrs...)
