@@ -11,7 +11,6 @@ import (
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
-	"procore-connect/pkg/tokens"
 )
 
 // The answer to a write is lost after the write, and the SDK repeats it. Even then a
@@ -30,7 +29,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 
 	lose("PutItem")
-	st, err := retrying.Begin(ctx, "custom", testRedirect)
+	st, err := retrying.Begin(ctx, testRedirect, false)
 	if err != nil {
 		t.Fatalf("Begin: %v", err)
 	}
@@ -42,11 +41,11 @@ func TestLostAnswers(t *testing.T) {
 	lose("UpdateItem")
 	cookie, err := retrying.StorePair(ctx, exchanging, w.pair())
 	if err != nil {
-		t.Fatalf("StorePair: %v", err) // the pair would be revoked, and the user would start again
+		t.Fatalf("StorePair: %v", err) // the user would start again
 	}
-	pending := w.find(exchanging.Flow, cookie)
+	pending := w.move(w.find(exchanging.Flow, cookie))
 	lose("UpdateItem")
-	if _, err := retrying.Choose(ctx, pending, 1, tokens.User(7)); !errors.Is(err, ErrUsed) {
+	if _, err := retrying.Choose(ctx, pending, 1); !errors.Is(err, ErrUsed) {
 		t.Errorf("Choose: %v, want ErrUsed", err)
 	}
 	if again, err := w.Reread(ctx, pending); err != nil || again.Status != Chosen || again.CompanyID != 1 {

@@ -24,7 +24,7 @@ func TestChooseOnce(t *testing.T) {
 	var all sync.WaitGroup
 	errs := make([]error, 20)
 	for i := range errs {
-		all.Go(func() { _, errs[i] = w.Choose(t.Context(), s, int64(i+1), tokens.User(7)) })
+		all.Go(func() { _, errs[i] = w.Choose(t.Context(), s, int64(i+1)) })
 	}
 	all.Wait()
 	winner := int64(0)
@@ -49,7 +49,7 @@ func TestUnchoose(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	first, cookie := w.chosen(1)
-	if _, err := w.Choose(ctx, first, 2, tokens.User(7)); !errors.Is(err, ErrUsed) {
+	if _, err := w.Choose(ctx, first, 2); !errors.Is(err, ErrUsed) {
 		t.Errorf("a choice over a choice: %v, want ErrUsed", err)
 	}
 	if err := w.Unchoose(ctx, first); err != nil {
@@ -62,13 +62,10 @@ func TestUnchoose(t *testing.T) {
 		t.Errorf("finished after it was undone: %v", err)
 	}
 	again := w.find(first.Flow, cookie)
-	if again.Status != Pending || again.CompanyID != 0 || again.Principal != "" {
+	if again.Status != Pending || again.CompanyID != 0 || again.Principal != joe || again.UserName != "Joe Builder" {
 		t.Errorf("undone = %+v, want pending and nothing chosen", again)
 	}
-	if pair, err := w.Pair(ctx, again); err != nil || !samePair(pair, w.pair()) {
-		t.Errorf("the pair is gone: %v", err)
-	}
-	second, err := w.Choose(ctx, again, 2, tokens.User(7))
+	second, err := w.Choose(ctx, again, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +75,8 @@ func TestUnchoose(t *testing.T) {
 	if err := w.Unchoose(ctx, first); !errors.Is(err, ErrUsed) {
 		t.Errorf("the second choice was undone for the first: %v, want ErrUsed", err)
 	}
-	if _, err := w.Abandon(ctx, first); !errors.Is(err, ErrUsed) {
-		t.Errorf("abandoned from a stale read: %v, want ErrUsed", err)
+	if err := w.Cancel(ctx, first); !errors.Is(err, ErrUsed) {
+		t.Errorf("canceled from a stale read: %v, want ErrUsed", err)
 	}
 	if err := w.finish(second); err != nil {
 		t.Error(err)
@@ -99,6 +96,7 @@ func TestStepsInOrder(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	st := w.begin()
+	authorized, _ := w.authorized()
 	pending, _ := w.pending()
 	chosen, _ := w.chosen(1)
 	connected, cookie := w.chosen(1)
@@ -106,22 +104,23 @@ func TestStepsInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	connected = w.find(connected.Flow, cookie)
-	abandoned, _ := w.pending()
-	abandoned, err := w.Abandon(ctx, abandoned)
-	if err != nil {
+	abandoned, cookie := w.pending()
+	if err := w.Cancel(ctx, abandoned); err != nil {
 		t.Fatal(err)
 	}
+	abandoned = w.find(abandoned.Flow, cookie)
+	pair := w.pair()
 	steps := map[string]struct {
 		do   func(Session) error
 		from Status
 	}{
-		"StorePair": {func(s Session) error { _, err := w.StorePair(ctx, s, w.pair()); return err }, Exchanging},
-		"Choose":    {func(s Session) error { _, err := w.Choose(ctx, s, 9, tokens.User(7)); return err }, Pending},
+		"StorePair": {func(s Session) error { _, err := w.StorePair(ctx, s, pair); return err }, Exchanging},
+		"Choose":    {func(s Session) error { _, err := w.Choose(ctx, s, 9); return err }, Pending},
 		"Unchoose":  {func(s Session) error { return w.Unchoose(ctx, s) }, Chosen},
 		"Finish":    {w.finish, Chosen},
 	}
 	for name, step := range steps {
-		for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging(), pending, chosen, connected, abandoned} {
+		for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging(), authorized, pending, chosen, connected, abandoned} {
 			if s.Status == step.from {
 				continue
 			}
@@ -136,22 +135,51 @@ func TestStepsInOrder(t *testing.T) {
 	}
 }
 
-// A session without a pair cannot be abandoned.
-func TestAbandonNothing(t *testing.T) {
+// Only a session whose user chooses, or has just chosen, can be canceled.
+func TestCancel(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w, ctx := newWorld(t), t.Context()
 	st := w.begin()
+	authorized, _ := w.authorized()
 	connected, cookie := w.chosen(1)
 	if err := w.finish(connected); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging(), w.find(connected.Flow, cookie)} {
-		if _, err := w.Abandon(t.Context(), s); !errors.Is(err, ErrUsed) {
+	for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging(), authorized, w.find(connected.Flow, cookie)} {
+		before := w.item(s.Flow)
+		if err := w.Cancel(ctx, s); !errors.Is(err, ErrUsed) {
 			t.Errorf("%s: %v, want ErrUsed", s.Status, err)
 		}
-		if got := w.status(s.Flow); got != s.Status {
-			t.Errorf("%s became %s", s.Status, got)
+		if diff := cmp.Diff(plain(before), plain(w.item(s.Flow))); diff != "" {
+			t.Errorf("canceling changed a session that is %s:\n%s", s.Status, diff)
 		}
+	}
+	pending, cookie := w.pending()
+	chosen, other := w.chosen(2)
+	for _, held := range []struct {
+		Session
+		cookie procore.Secret
+	}{{pending, cookie}, {chosen, other}} {
+		if err := w.Cancel(ctx, held.Session); err != nil {
+			t.Fatal(err)
+		}
+		w.wants(held.Flow, Abandoned, true, false, false)
+		again := w.find(held.Flow, held.cookie)
+		if !errors.Is(again.Err(), ErrCanceled) || !errors.Is(again.Err(), ErrEnded) || errors.Is(again.Err(), ErrStale) {
+			t.Errorf("a canceled session's error is %v", again.Err())
+		}
+		if err := w.Cancel(ctx, again); err != nil {
+			t.Errorf("canceled twice: %v", err)
+		}
+		if _, err := w.Choose(ctx, held.Session, 3); !errors.Is(err, ErrUsed) {
+			t.Errorf("chosen after it was canceled: %v, want ErrUsed", err)
+		}
+		if err := w.finish(held.Session); !conditionFailed(err) {
+			t.Errorf("connected after it was canceled: %v", err)
+		}
+	}
+	if g := w.grant(joe); g.State != tokens.Active {
+		t.Errorf("the grant is %s: another tab may need it", g.State)
 	}
 }
 
@@ -164,7 +192,7 @@ func TestStepFromStaleRead(t *testing.T) {
 	} {
 		s, _ := w.pending()
 		w.overwrite(s.Flow, map[string]types.AttributeValue{name: changed})
-		if _, err := w.Choose(t.Context(), s, 1, tokens.User(7)); !errors.Is(err, ErrUsed) {
+		if _, err := w.Choose(t.Context(), s, 1); !errors.Is(err, ErrUsed) {
 			t.Errorf("%s changed in the meantime: %v, want ErrUsed", name, err)
 		}
 	}
@@ -186,90 +214,70 @@ func plain(item map[string]types.AttributeValue) map[string]any {
 	return out
 }
 
+// Housekeeping finds the sessions with a pair when they are five minutes old.
 func TestStale(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	w.begin()
 	w.exchanging()
-	pending, cookie := w.pending()
-	chosen, _ := w.chosen(1)
+	w.pending()
+	w.chosen(1)
 	connected, _ := w.chosen(2)
 	if err := w.finish(connected); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.Advance(ChoiceLifetime)
+	canceled, _ := w.pending()
+	if err := w.Cancel(ctx, canceled); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := w.authorized()
+	second, _ := w.authorized()
+	w.clock.Advance(5 * time.Minute)
 	if got := w.stale(); len(got) != 0 {
-		t.Errorf("stale after 30 minutes: %q, want none", got)
+		t.Errorf("stale after 5 minutes: %q, want none", got)
 	}
 	w.clock.Advance(time.Second)
-	want := []string{pending.Flow, chosen.Flow}
+	want := []string{first.Flow, second.Flow}
 	slices.Sort(want)
 	got := w.stale()
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("stale after 30 minutes and a second (-want +got):\n%s", diff)
+		t.Errorf("stale after 5 minutes and a second (-want +got):\n%s", diff)
 	}
 	for range w.Stale(ctx) {
 		break // the loop may end early
 	}
-
-	abandoned, err := w.Abandon(ctx, pending)
-	if err != nil {
-		t.Fatal(err)
+	w.move(first)
+	if diff := cmp.Diff([]string{second.Flow}, w.stale()); diff != "" {
+		t.Errorf("stale after one was moved (-want +got):\n%s", diff)
 	}
-	w.wants(pending.Flow, Abandoned, false, true, true) // until it is revoked
-	if pair, err := w.Pair(ctx, abandoned); err != nil || pair.RefreshToken.Reveal() != "fake-refresh-1" {
-		t.Errorf("the pair of an abandoned session: %v", err)
+	for s, err := range w.Stale(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.move(s) // a row from the index is whole
 	}
-	if _, err := w.Choose(ctx, pending, 3, tokens.User(7)); !errors.Is(err, ErrUsed) {
-		t.Errorf("chosen after it was abandoned: %v, want ErrUsed", err)
-	}
-	if _, err := w.Find(ctx, pending.Flow, cookie); err == nil {
-		t.Error("an abandoned session is still in the user's reach")
-	}
-	if again, err := w.Abandon(ctx, abandoned); err != nil || again.Status != Abandoned {
-		t.Errorf("a run after one that was interrupted: %v", err)
-	}
-	if !slices.Contains(w.stale(), pending.Flow) {
-		t.Error("an abandoned session that was not revoked is not stale")
-	}
-	if err := w.Delete(ctx, abandoned); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Delete(ctx, abandoned); err != nil {
-		t.Errorf("deleted twice: %v", err)
-	}
-	if diff := cmp.Diff([]string{chosen.Flow}, w.stale()); diff != "" {
-		t.Errorf("stale at the end (-want +got):\n%s", diff)
+	w.clock.Advance(24 * time.Hour)
+	if got := w.stale(); len(got) != 0 {
+		t.Errorf("stale at the end: %q", got)
 	}
 }
 
-// A choice and housekeeping at the same time: one of them succeeds.
-func TestAbandonOrChoose(t *testing.T) {
+// A choice and a cancellation at the same time: one of them succeeds.
+func TestCancelOrChoose(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 10 {
 		s, _ := w.pending()
 		var all sync.WaitGroup
-		var abandon, choose error
-		all.Go(func() { _, abandon = w.Abandon(t.Context(), s) })
-		all.Go(func() { _, choose = w.Choose(t.Context(), s, 1, tokens.User(7)) })
+		var cancel, choose error
+		all.Go(func() { cancel = w.Cancel(t.Context(), s) })
+		all.Go(func() { _, choose = w.Choose(t.Context(), s, 1) })
 		all.Wait()
-		if (abandon == nil) == (choose == nil) || abandon != nil && !errors.Is(abandon, ErrUsed) || choose != nil && !errors.Is(choose, ErrUsed) {
-			t.Errorf("Abandon: %v, Choose: %v, want one of them ErrUsed", abandon, choose)
+		if (cancel == nil) == (choose == nil) || cancel != nil && !errors.Is(cancel, ErrUsed) || choose != nil && !errors.Is(choose, ErrUsed) {
+			t.Errorf("Cancel: %v, Choose: %v, want one of them ErrUsed", cancel, choose)
 		}
 	}
-}
-
-// Delete removes only abandoned sessions.
-func TestDeleteNotAbandoned(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	s, cookie := w.pending()
-	if err := w.Delete(t.Context(), s); !errors.Is(err, ErrUsed) {
-		t.Errorf("error = %v, want ErrUsed", err)
-	}
-	w.find(s.Flow, cookie)
 }
 
 // An attribute of another type is an error that names it and not its value.
@@ -280,9 +288,11 @@ func TestWrongType(t *testing.T) {
 		"status":     &types.AttributeValueMemberBOOL{Value: true},
 		"company_id": &types.AttributeValueMemberN{Value: "90210"},
 		"principal":  &types.AttributeValueMemberN{Value: "90210"},
+		"client":     &types.AttributeValueMemberN{Value: "90210"},
+		"again":      &types.AttributeValueMemberS{Value: "90210"},
 		"sealed":     &types.AttributeValueMemberS{Value: "90210"},
 	} {
-		s, cookie := w.pending()
+		s, cookie := w.authorized()
 		w.overwrite(s.Flow, map[string]types.AttributeValue{name: v})
 		_, err := w.Find(t.Context(), s.Flow, cookie)
 		if err == nil || !strings.Contains(err.Error(), `"`+name+`"`) || strings.Contains(err.Error(), "90210") {

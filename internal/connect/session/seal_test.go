@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -12,37 +13,44 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// A sealed pair opens in its own row alone, and a verifier is not a pair.
+// A sealed pair opens in its own row alone, and a verifier is not a pair. What does not
+// open is abandoned, and nothing is sent to Procore.
 func TestSealIsBoundToTheRow(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
-	mine, cookie := w.pending()
-	other, _ := w.pending()
+	refused := func(what string, s Session) {
+		t.Helper()
+		if got, err := w.Store.open(ctx, s, Authorized); err == nil || !samePair(got, procore.Token{}) {
+			t.Errorf("%s was opened", what)
+		}
+		if got, err := w.Move(ctx, s); !errors.Is(err, ErrEnded) || got.Status != Abandoned || got.Reason != Dead {
+			t.Errorf("%s: Move = %s, %v, want it abandoned", what, got.Status, err)
+		}
+		w.wants(s.Flow, Abandoned, true, false, false)
+	}
+	mine, cookie := w.authorized()
+	other, _ := w.authorized()
 	w.overwrite(mine.Flow, map[string]types.AttributeValue{"sealed": w.item(other.Flow)["sealed"]})
-	if got, err := w.Pair(ctx, w.find(mine.Flow, cookie)); err == nil || !samePair(got, procore.Token{}) {
-		t.Error("another row's pair was opened")
-	}
+	refused("another row's pair", w.find(mine.Flow, cookie))
 	st := w.begin()
-	w.overwrite(st.Flow, map[string]types.AttributeValue{"status": dynamo.Text(string(Pending))})
-	if got, err := w.Pair(ctx, w.find(st.Flow, st.Cookie)); err == nil || !samePair(got, procore.Token{}) {
-		t.Error("a verifier was opened as a pair")
+	w.overwrite(st.Flow, map[string]types.AttributeValue{"status": dynamo.Text(string(Authorized))})
+	refused("a verifier", w.find(st.Flow, st.Cookie))
+	for name, value := range map[string]string{"environment": "production", "client": tokens.ClientHash("another")} {
+		moved, _ := w.authorized()
+		w.overwrite(moved.Flow, map[string]types.AttributeValue{name: dynamo.Text(value)})
+		s, err := w.Reread(ctx, moved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused("a pair of another "+name, s)
 	}
-	back, cookie := w.pending()
+	if calls := w.procore.State().Calls; len(calls) > 0 {
+		t.Errorf("Procore was called: %v", calls)
+	}
+	back, cookie := w.authorized()
 	w.overwrite(back.Flow, map[string]types.AttributeValue{"status": dynamo.Text(string(Started)), "session": dynamo.Text(FlowOf(procore.NewSecret("a state")))})
 	if _, verifier, err := w.Consume(ctx, procore.NewSecret("a state"), cookie); err == nil || !verifier.IsZero() {
 		t.Error("a pair was opened as a verifier")
-	}
-}
-
-// Pair returns ErrUsed for a session without one.
-func TestPairStatus(t *testing.T) {
-	t.Parallel()
-	w, ctx := newWorld(t), t.Context()
-	st := w.begin()
-	for _, s := range []Session{w.find(st.Flow, st.Cookie), w.exchanging()} {
-		if _, err := w.Pair(ctx, s); !errors.Is(err, ErrUsed) {
-			t.Errorf("%s: %v, want ErrUsed", s.Status, err)
-		}
 	}
 }
 
@@ -52,26 +60,48 @@ func TestKeysAreReadAgain(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	old := w.keys
 	w.keys = ring(t, 2)
-	s, _ := w.pending()
+	s, _ := w.authorized()
+	other, _ := w.authorized()
 	st := w.begin()
 	w.next, w.keys = w.keys, old
-	if got, err := w.Pair(ctx, s); err != nil || got.AccessToken.Reveal() != "fake-access-1" {
-		t.Errorf("Pair: %v", err)
-	}
+	w.move(s)
 	w.keys = old
 	if _, verifier, err := w.Consume(ctx, st.State, st.Cookie); err != nil || !verifier.Equal(st.Verifier) {
 		t.Errorf("Consume: %v", err)
 	}
+	newer := w.keys
 	w.keys, w.next = old, nil
-	if _, err := w.Pair(ctx, s); !errors.Is(err, tokens.ErrUnknownKey) {
+	if _, err := w.Move(ctx, other); !errors.Is(err, tokens.ErrUnknownKey) || errors.Is(err, ErrEnded) {
 		t.Errorf("an unknown key: %v, want ErrUnknownKey", err)
 	}
+	w.wants(other.Flow, Authorized, false, true, true)
+	w.keys = newer
+	w.move(other)
+}
+
+// A session whose key never returns does not remain for ever.
+func TestKeyIsGone(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	old := w.keys
+	w.keys = ring(t, 2)
+	s, _ := w.authorized()
+	w.keys = old
+	w.clock.Advance(ChoiceLifetime)
+	if _, err := w.Move(ctx, s); !errors.Is(err, tokens.ErrUnknownKey) || errors.Is(err, ErrEnded) {
+		t.Errorf("within the time for the choice: %v, want ErrUnknownKey", err)
+	}
+	w.clock.Advance(time.Second)
+	if _, err := w.Move(ctx, s); !errors.Is(err, ErrEnded) {
+		t.Errorf("afterwards: %v, want ErrEnded", err)
+	}
+	w.wants(s.Flow, Abandoned, true, false, false)
 }
 
 func TestSessionHidesSecrets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s, cookie := w.pending()
+	s, cookie := w.authorized()
 	secrettest.NotPrinted(t, s, cookie.Reveal(), "fake-access-", "fake-refresh-")
 	secrettest.NotReachable(t, s, cookie.Reveal(), "fake-access-", "fake-refresh-")
 	st := w.begin()

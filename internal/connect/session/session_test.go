@@ -12,6 +12,7 @@ import (
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
@@ -33,33 +34,46 @@ func TestLifecycle(t *testing.T) {
 	want := Session{Flow: st.Flow, Status: Exchanging, Environment: "custom", RedirectURI: testRedirect, Expires: w.clock.Now().Add(StateLifetime)}
 	same := cmp.Comparer(func(a, b Session) bool {
 		return a.Flow == b.Flow && a.Status == b.Status && a.Environment == b.Environment && a.RedirectURI == b.RedirectURI &&
-			a.Expires.Equal(b.Expires) && a.CompanyID == b.CompanyID && a.Principal == b.Principal
+			a.Expires.Equal(b.Expires) && a.CompanyID == b.CompanyID && a.Principal == b.Principal && a.UserName == b.UserName &&
+			a.Again == b.Again && a.Reason == b.Reason
 	})
 	if !cmp.Equal(s, want, same) {
 		t.Errorf("consumed = %+v, want %+v", s, want)
 	}
 	w.wants(st.Flow, Exchanging, true, false, false)
 
-	cookie, err := w.StorePair(ctx, s, w.pair())
+	issued := w.pair()
+	cookie, err := w.StorePair(ctx, s, issued)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.wants(st.Flow, Pending, false, true, true) // TTL would delete the pair unrevoked
+	w.wants(st.Flow, Authorized, false, true, true) // TTL would delete the pair before it is moved
 	s = w.find(st.Flow, cookie)
-	if pair, err := w.Pair(ctx, s); err != nil || !samePair(pair, w.pair()) {
-		t.Errorf("Pair returned another one, or %v", err)
+	if pair, err := w.Store.open(ctx, s, Authorized); err != nil || !samePair(pair, issued) {
+		t.Errorf("the row has another pair, or %v", err)
 	}
 
-	if s, err = w.Choose(ctx, s, 5678, tokens.User(7)); err != nil {
+	want.Status, want.Principal, want.UserName, want.Expires = Pending, joe, "Joe Builder", w.clock.Now().Add(ChoiceLifetime)
+	w.clock.Advance(time.Minute) // it takes nothing from the choice
+	s = w.move(s)
+	w.wants(st.Flow, Pending, true, false, false)
+	if got := w.find(st.Flow, cookie); !cmp.Equal(got, want, same) || !cmp.Equal(s, want, same) {
+		t.Errorf("moved = %+v, stored %+v, want %+v", s, got, want)
+	}
+	if g := w.grant(joe); g.Generation != 1 || g.State != tokens.Active || g.RedirectURI != testRedirect || len(g.Holders) > 0 || !g.IssuedAt.Equal(issued.IssuedAt) {
+		t.Errorf("the grant is %s, generation %d, holders %v", g.State, g.Generation, g.Holders)
+	}
+	if a, err := w.Tokens.Current(ctx, joe); err != nil || !a.Bearer().Equal(issued.AccessToken) {
+		t.Errorf("the grant has another pair, or %v", err)
+	}
+
+	if s, err = w.Choose(ctx, s, 5678); err != nil {
 		t.Fatal(err)
 	}
-	w.wants(st.Flow, Chosen, false, true, true)
-	want.Status, want.CompanyID, want.Principal, want.Expires = Chosen, 5678, tokens.User(7), w.clock.Now().Add(ChoiceLifetime)
+	w.wants(st.Flow, Chosen, true, false, false)
+	want.Status, want.CompanyID = Chosen, 5678
 	if got := w.find(st.Flow, cookie); !cmp.Equal(got, want, same) || !cmp.Equal(s, want, same) {
 		t.Errorf("chosen = %+v, stored %+v, want %+v", s, got, want)
-	}
-	if pair, err := w.Pair(ctx, s); err != nil || !samePair(pair, w.pair()) {
-		t.Errorf("Pair of the chosen one returned another, or %v", err)
 	}
 
 	if err := w.finish(s); err != nil {
@@ -67,12 +81,8 @@ func TestLifecycle(t *testing.T) {
 	}
 	w.wants(st.Flow, Connected, true, false, false)
 	want.Status, want.Expires = Connected, w.clock.Now().Add(time.Hour)
-	got := w.find(st.Flow, cookie)
-	if !cmp.Equal(got, want, same) {
+	if got := w.find(st.Flow, cookie); !cmp.Equal(got, want, same) {
 		t.Errorf("connected = %+v, want %+v", got, want)
-	}
-	if _, err := w.Pair(ctx, got); !errors.Is(err, ErrUsed) {
-		t.Errorf("Pair of the connected one: %v, want ErrUsed", err)
 	}
 }
 
@@ -155,15 +165,20 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("foreign and late: %v, want ErrUnknown, which reveals nothing", err)
 	}
 	s, cookie := w.pending()
+	waiting, token := w.authorized()
 	done, shown := w.chosen(1)
 	if err := w.finish(done); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(ChoiceLifetime)
 	w.find(s.Flow, cookie)
+	w.find(waiting.Flow, token)
 	w.clock.Advance(time.Second)
 	if _, err := w.Find(ctx, s.Flow, cookie); !errors.Is(err, ErrExpired) {
 		t.Errorf("after 30 minutes and a second: %v, want ErrExpired", err)
+	}
+	if _, err := w.Find(ctx, waiting.Flow, token); !errors.Is(err, ErrExpired) {
+		t.Errorf("with a pair after 30 minutes and a second: %v, want ErrExpired", err)
 	}
 	w.find(done.Flow, shown)
 	w.clock.Advance(30 * time.Minute)
@@ -200,15 +215,16 @@ func TestTwoFlows(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	a, cookieA := w.pending()
+	w.user = procoretest.Ann
 	b, cookieB := w.pending()
-	if _, err := w.Choose(ctx, a, 1, tokens.User(7)); err != nil {
+	if _, err := w.Choose(ctx, a, 1); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.Choose(ctx, b, 2, tokens.User(8)); err != nil {
+	if _, err := w.Choose(ctx, b, 2); err != nil {
 		t.Error(err)
 	}
 	a, b = w.find(a.Flow, cookieA), w.find(b.Flow, cookieB)
-	if a.CompanyID != 1 || b.CompanyID != 2 || a.Principal != tokens.User(7) || b.Principal != tokens.User(8) {
+	if a.CompanyID != 1 || b.CompanyID != 2 || a.Principal != joe || b.Principal != ann {
 		t.Errorf("sessions = %+v, %+v", a, b)
 	}
 	if _, err := w.Find(ctx, a.Flow, cookieB); !errors.Is(err, ErrUnknown) {
@@ -222,18 +238,19 @@ func TestStorageFails(t *testing.T) {
 	w, ctx := newWorld(t), t.Context()
 	st := w.begin()
 	pending, _ := w.pending()
+	authorized, cookie := w.authorized()
 	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "ThrottlingException"} })
-	_, begin := w.Begin(ctx, "custom", testRedirect)
+	_, begin := w.Begin(ctx, testRedirect, false)
 	_, _, consume := w.Consume(ctx, st.State, st.Cookie)
-	_, choose := w.Choose(ctx, pending, 1, tokens.User(7))
-	_, abandon := w.Abandon(ctx, pending)
-	errs := map[string]error{"Begin": begin, "Consume": consume, "Choose": choose, "Abandon": abandon, "Delete": w.Delete(ctx, pending)}
+	_, choose := w.Choose(ctx, pending, 1)
+	_, move := w.Move(ctx, authorized)
+	errs := map[string]error{"Begin": begin, "Consume": consume, "Choose": choose, "Move": move, "Cancel": w.Cancel(ctx, pending)}
 	for _, err := range w.Stale(ctx) {
 		errs["Stale"] = err
 	}
 	for name, err := range errs {
 		var throttled *types.ThrottlingException
-		if !errors.As(err, &throttled) || errors.Is(err, ErrUsed) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrExpired) {
+		if !errors.As(err, &throttled) || errors.Is(err, ErrUsed) || errors.Is(err, ErrUnknown) || errors.Is(err, ErrExpired) || errors.Is(err, ErrEnded) {
 			t.Errorf("%s: %v, want the storage's own error", name, err)
 		}
 	}
@@ -241,4 +258,5 @@ func TestStorageFails(t *testing.T) {
 	if _, _, err := w.Consume(ctx, st.State, st.Cookie); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
+	w.move(w.find(authorized.Flow, cookie))
 }

@@ -15,37 +15,54 @@ import (
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/clocktest"
+	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
 const testRedirect = "https://app.example/oauth/callback"
 
-// world is a DynamoDB, a clock and a key ring with a store in it.
+// world is a DynamoDB, a Procore, a clock and a key ring with the two stores in it.
 type world struct {
 	*Store
-	t      *testing.T
-	clock  *clocktest.Clock
-	dynamo *dynamotest.Server
-	url    string
-	keys   *tokens.Keys
-	next   *tokens.Keys // the keys after a reread; nil: the same
+	Handover
+	t       *testing.T
+	clock   *clocktest.Clock
+	dynamo  *dynamotest.Server
+	procore *procoretest.Server
+	url     string
+	keys    *tokens.Keys
+	next    *tokens.Keys // the keys after a reread; nil: the same
+	oauth   *procore.OAuth
+	user    int64 // who authorizes
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, clock: clocktest.New(), dynamo: dynamotest.New(), keys: ring(t, 1)}
+	w := &world{t: t, clock: clocktest.New(), dynamo: dynamotest.New(), keys: ring(t, 1), user: procoretest.Joe}
+	w.procore = procoretest.Start(t, procoretest.Options{Now: w.clock.Now})
+	env, err := procore.ParseEnvironment("custom", w.procore.URL, w.procore.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.oauth = &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Clock: w.clock.Seam()}
 	w.url = w.dynamo.Start(t)
 	db := dynamotest.Client(w.url)
-	w.Store = &Store{DB: db, Table: tables.CreateForTest(t, db).Sessions, Clock: w.clock.Seam()}
-	w.Keys = secrettest.Func[*tokens.Keys](func(_ context.Context, reread bool) (*tokens.Keys, error) {
+	names := tables.CreateForTest(t, db)
+	keys := secrettest.Func[*tokens.Keys](func(_ context.Context, reread bool) (*tokens.Keys, error) {
 		if reread && w.next != nil {
 			w.keys = w.next
 		}
 		return w.keys, nil
 	})
+	oauth := secrettest.Func[*procore.OAuth](func(context.Context, bool) (*procore.OAuth, error) { return w.oauth, nil })
+	w.Store = &Store{DB: db, Table: names.Sessions, Keys: keys, OAuth: oauth, Clock: w.clock.Seam()}
+	w.Handover = Handover{w.Store, &tokens.Store{
+		DB: db, Grants: names.Grants, Spends: names.Spends, Environment: env, Keys: keys, OAuth: oauth, Clock: w.clock.Seam(), Log: logtest.New(t),
+	}}
 	return w
 }
 
@@ -63,14 +80,21 @@ func ring(t *testing.T, n int) *tokens.Keys {
 	return keys
 }
 
+// joe and ann are users of Procore.
+var joe, ann = tokens.User(procoretest.Joe), tokens.User(procoretest.Ann)
+
+// pair returns the pair of an authorization by the user.
 func (w *world) pair() procore.Token {
-	return procore.Token{AccessToken: procore.NewSecret("fake-access-1"), RefreshToken: procore.NewSecret("fake-refresh-1"), Expiry: w.clock.Now().Add(90 * time.Minute)}
+	w.t.Helper()
+	p := w.procore.Token(w.t, w.user, testRedirect)
+	return procore.Token{AccessToken: procore.NewSecret(p.AccessToken), RefreshToken: procore.NewSecret(p.RefreshToken),
+		IssuedAt: time.Unix(p.CreatedAt, 0), Expiry: w.clock.Now().Add(time.Duration(p.ExpiresIn) * time.Second)}
 }
 
 // begin starts a flow.
 func (w *world) begin() Start {
 	w.t.Helper()
-	st, err := w.Begin(w.t.Context(), "custom", testRedirect)
+	st, err := w.Begin(w.t.Context(), testRedirect, false)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -88,8 +112,8 @@ func (w *world) exchanging() Session {
 	return s
 }
 
-// pending brings a new flow to where it waits for the choice, and returns its cookie.
-func (w *world) pending() (Session, procore.Secret) {
+// authorized brings a new flow to where it has a pair, and returns its cookie.
+func (w *world) authorized() (Session, procore.Secret) {
 	w.t.Helper()
 	s := w.exchanging()
 	cookie, err := w.StorePair(w.t.Context(), s, w.pair())
@@ -99,11 +123,29 @@ func (w *world) pending() (Session, procore.Secret) {
 	return w.find(s.Flow, cookie), cookie
 }
 
+// pending brings a new flow to where it waits for the choice, and returns its cookie.
+func (w *world) pending() (Session, procore.Secret) {
+	w.t.Helper()
+	s, cookie := w.authorized()
+	w.move(s)
+	return w.find(s.Flow, cookie), cookie
+}
+
+// move moves a session's pair.
+func (w *world) move(s Session) Session {
+	w.t.Helper()
+	moved, err := w.Move(w.t.Context(), s)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return moved
+}
+
 // chosen brings a new flow to a choice, and returns its cookie.
 func (w *world) chosen(company int64) (Session, procore.Secret) {
 	w.t.Helper()
 	s, cookie := w.pending()
-	if _, err := w.Choose(w.t.Context(), s, company, tokens.User(7)); err != nil {
+	if _, err := w.Choose(w.t.Context(), s, company); err != nil {
 		w.t.Fatal(err)
 	}
 	return w.find(s.Flow, cookie), cookie
@@ -111,7 +153,7 @@ func (w *world) chosen(company int64) (Session, procore.Secret) {
 
 // finish ends a chosen session as the connecting transaction does.
 func (w *world) finish(s Session) error {
-	_, err := w.DB.TransactWriteItems(w.t.Context(), &dynamodb.TransactWriteItemsInput{
+	_, err := w.Store.DB.TransactWriteItems(w.t.Context(), &dynamodb.TransactWriteItemsInput{
 		TransactItems: []types.TransactWriteItem{w.Finish(s)},
 	})
 	return err
@@ -126,10 +168,20 @@ func (w *world) find(flow string, cookie procore.Secret) Session {
 	return s
 }
 
+// grant reads a grant.
+func (w *world) grant(p tokens.Principal) tokens.Grant {
+	w.t.Helper()
+	g, err := w.Tokens.Grant(w.t.Context(), p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return g
+}
+
 // item returns the row as it is stored.
 func (w *world) item(flow string) map[string]types.AttributeValue {
 	w.t.Helper()
-	out, err := w.DB.GetItem(w.t.Context(), &dynamodb.GetItemInput{
+	out, err := w.Store.DB.GetItem(w.t.Context(), &dynamodb.GetItemInput{
 		TableName: &w.Table, Key: map[string]types.AttributeValue{"session": dynamo.Text(flow)}, ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
@@ -152,7 +204,7 @@ func (w *world) overwrite(flow string, changes map[string]types.AttributeValue) 
 	w.t.Helper()
 	item := w.item(flow)
 	maps.Copy(item, changes)
-	if _, err := w.DB.PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &w.Table, Item: item}); err != nil {
+	if _, err := w.Store.DB.PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &w.Table, Item: item}); err != nil {
 		w.t.Fatal(err)
 	}
 }
