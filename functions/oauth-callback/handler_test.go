@@ -11,6 +11,7 @@ import (
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
 )
 
 func TestLanding(t *testing.T) {
@@ -120,7 +121,7 @@ func TestCallback(t *testing.T) {
 	}
 	s.wantExchanges(1)
 	row := s.row(state)
-	if s.status(state) != session.Pending || row["sealed"] == nil || row["ttl"] != nil || row["held_shard"] == nil {
+	if s.status(state) != session.Authorized || row["sealed"] == nil || row["ttl"] != nil || row["held_shard"] == nil {
 		t.Errorf("the session is %s, sealed %v, ttl %v, held_shard %v", s.status(state), row["sealed"] != nil, row["ttl"], row["held_shard"])
 	}
 
@@ -135,15 +136,19 @@ func TestCallback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := s.Sessions().Pair(t.Context(), held)
-	if err != nil {
-		t.Fatal(err)
+	if grants := s.count(s.Tables.Grants); grants > 0 {
+		t.Errorf("got %d grants before the pair was moved, want none", grants)
 	}
-	if !strings.HasPrefix(pair.AccessToken.Reveal(), "fake-access-") || !strings.HasPrefix(pair.RefreshToken.Reveal(), "fake-refresh-") {
-		t.Error("the session's pair is not the exchange's")
-	}
+	s.wantRefreshTokens(procoretest.Live)
 	for _, c := range s.Procore.State().Calls {
 		t.Errorf("%s %s was called before the choice", c.Method, c.Path)
+	}
+	moved, err := s.handover().Move(t.Context(), held)
+	if err != nil || moved.Principal != tokens.User(procoretest.Joe) {
+		t.Errorf("the pair is of %s, or %v", moved.Principal, err)
+	}
+	if _, err := s.Tokens().BackgroundToken(t.Context(), moved.Principal); err != nil {
+		t.Errorf("the grant does not work: %v", err)
 	}
 }
 
@@ -158,8 +163,8 @@ func TestReload(t *testing.T) {
 	}
 	b.Get("/oauth/callback?code=fake-code-other&state=" + state).RedirectsTo(s.base + "/companies?flow=")
 	s.wantExchanges(1)
-	if got := s.status(state); got != session.Pending {
-		t.Errorf("the session is %q, want pending", got)
+	if got := s.status(state); got != session.Authorized {
+		t.Errorf("the session is %q, want authorized", got)
 	}
 }
 
@@ -171,7 +176,7 @@ func TestDenied(t *testing.T) {
 	back := s.Procore.Deny(t, procoretest.Joe, authorize)
 	b.Get(back).Wants(pages.Denied().Status, pages.Denied().Title, "Connect to Procore")
 	b.Get(back).Wants(pages.StateUsed().Status)
-	if got := s.status(state); got == session.Started || got == session.Pending {
+	if got := s.status(state); got == session.Started || got == session.Authorized {
 		t.Errorf("the session is %q, want it used up", got)
 	}
 	s.wantExchanges(0)
@@ -213,19 +218,20 @@ func TestPublicURLAlone(t *testing.T) {
 	}
 }
 
-// A state from another environment or another public address is refused.
+// A state from another environment, client id or public address is refused.
 func TestOtherConfiguration(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*handler){
-		"environment": func(h *handler) { h.environment = procore.Sandbox().Name },
-		"public URL":  func(h *handler) { h.public += "0" },
+	for name, change := range map[string]func(*site){
+		"environment": func(s *site) { s.oauthIs(func(o *procore.OAuth) { o.Environment.Name = procore.Sandbox().Name }) },
+		"client id":   func(s *site) { s.oauthIs(func(o *procore.OAuth) { o.ClientID = "another" }) },
+		"public URL":  func(s *site) { s.h.public += "0" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			b := s.Browser(s.base)
 			callback, _ := s.login(b)
-			change(s.h)
+			change(s)
 			b.Get(callback).Wants(http.StatusForbidden)
 			s.wantExchanges(0)
 		})

@@ -11,11 +11,13 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -47,7 +49,7 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 
 func (s *site) handler(public string) *handler {
 	return &handler{
-		environment: s.Environment.Name, public: public, oauth: s.OAuth(), sessions: s.Sessions(),
+		public: public, oauth: s.OAuth(), sessions: s.Sessions(),
 		cookies: session.Cookies{Secure: strings.HasPrefix(public, "https:")}, pages: pages.New(pages.Site{PublicURL: public}),
 	}
 }
@@ -70,6 +72,48 @@ func (s *site) login(b *functiontest.Browser) (callback, state string) {
 	s.t.Helper()
 	authorize, state := s.start(b)
 	return s.Procore.Authorize(s.t, procoretest.Joe, authorize), state
+}
+
+// handover moves the pairs as company-select does.
+func (s *site) handover() session.Handover {
+	return session.Handover{Sessions: s.Sessions(), Tokens: s.Tokens()}
+}
+
+// oauthIs changes the function's credentials.
+func (s *site) oauthIs(change func(*procore.OAuth)) {
+	healthy := s.h.oauth
+	s.h.oauth = secrettest.Func[*procore.OAuth](func(ctx context.Context, _ bool) (*procore.OAuth, error) {
+		o, err := healthy.Get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		changed := *o
+		change(&changed)
+		return &changed, nil
+	})
+	s.h.sessions.OAuth = s.h.oauth
+}
+
+// count returns the number of rows of a table.
+func (s *site) count(table string) int {
+	s.t.Helper()
+	out, err := s.DB.Scan(s.t.Context(), &dynamodb.ScanInput{TableName: &table})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return len(out.Items)
+}
+
+// wantRefreshTokens checks the states of the refresh tokens that Procore issued.
+func (s *site) wantRefreshTokens(want ...string) {
+	s.t.Helper()
+	var got []string
+	for _, r := range s.Procore.State().RefreshTokens {
+		got = append(got, r.State)
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		s.t.Errorf("refresh tokens (-got +want):\n%s", diff)
+	}
 }
 
 // works checks that a new flow succeeds.
