@@ -81,15 +81,16 @@ func TestStolenTables(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	waiting, v := s.visitor(procoretest.Ann), s.visitor(procoretest.Joe)
+	s.visitor(procoretest.Max) // whose session still has its pair
 	v.connect(procoretest.MyConstruction)
 	c := s.connection(procoretest.MyConstruction)
 	s.Clock.Advance(10 * time.Minute)
-	if _, err := s.Store().Refresh(t.Context(), c.Key, 2*time.Hour); err != nil {
+	if _, err := s.Tokens().Upkeep().Refresh(t.Context(), c.Principal, 2*time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	form := waiting.form(fmt.Sprint(procoretest.NorthernPlanner))
 	var loot []string
-	for name, table := range map[string]string{"Connections": s.Tables.Connections, "Spends": s.Tables.Spends, "Sessions": s.Tables.Sessions} {
+	for name, table := range map[string]string{"Grants": s.Tables.Grants, "Connections": s.Tables.Connections, "Spends": s.Tables.Spends, "Sessions": s.Tables.Sessions} {
 		items := s.scan(table)
 		if len(items) == 0 {
 			t.Errorf("%s is empty", name)
@@ -150,6 +151,7 @@ func TestStolenPair(t *testing.T) {
 	if box == nil {
 		t.Fatal("the session has no pair")
 	}
+	at := tokens.Place{Environment: value(row, "environment"), Client: value(row, "client"), Key: v.flow}
 	sealed := tokens.Sealed{KeyID: value(row, "seal_key"), Ciphertext: box.Value}
 	for name, ring := range map[string]string{
 		"another deployment's": `{"current":"k1","k1":"fake-seal-key-of-another-deployment-0123456789"}`,
@@ -159,8 +161,9 @@ func TestStolenPair(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, status := range []session.Status{session.Started, session.Pending, session.Chosen} {
-			got, err := keys.Open(sealed, tokens.Place{Table: "sessions " + string(status), Key: v.flow})
+		for _, status := range []session.Status{session.Started, session.Authorized, session.Pending} {
+			at.Table = "sessions " + string(status)
+			got, err := keys.Open(sealed, at)
 			if err == nil || !got.AccessToken.IsZero() || !got.RefreshToken.IsZero() {
 				t.Errorf("%s keys open the pair as %s", name, status)
 			}

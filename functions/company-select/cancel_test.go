@@ -5,14 +5,20 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
 )
 
 // A user who cancels connects nothing: no company is called, the same form no longer
-// chooses one, and housekeeping finds the pair to revoke at once.
+// chooses one, and half an hour later housekeeping finds the grant to revoke.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -27,19 +33,16 @@ func TestCancel(t *testing.T) {
 	v.Post("/companies", form).Wants(http.StatusGone, "Nothing was connected")
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to connect")
 	s.wantEntered()
-	stale := 0
-	for held, err := range s.h.sessions.Stale(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if pair, err := s.h.sessions.Pair(t.Context(), held); err != nil || pair.AccessToken.IsZero() {
-			t.Errorf("the pair cannot be revoked: %v", err)
-		}
-		stale++
+	s.Clock.Advance(30 * time.Minute)
+	s.housekeeping()
+	s.wantRefreshTokens(procoretest.Live)
+	s.Clock.Advance(2 * time.Second)
+	s.housekeeping()
+	s.wantRefreshTokens(procoretest.Revoked)
+	if got := s.Grant(tokens.User(procoretest.Joe)).State; got != tokens.Revoked {
+		t.Errorf("the grant is %s, want revoked", got)
 	}
-	if stale != 1 {
-		t.Errorf("got %d pairs to revoke, want 1", stale)
-	}
+	v.list().Wants(http.StatusGone, "Nothing was connected")
 }
 
 // Canceling needs the form as choosing does, and changes nothing once connected.
@@ -70,17 +73,12 @@ func (s *site) before(operation string, other func()) {
 	})
 }
 
-// housekeeping deletes the canceled sessions, as it does once their pairs are
-// revoked.
-func (s *site) housekeeping() {
+// deleted deletes a session, as time to live does.
+func (s *site) deleted(flow string) {
 	s.t.Helper()
-	for canceled, err := range s.h.sessions.Stale(s.t.Context()) {
-		if err == nil {
-			err = s.h.sessions.Delete(s.t.Context(), canceled)
-		}
-		if err != nil {
-			s.t.Error(err)
-		}
+	key := map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: flow}}
+	if _, err := s.DB.DeleteItem(s.t.Context(), &dynamodb.DeleteItemInput{TableName: &s.Tables.Sessions, Key: key}); err != nil {
+		s.t.Error(err)
 	}
 }
 
@@ -90,7 +88,7 @@ func TestCancelInAnotherTab(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, operation  string
-		cancels, deleted bool // the second tab cancels too; housekeeping has deleted the session
+		cancels, deleted bool // the second tab cancels too; the session has been deleted
 	}{
 		{"before the choice is recorded", "UpdateItem", false, false},
 		{"before the choice is recorded, and deleted", "UpdateItem", false, true},
@@ -108,7 +106,7 @@ func TestCancelInAnotherTab(t *testing.T) {
 			s.before(tt.operation, func() {
 				v.Post("/companies", cancel).RedirectsTo(next)
 				if tt.deleted {
-					s.housekeeping()
+					s.deleted(v.flow)
 				}
 			})
 			if tt.cancels {
@@ -138,25 +136,29 @@ func TestCancelTooLate(t *testing.T) {
 	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
 }
 
-// Several users may connect the same company. Connections that no longer work are not
-// counted.
+// Several users may connect the same company. Connections that no longer work, by their
+// own state or their grant's, are not counted.
 func TestConnectedByOthers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	patch(t, s, procoretest.MyConstruction, procoretest.CompanyPatch{Members: &[]int64{procoretest.Joe, procoretest.Ann}})
+	s.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Members: &[]int64{procoretest.Joe, procoretest.Ann, procoretest.Max}})
 	first, second := s.visitor(procoretest.Joe), s.visitor(procoretest.Ann)
 	first.connect(procoretest.MyConstruction)
 	second.connect(procoretest.MyConstruction)
 	for _, v := range []*visitor{first, second} {
 		v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Another user has also connected this company")
 	}
-	for _, c := range s.connections(procoretest.MyConstruction) {
-		if c.UserName == "Joe Builder" {
-			if err := s.Store().Disconnect(t.Context(), c.Key, c.Generation); err != nil {
-				t.Fatal(err)
-			}
-		}
+	third := s.visitor(procoretest.Max)
+	third.connect(procoretest.MyConstruction)
+	second.Get("/connected?flow="+second.flow).Wants(http.StatusOK, "2 other users have also connected this company")
+	key := func(user int64) connections.Key {
+		return connections.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.User(user)}
 	}
+	if err := s.Store().Disconnect(t.Context(), s.Connection(key(procoretest.Joe))); err != nil {
+		t.Fatal(err)
+	}
+	second.Get("/connected?flow="+second.flow).Wants(http.StatusOK, "Another user has also connected this company")
+	s.refuseRefresh(procoretest.Max)
 	if page := second.Get("/connected?flow=" + second.flow); page.Status != http.StatusOK || strings.Contains(page.Body, "Another user") {
 		t.Errorf("status %d, and a connection that has ended is counted", page.Status)
 	}

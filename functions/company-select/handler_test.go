@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -41,31 +43,41 @@ func TestChoose(t *testing.T) {
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
 	before := s.row(v.flow)
-	if before["sealed"] == nil || before["held_shard"] == nil || before["ttl"] != nil {
-		t.Errorf("the pending session has sealed %v, held_shard %v, ttl %v", before["sealed"] != nil, before["held_shard"], before["ttl"])
+	if value(before, "status") != "authorized" || before["sealed"] == nil || before["held_shard"] == nil || before["ttl"] != nil {
+		t.Errorf("the session is %s, with sealed %v, held_shard %v, ttl %v", value(before, "status"), before["sealed"] != nil, before["held_shard"], before["ttl"])
+	}
+	v.list()
+	before = s.row(v.flow)
+	if value(before, "status") != "pending" || before["sealed"] != nil || before["held_shard"] != nil || before["ttl"] == nil {
+		t.Errorf("the listed session is %s, with sealed %v, held_shard %v, ttl %v", value(before, "status"), before["sealed"] != nil, before["held_shard"], before["ttl"])
 	}
 	v.connect(procoretest.MyConstruction)
 	s.wantEntered(procoretest.MyConstruction)
 
 	c := s.connection(procoretest.MyConstruction)
-	if c.State != tokens.Active || c.Generation != 1 || c.Principal != tokens.User(procoretest.Joe) || c.Webhooks != tokens.WebhooksPending {
-		t.Errorf("got %s %s, generation %d, webhooks %s", c.Principal, c.State, c.Generation, c.Webhooks)
+	if c.State != connections.Connected || c.Rev != 1 || c.Principal != tokens.User(procoretest.Joe) || c.Webhooks != connections.WebhooksPending {
+		t.Errorf("got %s %s, revision %d, webhooks %s", c.Principal, c.State, c.Rev, c.Webhooks)
 	}
-	if c.CompanyName != "My Construction Company" || c.UserName != "Joe Builder" || c.RedirectURI != s.base+"/oauth/callback" {
-		t.Errorf("got company %q, user %q, redirect URI %q", c.CompanyName, c.UserName, c.RedirectURI)
+	g := s.Grant(c.Principal)
+	if g.State != tokens.Active || g.Generation != 1 || !cmp.Equal(g.Holders, []string{"5678"}) {
+		t.Errorf("got a grant that is %s, generation %d, holders %v", g.State, g.Generation, g.Holders)
 	}
+	if c.CompanyName != "My Construction Company" || c.UserName != "Joe Builder" || g.RedirectURI != s.base+"/oauth/callback" {
+		t.Errorf("got company %q, user %q, redirect URI %q", c.CompanyName, c.UserName, g.RedirectURI)
+	}
+	s.item(s.Tables.Grants, map[string]types.AttributeValue{"grant": &types.AttributeValueMemberS{Value: "custom#" + string(c.Principal)}})
 	s.item(s.Tables.Connections, map[string]types.AttributeValue{
-		"company_id": &types.AttributeValueMemberS{Value: "5678"}, "principal": &types.AttributeValueMemberS{Value: string(c.Principal)},
+		"company": &types.AttributeValueMemberS{Value: "custom#5678"}, "principal": &types.AttributeValueMemberS{Value: string(c.Principal)},
 	})
 	row := s.row(v.flow)
 	if value(row, "status") != "connected" || row["sealed"] != nil || row["held_shard"] != nil || row["ttl"] == nil {
 		t.Errorf("the finished session is %s, with sealed %v, held_shard %v, ttl %v", value(row, "status"), row["sealed"], row["held_shard"], row["ttl"])
 	}
-	if _, err := procore.Collect(s.Store().Client(s.Environment, c.Key).Projects(t.Context())); err != nil {
+	if _, err := procore.Collect(s.Store().Client(c.Key).Projects(t.Context())); err != nil {
 		t.Errorf("the connection does not work: %v", err)
 	}
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connected", "My Construction Company", "5678", "Joe Builder", "Being set up")
-	line := s.Log.Lines(t, "request")[1]
+	line := s.Log.Lines(t, "request")[2]
 	if line["outcome"] != "connected" || line["company_id"] != float64(5678) || line["principal"] != "user#1234567" {
 		t.Errorf("logged %v", line)
 	}
@@ -87,11 +99,16 @@ func TestSeveralConnections(t *testing.T) {
 		t.Fatalf("got %d connections, want 3", len(all))
 	}
 	for _, c := range all {
-		if c.State != tokens.Active || c.Generation != 1 || c.Webhooks != tokens.WebhooksOff {
-			t.Errorf("got %v, %s, generation %d, webhooks %s", c.Key, c.State, c.Generation, c.Webhooks)
+		if c.State != connections.Connected || c.Rev != 1 || c.Webhooks != connections.WebhooksOff {
+			t.Errorf("got %v, %s, revision %d, webhooks %s", c.Key, c.State, c.Rev, c.Webhooks)
 		}
-		if _, err := s.Store().Token(t.Context(), c.Key); err != nil {
-			t.Error(err)
+		s.wantWorking(c.Key)
+	}
+	for user, holders := range map[int64][]string{
+		procoretest.Joe: {fmt.Sprint(procoretest.HarborHill), fmt.Sprint(procoretest.MyConstruction)}, procoretest.Ann: {fmt.Sprint(procoretest.MyConstruction)},
+	} {
+		if got := s.Grant(tokens.User(user)).Holders; !cmp.Equal(got, holders) {
+			t.Errorf("user %d: the grant's holders are %v, want %v", user, got, holders)
 		}
 	}
 }

@@ -10,5 +10,6 @@ func TestMissingConfiguration(t *testing.T) {
 	functiontest.Requires(t, func() error {
 		_, _, err := newHandler()
 		return err
-	}, "AWS_REGION", "PROCORE_ENVIRONMENT", "PUBLIC_URL", "KEYS_SECRET_ID", "ALLOWED_COMPANIES", "SESSIONS_TABLE", "CONNECTIONS_TABLE")
+	}, "AWS_REGION", "PROCORE_ENVIRONMENT", "PUBLIC_URL", "KEYS_SECRET_ID", "APP_SECRET_ID", "ALLOWED_COMPANIES",
+		"SESSIONS_TABLE", "GRANTS_TABLE", "SPENDS_TABLE", "CONNECTIONS_TABLE")
 }

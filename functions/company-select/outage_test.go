@@ -14,16 +14,10 @@ import (
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
-
-func (s *site) procoreFault(f procoretest.Fault) {
-	s.t.Helper()
-	if err := s.Procore.Fault(f); err != nil {
-		s.t.Fatal(err)
-	}
-}
 
 // unavailable is so long that the client does not wait for its next attempt.
 var unavailable = map[string]string{"Retry-After": "3600"}
@@ -42,7 +36,7 @@ func TestProcoreDownWhileListing(t *testing.T) {
 				t.Parallel()
 				s := newSite(t)
 				v := s.visitor(procoretest.Joe)
-				s.procoreFault(f)
+				s.ProcoreFails(f)
 				v.list().Wants(http.StatusBadGateway, "Procore is not responding", "Try again", s.base+"/companies?flow="+v.flow)
 				s.Procore.ClearFaults()
 				v.connect(procoretest.MyConstruction)
@@ -68,7 +62,7 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 			v := s.visitor(procoretest.Joe)
 			form := v.form("5678")
 			f.Endpoint = "/rest/v1.0/projects"
-			s.procoreFault(f)
+			s.ProcoreFails(f)
 			shown := "Procore is not responding"
 			if f.Status == http.StatusNotFound {
 				shown = "There is no such company." // an answer, with Procore's own message
@@ -121,7 +115,7 @@ func TestProcoreSlow(t *testing.T) {
 	for _, tt := range []struct{ method, endpoint string }{
 		{http.MethodGet, "/rest/v1.0/companies"}, {http.MethodPost, "/rest/v1.0/projects"},
 	} {
-		s.procoreFault(procoretest.Fault{Endpoint: tt.endpoint, Kind: procoretest.Delay, DelayMS: 60_000})
+		s.ProcoreFails(procoretest.Fault{Endpoint: tt.endpoint, Kind: procoretest.Delay, DelayMS: 60_000})
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		if got := s.direct(ctx, v, tt.method, form.Encode()); got.StatusCode != http.StatusBadGateway {
 			t.Errorf("%s: got status %d, want 502", tt.method, got.StatusCode)
@@ -157,12 +151,12 @@ func TestStorageFails(t *testing.T) {
 					t.Errorf("operation %d: got status %d, want 503, or 303 if the operation does not matter", n, page.Status)
 				}
 				v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
-				if c := s.connection(procoretest.MyConstruction); c.Generation != int64(n) || c.State != tokens.Active {
-					t.Errorf("operation %d: got %s, generation %d, want one for each authorization", n, c.State, c.Generation)
+				c := s.connection(procoretest.MyConstruction)
+				if g := s.Grant(c.Principal); g.Generation != int64(n) || g.State != tokens.Active || c.Rev != int64(n) || c.State != connections.Connected {
+					t.Errorf("operation %d: got %s, revision %d, and a grant that is %s, generation %d, want one for each authorization",
+						n, c.State, c.Rev, g.State, g.Generation)
 				}
-				if _, err := s.Store().Token(t.Context(), s.connection(procoretest.MyConstruction).Key); err != nil {
-					t.Error(err)
-				}
+				s.wantWorking(c.Key)
 			}
 		})
 	}

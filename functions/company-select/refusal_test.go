@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,17 +11,11 @@ import (
 
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/platform/config"
+	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
-
-func patch(t *testing.T, s *site, company int64, p procoretest.CompanyPatch) {
-	t.Helper()
-	if err := s.Procore.UpdateCompany(company, p); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // A form that doesn't come from this browser's page changes nothing, and the page's
 // own form works afterwards.
@@ -87,20 +82,40 @@ func TestStolenFlow(t *testing.T) {
 }
 
 // A pair of one environment is not sent to another, such as the sandbox's after a
-// fork went to production.
+// fork went to production, nor by another app.
 func TestOtherEnvironment(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	v := s.visitor(procoretest.Joe)
-	form := v.form("5678")
-	calls := len(s.Procore.State().Calls)
-	s.h.environment.Name = procore.Production().Name
-	v.list().Wants(http.StatusGone)
-	v.Post("/companies", form).Wants(http.StatusGone)
-	if got := len(s.Procore.State().Calls); got != calls {
-		t.Errorf("got %d calls to the other environment, want none", got-calls)
+	for name, change := range map[string]func(*procore.OAuth){
+		"environment": func(o *procore.OAuth) { o.Environment.Name = procore.Production().Name },
+		"client id":   func(o *procore.OAuth) { o.ClientID = "another" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			v, fresh, done := s.visitor(procoretest.Joe), s.visitor(procoretest.Joe), s.visitor(procoretest.Joe)
+			form := v.form("5678")
+			done.connect(procoretest.MyConstruction)
+			calls := len(s.Procore.State().Calls)
+			before := s.h.sessions.OAuth
+			s.h.sessions.OAuth = secrettest.Func[*procore.OAuth](func(ctx context.Context, _ bool) (*procore.OAuth, error) {
+				o, err := before.Get(ctx)
+				if err != nil {
+					return nil, err
+				}
+				changed := *o
+				change(&changed)
+				return &changed, nil
+			})
+			v.list().Wants(http.StatusGone)
+			fresh.list().Wants(http.StatusGone)
+			v.Post("/companies", form).Wants(http.StatusGone)
+			done.Get("/connected?flow="+done.flow).Wants(http.StatusOK, "is ready to connect")
+			if got := len(s.Procore.State().Calls); got != calls {
+				t.Errorf("got %d calls to the other environment, want none", got-calls)
+			}
+			s.wantEntered(procoretest.MyConstruction)
+		})
 	}
-	s.wantEntered()
 }
 
 // Parameters count only in the body: a link can't choose a company.
@@ -161,7 +176,7 @@ func TestCompanyOutOfBounds(t *testing.T) {
 			s := newSite(t, func(h *handler) {
 				h.allowed = config.Companies{IDs: []int64{procoretest.MyConstruction, procoretest.HarborHill, procoretest.NorthernPlanner}}
 			})
-			patch(t, s, procoretest.HarborHill, procoretest.CompanyPatch{IsActive: &off})
+			s.PatchCompany(procoretest.HarborHill, procoretest.CompanyPatch{IsActive: &off})
 			v := s.visitor(procoretest.Joe)
 			v.Post("/companies", v.form(tt.company)).Wants(http.StatusForbidden, tt.page, s.base+"/companies?flow="+v.flow)
 			s.wantEntered()
@@ -190,7 +205,7 @@ func TestCompanyRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			patch(t, s, tt.company, tt.patch)
+			s.PatchCompany(tt.company, tt.patch)
 			v := s.visitor(procoretest.Joe)
 			v.choose(tt.company).Wants(http.StatusForbidden, tt.page, s.base+"/companies?flow="+v.flow)
 			if line := s.Log.Last(t); line["problem"] != tt.problem || line["company_id"] != float64(tt.company) || line["principal"] == nil || line["error"] == nil {
@@ -204,8 +219,8 @@ func TestCompanyRefuses(t *testing.T) {
 				t.Errorf("got %d calls into the company, want 1: it must not be hammered", calls)
 			}
 			v.connect(procoretest.MyConstruction)
-			if c := s.connection(procoretest.MyConstruction); c.State != tokens.Active || c.Generation != 1 {
-				t.Errorf("got %s, generation %d", c.State, c.Generation)
+			if c := s.connection(procoretest.MyConstruction); c.State != connections.Connected || c.Rev != 1 {
+				t.Errorf("got %s, revision %d", c.State, c.Rev)
 			}
 		})
 	}

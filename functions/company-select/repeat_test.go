@@ -13,6 +13,7 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -37,8 +38,9 @@ func TestDoubleClick(t *testing.T) {
 		for _, page := range v.both(form, form) {
 			page.RedirectsTo(s.base + "/connected?flow=" + v.flow)
 		}
-		if c := s.connection(procoretest.MyConstruction); c.Generation != n+1 {
-			t.Fatalf("got generation %d, want one for each authorization, %d", c.Generation, n+1)
+		c := s.connection(procoretest.MyConstruction)
+		if g := s.Grant(c.Principal); g.Generation != n+1 || c.Rev != n+1 {
+			t.Fatalf("got generation %d, revision %d, want one for each authorization, %d", g.Generation, c.Rev, n+1)
 		}
 	}
 	s.wantEntered(procoretest.MyConstruction)
@@ -77,13 +79,14 @@ func TestTransactionConflict(t *testing.T) {
 	s.Fault(func(operation string, _ []byte) (f dynamotest.Fault) {
 		if operation == "TransactWriteItems" && !met.Swap(true) {
 			v.Post("/companies", form).RedirectsTo(s.base + "/connected") // the other click is faster
-			f = dynamotest.Fault{Reasons: []string{"TransactionConflict", "TransactionConflict"}}
+			f = dynamotest.Fault{Reasons: []string{"TransactionConflict", "TransactionConflict", "TransactionConflict"}}
 		}
 		return f
 	})
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
-	if c := s.connection(procoretest.MyConstruction); c.Generation != 1 {
-		t.Errorf("got generation %d, want 1", c.Generation)
+	c := s.connection(procoretest.MyConstruction)
+	if g := s.Grant(c.Principal); g.Generation != 1 || c.Rev != 1 {
+		t.Errorf("got generation %d, revision %d, want 1 and 1", g.Generation, c.Rev)
 	}
 }
 
@@ -100,8 +103,9 @@ func TestReload(t *testing.T) {
 	if got := len(s.Procore.State().Calls); got != calls {
 		t.Errorf("got %d more calls to Procore, want none", got-calls)
 	}
-	if c := s.connection(procoretest.MyConstruction); c.Generation != 1 {
-		t.Errorf("got generation %d, want 1", c.Generation)
+	c := s.connection(procoretest.MyConstruction)
+	if g := s.Grant(c.Principal); g.Generation != 1 || c.Rev != 1 {
+		t.Errorf("got generation %d, revision %d, want 1 and 1", g.Generation, c.Rev)
 	}
 	s.wantEntered(procoretest.MyConstruction)
 }
@@ -191,34 +195,39 @@ func TestReloadMuchLater(t *testing.T) {
 // For a connection that has ended, the page explains why and how to connect again.
 func TestEndedConnection(t *testing.T) {
 	t.Parallel()
-	revoke := func(s *site, c tokens.Connection) { _ = s.Store().Revoke(s.t.Context(), c.Key, "test") }
+	end := func(s *site, c connections.Connection) { _ = s.Store().End(s.t.Context(), c.Key, "test") }
 	tests := []struct {
-		state tokens.State
+		name  string
+		state connections.State
+		grant tokens.State
 		page  string
-		end   func(*site, tokens.Connection)
+		end   func(*site, connections.Connection)
 	}{
-		{tokens.Reauthorize, "Procore no longer accepts the access", func(s *site, c tokens.Connection) {
-			s.procoreFault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 400, Body: `{"error":"invalid_grant"}`})
-			_, _ = s.Store().Refresh(s.t.Context(), c.Key, 2*time.Hour)
+		{"reauthorize", connections.Connected, tokens.Reauthorize, "Procore no longer accepts the access", func(s *site, _ connections.Connection) {
+			s.refuseRefresh(procoretest.Joe)
 		}},
-		{tokens.Disconnected, "was disconnected from", func(s *site, c tokens.Connection) {
-			_ = s.Store().Disconnect(s.t.Context(), c.Key, c.Generation)
+		{"disconnected", connections.Disconnected, tokens.Active, "was disconnected from", func(s *site, c connections.Connection) {
+			_ = s.Store().Disconnect(s.t.Context(), c)
 		}},
-		{tokens.Revoking, "has ended the access", func(s *site, c tokens.Connection) {
-			s.procoreFault(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Drop, Times: 9})
-			revoke(s, c)
+		{"not revoked yet", connections.Ended, tokens.Active, "has ended the access", func(s *site, c connections.Connection) {
+			s.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Drop, Times: 9})
+			end(s, c)
 		}},
-		{tokens.Revoked, "has ended the access", revoke},
+		{"revoked", connections.Ended, tokens.Revoked, "has ended the access", end},
+		{"no longer held", connections.Connected, tokens.Active, "Procore no longer accepts the access", func(s *site, c connections.Connection) {
+			_, _ = s.Tokens().Release(s.t.Context(), c.Principal, "5678")
+		}},
 	}
 	for _, tt := range tests {
-		t.Run(string(tt.state), func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			v := s.visitor(procoretest.Joe)
 			v.connect(procoretest.MyConstruction)
-			tt.end(s, s.connection(procoretest.MyConstruction))
-			if got := s.connection(procoretest.MyConstruction).State; got != tt.state {
-				t.Fatalf("the connection is %s, want %s", got, tt.state)
+			c := s.connection(procoretest.MyConstruction)
+			tt.end(s, c)
+			if got, g := s.Connection(c.Key).State, s.Grant(c.Principal).State; got != tt.state || g != tt.grant {
+				t.Fatalf("the connection is %s, its grant %s, want %s and %s", got, g, tt.state, tt.grant)
 			}
 			v.Get("/connected?flow="+v.flow).Wants(http.StatusGone, tt.page, "My Construction Company", s.base+"/oauth/start")
 		})
@@ -231,13 +240,13 @@ func TestRefreshIsNotAReconnection(t *testing.T) {
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
 	v.connect(procoretest.MyConstruction)
-	c := s.connection(procoretest.MyConstruction)
 	s.Clock.Advance(10 * time.Minute)
-	if _, err := s.Store().Refresh(t.Context(), c.Key, 2*time.Hour); err != nil {
+	p := s.connection(procoretest.MyConstruction).Principal
+	if _, err := s.Tokens().Upkeep().Refresh(t.Context(), p, 2*time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if c = s.connection(procoretest.MyConstruction); c.Generation != 2 {
-		t.Fatalf("got generation %d, want 2", c.Generation)
+	if g := s.Grant(p); g.Generation != 2 {
+		t.Fatalf("got generation %d, want 2", g.Generation)
 	}
 	if page := v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Connected"); strings.Contains(page.Body, "Reconnected") {
 		t.Error("the page claims a reconnection")
@@ -253,8 +262,8 @@ func TestReconnection(t *testing.T) {
 	v := s.visitor(procoretest.Joe)
 	v.connect(procoretest.MyConstruction)
 	c := s.connection(procoretest.MyConstruction)
-	if c.Generation != 2 || c.State != tokens.Active || !c.ConnectedAt.After(first.ConnectedAt) {
-		t.Errorf("got %s, generation %d, connected at %v", c.State, c.Generation, c.ConnectedAt)
+	if g := s.Grant(c.Principal); g.Generation != 2 || g.State != tokens.Active || c.State != connections.Connected || !c.ConnectedAt.After(first.ConnectedAt) {
+		t.Errorf("got %s, connected at %v, and a grant that is %s, generation %d", c.State, c.ConnectedAt, g.State, g.Generation)
 	}
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "Reconnected")
 }
@@ -263,17 +272,17 @@ func TestReconnection(t *testing.T) {
 // was.
 func TestFailedReconnection(t *testing.T) {
 	t.Parallel()
-	off := false
+	on, off := true, false
 	tests := []struct {
 		name  string
 		spoil func(*site)
 		want  int
 	}{
 		{"disconnected", func(s *site) {
-			patch(s.t, s, procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
+			s.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
 		}, http.StatusForbidden},
 		{"Procore down", func(s *site) {
-			s.procoreFault(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Drop, Times: 9})
+			s.ProcoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Drop, Times: 9})
 		}, http.StatusBadGateway},
 		{"not stored", func(s *site) {
 			s.Fault(func(operation string, _ []byte) (f dynamotest.Fault) {
@@ -296,12 +305,12 @@ func TestFailedReconnection(t *testing.T) {
 			v.Post("/companies", form).Wants(tt.want)
 			s.Fault(nil)
 			after := s.connection(procoretest.MyConstruction)
-			if after.Rev != before.Rev || after.Generation != 1 || after.State != tokens.Active {
-				t.Errorf("got %s, generation %d, revision %d; want it untouched: active, 1, %d", after.State, after.Generation, after.Rev, before.Rev)
+			if after.Rev != before.Rev || after.State != connections.Connected {
+				t.Errorf("got %s, revision %d; want it untouched: connected, %d", after.State, after.Rev, before.Rev)
 			}
-			if _, err := s.Store().Token(t.Context(), after.Key); err != nil {
-				t.Error(err)
-			}
+			s.Procore.ClearFaults()
+			s.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &on})
+			s.wantWorking(after.Key)
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -19,7 +20,9 @@ import (
 	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
@@ -38,9 +41,10 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 	s := &site{World: w, t: t}
 	s.base = w.Front(func(public string) map[string]gateway.Func {
 		s.h = &handler{
-			environment: w.Environment, public: public, allowed: config.Companies{All: true}, webhooks: true,
-			sessions: w.Sessions(), store: w.Store(), pages: pages.New(pages.Site{PublicURL: public}),
+			public: public, allowed: config.Companies{All: true}, webhooks: true,
+			sessions: w.Sessions(), connections: w.Store(), pages: pages.New(pages.Site{PublicURL: public}),
 		}
+		s.h.tokens = s.h.connections.Tokens
 		for _, f := range change {
 			f(s.h)
 		}
@@ -70,7 +74,7 @@ func (v *visitor) authorize(user int64) (flow string) {
 	t, ctx, redirectURI := v.s.t, v.s.t.Context(), v.s.base+"/oauth/callback"
 	t.Helper()
 	sessions := v.s.Sessions()
-	st, err := sessions.Begin(ctx, v.s.Environment.Name, redirectURI)
+	st, err := sessions.Begin(ctx, redirectURI, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,9 +82,7 @@ func (v *visitor) authorize(user int64) (flow string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair := v.s.Procore.Token(t, user, redirectURI)
-	cookie, err := sessions.StorePair(ctx, exchanging, procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
-		Expiry: v.s.Clock.Now().Add(time.Duration(pair.ExpiresIn) * time.Second)})
+	cookie, err := sessions.StorePair(ctx, exchanging, v.s.Pair(user, redirectURI))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,9 +149,9 @@ func (s *site) wantEntered(want ...int64) {
 }
 
 // connections returns the rows of a company.
-func (s *site) connections(company int64) []tokens.Connection {
+func (s *site) connections(company int64) []connections.Connection {
 	s.t.Helper()
-	var all []tokens.Connection
+	var all []connections.Connection
 	for c, err := range s.Store().Company(s.t.Context(), company) {
 		if err != nil {
 			s.t.Fatal(err)
@@ -160,13 +162,67 @@ func (s *site) connections(company int64) []tokens.Connection {
 }
 
 // connection returns a company's only row.
-func (s *site) connection(company int64) tokens.Connection {
+func (s *site) connection(company int64) connections.Connection {
 	s.t.Helper()
 	all := s.connections(company)
 	if len(all) != 1 {
 		s.t.Fatalf("got %d connections of company %d, want 1", len(all), company)
 	}
 	return all[0]
+}
+
+// wantWorking checks that a connection serves calls.
+func (s *site) wantWorking(k connections.Key) {
+	s.t.Helper()
+	if _, err := procore.Collect(s.Store().Client(k).Projects(s.t.Context())); err != nil {
+		s.t.Errorf("%s does not work: %v", k, err)
+	}
+}
+
+// refuseRefresh has Procore refuse a refresh of the user's grant.
+func (s *site) refuseRefresh(user int64) {
+	s.t.Helper()
+	s.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 400, Body: `{"error":"invalid_grant"}`})
+	if _, err := s.Tokens().Upkeep().Refresh(s.t.Context(), tokens.User(user), 2*time.Hour); !errors.Is(err, tokens.ErrReauthorize) {
+		s.t.Fatalf("the refusal of a refresh is %v", err)
+	}
+}
+
+// housekeeping moves pairs and revokes grants that no one needs, as the refresher does.
+func (s *site) housekeeping() {
+	s.t.Helper()
+	ctx, grants := s.t.Context(), s.Tokens()
+	handover := session.Handover{Sessions: s.Sessions(), Tokens: grants}
+	for stale, err := range handover.Sessions.Stale(ctx) {
+		if err == nil {
+			_, err = handover.Move(ctx, stale)
+		}
+		if err != nil && !errors.Is(err, session.ErrEnded) {
+			s.t.Error(err)
+		}
+	}
+	for shard := range tokens.Shards {
+		for p, err := range grants.Upkeep().Unheld(ctx, shard) {
+			if err == nil {
+				err = grants.Revoke(ctx, p, "no company was chosen")
+			}
+			if err != nil {
+				s.t.Error(err)
+			}
+		}
+	}
+}
+
+// wantRefreshTokens checks the states of the refresh tokens that Procore issued.
+func (s *site) wantRefreshTokens(want ...string) {
+	s.t.Helper()
+	var got []string
+	for _, r := range s.Procore.State().RefreshTokens {
+		got = append(got, r.State)
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		s.t.Errorf("refresh tokens (-got +want):\n%s", diff)
+	}
 }
 
 // row returns a session as it is stored.
