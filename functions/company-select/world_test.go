@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -82,7 +83,7 @@ func (v *visitor) authorize(user int64) (flow string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookie, err := sessions.StorePair(ctx, exchanging, v.s.Pair(user, redirectURI))
+	cookie, err := sessions.StorePair(ctx, exchanging, procore.NewSecret("fake-code-"+rand.Text()), v.s.Pair(user, redirectURI))
 	if err != nil {
 		t.Fatal(err)
 	}

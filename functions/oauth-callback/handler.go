@@ -23,6 +23,10 @@ const (
 	exchangeTimeout = 15 * time.Second
 	// storeTimeout bounds the attempts to store the pair after the exchange.
 	storeTimeout = 8 * time.Second
+	// resumeTimeout bounds how long a callback that is loaded again waits for the first one.
+	resumeTimeout = 10 * time.Second
+	// failTimeout bounds the attempts to note in the session that there is no pair.
+	failTimeout = 2 * time.Second
 	// maxParameter bounds each query parameter of the redirect.
 	maxParameter = 2048
 )
@@ -36,7 +40,7 @@ type handler struct {
 	sessions *session.Store
 	cookies  session.Cookies
 	pages    *pages.Pages
-	maxWait  time.Duration // for one exchange; zero means exchangeTimeout
+	maxWait  time.Duration // for an exchange, one's own or another request's; zero means the constants above
 }
 
 func (h *handler) routes() http.Handler {
@@ -105,8 +109,12 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	state := procore.NewSecret(q["state"])
 	flow := session.FlowOf(state)
 	s, verifier, err := h.sessions.Consume(r.Context(), state, h.cookies.Value(r, flow))
-	if errors.Is(err, session.ErrUsed) && s.Status != session.Started && s.Status != session.Exchanging {
+	if errors.Is(err, session.ErrUsed) && over(s) {
 		h.pages.Redirect(w, companiesPath(flow)) // the callback was loaded again
+		return
+	}
+	if q["code"] != "" && (errors.Is(err, session.ErrUsed) || errors.Is(err, session.ErrUnknown)) {
+		h.resume(w, r, state, procore.NewSecret(q["code"]))
 		return
 	}
 	if err == nil && s.RedirectURI != h.redirectURI() {
@@ -126,6 +134,28 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "authorized"))
+	h.cookies.Set(w, flow, cookie)
+	h.pages.Redirect(w, companiesPath(flow))
+}
+
+// over reports whether the callback's part of a session is over, and company-select shows
+// what became of it.
+func over(s session.Session) bool {
+	return s.Status != session.Started && s.Status != session.Exchanging && s.Reason != session.Failed
+}
+
+// resume answers a callback that a browser loads once more without the answer to the first
+// one: it ends where that one does.
+func (h *handler) resume(w http.ResponseWriter, r *http.Request, state, code procore.Secret) {
+	ctx, cancel := context.WithTimeout(r.Context(), cmp.Or(h.maxWait, resumeTimeout))
+	defer cancel()
+	flow := session.FlowOf(state)
+	cookie, err := h.sessions.Resume(ctx, state, h.cookies.Value(r, flow), code)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	gateway.Note(r.Context(), slog.String("outcome", "resumed"))
 	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companiesPath(flow))
 }
@@ -170,15 +200,28 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 	spend, cancel := context.WithTimeout(ctx, cmp.Or(h.maxWait, exchangeTimeout))
 	defer cancel()
 	pair, err := oauth.Exchange(spend, code, verifier, s.RedirectURI)
-	if err != nil {
-		if e, ok := errors.AsType[*procore.TokenError](err); ok && e.InvalidClient() {
-			_, _ = h.oauth.Reread(ctx) // the secret may have been changed
-		}
-		return procore.Secret{}, err
+	if e, ok := errors.AsType[*procore.TokenError](err); ok && e.InvalidClient() {
+		_, _ = h.oauth.Reread(ctx) // the secret may have been changed
 	}
 	store, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return h.sessions.StorePair(store, s, pair)
+	if err == nil {
+		cookie, err = h.sessions.StorePair(store, s, code, pair)
+	}
+	if err != nil {
+		h.end(ctx, s)
+	}
+	return cookie, err
+}
+
+// end ends a session without a pair, so that a callback that is loaded again does not wait
+// for one.
+func (h *handler) end(ctx context.Context, s session.Session) {
+	ctx, cancel := context.WithTimeout(ctx, failTimeout)
+	defer cancel()
+	if err := h.sessions.Fail(ctx, s); err != nil {
+		gateway.Note(ctx, slog.String("session_error", err.Error()))
+	}
 }
 
 // fail shows the page for an error. Errors become pages here and nowhere else.

@@ -53,7 +53,8 @@ func (h Handover) Move(ctx context.Context, s Session) (Session, error) {
 	case err != nil:
 		return s, fmt.Errorf("%w: %w", ErrProcore, err)
 	}
-	next := s.withoutPair()
+	next := s
+	next.sealed = tokens.Sealed{}
 	next.Status, next.Principal, next.UserName = Pending, tokens.User(me.ID), me.Name
 	a := tokens.Authorization{Principal: next.Principal, Pair: pair, RedirectURI: s.RedirectURI}
 	_, err = h.Tokens.Authorize(ctx, a, h.Sessions.update(s, next))

@@ -39,7 +39,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 	exchanging := w.exchanging()
 	lose("UpdateItem")
-	cookie, err := retrying.StorePair(ctx, exchanging, w.pair())
+	cookie, err := retrying.StorePair(ctx, exchanging, testCode, w.pair())
 	if err != nil {
 		t.Fatalf("StorePair: %v", err) // the user would start again
 	}

@@ -60,7 +60,6 @@ func (s *Session) fields(f *dynamo.Fields) {
 	f.Text("user_name", &s.UserName)
 	f.ID("company_id", &s.CompanyID)
 	f.Text("cookie", &s.cookie)
-	f.Seconds("issued_at", &s.issued)
 	f.Bytes("sealed", &s.sealed.Ciphertext)
 	f.Text("seal_key", &s.sealed.KeyID)
 }

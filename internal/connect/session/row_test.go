@@ -114,7 +114,7 @@ func TestStepsInOrder(t *testing.T) {
 		do   func(Session) error
 		from Status
 	}{
-		"StorePair": {func(s Session) error { _, err := w.StorePair(ctx, s, pair); return err }, Exchanging},
+		"StorePair": {func(s Session) error { _, err := w.StorePair(ctx, s, testCode, pair); return err }, Exchanging},
 		"Choose":    {func(s Session) error { _, err := w.Choose(ctx, s, 9); return err }, Pending},
 		"Unchoose":  {func(s Session) error { return w.Unchoose(ctx, s) }, Chosen},
 		"Finish":    {w.finish, Chosen},

@@ -17,6 +17,7 @@
 package session
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/hmac"
@@ -90,6 +91,7 @@ type Reason string
 // The reasons.
 const (
 	Canceled Reason = "canceled" // by its user
+	Failed   Reason = "failed"   // the code brought no pair
 	Dead     Reason = "dead"     // Procore does not accept the pair, or it does not open
 	Stale    Reason = "stale"    // the pair's refresh token was sent before
 )
@@ -107,9 +109,8 @@ type Session struct {
 	UserName    string           // from pending on
 	CompanyID   int64            // once chosen
 
-	client string    // hash of the client id
-	cookie string    // hash of the cookie's value
-	issued time.Time // of the pair, see procore.Token
+	client string // hash of the client id
+	cookie string // hash of the cookie's value
 	sealed tokens.Sealed
 }
 
@@ -202,8 +203,8 @@ func (s *Store) Consume(ctx context.Context, state, cookie procore.Secret) (Sess
 }
 
 // StorePair stores the exchange's pair, sealed, until it is moved. It returns the
-// browser's new cookie: the one from before the sign-in is now worthless.
-func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.Token) (cookie procore.Secret, err error) {
+// browser's new cookie: the one from before the sign-in is now worthless without the code.
+func (s *Store) StorePair(ctx context.Context, exchanging Session, code procore.Secret, pair procore.Token) (cookie procore.Secret, err error) {
 	if exchanging.Status != Exchanging {
 		return procore.Secret{}, ErrUsed
 	}
@@ -214,21 +215,75 @@ func (s *Store) StorePair(ctx context.Context, exchanging Session, pair procore.
 	next := exchanging
 	next.Status = Authorized
 	next.Expires = s.Clock.Now().Add(ChoiceLifetime)
-	next.issued = pair.IssuedAt
 	if next.sealed, err = keys.Seal(pair, next.place(Authorized)); err != nil {
 		return procore.Secret{}, err
 	}
-	cookie = s.newSecret()
+	if cookie, err = nextCookie(keys, keys.Current(), exchanging, code); err != nil {
+		return procore.Secret{}, err
+	}
 	next.cookie = hash(cookie)
 	err = s.write(ctx, exchanging, next)
 	if errors.Is(err, ErrUsed) {
-		// No other process has this cookie: if it is stored, the answer to our own
-		// write was lost, and the SDK wrote again.
-		if stored, e := s.read(ctx, next.Flow); e == nil && equal(stored.cookie, next.cookie) {
+		// A seal is never made twice: if it is stored, the answer to our own write was lost,
+		// and the SDK wrote again.
+		if stored, e := s.read(ctx, next.Flow); e == nil && bytes.Equal(stored.sealed.Ciphertext, next.sealed.Ciphertext) {
 			err = nil
 		}
 	}
 	return cookie, err
+}
+
+// Fail ends a session whose code brought no pair.
+func (s *Store) Fail(ctx context.Context, exchanging Session) error {
+	if exchanging.Status != Exchanging {
+		return ErrUsed
+	}
+	return s.write(ctx, exchanging, exchanging.abandoned(Failed))
+}
+
+// resumeEvery is how often Resume reads the session.
+const resumeEvery = 200 * time.Millisecond
+
+// Resume returns the new cookie of a session whose callback a browser loads once more,
+// with the code and the cookie from before the sign-in: it has not received the answer to
+// the first one. While the code is being exchanged, Resume waits until the context ends.
+// If the exchange brought no pair, or is not finished, the error is ErrUsed.
+func (s *Store) Resume(ctx context.Context, state, cookie, code procore.Secret) (procore.Secret, error) {
+	keys, err := s.Keys.Get(ctx)
+	if err != nil {
+		return procore.Secret{}, err
+	}
+	for {
+		found, err := s.read(ctx, hash(state))
+		if err != nil {
+			return procore.Secret{}, err
+		}
+		if ours, err := s.ours(ctx, found); err != nil || !ours {
+			return procore.Secret{}, cmp.Or(err, ErrUnknown)
+		}
+		before := Session{Flow: found.Flow, cookie: hash(cookie)}
+		for _, id := range keys.IDs() {
+			next, err := nextCookie(keys, id, before, code)
+			if err != nil {
+				return procore.Secret{}, err
+			}
+			if equal(found.cookie, hash(next)) {
+				return next, nil
+			}
+		}
+		switch {
+		case !equal(found.cookie, before.cookie):
+			return procore.Secret{}, ErrUnknown
+		case found.Status != Exchanging || s.Clock.Sleep(ctx, resumeEvery) != nil:
+			return procore.Secret{}, ErrUsed
+		}
+	}
+}
+
+// nextCookie returns the cookie that follows on the one from before the sign-in. Only the
+// browser that Procore sent back has the code.
+func nextCookie(keys *tokens.Keys, id string, before Session, code procore.Secret) (procore.Secret, error) {
+	return derived(keys, id, "session cookie", before.Flow, before.cookie, code.Reveal())
 }
 
 // Find reads the flow's session for the browser with this cookie.
@@ -306,12 +361,7 @@ func (s *Store) Cancel(ctx context.Context, held Session) error {
 }
 
 func (s Session) abandoned(why Reason) Session {
-	s.Status, s.Reason = Abandoned, why
-	return s.withoutPair()
-}
-
-func (s Session) withoutPair() Session {
-	s.sealed, s.issued = tokens.Sealed{}, time.Time{}
+	s.Status, s.Reason, s.sealed = Abandoned, why, tokens.Sealed{}
 	return s
 }
 
@@ -354,12 +404,20 @@ func (s *Store) CheckCSRFToken(ctx context.Context, held Session, cookie, value 
 }
 
 func csrfToken(keys *tokens.Keys, id string, held Session, cookie procore.Secret) (procore.Secret, error) {
-	key, err := keys.Derive(id, "session form")
+	return derived(keys, id, "session form", held.Flow, cookie.Reveal())
+}
+
+// derived returns a secret that follows from the parts, and that only a key of the ring can
+// make.
+func derived(keys *tokens.Keys, id, purpose string, parts ...string) (procore.Secret, error) {
+	key, err := keys.Derive(id, purpose)
 	if err != nil {
 		return procore.Secret{}, err
 	}
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "%q %q", held.Flow, cookie.Reveal())
+	for _, part := range parts {
+		fmt.Fprintf(mac, "%q ", part)
+	}
 	return procore.NewSecret(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(mac.Sum(nil))), nil
 }
 
@@ -373,7 +431,6 @@ func (s *Store) open(ctx context.Context, held Session, sealedFor Status) (proco
 		if err != nil {
 			return pair, fmt.Errorf("%w: %w", errSealed, err)
 		}
-		pair.IssuedAt = held.issued
 		return pair, nil
 	})
 }
@@ -384,7 +441,7 @@ func (s Session) place(sealedFor Status) tokens.Place {
 }
 
 // newSecret returns a state, a PKCE verifier (RFC 7636 section 4.1) or a cookie: 260
-// bits in 52 characters of base32. Forms carry 52 such characters too. Nothing
+// bits in 52 characters of base32. Derived secrets have 52 such characters too. Nothing
 // else here has that form, so internal/testing/proof/leaks finds them wherever they are printed.
 func (s *Store) newSecret() procore.Secret {
 	return procore.NewSecret(s.Random.Text() + s.Random.Text())

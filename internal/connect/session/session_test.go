@@ -43,7 +43,7 @@ func TestLifecycle(t *testing.T) {
 	w.wants(st.Flow, Exchanging, true, false, false)
 
 	issued := w.pair()
-	cookie, err := w.StorePair(ctx, s, issued)
+	cookie, err := w.StorePair(ctx, s, testCode, issued)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestStorePairReplacesTheCookie(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookie, err := w.StorePair(ctx, s, w.pair())
+	cookie, err := w.StorePair(ctx, s, testCode, w.pair())
 	if err != nil || cookie.Equal(st.Cookie) || len(cookie.Reveal()) < 43 {
 		t.Fatalf("the cookie is not a new one, or %v", err)
 	}
@@ -204,7 +204,7 @@ func TestStorePairReplacesTheCookie(t *testing.T) {
 		t.Errorf("old cookie: %v, want ErrUnknown", err)
 	}
 	w.find(st.Flow, cookie)
-	if _, err := w.StorePair(ctx, s, w.pair()); !errors.Is(err, ErrUsed) {
+	if _, err := w.StorePair(ctx, s, testCode, w.pair()); !errors.Is(err, ErrUsed) {
 		t.Errorf("second StorePair: %v, want ErrUsed", err)
 	}
 	w.find(st.Flow, cookie)

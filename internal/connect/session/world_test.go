@@ -25,6 +25,9 @@ import (
 
 const testRedirect = "https://app.example/oauth/callback"
 
+// testCode is the code of all exchanges.
+var testCode = procore.NewSecret("fake-code-1")
+
 // world is a DynamoDB, a Procore, a clock and a key ring with the two stores in it.
 type world struct {
 	*Store
@@ -116,7 +119,7 @@ func (w *world) exchanging() Session {
 func (w *world) authorized() (Session, procore.Secret) {
 	w.t.Helper()
 	s := w.exchanging()
-	cookie, err := w.StorePair(w.t.Context(), s, w.pair())
+	cookie, err := w.StorePair(w.t.Context(), s, testCode, w.pair())
 	if err != nil {
 		w.t.Fatal(err)
 	}
