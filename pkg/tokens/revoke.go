@@ -76,7 +76,7 @@ func (s *Store) revoke(ctx context.Context, g Grant, reason string) error {
 // renewed refreshes a grant that is to be revoked, and has it read again.
 func (s *Store) renewed(ctx context.Context, p Principal) error {
 	_, err := s.flights.do(ctx, p, func(ctx context.Context) (Access, error) { return s.renew(ctx, p, demand{}) })
-	if err != nil && !errors.Is(err, ErrReauthorize) {
+	if err != nil && !errors.Is(err, ErrReauthorize) && !errors.Is(err, ErrRevoked) {
 		return err
 	}
 	return errNotYet
