@@ -5,8 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
-	"procore-connect/pkg/tokens"
 )
 
 // Two runs that look at once make one hook: one has the lease.
@@ -50,11 +50,11 @@ func TestLease(t *testing.T) {
 	if result, err := w.Reconcile(t.Context(), company); err != nil || !result.Busy || len(w.hooks()) > 0 {
 		t.Errorf("got %+v, %v while another run has the lease", result, err)
 	}
-	if got := w.Connection(c.Key); !got.CheckAt.Equal(c.CheckAt) || got.Webhooks != tokens.WebhooksPending {
+	if got := w.Connection(c.Key); !got.CheckAt.Equal(c.CheckAt) || got.Webhooks != connections.WebhooksPending {
 		t.Errorf("a busy look wrote %s, %v", got.Webhooks, got.CheckAt)
 	}
 	w.Clock.Advance(leaseFor)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	dead.row.HookID = 1
 	now, err := w.Row(t.Context(), company)
 	if err != nil {
@@ -78,7 +78,7 @@ func TestTwoHooksOfOurs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	h := w.hook()
 	// The fake refuses a second hook with the same URL, so that it gets our URL later.
 	second := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/second", PayloadVersion: "v2.0"})
@@ -88,11 +88,11 @@ func TestTwoHooksOfOurs(t *testing.T) {
 	}
 	l.row.HookID, l.row.URL = second.ID, "http://127.0.0.1:9/second"
 	w.release(t.Context(), l)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if got := w.hook(); got.ID != h.ID {
 		t.Errorf("hook %d stayed, want %d", got.ID, h.ID)
 	}
-	w.wantStatus(tokens.WebhooksActive, Recheck, c)
+	w.wantStatus(connections.WebhooksActive, Recheck, c)
 }
 
 // A user who authorizes while a look is under way has one to come.
@@ -105,11 +105,11 @@ func TestAuthorizedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := w.connect(ann)
-	if err := w.settle(t.Context(), before, verdict{status: tokens.WebhooksActive, next: Recheck}); err != nil {
+	if err := w.settle(t.Context(), before, verdict{status: connections.WebhooksActive, next: Recheck}); err != nil {
 		t.Fatal(err)
 	}
-	w.wantStatus(tokens.WebhooksActive, Recheck, a)
-	if got := w.Connection(b.Key); got.Webhooks != tokens.WebhooksPending || got.CheckAt.After(w.Clock.Now()) {
+	w.wantStatus(connections.WebhooksActive, Recheck, a)
+	if got := w.Connection(b.Key); got.Webhooks != connections.WebhooksPending || got.CheckAt.After(w.Clock.Now()) {
 		t.Errorf("the new one is %s, looked at in %v", got.Webhooks, got.CheckAt.Sub(w.Clock.Now()))
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
 
 // One look does for all connections of the company, and every user's page says
@@ -22,11 +22,11 @@ func TestOneHookForACompany(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.connect(joe), w.connect(ann)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.hook()
-	w.wantStatus(tokens.WebhooksActive, Recheck, a, b)
+	w.wantStatus(connections.WebhooksActive, Recheck, a, b)
 	before := w.count()
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if got := w.calls(before); len(got) > 0 {
 		t.Errorf("a second look made the calls %v", got)
 	}
@@ -60,12 +60,12 @@ func TestPatched(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.connect(joe)
-			w.look(tokens.WebhooksActive)
+			w.look(connections.WebhooksActive)
 			id, before := w.hook().ID, w.count()
 			tt.change(w)
 			for range 2 {
 				w.Clock.Advance(Recheck)
-				w.look(tokens.WebhooksActive)
+				w.look(connections.WebhooksActive)
 			}
 			if diff := cmp.Diff(w.calls(before), tt.want); diff != "" {
 				t.Errorf("calls (-got +want):\n%s", diff)
@@ -84,7 +84,7 @@ func TestVersionChangeIsFinished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.Want.PayloadVersion = "v3.0"
 	for _, f := range []procoretest.Fault{
 		{Endpoint: hooksPath, Method: "PATCH", Kind: procoretest.Drop},
@@ -97,7 +97,7 @@ func TestVersionChangeIsFinished(t *testing.T) {
 		}
 		w.Procore.ClearFaults()
 	}
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.hook()
 	if got := w.emit(); got != 1 {
 		t.Errorf("%d hooks report a change, want 1", got)
@@ -115,9 +115,9 @@ func TestOneTriggerIsRefused(t *testing.T) {
 		t.Errorf("got %+v, %v, want the refusal", result, err)
 	}
 	w.hook("RFIs create", "RFIs update")
-	w.wantStatus(tokens.WebhooksPending, Admin, c)
+	w.wantStatus(connections.WebhooksPending, Admin, c)
 	w.Want.Triggers = good
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.hook()
 }
 
@@ -128,7 +128,7 @@ func TestMakerLostAccessAndATriggerIsRefused(t *testing.T) {
 	shared := true
 	w.options(procoretest.OptionsPatch{SharedURLs: &shared})
 	w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	old := w.hook().ID
 	w.connect(ann)
 	w.deny(joe)
@@ -155,12 +155,12 @@ func TestLostAnswers(t *testing.T) {
 			lost := err != nil
 			switch {
 			case lost && skip < 6:
-				w.wantStatus(tokens.WebhooksPending, Retry, c)
+				w.wantStatus(connections.WebhooksPending, Retry, c)
 			case lost: // the hook is right, and what was discarded is not known
-				w.wantStatus(tokens.WebhooksActive, Retry, c)
+				w.wantStatus(connections.WebhooksActive, Retry, c)
 			}
 			w.Procore.ClearFaults()
-			w.look(tokens.WebhooksActive)
+			w.look(connections.WebhooksActive)
 			w.hook()
 			if writes := skip == 1 || skip == 4 || skip == 5; writes && !lost { // net/http repeats a GET itself
 				t.Errorf("%s after %d calls: got %+v without an error", kind, skip, result)
@@ -187,12 +187,12 @@ func TestOff(t *testing.T) {
 	} {
 		w := newWorld(t)
 		a, b := w.connect(joe), w.connect(ann)
-		w.look(tokens.WebhooksActive)
+		w.look(connections.WebhooksActive)
 		foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v2.0"})
 		change(w)
-		w.look(tokens.WebhooksOff)
-		for _, c := range []tokens.Connection{a, b} {
-			if got := w.Connection(c.Key); got.Webhooks != tokens.WebhooksOff || !got.CheckAt.IsZero() {
+		w.look(connections.WebhooksOff)
+		for _, c := range []connections.Connection{a, b} {
+			if got := w.Connection(c.Key); got.Webhooks != connections.WebhooksOff || !got.CheckAt.IsZero() {
 				t.Errorf("%s: webhooks are %s, looked at again %v; want off, never", name, got.Webhooks, got.CheckAt)
 			}
 		}
@@ -207,9 +207,9 @@ func TestNamespace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.Want.Namespace = "our-new-app"
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if h := w.hook(); h.Namespace != "our-new-app" {
 		t.Errorf("got %+v", h)
 	}
@@ -220,13 +220,13 @@ func TestNamespaceWhenTheOldHookStays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.Want.Namespace = "our-new-app"
 	w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Method: "DELETE", Kind: procoretest.Status, Status: 503})
 	if result, err := w.Reconcile(t.Context(), company); err == nil {
 		t.Errorf("got %+v, want an error", result)
 	}
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	h := w.hook()
 	if row, err := w.Row(t.Context(), company); err != nil || h.Namespace != "our-new-app" || row.HookID != h.ID || row.Namespace != h.Namespace {
 		t.Errorf("got %+v, row %+v, %v", h, row, err)
@@ -238,18 +238,18 @@ func TestNamespaceWithEventsInTheOldHook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	old := w.hook().ID
 	w.emit()
 	w.eventually(func(h procoretest.Hook) bool { return h.Paused })
 	w.Want.Namespace, w.Want.URL = "our-new-app", "http://127.0.0.1:9/moved"
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if got := w.hook(); got.ID != old || got.Waiting != 1 || got.DestinationURL != w.Want.URL {
 		t.Errorf("got %+v, want the old hook %d with its event, at the new URL", got, old)
 	}
 	w.Clock.Advance(12*time.Hour + time.Second)
 	w.eventually(func(h procoretest.Hook) bool { return h.Waiting == 0 })
-	if got := w.look(tokens.WebhooksActive).HookID; got == old || w.hook().Namespace != "our-new-app" {
+	if got := w.look(connections.WebhooksActive).HookID; got == old || w.hook().Namespace != "our-new-app" {
 		t.Errorf("got %+v, want a new hook", w.hook())
 	}
 	if stored, _ := w.inbox(); len(stored) != 1 {
@@ -262,12 +262,12 @@ func TestNamespaceWithoutTheOldHook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if err := w.client(c.Key).DeleteHook(t.Context(), w.hook().ID); err != nil {
 		t.Fatal(err)
 	}
 	w.Want.Namespace = "our-new-app"
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if h := w.hook(); h.Namespace != "our-new-app" {
 		t.Errorf("got %+v", h)
 	}
@@ -281,7 +281,7 @@ func TestForeign(t *testing.T) {
 	w.connect(joe)
 	foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v4.0"})
 	for range 2 {
-		if result := w.look(tokens.WebhooksActive); !cmp.Equal(result.Foreign, []int64{foreign.ID}) {
+		if result := w.look(connections.WebhooksActive); !cmp.Equal(result.Foreign, []int64{foreign.ID}) {
 			t.Errorf("got %+v", result)
 		}
 	}
@@ -318,30 +318,35 @@ func TestRateLimited(t *testing.T) {
 		if err != nil || result.Status != "" || wait < 10*time.Second || w.count() != 1 {
 			t.Errorf("%s: got %+v, %v after %d calls", name, result, err, w.count())
 		}
-		w.wantStatus(tokens.WebhooksPending, wait, c)
+		w.wantStatus(connections.WebhooksPending, wait, c)
 		many := 1000
 		w.options(procoretest.OptionsPatch{SpikeLimit: &many})
 		w.Clock.Advance(wait)
-		w.look(tokens.WebhooksActive)
+		w.look(connections.WebhooksActive)
 		w.hook()
 	}
 }
 
-// The time at which a revocation goes on is not the webhook's to change.
-func TestRevokingIsLeftAlone(t *testing.T) {
+// A pass leaves connections alone that ended, or that wait for the end after a
+// disconnection.
+func TestUnconnectedIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	a, b := w.connect(joe), w.connect(ann)
-	w.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 503})
-	if err := w.Reconciler.Store.Revoke(t.Context(), a.Key, "a test"); err == nil {
-		t.Fatal("revoked")
+	for want, leave := range map[connections.State]func(*connections.Store, connections.Connection) error{
+		connections.Ended:        func(s *connections.Store, c connections.Connection) error { return s.End(t.Context(), c.Key, "a test") },
+		connections.Disconnected: func(s *connections.Store, c connections.Connection) error { return s.Disconnect(t.Context(), c) },
+	} {
+		w := newWorld(t)
+		a, b := w.connect(joe), w.connect(ann) // too late for the disconnection
+		if err := leave(w.Reconciler.Store, a); err != nil {
+			t.Fatal(err)
+		}
+		before := w.Connection(a.Key)
+		w.look(connections.WebhooksActive)
+		if got := w.Connection(a.Key); got.State != want || got.Rev != before.Rev {
+			t.Errorf("got %s, checked at %v; want %s, %v", got.State, got.CheckAt, want, before.CheckAt)
+		}
+		w.wantStatus(connections.WebhooksActive, Recheck, b)
 	}
-	want := w.Connection(a.Key)
-	w.look(tokens.WebhooksActive)
-	if got := w.Connection(a.Key); got.State != tokens.Revoking || !got.CheckAt.Equal(want.CheckAt) {
-		t.Errorf("got %s, looked at %v, want revoking, %v", got.State, got.CheckAt, want.CheckAt)
-	}
-	w.wantStatus(tokens.WebhooksActive, Recheck, b)
 }
 
 // A look that its caller's time cuts short still writes down how it went.
@@ -355,7 +360,7 @@ func TestLookInALittleTime(t *testing.T) {
 	if result, err := w.Reconcile(ctx, company); err == nil || ctx.Err() != nil {
 		t.Errorf("got %+v, %v, and its caller's time is over: %v", result, err, ctx.Err())
 	}
-	w.wantStatus(tokens.WebhooksPending, Retry, c)
-	w.look(tokens.WebhooksActive)
+	w.wantStatus(connections.WebhooksPending, Retry, c)
+	w.look(connections.WebhooksActive)
 	w.hook()
 }

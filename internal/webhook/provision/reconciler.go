@@ -1,7 +1,7 @@
 // Package provision keeps each connected company's webhook at Procore as it is
 // configured, and brings home the events that Procore gave up on.
 //
-// The unit is the company, not the connection: whichever of its connections may
+// The unit is the company, not the connection: one of its connections that may
 // use Procore's webhooks does it for all. [Reconciler.Reconcile] lists, compares, and
 // changes what differs. It can be repeated at any time and after any crash.
 //
@@ -26,6 +26,7 @@ import (
 
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -35,8 +36,8 @@ const (
 	Retry   = 5 * time.Minute // after a failure, or when there is more to recover
 	Admin   = time.Hour       // while an admin has to act
 	Recheck = 6 * time.Hour   // when all is well
-	// IdleRecheck is Recheck for a company whose connections were not used for a week:
-	// each pass may cost a refresh.
+	// IdleRecheck is how often a company is checked whose users did not use the app for a
+	// week: each pass costs a refresh. All idle companies of a user share it.
 	IdleRecheck = 24 * time.Hour
 )
 
@@ -48,13 +49,12 @@ const (
 )
 
 // Reconciler looks after the hooks of companies. All fields must be set but those
-// with a default; Disconnect does without Ring and Recovery. Goroutines may share it; do not copy it.
+// with a default; End does without Ring and Recovery. Goroutines may share it; do not copy it.
 type Reconciler struct {
-	Store       *tokens.Store
-	Environment procore.Environment
-	Ring        tokens.SecretSource[*credential.Ring]
-	Recovery    *recovery.Recoverer
-	Want        Config
+	Store    *connections.Store
+	Ring     tokens.SecretSource[*credential.Ring]
+	Recovery *recovery.Recoverer
+	Want     Config
 
 	Log *slog.Logger // nil: slog.Default
 
@@ -68,14 +68,14 @@ type Result struct {
 	// Busy says that another run is looking at this company: nothing was done.
 	Busy bool
 	// Status is what the company's connections have now; empty: what they had.
-	Status tokens.Webhooks
+	Status connections.Webhooks
 	// HookID is the company's hook, 0 without one.
 	HookID int64
 	// Foreign are the hooks of other deployments in our namespace.
 	Foreign []int64
 	// Strangers are connections to which Procore showed no such company: their
 	// users may have left it.
-	Strangers []tokens.Key
+	Strangers []connections.Key
 	// Recovered counts the discarded deliveries that were stored.
 	Recovered recovery.Result
 	// LimitedUntil is set when Procore's rate limit was hit. Make no more calls
@@ -110,13 +110,13 @@ func (k *Reconciler) Reconcile(ctx context.Context, companyID int64) (Result, er
 	return result, errors.Join(verdict.err, k.settle(ctx, before, verdict))
 }
 
-func (k *Reconciler) look(ctx context.Context, l *lease, all []tokens.Connection) (Result, verdict) {
+func (k *Reconciler) look(ctx context.Context, l *lease, all []connections.Connection) (Result, verdict) {
 	v, worked, strangers := k.try(ctx, l, all)
 	result := Result{Status: v.status, Strangers: strangers}
-	if worked != (tokens.Key{}) && v.status == tokens.WebhooksActive {
+	if worked != (connections.Key{}) && v.status == connections.WebhooksActive {
 		var err error
 		result.Recovered, err = k.recover(ctx, l, k.client(worked))
-		v = v.recovered(result.Recovered, err, k.Store.Clock.Now())
+		v = v.recovered(result.Recovered, err, k.now())
 	}
 	if v.err != nil {
 		v.err = fmt.Errorf("webhook of company %d: %w", l.row.CompanyID, v.err)
@@ -130,43 +130,48 @@ func (k *Reconciler) look(ctx context.Context, l *lease, all []tokens.Connection
 // try lets the company's connections have a go, one after the other, until one
 // has put the hook right. It gives that one's key, and those of connections to
 // which Procore showed no such company.
-func (k *Reconciler) try(ctx context.Context, l *lease, all []tokens.Connection) (v verdict, worked tokens.Key, strangers []tokens.Key) {
-	candidates, next := candidates(all, l.row.Creator, l.row.Offset)
-	refused, makerLost := false, l.row.Creator != "" && !usable(all, l.row.Creator)
-	for _, c := range candidates {
-		access, err := k.Store.BackgroundToken(ctx, c.Key) // which generation is used
-		if err == nil {
-			err = k.put(ctx, l, c.Key, makerLost)
+func (k *Reconciler) try(ctx context.Context, l *lease, all []connections.Connection) (v verdict, worked connections.Key, strangers []connections.Key) {
+	creator := l.row.Creator
+	makerLost := creator != "" && !connected(all, creator)
+	var refused []connections.Connection
+	for n, c := range candidates(all, creator, l.row.Offset) {
+		if n == maxCandidates || len(refused) == maxTries {
+			break
 		}
+		err := k.put(ctx, l, c.Key, makerLost)
 		if err == nil {
 			l.row.Offset = 0
-			return k.right(all), c.Key, strangers
+			return k.right(ctx, c, all), c.Key, strangers
 		}
 		switch kindOf(err) {
 		case anothers:
-			refused = true
+			refused = append(refused, c)
 			if errors.Is(err, procore.ErrNotFound) {
 				strangers = append(strangers, c.Key)
 			}
-			makerLost = makerLost || c.Principal == l.row.Creator
+			makerLost = makerLost || c.Principal == creator
 		case unusable:
-			makerLost = makerLost || c.Principal == l.row.Creator
-		case disconnected:
+			makerLost = makerLost || c.Principal == creator
+		case disconnected: // which the client has recorded
 			k.log().WarnContext(ctx, "company disconnected the app", slog.Int64("company_id", c.CompanyID))
-			recorded, err := k.disconnected(ctx, c.Key, access.Generation)
-			if err != nil || !recorded {
-				return verdict{next: Retry, err: err}, tokens.Key{}, strangers
+			now, err := k.Store.Connection(ctx, c.Key)
+			if err != nil || now.State == connections.Connected {
+				return verdict{next: Retry, err: err}, connections.Key{}, strangers
 			}
 		default:
-			return k.failed(err), tokens.Key{}, strangers
+			return k.failed(err), connections.Key{}, strangers
 		}
-		k.log().WarnContext(ctx, "connection cannot manage the hook", slog.Any("", c.Key), slog.Any("error", err))
+		if c.Principal != creator {
+			l.row.Offset++
+		}
+		if !errors.Is(err, connections.ErrDisconnected) {
+			k.log().WarnContext(ctx, "connection cannot manage the hook", slog.Any("", c.Key), slog.Any("error", err))
+		}
 	}
-	l.row.Offset = next
-	if refused {
-		return verdict{status: tokens.WebhooksNeedsAdmin, next: Admin}, tokens.Key{}, strangers
+	if len(refused) > 0 {
+		return verdict{status: connections.WebhooksNeedsAdmin, next: k.unlessIdle(ctx, Admin, refused)}, connections.Key{}, strangers
 	}
-	return verdict{next: Recheck}, tokens.Key{}, nil // nobody is there who could; a new authorization is looked at at once
+	return verdict{next: Recheck}, connections.Key{}, nil // no connection works; a new one is checked at once
 }
 
 // recover stores what Procore discarded of the company's hook, and how far it came.
@@ -176,28 +181,17 @@ func (k *Reconciler) recover(ctx context.Context, l *lease, client *procore.Comp
 	return result, err
 }
 
-// disconnected records that the company disconnected the app, unless the
-// connection was authorized or refreshed since this generation.
-func (k *Reconciler) disconnected(ctx context.Context, key tokens.Key, generation int64) (recorded bool, err error) {
-	if err := k.Store.Disconnect(ctx, key, generation); err != nil {
-		return false, err
-	}
-	c, err := k.Store.Connection(ctx, key)
-	return !isUsable(c), err
-}
-
 // put does what the configuration asks for, with one connection.
-func (k *Reconciler) put(ctx context.Context, l *lease, key tokens.Key, makerLost bool) error {
+func (k *Reconciler) put(ctx context.Context, l *lease, key connections.Key, makerLost bool) error {
 	if len(k.Want.Triggers) == 0 {
 		return k.clear(ctx, l, k.client(key))
 	}
 	return k.ensure(ctx, l, key.Principal, k.client(key), makerLost)
 }
 
-// settle writes the verdict to every connection of the company, so that each
-// user's page is right. One that was authorized meanwhile has a look of its own
-// to come, and one that is being revoked has another to wait for.
-func (k *Reconciler) settle(ctx context.Context, before []tokens.Connection, v verdict) error {
+// settle writes the verdict to every connection of the company, so that each user's page
+// is right. One that was connected in the meantime has a pass of its own to come.
+func (k *Reconciler) settle(ctx context.Context, before []connections.Connection, v verdict) error {
 	if len(before) == 0 {
 		return nil
 	}
@@ -207,10 +201,10 @@ func (k *Reconciler) settle(ctx context.Context, before []tokens.Connection, v v
 			errs = append(errs, err)
 			continue
 		}
-		if !waits(c) || !unchanged(before, c) {
+		if c.State != connections.Connected || !unchanged(before, c) {
 			continue
 		}
-		status, at := v.on(c, k.Store.Clock.Now())
+		status, at := v.on(c, k.now())
 		if status == c.Webhooks && at.Equal(c.CheckAt) {
 			continue
 		}
@@ -222,9 +216,11 @@ func (k *Reconciler) settle(ctx context.Context, before []tokens.Connection, v v
 
 // client calls Procore as one connection. A call that fails is repeated by the
 // next look and not at once, which would use the rate limit up.
-func (k *Reconciler) client(key tokens.Key) *procore.CompanyClient {
-	return k.Store.BackgroundClient(k.Environment, key, procore.WithAttempts(1), procore.WithMaxWait(k.MaxWait))
+func (k *Reconciler) client(key connections.Key) *procore.CompanyClient {
+	return k.Store.BackgroundClient(key, procore.WithAttempts(1), procore.WithMaxWait(k.MaxWait))
 }
+
+func (k *Reconciler) now() time.Time { return k.Store.Tokens.Clock.Now() }
 
 func (k *Reconciler) log() *slog.Logger {
 	if k.Log == nil {

@@ -10,9 +10,9 @@ import (
 
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
 
 // discard lets n things happen and Procore give up on them. It gives the ids.
@@ -78,21 +78,21 @@ func TestRecovery(t *testing.T) {
 				w.options(procoretest.OptionsPatch{DeliveryPaging: &paging})
 				w.Want.PayloadVersion = version
 				c := w.connect(joe)
-				w.look(tokens.WebhooksActive)
+				w.look(connections.WebhooksActive)
 				ids := w.discard(230)
-				if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 230 || got.Quarantined != 0 || got.More {
+				if got := w.look(connections.WebhooksActive).Recovered; got.Stored != 230 || got.Quarantined != 0 || got.More {
 					t.Errorf("got %+v, want 230 stored", got)
 				}
 				w.wantInbox(ids)
-				w.wantStatus(tokens.WebhooksActive, Recheck, c)
+				w.wantStatus(connections.WebhooksActive, Recheck, c)
 				ids = append(ids, w.discard(5)...)
-				if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 5 {
+				if got := w.look(connections.WebhooksActive).Recovered; got.Stored != 5 {
 					t.Errorf("got %+v, want 5 stored", got)
 				}
 				w.wantInbox(ids)
-				w.Clock.Advance(27 * time.Hour) // past the overlap
-				w.look(tokens.WebhooksActive)   // moves the mark
-				if got := w.look(tokens.WebhooksActive).Recovered; got != (recovery.Result{}) {
+				w.Clock.Advance(27 * time.Hour)    // past the overlap
+				w.look(connections.WebhooksActive) // moves the mark
+				if got := w.look(connections.WebhooksActive).Recovered; got != (recovery.Result{}) {
 					t.Errorf("got %+v long after, want none", got)
 				}
 				if row, err := w.Row(t.Context(), company); err != nil || row.Recovered != 235 || !row.Recovery.HighWater.Equal(w.Clock.Now()) {
@@ -108,7 +108,7 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	ids := w.discard(3)
 	body := fmt.Sprintf(`{"id":%s,"ulid":"01HZX","company_id":5678,"project_id":2001,"resource_name":"RFIs","resource_id":2,"event_type":"update","metadata":{}}`, ids[1])
 	e, err := procore.DecodeEvent([]byte(body))
@@ -118,7 +118,7 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 	if _, err := w.Recovery.Inbox.Add(t.Context(), e, []byte(body)); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.look(tokens.WebhooksActive).Recovered; got != (recovery.Result{Stored: 2, Duplicates: 1}) {
+	if got := w.look(connections.WebhooksActive).Recovered; got != (recovery.Result{Stored: 2, Duplicates: 1}) {
 		t.Errorf("got %+v", got)
 	}
 	out, err := w.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.Tables.Inbox,
@@ -135,7 +135,7 @@ func TestRecoveryInSeveralLooks(t *testing.T) {
 	w := newWorld(t)
 	w.Recovery.Pages = 2
 	c := w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	began, err := w.Row(t.Context(), company)
 	if err != nil {
 		t.Fatal(err)
@@ -143,13 +143,13 @@ func TestRecoveryInSeveralLooks(t *testing.T) {
 	ids := w.discard(450)
 	looks := 0
 	for more := true; more; looks++ {
-		more = w.look(tokens.WebhooksActive).Recovered.More
+		more = w.look(connections.WebhooksActive).Recovered.More
 		row, err := w.Row(t.Context(), company)
 		if err != nil || row.Recovery.Cursor.Since.IsZero() == more || row.Recovery.HighWater.Equal(began.Recovery.HighWater) != more || looks > 10 {
 			t.Fatalf("look %d: more %t, row %+v, %v", looks, more, row, err)
 		}
 		if more {
-			w.wantStatus(tokens.WebhooksActive, Retry, c)
+			w.wantStatus(connections.WebhooksActive, Retry, c)
 		}
 	}
 	if looks < 3 {

@@ -10,6 +10,7 @@ import (
 
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/tokens"
 )
 
@@ -21,7 +22,7 @@ const leaseFor = lookFor + time.Minute
 var ErrBusy = errors.New("hooks: another run is looking at this company")
 
 // Row is what is known of a company's hook. It is an item of the Connections
-// table, under a key that no connection can have and in no index.
+// table, beside the company's connections and in no index.
 type Row struct {
 	CompanyID int64
 	HookID    int64            // 0: none, or none known
@@ -46,19 +47,19 @@ type lease struct{ row Row }
 // rows are the rows of a company's hook, of which there is one.
 func (k *Reconciler) rows(companyID int64) dynamo.Rows[Row] {
 	return dynamo.Rows[Row]{
-		DB: k.Store.DB, Table: k.Store.Connections, Random: k.Store.Random,
+		DB: k.Store.DB, Table: k.Store.Table, Random: k.Store.Tokens.Random,
 		Decode: func(r *Row, item dynamo.Item) error {
 			r.CompanyID = companyID
 			return dynamo.Decode(item, r.fields)
 		},
-		Encode:   func(r Row) (key, attributes dynamo.Item) { return rowKey(companyID), dynamo.Encode(r.fields) },
+		Encode:   func(r Row) (key, attributes dynamo.Item) { return k.rowKey(companyID), dynamo.Encode(r.fields) },
 		Revision: func(r *Row) (*int64, *string) { return &r.rev, &r.write },
 	}
 }
 
 // Row reads what is known of a company's hook.
 func (k *Reconciler) Row(ctx context.Context, companyID int64) (Row, error) {
-	r, err := k.rows(companyID).Get(ctx, rowKey(companyID))
+	r, err := k.rows(companyID).Get(ctx, k.rowKey(companyID))
 	if err != nil {
 		return r, fmt.Errorf("hooks: row of company %d: %w", companyID, err)
 	}
@@ -71,11 +72,11 @@ func (k *Reconciler) take(ctx context.Context, companyID int64) (*lease, error) 
 	if err != nil {
 		return nil, err
 	}
-	if k.Store.Clock.Now().Before(r.until) {
+	if k.now().Before(r.until) {
 		return nil, ErrBusy
 	}
 	l := &lease{r}
-	l.row.until = k.Store.Clock.Now().Add(leaseFor)
+	l.row.until = k.now().Add(leaseFor)
 	if err := k.save(ctx, l); err != nil {
 		return nil, err
 	}
@@ -107,9 +108,8 @@ func (k *Reconciler) release(ctx context.Context, l *lease) {
 	}
 }
 
-// rowKey sorts beside no company, whose keys are numbers.
-func rowKey(companyID int64) dynamo.Item {
-	return dynamo.Item{"company_id": dynamo.Text("hook#" + strconv.FormatInt(companyID, 10)), "principal": dynamo.Text("webhooks")}
+func (k *Reconciler) rowKey(companyID int64) dynamo.Item {
+	return k.Store.Row(strconv.FormatInt(companyID, 10), connections.WebhookRow)
 }
 
 func (r *Row) fields(f *dynamo.Fields) {

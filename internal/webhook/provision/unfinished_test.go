@@ -10,9 +10,9 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
 
 // Storage that fails in the middle moves no mark, and the next look stores the
@@ -21,7 +21,7 @@ func TestRecoveryWithoutStorage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	began, err := w.Row(t.Context(), company)
 	if err != nil {
 		t.Fatal(err)
@@ -39,12 +39,12 @@ func TestRecoveryWithoutStorage(t *testing.T) {
 	if result, err := w.Reconcile(t.Context(), company); err == nil || result.Recovered.Stored != 15 {
 		t.Errorf("got %+v, %v", result, err)
 	}
-	w.wantStatus(tokens.WebhooksActive, Retry, c)
+	w.wantStatus(connections.WebhooksActive, Retry, c)
 	if row, err := w.Row(t.Context(), company); err != nil || !row.Recovery.HighWater.Equal(began.Recovery.HighWater) || row.Recovered != 15 {
 		t.Errorf("got row %+v, %v, want the mark where it was", row, err)
 	}
 	w.Fault(nil)
-	if got := w.look(tokens.WebhooksActive).Recovered; got.Stored != 25 || got.Duplicates != 15 {
+	if got := w.look(connections.WebhooksActive).Recovered; got.Stored != 25 || got.Duplicates != 15 {
 		t.Errorf("got %+v, want the other 25", got)
 	}
 	w.wantInbox(ids)
@@ -56,7 +56,7 @@ func TestRecoveryWithoutProcore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	ids := w.discard(250)
 	list := fmt.Sprintf("%s/%d/deliveries", hooksPath, w.hook().ID)
 	for _, f := range []procoretest.Fault{
@@ -67,7 +67,7 @@ func TestRecoveryWithoutProcore(t *testing.T) {
 		w.ProcoreFails(procoretest.Fault{Endpoint: list, Kind: procoretest.Delay})
 		w.ProcoreFails(f)
 		result, err := w.Reconcile(t.Context(), company)
-		if limited := f.Status == 429; result.Status != tokens.WebhooksActive || (err == nil) != limited || result.LimitedUntil.IsZero() == limited {
+		if limited := f.Status == 429; result.Status != connections.WebhooksActive || (err == nil) != limited || result.LimitedUntil.IsZero() == limited {
 			t.Errorf("%d: got %+v, %v", f.Status, result, err)
 		}
 		if row, err := w.Row(t.Context(), company); err != nil || row.Recovery.Cursor.Since.IsZero() {
@@ -79,9 +79,9 @@ func TestRecoveryWithoutProcore(t *testing.T) {
 		w.Procore.ClearFaults()
 		w.row(func(r *Row) { r.Recovery.Cursor = recovery.Cursor{} })
 	}
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.wantInbox(ids)
-	w.wantStatus(tokens.WebhooksActive, Recheck, c)
+	w.wantStatus(connections.WebhooksActive, Recheck, c)
 }
 
 // A list that is too slow for one look is read in several: what was read is
@@ -90,7 +90,7 @@ func TestRecoveryFromASlowList(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	ids := w.discard(250)
 	list := fmt.Sprintf("%s/%d/deliveries", hooksPath, w.hook().ID)
 	w.ProcoreFails(procoretest.Fault{Endpoint: list, Kind: procoretest.Delay})
@@ -99,18 +99,18 @@ func TestRecoveryFromASlowList(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), closing+2*time.Second)
 		result, err := w.Reconcile(ctx, company)
 		cancel()
-		if stored, _ := w.inbox(); len(stored) != want || result.Status != tokens.WebhooksActive {
+		if stored, _ := w.inbox(); len(stored) != want || result.Status != connections.WebhooksActive {
 			t.Errorf("got %+v, %v, and %d events are stored, want %d", result, err, len(stored), want)
 		}
 		if row, err := w.Row(t.Context(), company); err != nil || row.Recovery.Cursor.Since.IsZero() {
 			t.Errorf("got row %+v, %v, want an unfinished walk", row, err)
 		}
-		w.wantStatus(tokens.WebhooksActive, Retry, c)
+		w.wantStatus(connections.WebhooksActive, Retry, c)
 	}
 	w.Procore.ClearFaults()
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.wantInbox(ids)
-	w.wantStatus(tokens.WebhooksActive, Recheck, c)
+	w.wantStatus(connections.WebhooksActive, Recheck, c)
 }
 
 // row changes the row past the keeper.
@@ -151,7 +151,7 @@ func TestVersionChangeOfAnUnknownHook(t *testing.T) {
 	w.Fault(nil)
 	w.Procore.ClearFaults()
 	w.Clock.Advance(leaseFor)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if got := w.emit(); got != 1 || w.hook().ID != h.ID {
 		t.Errorf("%d hooks report a change, want hook %d", got, h.ID)
 	}

@@ -2,11 +2,14 @@ package provision
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"hash/fnv"
 	"slices"
 	"time"
 
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -37,11 +40,14 @@ func kindOf(err error) kind {
 		{procore.ErrForbidden, anothers},
 		{procore.ErrNotFound, anothers}, // the company: its user is no member any more
 		{procore.ErrUnauthorized, anothers},
-		{tokens.ErrNotInstalled, anothers},
+		{connections.ErrPaused, anothers},
+		{tokens.ErrRejected, anothers},
 		{tokens.ErrReauthorize, unusable},
-		{tokens.ErrDisconnected, unusable},
 		{tokens.ErrRevoked, unusable},
 		{tokens.ErrNotFound, unusable},
+		{connections.ErrDisconnected, unusable},
+		{connections.ErrEnded, unusable},
+		{connections.ErrNotFound, unusable},
 		{procore.ErrInvalid, wrong},
 	} {
 		if errors.Is(err, k.err) {
@@ -53,27 +59,55 @@ func kindOf(err error) kind {
 
 // verdict is what a look says about the company.
 type verdict struct {
-	status  tokens.Webhooks // empty: as it was
-	next    time.Duration   // until the next look; 0: never
-	limited time.Time       // the rate limit's reset, or zero
+	status  connections.Webhooks // empty: as it was
+	next    time.Duration        // until the next look; 0: never
+	limited time.Time            // the rate limit's reset, or zero
 	err     error
 }
 
-// right is the verdict when all is as it is configured.
-func (k *Reconciler) right(all []tokens.Connection) verdict {
+// right is the verdict after one of the company's connections found, or made, all as it
+// is configured.
+func (k *Reconciler) right(ctx context.Context, by connections.Connection, all []connections.Connection) verdict {
 	if len(k.Want.Triggers) == 0 {
-		return verdict{status: tokens.WebhooksOff}
+		return verdict{status: connections.WebhooksOff}
 	}
-	if k.idle(all) {
-		return verdict{status: tokens.WebhooksActive, next: IdleRecheck}
-	}
-	return verdict{status: tokens.WebhooksActive, next: Recheck}
+	// The connection that works comes first: if its grant is in use, no other one is read.
+	rest := slices.DeleteFunc(slices.Clone(all), func(c connections.Connection) bool { return c.Key == by.Key })
+	return verdict{status: connections.WebhooksActive, next: k.unlessIdle(ctx, Recheck, slices.Concat([]connections.Connection{by}, rest))}
 }
 
-// idle reports whether no connection of the company was used for a while.
-func (k *Reconciler) idle(all []tokens.Connection) bool {
-	since := k.Store.Clock.Now().Add(-tokens.UsedWithin)
-	return !slices.ContainsFunc(all, func(c tokens.Connection) bool { return c.LastUsed.After(since) })
+// unlessIdle returns the time until the next pass if one of the connections is in use,
+// and else until the idle one's daily turn.
+func (k *Reconciler) unlessIdle(ctx context.Context, next time.Duration, all []connections.Connection) time.Duration {
+	for i, c := range all {
+		if i == maxCandidates {
+			break
+		}
+		if c.State == connections.Connected && k.inUse(ctx, c.Principal) {
+			return next
+		}
+	}
+	return k.untilTurn(all[0].Principal)
+}
+
+// inUse reports whether the schedule keeps the principal's token fresh, or nothing is
+// spent for a new one, so that a pass costs no refresh.
+func (k *Reconciler) inUse(ctx context.Context, p tokens.Principal) bool {
+	if p == tokens.App {
+		return true
+	}
+	g, err := k.Store.Tokens.Grant(ctx, p)
+	return err == nil && g.Usable() && k.now().Before(g.LastUsed.Add(tokens.UsedWithin))
+}
+
+// untilTurn returns the time until the principal's turn, which is once in IdleRecheck and
+// the same for all of its companies: they are checked while one token is valid.
+func (k *Reconciler) untilTurn(p tokens.Principal) time.Duration {
+	const period = int64(IdleRecheck / time.Second)
+	h := fnv.New32a()
+	h.Write([]byte(p))
+	late := (k.now().Unix() + int64(h.Sum32())) % period
+	return time.Duration(period-late) * time.Second
 }
 
 // failed is the verdict when a call failed for a reason that lies with no
@@ -81,7 +115,7 @@ func (k *Reconciler) idle(all []tokens.Connection) bool {
 func (k *Reconciler) failed(err error) verdict {
 	switch kindOf(err) {
 	case limited:
-		return limit(err, k.Store.Clock.Now())
+		return limit(err, k.now())
 	case wrong:
 		return verdict{next: Admin, err: err} // the same request fails again
 	}
@@ -120,7 +154,7 @@ func (v verdict) recovered(r recovery.Result, err error, now time.Time) verdict 
 }
 
 // on is the status and the time of the next look for one connection.
-func (v verdict) on(c tokens.Connection, now time.Time) (tokens.Webhooks, time.Time) {
+func (v verdict) on(c connections.Connection, now time.Time) (connections.Webhooks, time.Time) {
 	status, at := cmp.Or(v.status, c.Webhooks), time.Time{}
 	if v.next > 0 {
 		at = time.Unix(now.Add(v.next).Unix(), 0)
@@ -128,34 +162,38 @@ func (v verdict) on(c tokens.Connection, now time.Time) (tokens.Webhooks, time.T
 	return status, at
 }
 
-// maxTries bounds the connections that one look tries: each one that may not is
-// an error in Procore's books.
-const maxTries = 10
+const (
+	// maxTries bounds the connections of one pass that may not: each is an error in
+	// Procore's books.
+	maxTries = 10
+	// maxCandidates bounds the connections of one pass whose grants are read.
+	maxCandidates = 100
+)
 
 // candidates are the connections to try, in order: the one that made the hook,
-// so that it shows whether it still works, and then as [tokens.Store.ForCompany]
-// prefers them. Of many, each look takes some, after the first tried ones; next
-// is where the one after it begins.
-func candidates(all []tokens.Connection, maker tokens.Principal, tried int) (some []tokens.Connection, next int) {
-	var rest []tokens.Connection
+// so that it shows whether it still works, and then as [connections.Store.ForCompany]
+// prefers them. Each pass begins with those that are new, and continues after those that
+// the last passes tried in vain.
+func candidates(all []connections.Connection, maker tokens.Principal, tried int) []connections.Connection {
+	var some, rest []connections.Connection
 	for _, c := range all {
 		switch {
-		case !isUsable(c):
+		case c.State != connections.Connected:
 		case c.Principal == maker:
 			some = append(some, c)
 		default:
 			rest = append(rest, c)
 		}
 	}
-	slices.SortStableFunc(rest, func(a, b tokens.Connection) int {
-		return cmp.Or(first(a.State == tokens.Active, b.State == tokens.Active),
-			first(a.Principal == tokens.App, b.Principal == tokens.App), b.ConnectedAt.Compare(a.ConnectedAt))
+	slices.SortStableFunc(rest, func(a, b connections.Connection) int {
+		return cmp.Or(first(a.Principal == tokens.App, b.Principal == tokens.App), b.ConnectedAt.Compare(a.ConnectedAt))
 	})
-	if tried >= len(rest) {
-		tried = 0
-	}
-	end := min(tried+maxTries, len(rest))
-	return append(some, rest[tried:end]...), end
+	tried %= max(len(rest), 1)
+	rest = slices.Concat(rest[tried:], rest[:tried])
+	slices.SortStableFunc(rest, func(a, b connections.Connection) int {
+		return first(a.Webhooks == connections.WebhooksPending, b.Webhooks == connections.WebhooksPending)
+	})
+	return slices.Concat(some, rest)
 }
 
 func first(a, b bool) int {
@@ -168,18 +206,12 @@ func first(a, b bool) int {
 	return 1
 }
 
-func isUsable(c tokens.Connection) bool {
-	return c.State == tokens.Active || c.State == tokens.Uncertain
+// connected reports whether the company is connected by the principal.
+func connected(all []connections.Connection, p tokens.Principal) bool {
+	return slices.ContainsFunc(all, func(c connections.Connection) bool { return c.Principal == p && c.State == connections.Connected })
 }
-
-func usable(all []tokens.Connection, p tokens.Principal) bool {
-	return slices.ContainsFunc(all, func(c tokens.Connection) bool { return c.Principal == p && isUsable(c) })
-}
-
-// waits says that the connection's next look is the webhook's.
-func waits(c tokens.Connection) bool { return isUsable(c) || c.State == tokens.Reauthorize }
 
 // unchanged says that the connection is due when it was due before.
-func unchanged(before []tokens.Connection, c tokens.Connection) bool {
-	return slices.ContainsFunc(before, func(b tokens.Connection) bool { return b.Key == c.Key && b.CheckAt.Equal(c.CheckAt) })
+func unchanged(before []connections.Connection, c connections.Connection) bool {
+	return slices.ContainsFunc(before, func(b connections.Connection) bool { return b.Key == c.Key && b.CheckAt.Equal(c.CheckAt) })
 }

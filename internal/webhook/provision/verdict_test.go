@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -31,9 +32,12 @@ func TestKindOf(t *testing.T) {
 		{answer(404, ""), anothers},
 		{answer(401, ""), anothers},
 		{vanished(answer(404, "")), later},
-		{&tokens.Error{Decision: tokens.ErrNotInstalled}, anothers},
+		{&connections.Error{Decision: connections.ErrPaused}, anothers},
+		{&connections.Error{Decision: &tokens.Error{Decision: tokens.ErrRejected}}, anothers},
 		{&tokens.Error{Decision: tokens.ErrReauthorize}, unusable},
 		{fmt.Errorf("looking: %w", &tokens.Error{Decision: tokens.ErrRevoked}), unusable},
+		{&connections.Error{Decision: connections.ErrEnded}, unusable},
+		{&connections.Error{Decision: connections.ErrDisconnected}, unusable},
 		{answer(422, "destination_url is invalid"), wrong},
 	}
 	for _, tt := range tests {
@@ -65,53 +69,34 @@ func TestLimit(t *testing.T) {
 func TestCandidates(t *testing.T) {
 	t.Parallel()
 	begin := time.Unix(1_790_000_000, 0)
-	connection := func(p tokens.Principal, s tokens.State, hours int) tokens.Connection {
-		return tokens.Connection{Key: tokens.Key{CompanyID: 5678, Principal: p}, State: s, ConnectedAt: begin.Add(time.Duration(hours) * time.Hour)}
+	connection := func(p tokens.Principal, s connections.State, hours int) connections.Connection {
+		return connections.Connection{Key: connections.Key{CompanyID: 5678, Principal: p}, State: s, ConnectedAt: begin.Add(time.Duration(hours) * time.Hour)}
 	}
-	all := []tokens.Connection{
-		connection(tokens.User(1), tokens.Active, 1), connection(tokens.User(2), tokens.Uncertain, 9),
-		connection(tokens.User(3), tokens.Reauthorize, 8), connection(tokens.User(4), tokens.Active, 3),
-		connection(tokens.App, tokens.Active, 0), connection(tokens.User(5), tokens.Revoked, 7),
-		connection(tokens.User(6), tokens.Revoking, 7), connection(tokens.User(7), tokens.Disconnected, 7),
-	}
-	principals := func(cs []tokens.Connection) (names []string) {
-		for _, c := range cs {
-			names = append(names, string(c.Principal))
-		}
-		return names
+	all := []connections.Connection{
+		connection(tokens.User(1), connections.Connected, 1), connection(tokens.User(4), connections.Connected, 3),
+		connection(tokens.App, connections.Connected, 0), connection(tokens.User(2), connections.Connected, 0),
+		connection(tokens.User(5), connections.Ended, 7), connection(tokens.User(7), connections.Disconnected, 7),
 	}
 	for _, tt := range []struct {
 		maker tokens.Principal
-		want  []string
+		tried int
+		want  []tokens.Principal
 	}{
-		{"", []string{"app", "user#4", "user#1", "user#2"}},
-		{tokens.User(1), []string{"user#1", "app", "user#4", "user#2"}},
-		{tokens.User(3), []string{"app", "user#4", "user#1", "user#2"}},
+		{"", 0, []tokens.Principal{"app", "user#4", "user#1", "user#2"}},
+		{tokens.User(1), 0, []tokens.Principal{"user#1", "app", "user#4", "user#2"}},
+		{tokens.User(5), 0, []tokens.Principal{"app", "user#4", "user#1", "user#2"}},
+		{tokens.User(1), 2, []tokens.Principal{"user#1", "user#2", "app", "user#4"}},
+		{"", 5, []tokens.Principal{"user#4", "user#1", "user#2", "app"}},
 	} {
-		got, _ := candidates(all, tt.maker, 0)
-		if diff := cmp.Diff(principals(got), tt.want); diff != "" {
-			t.Errorf("made by %q (-got +want):\n%s", tt.maker, diff)
+		var got []tokens.Principal
+		for _, c := range candidates(all, tt.maker, tt.tried) {
+			got = append(got, c.Principal)
+		}
+		if diff := cmp.Diff(got, tt.want); diff != "" {
+			t.Errorf("made by %q, after %d (-got +want):\n%s", tt.maker, tt.tried, diff)
 		}
 	}
-	// Of many, each look tries some others, and all get their turn.
-	all = nil
-	for i := range int64(25) {
-		all = append(all, connection(tokens.User(100+i), tokens.Active, int(-i)))
-	}
-	tried, seen := 0, map[string]bool{}
-	for range 3 {
-		var some []tokens.Connection
-		if some, tried = candidates(all, "", tried); len(some) > maxTries {
-			t.Errorf("got %d candidates, want %d at most", len(some), maxTries)
-		}
-		for _, p := range principals(some) {
-			seen[p] = true
-		}
-	}
-	if len(seen) != len(all) {
-		t.Errorf("%d of %d had their turn", len(seen), len(all))
-	}
-	if again, _ := candidates(all, "", tried); len(again) != maxTries || again[0].Key != all[0].Key {
-		t.Errorf("the next round begins with %v", principals(again))
+	if got := candidates(nil, "", 3); len(got) > 0 {
+		t.Errorf("got %v of none", got)
 	}
 }

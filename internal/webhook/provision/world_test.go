@@ -10,6 +10,7 @@ import (
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -41,7 +42,7 @@ func newWorld(t *testing.T) *world {
 // keeper is one process's.
 func (w *world) keeper() *Reconciler {
 	return &Reconciler{
-		Store: w.World.Store(), Environment: w.World.Environment, Ring: w.World.Ring(), Log: w.World.Log.Logger,
+		Store: w.World.Store(), Ring: w.World.Ring(), Log: w.World.Log.Logger,
 		Recovery: &recovery.Recoverer{
 			Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}, Log: w.World.Log.Logger,
 		},
@@ -51,15 +52,15 @@ func (w *world) keeper() *Reconciler {
 	}
 }
 
-func (w *world) connect(user int64) tokens.Connection {
+func (w *world) connect(user int64) connections.Connection {
 	w.t.Helper()
-	c := w.Connect(company, user, tokens.WebhooksPending)
+	c := w.Connect(company, user, connections.WebhooksPending)
 	w.Clock.Advance(time.Second) // so that they have an order
 	return c
 }
 
 // look is a look that must go well and find the company so.
-func (w *world) look(want tokens.Webhooks) Result {
+func (w *world) look(want connections.Webhooks) Result {
 	w.t.Helper()
 	result, err := w.Reconcile(w.t.Context(), company)
 	if err != nil || result.Status != want {
@@ -68,7 +69,7 @@ func (w *world) look(want tokens.Webhooks) Result {
 	return result
 }
 
-func (w *world) wantStatus(want tokens.Webhooks, next time.Duration, all ...tokens.Connection) {
+func (w *world) wantStatus(want connections.Webhooks, next time.Duration, all ...connections.Connection) {
 	w.t.Helper()
 	for _, c := range all {
 		got := w.Connection(c.Key)
@@ -142,7 +143,7 @@ func (w *world) deny(users ...int64) {
 // otherHook makes a hook past the keeper.
 func (w *world) otherHook(user int64, spec procore.HookSpec) procore.Hook {
 	w.t.Helper()
-	h, err := w.client(tokens.Key{CompanyID: company, Principal: tokens.User(user)}).CreateHook(w.t.Context(), spec)
+	h, err := w.client(connections.Key{CompanyID: company, Principal: tokens.User(user)}).CreateHook(w.t.Context(), spec)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -7,77 +7,81 @@ import (
 	"testing"
 	"time"
 
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
-func (w *world) disconnect(c tokens.Connection) {
+func (w *world) end(c connections.Connection) {
 	w.t.Helper()
-	if err := w.Disconnect(w.t.Context(), c.Key, "asked for"); err != nil {
+	if err := w.End(w.t.Context(), c.Key, "asked for"); err != nil {
 		w.t.Fatal(err)
 	}
-	if got := w.Connection(c.Key).State; got != tokens.Revoked {
-		w.t.Errorf("%s is %s, want revoked", c.Key, got)
+	if got := w.Connection(c.Key).State; got != connections.Ended {
+		w.t.Errorf("%s is %s, want ended", c.Key, got)
+	}
+	if got := w.Grant(c.Principal).State; got != tokens.Revoked {
+		w.t.Errorf("the grant of %s is %s, want revoked", c.Principal, got)
 	}
 }
 
 // The hook goes with the last connection, while its token still works.
-func TestDisconnect(t *testing.T) {
+func TestEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.connect(joe), w.connect(ann)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v2.0"})
-	w.disconnect(a)
+	w.end(a)
 	if got := len(w.hooks()); got != 2 {
 		t.Errorf("%d hooks are left, want 2: a connection is left", got)
 	}
-	w.disconnect(b)
+	w.end(b)
 	if all := w.hooks(); len(all) != 1 || all[0].ID != foreign.ID {
 		t.Errorf("got %+v, want the foreign hook alone", all)
 	}
-	w.disconnect(b) // again
+	w.end(b) // again
 	if result, err := w.Reconcile(t.Context(), company); err != nil || result.HookID != 0 || len(w.hooks()) != 1 {
 		t.Errorf("a look afterwards: %+v, %v", result, err)
 	}
 	w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if got := len(w.hooks()); got != 2 {
 		t.Errorf("%d hooks after the company has come back, want 2", got)
 	}
 }
 
 // When the maker of the hook leaves, the others don't wait for the next look.
-func TestMakerDisconnects(t *testing.T) {
+func TestMakerEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	maker, other := w.connect(joe), w.connect(ann)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if row, err := w.Row(t.Context(), company); err != nil || row.Creator != maker.Principal {
 		maker, other = other, maker
 	}
 	w.Clock.Advance(time.Minute)
-	w.disconnect(maker)
-	w.wantStatus(tokens.WebhooksActive, 0, other)
+	w.end(maker)
+	w.wantStatus(connections.WebhooksActive, 0, other)
 	made := w.hook().ID
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	if got := w.hook().ID; got == made {
 		t.Error("the hook is still the one whose maker is gone")
 	}
-	w.wantStatus(tokens.WebhooksActive, Recheck, other)
+	w.wantStatus(connections.WebhooksActive, Recheck, other)
 }
 
 // The last two connections end at once: the hook goes.
-func TestDisconnectAtOnce(t *testing.T) {
+func TestEndAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.connect(joe), w.connect(ann)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	var all sync.WaitGroup
-	for _, c := range []tokens.Connection{a, b} {
+	for _, c := range []connections.Connection{a, b} {
 		all.Go(func() {
-			if err := w.keeper().Disconnect(t.Context(), c.Key, "asked for"); err != nil {
+			if err := w.keeper().End(t.Context(), c.Key, "asked for"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -90,7 +94,7 @@ func TestDisconnectAtOnce(t *testing.T) {
 
 // After any failure it can be repeated, and nothing is revoked before the hook is
 // gone.
-func TestDisconnectIsRepeated(t *testing.T) {
+func TestEndIsRepeated(t *testing.T) {
 	t.Parallel()
 	for _, f := range []procoretest.Fault{
 		{Endpoint: hooksPath, Method: "GET", Kind: procoretest.Reset, Times: 3},
@@ -102,16 +106,19 @@ func TestDisconnectIsRepeated(t *testing.T) {
 	} {
 		w := newWorld(t)
 		c := w.connect(joe)
-		w.look(tokens.WebhooksActive)
+		w.look(connections.WebhooksActive)
 		w.ProcoreFails(f)
-		if err := w.Disconnect(t.Context(), c.Key, "asked for"); err == nil {
+		if err := w.End(t.Context(), c.Key, "asked for"); err == nil {
 			t.Errorf("%+v: no error", f)
 		}
-		if got := w.Connection(c.Key).State; got == tokens.Revoked || f.Endpoint != "revoke" && got != tokens.Active {
+		if got := w.Grant(c.Principal).State; got != tokens.Active {
+			t.Errorf("%+v: the grant is %s", f, got)
+		}
+		if got := w.Connection(c.Key).State; f.Endpoint != "revoke" && got != connections.Connected {
 			t.Errorf("%+v: the connection is %s", f, got)
 		}
 		w.Procore.ClearFaults()
-		w.disconnect(c)
+		w.end(c)
 		if got := w.hooks(); len(got) > 0 {
 			t.Errorf("%+v: %d hooks are left", f, len(got))
 		}
@@ -119,20 +126,20 @@ func TestDisconnectIsRepeated(t *testing.T) {
 }
 
 // A hook that the connection may not delete does not keep the user from leaving.
-func TestDisconnectWithoutPermission(t *testing.T) {
+func TestEndWithoutPermission(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(tokens.WebhooksActive)
+	w.look(connections.WebhooksActive)
 	w.deny(joe)
-	w.disconnect(c)
+	w.end(c)
 	if lines := w.World.Log.Lines(t, "hook not deleted"); len(lines) != 1 || lines[0]["hook_id"] != float64(w.hook().ID) {
 		t.Errorf("logged %v", lines)
 	}
 }
 
 // It waits for a look that is under way, but not for ever.
-func TestDisconnectWaits(t *testing.T) {
+func TestEndWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
@@ -142,11 +149,11 @@ func TestDisconnectWaits(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := w.Disconnect(ctx, c.Key, "asked for"); !errors.Is(err, ErrBusy) {
+	if err := w.End(ctx, c.Key, "asked for"); !errors.Is(err, ErrBusy) {
 		t.Errorf("got %v, want ErrBusy", err)
 	}
 	done := make(chan error)
-	go func() { done <- w.keeper().Disconnect(t.Context(), c.Key, "asked for") }()
+	go func() { done <- w.keeper().End(t.Context(), c.Key, "asked for") }()
 	w.release(t.Context(), l)
 	if err := <-done; err != nil {
 		t.Error(err)

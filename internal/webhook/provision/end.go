@@ -1,0 +1,127 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"procore-connect/pkg/connections"
+	"procore-connect/pkg/tokens"
+)
+
+// waitFor is how long End waits for another run's lease.
+const waitFor = 10 * time.Second
+
+// End ends a connection ([connections.Store.End]). With the company's last connection
+// that works, its hook is deleted first, while there still is a token to do it with.
+//
+// End can be repeated after an error or a crash, and must be until it returns nil or the
+// connection has ended. ErrBusy and errors that match [tokens.ErrTryAgain] or
+// procore.ErrUnavailable pass without a person. A hook that this connection may not
+// delete does not prevent its end: then the log has the hook's id.
+func (k *Reconciler) End(ctx context.Context, key connections.Key, reason string) error {
+	c, err := k.Store.Connection(ctx, key)
+	if err != nil {
+		return err
+	}
+	if c.State != connections.Connected {
+		return k.Store.End(ctx, key, reason)
+	}
+	// The lease is kept until the connection has ended, so that of two last
+	// connections that end at once one sees that the other is gone.
+	l, err := k.await(ctx, key.CompanyID)
+	if err != nil {
+		return err
+	}
+	defer k.release(ctx, l)
+	others, err := k.others(ctx, key)
+	if err != nil {
+		return err
+	}
+	if !others {
+		if err := k.remove(ctx, l, key); err != nil {
+			return err
+		}
+	}
+	err = k.Store.End(ctx, key, reason)
+	if others && l.row.Creator == key.Principal {
+		err = errors.Join(err, k.soon(ctx, key.CompanyID))
+	}
+	return err
+}
+
+// soon makes the next run reconcile the company: the hook's creator is gone, and Procore
+// does not say whether the hook still reports anything.
+func (k *Reconciler) soon(ctx context.Context, companyID int64) error {
+	for c, err := range k.Store.Company(ctx, companyID) {
+		if err != nil {
+			return err
+		}
+		if c.State == connections.Connected && !c.CheckAt.IsZero() {
+			_, _, err := k.Store.SetWebhooks(ctx, c, c.Webhooks, k.now())
+			return err
+		}
+	}
+	return nil
+}
+
+// others reports whether another connection of the company works.
+func (k *Reconciler) others(ctx context.Context, key connections.Key) (bool, error) {
+	for c, err := range k.Store.Company(ctx, key.CompanyID) {
+		if err != nil {
+			return true, err
+		}
+		if c.Key == key || c.State != connections.Connected {
+			continue
+		}
+		if works, err := k.works(ctx, c); works || err != nil {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// works reports whether a connection's grant serves its calls. One that is paused works
+// later.
+func (k *Reconciler) works(ctx context.Context, c connections.Connection) (bool, error) {
+	if c.Principal == tokens.App {
+		return true, nil
+	}
+	g, err := k.Store.Tokens.Grant(ctx, c.Principal)
+	if errors.Is(err, tokens.ErrNotFound) {
+		return false, nil
+	}
+	return g.Usable() && g.HeldBy(strconv.FormatInt(c.CompanyID, 10)), err
+}
+
+// remove deletes the company's hook, unless this connection cannot.
+func (k *Reconciler) remove(ctx context.Context, l *lease, key connections.Key) error {
+	err := k.clear(ctx, l, k.client(key))
+	if err == nil {
+		return nil
+	}
+	switch kindOf(err) {
+	case later, limited, wrong:
+		return err
+	}
+	k.log().WarnContext(ctx, "hook not deleted", slog.Int64("company_id", key.CompanyID),
+		slog.Int64("hook_id", l.row.HookID), slog.Any("error", err))
+	return nil
+}
+
+// await takes the lease, if need be when another run has released it.
+func (k *Reconciler) await(ctx context.Context, companyID int64) (*lease, error) {
+	within, cancel := context.WithTimeout(ctx, waitFor)
+	defer cancel()
+	for {
+		l, err := k.take(ctx, companyID)
+		if !errors.Is(err, ErrBusy) {
+			return l, err
+		}
+		if k.Store.Tokens.Clock.Sleep(within, 200*time.Millisecond) != nil {
+			return nil, err
+		}
+	}
+}
