@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"procore-connect/internal/platform/dynamo"
-	"procore-connect/pkg/tokens"
+	"procore-connect/pkg/connections"
 )
 
 const (
@@ -37,7 +37,9 @@ type Brake struct {
 }
 
 // brakeKey is not the key of a company, because their ids are numbers.
-var brakeKey = dynamo.Item{"company_id": dynamo.Text("departures"), "principal": dynamo.Text("brake")}
+func (w *Watch) brakeKey() dynamo.Item { return w.Store.Row("departures", "brake") }
+
+func (w *Watch) now() time.Time { return w.Store.Tokens.Clock.Now() }
 
 // Engaged reports whether no connection ends.
 func (b Brake) Engaged() bool { return !b.EngagedAt.IsZero() }
@@ -68,7 +70,7 @@ func (b Brake) end(now time.Time) Brake {
 
 // Brake reads the brake.
 func (w *Watch) Brake(ctx context.Context) (Brake, error) {
-	b, err := w.brakes().Get(ctx, brakeKey)
+	b, err := w.brakes().Get(ctx, w.brakeKey())
 	if err != nil {
 		return Brake{}, fmt.Errorf("departures: the brake could not be read: %w", err)
 	}
@@ -78,7 +80,7 @@ func (w *Watch) Brake(ctx context.Context) (Brake, error) {
 // admit counts the ending of a connection before it begins. After an error the
 // connection must not end. That includes an error after which the ending may have
 // been counted.
-func (w *Watch) admit(ctx context.Context, key tokens.Key) error {
+func (w *Watch) admit(ctx context.Context, key connections.Key) error {
 	b, err := w.Brake(ctx)
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func (w *Watch) admit(ctx context.Context, key tokens.Key) error {
 		if engaged = b.Engaged(); engaged {
 			return b.withhold(), true
 		}
-		return b.end(w.Store.Clock.Now()), true
+		return b.end(w.now()), true
 	})
 	switch {
 	case engaged: // also if this check could not be counted
@@ -127,9 +129,9 @@ func (w *Watch) Acknowledge(ctx context.Context) (Brake, error) {
 // brakes are the one row.
 func (w *Watch) brakes() dynamo.Rows[Brake] {
 	return dynamo.Rows[Brake]{
-		DB: w.Store.DB, Table: w.Store.Connections, Random: w.Store.Random,
+		DB: w.Store.DB, Table: w.Store.Table, Random: w.Store.Tokens.Random,
 		Decode:   func(b *Brake, item dynamo.Item) error { return dynamo.Decode(item, b.fields) },
-		Encode:   func(b Brake) (key, attributes dynamo.Item) { return brakeKey, dynamo.Encode(b.fields) },
+		Encode:   func(b Brake) (key, attributes dynamo.Item) { return w.brakeKey(), dynamo.Encode(b.fields) },
 		Revision: func(b *Brake) (*int64, *string) { return &b.rev, &b.write },
 	}
 }

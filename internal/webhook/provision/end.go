@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"procore-connect/pkg/connections"
-	"procore-connect/pkg/tokens"
 )
 
 // waitFor is how long End waits for another run's lease.
@@ -83,17 +81,13 @@ func (k *Reconciler) others(ctx context.Context, key connections.Key) (bool, err
 	return false, nil
 }
 
-// works reports whether a connection's grant serves its calls. One that is paused works
-// later.
+// works reports whether a connection serves calls, or will after a pause.
 func (k *Reconciler) works(ctx context.Context, c connections.Connection) (bool, error) {
-	if c.Principal == tokens.App {
-		return true, nil
+	err := k.Store.Works(ctx, c)
+	if kind := kindOf(err); err != nil && kind != later {
+		return kind != unusable, nil
 	}
-	g, err := k.Store.Tokens.Grant(ctx, c.Principal)
-	if errors.Is(err, tokens.ErrNotFound) {
-		return false, nil
-	}
-	return g.Usable() && g.HeldBy(strconv.FormatInt(c.CompanyID, 10)), err
+	return err == nil, err
 }
 
 // remove deletes the company's hook, unless this connection cannot.
