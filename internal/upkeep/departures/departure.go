@@ -18,7 +18,7 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// checkTimeout bounds the calls of one check.
+// checkTimeout bounds the check of one user.
 const checkTimeout = 10 * time.Second
 
 // Watch finds and ends departed users' connections. All fields must be set.
@@ -28,10 +28,10 @@ type Watch struct {
 	Log   *slog.Logger
 }
 
-// Left returns those of a user's connections whose company the user left. It asks
-// Procore as that user, and needs two answers that agree: the complete list of the
-// user's companies lacks the company, and a call into it is refused. An outage, a rate
-// limit or a token that does not work is an error, and proves nothing.
+// Left returns those of a user's connections whose company the user left, also beside an
+// error. It asks Procore as that user, and needs two answers that agree: the complete
+// list of the user's companies lacks the company, and a call into it is refused. An
+// outage, a rate limit or a token that does not work is an error, and proves nothing.
 //
 // The list is read once for all connections, and comes first, because it does not
 // install the app anywhere. Nor can a call into a company that the user left. A check
@@ -41,6 +41,8 @@ func (w *Watch) Left(ctx context.Context, p tokens.Principal, all ...connections
 	if p == tokens.App || len(all) == 0 {
 		return nil, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
 	left, err := w.left(ctx, p, all)
 	if err != nil {
 		return left, fmt.Errorf("departures of %s could not be checked: %w", p, err)
@@ -76,8 +78,6 @@ func (w *Watch) left(ctx context.Context, p tokens.Principal, all []connections.
 
 // listed returns which of the connections' companies are among the user's.
 func (w *Watch) listed(ctx context.Context, access tokens.Access, all []connections.Connection) (map[int64]bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
 	missing, listed := map[int64]bool{}, map[int64]bool{}
 	for _, c := range all {
 		missing[c.CompanyID] = true
@@ -108,8 +108,6 @@ func (w *Watch) options(k connections.Key) []procore.Option {
 // company. The client does not refresh: a 401 proves no departure, and is not a reason
 // to spend a refresh token.
 func (w *Watch) refused(ctx context.Context, access tokens.Access, c connections.Connection) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
 	client := procore.NewCompanyClient(w.Store.Tokens.Environment, w.Store.Tokens.Bearer(access.Bearer()), c.CompanyID, w.options(c.Key)...)
 	err := enter(ctx, client)
 	switch {
@@ -150,7 +148,7 @@ func (w *Watch) End(ctx context.Context, key connections.Key) error {
 		w.Log.WarnContext(ctx, "hook cleanup for departed user failed", slog.Any("", key), slog.Any("error", err))
 		err = w.Store.End(ctx, key, reason)
 	}
-	if err == nil {
+	if c, unread := w.Store.Connection(ctx, key); unread == nil && c.State == connections.Ended {
 		w.Log.InfoContext(ctx, "departed user's connection ended", slog.Any("", key))
 	}
 	return err

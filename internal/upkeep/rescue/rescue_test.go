@@ -3,7 +3,6 @@ package rescue_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/tokens"
@@ -22,7 +21,7 @@ func TestDrainInTime(t *testing.T) {
 			q := functiontest.New(t).Rescue()
 			for i := range 3 {
 				if err := q.Send(t.Context(), tokens.Rescued{
-					Key: tokens.Key{CompanyID: int64(i + 1), Principal: tokens.User(1)}, Generation: 1, Attempt: "an-attempt", Sealed: []byte("sealed"), Expiry: time.Now(),
+					Environment: "sandbox", Principal: tokens.User(int64(i + 1)), Generation: 1, Attempt: "an-attempt", Sealed: []byte("sealed"),
 				}); err != nil {
 					t.Fatal(err)
 				}
