@@ -30,6 +30,9 @@ type Access struct {
 // Bearer is the token's value, for an Authorization header and nothing else.
 func (a Access) Bearer() procore.Secret { return a.token }
 
+// Holders returns the holders of the grant when it was read.
+func (a Access) Holders() []string { return slices.Clone(a.holders) }
+
 // HeldBy reports whether the holder needed the grant when it was read.
 func (a Access) HeldBy(holder string) bool { return slices.Contains(a.holders, holder) }
 
