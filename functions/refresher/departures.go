@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"procore-connect/internal/upkeep/departures"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
 const (
-	// checkEvery is how often a connection's user is checked: at the first refresh
-	// after that time.
+	// checkEvery is how often it is checked whether a connection's user is still there: at
+	// the first refresh after that time.
 	checkEvery = 24 * time.Hour
 	// suspectEvery is the same for a user to whom Procore showed no such company.
 	suspectEvery = time.Hour
@@ -22,43 +24,66 @@ const (
 	maxUnchecked = 3
 )
 
-// checkUser ends the connection if its user left the company. It uses the token that
-// was just refreshed, so that it spends no refresh token.
-func (h *handler) checkUser(ctx context.Context, key tokens.Key, r *run) {
+// checkUser ends the user's connections to companies that the user left. It uses the
+// token that was just refreshed, so that it spends no refresh token.
+func (h *handler) checkUser(ctx context.Context, p tokens.Principal, access tokens.Access, r *run) {
 	if !r.checking() {
 		return
 	}
-	ended, err := h.endIfDeparted(ctx, key, checkEvery)
+	ended, err := h.checkCompanies(ctx, p, access)
 	if err != nil {
-		h.log.WarnContext(ctx, "departure check failed", slog.Any("", key), slog.Any("error", err))
+		h.log.WarnContext(ctx, "departure check failed", slog.String("principal", string(p)), slog.Any("error", err))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.departed += ended
 	switch {
-	case ended:
-		r.departed++
 	case errors.Is(err, procore.ErrUnauthorized), errors.Is(err, procore.ErrRateLimited): // only this user's
 	case err != nil:
 		r.unchecked++
 	}
 }
 
-// endIfDeparted checks a user who was not checked for this long, and reports whether
-// the connection ended. A departure that the brake withholds is not an error.
-func (h *handler) endIfDeparted(ctx context.Context, key tokens.Key, every time.Duration) (ended bool, err error) {
-	c, err := h.store.Connection(ctx, key)
-	if err != nil || c.Principal == tokens.App || h.store.Clock.Now().Before(c.SeenAt.Add(every)) || outOfTime(ctx) {
-		return false, err
+// checkCompanies checks the user's connections that were not checked for a day, and
+// returns how many ended.
+func (h *handler) checkCompanies(ctx context.Context, p tokens.Principal, access tokens.Access) (ended int, err error) {
+	var keys []connections.Key
+	for _, holder := range access.Holders() {
+		id, err := strconv.ParseInt(holder, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		keys = append(keys, connections.Key{CompanyID: id, Principal: p})
 	}
-	left, err := h.departures.Left(ctx, key)
-	if err != nil || !left {
-		return false, err
+	return h.endDeparted(ctx, p, checkEvery, keys...)
+}
+
+// endDeparted checks those of a user's connections that were not checked for this long,
+// and returns how many ended. A departure that the brake withholds is not an error.
+func (h *handler) endDeparted(ctx context.Context, p tokens.Principal, every time.Duration, keys ...connections.Key) (ended int, err error) {
+	var unseen []connections.Connection
+	for _, key := range keys {
+		c, err := h.store.Connection(ctx, key)
+		if err != nil && !errors.Is(err, connections.ErrNotFound) {
+			return 0, err
+		}
+		if c.State == connections.Connected && !h.now().Before(c.SeenAt.Add(every)) {
+			unseen = append(unseen, c)
+		}
 	}
-	err = h.departures.End(ctx, key)
-	if errors.Is(err, departures.ErrWithheld) {
-		return false, nil
+	if outOfTime(ctx) {
+		return 0, nil
 	}
-	return err == nil, err
+	left, err := h.departures.Left(ctx, p, unseen...)
+	for _, key := range left {
+		switch failed := h.departures.End(ctx, key); {
+		case failed == nil:
+			ended++
+		case !errors.Is(failed, departures.ErrWithheld):
+			err = errors.Join(err, failed)
+		}
+	}
+	return ended, err
 }
 
 // checking reports whether the run still checks users.

@@ -10,6 +10,7 @@ import (
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/provision"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -19,9 +20,9 @@ const reserve = 10 * time.Second
 
 // handler runs the tasks of the schedules.
 type handler struct {
-	store      *tokens.Store
-	sessions   *session.Store
-	oauth      tokens.SecretSource[*procore.OAuth]
+	tokens     *tokens.Store
+	store      *connections.Store
+	sessions   session.Handover
 	rescue     *rescue.Queue
 	hooks      *provision.Reconciler
 	departures *departures.Watch
@@ -35,6 +36,8 @@ type input struct {
 	// CompanyID is for the task recovery, which an operator runs.
 	CompanyID int64 `json:"company_id,string"`
 }
+
+func (h *handler) now() time.Time { return h.tokens.Clock.Now() }
 
 func (h *handler) handle(ctx context.Context, in input) (any, error) {
 	switch in.Task {

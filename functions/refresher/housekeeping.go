@@ -3,41 +3,99 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"time"
 
+	"procore-connect/internal/connect/session"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
 // housekeeping does the work that no request waits for. A part that fails does not
-// stop the other parts.
+// stop the other parts, and each takes at most half of the time that it finds.
 func (h *handler) housekeeping(ctx context.Context) error {
-	return errors.Join(h.rescued(ctx), h.abandoned(ctx), h.checks(ctx))
+	return errors.Join(half(ctx, h.rescued), half(ctx, h.moved), half(ctx, h.unheld), h.checks(ctx))
 }
 
-// rescued stores the pairs that storage had rejected. It takes at most half of the
-// time, and leaves the rest to the other parts.
-func (h *handler) rescued(ctx context.Context) error {
-	within, cancel := ctx, func() {}
+// half runs a part with half of the time that is left.
+func half(ctx context.Context, part func(context.Context) error) error {
 	if left, ok := procore.TimeLeft(ctx); ok {
-		within, cancel = context.WithTimeout(ctx, left/2)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left/2)
+		defer cancel()
 	}
-	defer cancel()
-	n, err := h.rescue.Drain(within, h.store.Restore)
+	return part(ctx)
+}
+
+// rescued stores the pairs that storage had rejected.
+func (h *handler) rescued(ctx context.Context) error {
+	n, err := h.rescue.Drain(ctx, h.tokens.Upkeep().Restore)
 	if n > 0 {
 		h.log.InfoContext(ctx, "rescued pairs stored", slog.Int("pairs", n))
 	}
 	return err
 }
 
+// moved moves the pairs of authorizations whose browsers did not come back to the grants
+// of their users.
+func (h *handler) moved(ctx context.Context) error {
+	var errs []error
+	for stale, err := range h.sessions.Sessions.Stale(ctx) {
+		if outOfTime(ctx) {
+			break
+		}
+		if err == nil {
+			err = h.move(ctx, stale)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (h *handler) move(ctx context.Context, stale session.Session) error {
+	s, err := h.sessions.Move(ctx, stale)
+	flow := slog.String("flow", stale.Flow)
+	switch {
+	case errors.Is(err, session.ErrEnded):
+		h.log.InfoContext(ctx, "authorization abandoned", flow, slog.String("reason", string(s.Reason)))
+		return nil
+	case err != nil:
+		return fmt.Errorf("authorization not moved to its grant: %w", err)
+	}
+	h.log.InfoContext(ctx, "authorization moved to its grant", flow, slog.String("principal", string(s.Principal)))
+	return nil
+}
+
+// unheld revokes the grants by which no company was connected in time, or is connected
+// any longer.
+func (h *handler) unheld(ctx context.Context) error {
+	var errs []error
+	for p, err := range shards(h.now(), tokens.Shards, func(shard int) iter.Seq2[tokens.Principal, error] { return h.tokens.Upkeep().Unheld(ctx, shard) }) {
+		if outOfTime(ctx) {
+			break
+		}
+		if err == nil {
+			err = h.tokens.Revoke(ctx, p, "no company is connected by it")
+		}
+		if err != nil && !errors.Is(err, tokens.ErrHeld) { // a company was connected just now
+			errs = append(errs, fmt.Errorf("grant without a company not revoked: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // checks handles the connections whose check is due: their company's hook, once for
-// all connections of the company, or a revocation that is not finished.
+// all connections of the company, or the end of a connection that is disconnected.
 func (h *handler) checks(ctx context.Context) error {
 	var errs []error
 	run := hookRun{seen: map[int64]bool{}}
-	for key, err := range h.shards(ctx) {
+	soon := h.now().Add(time.Second)
+	for key, err := range shards(h.now(), connections.Shards, func(shard int) iter.Seq2[connections.Key, error] { return h.store.Checks(ctx, shard, soon) }) {
 		if outOfTime(ctx) || run.done(h.most) {
 			break
 		}
@@ -51,32 +109,15 @@ func (h *handler) checks(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// shards lists the checks of all shards. Each run begins at another shard, so that a
-// run that does not reach the end never leaves out the same companies for long.
-func (h *handler) shards(ctx context.Context) iter.Seq2[tokens.Key, error] {
-	return func(yield func(tokens.Key, error) bool) {
-		soon := h.store.Clock.Now().Add(time.Second)
-		first := int(soon.Unix()/60) % tokens.Shards
-		for i := range tokens.Shards {
-			for key, err := range h.store.Checks(ctx, (first+i)%tokens.Shards, soon) {
-				if !yield(key, err) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (h *handler) check(ctx context.Context, key tokens.Key, run *hookRun) error {
+func (h *handler) check(ctx context.Context, key connections.Key, run *hookRun) error {
 	c, err := h.store.Connection(ctx, key)
-	if err != nil {
-		return err
-	}
 	switch {
-	case c.CheckAt.IsZero() || c.CheckAt.After(h.store.Clock.Now()): // the index is behind
+	case err != nil:
+		return err
+	case c.CheckAt.IsZero() || c.CheckAt.After(h.now()): // the index is behind
 		return nil
-	case c.State == tokens.Revoking:
-		return h.store.Revoke(ctx, c.Key, c.Reason)
+	case c.Expired(h.now()):
+		return h.store.End(ctx, key, c.Reason)
 	}
 	return h.reconcile(ctx, c.CompanyID, run)
 }

@@ -31,7 +31,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "refresher:", err)
 		os.Exit(1)
 	}
-	lambda.Start(tokens.Wrap(h.store, h.handle))
+	lambda.Start(tokens.Wrap(h.tokens, h.handle))
 }
 
 func newHandler() (*handler, error) {
@@ -48,20 +48,22 @@ func newHandler() (*handler, error) {
 		Parse:  credential.Parse,
 	}
 	h := &handler{
-		store:    base.Store(keys, oauth),
-		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys},
-		oauth:    oauth,
-		rescue:   &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))},
-		log:      base.Log,
+		tokens: base.Tokens(procoreEnv, keys, oauth),
+		rescue: &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))},
+		log:    base.Log,
+	}
+	h.tokens.Rescue = h.rescue.Send
+	h.store = base.Connections(h.tokens)
+	h.sessions = session.Handover{
+		Sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth}, Tokens: h.tokens,
 	}
 	namespace, triggers := base.Webhooks()
 	want := provision.Config{Namespace: namespace, URL: env.PublicURL().String() + provision.Path, Triggers: triggers, PayloadVersion: base.PayloadVersion()}
 	h.hooks = &provision.Reconciler{
-		Store: h.store, Environment: procoreEnv, Ring: ring, Want: want, Log: base.Log, MaxWait: maxWait,
+		Store: h.store, Ring: ring, Want: want, Log: base.Log, MaxWait: maxWait,
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")}, Log: base.Log},
 	}
-	h.departures = &departures.Watch{Store: h.store, Environment: procoreEnv, Hooks: h.hooks, Log: base.Log}
-	h.store.Rescue = h.rescue.Send
+	h.departures = &departures.Watch{Store: h.store, Hooks: h.hooks, Log: base.Log}
 	if err := env.Err(); err != nil {
 		return nil, err
 	}

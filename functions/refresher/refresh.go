@@ -26,7 +26,7 @@ const (
 	maxRefused = 10
 )
 
-// refresh keeps the connections that are in use fresh. It probes Procore's token
+// refresh keeps the grants that are in use fresh. It probes Procore's token
 // endpoint first, and starts slowly, so that an outage that begins now costs few
 // tokens. If nothing is due, it does not probe, unless the breaker waits for it.
 func (h *handler) refresh(ctx context.Context) error {
@@ -35,9 +35,9 @@ func (h *handler) refresh(ctx context.Context) error {
 	next, stop := iter.Pull2(h.due(ctx))
 	defer stop()
 	wave := run.collect(next, 1)
-	b, err := h.store.Breaker(ctx)
+	b, err := h.tokens.Upkeep().Breaker(ctx)
 	if err == nil && (len(wave) > 0 || !b.AtRest()) {
-		err = h.store.Probe(ctx)
+		err = h.tokens.Upkeep().Probe(ctx)
 	}
 	if errors.Is(err, secrets.ErrNotFilledIn) {
 		h.log.WarnContext(ctx, "refresh skipped, client id and secret not set")
@@ -53,7 +53,7 @@ func (h *handler) refresh(ctx context.Context) error {
 			break
 		}
 		size = min(2*size, maxWave, maxRefused-len(run.refused))
-		if b, err := h.store.Breaker(ctx); err != nil || b.Open {
+		if b, err := h.tokens.Upkeep().Breaker(ctx); err != nil || b.Open {
 			run.errs = append(run.errs, fmt.Errorf("the run stops: %s", b.Reason), err)
 			break
 		}
@@ -66,13 +66,13 @@ func (h *handler) refresh(ctx context.Context) error {
 func (h *handler) finished(ctx context.Context, r *run) {
 	attrs := []slog.Attr{slog.Int("refreshed", r.refreshed), slog.Int("failed", r.failed),
 		slog.Int("overwritten", r.overwritten), slog.Int("departed", r.departed)}
-	if b, err := h.store.Breaker(ctx); err == nil {
+	if b, err := h.tokens.Upkeep().Breaker(ctx); err == nil {
 		attrs = append(attrs, slog.Bool("breaker_open", b.Open))
 	}
-	if oldest, err := h.store.OldestDue(ctx, ahead); err == nil {
+	if oldest, err := h.tokens.Upkeep().OldestDue(ctx, ahead); err == nil {
 		waits := time.Duration(0)
 		if !oldest.IsZero() {
-			waits = h.store.Clock.Now().Add(ahead).Sub(oldest)
+			waits = h.now().Add(ahead).Sub(oldest)
 		}
 		attrs = append(attrs, slog.Float64("oldest_due_s", waits.Seconds()))
 	}
@@ -91,51 +91,51 @@ type run struct {
 	errs              []error
 }
 
-// collect returns the next connections of the list. A row that cannot be read does
-// not stop the rest.
-func (r *run) collect(next func() (tokens.Key, error, bool), size int) []tokens.Key {
-	var wave []tokens.Key
+// collect returns the next grants of the list. A row that cannot be read does not stop
+// the rest.
+func (r *run) collect(next func() (tokens.Principal, error, bool), size int) []tokens.Principal {
+	var wave []tokens.Principal
 	for len(wave) < size {
-		key, err, ok := next()
+		p, err, ok := next()
 		switch {
 		case !ok:
 			return wave
 		case err != nil:
 			r.errs = append(r.errs, err)
 		default:
-			wave = append(wave, key)
+			wave = append(wave, p)
 		}
 	}
 	return wave
 }
 
-// wave refreshes a few connections at once.
-func (h *handler) wave(ctx context.Context, wave []tokens.Key, r *run) {
+// wave refreshes a few grants at once.
+func (h *handler) wave(ctx context.Context, wave []tokens.Principal, r *run) {
 	var all sync.WaitGroup
-	for _, key := range wave {
+	for _, p := range wave {
 		all.Go(func() {
-			err := h.renew(ctx, key)
-			h.count(ctx, key, r, err)
+			access, err := h.renew(ctx, p)
+			h.count(ctx, p, r, err)
 			if err == nil {
-				h.checkUser(ctx, key, r)
+				h.checkUser(ctx, p, access, r)
 			}
 		})
 	}
 	all.Wait()
 }
 
-func (h *handler) renew(ctx context.Context, key tokens.Key) error {
-	access, err := h.store.Refresh(ctx, key, ahead)
-	now := h.store.Clock.Now()
+func (h *handler) renew(ctx context.Context, p tokens.Principal) (tokens.Access, error) {
+	access, err := h.tokens.Upkeep().Refresh(ctx, p, ahead)
+	now := h.now()
 	if err == nil && !now.Add(ahead).Before(access.Expiry) && now.Sub(access.IssuedAt) > time.Minute {
 		// The store returns an old token that is still valid, and logs the failure. A new one
 		// may be valid for a shorter time than that.
-		return errors.New("its access token is still valid, but expires soon")
+		return access, errors.New("its access token is still valid, but expires soon")
 	}
-	return err
+	return access, err
 }
 
-func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) {
+func (h *handler) count(ctx context.Context, p tokens.Principal, r *run, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -147,24 +147,30 @@ func (h *handler) count(ctx context.Context, key tokens.Key, r *run, err error) 
 	default:
 		r.failed++
 		if e, ok := errors.AsType[*procore.TokenError](err); ok && e.Outcome == procore.Refused {
-			r.refused[key.Principal] = true
+			r.refused[p] = true
 		}
-		h.log.WarnContext(ctx, "connection not refreshed", slog.Any("", key), slog.Any("error", err))
+		h.log.WarnContext(ctx, "grant not refreshed", slog.String("principal", string(p)), slog.Any("error", err))
 	}
 }
 
-// due lists the connections that are due in all shards, in fair order. Each run
-// begins at another shard, so that a run that does not reach the end never leaves
-// out the same connections for long.
-func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Key, error] {
-	return fair(func(yield func(tokens.Key, error) bool) {
-		first := int(h.store.Clock.Now().Unix()/60) % tokens.Shards
-		for i := range tokens.Shards {
-			for key, err := range h.store.Due(ctx, (first+i)%tokens.Shards, ahead) {
-				if !yield(key, err) {
+// due lists the grants that are due in all shards.
+func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Principal, error] {
+	return shards(h.now(), tokens.Shards, func(shard int) iter.Seq2[tokens.Principal, error] {
+		return h.tokens.Upkeep().Due(ctx, shard, ahead)
+	})
+}
+
+// shards lists what there is to do in all shards. Each run begins at another one, so that
+// a run that does not reach the end never leaves out the same rows for long.
+func shards[T any](now time.Time, n int, list func(shard int) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		first := int(now.Unix()/60) % n
+		for i := range n {
+			for one, err := range list((first + i) % n) {
+				if !yield(one, err) {
 					return
 				}
 			}
 		}
-	}, share)
+	}
 }

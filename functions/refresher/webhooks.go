@@ -36,7 +36,7 @@ func (h *handler) reconcile(ctx context.Context, companyID int64, run *hookRun) 
 		h.log.WarnContext(ctx, "rate limited, remaining hooks deferred to the next run", slog.Time("until", run.limited))
 	}
 	for _, key := range result.Strangers {
-		_, failed := h.endIfDeparted(ctx, key, suspectEvery)
+		_, failed := h.endDeparted(ctx, key.Principal, suspectEvery, key)
 		err = errors.Join(err, failed)
 	}
 	return err
