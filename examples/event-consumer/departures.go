@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"procore-connect/internal/upkeep/departures"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -14,14 +15,15 @@ import (
 // companyUsers is the resource of the people in a company's directory.
 const companyUsers = "Company Users"
 
-// departed ends the connection of a user who left the company: Procore requires that
-// the tokens are revoked. Without it, housekeeping notices a day later.
+// departed ends the connection of a user who left the company. Procore requires that the
+// tokens are revoked, which happens with the user's last connection. Without it, the
+// schedule notices a day later.
 func (h *handler) departed(ctx context.Context, event procore.Event, f found) error {
 	if event.Resource != companyUsers {
 		return nil
 	}
-	c, err := h.store.Connection(ctx, tokens.Key{CompanyID: event.CompanyID, Principal: tokens.User(event.ResourceID)})
-	if errors.Is(err, tokens.ErrNotFound) || err == nil && c.State == tokens.Revoked {
+	c, err := h.store.Connection(ctx, connections.Key{CompanyID: event.CompanyID, Principal: tokens.User(event.ResourceID)})
+	if errors.Is(err, connections.ErrNotFound) || err == nil && c.State == connections.Ended {
 		return nil // not one of our users
 	}
 	if err != nil {
@@ -39,9 +41,9 @@ func (h *handler) departed(ctx context.Context, event procore.Event, f found) er
 }
 
 // left reports whether the event's user left the company. A deletion proves it, unless
-// it is older than the authorization: then the user may be back. Otherwise the
+// it is older than the connection: then the user may be back. Otherwise the
 // directory decides, if it can be read, or else Procore is asked as that user.
-func (h *handler) left(ctx context.Context, event procore.Event, f found, c tokens.Connection) (bool, error) {
+func (h *handler) left(ctx context.Context, event procore.Event, f found, c connections.Connection) (bool, error) {
 	if event.Type == "delete" && event.ReplayedAt.IsZero() && event.Timestamp.After(c.ConnectedAt) {
 		return true, nil
 	}
@@ -51,15 +53,15 @@ func (h *handler) left(ctx context.Context, event procore.Event, f found, c toke
 	if err := json.Unmarshal(f.resource, &user); err == nil && user.IsActive != nil {
 		return !*user.IsActive, nil
 	}
-	left, err := h.departures.Left(ctx, c.Key)
+	left, err := h.departures.Left(ctx, c.Principal, c)
 	if gone(err) {
 		h.log.InfoContext(ctx, "departure check skipped, no usable token", describe(event), slog.Any("error", err))
 		return false, nil
 	}
-	return left, err
+	return len(left) > 0, err
 }
 
-// gone reports whether the connection has no token until its user is back.
+// gone reports whether the user's grant has no token until the user is back.
 func gone(err error) bool {
-	return errors.Is(err, tokens.ErrReauthorize) || disconnected(err)
+	return errors.Is(err, tokens.ErrReauthorize) || errors.Is(err, tokens.ErrNotFound) || disconnected(err)
 }

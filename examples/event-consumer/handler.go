@@ -11,6 +11,7 @@ import (
 
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/webhook/inbox"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -18,12 +19,11 @@ import (
 // handler handles events. They arrive at least once and, per resource, in order, so
 // be idempotent by the event's id. docs/WEBHOOKS.md has the rules.
 type handler struct {
-	environment procore.Environment
-	store       *tokens.Store
-	oauth       tokens.SecretSource[*procore.OAuth]
-	inbox       *inbox.Store // nil: newer events are not looked up
-	departures  *departures.Watch
-	log         *slog.Logger
+	store      *connections.Store
+	oauth      tokens.SecretSource[*procore.OAuth]
+	inbox      *inbox.Store // nil: newer events are not looked up
+	departures *departures.Watch
+	log        *slog.Logger
 }
 
 // handle returns the messages to be redelivered.
@@ -93,7 +93,7 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 		return found{absent: "unknown path"}, nil
 	}
 	switch {
-	case errors.Is(err, procore.ErrNotConnected): // recorded, unless the token is newer by now; the next attempt takes the case below
+	case errors.Is(err, procore.ErrNotConnected): // the client has recorded it; the next attempt takes the case below
 		return found{}, err
 	case disconnected(err):
 		// Nothing of the company can be read until a user connects it again. Then replay the inbox, or read everything again.
@@ -110,7 +110,7 @@ func (h *handler) find(ctx context.Context, event procore.Event, limited map[int
 
 // disconnected reports whether no connection of the company is left or waits for its user.
 func disconnected(err error) bool {
-	return errors.Is(err, tokens.ErrDisconnected) || errors.Is(err, tokens.ErrRevoked)
+	return errors.Is(err, connections.ErrDisconnected) || errors.Is(err, connections.ErrEnded) || errors.Is(err, tokens.ErrRevoked)
 }
 
 // superseded reports whether a newer event of the resource is stored. Both read the
@@ -132,7 +132,7 @@ func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessag
 	if err != nil {
 		return nil, err
 	}
-	return h.store.Client(h.environment, c.Key).Read(ctx, event)
+	return h.store.Client(c.Key).Read(ctx, event)
 }
 
 // work is the place for your code. To be idempotent, write the event's id together

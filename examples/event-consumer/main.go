@@ -23,7 +23,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "event-consumer:", err)
 		os.Exit(1)
 	}
-	lambda.Start(tokens.Wrap(h.store, h.handle))
+	lambda.Start(tokens.Wrap(h.store.Tokens, h.handle))
 }
 
 func newHandler() (*handler, error) {
@@ -34,18 +34,17 @@ func newHandler() (*handler, error) {
 	environment := base.Environment()
 	keys, oauth := base.Keys(), base.OAuth(environment)
 	h := &handler{
-		environment: environment,
-		store:       base.Store(keys, oauth),
-		oauth:       oauth,
-		inbox:       &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
-		log:         base.Log,
+		store: base.Connections(base.Tokens(environment, keys, oauth)),
+		oauth: oauth,
+		inbox: &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
+		log:   base.Log,
 	}
 	namespace, triggers := base.Webhooks()
 	want := provision.Config{Namespace: namespace, URL: base.Env.PublicURL().String() + provision.Path, Triggers: triggers}
-	h.departures = &departures.Watch{Store: h.store, Environment: environment, Log: base.Log, Hooks: &provision.Reconciler{
-		Store: h.store, Environment: environment, Want: want, Log: base.Log,
+	h.departures = &departures.Watch{Store: h.store, Log: base.Log, Hooks: &provision.Reconciler{
+		Store: h.store, Want: want, Log: base.Log,
 	}}
-	h.store.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
+	h.store.Tokens.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
 	if err := base.Env.Err(); err != nil {
 		return nil, err
 	}
