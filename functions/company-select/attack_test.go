@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/connect/pages"
@@ -124,11 +123,7 @@ func TestStolenTables(t *testing.T) {
 // scan returns the values of a table's attributes.
 func (s *site) scan(table string) (all []string) {
 	s.t.Helper()
-	out, err := s.DB.Scan(s.t.Context(), &dynamodb.ScanInput{TableName: &table})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, item := range out.Items {
+	for _, item := range s.scanned(table) {
 		for _, v := range item {
 			switch v := v.(type) {
 			case *types.AttributeValueMemberS:

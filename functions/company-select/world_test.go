@@ -70,12 +70,25 @@ func (s *site) visitor(user int64) *visitor {
 	return v
 }
 
+// second authorizes in another tab of the browser.
+func (v *visitor) second(user int64) *visitor {
+	v.s.t.Helper()
+	tab := &visitor{Browser: v.Browser, s: v.s}
+	tab.flow = tab.authorize(user)
+	return tab
+}
+
 // authorize does what oauth-callback does, and returns the flow.
 func (v *visitor) authorize(user int64) (flow string) {
+	v.s.t.Helper()
+	return v.authorizeAgain(user, false)
+}
+
+func (v *visitor) authorizeAgain(user int64, again bool) (flow string) {
 	t, ctx, redirectURI := v.s.t, v.s.t.Context(), v.s.base+"/oauth/callback"
 	t.Helper()
 	sessions := v.s.Sessions()
-	st, err := sessions.Begin(ctx, redirectURI, false)
+	st, err := sessions.Begin(ctx, redirectURI, again)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,14 +101,30 @@ func (v *visitor) authorize(user int64) (flow string) {
 		t.Fatal(err)
 	}
 	v.s.Log.Secret(st.State.Reveal(), st.Verifier.Reveal(), st.Cookie.Reveal(), cookie.Reveal())
+	v.keep(st.Flow, cookie)
+	return st.Flow
+}
+
+// keep puts a flow's cookie in the browser's jar.
+func (v *visitor) keep(flow string, cookie procore.Secret) {
+	v.s.t.Helper()
 	w := httptest.NewRecorder()
-	session.Cookies{}.Set(w, st.Flow, cookie)
+	session.Cookies{}.Set(w, flow, cookie)
 	u, err := url.Parse(v.s.base)
 	if err != nil {
-		t.Fatal(err)
+		v.s.t.Fatal(err)
 	}
 	v.Jar.SetCookies(u, w.Result().Cookies())
-	return st.Flow
+}
+
+// scanned returns the rows of a table.
+func (s *site) scanned(table string) []map[string]types.AttributeValue {
+	s.t.Helper()
+	out, err := s.DB.Scan(s.t.Context(), &dynamodb.ScanInput{TableName: &table})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return out.Items
 }
 
 func (v *visitor) list() functiontest.Page {
