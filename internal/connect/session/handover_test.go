@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -181,6 +182,13 @@ func TestMoveLate(t *testing.T) {
 	}
 	if g := w.grant(joe); g.State != tokens.Active {
 		t.Errorf("the grant is %s", g.State)
+	}
+	gone, _ := w.authorized()
+	if err := dynamo.Write(ctx, w.Store.DB, new(dynamo.Expression).Delete(w.Table, rowKey(gone.Flow))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Move(ctx, gone); !errors.Is(err, ErrUnknown) {
+		t.Errorf("Move of a session that is gone: %v, want ErrUnknown", err)
 	}
 }
 
