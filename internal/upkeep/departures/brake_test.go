@@ -10,6 +10,7 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/webhook/provision"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -28,26 +29,26 @@ func newWorld(t *testing.T) *world {
 // watch returns one process's watch.
 func (w *world) watch() *Watch {
 	store := w.Store()
-	return &Watch{Store: store, Environment: w.Environment, Log: w.Log.Logger, Hooks: &provision.Reconciler{
-		Store: store, Environment: w.Environment, Log: w.Log.Logger, Want: provision.Config{Namespace: "our-app", URL: "http://127.0.0.1:9/"},
+	return &Watch{Store: store, Log: w.Log.Logger, Hooks: &provision.Reconciler{
+		Store: store, Log: w.Log.Logger, Want: provision.Config{Namespace: "our-app", URL: "http://127.0.0.1:9/"},
 	}}
 }
 
 // departed returns n connections of companies from this id on.
-func (w *world) departed(from int64, n int) (all []tokens.Key) {
+func (w *world) departed(from int64, n int) (all []connections.Key) {
 	w.t.Helper()
 	for i := range int64(n) {
 		if err := w.Procore.AddCompany(procoretest.NewCompany(from+i, "A Company", procoretest.Max)); err != nil {
 			w.t.Fatal(err)
 		}
-		all = append(all, w.Connect(from+i, procoretest.Max, tokens.WebhooksOff).Key)
+		all = append(all, w.Connect(from+i, procoretest.Max, connections.WebhooksOff).Key)
 		w.PatchCompany(from+i, procoretest.CompanyPatch{Members: &[]int64{}})
 	}
 	return all
 }
 
 // end ends connections, and checks how many of them ended.
-func (w *world) end(all []tokens.Key, want int) {
+func (w *world) end(all []connections.Key, want int) {
 	w.t.Helper()
 	watch := w.watch()
 	for _, key := range all {
@@ -55,19 +56,19 @@ func (w *world) end(all []tokens.Key, want int) {
 			w.t.Errorf("%s: %v", key, err)
 		}
 	}
-	w.wantRevoked(all, want)
+	w.wantEnded(all, want)
 }
 
-func (w *world) wantRevoked(all []tokens.Key, want int) {
+func (w *world) wantEnded(all []connections.Key, want int) {
 	w.t.Helper()
 	got := 0
 	for _, key := range all {
-		if w.Connection(key).State == tokens.Revoked {
+		if w.Connection(key).State == connections.Ended {
 			got++
 		}
 	}
 	if got != want {
-		w.t.Errorf("%d of %d connections are revoked, want %d", got, len(all), want)
+		w.t.Errorf("%d of %d connections have ended, want %d", got, len(all), want)
 	}
 }
 
@@ -94,10 +95,10 @@ func TestSlowEndings(t *testing.T) {
 	w := newWorld(t)
 	all := w.departed(700, maxEndings+1)
 	for _, key := range all {
-		w.end([]tokens.Key{key}, 1-len(w.Log.Lines(t, "brake on departures engaged")))
+		w.end([]connections.Key{key}, 1-len(w.Log.Lines(t, "brake on departures engaged")))
 		w.Clock.Advance(2 * time.Hour)
 	}
-	w.wantRevoked(all, maxEndings)
+	w.wantEnded(all, maxEndings)
 }
 
 // Once engaged, the brake withholds every ending until an operator acknowledges, however
@@ -156,7 +157,7 @@ func TestProcessesShareTheLimit(t *testing.T) {
 	processes.Wait()
 	ended := 0
 	for _, key := range all {
-		if w.Connection(key).State != tokens.Active {
+		if w.Connection(key).State != connections.Connected {
 			ended++
 		}
 	}
@@ -180,7 +181,7 @@ func TestStorageDownEndsNone(t *testing.T) {
 				fails = "GetItem"
 			}
 			w.Fault(func(operation string, body []byte) dynamotest.Fault {
-				if operation == fails && strings.Contains(string(body), `"departures"`) {
+				if operation == fails && strings.Contains(string(body), `#departures"`) {
 					return fault
 				}
 				return dynamotest.Fault{}
@@ -191,24 +192,30 @@ func TestStorageDownEndsNone(t *testing.T) {
 				}
 			}
 			w.Fault(nil)
-			w.wantRevoked(all, 0)
+			w.wantEnded(all, 0)
 			w.end(all, len(all))
 		})
 	}
 }
 
-// A revocation that was begun is finished, and counts once.
-func TestBegunEndingIsFinished(t *testing.T) {
+// An ending counts once, also if its revocation failed, which the schedule finishes.
+func TestEndingCountsOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	begun := w.departed(700, 1)
 	w.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 503, Times: 99})
+	if err := w.watch().End(t.Context(), begun[0]); err == nil || errors.Is(err, ErrWithheld) {
+		t.Errorf("got error %v, want Procore's", err)
+	}
 	for range maxEndings + 1 {
-		if err := w.watch().End(t.Context(), begun[0]); err == nil || errors.Is(err, ErrWithheld) {
-			t.Errorf("got error %v, want Procore's", err)
-		}
+		w.end(begun, 1)
 	}
 	w.Procore.ClearFaults()
+	if g := w.Grant(begun[0].Principal); g.State != tokens.Active || g.UnheldAt.IsZero() {
+		t.Errorf("the grant is %s, without a holder since %v; want it left to the schedule", g.State, g.UnheldAt)
+	}
 	w.end(w.departed(800, maxEndings), maxEndings-1)
-	w.end(begun, 1)
+	if got := len(w.Log.Lines(t, "departed user's connection ended")); got != maxEndings {
+		t.Errorf("got %d lines of departures, want %d", got, maxEndings)
+	}
 }
