@@ -1,13 +1,14 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -18,7 +19,7 @@ func (r *refresher) members(company int64, users ...int64) {
 	r.PatchCompany(company, procoretest.CompanyPatch{Members: &users})
 }
 
-func (r *refresher) wantState(c tokens.Connection, want tokens.State) {
+func (r *refresher) wantState(c connections.Connection, want connections.State) {
 	r.t.Helper()
 	if got := r.Connection(c.Key); got.State != want {
 		r.t.Errorf("%s is %s (%s), want %s", c.Key, got.State, got.Reason, want)
@@ -41,8 +42,8 @@ func TestUserLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.members(procoretest.MyConstruction, procoretest.Joe, procoretest.Ann)
-	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
-	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksOff)
+	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, connections.WebhooksOff)
 	r.during(72*time.Hour, 2*time.Hour)
 	if got := r.Requests("GET /rest/v1.0/companies"); got < 4 || got > 6 {
 		t.Errorf("Procore was asked for two users %d times in three days, want one call a day for each", got)
@@ -52,8 +53,8 @@ func TestUserLeaves(t *testing.T) {
 	}
 	r.members(procoretest.MyConstruction, procoretest.Ann)
 	r.during(26*time.Hour, 2*time.Hour)
-	r.wantState(joe, tokens.Revoked)
-	r.wantState(ann, tokens.Active)
+	r.wantState(joe, connections.Ended)
+	r.wantState(ann, connections.Connected)
 	if got := r.live(); got != 1 {
 		t.Errorf("%d pairs are alive at Procore, want Ann's alone", got)
 	}
@@ -93,14 +94,14 @@ func TestNoDeparture(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRefresher(t)
-			c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+			c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 			if tt.left {
 				r.members(procoretest.MyConstruction)
 			}
 			r.ProcoreFails(tt.fault)
 			r.Clock.Advance(checkEvery)
 			r.during(6*time.Hour, 2*time.Hour)
-			r.wantState(c, tokens.Active)
+			r.wantState(c, connections.Connected)
 			if got := len(r.Log.Lines(t, "company not listed for the user, but accessible")); name == "an empty list" && got != 1 {
 				t.Errorf("the list that was wrong was logged %d times in a day, want once", got)
 			}
@@ -108,9 +109,9 @@ func TestNoDeparture(t *testing.T) {
 			r.Clock.Advance(checkEvery)
 			r.during(2*time.Hour, 2*time.Hour)
 			if tt.left {
-				r.wantState(c, tokens.Revoked)
+				r.wantState(c, connections.Ended)
 			} else {
-				r.wantState(c, tokens.Active)
+				r.wantState(c, connections.Connected)
 			}
 		})
 	}
@@ -121,15 +122,15 @@ func TestNoDeparture(t *testing.T) {
 func TestIdleUserLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
-	stays := r.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksOff)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+	stays := r.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksOff)
 	r.during(10*24*time.Hour, 12*time.Hour)
 	r.members(procoretest.MyConstruction)
-	before := r.Connection(stays.Key)
+	before := r.Grant(stays.Principal)
 	r.during(31*24*time.Hour, 12*time.Hour)
-	r.wantState(c, tokens.Revoked)
-	r.wantState(stays, tokens.Active)
-	if got := r.Connection(stays.Key); got.Generation != before.Generation+1 || !got.LastUsed.Equal(before.LastUsed) {
+	r.wantState(c, connections.Ended)
+	r.wantState(stays, connections.Connected)
+	if got := r.Grant(stays.Principal); got.Generation != before.Generation+1 || !got.LastUsed.Equal(before.LastUsed) {
 		t.Errorf("got generation %d, last used at %v; want %d, %v", got.Generation, got.LastUsed, before.Generation+1, before.LastUsed)
 	}
 }
@@ -138,23 +139,12 @@ func TestIdleUserLeaves(t *testing.T) {
 // runs, so that ten connections end until an operator acknowledges, and then ten more.
 func TestHiddenCompany(t *testing.T) {
 	t.Parallel()
-	const users, first = 240, 5000
+	const users = 240
 	r := newRefresher(t)
-	var members []int64
-	var all []tokens.Connection
-	for id := range int64(users) {
-		if err := r.Procore.AddUser(procoretest.User{ID: first + id, Login: fmt.Sprintf("user-%d@example.com", id), Name: "A User"}); err != nil {
-			t.Fatal(err)
-		}
-		members = append(members, first+id)
-	}
-	r.members(procoretest.MyConstruction, members...)
-	for _, id := range members {
-		all = append(all, r.Connect(procoretest.MyConstruction, id, tokens.WebhooksOff))
-	}
+	all, members := r.users(procoretest.MyConstruction, users, connections.WebhooksOff)
 	ended := func() (n int) {
 		for _, c := range all {
-			if r.Connection(c.Key).State == tokens.Revoked {
+			if r.Connection(c.Key).State == connections.Ended {
 				n++
 			}
 		}
@@ -163,7 +153,7 @@ func TestHiddenCompany(t *testing.T) {
 	r.Clock.Advance(checkEvery)
 	for part := range slices.Chunk(all, users/15) { // so that some are due in every run
 		for _, c := range part {
-			if _, err := r.h.store.Refresh(t.Context(), c.Key, ahead); err != nil {
+			if _, err := r.h.tokens.Upkeep().Refresh(t.Context(), c.Principal, ahead); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -208,12 +198,7 @@ func TestHiddenCompany(t *testing.T) {
 func TestNoAnswers(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	for i := range int64(30) {
-		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
-			t.Fatal(err)
-		}
-		r.Connect(700+i, procoretest.Max, tokens.WebhooksOff)
-	}
+	r.users(procoretest.MyConstruction, 30, connections.WebhooksOff)
 	r.Clock.Advance(checkEvery + time.Hour)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 503, Times: 999})
 	r.run("refresh")
@@ -231,15 +216,15 @@ func TestMakerLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.members(procoretest.MyConstruction, procoretest.Joe, procoretest.Ann)
-	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
 	r.run("housekeeping")
-	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
+	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, connections.WebhooksPending)
 	r.run("housekeeping")
 	made := r.Procore.State().Hooks[0].ID
 	r.members(procoretest.MyConstruction, procoretest.Ann)
 	r.during(8*time.Hour, 2*time.Hour)
-	r.wantState(joe, tokens.Revoked)
-	r.wantState(ann, tokens.Active)
+	r.wantState(joe, connections.Ended)
+	r.wantState(ann, connections.Connected)
 	if all := r.Procore.State().Hooks; len(all) != 1 || all[0].ID == made {
 		t.Errorf("got hooks %+v, want one that Ann made", all)
 	}
@@ -249,11 +234,11 @@ func TestMakerLeaves(t *testing.T) {
 func TestLastUserLeaves(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
 	r.run("housekeeping")
 	r.members(procoretest.MyConstruction)
 	r.during(8*time.Hour, 2*time.Hour)
-	r.wantState(c, tokens.Revoked)
+	r.wantState(c, connections.Ended)
 	lines := r.Log.Lines(t, "hook not deleted")
 	if len(lines) != 1 || lines[0]["hook_id"] != float64(r.Procore.State().Hooks[0].ID) {
 		t.Errorf("logged %v", lines)
@@ -272,26 +257,38 @@ func TestDisconnectedCompanyIsQuiet(t *testing.T) {
 	r := newRefresher(t)
 	off, on := false, true
 	r.members(procoretest.MyConstruction, procoretest.Joe, procoretest.Ann)
-	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
-	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
+	joe := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
+	ann := r.Connect(procoretest.MyConstruction, procoretest.Ann, connections.WebhooksPending)
 	r.during(24*time.Hour, 2*time.Hour)
 	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
 	r.during(8*time.Hour, 2*time.Hour)
-	r.wantState(joe, tokens.Disconnected)
-	r.wantState(ann, tokens.Disconnected)
+	r.wantState(joe, connections.Disconnected)
+	r.wantState(ann, connections.Disconnected)
 	if got := refusals(r); got != 1 {
 		t.Errorf("Procore said %d times that the app is not connected, want once", got)
 	}
+	calls := len(r.Procore.State().Calls)
+	r.during(29*24*time.Hour, 12*time.Hour) // its grants are kept, because an admin may have erred
+	r.wantGrant(joe, tokens.Active)
+	r.wantGrant(ann, tokens.Active)
+	r.during(2*24*time.Hour, 12*time.Hour)
+	for _, c := range []connections.Connection{joe, ann} {
+		r.wantState(c, connections.Ended)
+		r.wantGrant(c, tokens.Revoked)
+	}
+	if got := len(r.Procore.State().Calls); got != calls {
+		t.Errorf("got %d calls in a month, want none", got-calls)
+	}
 	requests := r.Requests("")
-	r.during(6*7*24*time.Hour, 12*time.Hour)
+	r.during(11*24*time.Hour, 12*time.Hour)
 	if got := r.Requests(""); got != requests {
-		t.Errorf("got %d requests in six weeks, want none", got-requests)
+		t.Errorf("got %d requests after the end, want none", got-requests)
 	}
 	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &on})
-	r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
+	r.Connect(procoretest.MyConstruction, procoretest.Ann, connections.WebhooksPending)
 	r.run("housekeeping")
-	r.wantState(ann, tokens.Active)
-	if got := r.Connection(ann.Key).Webhooks; got != tokens.WebhooksActive {
+	r.wantState(ann, connections.Connected)
+	if got := r.Connection(ann.Key).Webhooks; got != connections.WebhooksActive {
 		t.Errorf("webhooks are %s after the company is back, want active", got)
 	}
 }
@@ -305,33 +302,29 @@ func refusals(r *refresher) (n int) {
 	return n
 }
 
-// When the monthly sandbox is overwritten, all connections end in one run. That is not
+// When the monthly sandbox is overwritten, all grants end in one run. That is not
 // a failure of the run.
 func TestMonthlyOverwrite(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.Environment.Name = "monthly"
-	r.h.store.OAuth = r.OAuth()
+	r.h.tokens.Environment, r.h.tokens.OAuth = r.Environment, r.OAuth()
 	now := r.Clock.Now().UTC()
 	r.Clock.Advance(time.Date(now.Year(), now.Month()+1, 1, 9, 0, 0, 0, time.UTC).Sub(now))
-	var all []tokens.Connection
-	for i := range int64(8) {
-		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, r.Connect(700+i, procoretest.Max, tokens.WebhooksOff))
-	}
+	all, ids := r.users(procoretest.MyConstruction, 8, connections.WebhooksOff)
 	kill := procoretest.Kill
 	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &kill}); err != nil {
 		t.Fatal(err)
 	}
-	r.Pair(procoretest.Max, "http://127.0.0.1:3000/")
+	for _, id := range ids {
+		r.Pair(id, "http://127.0.0.1:3000/")
+	}
 	r.Clock.Advance(2 * time.Hour)
 	r.run("refresh")
 	for _, c := range all {
-		r.wantState(c, tokens.Reauthorize)
+		r.wantGrant(c, tokens.Reauthorize)
 	}
-	r.wantMetric("ConnectionsOverwritten", 8, 8)
+	r.wantMetric("GrantsOverwritten", 8, 8)
 	line := r.Log.Lines(t, "refresh run finished")[0]
 	if line["overwritten"] != float64(8) || line["failed"] != float64(0) {
 		t.Errorf("logged %v, want 8 overwritten and none failed", line)
@@ -347,7 +340,7 @@ func TestMonthlyOverwrite(t *testing.T) {
 func TestProbeWithNothingDue(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	r.run("refresh")
 	if got := r.Requests(""); got != 0 {
 		t.Errorf("got %d requests while nothing was due and all was well, want none", got)
@@ -355,17 +348,17 @@ func TestProbeWithNothingDue(t *testing.T) {
 	r.Clock.Advance(2 * time.Hour)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503})
 	r.fails("refresh", "nothing refreshed") // and the breaker is open
-	if _, err := r.Store().Token(t.Context(), c.Key); err == nil {
+	if _, err := r.Tokens().Token(t.Context(), c.Principal); err == nil {
 		t.Error("the breaker is closed")
 	}
 	r.Fault(functiontest.Down)
 	r.fails("refresh", "tokens:")
 	r.Fault(nil)
-	if err := r.h.store.Revoke(t.Context(), c.Key, "so that nothing is due"); err != nil {
-		t.Fatal(err)
+	if err := r.h.store.End(t.Context(), c.Key, "so that nothing is due"); !errors.Is(err, tokens.ErrTryAgain) {
+		t.Fatalf("got %v, want that the revocation waits for the breaker", err)
 	}
 	r.run("refresh")
-	if b, err := r.h.store.Breaker(t.Context()); err != nil || b.Open {
+	if b, err := r.h.tokens.Upkeep().Breaker(t.Context()); err != nil || b.Open {
 		t.Errorf("got %+v, %v; want the breaker closed", b, err)
 	}
 }

@@ -2,7 +2,8 @@ package main
 
 import (
 	"context"
-	"strconv"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,11 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/connect/session"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -32,18 +35,18 @@ const ourURL = "http://127.0.0.1:3000/webhooks/procore"
 func newRefresher(t *testing.T) *refresher {
 	t.Helper()
 	w := functiontest.New(t)
-	h := &handler{
-		store: w.Store(), sessions: w.Sessions(), oauth: w.OAuth(), rescue: w.Rescue(), log: w.Log.Logger,
-	}
-	h.store.Rescue = h.rescue.Send
+	h := &handler{store: w.Store(), rescue: w.Rescue(), log: w.Log.Logger}
+	h.tokens = h.store.Tokens
+	h.tokens.Rescue = h.rescue.Send
+	h.sessions = session.Handover{Sessions: w.Sessions(), Tokens: h.tokens}
 	h.hooks = &provision.Reconciler{
-		Store: h.store, Environment: w.Environment, Ring: w.Ring(), Log: w.Log.Logger,
+		Store: h.store, Ring: w.Ring(), Log: w.Log.Logger,
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}, Log: w.Log.Logger},
 		Want: provision.Config{Namespace: "our-app", URL: ourURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
 		}},
 	}
-	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Hooks: h.hooks, Log: w.Log.Logger}
+	h.departures = &departures.Watch{Store: h.store, Hooks: h.hooks, Log: w.Log.Logger}
 	return &refresher{World: w, t: t, h: h}
 }
 
@@ -82,11 +85,54 @@ func (r *refresher) presented() int {
 	return n
 }
 
-func (r *refresher) wantGeneration(c tokens.Connection, want int64) {
+func (r *refresher) wantGeneration(c connections.Connection, want int64) {
 	r.t.Helper()
-	if got := r.Connection(c.Key); got.Generation != want {
-		r.t.Errorf("%s: got generation %d (%s), want %d", c.Key, got.Generation, got.State, want)
+	if got := r.Grant(c.Principal); got.Generation != want {
+		r.t.Errorf("%s: got generation %d (%s), want %d", c.Principal, got.Generation, got.State, want)
 	}
+}
+
+// wantGrant fails the test unless the connection's grant has the state.
+func (r *refresher) wantGrant(c connections.Connection, want tokens.State) {
+	r.t.Helper()
+	if got := r.Grant(c.Principal); got.State != want {
+		r.t.Errorf("%s is %s (%s), want %s", c.Principal, got.State, got.Reason, want)
+	}
+}
+
+// users connects one company by n users, whose ids begin with 5000.
+func (r *refresher) users(company int64, n int, webhooks connections.Webhooks) (all []connections.Connection, ids []int64) {
+	r.t.Helper()
+	for i := range int64(n) {
+		ids = append(ids, 5000+i)
+		if err := r.Procore.AddUser(procoretest.User{ID: 5000 + i, Login: fmt.Sprintf("user-%d@example.com", i), Name: "A User"}); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	r.members(company, ids...)
+	for _, id := range ids {
+		all = append(all, r.Connect(company, id, webhooks))
+	}
+	return all, ids
+}
+
+// companies connects n companies by one user; their ids begin with 700.
+func (r *refresher) companies(user int64, n int, webhooks connections.Webhooks) (all []connections.Connection) {
+	r.t.Helper()
+	r.Authorize(user)
+	for id := int64(700); id < 700+int64(n); id++ {
+		if err := r.Procore.AddCompany(procoretest.NewCompany(id, "One of Many", user)); err != nil {
+			r.t.Fatal(err)
+		}
+		c, err := r.Store().Connect(r.t.Context(), connections.New{
+			Key: connections.Key{CompanyID: id, Principal: tokens.User(user)}, CompanyName: "One of Many", UserName: "A User", Webhooks: webhooks,
+		})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 func TestUnknownTask(t *testing.T) {
@@ -100,13 +146,13 @@ func TestUnknownTask(t *testing.T) {
 	}
 }
 
-// The schedule refreshes connections that are due and in use, not fresh or idle ones.
+// The schedule refreshes grants that are due and in use, not fresh or idle ones.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	due := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	due := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	r.Clock.Advance(80 * time.Minute)
-	fresh := r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff)
+	fresh := r.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksOff)
 	r.run("refresh")
 	r.wantGeneration(due, 2)
 	r.wantGeneration(fresh, 1)
@@ -124,25 +170,26 @@ func TestRefresh(t *testing.T) {
 	r.wantMetric("OldestDueSeconds", 0, 2)
 }
 
-// A connection whose token could not be refreshed counts as failed although its access
+// A grant whose token could not be refreshed counts as failed although its access
 // token is still valid. Its user notices nothing yet, but the operator should.
 func TestNotRefreshedWhileTheTokenLives(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	r.Clock.Advance(80 * time.Minute)
 	if err := r.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Drop}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.h.store.Refresh(t.Context(), c.Key, ahead); err != nil {
+	if _, err := r.h.tokens.Upkeep().Refresh(t.Context(), c.Principal, ahead); err != nil {
 		t.Fatal(err)
 	}
-	r.wantState(c, tokens.Uncertain)
+	r.wantGrant(c, tokens.Uncertain)
+	r.Clock.Advance(5 * time.Minute) // the next run
 	r.run("refresh")
 	r.wantMetric("RefreshesSucceeded", 0, 0)
 	r.wantMetric("RefreshesFailed", 1, 1)
-	if got := len(r.Log.Lines(t, "connection not refreshed")); got != 1 {
-		t.Errorf("%d lines say that a connection was not refreshed, want 1", got)
+	if got := len(r.Log.Lines(t, "grant not refreshed")); got != 1 {
+		t.Errorf("%d lines say that a grant was not refreshed, want 1", got)
 	}
 }
 
@@ -154,15 +201,15 @@ func (r *refresher) wantMetric(name string, sum float64, lines int) {
 	}
 }
 
-// A connection that is unused for a week is refreshed only once in a month, because
+// A grant that is unused for a week is refreshed only once in a month, because
 // each refresh is a risk.
 func TestRefreshIdle(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
-	used := r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+	used := r.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksOff)
 	r.Clock.Advance(tokens.UsedWithin)
-	if _, err := r.Store().Token(t.Context(), used.Key); err != nil {
+	if _, err := r.Tokens().Token(t.Context(), used.Principal); err != nil {
 		t.Fatal(err)
 	}
 	r.run("refresh")
@@ -184,11 +231,8 @@ func TestRefreshIdle(t *testing.T) {
 func TestBadRows(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	dead := r.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksOff)
-	good := []tokens.Connection{
-		r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff),
-		r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff),
-	}
+	dead := r.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksOff)
+	good, _ := r.users(procoretest.MyConstruction, 3, connections.WebhooksOff)
 	kill := procoretest.Kill
 	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &kill}); err != nil {
 		t.Fatal(err)
@@ -196,27 +240,28 @@ func TestBadRows(t *testing.T) {
 	r.Pair(procoretest.Ann, "http://127.0.0.1:3000/")
 	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 	for shard := range tokens.Shards {
-		_, err := r.DB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &r.Tables.Connections, Item: map[string]types.AttributeValue{
-			"company_id": text("bad-" + strings.Repeat("x", shard)), "principal": text("user#1"), "state": text("active"),
-			"generation": text("seven"), "due_shard": text(strconv.Itoa(shard)), "expires_at": &types.AttributeValueMemberN{Value: "1"},
-		}})
-		if err != nil {
-			t.Fatal(err)
+		for _, grant := range []string{"bad-" + strings.Repeat("x", shard), fmt.Sprint("custom#user#", 100+shard)} {
+			_, err := r.DB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &r.Tables.Grants, Item: map[string]types.AttributeValue{
+				"grant": text(grant), "state": text("active"), "generation": text("seven"),
+				"due_shard": text(fmt.Sprint("custom#", shard)), "due_at": &types.AttributeValueMemberN{Value: "1"},
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	r.Clock.Advance(2 * time.Hour)
-	r.fails("refresh", `row of company "bad-xxx"`)
+	r.fails("refresh", `row of grant "bad-xxx"`)
 	for _, c := range good {
 		r.wantGeneration(c, 2)
 	}
-	if got := r.Connection(dead.Key).State; got != tokens.Reauthorize {
-		t.Errorf("the refused connection is %s, want reauthorize", got)
+	r.wantGrant(dead, tokens.Reauthorize)
+	lines := r.Log.Lines(t, "grant not refreshed")
+	if len(lines) != 1+tokens.Shards || !slices.ContainsFunc(lines, func(l map[string]any) bool { return l["principal"] == string(dead.Principal) }) {
+		t.Errorf("logged %v, want those that were not refreshed", lines)
 	}
-	if lines := r.Log.Lines(t, "connection not refreshed"); len(lines) != 1 || lines[0]["principal"] != string(dead.Principal) {
-		t.Errorf("logged %v, want the one that was not refreshed", lines)
-	}
-	r.wantMetric("ConnectionsToReauthorize", 1, 1)
-	r.wantMetric("RefreshesFailed", 1, 1)
+	r.wantMetric("GrantsToReauthorize", 1, 1)
+	r.wantMetric("RefreshesFailed", 1+tokens.Shards, 1)
 }
 
 // R7: a wrong secret or an outage costs nothing if the probe notices it first.
@@ -238,7 +283,7 @@ func TestProbeFirst(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRefresher(t)
-			c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+			c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 			r.Clock.Advance(2 * time.Hour)
 			spoil(r)
 			r.fails("refresh", "nothing refreshed")
@@ -276,7 +321,7 @@ func TestBeforeTheSetup(t *testing.T) {
 func TestOutOfTime(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
 	r.Clock.Advance(2 * time.Hour)
 	ctx, cancel := context.WithTimeout(t.Context(), reserve-time.Second)
 	defer cancel()
@@ -294,7 +339,7 @@ func TestOutOfTime(t *testing.T) {
 func TestStorageDown(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
 	r.Clock.Advance(2 * time.Hour)
 	r.Fault(functiontest.Down)
 	r.fails("refresh", "tokens:")

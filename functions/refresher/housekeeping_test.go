@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,21 +11,24 @@ import (
 
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
-// pending makes an authorization that waits for the choice of a company.
-func (r *refresher) pending(user int64) (session.Session, procore.Token) {
+// authorized makes a session with a pair, whose browser does not come back.
+func (r *refresher) authorized(user int64) session.Session {
 	r.t.Helper()
-	return r.pendingAt(r.Environment.Name, user)
+	return r.authorizedIn(r.Sessions(), user)
 }
 
-func (r *refresher) pendingAt(environment string, user int64) (session.Session, procore.Token) {
-	t, ctx, sessions, redirectURI := r.t, r.t.Context(), r.Sessions(), "http://127.0.0.1:3000/oauth/callback"
+func (r *refresher) authorizedIn(sessions *session.Store, user int64) session.Session {
+	t, ctx := r.t, r.t.Context()
 	t.Helper()
-	st, err := sessions.Begin(ctx, environment, redirectURI)
+	st, err := sessions.Begin(ctx, functiontest.RedirectURI, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,17 +36,37 @@ func (r *refresher) pendingAt(environment string, user int64) (session.Session, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair := r.Pair(user, redirectURI)
-	cookie, err := sessions.StorePair(ctx, exchanging, pair)
+	cookie, err := sessions.StorePair(ctx, exchanging, procore.NewSecret("a-code"), r.Pair(user, functiontest.RedirectURI))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.Log.Secret(st.State.Reveal(), st.Cookie.Reveal(), cookie.Reveal())
-	held, err := sessions.Find(ctx, st.Flow, cookie)
+	s, err := sessions.Find(ctx, st.Flow, cookie)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return held, pair
+	return s
+}
+
+// chosen makes a session in which the user has chosen a company.
+func (r *refresher) chosen(user, company int64) session.Session {
+	r.t.Helper()
+	s, err := r.h.sessions.Move(r.t.Context(), r.authorized(user))
+	if err == nil {
+		s, err = r.Sessions().Choose(r.t.Context(), s, company)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return s
+}
+
+// connect makes the last transaction of a choice.
+func (r *refresher) connect(chosen session.Session) error {
+	_, err := r.Store().Connect(r.t.Context(), connections.New{
+		Key: connections.Key{CompanyID: chosen.CompanyID, Principal: chosen.Principal}, Webhooks: connections.WebhooksOff,
+	}, r.Sessions().Finish(chosen))
+	return err
 }
 
 // live counts the pairs that Procore still accepts.
@@ -58,72 +80,97 @@ func (r *refresher) live() int {
 	return n
 }
 
-func (r *refresher) sessions() int {
+// pairs counts the sessions with a pair.
+func (r *refresher) pairs() (n int) {
 	r.t.Helper()
 	out, err := r.DB.Scan(r.t.Context(), &dynamodb.ScanInput{TableName: &r.Tables.Sessions})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return len(out.Items)
+	for _, item := range out.Items {
+		if item["sealed"] != nil {
+			n++
+		}
+	}
+	return n
 }
 
-// connect makes the second transaction of a choice.
-func (r *refresher) connect(chosen session.Session, pair procore.Token) error {
-	_, _, err := r.Store().Connect(r.t.Context(), tokens.Authorization{
-		Key: tokens.Key{CompanyID: chosen.CompanyID, Principal: chosen.Principal}, Environment: r.Environment.Name,
-		Pair: pair, RedirectURI: chosen.RedirectURI, Webhooks: tokens.WebhooksOff,
-	}, r.Sessions().Finish(chosen))
-	return err
+// authorizeIn sets what Procore does with a user's earlier pair.
+func (r *refresher) authorizeIn(mode procoretest.SecondAuthorization) {
+	r.t.Helper()
+	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &mode}); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
-// A pair is revoked if the choice was not completed in time, whether a company was fixed or not.
+// A grant is revoked if no company was connected by it in time, whether one was chosen or
+// the browser did not come back at all. Then its pair is moved first.
 func TestAbandoned(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	r.pending(procoretest.Joe)
-	held, _ := r.pending(procoretest.Ann)
-	if _, err := r.Sessions().Choose(t.Context(), held, procoretest.NorthernPlanner, tokens.User(procoretest.Ann)); err != nil {
-		t.Fatal(err)
-	}
-	r.Clock.Advance(session.ChoiceLifetime - time.Minute)
+	r.authorized(procoretest.Joe)
+	r.chosen(procoretest.Ann, procoretest.NorthernPlanner)
+	r.Clock.Advance(4 * time.Minute)
 	r.run("housekeeping")
-	if r.live() != 2 || r.sessions() != 2 {
-		t.Errorf("got %d live pairs in %d sessions before the time was over, want 2 in 2", r.live(), r.sessions())
+	if got := r.pairs(); got != 1 {
+		t.Errorf("%d sessions have a pair before the time is over, want 1", got)
 	}
 	r.Clock.Advance(2 * time.Minute)
 	r.run("housekeeping")
-	if r.live() != 0 || r.sessions() != 0 {
-		t.Errorf("got %d live pairs in %d sessions, want none", r.live(), r.sessions())
+	if r.live() != 2 || r.pairs() != 0 {
+		t.Errorf("got %d live pairs, and %d in sessions; want 2 and none", r.live(), r.pairs())
 	}
-	if got := len(r.Log.Lines(t, "abandoned authorization revoked")); got != 2 {
-		t.Errorf("got %d lines, want 2", got)
+	if lines := r.Log.Lines(t, "authorization moved to its grant"); len(lines) != 1 || lines[0]["principal"] != string(tokens.User(procoretest.Joe)) {
+		t.Errorf("logged %v, want Joe's", lines)
+	}
+	r.Clock.Advance(tokens.UnheldFor - 5*time.Minute)
+	r.run("housekeeping") // Ann's time is over
+	if r.live() != 1 || r.Grant(tokens.User(procoretest.Ann)).State != tokens.Revoked {
+		t.Errorf("got %d live pairs, want Joe's", r.live())
+	}
+	r.Clock.Advance(6 * time.Minute)
+	r.run("housekeeping")
+	if r.live() != 0 || r.Grant(tokens.User(procoretest.Joe)).State != tokens.Revoked {
+		t.Errorf("got %d live pairs, want none", r.live())
 	}
 	r.run("housekeeping")
 	if got := r.Requests("POST /oauth/revoke"); got != 4 {
 		t.Errorf("got %d revocations, want 4: each token of each pair once", got)
 	}
+	r.presented()
 }
 
-// If Procore returns the pair of the first authorization for a second one, cancelling
-// the second one does not end the connection.
+// Whatever Procore does with the first pair of a user, an abandoned second authorization
+// does not end the connection, also if Procore does not answer for a while.
 func TestAbandonedButHeld(t *testing.T) {
 	t.Parallel()
-	r := newRefresher(t)
-	mode := procoretest.Return
-	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SecondAuthorization: &mode}); err != nil {
-		t.Fatal(err)
-	}
-	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
-	r.pending(procoretest.Joe)
-	r.Clock.Advance(session.ChoiceLifetime + time.Minute)
-	r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: http.StatusServiceUnavailable, Times: 3})
-	r.fails("housekeeping", "could not be checked")
-	if got := r.sessions(); got != 1 {
-		t.Errorf("got %d sessions while Procore is down, want the one that is tried again", got)
-	}
-	r.run("housekeeping")
-	if r.live() != 1 || r.sessions() != 0 {
-		t.Errorf("got %d live pairs and %d sessions, want the connection's pair alone", r.live(), r.sessions())
+	for _, mode := range []procoretest.SecondAuthorization{procoretest.Keep, procoretest.Kill, procoretest.Return} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			r := newRefresher(t)
+			r.authorizeIn(mode)
+			c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+			r.authorized(procoretest.Joe)
+			r.Clock.Advance(6 * time.Minute)
+			r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: http.StatusServiceUnavailable, Times: 3})
+			r.fails("housekeeping", "authorization not moved")
+			if got := r.pairs(); got != 1 {
+				t.Errorf("%d sessions have a pair while Procore is down, want the one that is tried again", got)
+			}
+			r.Procore.ClearFaults()
+			for range 4 {
+				r.run("housekeeping")
+				r.Clock.Advance(tokens.UnheldFor)
+			}
+			if got := r.pairs(); got != 0 || r.Requests("POST /oauth/revoke") != 0 {
+				t.Errorf("%d sessions have a pair after %d revocations, want none", got, r.Requests("POST /oauth/revoke"))
+			}
+			r.wantGrant(c, tokens.Active)
+			if _, err := r.Store().Client(c.Key).Me(t.Context()); err != nil {
+				t.Error(err)
+			}
+			r.presented()
+		})
 	}
 }
 
@@ -131,102 +178,172 @@ func TestAbandonedButHeld(t *testing.T) {
 func TestAbandonedElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	r.pendingAt(procore.Sandbox().Name, procoretest.Joe)
+	elsewhere := r.Sessions()
+	elsewhere.OAuth = secrettest.Constant(&procore.OAuth{Environment: procore.Sandbox(), ClientID: "fake-client-id"})
+	r.authorizedIn(elsewhere, procoretest.Joe)
 	r.Clock.Advance(session.ChoiceLifetime + time.Minute)
+	before := r.Requests("")
 	r.run("housekeeping")
-	if got := r.Requests("POST /oauth/revoke"); got != 0 || r.sessions() != 0 {
-		t.Errorf("got %d revocations and %d sessions, want none", got, r.sessions())
+	if got := r.Requests("") - before; got != 0 || r.pairs() != 0 {
+		t.Errorf("got %d requests and %d pairs, want none", got, r.pairs())
+	}
+	if lines := r.Log.Lines(t, "authorization abandoned"); len(lines) != 1 || lines[0]["reason"] != string(session.Dead) {
+		t.Errorf("logged %v", lines)
 	}
 }
 
-// A choice that is under way when the time ends either gets the pair or loses it. It
-// never gets a pair that is being revoked.
+// A choice that is under way when the time of its grant ends either keeps the grant or
+// loses it. It never connects a company by a grant that is being revoked.
 func TestLateChoice(t *testing.T) {
 	t.Parallel()
-	begin := func(t *testing.T) (*refresher, session.Session, procore.Token) {
+	begin := func(t *testing.T) (*refresher, session.Session) {
 		t.Helper()
 		r := newRefresher(t)
-		held, pair := r.pending(procoretest.Joe)
-		chosen, err := r.Sessions().Choose(t.Context(), held, procoretest.MyConstruction, tokens.User(procoretest.Joe))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Clock.Advance(session.ChoiceLifetime + time.Second)
-		return r, chosen, pair
+		chosen := r.chosen(procoretest.Joe, procoretest.MyConstruction)
+		r.Clock.Advance(tokens.UnheldFor + time.Second)
+		return r, chosen
 	}
 	t.Run("choice first", func(t *testing.T) {
 		t.Parallel()
-		r, chosen, pair := begin(t)
-		var met atomic.Bool
-		r.Fault(func(operation string, body []byte) dynamotest.Fault {
-			if operation == "UpdateItem" && strings.Contains(string(body), "abandoned") && !met.Swap(true) {
-				if err := r.connect(chosen, pair); err != nil {
-					t.Error(err)
-				}
+		r, chosen := begin(t)
+		met := r.once("TransactWriteItems", "revoke-", func() {
+			if err := r.connect(chosen); err != nil {
+				t.Error(err)
 			}
-			return dynamotest.Fault{}
 		})
 		r.run("housekeeping")
-		if !met.Load() || r.live() != 1 || r.Requests("POST /oauth/revoke") != 0 {
+		if !*met || r.live() != 1 || r.Requests("POST /oauth/revoke") != 0 {
 			t.Errorf("got %d live pairs, %d revocations; want the pair to live", r.live(), r.Requests("POST /oauth/revoke"))
 		}
-		if _, err := r.Store().Token(t.Context(), tokens.Key{CompanyID: chosen.CompanyID, Principal: chosen.Principal}); err != nil {
+		if _, err := r.Store().Client(connections.Key{CompanyID: chosen.CompanyID, Principal: chosen.Principal}).Me(t.Context()); err != nil {
 			t.Error(err)
+		}
+		r.Clock.Advance(tokens.UnheldFor)
+		r.run("housekeeping")
+		if got := r.live(); got != 1 {
+			t.Errorf("got %d live pairs later, want the grant that has a holder", got)
 		}
 	})
 	t.Run("housekeeping first", func(t *testing.T) {
 		t.Parallel()
-		r, chosen, pair := begin(t)
-		// Revoking fails, so that the choice still finds the session.
-		r.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Reset, Times: 9})
-		r.fails("housekeeping", "not revoked")
-		if err := r.connect(chosen, pair); !errors.Is(err, tokens.ErrUsed) {
-			t.Errorf("got error %v, want ErrUsed", err)
-		}
-		r.Procore.ClearFaults()
+		r, chosen := begin(t)
+		failed := make(chan error, 1)
+		met := r.once("UpdateItem", "no company is connected by it", func() { // the revocation's last write
+			go func() { failed <- r.connect(chosen) }()
+		})
 		r.run("housekeeping")
-		if err := r.connect(chosen, pair); !errors.Is(err, tokens.ErrUsed) {
-			t.Errorf("got error %v, want ErrUsed", err)
+		if err := <-failed; !*met || !errors.Is(err, tokens.ErrRevoked) {
+			t.Errorf("got error %v, want ErrRevoked", err)
 		}
-		if r.live() != 0 || r.sessions() != 0 {
-			t.Errorf("got %d live pairs in %d sessions, want none", r.live(), r.sessions())
+		if err := r.connect(chosen); !errors.Is(err, tokens.ErrRevoked) {
+			t.Errorf("got error %v, want ErrRevoked", err)
+		}
+		if _, err := r.Store().Connection(t.Context(), connections.Key{CompanyID: chosen.CompanyID, Principal: chosen.Principal}); !errors.Is(err, connections.ErrNotFound) || r.live() != 0 {
+			t.Errorf("got %v, and %d live pairs; want no connection and none", err, r.live())
 		}
 	})
+}
+
+// once runs f before the first operation of this kind with the text. It reports whether
+// there was one.
+func (r *refresher) once(operation, text string, f func()) *bool {
+	met := new(bool)
+	r.Fault(func(op string, body []byte) dynamotest.Fault {
+		if op == operation && strings.Contains(string(body), text) && !*met {
+			*met = true
+			f()
+		}
+		return dynamotest.Fault{}
+	})
+	return met
+}
+
+// A user who authorizes again in another tab has thirty minutes from then on.
+func TestAnotherTab(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.chosen(procoretest.Joe, procoretest.MyConstruction)
+	r.Clock.Advance(tokens.UnheldFor - time.Minute)
+	second := r.chosen(procoretest.Joe, procoretest.HarborHill)
+	r.Clock.Advance(tokens.UnheldFor - time.Minute)
+	r.run("housekeeping")
+	if err := r.connect(second); err != nil {
+		t.Error(err)
+	}
+	if got := r.Requests("POST /oauth/revoke"); got != 0 {
+		t.Errorf("got %d revocations, want none", got)
+	}
 }
 
 // A revocation that failed is retried, and does not stop the rest.
 func TestRevocationFails(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	r.pending(procoretest.Joe)
-	r.pending(procoretest.Ann)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
-	r.Clock.Advance(session.ChoiceLifetime + time.Second)
+	r.chosen(procoretest.Max, procoretest.MyConstruction)
+	r.chosen(procoretest.Ann, procoretest.NorthernPlanner)
+	r.Clock.Advance(tokens.UnheldFor + time.Second)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 503})
 	r.fails("housekeeping", "not revoked")
-	if r.live() != 2 || r.sessions() != 1 { // one of the two, and the connection's
-		t.Errorf("got %d live pairs and %d sessions, want 2 and 1", r.live(), r.sessions())
+	if got := r.live(); got != 2 { // one of the two, and the connection's
+		t.Errorf("got %d live pairs, want 2", got)
 	}
-	if got := r.Connection(c.Key).Webhooks; got != tokens.WebhooksActive {
+	if got := r.Connection(c.Key).Webhooks; got != connections.WebhooksActive {
 		t.Errorf("the webhook is %s: it was kept from its turn", got)
 	}
 	r.run("housekeeping")
-	if r.live() != 1 || r.sessions() != 0 {
-		t.Errorf("got %d live pairs and %d sessions, want 1 and none", r.live(), r.sessions())
+	if got := r.live(); got != 1 {
+		t.Errorf("got %d live pairs, want the connection's", got)
 	}
 }
 
-// If a run dies between abandoning and revoking, the next one continues.
+// If a run dies during a revocation, the next one continues when its claim is over.
 func TestRunDied(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	held, _ := r.pending(procoretest.Joe)
-	r.Clock.Advance(session.ChoiceLifetime + time.Second)
-	if _, err := r.Sessions().Abandon(t.Context(), held); err != nil {
+	r.chosen(procoretest.Joe, procoretest.MyConstruction)
+	r.Clock.Advance(tokens.UnheldFor + time.Second)
+	r.Fault(func(operation string, body []byte) dynamotest.Fault {
+		if operation == "UpdateItem" { // all writes after the claim
+			return functiontest.Down(operation, body)
+		}
+		return dynamotest.Fault{}
+	})
+	r.ProcoreFails(procoretest.Fault{Endpoint: "revoke", Kind: procoretest.Status, Status: 503})
+	r.fails("housekeeping", "not revoked")
+	r.Fault(nil)
+	if got := r.live(); got != 1 {
+		t.Fatalf("got %d live pairs, want the one whose revocation was begun", got)
+	}
+	r.Clock.Advance(time.Minute)
+	r.run("housekeeping")
+	if got := r.live(); got != 0 || r.Grant(tokens.User(procoretest.Joe)).State != tokens.Revoked {
+		t.Errorf("got %d live pairs, want none", got)
+	}
+}
+
+// After thirty days a disconnected connection ends, and its grant with the last one.
+func TestDisconnectedExpires(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+	other := r.Connect(procoretest.HarborHill, procoretest.Joe, connections.WebhooksOff)
+	if err := r.h.store.Disconnect(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	r.run("housekeeping")
-	if r.live() != 0 || r.sessions() != 0 {
-		t.Errorf("got %d live pairs in %d sessions, want none", r.live(), r.sessions())
+	r.during(29*24*time.Hour, 12*time.Hour)
+	r.wantState(c, connections.Disconnected)
+	r.during(2*24*time.Hour, 12*time.Hour)
+	r.wantState(c, connections.Ended)
+	r.wantState(other, connections.Connected)
+	r.wantGrant(c, tokens.Active)
+	if err := r.h.store.Disconnect(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	r.during(31*24*time.Hour, 12*time.Hour)
+	r.wantState(other, connections.Ended)
+	r.wantGrant(c, tokens.Revoked)
+	if got := r.live(); got > 1 { // the first authorization's pair was replaced, and not revoked
+		t.Errorf("got %d live pairs, want one at most", got)
 	}
 }

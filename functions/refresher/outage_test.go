@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
 
 // receiver stores deliveries as webhook-receiver does, unless it is down.
@@ -120,9 +120,9 @@ func TestOutage(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	rec := r.receiver()
-	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
-	r.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksPending)
-	r.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksPending)
+	r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
+	r.Connect(procoretest.HarborHill, procoretest.Joe, connections.WebhooksPending)
+	r.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksPending)
 	r.run("housekeeping")
 
 	projects := map[int64]int64{procoretest.MyConstruction: 2001, procoretest.HarborHill: 4294968001, procoretest.NorthernPlanner: 9007199254741993}

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"procore-connect/internal/webhook/provision"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
 
 // A company with several connections is reconciled once in a run.
@@ -16,14 +16,14 @@ func TestOneLookForACompany(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Members: &[]int64{procoretest.Joe, procoretest.Ann}})
-	a := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
-	b := r.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksPending)
+	a := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
+	b := r.Connect(procoretest.MyConstruction, procoretest.Ann, connections.WebhooksPending)
 	r.run("housekeeping")
 	if got := len(r.Log.Lines(t, "hook reconciled")); got != 1 {
 		t.Errorf("got %d looks, want 1", got)
 	}
-	r.wantWebhooks(a, tokens.WebhooksActive, provision.Recheck)
-	r.wantWebhooks(b, tokens.WebhooksActive, provision.Recheck)
+	r.wantWebhooks(a, connections.WebhooksActive, provision.Recheck)
+	r.wantWebhooks(b, connections.WebhooksActive, provision.Recheck)
 	r.run("housekeeping")
 	if got := len(r.Log.Lines(t, "hook reconciled")); got != 1 {
 		t.Errorf("got %d looks, want 1: nothing was due", got)
@@ -35,13 +35,7 @@ func TestOneLookForACompany(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	var all []tokens.Connection
-	for i := range int64(6) {
-		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, r.Connect(700+i, procoretest.Max, tokens.WebhooksPending))
-	}
+	all := r.companies(procoretest.Max, 6, connections.WebhooksPending)
 	spike := 17 // a new hook takes eight calls
 	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SpikeLimit: &spike}); err != nil {
 		t.Fatal(err)
@@ -66,7 +60,7 @@ func TestRateLimit(t *testing.T) {
 	}
 	r.run("housekeeping")
 	for _, c := range all {
-		if got := r.Connection(c.Key).Webhooks; got != tokens.WebhooksActive {
+		if got := r.Connection(c.Key).Webhooks; got != connections.WebhooksActive {
 			t.Errorf("%s: webhooks are %s", c.Key, got)
 		}
 	}
@@ -77,12 +71,7 @@ func TestLooksOfARun(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.h.most = 2
-	for i := range int64(5) {
-		if err := r.Procore.AddCompany(procoretest.NewCompany(700+i, "One of Many", procoretest.Max)); err != nil {
-			t.Fatal(err)
-		}
-		r.Connect(700+i, procoretest.Max, tokens.WebhooksPending)
-	}
+	r.companies(procoretest.Max, 5, connections.WebhooksPending)
 	for _, want := range []int{2, 4, 5, 5} {
 		r.run("housekeeping")
 		if got := len(r.Procore.State().Hooks); got != want {
@@ -97,7 +86,7 @@ func TestRecoveryByCall(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.receiver().down.Store(true)
-	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksPending)
+	r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
 	r.run("housekeeping")
 	for range 3 {
 		if _, err := r.Procore.Emit(procoretest.Event{CompanyID: procoretest.MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: "create"}); err != nil {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -15,10 +16,13 @@ func TestRefusalsStopTheRun(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	for i := range int64(30) {
-		if _, _, err := r.h.store.Connect(t.Context(), tokens.Authorization{
-			Key: tokens.Key{CompanyID: 1_000 + i, Principal: tokens.User(9_000 + i)}, Environment: r.Environment.Name,
-			Pair: r.Pair(procoretest.Joe, "http://127.0.0.1/callback"), RedirectURI: "http://127.0.0.1/callback", Webhooks: tokens.WebhooksOff,
+		p := tokens.User(9_000 + i)
+		if _, err := r.h.tokens.Authorize(t.Context(), tokens.Authorization{
+			Principal: p, Pair: r.Pair(procoretest.Joe, "http://127.0.0.1/callback"), RedirectURI: "http://127.0.0.1/callback",
 		}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.h.store.Connect(t.Context(), connections.New{Key: connections.Key{CompanyID: 1_000 + i, Principal: p}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -28,7 +32,7 @@ func TestRefusalsStopTheRun(t *testing.T) {
 	if got := r.Requests("POST /oauth/token"); got != 1+10 {
 		t.Errorf("got %d requests, want the probe and 10 refreshes", got)
 	}
-	if b, err := r.h.store.Breaker(t.Context()); err != nil || !b.AtRest() {
+	if b, err := r.h.tokens.Upkeep().Breaker(t.Context()); err != nil || !b.AtRest() {
 		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
 	}
 }
@@ -38,7 +42,7 @@ func TestRefusalsStopTheRun(t *testing.T) {
 func TestShortLifetime(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	short := int64(600)
 	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: &short}); err != nil {
 		t.Fatal(err)

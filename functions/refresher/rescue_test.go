@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -24,15 +25,15 @@ func noStores(operation string, _ []byte) dynamotest.Fault {
 	return dynamotest.Fault{}
 }
 
-// toRescue refreshes a connection whose new pair storage rejects.
-func (r *refresher) toRescue(c tokens.Connection) {
+// toRescue refreshes a grant whose new pair storage rejects.
+func (r *refresher) toRescue(c connections.Connection) {
 	r.t.Helper()
 	r.Fault(noStores)
 	defer r.Fault(nil)
 	ctx, cancel := context.WithTimeout(r.t.Context(), 7*time.Second+500*time.Millisecond) // little more than a refresh needs to begin
 	defer cancel()
-	invocation := tokens.Wrap(r.h.store, func(ctx context.Context, key tokens.Key) (tokens.Access, error) { return r.h.store.Token(ctx, key) })
-	if _, err := invocation(ctx, c.Key); !errors.Is(err, tokens.ErrTryAgain) {
+	invocation := tokens.Wrap(r.h.tokens, r.h.tokens.Token)
+	if _, err := invocation(ctx, c.Principal); !errors.Is(err, tokens.ErrTryAgain) {
 		r.t.Fatalf("got error %v, want ErrTryAgain", err)
 	}
 	if got := len(r.Log.Lines(r.t, "new pair queued for rescue")); got == 0 {
@@ -55,7 +56,7 @@ func (r *refresher) waiting() string {
 func TestRescued(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	r.Clock.Advance(2 * time.Hour)
 	if _, err := r.h.rescue.Client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &r.h.rescue.URL, MessageBody: aws.String("not a pair")}); err != nil {
 		t.Fatal(err)
@@ -67,7 +68,7 @@ func TestRescued(t *testing.T) {
 		t.Errorf("got %s messages in the queue, visible and not, want the one that cannot be understood", got)
 	}
 	r.wantGeneration(c, 2)
-	r.wantState(c, tokens.Active)
+	r.wantGrant(c, tokens.Active)
 	r.Clock.Advance(2 * time.Hour)
 	r.run("refresh")
 	r.wantGeneration(c, 3)
@@ -105,12 +106,12 @@ func (u *untilWhen) Do(r *http.Request) (*http.Response, error) {
 	return u.HTTPClient.Do(r)
 }
 
-// While storage is down the message stays in the queue. If its user left in that time,
-// the pair is revoked and not stored.
+// While storage is down the message stays in the queue. If the connection ended in that
+// time, the pair is stored all the same, so that it can be revoked.
 func TestRescuedLate(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	r.Clock.Advance(2 * time.Hour)
 	quick, err := r.h.rescue.Client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("quick"),
 		Attributes: map[string]string{"VisibilityTimeout": "0"}}) // a message that failed is visible again at once
@@ -130,11 +131,45 @@ func TestRescuedLate(t *testing.T) {
 		t.Errorf("got %s messages in the queue, visible and not, want the pair's", got)
 	}
 	r.Clock.Advance(time.Minute) // past the claim
-	if err := r.h.store.Revoke(t.Context(), c.Key, "asked for"); err != nil {
+	if err := r.h.store.End(t.Context(), c.Key, "asked for"); !errors.Is(err, tokens.ErrTryAgain) {
+		t.Fatalf("got %v, want that the revocation waits for the pair", err)
+	}
+	r.wantState(c, connections.Ended)
+	for range 2 { // stored, and then revoked
+		r.run("housekeeping")
+		r.Clock.Advance(tokens.UnheldFor + time.Second)
+	}
+	r.wantGrant(c, tokens.Revoked)
+	if got, alive := r.waiting(), r.live(); got != "0+0" || alive != 0 {
+		t.Errorf("got %s messages and %d pairs alive at Procore, want none", got, alive)
+	}
+	r.presented()
+}
+
+// A pair that arrives after its grant was revoked is revoked, and not stored.
+func TestRescuedAfterTheRevocation(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+	r.Clock.Advance(2 * time.Hour)
+	r.toRescue(c)
+	pairs := r.h.rescue.URL
+	empty, err := r.h.rescue.Client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("empty")})
+	if err != nil {
 		t.Fatal(err)
 	}
+	r.h.rescue.URL = *empty.QueueUrl
+	r.Clock.Advance(time.Minute) // past the claim
+	if err := r.h.store.End(t.Context(), c.Key, "asked for"); !errors.Is(err, tokens.ErrTryAgain) {
+		t.Fatalf("got %v, want that the revocation waits for the pair", err)
+	}
+	r.Clock.Advance(tokens.UnheldFor + time.Second) // so long that the pair is given up
 	r.run("housekeeping")
-	r.wantState(c, tokens.Revoked)
+	r.wantGrant(c, tokens.Revoked)
+	r.h.rescue.URL = pairs
+	r.run("housekeeping")
+	r.wantGrant(c, tokens.Revoked)
+	r.wantGeneration(c, 1)
 	if got, alive := r.waiting(), r.live(); got != "0+0" || alive != 0 {
 		t.Errorf("got %s messages and %d pairs alive at Procore, want none", got, alive)
 	}

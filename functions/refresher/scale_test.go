@@ -15,30 +15,32 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
-// connections is how many there are; so many of them are due in a run.
+// grants is how many there are; so many of them are due in a run.
 const (
-	connections = 100_000
-	due         = 1_000
+	grants = 100_000
+	due    = 1_000
 )
 
-// BenchmarkRefresh is one run of the refresh task among 100,000 connections, of
+// BenchmarkRefresh is one run of the refresh task among 100,000 grants, of
 // which 1,000 are due: go test -run '^$' -bench Refresh -benchtime 1x ./functions/refresher
 func BenchmarkRefresh(b *testing.B) {
 	db := dynamotest.Client(dynamotest.New().Start(b))
 	names := tables.CreateForTest(b, db)
-	fill(b, db, names.Connections)
+	fill(b, db, names.Grants)
 	for _, latency := range []time.Duration{0, 150 * time.Millisecond} {
 		b.Run(fmt.Sprint("Procore answers in ", latency), func(b *testing.B) {
 			p := procoretest.Start(b)
 			h := scaled(b, db, names, p.URL)
 			for b.Loop() {
 				b.StopTimer()
-				connect(b, h.store, p)
+				authorize(b, h, p)
 				if latency > 0 {
 					delay := procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: latency.Milliseconds(), Times: due + 1}
 					if err := p.Fault(delay); err != nil {
@@ -50,7 +52,7 @@ func BenchmarkRefresh(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(due*float64(b.N)/b.Elapsed().Seconds(), "connections/s")
+			b.ReportMetric(due*float64(b.N)/b.Elapsed().Seconds(), "grants/s")
 		})
 	}
 }
@@ -59,12 +61,11 @@ func BenchmarkRefresh(b *testing.B) {
 func fill(b *testing.B, db *dynamodb.Client, table string) {
 	b.Helper()
 	later := strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
-	for i := range connections - due {
+	for i := range grants - due {
 		_, err := db.PutItem(b.Context(), &dynamodb.PutItemInput{TableName: &table, Item: map[string]types.AttributeValue{
-			"company_id": &types.AttributeValueMemberS{Value: strconv.Itoa(1_000_000 + i)},
-			"principal":  &types.AttributeValueMemberS{Value: "user#1"},
-			"due_shard":  &types.AttributeValueMemberS{Value: strconv.Itoa(i % tokens.Shards)},
-			"expires_at": &types.AttributeValueMemberN{Value: later},
+			"grant":     &types.AttributeValueMemberS{Value: fmt.Sprint("custom#user#", 1_000_000+i)},
+			"due_shard": &types.AttributeValueMemberS{Value: fmt.Sprint("custom#", i%tokens.Shards)},
+			"due_at":    &types.AttributeValueMemberN{Value: later},
 		}})
 		if err != nil {
 			b.Fatal(err)
@@ -72,17 +73,19 @@ func fill(b *testing.B, db *dynamodb.Client, table string) {
 	}
 }
 
-// connect makes the connections that are due.
-func connect(b *testing.B, s *tokens.Store, p *procoretest.Server) {
+// authorize makes the grants that are due.
+func authorize(b *testing.B, h *handler, p *procoretest.Server) {
 	b.Helper()
 	for i := range due {
-		pair := p.Token(b, procoretest.Joe, "http://127.0.0.1/callback")
-		_, _, err := s.Connect(b.Context(), tokens.Authorization{
-			Key:         tokens.Key{CompanyID: int64(1 + i), Principal: tokens.User(procoretest.Joe)},
-			Environment: "custom",
+		pair, user := p.Token(b, procoretest.Joe, "http://127.0.0.1/callback"), tokens.User(int64(1+i))
+		_, err := h.tokens.Authorize(b.Context(), tokens.Authorization{
+			Principal:   user,
 			Pair:        procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken), Expiry: time.Now().Add(time.Minute)},
 			RedirectURI: "http://127.0.0.1/callback",
 		})
+		if err == nil {
+			_, err = h.store.Connect(b.Context(), connections.New{Key: connections.Key{CompanyID: 1, Principal: user}})
+		}
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -105,10 +108,11 @@ func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *
 	}
 	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
 	quiet := slog.New(slog.DiscardHandler)
-	return &handler{log: quiet, store: &tokens.Store{
-		DB:          db,
-		Connections: names.Connections, Spends: names.Spends, Log: quiet,
-		Keys:  secrettest.Constant(keys),
-		OAuth: secrettest.Constant(oauth),
+	h := &handler{log: quiet, tokens: &tokens.Store{
+		DB: db, Grants: names.Grants, Spends: names.Spends, Environment: env, Log: quiet,
+		Keys: secrettest.Constant(keys), OAuth: secrettest.Constant(oauth),
 	}}
+	h.store = &connections.Store{DB: db, Table: names.Connections, Tokens: h.tokens, Log: quiet}
+	h.departures = &departures.Watch{Store: h.store, Log: quiet}
+	return h
 }
