@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -26,15 +27,15 @@ func (c *consumer) changed(id string, company, user int64, kind string, inactive
 }
 
 // hooked creates our hook in the connection's company.
-func (c *consumer) hooked(key tokens.Key) {
+func (c *consumer) hooked(key connections.Key) {
 	c.t.Helper()
-	client := c.Store().Client(c.Environment, key)
+	client := c.Store().Client(key)
 	if _, err := client.CreateHook(c.t.Context(), procore.HookSpec{Namespace: "our-app", DestinationURL: hookURL, PayloadVersion: "v2.0"}); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-func (c *consumer) wantStates(want map[tokens.Key]tokens.State) {
+func (c *consumer) wantStates(want map[connections.Key]connections.State) {
 	c.t.Helper()
 	for key, state := range want {
 		if got := c.Connection(key); got.State != state {
@@ -53,8 +54,8 @@ func (c *consumer) live() (n int) {
 	return n
 }
 
-// A user who left loses access at once, whatever the form of the event. Other users
-// keep theirs.
+// A user who left loses access at once, whatever the form of the event, and keeps it to
+// another company. Other users keep theirs.
 func TestUserLeaves(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(*consumer) procore.Event{
@@ -83,23 +84,26 @@ func TestUserLeaves(t *testing.T) {
 			t.Parallel()
 			c := newConsumer(t)
 			c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Members: &[]int64{procoretest.Joe, procoretest.Ann}})
-			elsewhere := c.Connect(procoretest.HarborHill, procoretest.Joe, tokens.WebhooksOff)
-			joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+			joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+			elsewhere, err := c.Store().Connect(t.Context(), connections.New{Key: connections.Key{CompanyID: procoretest.HarborHill, Principal: joe.Principal}})
+			if err != nil {
+				t.Fatal(err)
+			}
 			c.Clock.Advance(time.Second)
-			ann := c.Connect(procoretest.MyConstruction, procoretest.Ann, tokens.WebhooksOff)
+			ann := c.Connect(procoretest.MyConstruction, procoretest.Ann, connections.WebhooksOff)
 			c.hooked(ann.Key)
 			event := leave(c)
 			for range 2 { // at least once
 				c.wantFailures(c.handle(message(t, event)))
 			}
-			c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked, ann.Key: tokens.Active, elsewhere.Key: tokens.Active})
-			if got := c.live(); got != 2 {
-				t.Errorf("%d pairs are alive at Procore, want 2", got)
+			c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Ended, ann.Key: connections.Connected, elsewhere.Key: connections.Connected})
+			if got := c.live(); got != 2 || c.Grant(joe.Principal).State != tokens.Active {
+				t.Errorf("%d pairs are alive at Procore, want 2: Joe is still in another company", got)
 			}
 			if got := len(c.Procore.State().Hooks); got != 1 {
 				t.Errorf("%d hooks are left, want 1", got)
 			}
-			if got := len(c.Log.Lines(t, "departed user's connection revoked")); got != 1 {
+			if got := len(c.Log.Lines(t, "departed user's connection ended")); got != 1 {
 				t.Errorf("got %d lines of a departure, want 1", got)
 			}
 		})
@@ -111,16 +115,16 @@ func TestUserLeaves(t *testing.T) {
 func TestLeftSharesTheRateLimit(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	one := 1
 	if err := c.Procore.UpdateOptions(procoretest.OptionsPatch{SpikeLimit: &one}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.h.store.Client(c.Environment, joe.Key).Me(t.Context()); err != nil {
+	if _, err := c.h.store.Client(joe.Key).Me(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	calls := len(c.Procore.State().Calls)
-	if _, err := c.h.departures.Left(t.Context(), joe.Key); !errors.Is(err, procore.ErrRateLimited) || len(c.Procore.State().Calls) != calls {
+	if _, err := c.h.departures.Left(t.Context(), joe.Principal, joe); !errors.Is(err, procore.ErrRateLimited) || len(c.Procore.State().Calls) != calls {
 		t.Errorf("got %v after %d calls, want ErrRateLimited and none", err, len(c.Procore.State().Calls)-calls)
 	}
 }
@@ -130,10 +134,10 @@ func TestOnlyUserLeaves(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"delete", "update"} {
 		c := newConsumer(t)
-		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 		c.hooked(joe.Key)
 		c.wantFailures(c.handle(message(t, c.changed("1", procoretest.MyConstruction, procoretest.Joe, kind, true))))
-		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
+		c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Ended})
 		if got := c.live(); got != 0 {
 			t.Errorf("%s: %d pairs are alive at Procore, want none", kind, got)
 		}
@@ -175,10 +179,10 @@ func TestUserStays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newConsumer(t)
-			joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+			joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 			c.wantFailures(c.handle(message(t, change(c))))
 			c.wantHandled("1")
-			c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Active})
+			c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Connected})
 		})
 	}
 }
@@ -193,37 +197,40 @@ func TestDepartureInAnOutage(t *testing.T) {
 	t.Run("the question", func(t *testing.T) {
 		t.Parallel()
 		c := newConsumer(t)
-		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "update", true) // it can no longer be read
 		c.ProcoreFails(down("/rest/v1.0/companies"))
 		c.wantFailures(c.handle(message(t, event)), "m-1")
-		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Active})
+		c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Connected})
 		c.Procore.ClearFaults()
 		c.wantFailures(c.handle(message(t, event)))
-		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
+		c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Ended})
 	})
 	t.Run("the hook", func(t *testing.T) {
 		t.Parallel()
 		c := newConsumer(t)
-		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
 		c.ProcoreFails(down("/rest/v1.0/webhooks/hooks"))
 		c.wantFailures(c.handle(message(t, event)))
-		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
+		c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Ended})
 	})
 	t.Run("the revocation", func(t *testing.T) {
 		t.Parallel()
 		c := newConsumer(t)
-		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
 		c.ProcoreFails(down("revoke"))
 		c.wantFailures(c.handle(message(t, event)), "m-1")
-		if got := c.Connection(joe.Key); got.State != tokens.Revoking || got.CheckAt.IsZero() {
-			t.Errorf("got %s, looked at %v; want it revoking, and looked at again", got.State, got.CheckAt)
+		c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Ended})
+		if g := c.Grant(joe.Principal); g.State != tokens.Active || g.UnheldAt.IsZero() {
+			t.Errorf("the grant is %s, without a company since %v; want it left to the schedule", g.State, g.UnheldAt)
 		}
 		c.Procore.ClearFaults()
 		c.wantFailures(c.handle(message(t, event)))
-		c.wantStates(map[tokens.Key]tokens.State{joe.Key: tokens.Revoked})
+		if err := c.Tokens().Revoke(t.Context(), joe.Principal, "as the schedule does"); err != nil || c.live() != 0 {
+			t.Errorf("got %v, and %d live pairs", err, c.live())
+		}
 	})
 }
 
@@ -232,14 +239,14 @@ func TestDepartureInAnOutage(t *testing.T) {
 func TestBrakeHoldsTheConsumer(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	var all []tokens.Connection
+	var all []connections.Connection
 	left := func() procore.Event {
 		t.Helper()
 		id := 700 + int64(len(all))
 		if err := c.Procore.AddCompany(procoretest.NewCompany(id, "A Company", procoretest.Joe)); err != nil {
 			t.Fatal(err)
 		}
-		joe := c.Connect(id, procoretest.Joe, tokens.WebhooksOff)
+		joe := c.Connect(id, procoretest.Joe, connections.WebhooksOff)
 		all = append(all, joe)
 		c.Clock.Advance(time.Second)
 		c.PatchCompany(id, procoretest.CompanyPatch{Members: &[]int64{}})
@@ -247,13 +254,13 @@ func TestBrakeHoldsTheConsumer(t *testing.T) {
 	}
 	first := left()
 	c.Fault(func(_ string, body []byte) dynamotest.Fault {
-		if strings.Contains(string(body), `"departures"`) {
+		if strings.Contains(string(body), `#departures"`) {
 			return dynamotest.Fault{Code: "InternalServerError"}
 		}
 		return dynamotest.Fault{}
 	})
 	c.wantFailures(c.handle(message(t, first)), "m-700")
-	c.wantStates(map[tokens.Key]tokens.State{all[0].Key: tokens.Active})
+	c.wantStates(map[connections.Key]connections.State{all[0].Key: connections.Connected})
 	c.Fault(nil)
 	c.wantFailures(c.handle(message(t, first)))
 	var last procore.Event
@@ -261,12 +268,12 @@ func TestBrakeHoldsTheConsumer(t *testing.T) {
 		last = left()
 		c.wantFailures(c.handle(message(t, last)))
 	}
-	want := map[tokens.Key]tokens.State{}
+	want := map[connections.Key]connections.State{}
 	for _, one := range all {
-		want[one.Key] = tokens.Revoked
+		want[one.Key] = connections.Ended
 	}
 	held := all[len(all)-1].Key
-	want[held] = tokens.Active
+	want[held] = connections.Connected
 	c.wantStates(want)
 	if lines := c.Log.Lines(t, "departure withheld"); len(lines) != 1 || lines[0]["company_id"] != float64(held.CompanyID) {
 		t.Errorf("logged %v, want one withheld departure of company %d", lines, held.CompanyID)
@@ -275,5 +282,5 @@ func TestBrakeHoldsTheConsumer(t *testing.T) {
 		t.Error(err)
 	}
 	c.wantFailures(c.handle(message(t, last)))
-	c.wantStates(map[tokens.Key]tokens.State{held: tokens.Revoked})
+	c.wantStates(map[connections.Key]connections.State{held: connections.Ended})
 }

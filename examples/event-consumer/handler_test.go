@@ -11,8 +11,8 @@ import (
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
 
 // The resource is read as it is now, in its own company, and one line of JSON has the
@@ -20,8 +20,8 @@ import (
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
-	c.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+	c.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksOff)
 	mine, theirs := c.rfis(2001)[0], c.rfis(9007199254741993)[0]
 	c.wantFailures(c.handle(message(t, update("1", mine)), message(t, update("2", theirs))))
 
@@ -54,7 +54,7 @@ func TestHandle(t *testing.T) {
 func TestEndedToken(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	c.Clock.Advance(3 * time.Hour)
 	rfis := c.rfis(2001)
 	c.wantFailures(c.handle(message(t, update("1", rfis[0])), message(t, update("2", rfis[1])), message(t, update("3", rfis[0]))))
@@ -68,7 +68,7 @@ func TestEndedToken(t *testing.T) {
 func TestDeleted(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	gone := update("1", c.rfis(2001)[0])
 	gone.Type = "delete"
 	since := update("2", c.rfis(2001)[1])
@@ -89,7 +89,7 @@ func TestDeleted(t *testing.T) {
 func TestNotVisible(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{DeniedTools: &[]string{"rfis"}})
 	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0]))))
 	if lines := c.Log.Lines(t, "event handled"); len(lines) != 1 || lines[0]["read_bytes"] != float64(0) || lines[0]["absent"] != "not permitted" {
@@ -102,7 +102,7 @@ func TestNotVisible(t *testing.T) {
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	a, b := c.rfis(2001)[0], c.rfis(2001)[1]
 	c.ProcoreFails(procoretest.Fault{Endpoint: fmt.Sprintf("/rest/v1.0/projects/2001/rfis/%d", a.ID),
 		Kind: procoretest.Status, Status: 503, Headers: map[string]string{"Retry-After": "3600"}})
@@ -125,7 +125,7 @@ func TestOrder(t *testing.T) {
 func TestOwnChange(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	own, other, unknown := update("own", c.rfis(2001)[0]), update("other", c.rfis(2001)[0]), update("unknown", c.rfis(2001)[0])
 	own.SourceApplicationID, other.SourceApplicationID = "fake-client-id", "another-app"
 	c.wantFailures(c.handle(message(t, own), message(t, other), message(t, unknown)))
@@ -142,7 +142,7 @@ func TestOwnChange(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	good := update("good", c.rfis(2001)[0])
 	failed := c.handle(
 		raw("not JSON", "g1", `{"a-private-note":`),
@@ -163,7 +163,7 @@ func TestMalformed(t *testing.T) {
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	failed := c.handle(message(t, update("1", c.rfis(4294968001)[0])), message(t, update("2", c.rfis(2001)[0])))
 	c.wantFailures(failed, "m-1")
 	c.wantHandled("2")
@@ -181,11 +181,11 @@ func TestNoConnection(t *testing.T) {
 func TestDisconnected(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	connection := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	connection := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	off := false
 	c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
 	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0]))), "m-1")
-	if got := c.Connection(connection.Key).State; got != tokens.Disconnected {
+	if got := c.Connection(connection.Key).State; got != connections.Disconnected {
 		t.Errorf("the connection is %s, want disconnected", got)
 	}
 	// Then no event waits in vain, and Procore is not called.
@@ -205,12 +205,12 @@ func TestDisconnected(t *testing.T) {
 func TestDisconnectedMeanwhile(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	connection := c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	connection := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	off := false
 	c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
 	c.Clock.Advance(3 * time.Hour)
 	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0]))), "m-1")
-	if got := c.Connection(connection.Key).State; got != tokens.Disconnected {
+	if got := c.Connection(connection.Key).State; got != connections.Disconnected {
 		t.Errorf("the connection is %s, want disconnected", got)
 	}
 }
@@ -220,7 +220,7 @@ func TestDisconnectedMeanwhile(t *testing.T) {
 func TestUnknownResource(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	unknown, homeless := update("1", c.rfis(2001)[0]), update("2", c.rfis(2001)[0])
 	unknown.Resource, homeless.ProjectID = "Direct Cost Line Items", 0
 	c.wantFailures(c.handle(message(t, unknown), message(t, homeless)))
@@ -244,8 +244,8 @@ func TestUnknownResource(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
-	c.Connect(procoretest.NorthernPlanner, procoretest.Ann, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+	c.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksOff)
 	a, b, theirs := c.rfis(2001)[0], c.rfis(2001)[1], c.rfis(9007199254741993)[0]
 	gone := update("gone", b)
 	gone.ResourceID, gone.Type = 424242, "delete"
@@ -266,7 +266,7 @@ func TestRateLimit(t *testing.T) {
 func TestSuperseded(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	older, newer, other := update("1", c.rfis(2001)[0]), update("2", c.rfis(2001)[0]), update("3", c.rfis(2001)[1])
 	older.Timestamp, newer.Timestamp, other.Timestamp = c.Clock.Now(), c.Clock.Now().Add(time.Second), c.Clock.Now()
 	c.stored(older, newer, other)
@@ -285,7 +285,7 @@ func TestSuperseded(t *testing.T) {
 func TestNewerNotKnown(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	older, newer := update("1", c.rfis(2001)[0]), update("2", c.rfis(2001)[0])
 	older.Timestamp, newer.Timestamp = c.Clock.Now(), c.Clock.Now().Add(time.Second)
 	c.stored(older, newer)
@@ -308,7 +308,7 @@ func TestNewerNotKnown(t *testing.T) {
 func TestLogHoldsNoResource(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	const body = `{"name":"a-private-name"}`
 	c.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 200, Body: body})
 	c.wantFailures(c.handle(message(t, update("1", c.rfis(2001)[0]))))
@@ -324,7 +324,7 @@ func TestLogHoldsNoResource(t *testing.T) {
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	c := newConsumer(t)
-	c.Connect(procoretest.MyConstruction, procoretest.Joe, tokens.WebhooksOff)
+	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	batch := []map[string]any{message(t, update("1", c.rfis(2001)[0])), message(t, update("2", c.rfis(2001)[1]))}
 	c.Secrets.Put(functiontest.AppSecret, "not filled in")
 	c.wantFailures(c.handle(batch...), "m-1", "m-2")

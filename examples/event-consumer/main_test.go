@@ -10,5 +10,5 @@ func TestMissingConfiguration(t *testing.T) {
 	functiontest.Requires(t, func() error {
 		_, err := newHandler()
 		return err
-	}, "AWS_REGION", "PROCORE_ENVIRONMENT", "PUBLIC_URL", "KEYS_SECRET_ID", "APP_SECRET_ID", "CONNECTIONS_TABLE", "SPENDS_TABLE", "INBOX_TABLE", "RESCUE_QUEUE_URL")
+	}, "AWS_REGION", "PROCORE_ENVIRONMENT", "PUBLIC_URL", "KEYS_SECRET_ID", "APP_SECRET_ID", "GRANTS_TABLE", "CONNECTIONS_TABLE", "SPENDS_TABLE", "INBOX_TABLE", "RESCUE_QUEUE_URL")
 }

@@ -29,11 +29,11 @@ func newConsumer(t *testing.T) *consumer {
 	t.Helper()
 	w := functiontest.New(t)
 	h := &handler{
-		environment: w.Environment, store: w.Store(), oauth: w.OAuth(), log: w.Log.Logger,
+		store: w.Store(), oauth: w.OAuth(), log: w.Log.Logger,
 		inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()},
 	}
-	h.departures = &departures.Watch{Store: h.store, Environment: w.Environment, Log: w.Log.Logger, Hooks: &provision.Reconciler{
-		Store: h.store, Environment: w.Environment, Log: w.Log.Logger,
+	h.departures = &departures.Watch{Store: h.store, Log: w.Log.Logger, Hooks: &provision.Reconciler{
+		Store: h.store, Log: w.Log.Logger,
 		Want: provision.Config{Namespace: "our-app", URL: hookURL},
 	}}
 	return &consumer{World: w, t: t, h: h}
@@ -92,7 +92,7 @@ func (c *consumer) handle(messages ...map[string]any) []string {
 	if err := json.Unmarshal(batch, &e); err != nil {
 		c.t.Fatal(err)
 	}
-	out, err := tokens.Wrap(c.h.store, c.h.handle)(c.t.Context(), e)
+	out, err := tokens.Wrap(c.h.store.Tokens, c.h.handle)(c.t.Context(), e)
 	if err != nil {
 		c.t.Fatalf("the batch failed as a whole: %v", err)
 	}
