@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Change is one write of a grant.
@@ -54,7 +55,7 @@ func CheckChange(c Change) []string {
 	case now.Generation > old.Generation && now.user():
 		p.check(!samePair, "a generation without a new pair")
 	case now.State == "revoked":
-		p.check(old.Revoking() || old.State == "revoked", "revoked without a claim to do so")
+		p.check(strings.HasPrefix(old.Attempt, revocation) || old.State == "revoked", "revoked without a claim")
 	case now.Generation == old.Generation:
 		p.check(samePair, "another pair in the same generation")
 	}

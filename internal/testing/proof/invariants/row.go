@@ -43,8 +43,11 @@ func (r Row) Key() string { return r.Grant }
 // Claimed reports whether an attempt holds the claim, which may have expired.
 func (r Row) Claimed() bool { return r.ClaimUntil != 0 }
 
+// revocation begins the name of an attempt that revokes.
+const revocation = "revoke-"
+
 // Revoking reports whether the attempt that holds the claim is a revocation.
-func (r Row) Revoking() bool { return r.Claimed() && strings.HasPrefix(r.Attempt, "revoke-") }
+func (r Row) Revoking() bool { return r.Claimed() && strings.HasPrefix(r.Attempt, revocation) }
 
 // Usable reports whether a caller gets a token in this state.
 func (r Row) Usable() bool { return r.State == "active" || r.State == "uncertain" }

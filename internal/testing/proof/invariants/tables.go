@@ -35,7 +35,7 @@ func CheckTables(grants, spends []Item, now time.Time) []string {
 		if r.user() && r.Claimed() && !r.Revoking() {
 			p.check(known[r.Attempt], "row %s: %s, and the ledger does not know attempt %q", r.Key(), r.abstract(), r.Attempt)
 		}
-		if r.user() && r.State == "uncertain" && !strings.HasPrefix(r.StateAttempt, "revoke-") {
+		if r.user() && r.State == "uncertain" && !strings.HasPrefix(r.StateAttempt, revocation) {
 			p.check(known[r.StateAttempt], "row %s: uncertain, and the ledger does not know attempt %q", r.Key(), r.StateAttempt)
 		}
 		if r.user() && r.Usable() && r.LastAttempt != "" {
