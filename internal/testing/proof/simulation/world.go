@@ -1,0 +1,415 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing/synctest"
+	"time"
+
+	"procore-connect/pkg/procore"
+)
+
+// Scenario describes who does what. The schedule decides when, and what fails.
+type Scenario struct {
+	Name string
+	// Setup makes processes and actors, and what the judge needs.
+	Setup func(w *World)
+	// Weight is how often the scenario is tried by seeds, compared with the others; 0: 1.
+	Weight int
+	// Depth is how many deviations the systematic search combines; 0: 1.
+	Depth int
+}
+
+// World is one schedule of a scenario.
+type World struct {
+	Tables *Tables // storage
+	Server Server  // answers what is sent over the world's connections
+
+	Orderly bool // no operation fails
+	Slow    bool // time passes at most steps
+
+	// Judge checks what the schedule led to. It is called after the actors are done, when
+	// nothing fails any longer and operations that were late have arrived.
+	Judge func(ctx context.Context)
+
+	chooser chooser
+	wall    atomic.Int64 // of the clocks on the wall, ahead of the timers
+	ids     atomic.Uint64
+	calm    bool // no decision is left: everything succeeds
+	actions []*action
+	procs   []*Process
+	actors  []*Actor
+	late    []operation // that take effect later
+	conns   []*conn
+
+	mu       sync.Mutex // guards pending and what the actors' goroutines note
+	pending  []*arrival
+	last     *Actor
+	steps    int
+	tracing  bool
+	trace    []string
+	problems []string
+	events   map[string]int
+}
+
+// Process is one process. All of its actors end when it crashes.
+type Process struct {
+	// Busy reports whether the process works although none of its actors waits, as for
+	// work that outlives its caller. nil: it does not.
+	Busy func() bool
+
+	world *World
+	id    int
+	skew  time.Duration
+	dead  atomic.Bool
+}
+
+// Actor is one caller in a process.
+type Actor struct {
+	Process *Process
+	Name    string
+
+	id     int
+	script []Step
+	ctx    context.Context
+	doing  string
+	done   bool
+	waits  int
+
+	mu     sync.Mutex // guards all below
+	checks []func()
+	began  time.Time // the step
+	until  time.Time // it sleeps
+}
+
+// Step is one call of an actor.
+type Step struct {
+	Name string
+	Do   func(ctx context.Context, a *Actor)
+}
+
+// action is something that happens when it is chosen.
+type action struct {
+	name string
+	left int
+	do   func()
+}
+
+// operation is one that takes effect later.
+type operation struct {
+	name string
+	do   func()
+}
+
+type (
+	worldKey struct{}
+	actorKey struct{}
+)
+
+func worldOf(ctx context.Context) *World {
+	w, _ := ctx.Value(worldKey{}).(*World)
+	return w
+}
+
+// ActorOf returns the actor whose call the context belongs to, nil for the world's own.
+func ActorOf(ctx context.Context) *Actor {
+	a, _ := ctx.Value(actorKey{}).(*Actor)
+	return a
+}
+
+// Context returns the context of the world's own calls, as those of the setup and of the
+// judge. They wait at no gate.
+func (w *World) Context() context.Context {
+	return context.WithValue(context.Background(), worldKey{}, w)
+}
+
+// Process starts a process, whose clock is ahead by skew.
+func (w *World) Process(skew time.Duration) *Process {
+	p := &Process{world: w, id: len(w.procs), skew: skew}
+	w.procs = append(w.procs, p)
+	return p
+}
+
+// ID returns the number of the process, from 0 on.
+func (p *Process) ID() int { return p.id }
+
+// Dead reports whether the process has crashed.
+func (p *Process) Dead() bool { return p.dead.Load() }
+
+// Skew is how far the clock of the process is ahead.
+func (p *Process) Skew() time.Duration { return p.skew }
+
+// Clock returns the clock of the process. Waiting takes twice the duration, plus a little
+// that differs for each wait, so that no two actors ever wake at the same time: whichever
+// of them ran first would be no decision of the schedule. A wait of more than some
+// minutes is [Actor.Sleep]'s.
+func (p *Process) Clock() procore.Clock {
+	return procore.Clock{Time: func() time.Time { return p.world.Now().Add(p.skew) }, Wait: wait}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	d *= 2
+	if a := ActorOf(ctx); a != nil {
+		a.waits++
+		d += time.Duration(a.id*7919 + a.waits%89*101)
+	}
+	return procore.Clock{}.Sleep(ctx, d)
+}
+
+// Random returns the randomness of all processes: no jitter, and other ids each time. The
+// first eight bytes are zero, and the rest is a number of five bits a byte.
+func (w *World) Random() procore.Random {
+	return procore.Random{Read: func(p []byte) {
+		clear(p)
+		n := w.ids.Add(1)
+		for i := 8; i < len(p); i++ {
+			p[i] = byte(n & 31)
+			n >>= 5
+		}
+	}}
+}
+
+// Actor adds a caller to a process. It makes its steps one after the other.
+func (w *World) Actor(p *Process, script ...Step) *Actor {
+	a := &Actor{id: len(w.actors), Process: p, Name: fmt.Sprintf("a%d/p%d", len(w.actors), p.id), script: script}
+	a.ctx = context.WithValue(w.Context(), actorKey{}, a)
+	w.actors = append(w.actors, a)
+	return a
+}
+
+// Action lets something happen once, at any moment.
+func (w *World) Action(name string, do func()) {
+	w.actions = append(w.actions, &action{name, 1, do})
+}
+
+// Pick is a decision of the scenario.
+func (w *World) Pick(what string, names ...string) int {
+	all := make([]option, len(names))
+	for i, name := range names {
+		all[i] = option{what + ": " + name, wellWeight, true, nil}
+	}
+	n := w.chooser.choose(all)
+	w.Note("%s", all[n].name)
+	return n
+}
+
+// Steps returns how many decisions were made since the actors began.
+func (w *World) Steps() int { return w.steps }
+
+// Actors returns the actors.
+func (w *World) Actors() []*Actor { return w.actors }
+
+// Happened counts an event, for a judge that knows excuses. Faults and actions are
+// counted under their names: "fault lost", "storage goes away".
+func (w *World) Happened(event string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events[event]++
+}
+
+// Events returns how often each event happened.
+func (w *World) Events() map[string]int { return w.events }
+
+// epoch is when a synctest bubble begins.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Now returns the time of a clock on the wall.
+func (w *World) Now() time.Time { return time.Now().Round(0).Add(time.Duration(w.wall.Load())) }
+
+// Advance lets time pass. It is for a setup and a judge, not for an actor.
+func (w *World) Advance(d time.Duration) { sleep(d) }
+
+// sleep is virtual in the bubble.
+func sleep(d time.Duration) { <-time.After(d) }
+
+// Sleep is a wait of the actor that no other one has to end.
+func (a *Actor) Sleep(d time.Duration) {
+	a.set(func() { a.until = time.Now().Add(d) })
+	sleep(d)
+	a.set(func() { a.until = time.Time{} })
+}
+
+// Check calls f when all actors wait again, in the order of the actors.
+func (a *Actor) Check(f func()) { a.set(func() { a.checks = append(a.checks, f) }) }
+
+// Began returns when the actor began its step, by the clock on the wall.
+func (a *Actor) Began() (began time.Time) {
+	a.set(func() { began = a.began })
+	return began
+}
+
+// set changes what other goroutines read while the actor may run.
+func (a *Actor) set(change func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change()
+}
+
+const (
+	maxSteps = 300  // before all is calm
+	maxCalm  = 2000 // steps after which calm should have ended everything
+)
+
+// play makes decisions until every actor is done, and calls the judge.
+func (w *World) play() {
+	for _, a := range w.actors {
+		go w.act(a)
+	}
+	for w.step() {
+	}
+	w.calm = true
+	w.Tables.Outage(false)
+	for len(w.late) > 0 {
+		w.arrive(0)
+	}
+	if w.Judge != nil {
+		w.Judge(w.Context())
+	}
+	for _, c := range w.conns {
+		c.Close()
+	}
+}
+
+// step makes one decision, unless nothing is left to decide.
+func (w *World) step() bool {
+	synctest.Wait()
+	w.check()
+	w.mu.Lock()
+	over := len(w.pending) == 0 && w.quiet()
+	w.mu.Unlock()
+	if over {
+		return false
+	}
+	if w.steps++; w.steps > maxSteps {
+		w.calm = true
+		w.Tables.Outage(false)
+	}
+	if w.steps > maxSteps+maxCalm {
+		w.Problem("the schedule does not end: %s", w.waiting())
+		w.abandon()
+		return false
+	}
+	w.mu.Lock()
+	all := w.options()
+	w.mu.Unlock()
+	n := 0
+	if !w.calm {
+		n = w.chooser.choose(all)
+	}
+	w.Note("%s", all[n].name)
+	all[n].do()
+	return true
+}
+
+// quiet reports whether no actor and no process works.
+func (w *World) quiet() bool {
+	for _, a := range w.actors {
+		if !a.done {
+			return false
+		}
+	}
+	for _, p := range w.procs {
+		if p.Busy != nil && p.Busy() {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *World) waiting() string {
+	var s []string
+	for _, a := range w.actors {
+		if !a.done {
+			s = append(s, a.Name+" in "+a.doing)
+		}
+	}
+	return strings.Join(s, ", ")
+}
+
+// abandon ends every process.
+func (w *World) abandon() {
+	for _, p := range w.procs {
+		p.dead.Store(true)
+	}
+	for {
+		synctest.Wait()
+		w.mu.Lock()
+		pending := w.pending
+		w.pending = nil
+		over := len(pending) == 0 && w.quiet()
+		w.mu.Unlock()
+		if over {
+			return
+		}
+		for _, a := range pending {
+			a.resume <- Crash
+		}
+		sleep(time.Minute)
+	}
+}
+
+// act makes the actor's steps.
+func (w *World) act(a *Actor) {
+	defer func() {
+		if r := recover(); r != nil {
+			w.Problem("%s in %s: panic: %v", a.Name, a.doing, r)
+		}
+		w.mu.Lock()
+		a.done = true
+		w.mu.Unlock()
+	}()
+	for _, s := range a.script {
+		a.doing = s.Name
+		Gate(a.ctx, "begins "+s.Name)
+		a.set(func() { a.began = w.Now() })
+		s.Do(a.ctx, a)
+		if a.Process.Dead() {
+			return
+		}
+	}
+}
+
+// check makes the checks that actors asked for.
+func (w *World) check() {
+	for _, a := range w.actors {
+		var checks []func()
+		a.set(func() { checks, a.checks = a.checks, nil })
+		for _, f := range checks {
+			f()
+		}
+	}
+}
+
+// Note adds a line to the trace of the schedule. It names the fakes' tokens without the
+// word by which the search for secrets in tests' output finds them.
+func (w *World) Note(format string, args ...any) {
+	if !w.tracing {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trace = append(w.trace, fmt.Sprintf("%3d %8s  ", w.steps, time.Since(epoch)+time.Duration(w.wall.Load()))+
+		strings.ReplaceAll(fmt.Sprintf(format, args...), "fake-", ""))
+}
+
+// Problem records that a rule was broken. The schedule fails.
+func (w *World) Problem(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := fmt.Sprintf(format, args...)
+	if slices.Contains(w.problems, p) {
+		return
+	}
+	w.problems = append(w.problems, p)
+	w.trace = append(w.trace, "    PROBLEM "+p)
+}
+
+// Problems returns what was recorded.
+func (w *World) Problems() []string { return w.problems }
+
+// Trace returns the schedule in words.
+func (w *World) Trace() string { return strings.Join(w.trace, "\n") }
