@@ -95,8 +95,8 @@ model: ## Check the model of the refresh protocol in spec/, and that its broken 
 	spec/model.sh
 
 .PHONY: explore
-explore: ## Run pkg/tokens under millions of schedules and faults: make explore T=1h
-	EXPLORE_TIME=$(or $(T),10m) $(GO) test -count=1 -timeout 0 -run '^TestExplore$$' -v ./pkg/tokens
+explore: ## Run pkg/tokens under millions of schedules and faults: make explore T=1h N=100000
+	EXPLORE_TIME=$(or $(T),10m) $(if $(N),EXPLORE_SEEDS=$(N)) $(GO) test -count=1 -timeout 0 -run '^TestExplore$$' -v ./pkg/tokens
 
 .PHONY: chaos
 chaos: ## Kill, stop and cut off real processes at random, then check the rules: make chaos T=10m N=100000

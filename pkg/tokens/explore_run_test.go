@@ -2,502 +2,297 @@ package tokens
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"runtime"
-	"slices"
+	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"testing/synctest"
 	"time"
 
-	"procore-connect/internal/testing/fake/dynamotest"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/platform/dynamo"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/testing/proof/simulation"
 	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
 )
 
-// A run is one schedule of a scenario: the real Store in several processes,
-// which reach storage and the token endpoint through gates. At each step one
-// decision is made: whose operation is done next and how it ends, or that time
-// passes, or what else happens. Everything else follows from the decisions, so
-// a schedule is its decisions.
-//
-// It lives in a synctest bubble. Between two decisions everything blocks, and
-// just one goroutine goes on after each, but for those that time wakes: they
-// run to their next gate.
+// exploreSkew bounds how far a process's clock is ahead.
+const exploreSkew = 2 * time.Second
+
+// run is the token core in a world: the real Store in several processes.
 type run struct {
-	explored *exploration
-	chooser  chooser
-	dynamo   *dynamotest.Server // or
-	quick    quickTables
-	procore  *endpoint
-	wall     atomic.Int64 // of the clocks on the wall, ahead of the timers
-	outage   atomic.Bool  // storage refuses everything
-	ids      atomic.Uint64
-	calm     bool       // no more decisions: everything succeeds
-	rings    sync.Mutex // guards the rings of the processes and
-	newest   *Keys      // the ring as published
-	actions  []*action
-	procs    []*proc
-	workers  []*worker
-	queue    [][]byte // of rescued pairs
-	late     []func() // operations that take effect later
-	lateName []string
+	*simulation.World
+	procore *simulation.Procore
+	stores  []*Store // of the processes, by their numbers
+	seen    *transitions
 
-	mu       sync.Mutex // guards pending and what the workers' goroutines note
-	pending  []*arrival
-	last     *worker
-	steps    int
-	tracing  bool
-	trace    []string
-	problems []string
+	rings  sync.Mutex // guards
+	newest *Keys      // the ring as published
+	ring   []*Keys    // that each process knows
 
-	feed      uint64
+	holders []string // of each grant at the begin
+
+	queue  [][]byte // of rescued pairs
+	flows  []*flow
+	backup map[Principal]simulation.Item
+
 	rows      map[string]invariants.Row // as last written
 	writes    invariants.Trace
 	confirmed map[string]bool // process and attempt
-	backup    map[Key]row
-	asked     map[int64]bool // the generations to be disconnected
-	orderly   bool           // nothing fails by itself
-	slow      bool           // time passes at most steps
-	inFlight  int            // refreshes when the endpoint went down
-	restoring bool           // a backup is being put back
-	events    map[string]int // what happened, for the checks that know excuses
+	fates     map[*simulation.Pair]*fate
+	fenced    map[string]bool     // attempts whose claim an authorization ended
+	sent      map[int64]time.Time // when a refresh token of a user was last sent
+	granted   map[int64]time.Time // when an authorization of a user was last stored
+	restoring bool                // a backup is being restored
+	inFlight  int                 // refreshes when the endpoint went down
+
+	mu   sync.Mutex // guards
+	busy int        // refreshes in flight
 }
 
-// proc is one process.
-type proc struct {
-	id    int
-	store *Store
-	ring  *Keys
-	skew  time.Duration
-	dead  atomic.Bool
+// fate is what the judge knows of a pair.
+type fate struct {
+	holder   *simulation.Actor // that received it
+	attempt  string            // that presented its predecessor's token
+	stored   bool              // a row had it
+	excuse   string            // why it may be lost
+	rejected bool              // the API answered 401 to it, or a caller was made to believe so
+	refused  bool              // its refresh token was refused although the request arrived
 }
 
-// worker is one caller in a process.
-type worker struct {
-	id     int
-	proc   *proc
-	name   string
-	script []op
-	ctx    context.Context
-	doing  string
-	done   bool
-	waits  int
-
-	mu      sync.Mutex // guards all below
-	answers []func()   // to be checked
-	began   time.Time  // the operation
-	until   time.Time  // it sleeps by itself
-	busy    bool       // with a refresh
+// flow is the session of an authorization.
+type flow struct {
+	id   string
+	user int64
+	pair *simulation.Pair
+	kept bool   // the session is stored
+	done string // how it ended; empty: its pair waits
 }
 
-// op is one call of a worker.
-type op struct {
-	name string
-	do   func(ctx context.Context, x *run, w *worker)
+// newRun prepares a world for the token core.
+func newRun(w *simulation.World, seen *transitions) *run {
+	x := &run{
+		World: w, holders: []string{"1", "2", "3"}, procore: simulation.NewProcore(w), seen: seen, newest: exploreRing("k1", "k1"),
+		backup: map[Principal]simulation.Item{}, rows: map[string]invariants.Row{}, confirmed: map[string]bool{},
+		fates: map[*simulation.Pair]*fate{}, fenced: map[string]bool{}, sent: map[int64]time.Time{}, granted: map[int64]time.Time{},
+	}
+	w.Tables.OnWrite, w.Tables.OnAnswer = x.observed, x.confirm
+	x.procore.Sending, x.procore.Presented, x.procore.Received = x.checkInTime, x.presented, x.received
+	x.procore.Revoked, x.procore.Rejected = x.checkRevocation, x.rejected
+	w.Judge = x.settle
+	return x
 }
 
-// action is something that happens once, when it is chosen.
-type action struct {
-	name string
-	left int
-	do   func()
+func exploreRing(current string, ids ...string) *Keys {
+	k := &Keys{current: current, material: map[string]procore.Secret{}}
+	for _, id := range ids {
+		k.material[id] = procore.NewSecret(strings.Repeat(id, 20))
+	}
+	return k
 }
 
-// An arrival waits at a gate.
-type arrival struct {
-	worker   *worker
-	name     string
-	outcomes []outcome
-	resume   chan outcome
+// process starts a process, whose clock is ahead by skew.
+func (x *run) process(skew time.Duration) *simulation.Process {
+	p := x.Process(skew)
+	env, err := procore.ParseEnvironment("custom", "http://127.0.0.1:1", "http://127.0.0.1:1")
+	if err != nil {
+		panic(err)
+	}
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"),
+		Clock: p.Clock(), Random: x.Random(), Dial: x.Dial}
+	x.ring = append(x.ring, x.newest)
+	s := &Store{
+		DB: x.Tables.Client(), Grants: grantsTable, Spends: spendsTable, Environment: env,
+		Keys: secrettest.Func[*Keys](func(_ context.Context, reread bool) (*Keys, error) {
+			x.rings.Lock()
+			defer x.rings.Unlock()
+			if reread {
+				x.ring[p.ID()] = x.newest
+			}
+			return x.ring[p.ID()], nil
+		}),
+		OAuth:  secrettest.Constant(oauth),
+		Rescue: x.rescue,
+		Clock:  p.Clock(), Random: x.Random(), Dial: x.DialTransport,
+		Log: slog.New(slog.DiscardHandler),
+	}
+	p.Busy = func() bool {
+		s.flights.mu.Lock()
+		defer s.flights.mu.Unlock()
+		return len(s.flights.open) > 0
+	}
+	x.stores = append(x.stores, s)
+	return p
 }
 
-// outcome is how an operation ends.
-type outcome string
+// store returns the store of the actor's process.
+func (x *run) store(a *simulation.Actor) *Store { return x.stores[a.Process.ID()] }
 
-const (
-	fine        outcome = ""
-	refused_    outcome = "refused"     // not done, an error
-	conflict    outcome = "conflict"    // not done, TransactionConflict
-	throttled   outcome = "throttled"   // not done, throttled
-	lost_       outcome = "lost"        // done, but the answer is lost
-	late        outcome = "late"        // the answer is lost; done later
-	crash       outcome = "crash"       // the process dies before it is done
-	crashAfter  outcome = "crashAfter"  // the process dies after it was done
-	vanish      outcome = "vanish"      // sent, but never seen by the server
-	unreachable outcome = "unreachable" // dial failure
-	status503   outcome = "503"
-	status429   outcome = "429"
-	badClient   outcome = "invalid_client"
-	noRefresh   outcome = "noRefresh" // 200 without a refresh token
-	hang        outcome = "hang"      // no answer until the deadline
-)
+// errQueue means that the rescue queue did not answer.
+var errQueue = errors.New("the queue did not answer")
 
-type (
-	runKey    struct{}
-	workerKey struct{}
-)
-
-// gate waits for the decision how the operation ends; it does not return if the
-// process dies before. Without a worker, as after the schedule, all is fine.
-func gate(ctx context.Context, name string, outcomes ...outcome) outcome {
-	x, _ := ctx.Value(runKey{}).(*run)
-	w, _ := ctx.Value(workerKey{}).(*worker)
-	if w == nil {
-		return fine
-	}
-	if w.proc.dead.Load() {
-		runtime.Goexit()
-	}
-	a := &arrival{worker: w, name: name, outcomes: outcomes, resume: make(chan outcome)}
-	x.mu.Lock()
-	x.pending = append(x.pending, a)
-	x.mu.Unlock()
-	o := <-a.resume
-	if w.proc.dead.Load() || o == crash {
-		runtime.Goexit()
-	}
-	return o
-}
-
-// die ends the process of ctx's worker, after what was done.
-func die(ctx context.Context) {
-	if w, _ := ctx.Value(workerKey{}).(*worker); w != nil {
-		w.proc.dead.Store(true)
-		runtime.Goexit()
-	}
-}
-
-// option is one possible decision.
-type option struct {
-	name    string
-	weight  int
-	primary bool // tried by the systematic search
-	do      func()
-}
-
-// Weights of a random choice. An operation that ends well has wellWeight.
-const (
-	wellWeight  = 1000
-	faultWeight = 20
-)
-
-// options lists what may happen next; the first is what happens by default.
-func (x *run) options() []option {
-	slices.SortStableFunc(x.pending, func(a, b *arrival) int {
-		if a.worker != b.worker {
-			return a.worker.id - b.worker.id
-		}
-		return strings.Compare(a.name, b.name)
-	})
-	first := max(0, slices.IndexFunc(x.pending, func(a *arrival) bool { return a.worker == x.last }))
-	var all []option
-	if len(x.pending) > 0 {
-		all = append(all, x.ends(x.pending[first], true)...)
-	}
-	for i, a := range x.pending {
-		if i != first {
-			all = append(all, x.ends(a, false)...)
-		}
-	}
-	if !x.calm {
-		all = append(all, x.others()...)
-	}
-	idle := len(x.pending) == 0
-	weight := 40
-	if idle || x.slow {
-		weight = wellWeight
-	}
-	pass := option{"2s", weight, !idle, func() { x.pass(2 * time.Second) }}
-	if idle {
-		if d := x.sleep(); d > 0 {
-			pass = option{"until the next wakes", weight, false, func() { x.pass(d) }}
-		}
-		return append([]option{pass}, all...)
-	}
-	return append(all, pass)
-}
-
-// sleep is how long all that are not done will sleep, or 0.
-func (x *run) sleep() time.Duration {
-	var next time.Time
-	for _, w := range x.workers {
-		var until time.Time
-		w.set(func() { until = w.until })
-		switch {
-		case w.done:
-		case until.IsZero():
-			return 0
-		case next.IsZero() || until.Before(next):
-			next = until
-		}
-	}
-	if next.IsZero() {
-		return 0
-	}
-	return time.Until(next)
-}
-
-// set changes what others read while the worker may run.
-func (w *worker) set(change func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	change()
-}
-
-// rest is a worker's sleep.
-func (w *worker) rest(d time.Duration) {
-	w.set(func() { w.until = time.Now().Add(d) })
-	time.Sleep(d)
-	w.set(func() { w.until = time.Time{} })
-}
-
-// ends lists how the operation at a gate may end.
-func (x *run) ends(a *arrival, current bool) []option {
-	outcomes := []outcome{fine}
-	if !x.calm && !x.orderly {
-		outcomes = append(outcomes, a.outcomes...)
-	}
-	all := make([]option, len(outcomes))
-	for i, o := range outcomes {
-		name := a.worker.name + " " + a.name
-		weight := wellWeight
-		if o != fine {
-			name += " " + string(o)
-			weight = faultWeight
-		}
-		all[i] = option{name, weight, current || o == fine, func() { x.let(a, o) }}
-	}
-	return all
-}
-
-// others lists what may happen besides the operations.
-func (x *run) others() []option {
-	long := func() {
-		x.events["long"]++
-	}
-	all := []option{}
-	if !x.orderly {
-		all = []option{
-			{"30s", 10, true, func() { long(); x.pass(30 * time.Second) }},
-			{"2h", 2, false, func() { long(); x.pass(2 * time.Hour) }},
-			{"frozen 30s", 8, true, func() { long(); x.wall.Add(int64(30 * time.Second)) }},
-			{"frozen 2h", 1, false, func() { long(); x.wall.Add(int64(2 * time.Hour)) }},
-		}
-	}
-	for i := range x.late {
-		all = append(all, option{"arrives late: " + x.lateName[i], 60, true, func() { x.arrive(i) }})
-	}
-	for _, a := range x.actions {
-		if a.left > 0 {
-			all = append(all, option{a.name, 40, true, func() { a.left--; x.events[a.name]++; a.do() }})
-		}
-	}
-	return all
-}
-
-// let ends the operation of an arrival.
-func (x *run) let(a *arrival, o outcome) {
-	x.last = a.worker
-	x.pending = slices.DeleteFunc(x.pending, func(b *arrival) bool { return a == b })
-	if o != fine {
-		x.events["fault "+string(o)]++
-	}
-	if o == crash {
-		a.worker.proc.dead.Store(true)
-		for _, b := range x.pending {
-			if b.worker.proc.dead.Load() {
-				b.resume <- crash
+// rescue is the rescue queue.
+func (x *run) rescue(ctx context.Context, r Rescued) error {
+	x.checkRescue(ctx, r)
+	f := simulation.Gate(ctx, "rescues", simulation.Refused, simulation.Lost, simulation.Crash)
+	if ctx.Err() != nil || f == simulation.Refused {
+		for _, t := range x.fates {
+			if t.attempt == r.Attempt {
+				t.excuse = "storage and the rescue queue refused it"
 			}
 		}
-		x.pending = slices.DeleteFunc(x.pending, func(b *arrival) bool { return b.worker.proc.dead.Load() })
+		return errQueue
 	}
-	a.resume <- o
+	message, err := json.Marshal(r)
+	x.queue = append(x.queue, message)
+	x.Happened("rescued")
+	if f == simulation.Lost {
+		return errQueue
+	}
+	return err
 }
 
-// pass lets time pass, for timers too.
-func (x *run) pass(d time.Duration) { time.Sleep(d) }
-
-// arrive lets a late operation take effect.
-func (x *run) arrive(i int) {
-	do := x.late[i]
-	x.late, x.lateName = slices.Delete(x.late, i, i+1), slices.Delete(x.lateName, i, i+1)
-	do()
+// connect makes the user's first authorization, for three holders.
+func (x *run) connect(user int64) {
+	if len(x.stores) == 0 {
+		x.process(0)
+	}
+	s := x.stores[0]
+	x.authorize(x.Context(), s, user)
+	for _, holder := range x.holders {
+		if _, err := s.Hold(x.Context(), User(user), holder, connected(user, holder)); err != nil {
+			panic(err)
+		}
+	}
+	x.save(User(user))
 }
 
-const (
-	maxSteps = 300  // before calm comes
-	maxCalm  = 2000 // steps after which calm should have ended everything
-)
-
-// play makes decisions until every worker is done.
-func (x *run) play() {
-	for _, w := range x.workers {
-		go x.work(w)
+// authorize stores a new authorization of a user.
+func (x *run) authorize(ctx context.Context, s *Store, user int64) {
+	f := x.flow(user)
+	if err := x.begin(ctx, s, f); err != nil {
+		panic(err)
 	}
-	for {
-		synctest.Wait()
-		x.flush()
-		x.mu.Lock()
-		over := len(x.pending) == 0 && x.quiet()
-		x.mu.Unlock()
-		if over {
-			return
-		}
-		if x.steps++; x.steps > maxSteps {
-			x.calm = true
-			x.outage.Store(false)
-		}
-		if x.steps > maxSteps+maxCalm {
-			x.problem("the schedule does not end: %s", x.standing())
-			x.abandon()
-			return
-		}
-		x.mu.Lock()
-		all := x.options()
-		x.mu.Unlock()
-		n := 0
-		if !x.calm {
-			n = x.chooser.choose(all)
-		}
-		x.note("%s", all[n].name)
-		all[n].do()
+	if err := x.move(ctx, s, f); err != nil {
+		panic(err)
 	}
 }
 
-// quiet says that nobody works any more.
-func (x *run) quiet() bool {
-	for _, w := range x.workers {
-		if !w.done {
-			return false
-		}
-	}
-	for _, p := range x.procs {
-		if p.store == nil {
-			continue
-		}
-		p.store.flights.mu.Lock()
-		open := len(p.store.flights.open)
-		p.store.flights.mu.Unlock()
-		if open > 0 {
-			return false
-		}
-	}
-	return true
+// connected and ended are what a caller writes in the same transaction.
+func connected(user int64, holder string) types.TransactWriteItem {
+	return connectionState(user, holder, "connected")
+}
+func ended(user int64, holder string) types.TransactWriteItem {
+	return connectionState(user, holder, "ended")
 }
 
-func (x *run) standing() string {
-	var s []string
-	for _, w := range x.workers {
-		if !w.done {
-			s = append(s, w.name+" in "+w.doing)
-		}
-	}
-	return strings.Join(s, ", ")
+func connectionState(user int64, holder, state string) types.TransactWriteItem {
+	return new(dynamo.Expression).Set(dynamo.Item{"state": dynamo.Text(state)}).Update(connectionsTable,
+		dynamo.Item{"company": dynamo.Text("custom#" + holder), "principal": dynamo.Text(string(User(user)))})
 }
 
-// abandon ends every process.
-func (x *run) abandon() {
-	for _, p := range x.procs {
-		p.dead.Store(true)
-	}
-	for {
-		synctest.Wait()
-		x.mu.Lock()
-		pending := x.pending
-		x.pending = nil
-		over := len(pending) == 0 && x.quiet()
-		x.mu.Unlock()
-		if over {
-			return
-		}
-		for _, a := range pending {
-			a.resume <- crash
-		}
-		time.Sleep(time.Minute)
-	}
+// flow begins the authorization of a user.
+func (x *run) flow(user int64) *flow {
+	f := &flow{id: fmt.Sprint("session-", len(x.flows)), user: user, pair: x.procore.Authorize(user)}
+	x.flows = append(x.flows, f)
+	x.fate(f.pair)
+	x.Note("  the user gets %s", f.pair.Access)
+	return f
 }
 
-// work is a worker's life.
-func (x *run) work(w *worker) {
-	defer func() {
-		if r := recover(); r != nil {
-			x.problem("%s in %s: panic: %v", w.name, w.doing, r)
+func (f *flow) key() dynamo.Item { return dynamo.Item{"session": dynamo.Text(f.id)} }
+
+// begin stores the pair in its session, as the callback does.
+func (x *run) begin(ctx context.Context, s *Store, f *flow) error {
+	item := f.key()
+	item["status"] = dynamo.Text("authorized")
+	return dynamo.Write(ctx, s.DB, new(dynamo.Expression).Put(sessionsTable, item))
+}
+
+// move moves the pair from its session to the grant, as a page or housekeeping does.
+func (x *run) move(ctx context.Context, s *Store, f *flow) error {
+	also := new(dynamo.Expression).Set(dynamo.Item{"status": dynamo.Text("pending")}).
+		Equal("status", dynamo.Text("authorized")).Update(sessionsTable, f.key())
+	pair := x.procore.Token(f.pair)
+	good, err := s.accepts(ctx, pair.AccessToken)
+	switch {
+	case err != nil:
+		return later(User(f.user), "Procore does not answer", err)
+	case !good:
+		x.end(f, "its pair is dead")
+		return nil
+	}
+	_, err = s.Authorize(ctx, Authorization{Principal: User(f.user), Pair: pair, RedirectURI: redirectURI}, also)
+	switch {
+	case errors.Is(err, ErrUsed): // another one was faster
+		return nil
+	case errors.Is(err, ErrStale):
+		if err := s.Discard(ctx, pair); err != nil {
+			return later(User(f.user), "the stale pair is not revoked", err)
 		}
-		x.mu.Lock()
-		w.done = true
-		x.mu.Unlock()
-	}()
-	for _, op := range w.script {
-		w.doing = op.name
-		gate(w.ctx, "begins "+op.name)
-		w.set(func() { w.began = x.now() })
-		op.do(w.ctx, x, w)
-		if w.proc.dead.Load() {
-			return
-		}
+		x.end(f, stale)
+		return nil
+	}
+	return err
+}
+
+// end ends the flow without its pair.
+func (x *run) end(f *flow, how string) {
+	if f.done == "" {
+		f.done = how
+		x.Note("  %s: %s", f.id, how)
 	}
 }
 
-// flush checks the answers that workers got, in the order of the workers.
-func (x *run) flush() {
-	for _, w := range x.workers {
-		var answers []func()
-		w.set(func() { answers, w.answers = w.answers, nil })
-		for _, check := range answers {
-			check()
+// save keeps a copy of a row, as a backup does; bring restores it.
+func (x *run) save(p Principal) {
+	x.backup[p] = x.Tables.Item(grantsTable, x.stores[0].rowKey(string(p)))
+}
+
+func (x *run) bring(p Principal) {
+	x.restoring = true
+	defer func() { x.restoring = false }()
+	x.Tables.Put(grantsTable, x.backup[p])
+}
+
+// modes decides what a second authorization does to the first.
+func (x *run) modes() {
+	all := []procoretest.SecondAuthorization{procoretest.Keep, procoretest.Kill, procoretest.Return}
+	x.procore.Mode = all[x.Pick("second authorization", "keep", "kill", "return")]
+}
+
+// outages lets storage refuse everything for a while.
+func (x *run) outages() {
+	x.Action("storage goes away", func() { x.Tables.Outage(true) })
+	x.Action("storage is back", func() { x.Tables.Outage(false) })
+}
+
+// backups lets an old row be restored.
+func (x *run) backups(p Principal) {
+	x.Action("backup", func() {
+		x.Note("  %s is restored", p)
+		x.bring(p)
+	})
+}
+
+// rotation publishes a key, which processes learn of at different times, and uses it when
+// all know it.
+func (x *run) rotation() {
+	both, used := exploreRing("k1", "k1", "k2"), exploreRing("k2", "k1", "k2")
+	learn := func(newest, even, odd *Keys) {
+		x.rings.Lock()
+		defer x.rings.Unlock()
+		x.newest = newest
+		for i := range x.ring {
+			if x.ring[i] = odd; i%2 == 0 {
+				x.ring[i] = even
+			}
 		}
 	}
-}
-
-// note adds to the trace.
-// note adds a line to the trace. It names the fakes' tokens without the word by which
-// the search for secrets in tests' output finds them.
-func (x *run) note(format string, args ...any) {
-	if !x.tracing {
-		return
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.trace = append(x.trace, fmt.Sprintf("%3d %8s  ", x.steps, time.Since(epoch)+time.Duration(x.wall.Load()))+strings.ReplaceAll(fmt.Sprintf(format, args...), "fake-", ""))
-}
-
-func (x *run) problem(format string, args ...any) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	p := fmt.Sprintf(format, args...)
-	if slices.Contains(x.problems, p) {
-		return
-	}
-	x.problems = append(x.problems, p)
-	x.trace = append(x.trace, "    PROBLEM "+p)
-}
-
-// epoch is when a synctest bubble begins.
-var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// now is the clock on the wall.
-func (x *run) now() time.Time { return time.Now().Round(0).Add(time.Duration(x.wall.Load())) }
-
-// wait is a worker's waiting. Its own jitter takes the place of the Store's, which
-// is zero here, so that no two workers ever wake at the same time.
-func wait(ctx context.Context, d time.Duration) error {
-	d *= 2
-	if w, ok := ctx.Value(workerKey{}).(*worker); ok {
-		w.waits++
-		d += time.Duration(w.id*7919 + w.waits%89*101)
-	}
-	return procore.Clock{}.Sleep(ctx, d)
-}
-
-// random is no jitter, and other ids each time: the first eight bytes are zero, and
-// the rest is a number of five bits a byte.
-func (x *run) random(p []byte) {
-	clear(p)
-	n := x.ids.Add(1)
-	for i := 8; i < len(p); i++ {
-		p[i] = byte(n & 31)
-		n >>= 5
-	}
+	x.Action("a key is published, half of the processes know it", func() { learn(both, both, exploreRing("k1", "k1")) })
+	x.Action("the key is used, half of the processes know it", func() { learn(used, used, both) })
 }
