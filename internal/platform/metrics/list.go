@@ -3,7 +3,8 @@ package metrics
 // Most metrics are read from these lines.
 const (
 	request = "request"              // of internal/platform/gateway, one per request
-	change  = "connection changed"   // of pkg/tokens, one per change of a connection's state
+	grant   = "grant changed"        // of pkg/tokens, one per change of a grant's state
+	change  = "connection changed"   // of pkg/connections, one per change of a connection's state
 	refresh = "refresh run finished" // of functions/refresher, one per run
 )
 
@@ -33,12 +34,12 @@ func All() []Metric {
 
 		{Name: "CompaniesConnected", Unit: Count, Line: request, Attr: "outcome", Is: []string{"connected"},
 			Help: "A user connected a company."},
-		{Name: "ConnectionsUncertain", Unit: Count, Line: change, Attr: "to", Is: []string{"uncertain"},
+		{Name: "GrantsUncertain", Unit: Count, Line: grant, Attr: "to", Is: []string{"uncertain"},
 			Help: "A refresh token was sent and no answer arrived."},
-		{Name: "ConnectionsToReauthorize", Unit: Count, Line: change, Attr: "to", Is: []string{"reauthorize"},
-			Help: "A connection has no usable refresh token. Its user has to connect again."},
-		{Name: "ConnectionsOverwritten", Unit: Count, Line: "connection overwritten",
-			Help: "The monthly sandbox was overwritten from production, and the connection's user has to connect again. Expected at the start of each month."},
+		{Name: "GrantsToReauthorize", Unit: Count, Line: grant, Attr: "to", Is: []string{"reauthorize"},
+			Help: "A grant has no usable refresh token. Its user has to authorize again."},
+		{Name: "GrantsOverwritten", Unit: Count, Line: "grant overwritten",
+			Help: "The monthly sandbox was overwritten from production, and the grant's user has to authorize again. Expected at the start of each month."},
 		{Name: "UsersDeparted", Unit: Count, Line: "departed user's connection revoked",
 			Help: "A user left the company, and the user's connection was revoked."},
 		{Name: "DeparturesStopped", Unit: Count, Line: "departures stopped until an operator acknowledges",
@@ -50,17 +51,17 @@ func All() []Metric {
 		{Name: "PairsRescued", Unit: Count, Line: "rescued pairs stored", Value: "pairs",
 			Help: "A pair from the rescue queue was stored."},
 		{Name: "PairsLost", Unit: Count, Line: "new pair lost",
-			Help: "A new pair could be neither stored nor queued for rescue. Its user has to connect again."},
+			Help: "A new pair could be neither stored nor queued for rescue. Its user has to authorize again."},
 		{Name: "BreakerOpened", Unit: Count, Line: "breaker opened",
 			Help: "Refreshes stopped, because Procore's token endpoint or the app's credentials do not work."},
 
 		{Name: "RefreshesSucceeded", Unit: Count, Line: refresh, Value: "refreshed",
-			Help: "The schedule refreshed a connection."},
+			Help: "The schedule refreshed a grant."},
 		{Name: "RefreshesFailed", Unit: Count, Line: refresh, Value: "failed",
-			Help: "The schedule failed to refresh a connection. The log names the connection and the cause."},
+			Help: "The schedule failed to refresh a grant. The log names the grant and the cause."},
 		{Name: "BreakerOpen", Unit: None, Line: refresh, Value: "breaker_open",
 			Help: "1 if the breaker is open when a run of the refresher finishes, 0 if not."},
 		{Name: "OldestDueSeconds", Unit: Seconds, Line: refresh, Value: "oldest_due_s",
-			Help: "How long the longest overdue connection has been due when a run of the refresher finishes. 0 if none is due."},
+			Help: "How long the longest overdue grant has been due when a run of the refresher finishes. 0 if none is due."},
 	}
 }

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -40,6 +41,9 @@ func holds(condition, value any) (bool, error) {
 	case !isOperator:
 		return condition == value, nil
 	case len(c) == 1 && c["exists"] == true:
+		if _, inner := value.(map[string]any); inner {
+			return false, errors.New("exists is for a leaf")
+		}
 		return value != nil, nil
 	case len(c) == 1 && c["anything-but"] != nil:
 		others, _ := c["anything-but"].([]any)
@@ -78,9 +82,13 @@ func pipeOf(t *testing.T, name string) *pipe {
 	return p
 }
 
-var placeholder = regexp.MustCompile(`<\$\.([A-Za-z_.]+)>`)
+// placeholder is a value of the record in a template. A text has quotation marks around it, a list has none.
+//
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html
+var placeholder = regexp.MustCompile(`"?<\$\.([A-Za-z_.]+)>"?`)
 
-// message returns the pipe's message for a record, and reports whether there is one.
+// message returns the pipe's message for a record, and reports whether there is one. A value that the record lacks is an
+// empty text, as AWS documents it. What a pipe does with a list that is absent, AWS does not document.
 func (p *pipe) message(record map[string]any) (string, bool) {
 	p.t.Helper()
 	through := false
@@ -100,16 +108,32 @@ func (p *pipe) message(record map[string]any) (string, bool) {
 			m, _ := at.(map[string]any)
 			at = m[key]
 		}
-		if at == nil {
-			return "" // as a pipe does
+		switch at := at.(type) {
+		case nil:
+			if !strings.HasPrefix(s, `"`) && s != p.input {
+				p.t.Fatalf("%s is absent and has no quotation marks", s)
+			}
+			return strings.Repeat(`"`, strings.Count(s, `"`))
+		case []any:
+			if strings.Contains(s, `"`) {
+				p.t.Fatalf("%s is a list and has quotation marks", s)
+			}
+			list, err := json.Marshal(at)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return string(list)
 		}
-		return at.(string)
+		if s != p.input && strings.Count(s, `"`) != 2 {
+			p.t.Fatalf("%s is a text without quotation marks", s)
+		}
+		return strings.Replace(s, strings.Trim(s, `"`), at.(string), 1)
 	}), true
 }
 
 func TestMatches(t *testing.T) {
 	t.Parallel()
-	const event = `{"a":{"b":"x"},"c":"y"}`
+	const event = `{"a":{"b":"x"},"c":"y","l":["x"]}`
 	for _, tt := range []struct {
 		pattern string
 		want    bool
@@ -123,12 +147,13 @@ func TestMatches(t *testing.T) {
 		{`{"a":{"absent":[{"anything-but":["z"]}]}}`, false},
 		{`{"a":{"b":[{"exists":true}]}}`, true},
 		{`{"d":{"b":[{"exists":true}]}}`, false},
+		{`{"l":[{"exists":true}]}`, true},
 	} {
 		if got, err := matches(object(t, tt.pattern), object(t, event)); got != tt.want || err != nil {
 			t.Errorf("%s: %v, %v, want %v", tt.pattern, got, err, tt.want)
 		}
 	}
-	for _, bad := range []string{`{"a":"x"}`, `{"a":[{"prefix":"x"}]}`} {
+	for _, bad := range []string{`{"a":"x"}`, `{"a":[{"prefix":"x"}]}`, `{"a":[{"exists":true}]}`} {
 		if _, err := matches(object(t, bad), object(t, event)); err == nil {
 			t.Errorf("%s: no error", bad)
 		}

@@ -36,7 +36,7 @@ func recordedCalls(t *testing.T) (all []call) {
 
 // deployed maps the names of the local stack to logical ids.
 var deployed = map[string]string{
-	"connections": "ConnectionsTable", "spends": "SpendsTable", "sessions": "SessionsTable", "inbox": "InboxTable",
+	"grants": "GrantsTable", "connections": "ConnectionsTable", "spends": "SpendsTable", "sessions": "SessionsTable", "inbox": "InboxTable",
 	"local/app": "AppSecret", "local/keys": "KeysSecret", "local/webhook": "WebhookSecret", "rescue": "RescueQueue",
 }
 

@@ -1,9 +1,11 @@
 package repo
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,12 +18,13 @@ import (
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/webhook/inbox"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
-// recorded is a table whose changes are read from its stream.
+// recorded is a database whose changes are read from the streams.
 type recorded struct {
 	t      *testing.T
 	server *dynamotest.Server
@@ -34,20 +37,24 @@ func newRecorded(t *testing.T) *recorded {
 	server := dynamotest.New()
 	db := dynamotest.Client(server.Start(t))
 	r := &recorded{t: t, server: server, db: db, names: tables.CreateForTest(t, db)}
-	in := tables.Connections("with-a-stream") // as on AWS; old images are added by records
-	in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}
-	if _, err := db.CreateTable(t.Context(), in); err != nil {
-		t.Fatal(err)
+	r.names.Grants, r.names.Connections = "grants-with-a-stream", "connections-with-a-stream"
+	for _, in := range []*dynamodb.CreateTableInput{tables.Grants(r.names.Grants), tables.Connections(r.names.Connections)} {
+		// As on AWS; old images are added by records.
+		in.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage}
+		if _, err := db.CreateTable(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
 	}
-	r.names.Connections = "with-a-stream"
 	return r
 }
 
 // records returns all changes of a table so far, with the images before and after.
 func (r *recorded) records(table string) (all []map[string]any) {
 	r.t.Helper()
-	feed, err := r.server.Feed(r.t.Context(), table, 0)
-	if err != nil {
+	now, cancel := context.WithCancel(r.t.Context())
+	cancel() // Feed does not wait for a first change
+	feed, err := r.server.Feed(now, table, 0)
+	if err != nil && !errors.Is(err, context.Canceled) {
 		r.t.Fatal(err)
 	}
 	last := make(map[string]json.RawMessage)
@@ -98,13 +105,28 @@ func TestEventsPipe(t *testing.T) {
 	}
 }
 
-// A connection is announced when it begins to need attention, and at no other change. The announcement lacks its pair.
-func TestAnnouncementsPipe(t *testing.T) {
-	t.Parallel()
+// announced is a user who authorizes, and the companies that the user connects, with the announcements that follow.
+type announced struct {
+	*recorded
+	fake        *procoretest.Server
+	tokens      *tokens.Store
+	connections *connections.Store
+	now         time.Time
+	pipes       map[string]*pipe // by the name of the table
+	told        map[string]int   // how many of a table's records the pipes have seen
+}
+
+const redirectURI = "http://127.0.0.1:3000/oauth/callback"
+
+var joe = tokens.User(procoretest.Joe)
+
+func newAnnounced(t *testing.T) *announced {
+	t.Helper()
 	r := newRecorded(t)
-	p := pipeOf(t, "AnnouncementsPipe")
-	fake := procoretest.Start(t)
-	env, err := procore.ParseEnvironment("custom", fake.URL, fake.URL)
+	a := &announced{recorded: r, fake: procoretest.Start(t), now: time.Now(), told: map[string]int{}, pipes: map[string]*pipe{
+		r.names.Grants: pipeOf(t, "GrantAnnouncementsPipe"), r.names.Connections: pipeOf(t, "ConnectionAnnouncementsPipe"),
+	}}
+	env, err := procore.ParseEnvironment("custom", a.fake.URL, a.fake.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,79 +134,128 @@ func TestAnnouncementsPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Now()
-	s := &tokens.Store{
-		DB: r.db, Connections: r.names.Connections, Spends: r.names.Spends, Log: slog.New(slog.DiscardHandler), Clock: procore.Clock{Time: func() time.Time { return now }},
+	a.tokens = &tokens.Store{
+		DB: r.db, Grants: r.names.Grants, Spends: r.names.Spends, Environment: env, Log: slog.New(slog.DiscardHandler),
+		Clock: procore.Clock{Time: func() time.Time { return a.now }},
 		Keys:  secrettest.Constant(keys),
 		OAuth: secrettest.Constant(&procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}),
 	}
-	const redirectURI = "http://127.0.0.1:3000/oauth/callback"
-	key := tokens.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.User(procoretest.Joe)}
-	connect := func() {
-		pair := fake.Token(t, procoretest.Joe, redirectURI)
-		_, _, err := s.Connect(t.Context(), tokens.Authorization{
-			Key: key, Environment: env.Name, RedirectURI: redirectURI, CompanyName: "A Company", UserName: "A User", Webhooks: tokens.WebhooksPending,
-			Pair: procore.Token{AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken), Expiry: now.Add(time.Hour)},
-		})
+	a.connections = &connections.Store{DB: r.db, Table: r.names.Connections, Tokens: a.tokens, Log: slog.New(slog.DiscardHandler)}
+	return a
+}
+
+func (a *announced) authorize() error {
+	pair := a.fake.Token(a.t, procoretest.Joe, redirectURI)
+	_, err := a.tokens.Authorize(a.t.Context(), tokens.Authorization{Principal: joe, RedirectURI: redirectURI, Pair: procore.Token{
+		AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken), Expiry: a.now.Add(time.Hour), IssuedAt: a.now,
+	}})
+	return err
+}
+
+func keyOf(company int64) connections.Key { return connections.Key{CompanyID: company, Principal: joe} }
+
+func (a *announced) connect(company int64) error {
+	_, err := a.connections.Connect(a.t.Context(), connections.New{
+		Key: keyOf(company), CompanyName: "A Company", UserName: "A User", Webhooks: connections.WebhooksPending,
+	})
+	return err
+}
+
+// on makes a step of a connection as it is stored.
+func (a *announced) on(company int64, step func(connections.Connection) error) error {
+	c, err := a.connections.Connection(a.t.Context(), keyOf(company))
+	if err != nil {
+		return err
+	}
+	return step(c)
+}
+
+func (a *announced) webhooks(company int64, w connections.Webhooks) error {
+	a.now = a.now.Add(time.Minute)
+	return a.on(company, func(c connections.Connection) error {
+		_, _, err := a.connections.SetWebhooks(a.t.Context(), c, w, a.now)
+		return err
+	})
+}
+
+func (a *announced) disconnect(company int64) error {
+	return a.on(company, func(c connections.Connection) error { return a.connections.Disconnect(a.t.Context(), c) })
+}
+
+// refresh is refused if refused is set.
+func (a *announced) refresh(refused bool) error {
+	a.now = a.now.Add(2 * time.Minute)
+	if refused {
+		err := a.fake.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 400, Body: `{"error":"invalid_grant"}`, Times: 1})
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	webhooks := func(w tokens.Webhooks) {
-		c, err := s.Connection(t.Context(), key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		now = now.Add(time.Minute)
-		if _, _, err := s.SetWebhooks(t.Context(), c, w, now); err != nil {
-			t.Fatal(err)
-		}
+	_, err := a.tokens.Upkeep().Refresh(a.t.Context(), joe, 24*time.Hour)
+	if refused && errors.Is(err, tokens.ErrReauthorize) {
+		return nil
 	}
-	told := 0
-	steps := []struct {
+	return err
+}
+
+// messages returns what the pipes send for the changes since the last call.
+func (a *announced) messages() (all []map[string]any) {
+	a.t.Helper()
+	for _, table := range []string{a.names.Grants, a.names.Connections} {
+		records := a.records(table)
+		for _, record := range records[a.told[table]:] {
+			if message, ok := a.pipes[table].message(record); ok {
+				all = append(all, object(a.t, message))
+			}
+		}
+		a.told[table] = len(records)
+	}
+	return all
+}
+
+// A connection is announced when it, or the grant that it holds, begins to need attention, and at no other change. The
+// announcement lacks the pair.
+func TestAnnouncementsPipes(t *testing.T) {
+	t.Parallel()
+	a := newAnnounced(t)
+	const mine, other = procoretest.MyConstruction, procoretest.HarborHill
+	connection := func(company int64, state, was, webhooks string) map[string]any {
+		return map[string]any{"company": fmt.Sprint("custom#", company), "principal": string(joe), "state": state, "was": was, "webhooks": webhooks}
+	}
+	grant := func(generation, was string, companies ...any) map[string]any {
+		return map[string]any{"grant": "custom#" + string(joe), "companies": companies, "state": "reauthorize", "was": was, "generation": generation}
+	}
+	for _, step := range []struct {
 		what string
-		do   func()
-		want string // generation, state, was, webhooks; "": nothing is announced
+		do   func() error
+		want map[string]any // nil: nothing is announced
 	}{
-		{"connected", connect, ""},
-		{"an admin has to act", func() { webhooks(tokens.WebhooksNeedsAdmin) }, "1 active active needs_admin"},
-		{"still", func() { webhooks(tokens.WebhooksNeedsAdmin) }, ""},
-		{"no more", func() { webhooks(tokens.WebhooksActive) }, ""},
-		{"refreshed", func() { _, err = s.Refresh(t.Context(), key, 24*time.Hour) }, ""},
-		{"disconnected", func() { err = s.Disconnect(t.Context(), key, 2) }, "2 disconnected active active"},
-		{"looked at", func() { webhooks(tokens.WebhooksActive) }, ""},
-		{"connected again", connect, ""},
-		{"refused", func() {
-			if err := fake.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 400, Body: `{"error":"invalid_grant"}`, Times: 1}); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := s.Refresh(t.Context(), key, 24*time.Hour); err == nil {
-				t.Error("the refresh was not refused")
-			}
-		}, "3 reauthorize active pending"},
-		{"revoked", func() { err = s.Revoke(t.Context(), key, "on purpose") }, ""},
-	}
-	for _, step := range steps {
-		err = nil
-		step.do()
-		if err != nil {
+		{"authorized", a.authorize, nil},
+		{"refused while no company needs the grant", func() error { return a.refresh(true) }, nil},
+		{"authorized again", a.authorize, nil},
+		{"connected", func() error { return a.connect(mine) }, nil},
+		{"another company", func() error { return a.connect(other) }, nil},
+		{"an admin has to act", func() error { return a.webhooks(mine, connections.WebhooksNeedsAdmin) }, connection(mine, "connected", "connected", "needs_admin")},
+		{"still", func() error { return a.webhooks(mine, connections.WebhooksNeedsAdmin) }, nil},
+		{"no longer", func() error { return a.webhooks(mine, connections.WebhooksActive) }, nil},
+		{"refreshed", func() error { return a.refresh(false) }, nil},
+		{"disconnected", func() error { return a.disconnect(mine) }, connection(mine, "disconnected", "connected", "active")},
+		{"checked", func() error { return a.webhooks(mine, connections.WebhooksActive) }, nil},
+		{"connected again", func() error { return a.connect(mine) }, nil},
+		{"refused", func() error { return a.refresh(true) }, grant("3", "active", fmt.Sprint(other), fmt.Sprint(mine))},
+		{"disconnected while its grant is refused", func() error { return a.disconnect(other) }, connection(other, "disconnected", "connected", "pending")},
+		{"ended while its grant is refused", func() error { return a.connections.End(t.Context(), keyOf(other), "on purpose") }, nil},
+		{"authorized a third time", a.authorize, nil},
+		{"the last one ended", func() error { return a.connections.End(t.Context(), keyOf(mine), "on purpose") }, nil},
+	} {
+		if err := step.do(); err != nil {
 			t.Fatalf("%s: %v", step.what, err)
 		}
-		records := r.records(r.names.Connections)
-		var got, want []map[string]any
-		for _, record := range records[told:] {
-			if message, ok := p.message(record); ok {
-				got = append(got, object(t, message))
-			}
+		var want []map[string]any
+		if step.want != nil {
+			want = append(want, step.want)
 		}
-		told = len(records)
-		if step.want != "" {
-			words := strings.Fields(step.want)
-			want = []map[string]any{{
-				"company_id": "5678", "principal": "user#1234567", "generation": words[0], "state": words[1], "was": words[2], "webhooks": words[3],
-			}}
-		}
-		if d := cmp.Diff(got, want); d != "" {
+		if d := cmp.Diff(a.messages(), want); d != "" {
 			t.Errorf("%s: messages (-got +want):\n%s", step.what, d)
 		}
 	}

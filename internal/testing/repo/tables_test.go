@@ -20,12 +20,12 @@ func TestTables(t *testing.T) {
 	client := dynamotest.Start(t)
 	names := tables.CreateForTest(t, client)
 	for resource, name := range map[string]string{
-		"ConnectionsTable": names.Connections, "SpendsTable": names.Spends, "SessionsTable": names.Sessions, "InboxTable": names.Inbox,
+		"GrantsTable": names.Grants, "ConnectionsTable": names.Connections, "SpendsTable": names.Spends, "SessionsTable": names.Sessions, "InboxTable": names.Inbox,
 	} {
 		t.Run(resource, func(t *testing.T) {
 			t.Parallel()
 			got := declared(get(n, "Resources", resource, "Properties"))
-			if resource == "ConnectionsTable" {
+			if resource == "GrantsTable" || resource == "ConnectionsTable" {
 				// Its stream feeds the announcements, which exist only in a deployment.
 				i := slices.Index(got, "stream NEW_AND_OLD_IMAGES")
 				if i < 0 {
@@ -39,8 +39,13 @@ func TestTables(t *testing.T) {
 			}
 		})
 	}
-	if got := text(get(n, "Resources", "ConnectionsTable", "Properties", "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")); got != "true" {
-		t.Errorf("point-in-time recovery of Connections: %q, want true", got)
+	for resource, want := range map[string]string{"GrantsTable": "true", "ConnectionsTable": "true", "SpendsTable": ""} { // the ledger is never restored
+		if got := text(get(n, "Resources", resource, "Properties", "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")); got != want {
+			t.Errorf("point-in-time recovery of %s: %q, want %q", resource, got, want)
+		}
+		if got := get(n, "Resources", resource, "Properties", "DeletionProtectionEnabled"); got != node(tagged{"Ref", "DeletionProtection"}) {
+			t.Errorf("deletion protection of %s: %v, want the parameter", resource, got)
+		}
 	}
 }
 
