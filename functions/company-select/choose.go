@@ -95,8 +95,8 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
-	company, key := u.companies[i], connections.Key{CompanyID: companyID, Principal: s.Principal}
-	gateway.Note(r.Context(), slog.Any("", key))
+	company := u.companies[i]
+	gateway.Note(r.Context(), slog.Any("", connections.Key{CompanyID: companyID, Principal: s.Principal}))
 	switch h.state(company) {
 	case pages.Inactive:
 		h.pages.Problem(w, r, pages.CompanyInactive(company.Name).BackToCompanies(companiesPath(s.Flow)))
@@ -114,20 +114,25 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.fail(w, r, s.Flow, err)
 		return
 	}
+	h.enter(w, r, s, company)
+}
+
+// enter makes the first call into the chosen company and connects it.
+func (h *handler) enter(w http.ResponseWriter, r *http.Request, s session.Session, c procore.Company) {
 	if s.Status == session.Connected {
 		h.pages.Redirect(w, connectedPath(s.Flow))
 		return
 	}
-	err = h.verify(r.Context(), key)
+	err := h.verify(r.Context(), connections.Key{CompanyID: c.ID, Principal: s.Principal})
 	switch _, ours := errors.AsType[*tokens.Error](err); {
 	case ours: // not Procore's answer
 		h.fail(w, r, s.Flow, err)
 		return
 	case err != nil:
-		h.refused(w, r, s, company, err)
+		h.refused(w, r, s, c, err)
 		return
 	}
-	if err := h.finish(r.Context(), s, company); err != nil {
+	if err := h.finish(r.Context(), s, c); err != nil {
 		h.fail(w, r, s.Flow, err)
 		return
 	}

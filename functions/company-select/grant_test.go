@@ -33,14 +33,15 @@ func (s *site) secondAuthorization(mode procoretest.SecondAuthorization) {
 }
 
 // inEachMode runs a test for each way in which Procore may treat a second authorization.
-func inEachMode(t *testing.T, test func(*testing.T, *site, procoretest.SecondAuthorization)) {
+func inEachMode(t *testing.T, test func(*site, procoretest.SecondAuthorization)) {
+	t.Helper()
 	t.Parallel()
 	for _, mode := range modes {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			s.secondAuthorization(mode)
-			test(t, s, mode)
+			test(s, mode)
 		})
 	}
 }
@@ -113,7 +114,7 @@ func TestBrowserComesLate(t *testing.T) {
 // Two browsers of one user, which come back in either order. Procore ends the first one's
 // pair in one mode; in no other case does anyone have to start again.
 func TestTwoBrowsers(t *testing.T) {
-	inEachMode(t, func(t *testing.T, s *site, mode procoretest.SecondAuthorization) {
+	inEachMode(t, func(s *site, mode procoretest.SecondAuthorization) {
 		for n, order := range [][2]int{{0, 1}, {1, 0}} {
 			first := s.visitor(procoretest.Joe)
 			s.Clock.Advance(time.Second)
@@ -126,7 +127,7 @@ func TestTwoBrowsers(t *testing.T) {
 				visitors[i].connect([2]int64{procoretest.MyConstruction, procoretest.HarborHill}[i])
 			}
 			if g := s.Grant(joe); g.State != tokens.Active {
-				t.Errorf("round %d: the grant is %s", n, g.State)
+				s.t.Errorf("round %d: the grant is %s", n, g.State)
 			}
 			s.Clock.Advance(2 * time.Hour) // the grant is refreshed
 			for i, company := range []int64{procoretest.MyConstruction, procoretest.HarborHill} {
@@ -136,7 +137,7 @@ func TestTwoBrowsers(t *testing.T) {
 			}
 		}
 		if got := s.Requests("POST /oauth/revoke"); got > 0 {
-			t.Errorf("got %d revocations", got)
+			s.t.Errorf("got %d revocations", got)
 		}
 	})
 }
@@ -144,7 +145,7 @@ func TestTwoBrowsers(t *testing.T) {
 // The user chooses in one tab while another one is abandoned or canceled: the choice
 // survives housekeeping, which revokes what had no holder for half an hour.
 func TestAbandonedTab(t *testing.T) {
-	inEachMode(t, func(t *testing.T, s *site, _ procoretest.SecondAuthorization) {
+	inEachMode(t, func(s *site, _ procoretest.SecondAuthorization) {
 		tab1 := s.visitor(procoretest.Joe)
 		tab1.list().Wants(http.StatusOK)
 		s.Clock.Advance(20 * time.Minute)
@@ -167,14 +168,14 @@ func TestAbandonedTab(t *testing.T) {
 // One user connects three companies, one authorization each. All three work after the third
 // one, with one pair and one refresh.
 func TestThreeCompanies(t *testing.T) {
-	inEachMode(t, func(t *testing.T, s *site, _ procoretest.SecondAuthorization) {
+	inEachMode(t, func(s *site, _ procoretest.SecondAuthorization) {
 		third := procoretest.NewCompany(777, "Third Company", procoretest.Joe)
 		if err := s.Procore.AddCompany(third); err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		companies := []int64{procoretest.MyConstruction, procoretest.HarborHill, third.ID}
 		all := func() {
-			t.Helper()
+			s.t.Helper()
 			for _, id := range companies {
 				s.wantWorking(connections.Key{CompanyID: id, Principal: joe})
 			}
@@ -187,20 +188,20 @@ func TestThreeCompanies(t *testing.T) {
 		}
 		all()
 		if got := len(s.Grant(joe).Holders); got != 3 {
-			t.Errorf("the grant has %d holders, want 3", got)
+			s.t.Errorf("the grant has %d holders, want 3", got)
 		}
 		exchanges := s.Requests("POST /oauth/token")
 		grants := s.Tokens()
 		s.Clock.Advance(2 * time.Hour)
-		if _, err := grants.Token(t.Context(), joe); err != nil {
-			t.Fatal(err)
+		if _, err := grants.Token(s.t.Context(), joe); err != nil {
+			s.t.Fatal(err)
 		}
 		all()
 		if got := s.Requests("POST /oauth/token") - exchanges; got != 1 {
-			t.Errorf("got %d refreshes, want 1 for all three", got)
+			s.t.Errorf("got %d refreshes, want 1 for all three", got)
 		}
 		if got := s.Requests("POST /oauth/revoke"); got > 0 {
-			t.Errorf("got %d revocations", got)
+			s.t.Errorf("got %d revocations", got)
 		}
 	})
 }
@@ -208,10 +209,10 @@ func TestThreeCompanies(t *testing.T) {
 // Authorizing alone changes no connection, even if Procore lists fewer companies than the
 // last time, and so does listing and choosing another company.
 func TestFewerCompanies(t *testing.T) {
-	inEachMode(t, func(t *testing.T, s *site, _ procoretest.SecondAuthorization) {
+	inEachMode(t, func(s *site, _ procoretest.SecondAuthorization) {
 		third := procoretest.NewCompany(777, "Third Company", procoretest.Joe)
 		if err := s.Procore.AddCompany(third); err != nil {
-			t.Fatal(err)
+			s.t.Fatal(err)
 		}
 		connected := []int64{procoretest.MyConstruction, procoretest.HarborHill, third.ID}
 		for _, id := range connected {
@@ -227,14 +228,14 @@ func TestFewerCompanies(t *testing.T) {
 		form := v.form(fmt.Sprint(connected[0]))
 		v.Post("/companies", form).Wants(http.StatusForbidden, "You cannot connect this company")
 		if !reflect.DeepEqual(before, s.scanned(s.Tables.Connections)) {
-			t.Error("a connection has changed")
+			s.t.Error("a connection has changed")
 		}
 		if diff := cmp.Diff(s.Grant(joe).Holders, holders); diff != "" {
-			t.Errorf("the grant's holders (-got +want):\n%s", diff)
+			s.t.Errorf("the grant's holders (-got +want):\n%s", diff)
 		}
 		v.choose(procoretest.LockedGate).Wants(http.StatusForbidden, "only administrators can install")
 		if !reflect.DeepEqual(before, s.scanned(s.Tables.Connections)) {
-			t.Error("a connection has changed after a choice that failed")
+			s.t.Error("a connection has changed after a choice that failed")
 		}
 	})
 }

@@ -133,7 +133,12 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	gateway.Note(r.Context(), slog.String("outcome", "authorized"))
+	h.proceed(w, r, flow, cookie, "authorized")
+}
+
+// proceed leads the browser to the choice, with the session's new cookie.
+func (h *handler) proceed(w http.ResponseWriter, r *http.Request, flow string, cookie procore.Secret, outcome string) {
+	gateway.Note(r.Context(), slog.String("outcome", outcome))
 	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companiesPath(flow))
 }
@@ -155,9 +160,7 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, state, code pro
 		h.fail(w, r, err)
 		return
 	}
-	gateway.Note(r.Context(), slog.String("outcome", "resumed"))
-	h.cookies.Set(w, flow, cookie)
-	h.pages.Redirect(w, companiesPath(flow))
+	h.proceed(w, r, flow, cookie, "resumed")
 }
 
 func companiesPath(flow string) string {

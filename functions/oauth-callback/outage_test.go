@@ -138,7 +138,7 @@ func TestStorageFails(t *testing.T) {
 		{Code: "InternalServerError"}, {Code: "ThrottlingException"}, {Drop: true}, {Drop: true, Applied: true},
 	} {
 		for n, last := 1, false; !last; n++ {
-			s := newSite(t, func(h *handler) { h.maxWait = 500 * time.Millisecond })
+			s := newSite(t, func(h *handler) { h.maxWait = 2 * time.Second })
 			b := s.Browser(s.base)
 			callback, state := s.login(b)
 			s.Storage()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -310,9 +311,9 @@ func TestMoveWhileThePairIsSpent(t *testing.T) {
 					_, err := w.Move(t.Context(), s)
 					moved <- err
 				}()
-				n := 0
+				var n atomic.Int64
 				w.dynamo.Intercept(func(operation string, _ []byte) (f dynamotest.Fault) {
-					if n++; operation == "GetItem" && n == 3 {
+					if operation == "GetItem" && n.Add(1) == 3 {
 						close(waits) // the move reads the grant again and again
 					}
 					return f

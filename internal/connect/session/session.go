@@ -255,7 +255,10 @@ func (s *Store) Resume(ctx context.Context, state, cookie, code procore.Secret) 
 	}
 	for {
 		found, err := s.read(ctx, hash(state))
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return procore.Secret{}, ErrUsed
+		case err != nil:
 			return procore.Secret{}, err
 		}
 		if ours, err := s.ours(ctx, found); err != nil || !ours {

@@ -130,7 +130,7 @@ func calledBack(t *testing.T, w *world, answer []byte) {
 		t.Errorf("flow %s, want %s", got, flow)
 	}
 	cookie(t, r, flow)
-	w.wantSession(t, flow, session.Pending, true)
+	w.wantSession(t, flow, session.Authorized, true)
 }
 
 func denied(t *testing.T, w *world, answer []byte) {
@@ -143,7 +143,7 @@ func denied(t *testing.T, w *world, answer []byte) {
 func companies(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	page(200, "My Construction Company")(t, w, answer)
-	w.wantSession(t, w.event(t, "company-select/companies").QueryStringParameters["flow"], session.Pending, true)
+	w.wantSession(t, w.event(t, "company-select/companies").QueryStringParameters["flow"], session.Pending, false)
 	for _, c := range w.Procore.State().Calls[w.before.calls:] {
 		if c.CompanyID != 0 || c.Path != "/rest/v1.0/me" && c.Path != "/rest/v1.0/companies" {
 			t.Errorf("before the choice %s was called", c.Path)

@@ -28,12 +28,13 @@ func secrets(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	st, err := sessions.Begin(ctx, "custom", redirectURI)
+	st, err := sessions.Begin(ctx, redirectURI, false)
 	must(err)
 	exchanging, _, err := sessions.Consume(ctx, st.State, st.Cookie)
 	must(err)
 	pair := w.Pair(procoretest.Joe, redirectURI)
-	cookie, err := sessions.StorePair(ctx, exchanging, pair)
+	code := procore.NewSecret("fake-code-1")
+	cookie, err := sessions.StorePair(ctx, exchanging, code, pair)
 	must(err)
 	held, err := sessions.Find(ctx, st.Flow, cookie)
 	must(err)

@@ -41,8 +41,7 @@ func calls() []mutant {
 			`return time.Now().Round(0)`, `return time.Now()`, apiPackage},
 		{"D", "a connection's token goes wherever a redirect leads", transport,
 			`	if !t.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
-		{"", "an abandoned session's pair can still be chosen with", "internal/connect/session/row.go",
-			`	next.Status = Abandoned
-	next.Expires = s.Clock.Now().Add(-time.Second)`, `	next.Expires = s.Clock.Now().Add(-time.Second)`, only("TestCancel", selection)},
+		{"", "a canceled session can still be chosen with", "internal/connect/session/session.go",
+			`		return s.write(ctx, held, held.abandoned(Canceled))`, `		return nil`, only("TestCancel", selection)},
 	}
 }

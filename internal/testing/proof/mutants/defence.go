@@ -21,6 +21,8 @@ func only(test, pkg string) string { return "-run ^" + test + "$ " + pkg }
 // browser removes guards of the authorization against other browsers, other sites and other people's codes.
 func browser() []mutant {
 	const session, cookie, handler = "internal/connect/session/session.go", "internal/connect/session/cookie.go", "functions/oauth-callback/handler.go"
+	const handover, oursIs = "internal/connect/session/handover.go", `	if ours, err := s.ours(ctx, found); err != nil || !ours {
+		return Session{}, cmp.Or(err, ErrUnknown)`
 	const cookieIs, attributes = `	if !equal(found.cookie, hash(cookie)) {`, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,`
 	return []mutant{
 		{"D", "a callback is accepted from any browser", session, cookieIs, `	if false {`, only("TestOtherBrowser", callback)},
@@ -33,11 +35,19 @@ func browser() []mutant {
 		{"D", "a state is good for ever", session, `	if s.Clock.Now().After(found.Expires) {`, `	if false {`, only("TestExpired", callback)},
 		{"D", "the cookie from before the login stays good", session, `	next.cookie = hash(cookie)
 `, ``, only("TestStorePairReplacesTheCookie", sessions)},
-		{"D", "a callback is accepted in another environment", handler, `s.Environment != h.environment ||`, ``, only("TestOtherConfiguration", callback)},
-		{"D", "a pair is sent to another environment", "functions/company-select/handler.go",
-			`s.Environment != h.environment.Name`, `false`, only("TestOtherEnvironment", selection)},
-		{"D", "an abandoned pair is sent to another environment", "functions/refresher/abandoned.go",
-			`if abandoned.Environment != oauth.Environment.Name {`, `if false {`, only("TestAbandonedElsewhere", refresher)},
+		{"D", "a callback is accepted in another environment", session, oursIs, `	if false {
+		return Session{}, ErrUnknown`, only("TestOtherConfiguration", callback)},
+		{"D", "another environment's choice goes on", session, oursIs, `	if false {
+		return Session{}, ErrUnknown`, only("TestOtherEnvironment", selection)},
+		{"D", "a callback is accepted at another address", handler, `s.RedirectURI != h.redirectURI()`, `false`, only("TestOtherConfiguration", callback)},
+		{"D", "a pair is sent to another environment", handover, `	case !ours:`, `	case !ours && err != nil:`, only("TestOtherConfiguration", sessions)},
+		{"D", "a callback that is loaded again needs no code", session, `before.Flow, before.cookie, code.Reveal())`, `before.Flow, before.cookie)`,
+			only("TestAnswerLost", callback)},
+		{"D", "a callback is loaded again in any browser", session, `before.Flow, before.cookie, code.Reveal())`, `before.Flow, code.Reveal())`,
+			only("TestAnswerLost", callback)},
+		{"D", "a link on another site authorizes", handler, `r.Header.Get("Sec-Fetch-Site") == "cross-site"`, `r.Header.Get("Sec-Fetch-Site") == "cross-sites"`,
+			only("TestStartFromAnotherSite", callback)},
+		{"D", "any flow of the browser authorizes once more", handler, `errors.Is(s.Err(), session.ErrStale)`, `s.Flow != ""`, only("TestStartOnceMore", callback)},
 		{"D", "a parameter decides where the browser goes next", handler, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companiesPath(flow))`, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, cmp.Or(r.URL.Query().Get("next"), companiesPath(flow)))`, only("TestOpenRedirect", callback)},
@@ -51,11 +61,34 @@ func browser() []mutant {
 		{"D", "a cookie can hold another behind a comma", "internal/platform/gateway/request.go", `	return strings.Join(list, "; ")`,
 			`	return strings.ReplaceAll(strings.Join(list, "; "), ",", "; ")`, only("TestCommaInCookie", gateway)},
 		{"D", "cookies of abandoned flows pile up", cookie, `if len(names) < maxCookies {`, `if len(names) >= 0 {`, only("TestManyStarts", callback)},
-		{"D", "a start stays in the table", "internal/connect/session/row.go", `dynamo.Seconds(s.Expires.Add(24*time.Hour))`, `nil`, only("TestFloodOfStarts", callback)},
-		{"D", "abandoned pairs are not revoked", "functions/refresher/abandoned.go",
-			`oauth.Revoke(ctx, pair); err != nil`, `func(procore.Token) error { return nil }(pair); err != nil`, only("TestAbandoned", refresher)},
-		{"D", "canceling an authorization revokes a connection's pair", "functions/refresher/abandoned.go",
-			`	case held:`, `	case held && false:`, only("TestAbandonedButHeld", refresher)},
+		{"D", "a start stays in the table", "internal/connect/session/row.go", `dynamo.Seconds(s.Expires.Add(24*time.Hour))`, `dynamo.Seconds(time.Time{})`, only("TestFloodOfStarts", callback)},
+	}
+}
+
+// handing removes guards of a pair on its way from the exchange to the user's grant.
+func handing() []mutant {
+	const handover, row = "internal/connect/session/handover.go", "internal/connect/session/row.go"
+	return []mutant{
+		{"", "a pair is dropped because /me fails", handover, `	case errors.Is(err, procore.ErrUnauthorized):`, `	case err != nil:`, only("TestMoveWhileProcoreFails", sessions)},
+		{"", "a pair is revoked because /me fails", handover, `		return s, fmt.Errorf("%w: %w", ErrProcore, err)`,
+			`		_ = h.Tokens.Discard(ctx, pair)
+		return s, fmt.Errorf("%w: %w", ErrProcore, err)`, only("TestProcoreDownForMinutes", selection)},
+		{"", "a pair is revoked because Procore does not accept it", handover, `		return h.abandon(ctx, s, Dead)
+	case err != nil:`, `		_ = h.Tokens.Discard(ctx, pair)
+		return h.abandon(ctx, s, Dead)
+	case err != nil:`, only("TestMoveDead", sessions)},
+		{"", "a pair is moved apart from its session", handover, `a, h.Sessions.update(s, next))`, `a)`, only("TestMoveOnce", sessions)},
+		{"", "a stale pair is not revoked, and comes back", handover, `h.Tokens.Discard(ctx, pair); err != nil`, `ctx.Err(); err != nil`, only("TestMoveStale", sessions)},
+		{"", "a stale authorization is repeated for ever", "functions/company-select/handler.go", ` && !s.Again {`, ` {`, only("TestStalePair", selection)},
+		{"", "time to live deletes a pair", row, `	if s.Status == Authorized {`, `	if s.Status == Pending {`, only("TestLifecycle", sessions)},
+		{"", "a pair whose browser does not come back is found late", row, `ChoiceLifetime - moveAfter`, `0`, only("TestBrowserComesLate", selection)},
+		{"", "a session whose key is gone stays", handover, `(expired || `, `(expired && false || `, only("TestKeyIsGone", sessions)},
+		{"", "a pair that was not stored is revoked", "functions/oauth-callback/handler.go", `		h.end(ctx, s)`, `		_ = oauth.Revoke(ctx, pair)`,
+			only("TestNotStoredIsNotRevoked", callback)},
+		{"", "a token that was replaced ends the choice", "functions/company-select/handler.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,
+			only("TestTokenReplaced", selection)},
+		{"", "a choice refreshes the grant", "functions/company-select/handler.go", `	access, err := h.tokens.Current(ctx, p)`, `	access, err := h.tokens.Token(ctx, p)`,
+			only("TestGrantEnds", selection)},
 	}
 }
 
@@ -66,18 +99,18 @@ func choice() []mutant {
 		{"D", "a form needs no token", choose, `	case !ok:`, `	case !ok && r.Host == "":`, only("TestForgedForm", selection)},
 		{"D", "another site's form is accepted with a token", "functions/company-select/origin.go", `err != nil && !hidden(r)`, `err != nil && hidden(r)`,
 			only("TestFormFromAnotherSite", selection)},
-		{"D", "a form's token is good in any browser", "internal/connect/session/session.go", `"%q %q", held.Flow, cookie.Reveal())`, `"%q", held.Flow)`, only("TestCSRFToken", sessions)},
+		{"D", "a form's token is good in any browser", "internal/connect/session/session.go", `"session form", held.Flow, cookie.Reveal())`, `"session form", held.Flow)`, only("TestCSRFToken", sessions)},
 		{"D", "a link chooses a company", choose, `	flow := r.PostForm.Get(pages.FieldFlow)`, `	r.PostForm = r.Form
 	flow := r.PostForm.Get(pages.FieldFlow)`, only("TestChoiceInTheAddress", selection)},
 		{"D", "a company that Procore did not list is entered", choose, `	if i < 0 {
 		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
-	company, key := u.companies[i],`, `	listed := procore.Company{ID: companyID, Name: "x", IsActive: true}
+	company := u.companies[i]`, `	listed := procore.Company{ID: companyID, Name: "x", IsActive: true}
 	if i >= 0 {
 		listed = u.companies[i]
 	}
-	company, key := listed,`, only("TestCompanyOutOfBounds", selection)},
+	company := listed`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "ALLOWED_COMPANIES has no effect", handler, `case !h.allowed.Admits(c.ID):`, `case false:`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "a form has no bound", choose, `http.MaxBytesReader(w, r.Body, maxForm)`, `http.MaxBytesReader(w, r.Body, 100*maxForm)`, only("TestUnreadableForm", selection)},
 	}

@@ -12,7 +12,7 @@ const (
 
 // list returns all breakages.
 func list() []mutant {
-	return slices.Concat(once(), keep(), reach(), fence(), browser(), choice(), answers(), secrets(), calls(), deliver(), departures())
+	return slices.Concat(once(), keep(), reach(), fence(), browser(), handing(), choice(), answers(), secrets(), calls(), deliver(), departures())
 }
 
 // once breaks R1: a refresh token is sent at most once.
@@ -121,10 +121,16 @@ func reach() []mutant {
 	const client = "pkg/procore/client.go"
 	return []mutant{
 		{"R3", "the list reads each company's projects", "functions/company-select/handler.go",
-			`			u.companies = append(u.companies, c)
-`, `			u.companies = append(u.companies, c)
-			_ = h.verify(ctx, u.pair, tokens.Key{CompanyID: c.ID})
-`, only("TestList", selection)},
+			`	return u, err
+}
+
+func companies(`, `	for _, c := range u.companies {
+		_ = h.verify(ctx, connections.Key{CompanyID: c.ID, Principal: s.Principal})
+	}
+	return u, err
+}
+
+func companies(`, only("TestList", selection)},
 		{"R3", "a user's client makes a company's calls", client,
 			`type UserClient struct{ api api }`, `type UserClient struct{ api api }
 
