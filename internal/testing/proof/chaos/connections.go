@@ -52,7 +52,7 @@ func (v *verdict) judgeConnection(c invariants.Item) {
 	switch state {
 	case "connected":
 	case "disconnected":
-		if !v.wasDisconnected(id, number(c, "connected_at_ms"), number(c, "reason_at")) {
+		if !v.wasDisconnected(id, whole(c, "connected_at_ms"), whole(c, "reason_at")) {
 			v.add(row, "company %d is disconnected, but no admin disconnected it since it was connected", id)
 		}
 	case "ended":
@@ -82,4 +82,9 @@ func (v *verdict) wasDisconnected(id, fromMS, to int64) bool {
 		}
 	}
 	return off
+}
+
+func whole(i invariants.Item, name string) int64 {
+	n, _ := strconv.ParseInt(number(i, name), 10, 64)
+	return n
 }

@@ -275,7 +275,7 @@ func (v *verdict) judgeRescues() {
 // works checks that the API accepts an access token. company is for the service
 // account, which must name one; a 403 is then the company's refusal of a valid token.
 func (v *verdict) works(ctx context.Context, access procore.Secret, company int64) error {
-	oauth, err := v.w.store.OAuth.Get(ctx)
+	oauth, err := v.w.store.Tokens.OAuth.Get(ctx)
 	if err != nil {
 		return err
 	}
