@@ -17,8 +17,8 @@ const Shards = 16
 // The partitions of the sparse index. It holds only the rows that a schedule may act on,
 // and each kind apart, so that a run never reads past the others.
 const (
-	inUse  = ""
-	idle   = "idle-"
+	inUse  = ""       // to be refreshed before the access token expires
+	atTime = "later-" // idle or uncertain: at a time of its own
 	unheld = "unheld-"
 )
 
@@ -89,12 +89,16 @@ func (g Grant) due() (kind string, at time.Time, ok bool) {
 		return "", time.Time{}, false
 	case len(g.Holders) == 0:
 		return unheld, g.UnheldAt.Add(UnheldFor), true
-	case g.State == Uncertain && g.Expiry.Before(g.ReasonAt.Add(uncertainFor)):
-		return inUse, g.ReasonAt.Add(uncertainFor), true
+	case g.State == Uncertain:
+		at = g.ReasonAt.Add(uncertainFor)
+		if g.Expiry.After(at) {
+			at = g.Expiry
+		}
+		return atTime, at, true
 	case !g.Usable():
 		return "", time.Time{}, false
 	case g.idle():
-		return idle, g.Expiry.Add(IdleEvery), true
+		return atTime, g.Expiry.Add(IdleEvery), true
 	}
 	return inUse, g.Expiry, true
 }

@@ -38,11 +38,12 @@ func (g Grant) idle() bool {
 
 // Due returns the grants of a shard (0 to Shards-1) that a schedule should refresh: those
 // in use whose access token expires within the given time, the earliest first, and then
-// those that were idle for IdleEvery. Each may have changed since the query.
+// those that were idle for IdleEvery, or uncertain for long enough. Each may have changed
+// since the query.
 func (u Upkeep) Due(ctx context.Context, shard int, within time.Duration) iter.Seq2[Principal, error] {
 	return func(yield func(Principal, error) bool) {
 		now := u.s.Clock.Now()
-		for _, in := range []*dynamodb.QueryInput{u.s.due(inUse, shard, now.Add(within)), u.s.due(idle, shard, now)} {
+		for _, in := range []*dynamodb.QueryInput{u.s.due(inUse, shard, now.Add(within)), u.s.due(atTime, shard, now)} {
 			for p, err := range query(ctx, u.s, u.s.readPrincipal, in) {
 				if !yield(p, err) {
 					return
