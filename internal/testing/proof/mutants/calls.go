@@ -41,7 +41,7 @@ func calls() []mutant {
 			`return time.Now().Round(0)`, `return time.Now()`, apiPackage},
 		{"D", "a connection's token goes wherever a redirect leads", transport,
 			`	if !t.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
-		{"", "a canceled session can still be chosen with", "internal/connect/session/session.go",
+		{"", "a canceled session can still be chosen with", "internal/connect/session/choice.go",
 			`		return s.write(ctx, held, held.abandoned(Canceled))`, `		return nil`, only("TestCancel", selection)},
 	}
 }

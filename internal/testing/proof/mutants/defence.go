@@ -21,7 +21,7 @@ func only(test, pkg string) string { return "-run ^" + test + "$ " + pkg }
 // browser removes guards of the authorization against other browsers, other sites and other people's codes.
 func browser() []mutant {
 	const session, cookie, handler = "internal/connect/session/session.go", "internal/connect/session/cookie.go", "functions/oauth-callback/handler.go"
-	const handover, oursIs = "internal/connect/session/handover.go", `	if ours, err := s.ours(ctx, found); err != nil || !ours {
+	const handover, callbackSteps, oursIs = "internal/connect/session/handover.go", "internal/connect/session/callback.go", `	if ours, err := s.ours(ctx, found); err != nil || !ours {
 		return Session{}, cmp.Or(err, ErrUnknown)`
 	const cookieIs, attributes = `	if !equal(found.cookie, hash(cookie)) {`, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,`
 	return []mutant{
@@ -29,11 +29,11 @@ func browser() []mutant {
 		{"D", "a session id alone opens the session", session, cookieIs, `	if false {`, only("TestStolenFlow", selection)},
 		{"D", "what the table holds of a cookie opens the session", session, cookieIs,
 			`	if !equal(found.cookie, hash(cookie)) && found.cookie != cookie.Reveal() {`, only("TestStolenTables", selection)},
-		{"D", "every authorization has the same PKCE verifier", session, `Verifier: s.newSecret()`,
+		{"D", "every authorization has the same PKCE verifier", callbackSteps, `Verifier: s.newSecret()`,
 			`Verifier: procore.NewSecret(hash(procore.NewSecret("one verifier for all")))`, only("TestInjectedCode", callback)},
 		{"D", "a state is good twice", "internal/connect/session/row.go", `"status", "cookie", "expires_at"`, `"cookie", "expires_at"`, only("TestConsumeOnce", sessions)},
 		{"D", "a state is good for ever", session, `	if s.Clock.Now().After(found.Expires) {`, `	if false {`, only("TestExpired", callback)},
-		{"D", "the cookie from before the login stays good", session, `	next.cookie = hash(cookie)
+		{"D", "the cookie from before the login stays good", callbackSteps, `	next.cookie = hash(cookie)
 `, ``, only("TestStorePairReplacesTheCookie", sessions)},
 		{"D", "a callback is accepted in another environment", session, oursIs, `	if false {
 		return Session{}, ErrUnknown`, only("TestOtherConfiguration", callback)},
@@ -41,9 +41,9 @@ func browser() []mutant {
 		return Session{}, ErrUnknown`, only("TestOtherEnvironment", selection)},
 		{"D", "a callback is accepted at another address", handler, `s.RedirectURI != h.redirectURI()`, `false`, only("TestOtherConfiguration", callback)},
 		{"D", "a pair is sent to another environment", handover, `	case !ours:`, `	case !ours && err != nil:`, only("TestOtherConfiguration", sessions)},
-		{"D", "a callback that is loaded again needs no code", session, `before.Flow, before.cookie, code.Reveal())`, `before.Flow, before.cookie)`,
+		{"D", "a callback that is loaded again needs no code", callbackSteps, `before.Flow, before.cookie, code.Reveal())`, `before.Flow, before.cookie)`,
 			only("TestAnswerLost", callback)},
-		{"D", "a callback is loaded again in any browser", session, `before.Flow, before.cookie, code.Reveal())`, `before.Flow, code.Reveal())`,
+		{"D", "a callback is loaded again in any browser", callbackSteps, `before.Flow, before.cookie, code.Reveal())`, `before.Flow, code.Reveal())`,
 			only("TestAnswerLost", callback)},
 		{"D", "a link on another site authorizes", handler, `r.Header.Get("Sec-Fetch-Site") == "cross-site"`, `r.Header.Get("Sec-Fetch-Site") == "cross-sites"`,
 			only("TestStartFromAnotherSite", callback)},
@@ -85,21 +85,21 @@ func handing() []mutant {
 		{"", "a session whose key is gone stays", handover, `(expired || `, `(expired && false || `, only("TestKeyIsGone", sessions)},
 		{"", "a pair that was not stored is revoked", "functions/oauth-callback/handler.go", `		h.end(ctx, s)`, `		_ = oauth.Revoke(ctx, pair)`,
 			only("TestNotStoredIsNotRevoked", callback)},
-		{"", "a token that was replaced ends the choice", "functions/company-select/handler.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,
+		{"", "a token that was replaced ends the choice", "functions/company-select/list.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,
 			only("TestTokenReplaced", selection)},
-		{"", "a choice refreshes the grant", "functions/company-select/handler.go", `	access, err := h.tokens.Current(ctx, p)`, `	access, err := h.tokens.Token(ctx, p)`,
+		{"", "a choice refreshes the grant", "functions/company-select/list.go", `	access, err := h.tokens.Current(ctx, p)`, `	access, err := h.tokens.Token(ctx, p)`,
 			only("TestGrantEnds", selection)},
 	}
 }
 
 // choice removes guards of the choice of a company.
 func choice() []mutant {
-	const handler, choose = "functions/company-select/handler.go", "functions/company-select/choose.go"
+	const list, choose = "functions/company-select/list.go", "functions/company-select/choose.go"
 	return []mutant{
 		{"D", "a form needs no token", choose, `	case !ok:`, `	case !ok && r.Host == "":`, only("TestForgedForm", selection)},
 		{"D", "another site's form is accepted with a token", "functions/company-select/origin.go", `err != nil && !hidden(r)`, `err != nil && hidden(r)`,
 			only("TestFormFromAnotherSite", selection)},
-		{"D", "a form's token is good in any browser", "internal/connect/session/session.go", `"session form", held.Flow, cookie.Reveal())`, `"session form", held.Flow)`, only("TestCSRFToken", sessions)},
+		{"D", "a form's token is good in any browser", "internal/connect/session/secret.go", `"session form", held.Flow, cookie.Reveal())`, `"session form", held.Flow)`, only("TestCSRFToken", sessions)},
 		{"D", "a link chooses a company", choose, `	flow := r.PostForm.Get(pages.FieldFlow)`, `	r.PostForm = r.Form
 	flow := r.PostForm.Get(pages.FieldFlow)`, only("TestChoiceInTheAddress", selection)},
 		{"D", "a company that Procore did not list is entered", choose, `	if i < 0 {
@@ -111,7 +111,7 @@ func choice() []mutant {
 		listed = u.companies[i]
 	}
 	company := listed`, only("TestCompanyOutOfBounds", selection)},
-		{"D", "ALLOWED_COMPANIES has no effect", handler, `case !h.allowed.Admits(c.ID):`, `case false:`, only("TestCompanyOutOfBounds", selection)},
+		{"D", "ALLOWED_COMPANIES has no effect", list, `case !h.allowed.Admits(c.ID):`, `case false:`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "a form has no bound", choose, `http.MaxBytesReader(w, r.Body, maxForm)`, `http.MaxBytesReader(w, r.Body, 100*maxForm)`, only("TestUnreadableForm", selection)},
 	}
 }
@@ -151,9 +151,9 @@ func answers() []mutant {
 func secrets() []mutant {
 	const ring = "internal/webhook/credential/credential.go"
 	return []mutant{
-		{"D", "the cookie is compared byte by byte", "internal/connect/session/session.go", `subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1`,
+		{"D", "the cookie is compared byte by byte", "internal/connect/session/secret.go", `subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1`,
 			`(a == b) == (subtle.ConstantTimeEq(1, 1) == 1)`, only("TestSecretsAreComparedInConstantTime", repository)},
-		{"D", "a form's token is compared byte by byte", "internal/connect/session/session.go", `want.Equal(value)`, `want.Reveal() == value.Reveal()`,
+		{"D", "a form's token is compared byte by byte", "internal/connect/session/secret.go", `want.Equal(value)`, `want.Reveal() == value.Reveal()`,
 			only("TestSecretsAreComparedInConstantTime", repository)},
 		{"D", "the credential is compared byte by byte", ring, `!hmac.Equal([]byte(want), []byte(mac))`, `want != mac`,
 			only("TestSecretsAreComparedInConstantTime", repository)},
@@ -163,7 +163,7 @@ func secrets() []mutant {
 		{"D", "a retired credential is accepted", ring, `|| c.Epoch < r.epochs[c.CompanyID]`, ``, only("TestEpoch", receiverPackage)},
 		{"D", "of two Authorization headers one wins", "internal/platform/gateway/request.go", `v = old[0] + "," + v`, `v = old[0]`, only("TestHeadersThatDifferInCase", gateway)},
 		{"D", "unknown senders make the app read the secret again and again", "internal/platform/secrets/secrets.go", `within(rereadEvery, s.triedAt, now) || `, ``, only("TestUnknownKeysDoNotFloodSecrets", receiverPackage)},
-		{"D", "the table shows the states", "internal/connect/session/session.go", `	item["session"] = dynamo.Text(st.Flow)`,
+		{"D", "the table shows the states", "internal/connect/session/callback.go", `	item["session"] = dynamo.Text(st.Flow)`,
 			`	item["session"], item["state"] = dynamo.Text(st.Flow), dynamo.Text(state.Reveal())`, only("TestStart", callback)},
 		{"D", "the ledger shows the refresh tokens", "pkg/tokens/keys.go", `id+"."+base64`, `id+"."+refreshToken.Reveal()+base64`, only("TestStolenTables", selection)},
 		{"D", "one key seals and signs", "pkg/tokens/keys.go", `"procore-connect "+purpose`, `"procore-connect "`, only("TestKeysByPurpose", storePackage)},

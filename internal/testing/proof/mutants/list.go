@@ -120,7 +120,7 @@ func keep() []mutant {
 func reach() []mutant {
 	const client = "pkg/procore/client.go"
 	return []mutant{
-		{"R3", "the list reads each company's projects", "functions/company-select/handler.go",
+		{"R3", "the list reads each company's projects", "functions/company-select/list.go",
 			`	return u, err
 }
 

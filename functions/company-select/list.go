@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+
+	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/connect/session"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// list shows the user's companies.
+func (h *handler) list(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	h.show(w, r, q.Get(pages.FieldFlow), q.Get(pages.FieldFilter), false)
+}
+
+func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter string, noneSent bool) {
+	s, cookie, err := h.find(r, flow)
+	if err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
+	if s, err = h.moved(r.Context(), s); err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
+	if s.Status == session.Connected {
+		h.pages.Redirect(w, connectedPath(flow))
+		return
+	}
+	u, err := h.user(r.Context(), s)
+	if err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
+	if len(u.companies) == 0 {
+		h.pages.Problem(w, r, pages.NoCompanies())
+		return
+	}
+	token, err := h.sessions.CSRFToken(r.Context(), s, cookie)
+	if err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
+	h.pages.Choose(w, r, pages.Choice{
+		UserName: s.UserName, Flow: flow, CSRF: token, Companies: h.choices(u.companies), More: u.more,
+		Filter: filter, NoneSent: noneSent,
+	})
+}
+
+func (h *handler) choices(companies []procore.Company) []pages.Company {
+	out := make([]pages.Company, len(companies))
+	for i, c := range companies {
+		out[i] = pages.Company{ID: c.ID, Name: c.Name, State: h.state(c)}
+	}
+	return out
+}
+
+func (h *handler) state(c procore.Company) pages.CompanyState {
+	switch {
+	case !c.IsActive:
+		return pages.Inactive
+	case !h.allowed.Admits(c.ID):
+		return pages.NotAdmitted
+	}
+	return pages.Available
+}
+
+// user is what Procore lists for the user who authorized.
+type user struct {
+	companies []procore.Company
+	more      bool // there are more than maxCompanies
+}
+
+// name returns Procore's name of one of the user's companies.
+func (u user) name(companyID int64) string {
+	for _, c := range u.companies {
+		if c.ID == companyID {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// errProcore marks the errors of calls to Procore. All other errors are storage's.
+var errProcore = errors.New("the user's companies could not be read")
+
+func (h *handler) user(ctx context.Context, s session.Session) (u user, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err = h.as(ctx, s.Principal, func(hc *http.Client) (err error) {
+		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx))
+		if err != nil {
+			err = fmt.Errorf("%w: %w", errProcore, err)
+		}
+		return err
+	})
+	return u, err
+}
+
+func companies(all iter.Seq2[procore.Company, error]) (u user, err error) {
+	for c, err := range all {
+		if err != nil {
+			return user{}, err
+		}
+		if u.more = len(u.companies) == maxCompanies; u.more {
+			break
+		}
+		u.companies = append(u.companies, c)
+	}
+	return u, nil
+}
+
+// as calls Procore with the token that the user's grant has. After a 401 it reads the
+// grant once more, because a refresh, or another authorization, may have replaced the
+// token. It refreshes nothing: an access token is valid for longer than the choice may
+// take.
+func (h *handler) as(ctx context.Context, p tokens.Principal, call func(*http.Client) error) error {
+	access, err := h.tokens.Current(ctx, p)
+	if err != nil {
+		return err
+	}
+	err = call(h.tokens.Bearer(access.Bearer()))
+	if !errors.Is(err, procore.ErrUnauthorized) {
+		return err
+	}
+	newer, e := h.tokens.Current(ctx, p)
+	if e != nil || newer.Generation == access.Generation {
+		return cmp.Or(e, err)
+	}
+	return call(h.tokens.Bearer(newer.Bearer()))
+}

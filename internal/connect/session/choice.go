@@ -1,0 +1,58 @@
+package session
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/tokens"
+)
+
+// Choose records the company, before the first call into it. From then on no other
+// company can be chosen in this flow until Unchoose.
+func (s *Store) Choose(ctx context.Context, pending Session, companyID int64) (Session, error) {
+	if pending.Status != Pending {
+		return pending, ErrUsed
+	}
+	next := pending
+	next.Status, next.CompanyID = Chosen, companyID
+	return next, s.write(ctx, pending, next)
+}
+
+// Unchoose lets the user choose again after Procore refused the company.
+func (s *Store) Unchoose(ctx context.Context, chosen Session) error {
+	if chosen.Status != Chosen {
+		return ErrUsed
+	}
+	next := chosen
+	next.Status, next.CompanyID = Pending, 0
+	return s.write(ctx, chosen, next)
+}
+
+// Cancel ends a session whose user doesn't want to connect a company. Canceling twice is
+// not an error. A session that is not pending or chosen, or has moved on in the meantime,
+// is ErrUsed: a pair is moved first, so that housekeeping revokes it with its grant.
+func (s *Store) Cancel(ctx context.Context, held Session) error {
+	switch held.Status {
+	case Abandoned:
+		return nil
+	case Pending, Chosen:
+		return s.write(ctx, held, held.abandoned(Canceled))
+	}
+	return ErrUsed
+}
+
+func (s Session) abandoned(why Reason) Session {
+	s.Status, s.Reason, s.sealed = Abandoned, why, tokens.Sealed{}
+	return s
+}
+
+// Finish returns the part of the connecting transaction that ends a chosen session.
+// For an hour, the session shows the browser what was connected.
+func (s *Store) Finish(chosen Session) types.TransactWriteItem {
+	chosen.Status = Chosen // the condition, whatever the caller passes
+	next := chosen
+	next.Status = Connected
+	next.Expires = s.Clock.Now().Add(resultLifetime)
+	return s.update(chosen, next)
+}
