@@ -3,6 +3,7 @@ package sam_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/webhook/provision"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -131,6 +133,9 @@ func calledBack(t *testing.T, w *world, answer []byte) {
 	}
 	cookie(t, r, flow)
 	w.wantSession(t, flow, session.Authorized, true)
+	if _, g := w.stored(t); g.Rev != w.before.grant.Rev {
+		t.Error("the callback changed the grant, which it must not be able to")
+	}
 }
 
 func denied(t *testing.T, w *world, answer []byte) {
@@ -158,13 +163,20 @@ func chosen(t *testing.T, w *world, answer []byte) {
 		t.Errorf("flow %s, want %s", got, flow)
 	}
 	w.wantSession(t, flow, session.Connected, false)
-	w.wantGeneration(t, w.before.generation+1)
+	if c, _ := w.stored(t); c.Rev != w.before.connection.Rev+1 || !c.ConnectedAt.After(w.before.connection.ConnectedAt) {
+		t.Errorf("the connection has revision %d and is of %v, want the next of %d, of a time after %v",
+			c.Rev, c.ConnectedAt, w.before.connection.Rev, w.before.connection.ConnectedAt)
+	}
+	w.wantHeld(t, w.before.grant.Generation)
 }
 
-func (w *world) wantGeneration(t *testing.T, want int64) {
+// wantHeld checks that the company is connected by a grant of this generation.
+func (w *world) wantHeld(t *testing.T, generation int64) {
 	t.Helper()
-	if c := w.connection(t); c.State != tokens.Active || c.Generation != want {
-		t.Errorf("the connection is %s at generation %d, want active at %d", c.State, c.Generation, want)
+	c, g := w.stored(t)
+	if c.State != connections.Connected || g.State != tokens.Active || !g.HeldBy(fmt.Sprint(c.CompanyID)) || g.Generation != generation {
+		t.Errorf("the connection is %s, its grant %s at generation %d with holders %v; want connected, and active at %d with the company",
+			c.State, g.State, g.Generation, g.Holders, generation)
 	}
 }
 
@@ -212,13 +224,13 @@ func housekept(t *testing.T, w *world, answer []byte) {
 	}
 }
 
-// refreshed checks that the connection has a new pair, and that each refresh token was presented at most once.
+// refreshed checks that the grant has a new pair, and that each refresh token was presented at most once.
 func refreshed(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	if string(answer) != "null" {
 		t.Errorf("answer %s, want null", answer)
 	}
-	w.wantGeneration(t, w.before.generation+1)
+	w.wantHeld(t, w.before.grant.Generation+1)
 	for _, r := range w.Procore.State().RefreshTokens {
 		if r.Presented > 1 {
 			t.Errorf("a refresh token was presented %d times", r.Presented)

@@ -16,6 +16,8 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
+	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -83,7 +85,8 @@ func (w *world) run(t *testing.T) {
 // snapshot counts what sample events change.
 type snapshot struct {
 	sessions, events int
-	generation       int64
+	connection       connections.Connection
+	grant            tokens.Grant
 	refreshes, calls int
 }
 
@@ -91,9 +94,9 @@ func (w *world) snapshot(t *testing.T) snapshot {
 	t.Helper()
 	state := w.Procore.State()
 	s := snapshot{
-		sessions: w.count(t, "SESSIONS_TABLE", "session"), events: w.count(t, "INBOX_TABLE", "envelope"),
-		generation: w.connection(t).Generation, calls: len(state.Calls),
+		sessions: w.count(t, "SESSIONS_TABLE", "session"), events: w.count(t, "INBOX_TABLE", "envelope"), calls: len(state.Calls),
 	}
+	s.connection, s.grant = w.stored(t)
 	for _, r := range state.RefreshTokens {
 		s.refreshes += r.Presented
 	}
@@ -116,14 +119,26 @@ func (w *world) count(t *testing.T, table, attribute string) int {
 	return n
 }
 
-func (w *world) connection(t *testing.T) tokens.Connection {
+// stored returns the connection of the sample events as it is stored, and its user's grant.
+func (w *world) stored(t *testing.T) (connections.Connection, tokens.Grant) {
 	t.Helper()
-	s := &tokens.Store{DB: w.db, Connections: w.env["CONNECTIONS_TABLE"]}
-	c, err := s.Connection(t.Context(), tokens.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.User(procoretest.Joe)})
+	environment, err := procore.ParseEnvironment(w.env["PROCORE_ENVIRONMENT"], w.ProcoreURL, w.ProcoreURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	s := &connections.Store{DB: w.db, Table: w.env["CONNECTIONS_TABLE"], Tokens: &tokens.Store{
+		DB: w.db, Grants: w.env["GRANTS_TABLE"], Spends: w.env["SPENDS_TABLE"], Environment: environment,
+	}}
+	key := connections.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.User(procoretest.Joe)}
+	c, err := s.Connection(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := s.Tokens.Grant(t.Context(), key.Principal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, g
 }
 
 // session returns the status of a flow, and reports whether its row holds a pair or a verifier.

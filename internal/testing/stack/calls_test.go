@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -44,7 +45,7 @@ func (w *watcher) watch(c awstest.Call) {
 		return // the stack itself, or this test
 	}
 	key := ""
-	if c.Resource == "connections" || c.Resource == "inbox" {
+	if c.Resource == "grants" || c.Resource == "connections" || c.Resource == "inbox" {
 		key = strings.ReplaceAll(digits.ReplaceAllString(c.Key, "N"), " ", "_")
 	}
 	w.mu.Lock()
@@ -64,7 +65,7 @@ func (w *watcher) has(call string) bool {
 	return w.seen[call]
 }
 
-// scene is a stack in which a user has connected a company. Its methods make the functions do everything they can.
+// scene is a stack whose methods make the functions do everything they can.
 type scene struct {
 	*stack.Stack
 	*watcher
@@ -78,15 +79,11 @@ type scene struct {
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	w := &watcher{seen: make(map[string]bool)}
-	s, stdout := start(t, stack.Options{
-		Refresh: -1, Housekeeping: -1, Watch: w.watch, Timeout: 13 * time.Second, // a rescue uses all of it
-		Procore: procoretest.Options{ExpiresIn: 100 * time.Second}, // so that it is due for the schedule
-	})
-	sc := &scene{Stack: s, watcher: w, t: t, stdout: stdout}
-	sc.db = dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local })
+	newScene(t, w, 0).abandoned()
+	sc := newScene(t, w, 13*time.Second) // a rescue uses all of it
 	sc.connect("Joe Builder", "Harbor & Hill Builders")
 	sc.task("housekeeping", true) // creates the hook
-	sc.rfi = resource(t, s, procoretest.HarborHill)
+	sc.rfi = resource(t, sc.Stack, procoretest.HarborHill)
 	sc.expire()
 	sc.event()
 	sc.expire()
@@ -94,7 +91,6 @@ func TestCalls(t *testing.T) {
 	sc.garbage()
 	sc.departed()
 	sc.outageOfTheReceiver()
-	sc.abandoned()
 	sc.rescued()
 	sc.outageOfProcore()
 
@@ -113,18 +109,34 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// newScene starts a stack whose schedules do not run.
+func newScene(t *testing.T, w *watcher, timeout time.Duration) *scene {
+	t.Helper()
+	s, stdout := start(t, stack.Options{
+		Refresh: -1, Housekeeping: -1, Watch: w.watch, Timeout: timeout,
+		Procore: procoretest.Options{ExpiresIn: 100 * time.Second}, // so that it is due for the schedule
+	})
+	return &scene{
+		Stack: s, watcher: w, t: t, stdout: stdout, db: dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local }),
+	}
+}
+
+// nowhere is the company of a browser that is closed before it shows the list.
+const nowhere = ""
+
 func (s *scene) connect(user, company string) {
 	s.t.Helper()
 	ctx, b := s.t.Context(), browsertest.New()
+	b.StopAt = func(u *url.URL) bool { return company == nowhere && u.Path == "/companies" }
 	b.Open(ctx, s.AppURL+"/")
 	b.Click(ctx, "Connect to Procore")
 	b.Choose(user)
 	b.Click(ctx, "Authorize")
-	if company != "" {
+	if company != nowhere {
 		b.Choose(company)
 		b.Click(ctx, "Connect this company")
 	}
-	if b.Err() != nil || company != "" && b.URL.Path != "/connected" {
+	if b.Err() != nil || company != nowhere && b.URL.Path != "/connected" {
 		s.t.Fatalf("%v; at %s:\n%s", b.Err(), b.URL, b.Text())
 	}
 }
@@ -238,16 +250,22 @@ func (s *scene) outageOfTheReceiver() {
 
 func failed(d procoretest.Delivery) bool { return d.ResponseStatus >= 500 }
 
-// abandoned makes an authorization without a choice in time.
+// abandoned makes an authorization whose browser does not come back, and then a grant without a company.
 func (s *scene) abandoned() {
 	s.t.Helper()
-	s.connect("Joe Builder", "")
+	s.connect("Joe Builder", nowhere)
 	held, err := s.db.Scan(s.t.Context(), &dynamodb.ScanInput{TableName: aws.String("sessions"), IndexName: aws.String("held")})
 	if err != nil || len(held.Items) != 1 {
 		s.t.Fatalf("%d sessions hold a pair, want 1; %v", len(held.Items), err)
 	}
-	s.set("sessions", map[string]types.AttributeValue{"session": held.Items[0]["session"]}, "expires_at", time.Now().Add(-time.Hour))
+	s.set("sessions", map[string]types.AttributeValue{"session": held.Items[0]["session"]}, "expires_at", time.Now().Add(24*time.Minute))
 	s.task("housekeeping", true)
+	s.set("grants", grantOf(procoretest.Joe), "due_at", time.Now().Add(-time.Minute))
+	s.task("housekeeping", true)
+}
+
+func grantOf(user int64) map[string]types.AttributeValue {
+	return map[string]types.AttributeValue{"grant": &types.AttributeValueMemberS{Value: fmt.Sprint("custom#user#", user)}}
 }
 
 // set changes a stored time, in seconds, directly in the table.
@@ -266,12 +284,12 @@ func (s *scene) set(table string, key map[string]types.AttributeValue, name stri
 func (s *scene) rescued() {
 	s.t.Helper()
 	s.expire()
-	mend := s.fails("UpdateItem", "connections")
+	mend := s.fails("UpdateItem", "grants")
 	s.task("refresh", true)
 	mend()
 	s.task("housekeeping", true)
 	s.expire()
-	mend = s.fails("UpdateItem", "connections")
+	mend = s.fails("UpdateItem", "grants")
 	id := s.emit()
 	eventually(s.t, "the consumer's pair is rescued", func() bool { return s.has("event-consumer sqs:SendMessage rescue") })
 	mend()
@@ -288,7 +306,7 @@ func (s *scene) departed() {
 	if emitted, err := s.Procore.Emit(e); err != nil || len(emitted.EventIDs) != 1 {
 		s.t.Fatalf("emitted %v, want one event; %v", emitted.EventIDs, err)
 	}
-	eventually(s.t, "the departure is counted", func() bool { return s.has("event-consumer dynamodb:UpdateItem connections departures") })
+	eventually(s.t, "the departure is counted", func() bool { return s.has("event-consumer dynamodb:UpdateItem connections custom#departures") })
 	s.task("acknowledge-departures", true)
 }
 
@@ -300,7 +318,7 @@ func (s *scene) outageOfProcore() {
 		s.t.Fatal(err)
 	}
 	s.emit()
-	eventually(s.t, "the breaker knows of it", func() bool { return s.has("event-consumer dynamodb:UpdateItem connections breaker") })
+	eventually(s.t, "the breaker knows of it", func() bool { return s.has("event-consumer dynamodb:UpdateItem grants custom#breaker") })
 	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503, Times: 1}); err != nil {
 		s.t.Fatal(err)
 	}
@@ -312,8 +330,5 @@ func (s *scene) outageOfProcore() {
 func (s *scene) expire() {
 	s.t.Helper()
 	s.Procore.Advance(time.Hour)
-	s.set("connections", map[string]types.AttributeValue{
-		"company_id": &types.AttributeValueMemberS{Value: fmt.Sprint(procoretest.HarborHill)},
-		"principal":  &types.AttributeValueMemberS{Value: fmt.Sprint("user#", procoretest.Joe)},
-	}, "refreshed_at", time.Now().Add(-time.Hour))
+	s.set("grants", grantOf(procoretest.Joe), "refreshed_at", time.Now().Add(-time.Hour))
 }

@@ -88,6 +88,7 @@ func Environment(app, procore, aws string) map[string]string {
 		"PROCORE_LOGIN_URL":                procore,
 		"PROCORE_API_URL":                  procore,
 		"PUBLIC_URL":                       app,
+		"GRANTS_TABLE":                     names.Grants,
 		"CONNECTIONS_TABLE":                names.Connections,
 		"SPENDS_TABLE":                     names.Spends,
 		"SESSIONS_TABLE":                   names.Sessions,

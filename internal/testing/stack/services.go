@@ -32,7 +32,7 @@ const (
 	maxReceive = 5 // deliveries of an event before it is a dead letter
 )
 
-var names = tables.Names{Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"}
+var names = tables.Names{Grants: "grants", Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"}
 
 // credentials makes up the secrets of this run and starts the fake Procore with them.
 func (s *Stack) credentials() {
