@@ -157,7 +157,7 @@ func (d *deliveries) createHooks(ctx context.Context) error {
 	}
 	versions := []string{"v2", "v2.0", "v3.0", "v4.0"}
 	for _, p := range d.w.people {
-		c := p.companies[0] // a user's first company is no other's
+		c := p.companies[0]
 		if d.known(c.id) {
 			continue
 		}

@@ -24,7 +24,7 @@ func (v *verdict) judgeFinal(ctx context.Context, p *person) {
 	}
 	what := r.State
 	if r.State != "active" {
-		if at := time.Unix(r.ReasonAt, 0); r.Reason == "" || at.Before(v.w.beganAt.Add(-2*time.Second)) || at.After(time.Now().Add(2*time.Second)) {
+		if at := time.Unix(r.ReasonAt, 0); r.Reason == "" || at.Before(v.w.beganAt.Add(-2*time.Second)) || at.After(time.Now().Add(lateBy+2*time.Second)) {
 			v.add(p.row(), "%s because %q, at %v", r.State, r.Reason, at)
 		}
 		what += ": " + r.Reason

@@ -68,10 +68,13 @@ func (w *world) record(d action) {
 	w.actions = append(w.actions, d)
 }
 
-const companies = 30
+const (
+	companies = 30
+	users     = 90
+)
 
-// populate creates companies, users and their connections: ten users with one company,
-// ten with two and ten with three. One company has the service account.
+// populate creates companies, users and their connections: a third of the users has one
+// company, a third two and a third three. One company has the service account.
 func (w *world) populate(ctx context.Context) error {
 	all := make([]company, companies)
 	members := make([][]int64, companies)
@@ -79,10 +82,10 @@ func (w *world) populate(ctx context.Context) error {
 	for n := range all {
 		all[n] = company{7_000_000 + int64(n), 8_000_000 + int64(n)}
 	}
-	for n := range companies {
+	for n := range users {
 		p := &person{user: 9_000_000 + int64(n)}
 		for i := range 1 + n%3 {
-			at := (n + 7*i) % companies
+			at := (n + 7*i) % companies // a company has up to six users
 			p.companies = append(p.companies, all[at])
 			members[at] = append(members[at], p.user)
 		}

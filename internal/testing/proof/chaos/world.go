@@ -43,6 +43,8 @@ const (
 
 	maxClaim   = 25 * time.Second // a claim's longest duration: 20 s of work, 5 s of clock skew
 	maxStopped = 10               // processes stopped at once
+
+	lateBy = 30 * time.Minute // how much later it is for the driver that settles uncertain grants
 )
 
 // world is everything that the functions use, and the records of it.
@@ -64,7 +66,7 @@ type world struct {
 	provider *provider
 	storage  *storage
 	store    *connections.Store // the driver's, which meets no faults
-	late     *tokens.Store      // the same, half an hour later
+	late     *tokens.Store      // the same, lateBy later
 
 	webhookSecret string
 	rare          int                                   // how much rarer faults are than in the refresh protocol's run
@@ -205,7 +207,7 @@ func (w *world) setUpDriver(db *dynamodb.Client) error {
 			Keys: secrettest.Constant(w.keys), OAuth: secrettest.Constant(oauth), Log: log, Clock: clock,
 		}
 	}
-	w.late = grants(procore.Clock{Time: func() time.Time { return time.Now().Add(30 * time.Minute) }})
+	w.late = grants(procore.Clock{Time: func() time.Time { return time.Now().Add(lateBy) }})
 	w.store = &connections.Store{DB: db, Table: w.names.Connections, Tokens: grants(procore.Clock{}), Log: log}
 	return nil
 }
