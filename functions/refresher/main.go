@@ -46,6 +46,7 @@ func newHandler() (*handler, error) {
 		Client: base.Secrets,
 		ID:     env.Require("WEBHOOK_SECRET_ID"),
 		Parse:  credential.Parse,
+		Log:    base.Log,
 	}
 	h := &handler{
 		tokens: base.Tokens(procoreEnv, keys, oauth),

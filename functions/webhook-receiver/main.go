@@ -32,6 +32,7 @@ func newHandler() (*handler, *wire.Base, error) {
 		Client: base.Secrets,
 		ID:     base.Env.Require("WEBHOOK_SECRET_ID"),
 		Parse:  credential.Parse,
+		Log:    base.Log,
 	}
 	h := &handler{
 		ring:  ring,

@@ -50,12 +50,12 @@ func New() (*Base, error) {
 
 // Keys reads KEYS_SECRET_ID, and returns the secret with the key ring.
 func (b *Base) Keys() *secrets.Secret[*tokens.Keys] {
-	return &secrets.Secret[*tokens.Keys]{Client: b.Secrets, ID: b.Env.Require("KEYS_SECRET_ID"), Parse: tokens.ParseKeys}
+	return &secrets.Secret[*tokens.Keys]{Client: b.Secrets, ID: b.Env.Require("KEYS_SECRET_ID"), Parse: tokens.ParseKeys, Log: b.Log}
 }
 
 // OAuth reads APP_SECRET_ID, and returns the secret with the app's credentials.
 func (b *Base) OAuth(env procore.Environment) *secrets.Secret[*procore.OAuth] {
-	return &secrets.Secret[*procore.OAuth]{Client: b.Secrets, ID: b.Env.Require("APP_SECRET_ID"), Parse: secrets.App(env)}
+	return &secrets.Secret[*procore.OAuth]{Client: b.Secrets, ID: b.Env.Require("APP_SECRET_ID"), Parse: secrets.App(env), Log: b.Log}
 }
 
 // Read returns a step for Warm that reads the secret.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type Secret[T any] struct {
 	Client *secretsmanager.Client
 	ID     string                  // name or ARN
 	Parse  func(string) (T, error) // its errors must not hold the value
+	Log    *slog.Logger            // nil: slog.Default
 	Clock  procore.Clock
 
 	mu      sync.Mutex
@@ -40,8 +42,8 @@ type Secret[T any] struct {
 	triedAt time.Time
 }
 
-// Get returns the value, read again when it is old. If that read fails, Get
-// returns the value known before.
+// Get returns the value, read again when it is old. If that read fails, Get logs a
+// warning and returns the value known before.
 func (s *Secret[T]) Get(ctx context.Context) (T, error) { return s.get(ctx, false) }
 
 // Reread returns the value read again, because the known one did not work. Within a
@@ -59,6 +61,7 @@ func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 	s.triedAt = now
 	value, err := s.read(ctx)
 	if err != nil && known {
+		s.warn(ctx, err, now)
 		return s.value(), nil
 	}
 	if err == nil {
@@ -80,6 +83,17 @@ func (s *Secret[T]) read(ctx context.Context) (T, error) {
 		return none, fmt.Errorf("secret %s: %w", s.ID, err)
 	}
 	return value, nil
+}
+
+// warn logs that the known value remains in use, and how old it is. The error, which
+// read or Parse made, does not hold the value.
+func (s *Secret[T]) warn(ctx context.Context, err error, now time.Time) {
+	log := s.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	log.WarnContext(ctx, "secret not read again", slog.String("secret", s.ID), slog.Int64("known_for_s", int64(now.Sub(s.readAt).Seconds())),
+		slog.Any("error", err))
 }
 
 // within reports whether now is less than d after t. If the clock was set back it is

@@ -1,8 +1,12 @@
 package secrets
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,15 +18,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/kit/clocktest"
 	"procore-connect/internal/testing/kit/secrettest"
 )
 
-// world is a Secrets Manager that can fail, a clock, and one secret.
+// world is a Secrets Manager that can fail, a clock, and one secret with its log.
 type world struct {
 	*Secret[string]
+	log    bytes.Buffer
 	store  *awstest.Secrets
 	broken atomic.Bool
 	parsed atomic.Int64
@@ -51,7 +57,7 @@ func newWorld(t *testing.T, value string) *world {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	})
-	w.Secret = &Secret[string]{Client: client, ID: "app", Clock: w.clock.Seam(), Parse: func(s string) (string, error) {
+	w.Secret = &Secret[string]{Client: client, ID: "app", Log: slog.New(slog.NewJSONHandler(&w.log, nil)), Clock: w.clock.Seam(), Parse: func(s string) (string, error) {
 		w.parsed.Add(1)
 		if strings.HasPrefix(s, "bad") {
 			return "", errParse
@@ -139,6 +145,69 @@ func TestFailureKeepsTheValue(t *testing.T) {
 	w.store.Put("app", "two")
 	w.clock.Advance(time.Minute)
 	w.wantGet(t, "well again", false, "parsed two", 3)
+}
+
+// warnings returns the log's new lines in short, and fails the test if one has a value.
+func (w *world) warnings(t *testing.T) (all []string) {
+	t.Helper()
+	if text := w.log.String(); strings.Contains(text, "fake-secret") {
+		t.Errorf("the log has the value: %s", text)
+	}
+	for line := range strings.Lines(w.log.String()) {
+		var l struct {
+			Level, Msg, Secret, Error string
+			Known                     int `json:"known_for_s"`
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fmt.Sprintf("%s %s: %s, known for %d s, error: %t", l.Level, l.Msg, l.Secret, l.Known, l.Error != ""))
+	}
+	w.log.Reset()
+	return all
+}
+
+// A value that cannot be read again is used with one warning for each read, which does not have it.
+func TestWarning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "fake-secret-1")
+	wants := func(when string, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, w.warnings(t)); diff != "" {
+			t.Errorf("%s: log (-want +got):\n%s", when, diff)
+		}
+	}
+	w.wantGet(t, "first", false, "parsed fake-secret-1", 1)
+	wants("a good read")
+	w.broken.Store(true)
+	w.clock.Advance(5 * time.Minute)
+	for range 3 {
+		w.wantGet(t, "broken", false, "parsed fake-secret-1", 1)
+	}
+	wants("no answer", "WARN secret not read again: app, known for 300 s, error: true")
+	w.broken.Store(false)
+	w.store.Put("app", "bad fake-secret-2")
+	w.clock.Advance(time.Minute)
+	for range 3 {
+		w.wantGet(t, "bad", true, "parsed fake-secret-1", 2)
+	}
+	wants("a value that cannot be parsed", "WARN secret not read again: app, known for 360 s, error: true")
+	w.store.Put("app", "fake-secret-3")
+	w.clock.Advance(time.Minute)
+	w.wantGet(t, "well again", false, "parsed fake-secret-3", 3)
+	wants("a good read again")
+}
+
+// Without a known value the caller has the error, and no line is logged.
+func TestNoWarning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "bad fake-secret-1")
+	if _, err := w.Get(t.Context()); !errors.Is(err, errParse) {
+		t.Errorf("Get = %v, want the parser's error", err)
+	}
+	if got := w.warnings(t); got != nil {
+		t.Errorf("log %v, want none", got)
+	}
 }
 
 // A caller that leaves does not use up the minute of other callers.

@@ -263,18 +263,18 @@ func (w *World) intercept(operation string, body []byte) dynamotest.Fault {
 
 // Keys reads the key ring as a function does.
 func (w *World) Keys() *secrets.Secret[*tokens.Keys] {
-	return &secrets.Secret[*tokens.Keys]{Client: w.manager, ID: KeysSecret, Parse: tokens.ParseKeys, Clock: w.Clock.Seam()}
+	return &secrets.Secret[*tokens.Keys]{Client: w.manager, ID: KeysSecret, Parse: tokens.ParseKeys, Log: w.Log.Logger, Clock: w.Clock.Seam()}
 }
 
 // Ring reads the webhook keys as a function does.
 func (w *World) Ring() *secrets.Secret[*credential.Ring] {
-	return &secrets.Secret[*credential.Ring]{Client: w.manager, ID: WebhookSecret, Parse: credential.Parse, Clock: w.Clock.Seam()}
+	return &secrets.Secret[*credential.Ring]{Client: w.manager, ID: WebhookSecret, Parse: credential.Parse, Log: w.Log.Logger, Clock: w.Clock.Seam()}
 }
 
 // OAuth reads the app's credentials as a function does.
 func (w *World) OAuth() *secrets.Secret[*procore.OAuth] {
 	parse := secrets.App(w.Environment)
-	return &secrets.Secret[*procore.OAuth]{Client: w.manager, ID: AppSecret, Clock: w.Clock.Seam(),
+	return &secrets.Secret[*procore.OAuth]{Client: w.manager, ID: AppSecret, Log: w.Log.Logger, Clock: w.Clock.Seam(),
 		Parse: func(value string) (*procore.OAuth, error) {
 			o, err := parse(value)
 			if err == nil {
