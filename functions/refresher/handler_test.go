@@ -34,7 +34,11 @@ const ourURL = "http://127.0.0.1:3000/webhooks/procore"
 
 func newRefresher(t *testing.T) *refresher {
 	t.Helper()
-	w := functiontest.New(t)
+	return refresherIn(t, functiontest.New(t))
+}
+
+func refresherIn(t *testing.T, w *functiontest.World) *refresher {
+	t.Helper()
 	h := &handler{store: w.Store(), rescue: w.Rescue(), log: w.Log.Logger}
 	h.tokens = h.store.Tokens
 	h.tokens.Rescue = h.rescue.Send
@@ -177,18 +181,22 @@ func TestNotRefreshedWhileTheTokenLives(t *testing.T) {
 	r := newRefresher(t)
 	c := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	r.Clock.Advance(80 * time.Minute)
-	if err := r.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Drop}); err != nil {
-		t.Fatal(err)
-	}
+	r.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay}) // the probe
+	r.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Drop})
 	r.run("refresh")
 	r.wantGrant(c, tokens.Uncertain)
-	r.Clock.Advance(5 * time.Minute)
-	r.run("refresh") // nothing is to be done before the late answer's time is over
+	if _, err := r.Tokens().Token(t.Context(), c.Principal); err != nil {
+		t.Errorf("the user notices: %v", err)
+	}
 	r.wantMetric("RefreshesSucceeded", 0, 0)
 	r.wantMetric("RefreshesFailed", 1, 1)
 	if got := len(r.Log.Lines(t, "grant not refreshed")); got != 1 {
 		t.Errorf("%d lines say that a grant was not refreshed, want 1", got)
 	}
+	r.Clock.Advance(30 * time.Minute) // no late answer is expected
+	r.run("refresh")
+	r.wantGrant(c, tokens.Reauthorize)
+	r.wantMetric("RefreshesFailed", 2, 2)
 }
 
 // wantMetric fails the test unless the metric has this sum, in this many lines.

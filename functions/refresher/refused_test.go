@@ -4,16 +4,16 @@ import (
 	"testing"
 	"time"
 
+	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
-// An endpoint that refuses every refresh token, as one that is given the valid
-// credentials of another app, costs ten users per run, and no call on demand is refused
-// for it.
-func TestRefusalsStopTheRun(t *testing.T) {
-	t.Parallel()
+// thirty connects companies by users whose tokens are due, and makes the endpoint refuse
+// every refresh token, as one that is given the valid credentials of another app.
+func thirty(t *testing.T) *refresher {
+	t.Helper()
 	r := newRefresher(t)
 	for i := range int64(30) {
 		p := tokens.User(9_000 + i)
@@ -28,6 +28,14 @@ func TestRefusalsStopTheRun(t *testing.T) {
 	}
 	r.Clock.Advance(2 * time.Hour)
 	r.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 400, Body: `{"error":"invalid_grant"}`, Times: 1_000})
+	return r
+}
+
+// An endpoint that refuses every refresh token costs ten users per run, and no call on
+// demand is refused for it.
+func TestRefusalsStopTheRun(t *testing.T) {
+	t.Parallel()
+	r := thirty(t)
 	r.fails("refresh", "refused the refresh tokens of 10 users in a row")
 	if got := r.Requests("POST /oauth/token"); got != 1+10 {
 		t.Errorf("got %d requests, want the probe and 10 refreshes", got)
@@ -35,6 +43,25 @@ func TestRefusalsStopTheRun(t *testing.T) {
 	if b, err := r.h.tokens.Upkeep().Breaker(t.Context()); err != nil || !b.AtRest() {
 		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
 	}
+}
+
+// Credentials of another app cost no user at all if its client id is another one: each
+// pair is sent only by the client for which it was issued.
+func TestAnotherClient(t *testing.T) {
+	t.Parallel()
+	r := thirty(t)
+	r.Secrets.Put(functiontest.AppSecret, `{"client_id":"fake-client-id-other","client_secret":"fake-client-secret-other"}`)
+	r.Clock.Advance(5 * time.Minute) // the secret is read again
+	r.run("refresh")
+	if got := r.Requests("POST /oauth/token"); got != 1 {
+		t.Errorf("got %d requests, want the probe alone", got)
+	}
+	r.wantMetric("RefreshesFailed", 30, 1)
+	r.Secrets.Put(functiontest.AppSecret, functiontest.AppValue)
+	r.Procore.ClearFaults()
+	r.Clock.Advance(5 * time.Minute)
+	r.run("refresh")
+	r.wantMetric("RefreshesSucceeded", 30, 1)
 }
 
 // A token that is valid for less than the time by which the schedule refreshes is
