@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -10,6 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/platform/dynamo"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -39,12 +44,15 @@ type counted struct {
 }
 
 // Each kind of grant is refreshed as often as docs/REFRESH.md promises, by the real tasks
-// every five minutes. A user's companies cost no refreshes of their own, and the schedule
-// does not refresh a service account.
+// every five minutes. More companies cost no more refreshes, and the schedule does not refresh
+// a service account.
 func TestRefreshesPerDay(t *testing.T) {
 	t.Parallel()
 	const off, on, days = connections.WebhooksOff, connections.WebhooksPending, countedDays
-	r := newRefresher(t)
+	w, storage := functiontest.New(t), dynamotest.New()
+	w.DB = dynamodb.New(dynamotest.Client("http://127.0.0.1:9").Options(), func(o *dynamodb.Options) { o.HTTPClient = inProcess{storage} })
+	w.Tables = tables.CreateForTest(t, w.DB)
+	r := refresherIn(t, w)
 	kinds := []*counted{
 		{name: "used", companies: 1, webhooks: off, used: true, least: 16 * days, most: 19 * days},
 		{name: "used in three companies", companies: 3, webhooks: off, used: true, least: 16 * days, most: 19 * days},
@@ -65,7 +73,7 @@ func TestRefreshesPerDay(t *testing.T) {
 	for _, k := range kinds {
 		k.before, k.units = c.Grant(k.all[0].Principal).Generation, units{}
 	}
-	r.Fault(c.record)
+	storage.Intercept(c.record)
 	c.days(countedDays)
 	for _, k := range kinds {
 		got := c.Grant(k.all[0].Principal).Generation - k.before
@@ -76,6 +84,15 @@ func TestRefreshesPerDay(t *testing.T) {
 	}
 	c.wantMetric("RefreshesFailed", 0, 0)
 	c.presented()
+}
+
+// inProcess makes the requests of a client without a network, for a test with many.
+type inProcess struct{ server http.Handler }
+
+func (p inProcess) Do(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	p.server.ServeHTTP(rec, r)
+	return rec.Result(), nil
 }
 
 // connectCounted connects companies, whose ids begin with this one, by a user of this id.
@@ -123,8 +140,7 @@ func (c *count) days(n int) {
 	for use := c.Clock.Now(); c.Clock.Now().Before(end); {
 		refresh, check := c.next(end)
 		next := earlier(earlier(refresh, check), use)
-		steps := max(1, (next.Sub(c.Clock.Now())+each-1)/each)
-		c.Clock.Advance(steps * each)
+		c.Clock.Advance(max(each, (next.Sub(c.Clock.Now()) + each - 1).Truncate(each)))
 		now := c.Clock.Now()
 		if !now.Before(use) {
 			c.use(consumer)
@@ -191,9 +207,7 @@ func (c *count) rows() (all []dynamo.Item) {
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		for _, item := range out.Items {
-			all = append(all, item)
-		}
+		all = append(all, out.Items...)
 	}
 	return all
 }
