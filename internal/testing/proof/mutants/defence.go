@@ -13,6 +13,7 @@ const (
 	pages      = "./internal/connect/pages"
 	repository = "./internal/testing/repo"
 	departing  = "./internal/upkeep/departures"
+	hooking    = "./internal/webhook/provision"
 )
 
 // only runs one test of a package.
@@ -170,15 +171,32 @@ func secrets() []mutant {
 	}
 }
 
-// departures removes guards against ending the connections of users who did not leave.
+// departures removes guards against ending the connections of users who did not leave, and against keeping the grants
+// of those who did.
 func departures() []mutant {
-	const brake = "internal/upkeep/departures/brake.go"
+	const brake, departure = "internal/upkeep/departures/brake.go", "internal/upkeep/departures/departure.go"
+	const housekeeping, reconciler, verdict = "functions/refresher/housekeeping.go", "internal/webhook/provision/reconciler.go", "internal/webhook/provision/verdict.go"
 	return []mutant{
 		{"D", "departures are counted per run", brake, `window = 24 * time.Hour`, `window = 5 * time.Minute`, only("TestSlowEndings", departing)},
 		{"D", "the brake on departures is released after a day", brake, `engaged = b.Engaged();`,
-			`engaged = b.Engaged() && w.Store.Clock.Now().Before(b.EngagedAt.Add(window));`, only("TestBrakeStaysEngaged", departing)},
+			`engaged = b.Engaged() && w.now().Before(b.EngagedAt.Add(window));`, only("TestBrakeStaysEngaged", departing)},
 		{"D", "a connection ends although storage did not count it", brake, `	case err != nil:
 		return fmt.Errorf("departures: the ending`, `	case err != nil && false:
 		return fmt.Errorf("departures: the ending`, only("TestStorageDownEndsNone", departing)},
+		{"D", "another company ends than the one that was left", "functions/refresher/departures.go", `for _, key := range left {`,
+			`for _, key := range keys[:len(left)] {`, only("TestCompaniesAreLeftOneByOne", refresher)},
+		{"D", "a company that disconnected the app was left by its user", departure, `		return false, w.Store.Disconnect(ctx, c)`,
+			`		return true, w.Store.Disconnect(ctx, c)`, only("TestNotConnectedIsNoDeparture", departing)},
+		{"D", "a company whose calls are paused is called", departure, ` || w.now().Before(c.PausedUntil)`, ``, only("TestLeftMakesNoUselessCall", departing)},
+		{"D", "a departed user's connection ends twice", departure, `c.State == connections.Ended {
+		return err`, `c.State == "" {
+		return err`, only("TestEndingCountsOnce", departing)},
+		{"D", "a grant without a company is not revoked", housekeeping, `half(ctx, h.unheld), `, ``, only("TestAbandoned", refresher)},
+		{"D", "a pair stays in its session", housekeeping, `half(ctx, h.moved), `, ``, only("TestAbandoned", refresher)},
+		{"D", "a disconnected company holds its grant for ever", housekeeping, `case c.Expired(h.now()):`, `case c.Expired(h.now()) && false:`,
+			only("TestDisconnectedExpires", refresher)},
+		{"", "a schedule's work counts as use", reconciler, `k.Store.BackgroundClient(key,`, `k.Store.Client(key,`, only("TestIdleCompany", hooking)},
+		{"", "each idle company of a user costs a refresh", verdict, `period-late`, `period-0*late`, only("TestIdleCompaniesShareTheirTurn", hooking)},
+		{"", "connections without a token use up a pass", reconciler, `len(refused) == maxTries`, `n == maxTries`, only("TestManyUnusableGrants", hooking)},
 	}
 }
