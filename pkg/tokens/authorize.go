@@ -81,7 +81,7 @@ func (n newPair) is(g Grant) bool {
 // authorize stores the authorization, unless the grant has to be read again.
 func (s *Store) authorize(ctx context.Context, n newPair, also []types.TransactWriteItem) (Grant, error) {
 	now := s.Clock.Now()
-	old, err := s.Grant(ctx, n.Principal)
+	old, err := s.settled(ctx, n.Principal)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Grant{}, err
 	}
@@ -147,11 +147,13 @@ func anyFailed(err error, from, n int) bool {
 // it later, as to another browser of the user.
 func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
 	switch {
-	case g.State == Active && n.is(g):
-		return true, nil
+	case n.is(g):
+		return g.State == Active, nil
 	case !g.Usable() || g.client != n.client || g.pair.Ciphertext == nil:
 		return false, nil
-	case !g.IssuedAt.IsZero() && !n.Pair.IssuedAt.IsZero() && !g.IssuedAt.Equal(n.Pair.IssuedAt):
+	case g.fingerprint == "" && !n.Pair.RefreshToken.IsZero(): // the grant's has no successor
+		return false, nil
+	case g.State == Active && !g.IssuedAt.IsZero() && !n.Pair.IssuedAt.IsZero() && !g.IssuedAt.Equal(n.Pair.IssuedAt):
 		return g.IssuedAt.After(n.Pair.IssuedAt), nil
 	}
 	// Both tokens are tried, which spends nothing. The new one comes first, because it
@@ -161,8 +163,11 @@ func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
 		return false, s.undecided(n.Principal, err)
 	}
 	current, _, err := s.open(ctx, g)
-	if err != nil {
-		return false, nil // nothing to keep
+	switch {
+	case errors.Is(err, errNotSealedHere): // nothing to keep
+		return false, nil
+	case err != nil:
+		return false, err
 	}
 	older, err := s.accepts(ctx, current.AccessToken)
 	return older, s.undecided(n.Principal, err)
@@ -185,7 +190,7 @@ func (s *Store) spentBefore(ctx context.Context, n newPair, also []types.Transac
 		return Grant{}, err
 	case g.busy(now):
 		return Grant{}, errNotYet
-	case g.State == Active && !g.claimed() && !n.is(g) && g.client == n.client:
+	case g.State == Active && !n.is(g) && g.client == n.client:
 		return s.join(ctx, g, g.touched(now), also)
 	}
 	return Grant{}, &Error{Principal: n.Principal, Decision: ErrStale}

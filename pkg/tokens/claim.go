@@ -50,20 +50,20 @@ func (s *Store) claim(ctx context.Context, g Grant, l ledger, until time.Time) (
 	case errors.Is(err, errConflict), errors.Is(err, errRefused), isChanged && changed.Current.attempt != next.attempt:
 		return g, err
 	}
-	return s.confirm(ctx, next)
+	return s.confirm(ctx, next, err)
 }
 
-// confirm reads a claim back whose answer was lost.
-func (s *Store) confirm(ctx context.Context, wanted Grant) (Grant, error) {
+// confirm reads a claim back whose answer was lost, because of cause.
+func (s *Store) confirm(ctx context.Context, wanted Grant, cause error) (Grant, error) {
 	for b := s.backoff(); ; {
 		g, err := s.Grant(ctx, wanted.Principal)
 		switch {
 		case err == nil && g.attempt == wanted.attempt && g.Generation == wanted.Generation && g.State == wanted.State && g.claimed():
 			return g, nil
-		case err == nil && g.attempt == wanted.attempt && g.claimed():
+		case err == nil && g.attempt == wanted.attempt: // a reader whose clock is ahead ended it
 			return wanted, errEnded
 		case err == nil:
-			return g, errNotClaimed
+			return g, fmt.Errorf("%w: %w", errNotClaimed, cause)
 		case errors.Is(err, ErrNotFound):
 			return g, err
 		case b.wait(ctx) != nil:
@@ -122,6 +122,15 @@ func (g Grant) released(now time.Time) Grant {
 	return g
 }
 
+// settled reads a grant, and ends a claim that has expired.
+func (s *Store) settled(ctx context.Context, p Principal) (Grant, error) {
+	g, err := s.Grant(ctx, p)
+	if err != nil {
+		return g, err
+	}
+	return s.endClaim(ctx, g)
+}
+
 // endClaim ends a claim that has expired: its process died or hangs. The
 // grant becomes uncertain. Generation and attempt stay, so a late store still
 // lands. A service account has spent nothing and is as before.
@@ -134,7 +143,8 @@ func (s *Store) endClaim(ctx context.Context, g Grant) (Grant, error) {
 			g.claimUntil = time.Time{}
 			return g, true
 		}
-		return g.doubt(g.attempt, "the process that refreshed it ended without an answer", "", s.Clock.Now()), true
+		work := map[bool]string{false: "refreshed", true: "revoked"}[g.revokes()]
+		return g.doubt(g.attempt, "the process that "+work+" it ended without an answer", "", s.Clock.Now()), true
 	})
 	if err != nil {
 		return g, later(g.Principal, "a claim that has expired could not be ended", err)

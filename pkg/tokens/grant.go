@@ -55,7 +55,7 @@ type Grant struct {
 	LastUsed    time.Time // to the day
 	RedirectURI string    // of the authorization; refreshes repeat it
 
-	// Holders are who needs the grant, sorted. A user's grant that nobody needs is
+	// Holders are who needs the grant, sorted. A user's grant without one is
 	// revoked: see [Store.Revoke].
 	Holders  []string
 	UnheldAt time.Time // since when there is no holder; zero: there is one
@@ -98,10 +98,11 @@ func (g Grant) busy(now time.Time) bool { return g.claimed() && !now.After(g.cla
 // revocation begins the name of an attempt that revokes.
 const revocation = "revoke-"
 
+// revokes reports whether the attempt that holds, or last held, the claim is a revocation.
+func (g Grant) revokes() bool { return strings.HasPrefix(g.attempt, revocation) }
+
 // revoking reports whether a revocation is at work.
-func (g Grant) revoking(now time.Time) bool {
-	return g.busy(now) && strings.HasPrefix(g.attempt, revocation)
-}
+func (g Grant) revoking(now time.Time) bool { return g.busy(now) && g.revokes() }
 
 // place returns what the pair's seal is bound to. A pair that was copied from another
 // row, or is from another generation, does not open.

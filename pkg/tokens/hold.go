@@ -43,9 +43,9 @@ func (s *Store) Release(ctx context.Context, p Principal, holder string, also ..
 }
 
 func (s *Store) hold(ctx context.Context, p Principal, step func(Grant, time.Time) (Grant, error), also []types.TransactWriteItem) (Grant, error) {
-	s.memory.forget(p)
+	defer s.memory.forget(p) // it has the holders
 	for b := s.backoff(); ; {
-		g, err := s.Grant(ctx, p)
+		g, err := s.settled(ctx, p)
 		if err != nil {
 			return Grant{}, err
 		}
