@@ -17,8 +17,13 @@ import (
 //
 // https://developers.procore.com/documentation/oauth-endpoints
 func (s *Store) Revoke(ctx context.Context, p Principal, reason string) error {
-	s.memory.forget(p)
-	g, err := s.Grant(ctx, p)
+	return s.revokeUnheld(ctx, p, reason, 0)
+}
+
+// revokeUnheld revokes a grant that had no holder for so long.
+func (s *Store) revokeUnheld(ctx context.Context, p Principal, reason string, unheldFor time.Duration) error {
+	defer s.memory.forget(p)
+	g, err := s.settled(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -27,6 +32,8 @@ func (s *Store) Revoke(ctx context.Context, p Principal, reason string) error {
 		switch {
 		case g.State == Revoked:
 			return nil
+		case unheldFor > 0 && s.Clock.Now().Before(g.UnheldAt.Add(unheldFor)):
+			return &Error{Principal: p, Decision: ErrHeld, Reason: "it was authorized again"}
 		case !g.UnheldAt.Equal(since) && len(g.Holders) == 0:
 			return later(p, "it was authorized again during the revocation", nil)
 		}
@@ -36,7 +43,7 @@ func (s *Store) Revoke(ctx context.Context, p Principal, reason string) error {
 		if b.wait(ctx) != nil {
 			return later(p, "a refresh is in flight, or the grant keeps changing", err)
 		}
-		if g, err = s.Grant(ctx, p); err != nil {
+		if g, err = s.settled(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -67,7 +74,7 @@ func (s *Store) revoke(ctx context.Context, g Grant, reason string) error {
 		return err
 	}
 	if err := s.Discard(ctx, pair); err != nil {
-		s.giveUp(ctx, claimed)
+		s.endRevocation(ctx, claimed)
 		return later(g.Principal, "the pair could not be revoked at Procore", err)
 	}
 	return s.end(ctx, claimed, reason)
@@ -90,31 +97,58 @@ func (s *Store) claimRevocation(ctx context.Context, g Grant, pair procore.Token
 	return s.join(ctx, g, next, s.ledger(g.Principal, keys, pair.RefreshToken).enter(next.attempt, s.Clock.Now()))
 }
 
-// giveUp ends the claim of a revocation that failed. The refresh token stays in the
-// ledger: whether Procore has revoked it is not known.
-func (s *Store) giveUp(ctx context.Context, claimed Grant) {
+// endRevocation ends the claim of a revocation that failed. Whether Procore has revoked the pair
+// is not known, and no refresh sends its refresh token: the grant no longer works.
+func (s *Store) endRevocation(ctx context.Context, claimed Grant) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	next := claimed
-	next.attempt, next.claimUntil = "", time.Time{}
-	if _, err := s.swap(ctx, claimed, next); err != nil {
+	_, err := s.apply(ctx, claimed, func(g Grant) (Grant, bool) {
+		if g.attempt != claimed.attempt || !g.claimed() {
+			return g, false
+		}
+		g.claimUntil = time.Time{}
+		if g.Usable() {
+			g = g.enter(Reauthorize, g.attempt, notRevoked, "", s.Clock.Now())
+		}
+		return g, true
+	})
+	if err != nil {
 		s.log().WarnContext(ctx, "claim not released", attr(claimed.Principal), slog.Any("error", err))
 	}
 }
 
-// end makes the grant revoked, unless it was changed since it was read.
-func (s *Store) end(ctx context.Context, g Grant, reason string) error {
-	next := g
-	next.pair, next.fingerprint, next.attempt, next.claimUntil = Sealed{}, "", "", time.Time{}
-	_, err := s.join(ctx, g, next.enter(Revoked, "", reason, "", s.Clock.Now()), nil)
-	return err
+// notRevoked is why a grant ends whose revocation failed.
+const notRevoked = "whether Procore has revoked it is not known"
+
+// end makes the grant revoked, unless it has another pair, claim or a holder since it was
+// read. Another change, as of its last use, does not matter.
+func (s *Store) end(ctx context.Context, was Grant, reason string) error {
+	g, err := s.apply(ctx, was, func(g Grant) (Grant, bool) {
+		if g.State == Revoked || g.Generation != was.Generation || g.attempt != was.attempt || len(g.Holders) > 0 {
+			return g, false
+		}
+		g.pair, g.fingerprint, g.attempt, g.claimUntil = Sealed{}, "", "", time.Time{}
+		return g.enter(Revoked, "", reason, "", s.Clock.Now()), true
+	})
+	switch {
+	case err != nil:
+		return later(was.Principal, "the grant could not be stored", err)
+	case g.State != Revoked:
+		return errNotYet
+	}
+	return nil
 }
 
 // Discard revokes a pair that belongs to no grant. It may be repeated after any error.
 func (s *Store) Discard(ctx context.Context, pair procore.Token) error {
-	oauth, err := s.OAuth.Get(ctx)
-	if err != nil {
-		return fmt.Errorf("tokens: the app's credentials could not be read: %w", err)
+	_, err := UseSecret(ctx, s.OAuth, func(oauth *procore.OAuth) (struct{}, error) {
+		if err := s.ours(oauth); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, oauth.Revoke(ctx, pair)
+	})
+	if _, answered := errors.AsType[*procore.TokenError](err); err != nil && !answered {
+		return fmt.Errorf("tokens: the app's credentials cannot be used: %w", err)
 	}
-	return oauth.Revoke(ctx, pair)
+	return err
 }

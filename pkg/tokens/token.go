@@ -184,13 +184,21 @@ var errOtherClient = errors.New("tokens: the pair was issued for another client 
 // client returns the hash of the app's client id.
 func (s *Store) client(ctx context.Context, p Principal) (string, error) {
 	oauth, err := s.OAuth.Get(ctx)
-	if err != nil {
-		return "", later(p, "the app's credentials could not be read", err)
+	if err == nil {
+		err = s.ours(oauth)
 	}
-	if oauth.Environment.Name != s.Environment.Name {
-		return "", fmt.Errorf("tokens: the store is of environment %q, and the app's credentials of %q", s.Environment.Name, oauth.Environment.Name)
+	if err != nil {
+		return "", later(p, "the app's credentials cannot be used", err)
 	}
 	return ClientHash(oauth.ClientID), nil
+}
+
+// ours refuses the credentials of another environment.
+func (s *Store) ours(oauth *procore.OAuth) error {
+	if oauth.Environment.Name != s.Environment.Name {
+		return fmt.Errorf("tokens: the store is of environment %q, and the app's credentials of %q", s.Environment.Name, oauth.Environment.Name)
+	}
+	return nil
 }
 
 // open unseals the grant's pair. That of the app may not have been fetched yet, or for

@@ -73,9 +73,15 @@ func (u Upkeep) OldestDue(ctx context.Context, within time.Duration) (oldest tim
 }
 
 // Unheld returns the grants of a shard (0 to Shards-1) that had no holder for UnheldFor.
-// [Store.Revoke] ends them.
+// Revoke ends them.
 func (u Upkeep) Unheld(ctx context.Context, shard int) iter.Seq2[Principal, error] {
 	return query(ctx, u.s, u.s.readPrincipal, u.s.due(unheld, shard, u.s.Clock.Now()))
+}
+
+// Revoke is [Store.Revoke] for a grant that Unheld returned. ErrHeld means that it has a
+// holder, or that its user authorized again and is choosing a company.
+func (u Upkeep) Revoke(ctx context.Context, p Principal, reason string) error {
+	return u.s.revokeUnheld(ctx, p, reason, UnheldFor)
 }
 
 // Refresh is Token for a schedule: it refreshes a token that expires within the given
