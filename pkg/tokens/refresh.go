@@ -32,6 +32,9 @@ func (s *Store) refresh(ctx context.Context, g Grant, pair procore.Token, keys *
 	if err != nil {
 		return Access{}, later(g.Principal, "the app's credentials could not be read", err)
 	}
+	if g.Principal != App && g.client != ClientHash(oauth.ClientID) {
+		return Access{}, errNotYet // they have just changed
+	}
 	left := maxWork
 	if until, ok := procore.TimeLeft(ctx); ok {
 		left = min(left, until)
@@ -175,8 +178,11 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 	return r.remember(ctx, g, g.access(fresh), r.demand), nil
 }
 
-// queueForRescue hands the pair to the rescue queue.
+// queueForRescue hands the pair to the rescue queue. The app's token is fetched again.
 func (r *refresh) queueForRescue(ctx context.Context, home homecoming, cause error) error {
+	if r.principal == App {
+		return later(r.principal, "the app's token could not be stored", cause)
+	}
 	err := r.rescue(ctx, home)
 	if err != nil {
 		r.log().ErrorContext(ctx, "new pair lost", attr(r.principal), slog.Any("error", errors.Join(cause, err)))
@@ -229,8 +235,8 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	switch {
 	case err != nil:
 		return later(r.principal, "the outcome of a refresh could not be stored", err)
-	case g.Generation != r.claimed.Generation || g.State == Uncertain:
-		return errNotYet // a newer pair, or an access token that may still live
+	case g.Generation != r.claimed.Generation || g.Usable():
+		return errNotYet // a newer pair, another row, or an access token that may be valid
 	}
 	unusable := g.unusable()
 	unusable.Err = e
@@ -285,16 +291,19 @@ const noAnswer = "Procore's answer to a refresh is not known"
 // failed is the row after a request that was sent and gave no pair; refusal is
 // the reason if Procore refused it.
 func (g Grant) failed(claimed Grant, e *procore.TokenError, refusal string, now time.Time) (Grant, bool) {
-	if g.Generation != claimed.Generation || g.attempt != claimed.attempt || !g.claimed() {
+	if g.Generation != claimed.Generation || g.attempt != claimed.attempt {
 		return g, false
 	}
 	switch {
-	case g.State != Active && g.State != Uncertain:
+	case !g.Usable():
+		open := g.claimed()
 		g.claimUntil = time.Time{}
-		return g, true
+		return g, open
 	case e.Outcome == procore.Refused:
 		g.claimUntil = time.Time{}
 		return g.enter(Reauthorize, g.attempt, refusal, e.RequestID, now), true
+	case !g.claimed(): // a reader whose clock is ahead has ended it
+		return g, false
 	}
 	return g.doubt(g.attempt, noAnswer, e.RequestID, now), true
 }

@@ -98,11 +98,15 @@ func (s *Store) rescue(ctx context.Context, home homecoming) error {
 }
 
 // superseded deals with a pair whose row has moved on. It is dropped: it may be the pair
-// that the row has, or Procore may end that one with it. Only a revoked row has none, and
-// this pair is revoked as well.
+// that the row has, or Procore may end that one with it. Only a row that is revoked, or
+// is being revoked, has none, and this pair is revoked as well. Rows are not deleted: a
+// pair whose row is gone waits for an operator who restores the row.
 func (s *Store) superseded(ctx context.Context, g Grant, home homecoming) error {
+	if g.Rev == 0 {
+		return &Error{Principal: home.claimed.Principal, Decision: ErrNotFound}
+	}
 	s.log().WarnContext(ctx, "refresh superseded", attr(g.Principal), slog.String("state", string(g.State)))
-	if g.State != Revoked {
+	if g.State != Revoked && !(g.claimed() && g.revokes()) {
 		return nil
 	}
 	return s.Discard(ctx, home.pair)
