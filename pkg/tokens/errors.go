@@ -20,7 +20,7 @@ var (
 	ErrRevoked = errors.New("the authorization was revoked")
 	// ErrRejected means that Procore answers 401 to a fresh token. More refreshes would
 	// not help. Callers try again in some minutes.
-	ErrRejected = errors.New("Procore rejects a fresh token")
+	ErrRejected = errors.New("a fresh token is not accepted by Procore")
 	// ErrTryAgain means that storage, Procore or another process prevented an answer.
 	// Callers try again later.
 	ErrTryAgain = errors.New("try again later")

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
@@ -126,6 +128,8 @@ var (
 func lost(err error) error {
 	reasons, refused := dynamo.Refused(err)
 	switch {
+	case permanent(err):
+		return fmt.Errorf("%w: %w", errRefused, err)
 	case !refused:
 		return err
 	case reasons.Code(0) == "None" && reasons.AnyFailed(1):
@@ -139,6 +143,13 @@ func lost(err error) error {
 		}
 	}
 	return fmt.Errorf("%w: %w", errConflict, err)
+}
+
+// permanent reports whether storage refuses the request itself, as for a permission that
+// the function lacks.
+func permanent(err error) bool {
+	e, ok := errors.AsType[smithy.APIError](err)
+	return ok && slices.Contains([]string{"AccessDeniedException", "ResourceNotFoundException", "ValidationException"}, e.ErrorCode())
 }
 
 // again reports whether a swap should be repeated on the row as it is now.
