@@ -54,11 +54,11 @@ type known struct {
 	rejected int64 // the generation whose token met a 401; 0: none
 }
 
-// answers says that the token is fresh and its grant was read lately; not
-// if the clock was set back since.
+// answers reports whether the token is fresh, not rejected, and its grant was read a
+// moment ago. It was not if the clock was set back since.
 func (k known) answers(now time.Time) bool {
 	age := now.Sub(k.readAt)
-	return now.Add(k.early).Before(k.access.Expiry) && 0 <= age && age < recheck
+	return now.Add(k.early).Before(k.access.Expiry) && k.access.Generation != k.rejected && 0 <= age && age < recheck
 }
 
 func (m *memory) get(p Principal) known {
@@ -98,6 +98,17 @@ func (m *memory) reject(p Principal, generation int64) {
 	}
 	m.room(p)
 	m.known[p] = known{rejected: max(generation, k.rejected)}
+}
+
+// expire makes the next caller read the grant. Its access token remains, for an outage
+// of storage.
+func (m *memory) expire(p Principal) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k, ok := m.known[p]; ok {
+		k.readAt = time.Time{}
+		m.known[p] = k
+	}
 }
 
 func (m *memory) forget(p Principal) {

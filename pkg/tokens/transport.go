@@ -99,7 +99,17 @@ func (t *Transport) access(req *http.Request) (Access, error) {
 	if !t.Store.Environment.HasAPI(req.URL) {
 		return Access{}, errors.New("tokens: a grant's token is for the API of its environment only")
 	}
-	access, err := t.token(req.Context())
+	access, err := t.admitted(req.Context())
+	if err != nil && access.Generation > 0 {
+		t.Store.memory.expire(t.Principal) // another process may have added the holder
+		access, err = t.admitted(req.Context())
+	}
+	return access, err
+}
+
+// admitted returns an access, with an error if it is not admitted.
+func (t *Transport) admitted(ctx context.Context) (Access, error) {
+	access, err := t.token(ctx)
 	if err == nil && t.Admit != nil {
 		err = t.Admit(access)
 	}
@@ -161,10 +171,10 @@ func (s *Store) accepted(ctx context.Context, p Principal, accessToken procore.S
 		return false, err
 	}
 	defer discard(resp)
-	switch resp.StatusCode {
-	case http.StatusOK:
+	switch {
+	case resp.StatusCode == http.StatusOK, p == App && resp.StatusCode == http.StatusBadRequest: // only the company header is missing
 		return true, nil
-	case http.StatusUnauthorized:
+	case resp.StatusCode == http.StatusUnauthorized:
 		return false, nil
 	}
 	return false, fmt.Errorf("tokens: whether Procore accepts a token is not known: status %d", resp.StatusCode)
