@@ -56,13 +56,13 @@ func TestInvalidGrantWith401(t *testing.T) {
 		}
 		return b
 	})
-	keys := w.many(5)
-	if err := w.store().Probe(t.Context()); err != nil {
+	all := w.many(5)
+	if err := w.store().Upkeep().Probe(t.Context()); err != nil {
 		t.Errorf("the probe: %v, want a healthy endpoint", err)
 	}
-	for _, k := range keys {
-		if _, err := w.store().Refresh(t.Context(), k, 0); err != nil {
-			t.Errorf("%s is not refreshed: %v", k, err)
+	for _, p := range all {
+		if _, err := w.store().Upkeep().Refresh(t.Context(), p, 0); err != nil {
+			t.Errorf("%s is not refreshed: %v", p, err)
 		}
 	}
 }
@@ -94,10 +94,10 @@ func TestPairInAnotherForm(t *testing.T) {
 				}
 				return edit(r, b)
 			})
-			key := w.connect(w.store()).Key
+			p := w.authorize(w.store()).Principal
 			for range 2 { // the new pair works, its refresh token too
 				w.clock.Advance(2 * time.Hour)
-				if _, err := w.store().Token(t.Context(), key); err != nil {
+				if _, err := w.store().Token(t.Context(), p); err != nil {
 					t.Errorf("the new pair is lost: %v", err)
 				}
 			}
@@ -107,11 +107,11 @@ func TestPairInAnotherForm(t *testing.T) {
 
 // calls takes a token every ten seconds for half an hour, and returns the number of
 // refresh tokens that were spent on it.
-func (w *world) calls(key Key) int {
+func (w *world) calls(p Principal) int {
 	w.t.Helper()
 	s, begin, before := w.store(), w.clock.Now(), w.presented()
 	for w.clock.Now().Sub(begin) < 30*time.Minute {
-		if _, err := s.Token(w.t.Context(), key); err != nil {
+		if _, err := s.Token(w.t.Context(), p); err != nil {
 			w.t.Fatal(err)
 		}
 		w.clock.Advance(10 * time.Second)
@@ -125,27 +125,23 @@ func TestShortLifetimes(t *testing.T) {
 	t.Parallel()
 	for _, seconds := range []int64{60, 110, 130, 600} {
 		w := newWorld(t)
-		if err := w.procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: &seconds}); err != nil {
-			t.Fatal(err)
-		}
-		if spent, most := w.calls(w.connect(w.store()).Key), int(1800/(seconds-seconds/10-10))+1; spent > most {
+		w.options(procoretest.OptionsPatch{ExpiresInSeconds: &seconds})
+		if spent, most := w.calls(w.authorize(w.store()).Principal), int(1800/(seconds-seconds/10-10))+1; spent > most {
 			t.Errorf("expires_in %d: 180 calls spend %d refresh tokens, want at most %d", seconds, spent, most)
 		}
 	}
 }
 
-// Whatever the fields say, two refreshes of a connection are a minute apart.
+// Whatever the fields say, two refreshes of a grant are a minute apart.
 func TestRefreshesAreApart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	key, one := w.connect(w.store()).Key, int64(1)
-	if err := w.procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: &one}); err != nil {
-		t.Fatal(err)
-	}
+	p, one := w.authorize(w.store()).Principal, int64(1)
+	w.options(procoretest.OptionsPatch{ExpiresInSeconds: &one})
 	w.clock.Advance(2 * time.Hour)
 	for range 60 {
-		_, _ = w.store().Token(t.Context(), key)
-		_, _ = w.store().Refresh(t.Context(), key, time.Hour)
+		_, _ = w.store().Token(t.Context(), p)
+		_, _ = w.store().Upkeep().Refresh(t.Context(), p, time.Hour)
 		w.clock.Advance(5 * time.Second)
 	}
 	if got := w.presented(); got != 5 {
@@ -167,9 +163,9 @@ func TestCreatedLongAgo(t *testing.T) {
 				return fmt.Appendf(nil, `"created_at":%d`, n-int64(age.Seconds()))
 			})
 		})
-		key := w.connect(w.store()).Key
+		p := w.authorize(w.store()).Principal
 		w.clock.Advance(2 * time.Hour) // the first call refreshes
-		if spent := w.calls(key); spent != 1 {
+		if spent := w.calls(p); spent != 1 {
 			t.Errorf("created %v ago: 180 calls in half an hour spend %d refresh tokens, want 1", age, spent)
 		}
 	}

@@ -13,45 +13,7 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// many makes connections of Joe for n companies, whose tokens have ended.
-func (w *world) many(n int) []Key {
-	w.t.Helper()
-	s := w.store()
-	keys := make([]Key, n)
-	var all sync.WaitGroup
-	for i := range keys {
-		keys[i] = Key{int64(1000 + i), User(joe)}
-		all.Go(func() {
-			a := w.authorization()
-			a.Key = keys[i]
-			if _, _, err := s.Connect(w.t.Context(), a); err != nil {
-				w.t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	w.clock.Advance(2 * time.Hour)
-	return keys
-}
-
-func (w *world) states(keys []Key) map[State]int {
-	w.t.Helper()
-	n := map[State]int{}
-	for _, k := range keys {
-		n[w.row(k).State]++
-	}
-	return n
-}
-
-func (w *world) fault(f procoretest.Fault) {
-	w.t.Helper()
-	f.Endpoint = "token"
-	if err := w.procore.Fault(f); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// One caller after the other meets an outage: three connections are lost, and
+// One caller after the other meets an outage: three grants are lost, and
 // nothing more until the endpoint is healthy again.
 func TestBreakerOpensAfterThree(t *testing.T) {
 	t.Parallel()
@@ -61,9 +23,11 @@ func TestBreakerOpensAfterThree(t *testing.T) {
 		repair func(*world)
 		lost   int
 	}{
-		{"503", func(w *world) { w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503, Times: 1000}) },
+		{"503", func(w *world) {
+			w.fault("token", procoretest.Fault{Kind: procoretest.Status, Status: 503, Times: 1000})
+		},
 			func(w *world) { w.procore.ClearFaults() }, 3},
-		{"answers lost", func(w *world) { w.fault(procoretest.Fault{Kind: procoretest.Drop, Times: 1000}) },
+		{"answers lost", func(w *world) { w.fault("token", procoretest.Fault{Kind: procoretest.Drop, Times: 1000}) },
 			func(w *world) { w.procore.ClearFaults() }, 3},
 		{"wrong secret", func(w *world) { w.oauth.ClientSecret = procore.NewSecret("another") },
 			func(w *world) { w.oauth.ClientSecret = procore.NewSecret("fake-client-secret") }, 1},
@@ -74,28 +38,32 @@ func TestBreakerOpensAfterThree(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			keys := w.many(20)
+			all := w.many(20)
 			test.damage(w)
-			for _, k := range keys {
-				if _, err := w.store().Token(t.Context(), k); err == nil {
+			for _, p := range all {
+				if _, err := w.store().Token(t.Context(), p); err == nil {
 					t.Error("a token came out of an outage")
 				}
 			}
-			if got := 20 - w.states(keys)[Active]; got != test.lost {
-				t.Errorf("%d connections were lost, want %d", got, test.lost)
+			if got := 20 - w.states(all)[Active]; got != test.lost {
+				t.Errorf("%d grants were lost, want %d", got, test.lost)
 			}
 			s := w.store()
-			if err := s.Probe(t.Context()); err == nil {
+			if err := s.Upkeep().Probe(t.Context()); err == nil {
 				t.Error("the probe finds a broken endpoint healthy")
 			}
 			test.repair(w)
-			if err := s.Probe(t.Context()); err != nil {
+			if err := s.Upkeep().Probe(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			for _, k := range keys {
-				if _, err := w.store().Token(t.Context(), k); err != nil && !errors.Is(err, ErrReauthorize) {
+			w.clock.Advance(uncertainFor)
+			for _, p := range all {
+				if _, err := w.store().Token(t.Context(), p); err != nil && !errors.Is(err, ErrReauthorize) {
 					t.Error(err)
 				}
+			}
+			if got := w.states(all); got[Active] != 20-test.lost || got[Reauthorize] != test.lost {
+				t.Errorf("got %v, want %d in reauthorize and the others active", got, test.lost)
 			}
 			w.presented()
 		})
@@ -103,55 +71,55 @@ func TestBreakerOpensAfterThree(t *testing.T) {
 }
 
 // R7 in a simulation: a half-hour outage of the token endpoint with 1,000 due
-// connections, 20 concurrent consumers and the refresher's runs costs the
+// grants, 20 concurrent consumers and the refresher's runs costs the
 // refreshes in flight when it begins plus three.
 func TestOutageCostsTheRefreshesInFlightPlusThree(t *testing.T) {
 	t.Parallel()
 	const consumers, due = 20, 1000
 	w := newWorld(t)
-	keys := w.many(due)
-	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503, Times: 10 * due})
-	w.consume(consumers, keys) // all consumers have a refresh in flight when the outage begins
+	all := w.many(due)
+	w.fault("token", procoretest.Fault{Kind: procoretest.Status, Status: 503, Times: 10 * due})
+	w.consume(consumers, all) // all consumers have a refresh in flight when the outage begins
 	for range 6 {
-		if err := w.store().Probe(t.Context()); err == nil {
+		if err := w.store().Upkeep().Probe(t.Context()); err == nil {
 			t.Error("the probe finds a broken endpoint healthy")
 		}
-		w.consume(consumers, keys[:due/10])
+		w.consume(consumers, all[:due/10])
 		w.clock.Advance(5 * time.Minute)
 	}
 	w.procore.ClearFaults()
-	if err := w.store().Probe(t.Context()); err != nil {
+	if err := w.store().Upkeep().Probe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.consume(consumers, keys)
-	lost := due - w.states(keys)[Active]
+	w.consume(consumers, all)
+	lost := due - w.states(all)[Active]
 	if lost > consumers+tripAfter {
-		t.Errorf("%d connections were lost, want at most %d in flight + %d", lost, consumers, tripAfter)
+		t.Errorf("%d grants were lost, want at most %d in flight + %d", lost, consumers, tripAfter)
 	}
 	if lost < tripAfter {
-		t.Errorf("%d connections were lost: the outage was not felt", lost)
+		t.Errorf("%d grants were lost: the outage was not felt", lost)
 	}
 	w.presented()
 }
 
-// consume lets concurrent consumers want a token of each connection.
-func (w *world) consume(consumers int, keys []Key) {
+// consume lets concurrent consumers want a token of each grant.
+func (w *world) consume(consumers int, all []Principal) {
 	w.t.Helper()
-	work := make(chan Key, len(keys))
-	for _, k := range keys {
-		work <- k
+	work := make(chan Principal, len(all))
+	for _, p := range all {
+		work <- p
 	}
 	close(work)
-	var all sync.WaitGroup
+	var wait sync.WaitGroup
 	for range consumers {
 		s := w.store()
-		all.Go(func() {
-			for k := range work {
-				s.Token(w.t.Context(), k)
+		wait.Go(func() {
+			for p := range work {
+				s.Token(w.t.Context(), p)
 			}
 		})
 	}
-	all.Wait()
+	wait.Wait()
 }
 
 // A wrong client secret that is deployed for an hour costs nothing after the
@@ -159,29 +127,29 @@ func (w *world) consume(consumers int, keys []Key) {
 func TestProbeSeesAWrongSecret(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	keys := w.many(10)
+	all := w.many(10)
 	right := w.oauth.ClientSecret
 	w.oauth.ClientSecret = procore.NewSecret("a-wrong-secret")
 	for range 12 {
-		if err := w.store().Probe(t.Context()); err == nil {
+		if err := w.store().Upkeep().Probe(t.Context()); err == nil {
 			t.Fatal("the probe finds a wrong secret healthy")
 		}
-		for _, k := range keys {
-			if _, err := w.store().Token(t.Context(), k); !errors.Is(err, ErrTryAgain) {
+		for _, p := range all {
+			if _, err := w.store().Token(t.Context(), p); !errors.Is(err, ErrTryAgain) {
 				t.Errorf("got error %v, want ErrTryAgain", err)
 			}
 		}
 		w.clock.Advance(5 * time.Minute)
 	}
-	if b, err := w.store().Breaker(t.Context()); err != nil || !b.Open || strings.Contains(b.Reason, "a-wrong-secret") {
+	if b, err := w.store().Upkeep().Breaker(t.Context()); err != nil || !b.Open || strings.Contains(b.Reason, "a-wrong-secret") {
 		t.Errorf("got breaker %+v, %v; want it open, with a reason that holds no secret", b, err)
 	}
 	w.oauth.ClientSecret = right
-	if err := w.store().Probe(t.Context()); err != nil {
+	if err := w.store().Upkeep().Probe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range keys {
-		if _, err := w.store().Token(t.Context(), k); err != nil {
+	for _, p := range all {
+		if _, err := w.store().Token(t.Context(), p); err != nil {
 			t.Error(err)
 		}
 	}
@@ -199,27 +167,21 @@ func TestRefusalsInARow(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			keys := w.many(5)
+			all := w.many(5)
 			s := w.store()
-			for i, k := range keys {
+			for i, p := range all {
 				if i == 2 && test.between {
-					if _, err := s.Token(t.Context(), k); err != nil {
+					if _, err := s.Token(t.Context(), p); err != nil {
 						t.Fatal(err)
 					}
 					continue
 				}
-				pair, _, err := s.open(t.Context(), w.row(k))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := w.oauth.Revoke(t.Context(), pair); err != nil {
-					t.Fatal(err)
-				}
+				w.revokedAtProcore(p)
 				if i < 4 {
-					s.Token(t.Context(), k)
+					s.Token(t.Context(), p)
 				}
 			}
-			if b, err := s.Breaker(t.Context()); err != nil || !b.AtRest() {
+			if b, err := s.Upkeep().Breaker(t.Context()); err != nil || !b.AtRest() {
 				t.Errorf("got open %t, %v; want it at rest", b.Open, err)
 			}
 		})
@@ -231,21 +193,21 @@ func TestRefusalsInARow(t *testing.T) {
 func TestTrialIsGivenBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	keys := w.many(6)
-	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503})
-	w.store().Token(t.Context(), keys[0])
+	all := w.many(6)
+	w.fault("token", procoretest.Fault{Kind: procoretest.Status, Status: 503})
+	w.store().Token(t.Context(), all[0])
 	url := w.oauth.Environment.LoginURL
 	w.oauth.Environment.LoginURL = "http://127.0.0.1:1"
-	for _, k := range keys[1:5] {
-		if _, err := w.store().Token(t.Context(), k); !errors.Is(err, ErrTryAgain) {
+	for _, p := range all[1:5] {
+		if _, err := w.store().Token(t.Context(), p); !errors.Is(err, ErrTryAgain) {
 			t.Errorf("got error %v, want ErrTryAgain", err)
 		}
 	}
 	w.oauth.Environment.LoginURL = url
-	if _, err := w.store().Token(t.Context(), keys[5]); err != nil {
+	if _, err := w.store().Token(t.Context(), all[5]); err != nil {
 		t.Error(err)
 	}
-	if b, err := w.store().Breaker(t.Context()); err != nil || !b.AtRest() {
+	if b, err := w.store().Upkeep().Breaker(t.Context()); err != nil || !b.AtRest() {
 		t.Errorf("got %+v, %v; want it at rest after the success", b, err)
 	}
 }
@@ -262,30 +224,24 @@ func TestProbeReadsTheSecretAgain(t *testing.T) {
 		}
 		return &stale, nil
 	})
-	if err := s.Probe(t.Context()); err != nil {
+	if err := s.Upkeep().Probe(t.Context()); err != nil {
 		t.Errorf("got error %v; the newer secret is good", err)
 	}
 }
 
-// A service account spends nothing, and its failures stop no user's refresh (R7).
-func TestServiceAccountDoesNotOpenTheBreaker(t *testing.T) {
+// The app spends nothing, and its failures stop no user's refresh (R7).
+func TestAppDoesNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	s, user := w.store(), w.connect(w.store()).Key
-	app := Key{w.company(), App}
-	if err := s.AddServiceAccount(t.Context(), app.CompanyID, "A Company", WebhooksOff); err != nil {
-		t.Fatal(err)
-	}
-	w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 401, Body: `{"error":"invalid_client"}`})
+	s, user := w.store(), w.authorize(w.store()).Principal
+	w.fault("token", procoretest.Fault{Kind: procoretest.Status, Status: 401, Body: `{"error":"invalid_client"}`})
 	for range 3 {
-		if _, err := s.Token(t.Context(), app); !errors.Is(err, ErrTryAgain) {
+		if _, err := s.Token(t.Context(), App); !errors.Is(err, ErrTryAgain) {
 			t.Errorf("got error %v, want ErrTryAgain", err)
 		}
-		w.fault(procoretest.Fault{Kind: procoretest.Status, Status: 503})
+		w.fault("token", procoretest.Fault{Kind: procoretest.Status, Status: 503})
 	}
-	if b, err := s.Breaker(t.Context()); err != nil || !b.AtRest() {
-		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
-	}
+	w.atRest()
 	w.procore.ClearFaults()
 	w.clock.Advance(2 * time.Hour)
 	if _, err := s.Token(t.Context(), user); err != nil {

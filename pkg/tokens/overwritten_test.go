@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// At the start of the month the monthly sandbox ends all connections: each is
+// At the start of the month the monthly sandbox ends all grants: each is
 // told apart, and the breaker stays closed, for nothing is wrong. Elsewhere, and
 // in the rest of the month, the same refusals are what they always were.
 func TestOverwritten(t *testing.T) {
@@ -32,27 +32,21 @@ func TestOverwritten(t *testing.T) {
 			var log bytes.Buffer
 			s := w.store()
 			s.Log = slog.New(slog.NewJSONHandler(&log, nil))
-			keys := w.many(5)
-			for _, k := range keys {
-				pair, _, err := s.open(t.Context(), w.row(k))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := w.oauth.Revoke(t.Context(), pair); err != nil {
-					t.Fatal(err)
-				}
+			all := w.many(5)
+			for _, p := range all {
+				w.revokedAtProcore(p)
 			}
 			w.clock.Advance(2 * time.Hour)
-			for _, k := range keys[:3] {
-				_, err := s.Token(t.Context(), k)
+			for _, p := range all[:3] {
+				_, err := s.Token(t.Context(), p)
 				if !errors.Is(err, ErrReauthorize) || errors.Is(err, ErrOverwritten) != tt.want {
 					t.Errorf("got %v, want ErrReauthorize, and ErrOverwritten: %t", err, tt.want)
 				}
-				if _, again := s.Token(t.Context(), k); errors.Is(again, ErrOverwritten) != tt.want {
+				if _, again := s.Token(t.Context(), p); errors.Is(again, ErrOverwritten) != tt.want {
 					t.Errorf("the next time: got %v, want ErrOverwritten: %t", again, tt.want)
 				}
 			}
-			if b, err := s.Breaker(t.Context()); err != nil || b.Open {
+			if b, err := s.Upkeep().Breaker(t.Context()); err != nil || b.Open {
 				t.Errorf("the breaker is open: %t, %v; want it closed", b.Open, err)
 			}
 			outcome := map[bool]string{true: `"level":"INFO","msg":"refresh failed"`, false: `"level":"WARN","msg":"refresh failed"`}[tt.want]
@@ -73,20 +67,14 @@ func TestOverwrittenUnderSuspicion(t *testing.T) {
 	w.clock.Set(time.Date(2026, 6, 1, 9, 0, 0, 0, time.UTC))
 	w.oauth.Environment.Name = "monthly"
 	s := w.store()
-	keys := w.many(4)
+	all := w.many(4)
 	s.tell(t.Context(), unknown, "a test")
-	for _, k := range keys {
-		pair, _, err := s.open(t.Context(), w.row(k))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.oauth.Revoke(t.Context(), pair); err != nil {
-			t.Fatal(err)
-		}
+	for _, p := range all {
+		w.revokedAtProcore(p)
 	}
 	w.clock.Advance(2 * time.Hour)
-	for _, k := range keys {
-		if _, err := s.Token(t.Context(), k); !errors.Is(err, ErrOverwritten) {
+	for _, p := range all {
+		if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrOverwritten) {
 			t.Errorf("got %v, want ErrOverwritten", err)
 		}
 	}

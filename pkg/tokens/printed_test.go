@@ -15,26 +15,26 @@ func TestNothingPrintsASecret(t *testing.T) {
 	w := newWorld(t)
 	s := w.store()
 	a := w.authorization()
-	c, _, err := s.Connect(t.Context(), a)
+	g, err := s.Authorize(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	access, err := s.Token(t.Context(), c.Key)
+	access, err := s.Token(t.Context(), g.Principal)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pair := []string{a.Pair.AccessToken.Reveal(), a.Pair.RefreshToken.Reveal()}
-	transport := s.Transport(w.oauth.Environment, c.Key)
+	transport := s.Transport(g.Principal)
 
 	secrettest.NotPrinted(t, access, pair...)
 	secrettest.NotPrinted(t, a, pair...)
-	secrettest.NotPrinted(t, c, pair...)
+	secrettest.NotPrinted(t, g, pair...)
 	secrettest.NotPrinted(t, s, pair...)
 	secrettest.NotPrinted(t, transport, pair...)
 	secrettest.NotPrinted(t, &http.Client{Transport: transport}, pair...)
-	secrettest.NotPrinted(t, s.Client(w.oauth.Environment, c.Key), pair...)
-	secrettest.NotPrinted(t, s.Bearer(w.oauth.Environment, access.Bearer()), pair...)
-	for _, v := range []any{access, a, c} {
+	secrettest.NotPrinted(t, s.Bearer(access.Bearer()), pair...)
+	secrettest.NotPrinted(t, s.Upkeep(), pair...)
+	for _, v := range []any{access, a, g} {
 		secrettest.NotReachable(t, v, pair...)
 	}
 }

@@ -25,29 +25,27 @@ const (
 
 // process is what a process of TestFourProcesses needs to know.
 type process struct {
-	DynamoDB, Procore   string
-	Connections, Spends string
-	Key                 Key
-	Ring                string
-	Now                 int64 // Unix seconds
+	DynamoDB, Procore string
+	Grants, Spends    string
+	Principal         Principal
+	Ring              string
+	Now               int64 // Unix seconds
 }
 
 // Fifty callers and more, in four processes that share nothing but the tables,
-// ask for one expired connection's token: one refresh call.
+// ask for one expired grant's token: one refresh call.
 func TestFourProcesses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	dynamo := w.dynamo.Start(t)
-	c := w.connect(w.store())
+	g := w.authorize(w.store())
 	w.clock.Advance(2 * time.Hour)
-	if err := w.procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 300}); err != nil {
-		t.Fatal(err)
-	}
+	w.fault("token", procoretest.Fault{Kind: procoretest.Delay, DelayMS: 300})
 	secret, err := json.Marshal(map[string]string{"current": "k1", "k1": w.keys.material["k1"].Reveal()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := json.Marshal(process{dynamo, w.procore.URL, w.names.Connections, w.names.Spends, c.Key, string(secret), w.clock.Now().Unix()})
+	spec, err := json.Marshal(process{dynamo, w.procore.URL, w.names.Grants, w.names.Spends, g.Principal, string(secret), w.clock.Now().Unix()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +85,7 @@ func TestProcess(t *testing.T) {
 	var all sync.WaitGroup
 	for range callersInProcess {
 		all.Go(func() {
-			a, err := s.Token(t.Context(), p.Key)
+			a, err := s.Token(t.Context(), p.Principal)
 			if err != nil {
 				t.Error(err)
 				return
@@ -111,7 +109,7 @@ func (p process) store(t *testing.T) *Store {
 	now := func() time.Time { return time.Unix(p.Now, 0) }
 	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Clock: procore.Clock{Time: now}}
 	return &Store{
-		DB: dynamotest.Client(p.DynamoDB), Connections: p.Connections, Spends: p.Spends,
+		DB: dynamotest.Client(p.DynamoDB), Grants: p.Grants, Spends: p.Spends, Environment: env,
 		Keys:  secrettest.Constant(keys),
 		OAuth: secrettest.Constant(oauth),
 		Clock: procore.Clock{Time: now},

@@ -1,14 +1,11 @@
 package tokens
 
 import (
-	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -16,10 +13,10 @@ import (
 func TestTokenIsTakenFromTheRowWhileFresh(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.connect(w.store())
+	p := w.authorize(w.store()).Principal
 	s := w.store()
 	for range 3 {
-		a, err := s.Token(t.Context(), c.Key)
+		a, err := s.Token(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,41 +29,21 @@ func TestTokenIsTakenFromTheRowWhileFresh(t *testing.T) {
 	}
 }
 
-// A clock that was set back does not stretch the time until the state is read
-// again.
-func TestClockSetBack(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	s := w.store()
-	c := w.connect(s)
-	w.clock.Advance(time.Hour)
-	if _, err := s.Token(t.Context(), c.Key); err != nil {
-		t.Fatal(err)
-	}
-	w.clock.Advance(-time.Hour)
-	if err := w.store().Disconnect(t.Context(), c.Key, c.Generation); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrDisconnected) {
-		t.Errorf("got error %v, want ErrDisconnected", err)
-	}
-}
-
 func TestExpiredTokenIsRefreshedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.connect(w.store())
+	p := w.authorize(w.store()).Principal
 	for generation := int64(2); generation < 5; generation++ {
 		w.clock.Advance(2 * time.Hour)
-		a, err := w.store().Token(t.Context(), c.Key)
+		a, err := w.store().Token(t.Context(), p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := w.works(a); err != nil {
 			t.Error(err)
 		}
-		if got := w.row(c.Key); got.Generation != generation || got.State != Active || got.claimed() {
-			t.Errorf("got generation %d, %s, claimed %t; want %d, active, unclaimed", got.Generation, got.State, got.claimed(), generation)
+		if got := w.row(p); got.Generation != generation || got.State != Active || got.claimed() || !got.HeldBy(acme) {
+			t.Errorf("got generation %d, %s, claimed %t, holders %v; want %d, active, unclaimed, %s", got.Generation, got.State, got.claimed(), got.Holders, generation, acme)
 		}
 	}
 	if got, want := w.presented(), 3; got != want {
@@ -74,29 +51,32 @@ func TestExpiredTokenIsRefreshedOnce(t *testing.T) {
 	}
 }
 
-func TestManyCallersMakeOneRefresh(t *testing.T) {
+// Current returns the token as it is, and refreshes nothing.
+func TestCurrent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.connect(w.store())
-	w.clock.Advance(2 * time.Hour)
-	if err := w.procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 100}); err != nil {
-		t.Fatal(err)
+	s := w.store()
+	if _, err := s.Current(t.Context(), User(joe)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("before the authorization: got error %v, want ErrNotFound", err)
 	}
-	stores := []*Store{w.store(), w.store(), w.store(), w.store()}
-	var all sync.WaitGroup
-	for i := range 50 {
-		all.Go(func() {
-			a, err := stores[i%len(stores)].Token(t.Context(), c.Key)
-			if err != nil {
-				t.Error(err)
-			} else if a.Generation != 2 {
-				t.Errorf("got generation %d, want 2", a.Generation)
-			}
-		})
+	p := w.authorize(s).Principal
+	w.clock.Advance(89 * time.Minute)
+	if a, err := s.Current(t.Context(), p); err != nil || a.Generation != 1 || w.works(a) != nil {
+		t.Errorf("got generation %d, %v; want 1, and a token that works", a.Generation, err)
 	}
-	all.Wait()
-	if got, want := w.presented(), 1; got != want {
-		t.Errorf("got %d refreshes, want %d", got, want)
+	w.clock.Advance(time.Minute)
+	if _, err := s.Current(t.Context(), p); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("expired: got error %v, want ErrReauthorize", err)
+	}
+	if got := w.row(p); got.State != Active || w.presented() != 0 {
+		t.Errorf("the grant is %s after %d refreshes, want active after none", got.State, w.presented())
+	}
+	w.revokedAtProcore(p)
+	if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("got error %v, want ErrReauthorize", err)
+	}
+	if _, err := s.Current(t.Context(), p); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("reauthorize: got error %v, want ErrReauthorize", err)
 	}
 }
 
@@ -104,236 +84,113 @@ func TestManyCallersMakeOneRefresh(t *testing.T) {
 func TestNoRefreshToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.connect(w.store())
+	p := w.authorize(w.store()).Principal
 	w.clock.Advance(2 * time.Hour)
-	if err := w.procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 200,
-		Body: `{"access_token":"fake-access-x","expires_in":5400}`}); err != nil {
-		t.Fatal(err)
-	}
+	w.fault("token", procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: `{"access_token":"fake-access-x","expires_in":5400}`})
 	for range 2 {
-		if a, err := w.store().Token(t.Context(), c.Key); err != nil || a.Bearer().Reveal() != "fake-access-x" {
+		if a, err := w.store().Token(t.Context(), p); err != nil || a.Bearer().Reveal() != "fake-access-x" {
 			t.Errorf("Token = %v, %v, want the access token of the answer", a, err)
 		}
 		w.clock.Advance(89 * time.Minute)
 	}
 	w.clock.Advance(time.Minute)
-	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) || !strings.Contains(err.Error(), noSuccessor) {
+	if _, err := w.store().Token(t.Context(), p); !errors.Is(err, ErrReauthorize) || !strings.Contains(err.Error(), noSuccessor) {
 		t.Errorf("got error %v, want ErrReauthorize with its reason", err)
 	}
-	if got := w.row(c.Key); got.State != Reauthorize || w.presented() != 1 {
+	if got := w.row(p); got.State != Reauthorize || w.presented() != 1 {
 		t.Errorf("got state %s after %d refreshes, want reauthorize after 1", got.State, w.presented())
 	}
 }
 
+// What an answer means for a grant whose access token has expired: an unknown outcome
+// makes it uncertain, for a while.
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	fault := func(f procoretest.Fault) func(*world) {
-		return func(w *world) {
-			f.Endpoint = "token"
-			if err := w.procore.Fault(f); err != nil {
-				w.t.Fatal(err)
-			}
-		}
-	}
-	tests := []struct {
-		name   string
+	fault := func(f procoretest.Fault) func(*world) { return func(w *world) { w.fault("token", f) } }
+	for name, test := range map[string]struct {
 		damage func(*world)
-		want   error // of Token while the access token is dead
+		want   error // of Token
 		state  State
+		then   error // of Token after the time of uncertainty
 	}{
-		{"500", fault(procoretest.Fault{Kind: procoretest.Status, Status: 500}), ErrReauthorize, Reauthorize},
-		{"429", fault(procoretest.Fault{Kind: procoretest.Status, Status: 429}), ErrReauthorize, Reauthorize},
-		{"200 without JSON", fault(procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "<html>"}), ErrReauthorize, Reauthorize},
-		{"answer lost", fault(procoretest.Fault{Kind: procoretest.Drop}), ErrReauthorize, Reauthorize},
-		{"reset", fault(procoretest.Fault{Kind: procoretest.Reset}), ErrReauthorize, Reauthorize},
-		{"wrong secret", func(w *world) { w.oauth.ClientSecret = procore.NewSecret("another") }, ErrReauthorize, Reauthorize},
-		{"not reached", func(w *world) { w.oauth.Environment.LoginURL = "http://127.0.0.1:1" }, ErrTryAgain, Active},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+		"500":              {fault(procoretest.Fault{Kind: procoretest.Status, Status: 500}), ErrTryAgain, Uncertain, ErrReauthorize},
+		"429":              {fault(procoretest.Fault{Kind: procoretest.Status, Status: 429}), ErrTryAgain, Uncertain, ErrReauthorize},
+		"200 without JSON": {fault(procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "<html>"}), ErrTryAgain, Uncertain, ErrReauthorize},
+		"answer lost":      {fault(procoretest.Fault{Kind: procoretest.Drop}), ErrTryAgain, Uncertain, ErrReauthorize},
+		"reset":            {fault(procoretest.Fault{Kind: procoretest.Reset}), ErrTryAgain, Uncertain, ErrReauthorize},
+		"wrong secret":     {func(w *world) { w.oauth.ClientSecret = procore.NewSecret("another") }, ErrTryAgain, Uncertain, ErrReauthorize},
+		"refused":          {func(w *world) { w.revokedAtProcore(User(joe)) }, ErrReauthorize, Reauthorize, ErrReauthorize},
+		"not reached":      {func(w *world) { w.oauth.Environment.LoginURL = "http://127.0.0.1:1" }, ErrTryAgain, Active, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			healthy := *w.oauth
-			c := w.connect(w.store())
+			p := w.authorize(w.store()).Principal
 			w.clock.Advance(2 * time.Hour)
 			test.damage(w)
-			if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, test.want) {
+			if _, err := w.store().Token(t.Context(), p); !errors.Is(err, test.want) {
 				t.Errorf("got error %v, want %v", err, test.want)
 			}
-			if got := w.row(c.Key); got.State != test.state || got.claimed() {
+			if got := w.row(p); got.State != test.state || got.claimed() {
 				t.Errorf("got state %s, claimed %t; want %s, unclaimed", got.State, got.claimed(), test.state)
 			}
 			*w.oauth = healthy
-			_, err := w.store().Token(t.Context(), c.Key)
-			if works := test.state == Active; works != (err == nil) {
-				t.Errorf("afterwards: got error %v, works should be %t", err, works)
-			}
-			if w.presented() > 1 {
-				t.Errorf("the refresh token was sent more than once")
-			}
-		})
-	}
-}
-
-func TestUncertainGivesTheLivingAccessToken(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c := w.connect(w.store())
-	w.clock.Advance(90*time.Minute - time.Minute) // within the two minutes before its end
-	if err := w.procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503}); err != nil {
-		t.Fatal(err)
-	}
-	for range 3 {
-		a, err := w.store().Token(t.Context(), c.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.works(a); err != nil {
-			t.Error(err)
-		}
-	}
-	if got := w.row(c.Key); got.State != Uncertain || got.Reason == "" || got.ReasonAt.IsZero() {
-		t.Errorf("got %s, reason %q since %v; want uncertain with both", got.State, got.Reason, got.ReasonAt)
-	}
-	w.clock.Advance(2 * time.Minute)
-	if _, err := w.store().Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
-		t.Errorf("got error %v, want ErrReauthorize", err)
-	}
-	if got, want := w.presented(), 1; got != want {
-		t.Errorf("got %d refreshes, want %d", got, want)
-	}
-}
-
-func TestRefusedRefreshToken(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	s := w.store()
-	c := w.connect(s)
-	pair, _, err := s.open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.oauth.Revoke(t.Context(), pair); err != nil {
-		t.Fatal(err)
-	}
-	w.clock.Advance(2 * time.Hour)
-	if _, err := s.Token(t.Context(), c.Key); !errors.Is(err, ErrReauthorize) {
-		t.Errorf("got error %v, want ErrReauthorize", err)
-	}
-	if got := w.row(c.Key); got.State != Reauthorize {
-		t.Errorf("got %s, want reauthorize", got.State)
-	}
-}
-
-// A lost answer of storage, at each write of a refresh, changes nothing.
-func TestLostAnswersOfStorage(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, operation string
-	}{
-		{"claim", "TransactWriteItems"},
-		{"store", "UpdateItem"},
-		{"read", "GetItem"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t)
-			c := w.connect(w.store())
-			w.clock.Advance(2 * time.Hour)
-			w.dynamo.Intercept(dynamotest.Nth(1, test.operation, dynamotest.Fault{Drop: true, Applied: true}))
-			a, err := w.store().Token(t.Context(), c.Key)
-			if test.operation == "GetItem" && errors.Is(err, ErrTryAgain) {
-				a, err = w.store().Token(t.Context(), c.Key)
-			}
-			if err != nil {
+			w.clock.Advance(uncertainFor)
+			if err := w.store().Upkeep().Probe(t.Context()); err != nil { // a wrong secret opened the breaker
 				t.Fatal(err)
 			}
-			if err := w.works(a); err != nil {
-				t.Error(err)
+			if _, err := w.store().Token(t.Context(), p); !errors.Is(err, test.then) {
+				t.Errorf("afterwards: got error %v, want %v", err, test.then)
 			}
-			if got := w.row(c.Key); got.Generation != 2 || got.State != Active {
-				t.Errorf("got generation %d, %s; want 2, active", got.Generation, got.State)
+			if got := w.presented(); got > 2 { // the probe's is one
+				t.Errorf("%d refresh tokens were sent, want the grant's once", got)
 			}
-			if got, want := w.presented(), 1; got != want {
-				t.Errorf("got %d refreshes, want %d", got, want)
+			for range 2 { // the user authorizes, and all is well
+				w.authorize(w.store())
+				w.clock.Advance(2 * time.Hour)
+				if a, err := w.store().Token(t.Context(), p); err != nil || w.works(a) != nil {
+					t.Errorf("authorized again: got error %v, want a token that works", err)
+				}
 			}
 		})
 	}
 }
 
-// A claim that is not confirmed never spends.
-func TestUnconfirmedClaimDoesNotSpend(t *testing.T) {
+// A refusal names Procore's request, and a grant that ended long ago since when.
+func TestRefusalNamesTheRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.connect(w.store())
+	p := w.authorize(w.store()).Principal
 	w.clock.Advance(2 * time.Hour)
-	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
-		return dynamotest.Fault{Drop: operation == "TransactWriteItems"}
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	s := w.store()
-	if _, err := s.Token(ctx, c.Key); !errors.Is(err, ErrTryAgain) {
-		t.Errorf("got error %v, want ErrTryAgain", err)
-	}
-	if got, want := w.presented(), 0; got != want {
-		t.Errorf("got %d refreshes, want %d", got, want)
-	}
-	w.dynamo.Intercept(nil)
-	s.flights.wait()
-	if err := s.Probe(t.Context()); err != nil { // three unconfirmed claims opened the breaker
-		t.Fatal(err)
-	}
-	if _, err := s.Token(t.Context(), c.Key); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestCallerLeavesTheRefreshGoesOn(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c := w.connect(w.store())
-	w.clock.Advance(2 * time.Hour)
-	if err := w.procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 300}); err != nil {
-		t.Fatal(err)
-	}
-	s := w.store()
-	handler := Wrap(s, func(ctx context.Context, _ string) (string, error) {
-		ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-		defer cancel()
-		_, err := s.Token(ctx, c.Key)
-		if !errors.Is(err, ErrTryAgain) {
-			t.Errorf("got error %v, want ErrTryAgain", err)
+	begin := w.clock.Now()
+	w.fault("token", procoretest.Fault{Kind: procoretest.Status, Status: 400, Body: `{"error":"invalid_grant"}`, Headers: map[string]string{"X-Request-Id": "fake-request-1"}})
+	for _, after := range []time.Duration{0, time.Hour} {
+		w.clock.Set(begin.Add(after))
+		_, err := w.store().Token(t.Context(), p)
+		e, ok := errors.AsType[*Error](err)
+		if !ok || e.Decision != ErrReauthorize || e.RequestID != "fake-request-1" || !e.Since.Equal(begin) || e.Principal != p { //nolint:errorlint // the field holds a sentinel
+			t.Errorf("after %v: got error %v, want ErrReauthorize of %s since %v by fake-request-1", after, err, p, begin)
 		}
-		return "", nil
-	})
-	if _, err := handler(t.Context(), ""); err != nil {
-		t.Fatal(err)
 	}
-	if got := w.row(c.Key); got.Generation != 2 {
-		t.Errorf("the handler returned before its refresh was stored: generation %d", got.Generation)
+	if got := w.row(p).Transitions; len(got) != 2 || got[1].State != Reauthorize || got[1].Generation != 1 || got[1].Attempt == "" {
+		t.Errorf("got transitions %v, want the authorization and reauthorize", got)
 	}
 }
 
-func TestStorageDown(t *testing.T) {
+// A grant remembers its last transitions, and no more.
+func TestTransitions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	c := w.connect(w.store())
-	warm, cold := w.store(), w.store()
-	if _, err := warm.Token(t.Context(), c.Key); err != nil {
-		t.Fatal(err)
+	p := w.authorize(w.store()).Principal
+	for range maxTransitions + 1 {
+		w.clock.Advance(2 * time.Hour)
+		if _, err := w.store().Token(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
 	}
-	w.clock.Advance(recheck + time.Minute)
-	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "InternalServerError"} })
-	if _, err := warm.Token(t.Context(), c.Key); err != nil {
-		t.Errorf("a token that lives in memory was not given: %v", err)
-	}
-	if _, err := cold.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) {
-		t.Errorf("got error %v, want ErrTryAgain", err)
-	}
-	w.clock.Advance(2 * time.Hour)
-	if _, err := warm.Token(t.Context(), c.Key); !errors.Is(err, ErrTryAgain) {
-		t.Errorf("after the token's end: got error %v, want ErrTryAgain", err)
+	got := w.row(p).Transitions
+	if len(got) != maxTransitions || got[0].Generation != 3 || got[maxTransitions-1].Generation != maxTransitions+2 {
+		t.Errorf("got %d transitions, from generation %d to %d; want %d, the last ones", len(got), got[0].Generation, got[len(got)-1].Generation, maxTransitions)
 	}
 }

@@ -1,8 +1,12 @@
 package tokens
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,55 +14,132 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-func (w *world) apiFault(f procoretest.Fault) {
-	w.t.Helper()
-	if err := w.procore.Fault(f); err != nil {
-		w.t.Fatal(err)
+// company returns a client of Joe's company by a transport of his grant.
+func (w *world) company(s *Store, rt http.RoundTripper, opts ...procore.Option) *procore.CompanyClient {
+	return procore.NewCompanyClient(w.oauth.Environment, &http.Client{Transport: rt}, procoretest.MyConstruction, s.Options(string(User(joe)), opts...)...)
+}
+
+// After a 401 the transport refreshes once, and sends the request again.
+func TestTransport(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.options(procoretest.OptionsPatch{RefreshKillsAccess: new(true)})
+	s, other := w.store(), w.store()
+	p := w.authorize(s).Principal
+	client := w.company(s, s.Transport(p))
+	if _, err := procore.Collect(client.Projects(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	// Another process has refreshed it: its token is taken.
+	w.clock.Advance(time.Minute)
+	if _, err := other.Upkeep().Refresh(t.Context(), p, 2*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := procore.Collect(client.Projects(t.Context())); err != nil || w.row(p).Generation != 2 {
+		t.Errorf("got error %v, generation %d; want none, 2", err, w.row(p).Generation)
+	}
+	if got := w.presented(); got != 1 {
+		t.Errorf("%d refreshes, want that of the other process", got)
+	}
+	// The refresh token is dead too: the caller sees the 401, and one refresh was tried.
+	w.clock.Advance(10 * time.Minute)
+	w.revokedAtProcore(p)
+	_, err := procore.Collect(client.Projects(t.Context()))
+	if e, ok := errors.AsType[*procore.Error](err); !ok || e.Status != http.StatusUnauthorized {
+		t.Errorf("got error %v, want Procore's 401", err)
+	}
+	if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrReauthorize) {
+		t.Errorf("got error %v, want ErrReauthorize", err)
+	}
+	if got, want := w.presented(), 2; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
 	}
 }
 
-// A company that answers 401 to a token that is good costs no refresh: its
-// connection is paused, twice as long each time.
-func TestCompanyAnswers401(t *testing.T) {
+// A 401 right after a refresh is not answered by another one.
+func TestRejectedAfterARefresh(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	key := w.connect(w.store()).Key
-	w.apiFault(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Status, Status: 401, Times: 1_000})
-	client := w.store().Client(w.oauth.Environment, key)
-	for _, pause := range []time.Duration{5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 40 * time.Minute} {
-		_, err := procore.Collect(client.Projects(t.Context()))
-		if e, ok := errors.AsType[*procore.Error](err); !ok || e.Status != http.StatusUnauthorized {
-			t.Errorf("got error %v, want Procore's 401", err)
-		}
-		if got, want := w.row(key).PausedUntil.Sub(w.clock.Now()), pause; got > want || got < want-time.Second {
-			t.Errorf("paused for %v, want %v", got, want)
-		}
-		requests := len(w.procore.State().Calls)
-		w.clock.Advance(pause - time.Minute)
-		if _, err := procore.Collect(client.Projects(t.Context())); !errors.Is(err, ErrNotInstalled) {
-			t.Errorf("while paused: got error %v, want ErrNotInstalled", err)
-		}
-		if got := len(w.procore.State().Calls); got != requests {
-			t.Errorf("while paused Procore got %d calls, want none", got-requests)
-		}
-		w.clock.Advance(time.Minute)
+	s := w.store()
+	p := w.authorize(s).Principal
+	first, err := s.Token(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := w.presented(); got > 1 { // the token expires once
-		t.Errorf("%d refresh tokens were spent, want 1", got)
+	w.clock.Advance(10 * time.Minute)
+	s.Invalidate(p, first.Generation)
+	second, err := s.Token(t.Context(), p)
+	if err != nil || second.Generation != first.Generation+1 {
+		t.Fatalf("got generation %d, error %v; want a refresh", second.Generation, err)
 	}
-	w.procore.ClearFaults()
-	if _, err := procore.Collect(client.Projects(t.Context())); err != nil {
-		t.Errorf("after the company's trouble: %v", err)
+	s.Invalidate(p, second.Generation)
+	if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrRejected) {
+		t.Errorf("got error %v, want ErrRejected", err)
 	}
-	w.clock.Advance(maxPause + time.Hour)
-	w.apiFault(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Status, Status: 401, Times: 1})
-	_, _ = procore.Collect(client.Projects(t.Context()))
-	if got := w.row(key).PausedUntil.Sub(w.clock.Now()); got > minPause {
-		t.Errorf("a day later a pause of %v begins, want %v", got, minPause)
+	w.clock.Advance(recheck)
+	if a, err := s.Token(t.Context(), p); err != nil || a.Generation != second.Generation+1 {
+		t.Errorf("later: got generation %d, error %v; want a refresh", a.Generation, err)
 	}
-	w.connect(w.store())
-	if got := w.row(key).PausedUntil; !got.IsZero() {
-		t.Errorf("authorized again, and paused until %v", got)
+	if got, want := w.presented(), 2; got != want {
+		t.Errorf("got %d refreshes, want %d", got, want)
+	}
+}
+
+// A 401 to an old token that arrives late does not drop a newer one from memory.
+func TestLate401(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	p := w.authorize(s).Principal
+	old, err := s.Token(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Advance(2 * time.Hour)
+	newer, err := s.Token(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := w.countReads()
+	s.Invalidate(p, old.Generation)
+	if a, err := s.Token(t.Context(), p); err != nil || a.Generation != newer.Generation || reads.Load() != 0 {
+		t.Errorf("got generation %d, %v after %d reads; want %d from memory", a.Generation, err, reads.Load(), newer.Generation)
+	}
+	// And a reading that was under way when the token was rejected is not remembered.
+	s.Invalidate(p, newer.Generation)
+	s.memory.put(p, newer, 0, w.clock.Now())
+	if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrRejected) {
+		t.Errorf("the rejected token is put back: got error %v, want ErrRejected", err)
+	}
+}
+
+// A 401 to a token that is good is the company's: Refused is called, nothing is refreshed,
+// and the caller gets the answer.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	p := w.authorize(s).Principal
+	w.clock.Advance(10 * time.Minute)
+	refused := 0
+	transport := s.Transport(p)
+	transport.Refused = func(context.Context) { refused++ }
+	w.fault("/rest/v1.0/projects", procoretest.Fault{Kind: procoretest.Status, Status: 401, Times: 3})
+	for n := range 3 {
+		_, err := procore.Collect(w.company(s, transport).Projects(t.Context()))
+		if e, ok := errors.AsType[*procore.Error](err); !ok || e.Status != http.StatusUnauthorized || refused != n+1 {
+			t.Errorf("got error %v, reported %d times; want Procore's 401, %d", err, refused, n+1)
+		}
+	}
+	if _, err := procore.Collect(w.company(s, s.Transport(p)).Projects(t.Context())); err != nil || w.presented() != 0 {
+		t.Errorf("after the company's trouble: %v, %d refreshes", err, w.presented())
+	}
+	// What /me answers is not known: nothing is refreshed, and nothing reported.
+	w.fault("/rest/v1.0/projects", procoretest.Fault{Kind: procoretest.Status, Status: 401})
+	w.fault("/rest/v1.0/me", procoretest.Fault{Kind: procoretest.Status, Status: 503})
+	_, err := procore.Collect(w.company(s, transport).Projects(t.Context()))
+	if !errors.Is(err, procore.ErrUnauthorized) || refused != 3 || w.presented() != 0 {
+		t.Errorf("/me is down: got error %v, reported %d times, %d refreshes; want the 401 alone", err, refused, w.presented())
 	}
 }
 
@@ -67,10 +148,20 @@ func TestEndless401(t *testing.T) {
 	t.Parallel()
 	for _, gap := range []time.Duration{time.Minute, 10 * time.Minute} {
 		w := newWorld(t)
-		key := w.connect(w.store()).Key
-		w.apiFault(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 401, Times: 10_000})
+		p := w.authorize(w.store()).Principal
+		w.fault("api", procoretest.Fault{Kind: procoretest.Status, Status: 401, Times: 10_000})
+		paused, pause := time.Time{}, 5*time.Minute
 		for begin := w.clock.Now(); w.clock.Now().Sub(begin) < 4*time.Hour; w.clock.Advance(gap) {
-			_, _ = w.store().Client(w.oauth.Environment, key).Me(t.Context()) // each in another process
+			s := w.store() // each call in another process
+			transport := s.Transport(p)
+			transport.Admit = func(Access) error { // as a connection pauses
+				if w.clock.Now().Before(paused) {
+					return ErrRejected
+				}
+				return nil
+			}
+			transport.Refused = func(context.Context) { paused, pause = w.clock.Now().Add(pause), 2*pause }
+			_, _ = w.get(transport)
 		}
 		if spent := w.presented(); spent > 8 {
 			t.Errorf("a call every %v for four hours spends %d refresh tokens; without the 401 it is 3", gap, spent)
@@ -78,43 +169,153 @@ func TestEndless401(t *testing.T) {
 	}
 }
 
-// A client records that the company disconnected the app.
-func TestClientRecordsADisconnection(t *testing.T) {
+// Admit is asked before each request. Memory that is older than the holder it asks for is
+// read again, and its refusal is the caller's error.
+func TestAdmit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	key := w.connect(w.store()).Key
-	w.apiFault(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Status, Status: 403, Times: 9,
-		Body: `{"message":"App is not connected to this company"}`})
-	client := w.store().Client(w.oauth.Environment, key)
-	if _, err := procore.Collect(client.Projects(t.Context())); !errors.Is(err, procore.ErrNotConnected) {
-		t.Errorf("got error %v, want ErrNotConnected: the body is the caller's too", err)
+	s := w.store()
+	p := w.authorize(s).Principal
+	errNotHeld := errors.New("not held")
+	transport := s.Transport(p)
+	transport.Admit = func(a Access) error {
+		if a.HeldBy("9") {
+			return nil
+		}
+		return errNotHeld
 	}
-	if got := w.row(key).State; got != Disconnected {
-		t.Errorf("the connection is %s, want disconnected", got)
+	if _, err := w.get(transport); !errors.Is(err, errNotHeld) || len(w.procore.State().Calls) != 0 {
+		t.Errorf("got error %v after %d calls, want that of Admit after none", err, len(w.procore.State().Calls))
 	}
-	requests := len(w.procore.State().Calls)
-	if _, err := procore.Collect(client.Projects(t.Context())); !errors.Is(err, ErrDisconnected) || len(w.procore.State().Calls) != requests {
-		t.Errorf("got error %v after %d more calls, want ErrDisconnected after none", err, len(w.procore.State().Calls)-requests)
+	if _, err := s.Token(t.Context(), p); err != nil { // it is in memory
+		t.Fatal(err)
+	}
+	if _, err := w.store().Hold(t.Context(), p, "9"); err != nil { // by another process
+		t.Fatal(err)
+	}
+	reads := w.countReads()
+	for range 3 {
+		if _, err := w.get(transport); err != nil {
+			t.Errorf("the holder was added by another process: %v", err)
+		}
+	}
+	if got := reads.Load(); got != 1 {
+		t.Errorf("the grant was read %d times, want once", got)
 	}
 }
 
-// Work that no user asked for leaves an idle connection idle.
+// A plain http.Client follows a redirect, as to the storage of a file. The token stays.
+func TestTransportKeepsItsToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	foreign := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("called a foreign host") }))
+	t.Cleanup(foreign.Close)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			t.Error("the API got no token")
+		}
+		http.Redirect(w, r, foreign.URL+"/file", http.StatusFound)
+	}))
+	t.Cleanup(api.Close)
+	w.oauth.Environment.APIURL = api.URL
+	s := w.store()
+	if resp, err := w.get(s.Transport(w.authorize(s).Principal)); err == nil {
+		t.Errorf("no error, and status %d", resp.StatusCode)
+	}
+}
+
+// The request that is sent again after a 401 has its body from the beginning; one whose
+// body cannot be read again is not sent again. The body is closed in each case.
+func TestBodyAfterA401(t *testing.T) {
+	t.Parallel()
+	for _, rewinds := range []bool{true, false} {
+		w := newWorld(t)
+		var bodies []string
+		api := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				b, _ := io.ReadAll(r.Body)
+				bodies = append(bodies, string(b))
+			}
+			if len(bodies) < 2 { // /me too: the token is dead
+				rw.WriteHeader(http.StatusUnauthorized)
+			}
+		}))
+		t.Cleanup(api.Close)
+		w.oauth.Environment.APIURL = api.URL
+		s := w.store()
+		p := w.authorize(s).Principal
+		w.clock.Advance(10 * time.Minute)
+		body := &closing{Reader: strings.NewReader("the body")}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, api.URL+"/rest/v1.0/x", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rewinds {
+			req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("the body")), nil }
+		}
+		resp, err := s.Transport(p).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		want, status := []string{"the body"}, http.StatusUnauthorized
+		if rewinds {
+			want, status = []string{"the body", "the body"}, http.StatusOK
+		}
+		if strings.Join(bodies, "|") != strings.Join(want, "|") || resp.StatusCode != status || body.closed == 0 {
+			t.Errorf("rewinds %t: got bodies %q, status %d, closed %d times; want %q, %d", rewinds, bodies, resp.StatusCode, body.closed, want, status)
+		}
+		// A request that is not sent at all is closed, too.
+		body.closed = 0
+		req.URL.Host = "foreign.example"
+		if _, err := s.Transport(p).RoundTrip(req); err == nil || body.closed == 0 {
+			t.Errorf("a foreign host: got error %v, closed %d times", err, body.closed)
+		}
+	}
+}
+
+// closing counts how often it is closed.
+type closing struct {
+	io.Reader
+	closed int
+}
+
+func (c *closing) Close() error { c.closed++; return nil }
+
+// Work that no user asked for leaves an idle grant idle.
 func TestBackgroundIsNoUse(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	key := w.connect(w.store()).Key
-	used := w.row(key).LastUsed
+	p := w.authorize(w.store()).Principal
+	used := w.row(p).LastUsed
 	w.clock.Advance(8 * 24 * time.Hour)
-	if _, err := procore.Collect(w.store().BackgroundClient(w.oauth.Environment, key).Projects(t.Context())); err != nil {
+	background := w.store().Transport(p)
+	background.Background = true
+	if _, err := w.get(background); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.row(key).LastUsed; !got.Equal(used) {
-		t.Errorf("background work moved the last use to %v", got)
+	if got := w.row(p); !got.LastUsed.Equal(used) || !got.idle() {
+		t.Errorf("background work moved the last use to %v, idle %t", got.LastUsed, got.idle())
 	}
-	if _, err := procore.Collect(w.store().Client(w.oauth.Environment, key).Projects(t.Context())); err != nil {
+	if _, err := w.get(w.store().Transport(p)); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.row(key).LastUsed; !got.After(used) {
-		t.Error("a call did not count as use")
+	if got := w.row(p); !got.LastUsed.After(used) || got.idle() {
+		t.Errorf("a call did not count as use: last used at %v, idle %t", got.LastUsed, got.idle())
+	}
+	// The use is written once a day.
+	rev := w.row(p).Rev
+	for range 3 {
+		w.clock.Advance(7 * time.Hour)
+		if _, err := w.store().Upkeep().Refresh(t.Context(), p, 0); err != nil {
+			t.Fatal(err)
+		}
+		refreshes := w.row(p).Rev
+		if _, err := w.get(w.store().Transport(p)); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.row(p).Rev; got != refreshes {
+			t.Errorf("a use %v after the first was written", time.Duration(got-rev))
+		}
 	}
 }

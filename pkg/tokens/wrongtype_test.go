@@ -11,90 +11,78 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// An attribute of another type is an error that names it and not its value: an
-// open breaker is not taken for a closed one.
+// An attribute of another type is an error that names it and not its value: an open
+// breaker is not taken for a closed one.
 func TestWrongType(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.store()
-	c := w.connect(s)
-	if _, err := s.Breaker(t.Context()); err != nil {
+	p := w.authorize(s).Principal
+	if _, err := s.Upkeep().Breaker(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	const secret = "90210"
 	text, number := &types.AttributeValueMemberS{Value: secret}, &types.AttributeValueMemberN{Value: secret}
-	connection := func() error { _, err := s.Connection(t.Context(), c.Key); return err }
-	breaker := func() error { _, err := s.Breaker(t.Context()); return err }
+	grant := func() error { _, err := s.Grant(t.Context(), p); return err }
+	breaker := func() error { _, err := s.Upkeep().Breaker(t.Context()); return err }
 	for _, tt := range []struct {
-		key       map[string]types.AttributeValue
+		row       string
 		attribute string
 		value     types.AttributeValue
 		read      func() error
 	}{
-		{c.Key.primaryKey(), "state", number, connection},
-		{c.Key.primaryKey(), "generation", text, connection},
-		{c.Key.primaryKey(), "sealed", text, connection},
-		{c.Key.primaryKey(), "transitions", text, connection},
-		{breakerKey, "open", text, breaker},
-		{breakerKey, "since", text, breaker},
+		{string(p), "state", number, grant},
+		{string(p), "generation", text, grant},
+		{string(p), "sealed", text, grant},
+		{string(p), "holders", text, grant},
+		{string(p), "transitions", text, grant},
+		{"breaker", "open", text, breaker},
+		{"breaker", "since", text, breaker},
 	} {
-		item := maps.Clone(tt.key)
+		item := maps.Clone(s.rowKey(tt.row))
 		item[tt.attribute] = tt.value
-		if _, err := s.DB.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &s.Connections, Item: item}); err != nil {
-			t.Fatal(err)
-		}
+		w.put(item)
 		err := tt.read()
 		if err == nil || !strings.Contains(err.Error(), `attribute "`+tt.attribute+`"`) || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: got error %v, want one that names the attribute", tt.attribute, err)
 		}
+		if _, err := s.Token(t.Context(), p); err == nil {
+			t.Errorf("%s: a token came out of a row that cannot be read", tt.attribute)
+		}
+		if _, err := s.Authorize(t.Context(), w.authorization()); tt.row != "breaker" && (err == nil || errors.Is(err, ErrNotFound)) {
+			t.Errorf("%s: an authorization was stored over it: %v", tt.attribute, err)
+		}
 	}
 }
 
-// A row that cannot be read does not keep the company's other connections from serving.
-func TestUnreadableRowOfACompany(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	s := w.store()
-	a := w.authorization()
-	for _, user := range []int64{1, 2, 3} {
-		a.Key.Principal = User(user)
-		w.clock.Advance(time.Minute)
-		if _, _, err := s.Connect(t.Context(), a); err != nil {
-			t.Fatal(err)
-		}
-	}
-	spoil := func(user int64) {
-		item := Key{a.Key.CompanyID, User(user)}.primaryKey()
-		item["generation"] = &types.AttributeValueMemberS{Value: "one"}
-		if _, err := w.db.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Connections, Item: item}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	spoil(1)
-	spoil(3)
-	if got, err := s.ForCompany(t.Context(), a.Key.CompanyID); err != nil || got.Principal != User(2) {
-		t.Errorf("got %s, %v; want the one that can be read", got.Principal, err)
-	}
-	spoil(2)
-	if _, err := s.ForCompany(t.Context(), a.Key.CompanyID); err == nil || errors.Is(err, ErrNotFound) {
-		t.Errorf("got error %v, want that of an unreadable row", err)
+func (w *world) put(item map[string]types.AttributeValue) {
+	w.t.Helper()
+	if _, err := w.db.PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &w.names.Grants, Item: item}); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
-// A rescued pair that does not open is not stored in place of one that does.
-func TestRestoreOfAPairThatDoesNotOpen(t *testing.T) {
+// A row that cannot be read does not keep a schedule from the others.
+func TestUnreadableRowOfASchedule(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.store()
-	c := w.connect(s)
-	w.clock.Advance(2 * time.Hour)
-	held := w.hold(s, c.Key)
-	before := w.row(c.Key)
-	err := s.Restore(t.Context(), Rescued{Key: c.Key, Generation: c.Generation, Attempt: held.claimed.attempt, SealKey: "k1", Sealed: []byte("not a pair")})
-	if err == nil {
-		t.Error("no error")
+	w.authorizeOnly(s)
+	item := s.rowKey("user#9")
+	item["due_shard"], item["due_at"] = &types.AttributeValueMemberS{Value: s.partition(unheld, User(joe).shard())}, &types.AttributeValueMemberN{Value: "1"}
+	item["grant"] = &types.AttributeValueMemberS{Value: "production#user#9"} // in the partition of another environment
+	w.put(item)
+	w.clock.Advance(UnheldFor + time.Second)
+	var found, failed int
+	for p, err := range s.Upkeep().Unheld(t.Context(), User(joe).shard()) {
+		switch {
+		case err != nil:
+			failed++
+		case p == User(joe):
+			found++
+		}
 	}
-	if got := w.row(c.Key); got.Rev != before.Rev || got.Generation != before.Generation {
-		t.Errorf("the row was written: generation %d, want %d", got.Generation, before.Generation)
+	if found != 1 || failed != 1 {
+		t.Errorf("found %d, and %d errors; want one of each", found, failed)
 	}
 }
