@@ -72,10 +72,11 @@ func TestUpkeepLists(t *testing.T) {
 		{"idle for almost a month", idle(IdleEvery - time.Minute), false, false},
 		{"idle for a month", idle(IdleEvery + time.Minute), true, false},
 		{"uncertain, valid", uncertain(time.Hour, time.Minute), false, false},
+		{"uncertain for its time, valid", uncertain(10*time.Minute, uncertainFor+time.Second), false, false},
 		{"uncertain, has expired", uncertain(-time.Minute, uncertainFor-within-time.Minute), false, false},
-		{"uncertain for its time", uncertain(-time.Minute, uncertainFor), true, false},
+		{"uncertain for its time", uncertain(-time.Minute, uncertainFor+time.Second), true, false},
 		{"uncertain and idle", func(g *Grant, now time.Time) {
-			uncertain(-time.Minute, uncertainFor)(g, now)
+			uncertain(-time.Minute, uncertainFor+time.Second)(g, now)
 			g.LastUsed = now.Add(-2 * UsedWithin)
 		}, true, false},
 		{"reauthorize", func(g *Grant, now time.Time) { g.State, g.Expiry = Reauthorize, now }, false, false},
