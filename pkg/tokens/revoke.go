@@ -65,7 +65,7 @@ func (s *Store) revoke(ctx context.Context, g Grant, reason string) error {
 		return s.end(ctx, g, reason)
 	case err != nil:
 		return err
-	case g.State == Active && !now.Before(pair.Expiry) && !pair.RefreshToken.IsZero():
+	case g.Usable() && !now.Before(pair.Expiry) && !pair.RefreshToken.IsZero():
 		// A server like Doorkeeper ignores the revocation of a pair that has expired.
 		return s.renewed(ctx, g.Principal)
 	}
