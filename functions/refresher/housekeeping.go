@@ -80,9 +80,9 @@ func (h *handler) unheld(ctx context.Context) error {
 			break
 		}
 		if err == nil {
-			err = h.tokens.Revoke(ctx, p, "no company is connected by it")
+			err = h.tokens.Upkeep().Revoke(ctx, p, "no company is connected by it")
 		}
-		if err != nil && !errors.Is(err, tokens.ErrHeld) { // a company was connected just now
+		if err != nil && !errors.Is(err, tokens.ErrHeld) { // its user is back
 			errs = append(errs, fmt.Errorf("grant without a company not revoked: %w", err))
 		}
 	}
