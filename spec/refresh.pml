@@ -39,42 +39,43 @@
 
 /* The guards. Each has a check in model.sh that must fail without it. */
 #define without(guard) (WITHOUT == guard)
-#define LEDGER                1 /* a claim enters its token in Spends, where it must not be yet */
-#define FREE_ROW              2 /* a claim needs a row without an open claim */
-#define CONFIRMED             3 /* only a confirmed claim spends */
-#define UNKNOWN_IS_SPENT      4 /* a request without an answer is not released */
-#define EXPIRED_IS_DOUBT      5 /* an expired claim makes the grant uncertain */
-#define DELAY                 6 /* doubt ends when no process can be at work, or Procore rejects the access token */
-#define DOUBT_KEEPS_ATTEMPT   7 /* so a late store finds its row */
-#define STORE_BY_ATTEMPT      8
-#define RESTORE_BY_ATTEMPT    9
-#define LATE_STORE_HEALS     10 /* also in reauthorize */
-#define SETTLE_BY_ATTEMPT    11
-#define SETTLE_ENDS_CLAIM    12 /* so what waits for it goes on */
-#define RESCUE               13
-#define RELEASE_BY_ATTEMPT   14
-#define RELEASE_UNSPENDS     15
-#define RELEASE_BY_ROW       16 /* a token leaves the ledger with its row's claim, or never */
-#define RELEASE_FENCES       17 /* it is a write, which ends its own late claim */
-#define REV                  18 /* every write is conditional on the row that was read */
-#define WRITE_NAME           19 /* the same after a restore, which brings old revisions back */
-#define AUTHORIZE_BY_LEDGER  20 /* a token in Spends is not stored as an authorization */
-#define AUTHORIZE_AT_ONCE    21 /* in the transaction that stores it */
-#define AUTHORIZE_WAITS      22 /* for an open claim on the very token */
-#define AUTHORIZE_FENCES     23 /* it ends the claim that it finds */
-#define NEWER_WINS           24 /* by created_at or, undecided, by what /me answers */
-#define DISCARD              25 /* a stale pair is revoked before the user authorizes once more */
-#define DISCARD_ENTERED      26 /* in Spends first, so no release takes it out */
-#define FENCED_IS_DROPPED    27 /* not revoked */
-#define WITHDRAWN_IS_REVOKED 28 /* a pair that arrives at a revoked grant */
-#define WITHDRAWN_EARLY      29 /* or at one whose revocation has begun */
-#define WITHDRAWN_ENTERED    30 /* in Spends first, so Procore cannot return it to an authorization */
-#define REVOKE_UNHELD        31 /* a grant is revoked only without a holder */
-#define REVOKE_CLAIMS        32 /* under the row's claim */
-#define REVOKE_ENTERS        33 /* with the token in Spends */
-#define REVOKED_BY_ATTEMPT   34
-#define HOLD_ACTIVE          35 /* a holder is added to an active grant */
-#define HOLD_WAITS           36 /* not to one that is being revoked */
+#define LEDGER                 1 /* a claim enters its token in Spends, where it must not be yet */
+#define FREE_ROW               2 /* a claim needs a row without an open claim */
+#define CONFIRMED              3 /* only a confirmed claim spends */
+#define UNKNOWN_IS_SPENT       4 /* a request without an answer is not released */
+#define EXPIRED_IS_DOUBT       5 /* an expired claim makes the grant uncertain */
+#define DELAY                  6 /* doubt ends when no process can be at work, or Procore rejects the access token */
+#define DOUBT_KEEPS_ATTEMPT    7 /* so a late store finds its row */
+#define STORE_BY_ATTEMPT       8
+#define RESTORE_BY_ATTEMPT     9
+#define LATE_STORE_HEALS      10 /* also in reauthorize */
+#define SETTLE_BY_ATTEMPT     11
+#define SETTLE_ENDS_CLAIM     12 /* so what waits for it goes on */
+#define RESCUE                13
+#define RELEASE_BY_ATTEMPT    14
+#define RELEASE_UNSPENDS      15
+#define RELEASE_BY_ROW        16 /* a token leaves the ledger with its row's claim, or never */
+#define RELEASE_FENCES        17 /* it is a write, which ends its own late claim */
+#define REV                   18 /* every write is conditional on the row that was read */
+#define WRITE_NAME            19 /* the same after a restore, which brings old revisions back */
+#define AUTHORIZE_BY_LEDGER   20 /* a token in Spends is not stored as an authorization */
+#define AUTHORIZE_AT_ONCE     21 /* in the transaction that stores it */
+#define AUTHORIZE_WAITS       22 /* for an open claim on the very token */
+#define AUTHORIZE_FENCES      23 /* it ends the claim that it finds */
+#define NEWER_WINS            24 /* by created_at or, undecided, by what /me answers */
+#define DISCARD               25 /* a stale pair is revoked before the user authorizes once more */
+#define DISCARD_ENTERED       26 /* in Spends first, so no release takes it out */
+#define FENCED_IS_DROPPED     27 /* not revoked */
+#define WITHDRAWN_IS_REVOKED  28 /* a pair that arrives at a revoked grant */
+#define WITHDRAWN_EARLY       29 /* or at one whose revocation has begun */
+#define WITHDRAWN_ENTERED     30 /* in Spends first, so Procore cannot return it to an authorization */
+#define REVOKE_UNHELD         31 /* a grant is revoked only without a holder */
+#define REVOKE_CLAIMS         32 /* under the row's claim */
+#define REVOKE_ENTERS         33 /* with the token in Spends */
+#define REVOKE_FAILS_IN_DOUBT 34 /* a revocation that may have been sent does not leave an active grant */
+#define REVOKED_BY_ATTEMPT    35
+#define HOLD_ACTIVE           36 /* a holder is added to an active grant */
+#define HOLD_WAITS            37 /* not to one that is being revoked */
 
 #define fails (!STEADY) /* what comes next may happen to a process, a clock or storage */
 
@@ -145,34 +146,36 @@ bit HELD_a_grant_with_a_holder_is_not_revoked;
 
 c_decl {
   extern int readtrail; /* this is the replay of a counterexample */
-  static int fromState, fromClaimed, fromPair;
-  static char transitions[5][2][5][2][2];
+  static int fromState, fromClaim, fromPair;
+  static char transitions[5][3][5][3][2];
   static const char *stateName[] = {"none", "active", "uncertain", "reauthorize", "revoked"};
+  static const char *claimName[] = {"free", "claimed", "revoking"};
   static void printTransitions(void) {
     int s, c, t, d, n;
-    for (s = 1; s < 5; s++) for (c = 0; c < 2; c++) for (t = 1; t < 5; t++) for (d = 0; d < 2; d++) for (n = 0; n < 2; n++)
+    for (s = 1; s < 5; s++) for (c = 0; c < 3; c++) for (t = 1; t < 5; t++) for (d = 0; d < 3; d++) for (n = 0; n < 2; n++)
       if (transitions[s][c][t][d][n])
-        printf("TRANSITION %s/%s -> %s/%s +%d\n", stateName[s], c ? "claimed" : "free", stateName[t], d ? "claimed" : "free", n);
+        printf("TRANSITION %s/%s -> %s/%s +%d\n", stateName[s], claimName[c], stateName[t], claimName[d], n);
   }
 }
 
 c_code {
+  static int claimOf(const struct Row *r) { return !r->claimed ? 0 : r->attempt == 14 ? 2 : 1; } /* REVOCATION */
   static void noteTransition(const struct Row *r) {
     static int registered;
     if (readtrail) {
       printf("      the grant is %s/%s, pair %d, attempt %d, holders %d\n",
-        stateName[r->state], r->claimed ? "claimed" : "free", r->pair, r->attempt, r->holders);
+        stateName[r->state], claimName[claimOf(r)], r->pair, r->attempt, r->holders);
       return;
     }
     if (!registered) { registered = 1; atexit(printTransitions); }
-    if (r->state == fromState && r->claimed == fromClaimed && r->pair == fromPair) return; /* it changed holders, or nothing */
-    transitions[fromState][fromClaimed][r->state][r->claimed][r->pair && r->pair != fromPair] = 1;
+    if (r->state == fromState && claimOf(r) == fromClaim && r->pair == fromPair) return; /* it changed holders, or nothing */
+    transitions[fromState][fromClaim][r->state][claimOf(r)][r->pair && r->pair != fromPair] = 1;
   }
 };
 
 /* Every write to the row is a compare-and-swap between writing and wrote. */
 inline writing() {
-  c_code { fromState = now.row.state; fromClaimed = now.row.claimed; fromPair = now.row.pair; }
+  c_code { fromState = now.row.state; fromClaim = claimOf(&now.row); fromPair = now.row.pair; }
 }
 
 inline wrote() {
@@ -418,7 +421,8 @@ end:
 }
 
 /* Storing an authorization. */
-#define waits(u) (row.claimed && (row.attempt == REVOCATION || row.pair == u) && !without(AUTHORIZE_WAITS))
+#define beingRevoked (row.claimed && row.attempt == REVOCATION)
+#define waits(u) (row.claimed && (row.pair == u && !without(AUTHORIZE_WAITS) || beingRevoked && STEADY)) /* an expired revocation is overtaken */
 #define stale(u) (ledger[u] && !without(AUTHORIZE_BY_LEDGER))
 #define superseded(u) (row.state == ACTIVE && row.pair != u)
 #define older(u) (superseded(u) && HAS(live, row.pair))
@@ -475,8 +479,10 @@ Store:
 Choose: /* Hold */
   atomic {
     if
-    :: (row.state == ACTIVE || without(HOLD_ACTIVE)) && (!(row.claimed && row.attempt == REVOCATION) || without(HOLD_WAITS)) ->
-       writing(); printf("user: chooses a company\n"); ADD(row.holders, 1); wrote()
+    :: (row.state == ACTIVE || without(HOLD_ACTIVE)) && (!beingRevoked || without(HOLD_WAITS)) ->
+       writing(); printf("user: chooses a company\n");
+       assert(BACKUPS || !HAS(ended, row.pair) || HELD_a_grant_with_a_holder_is_not_revoked);
+       ADD(row.holders, 1); wrote()
     :: true /* not now, or never */
     fi
   };
@@ -516,7 +522,7 @@ Claim:
     if
     :: fails -> goto Ended
     :: revokeAtProcore(u)
-    :: fails && row.claimed && row.attempt == REVOCATION -> /* Procore cannot be reached: release. The attempt stays, for pairs that arrive late */
+    :: fails && beingRevoked -> /* Procore cannot be reached: release. The attempt stays, for pairs that arrive late */
        writing(); row.claimed = 0;
        if :: own -> ledger[u] = 0 :: else fi;
        wrote(); goto Ended
@@ -524,7 +530,8 @@ Claim:
   };
   atomic {
     if
-    :: fails -> goto Ended
+    :: fails -> goto Ended /* its claim expires, and the grant is uncertain */
+    :: without(REVOKE_FAILS_IN_DOUBT) && beingRevoked -> writing(); row.claimed = 0; wrote(); goto Ended
     :: row.attempt == REVOCATION || without(REVOKED_BY_ATTEMPT) || without(REVOKE_CLAIMS) && row.pair == u && !row.holders ->
        writing();
        printf("revoker: the grant is revoked\n");
