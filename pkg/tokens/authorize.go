@@ -112,17 +112,21 @@ func (s *Store) authorize(ctx context.Context, n newPair, also []types.TransactW
 // refusal of one of them, and errNotYet asks to read the row again.
 func (s *Store) join(ctx context.Context, old, next Grant, also []types.TransactWriteItem) (Grant, error) {
 	stored, err := s.swap(ctx, old, next, also...)
-	switch {
-	case err == nil:
+	if err == nil || s.landed(ctx, stored) {
 		return stored, nil
-	case s.landed(ctx, stored):
-		return stored, nil
-	case errors.Is(err, errElsewhere):
-		return Grant{}, fmt.Errorf("%w: %w", ErrUsed, err)
-	case again(err):
-		return Grant{}, fmt.Errorf("%w: %w", errNotYet, err)
 	}
-	return Grant{}, later(next.Principal, "the grant could not be stored", err)
+	return Grant{}, notJoined(next.Principal, err)
+}
+
+// notJoined maps the error of a transaction with others' items.
+func notJoined(p Principal, err error) error {
+	switch {
+	case errors.Is(err, errElsewhere):
+		return fmt.Errorf("%w: %w", ErrUsed, err)
+	case again(err):
+		return fmt.Errorf("%w: %w", errNotYet, err)
+	}
+	return later(p, "the grant could not be stored", err)
 }
 
 // landed reports whether the write is the row's last one, for its answer may have been

@@ -141,7 +141,7 @@ func (t *Transport) newer(ctx context.Context, rejected Access) (Access, error) 
 		}
 	}
 	t.Store.Invalidate(t.Principal, rejected.Generation)
-	return t.token(ctx)
+	return t.admitted(ctx)
 }
 
 func (t *Transport) refused(ctx context.Context) {
