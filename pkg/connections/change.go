@@ -5,12 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"time"
-
-	"procore-connect/pkg/tokens"
 )
 
 const (
-	// underWay is how long a call may be under way whose answer disconnects a company.
+	// underWay is how long a call may be under way whose answer disconnects a company, or
+	// a transaction that ends a connection.
 	underWay = time.Minute
 	// disconnectedFor is how long a disconnected connection holds its grant.
 	disconnectedFor = 30 * 24 * time.Hour
@@ -26,29 +25,28 @@ const (
 // itself. Disconnect is idempotent.
 func (s *Store) Disconnect(ctx context.Context, seen Connection) error {
 	now := s.now()
-	c, err := s.disconnect(ctx, seen)
+	c, err := s.apply(ctx, seen.Key, s.disconnected(seen))
 	if err != nil || c.State != Disconnected {
 		return err
 	}
 	var errs []error
 	for other, err := range s.Company(ctx, seen.CompanyID) {
 		if err == nil && other.Key != seen.Key && other.State == Connected && other.ConnectedAt.Before(now.Add(-underWay)) {
-			_, err = s.disconnect(ctx, other)
+			_, err = s.applyTo(ctx, other, s.disconnected(other))
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// disconnect records it on one connection, unless that was made again since.
-func (s *Store) disconnect(ctx context.Context, seen Connection) (Connection, error) {
-	return s.apply(ctx, seen.Key, func(c Connection) (Connection, bool) {
-		if c.State != Connected || !c.ConnectedAt.Equal(seen.ConnectedAt) {
-			return c, false
-		}
-		c.CheckAt = toSecond(s.now().Add(disconnectedFor))
-		return c.enter(Disconnected, "the app was disconnected in App Management", s.now()), true
-	})
+// disconnected is the step of one connection, unless that was made again since.
+func (s *Store) disconnected(seen Connection) func(Connection) (Connection, bool) {
+	return func(c Connection) (Connection, bool) {
+		same := c.State == Connected && c.ConnectedAt.Equal(seen.ConnectedAt)
+		c = c.enter(Disconnected, "the app was disconnected in App Management", s.now())
+		c.CheckAt = c.ReasonAt.Add(disconnectedFor)
+		return c, same
+	}
 }
 
 // Expired reports whether a disconnected connection no longer holds its grant:
@@ -93,31 +91,15 @@ func (s *Store) Saw(ctx context.Context, k Key, at time.Time) error {
 }
 
 // SetWebhooks records the state of the company's webhook, and when housekeeping checks it
-// next; zero: never. It reports whether it did so: a connection that was made again, or
-// has another time of the check than seen, does not change.
+// next; zero: never. It reports whether it did so: a connection that is not connected, was
+// made again, or has another time of the check than seen, does not change.
 func (s *Store) SetWebhooks(ctx context.Context, seen Connection, w Webhooks, checkAt time.Time) (Connection, bool, error) {
 	checkAt = toSecond(checkAt)
 	done := false
 	c, err := s.apply(ctx, seen.Key, func(c Connection) (Connection, bool) {
-		done = c.State == seen.State && c.ConnectedAt.Equal(seen.ConnectedAt) && c.CheckAt.Equal(seen.CheckAt)
+		done = c.State == Connected && c.ConnectedAt.Equal(seen.ConnectedAt) && c.CheckAt.Equal(seen.CheckAt)
 		c.Webhooks, c.CheckAt = w, checkAt
 		return c, done
 	})
 	return c, done && err == nil, err
-}
-
-// serves reports whether the company's work is done by the connection rather than by
-// another one: the app's comes first, and then the one that was connected last.
-func (c Connection) serves(other Connection) bool {
-	switch {
-	case other.Rev == 0:
-		return true
-	case (c.State == Connected) != (other.State == Connected):
-		return c.State == Connected
-	case (c.State == Disconnected) != (other.State == Disconnected):
-		return c.State == Disconnected
-	case (c.Principal == tokens.App) != (other.Principal == tokens.App):
-		return c.Principal == tokens.App
-	}
-	return c.ConnectedAt.After(other.ConnectedAt)
 }

@@ -10,10 +10,6 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// notHeld is why a connection does not work although it is connected: one of the two
-// tables was restored from a backup.
-const notHeld = "the company is not among the holders of the user's grant"
-
 // Client returns the API client of a connection's company. All clients of a store share
 // what they know of Procore's rate limits. Two answers concern the connection and not
 // only the caller, who gets them all the same: after a 401 to a token that is good it is
@@ -64,10 +60,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := t.of(c).RoundTrip(req)
 	if _, ok := errors.AsType[*tokens.Error](err); ok {
-		return nil, &Error{Key: t.key, Decision: err}
+		return nil, unserved(t.key, err)
 	}
 	if err == nil && resp.StatusCode == http.StatusForbidden && errors.Is(procore.CheckResponse(resp), procore.ErrNotConnected) {
-		t.record(req.Context(), "disconnection not stored", t.store.Disconnect(req.Context(), c))
+		t.recorded(req.Context(), "disconnected", t.store.Disconnect(req.Context(), c))
 	}
 	return resp, err
 }
@@ -82,13 +78,15 @@ func (t *transport) of(c Connection) *tokens.Transport {
 		}
 		return &Error{Key: t.key, Decision: tokens.ErrReauthorize, Reason: notHeld}
 	}
-	of.Refused = func(ctx context.Context) { t.record(ctx, "pause not stored", t.store.Pause(ctx, c)) }
+	of.Refused = func(ctx context.Context) { t.recorded(ctx, "paused", t.store.Pause(ctx, c)) }
 	return of
 }
 
-func (t *transport) record(ctx context.Context, msg string, err error) {
+// recorded logs an answer that concerns the connection and could not be stored. The next
+// call has the same answer.
+func (t *transport) recorded(ctx context.Context, to string, err error) {
 	if err != nil {
-		t.store.log().WarnContext(ctx, msg, slog.Any("", t.key), slog.Any("error", err))
+		t.store.log().WarnContext(ctx, "answer not recorded", slog.Any("", t.key), slog.String("to", to), slog.Any("error", err))
 	}
 }
 
@@ -96,19 +94,16 @@ func (t *transport) record(ctx context.Context, msg string, err error) {
 // moment ago.
 func (s *Store) usable(ctx context.Context, k Key) (Connection, error) {
 	now := s.now()
-	c, ok := s.memory.get(k, now)
-	if !ok {
-		var err error
-		if c, err = s.get(ctx, k); err != nil {
-			return c, err
-		}
+	c, ok, before := s.memory.get(k, now)
+	if ok {
+		return c, nil
 	}
-	if err := c.unusable(now); err != nil {
-		s.memory.forget(k)
-		return c, err
+	c, err := s.get(ctx, k)
+	if err == nil {
+		err = c.unusable(now)
 	}
-	if !ok {
-		s.memory.put(c, now)
+	if err == nil {
+		s.memory.put(c, now, before)
 	}
-	return c, nil
+	return c, err
 }

@@ -3,80 +3,120 @@ package connections
 import (
 	"cmp"
 	"context"
-	"errors"
+	"iter"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/tokens"
 )
 
-// enough is how many connected users of a company are considered for its work.
-const enough = 100
+// WebhookRow is the sort key of the row in which a company's webhook is kept.
+const WebhookRow = "webhook"
 
-// ForCompany returns the connection that serves a company's work: the service account's,
-// else that of the user who connected last and whose grant works. Without one, the error
-// is that of the connection nearest to working, or matches ErrNotFound.
-func (s *Store) ForCompany(ctx context.Context, companyID int64) (Connection, error) {
-	all, unread := s.candidates(ctx, companyID)
-	slices.SortStableFunc(all, func(a, b Connection) int {
-		switch {
-		case a.serves(b):
-			return -1
-		case b.serves(a):
-			return 1
-		}
-		return 0
-	})
-	var first error
-	for _, c := range all {
-		err := s.Works(ctx, c)
-		if err == nil {
-			return c, nil
-		}
-		first = cmp.Or(first, err)
-	}
-	return Connection{}, cmp.Or(unread, first, error(&Error{Key: Key{CompanyID: companyID}, Decision: ErrNotFound}))
+// Company returns all connections of a company.
+func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connection, error] {
+	return s.company(ctx, companyID, nil)
 }
 
-// candidates returns connections of the company, with the service account's first. A row
-// that cannot be read does not fail the others.
-func (s *Store) candidates(ctx context.Context, companyID int64) (all []Connection, unread error) {
-	n := 0
-	for c, err := range s.Company(ctx, companyID) {
-		if err != nil {
-			unread = err
-			continue
-		}
-		all = append(all, c)
-		if c.State == Connected {
-			n++
-		}
-		if n == enough || c.Principal == tokens.App && c.State == Connected {
-			break
+// company returns the connections of a company, the service account's first. limit is how
+// many are read at once; nil: as many as storage returns.
+func (s *Store) company(ctx context.Context, companyID int64, limit *int32) iter.Seq2[Connection, error] {
+	partition := s.Row(Key{CompanyID: companyID}.holder(), "")["company"]
+	in := new(dynamo.Expression).Equal("company", partition).Query(s.Table, "")
+	in.ConsistentRead, in.Limit = aws.Bool(true), limit
+	return func(yield func(Connection, error) bool) {
+		for c, err := range dynamo.Query(ctx, s.DB, "connections: those of a company", in, s.read) {
+			if c.Principal != WebhookRow && !yield(c, err) {
+				return
+			}
 		}
 	}
-	return all, unread
+}
+
+// ForCompany returns the connection that serves a company's work: the service account's,
+// else that of the user who connected last and whose grant works. It considers a hundred
+// connections at a time, so it reads all of a larger company only if none of them works.
+// Then the error is that of the connection nearest to working, or matches ErrNotFound.
+func (s *Store) ForCompany(ctx context.Context, companyID int64) (Connection, error) {
+	var nearest Connection
+	var failed, unread error
+	for some, err := range s.batches(ctx, companyID) {
+		unread = cmp.Or(unread, err)
+		slices.SortStableFunc(some, byUse)
+		for _, c := range some {
+			err := s.Works(ctx, c)
+			if err == nil {
+				return c, nil
+			}
+			if failed == nil || byUse(c, nearest) < 0 {
+				nearest, failed = c, err
+			}
+		}
+	}
+	return Connection{}, cmp.Or(unread, failed, error(&Error{Key: Key{CompanyID: companyID}, Decision: ErrNotFound}))
+}
+
+// batch is how many connections are considered at a time.
+const batch = 100
+
+// batches returns the connections of a company, some at a time. A row that cannot be read
+// is an error beside the others.
+func (s *Store) batches(ctx context.Context, companyID int64) iter.Seq2[[]Connection, error] {
+	return func(yield func([]Connection, error) bool) {
+		var some []Connection
+		var unread error
+		for c, err := range s.company(ctx, companyID, aws.Int32(batch)) {
+			if err != nil {
+				unread = err
+				continue
+			}
+			if some = append(some, c); len(some) < batch {
+				continue
+			}
+			if !yield(some, unread) {
+				return
+			}
+			some = nil
+		}
+		yield(some, unread)
+	}
+}
+
+// byUse compares two connections of a company: the one that serves its work rather than
+// the other one comes first.
+func byUse(a, b Connection) int {
+	return cmp.Or(cmp.Compare(a.rank(), b.rank()), b.ConnectedAt.Compare(a.ConnectedAt))
+}
+
+func (c Connection) rank() int {
+	switch {
+	case c.State == Connected && c.Principal == tokens.App:
+		return 0
+	case c.State == Connected:
+		return 1
+	case c.State == Disconnected:
+		return 2
+	}
+	return 3
 }
 
 // Works returns nil if the connection serves calls, and else the error that a call would
 // return: its own or that of its grant.
 func (s *Store) Works(ctx context.Context, c Connection) error {
-	if err := c.unusable(s.now()); err != nil {
+	if err := c.unusable(s.now()); err != nil || c.Principal == tokens.App {
 		return err
 	}
-	if c.Principal == tokens.App {
-		return nil
-	}
 	g, err := s.Tokens.Grant(ctx, c.Principal)
+	if err == nil {
+		err = g.Err()
+	}
 	switch {
-	case errors.Is(err, tokens.ErrNotFound):
-		return &Error{Key: c.Key, Decision: tokens.ErrReauthorize}
 	case err != nil:
-		return &Error{Key: c.Key, Decision: err}
+		return unserved(c.Key, err)
 	case !g.HeldBy(c.holder()):
 		return &Error{Key: c.Key, Decision: tokens.ErrReauthorize, Reason: notHeld}
-	}
-	if err := g.Err(); err != nil {
-		return &Error{Key: c.Key, Decision: err}
 	}
 	return nil
 }

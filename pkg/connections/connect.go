@@ -3,6 +3,7 @@ package connections
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -13,7 +14,7 @@ import (
 
 // New is a connection to make.
 type New struct {
-	Key
+	Key         // the principal is a user: see [Store.AddServiceAccount]
 	CompanyName string
 	UserName    string
 	Webhooks    Webhooks
@@ -21,16 +22,19 @@ type New struct {
 
 // Connect connects a company by a user's grant, in one transaction with the grant and
 // with also. Connecting again changes the names and ends a pause. [tokens.ErrUsed] means
-// that an item of also refused it, and [tokens.ErrReauthorize] or [tokens.ErrRevoked] that
-// the grant does not work: the user authorizes again.
+// that an item of also refused it, and [tokens.ErrNotFound], [tokens.ErrReauthorize] or
+// [tokens.ErrRevoked] that the grant does not work: the user authorizes again.
 func (s *Store) Connect(ctx context.Context, n New, also ...types.TransactWriteItem) (Connection, error) {
+	if n.Principal == tokens.App {
+		return Connection{}, errors.New("connections: a service account's connection is made by AddServiceAccount")
+	}
 	return s.together(ctx, n.Key, s.Tokens.Hold, func(c Connection) (Connection, bool) { return c.connected(n, s.now()), true }, also)
 }
 
 // connected is the row after the company was connected.
 func (c Connection) connected(n New, now time.Time) Connection {
 	c.CompanyName, c.UserName = n.CompanyName, n.UserName
-	c.ConnectedAt, c.SeenAt = now, now
+	c.ConnectedAt, c.SeenAt = now, toSecond(now)
 	c.PausedUntil, c.pause = time.Time{}, 0
 	c.Webhooks, c.CheckAt = n.Webhooks, time.Time{}
 	if n.Webhooks == WebhooksPending {
@@ -40,8 +44,7 @@ func (c Connection) connected(n New, now time.Time) Connection {
 }
 
 // AddServiceAccount connects a company that has installed the app by the app's service
-// account. An existing connection remains as it is, unless it has ended or was
-// disconnected.
+// account. A connection that is connected remains as it is.
 //
 // https://developers.procore.com/documentation/oauth-client-credentials
 func (s *Store) AddServiceAccount(ctx context.Context, companyID int64, companyName string, w Webhooks) error {
@@ -54,22 +57,45 @@ func (s *Store) AddServiceAccount(ctx context.Context, companyID int64, companyN
 
 // End ends a connection. Its grant is released in the same transaction, and revoked if
 // this was the last connection. Without an error, or after one of the revocation, the
-// connection has ended; a schedule finishes the revocation. Ending twice does nothing.
+// connection has ended. Ending it again repeats a revocation that failed, and so does a
+// schedule, see [tokens.Upkeep.Unheld].
 func (s *Store) End(ctx context.Context, k Key, reason string) error {
-	if _, err := s.Connection(ctx, k); err != nil {
-		return err
-	}
-	_, err := s.together(ctx, k, s.release, func(c Connection) (Connection, bool) {
-		if c.State == Ended {
-			return c, false
-		}
+	end := func(c Connection) (Connection, bool) {
+		stays := c.Rev == 0 || c.State == Ended
 		c.CheckAt, c.PausedUntil, c.pause = time.Time{}, time.Time{}, 0
-		return c.enter(Ended, reason, s.now()), true
-	}, nil)
-	if err != nil || k.Principal == tokens.App {
-		return err
+		return c.enter(Ended, reason, s.now()), !stays
 	}
-	err = s.Tokens.Revoke(ctx, k.Principal, reason)
+	var c Connection
+	var err error
+	if k.Principal == tokens.App { // its grant has no holders
+		c, err = s.apply(ctx, k, end)
+	} else {
+		c, err = s.together(ctx, k, s.Tokens.Release, end, nil)
+	}
+	switch {
+	case err != nil:
+		return err
+	case c.Rev == 0:
+		return &Error{Key: k, Decision: ErrNotFound}
+	case k.Principal == tokens.App:
+		return nil
+	}
+	if err := s.revoke(ctx, c, reason); err != nil {
+		return &Error{Key: k, Decision: err, Reason: "the connection has ended, and its grant is not revoked yet"}
+	}
+	return nil
+}
+
+// revoke revokes the grant of a connection that has ended, unless another company needs
+// it, or the user authorized since: then a company is being chosen.
+func (s *Store) revoke(ctx context.Context, c Connection, reason string) error {
+	g, err := s.Tokens.Grant(ctx, c.Principal)
+	if err == nil && g.UnheldAt.After(c.ReasonAt.Add(underWay)) {
+		return nil
+	}
+	if err == nil {
+		err = s.Tokens.Revoke(ctx, c.Principal, reason)
+	}
 	if errors.Is(err, tokens.ErrHeld) || errors.Is(err, tokens.ErrNotFound) {
 		return nil
 	}
@@ -79,24 +105,15 @@ func (s *Store) End(ctx context.Context, k Key, reason string) error {
 // grantStep is Hold or Release.
 type grantStep = func(ctx context.Context, p tokens.Principal, holder string, also ...types.TransactWriteItem) (tokens.Grant, error)
 
-// release is Release for any connection. The app's grant has no holders, and a grant that
-// is gone needs no release.
-func (s *Store) release(ctx context.Context, p tokens.Principal, holder string, also ...types.TransactWriteItem) (tokens.Grant, error) {
-	if p != tokens.App {
-		g, err := s.Tokens.Release(ctx, p, holder, also...)
-		if !errors.Is(err, tokens.ErrNotFound) {
-			return g, err
-		}
-	}
-	// The reasons of a refusal begin with the grant's, as those of Release.
-	return tokens.Grant{}, dynamo.Transact(ctx, s.DB, also...)
-}
+// maxTries is how often a connection that others change is tried.
+const maxTries = 10
 
-// together makes one step of a connection in one transaction with its grant's step.
+// together makes one step of a connection in one transaction with its grant's step. As
+// with apply, step returns false when nothing is to be done.
 func (s *Store) together(ctx context.Context, k Key, grant grantStep, step func(Connection) (Connection, bool), also []types.TransactWriteItem) (Connection, error) {
-	s.memory.forget(k)
+	defer s.memory.forget(k)
+	c, err := s.get(ctx, k)
 	for range maxTries {
-		c, err := s.get(ctx, k)
 		if err != nil {
 			return c, err
 		}
@@ -105,18 +122,20 @@ func (s *Store) together(ctx context.Context, k Key, grant grantStep, step func(
 			return c, nil
 		}
 		next, write := s.rows().Prepare(c, next)
-		_, err = grant(ctx, k.Principal, k.holder(), append([]types.TransactWriteItem{write}, also...)...)
-		reasons, _ := dynamo.Refused(err)
-		switch {
-		case err == nil:
+		_, failed := grant(ctx, k.Principal, k.holder(), slices.Concat([]types.TransactWriteItem{write}, also)...)
+		if failed == nil {
 			s.changed(ctx, c, next)
 			return next, nil
-		case !errors.Is(err, tokens.ErrUsed) || !reasons.Failed(1):
-			return c, &Error{Key: k, Decision: err}
+		}
+		from := c
+		if c, err = s.get(ctx, k); err == nil && c.write == next.write { // only the answer was lost
+			s.changed(ctx, from, c)
+			return c, nil
+		}
+		// The grant is the transaction's first item, and the connection the next one.
+		if reasons, _ := dynamo.Refused(failed); !errors.Is(failed, tokens.ErrUsed) || !reasons.Failed(1) {
+			return from, &Error{Key: k, Decision: failed}
 		}
 	}
-	return Connection{}, later(k, "the connection keeps changing", nil)
+	return c, later(k, "the connection keeps changing", nil)
 }
-
-// maxTries is how often a connection that others change is tried.
-const maxTries = 10

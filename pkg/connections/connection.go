@@ -18,7 +18,12 @@ type Key struct {
 }
 
 // String returns the key as errors write it.
-func (k Key) String() string { return fmt.Sprintf("company %d, %s", k.CompanyID, k.Principal) }
+func (k Key) String() string {
+	if k.Principal == "" {
+		return fmt.Sprintf("company %d", k.CompanyID)
+	}
+	return fmt.Sprintf("company %d, %s", k.CompanyID, k.Principal)
+}
 
 // LogValue returns the company and the principal. Log a key as slog.Any("", key):
 // without a name both are attributes of the line itself.
@@ -100,6 +105,7 @@ func (c Connection) Renewed() bool {
 
 // enter returns the connection in the state, with the transition.
 func (c Connection) enter(s State, reason string, now time.Time) Connection {
+	now = toSecond(now)
 	c.State, c.Reason, c.ReasonAt = s, reason, now
 	if s == Connected {
 		c.Reason, c.ReasonAt = "", time.Time{}

@@ -10,25 +10,27 @@ import (
 
 // Callers branch on these errors of Store by errors.Is.
 var (
-	// ErrNotFound means that the company is not connected. A user has to connect it.
-	ErrNotFound = errors.New("not connected yet")
+	// ErrNotFound means that the company is not connected.
+	ErrNotFound = errors.New("not connected yet; a user has to connect the company")
 	// ErrDisconnected means that a company admin disconnected the app. Callers make no
 	// calls until a user connects the company again.
-	ErrDisconnected = errors.New("the company disconnected the app")
+	ErrDisconnected = errors.New("a company admin disconnected the app in App Management; a user has to connect the company again")
 	// ErrEnded means that the connection was ended on purpose.
-	ErrEnded = errors.New("the connection was ended")
-	// ErrPaused means that Procore answers 401 for this company to tokens that are good:
-	// the app may not be installed there. No calls are made for a while.
-	ErrPaused = errors.New("the connection is paused")
+	ErrEnded = errors.New("the connection has ended; a user has to connect the company again")
+	// ErrPaused means that Procore answers 401 for this company to tokens that are good.
+	// No calls are made for a while.
+	ErrPaused = errors.New("paused, because Procore answers 401 for this company to tokens that are good; " +
+		"a company admin has to check that the app is installed")
 )
 
-// Error describes what happened to a connection. It unwraps to one of the sentinels, or
-// to an error of its grant.
+// Error describes what happened to a connection. It unwraps to the decision, and to the
+// cause if there is one.
 type Error struct {
 	Key      Key
-	Decision error // one of the sentinels, or the grant's error
+	Decision error // one of the sentinels, or the error of the grant
 	Reason   string
 	Since    time.Time // zero: now
+	Err      error     // the cause, or nil
 }
 
 // Error returns the text, which never contains a token or a secret.
@@ -40,32 +42,46 @@ func (e *Error) Error() string {
 	if !e.Since.IsZero() {
 		s += " since " + e.Since.UTC().Format(time.RFC3339)
 	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
 	return s
 }
 
-// Unwrap returns the decision.
-func (e *Error) Unwrap() error { return e.Decision }
+// Unwrap returns the decision and the cause.
+func (e *Error) Unwrap() []error { return []error{e.Decision, e.Err} }
 
 // unusable returns the error of a connection whose state allows no calls, or nil.
 func (c Connection) unusable(now time.Time) error {
-	e := &Error{Key: c.Key, Reason: c.Reason, Since: c.ReasonAt}
 	switch {
 	case c.Rev == 0:
-		e.Decision = ErrNotFound
+		return &Error{Key: c.Key, Decision: ErrNotFound}
 	case c.State == Disconnected:
-		e.Decision = ErrDisconnected
-	case c.State == Ended:
-		e.Decision = ErrEnded
+		return &Error{Key: c.Key, Decision: ErrDisconnected, Since: c.ReasonAt}
+	case c.State != Connected:
+		return &Error{Key: c.Key, Decision: ErrEnded, Reason: c.Reason, Since: c.ReasonAt}
 	case now.Before(c.PausedUntil):
-		e.Decision, e.Reason, e.Since = ErrPaused, "Procore answers 401 to tokens that are good; no calls until "+
-			c.PausedUntil.UTC().Format(time.RFC3339), time.Time{}
-	default:
-		return nil
+		return &Error{Key: c.Key, Decision: ErrPaused, Reason: "no calls until " + c.PausedUntil.UTC().Format(time.RFC3339)}
 	}
-	return e
+	return nil
+}
+
+// Why a connection does not work although it is connected: one of the two tables was
+// restored from a backup.
+const (
+	noGrant = "the user's grant is gone"
+	notHeld = "the company is not among the holders of the user's grant"
+)
+
+// unserved returns the error of a connection whose grant serves no calls.
+func unserved(k Key, err error) error {
+	if errors.Is(err, tokens.ErrNotFound) {
+		return &Error{Key: k, Decision: tokens.ErrReauthorize, Reason: noGrant}
+	}
+	return &Error{Key: k, Decision: err}
 }
 
 // later returns an error that may go away without a person.
 func later(k Key, reason string, err error) error {
-	return &Error{Key: k, Decision: fmt.Errorf("%w: %w", tokens.ErrTryAgain, err), Reason: reason}
+	return &Error{Key: k, Decision: tokens.ErrTryAgain, Reason: reason, Err: err}
 }

@@ -14,8 +14,9 @@ const (
 
 // memory is what this process knows of connections that allow calls.
 type memory struct {
-	mu    sync.Mutex
-	known map[Key]known
+	mu     sync.Mutex
+	known  map[Key]known
+	writes int // of any connection, by this process
 }
 
 type known struct {
@@ -24,17 +25,23 @@ type known struct {
 }
 
 // get returns a connection that was read lately; not if the clock was set back since.
-func (m *memory) get(k Key, now time.Time) (Connection, bool) {
+// Without one it returns what put needs of the time before a reading.
+func (m *memory) get(k Key, now time.Time) (c Connection, ok bool, before int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known, ok := m.known[k]
 	age := now.Sub(known.readAt)
-	return known.c, ok && 0 <= age && age < recheck
+	return known.c, ok && 0 <= age && age < recheck, m.writes
 }
 
-func (m *memory) put(c Connection, now time.Time) {
+// put remembers a connection that was read, unless this process wrote one in the
+// meantime: the reading may be older.
+func (m *memory) put(c Connection, now time.Time, before int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.writes != before {
+		return
+	}
 	if m.known == nil {
 		m.known = map[Key]known{}
 	}
@@ -47,8 +54,10 @@ func (m *memory) put(c Connection, now time.Time) {
 	m.known[c.Key] = known{c, now}
 }
 
+// forget forgets a connection, after a write of it.
 func (m *memory) forget(k Key) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.writes++
 	delete(m.known, k)
 }

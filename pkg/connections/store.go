@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/platform/dynamo"
@@ -40,10 +39,11 @@ func (s *Store) log() *slog.Logger {
 	return s.Log
 }
 
-func (s *Store) now() time.Time { return s.Tokens.Clock.Now() }
+// now returns the time as the table stores it, to the millisecond.
+func (s *Store) now() time.Time { return s.Tokens.Clock.Now().Truncate(time.Millisecond) }
 
 // Row returns the key of a row of a company, or of another partition that belongs to the
-// environment: packages that keep something beside the connections have rows of their own.
+// environment. Packages that keep something beside the connections have their own rows.
 func (s *Store) Row(partition, sort string) dynamo.Item {
 	return dynamo.Item{"company": dynamo.Text(s.Tokens.Environment.Name + "#" + partition), "principal": dynamo.Text(sort)}
 }
@@ -108,13 +108,17 @@ func (s *Store) read(c *Connection, item dynamo.Item) error {
 	return nil
 }
 
-// get reads a row. A missing one has its key alone.
+// get reads a row, strongly consistent. A missing one has its key alone.
 func (s *Store) get(ctx context.Context, k Key) (Connection, error) {
-	c, err := s.rows().Get(ctx, s.rowKey(k))
+	c := Connection{Key: k}
+	item, err := dynamo.Get(ctx, s.DB, s.Table, s.rowKey(k))
 	if err != nil {
 		return c, later(k, "the connection could not be read", err)
 	}
-	return c, nil
+	if len(item) > 0 {
+		err = s.read(&c, item)
+	}
+	return c, err
 }
 
 // Connection reads a connection, strongly consistent. A missing one is an error that
@@ -126,25 +130,6 @@ func (s *Store) Connection(ctx context.Context, k Key) (Connection, error) {
 	}
 	return c, err
 }
-
-// Company returns all connections of a company.
-func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connection, error] {
-	return func(yield func(Connection, error) bool) {
-		in := new(dynamo.Expression).Equal("company", s.Row(Key{CompanyID: companyID}.holder(), "")["company"]).Query(s.Table, "")
-		in.ConsistentRead = aws.Bool(true)
-		for c, err := range dynamo.Query(ctx, s.DB, "connections: those of a company", in, s.read) {
-			if c.Principal == WebhookRow {
-				continue
-			}
-			if !yield(c, err) {
-				return
-			}
-		}
-	}
-}
-
-// WebhookRow is the sort key of the row in which a company's webhook is kept.
-const WebhookRow = "webhook"
 
 // Checks returns the connections of a shard (0 to Shards-1) that housekeeping should
 // check before the given time, the earliest first.
@@ -160,11 +145,16 @@ type changedError = dynamo.ChangedError[Connection]
 // apply makes one step of a connection, again on the newer row when a race was lost.
 // step returns false when nothing is to be done.
 func (s *Store) apply(ctx context.Context, k Key, step func(Connection) (Connection, bool)) (Connection, error) {
-	s.memory.forget(k)
 	c, err := s.get(ctx, k)
 	if err != nil {
 		return c, err
 	}
+	return s.applyTo(ctx, c, step)
+}
+
+// applyTo is apply for a connection that was read.
+func (s *Store) applyTo(ctx context.Context, c Connection, step func(Connection) (Connection, bool)) (Connection, error) {
+	defer s.memory.forget(c.Key)
 	var from Connection
 	next, err := s.rows().Apply(ctx, c, func(c Connection) (Connection, bool) {
 		from = c
@@ -172,9 +162,9 @@ func (s *Store) apply(ctx context.Context, k Key, step func(Connection) (Connect
 	})
 	switch {
 	case errors.As(err, new(*changedError)):
-		return next, later(k, "the connection keeps changing", nil)
+		return next, later(c.Key, "the connection keeps changing", nil)
 	case err != nil:
-		return next, later(k, "the connection could not be stored", err)
+		return next, later(c.Key, "the connection could not be stored", err)
 	}
 	s.changed(ctx, from, next)
 	return next, nil
