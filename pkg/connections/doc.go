@@ -6,6 +6,10 @@
 //	c, err := store.ForCompany(ctx, companyID)
 //	client := store.Client(c.Key)
 //
+// A user's connection is made by [Store.Connect] and ended by [Store.End]. A user has one
+// grant for all companies, and it is revoked when the last of them ends. A service
+// account's connections, by [Store.AddServiceAccount], share the token of the app.
+//
 // A client works while the connection is connected and the company is among the holders
 // of the grant. Connecting and ending change both in one transaction. So it is decided
 // in one place which connection is a grant's last one, and a table that is restored from
