@@ -80,11 +80,13 @@ func Example() {
 
 	c, err := store.ForCompany(ctx, procoretest.MyConstruction)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for project, err := range store.Client(c.Key).Projects(ctx) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(project.ID, project.Name)
 	}
@@ -125,17 +127,20 @@ func ExampleStore_Connect() {
 	for _, k := range []connections.Key{mine, harbor} {
 		c, err := store.Connect(ctx, connections.New{Key: k, UserName: "Joe Builder", Webhooks: connections.WebhooksOff})
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(c.Key, "is", c.State)
 	}
 	for _, k := range []connections.Key{mine, harbor} {
 		if err := store.End(ctx, k, "the user asked for it"); err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		grant, err := store.Tokens.Grant(ctx, joe)
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(k, "has ended, and the grant is", grant.State)
 	}
