@@ -89,14 +89,11 @@ func (s *Store) authorize(ctx context.Context, n newPair, also []types.TransactW
 	if old.revoking(now) || old.busy(now) && n.is(old) {
 		return Grant{}, errNotYet
 	}
+	next := old.touched(now)
 	keeps, err := s.keeps(ctx, old, n)
-	if err != nil {
-		return Grant{}, err
+	if err == nil && !keeps {
+		next, err = s.authorized(old, n)
 	}
-	if keeps {
-		return s.join(ctx, old, old.touched(now), also)
-	}
-	next, err := s.authorized(old, n)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -148,8 +145,9 @@ func anyFailed(err error, from, n int) bool {
 }
 
 // keeps reports whether the grant's own pair stays: it is the same one, or Procore issued
-// it later, as to another browser of the user.
+// it later, as to another browser of the user, and still accepts it.
 func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
+	known := !g.IssuedAt.IsZero() && !n.Pair.IssuedAt.IsZero() && !g.IssuedAt.Equal(n.Pair.IssuedAt)
 	switch {
 	case n.is(g):
 		return g.State == Active, nil
@@ -157,15 +155,17 @@ func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
 		return false, nil
 	case g.fingerprint == "" && !n.Pair.RefreshToken.IsZero(): // the grant's has no successor
 		return false, nil
-	case g.State == Active && !g.IssuedAt.IsZero() && !n.Pair.IssuedAt.IsZero() && !g.IssuedAt.Equal(n.Pair.IssuedAt):
-		return g.IssuedAt.After(n.Pair.IssuedAt), nil
+	case g.State != Active || !known:
+		// Both tokens are tried, which spends nothing. The new one comes first, because it
+		// stays if both are good.
+		newer, err := s.accepts(ctx, n.Pair.AccessToken)
+		if err != nil || newer {
+			return false, s.undecided(n.Principal, err)
+		}
+	case n.Pair.IssuedAt.After(g.IssuedAt):
+		return false, nil
 	}
-	// Both tokens are tried, which spends nothing. The new one comes first, because it
-	// stays if both are good.
-	newer, err := s.accepts(ctx, n.Pair.AccessToken)
-	if err != nil || newer {
-		return false, s.undecided(n.Principal, err)
-	}
+	// Procore's servers may not agree on the time, and a later pair may have been revoked.
 	current, _, err := s.open(ctx, g)
 	switch {
 	case errors.Is(err, errNotSealedHere): // nothing to keep
@@ -196,6 +196,11 @@ func (s *Store) spentBefore(ctx context.Context, n newPair, also []types.Transac
 		return Grant{}, errNotYet
 	case g.State == Active && !n.is(g) && g.client == n.client:
 		return s.join(ctx, g, g.touched(now), also)
+	}
+	// A process that did not send it after all must not take it out of the ledger: another
+	// authorization would store the pair, and the caller's Discard end it.
+	if err := dynamo.Transact(ctx, s.DB, n.ledger.keep(revocation+s.Random.Text(), s.Clock.Now())...); err != nil {
+		return Grant{}, later(n.Principal, "the ledger could not be written", err)
 	}
 	return Grant{}, &Error{Principal: n.Principal, Decision: ErrStale}
 }

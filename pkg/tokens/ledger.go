@@ -50,6 +50,15 @@ func (l ledger) enter(attempt string, now time.Time) (all []types.TransactWriteI
 	return all
 }
 
+// keep enters the token whether or not it was entered before: no release takes it out
+// from now on.
+func (l ledger) keep(attempt string, now time.Time) (all []types.TransactWriteItem) {
+	for _, f := range l.fingerprints {
+		all = append(all, new(dynamo.Expression).Set(l.entry(attempt, now)).Update(l.table, spendsKey(f)))
+	}
+	return all
+}
+
 func (l ledger) entry(attempt string, now time.Time) dynamo.Item {
 	return dynamo.Item{
 		"grant": dynamo.Text(l.grant), "attempt": dynamo.Text(attempt),

@@ -106,8 +106,35 @@ func (s *Store) superseded(ctx context.Context, g Grant, home homecoming) error 
 		return &Error{Principal: home.claimed.Principal, Decision: ErrNotFound}
 	}
 	s.log().WarnContext(ctx, "refresh superseded", attr(g.Principal), slog.String("state", string(g.State)))
-	if g.State != Revoked && !(g.claimed() && g.revokes()) {
+	if !g.withdrawn() {
 		return nil
 	}
-	return s.Discard(ctx, home.pair)
+	return s.withdraw(ctx, g, home.pair)
+}
+
+// withdrawn reports whether the grant is revoked or is being revoked.
+func (g Grant) withdrawn() bool { return g.State == Revoked || g.claimed() && g.revokes() }
+
+// withdraw revokes a pair that arrived at a withdrawn grant. Before that it enters the
+// refresh token in the ledger, so that no authorization stores this pair: Procore may
+// issue it to one as well.
+func (s *Store) withdraw(ctx context.Context, g Grant, pair procore.Token) error {
+	keys, err := s.Keys.Get(ctx)
+	if err != nil {
+		return later(g.Principal, "the key ring could not be read", err)
+	}
+	l := s.ledger(g.Principal, keys, pair.RefreshToken)
+	for b := s.backoff(); g.withdrawn(); {
+		_, err := s.join(ctx, g, g, l.enter(revocation+s.Random.Text(), s.Clock.Now()))
+		switch {
+		case err == nil:
+			return s.Discard(ctx, pair)
+		case !errors.Is(err, errNotYet) || b.wait(ctx) != nil:
+			return err
+		}
+		if g, err = s.Grant(ctx, g.Principal); err != nil {
+			return err
+		}
+	}
+	return nil // an authorization has it, or another pair
 }
