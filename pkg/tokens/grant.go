@@ -124,11 +124,17 @@ func (g Grant) enter(s State, attempt, reason, requestID string, now time.Time) 
 	return g
 }
 
-// held returns the grant with these holders.
+// held returns the grant with these holders. Each time since which it has none is another
+// one, even within a second or by another clock, so that a revocation notices.
 func (g Grant) held(holders []string, now time.Time) Grant {
+	last := g.UnheldAt
 	g.Holders, g.UnheldAt = holders, time.Time{}
-	if len(holders) == 0 {
+	switch {
+	case len(holders) > 0:
+	case now.Unix() > last.Unix():
 		g.UnheldAt = now
+	default:
+		g.UnheldAt = last.Add(time.Second)
 	}
 	return g
 }
