@@ -41,8 +41,8 @@ func (s *Store) BackgroundToken(ctx context.Context, p Principal) (Access, error
 }
 
 func (s *Store) token(ctx context.Context, p Principal, d demand) (Access, error) {
-	k := s.memory.get(p)
-	if k.answers(s.Clock.Now()) {
+	k, now := s.memory.get(p), s.Clock.Now()
+	if k.answers(now) && (!d.use || recorded(p, k.access.LastUsed, now)) {
 		return k.access, nil
 	}
 	return s.flights.do(ctx, p, func(ctx context.Context) (Access, error) {
@@ -235,7 +235,9 @@ func (s *Store) unseal(ctx context.Context, sealed Sealed, p Place) (procore.Tok
 
 // remember keeps the access in memory and, once a day, its use on the row.
 func (s *Store) remember(ctx context.Context, g Grant, a Access, d demand) Access {
-	s.memory.put(g.Principal, a, g.early(), s.Clock.Now())
+	now := s.Clock.Now()
+	a.LastUsed = g.used(d, now).LastUsed
+	s.memory.put(g.Principal, a, g.early(), now)
 	_, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
 		used := g.used(d, s.Clock.Now())
 		return used, used.LastUsed != g.LastUsed
@@ -248,18 +250,23 @@ func (s *Store) remember(ctx context.Context, g Grant, a Access, d demand) Acces
 
 // used is the row with its last use, to the day. The app's is not recorded.
 func (g Grant) used(d demand, now time.Time) Grant {
-	if d.use && g.Principal != App && !now.Before(g.LastUsed.Add(24*time.Hour)) {
+	if d.use && !recorded(g.Principal, g.LastUsed, now) {
 		g.LastUsed = now
 	}
 	return g
 }
 
+// recorded reports whether a use is recorded already, or need not be.
+func recorded(p Principal, lastUsed, now time.Time) bool {
+	return p == App || now.Before(lastUsed.Add(24*time.Hour))
+}
+
 // endUncertain ends an uncertain grant whose access token has expired, once a late store
-// is no longer expected. A token that Procore rejects settles it at once: the refresh
-// that was sent did arrive.
+// is no longer expected. Where the request had no answer, a token that Procore rejects
+// settles it at once: the request did arrive.
 func (s *Store) endUncertain(ctx context.Context, g Grant, rejected bool) error {
 	generation, until := g.Generation, g.ReasonAt.Add(uncertainFor)
-	if !rejected && s.Clock.Now().Before(until) {
+	if !(rejected && g.Reason == noAnswer) && s.Clock.Now().Before(until) {
 		return later(g.Principal, "whether a refresh succeeded is not known; waiting for a late answer until "+until.UTC().Format(time.RFC3339), nil)
 	}
 	g, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
