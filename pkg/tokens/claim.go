@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"procore-connect/internal/platform/dynamo"
 )
 
 const (
@@ -72,17 +70,19 @@ func (s *Store) confirm(ctx context.Context, wanted Grant, cause error) (Grant, 
 	}
 }
 
-// release gives back a claim whose token was not sent, and takes it out of the
-// ledger. The new revision fences a claim of ours that is still under way.
+// release ends a claim whose token was not sent, and takes the token out of the ledger.
+// The new revision fences a claim of this attempt that is still under way. If another one
+// took the row over, or entered the token too, it stays in the ledger: a revocation may
+// rely on that.
 func (s *Store) release(ctx context.Context, claimed Grant, l ledger) error {
 	g := claimed
 	for b := s.backoff(); ; {
 		if g.attempt != claimed.attempt || g.Generation != claimed.Generation {
-			return s.unspend(ctx, l, claimed.attempt) // a new authorization took the row over
+			return nil
 		}
 		_, err := s.swap(ctx, g, g.released(s.Clock.Now()), l.unspend(claimed.attempt)...)
-		if errors.Is(err, errElsewhere) { // the ledger has not got it, nor shall it
-			_, err = s.swap(ctx, g, g.released(s.Clock.Now()))
+		if errors.Is(err, errElsewhere) { // the claim did not take place, or the doubt remains
+			_, err = s.swap(ctx, g, g.unclaimed())
 		}
 		changed, isChanged := errors.AsType[*changedError](err)
 		switch {
@@ -96,26 +96,16 @@ func (s *Store) release(ctx context.Context, claimed Grant, l ledger) error {
 	}
 }
 
-// unspend takes the token out of the ledger alone: its row has moved on, and may
-// have been given the same token again.
-func (s *Store) unspend(ctx context.Context, l ledger, attempt string) error {
-	items := l.unspend(attempt)
-	for b := s.backoff(); len(items) > 0; {
-		err := dynamo.Transact(ctx, s.DB, items...)
-		if reasons, _ := dynamo.Refused(err); err == nil || reasons.AnyFailed(0) {
-			return nil // done, or done before
-		}
-		if b.wait(ctx) != nil {
-			return err
-		}
-	}
-	return nil
+// unclaimed is the row without a claim.
+func (g Grant) unclaimed() Grant {
+	g.attempt, g.claimUntil = "", time.Time{}
+	return g
 }
 
 // released is the row as before the claim.
 func (g Grant) released(now time.Time) Grant {
 	attempt := g.attempt
-	g.attempt, g.claimUntil = "", time.Time{}
+	g = g.unclaimed()
 	if g.stateAttempt == attempt && (g.State == Uncertain || g.State == Reauthorize) {
 		g = g.enter(Active, attempt, "not sent after all", "", now)
 	}

@@ -244,3 +244,92 @@ func TestUseFromMemory(t *testing.T) {
 		}
 	}
 }
+
+// A process claims and is frozen. The grant is revoked, and the process finds that it sent
+// nothing, while the revocation is on its way and Procore issues the pair once more: the
+// authorization does not store what is about to be revoked.
+func TestReleaseDuringARevocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.options(procoretest.OptionsPatch{SecondAuthorization: new(procoretest.Return)})
+	p := w.authorize(w.store()).Principal
+	w.clock.Advance(time.Hour)
+	held := w.claim(w.store())
+	w.clock.Advance(time.Minute)
+	s := w.store()
+	if _, err := s.Release(t.Context(), p, acme); err != nil {
+		t.Fatal(err)
+	}
+	var again error
+	first := true
+	s.OAuth = before[*procore.OAuth]{s.OAuth, func() {
+		if !w.row(p).revoking(w.clock.Now()) || !first {
+			return
+		}
+		first = false
+		held.settle(t.Context(), &procore.TokenError{Outcome: procore.NotSent})
+		a := w.authorization()
+		_, again = w.storeAhead(time.Minute).Authorize(t.Context(), a) // for which the revocation's claim has expired
+	}}
+	if err := s.Revoke(t.Context(), p, "a test"); err != nil && !errors.Is(err, ErrTryAgain) {
+		t.Error(err)
+	}
+	if first {
+		t.Fatal("the revocation was not claimed")
+	}
+	if again == nil {
+		if a, err := w.store().Token(t.Context(), p); err != nil || w.works(a) != nil {
+			t.Errorf("got error %v, want a token that works", err)
+		}
+	} else if !errors.Is(again, ErrStale) {
+		t.Errorf("got error %v, want ErrStale", again)
+	}
+}
+
+// A pair arrives at a grant whose revocation was cut short: it is revoked.
+func TestLatePairAfterHalfARevocation(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]func(w *world, s *Store){
+		"Procore failed": func(w *world, s *Store) {
+			w.fault("revoke", procoretest.Fault{Kind: procoretest.Status, Status: 503})
+			if err := s.Revoke(w.t.Context(), User(joe), "a test"); !errors.Is(err, ErrTryAgain) {
+				w.t.Errorf("got error %v, want ErrTryAgain", err)
+			}
+		},
+		"its process died": func(w *world, s *Store) {
+			g := w.row(User(joe))
+			pair, keys, err := s.open(w.t.Context(), g)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if _, err := s.claimRevocation(w.t.Context(), g, pair, keys); err != nil {
+				w.t.Fatal(err)
+			}
+			w.clock.Advance(time.Minute)
+			w.store().Token(w.t.Context(), User(joe))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			p := w.authorize(w.store()).Principal
+			w.clock.Advance(time.Hour)
+			held := w.claim(w.store())
+			fresh := w.refreshed(held)
+			w.clock.Advance(time.Minute)
+			s := w.store()
+			if _, err := s.Release(t.Context(), p, acme); err != nil {
+				t.Fatal(err)
+			}
+			w.store().Token(t.Context(), p) // it ends the claim
+			cut(w, s)
+			held.store(t.Context(), fresh)
+			if w.live() != 0 {
+				t.Error("the late pair is still good")
+			}
+			if err := s.Revoke(t.Context(), p, "a test"); err != nil || w.row(p).State != Revoked {
+				t.Errorf("got error %v, %s; want revoked", err, w.row(p).State)
+			}
+		})
+	}
+}

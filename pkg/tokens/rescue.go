@@ -112,8 +112,8 @@ func (s *Store) superseded(ctx context.Context, g Grant, home homecoming) error 
 	return s.withdraw(ctx, g, home.pair)
 }
 
-// withdrawn reports whether the grant is revoked or is being revoked.
-func (g Grant) withdrawn() bool { return g.State == Revoked || g.claimed() && g.revokes() }
+// withdrawn reports whether the grant is revoked, or its revocation has begun.
+func (g Grant) withdrawn() bool { return g.State == Revoked || g.revokes() }
 
 // withdraw revokes a pair that arrived at a withdrawn grant. Before that it enters the
 // refresh token in the ledger, so that no authorization stores this pair: Procore may
