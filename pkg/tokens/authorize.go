@@ -29,7 +29,7 @@ const granted = "authorized"
 //
 //   - The grant's own pair again changes nothing.
 //   - A pair whose refresh token is being spent waits for its successor.
-//   - A pair that Procore issued before the grant's is dropped.
+//   - A pair that Procore issued before the grant's is dropped, if that one works.
 //   - Any other pair replaces the grant's, whatever an older refresh brings later.
 //
 // A pair that is replaced or dropped is not revoked: Procore might end its successor
