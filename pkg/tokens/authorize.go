@@ -199,7 +199,7 @@ func (s *Store) spentBefore(ctx context.Context, n newPair, also []types.Transac
 	}
 	// A process that did not send it after all must not take it out of the ledger: another
 	// authorization would store the pair, and the caller's Discard end it.
-	if err := dynamo.Transact(ctx, s.DB, n.ledger.keep(revocation+s.Random.Text(), s.Clock.Now())...); err != nil {
+	if err := dynamo.Transact(ctx, s.DB, n.ledger.keep("discard-"+s.Random.Text(), s.Clock.Now())...); err != nil {
 		return Grant{}, later(n.Principal, "the ledger could not be written", err)
 	}
 	return Grant{}, &Error{Principal: n.Principal, Decision: ErrStale}
