@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,13 +98,6 @@ func TestRescue(t *testing.T) {
 	w.presented()
 }
 
-// noRevocation makes Procore refuse the next revocation, of a pair whose successor Procore
-// might end with it.
-func (w *world) noRevocation() {
-	w.t.Helper()
-	w.fault("revoke", procoretest.Fault{Kind: procoretest.Status, Status: 500})
-}
-
 // The pair that could be neither stored nor rescued is lost: the user has to authorize
 // again, and no later attempt would help.
 func TestLostPair(t *testing.T) {
@@ -130,62 +122,6 @@ func TestLostPair(t *testing.T) {
 		t.Errorf("got error %v, want ErrReauthorize", err)
 	}
 	w.presented()
-}
-
-// A pair whose row has moved on is dropped: the newer authorization may have the same
-// pair, or one that Procore would end with it. A store that is repeated late, after its
-// answer was lost, does the same.
-func TestOvertakenPair(t *testing.T) {
-	t.Parallel()
-	inModes(t, func(w *world) {
-		t := w.t
-		p := w.authorize(w.store()).Principal
-		w.clock.Advance(2 * time.Hour)
-		var q queue
-		s := w.rescued(&q)
-		held := w.claim(s)
-		fresh := w.refreshed(held)
-		newer := w.authorize(w.store())
-		w.noRevocation()
-		for range 2 {
-			if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
-				t.Errorf("got error %v, want errNotYet", err)
-			}
-		}
-		if got := w.row(p); got.Generation != newer.Generation || got.State != Active || len(q.messages) != 0 {
-			t.Errorf("got generation %d, %s, %d rescued; want %d, active, none", got.Generation, got.State, len(q.messages), newer.Generation)
-		}
-		for range 2 {
-			if a, err := w.store().Token(t.Context(), p); err != nil || w.works(a) != nil {
-				t.Errorf("got error %v, want a token that works", err)
-			}
-			w.clock.Advance(2 * time.Hour)
-		}
-		w.presented()
-	})
-}
-
-// The answer to a store is lost, and before it is repeated another process refreshes the
-// grant: the pair was stored, and is not revoked.
-func TestStoreRepeatedLate(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	s := w.store()
-	p := w.authorize(s).Principal
-	w.clock.Advance(2 * time.Hour)
-	held := w.claim(s)
-	fresh := w.refreshed(held)
-	if _, err := held.store(t.Context(), fresh); err != nil {
-		t.Fatal(err)
-	}
-	w.clock.Advance(2 * time.Hour)
-	if _, err := w.store().Token(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
-	w.noRevocation()
-	if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
-		t.Errorf("got error %v, want errNotYet", err)
-	}
 }
 
 // A pair whose row is gone waits for an operator who restores the row from a backup: it
@@ -242,125 +178,5 @@ func TestRescueOfARevokedGrantsPair(t *testing.T) {
 	}
 	if got := w.live(); got != 0 {
 		t.Errorf("%d pairs are valid at Procore, want none", got)
-	}
-}
-
-// An authorization that Procore answers with the pair that a refresh just fetched, or just
-// spent, and that pair in the rescue queue: whichever is stored first, the grant works.
-func TestRescueAndAnAuthorization(t *testing.T) {
-	t.Parallel()
-	inModes(t, func(w *world) {
-		t := w.t
-		p := w.authorize(w.store()).Principal
-		w.clock.Advance(89 * time.Minute)
-		var q queue
-		s := w.rescued(&q)
-		held := w.claim(s)
-		before := w.authorization() // with return: the pair that is spent next
-		fresh, err := w.oauth.Refresh(t.Context(), held.pair.RefreshToken, redirectURI, w.clock.Now().Add(time.Minute))
-		if err != nil { // with kill
-			held.settle(t.Context(), err)
-		} else {
-			w.dynamo.Intercept(failing("UpdateItem"))
-			ctx, cancel := context.WithTimeout(t.Context(), rescueTime+300*time.Millisecond)
-			defer cancel()
-			if _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) {
-				t.Errorf("got error %v, want ErrTryAgain", err)
-			}
-			w.dynamo.Intercept(nil)
-		}
-		w.clock.Advance(maxWork + skew + time.Second)
-		if _, err := w.store().Authorize(t.Context(), before); errors.Is(err, ErrStale) {
-			if err := w.store().Discard(t.Context(), before.Pair); err != nil {
-				t.Fatal(err)
-			}
-			w.authorize(w.store())
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		if len(q.messages) > 0 {
-			for range 2 {
-				if err := q.restore(w.store()); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		for range 2 {
-			if a, err := w.store().Token(t.Context(), p); err != nil || w.works(a) != nil {
-				t.Errorf("got error %v, want a token that works", err)
-			}
-			w.clock.Advance(2 * time.Hour)
-		}
-		w.presented()
-	})
-}
-
-// failing makes an operation of storage fail.
-func failing(operation string) func(string, []byte) dynamotest.Fault {
-	return func(name string, _ []byte) dynamotest.Fault {
-		if name == operation {
-			return dynamotest.Fault{Code: "InternalServerError"}
-		}
-		return dynamotest.Fault{}
-	}
-}
-
-// A rescued pair that does not open, or is of another environment, is not stored.
-func TestRestoreRefuses(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	var q queue
-	s := w.rescued(&q)
-	p := w.authorize(s).Principal
-	w.clock.Advance(2 * time.Hour)
-	held := w.claim(s)
-	fresh := w.refreshed(held)
-	var stores atomic.Int64
-	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
-		if operation == "UpdateItem" {
-			stores.Add(1)
-		}
-		return dynamotest.Fault{}
-	})
-	good := Rescued{Environment: "custom", Client: held.claimed.client, Principal: p, Generation: 1, Attempt: held.claimed.attempt}
-	sealed, err := w.keys.Seal(fresh, s.homePlace(held.claimed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	good.SealKey, good.Sealed = sealed.KeyID, sealed.Ciphertext
-	for name, change := range map[string]func(*Rescued){
-		"not a pair":          func(r *Rescued) { r.Sealed = []byte("not a pair") },
-		"another generation":  func(r *Rescued) { r.Generation = 2 },
-		"another client":      func(r *Rescued) { r.Client = ClientHash("another") },
-		"another key":         func(r *Rescued) { r.SealKey = "k9" },
-		"another environment": func(r *Rescued) { r.Environment = "production" },
-		"another principal":   func(r *Rescued) { r.Principal = User(42) },
-	} {
-		r := good
-		change(&r)
-		if err := s.Upkeep().Restore(t.Context(), r); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-	if got := stores.Load(); got != 0 || w.row(p).Generation != 1 {
-		t.Errorf("%d writes, and generation %d; want none, and 1", got, w.row(p).Generation)
-	}
-	if err := s.Upkeep().Restore(t.Context(), good); err != nil || w.row(p).Generation != 2 {
-		t.Errorf("the good one: %v, generation %d", err, w.row(p).Generation)
-	}
-}
-
-func TestParseRescuedRefuses(t *testing.T) {
-	t.Parallel()
-	const good = `{"environment":"custom","client":"c","principal":"user#1","generation":1,"attempt":"a","seal_key":"k1","sealed":"AA=="}`
-	if _, err := ParseRescued([]byte(good)); err != nil {
-		t.Error(err)
-	}
-	for _, message := range []string{``, `{}`, `[]`, `{"principal":"user#1","generation":1,"attempt":"a","sealed":"AA=="}`,
-		`{"environment":"custom","principal":"user#1","generation":0,"attempt":"a","sealed":"AA=="}`,
-		`{"environment":"custom","principal":"user#1","generation":1,"attempt":"a"}`} {
-		if _, err := ParseRescued([]byte(message)); err == nil {
-			t.Errorf("%q: got no error", message)
-		}
 	}
 }
