@@ -18,7 +18,7 @@ const Shards = 16
 // and each kind apart, so that a run never reads past the others.
 const (
 	inUse  = ""       // to be refreshed before the access token expires
-	atTime = "later-" // idle or uncertain: at a time of its own
+	atTime = "later-" // idle or uncertain: at its own time
 	unheld = "unheld-"
 )
 
