@@ -97,8 +97,8 @@ func (s *Store) claimRevocation(ctx context.Context, g Grant, pair procore.Token
 	return s.join(ctx, g, next, s.ledger(g.Principal, keys, pair.RefreshToken).enter(next.attempt, s.Clock.Now()))
 }
 
-// endRevocation ends the claim of a revocation that failed. Whether Procore has revoked the pair
-// is not known, and no refresh sends its refresh token: the grant no longer works.
+// endRevocation ends the claim of a revocation that failed. Whether Procore has revoked
+// the pair is not known, and no refresh sends its refresh token: the grant is uncertain.
 func (s *Store) endRevocation(ctx context.Context, claimed Grant) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
@@ -106,10 +106,10 @@ func (s *Store) endRevocation(ctx context.Context, claimed Grant) {
 		if g.attempt != claimed.attempt || !g.claimed() {
 			return g, false
 		}
-		g.claimUntil = time.Time{}
-		if g.Usable() {
-			g = g.enter(Reauthorize, g.attempt, notRevoked, "", s.Clock.Now())
+		if g.State == Active {
+			return g.doubt(g.attempt, notRevoked, "", s.Clock.Now()), true
 		}
+		g.claimUntil = time.Time{}
 		return g, true
 	})
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Store) endRevocation(ctx context.Context, claimed Grant) {
 	}
 }
 
-// notRevoked is why a grant ends whose revocation failed.
+// notRevoked is why a grant is uncertain whose revocation failed.
 const notRevoked = "whether Procore has revoked it is not known"
 
 // end makes the grant revoked, unless it has another pair, claim or a holder since it was

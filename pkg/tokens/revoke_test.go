@@ -91,8 +91,8 @@ func TestRevokeAnExpiredPair(t *testing.T) {
 	}
 }
 
-// A revocation that failed leaves the grant for Unheld. It works no more: no refresh sends
-// its refresh token, and Procore may have revoked it.
+// A revocation that failed leaves the grant for Unheld, and in doubt: no refresh sends its
+// refresh token, and Procore may have revoked it.
 func TestRevocationFails(t *testing.T) {
 	t.Parallel()
 	inModes(t, func(w *world) {
@@ -103,11 +103,11 @@ func TestRevocationFails(t *testing.T) {
 		if err := s.Revoke(t.Context(), p, "asked for"); !errors.Is(err, ErrTryAgain) {
 			t.Errorf("got error %v, want ErrTryAgain", err)
 		}
-		if got := w.row(p); got.State != Reauthorize || got.claimed() || got.Reason != notRevoked {
-			t.Errorf("got %s because %q, claimed %t; want reauthorize, unclaimed", got.State, got.Reason, got.claimed())
+		if got := w.row(p); got.State != Uncertain || got.claimed() || got.Reason != notRevoked {
+			t.Errorf("got %s because %q, claimed %t; want uncertain, unclaimed", got.State, got.Reason, got.claimed())
 		}
-		if _, err := s.Hold(t.Context(), p, acme); !errors.Is(err, ErrReauthorize) {
-			t.Errorf("Hold: got error %v, want ErrReauthorize", err)
+		if _, err := s.Hold(t.Context(), p, acme); !errors.Is(err, ErrTryAgain) {
+			t.Errorf("Hold: got error %v, want ErrTryAgain", err)
 		}
 		w.clock.Advance(UnheldFor + time.Second)
 		if got := w.unheld(s); len(got) != 1 {
@@ -134,8 +134,8 @@ func TestRevocationIsCutShort(t *testing.T) {
 	if err := s.Revoke(ctx, p, "asked for"); !errors.Is(err, ErrTryAgain) {
 		t.Errorf("got error %v, want ErrTryAgain", err)
 	}
-	if got := w.row(p); got.claimed() || got.State != Reauthorize {
-		t.Errorf("got %s, claimed %t; want reauthorize, unclaimed", got.State, got.claimed())
+	if got := w.row(p); got.claimed() || got.State != Uncertain {
+		t.Errorf("got %s, claimed %t; want uncertain, unclaimed", got.State, got.claimed())
 	}
 	if err := s.Revoke(t.Context(), p, "asked for"); err != nil || w.live() != 0 {
 		t.Errorf("once more: %v, %d pairs valid at Procore", err, w.live())
