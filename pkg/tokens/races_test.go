@@ -333,3 +333,25 @@ func TestLatePairAfterHalfARevocation(t *testing.T) {
 		})
 	}
 }
+
+// A process finds that it sent nothing, and its token is in the ledger under another
+// attempt, as of a pair that is to be discarded: the doubt remains.
+func TestReleaseLeavesADoubt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.options(procoretest.OptionsPatch{SecondAuthorization: new(procoretest.Return)})
+	p := w.authorize(w.store()).Principal
+	w.clock.Advance(time.Hour)
+	held := w.claim(w.store())
+	w.clock.Advance(time.Minute)
+	if _, err := w.store().Authorize(t.Context(), w.authorization()); !errors.Is(err, ErrStale) {
+		t.Fatalf("got error %v, want ErrStale", err)
+	}
+	held.settle(t.Context(), &procore.TokenError{Outcome: procore.NotSent})
+	if got := w.row(p); got.State != Uncertain || got.claimed() {
+		t.Errorf("got %s, claimed %t; want uncertain, without a claim", got.State, got.claimed())
+	}
+	if _, err := w.store().Hold(t.Context(), p, "9"); !errors.Is(err, ErrTryAgain) {
+		t.Errorf("a new holder: got error %v, want ErrTryAgain", err)
+	}
+}
