@@ -211,7 +211,7 @@ func TestEndingCountsOnce(t *testing.T) {
 		w.end(begun, 1)
 	}
 	w.Procore.ClearFaults()
-	if g := w.Grant(begun[0].Principal); g.State != tokens.Active || g.UnheldAt.IsZero() {
+	if g := w.Grant(begun[0].Principal); g.State != tokens.Uncertain || g.UnheldAt.IsZero() {
 		t.Errorf("the grant is %s, without a holder since %v; want it left to the schedule", g.State, g.UnheldAt)
 	}
 	w.end(w.departed(800, maxEndings), maxEndings-1)
