@@ -223,7 +223,7 @@ func TestDepartureInAnOutage(t *testing.T) {
 		c.ProcoreFails(down("revoke"))
 		c.wantFailures(c.handle(message(t, event)), "m-1")
 		c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Ended})
-		if g := c.Grant(joe.Principal); g.State != tokens.Active || g.UnheldAt.IsZero() {
+		if g := c.Grant(joe.Principal); g.State != tokens.Uncertain || g.UnheldAt.IsZero() { // whether it was revoked is not known
 			t.Errorf("the grant is %s, without a company since %v; want it left to the schedule", g.State, g.UnheldAt)
 		}
 		c.Procore.ClearFaults()

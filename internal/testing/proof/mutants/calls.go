@@ -40,7 +40,7 @@ func calls() []mutant {
 		{"", "the time has a monotonic reading, which stops in a frozen sandbox", "pkg/procore/seams.go",
 			`return time.Now().Round(0)`, `return time.Now()`, apiPackage},
 		{"D", "a connection's token goes wherever a redirect leads", transport,
-			`	if !t.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
+			`	if !t.Store.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
 		{"", "a canceled session can still be chosen with", "internal/connect/session/choice.go",
 			`		return s.write(ctx, held, held.abandoned(Canceled))`, `		return nil`, only("TestCancel", selection)},
 	}

@@ -19,25 +19,29 @@ func list() []mutant {
 func once() []mutant {
 	return []mutant{
 		{"R1", "the ledger accepts a token twice", "pkg/tokens/ledger.go",
-			`Absent("fingerprint")`, `Absent("nothing")`, storePackage},
+			`Absent("fingerprint").Put(`, `Absent("nothing").Put(`, storePackage},
 		{"R1", "a pair older than the ledger is sent", "pkg/tokens/token.go",
-			`now.After(c.RefreshedAt.Add(maxPairAge)) &&`, `false &&`, storePackage},
-		{"R1", "a pair is sent to another environment", "pkg/tokens/refresh.go",
-			`if c.Environment != oauth.Environment.Name && c.Principal != App {`, `if false {`, storePackage},
+			`case now.After(g.RefreshedAt.Add(maxPairAge)):`, `case false:`, storePackage},
+		{"R1", "a pair is sent to another environment", "pkg/tokens/token.go",
+			`if oauth.Environment.Name != s.Environment.Name {`, `if false {`, storePackage},
+		{"R1", "a pair is sent by another client", "pkg/tokens/token.go",
+			`	case g.client != client:
+		return procore.Token{}, nil, later(g.Principal, "check the client id", errOtherClient)
+`, ``, storePackage},
 		{"R1", "the ledger knows a token by the current key only", "pkg/tokens/keys.go",
 			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, storePackage},
 		{"R1", "writes are not conditional on what was read", "internal/platform/dynamo/rows.go",
 			`Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite))`, `Absent("never"+*oldWrite)`, only("TestRestoreDuringAWrite", storePackage)}, // other tests write for ever
 		{"R1", "a lost race counts as won", "internal/platform/dynamo/rows.go", `*name == *write {`, `*name != "" {`, rowPackage},
 		{"R1", "an unconfirmed claim spends", "pkg/tokens/claim.go",
-			`			return c, errNotClaimed`, `			return wanted, nil`, storePackage},
+			`			return g, fmt.Errorf("%w: %w", errNotClaimed, cause)`, `			return wanted, nil`, storePackage},
 		{"R1", "a claim counts as confirmed though another attempt holds it", "pkg/tokens/claim.go",
-			`c.attempt == wanted.attempt && c.Generation`, `c.Generation`, storePackage},
+			`g.attempt == wanted.attempt && g.Generation`, `g.Generation`, storePackage},
 		{"R1", "an unknown outcome counts as not sent", "pkg/tokens/refresh.go",
-			`if e.Outcome == procore.NotSent || r.key.Principal == App {`, `if e.Outcome != procore.Refused {`, storePackage},
+			`if e.Outcome == procore.NotSent || r.principal == App {`, `if e.Outcome != procore.Refused {`, storePackage},
 		{"R1", "an uncertain token is sent again", "pkg/tokens/token.go",
-			`	case c.State == Uncertain:
-		return Access{}, s.endUncertain(ctx, c)
+			`	case g.State == Uncertain:
+		return Access{}, s.endUncertain(ctx, g, rejected)
 `, ``, storePackage},
 		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/line.go",
 			`		return answer{}, l.fence.passed(), withContext(ctx, err)`, `		return answer{}, false, withContext(ctx, err)`, apiPackage},
@@ -48,20 +52,20 @@ func once() []mutant {
 		return answer{}, false, errEarly
 `, ``, apiPackage},
 		{"R2", "the connection is opened after the claim", "pkg/tokens/refresh.go",
-			`	if err := r.connect(inTime); err != nil {
+			`	if err := r.connect(ctx); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
 	}
 	defer r.close()
-	if err := r.takeClaim(ctx, inTime, c); err != nil {
+	if err := r.takeClaim(ctx, g); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
 	}
-`, `	if err := r.takeClaim(ctx, inTime, c); err != nil {
+`, `	if err := r.takeClaim(ctx, g); err != nil {
 		r.unspent(ctx)
 		return Access{}, err
 	}
-	if err := r.connect(inTime); err != nil {
+	if err := r.connect(ctx); err != nil {
 		r.releaseClaim(ctx)
 		return Access{}, err
 	}
@@ -78,25 +82,25 @@ func once() []mutant {
 func keep() []mutant {
 	return []mutant{
 		{"R2", "a slow claim uses up the time that is reserved for the store", "pkg/tokens/refresh.go",
-			`context.WithTimeout(ctx, left-storeTime-rescueTime)`, `context.WithTimeout(ctx, left)`, storePackage},
+			`r.end.Sub(r.Clock.Now())-storeTime-rescueTime)`, `r.end.Sub(r.Clock.Now()))`, storePackage},
 		{"R2", "a claim on its way is released without a fence", "pkg/tokens/claim.go",
-			`			_, err = s.swap(ctx, c, c.released(s.Clock.Now()))
+			`			_, err = s.swap(ctx, g, g.unclaimed())
 		}`, `			return nil
 		}`, storePackage},
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
 			`		r.releaseClaim(ctx)
-		return later(c.Key, "storage`, `		return later(c.Key, "storage`, storePackage},
+		return later(g.Principal, "storage`, `		return later(g.Principal, "storage`, storePackage},
 		{"R2", "a rescued pair that does not open is stored", "pkg/tokens/rescue.go",
-			`if _, err := s.unseal(ctx, home.sealed, home.place()); err != nil {`, `if err != nil {`, storePackage},
+			`if home.pair, err = s.unseal(ctx, home.sealed, s.homePlace(home.claimed)); err != nil {`, `if home.pair, _ = s.unseal(ctx, home.sealed, s.homePlace(home.claimed)); err != nil {`, storePackage},
 		{"R2", "a pair that storage refuses is not rescued", "pkg/tokens/refresh.go",
 			`err := r.rescue(ctx, home)`, `err := cause`, storePackage},
 		{"R2", "an expired claim forgets its attempt", "pkg/tokens/claim.go",
-			`func (c Connection) doubt(attempt, reason, requestID string, now time.Time) Connection {
-	c.claimUntil = time.Time{}`, `func (c Connection) doubt(attempt, reason, requestID string, now time.Time) Connection {
-	c.claimUntil = time.Time{}
-	c.attempt = ""`, storePackage},
-		{"R2", "a caller that leaves ends the refresh", "pkg/tokens/memory.go",
-			`context.WithoutCancel(ctx), key, fl, work`, `ctx, key, fl, work`, storePackage},
+			`func (g Grant) doubt(attempt, reason, requestID string, now time.Time) Grant {
+	g.claimUntil = time.Time{}`, `func (g Grant) doubt(attempt, reason, requestID string, now time.Time) Grant {
+	g.claimUntil = time.Time{}
+	g.attempt = ""`, storePackage},
+		{"R2", "a caller that leaves ends the refresh", "pkg/tokens/refresh.go",
+			`context.WithDeadline(context.WithoutCancel(ctx), end)`, `context.WithDeadline(ctx, end)`, storePackage},
 		{"R2", "a handler returns before its refreshes ended", "pkg/tokens/wrap.go",
 			`defer s.flights.wait()`, `_ = s`, storePackage},
 		{"R2", "a pair in an unusual answer is thrown away", "pkg/procore/oauth.go",
@@ -107,12 +111,11 @@ func keep() []mutant {
 	}
 	if f == (tokenFields{}) {`, apiPackage},
 		{"R2", "a pair without a refresh token is never given up", "pkg/tokens/token.go",
-			`	case pair.RefreshToken.IsZero() && c.Principal != App:
-		s.memory.forget(c.Key)
-		return Access{}, s.unrefreshable(ctx, c, noSuccessor)
+			`	case pair.RefreshToken.IsZero():
+		return Access{}, s.unrefreshable(ctx, g, noSuccessor)
 `, ``, storePackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
-			`c.released(s.Clock.Now()), l.unspend(claimed.attempt)...)`, `c.released(s.Clock.Now()))`, storePackage},
+			`g.released(s.Clock.Now()), l.unspend(claimed.attempt)...)`, `g.released(s.Clock.Now()))`, storePackage},
 	}
 }
 
@@ -182,23 +185,27 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 		{"R7", "a run goes on after ten refusals", "functions/refresher/refresh.go",
 			`if len(run.refused) >= maxRefused {`, `if false {`, refresher},
 		{"R7", "the breaker is not asked", "pkg/tokens/refresh.go",
-			`if r.trial, err = s.admit(ctx, c.Key); err != nil {`, `if false {`, storePackage},
+			`if r.trial, err = s.admit(ctx, g.Principal); err != nil {`, `if false {`, storePackage},
 		{"R8", "a late pair overwrites a newer authorization", "pkg/tokens/refresh.go",
-			`if c.Generation != home.claimed.Generation || c.attempt != home.claimed.attempt {
-		return c, false
+			`if g.Generation != home.claimed.Generation || g.attempt != home.claimed.attempt {
+		return g, false
 	}
-	c.Generation++`, `c.Generation++`, storePackage},
-		{"R8", "a late pair revives what was disconnected", "pkg/tokens/refresh.go",
-			`	case c.State == Uncertain, c.State == Reauthorize && c.stateAttempt == c.lastAttempt:`, `	default:`, storePackage},
-		{"", "a pair that arrives too late is not revoked", "pkg/tokens/rescue.go",
-			`return s.revokeToken(ctx, fresh)`, `return nil`, storePackage},
+	g.Generation++`, `g.Generation++`, storePackage},
+		{"R8", "a late pair revives what another cause ended", "pkg/tokens/refresh.go",
+			`	case g.State == Uncertain, g.State == Reauthorize && g.stateAttempt == g.lastAttempt:`, `	default:`, only("TestLateStoreRevivesNothing", storePackage)},
+		{"R8", "a pair that arrives for a revoked grant is not revoked", "pkg/tokens/rescue.go",
+			`	if !g.withdrawn() {`, `	if true {`, storePackage},
 		{"", "a pair opens in any generation of its row", "pkg/tokens/seal.go",
-			`"%q %q %d pair", p.Table, p.Key, p.Generation`, `"%q %q pair", p.Table, p.Key`, storePackage},
+			`%d pair", p.Environment, p.Client, p.Table, p.Key, p.Generation`, `%d pair", p.Environment, p.Client, p.Table, p.Key, 0`, storePackage},
 		{"", "a pair opens in any row", "pkg/tokens/seal.go",
-			`"%q %q %d pair", p.Table, p.Key, p.Generation`, `"%q %d pair", p.Table, p.Generation`, storePackage},
+			`p.Environment, p.Client, p.Table, p.Key, p.Generation`, `p.Environment, p.Client, p.Table, "", p.Generation`, storePackage},
 		{"", "each 401 is worth a refresh", "pkg/tokens/token.go",
-			`case rejected && now.Before(c.RefreshedAt.Add(recheck)):`, `case false:`, storePackage},
+			`case rejected && now.Before(g.RefreshedAt.Add(recheck)) && g.State == Active:`, `case false:`, storePackage},
 		{"", "revoking does not wait for the refresh in flight", "pkg/tokens/revoke.go",
-			`if c.claimed() && !s.Clock.Now().After(c.claimUntil) {`, `if false {`, storePackage},
+			`	case g.busy(now):
+		return errNotYet
+	}
+	pair, keys`, `	}
+	pair, keys`, storePackage},
 	}
 }
