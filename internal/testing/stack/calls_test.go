@@ -260,6 +260,7 @@ func (s *scene) abandoned() {
 	}
 	s.set("sessions", map[string]types.AttributeValue{"session": held.Items[0]["session"]}, "expires_at", time.Now().Add(24*time.Minute))
 	s.task("housekeeping", true)
+	s.set("grants", grantOf(procoretest.Joe), "unheld_at", time.Now().Add(-time.Hour))
 	s.set("grants", grantOf(procoretest.Joe), "due_at", time.Now().Add(-time.Minute))
 	s.task("housekeeping", true)
 }
