@@ -135,28 +135,39 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// An API that answers 401 whatever the token is costs few refreshes.
+// An API that answers 401 whatever the token is costs few refreshes, however many companies
+// the user connected.
 func TestEndless401(t *testing.T) {
 	t.Parallel()
-	for _, gap := range []time.Duration{time.Minute, 10 * time.Minute} {
-		w := newWorld(t)
-		p := w.authorize(w.store()).Principal
-		w.fault("api", procoretest.Fault{Kind: procoretest.Status, Status: 401, Times: 10_000})
-		paused, pause := time.Time{}, 5*time.Minute
-		for begin := w.clock.Now(); w.clock.Now().Sub(begin) < 4*time.Hour; w.clock.Advance(gap) {
-			s := w.store() // each call in another process
-			transport := s.Transport(p)
-			transport.Admit = func(Access) error { // as a connection pauses
-				if w.clock.Now().Before(paused) {
-					return ErrRejected
+	for _, companies := range []int{1, 5} {
+		for _, gap := range []time.Duration{time.Minute, 10 * time.Minute} {
+			w := newWorld(t)
+			p := w.authorize(w.store()).Principal
+			w.fault("api", procoretest.Fault{Kind: procoretest.Status, Status: 401, Times: 100_000})
+			pauses := make([]struct {
+				until time.Time
+				last  time.Duration
+			}, companies)
+			for begin := w.clock.Now(); w.clock.Now().Sub(begin) < 4*time.Hour; w.clock.Advance(gap) {
+				for i := range pauses {
+					pause := &pauses[i]
+					transport := w.store().Transport(p)    // each call in another process
+					transport.Admit = func(Access) error { // as a connection pauses
+						if w.clock.Now().Before(pause.until) {
+							return ErrRejected
+						}
+						return nil
+					}
+					transport.Refused = func(context.Context) {
+						pause.last = max(2*pause.last, 5*time.Minute)
+						pause.until = w.clock.Now().Add(pause.last)
+					}
+					_, _ = w.get(transport)
 				}
-				return nil
 			}
-			transport.Refused = func(context.Context) { paused, pause = w.clock.Now().Add(pause), 2*pause }
-			_, _ = w.get(transport)
-		}
-		if spent := w.presented(); spent > 8 {
-			t.Errorf("a call every %v for four hours spends %d refresh tokens; without the 401 it is 3", gap, spent)
+			if spent := w.presented(); spent > 8 {
+				t.Errorf("calls of %d companies every %v for four hours spend %d refresh tokens; without the 401 it is 3", companies, gap, spent)
+			}
 		}
 	}
 }

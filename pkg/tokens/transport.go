@@ -27,8 +27,8 @@ type Transport struct {
 	// Admit is called with the access before each request, and may refuse it. nil: all
 	// are admitted.
 	Admit func(Access) error
-	// Refused is called when Procore answered 401 although the token is good. nil: it is
-	// not recorded.
+	// Refused is called when Procore answered 401 although the token is good, or was
+	// refreshed a moment ago. nil: it is not recorded.
 	Refused func(context.Context)
 
 	Base http.RoundTripper // nil: that of all transports of the store
@@ -79,6 +79,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	newer, err := t.newer(req.Context(), access)
+	if errors.Is(err, ErrRejected) { // another caller has just refreshed it, in vain
+		t.refused(req.Context())
+	}
 	if err != nil || newer.Generation == access.Generation {
 		return resp, nil // the 401 is the answer
 	}
