@@ -183,6 +183,8 @@ func (x *run) unexplained(p *simulation.Pair) string {
 		return "" // the answer was lost
 	case x.fenced[next.attempt]:
 		return "an authorization replaced it"
+	case p.Next.Ended != "" && len(x.row(User(p.User)).Holders) == 0:
+		return "" // its successor arrived when the grant was to be revoked
 	}
 	return "its successor was received"
 }

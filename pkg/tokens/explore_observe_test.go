@@ -57,6 +57,7 @@ func (x *run) observedGrant(by string, item invariants.Item) {
 		}
 	}
 	x.checkPair(c)
+	x.checkDoubt(c)
 }
 
 // observedSession is called when a session is stored, and when its pair was moved.
@@ -131,11 +132,23 @@ func (x *run) checkPair(c invariants.Change) {
 	case old != nil && c.Old.State == "active" && old.Live() && !p.Live() && x.Events()["backup"] == 0:
 		x.Problem("row %s: %s, which is dead, replaced %s, which is good", c.New.Key(), p.Access, old.Access)
 	}
-	if p.User != 0 && c.New.LastAttempt == "" {
-		x.granted[p.User] = x.Now()
-		if c.Old.Attempt != "" {
-			x.fenced[c.Old.Attempt] = true
+	if c.New.LastAttempt == "" {
+		x.fenced[c.Old.Attempt] = true
+		for _, one := range x.writes.Presented {
+			x.fenced[one.Attempt] = true // its pair is stored, or arrives too late
 		}
+	}
+}
+
+// checkDoubt: no doubt is decided before a late store had its time, unless Procore has
+// decided it. The clocks differ a little.
+func (x *run) checkDoubt(c invariants.Change) {
+	old := c.Old
+	if old.State != "uncertain" || old.Claimed() || c.New.State != "reauthorize" || x.fate(x.pairOf(old)).rejected || x.Events()["backup"] > 0 {
+		return
+	}
+	if since := x.Now().Sub(time.Unix(old.ReasonAt, 0)); since < uncertainFor-2*exploreSkew {
+		x.Problem("row %s: a doubt was decided after %v", old.Key(), since)
 	}
 }
 
@@ -148,6 +161,8 @@ func (x *run) checkMoved(f *flow) {
 	case x.Events()["backup"] > 0:
 	case r.State != "active":
 		x.Problem("row %s: after an authorization it is %s", r.Key(), r.State)
+	case p == f.pair && r.Claimed():
+		x.Problem("row %s: %s was moved while its refresh token was claimed", r.Key(), f.pair.Access)
 	case p != nil && p != f.pair && f.pair.Live() && !p.Live() && !r.Claimed():
 		x.Problem("row %s: %s is good, and was dropped for %s, which is dead", r.Key(), f.pair.Access, p.Access)
 	}
@@ -180,15 +195,20 @@ func (x *run) presented(q *simulation.Request, p *simulation.Pair) {
 		x.Problem("%s", problem)
 	}
 	x.fate(p).refused = !p.Live()
+	if x.failsAfterSending {
+		x.failsAfterSending = false
+		x.Happened("storage goes away")
+		x.Tables.Outage(true)
+		time.AfterFunc(25*time.Second, func() { x.Tables.Outage(false) })
+	}
 	now := x.Now()
 	if early := p.Expires.Sub(now); early > within+2*exploreSkew && !x.fate(p).rejected {
 		x.Problem("%s was refreshed %v before its end", p.Access, early)
 	}
-	last := x.sent[p.User] // by the grant as it is, unless it was authorized since
-	if !last.IsZero() && !x.granted[p.User].After(last) && now.Sub(last) < apart-2*exploreSkew && x.Events()["backup"] == 0 {
-		x.Problem("%s was refreshed %v after the refresh before", p.Access, now.Sub(last))
+	if p.Prev != nil && p.Authorizations == 0 && now.Sub(x.fate(p.Prev).sent) < apart-2*exploreSkew {
+		x.Problem("%s was refreshed %v after the refresh before", p.Access, now.Sub(x.fate(p.Prev).sent))
 	}
-	x.sent[p.User] = now
+	x.fate(p).sent = now
 }
 
 // received is called when a process reads the answer with a new pair. There is time to
@@ -212,13 +232,13 @@ func (x *run) rejected(_ *simulation.Request, p *simulation.Pair) {
 }
 
 // checkRevocation: no pair is revoked that a held grant uses. A pair whose refresh token
-// was sent before is of no use.
+// was sent before is of no use, unless its successor is under way.
 func (x *run) checkRevocation(q *simulation.Request, p *simulation.Pair) {
 	r := x.row(User(p.User))
 	if p.User == 0 || len(r.Holders) == 0 || x.pairOf(r) != p || x.Events()["backup"] > 0 {
 		return
 	}
-	if attempt := x.ledgerOf(p.Refresh); attempt == "" || strings.HasPrefix(attempt, revocation) || r.Claimed() {
+	if x.ledgerOf(p.Refresh) == "" || r.State == "active" || r.Claimed() {
 		x.Problem("row %s: %s is held by %v and is being revoked", r.Key(), p.Access, r.Holders)
 	}
 }

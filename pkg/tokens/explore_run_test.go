@@ -34,7 +34,9 @@ type run struct {
 	newest *Keys      // the ring as published
 	ring   []*Keys    // that each process knows
 
-	holders []string // of each grant at the begin
+	holders           []string // of each grant at the begin
+	slow              bool     // the next flow is
+	failsAfterSending bool     // storage refuses everything from then on, until the work's time is over
 
 	queue  [][]byte // of rescued pairs
 	flows  []*flow
@@ -44,11 +46,9 @@ type run struct {
 	writes    invariants.Trace
 	confirmed map[string]bool // process and attempt
 	fates     map[*simulation.Pair]*fate
-	fenced    map[string]bool     // attempts whose claim an authorization ended
-	sent      map[int64]time.Time // when a refresh token of a user was last sent
-	granted   map[int64]time.Time // when an authorization of a user was last stored
-	restoring bool                // a backup is being restored
-	inFlight  int                 // refreshes when the endpoint went down
+	fenced    map[string]bool // attempts before the last authorization: a pair that one of them brings is dropped
+	restoring bool            // a backup is being restored
+	inFlight  int             // refreshes when the endpoint went down
 
 	mu   sync.Mutex // guards
 	busy int        // refreshes in flight
@@ -61,7 +61,8 @@ type fate struct {
 	stored   bool              // a row had it
 	excuse   string            // why it may be lost
 	rejected bool              // the API answered 401 to it, or a caller was made to believe so
-	refused  bool              // its refresh token was refused although the request arrived
+	sent     time.Time         // its refresh token
+	refused  bool              // its refresh token was sent after it was spent or revoked
 }
 
 // flow is the session of an authorization.
@@ -69,6 +70,7 @@ type flow struct {
 	id   string
 	user int64
 	pair *simulation.Pair
+	slow bool   // time passes before its pair is stored in the grant
 	kept bool   // the session is stored
 	done string // how it ended; empty: its pair waits
 }
@@ -78,7 +80,7 @@ func newRun(w *simulation.World, seen *transitions) *run {
 	x := &run{
 		World: w, holders: []string{"1", "2", "3"}, procore: simulation.NewProcore(w), seen: seen, newest: exploreRing("k1", "k1"),
 		backup: map[Principal]simulation.Item{}, rows: map[string]invariants.Row{}, confirmed: map[string]bool{},
-		fates: map[*simulation.Pair]*fate{}, fenced: map[string]bool{}, sent: map[int64]time.Time{}, granted: map[int64]time.Time{},
+		fates: map[*simulation.Pair]*fate{}, fenced: map[string]bool{},
 	}
 	w.Tables.OnWrite, w.Tables.OnAnswer = x.observed, x.confirm
 	x.procore.Sending, x.procore.Presented, x.procore.Received = x.checkInTime, x.presented, x.received
@@ -161,25 +163,17 @@ func (x *run) connect(user int64) {
 	if len(x.stores) == 0 {
 		x.process(0)
 	}
-	s := x.stores[0]
-	x.authorize(x.Context(), s, user)
+	s, p := x.stores[0], x.procore.Authorize(user)
+	_, err := s.Authorize(x.Context(), Authorization{Principal: User(user), Pair: x.procore.Token(p), RedirectURI: redirectURI})
 	for _, holder := range x.holders {
-		if _, err := s.Hold(x.Context(), User(user), holder, connected(user, holder)); err != nil {
-			panic(err)
+		if err == nil {
+			_, err = s.Hold(x.Context(), User(user), holder, connected(user, holder))
 		}
 	}
+	if err != nil {
+		panic(err)
+	}
 	x.save(User(user))
-}
-
-// authorize stores a new authorization of a user.
-func (x *run) authorize(ctx context.Context, s *Store, user int64) {
-	f := x.flow(user)
-	if err := x.begin(ctx, s, f); err != nil {
-		panic(err)
-	}
-	if err := x.move(ctx, s, f); err != nil {
-		panic(err)
-	}
 }
 
 // connected and ended are what a caller writes in the same transaction.
@@ -226,6 +220,9 @@ func (x *run) move(ctx context.Context, s *Store, f *flow) error {
 		x.end(f, "its pair is dead")
 		return nil
 	}
+	if a := simulation.ActorOf(ctx); f.slow && a != nil {
+		a.Sleep(5 * time.Second)
+	}
 	_, err = s.Authorize(ctx, Authorization{Principal: User(f.user), Pair: pair, RedirectURI: redirectURI}, also)
 	switch {
 	case errors.Is(err, ErrUsed): // another one was faster
@@ -264,6 +261,10 @@ func (x *run) modes() {
 	all := []procoretest.SecondAuthorization{procoretest.Keep, procoretest.Kill, procoretest.Return}
 	x.procore.Mode = all[x.Pick("second authorization", "keep", "kill", "return")]
 }
+
+// failing lets storage refuse everything when a refresh token was sent, so that its
+// successor goes to the rescue queue.
+func (x *run) failing() { x.failsAfterSending = true }
 
 // outages lets storage refuse everything for a while.
 func (x *run) outages() {

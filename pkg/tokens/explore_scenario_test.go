@@ -30,7 +30,7 @@ func scenarios(seen *transitions) []simulation.Scenario {
 			}
 		})
 	}
-	const due, expired = 89 * time.Minute, 2 * time.Hour
+	const soon, due, expired = 81 * time.Minute, 89 * time.Minute, 2 * time.Hour
 	nothing := func(*run) {}
 	each("one", expired, nothing, token)
 	each("two", expired, nothing, token, token)
@@ -54,6 +54,7 @@ func scenarios(seen *transitions) []simulation.Scenario {
 	each("authorizes again late", expired, (*run).modes, token, authorizing, token)
 	each("two browsers", due, (*run).modes, refreshing, authorizing, authorizing)
 	each("two browsers and no pair", expired, (*run).modes, token, authorizing, authorizing)
+	each("a slow browser", due, (*run).modes, slowly, waking(2*time.Second, authorizing))
 	each("housekeeping moves", due, (*run).modes, authorizing, housekeeping, token)
 	add("first authorization", func(x *run) {
 		x.modes()
@@ -74,9 +75,26 @@ func scenarios(seen *transitions) []simulation.Scenario {
 	each("rescue", expired, (*run).outages, token, restoring(3))
 	each("rescue and authorization", due, func(x *run) { x.modes(); x.outages() }, token, restoring(3), authorizing)
 	each("rescue and revoke", due, func(x *run) { x.outages(); x.unheld() }, refreshing, restoring(2), revoking)
+	each("late rescue", expired, (*run).failing, token, restoring(3), waking(time.Minute, token))
+	each("later rescue", expired, (*run).failing, token, waking(40*time.Minute, token), waking(time.Hour, restoring(1)))
+	each("later rescue and authorization", due, func(x *run) { x.modes(); x.failing() }, refreshing, authorizing, waking(time.Minute, restoring(2)))
+	each("later rescue and revoke", soon, func(x *run) { x.failing(); x.unheld() },
+		refreshing, waking(time.Minute, revoking), waking(time.Minute, restoring(2)))
+	each("later rescue, revoke and authorization", soon, func(x *run) { x.modes(); x.failing(); x.unheld() },
+		refreshing, waking(time.Minute, revoking), waking(time.Minute, restoring(2)), waking(time.Minute, choosing("1")))
+	each("short tokens", 95*time.Second, func(x *run) { x.procore.Lifetime = 100 * time.Second },
+		token, waking(time.Minute, token), waking(99*time.Second, refreshing))
+	add("clocks", func(x *run) {
+		x.Slow = true
+		x.connect(only)
+		x.Advance(expired)
+		x.Actor(x.process(-exploreSkew), token(x))
+		x.Actor(x.process(exploreSkew), token(x), sleeping(10*time.Second)(x), token(x))
+	})
 	each("backup", expired, func(x *run) { x.backups(onlyUser) }, token, token)
 	each("backup and authorization", due, func(x *run) { x.modes(); x.backups(onlyUser) }, token, authorizing)
 	each("rotation", expired, (*run).rotation, token, token)
+	each("frozen", expired, (*run).freezes, refreshing, token, token, token)
 	each("401", due, nothing, invalidating, token, calling)
 	each("calls", due, nothing, calling, calling)
 	add("a backup of a doubt", func(x *run) {
@@ -101,6 +119,13 @@ func scenarios(seen *transitions) []simulation.Scenario {
 func (x *run) onlyOne() { x.holders = []string{"1"} }
 func (x *run) unheld()  { x.holders = nil }
 
+// freezes lets all processes be frozen for so long that a claim expires, and then a doubt.
+func (x *run) freezes() {
+	for _, d := range []time.Duration{time.Minute, 20 * time.Minute} {
+		x.Action("frozen "+d.String(), func() { x.Happened("long"); x.Freeze(d) })
+	}
+}
+
 // anything draws processes, actors and what they do.
 func anything(x *run) {
 	x.modes()
@@ -108,7 +133,9 @@ func anything(x *run) {
 	x.procore.OldDies = x.Pick("a refresh ends the old access token", "no", "yes") == 1
 	x.procore.NoCreatedAt = x.Pick("answers have created_at", "yes", "yes", "no") == 2
 	x.procore.Refusal = []int{400, 401}[x.Pick("a refusal has status", "400", "401")]
-	x.holders = x.holders[:x.Pick("holders", "3", "1", "0")%3]
+	x.holders = x.holders[:[]int{3, 1, 0}[x.Pick("holders", "3", "1", "0")]]
+	x.procore.Lifetime = []time.Duration{90 * time.Minute, 100 * time.Second}[x.Pick("a token is valid for", "90 min", "90 min", "100 s")/2]
+	x.failsAfterSending = x.Pick("storage", "works", "works", "fails after a token was sent") == 2
 	x.connect(only)
 	x.outages()
 	x.backups(onlyUser)

@@ -102,6 +102,14 @@ func authorizing(x *run) simulation.Step {
 	return x.step("authorize", func(ctx context.Context, s *Store, _ *simulation.Actor) { x.browse(ctx, s) })
 }
 
+// slowly is authorizing, and time passes between /me and the store.
+func slowly(x *run) simulation.Step {
+	return x.step("authorize slowly", func(ctx context.Context, s *Store, _ *simulation.Actor) {
+		x.slow = true
+		x.browse(ctx, s)
+	})
+}
+
 // choosing is a browser that authorizes, and whose user chooses a company.
 func choosing(holder string) func(x *run) simulation.Step {
 	return func(x *run) simulation.Step {
@@ -120,6 +128,7 @@ func (x *run) browse(ctx context.Context, s *Store) bool {
 	}
 	for range 3 {
 		f := x.flow(only)
+		f.slow, x.slow = x.slow, false
 		simulation.Gate(ctx, "has a pair", simulation.Crash)
 		if err := x.begin(ctx, s, f); err != nil {
 			x.end(f, "not stored")
@@ -262,6 +271,18 @@ func sleeping(d time.Duration) func(x *run) simulation.Step {
 			x.Happened("long")
 			a.Sleep(d)
 		})
+	}
+}
+
+// waking is a step that begins later.
+func waking(after time.Duration, step func(x *run) simulation.Step) func(x *run) simulation.Step {
+	return func(x *run) simulation.Step {
+		then := step(x)
+		return simulation.Step{Name: then.Name + " later", Do: func(ctx context.Context, a *simulation.Actor) {
+			a.Sleep(after)
+			simulation.Gate(ctx, "begins "+then.Name)
+			then.Do(ctx, a)
+		}}
 	}
 }
 

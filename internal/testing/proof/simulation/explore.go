@@ -47,8 +47,8 @@ type Exploration struct {
 const enough = 3
 
 // Environment overrides what the variables define: EXPLORE_TIME=10m how long further
-// seeds are tried, EXPLORE_SEED the first one, or else the clock does, and EXPLORE_SEEDS
-// how many.
+// seeds are tried, EXPLORE_SEED the first one, or else the clock does, EXPLORE_SEEDS how
+// many, and EXPLORE_SCENARIO the only scenario.
 func (e *Exploration) Environment(t *testing.T) {
 	t.Helper()
 	number := func(name string) (n uint64, ok bool) {
@@ -68,6 +68,9 @@ func (e *Exploration) Environment(t *testing.T) {
 			t.Fatalf("EXPLORE_TIME: %v", err)
 		}
 		e.MaxTime, e.Seeds, e.First = d, 0, uint64(time.Now().UnixNano())
+	}
+	if name := os.Getenv("EXPLORE_SCENARIO"); name != "" {
+		e.Scenarios = slices.DeleteFunc(e.Scenarios, func(s Scenario) bool { return s.Name != name })
 	}
 	if n, ok := number("EXPLORE_SEEDS"); ok {
 		e.Seeds = n

@@ -172,7 +172,7 @@ func (w *World) ends(a *arrival, current bool) []option {
 // others lists what may happen besides the operations. In a frozen time no timer runs.
 func (w *World) others() []option {
 	passes := func(d time.Duration) func() { return func() { w.Happened("long"); sleep(d) } }
-	freezes := func(d time.Duration) func() { return func() { w.Happened("long"); w.wall.Add(int64(d)) } }
+	freezes := func(d time.Duration) func() { return func() { w.Happened("long"); w.Freeze(d) } }
 	all := []option{}
 	if !w.Orderly {
 		all = []option{

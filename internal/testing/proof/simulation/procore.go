@@ -23,9 +23,6 @@ const (
 	CutLate       Fault = "cutLate"   // the answer ends after the refresh token
 )
 
-// Lifetime is how long an access token of [Procore] is valid.
-const Lifetime = 90 * time.Minute
-
 // Procore is a [Server] with Procore's authorization server, as procoretest has it, and
 // an API that knows only whether an access token is good. All is visible to a judge. Any
 // refresh request spends the refresh token.
@@ -34,6 +31,7 @@ type Procore struct {
 	Replays     bool                            // a replayed refresh token revokes its successor
 	OldDies     bool                            // a refresh ends the old access token
 	Refusal     int                             // the status of invalid_grant; 0: 400
+	Lifetime    time.Duration                   // of access tokens
 	NoCreatedAt bool                            // answers lack created_at
 	Down        Fault                           // how every request for a token fails; Fine: none does
 
@@ -65,7 +63,7 @@ type Pair struct {
 
 // NewProcore returns a Procore that is the world's server.
 func NewProcore(w *World) *Procore {
-	p := &Procore{Mode: procoretest.Keep, world: w, byToken: map[string]*Pair{}}
+	p := &Procore{Mode: procoretest.Keep, Lifetime: 90 * time.Minute, world: w, byToken: map[string]*Pair{}}
 	w.Server = p
 	return p
 }
@@ -93,7 +91,7 @@ func (p *Procore) Good(pair *Pair) bool {
 func (p *Procore) issue(user int64, prev *Pair) *Pair {
 	n, now := len(p.Pairs)+1, p.world.Now()
 	pair := &Pair{Access: fmt.Sprintf("fake-access-%d", n), Refresh: fmt.Sprintf("fake-refresh-%d", n),
-		User: user, Issued: now, Expires: now.Add(Lifetime), Prev: prev}
+		User: user, Issued: now, Expires: now.Add(p.Lifetime), Prev: prev}
 	if user == 0 {
 		pair.Refresh = ""
 	}
@@ -267,7 +265,7 @@ func (p *Procore) answer(r *Request, pair *Pair, f Fault) *Answer {
 		Created int64  `json:"created_at,omitempty"`
 		Refresh string `json:"refresh_token,omitempty"`
 		Scope   string `json:"scope"`
-	}{pair.Access, "bearer", int(Lifetime / time.Second), pair.Issued.Unix(), pair.Refresh, "all"}
+	}{pair.Access, "bearer", int(p.Lifetime / time.Second), pair.Issued.Unix(), pair.Refresh, "all"}
 	if p.NoCreatedAt {
 		m.Created = 0
 	}

@@ -223,6 +223,10 @@ func (w *World) Now() time.Time { return time.Now().Round(0).Add(time.Duration(w
 // Advance lets time pass. It is for a setup and a judge, not for an actor.
 func (w *World) Advance(d time.Duration) { sleep(d) }
 
+// Freeze lets time pass on the clocks on the wall alone, as for processes that are all
+// frozen. No timer runs.
+func (w *World) Freeze(d time.Duration) { w.wall.Add(int64(d)) }
+
 // sleep is virtual in the bubble.
 func sleep(d time.Duration) { <-time.After(d) }
 
