@@ -166,6 +166,10 @@ func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
 		return false, nil
 	}
 	// Procore's servers may not agree on the time, and a later pair may have been revoked.
+	// An access token that has expired cannot show it.
+	if g.State == Active && known && !s.Clock.Now().Before(g.Expiry) {
+		return true, nil
+	}
 	current, _, err := s.open(ctx, g)
 	switch {
 	case errors.Is(err, errNotSealedHere): // nothing to keep

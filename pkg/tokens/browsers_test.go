@@ -117,3 +117,21 @@ func TestEarlierPairReplacesAnUncertainOne(t *testing.T) {
 		}
 	}
 }
+
+// The later of two pairs stays although its access token has expired: that Procore
+// rejects it proves nothing, and its refresh token is good.
+func TestLaterPairStaysAfterItExpired(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.options(procoretest.OptionsPatch{SecondAuthorization: new(procoretest.Kill)})
+	earlier := w.authorization()
+	w.clock.Advance(2 * time.Second)
+	p := w.authorizeOnly(w.store()).Principal
+	w.clock.Advance(2 * time.Hour)
+	if g, err := w.store().Authorize(t.Context(), earlier); err != nil || g.Generation != 1 {
+		t.Errorf("generation %d, error %v; want 1", g.Generation, err)
+	}
+	if a, err := w.store().Token(t.Context(), p); err != nil || w.works(a) != nil {
+		t.Errorf("got error %v, want a token that works", err)
+	}
+}

@@ -108,3 +108,21 @@ func (c *closedConn) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// An access token that expires while its refresh fails is not returned.
+func TestTokenExpiresDuringItsRefresh(t *testing.T) {
+	t.Parallel()
+	for _, took := range []time.Duration{time.Second, 4 * time.Second} {
+		w := newWorld(t)
+		p := w.authorize(w.store()).Principal
+		w.clock.Advance(90*time.Minute - 2*time.Second)
+		w.oauth.Dial = func(context.Context, string, string) (net.Conn, error) {
+			w.clock.Advance(took)
+			return nil, errors.New("no route to host")
+		}
+		_, err := w.store().Token(t.Context(), p)
+		if valid := took < 2*time.Second; valid != (err == nil) || !valid && !errors.Is(err, ErrTryAgain) {
+			t.Errorf("after %v: got error %v, want none: %t", took, err, valid)
+		}
+	}
+}

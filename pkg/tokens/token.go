@@ -173,7 +173,7 @@ func (s *Store) answer(ctx context.Context, g Grant, d demand) (Access, error) {
 		return Access{}, later(g.Principal, "it was refreshed less than a minute ago", nil)
 	}
 	renewed, err := s.refresh(ctx, g, pair, keys, d)
-	if living && errors.Is(err, ErrTryAgain) {
+	if living && errors.Is(err, ErrTryAgain) && s.Clock.Now().Before(access.Expiry) {
 		return access, nil
 	}
 	return renewed, err
