@@ -144,7 +144,10 @@ func (x *run) checkPair(c invariants.Change) {
 // decided it. The clocks differ a little.
 func (x *run) checkDoubt(c invariants.Change) {
 	old := c.Old
-	if old.State != "uncertain" || old.Claimed() || c.New.State != "reauthorize" || x.fate(x.pairOf(old)).rejected || x.Events()["backup"] > 0 {
+	if old.State != "uncertain" || old.Claimed() || c.New.State != "reauthorize" || x.Events()["backup"] > 0 {
+		return
+	}
+	if t := x.fate(x.pairOf(old)); t.rejected || t.refused {
 		return
 	}
 	if since := x.Now().Sub(time.Unix(old.ReasonAt, 0)); since < uncertainFor-2*exploreSkew {
