@@ -32,7 +32,7 @@ func once() []mutant {
 			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, storePackage},
 		{"R1", "writes are not conditional on what was read", "internal/platform/dynamo/rows.go",
 			`Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite))`, `Absent("never"+*oldWrite)`, only("TestRestoreDuringAWrite", storePackage)}, // other tests write for ever
-		{"R1", "a lost race counts as won", "internal/platform/dynamo/rows.go", `*name == *write {`, `*name != "" {`, rowPackage},
+		{"R1", "a lost race counts as won", "internal/platform/dynamo/rows.go", `*name == *write {`, `*name != "" || *write == "" {`, rowPackage},
 		{"R1", "an unconfirmed claim spends", "pkg/tokens/claim.go",
 			`			return g, fmt.Errorf("%w: %w", errNotClaimed, cause)`, `			return wanted, nil`, storePackage},
 		{"R1", "a claim counts as confirmed though another attempt holds it", "pkg/tokens/claim.go",

@@ -121,7 +121,7 @@ func (c *conn) RemoteAddr() net.Addr { return &net.TCPAddr{} }
 // Close ends a Read that waits.
 func (c *conn) Close() error {
 	c.once[2].Do(func() { close(c.closed) })
-	c.serve(c.answer)
+	c.serve(nil)
 	return nil
 }
 
