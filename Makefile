@@ -38,12 +38,12 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	$(GO) vet ./...
 	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
 		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
-		CGO_ENABLED=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -race -timeout 5m ./... && \
+		CGO_ENABLED=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -race -timeout 10m ./... && \
 		echo "$(GO) test -run TestExplore ./pkg/tokens  (more schedules, without the race detector)" && \
 		$(GO) test -run '^TestExplore$$' ./pkg/tokens; \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
-		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 5m ./...; \
+		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 10m ./...; \
 	fi
 
 .PHONY: lint
