@@ -109,9 +109,12 @@ func (k *Reconciler) remove(ctx context.Context, l *lease, key connections.Key) 
 func (k *Reconciler) await(ctx context.Context, companyID int64) (*lease, error) {
 	within, cancel := context.WithTimeout(ctx, waitFor)
 	defer cancel()
-	for {
+	for busy := false; ; busy = true {
 		l, err := k.take(ctx, companyID)
-		if !errors.Is(err, ErrBusy) {
+		switch {
+		case err != nil && busy && ctx.Err() != nil: // the time ended during the reading
+			return nil, ErrBusy
+		case !errors.Is(err, ErrBusy):
 			return l, err
 		}
 		if k.Store.Tokens.Clock.Sleep(within, 200*time.Millisecond) != nil {

@@ -151,7 +151,7 @@ func TestEndWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if err := w.End(ctx, c.Key, "asked for"); !errors.Is(err, ErrBusy) {
 		t.Errorf("got %v, want ErrBusy", err)
