@@ -81,10 +81,10 @@ const beforeTheChoice = [
   },
   {
     name: 'state replayed', heading: 'This sign-in was already used', status: 409,
-    async go(v) { // while the first callback is still being answered
+    async go(v) { // after the first callback, and without its code
       const state = await v.start()
       await v.stack.session(state, 'status', { S: 'exchanging' })
-      await v.login(await newUser(v.stack))
+      await v.open(`/oauth/callback?state=${state}&error=access_denied`)
     },
   },
   {
@@ -333,7 +333,7 @@ const afterTheChoice = [
   ...Object.entries({
     reauthorize: 'Your connection has stopped working',
     disconnected: 'The connection was ended in Procore',
-    revoked: 'The connection has ended',
+    ended: 'The connection has ended',
   }).map(([state, heading]) => ({
     name: `connection ${state}`, heading, status: 410,
     async go(v) {
@@ -341,7 +341,9 @@ const afterTheChoice = [
       const user = await newUser(v.stack, [company])
       await v.connect(user, company.name)
       await settled(v)
-      await v.stack.connection(company.id, user.split(' ').pop(), 'state', { S: state })
+      const number = user.split(' ').pop()
+      if (state === 'reauthorize') await v.stack.grant(number, 'state', { S: state })
+      else await v.stack.connection(company.id, number, 'state', { S: state })
       await v.page.reload()
     },
   })),

@@ -81,7 +81,12 @@ class Stack {
 
   // connection changes an attribute of a user's connection of a company.
   connection(company, user, name, value) {
-    return this.set('connections', { company_id: { S: `${company}` }, principal: { S: `user#${user}` } }, name, value)
+    return this.set('connections', { company: { S: `custom#${company}` }, principal: { S: `user#${user}` } }, name, value)
+  }
+
+  // grant changes an attribute of a user's grant.
+  grant(user, name, value) {
+    return this.set('grants', { grant: { S: `custom#user#${user}` } }, name, value)
   }
 
   set(table, key, name, value) {
