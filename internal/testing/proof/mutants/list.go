@@ -124,16 +124,14 @@ func reach() []mutant {
 	const client = "pkg/procore/client.go"
 	return []mutant{
 		{"R3", "the list reads each company's projects", "functions/company-select/list.go",
-			`	return u, err
-}
-
-func companies(`, `	for _, c := range u.companies {
-		_ = h.verify(ctx, connections.Key{CompanyID: c.ID, Principal: s.Principal})
-	}
-	return u, err
-}
-
-func companies(`, only("TestList", selection)},
+			`		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx))
+`, `		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx))
+		for _, c := range u.companies {
+			for range procore.NewCompanyClient(h.tokens.Environment, hc, c.ID, h.tokens.Seams()...).Projects(ctx) {
+				break
+			}
+		}
+`, only("TestList", selection)},
 		{"R3", "a user's client makes a company's calls", client,
 			`type UserClient struct{ api api }`, `type UserClient struct{ api api }
 

@@ -1,7 +1,7 @@
 // Command mutants breaks the code on purpose, in one place at a time, and runs the
 // tests, which must fail each time: make mutants.
 //
-//	go run ./internal/testing/proof/mutants [-run name]
+//	go run ./internal/testing/proof/mutants [-run name] [-build]
 //
 // It changes nothing in the tree: the compiler gets the broken file by go test's
 // -overlay. The breakages are in list.go.
@@ -32,8 +32,13 @@ type mutant struct {
 
 func main() {
 	only := flag.String("run", "", "run only the mutants whose rule and name match this `regexp`, as '^D ' or 'R1 the ledger'")
+	build := flag.Bool("build", false, "see only that each mutant compiles, which takes a minute or two")
 	flag.Parse()
-	survivors, err := run(os.Stdout, *only)
+	caught := mutant.caught
+	if *build {
+		caught = mutant.compiles
+	}
+	survivors, err := run(os.Stdout, *only, caught)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(2)
@@ -43,7 +48,7 @@ func main() {
 	}
 }
 
-func run(w io.Writer, only string) (survivors int, err error) {
+func run(w io.Writer, only string, try func(m mutant, dir string) (by string, err error)) (survivors int, err error) {
 	match, err := regexp.Compile(only)
 	if err != nil {
 		return 0, err
@@ -59,9 +64,11 @@ func run(w io.Writer, only string) (survivors int, err error) {
 			continue
 		}
 		start := time.Now()
-		by, err := m.caught(dir)
+		by, err := try(m, dir)
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", m.name, err)
+			survivors++
+			fmt.Fprintf(w, "BROKEN    %-4s %s: %v\n", m.rule, m.name, err)
+			continue
 		}
 		if by == "" {
 			survivors++
@@ -102,6 +109,20 @@ func (m mutant) caught(dir string) (by string, err error) {
 		return "a panic or the time limit", nil
 	}
 	return "", fmt.Errorf("go test failed without a failing test:\n%s", text)
+}
+
+// compiles builds the broken package, and returns what a mutant is caught by when its
+// tests are not run.
+func (m mutant) compiles(dir string) (by string, err error) {
+	overlay, err := m.overlay(dir)
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", os.DevNull, "-overlay", overlay, "./"+filepath.Dir(m.file)).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("does not compile:\n%s", out)
+	}
+	return "nothing yet, it compiles", nil
 }
 
 // overlay writes the broken file and the description of the overlay.
