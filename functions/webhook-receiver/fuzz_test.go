@@ -25,9 +25,9 @@ import (
 )
 
 // memory returns a client of a DynamoDB without a connection, for thousands of runs.
-func memory() *dynamodb.Client {
+func memory() (*dynamodb.Client, *dynamotest.Server) {
 	s := dynamotest.New()
-	return dynamodb.New(dynamodb.Options{
+	client := dynamodb.New(dynamodb.Options{
 		Region: "us-east-1", RetryMaxAttempts: 1,
 		HTTPClient: transport(func(r *http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
@@ -38,6 +38,7 @@ func memory() *dynamodb.Client {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 	})
+	return client, s
 }
 
 // R4: an authentic delivery is answered 200, whatever it holds, and is one item: an
@@ -55,9 +56,9 @@ func FuzzDelivery(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		db := memory()
+		db, _ := memory()
 		names := tables.CreateForTest(t, db)
-		rows := func() []map[string]types.AttributeValue { return deliveries(t, db, names.Inbox) }
+		rows := func() []map[string]types.AttributeValue { return deliveriesOf(t, db, names.Inbox) }
 		serve := gateway.Handler(&handler{inbox: &inbox.Store{DB: db, Table: names.Inbox},
 			ring: secrettest.Constant(ring)},
 			gateway.Options{Log: slog.New(slog.DiscardHandler), MaxBody: -1})

@@ -63,9 +63,6 @@ func status(ctx context.Context, header string, err error) int {
 	case errors.Is(err, tokens.ErrUnknownKey):
 		note(ctx, outcome("rejected"), slog.String("reason", "unknown key"), claimed(header))
 		return http.StatusUnauthorized
-	case errors.Is(err, inbox.ErrOverQuota):
-		note(ctx, outcome("over quota"))
-		return http.StatusTooManyRequests
 	}
 	note(ctx, outcome("failed"), slog.Any("error", err))
 	return http.StatusServiceUnavailable

@@ -93,17 +93,21 @@ func (r *receiver) row() map[string]types.AttributeValue {
 
 func (r *receiver) rows() []map[string]types.AttributeValue {
 	r.t.Helper()
-	return deliveries(r.t, r.DB, r.Tables.Inbox)
+	return deliveriesOf(r.t, r.DB, r.Tables.Inbox)
 }
 
-// deliveries returns the items of an inbox, without the counters of the quarantine.
-func deliveries(t *testing.T, db *dynamodb.Client, table string) []map[string]types.AttributeValue {
+// deliveriesOf returns the items of an inbox, without the counters of the quarantine.
+func deliveriesOf(t *testing.T, db *dynamodb.Client, table string) []map[string]types.AttributeValue {
 	t.Helper()
-	out, err := db.Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
-	if err != nil {
-		t.Fatal(err)
+	var all []map[string]types.AttributeValue
+	for pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &table}); pages.HasMorePages(); {
+		out, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, out.Items...)
 	}
-	return slices.DeleteFunc(out.Items, func(i map[string]types.AttributeValue) bool {
+	return slices.DeleteFunc(all, func(i map[string]types.AttributeValue) bool {
 		return strings.HasPrefix(text(i, "resource"), "quota#")
 	})
 }

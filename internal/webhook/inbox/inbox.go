@@ -53,17 +53,18 @@ type Store struct {
 // A Word names the outcome of a delivery.
 type Word string
 
-// Whatever the word, the delivery is stored.
+// The delivery is stored, except over the quota.
 const (
 	Stored      Word = "stored"      // an event, which will reach the queue
 	Duplicate   Word = "duplicate"   // an event that was stored before
 	Quarantined Word = "quarantined" // will not reach the queue
+	OverQuota   Word = "over quota"  // not stored: the company's quota of quarantine is used up
 )
 
 // An Outcome is the result of storing a delivery.
 type Outcome struct {
 	Word   Word
-	Reason string // why it is quarantined
+	Reason string // why it is not an event
 	New    bool   // this call wrote it, not an earlier one
 }
 

@@ -225,8 +225,8 @@ func TestStorageFails(t *testing.T) {
 		t.Errorf("repeated: Store = %v, %v, want a duplicate", got, err)
 	}
 	// An item that would be refused each time must not be delivered again and again.
-	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
-		if operation == "PutItem" {
+	w.dynamo.Intercept(func(_ string, body []byte) dynamotest.Fault {
+		if strings.Contains(string(body), `"envelope"`) {
 			return dynamotest.Fault{Code: "ValidationException"}
 		}
 		return dynamotest.Fault{}

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -26,50 +25,34 @@ const (
 	quarantineBody = 4 << 10
 	// counterLife is how long a counter outlives its hour.
 	counterLife = 24 * time.Hour
-	// conflicts is how many conflicts with other writes of the counter are tolerated.
-	conflicts    = 8
-	conflictWait = 50 * time.Millisecond
+	// countWithin bounds the count, which leaves time to store the delivery.
+	countWithin = time.Second
 )
-
-// ErrOverQuota: the company's quota of the hour is used up, and the delivery is
-// not stored. The caller answers 429, and Procore sends it again.
-var ErrOverQuota = errors.New("inbox: too many deliveries quarantined")
 
 // Quarantine stores a delivery that will not reach the queue: the reason, the body's
 // digest, and the body, or its first 4 KB if it is over MaxBody. The same body again
-// is the same delivery. Over the quota the error is [ErrOverQuota].
+// is the same delivery. Over the hour's quota nothing is written, and the word is
+// [OverQuota]: an error would pause the hook at Procore, with all its later events.
 //
-// It is one transaction of the item and the hour's counter.
+// The count is a second write, because transactions on one counter conflict. If
+// the count fails, the delivery is stored without it.
 func (s *Store) Quarantine(ctx context.Context, companyID int64, reason string, body []byte) (Outcome, error) {
-	put, count := s.put(quarantineItem(companyID, reason, body), companyID), s.count(companyID)
-	for attempt := 1; ; attempt++ {
-		err := dynamo.Transact(ctx, s.DB, put, count)
-		reasons, _ := dynamo.Refused(err)
-		switch {
-		case err == nil:
-			return Outcome{Word: Quarantined, Reason: reason, New: true}, nil
-		case reasons.Failed(0): // the item exists
-			return Outcome{Word: Quarantined, Reason: reason}, nil
-		case reasons.Failed(1):
-			return Outcome{}, fmt.Errorf("%w (company %d)", ErrOverQuota, companyID)
-		case transient(reasons) && attempt < conflicts:
-			err = s.Clock.Sleep(ctx, s.Random.Jitter(conflictWait*time.Duration(attempt)))
-		}
-		if err != nil {
-			return Outcome{}, fmt.Errorf("inbox: company %d: not quarantined: %w", companyID, err)
-		}
+	if s.overQuota(ctx, companyID) {
+		return Outcome{Word: OverQuota, Reason: reason}, nil
 	}
+	err := dynamo.Write(ctx, s.DB, s.put(quarantineItem(companyID, reason, body), companyID))
+	if err != nil && !dynamo.ConditionFailed(err) {
+		return Outcome{}, fmt.Errorf("inbox: company %d: not quarantined: %w", companyID, err)
+	}
+	return Outcome{Word: Quarantined, Reason: reason, New: err == nil}, nil
 }
 
-// transient reports whether a transaction met another one, or storage was busy.
-func transient(reasons dynamo.Reasons) bool {
-	all := []string{"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "None"}
-	for i := range reasons {
-		if !slices.Contains(all, reasons.Code(i)) {
-			return false
-		}
-	}
-	return len(reasons) > 0
+// overQuota counts one more delivery in the company's hour, and reports whether its
+// quota was used up before.
+func (s *Store) overQuota(ctx context.Context, companyID int64) bool {
+	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	defer cancel()
+	return dynamo.ConditionFailed(dynamo.Write(ctx, s.DB, s.count(companyID)))
 }
 
 func quarantineItem(companyID int64, reason string, body []byte) dynamo.Item {

@@ -1,9 +1,9 @@
 package inbox
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,24 +68,19 @@ func TestQuarantineWhole(t *testing.T) {
 	}
 }
 
-// Over the quota a company's deliveries are refused until the next hour. Deliveries
-// already in quarantine, its events, and other companies are not.
+// Over the quota nothing of a company is quarantined until the next hour. Its events,
+// and other companies, are not affected.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.Quota = 3
 	for n := range 3 {
-		for range 2 { // a repetition does not count
-			if _, err := w.quarantine(t, 5678, strconv.Itoa(n)); err != nil {
-				t.Fatal(err)
-			}
+		if _, err := w.quarantine(t, 5678, strconv.Itoa(n)); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if got, err := w.quarantine(t, 5678, "3"); !errors.Is(err, ErrOverQuota) || got != (Outcome{}) {
-		t.Errorf("Quarantine = %v, %v, want ErrOverQuota", got, err)
-	}
-	if got, err := w.quarantine(t, 5678, "0"); err != nil || got.New {
-		t.Errorf("of what is kept: Quarantine = %v, %v, want it known", got, err)
+	if got, err := w.quarantine(t, 5678, "3"); err != nil || got != (Outcome{Word: OverQuota, Reason: "not a JSON object"}) {
+		t.Errorf("Quarantine = %v, %v, want it over the quota", got, err)
 	}
 	if got, err := w.Add(t.Context(), decode(t, payload), []byte(payload)); err != nil || got.Word != Stored {
 		t.Errorf("Store = %v, %v, want it stored", got, err)
@@ -102,48 +97,47 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// Of deliveries that arrive at once, at most the quota is kept.
+// Of deliveries that arrive at once, the quota is kept.
 func TestQuotaTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.Quota = 7
 	var all sync.WaitGroup
-	var kept, refused atomic.Int32
+	var kept, over atomic.Int32
 	for n := range 20 {
 		all.Go(func() {
-			switch _, err := w.quarantine(t, 5678, strconv.Itoa(n)); {
-			case err == nil:
-				kept.Add(1)
-			case errors.Is(err, ErrOverQuota):
-				refused.Add(1)
-			default:
+			switch got, err := w.quarantine(t, 5678, strconv.Itoa(n)); {
+			case err != nil:
 				t.Error(err)
+			case got.Word == OverQuota:
+				over.Add(1)
+			default:
+				kept.Add(1)
 			}
 		})
 	}
 	all.Wait()
-	if kept.Load() != 7 || refused.Load() != 13 || len(w.items(t)) != 7 {
-		t.Errorf("%d kept, %d refused, %d items; want 7, 13, 7", kept.Load(), refused.Load(), len(w.items(t)))
+	if kept.Load() != 7 || over.Load() != 13 || len(w.items(t)) != 7 {
+		t.Errorf("%d kept, %d over the quota, %d items; want 7, 13, 7", kept.Load(), over.Load(), len(w.items(t)))
 	}
 }
 
-// A conflict with another delivery's count is temporary.
-func TestQuarantineConflict(t *testing.T) {
+// What cannot be counted is stored, also if the count gets no answer: it leaves time.
+func TestQuarantineWithoutCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	conflict := dynamotest.Fault{Reasons: []string{"None", "TransactionConflict"}}
-	w.dynamo.Intercept(dynamotest.Nth(1, "TransactWriteItems", conflict))
-	if got, err := w.quarantine(t, 5678, "x"); err != nil || !got.New {
-		t.Errorf("Quarantine = %v, %v, want it new", got, err)
-	}
-	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return conflict })
-	if got, err := w.quarantine(t, 5678, "y"); err == nil || errors.Is(err, ErrOverQuota) {
-		t.Errorf("without end: Quarantine = %v, %v, want an error of storage", got, err)
-	}
-	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault {
-		return dynamotest.Fault{Reasons: []string{"ValidationError", "None"}}
+	done := make(chan struct{})
+	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+		if operation == "UpdateItem" {
+			<-done
+		}
+		return dynamotest.Fault{}
 	})
-	if _, err := w.quarantine(t, 5678, "z"); err == nil {
-		t.Error("no error for an item that is not valid")
+	ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
+	defer cancel()
+	got, err := w.Quarantine(ctx, 5678, "odd", []byte("x"))
+	close(done)
+	if err != nil || got != (Outcome{Quarantined, "odd", true}) || len(w.items(t)) != 1 {
+		t.Errorf("Quarantine = %v, %v, want it stored", got, err)
 	}
 }

@@ -13,6 +13,8 @@ func deliver() []mutant {
 			`return http.StatusServiceUnavailable`, `return http.StatusOK`, receiverPackage},
 		{"R4", "an event is written again by its repetition", box,
 			`Absent("event_id")`, `Absent("nothing")`, boxPackage},
+		{"R4", "a counter that fails decides the answer", "internal/webhook/inbox/quarantine.go",
+			`return dynamo.ConditionFailed(dynamo.Write(ctx, s.DB, s.count(companyID)))`, `return dynamo.Write(ctx, s.DB, s.count(companyID)) != nil`, receiverPackage},
 		{"", "events of a resource are duplicates of each other", box,
 			`queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)`, `queueID(strconv.FormatInt(e.CompanyID, 10) + resource)`, boxPackage},
 		{"", "each event has its own group", box,
