@@ -146,7 +146,7 @@ func TestWebhooks(t *testing.T) {
 func TestPayloadVersion(t *testing.T) {
 	t.Parallel()
 	const name = "WEBHOOK_PAYLOAD_VERSION"
-	for text, want := range map[string]string{"": "v2.0", " v2.0 ": "v2.0", "v3.0": "v3.0", "v4.0": "v4.0"} {
+	for text, want := range map[string]string{"": "", " v2.0 ": "v2.0", "v3.0": "v3.0", "v4.0": "v4.0"} {
 		b := base(map[string]string{name: text})
 		if got := b.PayloadVersion(); got != want || b.Env.Err() != nil {
 			t.Errorf("%q: got %q, %v, want %q", text, got, b.Env.Err(), want)

@@ -41,15 +41,13 @@ func (h *Hook) UnmarshalJSON(b []byte) error {
 	}{(*plain)(h), idOf(&h.ID), idOf(&h.CompanyID), idOf(&h.ProjectID)})
 }
 
-// ParsePayloadVersion reads the payload version of a hook: v2.0, v3.0 or v4.0. Empty
-// means v2.0. Events of v4.0 do not name the app that made a change.
+// ParsePayloadVersion reads the payload version of a hook: v2.0, v3.0, v4.0, or empty if
+// none is chosen. Events of v4.0 do not name the app that made a change.
 //
 // https://procore.github.io/documentation/payload-formats
 func ParsePayloadVersion(s string) (string, error) {
 	switch s {
-	case "":
-		return "v2.0", nil
-	case "v2.0", "v3.0", "v4.0":
+	case "", "v2.0", "v3.0", "v4.0":
 		return s, nil
 	}
 	return "", fmt.Errorf("procore: payload version %.20q is not v2.0, v3.0 or v4.0", s)

@@ -10,6 +10,6 @@ type Config struct {
 	Namespace string
 	URL       string
 	Triggers  []procore.Trigger // empty: webhooks are off
-	// PayloadVersion is needed to make a hook, and not to delete one.
+	// PayloadVersion is v2.0, v3.0, v4.0, or empty: see [PayloadVersion].
 	PayloadVersion string
 }

@@ -14,7 +14,7 @@ import (
 
 // spec is the hook that a company should have. Its credential is derived from
 // the current key and the company's epoch, so that a change of either shows.
-func (k *Reconciler) spec(ctx context.Context, companyID int64) (procore.HookSpec, error) {
+func (k *Reconciler) spec(ctx context.Context, companyID int64, version string) (procore.HookSpec, error) {
 	ring, err := k.Ring.Get(ctx)
 	if err != nil {
 		return procore.HookSpec{}, err
@@ -24,14 +24,14 @@ func (k *Reconciler) spec(ctx context.Context, companyID int64) (procore.HookSpe
 		return procore.HookSpec{}, err
 	}
 	return procore.HookSpec{
-		Namespace: k.Want.Namespace, DestinationURL: k.Want.URL, PayloadVersion: k.Want.PayloadVersion,
+		Namespace: k.Want.Namespace, DestinationURL: k.Want.URL, PayloadVersion: version,
 		Headers: procore.Headers{"Authorization": header},
 	}, nil
 }
 
 // ensure makes the hook and its triggers match the configuration.
 func (k *Reconciler) ensure(ctx context.Context, l *lease, by tokens.Principal, client *procore.CompanyClient, makerLost bool) error {
-	want, err := k.spec(ctx, client.CompanyID())
+	want, err := k.spec(ctx, client.CompanyID(), l.version)
 	if err != nil {
 		return err
 	}

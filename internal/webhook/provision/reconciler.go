@@ -100,6 +100,7 @@ func (k *Reconciler) Reconcile(ctx context.Context, companyID int64) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
+	l.version = PayloadVersion(k.Want.PayloadVersion, before)
 	end := lookFor
 	if left, ok := procore.TimeLeft(ctx); ok {
 		end = min(end, left-closing)

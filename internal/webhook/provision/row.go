@@ -42,7 +42,10 @@ type Row struct {
 }
 
 // lease is the row while its holder is we.
-type lease struct{ row Row }
+type lease struct {
+	row     Row
+	version string // of the payload that the company's hook should have
+}
 
 // rows are the rows of a company's hook, of which there is one.
 func (k *Reconciler) rows(companyID int64) dynamo.Rows[Row] {
@@ -75,7 +78,7 @@ func (k *Reconciler) take(ctx context.Context, companyID int64) (*lease, error) 
 	if k.now().Before(r.until) {
 		return nil, ErrBusy
 	}
-	l := &lease{r}
+	l := &lease{row: r}
 	l.row.until = k.now().Add(leaseFor)
 	if err := k.save(ctx, l); err != nil {
 		return nil, err
