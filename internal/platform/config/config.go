@@ -11,8 +11,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,63 +55,6 @@ func (e *Env) Flag(name string) bool {
 		e.Fail(name, "is neither true nor false")
 	}
 	return false
-}
-
-// PlainHosts returns the hosts besides loopback to which http is accepted: under
-// sam local a container reaches its host by this name.
-func (e *Env) PlainHosts() []string {
-	if e.Optional("AWS_SAM_LOCAL") == "true" {
-		return []string{"host.docker.internal"}
-	}
-	return nil
-}
-
-// PublicURL reads PUBLIC_URL, where people and Procore reach the application. It
-// has no trailing slash, and is https, or http on loopback.
-func (e *Env) PublicURL() *url.URL {
-	text := e.Require("PUBLIC_URL")
-	u, err := url.Parse(strings.TrimRight(text, "/"))
-	switch {
-	case text == "":
-	case err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		e.Fail("PUBLIC_URL", "is not an address such as https://connect.example.com")
-	case !e.secure(u):
-		e.Fail("PUBLIC_URL", notSecure)
-	default:
-		return u
-	}
-	return &url.URL{}
-}
-
-// maxURL is the longest address, in bytes, that browsers and proxies accept.
-const maxURL = 2_000
-
-// ProductURL reads PRODUCT_URL, to which the page after connecting leads. It is
-// https, or http on loopback, or empty.
-func (e *Env) ProductURL() string {
-	text := e.Optional("PRODUCT_URL")
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
-	case err != nil || u.Hostname() == "" || u.User != nil || len(text) > maxURL:
-		e.Fail("PRODUCT_URL", "is not an address such as https://app.example.com/start of at most %d bytes", maxURL)
-	case !e.secure(u):
-		e.Fail("PRODUCT_URL", notSecure)
-	default:
-		return text
-	}
-	return ""
-}
-
-const notSecure = "must begin with https:// (http:// is allowed for loopback only)"
-
-func (e *Env) secure(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && e.plain(u.Hostname())
-}
-
-func (e *Env) plain(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback() || slices.Contains(e.PlainHosts(), host)
 }
 
 // Companies is the set of companies that may connect.

@@ -55,30 +55,50 @@ func TestPublicURL(t *testing.T) {
 		"https://connect.example.com//":     "https://connect.example.com",
 		" https://connect.example.com\n":    "https://connect.example.com",
 		"https://connect.example.com:8443":  "https://connect.example.com:8443",
-		"https://connect.example.com/prod/": "https://connect.example.com/prod",
+		"https://Connect.Example.COM":       "https://connect.example.com",
+		"https://connect.example.com:443":   "https://connect.example.com",
+		"https://connect.example.com:0443":  "https://connect.example.com",
+		"https://connect.example.com:":      "https://connect.example.com",
+		"https://connect.example.com.":      "https://connect.example.com",
+		"https://CONNECT.example.com.:443/": "https://connect.example.com",
+		"https://connect.example.com:80":    "https://connect.example.com:80",
+		"https://xn--caf-dma.example.com":   "https://xn--caf-dma.example.com",
+		"https://[2001:DB8::1]:443":         "https://[2001:db8::1]",
+		"http://LOCALHOST:3000":             "http://localhost:3000",
+		"http://localhost:80":               "http://localhost",
+		"http://127.0.0.1:443":              "http://127.0.0.1:443",
 		"https://connect.example.com#":      "https://connect.example.com",
 		"HTTPS://connect.example.com":       "https://connect.example.com",
 		"http://127.0.0.1:3000":             "http://127.0.0.1:3000",
 		"http://localhost:3000/":            "http://localhost:3000",
 		"http://[::1]:3000":                 "http://[::1]:3000",
 
-		"":                                      "",
-		"http://connect.example.com":            "",
-		"http://host.docker.internal":           "", // without sam
-		"http://localhost.example.com":          "",
-		"http://127.0.0.1.example.com":          "",
-		"connect.example.com":                   "",
-		"//connect.example.com":                 "",
-		"https:connect.example.com":             "",
-		"https://":                              "",
-		"https://:443":                          "",
-		"https:///oauth":                        "",
-		"ftp://connect.example.com":             "",
-		"javascript:alert(1)":                   "",
-		"https://connect.example.com?":          "",
-		"https://connect.example.com?a=b":       "",
-		"https://connect.example.com#a":         "",
-		"https://fake-user@connect.example.com": "",
+		"":                                                          "",
+		"http://connect.example.com":                                "",
+		"http://host.docker.internal":                               "", // without sam
+		"http://localhost.example.com":                              "",
+		"http://127.0.0.1.example.com":                              "",
+		"connect.example.com":                                       "",
+		"//connect.example.com":                                     "",
+		"https:connect.example.com":                                 "",
+		"https://":                                                  "",
+		"https://:443":                                              "",
+		"https://.":                                                 "",
+		"https://connect.example.com..":                             "",
+		"https://connect.example.com:0":                             "",
+		"https://connect.example.com:65536":                         "",
+		"https://connect.example.com:https":                         "",
+		"https://connect%2eexample.com":                             "",
+		"https://café.example.com":                                  "",
+		"https://connect.example.com/prod/":                         "",
+		"https://connect.example.com/./":                            "",
+		"https:///oauth":                                            "",
+		"ftp://connect.example.com":                                 "",
+		"javascript:alert(1)":                                       "",
+		"https://connect.example.com?":                              "",
+		"https://connect.example.com?a=b":                           "",
+		"https://connect.example.com#a":                             "",
+		"https://fake-user@connect.example.com":                     "",
 		"https://fake-user:fake-password@connect.example.com":       "",
 		"https://fake-user:fake-password@connect.example.com:x\x7f": "",
 	} {
@@ -97,6 +117,22 @@ func TestPublicURL(t *testing.T) {
 	e := env(map[string]string{"PUBLIC_URL": "http://host.docker.internal:3000", "AWS_SAM_LOCAL": "true"})
 	if got := e.PublicURL().String(); got != "http://host.docker.internal:3000" || e.Err() != nil {
 		t.Errorf("under sam: %q, %v", got, e.Err())
+	}
+}
+
+// A path is refused, and the error of a page's address explains what it is.
+func TestPublicURLIsNotAPage(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/oauth/callback": "the redirect URI", "/oauth/callback/": "the redirect URI", "/OAuth/Callback": "the redirect URI",
+		"/prod/oauth/callback": "one page", "/oauth/start": "one page", "/webhooks/procore": "one page", "/connected": "one page",
+		"/companies": "one page", "/prod": "without a path", "/oauth": "without a path",
+	} {
+		e := env(map[string]string{"PUBLIC_URL": "https://connect.example.com" + path})
+		e.PublicURL()
+		if err := e.Err(); err == nil || !strings.Contains(err.Error(), "PUBLIC_URL") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", path, err, want)
+		}
 	}
 }
 
