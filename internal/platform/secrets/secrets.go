@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"procore-connect/pkg/procore"
@@ -32,7 +31,7 @@ var ErrNotFilledIn = errors.New("the secret is not filled in yet")
 type Secret[T any] struct {
 	Client *secretsmanager.Client
 	ID     string                  // name or ARN
-	Parse  func(string) (T, error) // its errors must not hold the value
+	Parse  func(string) (T, error) // of the text without blanks around it; its errors must not hold the value
 	Log    *slog.Logger            // nil: slog.Default
 	Clock  procore.Clock
 
@@ -78,7 +77,7 @@ func (s *Secret[T]) read(ctx context.Context) (T, error) {
 	if err != nil {
 		return none, fmt.Errorf("secret %s cannot be read: %w", s.ID, err)
 	}
-	value, err := s.Parse(aws.ToString(out.SecretString))
+	value, err := s.Parse(text(out))
 	if err != nil {
 		return none, fmt.Errorf("secret %s: %w", s.ID, err)
 	}

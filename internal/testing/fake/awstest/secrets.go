@@ -22,7 +22,7 @@ const (
 )
 
 // Secrets is a Secrets Manager with the operations CreateSecret,
-// DescribeSecret, GetSecretValue and PutSecretValue, for secrets that are text.
+// DescribeSecret, GetSecretValue and PutSecretValue.
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/
 type Secrets struct {
@@ -40,6 +40,7 @@ type secret struct {
 type version struct {
 	id      string
 	value   string
+	binary  bool // a SecretBinary
 	stages  []string
 	created time.Time
 }
@@ -55,7 +56,12 @@ func NewSecrets(values map[string]string) *Secrets {
 
 // Put makes value the current version of the named secret. It creates the secret if
 // there is none.
-func (s *Secrets) Put(name, value string) {
+func (s *Secrets) Put(name, value string) { s.put(name, value, false) }
+
+// PutBinary is Put for a value of bytes, as from a file.
+func (s *Secrets) PutBinary(name string, value []byte) { s.put(name, string(value), true) }
+
+func (s *Secrets) put(name, value string, binary bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sec, ok := s.secrets[name]
@@ -63,7 +69,7 @@ func (s *Secrets) Put(name, value string) {
 		sec = newSecret(name)
 		s.secrets[name] = sec
 	}
-	sec.add(newID(), value, []string{current})
+	sec.add(newID(), value, binary, []string{current})
 }
 
 // Reads returns how often GetSecretValue was answered for the named secret.
@@ -107,7 +113,7 @@ func (s *Secrets) find(id string) (*secret, error) {
 
 // add stores a version and moves the stages to it, because only one version has each.
 // The version that was current becomes the previous one.
-func (s *secret) add(id, value string, stages []string) {
+func (s *secret) add(id, value string, binary bool, stages []string) {
 	for _, v := range s.versions {
 		if slices.Contains(stages, current) && slices.Contains(v.stages, current) {
 			s.unstage([]string{previous})
@@ -115,7 +121,7 @@ func (s *secret) add(id, value string, stages []string) {
 		}
 	}
 	s.unstage(stages)
-	s.versions = append(s.versions, &version{id: id, value: value, stages: slices.Clone(stages), created: time.Now()})
+	s.versions = append(s.versions, &version{id: id, value: value, binary: binary, stages: slices.Clone(stages), created: time.Now()})
 	if len(s.versions) > maxVersions {
 		s.versions = slices.DeleteFunc(s.versions, func(v *version) bool { return len(v.stages) == 0 })
 	}
@@ -154,20 +160,27 @@ func (s *Secrets) getSecretValue(_ context.Context, _ *http.Request, in getSecre
 		return nil, errorf("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", in.VersionStage)
 	}
 	sec.reads++
-	return map[string]any{
+	out := map[string]any{
 		"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": slices.Clone(v.stages),
 		"SecretString": v.value, "CreatedDate": epoch(v.created),
-	}, nil
+	}
+	if v.binary {
+		delete(out, "SecretString")
+		out["SecretBinary"] = []byte(v.value)
+	}
+	return out, nil
 }
 
 type putSecretValueInput struct {
 	SecretId, SecretString, ClientRequestToken string
+	SecretBinary                               []byte
 	VersionStages                              []string
 }
 
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
 func (s *Secrets) putSecretValue(_ context.Context, _ *http.Request, in putSecretValueInput) (any, error) {
-	if err := checkSecret(in.SecretId, in.SecretString); err != nil {
+	value, binary := cmp.Or(in.SecretString, string(in.SecretBinary)), len(in.SecretBinary) > 0
+	if err := checkSecret(in.SecretId, value); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -183,9 +196,9 @@ func (s *Secrets) putSecretValue(_ context.Context, _ *http.Request, in putSecre
 	v := sec.find(id, "")
 	switch {
 	case v == nil:
-		sec.add(id, in.SecretString, in.VersionStages)
+		sec.add(id, value, binary, in.VersionStages)
 		v = sec.find(id, "")
-	case v.value != in.SecretString: // the same token and value again is the SDK's retry
+	case v.value != value: // the same token and value again is the SDK's retry
 		return nil, errorf("ResourceExistsException", "a version with this ClientRequestToken and another value exists")
 	}
 	return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": v.id, "VersionStages": slices.Clone(v.stages)}, nil
@@ -209,7 +222,7 @@ func (s *Secrets) createSecret(_ context.Context, _ *http.Request, in createSecr
 	sec := newSecret(in.Name)
 	s.secrets[in.Name] = sec
 	id := cmp.Or(in.ClientRequestToken, newID())
-	sec.add(id, in.SecretString, []string{current})
+	sec.add(id, in.SecretString, false, []string{current})
 	return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": id}, nil
 }
 
@@ -240,7 +253,7 @@ func checkSecret(name, value string) error {
 	case name == "" || len(name) > 2048 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return errorf("InvalidParameterException", "Invalid name.")
 	case value == "":
-		return errorf("InvalidRequestException", "SecretString is needed; binary secrets are not supported here")
+		return errorf("InvalidRequestException", "SecretString or SecretBinary is needed")
 	case len(value) > maxSecret:
 		return errorf("InvalidParameterException", "the secret is longer than %d bytes", maxSecret)
 	}
