@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"procore-connect/pkg/procore"
@@ -44,18 +45,17 @@ func (c Cookies) Set(w http.ResponseWriter, flow string, value procore.Secret) {
 	http.SetCookie(w, c.cookie(c.name(flow), value.Reveal(), int(cookieLifetime.Seconds())))
 }
 
-// Trim deletes the browser's flow cookies when there are too many.
+// Trim makes room for one more flow cookie: it deletes the oldest ones of a browser that has
+// too many. A browser sends its cookies in the order in which it received them (RFC 6265
+// section 5.4).
 func (c Cookies) Trim(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	for _, cookie := range r.Cookies() {
-		if strings.HasPrefix(cookie.Name, c.prefix()) {
+		if strings.HasPrefix(cookie.Name, c.prefix()) && !slices.Contains(names, cookie.Name) {
 			names = append(names, cookie.Name)
 		}
 	}
-	if len(names) < maxCookies {
-		return
-	}
-	for _, name := range names {
+	for _, name := range names[:max(len(names)-maxCookies+1, 0)] {
 		http.SetCookie(w, c.cookie(name, "", -1))
 	}
 }

@@ -112,14 +112,14 @@ func TestCookieTrim(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.AddCookie(&http.Cookie{Name: "session", Value: "of another application"})
 		r.AddCookie(&http.Cookie{Name: "flow-of-plain-http", Value: "x"})
-		want := map[string]bool{}
+		want := map[string]bool{} // the oldest ones, so that room for one more remains
 		for i := range n {
 			name := c.name(FlowOf(procore.NewSecret(strings.Repeat("x", i))))
 			r.AddCookie(&http.Cookie{Name: name, Value: "x"})
-			want[name] = true
-		}
-		if n < maxCookies {
-			clear(want)
+			r.AddCookie(&http.Cookie{Name: name, Value: "planted beside it"})
+			if i <= n-maxCookies {
+				want[name] = true
+			}
 		}
 		w := httptest.NewRecorder()
 		c.Trim(w, r)

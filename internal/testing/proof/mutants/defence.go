@@ -58,7 +58,8 @@ func browser() []mutant {
 		{"D", "of two cookies of one name the first counts", cookie, `if len(sent) != 1 {`, `if len(sent) == 0 {`, only("TestDuplicateCookie", sessions)},
 		{"D", "a cookie can hold another behind a comma", "internal/platform/gateway/request.go", `	return strings.Join(list, "; ")`,
 			`	return strings.ReplaceAll(strings.Join(list, "; "), ",", "; ")`, only("TestCommaInCookie", gateway)},
-		{"D", "cookies of abandoned flows pile up", cookie, `if len(names) < maxCookies {`, `if len(names) >= 0 {`, only("TestManyStarts", callback)},
+		{"D", "cookies of abandoned flows pile up", cookie, `max(len(names)-maxCookies+1, 0)`, `0`, only("TestManyStarts", callback)},
+		{"", "a start takes away the cookies of all other flows", cookie, `max(len(names)-maxCookies+1, 0)`, `len(names)`, only("TestManyStarts", callback)},
 		{"D", "a start stays in the table", "internal/connect/session/row.go", `dynamo.Seconds(s.Expires.Add(24*time.Hour))`, `dynamo.Seconds(time.Time{})`, only("TestFloodOfStarts", callback)},
 	}
 }
