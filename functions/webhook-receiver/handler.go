@@ -33,8 +33,12 @@ type handler struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerWithin)
 	defer cancel()
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
+	switch r.Method {
+	case http.MethodPost:
+	case http.MethodHead: // Procore may probe the address before it accepts a hook
+		return
+	default:
+		w.Header().Set("Allow", "HEAD, POST")
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}

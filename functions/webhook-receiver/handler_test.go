@@ -114,13 +114,44 @@ func TestMethod(t *testing.T) {
 		req := r.request(method, "")
 		req.Header.Set("Authorization", header(t, functiontest.WebhookValue, company))
 		got := r.Browser(r.base).Do(req).Wants(http.StatusMethodNotAllowed)
-		if got.Body != "" || got.Header.Get("Allow") != http.MethodPost {
+		if got.Body != "" || got.Header.Get("Allow") != "HEAD, POST" {
 			t.Errorf("%s: got body %q, Allow %q", method, got.Body, got.Header.Get("Allow"))
 		}
 	}
 	if ops := r.Storage(); len(ops) > 0 {
 		t.Errorf("got operations %v, want none", ops)
 	}
+}
+
+// Procore may probe the address before there is a credential. It costs no storage, and
+// not even the secret. A URL that was entered with a trailing slash is the same.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	r.Secrets.Put(functiontest.WebhookSecret, "nonsense")
+	for _, at := range []string{path, path + "/"} {
+		for _, authorization := range []string{"", "Bearer x", header(t, functiontest.WebhookValue, company)} {
+			req := r.request(http.MethodHead, "")
+			req.URL.Path = at
+			req.Header.Set("Authorization", authorization)
+			if got := r.Browser(r.base).Do(req).Wants(http.StatusOK); got.Body != "" {
+				t.Errorf("HEAD %s: got body %q", at, got.Body)
+			}
+		}
+	}
+	if ops := r.Storage(); len(ops) > 0 {
+		t.Errorf("got operations %v, want none", ops)
+	}
+}
+
+func TestTrailingSlash(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t)
+	req := r.request(http.MethodPost, sample(t, "webhook-v2"))
+	req.URL.Path += "/"
+	req.Header.Set("Authorization", header(t, functiontest.WebhookValue, company))
+	r.Browser(r.base).Do(req).Wants(http.StatusOK)
+	r.row()
 }
 
 // R4: an authentic delivery that is not understood is quarantined and answered 200,

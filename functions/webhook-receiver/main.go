@@ -1,4 +1,4 @@
-// Command webhook-receiver is the Lambda function behind POST /webhooks/procore.
+// Command webhook-receiver is the Lambda function behind POST and HEAD /webhooks/procore.
 package main
 
 import (

@@ -37,7 +37,8 @@ func newReceiver(t *testing.T) *receiver {
 	h := &handler{ring: w.Ring(), inbox: r.inbox}
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		f := gateway.Handler(h, gateway.Options{Log: w.Log.Logger, MaxBody: -1})
-		return map[string]gateway.Func{"POST " + path: f, "GET " + path: f, "PUT " + path: f}
+		return map[string]gateway.Func{"POST " + path: f, "POST " + path + "/": f, "HEAD " + path: f, "HEAD " + path + "/": f,
+			"GET " + path: f, "PUT " + path: f}
 	})
 	w.Storage()
 	return r

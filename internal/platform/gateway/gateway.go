@@ -14,7 +14,8 @@
 //
 // One line per request, written when it ends: request_id, method, route (the mux pattern or the route's key, never the
 // path), status, duration_ms, and what the handler added with [Note]. The outcome is the handler's, or else ok, rejected
-// (4xx) or failed (5xx). A panic is a 500 with a fixed text; the same line has its stack.
+// (4xx) or failed (5xx). A panic is a 500 with a fixed text; the same line has its stack. An event of another form, such as
+// payload format 1.0 or a scheduled ping, is a 400, failed with its reason: the deployment is wrong, not the caller.
 package gateway
 
 import (
@@ -125,10 +126,6 @@ func routeKey(e events.APIGatewayV2HTTPRequest) string {
 
 // report writes the one line. It has no path, no query and no header: /oauth/callback carries a code.
 func (a *adapter) report(ctx context.Context, route, method string, status int, took time.Duration, n *notes) {
-	level := slog.LevelInfo
-	if status >= 500 {
-		level = slog.LevelError
-	}
 	attrs := []slog.Attr{
 		slog.String("request_id", RequestID(ctx)),
 		slog.String("method", safeMethod(method)),
@@ -136,20 +133,26 @@ func (a *adapter) report(ctx context.Context, route, method string, status int, 
 		slog.Int("status", status),
 		slog.Int64("duration_ms", max(took.Milliseconds(), 0)), // the clock may be set back
 	}
-	noted := n.all()
-	if !slices.ContainsFunc(noted, func(a slog.Attr) bool { return a.Key == outcome }) {
-		attrs = append(attrs, slog.String(outcome, outcomeOf(status)))
+	noted, word := n.all(), outcomeOf(status)
+	if i := slices.IndexFunc(noted, func(a slog.Attr) bool { return a.Key == outcome }); i >= 0 {
+		word = noted[i].Value.String()
+	} else {
+		attrs = append(attrs, slog.String(outcome, word))
+	}
+	level := slog.LevelInfo
+	if status >= 500 || word == failed {
+		level = slog.LevelError
 	}
 	a.log.LogAttrs(ctx, level, "request", append(attrs, noted...)...)
 }
 
-const outcome = "outcome"
+const outcome, failed = "outcome", "failed"
 
 // outcomeOf returns the outcome of a request whose handler notes none.
 func outcomeOf(status int) string {
 	switch {
 	case status >= 500:
-		return "failed"
+		return failed
 	case status >= 400:
 		return "rejected"
 	}

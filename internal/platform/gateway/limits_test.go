@@ -148,6 +148,40 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// What is not a request in payload format 2.0 is answered 400, and is an error of the deployment in the log: a front of
+// the older format would refuse every delivery.
+func TestNotARequest(t *testing.T) {
+	t.Parallel()
+	for event, reason := range map[string]string{
+		`{"version":"1.0","resource":"/webhooks/procore","path":"/webhooks/procore","httpMethod":"POST","headers":{"Authorization":"Bearer fake-x"},
+		  "multiValueHeaders":{"Authorization":["Bearer fake-x"]},"requestContext":{"httpMethod":"POST","identity":{"sourceIp":"1.2.3.4"},"authorizer":null},
+		  "queryStringParameters":null,"body":"{}","isBase64Encoded":false}`: "not payload format 2.0: set",
+		`{"resource":"/webhooks/procore","path":"/webhooks/procore","httpMethod":"POST","headers":null,"body":null,"requestContext":{"httpMethod":"POST"}}`: "not payload format 2.0",
+		`{"requestContext":{"elb":{"targetGroupArn":"arn:x"}},"httpMethod":"GET","path":"/","headers":{}}`:                                                  "not payload format 2.0",
+		`{"source":"warmup"}`: "not payload format 2.0",
+		`{"version":"0","id":"1","detail-type":"Scheduled Event","source":"aws.events","time":"2026-11-28T16:04:43Z","resources":[],"detail":{}}`: "not payload format 2.0",
+		`{}`:   "not payload format 2.0",
+		`null`: "not payload format 2.0",
+	} {
+		var e events.APIGatewayV2HTTPRequest
+		if err := json.Unmarshal([]byte(event), &e); err != nil {
+			t.Fatal(err)
+		}
+		res, log := send(t, func(http.ResponseWriter, *http.Request) { t.Errorf("%s: the handler was called", event) }, e, gateway.Options{})
+		if res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: status %d, want 400", event, res.StatusCode)
+		}
+		var line map[string]any
+		if err := json.Unmarshal([]byte(log), &line); err != nil {
+			t.Fatalf("%v in %q", err, log)
+		}
+		got, _ := line["reason"].(string)
+		if line["level"] != "ERROR" || line["outcome"] != "failed" || !strings.HasPrefix(got, reason) || strings.Contains(log, "fake-x") {
+			t.Errorf("%s: logged %s", event, log)
+		}
+	}
+}
+
 func TestLogLine(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()

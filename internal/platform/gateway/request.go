@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -23,8 +24,24 @@ const (
 	maxHeaders = 32 << 10
 )
 
+// notARequest returns why the event is no request in payload format 2.0, or "". Such an event is a mistake of the
+// deployment: an integration of format 1.0, which a REST API always has, or a schedule that keeps functions warm.
+func notARequest(e events.APIGatewayV2HTTPRequest) string {
+	switch {
+	case e.RequestContext.HTTP.Method != "":
+		return ""
+	case e.Version == "1.0":
+		return "not payload format 2.0: set PayloadFormatVersion 2.0 on the integration of an HTTP API"
+	}
+	return "not payload format 2.0: not a request of an HTTP API"
+}
+
 // request returns the handler's request, or the status with which to reject the event.
 func (a *adapter) request(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, int) {
+	if reason := notARequest(e); reason != "" {
+		Note(ctx, slog.String(outcome, failed), slog.String("reason", reason))
+		return nil, http.StatusBadRequest
+	}
 	method := e.RequestContext.HTTP.Method
 	if safeMethod(method) != method {
 		return nil, http.StatusBadRequest

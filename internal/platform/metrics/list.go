@@ -24,7 +24,7 @@ func All() []Metric {
 		{Name: "EventsWithOldKey", Unit: Count, Line: request, Attr: "current_key", Is: []string{"false"},
 			Help: "A delivery used a credential made with an older key. Do not retire that key yet."},
 		{Name: "RequestsFailed", Unit: Count, Line: request, Attr: "outcome", Is: []string{"failed"},
-			Help: "A request was answered 5xx. If it was a delivery, it could not be stored, and Procore retries it."},
+			Help: "A request was answered 5xx, or an event was no request in payload format 2.0. If it was a delivery, it could not be stored, and Procore retries it."},
 		{Name: "EventsRecovered", Unit: Count, Line: "discarded deliveries recovered", Value: "stored",
 			Help: "An event that Procore had discarded was recovered."},
 		{Name: "EventsHandled", Unit: Count, Line: "event handled",

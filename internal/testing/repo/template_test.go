@@ -97,13 +97,16 @@ func routes(t *testing.T) map[string]string {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"GET /":                  "OAuthCallbackFunction",
-		"GET /oauth/start":       "OAuthCallbackFunction",
-		"GET /oauth/callback":    "OAuthCallbackFunction",
-		"GET /companies":         "CompanySelectFunction",
-		"POST /companies":        "CompanySelectFunction",
-		"GET /connected":         "CompanySelectFunction",
-		"POST /webhooks/procore": "WebhookReceiverFunction",
+		"GET /":                   "OAuthCallbackFunction",
+		"GET /oauth/start":        "OAuthCallbackFunction",
+		"GET /oauth/callback":     "OAuthCallbackFunction",
+		"GET /companies":          "CompanySelectFunction",
+		"POST /companies":         "CompanySelectFunction",
+		"GET /connected":          "CompanySelectFunction",
+		"POST /webhooks/procore":  "WebhookReceiverFunction",
+		"POST /webhooks/procore/": "WebhookReceiverFunction",
+		"HEAD /webhooks/procore":  "WebhookReceiverFunction",
+		"HEAD /webhooks/procore/": "WebhookReceiverFunction",
 	}
 	if d := cmp.Diff(routes(t), want); d != "" {
 		t.Errorf("routes of template.yaml (-got +want):\n%s", d)

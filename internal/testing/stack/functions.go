@@ -57,13 +57,16 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 func (s *Stack) front() http.Handler {
 	routes := make(map[string]gatewaytest.Invoker)
 	for key, name := range map[string]string{
-		"GET /":                  oauthCallback,
-		"GET /oauth/start":       oauthCallback,
-		"GET /oauth/callback":    oauthCallback,
-		"GET /companies":         companySelect,
-		"POST /companies":        companySelect,
-		"GET /connected":         companySelect,
-		"POST /webhooks/procore": webhookReceiver,
+		"GET /":                   oauthCallback,
+		"GET /oauth/start":        oauthCallback,
+		"GET /oauth/callback":     oauthCallback,
+		"GET /companies":          companySelect,
+		"POST /companies":         companySelect,
+		"GET /connected":          companySelect,
+		"POST /webhooks/procore":  webhookReceiver,
+		"POST /webhooks/procore/": webhookReceiver,
+		"HEAD /webhooks/procore":  webhookReceiver,
+		"HEAD /webhooks/procore/": webhookReceiver,
 	} {
 		routes[key] = s.functions[name]
 	}

@@ -67,6 +67,9 @@ func TestDoors(t *testing.T) {
 		{"PUT", "/companies", "", 404},
 		{"GET", "/oauth/callback", "", 400},
 		{"POST", "/webhooks/procore", "{", 401},
+		{"POST", "/webhooks/procore/", "{", 401},
+		{"HEAD", "/webhooks/procore", "", 200},
+		{"HEAD", "/webhooks/procore/", "", 200},
 		{"POST", "/webhooks/procore", strings.Repeat("x", 300<<10), 401},
 		{"GET", "/companies", "", 0}, // any page that is not a failure
 		{"POST", "/companies", "company_id=x", 0},
