@@ -64,7 +64,7 @@ func (h *handler) choices(companies []procore.Company) []pages.Company {
 
 func (h *handler) state(c procore.Company) pages.CompanyState {
 	switch {
-	case !c.IsActive:
+	case c.Inactive():
 		return pages.Inactive
 	case !h.allowed.Admits(c.ID):
 		return pages.NotAdmitted

@@ -25,8 +25,9 @@ func Get[T any](ctx context.Context, c *CompanyClient, path string, query url.Va
 // List reads a list of the company, page by page as the loop asks for more; see
 // [Collect] for a slice. A query without per_page asks for 100 items a page.
 //
-// A list that links to another host or path, or in a circle, ends with an error:
-// the items before it are right, the rest is missing.
+// An odd item is dropped (see [WithOdd]). A list that ends before its last page, such as
+// at the end of ctx, or with fewer items than Procore announced, ends with a
+// [*PartialError]: the items before it are right, the rest is missing.
 //
 // https://procore.github.io/documentation/pagination
 func List[T any](ctx context.Context, c *CompanyClient, path string, query url.Values) iter.Seq2[T, error] {

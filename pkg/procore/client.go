@@ -86,6 +86,7 @@ type api struct {
 	random    Random
 	pacer     *pacer
 	company   *int64 // nil for a user without a company
+	odd       func(ctx context.Context, path string, names []string)
 }
 
 func newAPI(env Environment, hc *http.Client, opts []Option) api {
@@ -121,6 +122,18 @@ func samePathOnly(r *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	return sameHostOnly(r, via)
+}
+
+// WithOdd calls note for an answer with odd parts, so that they can be counted. They are
+// dropped, as [Unmarshal] does; names are those that it returns.
+func WithOdd(note func(ctx context.Context, path string, names []string)) Option {
+	return func(a *api) { a.odd = note }
+}
+
+func (a *api) noteOdd(ctx context.Context, c call, names []string) {
+	if a.odd != nil && len(names) > 0 {
+		a.odd(ctx, c.path, names)
+	}
 }
 
 // do sends c, repeats it where that is safe, and decodes the answer into v unless v is
@@ -179,8 +192,13 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		p.failed()
 		return nil, wrapped(err)
 	}
-	if err := decode(b, resp.StatusCode, c, v); err != nil {
+	if fromGateway(b) || len(plainText(b)) == 0 && c.method == http.MethodGet {
+		return nil, gatewayError(resp, c, a.company)
+	}
+	odd, err := decode(b, resp.StatusCode, c, v)
+	if err != nil {
 		return nil, wrapped(err)
 	}
+	a.noteOdd(ctx, c, odd)
 	return resp.Header, nil
 }

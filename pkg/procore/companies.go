@@ -2,8 +2,8 @@ package procore
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
+	"net/url"
 )
 
 // A Company is a customer of Procore.
@@ -12,28 +12,40 @@ import (
 type Company struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
-	// IsActive is false for a company that Procore has closed.
-	IsActive bool `json:"is_active"`
+	// IsActive points to false for a company that Procore has closed. Procore may not
+	// answer it; see [Company.Inactive].
+	IsActive *bool `json:"is_active"`
 }
 
-// UnmarshalJSON reads ids as [ID] does.
-func (c *Company) UnmarshalJSON(b []byte) error {
-	type plain Company
-	return json.Unmarshal(b, &struct {
-		*plain
-		ID *ID `json:"id"`
-	}{(*plain)(c), idOf(&c.ID)})
-}
+// Inactive reports whether Procore has closed the company.
+func (c Company) Inactive() bool { return c.IsActive != nil && !*c.IsActive }
 
 const companiesPath = "/rest/v1.0/companies"
 
 // Companies lists the companies of the user. It does not install the app in any.
 func (c *UserClient) Companies(ctx context.Context) iter.Seq2[Company, error] {
-	return list[Company](ctx, &c.api, companiesPath, nil)
+	return companies(ctx, &c.api)
+}
+
+// companies lists each company with an id once. A large page saves a user of many
+// companies from waiting.
+func companies(ctx context.Context, a *api) iter.Seq2[Company, error] {
+	return func(yield func(Company, error) bool) {
+		seen := map[int64]bool{}
+		for c, err := range list[Company](ctx, a, companiesPath, url.Values{"per_page": {"2000"}}) {
+			if err == nil && (c.ID <= 0 || seen[c.ID]) {
+				continue
+			}
+			seen[c.ID] = true
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
 }
 
 // Companies lists the companies that the token can see: those in which a service
 // account may work, or all companies of a user.
 func (c *CompanyClient) Companies(ctx context.Context) iter.Seq2[Company, error] {
-	return list[Company](ctx, &c.api, companiesPath, nil)
+	return companies(ctx, &c.api)
 }

@@ -2,7 +2,6 @@ package procore
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"time"
 )
@@ -17,15 +16,6 @@ type CompanyUser struct {
 	EmailAddress string    `json:"email_address"`
 	IsActive     bool      `json:"is_active"`
 	UpdatedAt    time.Time `json:"updated_at"`
-}
-
-// UnmarshalJSON reads ids as [ID] does.
-func (u *CompanyUser) UnmarshalJSON(b []byte) error {
-	type plain CompanyUser
-	return json.Unmarshal(b, &struct {
-		*plain
-		ID *ID `json:"id"`
-	}{(*plain)(u), idOf(&u.ID)})
 }
 
 // CompanyUsers lists the company's directory.

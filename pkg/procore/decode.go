@@ -1,11 +1,13 @@
 package procore
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 )
 
@@ -24,27 +26,43 @@ func readBody(resp *http.Response) ([]byte, error) {
 	return b, nil
 }
 
-// decode reads a 2xx answer into v. REST v2 wraps the payload in "data".
+// decode reads a 2xx answer into v as far as it fits, and returns the names of its odd
+// parts. REST v2 wraps the payload in "data"; a list is also read where the other version
+// would have it.
 //
 // https://procore.github.io/documentation/new-rest-v2-version
-func decode(b []byte, status int, c call, v any) error {
+func decode(b []byte, status int, c call, v any) (odd []string, err error) {
 	if v == nil || len(b) == 0 && c.method != http.MethodGet {
-		return nil
+		return nil, nil
 	}
-	if strings.HasPrefix(c.path, "/rest/v2.") {
+	v2, to := strings.HasPrefix(c.path, "/rest/v2."), reflect.TypeOf(v).Elem()
+	list := to.Kind() == reflect.Slice && to != reflect.TypeFor[json.RawMessage]()
+	if v2 && (!list || !begins(b, "[")) || !v2 && list && begins(b, "{") {
 		var envelope struct {
 			Data json.RawMessage `json:"data"`
 		}
-		if err := json.Unmarshal(b, &envelope); err != nil || envelope.Data == nil {
-			return fmt.Errorf("status %d, but the answer has no data", status)
+		if _, err := Unmarshal(b, &envelope); err != nil || envelope.Data == nil {
+			return nil, fmt.Errorf("status %d, but the answer has no data", status)
 		}
 		b = envelope.Data
 	}
-	if err := json.Unmarshal(b, v); err != nil {
-		field, reason := jsonProblem(err)
-		return fmt.Errorf("status %d, but the answer cannot be read: %s", status, strings.TrimPrefix(field+": "+reason, ": "))
+	if odd, err = Unmarshal(b, v); err != nil {
+		return nil, fmt.Errorf("status %d, but the answer cannot be read: %w", status, err)
 	}
-	return nil
+	return odd, nil
+}
+
+// fromGateway reports whether an answer was made on the way to Procore's API, which
+// answers in JSON or with nothing. JSON that was cut is the API's.
+func fromGateway(body []byte) bool {
+	return len(plainText(body)) > 0 && !begins(body, "{") && !begins(body, "[") && !json.Valid(plainText(body))
+}
+
+func begins(b []byte, s string) bool { return bytes.HasPrefix(plainText(b), []byte(s)) }
+
+// plainText returns b without a byte order mark and blanks around it.
+func plainText(b []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")))
 }
 
 // jsonProblem returns what is wrong with JSON, and in which field if that is known. It
@@ -55,9 +73,6 @@ func jsonProblem(err error) (field, reason string) {
 	}
 	if se, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return "", fmt.Sprintf("not JSON at byte %d", se.Offset)
-	}
-	if errors.Is(err, errID) {
-		return "", errID.Error()
 	}
 	return "", "a field has the wrong form"
 }

@@ -31,15 +31,17 @@
 // calls do not install the app anywhere.
 //
 // An endpoint that this package lacks takes three statements with [Get], [List],
-// [Post], [Patch], [Put] or [Delete]. A missing field takes a type of your own with
-// all the fields you want. Don't embed a type of this package in it: that type reads
-// its own JSON, and the fields beside it would stay empty without an error.
+// [Post], [Patch], [Put] or [Delete]. A missing field takes a type of your own, which
+// may embed a type of this package.
+//
+// Answers are read leniently, as [Unmarshal] does: one odd field never costs its item,
+// and one odd item never costs its list. [WithOdd] counts them.
 //
 // # Repetition
 //
 // A call is repeated at most twice, and only where that is safe. GET, PUT and DELETE
-// are repeated after a transient answer (408, 500, 502, 503) and after a broken
-// connection. Every method is repeated after a 429, and where no connection was made,
+// are repeated after a transient answer (408, 500, 502 to 504, 520 to 530), after a 2xx
+// that is not JSON and so came from a gateway, and after a broken connection. Every method is repeated after a 429, and where no connection was made,
 // because then not a byte was written. net/http would repeat a call after a reset
 // HTTP/2 stream; here such a stream counts as a broken connection. Nothing else is
 // sent twice. Each wait is the one that Procore asks for, or a growing pause, with

@@ -54,7 +54,7 @@ var (
 	errMissingCompanyHeader = errors.New("procore: the Procore-Company-Id header is missing")
 )
 
-// An Error is an answer outside 2xx. It contains nothing of the query, the body or
+// An Error is an answer outside 2xx, or one that is not Procore's (see Gateway). It contains nothing of the query, the body or
 // the Authorization header.
 type Error struct {
 	// Status is the HTTP status.
@@ -70,6 +70,10 @@ type Error struct {
 	CompanyID int64
 	// RequestID is Procore's X-Request-Id, for a mail to apisupport@procore.com.
 	RequestID string
+	// Gateway is true for an answer that is not JSON, and for an empty 200 to a GET. It
+	// was made on the way to Procore. So with 2xx, 401 or 403 it is [ErrUnavailable], and
+	// not Procore's word about a token or a permission.
+	Gateway bool
 	// RetryAfter is how long Procore asked the client to wait, 0 if it did not ask.
 	RetryAfter time.Duration
 }
@@ -123,6 +127,9 @@ func (e *Error) Advice() string {
 
 // Is reports whether the answer matches one of this package's Err values.
 func (e *Error) Is(target error) bool {
+	if e.byGateway() {
+		return target == ErrUnavailable
+	}
 	text := strings.ToLower(e.Message)
 	switch target {
 	case ErrUnauthorized:
@@ -203,6 +210,9 @@ func newError(resp *http.Response, c call, company *int64, now time.Time) error 
 	}
 	e.setCall(c, company)
 	e.Code, e.Message = explanation(body, resp.StatusCode)
+	if e.Gateway = fromGateway(body) && !refusesToken(resp); e.Gateway {
+		e.Message = "not Procore's answer, but a gateway's: " + e.Message
+	}
 	if e.Status != http.StatusTooManyRequests {
 		return e
 	}
@@ -213,6 +223,26 @@ func newError(resp *http.Response, c call, company *int64, now time.Time) error 
 		e.RetryAfter = max(e.RetryAfter, wait)
 	}
 	return rl
+}
+
+// refusesToken reports whether the answer is an API's refusal of a token, whatever its
+// body is (RFC 6750 section 3).
+func refusesToken(resp *http.Response) bool {
+	scheme, _, _ := strings.Cut(strings.TrimSpace(resp.Header.Get("WWW-Authenticate")), " ")
+	return resp.StatusCode == http.StatusUnauthorized && strings.EqualFold(scheme, "Bearer")
+}
+
+// gatewayError is the error of a 2xx answer that is not Procore's.
+func gatewayError(resp *http.Response, c call, company *int64) error {
+	e := &Error{Status: resp.StatusCode, Message: "the answer is not JSON, and so not Procore's but a gateway's", Gateway: true,
+		RequestID: oneLine(resp.Header.Get("X-Request-Id"), 100)}
+	e.setCall(c, company)
+	return e
+}
+
+// byGateway reports whether the status does not mean what Procore means by it.
+func (e *Error) byGateway() bool {
+	return e.Gateway && (e.Status/100 == 2 || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
 }
 
 // setCall records what was called.
@@ -243,7 +273,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // https://procore.github.io/documentation/new-rest-v2-version, "Standard Error Response Format"
 func explanation(body []byte, status int) (code, message string) {
 	var fields map[string]any
-	if json.Unmarshal(body, &fields) == nil {
+	if json.Unmarshal(plainText(body), &fields) == nil {
 		if v2, ok := fields["error"].(map[string]any); ok {
 			code = oneLine(flatten(v2["code"], 0), 100)
 			message = oneLine(joinDetails(flatten(v2["message"], 0), flatten(v2["details"], 0)), 500)

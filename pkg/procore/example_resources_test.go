@@ -23,9 +23,9 @@ func ExampleUserClient_Companies() {
 	env, done := standIn()
 	defer done()
 	for c, err := range procore.NewUserClient(env, http.DefaultClient).Companies(context.Background()) {
-		fmt.Println(c.ID, c.Name, c.IsActive, err)
+		fmt.Println(c.ID, c.Name, c.Inactive(), err)
 	}
-	// Output: 5678 My Construction Company true <nil>
+	// Output: 5678 My Construction Company false <nil>
 }
 
 func ExampleCompanyClient_Project() {

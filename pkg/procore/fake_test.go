@@ -125,8 +125,8 @@ func TestCompaniesOverPages(t *testing.T) {
 	if err != nil || len(got) != 250 || got[249].ID != 700_249 {
 		t.Errorf("got %d companies, %v, want 250", len(got), err)
 	}
-	if n := len(p.State().Calls); n != 3 {
-		t.Errorf("got %d calls, want 3", n)
+	if n := len(p.State().Calls); n != 1 {
+		t.Errorf("got %d calls, want 1", n)
 	}
 }
 

@@ -30,17 +30,6 @@ type Hook struct {
 	ProjectID int64 `json:"owned_by_project_id"`
 }
 
-// UnmarshalJSON reads ids as [ID] does.
-func (h *Hook) UnmarshalJSON(b []byte) error {
-	type plain Hook
-	return json.Unmarshal(b, &struct {
-		*plain
-		ID        *ID `json:"id"`
-		CompanyID *ID `json:"owned_by_company_id"`
-		ProjectID *ID `json:"owned_by_project_id"`
-	}{(*plain)(h), idOf(&h.ID), idOf(&h.CompanyID), idOf(&h.ProjectID)})
-}
-
 // ParsePayloadVersion reads the payload version of a hook: v2.0, v3.0, v4.0, or empty if
 // none is chosen. Events of v4.0 do not name the app that made a change.
 //

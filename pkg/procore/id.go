@@ -1,15 +1,15 @@
 package procore
 
 import (
-	"errors"
+	"encoding/json"
 	"strconv"
 	"strings"
 )
 
-// An ID is an id from Procore: a number in REST v1, a string of digits in REST v2.
-// Both are read alike, null is 0, and no id goes through a float, which is exact
-// only up to 2^53. The types of this package have int64 fields. Use ID for the id
-// fields of your own types:
+// An ID is an opaque id of a resource: a number in REST v1, a text in REST v2 and in
+// webhooks of v4.0, where it may be a ULID or a UUID. It is the text, which is the same
+// in all of them: 42 and "42" are one ID. Empty means none. Ids of companies, users and
+// projects are numbers, and int64 in this package.
 //
 //	type Meeting struct {
 //		ID    procore.ID `json:"id"`
@@ -17,31 +17,52 @@ import (
 //	}
 //
 // https://procore.github.io/documentation/new-rest-v2-version, "IDs Formatted as Strings"
-type ID int64
+type ID string
 
-var errID = errors.New("an id is not a 64-bit integer")
+// NewID returns the ID of a number, none for 0.
+func NewID(n int64) ID {
+	if n == 0 {
+		return ""
+	}
+	return ID(strconv.FormatInt(n, 10))
+}
 
-// UnmarshalJSON reads 42, "42" and null.
+// Int64 returns the number that the ID is, and whether it is one.
+func (id ID) Int64() (int64, bool) {
+	n, err := strconv.ParseInt(string(id), 10, 64)
+	return n, err == nil
+}
+
+// String returns the text, as in a path.
+func (id ID) String() string { return string(id) }
+
+// UnmarshalJSON reads a number or a text, without blanks around it. Null and any other
+// value is no ID; it is no error, so that it does not cost the rest of its item.
 func (id *ID) UnmarshalJSON(b []byte) error {
-	s := string(b)
-	if s == "null" {
-		return nil
-	}
-	if len(s) > 1 && strings.HasPrefix(s, `"`) && strings.HasSuffix(s, `"`) {
-		s = s[1 : len(s)-1]
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return errID
-	}
-	*id = ID(n)
+	*id = ""
+	_ = readID(b, id)
 	return nil
 }
 
-// String returns the id in decimal, as in a path.
-func (id ID) String() string { return decimal(int64(id)) }
+// readID reads an ID, and reports whether b has the form of one. A number's digits are
+// kept, because a float is exact only up to 2^53. A fraction is no id.
+func readID(b []byte, to *ID) bool {
+	if null(b) {
+		return true
+	}
+	text, ok := textOf(b)
+	switch {
+	case !ok || b[0] == 't' || b[0] == 'f':
+		return false
+	case b[0] != '"' && strings.Trim(text, "-0123456789") != "":
+		n, whole := wholeNumber(text)
+		if !whole {
+			return false
+		}
+		text = strconv.FormatInt(n, 10)
+	}
+	*to = ID(strings.TrimSpace(text))
+	return true
+}
 
-// idOf makes encoding/json read an int64 as an [ID]. The types of this package have
-// int64 ids, like every function that takes one; their UnmarshalJSON shadows those
-// fields of the embedded plain struct with the result.
-func idOf(n *int64) *ID { return (*ID)(n) }
+var _ json.Unmarshaler = (*ID)(nil)

@@ -14,28 +14,60 @@ func TestID(t *testing.T) {
 	tests := []struct {
 		json string
 		want ID
-		ok   bool
+		fits bool
 	}{
-		{`42`, 42, true},
-		{`"42"`, 42, true},
-		{`null`, 0, true},
-		{`9007199254740993`, 9007199254740993, true},
-		{`"9223372036854775807"`, 9223372036854775807, true},
-		{`9223372036854775808`, 0, false},
-		{`4.2`, 0, false},
-		{`1e3`, 0, false},
-		{`""`, 0, false},
-		{`"abc"`, 0, false},
-		{`"\u0034"`, 0, false},
-		{`[1]`, 0, false},
-		{`true`, 0, false},
+		{`42`, "42", true},
+		{`"42"`, "42", true},
+		{`null`, "", true},
+		{`9007199254740993`, "9007199254740993", true},
+		{`"9223372036854775807"`, "9223372036854775807", true},
+		{`9223372036854775808`, "9223372036854775808", true},
+		{`"01KP6C2VB5SNYAE2N0FMWSXNVE"`, "01KP6C2VB5SNYAE2N0FMWSXNVE", true},
+		{`"0194e6f3-7b1a-7cc0-8f3e-2d9a1b2c3d4e"`, "0194e6f3-7b1a-7cc0-8f3e-2d9a1b2c3d4e", true},
+		{`"42 "`, "42", true},
+		{`"\u0034"`, "4", true},
+		{`-1`, "-1", true},
+		{`42.0`, "42", true},
+		{`1e3`, "1000", true},
+		{`""`, "", true},
+		{`4.2`, "", false},
+		{`1e999999999`, "", false},
+		{`[1]`, "", false},
+		{`{"id":1}`, "", false},
+		{`true`, "", false},
 	}
 	for _, tt := range tests {
-		var got struct{ ID ID }
-		err := json.Unmarshal([]byte(`{"id":`+tt.json+`}`), &got)
-		if (err == nil) != tt.ok || got.ID != tt.want {
-			t.Errorf("%s: got %d, %v, want %d, ok %t", tt.json, got.ID, err, tt.want, tt.ok)
+		body := []byte(`{"id":` + tt.json + `,"name":"n"}`)
+		type item struct {
+			ID   ID
+			Name string
 		}
+		var strict, got item
+		if err := json.Unmarshal(body, &strict); err != nil || strict != (item{tt.want, "n"}) {
+			t.Errorf("encoding/json: %s: got %v, %v, want %q", tt.json, strict, err, tt.want)
+		}
+		odd, err := Unmarshal(body, &got)
+		if err != nil || got != (item{tt.want, "n"}) || (len(odd) == 0) != tt.fits {
+			t.Errorf("%s: got %v, odd %q, %v, want %q, fits %t", tt.json, got, odd, err, tt.want, tt.fits)
+		}
+	}
+}
+
+func TestIDOfNumber(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int64{42, 9007199254740993, -1} {
+		if got, ok := NewID(n).Int64(); got != n || !ok {
+			t.Errorf("%d: got %d, %t", n, got, ok)
+		}
+	}
+	if got := NewID(0); got != "" {
+		t.Errorf("0: got %q", got)
+	}
+	if n, ok := ID("01KP6C2VB5SNYAE2N0FMWSXNVE").Int64(); n != 0 || ok {
+		t.Errorf("a ULID is the number %d, %t", n, ok)
+	}
+	if b, err := json.Marshal(NewID(42)); string(b) != `"42"` || err != nil {
+		t.Errorf("in JSON: %s, %v", b, err)
 	}
 }
 
@@ -43,8 +75,9 @@ func TestID(t *testing.T) {
 // fields too.
 func TestIDsOfResources(t *testing.T) {
 	t.Parallel()
+	yes := true
 	same(t, `{"id":N,"login":"l","name":"n"}`, Me{9007199254740993, "l", "n"})
-	same(t, `{"id":N,"name":"n","is_active":true}`, Company{9007199254740993, "n", true})
+	same(t, `{"id":N,"name":"n","is_active":true}`, Company{9007199254740993, "n", &yes})
 	same(t, `{"id":N,"name":"n","email_address":"e"}`, CompanyUser{ID: 9007199254740993, Name: "n", EmailAddress: "e"})
 	same(t, `{"id":N,"name":"n","active":true}`, Project{ID: 9007199254740993, Name: "n", Active: true})
 	same(t, `{"id":N,"subject":"s"}`, RFI{ID: 9007199254740993, Subject: "s"})
@@ -59,9 +92,9 @@ func same[T any](t *testing.T, text string, want T) {
 	t.Helper()
 	for _, n := range []string{"9007199254740993", `"9007199254740993"`} {
 		var got T
-		err := json.Unmarshal([]byte(strings.ReplaceAll(text, "N", n)), &got)
-		if d := cmp.Diff(got, want); d != "" || err != nil {
-			t.Errorf("%T with id %s: %v (-got +want):\n%s", got, n, err, d)
+		odd, err := Unmarshal([]byte(strings.ReplaceAll(text, "N", n)), &got)
+		if d := cmp.Diff(got, want); d != "" || err != nil || len(odd) > 0 {
+			t.Errorf("%T with id %s: odd %q, %v (-got +want):\n%s", got, n, odd, err, d)
 		}
 	}
 }
@@ -79,7 +112,7 @@ func FuzzDecode(f *testing.F) {
 			c.path = "/rest/v2.0/x"
 		}
 		for _, v := range []any{new([]Hook), new([]Project), new([]Delivery), new(map[string]time.Time)} {
-			if err := decode(body, 200, c, v); err != nil && len(err.Error()) > 200 {
+			if _, err := decode(body, 200, c, v); err != nil && len(err.Error()) > 200 {
 				t.Errorf("%T: an error of %d bytes", v, len(err.Error()))
 			}
 		}
@@ -89,9 +122,10 @@ func FuzzDecode(f *testing.F) {
 		}
 		// A number and a string of the same digits are the same id.
 		var number, text ID
-		if json.Unmarshal(body, &number) == nil && number != 0 {
-			if err := json.Unmarshal([]byte(`"`+number.String()+`"`), &text); err != nil || text != number {
-				t.Errorf("%s: got %d, %v", body, text, err)
+		_ = json.Unmarshal(body, &number)
+		if n, ok := number.Int64(); ok {
+			if err := json.Unmarshal([]byte(`"`+NewID(n)+`"`), &text); err != nil || text != NewID(n) {
+				t.Errorf("%s: got %q, %v", body, text, err)
 			}
 		}
 	})

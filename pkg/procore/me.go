@@ -2,7 +2,6 @@ package procore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 )
 
@@ -13,15 +12,6 @@ type Me struct {
 	ID    int64  `json:"id"`
 	Login string `json:"login"`
 	Name  string `json:"name"`
-}
-
-// UnmarshalJSON reads ids as [ID] does.
-func (m *Me) UnmarshalJSON(b []byte) error {
-	type plain Me
-	return json.Unmarshal(b, &struct {
-		*plain
-		ID *ID `json:"id"`
-	}{(*plain)(m), idOf(&m.ID)})
 }
 
 const mePath = "/rest/v1.0/me"

@@ -2,6 +2,7 @@ package procore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,8 +19,8 @@ const (
 	maxPages       = 10_000
 )
 
-// errPaging ends a list whose Link header leads to another host or path, or in a
-// circle.
+// errPaging ends a list whose Link header leads nowhere or in a circle, or that is shorter
+// than announced.
 var errPaging = errors.New("procore: the next page cannot be followed")
 
 // Collect reads a list to its end. With an error it returns the items that were read
@@ -37,68 +39,139 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 func list[T any](ctx context.Context, a *api, path string, query url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		c := call{method: http.MethodGet, path: path, query: maps.Clone(query)}
-		if c.query == nil {
-			c.query = url.Values{}
-		}
-		if !c.query.Has("per_page") {
-			c.query.Set("per_page", defaultPerPage)
-		}
-		seen := map[string]bool{}
-		for {
-			var page []T
-			h, err := a.do(ctx, c, &page)
-			if err != nil {
-				yield(none, err)
+		p := newPager(path, query)
+		for p.call.query != nil {
+			var page []json.RawMessage
+			h, err := a.do(ctx, p.call, &page)
+			if err == nil {
+				err = p.take(h, page)
+			}
+			if err != nil && !errors.Is(err, errPaging) {
+				yield(none, p.failed(err))
 				return
 			}
-			for _, v := range page {
-				if !yield(v, nil) {
+			for _, item := range page {
+				var v T
+				odd, wrong := Unmarshal(item, &v)
+				if wrong != nil {
+					odd = []string{"[]"}
+				}
+				a.noteOdd(ctx, p.call, odd)
+				if wrong == nil && !yield(v, nil) {
 					return
 				}
 			}
-			seen[c.query.Encode()] = true
-			next, err := a.nextPage(h, c.path)
-			if err == nil && (seen[next.Encode()] || len(seen) >= maxPages) {
-				err = fmt.Errorf("%w: no end after %d pages", errPaging, len(seen))
-			}
 			if err != nil {
-				yield(none, fmt.Errorf("procore: GET %s: %w", c.path, err))
+				yield(none, p.failed(err))
 				return
 			}
-			if next == nil {
-				return
-			}
-			c.query = next
 		}
 	}
 }
 
-// nextPage returns the query of the page after the one with header h, or nil after
-// the last page. It takes only the query from the link. So no answer can send the token
-// to another host, or to a path that an app without a company must not call.
-func (a *api) nextPage(h http.Header, path string) (url.Values, error) {
-	link := linkNext(h)
-	if link == "" {
-		return nil, nil
-	}
-	base, err := url.Parse(a.base)
-	if err != nil {
-		return nil, err
-	}
-	u, err := base.Parse(link)
-	if err != nil {
-		return nil, fmt.Errorf("%w: not a URL", errPaging)
-	}
-	if u.Scheme != base.Scheme || !strings.EqualFold(u.Host, base.Host) || u.Path != path || u.User != nil {
-		return nil, fmt.Errorf("%w: it is at another address", errPaging)
-	}
-	q, err := url.ParseQuery(u.RawQuery)
-	if err != nil || len(q) == 0 {
-		return nil, fmt.Errorf("%w: its query cannot be read", errPaging)
-	}
-	return q, nil
+// A pager is a list that is read page by page.
+type pager struct {
+	call    call       // the next page; without a query after the last one
+	first   url.Values // the query of the first page
+	seen    map[string]bool
+	page    []json.RawMessage // the latest one
+	numbers bool              // a number in the query is enough to reach a page
+	read    int               // items
+	total   int               // items that Procore announces, 0 if it does not
 }
+
+func newPager(path string, query url.Values) *pager {
+	query = maps.Clone(query)
+	if query == nil {
+		query = url.Values{}
+	}
+	numbers := !query.Has("page")
+	if !query.Has("per_page") {
+		query.Set("per_page", defaultPerPage)
+	}
+	return &pager{call: call{method: http.MethodGet, path: path, query: query}, first: query, seen: map[string]bool{}, numbers: numbers}
+}
+
+// take counts a page and finds the next one. With errPaging the items of the page are
+// right, and those after them are missing.
+func (p *pager) take(h http.Header, page []json.RawMessage) error {
+	p.seen[p.call.query.Encode()] = true
+	if n, err := strconv.Atoi(h.Get("Total")); err == nil {
+		p.total = n
+	}
+	same := len(page) > 0 && slices.EqualFunc(page, p.page, func(a, b json.RawMessage) bool { return string(a) == string(b) })
+	p.read += len(page)
+	p.page = page
+	link := linkNext(h)
+	next, err := p.next(link)
+	switch {
+	case err != nil:
+	case next != nil && p.seen[next.Encode()], len(p.seen) >= maxPages:
+		err = fmt.Errorf("%w: no end after %d pages", errPaging, len(p.seen))
+	case next != nil && link == "" && (len(page) == 0 || same):
+		err = fmt.Errorf("%w: Procore does not send it", errPaging)
+	}
+	p.call.query = next
+	return err
+}
+
+// next returns the query of the next page, or nil after the last one. From a link it
+// takes only the query, whatever scheme, host, port or path the link names: a server
+// behind a gateway may know another name for itself. So no answer can send the token
+// elsewhere. What the link lacks of the first page's query is added. Without a link, the
+// announced total decides whether a page follows.
+func (p *pager) next(link string) (url.Values, error) {
+	query := maps.Clone(p.first)
+	if link == "" {
+		if !p.numbers || p.total <= p.read {
+			return nil, nil
+		}
+		query.Set("page", strconv.Itoa(len(p.seen)+1))
+		return query, nil
+	}
+	_, text, _ := strings.Cut(link, "?")
+	text, _, _ = strings.Cut(text, "#")
+	linked, err := url.ParseQuery(strings.ReplaceAll(text, "&amp;", "&"))
+	if err != nil || len(linked) == 0 {
+		return nil, fmt.Errorf("%w: the query of its link cannot be read", errPaging)
+	}
+	query.Del("page")
+	maps.Copy(query, linked)
+	return query, nil
+}
+
+// failed returns the error of a list, in which items before it were read.
+func (p *pager) failed(err error) error {
+	if errors.Is(err, errPaging) {
+		err = fmt.Errorf("procore: GET %s: %w", p.call.path, err)
+	}
+	if p.read == 0 {
+		return err
+	}
+	return &PartialError{Read: p.read, Total: max(p.total, 0), Err: err}
+}
+
+// A PartialError ends a list of which a part was read. The items before it are right and
+// the rest is missing: use them and say so, or read the list again.
+type PartialError struct {
+	// Read is how many items came.
+	Read int
+	// Total is how many Procore announced, 0 if it did not.
+	Total int
+	// Err is the reason, as that of the first page would be.
+	Err error
+}
+
+// Error returns how much was read, and the reason.
+func (e *PartialError) Error() string {
+	if e.Total > e.Read {
+		return fmt.Sprintf("%v; %d of %d items were read", e.Err, e.Read, e.Total)
+	}
+	return fmt.Sprintf("%v; %d items were read before", e.Err, e.Read)
+}
+
+// Unwrap returns the reason.
+func (e *PartialError) Unwrap() error { return e.Err }
 
 // linkNext returns the target of rel="next" in the Link header, or "" if it has none.
 //
@@ -113,7 +186,7 @@ func linkNext(h http.Header) string {
 			}
 			var params string
 			if params, field = cutUnquoted(rest, ','); isNext(params) {
-				return target
+				return strings.TrimSpace(target)
 			}
 		}
 	}
@@ -128,7 +201,7 @@ func isNext(params string) bool {
 		param, params = cutUnquoted(params, ';')
 		name, value, _ := strings.Cut(param, "=")
 		if strings.EqualFold(strings.TrimSpace(name), "rel") {
-			relations := strings.Fields(strings.Trim(value, "\" \t"))
+			relations := strings.Fields(strings.Trim(value, "\"' \t"))
 			return slices.ContainsFunc(relations, func(r string) bool { return strings.EqualFold(r, "next") })
 		}
 	}

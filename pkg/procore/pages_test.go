@@ -1,6 +1,7 @@
 package procore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -83,34 +84,158 @@ func TestListV2(t *testing.T) {
 	}
 }
 
-func TestNextIsNotFollowed(t *testing.T) {
+// Only the query of a link counts, whatever address it names.
+func TestNextIsFollowedAtTheSameAddress(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"itself":        `</rest/v1.0/companies?per_page=100>; rel="next"`,
-		"another host":  `<http://127.0.0.1:1/rest/v1.0/companies?page=2>; rel="next"`,
-		"a suffix host": `<http://HOST.example.com/rest/v1.0/companies?page=2>; rel="next"`,
-		"userinfo":      `<http://HOST@127.0.0.1:1/rest/v1.0/companies?page=2>; rel="next"`,
-		"https":         `<https://HOST/rest/v1.0/companies?page=2>; rel="next"`,
-		"another path":  `</rest/v1.0/projects?page=2>; rel="next"`,
-		"no query":      `</rest/v1.0/companies>; rel="next"`,
-		"not a URL":     `<http://%zz>; rel="next"`,
-		"scheme-less":   `<//127.0.0.1:1/rest/v1.0/companies?page=2>; rel="next"`,
+		"another scheme":       `<https://HOST/rest/v1.0/companies?page=2&per_page=3>; rel="next"`,
+		"another host":         `<http://us02.procore.com/rest/v1.0/companies?page=2&per_page=3>; rel="next"`,
+		"another port":         `<http://127.0.0.1:9292/rest/v1.0/companies?page=2&per_page=3>; rel="next"`,
+		"a suffix host":        `<http://HOST.example.com/rest/v1.0/companies?page=2>; rel="next"`,
+		"userinfo":             `<http://HOST@127.0.0.1:1/rest/v1.0/companies?page=2>; rel="next"`,
+		"query alone":          `<?page=2&per_page=3>; rel="next"`,
+		"path alone":           `</rest/v1.0/companies?page=2>; rel="next"`,
+		"trailing slash":       `<http://HOST/rest/v1.0/companies/?page=2&per_page=3>; rel="next"`,
+		"another path":         `</rest/v1.0/projects?page=2>; rel="next"`,
+		"scheme-less":          `<//127.0.0.1:1/rest/v1.0/companies?page=2>; rel="next"`,
+		"no URL but for that":  `<http://%zz?page=2>; rel="next"`,
+		"a fragment":           `<?page=2#top>; rel="next"`,
+		"escaped as in a page": `<?per_page=3&amp;page=2>; rel="next"`,
+		"single quotes":        `<?page=2>; rel='next'`,
+		"blanks":               `< ?page=2 > ; rel = next`,
 	}
 	for name, link := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/companies": func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("page") == "2" {
+					answers(200, `[{"id":4},{"id":5},{"id":6}]`)(w, r)
+					return
+				}
 				w.Header().Set("Link", strings.ReplaceAll(link, "HOST", r.Host))
+				answers(200, `[{"id":1},{"id":2},{"id":3}]`)(w, r)
+			}})
+			got, err := Collect(NewUserClient(f.env(), f.Client()).Companies(t.Context()))
+			if err != nil || len(got) != 6 {
+				t.Errorf("got %v, %v, want six companies", got, err)
+			}
+			if calls := f.all(); len(calls) != 2 || calls[1].URL.Path != "/rest/v1.0/companies" || calls[1].Host != calls[0].Host {
+				t.Errorf("%d calls, the last of %v", len(calls), calls[len(calls)-1].URL)
+			}
+		})
+	}
+}
+
+// What a link does not repeat of the query still counts.
+func TestNextKeepsTheQuery(t *testing.T) {
+	t.Parallel()
+	f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/x": func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("page") == "" {
+			w.Header().Set("Link", `<?page=2&per_page=50>; rel="next"`)
+		}
+		answers(200, `[1]`)(w, r)
+	}})
+	if _, err := Collect(List[int](t.Context(), f.company(), "/rest/v1.0/x", url.Values{"company_id": {"5"}, "per_page": {"100"}})); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := f.all()[1].URL.RawQuery, "company_id=5&page=2&per_page=50"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestNextIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	for name, link := range map[string]string{
+		"itself":                `</rest/v1.0/companies?per_page=2000>; rel="next"`,
+		"no query":              `</rest/v1.0/companies>; rel="next"`,
+		"a query without a key": `<?>; rel="next"`,
+		"not a query":           `<?%zz>; rel="next"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/companies": func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Link", link)
 				answers(200, `[{"id":1,"name":"A"}]`)(w, r)
 			}})
 			got, err := Collect(NewUserClient(f.env(), f.Client()).Companies(t.Context()))
-			if !errors.Is(err, errPaging) || len(got) != 1 {
+			if partial, ok := errors.AsType[*PartialError](err); !errors.Is(err, errPaging) || !ok || partial.Read != 1 || len(got) != 1 {
 				t.Errorf("got %v, %v, want one company and errPaging", got, err)
 			}
 			if n := len(f.all()); n != 1 {
 				t.Errorf("%d calls were made", n)
 			}
 		})
+	}
+}
+
+// Without a link, the announced total decides whether a page follows.
+func TestTotal(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		total string
+		pages []string
+		query url.Values
+		want  []int
+		err   string // a part of the error
+	}{
+		"two pages":         {total: "5", pages: []string{"[1,2,3]", "[4,5]"}, want: []int{1, 2, 3, 4, 5}},
+		"one page":          {total: "3", pages: []string{"[1,2,3]"}, want: []int{1, 2, 3}},
+		"smaller":           {total: "1", pages: []string{"[1,2,3]"}, want: []int{1, 2, 3}},
+		"not a number":      {total: "many", pages: []string{"[1,2,3]"}, want: []int{1, 2, 3}},
+		"negative":          {total: "-6", pages: []string{"[1]"}, want: []int{1}},
+		"the rest missing":  {total: "6", pages: []string{"[1,2,3]", "[]"}, want: []int{1, 2, 3}, err: "3 of 6 items"},
+		"nothing sent":      {total: "6", pages: []string{"[]"}, err: "Procore does not send it"},
+		"the page again":    {total: "6", pages: []string{"[1,2]", "[1,2]"}, want: []int{1, 2, 1, 2}, err: "does not send"},
+		"from another page": {total: "6", pages: []string{"[1,2]", "[3,4]"}, query: url.Values{"page": {"1"}}, want: []int{1, 2}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/x": func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Total", tt.total)
+				answers(200, tt.pages[max(1, atoi(r.URL.Query().Get("page")))-1])(w, r)
+			}})
+			got, err := Collect(List[int](t.Context(), f.company(), "/rest/v1.0/x", tt.query))
+			if d := cmp.Diff(got, tt.want); d != "" || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("%v, want %q (-got +want):\n%s", err, tt.err, d)
+			}
+		})
+	}
+}
+
+// What came before an error is right, and the error says how much that is.
+func TestPartialList(t *testing.T) {
+	t.Parallel()
+	f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/x": func(w http.ResponseWriter, r *http.Request) {
+		if page := r.URL.Query().Get("page"); page == "2" {
+			answers(404, `{"message":"no"}`)(w, r)
+			return
+		}
+		w.Header().Set("Total", "5")
+		w.Header().Set("Link", `<?page=2>; rel="next"`)
+		answers(200, "[1,2]")(w, r)
+	}})
+	got, err := Collect(List[int](t.Context(), f.company(), "/rest/v1.0/x", nil))
+	partial, ok := errors.AsType[*PartialError](err)
+	if !ok || partial.Read != 2 || partial.Total != 5 || len(got) != 2 || !errors.Is(err, ErrNotFound) {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// One odd item never costs its list.
+func TestListWithOddItems(t *testing.T) {
+	t.Parallel()
+	f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/projects": answers(200,
+		`[{"id":1,"updated_at":"soon"},null,"x",[],{"id":"2","active":"yes"},{"id":{},"name":"n"}]`)})
+	var odd []string
+	count := WithOdd(func(_ context.Context, path string, names []string) { odd = append(odd, names...) })
+	c := NewCompanyClient(f.env(), f.Client(), testCompany, count)
+	got, err := Collect(c.Projects(t.Context()))
+	if d := cmp.Diff(got, []Project{{ID: 1}, {ID: 2}, {Name: "n"}}); d != "" || err != nil {
+		t.Errorf("%v (-got +want):\n%s", err, d)
+	}
+	if d := cmp.Diff(odd, []string{"updated_at", "[]", "[]", "[]", "active", "id"}); d != "" {
+		t.Errorf("odd parts (-got +want):\n%s", d)
 	}
 }
 
@@ -168,10 +293,9 @@ func FuzzLinkNext(f *testing.F) {
 	f.Add(`<//api.procore.com/rest/v1.0/../../oauth?page=2>; title="a,b;<c>"; rel="last next"`)
 	f.Add(`</rest/v1.0/x?page=2>; title="\";"; rel="next last"`)
 	f.Add(`<?page=2&page=3&%zz>; REL=NEXT, <`)
-	a := api{base: "https://api.procore.com"}
 	f.Fuzz(func(t *testing.T, link string) {
 		h := http.Header{"Link": {link}}
-		q, err := a.nextPage(h, "/rest/v1.0/x")
+		q, err := newPager("/rest/v1.0/x", nil).next(linkNext(h))
 		if err != nil && !errors.Is(err, errPaging) {
 			t.Errorf("got error %v", err)
 		}

@@ -2,7 +2,6 @@ package procore
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"net/url"
 	"strconv"
@@ -19,15 +18,6 @@ type Project struct {
 	ProjectNumber string    `json:"project_number"`
 	Active        bool      `json:"active"`
 	UpdatedAt     time.Time `json:"updated_at"`
-}
-
-// UnmarshalJSON reads ids as [ID] does.
-func (p *Project) UnmarshalJSON(b []byte) error {
-	type plain Project
-	return json.Unmarshal(b, &struct {
-		*plain
-		ID *ID `json:"id"`
-	}{(*plain)(p), idOf(&p.ID)})
 }
 
 // Projects lists the company's projects that the token can see.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 )
 
 // An UnknownResourceError reports an event of a resource whose path this package
@@ -41,44 +42,21 @@ func (c *CompanyClient) Read(ctx context.Context, e Event) (json.RawMessage, err
 	return Get[json.RawMessage](ctx, c, path, query)
 }
 
-// resourcePath maps the resource of an event to its REST endpoint. The names are
-// those of Procore's webhook-resources.csv.
-//
-// https://developers.procore.com/assets/static/webhook-resources.csv
+// resourcePath returns where the resource of an event is read.
 func (c *CompanyClient) resourcePath(e Event) (string, url.Values, error) {
-	id := "/" + decimal(e.ResourceID)
-	switch e.Resource {
-	case "Projects":
-		return "/rest/v1.0/projects" + id, c.companyQuery(), nil
-	case "Company Users":
-		return c.usersPath() + id, nil, nil
-	case "Company Vendors":
-		return "/rest/v1.0/vendors" + id, c.companyQuery(), nil
-	}
-	project := decimal(e.ProjectID)
-	inProject := url.Values{"project_id": {project}}
-	var path string
-	var query url.Values
-	switch e.Resource {
-	case "RFIs":
-		path = rfisPath(e.ProjectID) + id
-	case "Submittals":
-		path = "/rest/v1.0/projects/" + project + "/submittals" + id
-	case "Project Users":
-		path = "/rest/v1.0/projects/" + project + "/users" + id
-	case "Punch Items":
-		path, query = "/rest/v1.0/punch_items"+id, inProject
-	case "Observation Items":
-		path, query = "/rest/v1.0/observations/items"+id, inProject
-	case "Purchase Order Contracts":
-		path, query = "/rest/v1.0/purchase_order_contracts"+id, inProject
-	case "Work Order Contracts":
-		path, query = "/rest/v1.0/work_order_contracts"+id, inProject
-	default:
+	r, ok := ResourceOf(e.Resource)
+	if !ok || r.Item == "" {
 		return "", nil, &UnknownResourceError{Resource: e.Resource}
 	}
-	if e.ProjectID == 0 {
+	if e.ProjectID == 0 && strings.Contains(r.Item, "{project_id}") {
 		return "", nil, &UnknownResourceError{Resource: e.Resource, NoProject: true}
 	}
-	return path, query, nil
+	id := NewID(e.ResourceID)
+	if id == "" || id == "." || strings.ContainsAny(string(id), "/\\") {
+		return "", nil, errors.New("procore: the event's resource_id is not an id")
+	}
+	fill := strings.NewReplacer("{company_id}", decimal(c.companyID), "{project_id}", decimal(e.ProjectID), "{id}", string(id))
+	path, query, _ := strings.Cut(r.Item, "?")
+	values, err := url.ParseQuery(fill.Replace(query))
+	return fill.Replace(path), values, err
 }

@@ -46,9 +46,9 @@ func TestMe(t *testing.T) {
 
 func TestCompanies(t *testing.T) {
 	t.Parallel()
-	reads(t, "/rest/v1.0/companies", `[{"id":5678,"name":"My Construction Company","is_active":true,"logo_url":null}]`, "per_page=100",
+	reads(t, "/rest/v1.0/companies", `[{"id":5678,"name":"My Construction Company","is_active":true,"logo_url":null}]`, "per_page=2000",
 		func(ctx context.Context, c *CompanyClient) ([]Company, error) { return Collect(c.Companies(ctx)) },
-		[]Company{{5678, "My Construction Company", true}})
+		[]Company{{5678, "My Construction Company", new(true)}})
 }
 
 func TestProjects(t *testing.T) {
@@ -121,5 +121,17 @@ func TestReadRefuses(t *testing.T) {
 	}
 	if n := len(f.all()); n != 0 {
 		t.Errorf("%d calls were made", n)
+	}
+}
+
+func TestCanonicalResource(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"RFIs": "RFIs", "rfis": "RFIs", "RFI": "RFIs", " RFIs ": "RFIs", "Punch Item": "Punch Items", "punch_items": "Punch Items", "PunchItems": "Punch Items",
+		"Document Upload": "Document Upload", " Document  Upload ": "Document Upload", "": "",
+	} {
+		if got := CanonicalResource(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
 	}
 }

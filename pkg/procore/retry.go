@@ -134,7 +134,7 @@ func (p *progress) didNothing(err error) bool {
 func (p *progress) repeatable(method string, err error) bool {
 	harmless := p.didNothing(err) || method == http.MethodGet || method == http.MethodPut || method == http.MethodDelete
 	if e, ok := errors.AsType[*Error](err); ok {
-		return harmless && (e.Status == http.StatusTooManyRequests || transient(e.Status))
+		return harmless && (e.Status == http.StatusTooManyRequests || transient(e.Status) || e.Gateway && e.Status != http.StatusNotFound)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,13 +144,16 @@ func (p *progress) repeatable(method string, err error) bool {
 	return harmless
 }
 
-// transient reports whether Procore's documentation asks to repeat after this status.
+// transient reports whether another attempt may succeed: after the statuses for which
+// Procore's documentation asks to repeat, and those by which a gateway or Cloudflare
+// (520 to 530) says that Procore did not answer.
 //
 // https://procore.github.io/documentation/error-reference
+// https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
 func transient(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable:
+	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
-	return false
+	return 520 <= status && status <= 530
 }

@@ -2,7 +2,6 @@ package procore
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 	"time"
 )
@@ -17,15 +16,6 @@ type RFI struct {
 	Status    string    `json:"status"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
-}
-
-// UnmarshalJSON reads ids as [ID] does.
-func (r *RFI) UnmarshalJSON(b []byte) error {
-	type plain RFI
-	return json.Unmarshal(b, &struct {
-		*plain
-		ID *ID `json:"id"`
-	}{(*plain)(r), idOf(&r.ID)})
 }
 
 // RFIs lists the RFIs of a project.

@@ -50,12 +50,6 @@ func (f tokenFields) token(received time.Time) Token {
 // pair.
 type seconds float64
 
-// UnmarshalJSON reads a number, also one written as a string.
-func (s *seconds) UnmarshalJSON(b []byte) error {
-	*s = secondsOf(strings.Trim(string(b), `"`))
-	return nil
-}
-
 func secondsOf(text string) seconds {
 	f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {

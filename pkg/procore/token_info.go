@@ -2,7 +2,6 @@ package procore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -47,17 +46,17 @@ func (o *OAuth) TokenInfo(ctx context.Context, accessToken Secret) (TokenInfo, e
 
 func decodeTokenInfo(body []byte) (TokenInfo, error) {
 	var w struct {
-		Owner     ID      `json:"resource_owner_id"`
+		Owner     int64   `json:"resource_owner_id"`
 		ExpiresIn seconds `json:"expires_in_seconds"`
 		CreatedAt seconds `json:"created_at"`
 		App       *struct {
 			UID string `json:"uid"`
 		} `json:"application"`
 	}
-	if json.Unmarshal(body, &w) != nil || w.App == nil || w.Owner < 0 {
+	if _, err := Unmarshal(body, &w); err != nil || w.App == nil || w.Owner < 0 {
 		return TokenInfo{}, errors.New("the answer does not describe a token")
 	}
-	info := TokenInfo{UserID: int64(w.Owner), ClientID: printable(w.App.UID, 256), CreatedAt: w.CreatedAt.time()}
+	info := TokenInfo{UserID: w.Owner, ClientID: printable(w.App.UID, 256), CreatedAt: w.CreatedAt.time()}
 	if w.ExpiresIn > 0 {
 		info.ExpiresIn = lifetime(w.ExpiresIn)
 	}

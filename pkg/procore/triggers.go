@@ -21,15 +21,6 @@ type Trigger struct {
 	EventType EventType `json:"event_type"`
 }
 
-// UnmarshalJSON reads ids as [ID] does.
-func (t *Trigger) UnmarshalJSON(b []byte) error {
-	type plain Trigger
-	return json.Unmarshal(b, &struct {
-		*plain
-		ID *ID `json:"id"`
-	}{(*plain)(t), idOf(&t.ID)})
-}
-
 // An EventType is create, update or delete.
 type EventType string
 

@@ -105,7 +105,7 @@ func choice() []mutant {
 		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
-	company := u.companies[i]`, `	listed := procore.Company{ID: companyID, Name: "x", IsActive: true}
+	company := u.companies[i]`, `	listed := procore.Company{ID: companyID, Name: "x"}
 	if i >= 0 {
 		listed = u.companies[i]
 	}
