@@ -21,6 +21,9 @@ import (
 func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	flow := r.URL.Query().Get(pages.FieldFlow)
 	s, _, err := h.find(r, flow)
+	if h.atOtherHost(w, r, flow, err) {
+		return
+	}
 	if err == nil && s.Status != session.Connected {
 		h.pages.Redirect(w, companiesPath(flow))
 		return

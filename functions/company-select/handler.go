@@ -50,6 +50,7 @@ type handler struct {
 func (h *handler) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /companies", inTime(h.list))
+	mux.HandleFunc("HEAD /companies", inTime(h.peek))
 	mux.HandleFunc("POST /companies", h.sameOrigin(inTime(h.choose)))
 	mux.HandleFunc("GET /connected", inTime(h.connected))
 	return h.pages.Handler(mux)

@@ -20,8 +20,21 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) {
 	h.show(w, r, q.Get(pages.FieldFlow), q.Get(pages.FieldFilter), false)
 }
 
+// peek answers HEAD: it reads the session and changes nothing.
+func (h *handler) peek(w http.ResponseWriter, r *http.Request) {
+	flow := r.URL.Query().Get(pages.FieldFlow)
+	if _, _, err := h.find(r, flow); err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+}
+
 func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter string, noneSent bool) {
 	s, cookie, err := h.find(r, flow)
+	if h.atOtherHost(w, r, flow, err) {
+		return
+	}
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return
@@ -52,6 +65,12 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		UserName: s.UserName, Flow: flow, CSRF: token, Companies: h.choices(u.companies), More: u.more,
 		Filter: filter, NoneSent: noneSent,
 	})
+}
+
+// atOtherHost redirects a browser that lacks the cookie of its flow, because it is at
+// another host than the one that set it. It reports whether it did.
+func (h *handler) atOtherHost(w http.ResponseWriter, r *http.Request, flow string, err error) bool {
+	return flow != "" && r.Method == http.MethodGet && errors.Is(err, session.ErrUnknown) && h.pages.ToPublicURL(w, r)
 }
 
 func (h *handler) choices(companies []procore.Company) []pages.Company {

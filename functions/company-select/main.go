@@ -1,5 +1,5 @@
 // Command company-select is the Lambda function behind the choice of a company:
-// GET and POST /companies, and GET /connected.
+// GET, HEAD and POST /companies, GET and HEAD /connected.
 package main
 
 import (

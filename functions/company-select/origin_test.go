@@ -76,3 +76,44 @@ func TestFormFromAnotherSite(t *testing.T) {
 		})
 	}
 }
+
+// A page that is opened under the application's other name, where the browser has no cookie, leads to PUBLIC_URL. It
+// does so once: a proxy in front may hide the visitor's host.
+func TestOtherHost(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	other := strings.Replace(s.base, "127.0.0.1", "localhost", 1)
+	for _, path := range []string{"/companies", "/connected"} {
+		to := v.Get(other + path + "?flow=" + v.flow).RedirectsTo(s.base + path + "?")
+		if u, err := url.Parse(to); err != nil || u.Query().Get("flow") != v.flow || !u.Query().Has("moved") {
+			t.Errorf("%s: got redirect to %q", path, to)
+		}
+	}
+	v.Get(other + "/companies?moved=1&flow=" + v.flow).Wants(http.StatusGone)
+	v.Get(other+"/connected").Wants(http.StatusOK, "ready to connect")
+	v.Get(s.base+"/companies?moved=1&flow="+v.flow).Wants(http.StatusOK, "Harbor")
+	s.Browser(s.base).Get("/companies?flow=" + v.flow).Wants(http.StatusGone)
+}
+
+// HEAD is answered without a body, and moves no pair.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	for path, want := range map[string]int{
+		"/companies?flow=" + v.flow: http.StatusOK, "/companies": http.StatusGone, "/connected": http.StatusOK, "/connected?flow=" + v.flow: http.StatusSeeOther,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, s.base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page := v.Do(r).Wants(want); page.Body != "" || len(page.Cookies) > 0 {
+			t.Errorf("%s: got a body of %d bytes, %d cookies, want none", path, len(page.Body), len(page.Cookies))
+		}
+	}
+	if got := value(s.row(v.flow), "status"); got != "authorized" || s.Requests("") != 0 {
+		t.Errorf("the session is %s after %d requests to Procore, want authorized after none", got, s.Requests(""))
+	}
+	v.connect(procoretest.MyConstruction)
+}

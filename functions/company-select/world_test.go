@@ -50,7 +50,9 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 			f(s.h)
 		}
 		s.serve = w.Function(s.h.routes(), public)
-		return map[string]gateway.Func{"GET /companies": s.serve, "POST /companies": s.serve, "GET /connected": s.serve}
+		return map[string]gateway.Func{
+			"GET /companies": s.serve, "HEAD /companies": s.serve, "POST /companies": s.serve, "GET /connected": s.serve, "HEAD /connected": s.serve,
+		}
 	})
 	return s
 }

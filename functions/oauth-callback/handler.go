@@ -48,6 +48,12 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", h.landing)
 	mux.HandleFunc("GET /oauth/start", h.start)
 	mux.HandleFunc("GET /oauth/callback", h.callback)
+	// HEAD starts nothing and uses nothing up: programs that check links send it.
+	mux.HandleFunc("HEAD /oauth/start", h.landing)
+	mux.HandleFunc("HEAD /oauth/callback", h.landing)
+	for _, path := range []string{pages.PathCompanies, pages.PathConnected} {
+		mux.HandleFunc("GET "+path, h.pages.Elsewhere)
+	}
 	return h.pages.Handler(mux)
 }
 
@@ -63,8 +69,11 @@ func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
 
 // start issues a state, binds it to this browser, and sends the browser to Procore. A link
 // on another site leads to the landing page first: Procore may not ask a user who is
-// signed in.
+// signed in. A cookie that is set at another host would be missing at the callback.
 func (h *handler) start(w http.ResponseWriter, r *http.Request) {
+	if h.pages.ToPublicURL(w, r) {
+		return
+	}
 	again := h.repeats(r)
 	if !again && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
 		h.landing(w, r)

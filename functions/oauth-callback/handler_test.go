@@ -196,19 +196,25 @@ func TestMethod(t *testing.T) {
 func TestPublicURLAlone(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/oauth/start?redirect_uri=https://evil.example/&next=//evil.example", nil)
-	if err != nil {
-		t.Fatal(err)
+	b := s.Browser(s.base)
+	evil := func(path string) functiontest.Page {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+path+"redirect_uri=https://evil.example/&next=//evil.example", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "evil.example"
+		for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Server", "X-Original-Host", "X-Host"} {
+			r.Header.Set(name, "evil.example")
+		}
+		r.Header.Set("Forwarded", "host=evil.example")
+		r.Header.Set("X-Forwarded-Proto", "ftp")
+		r.Header.Set("Referer", "https://evil.example/")
+		return b.Do(r)
 	}
-	r.Host = "evil.example"
-	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Server", "X-Original-Host", "X-Host"} {
-		r.Header.Set(name, "evil.example")
+	if got, want := evil("/oauth/start?").RedirectsTo(s.base), s.base+"/oauth/start?moved=1"; got != want {
+		t.Errorf("got redirect to %q, want %q", got, want)
 	}
-	r.Header.Set("Forwarded", "host=evil.example")
-	r.Header.Set("X-Forwarded-Proto", "ftp")
-	r.Header.Set("Referer", "https://evil.example/")
-	page := s.Browser(s.base).Do(r)
-	to := page.RedirectsTo(s.Procore.URL + "/oauth/authorize?")
+	to := evil("/oauth/start?moved=1&").RedirectsTo(s.Procore.URL + "/oauth/authorize?")
 	u, err := url.Parse(to)
 	if err != nil {
 		t.Fatal(err)

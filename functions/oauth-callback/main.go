@@ -1,5 +1,6 @@
 // Command oauth-callback is the Lambda function behind the landing page and
-// Procore's OAuth redirect: GET /, GET /oauth/start and GET /oauth/callback.
+// Procore's OAuth redirect: GET /, GET /oauth/start and GET /oauth/callback. It also
+// answers what no route of the API matches.
 package main
 
 import (

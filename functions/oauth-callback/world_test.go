@@ -41,7 +41,7 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 		}
 		s.serve = s.Function(s.h.routes(), public)
 		return map[string]gateway.Func{
-			"GET /": s.serve, "GET /oauth/start": s.serve, "GET /oauth/callback": s.serve, "POST /oauth/callback": s.serve,
+			"GET /": s.serve, "GET /oauth/start": s.serve, "GET /oauth/callback": s.serve, "$default": s.serve,
 		}
 	})
 	return s

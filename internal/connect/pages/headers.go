@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
-	"path"
 
 	"procore-connect/internal/platform/gateway"
 )
@@ -31,47 +30,3 @@ func (p *Pages) Redirect(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", p.link(to))
 	w.WriteHeader(http.StatusSeeOther)
 }
-
-// Handler serves mux, calls SetHeaders for every answer, and shows pages where mux itself would answer 404 or 405 with
-// a line of text. Another spelling of a path, such as //oauth/callback, is not found, because mux would redirect to the
-// right one with a body that repeats the code and the state.
-func (p *Pages) Handler(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.SetHeaders(w.Header())
-		if path.Clean(r.URL.Path) != r.URL.Path {
-			p.Problem(w, r, NotFound())
-			return
-		}
-		h, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		probe := &probe{header: http.Header{}}
-		h.ServeHTTP(probe, r)
-		switch probe.status {
-		case http.StatusNotFound:
-			p.Problem(w, r, NotFound())
-		case http.StatusMethodNotAllowed:
-			w.Header()["Allow"] = probe.header["Allow"]
-			p.Problem(w, r, MethodNotAllowed())
-		default:
-			mux.ServeHTTP(w, r)
-		}
-	})
-}
-
-// probe records what a handler would answer.
-type probe struct {
-	header http.Header
-	status int
-}
-
-// Header returns the headers the handler may set.
-func (p *probe) Header() http.Header { return p.header }
-
-// WriteHeader records the status.
-func (p *probe) WriteHeader(status int) { p.status = status }
-
-// Write discards the body.
-func (p *probe) Write(b []byte) (int, error) { return len(b), nil }

@@ -56,6 +56,7 @@ type Site struct {
 type Pages struct {
 	brand   Brand
 	base    string // PublicURL without a trailing slash
+	host    string // of PublicURL
 	https   bool
 	support Contact
 	words   words
@@ -87,6 +88,9 @@ func New(s Site) *Pages {
 		pages:   sync.OnceValue(parse),
 	}
 	p.csp = policy(p.css)
+	if u, err := url.Parse(s.PublicURL); err == nil {
+		p.host = u.Host
+	}
 	return p
 }
 

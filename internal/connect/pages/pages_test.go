@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/platform/gateway"
 )
 
 // TestStructure checks that every page in every state has what a screen reader, a keyboard and a phone need.
@@ -259,6 +260,7 @@ func TestHandler(t *testing.T) {
 		p.Redirect(w, "/connected")
 	})
 	mux.HandleFunc("POST /companies", p.Landing)
+	mux.HandleFunc("GET /connected", p.Elsewhere)
 	tests := []struct {
 		method, target string
 		status         int
@@ -270,7 +272,16 @@ func TestHandler(t *testing.T) {
 		{"GET", "/elsewhere", 404, "", ""},
 		{"GET", "/x/../companies", 404, "", ""},
 		{"GET", "//companies", 404, "", ""},
-		{"GET", "/companies/", 404, "", ""},
+		{"GET", "//companies/", 404, "", ""},
+		{"GET", "/companies/.", 404, "", ""},
+		{"GET", "/companies/", 303, "", publicURL + "/connected"},
+		{"GET", "/companies//", 303, "", publicURL + "/connected"},
+		{"HEAD", "/companies/", 303, "", publicURL + "/connected"},
+		{"POST", "/companies/", 404, "", ""},
+		{"GET", "/elsewhere/", 404, "", ""},
+		{"GET", "/connected/?flow=f&q=a%20b&next=x", 303, "", publicURL + "/connected?flow=f&q=a+b"},
+		{"GET", "/connected/?moved=1", 303, "", publicURL + "/connected?moved=1"},
+		{"GET", "/connected?flow=f", 404, "", ""},
 	}
 	for _, tt := range tests {
 		rec := httptest.NewRecorder()
@@ -282,9 +293,42 @@ func TestHandler(t *testing.T) {
 		if rec.Header().Get("Referrer-Policy") != "no-referrer" || rec.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("%s %s: no security headers", tt.method, tt.target)
 		}
-		if tt.status >= 400 && !strings.Contains(rec.Body.String(), "<h1>") {
+		if tt.status >= 400 && tt.method != "HEAD" && !strings.Contains(rec.Body.String(), "<h1>") {
 			t.Errorf("%s %s: %q, want a page", tt.method, tt.target, rec.Body)
 		}
+	}
+}
+
+// A browser at another host is sent to PublicURL once, with the parameters that pages have.
+func TestToPublicURL(t *testing.T) {
+	t.Parallel()
+	const here = "connect.example"
+	for _, tt := range []struct{ domain, target, to string }{
+		{here, "/oauth/start", ""},
+		{"CONNECT.Example", "/oauth/start", ""},
+		{here + ":8443", "/oauth/start", ""},
+		{"", "/oauth/start", ""}, // not known
+		{"www.connect.example", "/oauth/start", "/oauth/start?moved=1"},
+		{here + ".", "/oauth/start", "/oauth/start?moved=1"}, // a browser keeps its cookies apart
+		{"abc.execute-api.us-east-1.amazonaws.com", "/companies?flow=f&q=x&next=//evil.example", "/companies?flow=f&moved=1&q=x"},
+		{"abc.execute-api.us-east-1.amazonaws.com", "/companies?flow=f&moved=1", ""},
+		{"[::1]:3000", "/oauth/start", "/oauth/start?moved=1"},
+	} {
+		r := request(t, "GET", tt.target)
+		r = r.WithContext(gateway.WithDomain(r.Context(), tt.domain))
+		rec := httptest.NewRecorder()
+		moved, want := newPages().ToPublicURL(rec, r), ""
+		if tt.to != "" {
+			want = publicURL + tt.to
+		}
+		if got := rec.Header().Get("Location"); got != want || moved != (want != "") {
+			t.Errorf("%s at %q: moved %v to %q, want %q", tt.target, tt.domain, moved, got, want)
+		}
+	}
+	at := pages.New(pages.Site{PublicURL: "http://[::1]:3000"})
+	r := request(t, "GET", "/oauth/start")
+	if at.ToPublicURL(httptest.NewRecorder(), r.WithContext(gateway.WithDomain(r.Context(), "[::1]:3000"))) {
+		t.Error("an IPv6 address is not itself")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 type (
 	requestIDKey struct{}
+	domainKey    struct{}
 	notesKey     struct{}
 )
 
@@ -27,6 +28,18 @@ func RequestID(ctx context.Context) string {
 // WithRequestID returns a context with this request id, for tests and for work without API Gateway.
 func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+// Domain returns the host at which API Gateway received the request that ctx belongs to, or nothing if that is unknown.
+// Behind a proxy it is not the visitor's. It decides nothing but whether to redirect to the public URL.
+func Domain(ctx context.Context) string {
+	domain, _ := ctx.Value(domainKey{}).(string)
+	return domain
+}
+
+// WithDomain returns a context with this domain, for tests.
+func WithDomain(ctx context.Context, domain string) context.Context {
+	return context.WithValue(ctx, domainKey{}, domain)
 }
 
 // Note adds attributes to the line that is logged when this request ends: the outcome, a company id, an error. Never

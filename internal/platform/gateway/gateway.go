@@ -7,7 +7,7 @@
 //
 // The path without the stage, the query as it was sent, the decoded body with its true length, cookies as one
 // Cookie header, header names in canonical case, and the caller's address. The Host header is ignored: Request.Host is
-// the host of Options.PublicURL, whatever the client sent. Reading a body over Options.MaxBody fails with
+// the host of Options.PublicURL, whatever the client sent; [Domain] returns the host that API Gateway reports. Reading a body over Options.MaxBody fails with
 // *http.MaxBytesError, so that the handler decides what that means. Request.ContentLength is its size beforehand.
 //
 // # What the operator sees
@@ -87,6 +87,7 @@ func (a *adapter) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (
 	start := a.clock.Now()
 	notes := &notes{}
 	ctx = context.WithValue(WithRequestID(ctx, a.requestID(ctx, e)), notesKey{}, notes)
+	ctx = WithDomain(ctx, e.RequestContext.DomainName)
 	var w *recorder
 	r, status := a.request(ctx, e)
 	if status != 0 {

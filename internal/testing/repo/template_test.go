@@ -107,6 +107,9 @@ func TestRoutes(t *testing.T) {
 		"POST /webhooks/procore/": "WebhookReceiverFunction",
 		"HEAD /webhooks/procore":  "WebhookReceiverFunction",
 		"HEAD /webhooks/procore/": "WebhookReceiverFunction",
+		"$default":                "OAuthCallbackFunction",
+		"HEAD /companies":         "CompanySelectFunction",
+		"HEAD /connected":         "CompanySelectFunction",
 	}
 	if d := cmp.Diff(routes(t), want); d != "" {
 		t.Errorf("routes of template.yaml (-got +want):\n%s", d)

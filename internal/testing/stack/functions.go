@@ -67,6 +67,9 @@ func (s *Stack) front() http.Handler {
 		"POST /webhooks/procore/": webhookReceiver,
 		"HEAD /webhooks/procore":  webhookReceiver,
 		"HEAD /webhooks/procore/": webhookReceiver,
+		"$default":                oauthCallback,
+		"HEAD /companies":         companySelect,
+		"HEAD /connected":         companySelect,
 	} {
 		routes[key] = s.functions[name]
 	}

@@ -64,7 +64,16 @@ func TestDoors(t *testing.T) {
 	}{
 		{"GET", "/", "", 200},
 		{"GET", "/nowhere", "", 404},
-		{"PUT", "/companies", "", 404},
+		{"GET", "/nowhere/", "", 404},
+		{"PUT", "/companies", "", 405},
+		{"GET", "//", "", 200},
+		{"GET", "/connected/", "", 200},
+		{"GET", "/oauth/callback/", "", 400},
+		{"HEAD", "/", "", 200},
+		{"HEAD", "/oauth/start", "", 200},
+		{"HEAD", "/connected", "", 200},
+		{"HEAD", "/companies", "", 410},
+		{"HEAD", "/nowhere", "", 404},
 		{"GET", "/oauth/callback", "", 400},
 		{"POST", "/webhooks/procore", "{", 401},
 		{"POST", "/webhooks/procore/", "{", 401},
@@ -85,6 +94,9 @@ func TestDoors(t *testing.T) {
 		resp.Body.Close()
 		if test.want != 0 && resp.StatusCode != test.want || resp.StatusCode >= 500 {
 			t.Errorf("%s %s: %s, want %d", test.method, test.path, resp.Status, test.want)
+		}
+		if page := !strings.HasPrefix(test.path, "/webhooks"); page && !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("%s %s: got %q, want a page", test.method, test.path, resp.Header.Get("Content-Type"))
 		}
 	}
 	if _, err := s.Invoke(t.Context(), "refresher", []byte(`{"task":"refresh"}`)); err != nil {

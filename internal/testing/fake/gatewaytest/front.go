@@ -4,7 +4,7 @@
 //
 //	front := gatewaytest.New(map[string]gatewaytest.Invoker{"GET /": f}, gatewaytest.Options{})
 //
-// It is as strict as the service: routes match exactly, cookies arrive as a list and
+// It is as strict as the service: routes match exactly except $default, cookies arrive as a list and
 // not as a header, duplicate headers arrive joined, a form arrives in base64.
 //
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -54,7 +54,10 @@ type Front struct {
 	o      Options
 }
 
-// New returns a front with routes by key, such as "GET /companies".
+// defaultRoute is the key of the route for what no other one matches.
+const defaultRoute = "$default"
+
+// New returns a front with routes by key, such as "GET /companies" or "$default".
 func New(routes map[string]Invoker, o Options) *Front {
 	o.Stage = cmp.Or(o.Stage, defaultStage)
 	o.Timeout = cmp.Or(o.Timeout, timeout)
@@ -70,6 +73,10 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Apigw-Requestid", id)
 	key := r.Method + " " + r.URL.Path
 	function, ok := f.routes[key]
+	if !ok {
+		key = defaultRoute
+		function, ok = f.routes[key]
+	}
 	if !ok {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return

@@ -45,6 +45,14 @@ func browser() []mutant {
 			only("TestAnswerLost", callback)},
 		{"D", "a link on another site authorizes", handler, `r.Header.Get("Sec-Fetch-Site") == "cross-site"`, `r.Header.Get("Sec-Fetch-Site") == "cross-sites"`,
 			only("TestStartFromAnotherSite", callback)},
+		{"", "HEAD issues a state", handler, `	mux.HandleFunc("HEAD /oauth/start", h.landing)
+`, ``, only("TestHead", callback)},
+		{"", "HEAD uses up a state", handler, `	mux.HandleFunc("HEAD /oauth/callback", h.landing)
+`, ``, only("TestHead", callback)},
+		{"", "HEAD moves a pair", "functions/company-select/handler.go", `inTime(h.peek)`, `inTime(h.list)`, only("TestHead", selection)},
+		{"", "a browser at another host receives its cookie there", handler, `if h.pages.ToPublicURL(w, r) {`, `if false {`, only("TestOtherHost", callback)},
+		{"", "a browser behind a proxy is redirected for ever", "internal/connect/pages/handler.go", ` || r.URL.Query().Has(fieldMoved) {`, ` {`,
+			only("TestToPublicURL", pages)},
 		{"D", "any flow of the browser authorizes once more", handler, `errors.Is(s.Err(), session.ErrStale)`, `s.Flow != ""`, only("TestStartOnceMore", callback)},
 		{"D", "a parameter decides where the browser goes next", handler, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companiesPath(flow))`, `	h.cookies.Set(w, flow, cookie)
@@ -129,8 +137,8 @@ func answers() []mutant {
 		{"D", "the address is repeated in a redirect's body", headers, `	w.WriteHeader(http.StatusSeeOther)`,
 			`	w.WriteHeader(http.StatusSeeOther)
 	_, _ = w.Write([]byte(to))`, only("TestRedirectHasNoBody", pages)},
-		{"D", "another spelling of the path repeats code and state", headers, `path.Clean(r.URL.Path) != r.URL.Path`,
-			`path.Clean(r.URL.Path) == ""`, only("TestOtherSpellings", callback)},
+		{"D", "another spelling of the path repeats code and state", "internal/connect/pages/handler.go",
+			`path.Clean(page.URL.Path) != page.URL.Path`, `path.Clean(page.URL.Path) == ""`, only("TestOtherSpellings", callback)},
 		{"D", "scripts may run on a page", headers, `"default-src 'none'; `, `"default-src 'none'; script-src 'unsafe-inline'; `, only("TestHeaders", pages)},
 		{"D", "browsers may come back over http", response, `"max-age=63072000"`, `"max-age=0"`, only("TestHeaders", pages)},
 		{"D", "a company's name is markup", show, `		_, _ = w.Write(b.Bytes())`,
