@@ -51,11 +51,11 @@ const within = 10 * time.Minute
 func shortly(x *run) simulation.Step {
 	return x.asks("token shortly", onlyUser, func(ctx context.Context, s *Store) (Access, error) {
 		handler := Wrap(s, func(ctx context.Context, _ struct{}) (Access, error) {
-			ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+			ctx, cancel := simulation.WithTimeout(ctx, 3*time.Second)
 			defer cancel()
 			return s.Token(ctx, onlyUser)
 		})
-		ctx, cancel := context.WithTimeout(ctx, minWork+1500*time.Millisecond)
+		ctx, cancel := simulation.WithTimeout(ctx, minWork+1500*time.Millisecond)
 		defer cancel()
 		return handler(ctx, struct{}{})
 	})
@@ -79,7 +79,7 @@ func invalidating(x *run) simulation.Step {
 // calling calls the API.
 func calling(x *run) simulation.Step {
 	return x.step("call", func(ctx context.Context, s *Store, a *simulation.Actor) {
-		ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
+		ctx, cancel := simulation.WithTimeout(ctx, 25*time.Second)
 		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Environment.APIURL+"/rest/v1.0/projects", http.NoBody)
 		if err != nil {
@@ -146,7 +146,7 @@ const stale = "stale"
 
 // moves is move within the time of an invocation.
 func (x *run) moves(ctx context.Context, s *Store, f *flow) error {
-	ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
+	ctx, cancel := simulation.WithTimeout(ctx, 25*time.Second)
 	defer cancel()
 	err := x.move(ctx, s, f)
 	if err != nil {
@@ -180,7 +180,7 @@ func holding(holder string) func(x *run) simulation.Step {
 }
 
 func (x *run) hold(ctx context.Context, s *Store, a *simulation.Actor, holder string) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := simulation.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	g, err := s.Hold(ctx, onlyUser, holder, connected(only, holder))
 	x.decided(a, err, ErrTryAgain, ErrReauthorize, ErrRevoked, ErrNotFound)
@@ -202,7 +202,7 @@ func releasing(holder string) func(x *run) simulation.Step {
 func leaving(holder string) func(x *run) simulation.Step {
 	return func(x *run) simulation.Step {
 		return x.step("leave", func(ctx context.Context, s *Store, a *simulation.Actor) {
-			ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
+			ctx, cancel := simulation.WithTimeout(ctx, 25*time.Second)
 			defer cancel()
 			g, err := s.Release(ctx, onlyUser, holder, ended(only, holder))
 			x.decided(a, err, ErrTryAgain, ErrNotFound)
@@ -215,7 +215,7 @@ func leaving(holder string) func(x *run) simulation.Step {
 
 func revoking(x *run) simulation.Step {
 	return x.step("revoke", func(ctx context.Context, s *Store, a *simulation.Actor) {
-		ctx, cancel := context.WithTimeout(ctx, 25*time.Second)
+		ctx, cancel := simulation.WithTimeout(ctx, 25*time.Second)
 		defer cancel()
 		x.revoke(ctx, s, a)
 	})

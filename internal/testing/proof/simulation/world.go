@@ -160,6 +160,15 @@ func wait(ctx context.Context, d time.Duration) error {
 	return procore.Clock{}.Sleep(ctx, d)
 }
 
+// WithTimeout is context.WithTimeout for an actor's call. It adds a little that differs
+// for each actor, for the reason that [Process.Clock] names.
+func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if a := ActorOf(ctx); a != nil {
+		d += time.Duration(a.id+1) * time.Microsecond
+	}
+	return context.WithTimeout(ctx, d)
+}
+
 // Random returns the randomness of all processes: no jitter, and other ids each time. The
 // first eight bytes are zero, and the rest is a number of five bits a byte.
 func (w *World) Random() procore.Random {
