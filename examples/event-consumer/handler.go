@@ -12,6 +12,7 @@ import (
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -20,7 +21,7 @@ import (
 // be idempotent by the event's id. docs/WEBHOOKS.md has the rules.
 type handler struct {
 	store      *connections.Store
-	oauth      tokens.SecretSource[*procore.OAuth]
+	oauth      keys.Source[*procore.OAuth]
 	inbox      *inbox.Store // nil: newer events are not looked up
 	departures *departures.Watch
 	log        *slog.Logger

@@ -14,8 +14,8 @@ import (
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
 
 // No parameter of the address or the form decides where the browser goes.
@@ -146,19 +146,19 @@ func TestStolenPair(t *testing.T) {
 	if box == nil {
 		t.Fatal("the session has no pair")
 	}
-	at := tokens.Place{Environment: value(row, "environment"), Client: value(row, "client"), Key: v.flow}
-	sealed := tokens.Sealed{KeyID: value(row, "seal_key"), Ciphertext: box.Value}
+	at := keys.Place{Environment: value(row, "environment"), Client: value(row, "client"), Key: v.flow}
+	sealed := keys.Sealed{KeyID: value(row, "seal_key"), Ciphertext: box.Value}
 	for name, ring := range map[string]string{
 		"another deployment's": `{"current":"k1","k1":"fake-seal-key-of-another-deployment-0123456789"}`,
 		"the webhook's":        functiontest.WebhookValue,
 	} {
-		keys, err := tokens.ParseKeys(ring)
+		r, err := keys.Parse(ring)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, status := range []session.Status{session.Started, session.Authorized, session.Pending} {
 			at.Table = "sessions " + string(status)
-			got, err := keys.Open(sealed, at)
+			got, err := r.Open(sealed, at)
 			if err == nil || !got.AccessToken.IsZero() || !got.RefreshToken.IsZero() {
 				t.Errorf("%s keys open the pair as %s", name, status)
 			}

@@ -13,8 +13,8 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/platform/secrets"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
-	"procore-connect/pkg/tokens"
 )
 
 const (
@@ -36,7 +36,7 @@ const (
 // https://developers.procore.com/documentation/oauth-auth-grant-flow
 type handler struct {
 	public   string // PUBLIC_URL without a trailing slash
-	oauth    tokens.SecretSource[*procore.OAuth]
+	oauth    keys.Source[*procore.OAuth]
 	sessions *session.Store
 	cookies  session.Cookies
 	pages    *pages.Pages

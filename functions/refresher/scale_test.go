@@ -17,6 +17,7 @@ import (
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -102,7 +103,7 @@ func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *
 	if err != nil {
 		b.Fatal(err)
 	}
-	keys, err := tokens.ParseKeys(string(secret))
+	ring, err := keys.Parse(string(secret))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *
 	quiet := slog.New(slog.DiscardHandler)
 	h := &handler{log: quiet, tokens: &tokens.Store{
 		DB: db, Grants: names.Grants, Spends: names.Spends, Environment: env, Log: quiet,
-		Keys: secrettest.Constant(keys), OAuth: secrettest.Constant(oauth),
+		Keys: secrettest.Constant(ring), OAuth: secrettest.Constant(oauth),
 	}}
 	h.store = &connections.Store{DB: db, Table: names.Connections, Tokens: h.tokens, Log: quiet}
 	h.departures = &departures.Watch{Store: h.store, Log: quiet}

@@ -11,8 +11,8 @@ import (
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
-	"procore-connect/pkg/tokens"
 )
 
 // answerWithin is how long storage may take. Procore waits five seconds from
@@ -26,7 +26,7 @@ const answerWithin = 3500 * time.Millisecond
 // error and hold up every later event.
 // https://developers.procore.com/documentation/webhooks
 type handler struct {
-	ring  tokens.SecretSource[*credential.Ring]
+	ring  keys.Source[*credential.Ring]
 	inbox *inbox.Store
 }
 
@@ -64,7 +64,7 @@ func status(ctx context.Context, header string, err error) int {
 	case errors.Is(err, credential.ErrRefused):
 		note(ctx, outcome("rejected"), slog.String("reason", "forged or retired"), claimed(header))
 		return http.StatusUnauthorized
-	case errors.Is(err, tokens.ErrUnknownKey):
+	case errors.Is(err, keys.ErrUnknown):
 		note(ctx, outcome("rejected"), slog.String("reason", "unknown key"), claimed(header))
 		return http.StatusUnauthorized
 	}
@@ -75,7 +75,7 @@ func status(ctx context.Context, header string, err error) int {
 // authenticate checks the credential. If its key is unknown, the secret is read
 // again.
 func (h *handler) authenticate(ctx context.Context, header string) (credential.Credential, error) {
-	return tokens.UseSecret(ctx, h.ring, func(ring *credential.Ring) (credential.Credential, error) { return ring.Check(header) })
+	return keys.Use(ctx, h.ring, func(ring *credential.Ring) (credential.Credential, error) { return ring.Check(header) })
 }
 
 // store stores the delivery as an event, or quarantines it.

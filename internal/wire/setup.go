@@ -15,6 +15,7 @@ import (
 	"procore-connect/internal/platform/metrics"
 	"procore-connect/internal/platform/secrets"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -49,8 +50,8 @@ func New() (*Base, error) {
 }
 
 // Keys reads KEYS_SECRET_ID, and returns the secret with the key ring.
-func (b *Base) Keys() *secrets.Secret[*tokens.Keys] {
-	return &secrets.Secret[*tokens.Keys]{Client: b.Secrets, ID: b.Env.Require("KEYS_SECRET_ID"), Parse: tokens.ParseKeys, Log: b.Log}
+func (b *Base) Keys() *secrets.Secret[*keys.Ring] {
+	return &secrets.Secret[*keys.Ring]{Client: b.Secrets, ID: b.Env.Require("KEYS_SECRET_ID"), Parse: keys.Parse, Log: b.Log}
 }
 
 // OAuth reads APP_SECRET_ID, and returns the secret with the app's credentials.
@@ -64,13 +65,13 @@ func Read[T any](s *secrets.Secret[T]) func(context.Context) {
 }
 
 // Tokens reads GRANTS_TABLE and SPENDS_TABLE, and returns the store of grants.
-func (b *Base) Tokens(env procore.Environment, keys *secrets.Secret[*tokens.Keys], oauth *secrets.Secret[*procore.OAuth]) *tokens.Store {
+func (b *Base) Tokens(env procore.Environment, ring *secrets.Secret[*keys.Ring], oauth *secrets.Secret[*procore.OAuth]) *tokens.Store {
 	return &tokens.Store{
 		DB:          b.DB,
 		Grants:      b.Env.Require("GRANTS_TABLE"),
 		Spends:      b.Env.Require("SPENDS_TABLE"),
 		Environment: env,
-		Keys:        keys,
+		Keys:        ring,
 		OAuth:       oauth,
 		Log:         b.Log,
 	}

@@ -12,6 +12,7 @@ import (
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -41,12 +42,12 @@ func newStore() (store *connections.Store, stop func()) {
 	db := dynamotest.Start(e)
 	names := tables.CreateForTest(e, db)
 	env := procore.Environment{Name: "custom", LoginURL: fake.URL, APIURL: fake.URL}
-	keys, err := tokens.ParseKeys(`{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`)
+	ring, err := keys.Parse(`{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`)
 	if err != nil {
 		log.Fatal(err)
 	}
 	store = &connections.Store{DB: db, Table: names.Connections, Log: slog.New(slog.DiscardHandler), Tokens: &tokens.Store{
-		DB: db, Grants: names.Grants, Spends: names.Spends, Environment: env, Keys: secrettest.Constant(keys), Log: slog.New(slog.DiscardHandler),
+		DB: db, Grants: names.Grants, Spends: names.Spends, Environment: env, Keys: secrettest.Constant(ring), Log: slog.New(slog.DiscardHandler),
 		OAuth: secrettest.Constant(&procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}),
 	}}
 	const redirectURI = "http://localhost/oauth/callback"

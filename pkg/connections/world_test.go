@@ -19,6 +19,7 @@ import (
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -49,7 +50,7 @@ type world struct {
 	db      *dynamodb.Client
 	dynamo  *dynamotest.Server
 	names   tables.Names
-	keys    *tokens.Keys
+	keys    *keys.Ring
 	oauth   *procore.OAuth
 
 	tampered bool // a test wrote rows itself
@@ -85,7 +86,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.oauth = &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Clock: w.clock.Seam()}
-	if w.keys, err = tokens.ParseKeys(`{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`); err != nil {
+	if w.keys, err = keys.Parse(`{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`); err != nil {
 		t.Fatal(err)
 	}
 	return w

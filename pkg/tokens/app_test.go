@@ -143,7 +143,7 @@ func TestAppsClaimOfADeadProcess(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.store()
-	r := &refresh{Store: s, principal: App, keys: w.keys, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
+	r := &refresh{Store: s, principal: App, ring: w.ring, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
 	if err := r.takeClaim(t.Context(), Grant{Principal: App, State: Active}); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -55,7 +56,7 @@ func (s *Store) Authorize(ctx context.Context, a Authorization, also ...types.Tr
 // newPair is an authorization, and what is needed to store it.
 type newPair struct {
 	Authorization
-	keys   *Keys
+	ring   *keys.Ring
 	client string
 	ledger ledger
 }
@@ -66,10 +67,10 @@ func (s *Store) newPair(ctx context.Context, a Authorization) (newPair, error) {
 	if err != nil {
 		return n, err
 	}
-	if n.keys, err = s.Keys.Get(ctx); err != nil {
+	if n.ring, err = s.Keys.Get(ctx); err != nil {
 		return n, later(a.Principal, "the key ring could not be read", err)
 	}
-	n.client, n.ledger = client, s.ledger(a.Principal, n.keys, a.Pair.RefreshToken)
+	n.client, n.ledger = client, s.ledger(a.Principal, n.ring, a.Pair.RefreshToken)
 	return n, nil
 }
 
@@ -172,7 +173,7 @@ func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
 	}
 	current, _, err := s.open(ctx, g)
 	switch {
-	case errors.Is(err, errNotSealedHere): // nothing to keep
+	case errors.Is(err, keys.ErrNotSealedHere): // nothing to keep
 		return false, nil
 	case err != nil:
 		return false, err
@@ -222,10 +223,10 @@ func (s *Store) authorized(g Grant, n newPair) (Grant, error) {
 	g.Generation++
 	g.client = n.client
 	var err error
-	if g.pair, err = n.keys.Seal(n.Pair, s.place(g)); err != nil {
+	if g.pair, err = n.ring.Seal(n.Pair, s.place(g)); err != nil {
 		return g, later(n.Principal, "the pair could not be sealed", err)
 	}
-	g.fingerprint = n.keys.fingerprint(n.Pair.RefreshToken)
+	g.fingerprint = n.ring.Fingerprint(n.Pair.RefreshToken)
 	g.Expiry, g.IssuedAt, g.RefreshedAt, g.LastUsed = n.Pair.Expiry, n.Pair.IssuedAt, now, now
 	g.RedirectURI = n.RedirectURI
 	g.attempt, g.claimUntil, g.lastAttempt = "", time.Time{}, ""

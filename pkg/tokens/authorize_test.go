@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -30,7 +31,7 @@ func TestFirstAuthorization(t *testing.T) {
 		Transitions: []Transition{{State: Active, Generation: 1, At: now, Reason: granted}},
 	}
 	for what, got := range map[string]Grant{"returned": g, "stored": w.row(User(joe))} {
-		got.client, got.write, got.pair, got.fingerprint = "", "", Sealed{}, ""
+		got.client, got.write, got.pair, got.fingerprint = "", "", keys.Sealed{}, ""
 		if diff := cmp.Diff(got, want, cmp.AllowUnexported(Grant{})); diff != "" {
 			t.Errorf("%s (-got +want):\n%s", what, diff)
 		}
@@ -86,8 +87,7 @@ func TestSamePairAgain(t *testing.T) {
 		t.Errorf("the same session once more: got error %v, want ErrUsed", err)
 	}
 	// The pair of another key of the ring is the same, too.
-	w.keys.material["k2"] = ring(t, "k2", "k2").material["k2"]
-	w.keys.current = "k2"
+	w.ring = newRing("k2", "k1", "k2")
 	if g, err := w.store().Authorize(t.Context(), w.authorization()); err != nil || g.Generation != 1 {
 		t.Errorf("after a rotation: generation %d, %v; want 1", g.Generation, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -172,7 +173,7 @@ func (u Upkeep) Probe(ctx context.Context) error {
 			return err
 		}
 	}
-	_, cause := UseSecret(ctx, s.OAuth, func(oauth *procore.OAuth) (struct{}, error) { return struct{}{}, oauth.Probe(ctx) })
+	_, cause := keys.Use(ctx, s.OAuth, func(oauth *procore.OAuth) (struct{}, error) { return struct{}{}, oauth.Probe(ctx) })
 	if _, probed := errors.AsType[*procore.TokenError](cause); cause != nil && !probed {
 		return cause // the credentials could not be read
 	}

@@ -71,7 +71,7 @@ func TestAnothersClaimDoesNotConfirm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &refresh{Store: s, principal: g.Principal, pair: pair, keys: w.keys, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
+	r := &refresh{Store: s, principal: g.Principal, pair: pair, ring: w.ring, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
 	if err := r.takeClaim(t.Context(), g); !errors.Is(err, errNotYet) {
 		t.Errorf("got error %v, want errNotYet: the claim is the other's", err)
 	}
@@ -194,7 +194,7 @@ func TestReleaseBeforeTheClaimLands(t *testing.T) {
 	w := newWorld(t)
 	s := w.store()
 	before := w.authorize(s)
-	r := &refresh{Store: s, principal: before.Principal, keys: w.keys, pair: procore.Token{RefreshToken: procore.NewSecret("fake-refresh-on-its-way")}}
+	r := &refresh{Store: s, principal: before.Principal, ring: w.ring, pair: procore.Token{RefreshToken: procore.NewSecret("fake-refresh-on-its-way")}}
 	wanted := before
 	wanted.attempt, wanted.claimUntil = "on-its-way", w.clock.Now().Add(time.Minute)
 	if err := s.release(t.Context(), wanted, r.ledger()); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -113,7 +114,7 @@ func TestUnreadableSecrets(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	broken := errors.New("the secret cannot be read")
 	for name, spoil := range map[string]func(*Store){
-		"ring":        func(s *Store) { s.Keys = failingSecret[*Keys](broken) },
+		"ring":        func(s *Store) { s.Keys = failingSecret[*keys.Ring](broken) },
 		"credentials": func(s *Store) { s.OAuth = failingSecret[*procore.OAuth](broken) },
 	} {
 		s := w.store()

@@ -13,6 +13,7 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -28,7 +29,7 @@ func start() (store *tokens.Store, joe tokens.Authorization, stop func()) {
 	if err := tables.Create(context.Background(), client, tables.Names{Grants: "grants", Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"}); err != nil {
 		log.Fatal(err)
 	}
-	keys, err := tokens.ParseKeys(`{"current": "k1", "k1": "a random text of 64 characters, as Secrets Manager generates it."}`)
+	ring, err := keys.Parse(`{"current": "k1", "k1": "a random text of 64 characters, as Secrets Manager generates it."}`)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func start() (store *tokens.Store, joe tokens.Authorization, stop func()) {
 	app := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
 	store = &tokens.Store{
 		DB: client, Grants: "grants", Spends: "spends", Environment: env,
-		Keys: secrettest.Constant(keys), OAuth: secrettest.Constant(app), Log: slog.New(slog.DiscardHandler),
+		Keys: secrettest.Constant(ring), OAuth: secrettest.Constant(app), Log: slog.New(slog.DiscardHandler),
 	}
 	pair := fake.Token(fatal{}, procoretest.Joe, redirectURI)
 	joe = tokens.Authorization{Principal: tokens.User(procoretest.Joe), RedirectURI: redirectURI, Pair: procore.Token{

@@ -9,6 +9,7 @@ import (
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/internal/testing/proof/simulation"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -84,7 +85,7 @@ func (x *run) pairOf(r invariants.Row) *simulation.Pair {
 	}
 	s := x.stores[0]
 	place := s.place(Grant{Principal: principalOf(r), Generation: r.Generation, client: ClientHash("fake-client-id")})
-	pair, err := x.newest.Open(Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place)
+	pair, err := x.newest.Open(keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place)
 	if err != nil {
 		x.Problem("row %s: the pair does not open: %v", r.Key(), err)
 		return nil
@@ -259,7 +260,7 @@ func (x *run) checkRescue(ctx interface{ Deadline() (time.Time, bool) }, r Rescu
 // ledgerOf returns the attempt that the ledger has for a refresh token, under any key of
 // the ring, or "".
 func (x *run) ledgerOf(token string) string {
-	for _, f := range x.newest.fingerprints(procore.NewSecret(token)) {
+	for _, f := range x.newest.Fingerprints(procore.NewSecret(token)) {
 		var attempt string
 		if err := dynamo.Decode(x.Tables.Item(spendsTable, spendsKey(f)), func(f *dynamo.Fields) { f.Text("attempt", &attempt) }); err != nil {
 			panic(err)

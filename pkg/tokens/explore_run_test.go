@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/internal/testing/proof/simulation"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -30,9 +30,9 @@ type run struct {
 	stores  []*Store // of the processes, by their numbers
 	seen    *transitions
 
-	rings  sync.Mutex // guards
-	newest *Keys      // the ring as published
-	ring   []*Keys    // that each process knows
+	rings  sync.Mutex   // guards
+	newest *keys.Ring   // the ring as published
+	ring   []*keys.Ring // that each process knows
 
 	holders           []string // of each grant at the begin
 	slow              bool     // the next flow is
@@ -78,7 +78,7 @@ type flow struct {
 // newRun prepares a world for the token core.
 func newRun(w *simulation.World, seen *transitions) *run {
 	x := &run{
-		World: w, holders: []string{"1", "2", "3"}, procore: simulation.NewProcore(w), seen: seen, newest: exploreRing("k1", "k1"),
+		World: w, holders: []string{"1", "2", "3"}, procore: simulation.NewProcore(w), seen: seen, newest: newRing("k1", "k1"),
 		backup: map[Principal]simulation.Item{}, rows: map[string]invariants.Row{}, confirmed: map[string]bool{},
 		fates: map[*simulation.Pair]*fate{}, fenced: map[string]bool{},
 	}
@@ -87,14 +87,6 @@ func newRun(w *simulation.World, seen *transitions) *run {
 	x.procore.Revoked, x.procore.Rejected = x.checkRevocation, x.rejected
 	w.Judge = x.settle
 	return x
-}
-
-func exploreRing(current string, ids ...string) *Keys {
-	k := &Keys{current: current, material: map[string]procore.Secret{}}
-	for _, id := range ids {
-		k.material[id] = procore.NewSecret(strings.Repeat(id, 20))
-	}
-	return k
 }
 
 // process starts a process, whose clock is ahead by skew.
@@ -109,7 +101,7 @@ func (x *run) process(skew time.Duration) *simulation.Process {
 	x.ring = append(x.ring, x.newest)
 	s := &Store{
 		DB: x.Tables.Client(), Grants: grantsTable, Spends: spendsTable, Environment: env,
-		Keys: secrettest.Func[*Keys](func(_ context.Context, reread bool) (*Keys, error) {
+		Keys: secrettest.Func[*keys.Ring](func(_ context.Context, reread bool) (*keys.Ring, error) {
 			x.rings.Lock()
 			defer x.rings.Unlock()
 			if reread {
@@ -283,8 +275,8 @@ func (x *run) backups(p Principal) {
 // rotation publishes a key, which processes learn of at different times, and uses it when
 // all know it.
 func (x *run) rotation() {
-	both, used := exploreRing("k1", "k1", "k2"), exploreRing("k2", "k1", "k2")
-	learn := func(newest, even, odd *Keys) {
+	both, used := newRing("k1", "k1", "k2"), newRing("k2", "k1", "k2")
+	learn := func(newest, even, odd *keys.Ring) {
 		x.rings.Lock()
 		defer x.rings.Unlock()
 		x.newest = newest
@@ -294,6 +286,6 @@ func (x *run) rotation() {
 			}
 		}
 	}
-	x.Action("a key is published, half of the processes know it", func() { learn(both, both, exploreRing("k1", "k1")) })
+	x.Action("a key is published, half of the processes know it", func() { learn(both, both, newRing("k1", "k1")) })
 	x.Action("the key is used, half of the processes know it", func() { learn(used, used, both) })
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"procore-connect/pkg/keys"
 )
 
 // Principal is the owner of a grant: a user, or the app itself.
@@ -68,7 +70,7 @@ type Grant struct {
 
 	client       string // hash of the client id for which the pair was issued
 	write        string // names the last write, because rev begins again after a restore
-	pair         Sealed
+	pair         keys.Sealed
 	fingerprint  string    // of the pair's refresh token, by the ring's key at that time
 	attempt      string    // the attempt that holds, or last held, the claim
 	claimUntil   time.Time // zero: no claim is open
@@ -106,8 +108,8 @@ func (g Grant) revoking(now time.Time) bool { return g.busy(now) && g.revokes() 
 
 // place returns what the pair's seal is bound to. A pair that was copied from another
 // row, or is from another generation, does not open.
-func (s *Store) place(g Grant) Place {
-	return Place{Environment: s.Environment.Name, Client: g.client, Table: "grants", Key: string(g.Principal), Generation: g.Generation}
+func (s *Store) place(g Grant) keys.Place {
+	return keys.Place{Environment: s.Environment.Name, Client: g.client, Table: "grants", Key: string(g.Principal), Generation: g.Generation}
 }
 
 // enter returns the grant in the state, with the transition.

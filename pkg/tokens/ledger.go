@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -28,8 +29,8 @@ type ledger struct {
 
 // ledger returns the part of a grant's claim that is about this refresh token. It is
 // empty for a pair without one.
-func (s *Store) ledger(p Principal, keys *Keys, refreshToken procore.Secret) ledger {
-	return ledger{s.Spends, s.Environment.Name + "#" + string(p), keys.fingerprints(refreshToken)}
+func (s *Store) ledger(p Principal, ring *keys.Ring, refreshToken procore.Secret) ledger {
+	return ledger{s.Spends, s.Environment.Name + "#" + string(p), ring.Fingerprints(refreshToken)}
 }
 
 // spend enters the token as sent by the attempt. It fails if it was entered before.

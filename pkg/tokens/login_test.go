@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -59,7 +60,7 @@ func TestAuthorizeReplacesWhatIsOfNoUse(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*world){
 		"another client": func(w *world) { w.oauth.ClientID = "another-app" },
-		"another ring":   func(w *world) { w.keys = ring(w.t, "k1", "k1") },
+		"another ring":   func(w *world) { w.ring = forged() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,10 +111,10 @@ func TestAuthorizeWithoutAKey(t *testing.T) {
 	w.authorizeOnly(w.store())
 	before := w.row(User(joe))
 	s := w.store()
-	s.Keys = secrettest.Constant(ring(t, "k2", "k2"))
+	s.Keys = secrettest.Constant(newRing("k2", "k2"))
 	w.fault("/rest/v1.0/me", procoretest.Fault{Kind: procoretest.Status, Status: 401}) // of the new pair
-	if _, err := s.Authorize(t.Context(), w.authorization()); !errors.Is(err, ErrTryAgain) || !errors.Is(err, ErrUnknownKey) {
-		t.Errorf("got error %v, want ErrTryAgain and ErrUnknownKey", err)
+	if _, err := s.Authorize(t.Context(), w.authorization()); !errors.Is(err, ErrTryAgain) || !errors.Is(err, keys.ErrUnknown) {
+		t.Errorf("got error %v, want ErrTryAgain and keys.ErrUnknown", err)
 	}
 	if got := w.row(User(joe)); got.Rev != before.Rev {
 		t.Error("the grant was written")
@@ -127,7 +128,7 @@ func TestAuthorizeWithoutASecret(t *testing.T) {
 	a := w.authorization()
 	broken := errors.New("the secret cannot be read")
 	for name, spoil := range map[string]func(*Store){
-		"ring":              func(s *Store) { s.Keys = failingSecret[*Keys](broken) },
+		"ring":              func(s *Store) { s.Keys = failingSecret[*keys.Ring](broken) },
 		"credentials":       func(s *Store) { s.OAuth = failingSecret[*procore.OAuth](broken) },
 		"other environment": func(s *Store) { s.Environment.Name = "federal" },
 	} {

@@ -14,6 +14,7 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -41,11 +42,7 @@ func TestFourProcesses(t *testing.T) {
 	g := w.authorize(w.store())
 	w.clock.Advance(2 * time.Hour)
 	w.fault("token", procoretest.Fault{Kind: procoretest.Delay, DelayMS: 300})
-	secret, err := json.Marshal(map[string]string{"current": "k1", "k1": w.keys.material["k1"].Reveal()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := json.Marshal(process{dynamo, w.procore.URL, w.names.Grants, w.names.Spends, g.Principal, string(secret), w.clock.Now().Unix()})
+	spec, err := json.Marshal(process{dynamo, w.procore.URL, w.names.Grants, w.names.Spends, g.Principal, ringSecret("k1", "k1"), w.clock.Now().Unix()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +99,7 @@ func (p process) store(t *testing.T) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := ParseKeys(p.Ring)
+	ring, err := keys.Parse(p.Ring)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +107,7 @@ func (p process) store(t *testing.T) *Store {
 	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Clock: procore.Clock{Time: now}}
 	return &Store{
 		DB: dynamotest.Client(p.DynamoDB), Grants: p.Grants, Spends: p.Spends, Environment: env,
-		Keys:  secrettest.Constant(keys),
+		Keys:  secrettest.Constant(ring),
 		OAuth: secrettest.Constant(oauth),
 		Clock: procore.Clock{Time: now},
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -151,13 +152,13 @@ func TestLatePairIsIssuedAgain(t *testing.T) {
 
 // before is a secret source that does something before each Get.
 type before[T any] struct {
-	SecretSource[T]
+	keys.Source[T]
 	get func()
 }
 
 func (b before[T]) Get(ctx context.Context) (T, error) {
 	b.get()
-	return b.SecretSource.Get(ctx)
+	return b.Source.Get(ctx)
 }
 
 // A refresh is in flight, and has ended the old access token. A process whose clock is ten
@@ -298,11 +299,11 @@ func TestLatePairAfterHalfARevocation(t *testing.T) {
 		},
 		"its process died": func(w *world, s *Store) {
 			g := w.row(User(joe))
-			pair, keys, err := s.open(w.t.Context(), g)
+			pair, ring, err := s.open(w.t.Context(), g)
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			if _, err := s.claimRevocation(w.t.Context(), g, pair, keys); err != nil {
+			if _, err := s.claimRevocation(w.t.Context(), g, pair, ring); err != nil {
 				w.t.Fatal(err)
 			}
 			w.clock.Advance(time.Minute)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -15,7 +16,7 @@ type refresh struct {
 	*Store
 	principal Principal
 	pair      procore.Token // the one to be replaced
-	keys      *Keys
+	ring      *keys.Ring
 	oauth     *procore.OAuth
 	end       time.Time // of all the work, by the store's clock
 	claimed   Grant
@@ -27,7 +28,7 @@ type refresh struct {
 // refresh connects, claims, spends and stores. Everything that it needs is secured before
 // the token is sent. errNotYet asks to read the row again. Once it has begun it goes on,
 // whether or not a caller still waits for it.
-func (s *Store) refresh(ctx context.Context, g Grant, pair procore.Token, keys *Keys, d demand) (Access, error) {
+func (s *Store) refresh(ctx context.Context, g Grant, pair procore.Token, ring *keys.Ring, d demand) (Access, error) {
 	oauth, err := s.OAuth.Get(ctx)
 	if err != nil {
 		return Access{}, later(g.Principal, "the app's credentials could not be read", err)
@@ -44,7 +45,7 @@ func (s *Store) refresh(ctx context.Context, g Grant, pair procore.Token, keys *
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	r := &refresh{Store: s, principal: g.Principal, pair: pair, keys: keys, oauth: oauth, end: s.Clock.Now().Add(left), demand: d}
+	r := &refresh{Store: s, principal: g.Principal, pair: pair, ring: ring, oauth: oauth, end: s.Clock.Now().Add(left), demand: d}
 	if r.trial, err = s.admit(ctx, g.Principal); err != nil {
 		return Access{}, err
 	}
@@ -109,7 +110,7 @@ func (r *refresh) ledger() ledger {
 	if r.principal == App {
 		return ledger{}
 	}
-	return r.Store.ledger(r.principal, r.keys, r.pair.RefreshToken)
+	return r.Store.ledger(r.principal, r.ring, r.pair.RefreshToken)
 }
 
 // takeClaim claims the grant.
@@ -147,10 +148,10 @@ func (r *refresh) spend(ctx context.Context) (procore.Token, error) {
 // store writes the new pair as the next generation. It holds what nobody else
 // has, so it tries until the time is over, and then the rescue queue.
 func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error) {
-	home := homecoming{claimed: r.claimed, pair: fresh, fingerprint: r.keys.fingerprint(fresh.RefreshToken)}
+	home := homecoming{claimed: r.claimed, pair: fresh, fingerprint: r.ring.Fingerprint(fresh.RefreshToken)}
 	home.claimed.client = ClientHash(r.oauth.ClientID) // the app's grant may be of an earlier one
 	var err error
-	if home.sealed, err = r.keys.Seal(fresh, r.homePlace(home.claimed)); err != nil {
+	if home.sealed, err = r.ring.Seal(fresh, r.homePlace(home.claimed)); err != nil {
 		return Access{}, later(r.principal, "the new pair could not be sealed", err)
 	}
 	write, cancel := beforeEnd(ctx, rescueTime)

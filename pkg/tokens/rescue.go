@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -43,12 +44,12 @@ func ParseRescued(message []byte) (Rescued, error) {
 type homecoming struct {
 	claimed     Grant // generation and attempt say where it may land
 	pair        procore.Token
-	sealed      Sealed
+	sealed      keys.Sealed
 	fingerprint string // of the pair's refresh token
 }
 
 // homePlace is where a new pair is sealed for: the next generation.
-func (s *Store) homePlace(claimed Grant) Place {
+func (s *Store) homePlace(claimed Grant) keys.Place {
 	claimed.Generation++
 	return s.place(claimed)
 }
@@ -65,16 +66,16 @@ func (u Upkeep) Restore(ctx context.Context, r Rescued) error {
 	if err != nil {
 		return err
 	}
-	home := homecoming{claimed: g, sealed: Sealed{r.SealKey, r.Sealed}}
+	home := homecoming{claimed: g, sealed: keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}}
 	home.claimed.Generation, home.claimed.attempt, home.claimed.client = r.Generation, r.Attempt, r.Client
 	if home.pair, err = s.unseal(ctx, home.sealed, s.homePlace(home.claimed)); err != nil {
 		return fmt.Errorf("tokens: %s: a rescued pair does not open: %w", r.Principal, err)
 	}
-	keys, err := s.Keys.Get(ctx)
+	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return later(r.Principal, "the key ring could not be read", err)
 	}
-	home.fingerprint = keys.fingerprint(home.pair.RefreshToken)
+	home.fingerprint = ring.Fingerprint(home.pair.RefreshToken)
 	g, err = s.apply(ctx, g, func(g Grant) (Grant, bool) { return g.renewed(home, s.Clock.Now()) })
 	switch {
 	case err != nil:
@@ -119,11 +120,11 @@ func (g Grant) withdrawn() bool { return g.State == Revoked || g.revokes() }
 // refresh token in the ledger, so that no authorization stores this pair: Procore may
 // issue it to one as well.
 func (s *Store) withdraw(ctx context.Context, g Grant, pair procore.Token) error {
-	keys, err := s.Keys.Get(ctx)
+	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return later(g.Principal, "the key ring could not be read", err)
 	}
-	l := s.ledger(g.Principal, keys, pair.RefreshToken)
+	l := s.ledger(g.Principal, ring, pair.RefreshToken)
 	for b := s.backoff(); g.withdrawn(); {
 		_, err := s.join(ctx, g, g, l.enter(revocation+s.Random.Text(), s.Clock.Now()))
 		switch {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -58,9 +59,9 @@ func (s *Store) revoke(ctx context.Context, g Grant, reason string) error {
 	case g.busy(now):
 		return errNotYet
 	}
-	pair, keys, err := s.open(ctx, g)
+	pair, ring, err := s.open(ctx, g)
 	switch {
-	case errors.Is(err, errNotSealedHere) || errors.Is(err, errOtherClient):
+	case errors.Is(err, keys.ErrNotSealedHere) || errors.Is(err, errOtherClient):
 		s.log().WarnContext(ctx, "grant ended, its pair cannot be revoked", attr(g.Principal), slog.Any("error", err))
 		return s.end(ctx, g, reason)
 	case err != nil:
@@ -69,7 +70,7 @@ func (s *Store) revoke(ctx context.Context, g Grant, reason string) error {
 		// A server like Doorkeeper ignores the revocation of a pair that has expired.
 		return s.renewed(ctx, g.Principal)
 	}
-	claimed, err := s.claimRevocation(ctx, g, pair, keys)
+	claimed, err := s.claimRevocation(ctx, g, pair, ring)
 	if err != nil {
 		return err
 	}
@@ -91,10 +92,10 @@ func (s *Store) renewed(ctx context.Context, p Principal) error {
 
 // claimRevocation takes the claim for a revocation: from now on no refresh sends the
 // pair's refresh token, and no holder comes in between.
-func (s *Store) claimRevocation(ctx context.Context, g Grant, pair procore.Token, keys *Keys) (Grant, error) {
+func (s *Store) claimRevocation(ctx context.Context, g Grant, pair procore.Token, ring *keys.Ring) (Grant, error) {
 	next := g
 	next.attempt, next.claimUntil = revocation+s.Random.Text(), s.Clock.Now().Add(maxWork+skew)
-	return s.join(ctx, g, next, s.ledger(g.Principal, keys, pair.RefreshToken).enter(next.attempt, s.Clock.Now()))
+	return s.join(ctx, g, next, s.ledger(g.Principal, ring, pair.RefreshToken).enter(next.attempt, s.Clock.Now()))
 }
 
 // endRevocation ends the claim of a revocation that failed. Whether Procore has revoked
@@ -127,7 +128,7 @@ func (s *Store) end(ctx context.Context, was Grant, reason string) error {
 		if g.State == Revoked || g.Generation != was.Generation || g.attempt != was.attempt || len(g.Holders) > 0 {
 			return g, false
 		}
-		g.pair, g.fingerprint, g.attempt, g.claimUntil = Sealed{}, "", "", time.Time{}
+		g.pair, g.fingerprint, g.attempt, g.claimUntil = keys.Sealed{}, "", "", time.Time{}
 		return g.enter(Revoked, "", reason, "", s.Clock.Now()), true
 	})
 	switch {
@@ -141,7 +142,7 @@ func (s *Store) end(ctx context.Context, was Grant, reason string) error {
 
 // Discard revokes a pair that belongs to no grant. It may be repeated after any error.
 func (s *Store) Discard(ctx context.Context, pair procore.Token) error {
-	_, err := UseSecret(ctx, s.OAuth, func(oauth *procore.OAuth) (struct{}, error) {
+	_, err := keys.Use(ctx, s.OAuth, func(oauth *procore.OAuth) (struct{}, error) {
 		if err := s.ours(oauth); err != nil {
 			return struct{}{}, err
 		}

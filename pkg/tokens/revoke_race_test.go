@@ -58,11 +58,11 @@ func TestRevokeAgainstANewHolder(t *testing.T) {
 func (w *world) claimRevocation(s *Store) Grant {
 	w.t.Helper()
 	g := w.row(User(joe))
-	pair, keys, err := s.open(w.t.Context(), g)
+	pair, ring, err := s.open(w.t.Context(), g)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	claimed, err := s.claimRevocation(w.t.Context(), g, pair, keys)
+	claimed, err := s.claimRevocation(w.t.Context(), g, pair, ring)
 	if err != nil {
 		w.t.Fatal(err)
 	}

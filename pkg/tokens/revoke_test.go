@@ -147,7 +147,7 @@ func TestRevocationIsCutShort(t *testing.T) {
 func TestRevokeAPairThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*world){
-		"does not open":  func(w *world) { w.keys = ring(w.t, "k1", "k1") }, // another ring under the same key id
+		"does not open":  func(w *world) { w.ring = forged() }, // another ring under the same key id
 		"another client": func(w *world) { w.oauth.ClientID = "another-app" },
 	} {
 		for _, age := range []time.Duration{0, 2 * time.Hour} {
@@ -167,7 +167,7 @@ func TestRevokeAPairThatCannotBeSent(t *testing.T) {
 	// A key that cannot be read now is another matter.
 	w := newWorld(t)
 	p := w.authorizeOnly(w.store()).Principal
-	w.keys = ring(t, "k2", "k2")
+	w.ring = newRing("k2", "k2")
 	if err := w.store().Revoke(t.Context(), p, "asked for"); !errors.Is(err, ErrTryAgain) || w.row(p).State != Active {
 		t.Errorf("without the key: got error %v, %s; want ErrTryAgain, active", err, w.row(p).State)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -17,11 +18,11 @@ import (
 func (w *world) claim(s *Store) *refresh {
 	w.t.Helper()
 	g := w.row(User(joe))
-	pair, keys, err := s.open(w.t.Context(), g)
+	pair, ring, err := s.open(w.t.Context(), g)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r := &refresh{Store: s, principal: g.Principal, pair: pair, keys: keys, oauth: w.oauth, end: s.Clock.Now().Add(maxWork)}
+	r := &refresh{Store: s, principal: g.Principal, pair: pair, ring: ring, oauth: w.oauth, end: s.Clock.Now().Add(maxWork)}
 	if err := r.takeClaim(w.t.Context(), g); err != nil {
 		w.t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func (w *world) whileWaiting(step func(context.Context) (Grant, error), then fun
 }
 
 // failingSecret returns the source of a secret that cannot be read.
-func failingSecret[T any](err error) SecretSource[T] {
+func failingSecret[T any](err error) keys.Source[T] {
 	return secrettest.Func[T](func(context.Context, bool) (none T, _ error) { return none, err })
 }
 
@@ -128,7 +129,7 @@ func (w *world) countLogins() *atomic.Int64 {
 }
 
 // outdated returns credentials whose secret changed, until they are read again.
-func (w *world) outdated() SecretSource[*procore.OAuth] {
+func (w *world) outdated() keys.Source[*procore.OAuth] {
 	current := *w.oauth
 	current.ClientSecret = procore.NewSecret("an old one")
 	return secrettest.Func[*procore.OAuth](func(_ context.Context, reread bool) (*procore.OAuth, error) {

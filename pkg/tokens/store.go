@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -22,9 +23,9 @@ type Store struct {
 	Grants string // the table's name
 	Spends string // the ledger's table
 
-	Environment procore.Environment          // the store sees the grants of no other
-	Keys        SecretSource[*Keys]          // the key ring
-	OAuth       SecretSource[*procore.OAuth] // the app's credentials, for the same environment
+	Environment procore.Environment         // the store sees the grants of no other
+	Keys        keys.Source[*keys.Ring]     // the key ring
+	OAuth       keys.Source[*procore.OAuth] // the app's credentials, for the same environment
 
 	// Rescue takes a new pair that storage refuses, for [Upkeep.Restore] to store later.
 	// nil: there is no rescue, and such a pair is lost.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 )
 
@@ -139,7 +140,7 @@ func (s *Store) answer(ctx context.Context, g Grant, d demand) (Access, error) {
 		s.memory.forget(g.Principal)
 		return Access{}, g.unusable()
 	}
-	pair, keys, err := s.open(ctx, g)
+	pair, ring, err := s.open(ctx, g)
 	if err != nil {
 		return Access{}, err
 	}
@@ -172,7 +173,7 @@ func (s *Store) answer(ctx context.Context, g Grant, d demand) (Access, error) {
 		}
 		return Access{}, later(g.Principal, "it was refreshed less than a minute ago", nil)
 	}
-	renewed, err := s.refresh(ctx, g, pair, keys, d)
+	renewed, err := s.refresh(ctx, g, pair, ring, d)
 	if living && errors.Is(err, ErrTryAgain) && s.Clock.Now().Before(access.Expiry) {
 		return access, nil
 	}
@@ -203,34 +204,34 @@ func (s *Store) ours(oauth *procore.OAuth) error {
 
 // open unseals the grant's pair. That of the app may not have been fetched yet, or for
 // another client id.
-func (s *Store) open(ctx context.Context, g Grant) (procore.Token, *Keys, error) {
+func (s *Store) open(ctx context.Context, g Grant) (procore.Token, *keys.Ring, error) {
 	client, err := s.client(ctx, g.Principal)
 	if err != nil {
 		return procore.Token{}, nil, err
 	}
-	keys, err := s.Keys.Get(ctx)
+	ring, err := s.Keys.Get(ctx)
 	switch {
 	case err != nil:
 		return procore.Token{}, nil, later(g.Principal, "the key ring could not be read", err)
 	case g.Principal == App && (g.pair.Ciphertext == nil || g.client != client):
-		return procore.Token{}, keys, nil
+		return procore.Token{}, ring, nil
 	case g.client != client:
 		return procore.Token{}, nil, later(g.Principal, "check the client id", errOtherClient)
 	}
 	pair, err := s.unseal(ctx, g.pair, s.place(g))
 	switch {
-	case errors.Is(err, errNotSealedHere):
+	case errors.Is(err, keys.ErrNotSealedHere):
 		return procore.Token{}, nil, &Error{Principal: g.Principal, Decision: ErrReauthorize, Err: err}
 	case err != nil: // the ring that has the key may be read the next time
 		return procore.Token{}, nil, later(g.Principal, "the pair's key could not be read", err)
 	}
-	keys, err = s.Keys.Get(ctx) // the ring may have been read again
-	return pair, keys, err
+	ring, err = s.Keys.Get(ctx) // the ring may have been read again
+	return pair, ring, err
 }
 
 // unseal opens a sealed pair, with the newest keys if need be.
-func (s *Store) unseal(ctx context.Context, sealed Sealed, p Place) (procore.Token, error) {
-	return UseSecret(ctx, s.Keys, func(keys *Keys) (procore.Token, error) { return keys.Open(sealed, p) })
+func (s *Store) unseal(ctx context.Context, sealed keys.Sealed, p keys.Place) (procore.Token, error) {
+	return keys.Use(ctx, s.Keys, func(ring *keys.Ring) (procore.Token, error) { return ring.Open(sealed, p) })
 }
 
 // remember keeps the access in memory and, once a day, its use on the row.

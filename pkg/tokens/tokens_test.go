@@ -1,7 +1,7 @@
 package tokens
 
 import (
-	"crypto/rand"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +12,7 @@ import (
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -30,7 +31,7 @@ type world struct {
 	db      *dynamodb.Client
 	dynamo  *dynamotest.Server // nil if the test runs against another one
 	names   tables.Names
-	keys    *Keys
+	ring    *keys.Ring
 	oauth   *procore.OAuth
 }
 
@@ -45,25 +46,41 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.oauth = &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Clock: w.clock.Seam()}
-	w.keys = ring(t, "k1", "k1")
+	w.ring = newRing("k1", "k1")
 	return w
 }
 
-// ring returns keys of random material.
-func ring(t *testing.T, current string, ids ...string) *Keys {
-	t.Helper()
-	k := &Keys{current: current, material: map[string]procore.Secret{}}
-	for _, id := range ids {
-		k.material[id] = procore.NewSecret(rand.Text() + rand.Text())
+// newRing returns a ring of keys, each made of its id.
+func newRing(current string, ids ...string) *keys.Ring {
+	r, err := keys.Parse(ringSecret(current, ids...))
+	if err != nil {
+		panic(err)
 	}
-	return k
+	return r
+}
+
+func ringSecret(current string, ids ...string) string {
+	secret := `{"current":"` + current + `"`
+	for _, id := range ids {
+		secret += `,"` + id + `":"` + strings.Repeat(id, 20) + `"`
+	}
+	return secret + "}"
+}
+
+// forged returns a ring with the id k1, and another key under it.
+func forged() *keys.Ring {
+	r, err := keys.Parse(`{"current":"k1","k1":"` + strings.Repeat("forged", 10) + `"}`)
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // store returns the store of another process.
 func (w *world) store() *Store {
 	return &Store{
 		DB: w.db, Grants: w.names.Grants, Spends: w.names.Spends, Environment: w.oauth.Environment,
-		Keys:  secrettest.Constant(w.keys),
+		Keys:  secrettest.Constant(w.ring),
 		OAuth: secrettest.Constant(w.oauth),
 		Clock: w.clock.Seam(),
 		Log:   logtest.New(w.t),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -23,7 +24,7 @@ type Start struct {
 
 // Begin stores the row of a new authorization. again says that it repeats a stale one.
 func (s *Store) Begin(ctx context.Context, redirectURI string, again bool) (Start, error) {
-	keys, err := s.Keys.Get(ctx)
+	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return Start{}, err
 	}
@@ -37,7 +38,7 @@ func (s *Store) Begin(ctx context.Context, redirectURI string, again bool) (Star
 		Flow: st.Flow, Status: Started, Environment: oauth.Environment.Name, RedirectURI: redirectURI, Again: again,
 		Expires: s.Clock.Now().Add(StateLifetime), client: tokens.ClientHash(oauth.ClientID), cookie: hash(st.Cookie),
 	}
-	if row.sealed, err = keys.Seal(procore.Token{AccessToken: st.Verifier}, row.place(Started)); err != nil {
+	if row.sealed, err = ring.Seal(procore.Token{AccessToken: st.Verifier}, row.place(Started)); err != nil {
 		return Start{}, err
 	}
 	item := row.attributes()
@@ -70,7 +71,7 @@ func (s *Store) Consume(ctx context.Context, state, cookie procore.Secret) (Sess
 	}
 	next := found
 	next.Status = Exchanging
-	next.sealed = tokens.Sealed{}
+	next.sealed = keys.Sealed{}
 	if err := s.write(ctx, found, next); err != nil {
 		return found, procore.Secret{}, err
 	}
@@ -83,17 +84,17 @@ func (s *Store) StorePair(ctx context.Context, exchanging Session, code procore.
 	if exchanging.Status != Exchanging {
 		return procore.Secret{}, ErrUsed
 	}
-	keys, err := s.Keys.Get(ctx)
+	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return procore.Secret{}, err
 	}
 	next := exchanging
 	next.Status = Authorized
 	next.Expires = s.Clock.Now().Add(ChoiceLifetime)
-	if next.sealed, err = keys.Seal(pair, next.place(Authorized)); err != nil {
+	if next.sealed, err = ring.Seal(pair, next.place(Authorized)); err != nil {
 		return procore.Secret{}, err
 	}
-	if cookie, err = nextCookie(keys, keys.Current(), exchanging, code); err != nil {
+	if cookie, err = nextCookie(ring, ring.Current(), exchanging, code); err != nil {
 		return procore.Secret{}, err
 	}
 	next.cookie = hash(cookie)
@@ -124,7 +125,7 @@ const resumeEvery = 200 * time.Millisecond
 // the first one. While the code is being exchanged, Resume waits until the context ends.
 // If the exchange brought no pair, or is not finished, the error is ErrUsed.
 func (s *Store) Resume(ctx context.Context, state, cookie, code procore.Secret) (procore.Secret, error) {
-	keys, err := s.Keys.Get(ctx)
+	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return procore.Secret{}, err
 	}
@@ -140,8 +141,8 @@ func (s *Store) Resume(ctx context.Context, state, cookie, code procore.Secret) 
 			return procore.Secret{}, cmp.Or(err, ErrUnknown)
 		}
 		before := Session{Flow: found.Flow, cookie: hash(cookie)}
-		for _, id := range keys.IDs() {
-			next, err := nextCookie(keys, id, before, code)
+		for _, id := range ring.IDs() {
+			next, err := nextCookie(ring, id, before, code)
 			if err != nil {
 				return procore.Secret{}, err
 			}
@@ -160,6 +161,6 @@ func (s *Store) Resume(ctx context.Context, state, cookie, code procore.Secret) 
 
 // nextCookie returns the cookie that follows on the one from before the sign-in. Only the
 // browser that Procore sent back has the code.
-func nextCookie(keys *tokens.Keys, id string, before Session, code procore.Secret) (procore.Secret, error) {
-	return derived(keys, id, "session cookie", before.Flow, before.cookie, code.Reveal())
+func nextCookie(ring *keys.Ring, id string, before Session, code procore.Secret) (procore.Secret, error) {
+	return derived(ring, id, "session cookie", before.Flow, before.cookie, code.Reveal())
 }

@@ -3,9 +3,9 @@ package session
 import (
 	"context"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"procore-connect/pkg/keys"
 
-	"procore-connect/pkg/tokens"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // Choose records the company, before the first call into it. From then on no other
@@ -43,7 +43,7 @@ func (s *Store) Cancel(ctx context.Context, held Session) error {
 }
 
 func (s Session) abandoned(why Reason) Session {
-	s.Status, s.Reason, s.sealed = Abandoned, why, tokens.Sealed{}
+	s.Status, s.Reason, s.sealed = Abandoned, why, keys.Sealed{}
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -54,7 +55,7 @@ func (h Handover) Move(ctx context.Context, s Session) (Session, error) {
 		return s, fmt.Errorf("%w: %w", ErrProcore, err)
 	}
 	next := s
-	next.sealed = tokens.Sealed{}
+	next.sealed = keys.Sealed{}
 	next.Status, next.Principal, next.UserName = Pending, tokens.User(me.ID), me.Name
 	a := tokens.Authorization{Principal: next.Principal, Pair: pair, RedirectURI: s.RedirectURI}
 	_, err = h.Tokens.Authorize(ctx, a, h.Sessions.update(s, next))
@@ -84,7 +85,7 @@ func (h Handover) open(ctx context.Context, s Session) (procore.Token, error) {
 	}
 	pair, err := h.Sessions.open(ctx, s, Authorized)
 	expired := h.Sessions.Clock.Now().After(s.Expires)
-	if errors.Is(err, errSealed) && (expired || !errors.Is(err, tokens.ErrUnknownKey)) {
+	if errors.Is(err, errSealed) && (expired || !errors.Is(err, keys.ErrUnknown)) {
 		err = errUseless
 	}
 	return pair, err

@@ -90,13 +90,13 @@ func TestCSRFToken(t *testing.T) {
 	check("cut", false, s, cookie, procore.NewSecret(value.Reveal()[:20]))
 	check("changed", false, s, cookie, procore.NewSecret("x"+value.Reveal()[1:]))
 	check("longer", false, s, cookie, procore.NewSecret(value.Reveal()+"x"))
-	w.keys = ring(t, 2)
+	w.ring = newRing(t, 2)
 	check("after a rotation", true, s, cookie, value)
 	newer, err := w.CSRFToken(ctx, s, cookie)
 	if err != nil || newer.Equal(value) {
 		t.Errorf("CSRFToken after a rotation = the same, or %v", err)
 	}
 	check("of the new key", true, s, cookie, newer)
-	w.keys = ring(t, 1)
+	w.ring = newRing(t, 1)
 	check("of a key that is gone", false, s, cookie, newer)
 }

@@ -9,6 +9,7 @@ import (
 
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -58,24 +59,24 @@ func TestSealIsBoundToTheRow(t *testing.T) {
 func TestKeysAreReadAgain(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
-	old := w.keys
-	w.keys = ring(t, 2)
+	old := w.ring
+	w.ring = newRing(t, 2)
 	s, _ := w.authorized()
 	other, _ := w.authorized()
 	st := w.begin()
-	w.next, w.keys = w.keys, old
+	w.next, w.ring = w.ring, old
 	w.move(s)
-	w.keys = old
+	w.ring = old
 	if _, verifier, err := w.Consume(ctx, st.State, st.Cookie); err != nil || !verifier.Equal(st.Verifier) {
 		t.Errorf("Consume: %v", err)
 	}
-	newer := w.keys
-	w.keys, w.next = old, nil
-	if _, err := w.Move(ctx, other); !errors.Is(err, tokens.ErrUnknownKey) || errors.Is(err, ErrEnded) {
-		t.Errorf("an unknown key: %v, want ErrUnknownKey", err)
+	newer := w.ring
+	w.ring, w.next = old, nil
+	if _, err := w.Move(ctx, other); !errors.Is(err, keys.ErrUnknown) || errors.Is(err, ErrEnded) {
+		t.Errorf("an unknown key: %v, want ErrUnknown", err)
 	}
 	w.wants(other.Flow, Authorized, false, true, true)
-	w.keys = newer
+	w.ring = newer
 	w.move(other)
 }
 
@@ -83,13 +84,13 @@ func TestKeysAreReadAgain(t *testing.T) {
 func TestKeyIsGone(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
-	old := w.keys
-	w.keys = ring(t, 2)
+	old := w.ring
+	w.ring = newRing(t, 2)
 	s, _ := w.authorized()
-	w.keys = old
+	w.ring = old
 	w.clock.Advance(ChoiceLifetime)
-	if _, err := w.Move(ctx, s); !errors.Is(err, tokens.ErrUnknownKey) || errors.Is(err, ErrEnded) {
-		t.Errorf("within the time for the choice: %v, want ErrUnknownKey", err)
+	if _, err := w.Move(ctx, s); !errors.Is(err, keys.ErrUnknown) || errors.Is(err, ErrEnded) {
+		t.Errorf("within the time for the choice: %v, want ErrUnknown", err)
 	}
 	w.clock.Advance(time.Second)
 	if _, err := w.Move(ctx, s); !errors.Is(err, ErrEnded) {

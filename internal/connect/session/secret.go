@@ -9,28 +9,28 @@ import (
 	"encoding/base64"
 	"fmt"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
-	"procore-connect/pkg/tokens"
 )
 
 // CSRFToken returns the value that a form of this session must carry, so that no
 // other site can make the browser send it.
 func (s *Store) CSRFToken(ctx context.Context, held Session, cookie procore.Secret) (procore.Secret, error) {
-	keys, err := s.Keys.Get(ctx)
+	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return procore.Secret{}, err
 	}
-	return csrfToken(keys, keys.Current(), held, cookie)
+	return csrfToken(ring, ring.Current(), held, cookie)
 }
 
 // CheckCSRFToken reports whether a form's value is this session's.
 func (s *Store) CheckCSRFToken(ctx context.Context, held Session, cookie, value procore.Secret) (bool, error) {
-	keys, err := s.Keys.Get(ctx)
+	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return false, err
 	}
-	for _, id := range keys.IDs() {
-		want, err := csrfToken(keys, id, held, cookie)
+	for _, id := range ring.IDs() {
+		want, err := csrfToken(ring, id, held, cookie)
 		if err != nil {
 			return false, err
 		}
@@ -41,14 +41,14 @@ func (s *Store) CheckCSRFToken(ctx context.Context, held Session, cookie, value 
 	return false, nil
 }
 
-func csrfToken(keys *tokens.Keys, id string, held Session, cookie procore.Secret) (procore.Secret, error) {
-	return derived(keys, id, "session form", held.Flow, cookie.Reveal())
+func csrfToken(ring *keys.Ring, id string, held Session, cookie procore.Secret) (procore.Secret, error) {
+	return derived(ring, id, "session form", held.Flow, cookie.Reveal())
 }
 
 // derived returns a secret that follows from the parts, and that only a key of the ring can
 // make.
-func derived(keys *tokens.Keys, id, purpose string, parts ...string) (procore.Secret, error) {
-	key, err := keys.Derive(id, purpose)
+func derived(ring *keys.Ring, id, purpose string, parts ...string) (procore.Secret, error) {
+	key, err := ring.Derive(id, purpose)
 	if err != nil {
 		return procore.Secret{}, err
 	}

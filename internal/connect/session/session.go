@@ -25,6 +25,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -103,7 +104,7 @@ type Session struct {
 
 	client string // hash of the client id
 	cookie string // hash of the cookie's value
-	sealed tokens.Sealed
+	sealed keys.Sealed
 }
 
 // Err returns the ErrEnded of an abandoned session, and nil for any other one.
@@ -123,8 +124,8 @@ func (s Session) Err() error {
 type Store struct {
 	DB    *dynamodb.Client
 	Table string
-	Keys  tokens.SecretSource[*tokens.Keys]
-	OAuth tokens.SecretSource[*procore.OAuth] // whose environment and client id the sessions are of
+	Keys  keys.Source[*keys.Ring]
+	OAuth keys.Source[*procore.OAuth] // whose environment and client id the sessions are of
 
 	Clock  procore.Clock
 	Random procore.Random
@@ -175,8 +176,8 @@ var errSealed = errors.New("session: the row does not open")
 
 // open opens what the session has sealed for this status.
 func (s *Store) open(ctx context.Context, held Session, sealedFor Status) (procore.Token, error) {
-	return tokens.UseSecret(ctx, s.Keys, func(keys *tokens.Keys) (procore.Token, error) {
-		pair, err := keys.Open(held.sealed, held.place(sealedFor))
+	return keys.Use(ctx, s.Keys, func(ring *keys.Ring) (procore.Token, error) {
+		pair, err := ring.Open(held.sealed, held.place(sealedFor))
 		if err != nil {
 			return pair, fmt.Errorf("%w: %w", errSealed, err)
 		}
@@ -185,6 +186,6 @@ func (s *Store) open(ctx context.Context, held Session, sealedFor Status) (proco
 }
 
 // place returns what the session's pair or verifier is sealed for.
-func (s Session) place(sealedFor Status) tokens.Place {
-	return tokens.Place{Environment: s.Environment, Client: s.client, Table: "sessions " + string(sealedFor), Key: s.Flow}
+func (s Session) place(sealedFor Status) keys.Place {
+	return keys.Place{Environment: s.Environment, Client: s.client, Table: "sessions " + string(sealedFor), Key: s.Flow}
 }

@@ -18,6 +18,7 @@ import (
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -37,15 +38,15 @@ type world struct {
 	dynamo  *dynamotest.Server
 	procore *procoretest.Server
 	url     string
-	keys    *tokens.Keys
-	next    *tokens.Keys // the keys after a reread; nil: the same
+	ring    *keys.Ring
+	next    *keys.Ring // the ring after a reread; nil: the same
 	oauth   *procore.OAuth
 	user    int64 // who authorizes
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, clock: clocktest.New(), dynamo: dynamotest.New(), keys: ring(t, 1), user: procoretest.Joe}
+	w := &world{t: t, clock: clocktest.New(), dynamo: dynamotest.New(), ring: newRing(t, 1), user: procoretest.Joe}
 	w.procore = procoretest.Start(t, procoretest.Options{Now: w.clock.Now})
 	env, err := procore.ParseEnvironment("custom", w.procore.URL, w.procore.URL)
 	if err != nil {
@@ -55,32 +56,32 @@ func newWorld(t *testing.T) *world {
 	w.url = w.dynamo.Start(t)
 	db := dynamotest.Client(w.url)
 	names := tables.CreateForTest(t, db)
-	keys := secrettest.Func[*tokens.Keys](func(_ context.Context, reread bool) (*tokens.Keys, error) {
+	ring := secrettest.Func[*keys.Ring](func(_ context.Context, reread bool) (*keys.Ring, error) {
 		if reread && w.next != nil {
-			w.keys = w.next
+			w.ring = w.next
 		}
-		return w.keys, nil
+		return w.ring, nil
 	})
 	oauth := secrettest.Func[*procore.OAuth](func(context.Context, bool) (*procore.OAuth, error) { return w.oauth, nil })
-	w.Store = &Store{DB: db, Table: names.Sessions, Keys: keys, OAuth: oauth, Clock: w.clock.Seam()}
+	w.Store = &Store{DB: db, Table: names.Sessions, Keys: ring, OAuth: oauth, Clock: w.clock.Seam()}
 	w.Handover = Handover{w.Store, &tokens.Store{
-		DB: db, Grants: names.Grants, Spends: names.Spends, Environment: env, Keys: keys, OAuth: oauth, Clock: w.clock.Seam(), Log: logtest.New(t),
+		DB: db, Grants: names.Grants, Spends: names.Spends, Environment: env, Keys: ring, OAuth: oauth, Clock: w.clock.Seam(), Log: logtest.New(t),
 	}}
 	return w
 }
 
-// ring has the keys k1 to kn, of which the last is current. k1 is the same in all.
-func ring(t *testing.T, n int) *tokens.Keys {
+// newRing returns the keys k1 to kn, of which the last is current. k1 is the same in all.
+func newRing(t *testing.T, n int) *keys.Ring {
 	t.Helper()
 	secret := fmt.Sprintf(`{"current":"k%d","k1":"one and the same in every ring of the tests"`, n)
 	for i := 2; i <= n; i++ {
 		secret += fmt.Sprintf(`,"k%d":%q`, i, rand.Text()+rand.Text())
 	}
-	keys, err := tokens.ParseKeys(secret + "}")
+	ring, err := keys.Parse(secret + "}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keys
+	return ring
 }
 
 // joe and ann are users of Procore.

@@ -26,7 +26,7 @@ const (
 // does nothing.
 var ErrNotFilledIn = errors.New("the secret is not filled in yet")
 
-// Secret is one secret, parsed to a T. It is a tokens.SecretSource. Client, ID and
+// Secret is one secret, parsed to a T. It is a keys.Source. Client, ID and
 // Parse must be set. Goroutines may share it.
 type Secret[T any] struct {
 	Client *secretsmanager.Client

@@ -175,7 +175,7 @@ func TestDashboard(t *testing.T) {
 	if err := json.Unmarshal([]byte(text(body.value)), &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	resources := keys(get(n, "Resources"))
+	resources := keysOf(get(n, "Resources"))
 	shown := make(map[string]bool)
 	for _, match := range substituted.FindAllStringSubmatch(text(body.value), -1) {
 		if name := match[1]; !strings.HasPrefix(name, "AWS::") && !slices.Contains(resources, name) {

@@ -13,8 +13,8 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	n := template(t)
 	parameters := get(n, "Parameters")
-	for _, name := range keys(parameters) {
-		if !slices.Contains(keys(get(parameters, name)), "Default") {
+	for _, name := range keysOf(parameters) {
+		if !slices.Contains(keysOf(get(parameters, name)), "Default") {
 			t.Errorf("parameter %s has no default", name)
 		}
 		if pattern := text(get(parameters, name, "AllowedPattern")); pattern != "" {
@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 			groups[name]++
 		}
 	}
-	for _, name := range keys(parameters) {
+	for _, name := range keysOf(parameters) {
 		if groups[name] != 1 {
 			t.Errorf("parameter %s is in %d groups, want 1", name, groups[name])
 		}
@@ -113,7 +113,7 @@ func TestThrottling(t *testing.T) {
 	if slash := rate(get(settings, "POST /webhooks/procore/")); slash < 10*usual {
 		t.Errorf("webhooks to an address with a trailing slash: %d a second", slash)
 	}
-	if got := texts(get(stage, "DependsOn")); !slices.Contains(got, "StartRoute") || !slices.Contains(got, "WebhookRoute") || len(keys(settings)) != len(got) {
+	if got := texts(get(stage, "DependsOn")); !slices.Contains(got, "StartRoute") || !slices.Contains(got, "WebhookRoute") || len(keysOf(settings)) != len(got) {
 		t.Errorf("the stage depends on %v, want the routes of its settings", got)
 	}
 }

@@ -26,11 +26,11 @@ var getenv = regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ)\b`)
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	n := template(t)
-	shared := keys(get(n, "Globals", "Function", "Environment", "Variables"))
+	shared := keysOf(get(n, "Globals", "Function", "Environment", "Variables"))
 	for dir, name := range functions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := append(keys(get(n, "Resources", name, "Properties", "Environment", "Variables")), shared...)
+			got := append(keysOf(get(n, "Resources", name, "Properties", "Environment", "Variables")), shared...)
 			slices.Sort(got)
 			if d := cmp.Diff(got, variables(t, dir)); d != "" {
 				t.Errorf("template.yaml sets - the function reads +:\n%s", d)

@@ -42,7 +42,7 @@ func TestNothingIsOpenToOtherSites(t *testing.T) {
 			t.Errorf("route %q accepts any method or path", key)
 		}
 	}
-	for _, name := range keys(get(n, "Resources")) {
+	for _, name := range keysOf(get(n, "Resources")) {
 		if get(n, "Resources", name, "Properties", "FunctionUrlConfig") != nil || text(get(n, "Resources", name, "Type")) == "AWS::Lambda::Url" {
 			t.Errorf("%s has an address outside the API", name)
 		}

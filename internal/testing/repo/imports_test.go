@@ -112,6 +112,7 @@ var forbidden = []struct{ file, path, rule string }{
 	{"functions/refresher/x.go", "examples/event-consumer", "everywhere"},
 	{"pkg/procore/x.go", "internal/platform/logging", "procore"},
 	{"pkg/procoretest/x.go", "internal/testing/kit/logtest", "procore"},
+	{"pkg/keys/x.go", "pkg/tokens", "keys"},
 	{"pkg/tokens/x.go", "internal/platform/config", "tokens"},
 	{"pkg/tokens/x.go", "internal/webhook/inbox", "tokens"},
 	{"internal/platform/config/x.go", "pkg/tokens", "platform"},

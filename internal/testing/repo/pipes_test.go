@@ -19,6 +19,7 @@ import (
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -130,14 +131,14 @@ func newAnnounced(t *testing.T) *announced {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := tokens.ParseKeys(`{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`)
+	ring, err := keys.Parse(`{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.tokens = &tokens.Store{
 		DB: r.db, Grants: r.names.Grants, Spends: r.names.Spends, Environment: env, Log: slog.New(slog.DiscardHandler),
 		Clock: procore.Clock{Time: func() time.Time { return a.now }},
-		Keys:  secrettest.Constant(keys),
+		Keys:  secrettest.Constant(ring),
 		OAuth: secrettest.Constant(&procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}),
 	}
 	a.connections = &connections.Store{DB: r.db, Table: r.names.Connections, Tokens: a.tokens, Log: slog.New(slog.DiscardHandler)}

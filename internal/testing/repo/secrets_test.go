@@ -24,11 +24,11 @@ var harmless = map[string]string{
 	"pkg/procore tokenFields.access":               "exists while an answer is read, and no value holds it",
 	"pkg/procore tokenFields.refresh":              "as access",
 	"pkg/procore tokenFields.errorCode":            "names an error, by RFC 6749",
-	"pkg/tokens Place.Key":                         "the key of a row",
+	"pkg/keys Place.Key":                           "the key of a row",
 	"pkg/tokens Rescued.SealKey":                   "the name of a key",
-	"pkg/tokens Sealed.KeyID":                      "the name of a key",
-	"pkg/tokens sealedToken.Access":                "exists while a pair is sealed or opened, and no value holds it",
-	"pkg/tokens sealedToken.Refresh":               "as Access",
+	"pkg/keys Sealed.KeyID":                        "the name of a key",
+	"pkg/keys sealedToken.Access":                  "exists while a pair is sealed or opened, and no value holds it",
+	"pkg/keys sealedToken.Refresh":                 "as Access",
 }
 
 // R5: a field that holds a secret is a procore.Secret, which nothing prints. fmt calls no method on an unexported field,

@@ -56,7 +56,7 @@ func text(n node) string {
 	return s
 }
 
-func keys(n node) []string {
+func keysOf(n node) []string {
 	m, ok := n.(*mapping)
 	if !ok {
 		return nil
@@ -68,7 +68,7 @@ func keys(n node) []string {
 func ofType(t *testing.T, n node, kind string) (names []string) {
 	t.Helper()
 	resources := get(n, "Resources")
-	for _, name := range keys(resources) {
+	for _, name := range keysOf(resources) {
 		if text(get(resources, name, "Type")) == kind {
 			names = append(names, name)
 		}
@@ -120,7 +120,7 @@ func TestRoutes(t *testing.T) {
 func TestAPIIsBeforeFunctions(t *testing.T) {
 	t.Parallel()
 	n := template(t)
-	names := keys(get(n, "Resources"))
+	names := keysOf(get(n, "Resources"))
 	if got := text(get(n, "Resources", names[0], "Type")); got != "AWS::ApiGatewayV2::Api" {
 		t.Errorf("the first resource is %s, an %s, want the AWS::ApiGatewayV2::Api", names[0], got)
 	}

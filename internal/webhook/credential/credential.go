@@ -23,8 +23,8 @@ import (
 	"strconv"
 	"strings"
 
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
-	"procore-connect/pkg/tokens"
 )
 
 const (
@@ -43,7 +43,7 @@ var (
 
 // Ring makes and checks credentials.
 type Ring struct {
-	keys   *tokens.Keys
+	ring   *keys.Ring
 	epochs map[int64]int64 // the lowest epoch that is still valid, by company
 }
 
@@ -55,15 +55,15 @@ type Credential struct {
 	Current   bool // made with the current key
 }
 
-// Parse reads the webhook secret: a key ring as tokens.ParseKeys reads it, with
+// Parse reads the webhook secret: a key ring as keys.Parse reads it, with
 // an optional "minimum_epochs": {"5678": 2}.
 func Parse(secret string) (*Ring, error) {
-	keys, err := tokens.ParseKeys(secret)
+	ring, err := keys.Parse(secret)
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{keys: keys, epochs: map[int64]int64{}}
-	if raw := keys.Extra("minimum_epochs"); raw != nil {
+	r := &Ring{ring: ring, epochs: map[int64]int64{}}
+	if raw := ring.Extra("minimum_epochs"); raw != nil {
 		err := json.Unmarshal(raw, &r.epochs)
 		for company, epoch := range r.epochs {
 			if company <= 0 || epoch < 0 { // the hook's own credential would be refused
@@ -79,8 +79,8 @@ func Parse(secret string) (*Ring, error) {
 
 // Header returns the Authorization value for a company's hook.
 func (r *Ring) Header(companyID int64) (procore.Secret, error) {
-	claim := fmt.Sprintf("%s.%d.%d", r.keys.Current(), companyID, r.epochs[companyID])
-	mac, err := r.mac(r.keys.Current(), claim)
+	claim := fmt.Sprintf("%s.%d.%d", r.ring.Current(), companyID, r.epochs[companyID])
+	mac, err := r.mac(r.ring.Current(), claim)
 	if err != nil {
 		return procore.Secret{}, err
 	}
@@ -89,7 +89,7 @@ func (r *Ring) Header(companyID int64) (procore.Secret, error) {
 
 // Check reads an Authorization value. It refuses a missing or a duplicated value (two
 // values joined by a comma) like a forged one. For a well-formed value whose key is
-// not in the ring the error is [tokens.ErrUnknownKey].
+// not in the ring the error is [keys.ErrUnknown].
 func (r *Ring) Check(header string) (Credential, error) {
 	c, mac, ok := cut(header)
 	if !ok {
@@ -103,7 +103,7 @@ func (r *Ring) Check(header string) (Credential, error) {
 	if !hmac.Equal([]byte(want), []byte(mac)) || c.Epoch < r.epochs[c.CompanyID] {
 		return Credential{}, ErrRefused
 	}
-	c.Current = c.KeyID == r.keys.Current()
+	c.Current = c.KeyID == r.ring.Current()
 	return c, nil
 }
 
@@ -130,7 +130,7 @@ func cut(header string) (c Credential, mac string, ok bool) {
 }
 
 func (r *Ring) mac(keyID, claim string) (string, error) {
-	key, err := r.keys.Derive(keyID, purpose)
+	key, err := r.ring.Derive(keyID, purpose)
 	if err != nil {
 		return "", err
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/testing/kit/secrettest"
-	"procore-connect/pkg/tokens"
+	"procore-connect/pkg/keys"
 )
 
 const (
@@ -110,8 +110,8 @@ func TestUnknownKey(t *testing.T) {
 	r := parse(t, `{"current":"k1",`+key1+`}`)
 	for _, id := range []string{"k2", "k01", "K1", " k1", "current", "minimum_epochs", ""} {
 		got, err := r.Check("Bearer " + id + ".5678.0.x")
-		if !errors.Is(err, tokens.ErrUnknownKey) || got != (Credential{}) {
-			t.Errorf("key %q: Check = %+v, %v, want ErrUnknownKey alone", id, got, err)
+		if !errors.Is(err, keys.ErrUnknown) || got != (Credential{}) {
+			t.Errorf("key %q: Check = %+v, %v, want ErrUnknown alone", id, got, err)
 		}
 	}
 }
@@ -157,8 +157,8 @@ func TestRotation(t *testing.T) {
 		{"published, new", published, renewed, Credential{5678, "k2", 0, false}, nil},
 		{"in use, old", second, old, Credential{5678, "k1", 0, false}, nil},
 		{"in use, new", second, renewed, Credential{5678, "k2", 0, true}, nil},
-		{"not read yet, new", first, renewed, Credential{}, tokens.ErrUnknownKey},
-		{"retired, old", retired, old, Credential{}, tokens.ErrUnknownKey},
+		{"not read yet, new", first, renewed, Credential{}, keys.ErrUnknown},
+		{"retired, old", retired, old, Credential{}, keys.ErrUnknown},
 		{"retired, new", retired, renewed, Credential{5678, "k2", 0, true}, nil},
 	} {
 		if got, err := tt.ring.Check(tt.header); !errors.Is(err, tt.err) || !cmp.Equal(got, tt.want) {
@@ -223,7 +223,7 @@ func FuzzCheck(f *testing.F) {
 			if e != nil || h != want.Reveal() {
 				t.Errorf("%q was accepted", h)
 			}
-		case !errors.Is(err, ErrRefused) && !errors.Is(err, tokens.ErrUnknownKey):
+		case !errors.Is(err, ErrRefused) && !errors.Is(err, keys.ErrUnknown):
 			t.Errorf("%q: %v", h, err)
 		}
 		if err != nil && got != (Credential{}) {

@@ -27,8 +27,8 @@ import (
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
-	"procore-connect/pkg/tokens"
 )
 
 // When the next look is due.
@@ -52,7 +52,7 @@ const (
 // with a default; End does without Ring and Recovery. Goroutines may share it; do not copy it.
 type Reconciler struct {
 	Store    *connections.Store
-	Ring     tokens.SecretSource[*credential.Ring]
+	Ring     keys.Source[*credential.Ring]
 	Recovery *recovery.Recoverer
 	Want     Config
 

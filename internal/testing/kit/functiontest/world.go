@@ -33,6 +33,7 @@ import (
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -262,8 +263,8 @@ func (w *World) intercept(operation string, body []byte) dynamotest.Fault {
 }
 
 // Keys reads the key ring as a function does.
-func (w *World) Keys() *secrets.Secret[*tokens.Keys] {
-	return &secrets.Secret[*tokens.Keys]{Client: w.manager, ID: KeysSecret, Parse: tokens.ParseKeys, Log: w.Log.Logger, Clock: w.Clock.Seam()}
+func (w *World) Keys() *secrets.Secret[*keys.Ring] {
+	return &secrets.Secret[*keys.Ring]{Client: w.manager, ID: KeysSecret, Parse: keys.Parse, Log: w.Log.Logger, Clock: w.Clock.Seam()}
 }
 
 // Ring reads the webhook keys as a function does.

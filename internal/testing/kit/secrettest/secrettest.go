@@ -4,7 +4,7 @@ package secrettest
 
 import "context"
 
-// Func is a tokens.SecretSource made of a function. The function learns by
+// Func is a keys.Source made of a function. The function learns by
 // reread which of the two methods was called.
 type Func[T any] func(ctx context.Context, reread bool) (T, error)
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -166,7 +167,7 @@ func (v *verdict) unseal(row string, w *write) {
 	if len(w.row.Sealed) == 0 {
 		return
 	}
-	pair, err := v.w.keys.Open(tokens.Sealed{KeyID: w.row.SealKey, Ciphertext: w.row.Sealed}, place(row, w.row.Generation))
+	pair, err := v.w.keys.Open(keys.Sealed{KeyID: w.row.SealKey, Ciphertext: w.row.Sealed}, place(row, w.row.Generation))
 	if err != nil {
 		v.add(row, "generation %d cannot be opened: %v", w.row.Generation, err)
 		return
@@ -178,9 +179,9 @@ func (v *verdict) unseal(row string, w *write) {
 }
 
 // place returns where the pair of a grant is sealed for.
-func place(row string, generation int64) tokens.Place {
+func place(row string, generation int64) keys.Place {
 	principal, _ := strings.CutPrefix(row, environment+"#")
-	return tokens.Place{Environment: environment, Client: tokens.ClientHash(clientID), Table: "grants", Key: principal, Generation: generation}
+	return keys.Place{Environment: environment, Client: tokens.ClientHash(clientID), Table: "grants", Key: principal, Generation: generation}
 }
 
 // fingerprint names a pair by its refresh token.
@@ -254,7 +255,7 @@ func (v *verdict) claimFor(c *call) *write {
 func (v *verdict) judgeRescues() {
 	for _, r := range v.w.rescues {
 		row := r.Environment + "#" + string(r.Principal)
-		pair, err := v.w.keys.Open(tokens.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place(row, r.Generation+1))
+		pair, err := v.w.keys.Open(keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place(row, r.Generation+1))
 		f := fingerprint(pair)
 		switch {
 		case r.Principal == tokens.App: // nothing was spent for it

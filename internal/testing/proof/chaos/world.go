@@ -31,6 +31,7 @@ import (
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -59,7 +60,7 @@ type world struct {
 	rootFile string
 	external string // address of another DynamoDB, "" for the one in memory
 	names    tables.Names
-	keys     *tokens.Keys
+	keys     *keys.Ring
 	secrets  *awstest.Secrets
 	queues   *awstest.Queues
 	rescue   *awstest.Queue
@@ -142,7 +143,7 @@ func (w *world) createSecrets() error {
 		w.secrets.Put(name, string(text))
 		switch name {
 		case "chaos/keys":
-			if w.keys, err = tokens.ParseKeys(string(text)); err != nil {
+			if w.keys, err = keys.Parse(string(text)); err != nil {
 				return err
 			}
 		case "chaos/webhook":

@@ -172,8 +172,8 @@ func secrets() []mutant {
 		{"D", "unknown senders make the app read the secret again and again", "internal/platform/secrets/secrets.go", `within(rereadEvery, s.triedAt, now) || `, ``, only("TestUnknownKeysDoNotFloodSecrets", receiverPackage)},
 		{"D", "the table shows the states", "internal/connect/session/callback.go", `	item["session"] = dynamo.Text(st.Flow)`,
 			`	item["session"], item["state"] = dynamo.Text(st.Flow), dynamo.Text(state.Reveal())`, only("TestStart", callback)},
-		{"D", "the ledger shows the refresh tokens", "pkg/tokens/keys.go", `id + "." + base64`, `id + "." + refreshToken.Reveal() + base64`, only("TestStolenTables", selection)},
-		{"D", "one key seals and signs", "pkg/tokens/keys.go", `"procore-connect "+purpose`, `"procore-connect "`, only("TestKeysByPurpose", storePackage)},
+		{"D", "the ledger shows the refresh tokens", "pkg/keys/ring.go", `id + "." + base64`, `id + "." + refreshToken.Reveal() + base64`, only("TestStolenTables", selection)},
+		{"D", "one key seals and signs", "pkg/keys/ring.go", `"procore-connect "+purpose`, `"procore-connect "`, only("TestKeysByPurpose", "./pkg/keys")},
 	}
 }
 

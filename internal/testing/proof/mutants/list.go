@@ -28,8 +28,8 @@ func once() []mutant {
 			`	case g.client != client:
 		return procore.Token{}, nil, later(g.Principal, "check the client id", errOtherClient)
 `, ``, storePackage},
-		{"R1", "the ledger knows a token by the current key only", "pkg/tokens/keys.go",
-			`for _, id := range k.IDs() {`, `for _, id := range []string{k.current} {`, storePackage},
+		{"R1", "the ledger knows a token by the current key only", "pkg/keys/ring.go",
+			`for _, id := range r.IDs() {`, `for _, id := range []string{r.current} {`, storePackage},
 		{"R1", "writes are not conditional on what was read", "internal/platform/dynamo/rows.go",
 			`Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite))`, `Absent("never"+*oldWrite)`, only("TestRestoreDuringAWrite", storePackage)}, // other tests write for ever
 		{"R1", "a lost race counts as won", "internal/platform/dynamo/rows.go", `*name == *write {`, `*name != "" || *write == "" {`, rowPackage},
@@ -193,9 +193,9 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 			`	case g.State == Uncertain, g.State == Reauthorize && g.stateAttempt == g.lastAttempt:`, `	default:`, only("TestLateStoreRevivesNothing", storePackage)},
 		{"R8", "a pair that arrives for a revoked grant is not revoked", "pkg/tokens/rescue.go",
 			`	if !g.withdrawn() {`, `	if true {`, storePackage},
-		{"", "a pair opens in any generation of its row", "pkg/tokens/seal.go",
+		{"", "a pair opens in any generation of its row", "pkg/keys/seal.go",
 			`%d pair", p.Environment, p.Client, p.Table, p.Key, p.Generation`, `%d pair", p.Environment, p.Client, p.Table, p.Key, 0`, storePackage},
-		{"", "a pair opens in any row", "pkg/tokens/seal.go",
+		{"", "a pair opens in any row", "pkg/keys/seal.go",
 			`p.Environment, p.Client, p.Table, p.Key, p.Generation`, `p.Environment, p.Client, p.Table, "", p.Generation`, storePackage},
 		{"", "each 401 is worth a refresh", "pkg/tokens/token.go",
 			`case rejected && now.Before(g.RefreshedAt.Add(recheck)) && g.State == Active:`, `case false:`, storePackage},
@@ -203,7 +203,7 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 			`	case g.busy(now):
 		return errNotYet
 	}
-	pair, keys`, `	}
-	pair, keys`, storePackage},
+	pair, ring`, `	}
+	pair, ring`, storePackage},
 	}
 }

@@ -1,4 +1,4 @@
-package tokens
+package keys
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 )
 
 // The secret is read again, once, when the error means that it may have changed.
-func TestUseSecret(t *testing.T) {
+func TestUse(t *testing.T) {
 	t.Parallel()
 	var (
 		invalid = &procore.TokenError{Code: "invalid_client"}
@@ -26,9 +26,9 @@ func TestUseSecret(t *testing.T) {
 		uses []string
 	}{
 		"works":              {uses: []string{"old"}},
-		"unknown key":        {used: [2]error{fmt.Errorf("row: %w", ErrUnknownKey)}, uses: []string{"old", "new"}},
+		"unknown key":        {used: [2]error{fmt.Errorf("row: %w", ErrUnknown)}, uses: []string{"old", "new"}},
 		"invalid client":     {used: [2]error{invalid}, uses: []string{"old", "new"}},
-		"unknown twice":      {used: [2]error{ErrUnknownKey, ErrUnknownKey}, want: ErrUnknownKey, uses: []string{"old", "new"}},
+		"unknown twice":      {used: [2]error{ErrUnknown, ErrUnknown}, want: ErrUnknown, uses: []string{"old", "new"}},
 		"another error":      {used: [2]error{refused}, want: refused, uses: []string{"old"}},
 		"not read":           {read: [2]error{broken}, want: broken},
 		"not read once more": {read: [2]error{nil, broken}, used: [2]error{invalid}, want: broken, uses: []string{"old"}},
@@ -42,7 +42,7 @@ func TestUseSecret(t *testing.T) {
 				return "old", tt.read[0]
 			})
 			var uses []string
-			got, err := UseSecret(t.Context(), source, func(secret string) (int, error) {
+			got, err := Use(t.Context(), source, func(secret string) (int, error) {
 				uses = append(uses, secret)
 				return len(uses), tt.used[len(uses)-1]
 			})

@@ -1,11 +1,14 @@
-package tokens
+package keys
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"procore-connect/internal/testing/kit/secrettest"
 )
 
-func TestParseKeys(t *testing.T) {
+func TestParse(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 5)
 	tests := []struct {
@@ -28,7 +31,7 @@ func TestParseKeys(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := ParseKeys(test.secret)
+			_, err := Parse(test.secret)
 			switch {
 			case test.want == "" && err != nil:
 				t.Errorf("got error %v, want none", err)
@@ -44,15 +47,28 @@ func TestParseKeys(t *testing.T) {
 // Keys of different purposes have nothing in common: one key does not reveal another.
 func TestKeysByPurpose(t *testing.T) {
 	t.Parallel()
-	keys := ring(t, "k1", "k1", "k2")
+	r := newRing(t, "k1", "k1", "k2")
 	seen := map[string]bool{}
-	for _, id := range keys.IDs() {
+	for _, id := range r.IDs() {
 		for _, purpose := range []string{"seal", "ledger", "session form", "webhook", ""} {
-			key, err := keys.Derive(id, purpose)
+			key, err := r.Derive(id, purpose)
 			if err != nil || len(key) != 32 || seen[string(key)] {
 				t.Errorf("%s for %q: %d bytes, seen before: %v, error %v", id, purpose, len(key), seen[string(key)], err)
 			}
 			seen[string(key)] = true
 		}
 	}
+}
+
+// R5: a ring prints no key, nor one that has a wrong name.
+func TestRingPrintsNothing(t *testing.T) {
+	t.Parallel()
+	first, second, misnamed := strings.Repeat("first", 8), strings.Repeat("second", 8), strings.Repeat("third", 8)
+	r, err := Parse(fmt.Sprintf(`{"current":"k2","k1":%q,"k2":%q,"k-3":%q}`, first, second, misnamed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrettest.NotPrinted(t, r, first, second, misnamed)
+	secrettest.NotPrinted(t, *r, first, second, misnamed)
+	secrettest.NotReachable(t, r, first, second, misnamed)
 }

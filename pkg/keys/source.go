@@ -1,4 +1,4 @@
-package tokens
+package keys
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// A SecretSource supplies a secret that may change while the process runs: the
+// A Source supplies a secret that may change while the process runs: the
 // key ring, or the app's credentials. Goroutines may share it.
-type SecretSource[T any] interface {
+type Source[T any] interface {
 	// Get returns the secret. It is called before each use and is expected to
 	// keep the value for a while.
 	Get(ctx context.Context) (T, error)
@@ -18,10 +18,10 @@ type SecretSource[T any] interface {
 	Reread(ctx context.Context) (T, error)
 }
 
-// UseSecret calls use with the secret, and once more with the secret read again
-// if the error of use means that the secret may have changed: [ErrUnknownKey],
+// Use calls use with the secret, and once more with the secret read again
+// if the error of use means that the secret may have changed: [ErrUnknown],
 // or the invalid_client of a [procore.TokenError]. So use must spend nothing.
-func UseSecret[T, R any](ctx context.Context, source SecretSource[T], use func(T) (R, error)) (R, error) {
+func Use[T, R any](ctx context.Context, source Source[T], use func(T) (R, error)) (R, error) {
 	result, err := usedOnce(ctx, source.Get, use)
 	if outdated(err) {
 		return usedOnce(ctx, source.Reread, use)
@@ -41,5 +41,5 @@ func usedOnce[T, R any](ctx context.Context, read func(context.Context) (T, erro
 // outdated reports whether a newer secret may help against the error.
 func outdated(err error) bool {
 	e, ok := errors.AsType[*procore.TokenError](err)
-	return errors.Is(err, ErrUnknownKey) || ok && e.InvalidClient()
+	return errors.Is(err, ErrUnknown) || ok && e.InvalidClient()
 }

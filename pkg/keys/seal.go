@@ -1,4 +1,4 @@
-package tokens
+package keys
 
 import (
 	"crypto/aes"
@@ -40,8 +40,8 @@ type sealedToken struct {
 }
 
 // Seal encrypts a pair for its place, with the current key.
-func (k *Keys) Seal(t procore.Token, p Place) (Sealed, error) {
-	aead, err := k.aead(k.current)
+func (r *Ring) Seal(t procore.Token, p Place) (Sealed, error) {
+	aead, err := r.aead(r.current)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -51,28 +51,28 @@ func (k *Keys) Seal(t procore.Token, p Place) (Sealed, error) {
 	}
 	plain, err := json.Marshal(s)
 	if err != nil {
-		return Sealed{}, errors.New("tokens: the pair cannot be encoded")
+		return Sealed{}, errors.New("keys: the pair cannot be encoded")
 	}
-	return Sealed{k.current, aead.Seal(nil, nil, plain, p.bytes())}, nil
+	return Sealed{r.current, aead.Seal(nil, nil, plain, p.bytes())}, nil
 }
 
-// errNotSealedHere means that no ring opens the pair in this row.
-var errNotSealedHere = errors.New("tokens: the pair was not sealed for this row: it was copied, restored or changed")
+// ErrNotSealedHere means that no ring opens the pair in this row.
+var ErrNotSealedHere = errors.New("keys: the pair was not sealed for this row: it was copied, restored or changed")
 
-// Open decrypts a pair. ErrUnknownKey asks for a newer ring. Any other error means
+// Open decrypts a pair. ErrUnknown asks for a newer ring. Any other error means
 // that the pair was not sealed for this place.
-func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
-	aead, err := k.aead(s.KeyID)
+func (r *Ring) Open(s Sealed, p Place) (procore.Token, error) {
+	aead, err := r.aead(s.KeyID)
 	if err != nil {
 		return procore.Token{}, err
 	}
 	plain, err := aead.Open(nil, nil, s.Ciphertext, p.bytes())
 	if err != nil {
-		return procore.Token{}, errNotSealedHere
+		return procore.Token{}, ErrNotSealedHere
 	}
 	var t sealedToken
 	if err := json.Unmarshal(plain, &t); err != nil {
-		return procore.Token{}, errNotSealedHere // our key sealed something else
+		return procore.Token{}, ErrNotSealedHere // our key sealed something else
 	}
 	pair := procore.Token{AccessToken: procore.NewSecret(t.Access), RefreshToken: procore.NewSecret(t.Refresh), Expiry: time.Unix(t.Expiry, 0)}
 	if t.Issued != 0 {
@@ -81,8 +81,8 @@ func (k *Keys) Open(s Sealed, p Place) (procore.Token, error) {
 	return pair, nil
 }
 
-func (k *Keys) aead(id string) (cipher.AEAD, error) {
-	key, err := k.Derive(id, "seal")
+func (r *Ring) aead(id string) (cipher.AEAD, error) {
+	key, err := r.Derive(id, "seal")
 	if err != nil {
 		return nil, err
 	}
