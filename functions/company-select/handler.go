@@ -158,7 +158,9 @@ func problem(err error) pages.Problem {
 	case is(session.ErrCanceled):
 		return pages.Canceled()
 	case is(session.ErrStale):
-		return pages.AuthorizationFailed()
+		p := pages.AuthorizationFailed()
+		p.Status = http.StatusBadGateway // no visitor can cause this one
+		return p
 	case slices.ContainsFunc(over, is):
 		return pages.ChoiceExpired()
 	case is(session.ErrUsed), is(tokens.ErrUsed):

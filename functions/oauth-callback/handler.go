@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"procore-connect/internal/connect/pages"
@@ -23,8 +25,9 @@ const (
 	exchangeTimeout = 15 * time.Second
 	// storeTimeout bounds the attempts to store the pair after the exchange.
 	storeTimeout = 8 * time.Second
-	// resumeTimeout bounds how long a callback that is loaded again waits for the first one.
-	resumeTimeout = 10 * time.Second
+	// resumeTimeout bounds how long a callback that is loaded again waits for the first one,
+	// whose exchange may take as long as it is allowed to.
+	resumeTimeout = exchangeTimeout + 3*time.Second
 	// failTimeout bounds the attempts to note in the session that there is no pair.
 	failTimeout = 2 * time.Second
 	// maxParameter bounds each query parameter of the redirect.
@@ -122,19 +125,23 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 		h.pages.Redirect(w, companiesPath(flow)) // the callback was loaded again
 		return
 	}
-	if q["code"] != "" && (errors.Is(err, session.ErrUsed) || errors.Is(err, session.ErrUnknown)) {
+	declined := q["error"] != "" || q["code"] == ""
+	if !declined && (errors.Is(err, session.ErrUsed) || errors.Is(err, session.ErrUnknown)) {
 		h.resume(w, r, state, procore.NewSecret(q["code"]))
 		return
 	}
 	if err == nil && s.RedirectURI != h.redirectURI() {
 		err = session.ErrUnknown // started before the configuration changed
 	}
-	if err != nil {
-		h.fail(w, r, err)
+	if declined && err == nil {
+		h.end(r.Context(), s)
+	}
+	if declined && (err == nil || errors.Is(err, session.ErrUsed)) {
+		h.decline(w, r, q)
 		return
 	}
-	if q["error"] != "" || q["code"] == "" {
-		h.pages.Problem(w, r, refusal(q))
+	if err != nil {
+		h.fail(w, r, err)
 		return
 	}
 	cookie, err := h.exchange(r.Context(), s, procore.NewSecret(q["code"]), verifier)
@@ -190,14 +197,28 @@ func parameters(q url.Values) (map[string]string, bool) {
 	return out, true
 }
 
-// refusal returns the page for a redirect without a code.
-func refusal(q map[string]string) pages.Problem {
-	if q["error"] == "access_denied" {
-		return pages.Denied()
+// decline shows the page for a redirect without a code, also when it is loaded again. Any
+// visitor with a state can write such an address, so it does not count as a failure.
+func (h *handler) decline(w http.ResponseWriter, r *http.Request, q map[string]string) {
+	reason := knownError(q["error"])
+	gateway.Note(r.Context(), slog.String("authorization_error", reason))
+	if reason == "access_denied" {
+		h.pages.Problem(w, r, pages.Denied())
+		return
 	}
 	p := pages.AuthorizationFailed()
 	p.Detail = q["error_description"]
-	return p
+	h.pages.Problem(w, r, p)
+}
+
+// knownError returns an error of RFC 6749 section 4.1.2.1 for the log.
+func knownError(sent string) string {
+	known := []string{"invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type",
+		"invalid_scope", "server_error", "temporarily_unavailable"}
+	if sent = strings.ToLower(sent); slices.Contains(known, sent) {
+		return sent
+	}
+	return "unknown"
 }
 
 // exchange spends the code and stores the pair. It continues when the browser
@@ -246,6 +267,10 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.pages.Problem(w, r, problem(err))
 }
 
+// setupErrors are the token endpoint's errors that every sign-in meets until the app's
+// credentials, or its registration at Procore, are corrected (RFC 6749 section 5.2).
+var setupErrors = []string{"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
+
 func problem(err error) pages.Problem {
 	e, isToken := errors.AsType[*procore.TokenError](err)
 	switch {
@@ -255,10 +280,12 @@ func problem(err error) pages.Problem {
 		return pages.AuthorizationExpired()
 	case errors.Is(err, session.ErrUsed):
 		return pages.StateUsed()
-	case isToken && e.InvalidClient():
+	case isToken && slices.Contains(setupErrors, e.Code):
 		return pages.CredentialsRefused()
 	case isToken && e.Outcome == procore.Refused:
 		return pages.CodeExpired()
+	case isToken && e.Code != "" && e.Status < http.StatusInternalServerError:
+		return pages.AuthorizationFailed() // an answer about this request
 	case isToken:
 		return pages.ProcoreUnreachable()
 	}

@@ -168,19 +168,66 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// A user who denies sees so, however often the browser loads the callback. Other errors
+// at the callback do not count as failures: a visitor can write them.
 func TestDenied(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		query, known string
+		want         pages.Problem
+	}{
+		{"error=access_denied", "access_denied", pages.Denied()},
+		{"error=ACCESS_DENIED&code=", "access_denied", pages.Denied()},
+		{"error=access_denied&code=fake-code-x", "access_denied", pages.Denied()},
+		{"error=server_error", "server_error", pages.AuthorizationFailed()},
+		{"error=unauthorized_client", "unauthorized_client", pages.AuthorizationFailed()},
+		{"error=x", "unknown", pages.AuthorizationFailed()},
+		{"", "unknown", pages.AuthorizationFailed()},
+	} {
+		t.Run(tt.query, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			b := s.Browser(s.base)
+			authorize, state := s.start(b)
+			back := "/oauth/callback?" + tt.query + "&state=" + state
+			if tt.query == "error=access_denied" {
+				back = s.Procore.Deny(t, procoretest.Joe, authorize)
+			}
+			for range 3 {
+				b.Get(back).Wants(tt.want.Status, tt.want.Title, "Connect to Procore")
+				if line := s.Log.Last(t); line["outcome"] != "rejected" || line["authorization_error"] != tt.known {
+					t.Errorf("logged %v", line)
+				}
+			}
+			if got := s.status(state); got != session.Abandoned {
+				t.Errorf("the session is %q, want abandoned", got)
+			}
+			b.Get("/oauth/callback?code=fake-code-x&state=" + state).Wants(pages.StateUsed().Status)
+			s.wantExchanges(0)
+			s.works()
+		})
+	}
+}
+
+// An address with an error ends no sign-in that has gone on.
+func TestDeniedTooLate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.Browser(s.base)
-	authorize, state := s.start(b)
-	back := s.Procore.Deny(t, procoretest.Joe, authorize)
-	b.Get(back).Wants(pages.Denied().Status, pages.Denied().Title, "Connect to Procore")
-	b.Get(back).Wants(pages.StateUsed().Status)
-	if got := s.status(state); got == session.Started || got == session.Authorized {
-		t.Errorf("the session is %q, want it used up", got)
+	callback, state := s.login(b)
+	if _, _, err := s.Sessions().Consume(t.Context(), procore.NewSecret(state), procore.NewSecret(b.Cookies()[0].Value)); err != nil {
+		t.Fatal(err)
 	}
-	s.wantExchanges(0)
-	s.works()
+	b.Get("/oauth/callback?error=access_denied&state=" + state).Wants(pages.Denied().Status)
+	if got := s.status(state); got != session.Exchanging {
+		t.Errorf("the session is %q, want still exchanging", got)
+	}
+	callback, state = s.login(b)
+	b.Get(callback).RedirectsTo(s.base + "/companies?flow=")
+	b.Get("/oauth/callback?error=access_denied&state=" + state).RedirectsTo(s.base + "/companies?flow=")
+	if got := s.status(state); got != session.Authorized {
+		t.Errorf("the session is %q, want authorized", got)
+	}
 }
 
 func TestMethod(t *testing.T) {

@@ -39,6 +39,41 @@ func TestWrongClientSecret(t *testing.T) {
 	s.works()
 }
 
+// Each answer of the token endpoint that is an OAuth error has the page of who can help.
+func TestExchangeRefused(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status int
+		body   string
+		want   pages.Problem
+	}{
+		{400, `{"error":"invalid_grant"}`, pages.CodeExpired()},
+		{401, `{"error":"invalid_grant"}`, pages.CodeExpired()},
+		{400, `{"error":"unauthorized_client"}`, pages.CredentialsRefused()},
+		{401, `{"error":"unauthorized_client","error_description":"The client is not authorized."}`, pages.CredentialsRefused()},
+		{403, "\xef\xbb\xbf" + `{"error":"unauthorized_client"}`, pages.CredentialsRefused()},
+		{401, `{"error":"invalid_client"}`, pages.CredentialsRefused()},
+		{400, `{"error":"unsupported_grant_type"}`, pages.CredentialsRefused()},
+		{400, `{"error":"invalid_scope"}`, pages.CredentialsRefused()},
+		{400, `{"error":"invalid_request"}`, pages.AuthorizationFailed()},
+		{422, `{"error":"a word of its own"}`, pages.AuthorizationFailed()},
+		{503, `{"error":"temporarily_unavailable"}`, pages.ProcoreUnreachable()},
+		{403, `<html>blocked</html>`, pages.ProcoreUnreachable()},
+		{404, ``, pages.ProcoreUnreachable()},
+	} {
+		t.Run(strconv.Itoa(tt.status)+tt.body, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			b := s.Browser(s.base)
+			callback, _ := s.login(b)
+			s.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: tt.status, Body: tt.body})
+			b.Get(callback).Wants(tt.want.Status, tt.want.Title)
+			s.wantExchanges(1)
+			s.works()
+		})
+	}
+}
+
 // However the token endpoint fails, the code is sent once.
 func TestProcoreDown(t *testing.T) {
 	t.Parallel()

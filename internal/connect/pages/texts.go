@@ -257,9 +257,9 @@ func Denied() Problem {
 }
 
 // AuthorizationFailed explains that Procore sent the browser back with another error. Set Detail to its
-// error_description.
+// error_description. The status is not 5xx, because a visitor can write such an address.
 func AuthorizationFailed() Problem {
-	return restart(http.StatusBadGateway, "authorization_failed", "Procore did not complete the sign-in",
+	return restart(http.StatusForbidden, "authorization_failed", "Procore did not complete the sign-in",
 		"Procore reported an error, so nothing was connected.",
 		"Connect again. If it happens again, contact {support}.")
 }
@@ -306,10 +306,11 @@ func ProcoreUnreachable() Problem {
 		"Try again in a few minutes. If it keeps happening, contact {support}.")
 }
 
-// CredentialsRefused explains that Procore answered invalid_client.
+// CredentialsRefused explains that Procore answered invalid_client, or that the app's registration lacks what the sign-in
+// needs.
 func CredentialsRefused() Problem {
 	return Problem{Status: http.StatusServiceUnavailable, Code: "credentials_refused", Title: "The setup needs attention",
-		What: "Procore doesn't accept the credentials of {app}, so no one can connect right now.",
+		What: "Procore doesn't accept {app} as it is set up, so no one can connect right now.",
 		Next: "Please contact {support}: only they can fix this."}
 }
 

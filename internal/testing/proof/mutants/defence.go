@@ -45,6 +45,7 @@ func browser() []mutant {
 			only("TestAnswerLost", callback)},
 		{"D", "a link on another site authorizes", handler, `r.Header.Get("Sec-Fetch-Site") == "cross-site"`, `r.Header.Get("Sec-Fetch-Site") == "cross-sites"`,
 			only("TestStartFromAnotherSite", callback)},
+		{"", "an error at the callback ends another request's exchange", handler, `	if declined && err == nil {`, `	if declined {`, only("TestDeniedTooLate", callback)},
 		{"", "HEAD issues a state", handler, `	mux.HandleFunc("HEAD /oauth/start", h.landing)
 `, ``, only("TestHead", callback)},
 		{"", "HEAD uses up a state", handler, `	mux.HandleFunc("HEAD /oauth/callback", h.landing)
