@@ -92,12 +92,12 @@ func (p *Pages) chooseView(c Choice) chooseView {
 	}
 	found, foundUnavailable := matching(available, c.Filter), matching(unavailable, c.Filter)
 	for _, co := range found[:min(len(found), maxShown)] {
-		o := p.option(co)
+		o := p.option(co.Company)
 		o.Checked = len(available) == 1
 		v.Options = append(v.Options, o)
 	}
 	for _, co := range foundUnavailable[:min(len(foundUnavailable), maxShown)] {
-		v.Unavailable = append(v.Unavailable, p.option(co))
+		v.Unavailable = append(v.Unavailable, p.option(co.Company))
 	}
 	if v.ShowFilter {
 		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundUnavailable), len(c.Companies), c.More)
@@ -118,35 +118,40 @@ func (p *Pages) option(c Company) option {
 	return o
 }
 
+// line is a company with its name as it is found and sorted.
+type line struct {
+	Company
+	folded string
+}
+
 // split cleans the names, sorts by them, and separates the companies that can be chosen from the rest.
-func split(all []Company) (available, unavailable []Company) {
-	all = slices.Clone(all)
-	for i := range all {
-		all[i].Name = clean(all[i].Name, maxName)
+func split(all []Company) (available, unavailable []line) {
+	lines := make([]line, len(all))
+	for i, c := range all {
+		folded := fold(clean(c.Name, 4*maxName)) // a name is found by its end too, which is not shown
+		c.Name = clean(c.Name, maxName)
+		lines[i] = line{c, folded}
 	}
-	slices.SortStableFunc(all, func(a, b Company) int {
-		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
+	slices.SortFunc(lines, func(a, b line) int {
+		return cmp.Or(strings.Compare(a.folded, b.folded), strings.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	for _, c := range all {
-		if c.State == Available {
-			available = append(available, c)
+	for _, l := range lines {
+		if l.State == Available {
+			available = append(available, l)
 		} else {
-			unavailable = append(unavailable, c)
+			unavailable = append(unavailable, l)
 		}
 	}
 	return available, unavailable
 }
 
-// matching returns the companies whose name or id contains the filter, regardless of case.
-func matching(all []Company, filter string) []Company {
-	if filter == "" {
-		return all
-	}
-	filter = strings.ToLower(filter)
-	var found []Company
-	for _, c := range all {
-		if strings.Contains(strings.ToLower(c.Name), filter) || strings.Contains(strconv.FormatInt(c.ID, 10), filter) {
-			found = append(found, c)
+// matching returns the companies whose name or id contains the filter, regardless of case and marks.
+func matching(all []line, filter string) []line {
+	filter = fold(filter)
+	var found []line
+	for _, l := range all {
+		if strings.Contains(l.folded, filter) || strings.Contains(strconv.FormatInt(l.ID, 10), filter) {
+			found = append(found, l)
 		}
 	}
 	return found

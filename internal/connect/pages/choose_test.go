@@ -125,8 +125,8 @@ func TestFilter(t *testing.T) {
 		count  string
 	}{
 		{"", nil, 101, "Showing 101 of 2,000 companies"},
-		{"große", []string{"1007"}, 2, "2 of 2,000 companies found"},
-		{"GROSSE", []string{"1008"}, 1, "1 of 2,000 companies found"},
+		{"große", []string{"1008", "1007"}, 3, "3 of 2,000 companies found"},
+		{"GROSSE R", nil, 1, "1 of 2,000 companies found"},
 		{" 2999 ", []string{"2999"}, 1, "1 of 2,000 companies found"},
 		{"no such name", nil, 0, "0 of 2,000 companies found"},
 	}

@@ -45,6 +45,8 @@ func browser() []mutant {
 			only("TestAnswerLost", callback)},
 		{"D", "a link on another site authorizes", handler, `r.Header.Get("Sec-Fetch-Site") == "cross-site"`, `r.Header.Get("Sec-Fetch-Site") == "cross-sites"`,
 			only("TestStartFromAnotherSite", callback)},
+		{"", "the filter needs the right marks", "internal/connect/pages/fold.go", `unicode.In(r, unicode.Mn, unicode.Cf)`, `unicode.In(r, unicode.Cf)`,
+			only("TestFold", pages)},
 		{"", "an error at the callback ends another request's exchange", handler, `	if declined && err == nil {`, `	if declined {`, only("TestDeniedTooLate", callback)},
 		{"", "HEAD issues a state", handler, `	mux.HandleFunc("HEAD /oauth/start", h.landing)
 `, ``, only("TestHead", callback)},
