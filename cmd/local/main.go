@@ -1,6 +1,6 @@
 // Command local runs the whole system on this machine: make run, or
 //
-//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-docker]
+//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-docker] [-crooked names]
 //
 // It needs Go and nothing else. Data is kept in memory and lost when it stops. The
 // consumer writes its JSON lines to standard output; everything else goes to
@@ -25,6 +25,7 @@ import (
 	"syscall"
 
 	"procore-connect/internal/testing/stack"
+	"procore-connect/pkg/procoretest"
 )
 
 func main() {
@@ -100,6 +101,11 @@ func options(args []string) (stack.Options, error) {
 	address(&o.ProcoreAddr, "procore", "127.0.0.1:4000", "the fake Procore")
 	address(&o.AWSAddr, "aws", "127.0.0.1:8000", "DynamoDB, Secrets Manager and SQS")
 	docker := f.Bool("docker", false, "let Docker's containers reach Procore and AWS, for sam local")
+	f.Func("crooked", "`names` of ways in which the fake Procore differs from its plain self, with commas between, or seed:NUMBER", func(text string) error {
+		_, err := procoretest.Crooked(text)
+		o.Procore.Crooked = text
+		return err
+	})
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -124,14 +130,19 @@ func ready(s *stack.Stack, o stack.Options) {
 	if o.ContainersIP != "" {
 		containers = "\n  containers     reach Procore and AWS at " + o.ContainersIP + ", the same ports; docs/LOCAL-SAM.md"
 	}
+	quirks, _ := procoretest.Crooked(o.Procore.Crooked) // options has checked it
+	crooked := ""
+	for _, q := range quirks {
+		crooked += fmt.Sprintf("\n  crooked        %s: %s", q.Name, q.Does)
+	}
 	fmt.Fprintf(os.Stderr, `
 Ready. Open  %s  and click "Connect to Procore".
 
   the app        %s
   fake Procore   %s  (make a change there and watch the event arrive here)
-  AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)%s
+  AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)%s%s
 
 Press Ctrl-C to stop.
 
-`, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers)
+`, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, crooked)
 }

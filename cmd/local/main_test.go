@@ -72,3 +72,13 @@ func TestSAMNeedsTheSystem(t *testing.T) {
 		t.Errorf("sam = %v, want an error that names make run", err)
 	}
 }
+
+func TestCrookedOption(t *testing.T) {
+	t.Parallel()
+	if o, err := options([]string{"-crooked", "gzip,pages"}); err != nil || o.Procore.Crooked != "gzip,pages" {
+		t.Errorf("got %q, %v, want the names", o.Procore.Crooked, err)
+	}
+	if _, err := options([]string{"-crooked", "curly"}); err == nil || !strings.Contains(err.Error(), "gzip") {
+		t.Errorf("got %v, want an error with all names", err)
+	}
+}

@@ -201,7 +201,7 @@ func TestWhatFailsADelivery(t *testing.T) {
 		{"204", func(_ int, w http.ResponseWriter) { w.WriteHeader(204) }, 204, "", false},
 		{"404", func(_ int, w http.ResponseWriter) { w.WriteHeader(404) }, 404, "", true},
 		{"redirect", func(_ int, w http.ResponseWriter) { w.Header().Set("Location", elsewhere.URL); w.WriteHeader(307) }, 307, "", true},
-		{"too slow", nil, 0, "Client.Timeout", true},
+		{"too slow", nil, 0, "exceeded", true},
 		{"closed", func(_ int, w http.ResponseWriter) { panic(http.ErrAbortHandler) }, 0, "EOF", true},
 		{"long answer", func(_ int, w http.ResponseWriter) { fmt.Fprint(w, strings.Repeat("x", 10*maxAnswer)) }, 200, "", false},
 	} {

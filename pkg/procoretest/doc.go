@@ -59,6 +59,21 @@
 // within five seconds. Where Procore's behavior is unknown, a field of [Options]
 // chooses between the possibilities.
 //
+// # Crookedness
+//
+// Where Procore documents nothing, an answer may have another form than the plain fake's.
+// [Quirks] lists such forms: other statuses, codings and letter cases, odd or absent
+// fields, echoes in a normal form, links to elsewhere, a gateway that answers once.
+// Options.Crooked sets them by name, as a patch of the options does, or three at a time
+// by a seed. A client that passes its tests with each of them reads Procore liberally:
+//
+//	for _, q := range procoretest.Quirks() {
+//		t.Run(q.Name, func(t *testing.T) {
+//			fake := procoretest.Start(t, procoretest.Options{Crooked: q.Name})
+//			...
+//		})
+//	}
+//
 // # Evidence
 //
 // [State] counts how often each refresh token was presented to the token endpoint. A

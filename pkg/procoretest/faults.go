@@ -152,10 +152,10 @@ func (s *Server) ConnState(conn net.Conn, state http.ConnState) {
 func (s *Server) serveFault(w http.ResponseWriter, a *answer, r *http.Request, f *Fault) {
 	switch f.Kind {
 	case Drop:
-		s.mux.ServeHTTP(a, r)
+		s.serveCrooked(a, r)
 		panic(http.ErrAbortHandler)
 	case Delay:
-		s.mux.ServeHTTP(a, r)
+		s.serveCrooked(a, r)
 		timer := time.NewTimer(time.Duration(f.DelayMS) * time.Millisecond)
 		defer timer.Stop()
 		select {

@@ -38,7 +38,7 @@ func (s *Server) decide(t TB, userID int64, authorizeURL, decision string) strin
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	a := &answer{header: http.Header{}, status: http.StatusOK}
-	s.mux.ServeHTTP(a, r)
+	s.serveCrooked(a, r)
 	if a.status != http.StatusFound {
 		t.Fatalf("procoretest: the login page answered %d, not a redirect", a.status)
 	}

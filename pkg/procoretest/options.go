@@ -93,6 +93,10 @@ type Options struct {
 	// AllowedHosts are the host names, besides loopback ones, that a hook's
 	// destination may have.
 	AllowedHosts []string
+	// Crooked makes the fake differ from its plain self, to test what a client bears:
+	// names of quirks with commas between, or "seed:42" for three that depend on the
+	// number. [Quirks] lists them. Empty means none.
+	Crooked string
 	// Now is the clock that [Server.Advance] moves ahead of. Nil means [time.Now].
 	Now func() time.Time
 }
@@ -139,6 +143,7 @@ type OptionsPatch struct {
 	HourlyLimit             *int                 `json:"hourly_limit"`
 	SpikeLimit              *int                 `json:"spike_limit"`
 	ClientSecret            *string              `json:"client_secret"`
+	Crooked                 *string              `json:"crooked"`
 }
 
 // UpdateOptions applies the patch. If a value is invalid, it changes nothing and
@@ -163,21 +168,23 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	o := s.plain
 	if p.ExpiresInSeconds != nil {
-		s.opts.ExpiresIn = time.Duration(*p.ExpiresInSeconds) * time.Second
+		o.ExpiresIn = time.Duration(*p.ExpiresInSeconds) * time.Second
 	}
-	set(&s.opts.SecondAuthorization, p.SecondAuthorization)
-	set(&s.opts.KeepRefreshTokenOnError, p.KeepRefreshTokenOnError)
-	set(&s.opts.RefreshKillsAccess, p.RefreshKillsAccess)
-	set(&s.opts.ReplayKillsSuccessor, p.ReplayKillsSuccessor)
-	set(&s.opts.OneEventID, p.OneEventID)
-	set(&s.opts.OrphanedHooks, p.OrphanedHooks)
-	set(&s.opts.SharedURLs, p.SharedURLs)
-	set(&s.opts.DeliveryPaging, p.DeliveryPaging)
-	set(&s.opts.HourlyLimit, p.HourlyLimit)
-	set(&s.opts.SpikeLimit, p.SpikeLimit)
-	set(&s.opts.ClientSecret, p.ClientSecret)
-	return nil
+	set(&o.SecondAuthorization, p.SecondAuthorization)
+	set(&o.KeepRefreshTokenOnError, p.KeepRefreshTokenOnError)
+	set(&o.RefreshKillsAccess, p.RefreshKillsAccess)
+	set(&o.ReplayKillsSuccessor, p.ReplayKillsSuccessor)
+	set(&o.OneEventID, p.OneEventID)
+	set(&o.OrphanedHooks, p.OrphanedHooks)
+	set(&o.SharedURLs, p.SharedURLs)
+	set(&o.DeliveryPaging, p.DeliveryPaging)
+	set(&o.HourlyLimit, p.HourlyLimit)
+	set(&o.SpikeLimit, p.SpikeLimit)
+	set(&o.ClientSecret, p.ClientSecret)
+	set(&o.Crooked, p.Crooked)
+	return s.bend(o)
 }
 
 func set[T any](field, value *T) {

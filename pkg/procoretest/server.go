@@ -34,8 +34,11 @@ type Server struct {
 
 	mu        sync.Mutex // guards the fields below
 	opts      Options
-	ahead     time.Duration // how far Advance moved the clock ahead of opts.Now
-	advanced  chan struct{} // closed and replaced by Advance
+	plain     Options // opts without the quirks
+	quirks    []Quirk
+	met       map[string]bool // of first
+	ahead     time.Duration   // how far Advance moved the clock ahead of opts.Now
+	advanced  chan struct{}   // closed and replaced by Advance
 	lastID    int64
 	users     []*User
 	companies map[int64]*Company
@@ -54,10 +57,10 @@ type Server struct {
 }
 
 // New returns a server with the seeded world, to be served by an [http.Server]
-// or an httptest.Server. The caller must Close it.
+// or an httptest.Server. The caller must Close it. If [Options] names a quirk that does
+// not exist, New panics; [Crooked] reports it before.
 func New(o Options) *Server {
 	s := &Server{
-		opts:      o.withDefaults(),
 		advanced:  make(chan struct{}),
 		lastID:    firstID,
 		companies: map[int64]*Company{},
@@ -68,8 +71,12 @@ func New(o Options) *Server {
 		presented: map[string]int{},
 		limits:    map[owner]*windows{},
 	}
+	if err := s.bend(o.withDefaults()); err != nil {
+		panic("procoretest: " + err.Error())
+	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.delivery = newDeliveryClient(s.opts.DeliveryTimeout)
+	s.delivery.Transport = crookedDelivery{s, s.delivery.Transport}
 	s.pages = parsePages()
 	s.seed()
 	s.mux = s.routes()
@@ -134,7 +141,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveFault(w, a, r, f)
 		return
 	}
-	s.mux.ServeHTTP(a, r)
+	s.serveCrooked(a, r)
 	a.send(w)
 }
 
