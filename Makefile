@@ -135,6 +135,11 @@ screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every p
 mutants: ## Break the rules one at a time, on purpose: a test must catch each breakage.
 	$(GO) run ./internal/testing/proof/mutants
 
+.PHONY: reference
+reference: ## Compare every call with Procore's OpenAPI file, and list what is deprecated: make reference FILE=openapi.json
+	@[ -n "$(FILE)" ] || { echo "usage: make reference FILE=openapi.json, as downloaded from developers.procore.com"; exit 2; }
+	OPENAPI="$(abspath $(FILE))" $(GO) test -count=1 -run '^TestPathsAgainstAFile$$' -v ./pkg/procore
+
 # Replaces the module's path in go.mod and wherever a package's path is written: imports, .golangci.yml, texts of tests.
 # The product keeps its name.
 .PHONY: rename-module

@@ -298,7 +298,7 @@ func TestTokenReplaced(t *testing.T) {
 		},
 		"nothing": func(*site) {},
 	} {
-		for _, endpoint := range []string{"/rest/v1.0/companies", "/rest/v1.0/projects"} {
+		for _, endpoint := range []string{"/rest/v1.0/companies", "/rest/v1.1/projects"} {
 			t.Run(name+endpoint, func(t *testing.T) {
 				t.Parallel()
 				s := newSite(t)

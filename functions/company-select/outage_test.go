@@ -61,7 +61,7 @@ func TestProcoreDownWhileVerifying(t *testing.T) {
 			s := newSite(t)
 			v := s.visitor(procoretest.Joe)
 			form := v.form("5678")
-			f.Endpoint = "/rest/v1.0/projects"
+			f.Endpoint = "/rest/v1.1/projects"
 			s.ProcoreFails(f)
 			shown := "Procore is not responding"
 			if f.Status == http.StatusNotFound {
@@ -113,7 +113,7 @@ func TestProcoreSlow(t *testing.T) {
 	v := s.visitor(procoretest.Joe)
 	form := v.form("5678")
 	for _, tt := range []struct{ method, endpoint string }{
-		{http.MethodGet, "/rest/v1.0/companies"}, {http.MethodPost, "/rest/v1.0/projects"},
+		{http.MethodGet, "/rest/v1.0/companies"}, {http.MethodPost, "/rest/v1.1/projects"},
 	} {
 		s.ProcoreFails(procoretest.Fault{Endpoint: tt.endpoint, Kind: procoretest.Delay, DelayMS: 60_000})
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)

@@ -214,7 +214,7 @@ func TestCompanyRefuses(t *testing.T) {
 			if got := len(s.connections(tt.company)); got > 0 {
 				t.Errorf("got %d connections, want none", got)
 			}
-			calls := s.Requests("GET /rest/v1.0/projects")
+			calls := s.Requests("GET /rest/v1.1/projects")
 			if calls != 1 {
 				t.Errorf("got %d calls into the company, want 1: it must not be hammered", calls)
 			}

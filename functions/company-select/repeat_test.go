@@ -281,7 +281,7 @@ func TestFailedReconnection(t *testing.T) {
 			s.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Connected: &off})
 		}, http.StatusForbidden},
 		{"Procore down", func(s *site) {
-			s.ProcoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Drop, Times: 9})
+			s.ProcoreFails(procoretest.Fault{Endpoint: "/rest/v1.1/projects", Kind: procoretest.Drop, Times: 9})
 		}, http.StatusBadGateway},
 		{"not stored", func(s *site) {
 			s.Fault(func(operation string, _ []byte) (f dynamotest.Fault) {

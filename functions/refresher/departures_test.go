@@ -58,9 +58,9 @@ func TestUserLeaves(t *testing.T) {
 	if got := r.live(); got != 1 {
 		t.Errorf("%d pairs are alive at Procore, want Ann's alone", got)
 	}
-	requests := r.Requests("GET /rest/v1.0/projects")
+	requests := r.Requests("GET /rest/v1.1/projects")
 	r.during(72*time.Hour, 2*time.Hour)
-	if got := r.Requests("GET /rest/v1.0/projects"); got != requests || requests != 1 {
+	if got := r.Requests("GET /rest/v1.1/projects"); got != requests || requests != 1 {
 		t.Errorf("got %d and %d calls into the company, want the one of the departure", requests, got)
 	}
 	r.presented()
@@ -70,7 +70,7 @@ func TestUserLeaves(t *testing.T) {
 // disconnection.
 func TestNoDeparture(t *testing.T) {
 	t.Parallel()
-	const companies, projects = "/rest/v1.0/companies", "/rest/v1.0/projects"
+	const companies, projects = "/rest/v1.0/companies", "/rest/v1.1/projects"
 	status := func(endpoint string, status int) procoretest.Fault {
 		return procoretest.Fault{Endpoint: endpoint, Kind: procoretest.Status, Status: status, Times: 99}
 	}

@@ -111,7 +111,7 @@ func TestAnswerIsNotRecorded(t *testing.T) {
 		}
 		return dynamotest.Fault{}
 	})
-	w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Status, Status: 401})
+	w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.1/projects", Kind: procoretest.Status, Status: 401})
 	if err := w.call(s, k); !errors.Is(err, procore.ErrUnauthorized) {
 		t.Errorf("got error %v, want Procore's", err)
 	}

@@ -109,13 +109,13 @@ func TestNoLongerAHolderAfterA401(t *testing.T) {
 	if err := w.store().End(t.Context(), k, "asked for"); err != nil { // by another process
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/rest/v1.0/projects", "/rest/v1.0/me"} {
+	for _, path := range []string{"/rest/v1.1/projects", "/rest/v1.0/me"} {
 		w.procoreFails(procoretest.Fault{Endpoint: path, Kind: procoretest.Status, Status: 401})
 	}
 	if err := w.call(s, k); !errors.Is(err, procore.ErrUnauthorized) {
 		t.Errorf("got error %v, want Procore's", err)
 	}
-	if got := w.calls("/rest/v1.0/projects"); got != 2 || w.refreshes() != 1 {
+	if got := w.calls("/rest/v1.1/projects"); got != 2 || w.refreshes() != 1 {
 		t.Errorf("Procore got %d calls after %d refreshes, want 2 after 1: no call is sent again", got, w.refreshes())
 	}
 }
@@ -230,7 +230,7 @@ func TestPause(t *testing.T) {
 		t := w.t
 		all := w.connect(joe, acme, brick, crane, dune, elm)
 		rest, k := all[1:], all[0].Key
-		w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/projects", CompanyID: acme, Kind: procoretest.Status, Status: 401, Times: 1_000_000})
+		w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.1/projects", CompanyID: acme, Kind: procoretest.Status, Status: 401, Times: 1_000_000})
 		begin := w.clock.Now()
 		for _, minutes := range []int{5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440} {
 			want := time.Duration(minutes) * time.Minute
@@ -289,7 +289,7 @@ func TestPauseEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s, k := w.store(), w.connect(joe, acme)[0].Key
-	w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Status, Status: 401})
+	w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.1/projects", Kind: procoretest.Status, Status: 401})
 	if err := w.call(s, k); !errors.Is(err, procore.ErrUnauthorized) {
 		t.Errorf("got error %v, want Procore's", err)
 	}
@@ -328,7 +328,7 @@ func TestServiceAccount(t *testing.T) {
 	if got := w.grant(tokens.App); got.Generation != 1 || len(got.Holders) != 0 {
 		t.Errorf("the app's token has generation %d, holders %v; want one fetch, no holders", got.Generation, got.Holders)
 	}
-	w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/projects", CompanyID: acme, Kind: procoretest.Status, Status: 401, Times: 9})
+	w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.1/projects", CompanyID: acme, Kind: procoretest.Status, Status: 401, Times: 9})
 	if err := w.call(w.store(), Key{acme, tokens.App}); !errors.Is(err, procore.ErrUnauthorized) {
 		t.Errorf("got error %v, want Procore's", err)
 	}
@@ -388,7 +388,7 @@ func TestOwnersOfLimits(t *testing.T) {
 		}
 	}
 	for p, limited := range map[tokens.Principal]bool{joe: true, tokens.App: false} {
-		w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/projects", CompanyID: acme, Kind: procoretest.Status, Status: 429, Headers: map[string]string{"Retry-After": "3000"}})
+		w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.1/projects", CompanyID: acme, Kind: procoretest.Status, Status: 429, Headers: map[string]string{"Retry-After": "3000"}})
 		for _, c := range all {
 			err := call(t.Context(), s.Client(Key{c.CompanyID, p}, procore.WithAttempts(1), procore.WithMaxWait(0)))
 			if want := c.CompanyID == acme || limited; want != errors.Is(err, procore.ErrRateLimited) {

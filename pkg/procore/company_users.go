@@ -29,5 +29,5 @@ func (c *CompanyClient) CompanyUser(ctx context.Context, id int64) (CompanyUser,
 }
 
 func (c *CompanyClient) usersPath() string {
-	return "/rest/v1.0/companies/" + decimal(c.companyID) + "/users"
+	return "/rest/v1.3/companies/" + decimal(c.companyID) + "/users"
 }

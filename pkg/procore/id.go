@@ -36,6 +36,11 @@ func (id ID) Int64() (int64, bool) {
 // String returns the text, as in a path.
 func (id ID) String() string { return string(id) }
 
+// oneSegment reports whether the ID leads nowhere else as a part of a path.
+func (id ID) oneSegment() bool {
+	return id != "" && id != "." && id != ".." && !strings.ContainsAny(string(id), `/\`)
+}
+
 // UnmarshalJSON reads a number or a text, without blanks around it. Null and any other
 // value is no ID; it is no error, so that it does not cost the rest of its item.
 func (id *ID) UnmarshalJSON(b []byte) error {

@@ -1,9 +1,10 @@
-package procore
+package procore_test
 
 import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -21,17 +23,17 @@ const (
 )
 
 // app returns the fake's app.
-func app(p *procoretest.Server) *OAuth {
-	return &OAuth{
-		Environment: Environment{Name: "custom", LoginURL: p.URL, APIURL: p.URL},
-		ClientID:    "fake-client-id", ClientSecret: NewSecret("fake-client-secret"),
+func app(p *procoretest.Server) *procore.OAuth {
+	return &procore.OAuth{
+		Environment: procore.Environment{Name: "custom", LoginURL: p.URL, APIURL: p.URL},
+		ClientID:    "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"),
 	}
 }
 
 // authorize takes a user through the browser and returns the code.
-func authorize(t *testing.T, p *procoretest.Server, o *OAuth) string {
+func authorize(t *testing.T, p *procoretest.Server, o *procore.OAuth) string {
 	t.Helper()
-	u, err := url.Parse(p.Authorize(t, procoretest.Joe, o.AuthCodeURL(NewSecret("a state"), NewSecret(testVerifier), testRedirect)))
+	u, err := url.Parse(p.Authorize(t, procoretest.Joe, o.AuthCodeURL(procore.NewSecret("a state"), procore.NewSecret(testVerifier), testRedirect)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,8 +44,18 @@ func authorize(t *testing.T, p *procoretest.Server, o *OAuth) string {
 }
 
 // asToken is the fake's pair as the client has it.
-func asToken(p procoretest.Pair) Token {
-	return Token{AccessToken: NewSecret(p.AccessToken), RefreshToken: NewSecret(p.RefreshToken)}
+func asToken(p procoretest.Pair) procore.Token {
+	return procore.Token{AccessToken: procore.NewSecret(p.AccessToken), RefreshToken: procore.NewSecret(p.RefreshToken)}
+}
+
+// outcome returns the error of a call of the token endpoint.
+func outcome(t *testing.T, err error, want procore.Outcome) *procore.TokenError {
+	t.Helper()
+	e, ok := errors.AsType[*procore.TokenError](err)
+	if !ok || e.Outcome != want {
+		t.Fatalf("error = %v, want a TokenError with outcome %v", err, want)
+	}
+	return e
 }
 
 // alive reports whether the fake's API accepts the token.
@@ -73,9 +85,9 @@ func presented(p *procoretest.Server) []int {
 
 func TestAuthCodeURL(t *testing.T) {
 	t.Parallel()
-	o := &OAuth{Environment: Sandbox(), ClientID: "an id", ClientSecret: NewSecret(testSecret)}
-	for _, redirect := range []string{"https://app.example/oauth/callback/", OutOfBand} {
-		got, err := url.Parse(o.AuthCodeURL(NewSecret("a&state"), NewSecret(testVerifier), redirect))
+	o := &procore.OAuth{Environment: procore.Sandbox(), ClientID: "an id", ClientSecret: procore.NewSecret("fake-client-secret")}
+	for _, redirect := range []string{"https://app.example/oauth/callback/", procore.OutOfBand} {
+		got, err := url.Parse(o.AuthCodeURL(procore.NewSecret("a&state"), procore.NewSecret(testVerifier), redirect))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +115,7 @@ func TestExchange(t *testing.T) {
 	p := procoretest.Start(t)
 	o := app(p)
 	code := authorize(t, p, o)
-	pair, err := o.Exchange(t.Context(), NewSecret(code), NewSecret(testVerifier), testRedirect)
+	pair, err := o.Exchange(t.Context(), procore.NewSecret(code), procore.NewSecret(testVerifier), testRedirect)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +125,8 @@ func TestExchange(t *testing.T) {
 	if left := time.Until(pair.Expiry); left < 89*time.Minute || left > 90*time.Minute {
 		t.Errorf("expires in %v, want almost 90m", left)
 	}
-	_, err = o.Exchange(t.Context(), NewSecret(code), NewSecret(testVerifier), testRedirect)
-	if e := outcome(t, err, Refused); e.Status != 400 || e.Code != "invalid_grant" {
+	_, err = o.Exchange(t.Context(), procore.NewSecret(code), procore.NewSecret(testVerifier), testRedirect)
+	if e := outcome(t, err, procore.Refused); e.Status != 400 || e.Code != "invalid_grant" {
 		t.Errorf("second exchange: %v, want 400 invalid_grant", e)
 	}
 }
@@ -130,19 +142,9 @@ func TestExchangeRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := o.Exchange(t.Context(), NewSecret(tt.code), NewSecret(tt.verifier), tt.redirect)
-			outcome(t, err, Refused)
+			_, err := o.Exchange(t.Context(), procore.NewSecret(tt.code), procore.NewSecret(tt.verifier), tt.redirect)
+			outcome(t, err, procore.Refused)
 		})
-	}
-}
-
-// A pair without a refresh token is good until its access token expires.
-func TestExchangeIncomplete(t *testing.T) {
-	t.Parallel()
-	p := listen(t, responds(200, `{"access_token":"fake-access-new","expires_in":5400}`))
-	got, err := p.oauth().Exchange(t.Context(), NewSecret("fake-code-1"), NewSecret(testVerifier), testRedirect)
-	if err != nil || got.AccessToken.Reveal() != "fake-access-new" || !got.RefreshToken.IsZero() {
-		t.Errorf("Exchange = %v, %v, want the access token alone", got, err)
 	}
 }
 
@@ -151,16 +153,16 @@ func TestRefresh(t *testing.T) {
 	p := procoretest.Start(t)
 	o := app(p)
 	first := p.Token(t, procoretest.Joe, testRedirect)
-	second, err := o.Refresh(t.Context(), NewSecret(first.RefreshToken), testRedirect, time.Now().Add(time.Minute))
+	second, err := o.Refresh(t.Context(), procore.NewSecret(first.RefreshToken), testRedirect, time.Now().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if second.RefreshToken.Reveal() == first.RefreshToken || !alive(t, p, second.AccessToken.Reveal()) {
 		t.Error("the pair is not a new one")
 	}
-	_, err = o.Refresh(t.Context(), NewSecret(first.RefreshToken), testRedirect, time.Now().Add(time.Minute))
-	outcome(t, err, Refused)
-	if _, err = o.Refresh(t.Context(), second.RefreshToken, OutOfBand, time.Now().Add(time.Minute)); err == nil {
+	_, err = o.Refresh(t.Context(), procore.NewSecret(first.RefreshToken), testRedirect, time.Now().Add(time.Minute))
+	outcome(t, err, procore.Refused)
+	if _, err = o.Refresh(t.Context(), second.RefreshToken, procore.OutOfBand, time.Now().Add(time.Minute)); err == nil {
 		t.Error("another redirect URI was accepted")
 	}
 	if diff := cmp.Diff([]int{2, 1}, presented(p)); diff != "" {
@@ -174,15 +176,15 @@ func TestRefreshFaults(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		fault procoretest.Fault
-		want  TokenError
+		want  procore.TokenError
 	}{
-		"dropped": {procoretest.Fault{Kind: procoretest.Drop}, TokenError{}},
-		"reset":   {procoretest.Fault{Kind: procoretest.Reset}, TokenError{}},
-		"slow":    {procoretest.Fault{Kind: procoretest.Delay, DelayMS: 60_000}, TokenError{}},
-		"503":     {procoretest.Fault{Kind: procoretest.Status, Status: 503}, TokenError{Status: 503}},
+		"dropped": {procoretest.Fault{Kind: procoretest.Drop}, procore.TokenError{}},
+		"reset":   {procoretest.Fault{Kind: procoretest.Reset}, procore.TokenError{}},
+		"slow":    {procoretest.Fault{Kind: procoretest.Delay, DelayMS: 60_000}, procore.TokenError{}},
+		"503":     {procoretest.Fault{Kind: procoretest.Status, Status: 503}, procore.TokenError{Status: 503}},
 		"429": {procoretest.Fault{Kind: procoretest.Status, Status: 429, Headers: map[string]string{"X-Request-Id": "r-1"}},
-			TokenError{Status: 429, RequestID: "r-1"}},
-		"empty 200": {procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "{}"}, TokenError{Status: 200}},
+			procore.TokenError{Status: 429, RequestID: "r-1"}},
+		"empty 200": {procoretest.Fault{Kind: procoretest.Status, Status: 200, Body: "{}"}, procore.TokenError{Status: 200}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -194,8 +196,8 @@ func TestRefreshFaults(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := app(p).Refresh(ctx, NewSecret(first.RefreshToken), testRedirect, noDeadline)
-			got := *outcome(t, err, Unknown)
+			_, err := app(p).Refresh(ctx, procore.NewSecret(first.RefreshToken), testRedirect, time.Now().Add(time.Hour))
+			got := *outcome(t, err, procore.Unknown)
 			if got.Err = nil; got != tt.want {
 				t.Errorf("error = %+v, want %+v", got, tt.want)
 			}
@@ -214,9 +216,9 @@ func TestClientCredentials(t *testing.T) {
 	if err != nil || !strings.HasPrefix(got.AccessToken.Reveal(), "fake-access-") || !got.RefreshToken.IsZero() {
 		t.Errorf("ClientCredentials = %v, %v, want an access token alone", got, err)
 	}
-	o.ClientSecret = NewSecret("another")
+	o.ClientSecret = procore.NewSecret("another")
 	_, err = o.ClientCredentials(t.Context())
-	if e := outcome(t, err, Unknown); !e.InvalidClient() {
+	if e := outcome(t, err, procore.Unknown); !e.InvalidClient() {
 		t.Errorf("error = %v, want invalid_client", e)
 	}
 }
@@ -238,11 +240,11 @@ func TestRevoke(t *testing.T) {
 	if alive(t, p, pair.AccessToken) || p.State().RefreshTokens[0].State != procoretest.Revoked {
 		t.Error("the pair is still valid")
 	}
-	if err := o.Revoke(t.Context(), Token{AccessToken: NewSecret("fake-access-unknown"), RefreshToken: NewSecret("fake-refresh-unknown")}); err != nil {
+	if err := o.Revoke(t.Context(), procore.Token{AccessToken: procore.NewSecret("fake-access-unknown"), RefreshToken: procore.NewSecret("fake-refresh-unknown")}); err != nil {
 		t.Errorf("unknown token: %v", err)
 	}
-	o.ClientSecret = NewSecret("another")
-	if e := outcome(t, o.Revoke(t.Context(), asToken(pair)), Unknown); !e.InvalidClient() {
+	o.ClientSecret = procore.NewSecret("another")
+	if e := outcome(t, o.Revoke(t.Context(), asToken(pair)), procore.Unknown); !e.InvalidClient() {
 		t.Errorf("error = %v, want invalid_client", e)
 	}
 }
@@ -261,19 +263,40 @@ func TestProbe(t *testing.T) {
 		t.Errorf("presented: the probes' values must differ and must not be issued tokens (-want +got):\n%s", diff)
 	}
 	wrong := app(p)
-	wrong.ClientSecret = NewSecret("another")
-	if e := outcome(t, wrong.Probe(t.Context()), Unknown); !e.InvalidClient() {
+	wrong.ClientSecret = procore.NewSecret("another")
+	if e := outcome(t, wrong.Probe(t.Context()), procore.Unknown); !e.InvalidClient() {
 		t.Errorf("error = %v, want invalid_client", e)
 	}
 	if err := p.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503}); err != nil {
 		t.Fatal(err)
 	}
-	if e := outcome(t, o.Probe(t.Context()), Unknown); e.Status != 503 {
+	if e := outcome(t, o.Probe(t.Context()), procore.Unknown); e.Status != 503 {
 		t.Errorf("error = %v, want 503", e)
 	}
-	outcome(t, (&OAuth{Environment: Environment{LoginURL: "http://" + closedPort(t)}}).Probe(t.Context()), NotSent)
-	lax := listen(t, responds(200, testPair)) // it accepts a token that was never issued
-	if e := outcome(t, lax.oauth().Probe(t.Context()), Unknown); e.Status != 200 {
-		t.Errorf("error = %v, want 200", e)
+	outcome(t, (&procore.OAuth{Environment: procore.Environment{LoginURL: "http://127.0.0.1:1"}}).Probe(t.Context()), procore.NotSent)
+}
+
+func TestTokenInfo(t *testing.T) {
+	t.Parallel()
+	p := procoretest.Start(t)
+	o, ctx := app(p), t.Context()
+	user := p.Token(t, procoretest.Joe, testRedirect).AccessToken
+	service, err := o.ClientCredentials(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for token, want := range map[string]int64{user: procoretest.Joe, service.AccessToken.Reveal(): 0} {
+		got, err := o.TokenInfo(ctx, procore.NewSecret(token))
+		if err != nil || got.UserID != want || got.ClientID != "fake-client-id" || got.ExpiresIn < 80*time.Minute || got.CreatedAt.IsZero() {
+			t.Errorf("got %+v, %v, want user %d", got, err, want)
+		}
+	}
+	p.Advance(2 * time.Hour)
+	_, err = o.TokenInfo(ctx, procore.NewSecret(user))
+	if e, ok := errors.AsType[*procore.TokenError](err); !ok || !errors.Is(err, procore.ErrUnauthorized) || e.Status != 401 || strings.Contains(err.Error(), user) {
+		t.Errorf("got %v, want a TokenError that is ErrUnauthorized", err)
+	}
+	if n := len(p.State().Calls); n > 0 {
+		t.Errorf("%d calls of the API: it should install the app nowhere", n)
 	}
 }

@@ -91,3 +91,22 @@ func TestTokenErrorText(t *testing.T) {
 		}
 	}
 }
+
+// A pair without a refresh token is good until its access token expires.
+func TestExchangeIncomplete(t *testing.T) {
+	t.Parallel()
+	p := listen(t, responds(200, `{"access_token":"fake-access-new","expires_in":5400}`))
+	got, err := p.oauth().Exchange(t.Context(), NewSecret("fake-code-1"), NewSecret("fake-verifier"), "http://127.0.0.1:3000/")
+	if err != nil || got.AccessToken.Reveal() != "fake-access-new" || !got.RefreshToken.IsZero() {
+		t.Errorf("Exchange = %v, %v, want the access token alone", got, err)
+	}
+}
+
+// An endpoint that accepts a token that was never issued is not healthy.
+func TestProbeOfALaxEndpoint(t *testing.T) {
+	t.Parallel()
+	lax := listen(t, responds(200, testPair))
+	if e := outcome(t, lax.oauth().Probe(t.Context()), Unknown); e.Status != 200 {
+		t.Errorf("error = %v, want 200", e)
+	}
+}

@@ -225,7 +225,7 @@ func TestPartialList(t *testing.T) {
 // One odd item never costs its list.
 func TestListWithOddItems(t *testing.T) {
 	t.Parallel()
-	f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/projects": answers(200,
+	f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.1/projects": answers(200,
 		`[{"id":1,"updated_at":"soon"},null,"x",[],{"id":"2","active":"yes"},{"id":{},"name":"n"}]`)})
 	var odd []string
 	count := WithOdd(func(_ context.Context, path string, names []string) { odd = append(odd, names...) })

@@ -22,10 +22,10 @@ type Project struct {
 
 // Projects lists the company's projects that the token can see.
 func (c *CompanyClient) Projects(ctx context.Context) iter.Seq2[Project, error] {
-	return List[Project](ctx, c, "/rest/v1.0/projects", c.companyQuery())
+	return List[Project](ctx, c, "/rest/v1.1/projects", c.companyQuery())
 }
 
-// Project returns one project.
+// Project returns one project. Only v1.0 has a single one.
 func (c *CompanyClient) Project(ctx context.Context, id int64) (Project, error) {
 	return Get[Project](ctx, c, "/rest/v1.0/projects/"+decimal(id), c.companyQuery())
 }

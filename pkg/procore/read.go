@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -17,11 +18,17 @@ type UnknownResourceError struct {
 	// NoProject is true if the path is known but needs a project, and the event has
 	// none.
 	NoProject bool
+	// NoParent names the resource, such as Prime Contracts, in which the changed one is,
+	// and which the event does not name. Only payloads v3.0 do.
+	NoParent string
 }
 
 // Error names the resource.
 func (e *UnknownResourceError) Error() string {
-	if e.NoProject {
+	switch {
+	case e.NoParent != "":
+		return fmt.Sprintf("procore: an event of %q does not name which of %q it belongs to", e.Resource, e.NoParent)
+	case e.NoProject:
 		return fmt.Sprintf("procore: an event of the project resource %q has no project", e.Resource)
 	}
 	return fmt.Sprintf("procore: no path is known for the webhook resource %q", e.Resource)
@@ -51,11 +58,18 @@ func (c *CompanyClient) resourcePath(e Event) (string, url.Values, error) {
 	if e.ProjectID == 0 && strings.Contains(r.Item, "{project_id}") {
 		return "", nil, &UnknownResourceError{Resource: e.Resource, NoProject: true}
 	}
-	id := NewID(e.ResourceID)
-	if id == "" || id == "." || strings.ContainsAny(string(id), "/\\") {
-		return "", nil, errors.New("procore: the event's resource_id is not an id")
+	id, parent := NewID(e.ResourceID), ID("none")
+	if r.Parent != "" {
+		i := slices.IndexFunc(e.Related, func(in RelatedResource) bool { return CanonicalResource(in.Name) == r.Parent })
+		if i < 0 {
+			return "", nil, &UnknownResourceError{Resource: e.Resource, NoParent: r.Parent}
+		}
+		parent = NewID(e.Related[i].ID)
 	}
-	fill := strings.NewReplacer("{company_id}", decimal(c.companyID), "{project_id}", decimal(e.ProjectID), "{id}", string(id))
+	if !id.oneSegment() || !parent.oneSegment() {
+		return "", nil, errors.New("procore: the event's resource_id cannot be part of a path")
+	}
+	fill := strings.NewReplacer("{company_id}", decimal(c.companyID), "{project_id}", decimal(e.ProjectID), "{id}", string(id), "{parent_id}", string(parent))
 	path, query, _ := strings.Cut(r.Item, "?")
 	values, err := url.ParseQuery(fill.Replace(query))
 	return fill.Replace(path), values, err

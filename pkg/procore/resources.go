@@ -1,55 +1,60 @@
 package procore
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A Resource is a kind of thing that changes in Procore, and whose changes webhooks
-// report: where its items are read, and listed.
+// report: where one item is read, and where all of them are listed.
 type Resource struct {
 	// Name is the canonical name: the resource_name of payloads v2.0 and v3.0.
 	Name string
-	// Aliases are the names of other payload versions that differ by more than what
+	// Item is the path of one item, and List that of all; either may be empty. In them,
+	// as in the query, {company_id}, {project_id}, {id} and {parent_id} are filled in.
+	// Item has the newest version that the reference has for it.
+	Item, List string
+	// Parent is the name of the resource to which the parent's id belongs. Payloads
+	// v3.0 name it in related_resources.
+	Parent string
+	// Filter is the parameter by which List is limited to what was updated in a range
+	// of time, such as 2026-01-01T00:00:00Z...2026-01-02T00:00:00Z; empty if it has none.
+	Filter string
+	// Aliases are names of other payload versions that differ by more than what
 	// [CanonicalResource] ignores.
 	Aliases []string
-	// Item is the path of one item, and List that of all; either may be empty. They
-	// contain {company_id}, {project_id} and {id}, in the query too. A resource of a
-	// project has {project_id} in its item's path, one of the company has not.
-	Item, List string
-	// Filter is the parameter by which the list can be limited to what was updated in
-	// a range of time, empty if it has none.
-	Filter string
 }
 
-// resources is the table of what this package reads. A fork adds a line.
-var resources = [...]Resource{
-	{Name: "Company Users", Item: "/rest/v1.0/companies/{company_id}/users/{id}"},
-	{Name: "Company Vendors", Item: "/rest/v1.0/vendors/{id}?company_id={company_id}"},
-	{Name: "Projects", Item: "/rest/v1.0/projects/{id}?company_id={company_id}"},
+// InProject reports whether items belong to a project, and not to the company itself.
+func (r Resource) InProject() bool { return strings.Contains(r.Item+r.List, "{project_id}") }
 
-	{Name: "Observation Items", Item: "/rest/v1.0/observations/items/{id}?project_id={project_id}"},
-	{Name: "Project Users", Item: "/rest/v1.0/projects/{project_id}/users/{id}"},
-	{Name: "Punch Items", Item: "/rest/v1.0/punch_items/{id}?project_id={project_id}"},
-	{Name: "Purchase Order Contracts", Item: "/rest/v1.0/purchase_order_contracts/{id}?project_id={project_id}"},
-	{Name: "RFIs", Item: "/rest/v1.0/projects/{project_id}/rfis/{id}"},
-	{Name: "Submittals", Item: "/rest/v1.0/projects/{project_id}/submittals/{id}"},
-	{Name: "Work Order Contracts", Item: "/rest/v1.0/work_order_contracts/{id}?project_id={project_id}"},
+// Resources returns the table of what [CompanyClient.Read] reads.
+func Resources() []Resource {
+	rs := slices.Clone(table[:])
+	for i, r := range rs {
+		rs[i] = r.complete()
+	}
+	return rs
+}
+
+func (r Resource) complete() Resource {
+	if r.List == withoutID {
+		r.List = strings.Replace(r.Item, "/{id}", "", 1)
+	}
+	return r
 }
 
 // ResourceOf returns the resource of a name in any payload version.
 func ResourceOf(name string) (Resource, bool) {
-	for _, r := range resources {
-		if r.Name == name {
-			return r, true
+	for i := range table {
+		if table[i].Name == name {
+			return table[i].complete(), true
 		}
 	}
 	plain := plainName(name)
-	for _, r := range resources {
-		if plainName(r.Name) == plain {
-			return r, true
-		}
-		for _, alias := range r.Aliases {
-			if plainName(alias) == plain {
-				return r, true
-			}
+	for _, r := range table {
+		if plainName(r.Name) == plain || slices.ContainsFunc(r.Aliases, func(a string) bool { return plainName(a) == plain }) {
+			return r.complete(), true
 		}
 	}
 	return Resource{}, false

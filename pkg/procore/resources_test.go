@@ -55,7 +55,7 @@ func TestProjects(t *testing.T) {
 	t.Parallel()
 	const body = `{"id":219542,"name":"Tower","display_name":"A-1 - Tower","project_number":null,"active":true,"updated_at":"2026-04-14T17:55:41Z"}`
 	want := Project{ID: 219542, Name: "Tower", DisplayName: "A-1 - Tower", Active: true, UpdatedAt: time.Date(2026, 4, 14, 17, 55, 41, 0, time.UTC)}
-	reads(t, "/rest/v1.0/projects", "["+body+"]", inTestCompany+"&per_page=100",
+	reads(t, "/rest/v1.1/projects", "["+body+"]", inTestCompany+"&per_page=100",
 		func(ctx context.Context, c *CompanyClient) ([]Project, error) { return Collect(c.Projects(ctx)) }, []Project{want})
 	reads(t, "/rest/v1.0/projects/219542", body, inTestCompany,
 		func(ctx context.Context, c *CompanyClient) (Project, error) { return c.Project(ctx, 219542) }, want)
@@ -75,7 +75,7 @@ func TestCompanyUsers(t *testing.T) {
 	t.Parallel()
 	const body = `{"id":3,"name":"Ann","email_address":"ann@acme.com","is_active":true,"updated_at":null}`
 	want := CompanyUser{ID: 3, Name: "Ann", EmailAddress: "ann@acme.com", IsActive: true}
-	const path = "/rest/v1.0/companies/9007199254740993/users"
+	const path = "/rest/v1.3/companies/9007199254740993/users"
 	reads(t, path, "["+body+"]", "per_page=100",
 		func(ctx context.Context, c *CompanyClient) ([]CompanyUser, error) {
 			return Collect(c.CompanyUsers(ctx))
@@ -88,19 +88,25 @@ func TestRead(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ path, query string }{
 		"Projects":                 {"/rest/v1.0/projects/42", inTestCompany},
-		"Company Users":            {"/rest/v1.0/companies/9007199254740993/users/42", ""},
+		"Company Users":            {"/rest/v1.3/companies/9007199254740993/users/42", ""},
 		"Company Vendors":          {"/rest/v1.0/vendors/42", inTestCompany},
 		"RFIs":                     {"/rest/v1.0/projects/7/rfis/42", ""},
-		"Submittals":               {"/rest/v1.0/projects/7/submittals/42", ""},
+		"Submittals":               {"/rest/v1.1/projects/7/submittals/42", ""},
 		"Project Users":            {"/rest/v1.0/projects/7/users/42", ""},
-		"Punch Items":              {"/rest/v1.0/punch_items/42", "project_id=7"},
+		"Punch Items":              {"/rest/v1.1/punch_items/42", "project_id=7"},
 		"Observation Items":        {"/rest/v1.0/observations/items/42", "project_id=7"},
 		"Purchase Order Contracts": {"/rest/v1.0/purchase_order_contracts/42", "project_id=7"},
 		"Work Order Contracts":     {"/rest/v1.0/work_order_contracts/42", "project_id=7"},
+		"Direct Cost Line Items":   {"/rest/v1.0/projects/7/direct_costs/9/line_items/42", ""},
+		"Prime Contracts":          {"/rest/v2.0/companies/9007199254740993/projects/7/prime_contracts/42", ""},
 	}
 	for resource, tt := range tests {
-		e := Event{CompanyID: testCompany, ProjectID: 7, Resource: resource, ResourceID: 42}
-		reads(t, tt.path, `{"id":42}`, tt.query,
+		e := Event{CompanyID: testCompany, ProjectID: 7, Resource: resource, ResourceID: 42, Related: []RelatedResource{{1, "Prime Contracts"}, {9, "Direct Costs"}}}
+		body := `{"id":42}`
+		if strings.HasPrefix(tt.path, "/rest/v2") {
+			body = `{"data":{"id":42}}`
+		}
+		reads(t, tt.path, body, tt.query,
 			func(ctx context.Context, c *CompanyClient) (json.RawMessage, error) { return c.Read(ctx, e) }, json.RawMessage(`{"id":42}`))
 	}
 }
@@ -112,12 +118,16 @@ func TestReadRefuses(t *testing.T) {
 	if _, err := c.Read(ctx, Event{CompanyID: 1, Resource: "Projects", ResourceID: 1}); err == nil || !strings.Contains(err.Error(), "another company") {
 		t.Errorf("another company: got %v", err)
 	}
-	_, err := c.Read(ctx, Event{CompanyID: testCompany, Resource: "Waste Logs", ResourceID: 1, ProjectID: 2})
-	if ue, ok := errors.AsType[*UnknownResourceError](err); !ok || ue.Resource != "Waste Logs" || !strings.Contains(err.Error(), "Waste Logs") {
+	_, err := c.Read(ctx, Event{CompanyID: testCompany, Resource: "Daily Logs", ResourceID: 1, ProjectID: 2})
+	if ue, ok := errors.AsType[*UnknownResourceError](err); !ok || ue.Resource != "Daily Logs" || !strings.Contains(err.Error(), "Daily Logs") {
 		t.Errorf("unknown resource: got %v", err)
 	}
 	if _, err := c.Read(ctx, Event{CompanyID: testCompany, Resource: "RFIs", ResourceID: 1}); err == nil {
 		t.Error("no error for an RFI without a project")
+	}
+	_, err = c.Read(ctx, Event{CompanyID: testCompany, ProjectID: 7, Resource: "RFI Replies", ResourceID: 1})
+	if ue, ok := errors.AsType[*UnknownResourceError](err); !ok || ue.NoParent != "RFIs" || !strings.Contains(err.Error(), "RFIs") {
+		t.Errorf("a reply of an unknown RFI: got %v", err)
 	}
 	if n := len(f.all()); n != 0 {
 		t.Errorf("%d calls were made", n)

@@ -1,38 +1,9 @@
 package procore
 
 import (
-	"errors"
-	"strings"
 	"testing"
 	"time"
-
-	"procore-connect/pkg/procoretest"
 )
-
-func TestTokenInfo(t *testing.T) {
-	t.Parallel()
-	p := procoretest.Start(t)
-	o, ctx := app(p), t.Context()
-	user := p.Token(t, procoretest.Joe, testRedirect).AccessToken
-	service, err := o.ClientCredentials(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for token, want := range map[string]int64{user: procoretest.Joe, service.AccessToken.Reveal(): 0} {
-		got, err := o.TokenInfo(ctx, NewSecret(token))
-		if err != nil || got.UserID != want || got.ClientID != "fake-client-id" || got.ExpiresIn < 80*time.Minute || got.CreatedAt.IsZero() {
-			t.Errorf("got %+v, %v, want user %d", got, err, want)
-		}
-	}
-	p.Advance(2 * time.Hour)
-	_, err = o.TokenInfo(ctx, NewSecret(user))
-	if e, ok := errors.AsType[*TokenError](err); !ok || !errors.Is(err, ErrUnauthorized) || e.Status != 401 || strings.Contains(err.Error(), user) {
-		t.Errorf("got %v, want a TokenError that is ErrUnauthorized", err)
-	}
-	if n := len(p.State().Calls); n > 0 {
-		t.Errorf("%d calls of the API: it should install the app nowhere", n)
-	}
-}
 
 func TestTokenInfoAnswers(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,7 @@ func (s *Server) apiRoutes(m *http.ServeMux) {
 	m.HandleFunc("GET /rest/v1.0/me", s.forUser((*call).me))
 	m.HandleFunc("GET /rest/v1.0/companies", s.forUser((*call).listCompanies))
 	m.HandleFunc("GET /rest/v1.0/projects", s.forCompany((*call).listProjects))
+	m.HandleFunc("GET /rest/v1.1/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v1.0/companies/{company}/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v1.0/projects/{project}", s.forCompany((*call).showProject))
 	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects", s.forCompany((*call).listProjectsV2))
@@ -44,6 +45,7 @@ func (s *Server) apiRoutes(m *http.ServeMux) {
 		m.HandleFunc("PATCH "+base+"/{id}", s.forCompany((*call).updateResource))
 		m.HandleFunc("DELETE "+base+"/{id}", s.forCompany((*call).deleteResource))
 	}
+	s.tableRoutes(m)
 	m.HandleFunc("/rest/", s.forUser(func(c *call) { c.fail(http.StatusNotFound, "No such endpoint.") }))
 }
 

@@ -13,7 +13,7 @@
 //		if err != nil || len(projects) != 2 {
 //			t.Errorf("Projects = %v, %v, want two", projects, err)
 //		}
-//		if calls := fake.State().Calls; len(calls) != 1 || calls[0].Path != "/rest/v1.0/projects" {
+//		if calls := fake.State().Calls; len(calls) != 1 || calls[0].Path != "/rest/v1.1/projects" {
 //			t.Errorf("calls = %+v, want one for the projects", calls)
 //		}
 //	}

@@ -25,7 +25,7 @@ func TestProjects(t *testing.T) {
 	if err != nil || len(projects) != 2 {
 		t.Errorf("Projects = %v, %v, want two", projects, err)
 	}
-	if calls := fake.State().Calls; len(calls) != 1 || calls[0].Path != "/rest/v1.0/projects" {
+	if calls := fake.State().Calls; len(calls) != 1 || calls[0].Path != "/rest/v1.1/projects" {
 		t.Errorf("calls = %+v, want one for the projects", calls)
 	}
 }
@@ -70,7 +70,7 @@ func Example() {
 	// Output:
 	// Riverside School
 	// Station Square, Lot 4
-	// GET /rest/v1.0/projects of company 5678 answered 200
+	// GET /rest/v1.1/projects of company 5678 answered 200
 }
 
 // The next call fails, and the one after it succeeds.

@@ -116,7 +116,7 @@ func TestRefused(t *testing.T) {
 	refused := 0
 	transport := s.Transport(p)
 	transport.Refused = func(context.Context) { refused++ }
-	w.fault("/rest/v1.0/projects", procoretest.Fault{Kind: procoretest.Status, Status: 401, Times: 3})
+	w.fault("/rest/v1.1/projects", procoretest.Fault{Kind: procoretest.Status, Status: 401, Times: 3})
 	for n := range 3 {
 		_, err := procore.Collect(w.company(s, transport).Projects(t.Context()))
 		if e, ok := errors.AsType[*procore.Error](err); !ok || e.Status != http.StatusUnauthorized || refused != n+1 {
@@ -127,7 +127,7 @@ func TestRefused(t *testing.T) {
 		t.Errorf("after the company's trouble: %v, %d refreshes", err, w.presented())
 	}
 	// What /me answers is not known: nothing is refreshed, and nothing reported.
-	w.fault("/rest/v1.0/projects", procoretest.Fault{Kind: procoretest.Status, Status: 401})
+	w.fault("/rest/v1.1/projects", procoretest.Fault{Kind: procoretest.Status, Status: 401})
 	w.fault("/rest/v1.0/me", procoretest.Fault{Kind: procoretest.Status, Status: 503})
 	_, err := procore.Collect(w.company(s, transport).Projects(t.Context()))
 	if !errors.Is(err, procore.ErrUnauthorized) || refused != 3 || w.presented() != 0 {

@@ -111,7 +111,7 @@ var forbidden = []struct{ file, path, rule string }{
 	{"internal/testing/stack/x_test.go", "cmd/local", "everywhere"},
 	{"functions/refresher/x.go", "examples/event-consumer", "everywhere"},
 	{"pkg/procore/x.go", "internal/platform/logging", "procore"},
-	{"pkg/procoretest/x.go", "internal/testing/kit/logtest", "procore"},
+	{"pkg/procoretest/x.go", "internal/testing/kit/logtest", "procoretest"},
 	{"pkg/keys/x.go", "pkg/tokens", "keys"},
 	{"pkg/tokens/x.go", "internal/platform/config", "tokens"},
 	{"pkg/tokens/x.go", "internal/webhook/inbox", "tokens"},

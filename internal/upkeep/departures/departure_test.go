@@ -60,7 +60,7 @@ func TestOneListForAllCompanies(t *testing.T) {
 	if got := w.Requests("GET /rest/v1.0/companies"); got != 2 {
 		t.Errorf("got %d lists, want 2", got)
 	}
-	if got := w.Requests("GET /rest/v1.0/projects"); got != 1 {
+	if got := w.Requests("GET /rest/v1.1/projects"); got != 1 {
 		t.Errorf("got %d calls into companies, want 1", got)
 	}
 	for i, c := range all {
@@ -81,7 +81,7 @@ func TestLeftBesideAnError(t *testing.T) {
 	all := w.connected(3)
 	w.leave(700)
 	w.leave(702)
-	w.ProcoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/projects", Kind: procoretest.Status, Status: http.StatusServiceUnavailable})
+	w.ProcoreFails(procoretest.Fault{Endpoint: "/rest/v1.1/projects", Kind: procoretest.Status, Status: http.StatusServiceUnavailable})
 	left, err := w.watch().Left(t.Context(), max, all...)
 	if err == nil || len(left) != 1 || left[0] != all[2].Key {
 		t.Errorf("got %v, %v; want the last company and the first one's error", left, err)
@@ -105,7 +105,7 @@ func TestLeftMakesNoUselessCall(t *testing.T) {
 	}
 	all[0], all[1] = w.Connection(all[0].Key), w.Connection(all[1].Key)
 	w.left(all)
-	if got := w.Requests("GET /rest/v1.0/projects"); got != 0 {
+	if got := w.Requests("GET /rest/v1.1/projects"); got != 0 {
 		t.Errorf("got %d calls, want none", got)
 	}
 	w.Clock.Advance(time.Hour)
