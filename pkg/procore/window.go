@@ -54,7 +54,10 @@ func windowOf(resp *http.Response, now time.Time) (window, bool) {
 		remaining = 0
 	}
 	limit, err := strconv.Atoi(resp.Header.Get("X-Rate-Limit-Limit"))
-	if err != nil || limit < remaining {
+	switch {
+	case err == nil && limit <= 0 && resp.StatusCode != http.StatusTooManyRequests:
+		return window{}, false // a limit of 0 is no limit: the call was answered
+	case err != nil || limit < remaining:
 		limit = remaining
 	}
 	limit, remaining = min(limit, maxLimit), min(remaining, maxLimit)

@@ -63,6 +63,9 @@ func TestReportedByTheDate(t *testing.T) {
 	if w, ok := windowOf(response(nil, 429, left(25, 24, reset), ""), reset.Add(-time.Second)); !ok || w.used != w.limit {
 		t.Errorf("a refusal with some left: got %+v, %t, want none left", w, ok)
 	}
+	if w, ok := windowOf(response(nil, 200, left(0, 0, reset), ""), reset.Add(-time.Second)); ok {
+		t.Errorf("a limit of 0: got %+v, want no window, because the call was answered", w)
+	}
 }
 
 // Each call counts in both windows, although its answer describes one.

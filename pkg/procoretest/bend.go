@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -150,12 +149,6 @@ func contentType(values ...string) func(*transfer) {
 		if strings.HasPrefix(m.header.Get("Content-Type"), "application/json") {
 			m.header["Content-Type"] = values
 		}
-	}
-}
-
-func totalLarge(m *transfer) {
-	if total, err := strconv.Atoi(m.header.Get("Total")); err == nil {
-		m.header.Set("Total", strconv.Itoa(total+1))
 	}
 }
 

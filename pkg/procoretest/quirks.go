@@ -81,6 +81,7 @@ func headerQuirks() []Quirk {
 	limit, remaining, reset := "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"
 	return []Quirk{
 		{"limits-absent", "limits", "there is no rate-limit header", answers(header(limit), header(remaining), header(reset))},
+		{"limits-0", "limits", "the rate limit is 0, and 0 calls are left", answers(header(limit, "0"), header(remaining, "0"))},
 		{"limits-odd", "limits", "the rate limit is in words", answers(header(limit, "high"), header(remaining, "plenty"), header(reset, "soon"))},
 		{"limits-past", "limits", "the rate limit's window ended in 1970", answers(header(reset, "1"))},
 		{"limits-ms", "limits", "the rate limit's reset is in milliseconds", answers(header(reset, "1893456000000"))},
