@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"procore-connect/internal/connect/pages"
@@ -85,17 +84,19 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.fail(w, r, flow, err)
 		return
 	}
-	u, err := h.user(r.Context(), s)
-	if err != nil {
+	u, err := h.user(r.Context(), s, companyID, s.CompanyID)
+	company, listed := u.company(companyID)
+	switch {
+	case err != nil:
 		h.fail(w, r, flow, err)
 		return
-	}
-	i := slices.IndexFunc(u.companies, func(c procore.Company) bool { return c.ID == companyID })
-	if i < 0 {
+	case !listed && u.cause != nil:
+		h.fail(w, r, flow, u.cause)
+		return
+	case !listed:
 		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
-	company := u.companies[i]
 	gateway.Note(r.Context(), slog.Any("", connections.Key{CompanyID: companyID, Principal: s.Principal}))
 	switch h.state(company) {
 	case pages.Inactive:
@@ -108,7 +109,8 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	s, err = h.recordChoice(r.Context(), s, companyID)
 	switch {
 	case errors.Is(err, session.ErrUsed) && s.Status == session.Chosen:
-		h.pages.Problem(w, r, pages.OtherChosen(u.name(s.CompanyID)).BackToCompanies(companiesPath(s.Flow)))
+		other, _ := u.company(s.CompanyID)
+		h.pages.Problem(w, r, pages.OtherChosen(other.Name).BackToCompanies(companiesPath(s.Flow)))
 		return
 	case err != nil:
 		h.fail(w, r, s.Flow, err)
@@ -165,11 +167,7 @@ func (h *handler) verify(ctx context.Context, key connections.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return h.as(ctx, key.Principal, func(hc *http.Client) error {
-		client := procore.NewCompanyClient(h.tokens.Environment, hc, key.CompanyID, h.connections.Options(key)...)
-		for _, err := range client.Projects(ctx) {
-			return err // one page is enough
-		}
-		return nil
+		return procore.NewCompanyClient(h.tokens.Environment, hc, key.CompanyID, h.connections.Options(key)...).Enter(ctx)
 	})
 }
 
@@ -198,7 +196,7 @@ func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {
 	case errors.Is(err, procore.ErrForbidden):
 		return pages.NoPermission(c.Name), true
 	}
-	if e, ok := errors.AsType[*procore.Error](err); ok && (errors.Is(err, procore.ErrNotFound) || errors.Is(err, procore.ErrInvalid)) {
+	if e, ok := errors.AsType[*procore.Error](err); ok && !e.Gateway && (errors.Is(err, procore.ErrNotFound) || errors.Is(err, procore.ErrInvalid)) {
 		p = pages.CompanyRefused(c.Name)
 		p.Detail = e.Message
 		return p, false

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
+	"slices"
 
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/gateway"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -56,13 +59,16 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		h.pages.Problem(w, r, pages.NoCompanies())
 		return
 	}
+	if u.cause != nil {
+		gateway.Note(r.Context(), slog.Int("companies_listed", len(u.companies)), slog.Any("error", u.cause))
+	}
 	token, err := h.sessions.CSRFToken(r.Context(), s, cookie)
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return
 	}
 	h.pages.Choose(w, r, pages.Choice{
-		UserName: s.UserName, Flow: flow, CSRF: token, Companies: h.choices(u.companies), More: u.more,
+		UserName: s.UserName, Flow: flow, CSRF: token, Companies: h.choices(u.companies), More: u.more, Cut: u.cause != nil,
 		Filter: filter, NoneSent: noneSent,
 	})
 }
@@ -94,44 +100,60 @@ func (h *handler) state(c procore.Company) pages.CompanyState {
 // user is what Procore lists for the user who authorized.
 type user struct {
 	companies []procore.Company
-	more      bool // there are more than maxCompanies
+	more      bool  // there are more than maxCompanies
+	cause     error // why the list ends before its end; it is an errProcore
 }
 
-// name returns Procore's name of one of the user's companies.
-func (u user) name(companyID int64) string {
+// company returns one of the user's companies, and reports whether Procore listed it.
+func (u user) company(id int64) (procore.Company, bool) {
 	for _, c := range u.companies {
-		if c.ID == companyID {
-			return c.Name
+		if c.ID == id {
+			return c, true
 		}
 	}
-	return ""
+	return procore.Company{}, false
+}
+
+// has reports whether Procore listed all of the companies. An id of 0 stands for none.
+func (u user) has(ids []int64) bool {
+	return !slices.ContainsFunc(ids, func(id int64) bool {
+		_, listed := u.company(id)
+		return id != 0 && !listed
+	})
 }
 
 // errProcore marks the errors of calls to Procore. All other errors are storage's.
 var errProcore = errors.New("the user's companies could not be read")
 
-func (h *handler) user(ctx context.Context, s session.Session) (u user, err error) {
+// user lists the user's companies, or reads the list until it has those that are wanted. If
+// Procore fails in the middle, or is too slow, the companies that came are listed.
+func (h *handler) user(ctx context.Context, s session.Session, wanted ...int64) (u user, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err = h.as(ctx, s.Principal, func(hc *http.Client) (err error) {
-		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx))
-		if err != nil {
-			err = fmt.Errorf("%w: %w", errProcore, err)
-		}
+		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx), wanted)
 		return err
 	})
 	return u, err
 }
 
-func companies(all iter.Seq2[procore.Company, error]) (u user, err error) {
+func companies(all iter.Seq2[procore.Company, error], wanted []int64) (u user, err error) {
 	for c, err := range all {
 		if err != nil {
-			return user{}, err
+			err = fmt.Errorf("%w: %w", errProcore, err)
+			if len(u.companies) == 0 || errors.Is(err, procore.ErrUnauthorized) {
+				return user{}, err
+			}
+			u.cause = err
+			break
 		}
 		if u.more = len(u.companies) == maxCompanies; u.more {
 			break
 		}
 		u.companies = append(u.companies, c)
+		if slices.Contains(wanted, c.ID) && u.has(wanted) {
+			break
+		}
 	}
 	return u, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -186,6 +187,10 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 	defer resp.Body.Close()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, newError(resp, c, a.company, a.clock.Now())
+	}
+	if c.status {
+		_, _ = io.CopyN(io.Discard, resp.Body, maxErrorBody) // so that the connection can be used again
+		return resp.Header, nil
 	}
 	b, err := readBody(resp)
 	if err != nil {

@@ -19,6 +19,8 @@ type call struct {
 	path   string // /rest/..., not escaped
 	query  url.Values
 	body   any // nil, or encoded as JSON
+	// status is true if a 2xx is enough, whatever the body is.
+	status bool
 }
 
 // request builds the HTTP request of a call.

@@ -3,6 +3,7 @@ package pages
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,7 @@ type Choice struct {
 	CSRF      procore.Secret
 	Companies []Company // all that Procore listed, in any order
 	More      bool      // Procore has more, which were not read
+	Cut       bool      // Procore may have more, which did not come in time
 	Filter    string    // what the visitor typed into the filter field
 	NoneSent  bool      // the form came without a company: the page explains it, with status 422
 }
@@ -63,6 +65,7 @@ type chooseView struct {
 	Unavailable []option
 	Count       string
 	All         string // address of the unfiltered list
+	Again       string // address of the list as it is
 }
 
 // option is one radio button.
@@ -85,22 +88,26 @@ func (p *Pages) chooseView(c Choice) chooseView {
 	c.UserName, c.Filter = clean(c.UserName, maxName), clean(c.Filter, maxFilter)
 	available, unavailable := split(c.Companies)
 	v := chooseView{
-		chooseWords: p.words.choose(p.brand.Name, len(available), len(unavailable)), Choice: c,
+		chooseWords: p.words.choose(p.brand.Name, len(available), len(unavailable), c.Cut), Choice: c,
 		Action:     p.link(PathCompanies),
 		All:        p.flowLink(PathCompanies, c.Flow),
+		Again:      p.flowLink(PathCompanies, c.Flow),
 		ShowFilter: len(c.Companies) >= filterFrom,
+	}
+	if c.Filter != "" {
+		v.Again += "&" + url.Values{FieldFilter: {c.Filter}}.Encode()
 	}
 	found, foundUnavailable := matching(available, c.Filter), matching(unavailable, c.Filter)
 	for _, co := range found[:min(len(found), maxShown)] {
 		o := p.option(co.Company)
-		o.Checked = len(available) == 1
+		o.Checked = len(available) == 1 && !c.Cut
 		v.Options = append(v.Options, o)
 	}
 	for _, co := range foundUnavailable[:min(len(foundUnavailable), maxShown)] {
 		v.Unavailable = append(v.Unavailable, p.option(co.Company))
 	}
 	if v.ShowFilter {
-		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundUnavailable), len(c.Companies), c.More)
+		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundUnavailable), len(c.Companies), c.More || c.Cut)
 	}
 	return v
 }

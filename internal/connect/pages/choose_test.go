@@ -161,6 +161,44 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// A list that did not come whole says so, with a way to the rest, and nothing on the page claims to know all companies.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	const notice = "Procore didn't send all of your companies in time. If yours is missing, try again."
+	for name, tt := range map[string]struct{ title, count, again string }{
+		"choose, cut":           {"Choose a company to connect", "Showing 100 of your first 1,400 companies.", ""},
+		"choose, cut, filtered": {"Choose a company to connect", "0 of your first 1,400 companies found.", "&q=a+%26+b"},
+		"choose, cut, one":      {"Choose a company to connect", "", ""},
+		"choose, cut, none":     {"Choose a company to connect", "", ""},
+	} {
+		got := show(t, newPages(), situations()[name])
+		shown := text(got.all("main")[0])
+		if !strings.Contains(shown, notice) || !strings.Contains(shown, tt.title) || !strings.Contains(shown, tt.count) {
+			t.Errorf("%s: got %q, want the notice, %q and %q", name, shown, tt.title, tt.count)
+		}
+		for _, r := range radios(got) {
+			if r.Checked {
+				t.Errorf("%s: company %s is chosen although there may be others", name, r.Value)
+			}
+		}
+		var again string
+		for _, a := range got.all("a") {
+			if text(a) == "Try again" {
+				again = attr(a, "href")
+			}
+		}
+		if want := publicURL + "/companies?flow=flow-1" + tt.again; again != want {
+			t.Errorf("%s: Try again leads to %q, want %q", name, again, want)
+		}
+	}
+	if got := show(t, newPages(), choose(pages.Choice{Companies: companies(12), Cut: true})); !strings.Contains(got.body, "Showing your first 12 companies.") {
+		t.Error("the count claims to be whole")
+	}
+	if got := show(t, newPages(), situations()["choose many"]); strings.Contains(text(got.all("main")[0]), "in time") {
+		t.Error("a whole list has the notice")
+	}
+}
+
 // TestFilterFormHasNoCSRF: a GET form's fields become part of an address, which must not contain a secret.
 func TestFilterFormHasNoCSRF(t *testing.T) {
 	t.Parallel()

@@ -82,9 +82,10 @@ type chooseWords struct {
 	Title, Lead, SignedInAs, Legend, Connect, Cancel, Error string
 	FilterLabel, FilterButton, ShowAll, NoMatch             string
 	UnavailableTitle, UnavailableLead                       string
+	Missing, Retry                                          string
 }
 
-func (words) choose(app string, available, unavailable int) chooseWords {
+func (words) choose(app string, available, unavailable int, cut bool) chooseWords {
 	t := chooseWords{
 		Title:            "Choose a company to connect",
 		Lead:             "Choose the one company that " + app + " may work with. It doesn't touch any other company.",
@@ -99,17 +100,21 @@ func (words) choose(app string, available, unavailable int) chooseWords {
 		NoMatch:          "No company that you can connect matches. Try fewer letters, or show all companies.",
 		UnavailableTitle: "Companies that can't be connected",
 		UnavailableLead:  "Your Procore account also belongs to these companies.",
+		Missing:          "Procore didn't send all of your companies in time. If yours is missing, try again.",
+		Retry:            retryLabel,
 	}
-	switch available {
-	case 0:
+	switch {
+	case available == 0 && cut:
+		t.Lead = "None of the companies that Procore has sent so far can be connected."
+	case available == 0:
 		t.Title = "None of your companies can be connected"
 		t.Lead = "Each company below shows the reason and who can help."
-	case 1:
+	case available == 1 && !cut:
 		t.Title = "Connect your company"
 		t.Legend = "Your company"
 		t.Lead = app + " will work with this company and no other. If it isn't the one you want, sign out of Procore and start again with another Procore account."
 	}
-	if unavailable == 0 && available > 1 {
+	if unavailable == 0 && available > 1 && !cut {
 		t.Lead = "Your Procore account belongs to several companies. " + t.Lead
 	}
 	return t
@@ -126,6 +131,8 @@ func (words) count(shown, found, all int, more bool) string {
 		return fmt.Sprintf("Showing %s of %s companies. Find the rest by name or ID.", thousands(shown), of)
 	case found < all:
 		return fmt.Sprintf("%s of %s companies found.", thousands(found), of)
+	case more:
+		return fmt.Sprintf("Showing %s companies.", of)
 	}
 	return fmt.Sprintf("%s companies.", thousands(all))
 }

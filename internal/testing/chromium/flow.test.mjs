@@ -121,7 +121,7 @@ journey('back button', async (v, user) => {
 })
 
 journey('back to the form after a refusal', async (v, user) => {
-  await stack.fault('/rest/v1.0/projects', { status: 403, times: 1, body: '{"message":"You do not have permission."}' })
+  await stack.fault('/rest/v1.1/projects', { status: 403, times: 1, body: '{"message":"You do not have permission."}' })
   await v.connect(user, 'Acme Construction')
   await shows(v, 'You need more permissions')
   await v.page.goBack()

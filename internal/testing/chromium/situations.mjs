@@ -81,10 +81,11 @@ const beforeTheChoice = [
   },
   {
     name: 'state replayed', heading: 'This sign-in was already used', status: 409,
-    async go(v) { // after the first callback, and without its code
-      const state = await v.start()
-      await v.stack.session(state, 'status', { S: 'exchanging' })
-      await v.open(`/oauth/callback?state=${state}&error=access_denied`)
+    async go(v) { // after an exchange that failed
+      await v.start()
+      await v.stack.fault('token')
+      await v.login(await newUser(v.stack))
+      await v.page.reload()
     },
   },
   {
@@ -101,7 +102,23 @@ const beforeTheChoice = [
     go: (v) => v.open('/oauth/callback?state=a&state=b'),
   },
   {
-    name: 'Procore returns an error', heading: 'Procore did not complete the sign-in', status: 502,
+    name: 'denied, and loaded again', heading: 'Access was not allowed', status: 403,
+    async go(v) {
+      await v.start()
+      await v.button('Deny').click()
+      await v.page.reload()
+    },
+  },
+  {
+    name: 'unknown address', heading: 'Page not found', status: 404,
+    go: (v) => v.open('/conected/'),
+  },
+  {
+    name: 'slash at the end', heading: '{brand} is ready to connect', status: 200,
+    go: (v) => v.open('/connected/'),
+  },
+  {
+    name: 'Procore returns an error', heading: 'Procore did not complete the sign-in', status: 403,
     shows: ['<b>We are doing maintenance.</b>'],
     async go(v) {
       const state = await v.start()
@@ -164,6 +181,28 @@ const theChoice = [
     },
   },
   {
+    name: 'filter without marks', heading: 'Choose a company to connect', status: 200, shows: ['1 of 12 companies found', 'Zoë Łódź Bau'],
+    async go(v) {
+      await atChoice(v, [...many(11), { name: 'Zoë Łódź Bau' }])
+      await v.page.getByRole('searchbox').fill('ZOE LODZ')
+      await v.button('Find').click()
+    },
+  },
+  {
+    name: 'companies that came in time', heading: 'Choose a company to connect', status: 200,
+    shows: ['send all of your companies in time', 'Showing 100 of your first 1,400 companies'],
+    async go(v) {
+      await v.start()
+      const user = await newUser(v.stack)
+      const first = many(1400).map((c, i) => ({ ...c, id: 800_000 + i }))
+      await v.stack.fault('/rest/v1.0/companies', {
+        status: 200, times: 1, body: JSON.stringify(first), headers: { Link: '</rest/v1.0/companies?page=2>; rel="next"' },
+      })
+      await v.stack.fault('/rest/v1.0/companies')
+      await v.login(user)
+    },
+  },
+  {
     name: 'hostile names', heading: 'Choose a company to connect', status: 200,
     go: (v) => atChoice(v, [{ name: '<script>alert(1)</script>"\'&{{.}}' }, { name: '\u202eevil'.repeat(20) }, { name: 'W'.repeat(500) }]),
   },
@@ -203,7 +242,7 @@ const theChoice = [
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       const address = v.page.url()
-      await v.stack.fault('/rest/v1.0/projects')
+      await v.stack.fault('/rest/v1.1/projects')
       await v.choose('Acme Construction')
       await v.page.goto(address)
       await v.choose('Bright Buildings')
@@ -274,14 +313,14 @@ const afterTheChoice = [
     name: 'refused for another reason', heading: 'Procore refused the connection', status: 502,
     shows: ['The company is being archived.'],
     async go(v) {
-      await v.stack.fault('/rest/v1.0/projects', { status: 422, body: '{"message":"The company is being archived."}' })
+      await v.stack.fault('/rest/v1.1/projects', { status: 422, body: '{"message":"The company is being archived."}' })
       await chosen(v)
     },
   },
   {
     name: 'Procore down after the choice', heading: 'Procore is not responding', status: 502,
     async go(v) {
-      await v.stack.fault('/rest/v1.0/projects')
+      await v.stack.fault('/rest/v1.1/projects')
       await chosen(v)
     },
   },

@@ -45,6 +45,12 @@ func browser() []mutant {
 			only("TestAnswerLost", callback)},
 		{"D", "a link on another site authorizes", handler, `r.Header.Get("Sec-Fetch-Site") == "cross-site"`, `r.Header.Get("Sec-Fetch-Site") == "cross-sites"`,
 			only("TestStartFromAnotherSite", callback)},
+		{"", "the verifying call needs a body that can be read", "pkg/procore/client.go", `	if c.status {`, `	if false {`, only("TestVerifiedByStatus", selection)},
+		{"", "a gateway's answer refuses a company", "functions/company-select/choose.go", `; ok && !e.Gateway && (`, `; ok && (`, only("TestVerifiedByStatus", selection)},
+		{"", "a list of companies that is cut is lost", "functions/company-select/list.go", `if len(u.companies) == 0 || `, `if len(u.companies) >= 0 || `,
+			only("TestListIsCut", selection)},
+		{"", "a company that did not come in time is not the user's", "functions/company-select/choose.go", `case !listed && u.cause != nil:`,
+			`case !listed && err != nil:`, only("TestChosenCompanyDidNotCome", selection)},
 		{"", "the filter needs the right marks", "internal/connect/pages/fold.go", `unicode.In(r, unicode.Mn, unicode.Cf)`, `unicode.In(r, unicode.Cf)`,
 			only("TestFold", pages)},
 		{"", "an error at the callback ends another request's exchange", handler, `	if declined && err == nil {`, `	if declined {`, only("TestDeniedTooLate", callback)},
@@ -112,15 +118,9 @@ func choice() []mutant {
 		{"D", "a form's token is good in any browser", "internal/connect/session/secret.go", `"session form", held.Flow, cookie.Reveal())`, `"session form", held.Flow)`, only("TestCSRFToken", sessions)},
 		{"D", "a link chooses a company", choose, `	flow := r.PostForm.Get(pages.FieldFlow)`, `	r.PostForm = r.Form
 	flow := r.PostForm.Get(pages.FieldFlow)`, only("TestChoiceInTheAddress", selection)},
-		{"D", "a company that Procore did not list is entered", choose, `	if i < 0 {
-		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
-		return
-	}
-	company := u.companies[i]`, `	listed := procore.Company{ID: companyID, Name: "x"}
-	if i >= 0 {
-		listed = u.companies[i]
-	}
-	company := listed`, only("TestCompanyOutOfBounds", selection)},
+		{"D", "a company that Procore did not list is entered", choose, `	case !listed:
+`, `	case !listed && companyID == 0:
+`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "ALLOWED_COMPANIES has no effect", list, `case !h.allowed.Admits(c.ID):`, `case false:`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "a form has no bound", choose, `http.MaxBytesReader(w, r.Body, maxForm)`, `http.MaxBytesReader(w, r.Body, 100*maxForm)`, only("TestUnreadableForm", selection)},
 	}
