@@ -35,6 +35,7 @@ func gatewayQuirks() []Quirk {
 		{"gateway-524", "gateway", "the first GET of a path is answered 524 with HTML", once(524, gatewayPage)},
 		{"gateway-page", "gateway", "the first GET of a path is answered 200 with HTML", once(200, gatewayPage)},
 		{"gateway-empty", "gateway", "the first GET of a path is answered 200 without a body", once(200, "")},
+		{"gateway-401", "gateway", "the first GET of a path is answered 401 with HTML", once(401, gatewayPage)},
 		{"gateway-403", "gateway", "the first GET of a path is answered 403 with HTML", once(403, gatewayPage)},
 		{"redirect", "gateway", "the first GET of a path is redirected to itself", once(307, "")},
 		{"probe-head", "", "a hook is refused unless its destination answers HEAD with 2xx", requests(probeHook)},

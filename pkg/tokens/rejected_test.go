@@ -171,3 +171,43 @@ func TestEndless401(t *testing.T) {
 		}
 	}
 }
+
+// A gateway's 401 says nothing of the token, and a gateway's page in place of /me does not
+// make a refused token good.
+func TestGatewayIsNotProcore(t *testing.T) {
+	t.Parallel()
+	const page = "<!DOCTYPE html><h1>Sign in</h1>"
+	w := newWorld(t)
+	s := w.store()
+	p := w.authorize(s).Principal
+	w.clock.Advance(10 * time.Minute)
+	for _, faults := range [][]procoretest.Fault{
+		{{Endpoint: "api", Status: 401, Body: page}},
+		{{Endpoint: "api", Status: 401}, {Endpoint: "api", Status: 200, Body: page}},
+		{{Endpoint: "api", Status: 401}, {Endpoint: "api", Status: 401, Body: page}},
+	} {
+		for _, f := range faults {
+			f.Kind = procoretest.Status
+			if err := w.procore.Fault(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		transport := s.Transport(p)
+		transport.Refused = func(context.Context) { t.Error("a gateway's answer counts as Procore's refusal of the company") }
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.procore.URL+"/rest/v1.0/companies", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("status %d, want the answer as it came", resp.StatusCode)
+		}
+	}
+	if n := w.presented(); n != 0 {
+		t.Errorf("%d refresh tokens were spent", n)
+	}
+}

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +76,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.send(req, access)
-	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+	if err != nil || !unauthorized(resp) {
 		return resp, err
 	}
 	newer, err := t.newer(req.Context(), access)
@@ -91,7 +92,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	discard(resp)
 	resp, err = t.send(again, newer)
-	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+	if err == nil && unauthorized(resp) {
 		t.refused(req.Context())
 	}
 	return resp, err
@@ -175,12 +176,24 @@ func (s *Store) accepted(ctx context.Context, p Principal, accessToken procore.S
 	}
 	defer discard(resp)
 	switch {
-	case resp.StatusCode == http.StatusOK, p == App && resp.StatusCode == http.StatusBadRequest: // only the company header is missing
-		return true, nil
-	case resp.StatusCode == http.StatusUnauthorized:
+	case unauthorized(resp):
 		return false, nil
+	case isPage(resp): // a gateway's, whatever its status is
+	case resp.StatusCode/100 == 2, p == App && resp.StatusCode == http.StatusBadRequest: // only the company header is missing
+		return true, nil
 	}
 	return false, fmt.Errorf("tokens: whether Procore accepts a token is not known: status %d", resp.StatusCode)
+}
+
+// isPage reports whether the answer begins as HTML does. It reads the beginning.
+func isPage(resp *http.Response) bool {
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, 512))
+	return bytes.HasPrefix(bytes.TrimSpace(head), []byte("<"))
+}
+
+// unauthorized reports whether Procore refused the token. A gateway's 401 is no refusal.
+func unauthorized(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusUnauthorized && errors.Is(procore.CheckResponse(resp), procore.ErrUnauthorized)
 }
 
 func (t *Transport) send(req *http.Request, a Access) (*http.Response, error) {
