@@ -211,7 +211,7 @@ func TestDepartureInAnOutage(t *testing.T) {
 		c := newConsumer(t)
 		joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 		event := c.changed("1", procoretest.MyConstruction, procoretest.Joe, "delete", false)
-		c.ProcoreFails(down("/rest/v1.0/webhooks/hooks"))
+		c.ProcoreFails(down("/rest/v2.0/companies/5678/webhooks/hooks"))
 		c.wantFailures(c.handle(message(t, event)))
 		c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Ended})
 	})

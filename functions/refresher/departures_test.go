@@ -9,6 +9,7 @@ import (
 
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -240,7 +241,7 @@ func TestLastUserLeaves(t *testing.T) {
 	r.during(8*time.Hour, 2*time.Hour)
 	r.wantState(c, connections.Ended)
 	lines := r.Log.Lines(t, "hook not deleted")
-	if len(lines) != 1 || lines[0]["hook_id"] != float64(r.Procore.State().Hooks[0].ID) {
+	if len(lines) != 1 || lines[0]["hook_id"] != procore.NewID(r.Procore.State().Hooks[0].ID).String() {
 		t.Errorf("logged %v", lines)
 	}
 	requests := r.Requests("")

@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
 // report is the answer to {"task": "recovery", "company_id": "5678"}.
 type report struct {
-	Busy        bool  `json:"busy,omitempty"` // another run reconciles the company
-	HookID      int64 `json:"hook_id,string"` // 0: the company has no webhook
-	Stored      int   `json:"stored"`         // events that were missing
-	Duplicates  int   `json:"duplicates"`     // events that were stored before
-	Quarantined int   `json:"quarantined"`    // deliveries that could not be understood
-	More        bool  `json:"more"`           // call again
+	Busy        bool       `json:"busy,omitempty"` // another run reconciles the company
+	HookID      procore.ID `json:"hook_id"`        // empty: the company has no webhook
+	Stored      int        `json:"stored"`         // events that were missing
+	Duplicates  int        `json:"duplicates"`     // events that were stored before
+	Quarantined int        `json:"quarantined"`    // deliveries that could not be understood
+	More        bool       `json:"more"`           // call again
 	// LimitedUntil is when Procore accepts calls again.
 	LimitedUntil time.Time `json:"limited_until,omitzero"`
 }

@@ -126,7 +126,7 @@ func TestForeignHooks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.CreateTrigger(t.Context(), foreign, "Submittals", "create"); err != nil {
+	if _, err := client.CreateTrigger(t.Context(), foreign.ID, procore.Trigger{Resource: "Submittals", EventType: "create"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := client.CreateHook(t.Context(), procore.HookSpec{Namespace: "their-app", DestinationURL: ourURL, PayloadVersion: "v4.0"}); err != nil {
@@ -143,7 +143,7 @@ func TestForeignHooks(t *testing.T) {
 	}
 	r.wantTriggers(after[2], "RFIs create", "RFIs update", "Company Users update")
 	lines := r.Log.Lines(t, "hook in our namespace has another URL")
-	if len(lines) != 1 || lines[0]["hook_id"] != float64(foreign.ID) || lines[0]["company_id"] != float64(procoretest.MyConstruction) {
+	if len(lines) != 1 || lines[0]["hook_id"] != foreign.ID.String() || lines[0]["company_id"] != float64(procoretest.MyConstruction) {
 		t.Errorf("logged %v", lines)
 	}
 }
@@ -222,7 +222,7 @@ func TestProcoreDown(t *testing.T) {
 	for _, f := range []procoretest.Fault{
 		{Endpoint: "api", Kind: procoretest.Reset, Times: 9},
 		{Endpoint: "api", Kind: procoretest.Status, Status: 503, Headers: map[string]string{"Retry-After": "3600"}},
-		{Endpoint: "/rest/v1.0/webhooks/hooks", Method: "POST", Kind: procoretest.Drop},
+		{Endpoint: "/rest/v2.0/companies/5678/webhooks/hooks", Method: "POST", Kind: procoretest.Drop},
 	} {
 		r.ProcoreFails(f)
 		r.fails("housekeeping", "webhook of company 5678")

@@ -35,21 +35,37 @@ func decode(b []byte, status int, c call, v any) (odd []string, err error) {
 	if v == nil || len(b) == 0 && c.method != http.MethodGet {
 		return nil, nil
 	}
+	if whole, ok := v.(interface{ readAnswer(status int, body []byte) }); ok {
+		whole.readAnswer(status, b)
+		return nil, nil
+	}
 	v2, to := strings.HasPrefix(c.path, "/rest/v2."), reflect.TypeOf(v).Elem()
 	list := to.Kind() == reflect.Slice && to != reflect.TypeFor[json.RawMessage]()
 	if v2 && (!list || !begins(b, "[")) || !v2 && list && begins(b, "{") {
-		var envelope struct {
-			Data json.RawMessage `json:"data"`
-		}
-		if _, err := Unmarshal(b, &envelope); err != nil || envelope.Data == nil {
+		data, ok := envelope(b)
+		if !ok || null(data) && !list { // an empty list may be null
 			return nil, fmt.Errorf("status %d, but the answer has no data", status)
 		}
-		b = envelope.Data
+		b = data
 	}
 	if odd, err = Unmarshal(b, v); err != nil {
 		return nil, fmt.Errorf("status %d, but the answer cannot be read: %w", status, err)
 	}
 	return odd, nil
+}
+
+// envelope returns what stands under "data", in whatever letter case.
+func envelope(b []byte) (data json.RawMessage, ok bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(plainText(b), &members) != nil {
+		return nil, false
+	}
+	for name, member := range members {
+		if strings.EqualFold(name, "data") {
+			return member, true
+		}
+	}
+	return nil, false
 }
 
 // fromGateway reports whether an answer was made on the way to Procore's API, which

@@ -75,7 +75,7 @@ func ExampleCompanyClient_Hooks() {
 		triggers, err := procore.Collect(c.Triggers(ctx, h.ID))
 		fmt.Println(h.ID, h.PayloadVersion, triggers, err)
 	}
-	// Output: 11 v3.0 [{12 RFIs create}] <nil>
+	// Output: 11 v3.0 [RFIs:create] <nil>
 }
 
 // A trigger that Procore has retired is refused before anything is called.
@@ -83,7 +83,7 @@ func ExampleCompanyClient_CreateTrigger() {
 	env, done := standIn()
 	defer done()
 	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
-	_, err := c.CreateTrigger(context.Background(), procore.Hook{ID: 11, PayloadVersion: "v3.0"}, "Project Users", "update")
+	_, err := c.CreateTrigger(context.Background(), "11", procore.Trigger{Resource: "Project Users", EventType: "update"})
 	if re, ok := errors.AsType[*procore.RetiredError](err); ok {
 		fmt.Println("use", re.Replacement)
 	}

@@ -15,22 +15,22 @@ import (
 func standIn() (procore.Environment, func()) {
 	mux := http.NewServeMux()
 	for pattern, body := range map[string]string{
-		"GET /rest/v1.0/me":                           `{"id":1234567,"login":"joe@acme.com","name":"Joe Builder"}`,
-		"GET /rest/v1.0/companies":                    `[{"id":5678,"name":"My Construction Company","is_active":true}]`,
-		"GET /rest/v1.1/projects":                     `[{"id":7,"name":"Tower A"},{"id":8,"name":"Tower B"}]`,
-		"GET /rest/v1.0/projects/7/rfis/42":           `{"id":42,"subject":"Which bolt?","status":"open"}`,
-		"GET /rest/v1.3/companies/5678/users":         `[{"id":3,"name":"Ann"}]`,
-		"GET /rest/v1.0/meetings/9":                   `{"id":9,"title":"Kick-off"}`,
-		"GET /oauth/token/info":                       `{"resource_owner_id":1234567,"expires_in_seconds":5100,"application":{"uid":"client-id"}}`,
-		"POST /oauth/revoke":                          `{}`,
-		"GET /rest/v1.0/webhooks/hooks":               `[{"id":11,"namespace":"acme-rfi-sync","api_version":"v3.0","owned_by_company_id":5678}]`,
-		"GET /rest/v1.0/webhooks/hooks/11/triggers":   `[{"id":12,"resource_name":"RFIs","event_type":"CREATED"}]`,
-		"GET /rest/v1.3/companies/5678/users/3":       `{"id":3,"name":"Ann","email_address":"ann@acme.com"}`,
-		"GET /rest/v1.0/projects/7":                   `{"id":7,"name":"Tower A"}`,
-		"GET /rest/v2.0/companies/5678/projects":      `{"data":[{"id":"7","name":"Tower A"}]}`,
-		"POST /rest/v1.0/webhooks/hooks":              `{"id":11,"api_version":"v3.0","destination_headers":{"Authorization":"*****ecret"}}`,
-		"POST /rest/v1.0/webhooks/hooks/11/triggers":  `{"id":12,"resource_name":"RFIs","event_type":"CREATE"}`,
-		"GET /rest/v1.0/webhooks/hooks/11/deliveries": `[{"outcome":"discarded","event":{"id":1,"company_id":5678,"resource_name":"RFIs","resource_id":42,"event_type":"update","project_id":7}}]`,
+		"GET /rest/v1.0/me":                                              `{"id":1234567,"login":"joe@acme.com","name":"Joe Builder"}`,
+		"GET /rest/v1.0/companies":                                       `[{"id":5678,"name":"My Construction Company","is_active":true}]`,
+		"GET /rest/v1.1/projects":                                        `[{"id":7,"name":"Tower A"},{"id":8,"name":"Tower B"}]`,
+		"GET /rest/v1.0/projects/7/rfis/42":                              `{"id":42,"subject":"Which bolt?","status":"open"}`,
+		"GET /rest/v1.3/companies/5678/users":                            `[{"id":3,"name":"Ann"}]`,
+		"GET /rest/v1.0/meetings/9":                                      `{"id":9,"title":"Kick-off"}`,
+		"GET /oauth/token/info":                                          `{"resource_owner_id":1234567,"expires_in_seconds":5100,"application":{"uid":"client-id"}}`,
+		"POST /oauth/revoke":                                             `{}`,
+		"GET /rest/v2.0/companies/5678/webhooks/hooks":                   `{"data":[{"id":"11","status":"active","namespace":"acme-rfi-sync","payload_version":"v3.0","company_id":"5678"}]}`,
+		"GET /rest/v2.0/companies/5678/webhooks/hooks/11/triggers":       `{"data":[{"id":"12","resource_name":"RFIs","event_type":"CREATED"}]}`,
+		"GET /rest/v1.3/companies/5678/users/3":                          `{"id":3,"name":"Ann","email_address":"ann@acme.com"}`,
+		"GET /rest/v1.0/projects/7":                                      `{"id":7,"name":"Tower A"}`,
+		"GET /rest/v2.0/companies/5678/projects":                         `{"data":[{"id":"7","name":"Tower A"}]}`,
+		"POST /rest/v2.0/companies/5678/webhooks/hooks":                  `{"data":{"id":"11","status":"active","payload_version":"v3.0","destination_headers":{"Authorization":"*****ecret"}}}`,
+		"POST /rest/v2.0/companies/5678/webhooks/hooks/11/triggers/bulk": `{"data":[{"id":"12","resource_name":"RFIs","event_type":"CREATE"}]}`,
+		"GET /rest/v2.0/companies/5678/webhooks/hooks/11/deliveries":     `{"data":[{"id":"77","status":"discarded","payload":{"id":1,"company_id":5678,"resource_name":"RFIs","resource_id":42,"event_type":"update","project_id":7}}]}`,
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) })
 	}
@@ -219,9 +219,9 @@ func ExampleCompanyClient_CreateHook() {
 		fmt.Println(err)
 		return
 	}
-	trigger, err := c.CreateTrigger(ctx, hook, "RFIs", "create")
-	fmt.Println(hook.ID, hook.DestinationHeaders, trigger.Resource, trigger.EventType, err)
-	// Output: 11 map[Authorization:[secret]] RFIs create <nil>
+	triggers, err := c.CreateTriggers(ctx, hook.ID, []procore.Trigger{{Resource: "RFIs", EventType: "create"}})
+	fmt.Println(hook.ID, hook.Status, triggers, err)
+	// Output: 11 active [RFIs:create] <nil>
 }
 
 // Events whose delivery Procore gave up, for recovery.
@@ -230,13 +230,13 @@ func ExampleCompanyClient_Deliveries() {
 	defer done()
 
 	c := procore.NewCompanyClient(env, http.DefaultClient, 5678)
-	for d, err := range c.Deliveries(context.Background(), 11, procore.DiscardedDeliveries) {
+	for d, err := range c.Deliveries(context.Background(), "11", procore.DeliveryFilter{Status: procore.DeliveryDiscarded}) {
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
-		e, err := procore.DecodeEvent(d.Event)
-		fmt.Println(d.Outcome, e.Key(), err)
+		e, err := procore.DecodeEvent(d.Payload)
+		fmt.Println(d.Status, e.Key(), err)
 	}
 	// Output: discarded 5678#RFIs#42 <nil>
 }

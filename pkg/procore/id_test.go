@@ -81,11 +81,11 @@ func TestIDsOfResources(t *testing.T) {
 	same(t, `{"id":N,"name":"n","email_address":"e"}`, CompanyUser{ID: 9007199254740993, Name: "n", EmailAddress: "e"})
 	same(t, `{"id":N,"name":"n","active":true}`, Project{ID: 9007199254740993, Name: "n", Active: true})
 	same(t, `{"id":N,"subject":"s"}`, RFI{ID: 9007199254740993, Subject: "s"})
-	same(t, `{"id":N,"resource_name":"RFIs","event_type":"CREATE"}`, Trigger{9007199254740993, "RFIs", "create"})
-	same(t, `{"id":N,"namespace":"n","owned_by_company_id":N,"owned_by_project_id":null}`,
-		Hook{ID: 9007199254740993, Namespace: "n", CompanyID: 9007199254740993})
-	same(t, `{"id":N,"namespace":"n","owned_by_company_id":null,"owned_by_project_id":N}`,
-		Hook{ID: 9007199254740993, Namespace: "n", ProjectID: 9007199254740993})
+	same(t, `{"id":N,"resource_name":"RFIs","event_type":"CREATE"}`, Trigger{"9007199254740993", "RFIs", "create"})
+	same(t, `{"id":N,"namespace":"n","company_id":N,"project_id":null}`,
+		Hook{ID: "9007199254740993", Namespace: "n", CompanyID: 9007199254740993})
+	same(t, `{"id":N,"namespace":"n","company_id":null,"project_id":N}`,
+		Hook{ID: "9007199254740993", Namespace: "n", ProjectID: 9007199254740993})
 }
 
 func same[T any](t *testing.T, text string, want T) {

@@ -1,6 +1,7 @@
 package procore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,56 +14,74 @@ import (
 //
 // https://developers.procore.com/reference/rest/triggers?version=latest
 type Trigger struct {
-	ID int64 `json:"id"`
+	ID ID `json:"id"`
 	// Resource is the resource_name: "RFIs".
 	Resource string `json:"resource_name"`
-	// EventType is create, update or delete. For a trigger that was set up as create
-	// Procore may answer CREATE or CREATED; here it is create.
+	// EventType is create, update, delete, or for a hook of v4.0 another reason such as
+	// Completed.
 	EventType EventType `json:"event_type"`
 }
 
-// An EventType is create, update or delete.
+// An EventType is create, update, delete or another reason of v4.0.
 type EventType string
 
-// UnmarshalJSON reads create, CREATE and CREATED alike, so that triggers can be
-// compared with what was configured.
+// UnmarshalJSON reads create, CREATE and CREATED alike, and another reason as it is. In an
+// object it is the name: the reference does not say of what form the actions of a
+// [WebhookResource] are.
 func (t *EventType) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		var named struct {
+			Name, Action string
+			EventType    string `json:"event_type"`
+		}
+		if _, wrong := Unmarshal(b, &named); wrong != nil {
+			return err
+		}
+		text = cmp.Or(named.Name, named.Action, named.EventType)
 	}
-	s = strings.ToLower(s)
+	if *t = EventType(text); t.Basic() {
+		*t = t.Normal()
+	}
+	return nil
+}
+
+// Normal returns create for create, CREATE and CREATED, and so on, and any other reason in
+// lower case.
+func (t EventType) Normal() EventType {
+	s := strings.ToLower(strings.TrimSpace(string(t)))
 	switch s {
 	case "created", "updated", "deleted":
 		s = strings.TrimSuffix(s, "d")
 	}
-	*t = EventType(s)
-	return nil
+	return EventType(s)
 }
+
+// Key is the same for two triggers that report the same, however their names are written.
+func (t Trigger) Key() string {
+	return strings.ToLower(strings.TrimSpace(t.Resource)) + ":" + string(t.EventType.Normal())
+}
+
+// String returns the trigger as [ParseTriggers] reads it.
+func (t Trigger) String() string { return t.Resource + ":" + string(t.EventType) }
 
 // Triggers lists the triggers of a hook.
-func (c *CompanyClient) Triggers(ctx context.Context, hookID int64) iter.Seq2[Trigger, error] {
-	return List[Trigger](ctx, c, triggersPath(hookID), c.companyQuery())
+func (c *CompanyClient) Triggers(ctx context.Context, hookID ID) iter.Seq2[Trigger, error] {
+	return List[Trigger](ctx, c, c.triggersPath(hookID), nil)
 }
 
-// CreateTrigger adds a trigger to the hook. It sends the hook's payload version,
-// because a trigger with another version reports nothing. For a trigger that Procore
-// has retired the error is a [*RetiredError].
-func (c *CompanyClient) CreateTrigger(ctx context.Context, h Hook, resource string, t EventType) (Trigger, error) {
-	if err := retired(resource, t); err != nil {
+// CreateTrigger adds a trigger to the hook. For a trigger that Procore has retired the
+// error is a [*RetiredError]. [CompanyClient.CreateTriggers] adds several in one call.
+func (c *CompanyClient) CreateTrigger(ctx context.Context, hookID ID, t Trigger) (Trigger, error) {
+	if err := retired(t); err != nil {
 		return Trigger{}, err
 	}
-	body := struct {
-		CompanyID      int64       `json:"company_id"`
-		PayloadVersion string      `json:"api_version"`
-		Trigger        triggerWire `json:"trigger"`
-	}{c.companyID, h.PayloadVersion, triggerWire{resource, t}}
-	return Post[Trigger](ctx, c, triggersPath(h.ID), nil, body)
+	return Post[Trigger](ctx, c, c.triggersPath(hookID), nil, t.wire())
 }
 
 // DeleteTrigger removes a trigger from its hook.
-func (c *CompanyClient) DeleteTrigger(ctx context.Context, hookID, triggerID int64) error {
-	return Delete(ctx, c, triggersPath(hookID)+"/"+decimal(triggerID), c.companyQuery())
+func (c *CompanyClient) DeleteTrigger(ctx context.Context, hookID, triggerID ID) error {
+	return Delete(ctx, c, c.triggersPath(hookID)+"/"+triggerID.String(), nil)
 }
 
 type triggerWire struct {
@@ -70,7 +89,9 @@ type triggerWire struct {
 	EventType EventType `json:"event_type"`
 }
 
-func triggersPath(hookID int64) string { return hookPath(hookID) + "/triggers" }
+func (t Trigger) wire() triggerWire { return triggerWire{t.Resource, t.EventType} }
+
+func (c *CompanyClient) triggersPath(hookID ID) string { return c.hookPath(hookID) + "/triggers" }
 
 // A RetiredError reports a trigger, or the path of an endpoint, that Procore has
 // retired. Nothing was called. Use the Replacement instead.
@@ -93,21 +114,29 @@ func (e *RetiredError) Error() string {
 	return fmt.Sprintf("procore: Procore retired the trigger %s/%s on 2026-06-30; use %s/%s", e.Resource, e.EventType, e.Replacement, e.EventType)
 }
 
-// Check returns an error for a trigger that Procore would refuse. For one that
-// Procore has retired the error is a [*RetiredError].
+// Check returns an error for a trigger that Procore would refuse for a hook of any payload
+// version. For one that Procore has retired the error is a [*RetiredError]. Which
+// resources and event types there are, [CompanyClient.WebhookResources] lists.
 func (t Trigger) Check() error {
-	switch t.EventType {
-	case "create", "update", "delete":
-		return retired(t.Resource, t.EventType)
+	other := func(r rune) bool { return (r < 'a' || r > 'z') && r != '_' && r != ' ' && r != '-' }
+	if n := t.EventType.Normal(); n == "" || len(n) > maxEventType || strings.ContainsFunc(string(n), other) {
+		return fmt.Errorf("procore: trigger %q:%q: the event type is not create, update, delete or another word",
+			clip(t.Resource, 100), clip(string(t.EventType), 20))
 	}
-	return fmt.Errorf("procore: trigger %q/%q: the event type is not create, update or delete", clip(t.Resource, 100), clip(string(t.EventType), 20))
+	return retired(t)
+}
+
+// Basic reports whether a hook of any payload version can report the event type.
+func (t EventType) Basic() bool {
+	n := t.Normal()
+	return n == "create" || n == "update" || n == "delete"
 }
 
 // ParseTriggers reads triggers as an operator writes them, each once:
 //
-//	RFIs:create,update,delete;Projects:update
+//	RFIs:create,update,delete;Projects:update;Document Upload:Completed
 //
-// A trigger that Procore has retired is a [*RetiredError].
+// Names are kept as they are written. A trigger that Procore has retired is a [*RetiredError].
 func ParseTriggers(s string) ([]Trigger, error) {
 	var all []Trigger
 	for part := range strings.SplitSeq(s, ";") {
@@ -124,7 +153,7 @@ func ParseTriggers(s string) ([]Trigger, error) {
 			if err := trigger.Check(); err != nil {
 				return nil, err
 			}
-			if !slices.Contains(all, trigger) {
+			if !slices.ContainsFunc(all, func(t Trigger) bool { return t.Key() == trigger.Key() }) {
 				all = append(all, trigger)
 			}
 		}
@@ -132,12 +161,18 @@ func ParseTriggers(s string) ([]Trigger, error) {
 	return all, nil
 }
 
-// maxResource bounds the name of a resource.
-const maxResource = 100
+// The bounds of a trigger's names.
+const (
+	maxResource  = 100
+	maxEventType = 64
+)
 
-func retired(resource string, t EventType) error {
-	if t == "update" && (resource == "Project Users" || resource == "Project Vendors") {
-		return &RetiredError{resource, t, strings.Replace(resource, "Project", "Company", 1)}
+func retired(t Trigger) error {
+	switch t.Key() {
+	case "project users:update":
+		return &RetiredError{t.Resource, "update", "Company Users"}
+	case "project vendors:update":
+		return &RetiredError{t.Resource, "update", "Company Vendors"}
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func TestCompanyRules(t *testing.T) {
 		{"401 until installed, installed", CompanyPatch{UnauthorizedUntilInstalled: &yes, Installed: &yes}, MyConstruction, "/rest/v1.0/companies/5678/users", 200, "Joe", true},
 		{"tool denied", CompanyPatch{DeniedTools: &[]string{"rfis"}}, MyConstruction, "/rest/v1.0/projects/2001/rfis", 403, "permission", true},
 		{"other tool denied", CompanyPatch{DeniedTools: &[]string{"users"}}, MyConstruction, "/rest/v1.0/projects/2001/rfis", 200, "RFI 1", true},
-		{"no webhooks permission", CompanyPatch{WebhooksPermission: &no}, MyConstruction, "/rest/v1.0/webhooks/hooks?company_id=5678", 403, "Webhooks API", true},
+		{"no webhooks permission", CompanyPatch{WebhooksPermission: &no}, MyConstruction, hooksPath + "?namespace=our-app", 403, "Webhooks API", true},
 	}
 	for _, tt := range tests {
 		p := Start(t)

@@ -3,6 +3,7 @@ package procoretest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -47,7 +48,18 @@ type Delivery struct {
 	ResponseError   string            `json:"response_error"` // why no response could be read
 	ResponseBody    string            `json:"response_body"`
 	Outcome         string            `json:"outcome"` // OutcomeOK and so on
-	Event           map[string]any    `json:"event"`   // as the API lists it
+	Event           json.RawMessage   `json:"event"`   // the payload
+
+	event *queued
+}
+
+// Change returns the changed resource and the type of the event, for the page.
+func (d Delivery) Change() string { return d.event.change }
+
+// attemptOf returns a delivery of an event that begins now.
+func (s *Server) attemptOf(h *hook, q *queued, now time.Time) *Delivery {
+	return &Delivery{HookID: h.id, CompanyID: h.companyID, EventID: q.eventID, Event: q.body, event: q,
+		StartedAt: timestamp(now), ResponseHeaders: map[string]string{}}
 }
 
 // newDeliveryClient returns a client that follows no redirects and uses no proxy.
@@ -123,8 +135,7 @@ func (s *Server) nextJob(h *hook) job {
 
 // attempt delivers one event and records the outcome.
 func (s *Server) attempt(ctx context.Context, h *hook, j job) {
-	d := &Delivery{HookID: h.id, CompanyID: h.companyID, EventID: j.event.eventID, Event: j.event.view,
-		StartedAt: timestamp(s.Now()), ResponseHeaders: map[string]string{}}
+	d := s.attemptOf(h, j.event, s.Now())
 	s.post(ctx, j, d)
 	if ctx.Err() != nil {
 		return // the hook was deleted or the server closed
@@ -141,10 +152,16 @@ func (s *Server) attempt(ctx context.Context, h *hook, j job) {
 	if d.ResponseError == "" && d.ResponseStatus >= 200 && d.ResponseStatus <= 299 {
 		d.Outcome = OutcomeOK
 		h.queue = h.queue[1:]
+		h.failures = 0
 		h.resume()
 		return
 	}
 	d.Outcome = OutcomeFailed
+	if h.failures++; s.opts.DisableAfter > 0 && h.failures >= s.opts.DisableAfter {
+		s.flush(h)
+		h.disabled = true
+		return
+	}
 	if h.failingSince.IsZero() {
 		h.failingSince = now
 	}
@@ -184,13 +201,13 @@ func (s *Server) post(ctx context.Context, j job, d *Delivery) {
 
 // flush discards the waiting events and ends the pause. The caller holds mu.
 func (s *Server) flush(h *hook) {
-	now := timestamp(s.now())
 	for _, q := range h.queue {
 		if q.last != nil {
 			q.last.Outcome = OutcomeRetried
 		}
-		h.remember(&Delivery{ID: s.newID(), HookID: h.id, CompanyID: h.companyID, EventID: q.eventID, Event: q.view,
-			StartedAt: now, CompletedAt: now, ResponseHeaders: map[string]string{}, Outcome: OutcomeDiscarded})
+		d := s.attemptOf(h, q, s.now())
+		d.ID, d.CompletedAt, d.Outcome = s.newID(), d.StartedAt, OutcomeDiscarded
+		h.remember(d)
 	}
 	h.queue = nil
 	h.resume()

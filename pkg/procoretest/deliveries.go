@@ -1,77 +1,98 @@
 package procoretest
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
+	"strings"
+	"time"
 )
 
-// listDeliveries answers the API's list. filter[status] is any, successful,
-// discarded or failing. Procore's guide has both spellings of the parameter.
+// listed is a delivery as the API lists it: an event with the attempts to deliver it.
+type listed struct {
+	event    *queued
+	status   string
+	attempts []any
+}
+
+// listDeliveries answers the API's list, each event with its attempts.
+//
+// https://developers.procore.com/reference/rest/deliveries?version=latest
 func (c *call) listDeliveries() {
-	h, _, ok := c.hook()
+	h, ok := c.hook()
 	if !ok {
 		return
 	}
 	q := c.r.URL.Query()
-	wanted, known := map[string][]string{
-		"":           {OutcomeOK, OutcomeFailed, OutcomeRetried, OutcomeDiscarded},
-		"any":        {OutcomeOK, OutcomeFailed, OutcomeRetried, OutcomeDiscarded},
-		"successful": {OutcomeOK}, "discarded": {OutcomeDiscarded}, "failing": {OutcomeFailed, OutcomeRetried},
-	}[or(q.Get("filter[status]"), q.Get("filters[status]"))]
-	if !known {
-		c.fail(http.StatusBadRequest, "filter[status] is not any, successful, discarded or failing.")
+	wanted := q.Get("filter[status]")
+	if !slices.Contains([]string{"", "succeeded", "failed", "discarded", "enqueued", "retrying"}, wanted) {
+		c.fail(http.StatusBadRequest, "filter[status] is not succeeded, failed, discarded, enqueued or retrying.")
 		return
 	}
-	var all []*Delivery
-	for _, d := range h.deliveries {
-		if slices.Contains(wanted, d.Outcome) {
-			all = append(all, d)
+	from, err1 := day(q.Get("filter[start]"))
+	to, err2 := day(q.Get("filter[end]"))
+	if err1 != nil || err2 != nil {
+		c.fail(http.StatusBadRequest, "filter[start] and filter[end] must be dates such as 2026-01-31.")
+		return
+	}
+	all := []map[string]any{}
+	for _, l := range h.listed() {
+		e := l.event
+		switch {
+		case wanted != "" && wanted != strings.Replace(l.status, "delivered", "succeeded", 1):
+		case q.Get("filter[resource_name]") != "" && q.Get("filter[resource_name]") != e.resourceName:
+		case q.Get("filter[event_type]") != "" && q.Get("filter[event_type]") != e.eventType:
+		case e.at.Before(from), !to.IsZero() && !e.at.Before(to.AddDate(0, 0, 1)):
+		default:
+			all = append(all, map[string]any{"id": idText(e.id), "status": l.status, "payload": json.RawMessage(e.body), "delivery_attempts": l.attempts})
 		}
 	}
-	if c.opts.DeliveryPaging == ByCursor {
-		c.deliveriesAfter(all)
-		return
-	}
-	if c.opts.DeliveryPaging == NewestFirst {
+	if c.opts.DeliveryOrder == NewestFirst {
 		slices.Reverse(all)
 	}
-	if cut, ok := page(c, v1(), all); ok {
-		writeJSON(c.w, http.StatusOK, deliveryList(cut))
+	if cut, ok := page(c, v2(), all); ok {
+		c.data(http.StatusOK, cut)
 	}
 }
 
-// deliveriesAfter pages as in the reference: by page_size and page_start, the last id
-// of the previous page, and without a Link header.
-//
-// https://developers.procore.com/reference/rest/deliveries?version=latest
-func (c *call) deliveriesAfter(all []*Delivery) {
-	q := c.r.URL.Query()
-	size, err := strconv.Atoi(or(q.Get("page_size"), "100"))
-	after, err2 := strconv.ParseInt(or(q.Get("page_start"), "0"), 10, 64)
-	if err != nil || err2 != nil || size < 1 {
-		c.fail(http.StatusBadRequest, "page_size and page_start must be numbers.")
-		return
+// day reads a date, zero if there is none.
+func day(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
 	}
-	all = slices.DeleteFunc(all, func(d *Delivery) bool { return d.ID <= after })
-	writeJSON(c.w, http.StatusOK, deliveryList(all[:min(len(all), size)]))
+	return time.Parse(time.DateOnly, s)
 }
 
-func deliveryList(all []*Delivery) []any {
-	list := []any{}
-	for _, d := range all {
-		list = append(list, deliveryJSON(d))
+// listed returns the hook's deliveries in the order of their first attempts, and then
+// those that wait for one.
+func (h *hook) listed() []*listed {
+	var all []*listed
+	byEvent := map[*queued]*listed{}
+	of := func(q *queued) *listed {
+		if byEvent[q] == nil {
+			byEvent[q] = &listed{event: q, status: "enqueued", attempts: []any{}}
+			all = append(all, byEvent[q])
+		}
+		return byEvent[q]
 	}
-	return list
-}
-
-// deliveryJSON is a delivery as the API returns it. The event's id is as in the
-// payload, and the response fields are null if there was no response.
-func deliveryJSON(d *Delivery) map[string]any {
-	return map[string]any{
-		"id": d.ID, "event_id": d.Event["id"], "event": d.Event, "outcome": d.Outcome,
-		"started_at": d.StartedAt, "completed_at": d.CompletedAt,
-		"response_status": nullable(d.ResponseStatus), "response_headers": d.ResponseHeaders,
-		"response_error": nullable(d.ResponseError), "response_body": nullable(d.ResponseBody),
+	for _, d := range h.deliveries {
+		l := of(d.event)
+		switch d.Outcome {
+		case OutcomeDiscarded:
+			l.status = "discarded"
+			continue
+		case OutcomeOK:
+			l.status = "delivered"
+		default:
+			l.status = "retrying"
+		}
+		l.attempts = append(l.attempts, map[string]any{
+			"id": idText(d.ID), "success": d.Outcome == OutcomeOK, "started_at": d.StartedAt, "completed_at": d.CompletedAt,
+			"response_status": nullable(d.ResponseStatus), "response_headers": d.ResponseHeaders, "response_body": nullable(d.ResponseBody),
+		})
 	}
+	for _, q := range h.queue {
+		of(q)
+	}
+	return all
 }

@@ -101,9 +101,9 @@ func (s *Server) emit(e Event) (Emitted, error) {
 	return Emitted{EventIDs: s.enqueue(wanting, e), ResourceID: e.ResourceID, resource: r}, nil
 }
 
-// wants reports whether the hook's scope and triggers cover the event.
+// wants reports whether the hook is active, and its scope and triggers cover the event.
 func (h *hook) wants(e Event) bool {
-	return h.companyID == e.CompanyID && (h.projectID == 0 || h.projectID == e.ProjectID) &&
+	return !h.disabled && h.companyID == e.CompanyID && (h.projectID == 0 || h.projectID == e.ProjectID) &&
 		slices.ContainsFunc(h.triggers, func(t trigger) bool {
 			return t.resourceName == e.ResourceName && t.eventType == e.EventType && t.version == long(h.version)
 		})
@@ -192,10 +192,14 @@ func (s *Server) applyProject(company *Company, e *Event) (*Resource, error) {
 
 // queued is an event that waits for delivery.
 type queued struct {
+	id      int64 // of the delivery
 	eventID string
 	body    []byte
-	view    map[string]any // the event in the list of deliveries
-	last    *Delivery      // the latest attempt
+	last    *Delivery // the latest attempt
+	at      time.Time
+
+	resourceName, eventType string
+	change                  string // for people
 }
 
 // enqueue queues the event for the hooks and returns its ids.
@@ -206,12 +210,14 @@ func (s *Server) enqueue(hooks []*hook, e Event) []string {
 		if i > 0 && !s.opts.OneEventID {
 			m = s.newMoment()
 		}
-		q := queued{eventID: strconv.FormatInt(m.id, 10), body: payload(h.version, e, m), view: eventView(h.version, e, m)}
+		q := queued{eventID: strconv.FormatInt(m.id, 10), body: payload(h.version, e, m), at: m.at, resourceName: e.ResourceName, eventType: e.EventType,
+			change: fmt.Sprintf("%s %d, %s", e.ResourceName, e.ResourceID, e.EventType)}
 		if h.version == "v4.0" {
 			q.eventID = m.ulid
 		}
 		for range max(e.Copies, 1) {
 			next := q
+			next.id = s.newID()
 			h.queue = slices.Insert(h.queue, s.place(h), &next)
 		}
 		ids = append(ids, q.eventID)

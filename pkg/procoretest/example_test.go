@@ -132,7 +132,7 @@ func ExampleServer_Emit() {
 		fmt.Println(err)
 		return
 	}
-	if _, err := company.CreateTrigger(ctx, hook, "RFIs", "update"); err != nil {
+	if _, err := company.CreateTrigger(ctx, hook.ID, procore.Trigger{Resource: "RFIs", EventType: "update"}); err != nil {
 		fmt.Println(err)
 		return
 	}

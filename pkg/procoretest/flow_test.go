@@ -74,15 +74,18 @@ func TestFlow(t *testing.T) {
 // newHook creates a hook in My Construction Company.
 func newHook(t *testing.T, p *Server, token, destination, version string) int64 {
 	t.Helper()
-	body := fmt.Sprintf(`{"company_id":5678,"hook":{"payload_version":%q,"namespace":"our-app","destination_url":%q,"destination_headers":{"Authorization":"Bearer hook-secret"}}}`, version, destination)
-	var made struct{ ID int64 }
-	api(t, p, token, MyConstruction, http.MethodPost, "/rest/v1.0/webhooks/hooks", body).wants(t, 201, destination).into(t, &made)
-	return made.ID
+	body := fmt.Sprintf(`{"payload_version":%q,"namespace":"our-app","destination_url":%q,"destination_headers":{"Authorization":"Bearer hook-secret"}}`, version, destination)
+	var made struct {
+		Data struct {
+			ID int64 `json:"id,string"`
+		}
+	}
+	api(t, p, token, MyConstruction, http.MethodPost, hooksPath, body).wants(t, 201, destination).into(t, &made)
+	return made.Data.ID
 }
 
 func addTrigger(t *testing.T, p *Server, token string, hook int64, resource, event string) {
 	t.Helper()
-	body, _ := json.Marshal(map[string]any{"company_id": MyConstruction, "api_version": "v2",
-		"trigger": map[string]string{"resource_name": resource, "event_type": event}})
-	api(t, p, token, MyConstruction, http.MethodPost, fmt.Sprintf("/rest/v1.0/webhooks/hooks/%d/triggers", hook), string(body)).wants(t, 201, resource)
+	body, _ := json.Marshal(map[string]string{"resource_name": resource, "event_type": event})
+	api(t, p, token, MyConstruction, http.MethodPost, fmt.Sprintf("%s/%d/triggers", hooksPath, hook), string(body)).wants(t, 201, resource)
 }

@@ -2,7 +2,6 @@ package procoretest
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -33,6 +32,9 @@ type hook struct {
 	destination          string
 	headers              map[string]string
 	triggers             []trigger
+	createdAt, updatedAt time.Time
+	disabled             bool // it reports and delivers nothing until it is made active
+	failures             int  // deliveries that failed since the last success
 
 	queue        []*queued
 	deliveries   []*Delivery
@@ -45,76 +47,76 @@ type hook struct {
 }
 
 func (s *Server) hookRoutes(m *http.ServeMux) {
-	const base = "/rest/v1.0/webhooks/hooks"
-	m.HandleFunc("GET "+base, s.forCompany((*call).listHooks))
-	m.HandleFunc("POST "+base, s.forCompany((*call).createHook))
-	m.HandleFunc("PATCH "+base+"/{hook}", s.forCompany((*call).updateHook))
-	m.HandleFunc("DELETE "+base+"/{hook}", s.forCompany((*call).deleteHook))
-	m.HandleFunc("GET "+base+"/{hook}/triggers", s.forCompany((*call).listTriggers))
-	m.HandleFunc("POST "+base+"/{hook}/triggers", s.forCompany((*call).createTrigger))
-	m.HandleFunc("DELETE "+base+"/{hook}/triggers/{trigger}", s.forCompany((*call).deleteTrigger))
-	m.HandleFunc("GET "+base+"/{hook}/deliveries", s.forCompany((*call).listDeliveries))
+	for _, scope := range []string{"/rest/v2.0/companies/{company}", "/rest/v2.0/companies/{company}/projects/{project}"} {
+		hooks := scope + "/webhooks/hooks"
+		for pattern, h := range map[string]func(*call){
+			"GET " + scope + "/webhooks/resources":           (*call).listWebhookResources,
+			"GET " + hooks:                                   (*call).listHooks,
+			"POST " + hooks:                                  (*call).createHook,
+			"GET " + hooks + "/{hook}":                       (*call).showHook,
+			"PATCH " + hooks + "/{hook}":                     (*call).updateHook,
+			"DELETE " + hooks + "/{hook}":                    (*call).deleteHook,
+			"GET " + hooks + "/{hook}/triggers":              (*call).listTriggers,
+			"POST " + hooks + "/{hook}/triggers":             (*call).createTrigger,
+			"DELETE " + hooks + "/{hook}/triggers/{trigger}": (*call).deleteTrigger,
+			"POST " + hooks + "/{hook}/triggers/bulk":        (*call).createTriggers,
+			"DELETE " + hooks + "/{hook}/triggers/bulk":      (*call).deleteTriggers,
+			"GET " + hooks + "/{hook}/deliveries":            (*call).listDeliveries,
+		} {
+			m.HandleFunc(pattern, s.forCompany(h))
+		}
+	}
 }
 
-// hookRequest is the request body of all webhook endpoints.
-type hookRequest struct {
-	CompanyID      json.Number    `json:"company_id"`
-	ProjectID      json.Number    `json:"project_id"`
-	APIVersion     string         `json:"api_version"`
-	PayloadVersion string         `json:"payload_version"`
-	Hook           *hookFields    `json:"hook"`
-	Trigger        *triggerFields `json:"trigger"`
-}
-
+// hookFields is the body of a POST or PATCH of a hook.
 type hookFields struct {
-	APIVersion         *string            `json:"api_version"`
 	PayloadVersion     *string            `json:"payload_version"`
 	Namespace          *string            `json:"namespace"`
 	DestinationURL     *string            `json:"destination_url"`
 	DestinationHeaders *map[string]string `json:"destination_headers"`
+	Status             *string            `json:"status"`
 }
 
-// scope checks the Webhooks API permission, reads the body of a POST or PATCH, and
-// returns the project that the request is for, or 0 if it is for the company. The
-// company or the project is in the query or in the body.
-func (c *call) scope() (project int64, req hookRequest, ok bool) {
+// scope checks the Webhooks API permission, and returns the project of the path, or 0 if
+// the request is for the company.
+func (c *call) scope() (project int64, ok bool) {
 	if !c.company.WebhooksPermission || slices.Contains(c.company.WebhooksDeniedTo, c.pair.userID) {
-		return 0, req, c.failWith(http.StatusForbidden, map[string]any{
+		return 0, c.failWith(http.StatusForbidden, map[string]any{
 			"errors": []string{"You do not have permission to use the Webhooks API."}})
 	}
-	reads := c.r.Method == http.MethodGet || c.r.Method == http.MethodDelete // these have no body
-	if !reads && !c.body(&req) {
-		return 0, req, false
+	if c.r.PathValue("project") == "" {
+		return 0, true
 	}
-	q := c.r.URL.Query()
-	company, proj := or(q.Get("company_id"), req.CompanyID.String()), or(q.Get("project_id"), req.ProjectID.String())
-	if (company == "") == (proj == "") {
-		return 0, req, c.fail(http.StatusBadRequest, "Send either company_id or project_id.")
-	}
-	if company != "" {
-		if company != strconv.FormatInt(c.company.ID, 10) {
-			return 0, req, c.fail(http.StatusBadRequest, "The company_id differs from the Procore-Company-Id header.")
-		}
-		return 0, req, true
-	}
-	c.r.SetPathValue("project", proj)
 	p, ok := c.inProject()
-	return p.ID, req, ok
+	return p.ID, ok
 }
 
 // hook returns the path's hook in the request's scope, or answers 404.
-func (c *call) hook() (*hook, hookRequest, bool) {
-	project, req, ok := c.scope()
+func (c *call) hook() (*hook, bool) {
+	project, ok := c.scope()
 	if !ok {
-		return nil, req, false
+		return nil, false
 	}
-	id, _ := strconv.ParseInt(c.r.PathValue("hook"), 10, 64)
 	for _, h := range c.hooks {
-		if h.id == id && h.companyID == c.company.ID && h.projectID == project && !c.hidden(h) {
-			return h, req, true
+		if idText(h.id) == c.r.PathValue("hook") && h.companyID == c.company.ID && h.projectID == project && !c.hidden(h) {
+			return h, true
 		}
 	}
-	return nil, req, c.fail(http.StatusNotFound, "The hook does not exist.")
+	return nil, c.fail(http.StatusNotFound, "The hook does not exist.")
+}
+
+// data answers the body of REST v2.
+func (c *call) data(status int, v any) { writeJSON(c.w, status, map[string]any{"data": v}) }
+
+// idText is an id in REST v2.
+func idText(id int64) string { return strconv.FormatInt(id, 10) }
+
+// nullableText is an id in REST v2 that may be absent.
+func nullableText(id int64) any {
+	if id == 0 {
+		return nil
+	}
+	return idText(id)
 }
 
 // orphaned reports whether the hook's creator lost access to the company or to its
@@ -129,7 +131,7 @@ func (s *Server) orphaned(h *hook) bool {
 
 func (s *Server) hidden(h *hook) bool { return s.opts.OrphanedHooks == Hidden && s.orphaned(h) }
 
-// hookJSON is a hook as REST v1.0 returns it. Header values are masked except for
+// hookJSON is a hook as REST v2.0 returns it. Header values are masked except for
 // their last five characters.
 //
 // https://developers.procore.com/reference/rest/hooks?version=latest
@@ -138,77 +140,99 @@ func hookJSON(h *hook) map[string]any {
 	for k, v := range h.headers {
 		masked[k] = "*****" + v[max(len(v)-5, 0):]
 	}
-	v := map[string]any{
-		"id": h.id, "namespace": h.namespace, "api_version": h.version, "destination_url": h.destination,
-		"destination_headers": masked, "owned_by_company_id": h.companyID, "owned_by_project_id": nil, "owned_by_user_id": nil,
+	return map[string]any{
+		"id": idText(h.id), "status": h.status(), "namespace": h.namespace, "payload_version": h.version, "destination_url": h.destination,
+		"destination_headers": masked, "company_id": idText(h.companyID), "project_id": nullableText(h.projectID),
+		"created_at": timestamp(h.createdAt), "updated_at": timestamp(h.updatedAt), "hook_type": "api",
 	}
-	if h.projectID != 0 {
-		v["owned_by_company_id"], v["owned_by_project_id"] = nil, h.projectID
-	}
-	return v
 }
 
-// listHooks lists the hooks of one namespace, by default "procore".
+func (h *hook) status() string {
+	if h.disabled {
+		return "disabled"
+	}
+	return "active"
+}
+
+// listHooks lists the hooks of one namespace, which a company's list requires.
 func (c *call) listHooks() {
-	project, _, ok := c.scope()
+	project, ok := c.scope()
 	if !ok {
 		return
 	}
-	namespace := or(c.r.URL.Query().Get("namespace"), "procore")
+	q := c.r.URL.Query()
+	namespace := q.Get("namespace")
+	if namespace == "" && project == 0 {
+		c.fail(http.StatusBadRequest, "namespace is required.")
+		return
+	}
 	all := []map[string]any{}
 	for _, h := range c.hooks {
-		if h.companyID == c.company.ID && h.projectID == project && h.namespace == namespace && !c.hidden(h) {
-			all = append(all, hookJSON(h))
+		if h.companyID != c.company.ID || h.projectID != project || c.hidden(h) || namespace != "" && h.namespace != namespace ||
+			q.Get("payload_version") != "" && h.version != q.Get("payload_version") {
+			continue
 		}
+		v := hookJSON(h)
+		if q.Get("include_trigger_count") == "true" {
+			v["trigger_count"] = len(h.triggers)
+		}
+		all = append(all, v)
 	}
-	writeJSON(c.w, http.StatusOK, all) // not a paginated endpoint
+	if cut, ok := page(c, v2(), all); ok {
+		c.data(http.StatusOK, cut)
+	}
+}
+
+func (c *call) showHook() {
+	if h, ok := c.hook(); ok {
+		c.data(http.StatusOK, hookJSON(h))
+	}
 }
 
 func (c *call) createHook() {
-	project, req, ok := c.scope()
-	if !ok {
+	project, ok := c.scope()
+	var f hookFields
+	if !ok || !c.body(&f) {
 		return
 	}
-	if req.Hook == nil || req.Hook.DestinationURL == nil {
-		c.invalid("hook", `is missing: the form is {"company_id": 1, "hook": {"destination_url": "..."}}`)
-		return
+	for name, v := range map[string]*string{"destination_url": f.DestinationURL, "payload_version": f.PayloadVersion, "namespace": f.Namespace} {
+		if v == nil {
+			c.invalid(name, "is missing")
+			return
+		}
 	}
-	h := &hook{companyID: c.company.ID, projectID: project, creator: c.pair.userID, namespace: "procore", version: "v2.0",
+	now := c.now()
+	h := &hook{companyID: c.company.ID, projectID: project, creator: c.pair.userID, createdAt: now, updatedAt: now,
 		headers: map[string]string{}, wake: make(chan struct{}, 1)}
 	same := slices.DeleteFunc(slices.Clone(c.hooks), func(o *hook) bool { return o.companyID != c.company.ID })
 	if len(same) >= maxHooks {
 		c.invalid("hook", "is one too many for this company")
 		return
 	}
-	if !c.configure(h, req.Hook) {
+	if !c.configure(h, f) {
 		return
 	}
 	h.id = c.newID()
 	c.hooks = append(c.hooks, h)
 	c.startWorker(h)
-	writeJSON(c.w, http.StatusCreated, hookJSON(h))
+	c.data(http.StatusCreated, hookJSON(h))
 }
 
 func (c *call) updateHook() {
-	h, req, ok := c.hook()
-	if !ok {
+	h, ok := c.hook()
+	var f hookFields
+	if !ok || !c.body(&f) || !c.configure(h, f) {
 		return
 	}
-	if req.Hook == nil {
-		c.invalid("hook", "is missing")
-		return
-	}
-	if c.configure(h, req.Hook) {
-		writeJSON(c.w, http.StatusOK, hookJSON(h))
-	}
+	h.updatedAt = c.now()
+	c.data(http.StatusOK, hookJSON(h))
 }
 
 // configure applies all fields to h or, if one is invalid, none. It reports whether
 // it did, and answers 422 if not.
-func (c *call) configure(h *hook, f *hookFields) bool {
+func (c *call) configure(h *hook, f hookFields) bool {
 	n := *h
 	set(&n.namespace, f.Namespace)
-	set(&n.version, f.APIVersion)
 	set(&n.version, f.PayloadVersion)
 	set(&n.destination, f.DestinationURL)
 	set(&n.headers, f.DestinationHeaders)
@@ -221,6 +245,8 @@ func (c *call) configure(h *hook, f *hookFields) bool {
 			o.namespace == n.namespace && o.destination == n.destination
 	})
 	switch {
+	case f.Status != nil && *f.Status != "active" && *f.Status != "disabled":
+		return c.invalid("status", "is not active or disabled")
 	case !validNamespace(n.namespace):
 		return c.invalid("namespace", "may only contain a-z, 0-9 and -")
 	case !slices.Contains([]string{"v2", "v2.0", "v3.0", "v4.0"}, n.version):
@@ -234,6 +260,10 @@ func (c *call) configure(h *hook, f *hookFields) bool {
 		return c.invalid("destination_url", why)
 	}
 	h.namespace, h.version, h.destination, h.headers = n.namespace, n.version, n.destination, n.headers
+	if f.Status != nil {
+		h.disabled, h.failures = *f.Status == "disabled", 0
+		h.wakeWorker()
+	}
 	return true
 }
 
@@ -252,10 +282,11 @@ func (s *Server) refusal(destination string) string {
 }
 
 func (c *call) deleteHook() {
-	h, _, ok := c.hook()
+	h, ok := c.hook()
 	if !ok {
 		return
 	}
 	h.cancel()
 	c.hooks = slices.DeleteFunc(c.hooks, func(o *hook) bool { return o == h })
+	c.w.WriteHeader(http.StatusNoContent)
 }

@@ -35,15 +35,14 @@ const (
 	Hidden  OrphanedHooks = "hidden"  // it is not listed and reports nothing
 )
 
-// DeliveryPaging chooses how the list of deliveries is paged. Procore's guide and
-// its reference differ.
-type DeliveryPaging string
+// DeliveryOrder chooses the order of the list of deliveries. Procore does not document
+// it.
+type DeliveryOrder string
 
-// The values of [DeliveryPaging].
+// The values of [DeliveryOrder].
 const (
-	ByPage      DeliveryPaging = "page"   // page and per_page, oldest first, like other lists
-	NewestFirst DeliveryPaging = "newest" // the same, newest first
-	ByCursor    DeliveryPaging = "cursor" // page_size and page_start, the last id of the previous page
+	OldestFirst DeliveryOrder = "oldest"
+	NewestFirst DeliveryOrder = "newest"
 )
 
 // Options configures a [Server]. Its zero value is the strict default.
@@ -79,8 +78,11 @@ type Options struct {
 	// SharedURLs allows several hooks of a namespace to have the same URL. By
 	// default the second one is refused. Procore does not document it.
 	SharedURLs bool
-	// DeliveryPaging chooses how deliveries are paged. Empty means ByPage.
-	DeliveryPaging DeliveryPaging
+	// DeliveryOrder chooses the order of deliveries. Empty means OldestFirst.
+	DeliveryOrder DeliveryOrder
+	// DisableAfter is the number of failed deliveries in a row after which a hook is
+	// disabled and discards what waits. Zero means never. Procore documents no number.
+	DisableAfter int
 	// HourlyLimit and SpikeLimit are the calls that one user may make per hour and
 	// per 10 seconds. Zero means 36,000 and 3,600.
 	HourlyLimit, SpikeLimit int
@@ -108,7 +110,7 @@ func (o Options) withDefaults() Options {
 	o.ExpiresIn = or(o.ExpiresIn, 90*time.Minute)
 	o.SecondAuthorization = or(o.SecondAuthorization, Keep)
 	o.OrphanedHooks = or(o.OrphanedHooks, Working)
-	o.DeliveryPaging = or(o.DeliveryPaging, ByPage)
+	o.DeliveryOrder = or(o.DeliveryOrder, OldestFirst)
 	o.HourlyLimit = or(o.HourlyLimit, 36_000)
 	o.SpikeLimit = or(o.SpikeLimit, 3_600)
 	o.DeliveryTimeout = or(o.DeliveryTimeout, 5*time.Second)
@@ -139,7 +141,8 @@ type OptionsPatch struct {
 	OneEventID              *bool                `json:"one_event_id"`
 	OrphanedHooks           *OrphanedHooks       `json:"orphaned_hooks"`
 	SharedURLs              *bool                `json:"shared_urls"`
-	DeliveryPaging          *DeliveryPaging      `json:"delivery_paging"`
+	DeliveryOrder           *DeliveryOrder       `json:"delivery_order"`
+	DisableAfter            *int                 `json:"disable_after"`
 	HourlyLimit             *int                 `json:"hourly_limit"`
 	SpikeLimit              *int                 `json:"spike_limit"`
 	ClientSecret            *string              `json:"client_secret"`
@@ -155,8 +158,8 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	if o := p.OrphanedHooks; o != nil && *o != Working && *o != Silent && *o != Hidden {
 		return fmt.Errorf("orphaned_hooks is %q, not working, silent or hidden", *o)
 	}
-	if d := p.DeliveryPaging; d != nil && *d != ByPage && *d != NewestFirst && *d != ByCursor {
-		return fmt.Errorf("delivery_paging is %q, not page, newest or cursor", *d)
+	if d := p.DeliveryOrder; d != nil && *d != OldestFirst && *d != NewestFirst {
+		return fmt.Errorf("delivery_order is %q, not oldest or newest", *d)
 	}
 	if e := p.ExpiresInSeconds; e != nil && (*e < 1 || *e > maxSeconds) {
 		return fmt.Errorf("expires_in_seconds is %d, not 1 to %d", *e, maxSeconds)
@@ -179,7 +182,8 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	set(&o.OneEventID, p.OneEventID)
 	set(&o.OrphanedHooks, p.OrphanedHooks)
 	set(&o.SharedURLs, p.SharedURLs)
-	set(&o.DeliveryPaging, p.DeliveryPaging)
+	set(&o.DeliveryOrder, p.DeliveryOrder)
+	set(&o.DisableAfter, p.DisableAfter)
 	set(&o.HourlyLimit, p.HourlyLimit)
 	set(&o.SpikeLimit, p.SpikeLimit)
 	set(&o.ClientSecret, p.ClientSecret)

@@ -53,20 +53,6 @@ func payloadV4(e Event, m moment) map[string]any {
 	return p
 }
 
-// eventView returns the event as the list of deliveries has it, without ulid and
-// metadata.
-func eventView(version string, e Event, m moment) map[string]any {
-	v := map[string]any{
-		"id": m.id, "timestamp": timestamp(m.at), "user_id": nullable(e.UserID), "company_id": e.CompanyID,
-		"project_id": nullable(e.ProjectID), "api_version": version, "event_type": e.EventType,
-		"resource_name": e.ResourceName, "resource_id": e.ResourceID,
-	}
-	if version == "v4.0" {
-		v["id"] = m.ulid
-	}
-	return v
-}
-
 func encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {

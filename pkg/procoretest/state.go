@@ -41,6 +41,7 @@ type Hook struct {
 	DestinationURL string    `json:"destination_url"`
 	HeaderNames    []string  `json:"header_names"`
 	Triggers       []Trigger `json:"triggers"`
+	Disabled       bool      `json:"disabled"`
 	// Paused is true from a failed delivery until the next success or flush.
 	Paused bool `json:"paused"`
 	// NextAttempt is when a paused hook retries.
@@ -114,7 +115,7 @@ func (s *Server) refreshTokens() []RefreshToken {
 
 func (h *hook) state() Hook {
 	v := Hook{ID: h.id, CompanyID: h.companyID, ProjectID: h.projectID, Namespace: h.namespace,
-		PayloadVersion: h.version, DestinationURL: h.destination, HeaderNames: []string{}, Triggers: []Trigger{},
+		PayloadVersion: h.version, DestinationURL: h.destination, HeaderNames: []string{}, Triggers: []Trigger{}, Disabled: h.disabled,
 		Paused: !h.failingSince.IsZero(), NextAttempt: h.nextAttempt, Waiting: len(h.queue)}
 	for k := range h.headers {
 		v.HeaderNames = append(v.HeaderNames, k)

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -23,20 +22,16 @@ type triggerFields struct {
 	EventType    string `json:"event_type"`
 }
 
-// triggerJSON is a trigger as REST v1.0 returns it, with the event type in capitals.
+// triggerJSON is a trigger as REST v2.0 returns it, with the event type in capitals.
 //
 // https://developers.procore.com/reference/rest/triggers?version=latest
 func triggerJSON(h *hook, t trigger) map[string]any {
-	v := map[string]any{"id": t.id, "webhook_hook_id": h.id, "resource_name": t.resourceName, "resource_id": nil,
-		"event_type": strings.ToUpper(t.eventType), "company_id": h.companyID, "project_id": nil, "user_id": nil}
-	if h.projectID != 0 {
-		v["company_id"], v["project_id"] = nil, h.projectID
-	}
-	return v
+	return map[string]any{"id": idText(t.id), "webhook_hook_id": idText(h.id), "resource_name": t.resourceName,
+		"event_type": strings.ToUpper(t.eventType), "company_id": idText(h.companyID), "project_id": nullableText(h.projectID)}
 }
 
 func (c *call) listTriggers() {
-	h, _, ok := c.hook()
+	h, ok := c.hook()
 	if !ok {
 		return
 	}
@@ -44,7 +39,9 @@ func (c *call) listTriggers() {
 	for _, t := range h.triggers {
 		all = append(all, triggerJSON(h, t))
 	}
-	writeJSON(c.w, http.StatusOK, all) // not a paginated endpoint
+	if cut, ok := page(c, v2(), all); ok {
+		c.data(http.StatusOK, cut)
+	}
 }
 
 // long returns the long spelling of a payload version: v2 and v2.0 are one format.
@@ -58,52 +55,107 @@ func long(version string) string {
 // validReason reports whether event_type, or v4.0's reason, has a valid form.
 func validReason(r string) bool { return regexp.MustCompile(`^[a-z][a-z_]{0,63}$`).MatchString(r) }
 
-func basicReason(r string) bool { return r == "create" || r == "update" || r == "delete" }
-
-// createTrigger requires an api_version beside the trigger, as in Procore's reference,
-// and refuses the triggers that Procore ended on 2026-06-30.
-func (c *call) createTrigger() {
-	h, req, ok := c.hook()
-	if !ok {
-		return
-	}
-	if req.Trigger == nil || or(req.APIVersion, req.PayloadVersion) == "" {
-		c.invalid("trigger", `is missing: the form is {"company_id": 1, "api_version": "v2", "trigger": {"resource_name": "RFIs", "event_type": "create"}}`)
-		return
-	}
-	t := trigger{resourceName: req.Trigger.ResourceName, eventType: strings.ToLower(req.Trigger.EventType),
-		version: long(or(req.APIVersion, req.PayloadVersion))}
+// add adds a trigger to the hook, or returns the field that Procore refuses and why. A
+// trigger reports in the version that its hook has now.
+func (c *call) add(h *hook, f triggerFields) (t trigger, field, why string) {
+	t = trigger{resourceName: f.ResourceName, eventType: strings.ToLower(f.EventType), version: long(h.version)}
 	taken := slices.ContainsFunc(h.triggers, func(o trigger) bool {
 		return o.resourceName == t.resourceName && o.eventType == t.eventType && o.version == t.version
 	})
+	events := webhookEvents(h.version, h.projectID != 0)[t.resourceName]
 	switch {
-	case t.resourceName == "" || len(t.resourceName) > 100:
-		c.invalid("resource_name", "is missing or too long")
-	case !validReason(t.eventType) || !basicReason(t.eventType) && h.version != "v4.0":
-		c.invalid("event_type", "is not create, update or delete")
+	case t.resourceName == "" || events == nil:
+		return t, "resource_name", "is not a resource of this payload version"
 	case t.eventType == "update" && (t.resourceName == "Project Users" || t.resourceName == "Project Vendors"):
-		c.invalid("resource_name", "no longer has an update trigger: use Company Users or Company Vendors")
+		return t, "resource_name", "no longer has an update trigger: use Company Users or Company Vendors"
+	case !slices.ContainsFunc(events, func(e string) bool { return strings.EqualFold(e, t.eventType) }):
+		return t, "event_type", "is not " + strings.Join(events, ", ")
 	case taken:
-		c.invalid("trigger", "has already been taken")
+		return t, "trigger", "has already been taken"
 	case len(h.triggers) >= maxTriggers:
-		c.invalid("trigger", "is one too many for this hook")
-	default:
-		t.id = c.newID()
-		h.triggers = append(h.triggers, t)
-		writeJSON(c.w, http.StatusCreated, triggerJSON(h, t))
+		return t, "trigger", "is one too many for this hook"
 	}
+	t.id = c.newID()
+	h.triggers = append(h.triggers, t)
+	return t, "", ""
+}
+
+// createTrigger adds one trigger. Procore refuses those that it ended on 2026-06-30.
+func (c *call) createTrigger() {
+	h, ok := c.hook()
+	var f triggerFields
+	if !ok || !c.body(&f) {
+		return
+	}
+	t, field, why := c.add(h, f)
+	if why != "" {
+		c.invalid(field, why)
+		return
+	}
+	c.data(http.StatusCreated, triggerJSON(h, t))
+}
+
+// createTriggers adds several triggers, and answers 207 if some are refused. Procore does
+// not document the body of that answer.
+func (c *call) createTriggers() {
+	h, ok := c.hook()
+	var all []triggerFields
+	if !ok || !c.body(&all) {
+		return
+	}
+	made, failed := []any{}, []any{}
+	for _, f := range all {
+		if t, field, why := c.add(h, f); why != "" {
+			failed = append(failed, map[string]any{"resource_name": f.ResourceName, "event_type": f.EventType,
+				"errors": map[string][]string{field: {why}}})
+		} else {
+			made = append(made, triggerJSON(h, t))
+		}
+	}
+	if len(failed) == 0 {
+		c.data(http.StatusCreated, made)
+		return
+	}
+	c.data(http.StatusMultiStatus, map[string]any{"succeeded": made, "failed": failed})
+}
+
+// remove removes a trigger, and reports whether there was one.
+func (h *hook) remove(id string) bool {
+	i := slices.IndexFunc(h.triggers, func(t trigger) bool { return idText(t.id) == id })
+	if i >= 0 {
+		h.triggers = slices.Delete(h.triggers, i, i+1)
+	}
+	return i >= 0
 }
 
 func (c *call) deleteTrigger() {
-	h, _, ok := c.hook()
-	if !ok {
-		return
-	}
-	id, _ := strconv.ParseInt(c.r.PathValue("trigger"), 10, 64)
-	i := slices.IndexFunc(h.triggers, func(t trigger) bool { return t.id == id })
-	if i < 0 {
+	h, ok := c.hook()
+	switch {
+	case !ok:
+	case !h.remove(c.r.PathValue("trigger")):
 		c.fail(http.StatusNotFound, "The trigger does not exist.")
+	default:
+		c.w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (c *call) deleteTriggers() {
+	h, ok := c.hook()
+	var ids []string
+	if !ok || !c.body(&ids) {
 		return
 	}
-	h.triggers = slices.Delete(h.triggers, i, i+1)
+	gone, failed := []string{}, []any{}
+	for _, id := range ids {
+		if h.remove(id) {
+			gone = append(gone, id)
+		} else {
+			failed = append(failed, map[string]any{"id": id, "errors": []string{"does not exist"}})
+		}
+	}
+	if len(failed) == 0 {
+		c.data(http.StatusOK, map[string]any{"succeeded": gone})
+		return
+	}
+	c.data(http.StatusMultiStatus, map[string]any{"succeeded": gone, "failed": failed})
 }

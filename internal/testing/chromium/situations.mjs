@@ -328,7 +328,7 @@ const afterTheChoice = [
     name: 'connected, webhooks pending', heading: 'Connected', status: 200,
     shows: ['Being set up'],
     async go(v) {
-      await v.stack.fault('/rest/v1.0/webhooks', { times: 999 })
+      await v.stack.fault('/rest/v2.0/companies', { times: 999 })
       await chosen(v)
     },
   },

@@ -19,6 +19,8 @@ var harmless = map[string]string{
 	"internal/connect/pages Problem.Code":          "names the problem on the page",
 	"internal/connect/session Session.cookie":      "the hash of the cookie",
 	"internal/webhook/credential Credential.KeyID": "the name of a key",
+	"internal/webhook/provision Row.Credential":    "the name of a key, and an epoch",
+	"internal/webhook/provision lease.credential":  "the name of a key, and an epoch",
 	"pkg/procore Error.Code":                       "names an error, in REST v2",
 	"pkg/procore TokenError.Code":                  "names an error, by RFC 6749",
 	"pkg/procore tokenFields.access":               "exists while an answer is read, and no value holds it",

@@ -217,8 +217,8 @@ func (c *crooked) hook(t *testing.T, company int64) procoretest.Hook {
 			all = append(all, h)
 		}
 	}
-	if len(all) != 1 || len(all[0].Triggers) != 6 {
-		t.Fatalf("hooks %+v, want one with six triggers", all)
+	if len(all) != 1 || len(all[0].Triggers) != 5 {
+		t.Fatalf("hooks %+v, want one with five triggers", all)
 	}
 	return all[0]
 }

@@ -163,7 +163,7 @@ func flow(t *testing.T, o stack.Options) {
 	}
 	eventually(t, "the hook has its triggers", func() bool {
 		hooks := s.Procore.State().Hooks
-		return len(hooks) == 1 && len(hooks[0].Triggers) == 6
+		return len(hooks) == 1 && len(hooks[0].Triggers) == 5
 	})
 
 	var want []string // ids of the events, in order
@@ -234,6 +234,9 @@ func checkState(t *testing.T, s *stack.Stack) {
 		free := c.Path == "/rest/v1.0/me" || c.Path == "/rest/v1.0/companies"
 		if c.CompanyID != procoretest.HarborHill && !(free && c.CompanyID == 0) {
 			t.Errorf("call of %s with the company id %d", c.Path, c.CompanyID)
+		}
+		if strings.HasPrefix(c.Path, "/rest/v1.0/webhooks") {
+			t.Errorf("call of %s, which is deprecated", c.Path)
 		}
 	}
 	for _, r := range state.RefreshTokens {

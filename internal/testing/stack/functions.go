@@ -106,7 +106,7 @@ func Environment(app, procore, aws string) map[string]string {
 		"EVENTS_QUEUE_URL":                 awstest.QueueURL(aws, eventsQueue),
 		"ALLOWED_COMPANIES":                "*",
 		"WEBHOOK_NAMESPACE":                "procore-connect",
-		"WEBHOOK_TRIGGERS":                 "RFIs:create,update,delete;Projects:update;Company Users:update,delete",
+		"WEBHOOK_TRIGGERS":                 "RFIs:create,update,delete;Projects:update;Company Users:update",
 		"LOG_LEVEL":                        "info",
 		"AWS_ENDPOINT_URL_DYNAMODB":        aws,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": aws,

@@ -77,6 +77,12 @@ func Parse(secret string) (*Ring, error) {
 	return r, nil
 }
 
+// Current names the credential that a company's hook should have: the current key's id and
+// the company's epoch. It proves nothing, so it may be stored and logged.
+func (r *Ring) Current(companyID int64) string {
+	return fmt.Sprintf("%s.%d", r.ring.Current(), r.epochs[companyID])
+}
+
 // Header returns the Authorization value for a company's hook.
 func (r *Ring) Header(companyID int64) (procore.Secret, error) {
 	claim := fmt.Sprintf("%s.%d.%d", r.ring.Current(), companyID, r.epochs[companyID])

@@ -101,7 +101,7 @@ func (k *Reconciler) remove(ctx context.Context, l *lease, key connections.Key) 
 		return err
 	}
 	k.log().WarnContext(ctx, "hook not deleted", slog.Int64("company_id", key.CompanyID),
-		slog.Int64("hook_id", l.row.HookID), slog.Any("error", err))
+		slog.String("hook_id", l.row.HookID.String()), slog.Any("error", err))
 	return nil
 }
 

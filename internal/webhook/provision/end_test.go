@@ -38,11 +38,11 @@ func TestEnd(t *testing.T) {
 		t.Errorf("%d hooks are left, want 2: a connection is left", got)
 	}
 	w.end(b)
-	if all := w.hooks(); len(all) != 1 || all[0].ID != foreign.ID {
+	if all := w.hooks(); len(all) != 1 || procore.NewID(all[0].ID) != foreign.ID {
 		t.Errorf("got %+v, want the foreign hook alone", all)
 	}
 	w.end(b) // again
-	if result, err := w.Reconcile(t.Context(), company); err != nil || result.HookID != 0 || len(w.hooks()) != 1 {
+	if result, err := w.Reconcile(t.Context(), company); err != nil || result.HookID != "" || len(w.hooks()) != 1 {
 		t.Errorf("a look afterwards: %+v, %v", result, err)
 	}
 	w.connect(joe)
@@ -137,7 +137,7 @@ func TestEndWithoutPermission(t *testing.T) {
 	w.look(connections.WebhooksActive)
 	w.deny(joe)
 	w.end(c)
-	if lines := w.World.Log.Lines(t, "hook not deleted"); len(lines) != 1 || lines[0]["hook_id"] != float64(w.hook().ID) {
+	if lines := w.World.Log.Lines(t, "hook not deleted"); len(lines) != 1 || lines[0]["hook_id"] != w.id().String() {
 		t.Errorf("logged %v", lines)
 	}
 }

@@ -35,6 +35,11 @@ func (k *Reconciler) ensure(ctx context.Context, l *lease, by tokens.Principal, 
 	if err != nil {
 		return err
 	}
+	ring, err := k.Ring.Get(ctx)
+	if err != nil {
+		return err
+	}
+	l.credential = ring.Current(client.CompanyID())
 	if want.Namespace, err = k.namespace(ctx, l, client); err != nil {
 		return err
 	}
@@ -48,9 +53,11 @@ func (k *Reconciler) ensure(ctx context.Context, l *lease, by tokens.Principal, 
 		}
 	}
 	if !p.found {
-		if _, err := client.CreateHook(ctx, want); err != nil {
+		made, err := client.CreateHook(ctx, want)
+		if err != nil {
 			return err
 		}
+		l.made = made.ID
 		if p, err = k.list(ctx, l, client, want); err != nil {
 			return err
 		}
@@ -73,7 +80,7 @@ func (k *Reconciler) list(ctx context.Context, l *lease, client *procore.Company
 	p := planFor(listed, want, l.row)
 	for _, id := range p.foreign {
 		if !slices.Contains(l.row.Foreign, id) {
-			k.log().WarnContext(ctx, "hook in our namespace has another URL", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", id))
+			k.log().WarnContext(ctx, "hook in our namespace has another URL", slog.Int64("company_id", client.CompanyID()), slog.String("hook_id", id.String()))
 		}
 	}
 	l.row.Foreign = p.foreign
@@ -88,12 +95,15 @@ func (k *Reconciler) adapt(ctx context.Context, l *lease, by tokens.Principal, c
 	}
 	if hook.ID != old.HookID {
 		l.row.HookID, l.row.Creator, l.row.Version = hook.ID, by, hook.PayloadVersion
-		l.row.Recovery = recovery.Progress{}
+		l.row.Recovery, l.row.Credential = recovery.Progress{}, ""
+	}
+	if hook.ID == l.made {
+		l.row.Credential = l.credential
 	}
 	if l.row.Version == "" {
 		l.row.Version = hook.PayloadVersion
 	}
-	if p.patch {
+	if p.patch || l.row.Credential != l.credential {
 		if !sameVersion(hook.PayloadVersion, want.PayloadVersion) {
 			// Should we die between the hook's change and its triggers', the next look must
 			// know that the triggers are still the old version's.
@@ -105,12 +115,12 @@ func (k *Reconciler) adapt(ctx context.Context, l *lease, by tokens.Principal, c
 		if err != nil {
 			return err
 		}
-		hook.PayloadVersion = patched.PayloadVersion
+		hook.PayloadVersion, l.row.Credential = patched.PayloadVersion, l.credential
 	}
 	if err := k.triggers(ctx, l, client, hook); err != nil {
 		return err
 	}
-	if old.HookID != 0 && old.HookID != hook.ID && old.Namespace != want.Namespace {
+	if old.HookID != "" && old.HookID != hook.ID && old.Namespace != want.Namespace {
 		if err := gone(client.DeleteHook(ctx, old.HookID)); err != nil {
 			l.row.HookID = old.HookID // for the next look, which would not find it otherwise
 			return err
@@ -126,7 +136,7 @@ func (k *Reconciler) removeOthers(ctx context.Context, client *procore.CompanyCl
 		if err := gone(client.DeleteHook(ctx, other.ID)); err != nil {
 			return err
 		}
-		k.log().WarnContext(ctx, "duplicate hook deleted", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", other.ID))
+		k.log().WarnContext(ctx, "duplicate hook deleted", slog.Int64("company_id", client.CompanyID()), slog.String("hook_id", other.ID.String()))
 	}
 	return nil
 }
@@ -145,7 +155,7 @@ func (k *Reconciler) triggers(ctx context.Context, l *lease, client *procore.Com
 	}
 	var refused error // no reason to do without the others
 	for _, t := range change.add {
-		_, err := client.CreateTrigger(ctx, hook, t.Resource, t.EventType)
+		_, err := client.CreateTrigger(ctx, hook.ID, t)
 		if errors.Is(err, procore.ErrInvalid) {
 			err = k.taken(ctx, client, hook, t, err)
 		}
@@ -186,10 +196,10 @@ func (k *Reconciler) clear(ctx context.Context, l *lease, client *procore.Compan
 			if err := gone(client.DeleteHook(ctx, h.ID)); err != nil {
 				return err
 			}
-			k.log().InfoContext(ctx, "hook deleted", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", h.ID))
+			k.log().InfoContext(ctx, "hook deleted", slog.Int64("company_id", client.CompanyID()), slog.String("hook_id", h.ID.String()))
 		}
 	}
-	l.row.HookID, l.row.Creator, l.row.Version, l.row.Namespace, l.row.URL = 0, "", "", "", ""
+	l.row.HookID, l.row.Creator, l.row.Version, l.row.Namespace, l.row.URL = "", "", "", "", ""
 	l.row.Recovery, l.row.Foreign = recovery.Progress{}, nil
 	return nil
 }

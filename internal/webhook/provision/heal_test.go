@@ -81,7 +81,7 @@ func TestMakerLostAccess(t *testing.T) {
 				w.options(procoretest.OptionsPatch{OrphanedHooks: &mode})
 				a := w.connect(joe)
 				w.look(connections.WebhooksActive)
-				old := w.hook().ID
+				old := w.id()
 				b := w.connect(ann)
 				w.look(connections.WebhooksActive)
 				lose(w, a)

@@ -55,7 +55,7 @@ func TestLease(t *testing.T) {
 	}
 	w.Clock.Advance(leaseFor)
 	w.look(connections.WebhooksActive)
-	dead.row.HookID = 1
+	dead.row.HookID = "1"
 	now, err := w.Row(t.Context(), company)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestLease(t *testing.T) {
 		}
 	}
 	w.release(t.Context(), dead)
-	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != w.hook().ID {
+	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != w.id() {
 		t.Errorf("got row %+v, %v", row, err)
 	}
 }

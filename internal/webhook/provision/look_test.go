@@ -30,7 +30,7 @@ func TestOneHookForACompany(t *testing.T) {
 	if got := w.calls(before); len(got) > 0 {
 		t.Errorf("a second look made the calls %v", got)
 	}
-	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != w.hook().ID || row.Creator != b.Principal || row.Version != "v2.0" {
+	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != w.id() || row.Creator != b.Principal || row.Version != "v2.0" {
 		t.Errorf("got row %+v, %v", row, err)
 	}
 }
@@ -129,7 +129,7 @@ func TestMakerLostAccessAndATriggerIsRefused(t *testing.T) {
 	w.options(procoretest.OptionsPatch{SharedURLs: &shared})
 	w.connect(joe)
 	w.look(connections.WebhooksActive)
-	old := w.hook().ID
+	old := w.id()
 	w.connect(ann)
 	w.deny(joe)
 	w.Want.Triggers = append(w.Want.Triggers, procore.Trigger{Resource: strings.Repeat("no such resource ", 10), EventType: "create"})
@@ -141,7 +141,7 @@ func TestMakerLostAccessAndATriggerIsRefused(t *testing.T) {
 	}
 }
 
-const hooksPath = "/rest/v1.0/webhooks/hooks"
+const hooksPath = "/rest/v2.0/companies/5678/webhooks/hooks"
 
 // Whatever answer is lost, the next look finishes with one hook and its triggers.
 func TestLostAnswers(t *testing.T) {
@@ -196,7 +196,7 @@ func TestOff(t *testing.T) {
 				t.Errorf("%s: webhooks are %s, looked at again %v; want off, never", name, got.Webhooks, got.CheckAt)
 			}
 		}
-		if all := w.hooks(); len(all) != 1 || all[0].ID != foreign.ID {
+		if all := w.hooks(); len(all) != 1 || procore.NewID(all[0].ID) != foreign.ID {
 			t.Errorf("%s: got %+v, want the foreign hook alone", name, all)
 		}
 	}
@@ -228,7 +228,7 @@ func TestNamespaceWhenTheOldHookStays(t *testing.T) {
 	}
 	w.look(connections.WebhooksActive)
 	h := w.hook()
-	if row, err := w.Row(t.Context(), company); err != nil || h.Namespace != "our-new-app" || row.HookID != h.ID || row.Namespace != h.Namespace {
+	if row, err := w.Row(t.Context(), company); err != nil || h.Namespace != "our-new-app" || row.HookID != procore.NewID(h.ID) || row.Namespace != h.Namespace {
 		t.Errorf("got %+v, row %+v, %v", h, row, err)
 	}
 }
@@ -249,7 +249,7 @@ func TestNamespaceWithEventsInTheOldHook(t *testing.T) {
 	}
 	w.Clock.Advance(12*time.Hour + time.Second)
 	w.eventually(func(h procoretest.Hook) bool { return h.Waiting == 0 })
-	if got := w.look(connections.WebhooksActive).HookID; got == old || w.hook().Namespace != "our-new-app" {
+	if got := w.look(connections.WebhooksActive).HookID; got == procore.NewID(old) || w.hook().Namespace != "our-new-app" {
 		t.Errorf("got %+v, want a new hook", w.hook())
 	}
 	if stored, _ := w.inbox(); len(stored) != 1 {
@@ -263,7 +263,7 @@ func TestNamespaceWithoutTheOldHook(t *testing.T) {
 	w := newWorld(t)
 	c := w.connect(joe)
 	w.look(connections.WebhooksActive)
-	if err := w.client(c.Key).DeleteHook(t.Context(), w.hook().ID); err != nil {
+	if err := w.client(c.Key).DeleteHook(t.Context(), w.id()); err != nil {
 		t.Fatal(err)
 	}
 	w.Want.Namespace = "our-new-app"
@@ -281,11 +281,11 @@ func TestForeign(t *testing.T) {
 	w.connect(joe)
 	foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v4.0"})
 	for range 2 {
-		if result := w.look(connections.WebhooksActive); !cmp.Equal(result.Foreign, []int64{foreign.ID}) {
+		if result := w.look(connections.WebhooksActive); !cmp.Equal(result.Foreign, []procore.ID{foreign.ID}) {
 			t.Errorf("got %+v", result)
 		}
 	}
-	if row, err := w.Row(t.Context(), company); err != nil || !cmp.Equal(row.Foreign, []int64{foreign.ID}) {
+	if row, err := w.Row(t.Context(), company); err != nil || !cmp.Equal(row.Foreign, []procore.ID{foreign.ID}) {
 		t.Errorf("got row %+v, %v", row, err)
 	}
 	if lines := w.World.Log.Lines(t, "hook in our namespace has another URL"); len(lines) != 1 {

@@ -13,7 +13,7 @@ type plan struct {
 	keep    procore.Hook // the company's hook
 	patch   bool         // it is not as it should be
 	remove  []procore.Hook
-	foreign []int64
+	foreign []procore.ID
 }
 
 // planFor compares the hooks of our namespace with what is wanted. Of several of
@@ -44,15 +44,14 @@ func planFor(listed []procore.Hook, want procore.HookSpec, row Row) plan {
 		return first(a.ID < b.ID, b.ID < a.ID)
 	})
 	p.found, p.keep, p.remove = true, ours[0], ours[1:]
-	p.patch = p.keep.DestinationURL != want.DestinationURL || !sameVersion(p.keep.PayloadVersion, want.PayloadVersion) ||
-		!p.keep.DestinationHeaders.Masks("Authorization", want.Headers["Authorization"])
+	p.patch = p.keep.DestinationURL != want.DestinationURL || !sameVersion(p.keep.PayloadVersion, want.PayloadVersion)
 	return p
 }
 
 // isOurs says that a hook of our namespace is this deployment's: it has our URL,
 // or it is the one that we made and still has the URL that we gave it.
 func isOurs(h procore.Hook, url string, row Row) bool {
-	return h.DestinationURL == url || row.HookID != 0 && h.ID == row.HookID && h.DestinationURL == row.URL
+	return h.DestinationURL == url || row.HookID != "" && h.ID == row.HookID && h.DestinationURL == row.URL
 }
 
 // sameVersion compares payload versions; Procore may answer v2 for v2.0.

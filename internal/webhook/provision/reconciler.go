@@ -70,9 +70,9 @@ type Result struct {
 	// Status is what the company's connections have now; empty: what they had.
 	Status connections.Webhooks
 	// HookID is the company's hook, 0 without one.
-	HookID int64
+	HookID procore.ID
 	// Foreign are the hooks of other deployments in our namespace.
-	Foreign []int64
+	Foreign []procore.ID
 	// Strangers are connections to which Procore showed no such company: their
 	// users may have left it.
 	Strangers []connections.Key
@@ -124,7 +124,7 @@ func (k *Reconciler) look(ctx context.Context, l *lease, all []connections.Conne
 	}
 	result.HookID, result.Foreign, result.LimitedUntil = l.row.HookID, l.row.Foreign, v.limited
 	k.log().InfoContext(ctx, "hook reconciled", slog.Int64("company_id", l.row.CompanyID), slog.String("status", string(v.status)),
-		slog.Int64("hook_id", result.HookID), slog.Int("recovered", result.Recovered.Stored))
+		slog.String("hook_id", result.HookID.String()), slog.Int("recovered", result.Recovered.Stored))
 	return result, v
 }
 

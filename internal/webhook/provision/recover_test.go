@@ -70,12 +70,12 @@ func (w *world) wantInbox(ids []string) {
 // and whatever the payload version; once, and counted.
 func TestRecovery(t *testing.T) {
 	t.Parallel()
-	for _, paging := range []procoretest.DeliveryPaging{procoretest.ByPage, procoretest.NewestFirst, procoretest.ByCursor} {
+	for _, paging := range []procoretest.DeliveryOrder{procoretest.OldestFirst, procoretest.NewestFirst} {
 		for _, version := range []string{"v2.0", "v3.0", "v4.0"} {
 			t.Run(string(paging)+" "+version, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t)
-				w.options(procoretest.OptionsPatch{DeliveryPaging: &paging})
+				w.options(procoretest.OptionsPatch{DeliveryOrder: &paging})
 				w.Want.PayloadVersion = version
 				c := w.connect(joe)
 				w.look(connections.WebhooksActive)

@@ -8,10 +8,6 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// mostFailing bounds the failed deliveries that are read before a hook is
-// replaced.
-const mostFailing = 2_000
-
 // replace makes the hook anew, whose creator's connection does not work any
 // more: Procore does not say whether such a hook still reports, and one that is
 // silent cannot be told from a quiet company. The new hook comes first, with its
@@ -27,7 +23,7 @@ func (k *Reconciler) replace(ctx context.Context, l *lease, client *procore.Comp
 	}
 	if busy {
 		k.log().WarnContext(ctx, "hook not replaced yet, deliveries pending", slog.Int64("company_id", client.CompanyID()),
-			slog.Int64("hook_id", old))
+			slog.String("hook_id", old.String()))
 		return p, nil
 	}
 	if err := k.removeOthers(ctx, client, p.remove); err != nil { // of a look that did not come to its end
@@ -36,6 +32,7 @@ func (k *Reconciler) replace(ctx context.Context, l *lease, client *procore.Comp
 	hook, err := client.CreateHook(ctx, want)
 	taken := errors.Is(err, procore.ErrInvalid)
 	if err == nil {
+		l.made = hook.ID
 		err = k.triggers(ctx, l, client, hook)
 	}
 	if err != nil && !errors.Is(err, procore.ErrInvalid) { // a trigger that is refused is adapt's to tell
@@ -49,7 +46,7 @@ func (k *Reconciler) replace(ctx context.Context, l *lease, client *procore.Comp
 			return p, err
 		}
 	}
-	k.log().WarnContext(ctx, "hook replaced, its creator's connection is unusable", slog.Int64("company_id", client.CompanyID()), slog.Int64("old_hook_id", old))
+	k.log().WarnContext(ctx, "hook replaced, its creator's connection is unusable", slog.Int64("company_id", client.CompanyID()), slog.String("old_hook_id", old.String()))
 	return k.list(ctx, l, client, want)
 }
 
@@ -57,7 +54,7 @@ func (k *Reconciler) replace(ctx context.Context, l *lease, client *procore.Comp
 // changed: a new one comes and the old one goes, when nothing waits for delivery
 // by it. Till then it is looked after where it is.
 func (k *Reconciler) namespace(ctx context.Context, l *lease, client *procore.CompanyClient) (string, error) {
-	if l.row.HookID == 0 || l.row.Namespace == "" || l.row.Namespace == k.Want.Namespace {
+	if l.row.HookID == "" || l.row.Namespace == "" || l.row.Namespace == k.Want.Namespace {
 		return k.Want.Namespace, nil
 	}
 	busy, err := k.busy(ctx, l, client, l.row.HookID)
@@ -66,7 +63,7 @@ func (k *Reconciler) namespace(ctx context.Context, l *lease, client *procore.Co
 	}
 	if busy {
 		k.log().WarnContext(ctx, "hook not moved to the new namespace yet, deliveries pending", slog.Int64("company_id", client.CompanyID()),
-			slog.Int64("hook_id", l.row.HookID))
+			slog.String("hook_id", l.row.HookID.String()))
 		return l.row.Namespace, nil
 	}
 	return k.Want.Namespace, nil
@@ -74,14 +71,10 @@ func (k *Reconciler) namespace(ctx context.Context, l *lease, client *procore.Co
 
 // busy says that events wait for delivery by the hook, or are still to be
 // recovered from it.
-func (k *Reconciler) busy(ctx context.Context, l *lease, client *procore.CompanyClient, hookID int64) (bool, error) {
-	n := 0
-	for d, err := range client.Deliveries(ctx, hookID, procore.FailingDeliveries) {
-		if err != nil {
-			return false, err
-		}
-		if n++; d.Outcome == "failed" || n > mostFailing {
-			return true, nil
+func (k *Reconciler) busy(ctx context.Context, l *lease, client *procore.CompanyClient, hookID procore.ID) (bool, error) {
+	for _, status := range []procore.DeliveryStatus{procore.DeliveryRetrying, procore.DeliveryEnqueued} {
+		for _, err := range client.Deliveries(ctx, hookID, procore.DeliveryFilter{Status: status}) {
+			return err == nil, err
 		}
 	}
 	recovered, err := k.recover(ctx, l, client)

@@ -11,6 +11,7 @@ import (
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
@@ -25,13 +26,15 @@ var ErrBusy = errors.New("hooks: another run is looking at this company")
 // table, beside the company's connections and in no index.
 type Row struct {
 	CompanyID int64
-	HookID    int64            // 0: none, or none known
+	HookID    procore.ID       // empty: none, or none known
 	Creator   tokens.Principal // whose connection made the hook
 	Namespace string           // the hook's, as it was put right last,
 	URL       string           // likewise
 	Version   string           // the payload version for which its triggers were made
-	Foreign   []int64          // hooks of other deployments in our namespace
-	Offset    int              // connections tried in vain by the last look
+	Foreign   []procore.ID     // hooks of other deployments in our namespace
+	// Credential is the one that Procore last accepted, without its proof.
+	Credential string
+	Offset     int // connections tried in vain by the last look
 
 	Recovery  recovery.Progress // through the hook's discarded deliveries
 	Recovered int64             // events that were stored from them, ever
@@ -43,8 +46,10 @@ type Row struct {
 
 // lease is the row while its holder is we.
 type lease struct {
-	row     Row
-	version string // of the payload that the company's hook should have
+	row        Row
+	version    string // of the payload that the company's hook should have
+	credential string // that it should have
+	made       procore.ID
 }
 
 // rows are the rows of a company's hook, of which there is one.
@@ -116,18 +121,26 @@ func (k *Reconciler) rowKey(companyID int64) dynamo.Item {
 }
 
 func (r *Row) fields(f *dynamo.Fields) {
-	f.Number("hook_id", &r.HookID)
+	f.Text("hook_id", (*string)(&r.HookID))
+	f.Text("credential", &r.Credential)
 	f.Text("maker", (*string)(&r.Creator))
 	f.Text("namespace", &r.Namespace)
 	f.Text("url", &r.URL)
 	f.Text("payload_version", &r.Version)
-	f.Numbers("foreign_hooks", &r.Foreign)
+	foreign := make([]string, len(r.Foreign))
+	for i, id := range r.Foreign {
+		foreign[i] = id.String()
+	}
+	f.Texts("foreign_hooks", &foreign)
+	r.Foreign = nil
+	for _, id := range foreign {
+		r.Foreign = append(r.Foreign, procore.ID(id))
+	}
 	f.Int("tried", &r.Offset)
 	f.Number("recovered", &r.Recovered)
 	f.Millis("high_water_ms", &r.Recovery.HighWater)
 	f.Millis("cursor_since_ms", &r.Recovery.Cursor.Since)
 	f.Int("cursor_page", &r.Recovery.Cursor.Number)
-	f.Text("cursor_after", &r.Recovery.Cursor.After)
 	f.Text("cursor_seen", &r.Recovery.Cursor.Seen)
 	f.Millis("until_ms", &r.until)
 	f.Number("rev", &r.rev)

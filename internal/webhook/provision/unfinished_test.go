@@ -133,14 +133,14 @@ func TestVersionChangeOfAnUnknownHook(t *testing.T) {
 	c := w.connect(joe)
 	h := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: localURL, PayloadVersion: "v2.0"})
 	for _, want := range w.Want.Triggers {
-		if _, err := w.client(c.Key).CreateTrigger(t.Context(), h, want.Resource, want.EventType); err != nil {
+		if _, err := w.client(c.Key).CreateTrigger(t.Context(), h.ID, procore.Trigger{Resource: want.Resource, EventType: want.EventType}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.Want.PayloadVersion = "v4.0"
 	w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Method: "DELETE", Kind: procoretest.Reset})
 	w.Fault(func(operation string, body []byte) dynamotest.Fault { // no more writes: not even the lease's end
-		if w.Requests(fmt.Sprintf("PATCH %s/%d", hooksPath, h.ID)) > 0 {
+		if w.Requests(fmt.Sprintf("PATCH %s/%s", hooksPath, h.ID)) > 0 {
 			return functiontest.Down(operation, body)
 		}
 		return dynamotest.Fault{}
@@ -152,7 +152,7 @@ func TestVersionChangeOfAnUnknownHook(t *testing.T) {
 	w.Procore.ClearFaults()
 	w.Clock.Advance(leaseFor)
 	w.look(connections.WebhooksActive)
-	if got := w.emit(); got != 1 || w.hook().ID != h.ID {
-		t.Errorf("%d hooks report a change, want hook %d", got, h.ID)
+	if got := w.emit(); got != 1 || w.id() != h.ID {
+		t.Errorf("%d hooks report a change, want hook %s", got, h.ID)
 	}
 }

@@ -100,6 +100,9 @@ func (w *world) hook(triggers ...string) procoretest.Hook {
 	return all[0]
 }
 
+// id is that of the only hook.
+func (w *world) id() procore.ID { return procore.NewID(w.hook().ID) }
+
 func (w *world) hooks() []procoretest.Hook {
 	all := w.Procore.State().Hooks
 	return slices.DeleteFunc(all, func(h procoretest.Hook) bool { return h.CompanyID != company })

@@ -16,25 +16,20 @@ var errDown = errors.New("down")
 // shelf is a list of discarded deliveries, on a server with some way of paging.
 type shelf struct {
 	all    []procore.Delivery
-	paging string // number, last: the last page again and again, ignored, cursor, linked
+	paging string // number, last: the last page again and again, ignored, linked
 	reads  int
 	fails  int // the read that fails
 }
 
 const perPage = 10
 
-func (s *shelf) read(p procore.DeliveryPage) ([]procore.Delivery, bool, error) {
+func (s *shelf) read(number int) ([]procore.Delivery, bool, error) {
 	if s.reads++; s.reads == s.fails {
 		return nil, false, errDown
 	}
 	pages := (len(s.all) + perPage - 1) / perPage
-	from := (max(p.Number, 1) - 1) * perPage
+	from := (max(number, 1) - 1) * perPage
 	switch s.paging {
-	case "cursor":
-		from = 0
-		if p.After != "" {
-			from = slices.IndexFunc(s.all, func(d procore.Delivery) bool { return d.Cursor() == p.After }) + 1
-		}
 	case "ignored":
 		from = 0
 	case "last":
@@ -42,7 +37,7 @@ func (s *shelf) read(p procore.DeliveryPage) ([]procore.Delivery, bool, error) {
 	}
 	from = min(from, len(s.all))
 	page := s.all[from:min(from+perPage, len(s.all))]
-	return slices.Clone(page), s.paging == "linked" && p.Number == pages, nil
+	return slices.Clone(page), s.paging == "linked" && number == pages, nil
 }
 
 var begin = time.Unix(1_790_000_000, 0)
@@ -50,10 +45,10 @@ var begin = time.Unix(1_790_000_000, 0)
 // deliveries returns n deliveries, one per minute.
 func deliveries(n int, withID bool) (all []procore.Delivery) {
 	for i := range n {
-		d := procore.Delivery{Outcome: "discarded", CompletedAt: begin.Add(time.Duration(i) * time.Minute),
-			Event: json.RawMessage(fmt.Sprintf(`{"id":%d}`, i))}
+		d := procore.Delivery{Status: "discarded",
+			Payload: json.RawMessage(fmt.Sprintf(`{"id":%d,"timestamp":%q}`, i, begin.Add(time.Duration(i)*time.Minute).Format(time.RFC3339)))}
 		if withID {
-			d.ID = json.RawMessage(fmt.Sprint(9000 + i))
+			d.ID = procore.NewID(int64(9000 + i))
 		}
 		all = append(all, d)
 	}
@@ -63,7 +58,7 @@ func deliveries(n int, withID bool) (all []procore.Delivery) {
 func events(ds []procore.Delivery) map[string]bool {
 	all := map[string]bool{}
 	for _, d := range ds {
-		all[string(d.Event)] = true
+		all[string(d.Payload)] = true
 	}
 	return all
 }
@@ -72,7 +67,7 @@ func events(ds []procore.Delivery) map[string]bool {
 // several passes of few pages.
 func TestGather(t *testing.T) {
 	t.Parallel()
-	for _, paging := range []string{"number", "last", "linked", "cursor"} {
+	for _, paging := range []string{"number", "last", "linked"} {
 		for _, newestFirst := range []bool{false, true} {
 			for _, n := range []int{0, 1, 9, 10, 11, 20, 57} {
 				for _, most := range []int{3, 100} {
@@ -118,9 +113,9 @@ func TestGatherSince(t *testing.T) {
 	since := begin.Add(40 * time.Minute)
 	for newestFirst, most := range map[bool]int{false: 8, true: 3} {
 		s := &shelf{all: deliveries(60, true), paging: "number"}
-		s.all[45].Outcome = "ok" // a server that does not filter
-		s.all[46].CompletedAt, s.all[46].StartedAt = time.Time{}, s.all[46].CompletedAt
-		s.all[3].CompletedAt = time.Time{} // included, to be safe
+		s.all[45].Status = "delivered" // a server that does not filter
+		s.all[46].Status = "DISCARDED"
+		s.all[3].Payload = json.RawMessage(`{"id":3}`) // included, to be safe
 		if newestFirst {
 			slices.Reverse(s.all)
 		}
@@ -138,7 +133,7 @@ func TestGatherSince(t *testing.T) {
 // An unreadable page does not lose what was read before it, and is read next.
 func TestGatherFails(t *testing.T) {
 	t.Parallel()
-	for _, paging := range []string{"number", "cursor"} {
+	for _, paging := range []string{"number", "last"} {
 		for fails := 1; fails < 6; fails++ {
 			s := &shelf{all: deliveries(35, true), paging: paging, fails: fails}
 			first := gather(s.read, Cursor{Number: 1}, 25, begin)

@@ -17,9 +17,8 @@ import (
 
 const (
 	defaultPages = 25
-	// overlap is how far before the high-water mark deliveries are read again.
-	// Procore does not document whether a discarded delivery has the time of its only
-	// attempt, at most twelve hours before, or the time when it was discarded.
+	// overlap is how far before the high-water mark deliveries are read again: an event
+	// happens at most twelve hours before Procore gives it up, and later there, by its clock.
 	overlap = 26 * time.Hour
 	// horizon is how far back a pass reads, the first one too. An older event may
 	// have been stored and have expired from the inbox: it would be delivered again.
@@ -45,8 +44,7 @@ type Progress struct {
 // Cursor is the position of a pass that left deliveries to the next one.
 type Cursor struct {
 	Since  time.Time // when the first of these passes began; zero: none is under way
-	Number int       // the page to continue with,
-	After  string    // or Procore's own cursor
+	Number int       // the page to continue with
 	Seen   string    // the last delivery that was read
 }
 
@@ -62,15 +60,15 @@ type Result struct {
 // high-water mark, by the same conditional write as the receiver's. The mark moves
 // when all of them are stored. After an error the progress is where it is safe to
 // continue.
-func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, hookID int64, from Progress) (Result, Progress, error) {
+func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, hookID procore.ID, from Progress) (Result, Progress, error) {
 	cursor, now := from.Cursor, r.Inbox.Clock.Now()
 	if cursor.Since.IsZero() {
 		cursor = Cursor{Since: now, Number: 1}
 	}
 	reading, cancel := half(ctx)
 	defer cancel()
-	read := func(p procore.DeliveryPage) ([]procore.Delivery, bool, error) {
-		return client.DeliveryPage(reading, hookID, procore.DiscardedDeliveries, p)
+	read := func(page int) ([]procore.Delivery, bool, error) {
+		return client.DeliveryPage(reading, hookID, procore.DeliveryFilter{Status: procore.DeliveryDiscarded}, page)
 	}
 	g := gather(read, cursor, cmp.Or(r.Pages, defaultPages), since(from.HighWater, now))
 	if reading.Err() != nil && g.next != cursor {
@@ -78,7 +76,7 @@ func (r *Recoverer) Recover(ctx context.Context, client *procore.CompanyClient, 
 	}
 	result, err := r.store(ctx, client.CompanyID(), g.found)
 	if result.Stored+result.Quarantined > 0 {
-		r.log().WarnContext(ctx, "discarded deliveries recovered", slog.Int64("company_id", client.CompanyID()), slog.Int64("hook_id", hookID),
+		r.log().WarnContext(ctx, "discarded deliveries recovered", slog.Int64("company_id", client.CompanyID()), slog.String("hook_id", hookID.String()),
 			slog.Int("stored", result.Stored), slog.Int("duplicates", result.Duplicates), slog.Int("quarantined", result.Quarantined))
 	}
 	if err != nil {
@@ -119,14 +117,14 @@ func (r *Recoverer) store(ctx context.Context, companyID int64, found []procore.
 	var events []letter
 	odd := map[string]string{} // reasons by body
 	for _, d := range found {
-		event, err := procore.DecodeEvent(d.Event)
+		event, err := procore.DecodeEvent(d.Payload)
 		switch {
 		case err != nil:
-			odd[string(d.Event)] = "discarded: " + err.Error()
+			odd[string(d.Payload)] = "discarded: " + err.Error()
 		case event.CompanyID != companyID:
-			odd[string(d.Event)] = "discarded: of another company than the hook"
+			odd[string(d.Payload)] = "discarded: of another company than the hook"
 		default:
-			events = append(events, letter{event, d.Event})
+			events = append(events, letter{event, d.Payload})
 		}
 	}
 	slices.SortStableFunc(events, func(a, b letter) int { return a.event.Timestamp.Compare(b.event.Timestamp) })

@@ -38,9 +38,9 @@ func TestStoreQuarantines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	event := func(id, company int64) procore.Delivery {
-		return procore.Delivery{Event: []byte(fmt.Sprintf(`{"id":%d,"company_id":%d,"resource_name":"RFIs","resource_id":1,"event_type":"update"}`, id, company))}
+		return procore.Delivery{Payload: []byte(fmt.Sprintf(`{"id":%d,"company_id":%d,"resource_name":"RFIs","resource_id":1,"event_type":"update"}`, id, company))}
 	}
-	found := []procore.Delivery{event(1, company), {Event: []byte(`{"id":2}`)}, event(3, 4711), {Event: nil}, event(4, company)}
+	found := []procore.Delivery{event(1, company), {Payload: []byte(`{"id":2}`)}, event(3, 4711), {Payload: nil}, event(4, company)}
 	for _, want := range []Result{{Stored: 2, Quarantined: 3}, {Duplicates: 5}} {
 		if got, err := w.store(t.Context(), company, found); err != nil || got != want {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
@@ -71,7 +71,7 @@ func TestStoreOrder(t *testing.T) {
 	w := newWorld(t)
 	var found []procore.Delivery
 	for i := range 5 {
-		found = append(found, procore.Delivery{Event: []byte(fmt.Sprintf(
+		found = append(found, procore.Delivery{Payload: []byte(fmt.Sprintf(
 			`{"id":%d,"company_id":5678,"resource_name":"RFIs","resource_id":1,"event_type":"update","timestamp":"2026-11-01T12:00:0%dZ"}`, 10+i, 5-i))})
 	}
 	var order []string

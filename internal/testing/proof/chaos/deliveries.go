@@ -155,7 +155,7 @@ func (d *deliveries) createHooks(ctx context.Context) error {
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: d.w.store.DB, Table: d.w.names.Inbox}, Log: d.w.store.Log},
 		Want:     provision.Config{Namespace: "chaos", URL: d.address + provision.Path, Triggers: triggers()},
 	}
-	versions := []string{"v2", "v2.0", "v3.0", "v4.0"}
+	versions := []string{"v2.0", "v3.0", "v4.0"}
 	for _, p := range d.w.people {
 		c := p.companies[0]
 		if d.known(c.id) {
@@ -163,7 +163,7 @@ func (d *deliveries) createHooks(ctx context.Context) error {
 		}
 		k.Want.PayloadVersion = versions[len(d.hooks)%len(versions)]
 		r, err := k.Reconcile(ctx, c.id)
-		if err != nil || r.HookID == 0 {
+		if err != nil || r.HookID == "" {
 			return fmt.Errorf("no hook for company %d: %+v, %w", c.id, r, err)
 		}
 		d.hooks = append(d.hooks, companyHook{c.id, c.project, k.Want.PayloadVersion})
