@@ -21,7 +21,9 @@ import (
 const (
 	// pageTimeout bounds all that one page waits for. The gateway waits 30 seconds.
 	pageTimeout = 25 * time.Second
-	// callTimeout bounds the calls to Procore that describe the user, or verify the choice.
+	// listTimeout bounds the list of the user's companies, which Procore may send in many pages.
+	listTimeout = 20 * time.Second
+	// callTimeout bounds the call to Procore that verifies the choice.
 	callTimeout = 15 * time.Second
 	// maxCompanies bounds the list of a user's companies.
 	maxCompanies = 2000

@@ -128,7 +128,7 @@ var errProcore = errors.New("the user's companies could not be read")
 // user lists the user's companies, or reads the list until it has those that are wanted. If
 // Procore fails in the middle, or is too slow, the companies that came are listed.
 func (h *handler) user(ctx context.Context, s session.Session, wanted ...int64) (u user, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	err = h.as(ctx, s.Principal, func(hc *http.Client) (err error) {
 		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx), wanted)

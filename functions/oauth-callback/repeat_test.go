@@ -104,6 +104,43 @@ func TestLoadedWhileExchanging(t *testing.T) {
 	s.wantExchanges(1)
 }
 
+// However often the browser loads the callback at once, and although none of the answers
+// with the new cookie reached it, one exchange is made, and all loads end at one place with
+// one cookie.
+func TestLoadedManyTimesAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for round := 1; round <= 3; round++ {
+		s.ProcoreFails(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 100})
+		b := s.Browser(s.base)
+		callback, state := s.login(b)
+		want := s.base + "/companies?flow=" + session.FlowOf(procore.NewSecret(state))
+		before := b.Cookies()[0]
+		var all sync.WaitGroup
+		answers := make(chan functiontest.Page, 9)
+		for range 8 {
+			again := s.Browser(s.base)
+			s.setCookie(again, before)
+			all.Go(func() { answers <- again.Get(callback) })
+		}
+		all.Wait()
+		s.setCookie(b, before)
+		answers <- b.Get(callback)
+		close(answers)
+		cookies := map[string]bool{}
+		for page := range answers {
+			if got := page.RedirectsTo(s.base); got != want || len(page.Cookies) != 1 {
+				t.Fatalf("got redirect to %q with %d cookies, want %q with one", got, len(page.Cookies), want)
+			}
+			cookies[page.Cookies[0].Value] = true
+		}
+		if len(cookies) != 1 {
+			t.Errorf("got %d different cookies, want one", len(cookies))
+		}
+		s.wantExchanges(round)
+	}
+}
+
 // If the exchange fails, the second load doesn't wait any longer.
 func TestLoadedWhileExchangeFails(t *testing.T) {
 	t.Parallel()

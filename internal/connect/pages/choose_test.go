@@ -164,7 +164,7 @@ func TestFilter(t *testing.T) {
 // A list that did not come whole says so, with a way to the rest, and nothing on the page claims to know all companies.
 func TestCut(t *testing.T) {
 	t.Parallel()
-	const notice = "Procore didn't send all of your companies in time. If yours is missing, try again."
+	const notice = "Procore didn't send all of your companies in time, so yours may be missing. Try again"
 	for name, tt := range map[string]struct{ title, count, again string }{
 		"choose, cut":           {"Choose a company to connect", "Showing 100 of your first 1,400 companies.", ""},
 		"choose, cut, filtered": {"Choose a company to connect", "0 of your first 1,400 companies found.", "&q=a+%26+b"},

@@ -100,7 +100,7 @@ func (words) choose(app string, available, unavailable int, cut bool) chooseWord
 		NoMatch:          "No company that you can connect matches. Try fewer letters, or show all companies.",
 		UnavailableTitle: "Companies that can't be connected",
 		UnavailableLead:  "Your Procore account also belongs to these companies.",
-		Missing:          "Procore didn't send all of your companies in time. If yours is missing, try again.",
+		Missing:          "Procore didn't send all of your companies in time, so yours may be missing.",
 		Retry:            retryLabel,
 	}
 	switch {

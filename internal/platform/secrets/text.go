@@ -3,6 +3,7 @@ package secrets
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"strings"
 	"unicode/utf16"
 
@@ -11,9 +12,18 @@ import (
 )
 
 // text returns a secret's text, whichever way it was entered: as a string or as a file's
-// bytes, with a byte order mark in front, or in the UTF-16 that editors and shells on
-// Windows write.
+// bytes, with a byte order mark in front, in the UTF-16 that editors and shells on Windows
+// write, or as a JSON string of the text, as tools make that encode a value twice.
 func text(out *secretsmanager.GetSecretValueOutput) string {
+	value := decoded(out)
+	var inner string
+	if strings.HasPrefix(value, `"`) && json.Unmarshal([]byte(value), &inner) == nil {
+		return strings.TrimSpace(inner)
+	}
+	return value
+}
+
+func decoded(out *secretsmanager.GetSecretValueOutput) string {
 	b := []byte(aws.ToString(out.SecretString))
 	if len(b) == 0 {
 		b = out.SecretBinary

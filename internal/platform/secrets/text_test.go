@@ -24,6 +24,7 @@ func TestForms(t *testing.T) {
 		"plain":                 []byte(want),
 		"byte order mark":       []byte("\xef\xbb\xbf" + want),
 		"blanks around":         []byte("\r\n " + want + " \r\n"),
+		"encoded twice":         []byte(" \"{\\\"é\\\":\\\"\\ud83d\\ude00\\\"}\" "),
 		"mark and blanks":       []byte("\xef\xbb\xbf" + want + "\r\n"),
 		"UTF-16":                utf16Of(want+"\r\n", binary.LittleEndian),
 		"UTF-16, big-endian":    utf16Of(want, binary.BigEndian),
