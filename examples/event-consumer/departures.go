@@ -19,10 +19,11 @@ const companyUsers = "Company Users"
 // tokens are revoked, which happens with the user's last connection. Without it, the
 // schedule notices a day later.
 func (h *handler) departed(ctx context.Context, event procore.Event, f found) error {
-	if event.Resource != companyUsers {
+	user, ok := event.ResourceID.Int64()
+	if event.Resource != companyUsers || !ok {
 		return nil
 	}
-	c, err := h.store.Connection(ctx, connections.Key{CompanyID: event.CompanyID, Principal: tokens.User(event.ResourceID)})
+	c, err := h.store.Connection(ctx, connections.Key{CompanyID: event.CompanyID, Principal: tokens.User(user)})
 	if errors.Is(err, connections.ErrNotFound) || err == nil && c.State == connections.Ended {
 		return nil // not one of our users
 	}

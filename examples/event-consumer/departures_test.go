@@ -22,7 +22,7 @@ func (c *consumer) changed(id string, company, user int64, kind string, inactive
 	if _, err := c.Procore.Emit(e); err != nil {
 		c.t.Fatal(err)
 	}
-	return procore.Event{ID: id, CompanyID: company, Resource: companyUsers, ResourceID: user, Type: kind,
+	return procore.Event{ID: id, CompanyID: company, Resource: companyUsers, ResourceID: procore.NewID(user), Type: kind,
 		Timestamp: c.Clock.Now(), PayloadVersion: "v2.0"}
 }
 
@@ -250,7 +250,7 @@ func TestBrakeHoldsTheConsumer(t *testing.T) {
 		all = append(all, joe)
 		c.Clock.Advance(time.Second)
 		c.PatchCompany(id, procoretest.CompanyPatch{Members: &[]int64{}})
-		return procore.Event{ID: fmt.Sprint(id), CompanyID: id, Resource: companyUsers, ResourceID: procoretest.Joe, Type: "delete", Timestamp: c.Clock.Now(), PayloadVersion: "v2.0"}
+		return procore.Event{ID: fmt.Sprint(id), CompanyID: id, Resource: companyUsers, ResourceID: procore.NewID(procoretest.Joe), Type: "delete", Timestamp: c.Clock.Now(), PayloadVersion: "v2.0"}
 	}
 	first := left()
 	c.Fault(func(_ string, body []byte) dynamotest.Fault {

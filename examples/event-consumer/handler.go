@@ -158,5 +158,5 @@ func (h *handler) work(ctx context.Context, event procore.Event, f found) error 
 
 func describe(e procore.Event) slog.Attr {
 	return slog.Group("", slog.String("event_id", e.ID), slog.Int64("company_id", e.CompanyID),
-		slog.String("resource", e.Resource), slog.Int64("resource_id", e.ResourceID), slog.String("type", e.Type))
+		slog.String("resource", e.Resource), slog.String("resource_id", string(e.ResourceID)), slog.String("type", e.Type))
 }

@@ -31,7 +31,7 @@ func TestHandle(t *testing.T) {
 	}
 	first := lines[0]
 	if first["event_id"] != "1" || first["company_id"] != float64(5678) || first["resource"] != "RFIs" ||
-		first["resource_id"] != float64(mine.ID) || first["type"] != "update" {
+		first["resource_id"] != fmt.Sprint(mine.ID) || first["type"] != "update" {
 		t.Errorf("logged %v", first)
 	}
 	if n, _ := first["read_bytes"].(float64); n < float64(len(mine.Title)) {
@@ -72,7 +72,7 @@ func TestDeleted(t *testing.T) {
 	gone := update("1", c.rfis(2001)[0])
 	gone.Type = "delete"
 	since := update("2", c.rfis(2001)[1])
-	since.ResourceID = 424242
+	since.ResourceID = "424242"
 	c.wantFailures(c.handle(message(t, gone), message(t, since)))
 	c.wantHandled("1", "2")
 	for _, line := range c.Log.Lines(t, "event handled") {
@@ -248,7 +248,7 @@ func TestRateLimit(t *testing.T) {
 	c.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksOff)
 	a, b, theirs := c.rfis(2001)[0], c.rfis(2001)[1], c.rfis(9007199254741993)[0]
 	gone := update("gone", b)
-	gone.ResourceID, gone.Type = 424242, "delete"
+	gone.ResourceID, gone.Type = "424242", "delete"
 	c.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: 429, Headers: map[string]string{"Retry-After": "3600"}})
 	batch := []map[string]any{message(t, update("a1", a)), message(t, update("b1", b)), message(t, gone), message(t, update("t1", theirs)), message(t, update("a2", a))}
 	c.wantFailures(c.handle(batch...), "m-a1", "m-b1", "m-a2")

@@ -5,13 +5,13 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/testing/fake/awstest"
@@ -92,8 +92,13 @@ func FuzzDelivery(f *testing.F) {
 			return
 		}
 		e, err := procore.ParseEvent([]byte(text(row, "envelope")))
-		if diff := cmp.Diff([]string{e.Key(), e.ID}, []string{text(row, "resource"), text(row, "event_id")}); err != nil || diff != "" {
-			t.Errorf("%v (-envelope +key):\n%s", err, diff)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for want, got := range map[string]string{e.Key(): text(row, "resource"), e.ID: text(row, "event_id")} {
+			if long := len(want) > 512; got != want && !long || long && !strings.Contains(got, "sha256#") {
+				t.Errorf("got key %q, want %q", got, want)
+			}
 		}
 		q, err := awstest.NewQueues().Create("q.fifo", awstest.QueueOptions{})
 		if err != nil {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"procore-connect/internal/platform/gateway"
@@ -84,12 +87,19 @@ func (h *handler) store(ctx context.Context, company int64, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	event, reason := read(body, company)
+	body, reason := unpack(body)
+	var event procore.Event
+	if reason == "" {
+		event, reason = read(body, company)
+	}
 	var o inbox.Outcome
 	if reason != "" {
 		o, err = h.inbox.Quarantine(ctx, company, reason, body)
 	} else {
-		note(ctx, slog.String("event_id", event.ID), slog.String("resource", event.Resource))
+		note(ctx, slog.String("event_id", clip(event.ID)), slog.String("resource", clip(event.Resource)))
+		if len(event.Odd) > 0 {
+			note(ctx, slog.Int("odd_fields", len(event.Odd)), slog.String("odd", strings.Join(event.Odd, " ")))
+		}
 		o, err = h.inbox.Add(ctx, event, body)
 	}
 	if err != nil {
@@ -102,10 +112,32 @@ func (h *handler) store(ctx context.Context, company int64, r io.Reader) error {
 	return nil
 }
 
+// unpack returns the body without its compression, which shows in its first bytes
+// whatever the headers say. A body that cannot be unpacked is quarantined as it came.
+func unpack(body []byte) (plain []byte, reason string) {
+	if !bytes.HasPrefix(body, []byte("\x1f\x8b")) {
+		return body, ""
+	}
+	r, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return body, "not gzip"
+	}
+	plain, err = io.ReadAll(io.LimitReader(r, inbox.MaxBody+1))
+	switch {
+	case len(plain) > inbox.MaxBody:
+		return body, tooLarge
+	case err != nil:
+		return body, "not gzip"
+	}
+	return plain, ""
+}
+
+const tooLarge = "larger than 128 KB"
+
 // read decodes the event, or returns why it is to be quarantined.
 func read(body []byte, company int64) (e procore.Event, reason string) {
 	if len(body) > inbox.MaxBody {
-		return e, "larger than 128 KB"
+		return e, tooLarge
 	}
 	e, err := procore.DecodeEvent(body)
 	if err != nil {
@@ -115,6 +147,14 @@ func read(body []byte, company int64) (e procore.Event, reason string) {
 		return e, "of another company than the credential"
 	}
 	return e, ""
+}
+
+// clip shortens a text for the log. A name has no bound but that of its body.
+func clip(s string) string {
+	if len(s) <= 100 {
+		return s
+	}
+	return strings.ToValidUTF8(s[:100], "") + "…"
 }
 
 func note(ctx context.Context, attrs ...slog.Attr) { gateway.Note(ctx, attrs...) }

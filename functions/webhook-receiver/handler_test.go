@@ -23,9 +23,9 @@ func TestStored(t *testing.T) {
 		want         procore.Event
 	}{
 		{"webhook-v2-old", "5678#Company Users#1469242", procore.Event{ID: "231346546", Type: "create", PayloadVersion: "v2.0"}},
-		{"webhook-v2", "5678#RFIs#54321", procore.Event{ID: "5982324300946918154", ULID: "01EDPD2J6SBY1163N77H95GW09", Type: "update", PayloadVersion: "v2.0", ProjectID: 219542}},
-		{"webhook-v3", "5678#Direct Cost Line Items#379913", procore.Event{ID: "123456789", ULID: "01JMYXMZRBVKK0PC6XS8SA4QRF", Type: "delete", PayloadVersion: "v3.0", ProjectID: 219542}},
-		{"webhook-v4", "5678#RFIs#9223372036854775807", procore.Event{ID: "01JMYXMZRBVKK0PC6XS8SA4QRE", Type: "update", PayloadVersion: "v4.0", ProjectID: 9007199254740993}},
+		{"webhook-v2", "5678#RFIs#54321", procore.Event{ID: "01EDPD2J6SBY1163N77H95GW09", ULID: "01EDPD2J6SBY1163N77H95GW09", Type: "update", PayloadVersion: "v2.0", ProjectID: 219542}},
+		{"webhook-v3", "5678#Direct Cost Line Items#379913", procore.Event{ID: "01JMYXMZRBVKK0PC6XS8SA4QRF", ULID: "01JMYXMZRBVKK0PC6XS8SA4QRF", Type: "delete", PayloadVersion: "v3.0", ProjectID: 219542}},
+		{"webhook-v4", "5678#RFIs#9223372036854775807", procore.Event{ID: "01JMYXMZRBVKK0PC6XS8SA4QRE", ULID: "01JMYXMZRBVKK0PC6XS8SA4QRE", Type: "update", PayloadVersion: "v4.0", ProjectID: 9007199254740993}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.payload, func(t *testing.T) {
@@ -102,8 +102,8 @@ func TestBase64Body(t *testing.T) {
 	req.Header.Set("Content-Type", "application/octet-stream")
 	req.Header.Set("Authorization", header(t, functiontest.WebhookValue, company))
 	r.Browser(r.base).Do(req).Wants(http.StatusOK)
-	if got := text(r.row(), "event_id"); got != "123456789" {
-		t.Errorf("got event %q, want 123456789", got)
+	if got := text(r.row(), "event_id"); got != "01JMYXMZRBVKK0PC6XS8SA4QRF" {
+		t.Errorf("got event %q, want 01JMYXMZRBVKK0PC6XS8SA4QRF", got)
 	}
 }
 
@@ -165,7 +165,10 @@ func TestQuarantine(t *testing.T) {
 		{"no body", "", "not a JSON object"},
 		{"not an object", `[1,2]`, "not a JSON object"},
 		{"no resource", strings.Replace(v2, "resource_name", "resource_nombre", 1), "resource_name"},
-		{"id of another form", strings.Replace(v2, "54321", `"x"`, 1), "resource_id"},
+		{"no resource id", strings.Replace(v2, "54321", "null", 1), "resource_id"},
+		{"resource id of another form", strings.Replace(v2, "54321", `{"id":54321}`, 1), "resource_id"},
+		{"resource id 0", strings.Replace(v2, "54321", "0", 1), "resource_id"},
+		{"no type", strings.Replace(v2, `"update"`, `" "`, 1), "event_type"},
 		{"another company", strings.Replace(v2, `"company_id": 5678,`, `"company_id": 91011,`, 1), "another company"},
 		{"300 KB", large, "larger than 128 KB"},
 		{"300 KB and valid", strings.Replace(v2, "{", `{"filler":"`+strings.Repeat("x", 300<<10)+`",`, 1), "larger than 128 KB"},

@@ -27,10 +27,11 @@ const (
 type Event struct {
 	// Version is [EventVersion].
 	Version string `json:"version"`
-	// ID is the payload's id: a decimal number in v2.0 and v3.0, a ULID in v4.0.
-	// Deliveries of the same event have the same ID; be idempotent by it.
+	// ID is the event's ULID, or the payload's number if an old hook sends no ULID.
+	// Deliveries of the same event have the same ID, in all payload versions; be
+	// idempotent by it.
 	ID string `json:"id"`
-	// ULID orders events by creation. Old hooks send none.
+	// ULID orders events by creation. It is the ID, or empty.
 	ULID string `json:"ulid,omitempty"`
 	// CompanyID is the company in which it happened.
 	CompanyID int64 `json:"company_id,string"`
@@ -38,18 +39,19 @@ type Event struct {
 	ProjectID int64 `json:"project_id,string,omitempty"`
 	// UserID is the user who made the change, 0 if Procore does not name one.
 	UserID int64 `json:"user_id,string,omitempty"`
-	// Resource is resource_name or resource_type as Procore writes it, with spaces:
-	// "Direct Cost Line Items".
+	// Resource is the [CanonicalResource] of resource_name or resource_type, with
+	// spaces: "Direct Cost Line Items".
 	Resource string `json:"resource"`
-	// ResourceID identifies the changed resource.
-	ResourceID int64 `json:"resource_id,string"`
-	// Type is create, update or delete, or one of v4.0's further reasons.
+	// ResourceID identifies the changed resource. It is a number, or a ULID or UUID.
+	ResourceID ID `json:"resource_id"`
+	// Type is create, update or delete, or one of v4.0's further reasons in lower case:
+	// "completed".
 	Type string `json:"type"`
-	// Timestamp is when it happened, zero if the payload has no time in RFC 3339.
+	// Timestamp is when it happened, zero if the payload has no time that can be read.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// PayloadVersion is v2.0, v3.0 or v4.0; it is v2.0 for an old hook that writes v2.
 	PayloadVersion string `json:"payload_version"`
-	// Related lists the resources that this one belongs to (v3.0).
+	// Related lists the resources that this one belongs to (v3.0, and hooks of 2020).
 	Related []RelatedResource `json:"related_resources,omitempty"`
 	// SelfOriginated reports whether our own app made the change. A consumer that
 	// writes to Procore must not react to its own changes. Nil means unknown: v4.0 and
@@ -62,19 +64,22 @@ type Event struct {
 	// ReplayedAt is when an operator replayed the event, zero if it was not replayed.
 	// An idempotent consumer can ignore it.
 	ReplayedAt time.Time `json:"replayed_at,omitzero"`
+	// Odd names fields of the payload whose form is unknown, and which count as absent.
+	// The envelope has none.
+	Odd []string `json:"-"`
 }
 
 // A RelatedResource is something the changed resource belongs to, such as the
 // contract of a line item.
 type RelatedResource struct {
-	ID   int64  `json:"id,string"`
+	ID   ID     `json:"id"`
 	Name string `json:"name"`
 }
 
 // Key returns a name of the changed resource: "5678#RFIs#42". Events with the same
 // key are delivered in order.
 func (e Event) Key() string {
-	return strconv.FormatInt(e.CompanyID, 10) + "#" + e.Resource + "#" + strconv.FormatInt(e.ResourceID, 10)
+	return strconv.FormatInt(e.CompanyID, 10) + "#" + e.Resource + "#" + string(e.ResourceID)
 }
 
 // MarkSelf sets SelfOriginated by our own client id, if the event names the app that
@@ -131,25 +136,18 @@ func ParseEvent(envelope []byte) (Event, error) {
 	if len(envelope) > maxEnvelope {
 		return Event{}, &EventError{Reason: fmt.Sprintf("larger than %d bytes", maxEnvelope)}
 	}
-	if len(envelope) > 0 && envelope[0] == '"' {
-		var inner string
-		if json.Unmarshal(envelope, &inner) != nil {
-			return Event{}, &EventError{Reason: "not a JSON string"}
-		}
-		envelope = []byte(inner)
-	}
 	var v struct {
 		Version string `json:"version"`
 	}
 	if err := unmarshalEvent(envelope, &v); err != nil {
-		return Event{}, err
+		return Event{}, eventError(err)
 	}
 	if v.Version != EventVersion {
 		return Event{}, &EventError{"version", fmt.Sprintf("this release reads %q only", EventVersion)}
 	}
 	var e Event
 	if err := unmarshalEvent(envelope, &e); err != nil {
-		return Event{}, err
+		return Event{}, eventError(err)
 	}
 	if err := e.check("resource", "type"); err != nil {
 		return Event{}, err
@@ -159,7 +157,7 @@ func ParseEvent(envelope []byte) (Event, error) {
 
 // check rejects an event that lacks what every consumer needs. The names of two
 // fields differ between payload versions.
-func (e Event) check(resource, typ string) error {
+func (e Event) check(resource, typ string) *EventError {
 	switch {
 	case e.ID == "":
 		return &EventError{"id", "missing"}
@@ -167,8 +165,8 @@ func (e Event) check(resource, typ string) error {
 		return &EventError{"company_id", "missing or not positive"}
 	case e.Resource == "":
 		return &EventError{resource, "missing"}
-	case e.ResourceID <= 0:
-		return &EventError{"resource_id", "missing or not positive"}
+	case e.ResourceID == "":
+		return &EventError{"resource_id", "missing"}
 	case e.Type == "":
 		return &EventError{typ, "missing"}
 	case e.ProjectID < 0:

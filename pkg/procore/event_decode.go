@@ -1,199 +1,178 @@
 package procore
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 )
 
-const maxName = 200 // of an id, a resource or a type, in bytes
+const maxName = 200 // of a delivery's id, in bytes
 
-// payload has the fields of webhooks and of the deliveries list, of all versions at
-// once: v4.0 has other names for two fields, and ids in strings. Ids stay raw, because
-// one beyond 2^53 must not go through a float and an error has to name its field.
+// payload has the fields of webhooks and of a delivery's payload, of all versions at
+// once: v4.0 has other names for two fields, and those of 2020 for one.
 type payload struct {
-	ID           json.RawMessage `json:"id"`
-	ULID         optionalText    `json:"ulid"`
-	CompanyID    json.RawMessage `json:"company_id"`
-	ProjectID    json.RawMessage `json:"project_id"`
-	UserID       json.RawMessage `json:"user_id"`
-	ResourceName string          `json:"resource_name"`
-	ResourceType string          `json:"resource_type"` // v4.0
-	ResourceID   json.RawMessage `json:"resource_id"`
-	EventType    string          `json:"event_type"`
-	Reason       string          `json:"reason"` // v4.0
-	Timestamp    optionalText    `json:"timestamp"`
-	APIVersion   optionalText    `json:"api_version"`
-	Version      optionalText    `json:"payload_version"`
-	Metadata     *struct {
+	ID           scalar `json:"id"`
+	ULID         scalar `json:"ulid"`
+	CompanyID    scalar `json:"company_id"`
+	ProjectID    scalar `json:"project_id"`
+	UserID       scalar `json:"user_id"`
+	ResourceName scalar `json:"resource_name"`
+	ResourceType scalar `json:"resource_type"` // v4.0
+	ResourceID   scalar `json:"resource_id"`
+	EventType    scalar `json:"event_type"`
+	Reason       scalar `json:"reason"` // v4.0
+	Timestamp    scalar `json:"timestamp"`
+	APIVersion   scalar `json:"api_version"`
+	Version      scalar `json:"payload_version"`
+	Metadata     struct {
 		Application json.RawMessage `json:"source_application_id"`
 	} `json:"metadata"`
-	Related []struct {
-		ID   json.RawMessage `json:"id"`
-		Name string          `json:"name"`
-	} `json:"related_resources"`
-	Data json.RawMessage `json:"data"`
+	Related   []relatedItem   `json:"related_resources"`
+	Dependent []relatedItem   `json:"dependent_resources"` // of 2020
+	Data      json.RawMessage `json:"data"`
 }
 
-// DecodeEvent reads a webhook payload of any version, or the event of a [Delivery],
-// of at most 256 KB. It ignores unknown fields. Of a repeated field the last one
-// counts: Procore's own v3.0 sample repeats one. Without an id, company, resource or
-// type the error is an [*EventError]. A ULID, timestamp or version in another form
-// counts as absent, because an event is complete without it.
+type relatedItem struct {
+	ID   scalar `json:"id"`
+	Name scalar `json:"name"`
+}
+
+// DecodeEvent reads a webhook payload of any version, or the payload of a [Delivery], of
+// at most 256 KB. Without an id, a company, a resource with its id, and a type, the error
+// is an [*EventError]. Everything else is read as far as it has a known form, and counts
+// as absent otherwise, because an event is complete without it: Odd names it. Unknown
+// fields are ignored, and so are a byte order mark and the letter case of names. Of a
+// repeated field the last one counts: Procore's own v3.0 sample repeats one.
 //
-// SelfOriginated is false if the metadata names no app. If it names one,
-// SelfOriginated is unknown until [Event.MarkSelf].
+// SelfOriginated is false if the metadata names no app. If it names one, or if there is
+// no metadata, SelfOriginated is unknown until [Event.MarkSelf].
 func DecodeEvent(body []byte) (Event, error) {
 	if len(body) > maxPayload {
 		return Event{}, &EventError{Reason: fmt.Sprintf("larger than %d bytes", maxPayload)}
 	}
 	var p payload
-	if err := unmarshalEvent(body, &p); err != nil {
-		return Event{}, err
+	var f fields
+	err := unmarshalEvent(body, &p)
+	if odd, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		f.note(odd.Field) // the rest is read, as encoding/json documents
+	} else if err != nil {
+		return Event{}, eventError(err)
 	}
-	var d fieldDecoder
 	e := Event{
-		Version:        EventVersion,
-		ID:             d.opaque("id", p.ID),
-		ULID:           string(p.ULID),
-		CompanyID:      d.id("company_id", p.CompanyID),
-		ProjectID:      d.id("project_id", p.ProjectID),
-		UserID:         d.id("user_id", p.UserID),
-		ResourceID:     d.id("resource_id", p.ResourceID),
-		Timestamp:      p.Timestamp.time(),
-		PayloadVersion: p.version(),
+		Version:    EventVersion,
+		CompanyID:  f.number("company_id", p.CompanyID),
+		ProjectID:  f.number("project_id", p.ProjectID),
+		UserID:     f.number("user_id", p.UserID),
+		ResourceID: f.id("resource_id", p.ResourceID),
+		Timestamp:  f.time("timestamp", p.Timestamp),
+		Related:    append(f.related("related_resources", p.Related), f.related("dependent_resources", p.Dependent)...),
 	}
-	resource, typ := "resource_name", "event_type"
-	e.Resource, e.Type = d.name(resource, p.ResourceName), d.name(typ, p.EventType)
-	if p.ResourceType != "" || p.Reason != "" {
-		resource, typ = "resource_type", "reason"
-		e.Resource, e.Type = d.name(resource, p.ResourceType), d.name(typ, p.Reason)
-	}
-	for _, r := range p.Related {
-		e.Related = append(e.Related, RelatedResource{d.id("related_resources.id", r.ID), d.name("related_resources.name", r.Name)})
-	}
-	if p.Metadata != nil && p.Metadata.Application != nil {
-		e.SourceApplicationID = d.opaque("metadata.source_application_id", p.Metadata.Application)
-		if e.SourceApplicationID == "" {
-			e.SelfOriginated = new(bool)
-		}
-	}
-	if !isNull(p.Data) {
+	e.ID, e.ULID = f.identity(p)
+	e.Resource = CanonicalResource(cmp.Or(f.text("resource_name", p.ResourceName), f.text("resource_type", p.ResourceType)))
+	e.Type = normalType(cmp.Or(f.text("event_type", p.EventType), f.text("reason", p.Reason)))
+	e.PayloadVersion = p.version(&f)
+	e.SourceApplicationID, e.SelfOriginated = f.source(p)
+	if !null(p.Data) {
 		e.Data = p.Data
 	}
-	if d.err != nil {
-		return Event{}, d.err
+	e.Odd = f.odd
+	resource, typ := "resource_name", "event_type"
+	if e.PayloadVersion == "v4.0" {
+		resource, typ = "resource_type", "reason"
 	}
 	if err := e.check(resource, typ); err != nil {
+		if slices.Contains(f.odd, err.Field) {
+			err.Reason = "neither a whole number nor a text"
+		}
 		return Event{}, err
 	}
 	return e, nil
 }
 
+// identity returns the event's id and its ULID. The ULID is the same in all payload
+// versions, and in a recovered delivery; the id of v2.0 and v3.0 is another number.
+func (f *fields) identity(p payload) (id, ulid string) {
+	id, ulid = string(f.id("id", p.ID)), f.text("ulid", p.ULID)
+	for _, s := range []string{ulid, id} {
+		if isULID(s) {
+			s = strings.ToUpper(s)
+			return s, s
+		}
+	}
+	if ulid != "" {
+		f.note("ulid")
+	}
+	return cmp.Or(id, ulid), ""
+}
+
+// isULID reports whether s is a ULID: 26 digits of Crockford's base 32, 128 bits.
+//
+// https://github.com/ulid/spec
+func isULID(s string) bool {
+	return len(s) == 26 && s[0] <= '7' && strings.Trim(s, "0123456789ABCDEFGHJKMNPQRSTVWXYZabcdefghjkmnpqrstvwxyz") == ""
+}
+
+// normalType returns a type as events have it: create for CREATE and Created, and any
+// further reason of v4.0 in lower case.
+func normalType(s string) string {
+	s = strings.Join(strings.Fields(strings.ToLower(s)), " ")
+	switch s {
+	case "created", "updated", "deleted":
+		return strings.TrimSuffix(s, "d")
+	}
+	return s
+}
+
 // version returns the payload version, v2.0 for the v2 of old hooks. The v4.0 sample
 // names no version at all, but its fields show it.
-func (p payload) version() string {
-	v := cmp.Or(p.Version, p.APIVersion)
+func (p payload) version(f *fields) string {
+	v := strings.TrimPrefix(strings.ToLower(cmp.Or(f.text("payload_version", p.Version), f.text("api_version", p.APIVersion))), "v")
 	switch {
-	case p.ResourceType != "" || p.Reason != "":
+	case strings.HasPrefix(v, "4") || (p.ResourceType.present() || p.Reason.present()) && !p.ResourceName.present() && !p.EventType.present():
 		return "v4.0"
-	case v == "v3" || v == "v3.0" || v == "" && p.Related != nil:
+	case strings.HasPrefix(v, "3") || v == "" && p.Related != nil:
 		return "v3.0"
 	}
 	return "v2.0"
 }
 
-// optionalText is a text that an event can do without.
-type optionalText string
-
-// UnmarshalJSON accepts whatever an id may look like and reads the rest as empty.
-func (o *optionalText) UnmarshalJSON(b []byte) error {
-	var d fieldDecoder
-	*o = optionalText(d.opaque("", b))
-	return nil
-}
-
-// time returns the time of an RFC 3339 text, or zero.
-func (o optionalText) time() time.Time {
-	t, err := time.Parse(time.RFC3339, string(o))
-	t = t.UTC()
-	if err != nil || t.Year() < 1 || t.Year() > 9999 { // the zone may carry it over
-		return time.Time{}
+// source returns the app that made the change. Metadata that has the field, but null,
+// shows that no app did.
+func (f *fields) source(p payload) (applicationID string, self *bool) {
+	switch app := p.Metadata.Application; {
+	case app == nil:
+		return "", nil
+	case null(app):
+		return "", new(bool)
+	default:
+		return f.text("metadata.source_application_id", newScalar(app)), nil
 	}
-	return t
 }
 
-// unmarshalEvent reads one JSON object, with nothing after it. Its error is an
-// [*EventError].
+// unmarshalEvent reads one JSON object, with nothing after it, which may be written in a
+// JSON string.
 func unmarshalEvent(b []byte, v any) error {
-	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) == 0 || t[0] != '{' {
+	b = plainText(b)
+	if len(b) > 0 && b[0] == '"' {
+		var inner string
+		if json.Unmarshal(b, &inner) == nil {
+			b = plainText([]byte(inner))
+		}
+	}
+	if len(b) == 0 || b[0] != '{' {
 		return &EventError{Reason: "not a JSON object"}
 	}
-	if err := json.Unmarshal(b, v); err != nil {
-		field, reason := jsonProblem(err)
-		return &EventError{field, reason}
-	}
-	return nil
+	return json.Unmarshal(b, v)
 }
 
-// A fieldDecoder keeps the first error, so that decoding reads as a list of fields.
-type fieldDecoder struct{ err error }
-
-func (d *fieldDecoder) fail(field, reason string) {
-	if d.err == nil {
-		d.err = &EventError{field, reason}
+// eventError returns what is wrong with a payload or an envelope, without its content.
+func eventError(err error) error {
+	if _, ok := errors.AsType[*EventError](err); ok || err == nil {
+		return err
 	}
+	field, reason := jsonProblem(err)
+	return &EventError{field, reason}
 }
-
-// id reads a number or a string of digits. It returns 0 for null and for an absent
-// field.
-func (d *fieldDecoder) id(field string, raw json.RawMessage) int64 {
-	s := d.opaque(field, raw)
-	if s == "" {
-		return 0
-	}
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
-		d.fail(field, "not a positive 64-bit number")
-		return 0
-	}
-	return n
-}
-
-// opaque reads an integer, in its own digits, or a string. It returns "" for null and
-// for an absent field.
-func (d *fieldDecoder) opaque(field string, raw json.RawMessage) string {
-	switch {
-	case isNull(raw):
-		return ""
-	case raw[0] == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			d.fail(field, "not a string")
-		}
-		return d.name(field, s)
-	case strings.Trim(string(raw), "0123456789") != "":
-		d.fail(field, "neither an integer nor a string")
-		return ""
-	}
-	return d.name(field, string(raw))
-}
-
-// name limits a string that becomes part of keys and log lines.
-func (d *fieldDecoder) name(field, s string) string {
-	if len(s) > maxName {
-		d.fail(field, fmt.Sprintf("longer than %d bytes", maxName))
-		return ""
-	}
-	if s != oneLine(s, maxName) {
-		d.fail(field, "contains control characters or surrounding spaces")
-		return ""
-	}
-	return s
-}
-
-func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }

@@ -27,22 +27,22 @@ func TestDecodeEventFixtures(t *testing.T) {
 	at := time.Date(2026, 2, 6, 23, 34, 12, 246562000, time.UTC)
 	tests := map[string]Event{
 		"webhook-v2.json": {
-			ID: "5982324300946918154", ULID: "01EDPD2J6SBY1163N77H95GW09", CompanyID: 5678, ProjectID: 219542, UserID: 1234567,
-			Resource: "RFIs", ResourceID: 54321, Type: "update", Timestamp: at, PayloadVersion: "v2.0", SelfOriginated: new(false),
+			ID: "01EDPD2J6SBY1163N77H95GW09", ULID: "01EDPD2J6SBY1163N77H95GW09", CompanyID: 5678, ProjectID: 219542, UserID: 1234567,
+			Resource: "RFIs", ResourceID: "54321", Type: "update", Timestamp: at, PayloadVersion: "v2.0", SelfOriginated: new(false),
 		},
 		"webhook-v2-old.json": {
-			ID: "231346546", CompanyID: 5678, UserID: 1234567, Resource: "Company Users", ResourceID: 1469242, Type: "create",
+			ID: "231346546", CompanyID: 5678, UserID: 1234567, Resource: "Company Users", ResourceID: "1469242", Type: "create",
 			Timestamp: at.Truncate(time.Second), PayloadVersion: "v2.0",
 			SourceApplicationID: "242635f69bfc6fb9adax513875a0254a2a908f7bb176x1698d6x169a08f5646d",
 		},
 		"webhook-v3.json": {
-			ID: "123456789", ULID: "01JMYXMZRBVKK0PC6XS8SA4QRF", CompanyID: 5678, ProjectID: 219542, UserID: 1234567,
-			Resource: "Direct Cost Line Items", ResourceID: 379913, Type: "delete", Timestamp: at, PayloadVersion: "v3.0",
-			Related: []RelatedResource{{1234, "Direct Costs"}}, SelfOriginated: new(false),
+			ID: "01JMYXMZRBVKK0PC6XS8SA4QRF", ULID: "01JMYXMZRBVKK0PC6XS8SA4QRF", CompanyID: 5678, ProjectID: 219542, UserID: 1234567,
+			Resource: "Direct Cost Line Items", ResourceID: "379913", Type: "delete", Timestamp: at, PayloadVersion: "v3.0",
+			Related: []RelatedResource{{"1234", "Direct Costs"}}, SelfOriginated: new(false),
 		},
 		"webhook-v4.json": {
-			ID: "01JMYXMZRBVKK0PC6XS8SA4QRE", CompanyID: 5678, ProjectID: 9007199254740993, UserID: 1234567,
-			Resource: "RFIs", ResourceID: 9223372036854775807, Type: "update", Timestamp: time.Date(2026, 2, 25, 16, 4, 43, 619085000, time.UTC),
+			ID: "01JMYXMZRBVKK0PC6XS8SA4QRE", ULID: "01JMYXMZRBVKK0PC6XS8SA4QRE", CompanyID: 5678, ProjectID: 9007199254740993, UserID: 1234567,
+			Resource: "RFIs", ResourceID: "9223372036854775807", Type: "update", Timestamp: time.Date(2026, 2, 25, 16, 4, 43, 619085000, time.UTC),
 			PayloadVersion: "v4.0", Data: json.RawMessage("{\n    \"status\": \"open\"\n  }"),
 		},
 	}
@@ -95,20 +95,38 @@ func TestDecodeEvent(t *testing.T) {
 		{name: "array", body: `[` + ok + `}]`, wantField: "-"},
 		{name: "cut off", body: ok, wantField: "-"},
 		{name: "trailing garbage", body: ok + `} {}`, wantField: "-"},
+		{name: "a text", body: `"x"`, wantField: "-"},
 		{name: "too large", body: ok + `,"data":"` + strings.Repeat("a", maxPayload) + `"}`, wantField: "-"},
 		{name: "too deep", body: ok + `,"data":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, wantField: "-"},
 		{name: "no id", body: strings.Replace(ok, `"id":1`, `"id":null`, 1) + `}`, wantField: "id"},
 		{name: "no company", body: strings.Replace(ok, `"company_id":2,`, ``, 1) + `}`, wantField: "company_id"},
 		{name: "company 0", body: strings.Replace(ok, `"company_id":2`, `"company_id":0`, 1) + `}`, wantField: "company_id"},
 		{name: "company -2", body: strings.Replace(ok, `"company_id":2`, `"company_id":"-2"`, 1) + `}`, wantField: "company_id"},
-		{name: "company with fraction", body: strings.Replace(ok, `"company_id":2`, `"company_id":2.0`, 1) + `}`, wantField: "company_id"},
-		{name: "company with exponent", body: strings.Replace(ok, `"company_id":2`, `"company_id":2e3`, 1) + `}`, wantField: "company_id"},
+		{name: "company with fraction of zero", body: strings.Replace(ok, `"company_id":2`, `"company_id":2.0`, 1) + `}`, wantKey: "2#RFIs#3"},
+		{name: "company with fraction", body: strings.Replace(ok, `"company_id":2`, `"company_id":2.5`, 1) + `}`, wantField: "company_id"},
+		{name: "company with blanks", body: strings.Replace(ok, `"company_id":2`, `"company_id":" 2 "`, 1) + `}`, wantKey: "2#RFIs#3"},
+		{name: "company of letters", body: strings.Replace(ok, `"company_id":2`, `"company_id":"two"`, 1) + `}`, wantField: "company_id"},
 		{name: "company beyond 64 bits", body: strings.Replace(ok, `"company_id":2`, `"company_id":9223372036854775808`, 1) + `}`, wantField: "company_id"},
 		{name: "company a list", body: strings.Replace(ok, `"company_id":2`, `"company_id":[2]`, 1) + `}`, wantField: "company_id"},
 		{name: "no resource", body: strings.Replace(ok, `"RFIs"`, `""`, 1) + `}`, wantField: "resource_name"},
-		{name: "resource a number", body: strings.Replace(ok, `"RFIs"`, `7`, 1) + `}`, wantField: "resource_name"},
-		{name: "resource with a line break", body: strings.Replace(ok, `"RFIs"`, `"RF\nIs"`, 1) + `}`, wantField: "resource_name"},
-		{name: "long resource", body: strings.Replace(ok, `"RFIs"`, `"`+strings.Repeat("R", 201)+`"`, 1) + `}`, wantField: "resource_name"},
+		{name: "resource of blanks", body: strings.Replace(ok, `"RFIs"`, `" \n"`, 1) + `}`, wantField: "resource_name"},
+		{name: "resource an object", body: strings.Replace(ok, `"RFIs"`, `{"name":"RFIs"}`, 1) + `}`, wantField: "resource_name"},
+		{name: "resource with a line break", body: strings.Replace(ok, `"RFIs"`, `"Cost\nCodes "`, 1) + `}`, wantKey: "2#Cost Codes#3"},
+		{name: "long resource", body: strings.Replace(ok, `"RFIs"`, `"`+strings.Repeat("R", 300)+`  "`, 1) + `}`, wantKey: "2#" + strings.Repeat("R", 300) + "#3"},
+		{name: "canonical resource", body: strings.Replace(ok, `"RFIs"`, `" rfis"`, 1) + `}`, wantKey: "2#RFIs#3"},
+		{name: "resource id a ULID", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":"01JDXMPK0MTP0H41D4PYZ62R6R"`, 1) + `}`, wantKey: "2#RFIs#01JDXMPK0MTP0H41D4PYZ62R6R"},
+		{name: "resource id a UUID", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":"2f1c4e5a-8f0e-4a42-9c4f-3a4b5c6d7e8f"`, 1) + `}`, wantKey: "2#RFIs#2f1c4e5a-8f0e-4a42-9c4f-3a4b5c6d7e8f"},
+		{name: "resource id of other characters", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":"a/b#c d\u00e9"`, 1) + `}`, wantKey: "2#RFIs#a/b#c d\u00e9"},
+		{name: "resource id of 300 characters", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":"`+strings.Repeat("9", 300)+`"`, 1) + `}`, wantKey: "2#RFIs#" + strings.Repeat("9", 300)},
+		{name: "resource id beyond 64 bits", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":92233720368547758080`, 1) + `}`, wantKey: "2#RFIs#92233720368547758080"},
+		{name: "resource id with a fraction", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":3.5`, 1) + `}`, wantField: "resource_id"},
+		{name: "resource id 0", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":0`, 1) + `}`, wantField: "resource_id"},
+		{name: "resource id true", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":true`, 1) + `}`, wantField: "resource_id"},
+		{name: "byte order mark", body: "\ufeff" + ok + `}`, wantKey: "2#RFIs#3"},
+		{name: "another letter case", body: `{"ID":1,"Company_Id":2,"RESOURCE_NAME":"RFIs","Resource_ID":3,"Event_Type":"Update"}`, wantKey: "2#RFIs#3"},
+		{name: "null after a value", body: ok + `,"RESOURCE_ID":null}`, wantKey: "2#RFIs#3"},
+		{name: "both names", body: `{"id":"A","company_id":2,"resource_type":"RFI","resource_name":"RFIs","resource_id":3,"reason":"x","event_type":"update"}`, wantKey: "2#RFIs#3"},
+		{name: "within a text", body: strconv.Quote(ok + `}`), wantKey: "2#RFIs#3"},
 		{name: "no resource id", body: strings.Replace(ok, `"resource_id":3`, `"resource_id":null`, 1) + `}`, wantField: "resource_id"},
 		{name: "no type", body: strings.Replace(ok, `"event_type":"update"`, `"x":1`, 1) + `}`, wantField: "event_type"},
 		{name: "no reason in v4", body: `{"id":"A","company_id":"2","resource_type":"RFIs","resource_id":"3"}`, wantField: "reason"},
@@ -142,33 +160,96 @@ func TestDecodeEvent(t *testing.T) {
 }
 
 // An optional field never keeps an event from its consumer, whatever form Procore
-// sends it in.
+// sends it in. What is dropped is named.
 func TestDecodeEventWithOddExtras(t *testing.T) {
 	t.Parallel()
-	const ok = `{"id":1,"company_id":2,"resource_name":"RFIs","resource_id":3,"event_type":"update"`
+	const (
+		ok   = `{"id":1,"company_id":2,"resource_name":"RFIs","resource_id":3,"event_type":"update"`
+		ulid = "01JDXMPK0MTP0H41D4PYZ62R6R"
+	)
 	at := time.Date(2026, 2, 6, 23, 34, 12, 0, time.UTC)
+	base := Event{Version: "1", ID: "1", CompanyID: 2, Resource: "RFIs", ResourceID: "3", Type: "update", PayloadVersion: "v2.0"}
 	tests := []struct {
 		tail string
-		want Event // ULID and Timestamp
+		want func(*Event)
+		odd  string
 	}{
-		{`,"timestamp":"2026-02-07T00:34:12+01:00"}`, Event{Timestamp: at}},
-		{`,"timestamp":"2026-02-06 23:34:12 UTC"}`, Event{}},
-		{`,"timestamp":"9999-12-31T23:59:59-01:00"}`, Event{}},
-		{`,"timestamp":""}`, Event{}},
-		{`,"timestamp":1770420852}`, Event{}},
-		{`,"timestamp":{"s":1}}`, Event{}},
-		{`,"ulid":9007199254740993}`, Event{ULID: "9007199254740993"}},
-		{`,"ulid":"no ULID"}`, Event{ULID: "no ULID"}},
-		{`,"ulid":1.5}`, Event{}},
-		{`,"ulid":[1]}`, Event{}},
-		{`,"ulid":"a\nb"}`, Event{}},
-		{`,"ulid":"` + strings.Repeat("a", maxName+1) + `"}`, Event{}},
-		{`,"api_version":2,"payload_version":false}`, Event{}},
+		{`,"timestamp":"2026-02-07T00:34:12+01:00"}`, func(e *Event) { e.Timestamp = at }, ""},
+		{`,"timestamp":"2026-02-06 23:34:12 UTC"}`, func(e *Event) { e.Timestamp = at }, ""},
+		{`,"timestamp":1770420852}`, func(e *Event) { e.Timestamp = at }, ""},
+		{`,"timestamp":"9999-12-31T23:59:59-01:00"}`, nil, "timestamp"},
+		{`,"timestamp":"yesterday"}`, nil, "timestamp"},
+		{`,"timestamp":{"s":1}}`, nil, "timestamp"},
+		{`,"timestamp":""}`, nil, ""},
+		{`,"ulid":"` + ulid + `"}`, func(e *Event) { e.ID, e.ULID = ulid, ulid }, ""},
+		{`,"ulid":" ` + strings.ToLower(ulid) + `\t"}`, func(e *Event) { e.ID, e.ULID = ulid, ulid }, ""},
+		{`,"ulid":9007199254740993}`, nil, "ulid"},
+		{`,"ulid":"no ULID"}`, nil, "ulid"},
+		{`,"ulid":[1]}`, nil, "ulid"},
+		{`,"ulid":"` + strings.Repeat("a", 300) + `"}`, nil, "ulid"},
+		{`,"api_version":2,"payload_version":false}`, nil, "payload_version"},
+		{`,"user_id":-1}`, nil, "user_id"},
+		{`,"user_id":"me","project_id":{}}`, nil, "project_id user_id"},
+		{`,"user_id":1234567.0,"project_id":" 7 "}`, func(e *Event) { e.UserID, e.ProjectID = 1234567, 7 }, ""},
+		{`,"user_id":"2f1c4e5a-8f0e-4a42-9c4f-3a4b5c6d7e8f"}`, nil, "user_id"},
+		{`,"metadata":[]}`, nil, "metadata"},
+		{`,"metadata":"x"}`, nil, "metadata"},
+		{`,"metadata":{"source_application_id":["a"]}}`, nil, "metadata.source_application_id"},
+		{`,"metadata":{"source_application_id":" a "}}`, func(e *Event) { e.SourceApplicationID = "a" }, ""},
+		{`,"related_resources":{"id":1}}`, nil, "related_resources"},
+		{`,"api_version":"v3.0","related_resources":[7,null,{"id":"` + ulid + `","name":" ` + strings.Repeat("n", 300) + `"},[],{"id":{},"name":"x"},{"id":1.5}]}`, func(e *Event) {
+			e.PayloadVersion, e.Related = "v3.0", []RelatedResource{{ulid, strings.Repeat("n", 300)}, {"", "x"}}
+		}, "related_resources related_resources.id related_resources.id"},
+		{`,"api_version":"v2","dependent_resources":[{"id":8,"name":"Direct Costs"}]}`, func(e *Event) { e.Related = []RelatedResource{{"8", "Direct Costs"}} }, ""},
+		{`,"related_resources":null,"data":null}`, nil, ""},
+		{`,"data":[1]}`, func(e *Event) { e.Data = json.RawMessage(`[1]`) }, ""},
 	}
 	for _, tt := range tests {
+		want := base
+		if tt.want != nil {
+			tt.want(&want)
+		}
+		if tt.odd != "" {
+			want.Odd = strings.Fields(tt.odd)
+		}
 		got, err := DecodeEvent([]byte(ok + tt.tail))
-		if err != nil || got.Key() != "2#RFIs#3" || got.ULID != tt.want.ULID || !got.Timestamp.Equal(tt.want.Timestamp) {
-			t.Errorf("%s: got %+v, %v, want ULID %q, timestamp %v", tt.tail, got, err, tt.want.ULID, tt.want.Timestamp)
+		if d := cmp.Diff(got, want); err != nil || d != "" {
+			t.Errorf("%s: %v (-got +want):\n%s", tt.tail, err, d)
+		}
+	}
+}
+
+// An event has one id and one key, whatever payload version it is delivered in, and when
+// it is recovered.
+func TestOneEventInEveryVersion(t *testing.T) {
+	t.Parallel()
+	const ulid = "01JMYXMZRBVKK0PC6XS8SA4QRE"
+	for _, body := range []string{
+		`{"id":1,"ulid":"` + ulid + `","company_id":2,"resource_name":"Punch Items","resource_id":3,"event_type":"update","api_version":"v2"}`,
+		`{"id":1,"ulid":"` + ulid + `","company_id":2,"resource_name":"Punch Items","resource_id":3,"event_type":"update","api_version":"v3.0","related_resources":[]}`,
+		`{"id":"` + ulid + `","company_id":"2","resource_type":"Punch Item","resource_id":"3","reason":"Updated"}`,
+		`{"id":"` + strings.ToLower(ulid) + `","ulid":null,"company_id":"2","resource_type":"punch_items","resource_id":"3","reason":"UPDATE"}`,
+		`{"id":"77","ulid":"` + ulid + `","company_id":"2","resource_name":"PunchItems","resource_id":"3","event_type":"update","api_version":"v4.0","metadata":null}`,
+		`{"ulid":"` + ulid + `","company_id":"2","resource_name":"Punch Items","resource_id":"3","event_type":" update "}`,
+	} {
+		e, err := DecodeEvent([]byte(body))
+		if err != nil || e.ID != ulid || e.ULID != ulid || e.Key() != "2#Punch Items#3" || e.Type != "update" {
+			t.Errorf("%s: got %+v, %v", body, e, err)
+		}
+	}
+}
+
+func TestEventType(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"create": "create", "CREATE": "create", "Created": "create", " updated ": "update", "DELETED": "delete",
+		"Completed": "completed", "Status  Changed": "status changed", `approve\nd`: "approve d", strings.Repeat("X", 300): strings.Repeat("x", 300),
+	} {
+		for _, names := range [][2]string{{"resource_name", "event_type"}, {"resource_type", "reason"}} {
+			body := `{"id":1,"company_id":2,"` + names[0] + `":"RFIs","resource_id":3,"` + names[1] + `":"` + text + `"}`
+			if e, err := DecodeEvent([]byte(body)); err != nil || e.Type != want {
+				t.Errorf("%s: got %q, %v, want %q", body, e.Type, err, want)
+			}
 		}
 	}
 }
@@ -183,6 +264,9 @@ func TestPayloadVersion(t *testing.T) {
 		`,"api_version":"v3.0"}`:   "v3.0",
 		`,"related_resources":[]}`: "v3.0",
 		`,"api_version":"v2","related_resources":[]}`: "v2.0",
+		`,"api_version":" V3.0"}`:                     "v3.0",
+		`,"payload_version":"4.0"}`:                   "v4.0",
+		`,"reason":"by hand"}`:                        "v2.0",
 	}
 	for tail, want := range tests {
 		got, err := DecodeEvent([]byte(ok + tail))
@@ -277,7 +361,7 @@ func TestParseEvent(t *testing.T) {
 
 func TestEncodeEventDoesNotGrow(t *testing.T) {
 	t.Parallel()
-	e := Event{ID: "1", CompanyID: 2, Resource: "RFIs", ResourceID: 3, Type: "x", Data: json.RawMessage(`"` + strings.Repeat("<", 1000) + `"`)}
+	e := Event{ID: "1", CompanyID: 2, Resource: "RFIs", ResourceID: "3", Type: "x", Data: json.RawMessage(`"` + strings.Repeat("<", 1000) + `"`)}
 	got, err := EncodeEvent(e)
 	if err != nil || len(got) > 1400 || !bytes.HasPrefix(got, []byte(`{"version":"1"`)) || bytes.HasSuffix(got, []byte("\n")) {
 		t.Errorf("got %d bytes, %.40q, %v", len(got), got, err)

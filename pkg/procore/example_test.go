@@ -256,7 +256,7 @@ func ExampleDecodeEvent() {
 	}
 	e.MarkSelf("our-client-id")
 	fmt.Println(e.ID, e.Type, e.Key(), "by us:", *e.SelfOriginated)
-	// Output: 5982324300946918154 update 5678#RFIs#42 by us: true
+	// Output: 01EDPD2J6SBY1163N77H95GW09 update 5678#RFIs#42 by us: true
 }
 
 // A consumer reads the resource that a message of the queue names.

@@ -273,7 +273,7 @@ func TestWebhookRoundTrip(t *testing.T) {
 			}
 			e, err := procore.DecodeEvent(<-got.bodies)
 			if err != nil || e.PayloadVersion != version || e.CompanyID != c.CompanyID() || e.ProjectID != project[0].ID ||
-				e.UserID != procoretest.Ann || e.ResourceID != rfis[0].ID || e.Type != "update" || e.Timestamp.IsZero() {
+				e.UserID != procoretest.Ann || e.ResourceID != procore.NewID(rfis[0].ID) || e.Type != "update" || e.Timestamp.IsZero() {
 				t.Fatalf("got %+v, %v", e, err)
 			}
 			raw, err := c.Read(ctx, e)

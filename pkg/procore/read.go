@@ -58,13 +58,13 @@ func (c *CompanyClient) resourcePath(e Event) (string, url.Values, error) {
 	if e.ProjectID == 0 && strings.Contains(r.Item, "{project_id}") {
 		return "", nil, &UnknownResourceError{Resource: e.Resource, NoProject: true}
 	}
-	id, parent := NewID(e.ResourceID), ID("none")
+	id, parent := e.ResourceID, ID("none")
 	if r.Parent != "" {
 		i := slices.IndexFunc(e.Related, func(in RelatedResource) bool { return CanonicalResource(in.Name) == r.Parent })
 		if i < 0 {
 			return "", nil, &UnknownResourceError{Resource: e.Resource, NoParent: r.Parent}
 		}
-		parent = NewID(e.Related[i].ID)
+		parent = e.Related[i].ID
 	}
 	if !id.oneSegment() || !parent.oneSegment() {
 		return "", nil, errors.New("procore: the event's resource_id cannot be part of a path")

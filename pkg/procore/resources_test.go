@@ -101,7 +101,7 @@ func TestRead(t *testing.T) {
 		"Prime Contracts":          {"/rest/v2.0/companies/9007199254740993/projects/7/prime_contracts/42", ""},
 	}
 	for resource, tt := range tests {
-		e := Event{CompanyID: testCompany, ProjectID: 7, Resource: resource, ResourceID: 42, Related: []RelatedResource{{1, "Prime Contracts"}, {9, "Direct Costs"}}}
+		e := Event{CompanyID: testCompany, ProjectID: 7, Resource: resource, ResourceID: "42", Related: []RelatedResource{{"1", "Prime Contracts"}, {"9", "Direct Costs"}}}
 		body := `{"id":42}`
 		if strings.HasPrefix(tt.path, "/rest/v2") {
 			body = `{"data":{"id":42}}`
@@ -115,17 +115,17 @@ func TestReadRefuses(t *testing.T) {
 	t.Parallel()
 	f := serve(t, nil)
 	c, ctx := f.company(), t.Context()
-	if _, err := c.Read(ctx, Event{CompanyID: 1, Resource: "Projects", ResourceID: 1}); err == nil || !strings.Contains(err.Error(), "another company") {
+	if _, err := c.Read(ctx, Event{CompanyID: 1, Resource: "Projects", ResourceID: "1"}); err == nil || !strings.Contains(err.Error(), "another company") {
 		t.Errorf("another company: got %v", err)
 	}
-	_, err := c.Read(ctx, Event{CompanyID: testCompany, Resource: "Daily Logs", ResourceID: 1, ProjectID: 2})
+	_, err := c.Read(ctx, Event{CompanyID: testCompany, Resource: "Daily Logs", ResourceID: "1", ProjectID: 2})
 	if ue, ok := errors.AsType[*UnknownResourceError](err); !ok || ue.Resource != "Daily Logs" || !strings.Contains(err.Error(), "Daily Logs") {
 		t.Errorf("unknown resource: got %v", err)
 	}
-	if _, err := c.Read(ctx, Event{CompanyID: testCompany, Resource: "RFIs", ResourceID: 1}); err == nil {
+	if _, err := c.Read(ctx, Event{CompanyID: testCompany, Resource: "RFIs", ResourceID: "1"}); err == nil {
 		t.Error("no error for an RFI without a project")
 	}
-	_, err = c.Read(ctx, Event{CompanyID: testCompany, ProjectID: 7, Resource: "RFI Replies", ResourceID: 1})
+	_, err = c.Read(ctx, Event{CompanyID: testCompany, ProjectID: 7, Resource: "RFI Replies", ResourceID: "1"})
 	if ue, ok := errors.AsType[*UnknownResourceError](err); !ok || ue.NoParent != "RFIs" || !strings.Contains(err.Error(), "RFIs") {
 		t.Errorf("a reply of an unknown RFI: got %v", err)
 	}

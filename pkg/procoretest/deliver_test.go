@@ -67,7 +67,7 @@ func TestPayloads(t *testing.T) {
 		}
 		want["id"] = id
 		if version != "v4.0" { // a number
-			if !strings.Contains(d.body, `"id":`+id+`,`) {
+			if !strings.Contains(d.body, id) {
 				t.Errorf("%s: %s lacks id %s", version, d.body, id)
 			}
 			want["id"] = got["id"]
@@ -96,7 +96,7 @@ func TestBackoffAndOrder(t *testing.T) {
 	first, second := emitUpdate(t, p, 1), emitUpdate(t, p, 1)
 	attempt := func(n int, want string) {
 		t.Helper()
-		if d := rec.next(t); !strings.Contains(d.body, `"id":`+want+`,`) {
+		if d := rec.next(t); !strings.Contains(d.body, `"`+want+`"`) {
 			t.Fatalf("attempt %d delivered %s, want event %s", n, d.body, want)
 		}
 		eventually(t, p, "attempt recorded", func(st State) bool { return len(st.Deliveries) == n })
@@ -114,7 +114,7 @@ func TestBackoffAndOrder(t *testing.T) {
 		}
 	}
 	for _, want := range []string{first, second} { // attempt 4 succeeds, 5 fails
-		if d := rec.next(t); !strings.Contains(d.body, `"id":`+want+`,`) {
+		if d := rec.next(t); !strings.Contains(d.body, `"`+want+`"`) {
 			t.Fatalf("delivered %s, want event %s", d.body, want)
 		}
 	}
@@ -179,7 +179,7 @@ func TestDiscardedAfterTwelveHours(t *testing.T) {
 	token := p.Token(t, Joe, redirect).AccessToken
 	got := api(t, p, token, MyConstruction, "GET", list+"?filter[status]=discarded", "").wants(t, 200, `"status":"discarded"`)
 	for _, id := range []string{first, second} {
-		if !strings.Contains(got.body, `"id":`+id+`,`) {
+		if !strings.Contains(got.body, id) {
 			t.Errorf("event %s is not among the discarded: %s", id, got.body)
 		}
 	}
@@ -257,11 +257,11 @@ func TestShuffle(t *testing.T) {
 	eventually(t, p, "paused", func(st State) bool { return st.Hooks[0].Paused })
 	p.Advance(time.Second)
 	for len(got) < events {
-		var body struct{ ID json.Number }
+		var body struct{ ULID string }
 		if err := json.Unmarshal([]byte(rec.next(t).body), &body); err != nil {
 			t.Fatal(err)
 		}
-		if got = append(got, body.ID.String()); len(got) == 1 && !strings.Contains(first.body, got[0]) {
+		if got = append(got, body.ULID); len(got) == 1 && !strings.Contains(first.body, got[0]) {
 			t.Errorf("%s overtook %s", got[0], first.body)
 		}
 	}

@@ -53,8 +53,8 @@ type RelatedResource struct {
 
 // Emitted is the result of an [Event].
 type Emitted struct {
-	// EventIDs are the event's ids in the payloads, one per hook that has a trigger
-	// for it.
+	// EventIDs are the event's ids, one per hook that has a trigger for it: the ulid of
+	// its payload, or the id if an old hook sends no ulid.
 	EventIDs []string `json:"event_ids"`
 	// ResourceID is the changed or new resource.
 	ResourceID int64 `json:"resource_id"`
@@ -212,7 +212,7 @@ func (s *Server) enqueue(hooks []*hook, e Event) []string {
 		}
 		q := queued{eventID: strconv.FormatInt(m.id, 10), body: payload(h.version, e, m), at: m.at, resourceName: e.ResourceName, eventType: e.EventType,
 			change: fmt.Sprintf("%s %d, %s", e.ResourceName, e.ResourceID, e.EventType)}
-		if h.version == "v4.0" {
+		if h.version != "v2" { // old hooks send no ulid
 			q.eventID = m.ulid
 		}
 		for range max(e.Copies, 1) {

@@ -49,7 +49,7 @@ func TestDeliveryOrder(t *testing.T) {
 		}
 		eventually(t, p, "all delivered", func(st State) bool { return len(st.Deliveries) == 5 })
 		var all struct {
-			Data []struct{ Payload struct{ ID int64 } }
+			Data []struct{ Payload struct{ ULID string } }
 		}
 		answer := api(t, p, p.Token(t, Joe, redirect).AccessToken, MyConstruction, "GET", list+"?page=2&per_page=2", "").wants(t, 200, "")
 		answer.into(t, &all)
@@ -57,7 +57,7 @@ func TestDeliveryOrder(t *testing.T) {
 			t.Fatalf("%s: got %v of %s", order, all, answer.header.Get("Total"))
 		}
 		for i, n := range want {
-			if got := idText(all.Data[i].Payload.ID); got != ids[n] {
+			if got := all.Data[i].Payload.ULID; got != ids[n] {
 				t.Errorf("%s: got event %s, want %s", order, got, ids[n])
 			}
 		}

@@ -19,6 +19,8 @@ func All() []Metric {
 			Help: "A delivery was not understood, or was too large. It is stored in quarantine and does not reach the consumer."},
 		{Name: "EventsOverQuota", Unit: Count, Line: request, Attr: "outcome", Is: []string{"over quota"},
 			Help: "A company exceeded its hourly quota of quarantined deliveries, and this one was not stored."},
+		{Name: "EventFieldsOdd", Unit: Count, Line: request, Value: "odd_fields",
+			Help: "A field of an event had an unknown form and was left out. The log names it. The event reached the consumer."},
 		{Name: "EventsRejected", Unit: Count, Line: request, Attr: "reason", Is: []string{"forged or retired", "unknown key"},
 			Help: "A delivery had an invalid credential in our format, and was answered 401. Credentials in any other format are not counted."},
 		{Name: "EventsWithOldKey", Unit: Count, Line: request, Attr: "current_key", Is: []string{"false"},

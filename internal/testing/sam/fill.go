@@ -76,13 +76,13 @@ func (v *values) message(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	event.ProjectID, event.ResourceID = v.rfi.ProjectID, v.rfi.ID
+	event.ProjectID, event.ResourceID = v.rfi.ProjectID, procore.NewID(v.rfi.ID)
 	body, err := procore.EncodeEvent(event)
 	if err != nil {
 		return nil, err
 	}
 	m.Body, m.Md5OfBody = string(body), awstest.MD5(string(body))
 	m.Attributes["MessageGroupId"] = strings.Join([]string{
-		strconv.FormatInt(event.CompanyID, 10), event.Resource, strconv.FormatInt(event.ResourceID, 10)}, "%23")
+		strconv.FormatInt(event.CompanyID, 10), event.Resource, string(event.ResourceID)}, "%23")
 	return encode(e)
 }

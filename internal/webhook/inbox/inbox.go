@@ -38,6 +38,9 @@ const (
 	life = 14 * 24 * time.Hour
 	// maxQueueID is the longest FIFO group or deduplication id.
 	maxQueueID = 128
+	// maxKey is the longest key that is not hashed, in bytes. DynamoDB accepts 1,024 of a
+	// sort key.
+	maxKey = 512
 )
 
 // Store is the Inbox table. DB and Table must be set.
@@ -101,10 +104,10 @@ func eventItem(e procore.Event, body []byte) (item dynamo.Item, fits bool, err e
 	if err != nil || len(body) > MaxBody || len(envelope) > maxEnvelope {
 		return nil, false, err
 	}
-	resource := e.Key()
+	resource, id := keys(e)
 	return dynamo.Item{
 		"resource":        dynamo.Text(resource),
-		"event_id":        dynamo.Text(e.ID),
+		"event_id":        dynamo.Text(id),
 		"group_id":        dynamo.Text(queueID(resource)),
 		"dedup_id":        dynamo.Text(queueID(strconv.FormatInt(e.CompanyID, 10) + "#" + e.ID)),
 		"envelope":        dynamo.Text(envelope),
@@ -136,6 +139,24 @@ func (s *Store) put(item dynamo.Item, companyID int64) types.TransactWriteItem {
 	return new(dynamo.Expression).Absent("event_id").Put(s.Table, item)
 }
 
+// keys returns the keys of an event's item: those of the event, or hashes of those that
+// are too long. Names and ids have no bound at Procore.
+func keys(e procore.Event) (resource, id string) {
+	resource, id = e.Key(), e.ID
+	if len(resource) > maxKey {
+		resource = strconv.FormatInt(e.CompanyID, 10) + "#sha256#" + digest([]byte(resource))
+	}
+	if len(id) > maxKey {
+		id = "sha256#" + digest([]byte(id))
+	}
+	return resource, id
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
 func primaryKey(resource, eventID string) dynamo.Item {
 	return dynamo.Item{"resource": dynamo.Text(resource), "event_id": dynamo.Text(eventID)}
 }
@@ -147,6 +168,5 @@ func queueID(s string) string {
 	if len(escaped) <= maxQueueID {
 		return escaped
 	}
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
+	return digest([]byte(s))
 }

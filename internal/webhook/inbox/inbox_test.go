@@ -21,6 +21,7 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	payload := strings.Replace(payload, "{", `{"ulid":"01JMYXMZRBVKK0PC6XS8SA4QRE",`, 1)
 	e := decode(t, payload)
 	if got, err := w.Add(t.Context(), e, []byte(payload)); err != nil || got != (Outcome{Stored, "", true}) {
 		t.Fatalf("Store = %v, %v, want stored", got, err)
@@ -31,14 +32,14 @@ func TestStore(t *testing.T) {
 	}
 	want := []map[string]string{{
 		"resource":        "5678#Direct Cost Line Items#9007199254740993",
-		"event_id":        "42",
+		"event_id":        "01JMYXMZRBVKK0PC6XS8SA4QRE",
 		"group_id":        "5678%23Direct%20Cost%20Line%20Items%239007199254740993",
-		"dedup_id":        "5678%2342",
+		"dedup_id":        "5678%2301JMYXMZRBVKK0PC6XS8SA4QRE",
 		"company_id":      "5678",
 		"envelope":        string(envelope),
 		"body":            payload,
 		"payload_version": "v2.0",
-		"ulid":            "01HZX",
+		"ulid":            "01JMYXMZRBVKK0PC6XS8SA4QRE",
 		"happened_at_ms":  "1793534400000",
 		"received_at_ms":  "1790000000123",
 		"ttl":             strconv.Itoa(1_790_000_000 + 14*24*3600),

@@ -27,7 +27,8 @@ func (s *Store) Newer(ctx context.Context, e procore.Event) (bool, error) {
 	if e.Timestamp.IsZero() {
 		return false, nil
 	}
-	in := new(dynamo.Expression).Equal("resource", dynamo.Text(e.Key())).Query(s.Table, "")
+	resource, _ := keys(e)
+	in := new(dynamo.Expression).Equal("resource", dynamo.Text(resource)).Query(s.Table, "")
 	in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(newerLimit)
 	out, err := s.DB.Query(ctx, in)
 	if err != nil {
@@ -37,7 +38,7 @@ func (s *Store) Newer(ctx context.Context, e procore.Event) (bool, error) {
 	for _, item := range out.Items {
 		var d delivery
 		if err := dynamo.Decode(item, d.fields); err != nil {
-			return false, fmt.Errorf("inbox: an event of %s: %w", e.Key(), err)
+			return false, fmt.Errorf("inbox: an event of %s: %w", resource, err)
 		}
 		if d.happenedAt.After(at) && !byApp(d.envelope) {
 			return true, nil

@@ -11,7 +11,7 @@ import (
 )
 
 func happened(id string, after time.Duration) procore.Event {
-	return procore.Event{ID: id, CompanyID: 5678, Resource: "RFIs", ResourceID: 42, Type: "update", PayloadVersion: "v2.0",
+	return procore.Event{ID: id, CompanyID: 5678, Resource: "RFIs", ResourceID: "42", Type: "update", PayloadVersion: "v2.0",
 		Timestamp: time.Date(2026, 11, 1, 12, 0, 0, 123_000_000, time.UTC).Add(after)}
 }
 
@@ -28,7 +28,7 @@ func TestNewer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	other, elsewhere, timeless := happened("9", time.Hour), happened("9", time.Hour), happened("9", 0)
-	other.ResourceID, elsewhere.CompanyID, timeless.Timestamp = 43, 5679, time.Time{}
+	other.ResourceID, elsewhere.CompanyID, timeless.Timestamp = "43", 5679, time.Time{}
 	// By id the middle one is the last: the order of ids is Procore's.
 	w.store(t, happened("10", 2*time.Second), happened("8", time.Second), happened("100", time.Second), other, elsewhere, timeless)
 	for _, tt := range []struct {

@@ -3,8 +3,6 @@ package inbox
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -56,14 +54,13 @@ func (s *Store) overQuota(ctx context.Context, companyID int64) bool {
 }
 
 func quarantineItem(companyID int64, reason string, body []byte) dynamo.Item {
-	sum := sha256.Sum256(body)
 	kept := body
 	if len(body) > MaxBody {
 		kept = body[:quarantineBody]
 	}
 	return dynamo.Item{
 		"resource": dynamo.Text(quarantineKey(companyID)),
-		"event_id": dynamo.Text(hex.EncodeToString(sum[:])),
+		"event_id": dynamo.Text(digest(body)),
 		"reason":   dynamo.Text(reason),
 		"size":     dynamo.Number(int64(len(body))),
 		"body":     dynamo.Bytes(kept),

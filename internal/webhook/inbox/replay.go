@@ -2,8 +2,6 @@ package inbox
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -226,8 +224,7 @@ func (r *Replay) handOn(ctx context.Context, s Selection, d delivery, run string
 	if err != nil {
 		return "", "", err
 	}
-	sum := sha256.Sum256([]byte(e.Key() + "\n" + e.ID + "\n" + run))
-	return HandedOn, "", r.Send(ctx, Message{Body: envelope, Group: d.group, Dedup: hex.EncodeToString(sum[:])})
+	return HandedOn, "", r.Send(ctx, Message{Body: envelope, Group: d.group, Dedup: digest([]byte(e.Key() + "\n" + e.ID + "\n" + run))})
 }
 
 // storeNow stores a quarantined body as an event, if it is one now.
@@ -259,7 +256,7 @@ func (r *Replay) wouldStore(ctx context.Context, e procore.Event, body []byte) (
 	if _, fits, err := eventItem(e, body); err != nil || !fits {
 		return NotUnderstood, tooLarge, err
 	}
-	item, err := dynamo.Get(ctx, r.Inbox.DB, r.Inbox.Table, primaryKey(e.Key(), e.ID))
+	item, err := dynamo.Get(ctx, r.Inbox.DB, r.Inbox.Table, primaryKey(keys(e)))
 	if item != nil {
 		return StoredBefore, "", err
 	}

@@ -60,7 +60,7 @@ func plain(item map[string]types.AttributeValue) map[string]string {
 	return out
 }
 
-const payload = `{"id":42,"ulid":"01HZX","company_id":5678,"project_id":null,"user_id":7,"resource_name":"Direct Cost Line Items",` +
+const payload = `{"id":42,"company_id":5678,"project_id":null,"user_id":7,"resource_name":"Direct Cost Line Items",` +
 	`"resource_id":9007199254740993,"event_type":"update","timestamp":"2026-11-01T12:00:00Z","api_version":"v2"}`
 
 func decode(t *testing.T, body string) procore.Event {

@@ -110,7 +110,7 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 	w.connect(joe)
 	w.look(connections.WebhooksActive)
 	ids := w.discard(3)
-	body := fmt.Sprintf(`{"id":%s,"ulid":"01HZX","company_id":5678,"project_id":2001,"resource_name":"RFIs","resource_id":2,"event_type":"update","metadata":{}}`, ids[1])
+	body := fmt.Sprintf(`{"id":7,"ulid":%q,"company_id":5678,"project_id":2001,"resource_name":"RFIs","resource_id":2,"event_type":"update","data":"first"}`, ids[1])
 	e, err := procore.DecodeEvent([]byte(body))
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 	}
 	out, err := w.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.Tables.Inbox,
 		Key: map[string]types.AttributeValue{"resource": dynamo.Text("5678#RFIs#2"), "event_id": dynamo.Text(ids[1])}})
-	if ulid, ok := out.Item["ulid"].(*types.AttributeValueMemberS); err != nil || !ok || ulid.Value != "01HZX" {
+	if stored, ok := out.Item["body"].(*types.AttributeValueMemberB); err != nil || !ok || string(stored.Value) != body {
 		t.Errorf("the event was replaced: %v, %v", out.Item, err)
 	}
 }

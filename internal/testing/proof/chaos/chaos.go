@@ -127,7 +127,7 @@ func (w *world) batch() []byte {
 	for n := range 2 + w.dice.n(5) {
 		c := pick(w.dice, pick(w.dice, w.people).companies)
 		body, err := procore.EncodeEvent(procore.Event{
-			ID: strconv.Itoa(n + 1), CompanyID: c.id, ProjectID: c.project, Resource: "Projects", ResourceID: c.project,
+			ID: strconv.Itoa(n + 1), CompanyID: c.id, ProjectID: c.project, Resource: "Projects", ResourceID: procore.NewID(c.project),
 			Type: "update", Timestamp: time.Now(), PayloadVersion: "v4.0",
 		})
 		if err != nil {

@@ -222,7 +222,7 @@ func (d *deliveries) emit() {
 			w.violation("the fake does not accept a change: %v, %v", out.EventIDs, err)
 			return
 		}
-		d.ledger.emitted(h.company, out.EventIDs[0], procore.Event{CompanyID: h.company, Resource: e.ResourceName, ResourceID: e.ResourceID}.Key(), e.Copies)
+		d.ledger.emitted(h.company, out.EventIDs[0], procore.Event{CompanyID: h.company, Resource: e.ResourceName, ResourceID: procore.NewID(e.ResourceID)}.Key(), e.Copies)
 		n += e.Copies
 		d.queued.Store(int64(n))
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -104,12 +105,13 @@ func (l *ledger) pending() (unanswered, unhandled int) {
 // delivery has the fields that identify an event in all payload versions.
 type delivery struct {
 	ID      json.RawMessage `json:"id"`
+	ULID    string          `json:"ulid"`
 	Company json.RawMessage `json:"company_id"`
 }
 
 func (v delivery) key() eventKey {
 	company, _ := strconv.ParseInt(strings.Trim(string(v.Company), `"`), 10, 64)
-	return eventKey{company, strings.Trim(string(v.ID), `"`)}
+	return eventKey{company, cmp.Or(v.ULID, strings.Trim(string(v.ID), `"`))}
 }
 
 // recordAnswers passes the fake's deliveries to the front and records the answers. Some
@@ -162,7 +164,7 @@ func (d *deliveries) recordPut(body []byte, answer *heldAnswer) {
 		TableName string
 		Item      invariants.Item
 	}
-	if json.Unmarshal(body, &in) != nil || in.TableName != d.w.names.Inbox {
+	if json.Unmarshal(body, &in) != nil || in.TableName != d.w.names.Inbox || text(in.Item, "envelope") == "" {
 		return
 	}
 	if answer.status != http.StatusOK && !bytes.Contains(answer.body.Bytes(), []byte("ConditionalCheckFailedException")) {
