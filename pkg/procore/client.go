@@ -88,6 +88,7 @@ type api struct {
 	pacer     *pacer
 	company   *int64 // nil for a user without a company
 	odd       func(ctx context.Context, path string, names []string)
+	own       *OwnWrites
 }
 
 func newAPI(env Environment, hc *http.Client, opts []Option) api {
@@ -205,5 +206,8 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		return nil, wrapped(err)
 	}
 	a.noteOdd(ctx, c, odd)
+	if a.own != nil && a.company != nil && c.method != http.MethodGet {
+		a.own.remember(*a.company, b)
+	}
 	return resp.Header, nil
 }

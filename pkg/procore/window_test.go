@@ -96,3 +96,30 @@ func TestWindowsThatResetTogether(t *testing.T) {
 		t.Errorf("got %d of the spike and %d of the hour used, want 13 and 588", l.spike.used, l.hour.used)
 	}
 }
+
+// A limit of 0 is no limit, and delays no call. A refusal is one, whatever its limit.
+func TestNoLimit(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, tt := range []struct {
+		limit, remaining string
+		status           int
+		want             bool
+	}{
+		{"0", "0", 200, false}, {"0", "600", 200, false}, {"-1", "0", 200, false}, {"0", "0", 404, false}, {"0", "", 200, false}, {"", "", 200, false},
+		{"600", "0", 200, true}, {"", "0", 200, true}, {"unlimited", "5", 200, true}, {"0", "0", 429, true},
+	} {
+		h := left(600, 0, now.Add(time.Hour))
+		h.Set("X-Rate-Limit-Limit", tt.limit)
+		h.Set("X-Rate-Limit-Remaining", tt.remaining)
+		p := new(pacer)
+		p.inFlight++
+		p.leave(response(nil, tt.status, h, ""), true, now)
+		if _, ok := windowOf(response(nil, tt.status, h, ""), now); ok != tt.want {
+			t.Errorf("limit %q, remaining %q, status %d: a window %t, want %t", tt.limit, tt.remaining, tt.status, ok, tt.want)
+		}
+		if next, _ := p.next(0); !tt.want && next.After(now) {
+			t.Errorf("limit %q, remaining %q: the next call waits until %v", tt.limit, tt.remaining, next)
+		}
+	}
+}
