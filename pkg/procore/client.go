@@ -126,8 +126,8 @@ func samePathOnly(r *http.Request, via []*http.Request) error {
 	return sameHostOnly(r, via)
 }
 
-// WithOdd calls note for an answer with odd parts, so that they can be counted. They are
-// dropped, as [Unmarshal] does; names are those that it returns.
+// WithOdd calls note once for each answer with odd parts, so that they can be counted.
+// They are dropped, as [Unmarshal] does; names are those that it returns.
 func WithOdd(note func(ctx context.Context, path string, names []string)) Option {
 	return func(a *api) { a.odd = note }
 }

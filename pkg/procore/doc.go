@@ -39,13 +39,14 @@
 //
 // # Repetition
 //
-// A call is repeated at most twice, and only where that is safe. GET, PUT and DELETE
-// are repeated after a transient answer (408, 500, 502 to 504, 520 to 530), after a 2xx
-// that is not JSON and so came from a gateway, and after a broken connection. Every method is repeated after a 429, and where no connection was made,
-// because then not a byte was written. net/http would repeat a call after a reset
-// HTTP/2 stream; here such a stream counts as a broken connection. Nothing else is
-// sent twice. Each wait is the one that Procore asks for, or a growing pause, with
-// jitter, within the context and [WithMaxWait].
+// A call is repeated at most twice, and only where that is safe. GET, PUT and DELETE are
+// repeated after a transient answer (408, 500, 502 to 504, 520 to 530), after one of a
+// gateway (2xx, 401 or 403 without JSON), and after a broken connection. Every method is
+// repeated after a 429, and where no connection was made, because then not a byte was
+// written. net/http would repeat a call after a reset HTTP/2 stream; here such a stream
+// counts as a broken connection. Nothing else is sent twice. Each wait is the one that
+// Procore asks for, or a growing pause, with jitter, within the context and
+// [WithMaxWait].
 //
 // # Rate limits
 //

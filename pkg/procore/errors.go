@@ -186,18 +186,27 @@ func CheckResponse(resp *http.Response) error {
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
-	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	answer := *resp
-	answer.Body = io.NopCloser(bytes.NewReader(head))
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	answer.Body = io.NopCloser(bytes.NewReader(peek(resp)))
 	var c call
 	if resp.Request != nil {
 		c.method, c.path = resp.Request.Method, resp.Request.URL.Path
 	}
 	return newError(&answer, c, nil, Clock{}.Now())
+}
+
+// FromGateway reports whether an answer was made on the way to Procore, as [Error.Gateway]
+// does. It is for a RoundTripper too: the body can still be read.
+func FromGateway(resp *http.Response) bool { return fromGateway(peek(resp)) && !refusesToken(resp) }
+
+// peek returns the beginning of a body that remains to be read.
+func peek(resp *http.Response) []byte {
+	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), resp.Body), resp.Body}
+	return head
 }
 
 // newError turns an answer into an error. No other function does.

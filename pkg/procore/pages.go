@@ -50,14 +50,10 @@ func list[T any](ctx context.Context, a *api, path string, query url.Values) ite
 				yield(none, p.failed(err))
 				return
 			}
-			for _, item := range page {
-				var v T
-				odd, wrong := Unmarshal(item, &v)
-				if wrong != nil {
-					odd = []string{"[]"}
-				}
-				a.noteOdd(ctx, p.call, odd)
-				if wrong == nil && !yield(v, nil) {
+			items, odd := itemsOf[T](page)
+			a.noteOdd(ctx, p.call, odd)
+			for _, v := range items {
+				if !yield(v, nil) {
 					return
 				}
 			}
@@ -67,6 +63,26 @@ func list[T any](ctx context.Context, a *api, path string, query url.Values) ite
 			}
 		}
 	}
+}
+
+// itemsOf reads the items of a page, without those that do not fit, and returns the names
+// of what is odd in them, each once.
+func itemsOf[T any](page []json.RawMessage) (items []T, odd []string) {
+	for _, item := range page {
+		var v T
+		names, err := Unmarshal(item, &v)
+		if err != nil {
+			names = []string{"[]"}
+		} else {
+			items = append(items, v)
+		}
+		for _, name := range names {
+			if len(odd) < maxOdd && !slices.Contains(odd, name) {
+				odd = append(odd, name)
+			}
+		}
+	}
+	return items, odd
 }
 
 // A pager is a list that is read page by page.

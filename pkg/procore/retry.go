@@ -134,7 +134,7 @@ func (p *progress) didNothing(err error) bool {
 func (p *progress) repeatable(method string, err error) bool {
 	harmless := p.didNothing(err) || method == http.MethodGet || method == http.MethodPut || method == http.MethodDelete
 	if e, ok := errors.AsType[*Error](err); ok {
-		return harmless && (e.Status == http.StatusTooManyRequests || transient(e.Status) || e.Gateway && e.Status != http.StatusNotFound)
+		return harmless && (e.Status == http.StatusTooManyRequests || transient(e.Status) || e.byGateway())
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

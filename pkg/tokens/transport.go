@@ -1,11 +1,11 @@
 package tokens
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -44,9 +44,14 @@ func (s *Store) Options(owner string, more ...procore.Option) []procore.Option {
 	return slices.Concat(s.Seams(), []procore.Option{procore.WithLimits(&s.limits, owner)}, more)
 }
 
-// Seams are the options of a client that shares the store's time and randomness.
+// Seams are the options of a client that shares the store's time and randomness, and logs
+// the odd parts of its answers.
 func (s *Store) Seams() []procore.Option {
-	return []procore.Option{procore.WithClock(s.Clock), procore.WithRandom(s.Random)}
+	return []procore.Option{procore.WithClock(s.Clock), procore.WithRandom(s.Random), procore.WithOdd(s.logOdd)}
+}
+
+func (s *Store) logOdd(ctx context.Context, path string, names []string) {
+	s.log().InfoContext(ctx, "odd answer", slog.String("path", path), slog.Any("fields", names))
 }
 
 // Bearer returns the http.Client of [procore.Environment.Bearer] with the store's
@@ -178,22 +183,17 @@ func (s *Store) accepted(ctx context.Context, p Principal, accessToken procore.S
 	switch {
 	case unauthorized(resp):
 		return false, nil
-	case isPage(resp): // a gateway's, whatever its status is
+	case procore.FromGateway(resp): // whatever its status is
 	case resp.StatusCode/100 == 2, p == App && resp.StatusCode == http.StatusBadRequest: // only the company header is missing
 		return true, nil
 	}
 	return false, fmt.Errorf("tokens: whether Procore accepts a token is not known: status %d", resp.StatusCode)
 }
 
-// isPage reports whether the answer begins as HTML does. It reads the beginning.
-func isPage(resp *http.Response) bool {
-	head, _ := io.ReadAll(io.LimitReader(resp.Body, 512))
-	return bytes.HasPrefix(bytes.TrimSpace(head), []byte("<"))
-}
-
-// unauthorized reports whether Procore refused the token. A gateway's 401 is no refusal.
+// unauthorized reports whether Procore refused the token. A 401 that is not JSON is a
+// gateway's, and says nothing about it.
 func unauthorized(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusUnauthorized && errors.Is(procore.CheckResponse(resp), procore.ErrUnauthorized)
+	return resp.StatusCode == http.StatusUnauthorized && !procore.FromGateway(resp)
 }
 
 func (t *Transport) send(req *http.Request, a Access) (*http.Response, error) {

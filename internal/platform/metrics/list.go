@@ -34,6 +34,9 @@ func All() []Metric {
 		{Name: "EventsRetried", Unit: Count, Line: "event failed, will be retried",
 			Help: "The example consumer failed to handle an event, which will be retried."},
 
+		{Name: "AnswersOdd", Unit: Count, Line: "odd answer",
+			Help: "An answer of Procore had fields of another type than expected, or odd items. They were dropped; the log names them."},
+
 		{Name: "CompaniesConnected", Unit: Count, Line: request, Attr: "outcome", Is: []string{"connected"},
 			Help: "A user connected a company."},
 		{Name: "GrantsUncertain", Unit: Count, Line: grant, Attr: "to", Is: []string{"uncertain"},
