@@ -93,6 +93,21 @@ func (s *Server) probe(r *http.Request, destination string) error {
 	return nil
 }
 
+// disableOnce disables each hook when it is read for the first time.
+func disableOnce(s *Server, _ *answer, r *http.Request) bool {
+	if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/webhooks/hooks") {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.hooks {
+		if key := "hook " + idText(h.id); !s.met[key] && len(s.met) < maxWorld {
+			s.met[key], h.disabled = true, true
+		}
+	}
+	return false
+}
+
 // onePerPage makes every page of a list have one item.
 func onePerPage(_ *Server, _ *answer, r *http.Request) bool {
 	if q := r.URL.Query(); r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/rest/") {

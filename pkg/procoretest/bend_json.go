@@ -160,6 +160,15 @@ func title(s string) string {
 	return strings.ToUpper(s[:min(len(s), 1)]) + strings.ToLower(s[min(len(s), 1):])
 }
 
+// past makes create CREATED, and other types capital.
+func past(s string) string {
+	s = strings.ToUpper(s)
+	if strings.HasSuffix(s, "E") {
+		s += "D"
+	}
+	return s
+}
+
 func capitalHost(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {

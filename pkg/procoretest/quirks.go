@@ -25,7 +25,8 @@ func optionQuirks() []Quirk {
 	}
 }
 
-// gatewayQuirks are what a gateway does in Procore's place when a path is first read.
+// gatewayQuirks are what a gateway does in Procore's place when a path is first read, and
+// what Procore does to hooks.
 func gatewayQuirks() []Quirk {
 	return []Quirk{
 		{"gateway-502", "gateway", "the first GET of a path is answered 502 with HTML", once(502, gatewayPage)},
@@ -95,6 +96,10 @@ func headerQuirks() []Quirk {
 func fieldQuirks() []Quirk {
 	return []Quirk{
 		{"field-case", "fields", "names of fields begin with a capital", answers(objects(capitals))},
+		{"unknown", "fields", "every object has fields that no document names", answers(objects(unknownFields))},
+		{"absent", "fields", "fields that are not needed are absent", answers(needless(absent))},
+		{"null", "fields", "fields that are not needed are null", answers(needless(null))},
+		{"odd", "fields", "fields that are not needed have another type", answers(needless(odd))},
 		{"active-absent", "active", "is_active is absent", answers(objects(func(o map[string]any) { delete(o, "is_active") }))},
 		{"active-text", "active", `is_active is "true" or "false"`, answers(fields(boolText, "is_active"))},
 		{"names-padded", "", "names have blanks around them", answers(fields(text(padded), "name"))},
@@ -111,7 +116,10 @@ func fieldQuirks() []Quirk {
 func echoQuirks() []Quirk {
 	return []Quirk{
 		{"url-port", "url", "destination_url names the default port", answers(fields(text(defaultPort), "destination_url"))},
+		{"headers-masked", "headers", "destination_headers are masked as a whole", answers(fields(masked, "destination_headers"))},
+		{"headers-absent", "headers", "destination_headers are null", answers(fields(constant(nil), "destination_headers"))},
 		{"type-case", "types", "types of events are in capitals", answers(fields(text(strings.ToUpper), "event_type"))},
+		{"type-past", "types", "types of events are CREATED, UPDATED and DELETED", answers(fields(text(past), "event_type"))},
 		{"type-title", "types", "types of events begin with a capital", answers(fields(text(title), "event_type"))},
 		{"state-case", "", "the status of a hook is in capitals", answers(fields(text(strings.ToUpper), "status"))},
 	}
@@ -119,17 +127,27 @@ func echoQuirks() []Quirk {
 
 // deliveryQuirks are how an event comes.
 func deliveryQuirks() []Quirk {
+	names := []string{"resource_name", "resource_type"}
+	types := []string{"event_type", "reason"}
 	return []Quirk{
 		{"event-field-case", "event", "names of an event's fields begin with a capital", deliveries(objects(capitals))},
 		{"event-unknown", "event", "an event has fields that no document names", deliveries(objects(unknownFields))},
 		{"event-absent", "event", "fields that an event does not need are absent", deliveries(needless(absent))},
 		{"event-null", "event", "fields that an event does not need are null", deliveries(needless(null))},
+		{"event-metadata", "event", "metadata is a list", deliveries(fields(constant([]any{}), "metadata"))},
+		{"event-user", "event", "user_id is -1", deliveries(fields(constant(-1), "user_id"))},
 		{"event-ids-text", "event", "ids of an event are text", deliveries(values(numberText))},
 		{"event-ids-number", "event", "ids of an event are numbers", deliveries(objects(numberIDs))},
 		{"event-dates", "event-dates", "the time of an event is Unix seconds", deliveries(times(func(t time.Time) any { return t.Unix() }))},
 		{"event-dates-odd", "event-dates", "the time of an event is in another form", deliveries(times(layout("01/02/2006 03:04 PM")))},
+		{"event-type-case", "event-names", "the type of an event is in capitals", deliveries(fields(text(strings.ToUpper), types...))},
+		{"event-type-past", "event-names", "the type of an event is CREATED, UPDATED or DELETED", deliveries(fields(text(past), types...))},
+		{"event-name-case", "event-names", "the resource of an event is in capitals", deliveries(fields(text(strings.ToUpper), names...))},
+		{"event-padded", "event-names", "names in an event have blanks around them", deliveries(fields(text(padded), slices.Concat(names, types)...))},
 		{"event-plain", "event-type", "a delivery is text/plain", deliveries(header("Content-Type", "text/plain"))},
 		{"event-no-type", "event-type", "a delivery has no content type", deliveries(header("Content-Type"))},
+		{"event-bom", "event-coding", "a delivery begins with a byte order mark", deliveries(around("\xef\xbb\xbf", ""))},
+		{"event-gzip", "event-coding", "a delivery is gzip", deliveries(gzipped)},
 	}
 }
 
