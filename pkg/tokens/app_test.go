@@ -144,7 +144,7 @@ func TestAppsClaimOfADeadProcess(t *testing.T) {
 	w := newWorld(t)
 	s := w.store()
 	r := &refresh{Store: s, principal: App, ring: w.ring, oauth: w.oauth, end: w.clock.Now().Add(maxWork)}
-	if err := r.takeClaim(t.Context(), Grant{Principal: App, State: Active}); err != nil {
+	if taken, _, err := r.takeClaim(t.Context(), Grant{Principal: App, State: Active}); !taken {
 		t.Fatal(err)
 	}
 	if _, err := w.impatientStore(0).Token(t.Context(), App); !errors.Is(err, ErrTryAgain) {
@@ -158,7 +158,7 @@ func TestAppsClaimOfADeadProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, err := r.store(t.Context(), fresh); err != nil || a.Generation != 1 {
+	if a, _, err := r.store(t.Context(), fresh); err != nil || a.Generation != 1 {
 		t.Errorf("the late store: generation %d, error %v; want 1", a.Generation, err)
 	}
 	if a, err := w.store().Token(t.Context(), App); err != nil || !a.Bearer().Equal(fresh.AccessToken) {

@@ -37,20 +37,20 @@ const granted = "authorized"
 // with it. ErrUsed means that an item of also refused the transaction, and ErrStale that
 // the refresh token was sent before: [Store.Discard] the pair, and have the user
 // authorize once more. After ErrTryAgain call it again with the same pair.
-func (s *Store) Authorize(ctx context.Context, a Authorization, also ...types.TransactWriteItem) (Grant, error) {
-	n, err := s.newPair(ctx, a)
-	if err != nil {
+func (s *Store) Authorize(ctx context.Context, a Authorization, also ...types.TransactWriteItem) (g Grant, err error) {
+	n := newPair{Authorization: a}
+	if n.client, err = s.client(ctx, a.Principal); err != nil {
 		return Grant{}, err
 	}
-	for b := s.backoff(); ; {
-		g, err := s.authorize(ctx, n, also)
-		if !errors.Is(err, errNotYet) {
-			return g, err
-		}
-		if b.wait(ctx) != nil {
-			return Grant{}, later(a.Principal, "another process is refreshing or revoking it", err)
-		}
+	if n.ring, err = s.Keys.Get(ctx); err != nil {
+		return Grant{}, later(a.Principal, "the key ring could not be read", err)
 	}
+	n.ledger = s.ledger(a.Principal, n.ring, a.Pair.RefreshToken)
+	err = s.repeat(ctx, a.Principal, "another process is refreshing or revoking it", func() (again bool, err error) {
+		g, again, err = s.authorize(ctx, n, also)
+		return again, err
+	})
+	return g, err
 }
 
 // newPair is an authorization, and what is needed to store it.
@@ -61,34 +61,21 @@ type newPair struct {
 	ledger ledger
 }
 
-func (s *Store) newPair(ctx context.Context, a Authorization) (newPair, error) {
-	n := newPair{Authorization: a}
-	client, err := s.client(ctx, a.Principal)
-	if err != nil {
-		return n, err
-	}
-	if n.ring, err = s.Keys.Get(ctx); err != nil {
-		return n, later(a.Principal, "the key ring could not be read", err)
-	}
-	n.client, n.ledger = client, s.ledger(a.Principal, n.ring, a.Pair.RefreshToken)
-	return n, nil
-}
-
 // is reports whether the grant has this pair.
 func (n newPair) is(g Grant) bool {
 	return g.fingerprint != "" && slices.Contains(n.ledger.fingerprints, g.fingerprint) && g.client == n.client
 }
 
 // authorize stores the authorization, unless the grant has to be read again.
-func (s *Store) authorize(ctx context.Context, n newPair, also []types.TransactWriteItem) (Grant, error) {
+func (s *Store) authorize(ctx context.Context, n newPair, also []types.TransactWriteItem) (g Grant, again bool, err error) {
 	now := s.Clock.Now()
 	old, err := s.settled(ctx, n.Principal)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Grant{}, err
+		return Grant{}, false, err
 	}
 	old.Principal = n.Principal
 	if old.revoking(now) || old.busy(now) && n.is(old) {
-		return Grant{}, errNotYet
+		return Grant{}, true, nil
 	}
 	next := old.touched(now)
 	keeps, err := s.keeps(ctx, old, n)
@@ -96,53 +83,41 @@ func (s *Store) authorize(ctx context.Context, n newPair, also []types.TransactW
 		next, err = s.authorized(old, n)
 	}
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, false, err
 	}
-	stored, err := s.join(ctx, old, next, slices.Concat(also, n.ledger.absent()))
-	if !errors.Is(err, ErrUsed) || anyFailed(err, 1, len(also)) {
-		s.memory.forget(n.Principal)
-		return stored, err
+	g, again, err = s.join(ctx, old, next, slices.Concat(also, n.ledger.absent()))
+	if reasons, _ := dynamo.Refused(err); errors.Is(err, ErrUsed) && !reasons.AnyFailed(1, len(also)) {
+		return s.spentBefore(ctx, n, also)
 	}
-	return s.spentBefore(ctx, n, also)
+	s.memory.forget(n.Principal)
+	return g, again, err
 }
 
 // join makes one step of a grant in a transaction with others' items. ErrUsed wraps the
-// refusal of one of them, and errNotYet asks to read the row again.
-func (s *Store) join(ctx context.Context, old, next Grant, also []types.TransactWriteItem) (Grant, error) {
-	stored, err := s.swap(ctx, old, next, also...)
-	if err == nil || s.landed(ctx, stored) {
-		return stored, nil
-	}
-	return Grant{}, notJoined(next.Principal, err)
-}
-
-// notJoined maps the error of a transaction with others' items.
-func notJoined(p Principal, err error) error {
-	switch {
-	case errors.Is(err, errElsewhere):
-		return fmt.Errorf("%w: %w", ErrUsed, err)
-	case again(err):
-		return fmt.Errorf("%w: %w", errNotYet, err)
-	}
-	return later(p, "the grant could not be stored", err)
-}
-
-// landed reports whether the write is the row's last one, for its answer may have been
-// lost.
-func (s *Store) landed(ctx context.Context, next Grant) bool {
-	g, err := s.Grant(ctx, next.Principal)
-	return err == nil && g.write == next.write
-}
-
-// anyFailed reports whether the condition of one of the n items from this one on failed.
-func anyFailed(err error, from, n int) bool {
-	reasons, _ := dynamo.Refused(err)
-	for i := range n {
-		if reasons.Failed(from + i) {
-			return true
+// refusal of one of them. again asks to read the row again.
+func (s *Store) join(ctx context.Context, old, next Grant, also []types.TransactWriteItem) (g Grant, again bool, err error) {
+	stored, o, err := s.swap(ctx, old, next, also...)
+	if o == conflicted || o == unanswered { // it may have been made all the same
+		if g, e := s.Grant(ctx, next.Principal); e == nil && g.write == stored.write {
+			o = wrote
 		}
 	}
-	return false
+	if o == wrote {
+		return stored, false, nil
+	}
+	again, err = notJoined(next.Principal, o, err)
+	return Grant{}, again, err
+}
+
+// notJoined returns the caller's error for a transaction that was not made.
+func notJoined(p Principal, o outcome, err error) (again bool, _ error) {
+	switch o {
+	case changed, conflicted:
+		return true, err
+	case refusedItem:
+		return false, fmt.Errorf("%w: %w", ErrUsed, err)
+	}
+	return false, later(p, "the grant could not be stored", err)
 }
 
 // keeps reports whether the grant's own pair stays: it is the same one, or Procore issued
@@ -159,9 +134,9 @@ func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
 	case g.State != Active || !known:
 		// Both tokens are tried, which spends nothing. The new one comes first, because it
 		// stays if both are good.
-		newer, err := s.accepts(ctx, n.Pair.AccessToken)
+		newer, err := s.accepts(ctx, n.Principal, n.Pair.AccessToken)
 		if err != nil || newer {
-			return false, s.undecided(n.Principal, err)
+			return false, err
 		}
 	case n.Pair.IssuedAt.After(g.IssuedAt):
 		return false, nil
@@ -178,36 +153,28 @@ func (s *Store) keeps(ctx context.Context, g Grant, n newPair) (bool, error) {
 	case err != nil:
 		return false, err
 	}
-	older, err := s.accepts(ctx, current.AccessToken)
-	return older, s.undecided(n.Principal, err)
-}
-
-func (s *Store) undecided(p Principal, err error) error {
-	if err == nil {
-		return nil
-	}
-	return later(p, "which of two authorizations is the newer one is not known", err)
+	return s.accepts(ctx, n.Principal, current.AccessToken)
 }
 
 // spentBefore deals with a pair whose refresh token is in the ledger, as when Procore
 // issues the grant's own pair again while it is refreshed. Its successor, or a later
 // authorization, is as good.
-func (s *Store) spentBefore(ctx context.Context, n newPair, also []types.TransactWriteItem) (Grant, error) {
-	g, err := s.Grant(ctx, n.Principal)
+func (s *Store) spentBefore(ctx context.Context, n newPair, also []types.TransactWriteItem) (g Grant, again bool, err error) {
+	g, err = s.Grant(ctx, n.Principal)
 	switch now := s.Clock.Now(); {
 	case err != nil && !errors.Is(err, ErrNotFound):
-		return Grant{}, err
+		return Grant{}, false, err
 	case g.busy(now):
-		return Grant{}, errNotYet
+		return Grant{}, true, nil
 	case g.State == Active && !n.is(g) && g.client == n.client:
 		return s.join(ctx, g, g.touched(now), also)
 	}
 	// A process that did not send it after all must not take it out of the ledger: another
 	// authorization would store the pair, and the caller's Discard end it.
 	if err := dynamo.Transact(ctx, s.DB, n.ledger.keep("discard-"+s.Random.Text(), s.Clock.Now())...); err != nil {
-		return Grant{}, later(n.Principal, "the ledger could not be written", err)
+		return Grant{}, false, later(n.Principal, "the ledger could not be written", err)
 	}
-	return Grant{}, &Error{Principal: n.Principal, Decision: ErrStale}
+	return Grant{}, false, &Error{Principal: n.Principal, Decision: ErrStale}
 }
 
 // touched is the row after an authorization that changed nothing.
@@ -223,7 +190,7 @@ func (s *Store) authorized(g Grant, n newPair) (Grant, error) {
 	g.Generation++
 	g.client = n.client
 	var err error
-	if g.pair, err = n.ring.Seal(n.Pair, s.place(g)); err != nil {
+	if g.pair, err = n.ring.Seal(n.Pair, s.place(g, g.Generation)); err != nil {
 		return g, later(n.Principal, "the pair could not be sealed", err)
 	}
 	g.fingerprint = n.ring.Fingerprint(n.Pair.RefreshToken)

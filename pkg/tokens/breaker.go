@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"procore-connect/internal/platform/dynamo"
@@ -33,9 +32,6 @@ type Breaker struct {
 	unknown int64 // outcomes since the last success
 	trials  int64 // refreshes begun since the first of them
 }
-
-// breakerKey is the key of the environment's breaker.
-func (s *Store) breakerKey() dynamo.Item { return s.rowKey("breaker") }
 
 // AtRest says that nothing bad happened since the last success: a probe would
 // change nothing.
@@ -70,33 +66,14 @@ func (b Breaker) after(v verdict, reason string, now time.Time) Breaker {
 	return b
 }
 
-// breakerMemory is this process's last reading.
-type breakerMemory struct {
-	mu   sync.Mutex
-	last Breaker
-}
-
-func (m *breakerMemory) put(b Breaker) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.last = b
-}
-
-func (m *breakerMemory) get() Breaker {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.last
-}
-
 // Breaker reads the breaker.
-func (u Upkeep) Breaker(ctx context.Context) (Breaker, error) { return u.s.readBreaker(ctx) }
-
-func (s *Store) readBreaker(ctx context.Context) (Breaker, error) {
-	b, err := s.breakers().Get(ctx, s.breakerKey())
+func (u Upkeep) Breaker(ctx context.Context) (Breaker, error) {
+	s := u.s
+	b, err := s.breakers().Get(ctx, s.rowKey("breaker"))
 	if err != nil {
 		return Breaker{}, fmt.Errorf("tokens: the breaker could not be read: %w", err)
 	}
-	s.breaker.put(b)
+	s.breaker.Store(&b)
 	return b, nil
 }
 
@@ -104,14 +81,16 @@ func (s *Store) readBreaker(ctx context.Context) (Breaker, error) {
 // takes one of the trials that are left, and says so.
 func (s *Store) admit(ctx context.Context, p Principal) (trial bool, err error) {
 	for w := s.backoff(); ; {
-		b, err := s.readBreaker(ctx)
+		b, err := s.Upkeep().Breaker(ctx)
 		switch {
 		case err != nil:
 			return false, later(p, "the breaker could not be read", err)
 		case b.AtRest(), p == App && !b.Open: // a service account spends nothing
 			return false, nil
-		case b.Open || b.trials >= tripAfter-1:
-			return false, later(p, b.why(), nil)
+		case b.Open:
+			return false, later(p, fmt.Sprintf("no refreshes since %s: %s", b.Since.UTC().Format(time.RFC3339), b.Reason), nil)
+		case b.trials >= tripAfter-1:
+			return false, later(p, "Procore's token endpoint is being tried by others after a failure", nil)
 		}
 		next := b
 		next.trials++
@@ -125,21 +104,14 @@ func (s *Store) admit(ctx context.Context, p Principal) (trial bool, err error) 
 	}
 }
 
-func (b Breaker) why() string {
-	if !b.Open {
-		return "Procore's token endpoint is being tried by others after a failure"
-	}
-	return fmt.Sprintf("no refreshes since %s: %s", b.Since.UTC().Format(time.RFC3339), b.Reason)
-}
-
 // tell adds a verdict to the breaker. A success is written only if something
 // bad is on record.
 func (s *Store) tell(ctx context.Context, v verdict, reason string) {
-	if v == success && s.breaker.get().AtRest() {
+	if b := s.breaker.Load(); v == success && b != nil && b.AtRest() {
 		return
 	}
 	for w := s.backoff(); ; {
-		b, err := s.readBreaker(ctx)
+		b, err := s.Upkeep().Breaker(ctx)
 		if err == nil {
 			if b.AtRest() && (v == success || v == unspent) || b.Open && v == success {
 				return // an open breaker closes by a probe, not by a straggler
@@ -164,7 +136,7 @@ func (s *Store) tell(ctx context.Context, v verdict, reason string) {
 // The refresher calls it before a run. nil means healthy.
 func (u Upkeep) Probe(ctx context.Context) error {
 	s := u.s
-	b, err := s.readBreaker(ctx)
+	b, err := s.Upkeep().Breaker(ctx)
 	if err != nil {
 		return err
 	}
@@ -203,7 +175,7 @@ func (u Upkeep) Probe(ctx context.Context) error {
 func (s *Store) swapBreaker(ctx context.Context, b, next Breaker) error {
 	next, err := s.breakers().Swap(ctx, b, next)
 	if err == nil {
-		s.breaker.put(next)
+		s.breaker.Store(&next)
 	}
 	return err
 }
@@ -213,7 +185,7 @@ func (s *Store) breakers() dynamo.Rows[Breaker] {
 	return dynamo.Rows[Breaker]{
 		DB: s.DB, Table: s.Grants, Random: s.Random,
 		Decode:   func(b *Breaker, item dynamo.Item) error { return dynamo.Decode(item, b.fields) },
-		Encode:   func(b Breaker) (key, attributes dynamo.Item) { return s.breakerKey(), dynamo.Encode(b.fields) },
+		Encode:   func(b Breaker) (key, attributes dynamo.Item) { return s.rowKey("breaker"), dynamo.Encode(b.fields) },
 		Revision: func(b *Breaker) (*int64, *string) { return &b.rev, &b.write },
 	}
 }

@@ -3,7 +3,6 @@ package tokens
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -21,51 +20,54 @@ const (
 	storeTime = 2 * time.Second
 )
 
-var (
-	errSpentBefore = errors.New("tokens: this refresh token was sent before")
-	errNotClaimed  = errors.New("tokens: the claim is not confirmed")
-	errNotReadBack = errors.New("tokens: the claim cannot be read back")
-	errEnded       = errors.New("tokens: the grant was ended while it was claimed")
+// claimResult is what came of an attempt to claim a grant.
+type claimResult int
+
+const (
+	claimTaken   claimResult = iota
+	claimLost                // another process was faster
+	claimEnded               // it was taken, and the grant was ended since: release it
+	claimUnread              // whether storage has it is not known: release it
+	claimRefused             // storage refuses it for good
+	tokenSpent               // the ledger has the token: it is never sent
 )
 
-// claim takes the right to spend g's refresh token: in one transaction the row
-// gets the attempt, and the token goes into the ledger, where it must not be
-// yet. Only a confirmed claim is returned without error. errNotClaimed,
-// errConflict and *changedError ask to read again; errSpentBefore is final for
-// this token. With errNotReadBack and errEnded comes the claim that storage may
-// have, or has: it is to be released.
-func (s *Store) claim(ctx context.Context, g Grant, l ledger, until time.Time) (Grant, error) {
+// claim takes the right to spend g's refresh token: in one transaction the row gets the
+// attempt, and the token goes into the ledger, where it must not be yet. Only a confirmed
+// claim is taken. The error is the cause of any other result.
+func (s *Store) claim(ctx context.Context, g Grant, l ledger, until time.Time) (Grant, claimResult, error) {
 	next := g
 	next.attempt = s.Random.Text()
 	next.claimUntil = until
-	claimed, err := s.swap(ctx, g, next, l.spend(next.attempt, s.Clock.Now())...)
-	changed, isChanged := errors.AsType[*changedError](err)
+	stored, o, err := s.swap(ctx, g, next, l.spend(next.attempt, s.Clock.Now())...)
 	switch {
-	case err == nil:
-		return claimed, nil
-	case errors.Is(err, errElsewhere):
-		return g, errSpentBefore
-	case errors.Is(err, errConflict), errors.Is(err, errRefused), isChanged && changed.Current.attempt != next.attempt:
-		return g, err
+	case o == wrote:
+		return stored, claimTaken, nil
+	case o == refusedItem:
+		return g, tokenSpent, err
+	case o == refused:
+		return g, claimRefused, err
+	case o == changed && stored.attempt != next.attempt:
+		return g, claimLost, err
 	}
 	return s.confirm(ctx, next, err)
 }
 
 // confirm reads a claim back whose answer was lost, because of cause.
-func (s *Store) confirm(ctx context.Context, wanted Grant, cause error) (Grant, error) {
+func (s *Store) confirm(ctx context.Context, wanted Grant, cause error) (Grant, claimResult, error) {
 	for b := s.backoff(); ; {
 		g, err := s.Grant(ctx, wanted.Principal)
 		switch {
 		case err == nil && g.attempt == wanted.attempt && g.Generation == wanted.Generation && g.State == wanted.State && g.claimed():
-			return g, nil
+			return g, claimTaken, nil
 		case err == nil && g.attempt == wanted.attempt: // a reader whose clock is ahead ended it
-			return wanted, errEnded
+			return wanted, claimEnded, cause
 		case err == nil:
-			return g, fmt.Errorf("%w: %w", errNotClaimed, cause)
+			return g, claimLost, cause
 		case errors.Is(err, ErrNotFound):
-			return g, err
+			return g, claimRefused, err
 		case b.wait(ctx) != nil:
-			return wanted, fmt.Errorf("%w: %w", errNotReadBack, err)
+			return wanted, claimUnread, err
 		}
 	}
 }
@@ -80,16 +82,15 @@ func (s *Store) release(ctx context.Context, claimed Grant, l ledger) error {
 		if g.attempt != claimed.attempt || g.Generation != claimed.Generation {
 			return nil
 		}
-		_, err := s.swap(ctx, g, g.released(s.Clock.Now()), l.unspend(claimed.attempt)...)
-		if errors.Is(err, errElsewhere) { // the claim did not take place, or the doubt remains
-			_, err = s.swap(ctx, g, g.unclaimed())
+		stored, o, err := s.swap(ctx, g, g.released(s.Clock.Now()), l.unspend(claimed.attempt)...)
+		if o == refusedItem { // the claim did not take place, or the doubt remains
+			stored, o, err = s.swap(ctx, g, g.unclaimed())
 		}
-		changed, isChanged := errors.AsType[*changedError](err)
 		switch {
-		case err == nil:
+		case o == wrote:
 			return nil
-		case isChanged:
-			g = changed.Current
+		case o == changed:
+			g = stored
 		case b.wait(ctx) != nil:
 			return err
 		}

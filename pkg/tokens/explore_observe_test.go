@@ -84,7 +84,7 @@ func (x *run) pairOf(r invariants.Row) *simulation.Pair {
 		return nil
 	}
 	s := x.stores[0]
-	place := s.place(Grant{Principal: principalOf(r), Generation: r.Generation, client: ClientHash("fake-client-id")})
+	place := s.place(Grant{Principal: principalOf(r), client: ClientHash("fake-client-id")}, r.Generation)
 	pair, err := x.newest.Open(keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place)
 	if err != nil {
 		x.Problem("row %s: the pair does not open: %v", r.Key(), err)

@@ -204,7 +204,7 @@ func (x *run) move(ctx context.Context, s *Store, f *flow) error {
 	also := new(dynamo.Expression).Set(dynamo.Item{"status": dynamo.Text("pending")}).
 		Equal("status", dynamo.Text("authorized")).Update(sessionsTable, f.key())
 	pair := x.procore.Token(f.pair)
-	good, err := s.accepts(ctx, pair.AccessToken)
+	good, err := s.accepts(ctx, onlyUser, pair.AccessToken)
 	switch {
 	case err != nil:
 		return later(User(f.user), "Procore does not answer", err)

@@ -106,10 +106,10 @@ func (g Grant) revokes() bool { return strings.HasPrefix(g.attempt, revocation) 
 // revoking reports whether a revocation is at work.
 func (g Grant) revoking(now time.Time) bool { return g.busy(now) && g.revokes() }
 
-// place returns what the pair's seal is bound to. A pair that was copied from another
-// row, or is from another generation, does not open.
-func (s *Store) place(g Grant) keys.Place {
-	return keys.Place{Environment: s.Environment.Name, Client: g.client, Table: "grants", Key: string(g.Principal), Generation: g.Generation}
+// place returns what the seal of the pair of this generation is bound to. A pair that was
+// copied from another row, or is from another generation, does not open.
+func (s *Store) place(g Grant, generation int64) keys.Place {
+	return keys.Place{Environment: s.Environment.Name, Client: g.client, Table: "grants", Key: string(g.Principal), Generation: generation}
 }
 
 // enter returns the grant in the state, with the transition.

@@ -131,7 +131,7 @@ func TestHoldDuringARefresh(t *testing.T) {
 	if _, err := w.store().Release(t.Context(), p, acme); err != nil {
 		t.Fatal(err)
 	}
-	if a, err := held.store(t.Context(), fresh); err != nil || !a.HeldBy("9") || a.HeldBy(acme) {
+	if a, _, err := held.store(t.Context(), fresh); err != nil || !a.HeldBy("9") || a.HeldBy(acme) {
 		t.Errorf("got error %v, held by 9: %t, by %s: %t; want 9 alone", err, a.HeldBy("9"), acme, a.HeldBy(acme))
 	}
 	if got := w.row(p); got.Generation != 2 || !got.HeldBy("9") {

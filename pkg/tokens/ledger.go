@@ -28,8 +28,11 @@ type ledger struct {
 }
 
 // ledger returns the part of a grant's claim that is about this refresh token. It is
-// empty for a pair without one.
+// empty for a pair without one, and for the app, which sends none.
 func (s *Store) ledger(p Principal, ring *keys.Ring, refreshToken procore.Secret) ledger {
+	if p == App {
+		return ledger{}
+	}
 	return ledger{s.Spends, s.Environment.Name + "#" + string(p), ring.Fingerprints(refreshToken)}
 }
 

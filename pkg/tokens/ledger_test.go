@@ -69,7 +69,7 @@ func TestRowRestoredAsClaimed(t *testing.T) {
 		w.clock.Advance(2 * time.Hour)
 		unsent := w.claim(s)
 		restore := w.backup(p)
-		if err := s.release(t.Context(), unsent.claimed, unsent.ledger()); err != nil {
+		if err := s.release(t.Context(), unsent.claimed, unsent.ledger); err != nil {
 			t.Fatal(err)
 		}
 		held := w.claim(w.store())
@@ -87,8 +87,8 @@ func TestRowRestoredAsClaimed(t *testing.T) {
 		if got := w.row(p).State; got != want {
 			t.Fatalf("got %s, want %s", got, want)
 		}
-		if _, err := held.store(t.Context(), w.refreshed(held)); !errors.Is(err, errNotYet) {
-			t.Errorf("got error %v, want errNotYet: the row is another", err)
+		if _, again, err := held.store(t.Context(), w.refreshed(held)); !again {
+			t.Errorf("got error %v, want that the grant is read again: the row is another", err)
 		}
 		w.clock.Advance(2 * time.Hour)
 		if _, err := w.store().Token(t.Context(), p); !errors.Is(err, ErrReauthorize) {
@@ -114,8 +114,8 @@ func TestRowRestoredDuringARefusedRefresh(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	held := w.claim(s)
 	restore()
-	if err := held.settle(t.Context(), &procore.TokenError{Outcome: procore.Refused, Code: "invalid_grant"}); !errors.Is(err, errNotYet) {
-		t.Errorf("got error %v, want errNotYet", err)
+	if again, err := held.settle(t.Context(), &procore.TokenError{Outcome: procore.Refused, Code: "invalid_grant"}); !again {
+		t.Errorf("got error %v, want that the grant is read again", err)
 	}
 	if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrReauthorize) || !strings.Contains(err.Error(), sentBefore) {
 		t.Errorf("got error %v, want ErrReauthorize because of the ledger", err)
@@ -166,7 +166,7 @@ func TestLedgerSurvivesKeyRotation(t *testing.T) {
 	row := w.row(p)
 	free := row
 	free.attempt, free.claimUntil = "", time.Time{}
-	if _, err := w.store().swap(t.Context(), row, free); err != nil {
+	if _, _, err := w.store().swap(t.Context(), row, free); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(2 * time.Hour)

@@ -67,48 +67,21 @@ func (m *memory) get(p Principal) known {
 	return m.known[p]
 }
 
-func (m *memory) put(p Principal, a Access, early time.Duration, now time.Time) {
+// change replaces what is known of p, at the cost of any other one when the memory is full.
+func (m *memory) change(p Principal, change func(known) known) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.room(p)
-	m.known[p] = known{access: a, early: early, readAt: now, rejected: m.known[p].rejected}
-}
-
-// room makes place for the p, at the cost of any other one when full.
-func (m *memory) room(p Principal) {
+	k, ok := m.known[p]
 	if m.known == nil {
 		m.known = map[Principal]known{}
 	}
-	if _, ok := m.known[p]; ok || len(m.known) < maxKnown {
-		return
-	}
 	for other := range m.known {
+		if ok || len(m.known) < maxKnown {
+			break
+		}
 		delete(m.known, other)
-		return
 	}
-}
-
-// reject remembers that the generation's token met a 401. A newer token stays.
-func (m *memory) reject(p Principal, generation int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	k := m.known[p]
-	if k.access.Generation > generation {
-		return
-	}
-	m.room(p)
-	m.known[p] = known{rejected: max(generation, k.rejected)}
-}
-
-// expire makes the next caller read the grant. Its access token remains, for an outage
-// of storage.
-func (m *memory) expire(p Principal) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if k, ok := m.known[p]; ok {
-		k.readAt = time.Time{}
-		m.known[p] = k
-	}
+	m.known[p] = change(k)
 }
 
 func (m *memory) forget(p Principal) {

@@ -33,8 +33,8 @@ func TestOvertakenPair(t *testing.T) {
 		newer := w.authorize(w.store())
 		w.noRevocation()
 		for range 2 {
-			if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
-				t.Errorf("got error %v, want errNotYet", err)
+			if _, again, err := held.store(t.Context(), fresh); !again {
+				t.Errorf("got error %v, want that the grant is read again", err)
 			}
 		}
 		if got := w.row(p); got.Generation != newer.Generation || got.State != Active || len(q.messages) != 0 {
@@ -60,7 +60,7 @@ func TestStoreRepeatedLate(t *testing.T) {
 	w.clock.Advance(2 * time.Hour)
 	held := w.claim(s)
 	fresh := w.refreshed(held)
-	if _, err := held.store(t.Context(), fresh); err != nil {
+	if _, _, err := held.store(t.Context(), fresh); err != nil {
 		t.Fatal(err)
 	}
 	w.clock.Advance(2 * time.Hour)
@@ -68,8 +68,8 @@ func TestStoreRepeatedLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.noRevocation()
-	if _, err := held.store(t.Context(), fresh); !errors.Is(err, errNotYet) {
-		t.Errorf("got error %v, want errNotYet", err)
+	if _, again, err := held.store(t.Context(), fresh); !again {
+		t.Errorf("got error %v, want that the grant is read again", err)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestRescueAndAnAuthorization(t *testing.T) {
 			w.dynamo.Intercept(failing("UpdateItem"))
 			ctx, cancel := context.WithTimeout(t.Context(), rescueTime+300*time.Millisecond)
 			defer cancel()
-			if _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) {
+			if _, _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) {
 				t.Errorf("got error %v, want ErrTryAgain", err)
 			}
 			w.dynamo.Intercept(nil)

@@ -142,7 +142,8 @@ func TestLatePairIsIssuedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := held.withdraw(t.Context(), g, pair); err != nil {
+	g.State = Revoked // as it was read before
+	if err := held.superseded(t.Context(), g, homecoming{claimed: held.claimed, pair: pair}); err != nil {
 		t.Error(err)
 	}
 	if a, err := w.store().Token(t.Context(), p); err != nil || w.works(a) != nil {
@@ -181,7 +182,7 @@ func TestRejectedWhileARefreshIsInFlight(t *testing.T) {
 	if got := w.row(g.Principal); got.State != Uncertain {
 		t.Errorf("the grant is %s, want uncertain", got.State)
 	}
-	if _, err := held.store(t.Context(), fresh); err != nil {
+	if _, _, err := held.store(t.Context(), fresh); err != nil {
 		t.Fatal(err)
 	}
 	if a, err := ahead.Token(t.Context(), g.Principal); err != nil || w.works(a) != nil {
@@ -303,7 +304,7 @@ func TestLatePairAfterHalfARevocation(t *testing.T) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			if _, err := s.claimRevocation(w.t.Context(), g, pair, ring); err != nil {
+			if _, _, err := s.claimRevocation(w.t.Context(), g, pair, ring); err != nil {
 				w.t.Fatal(err)
 			}
 			w.clock.Advance(time.Minute)

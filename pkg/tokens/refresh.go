@@ -3,7 +3,6 @@ package tokens
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -18,6 +17,7 @@ type refresh struct {
 	pair      procore.Token // the one to be replaced
 	ring      *keys.Ring
 	oauth     *procore.OAuth
+	ledger    ledger    // for the pair's refresh token
 	end       time.Time // of all the work, by the store's clock
 	claimed   Grant
 	demand    demand
@@ -26,52 +26,54 @@ type refresh struct {
 }
 
 // refresh connects, claims, spends and stores. Everything that it needs is secured before
-// the token is sent. errNotYet asks to read the row again. Once it has begun it goes on,
-// whether or not a caller still waits for it.
-func (s *Store) refresh(ctx context.Context, g Grant, pair procore.Token, ring *keys.Ring, d demand) (Access, error) {
+// the token is sent. Once it has begun it goes on, whether or not a caller still waits
+// for it. again asks to read the row again.
+func (s *Store) refresh(ctx context.Context, g Grant, pair procore.Token, ring *keys.Ring, d demand) (a Access, again bool, err error) {
 	oauth, err := s.OAuth.Get(ctx)
 	if err != nil {
-		return Access{}, later(g.Principal, "the app's credentials could not be read", err)
+		return Access{}, false, later(g.Principal, "the app's credentials could not be read", err)
 	}
 	if g.Principal != App && g.client != ClientHash(oauth.ClientID) {
-		return Access{}, errNotYet // they have just changed
+		return Access{}, true, nil // they have just changed
 	}
-	left := maxWork
-	if until, ok := procore.TimeLeft(ctx); ok {
-		left = min(left, until)
-	}
+	left := timeLeft(ctx)
 	if left < minWork || ctx.Err() != nil {
-		return Access{}, later(g.Principal, "too little time is left to refresh", ctx.Err())
+		return Access{}, false, later(g.Principal, "too little time is left to refresh", ctx.Err())
 	}
-	ctx, cancel := detached(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), left) // its callers may leave
 	defer cancel()
-	r := &refresh{Store: s, principal: g.Principal, pair: pair, ring: ring, oauth: oauth, end: s.Clock.Now().Add(left), demand: d}
+	r := &refresh{
+		Store: s, principal: g.Principal, pair: pair, ring: ring, oauth: oauth, ledger: s.ledger(g.Principal, ring, pair.RefreshToken),
+		end: s.Clock.Now().Add(left), demand: d,
+	}
 	if r.trial, err = s.admit(ctx, g.Principal); err != nil {
-		return Access{}, err
+		return Access{}, false, err
 	}
 	if err := r.connect(ctx); err != nil {
 		r.unspent(ctx)
-		return Access{}, err
+		return Access{}, false, err
 	}
-	defer r.close()
-	if err := r.takeClaim(ctx, g); err != nil {
+	if r.conn != nil {
+		defer r.conn.Close()
+	}
+	if taken, again, err := r.takeClaim(ctx, g); !taken {
 		r.unspent(ctx)
-		return Access{}, err
+		return Access{}, again, err
 	}
 	fresh, err := r.spend(ctx)
 	if err != nil {
-		return Access{}, r.settle(ctx, err)
+		again, err = r.settle(ctx, err)
+		return Access{}, again, err
 	}
 	return r.store(ctx, fresh)
 }
 
-// detached is the context without its callers, and with its deadline.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(context.WithoutCancel(ctx))
+// timeLeft returns how much of the time for a refresh the context leaves.
+func timeLeft(ctx context.Context) time.Duration {
+	if left, ok := procore.TimeLeft(ctx); ok {
+		return min(left, maxWork)
 	}
-	return context.WithDeadline(context.WithoutCancel(ctx), end)
+	return maxWork
 }
 
 // beforeStore is the time of the steps before the store: however slow they are, the new
@@ -99,40 +101,28 @@ func (r *refresh) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-func (r *refresh) close() {
-	if r.conn != nil {
-		r.conn.Close()
-	}
-}
-
-// ledger of the refresh token that is sent. A service account sends none.
-func (r *refresh) ledger() ledger {
-	if r.principal == App {
-		return ledger{}
-	}
-	return r.Store.ledger(r.principal, r.ring, r.pair.RefreshToken)
-}
-
-// takeClaim claims the grant.
-func (r *refresh) takeClaim(ctx context.Context, g Grant) (err error) {
+// takeClaim claims the grant, and reports whether it was taken.
+func (r *refresh) takeClaim(ctx context.Context, g Grant) (taken, again bool, err error) {
 	inTime, cancel := r.beforeStore(ctx)
 	defer cancel()
-	r.claimed, err = r.claim(inTime, g, r.ledger(), r.end.Add(skew))
-	switch {
-	case errors.Is(err, errNotReadBack):
+	var result claimResult
+	r.claimed, result, err = r.claim(inTime, g, r.ledger, r.end.Add(skew))
+	switch result {
+	case claimTaken:
+		return true, false, nil
+	case claimLost:
+		return false, true, err
+	case claimEnded:
 		r.releaseClaim(ctx)
-		return later(g.Principal, "storage does not tell whether the grant is claimed; nothing was spent", err)
-	case errors.Is(err, errEnded):
+		return false, true, err
+	case claimUnread:
 		r.releaseClaim(ctx)
-		return errNotYet
-	case errors.Is(err, errSpentBefore):
-		return r.unrefreshable(ctx, g, sentBefore)
-	case errors.Is(err, errNotClaimed), again(err):
-		return fmt.Errorf("%w: %w", errNotYet, err)
-	case err != nil:
-		return later(g.Principal, "the grant could not be claimed; nothing was spent", err)
+		return false, false, later(g.Principal, "storage does not tell whether the grant is claimed; nothing was spent", err)
+	case tokenSpent:
+		again, err = r.unrefreshable(ctx, g, sentBefore)
+		return false, again, err
 	}
-	return nil
+	return false, false, later(g.Principal, "the grant could not be claimed; nothing was spent", err)
 }
 
 // spend sends the one request. A service account has nothing to spend.
@@ -147,14 +137,13 @@ func (r *refresh) spend(ctx context.Context) (procore.Token, error) {
 
 // store writes the new pair as the next generation. It holds what nobody else
 // has, so it tries until the time is over, and then the rescue queue.
-func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error) {
+func (r *refresh) store(ctx context.Context, fresh procore.Token) (a Access, again bool, err error) {
 	home := homecoming{claimed: r.claimed, pair: fresh, fingerprint: r.ring.Fingerprint(fresh.RefreshToken)}
 	home.claimed.client = ClientHash(r.oauth.ClientID) // the app's grant may be of an earlier one
-	var err error
-	if home.sealed, err = r.ring.Seal(fresh, r.homePlace(home.claimed)); err != nil {
-		return Access{}, later(r.principal, "the new pair could not be sealed", err)
+	if home.sealed, err = r.ring.Seal(fresh, r.place(home.claimed, home.claimed.Generation+1)); err != nil {
+		return Access{}, false, later(r.principal, "the new pair could not be sealed", err)
 	}
-	write, cancel := beforeEnd(ctx, rescueTime)
+	write, cancel := context.WithTimeout(ctx, timeLeft(ctx)-rescueTime)
 	defer cancel()
 	g, err := r.applyUntil(write, r.claimed, func(g Grant) (Grant, bool) {
 		g, ok := g.renewed(home, r.Clock.Now())
@@ -162,35 +151,21 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (Access, error
 	})
 	switch {
 	case err != nil:
-		return Access{}, r.queueForRescue(ctx, home, err)
+		return Access{}, false, r.rescue(ctx, home, err)
 	case g.lastAttempt != r.claimed.attempt:
 		if err := r.superseded(write, g, home); err != nil {
-			return Access{}, r.queueForRescue(ctx, home, err)
+			return Access{}, false, r.rescue(ctx, home, err)
 		}
-		return Access{}, errNotYet
+		return Access{}, true, nil
 	}
 	if r.principal != App {
 		r.tell(ctx, success, "")
 	}
 	r.log().InfoContext(ctx, "token refreshed", attr(r.principal), slog.String("outcome", "refreshed"), slog.Int64("generation", g.Generation))
 	if g.State != Active {
-		return Access{}, errNotYet
+		return Access{}, true, nil
 	}
-	return r.remember(ctx, g, g.access(fresh), r.demand), nil
-}
-
-// queueForRescue hands the pair to the rescue queue. The app's token is fetched again.
-func (r *refresh) queueForRescue(ctx context.Context, home homecoming, cause error) error {
-	if r.principal == App {
-		return later(r.principal, "the app's token could not be stored", cause)
-	}
-	err := r.rescue(ctx, home)
-	if err != nil {
-		r.log().ErrorContext(ctx, "new pair lost", attr(r.principal), slog.Any("error", errors.Join(cause, err)))
-		return &Error{Principal: r.principal, Decision: ErrReauthorize, Reason: "the new pair could be neither stored nor rescued", Err: cause}
-	}
-	r.log().WarnContext(ctx, "new pair queued for rescue", attr(r.principal), slog.Any("error", cause))
-	return later(r.principal, "the new pair waits to be stored", cause)
+	return r.remember(ctx, g, g.access(fresh), r.demand), false, nil
 }
 
 // renewed is the row with a pair that came home, unless the row has left the
@@ -204,18 +179,15 @@ func (g Grant) renewed(home homecoming, now time.Time) (Grant, bool) {
 	g.pair, g.fingerprint, g.client = home.sealed, home.fingerprint, home.claimed.client
 	g.Expiry, g.IssuedAt, g.RefreshedAt = home.pair.Expiry, home.pair.IssuedAt, now
 	g.lastAttempt, g.attempt, g.claimUntil = g.attempt, "", time.Time{}
-	switch {
-	case g.State == Active:
-		g = g.enter(Active, g.lastAttempt, "refreshed", "", now)
-	case g.State == Uncertain, g.State == Reauthorize && g.stateAttempt == g.lastAttempt:
+	if g.State == Uncertain || g.State == Reauthorize && g.stateAttempt == g.lastAttempt {
 		g = g.enter(Active, g.lastAttempt, "refreshed late", "", now)
 	}
 	return g, true
 }
 
-// settle ends a claim whose request gave no pair, by what is known of the
-// token, and gives the caller's error.
-func (r *refresh) settle(ctx context.Context, cause error) error {
+// settle ends a claim whose request brought no pair, by what is known of the token, and
+// returns the caller's error.
+func (r *refresh) settle(ctx context.Context, cause error) (again bool, err error) {
 	e, ok := errors.AsType[*procore.TokenError](cause)
 	if !ok {
 		e = &procore.TokenError{Err: cause}
@@ -227,7 +199,7 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	}
 	r.log().Log(ctx, level, "refresh failed", attr(r.principal), slog.String("outcome", outcome), slog.Any("error", e))
 	if e.Outcome == procore.NotSent || r.principal == App {
-		return r.endUnspent(ctx, e)
+		return false, r.endUnspent(ctx, e)
 	}
 	g, err := r.applyUntil(ctx, r.claimed, func(g Grant) (Grant, bool) {
 		return g.failed(r.claimed, e, refusal, r.Clock.Now())
@@ -235,13 +207,13 @@ func (r *refresh) settle(ctx context.Context, cause error) error {
 	r.report(ctx, e)
 	switch {
 	case err != nil:
-		return later(r.principal, "the outcome of a refresh could not be stored", err)
+		return false, later(r.principal, "the outcome of a refresh could not be stored", err)
 	case g.Generation != r.claimed.Generation || g.Usable():
-		return errNotYet // a newer pair, another row, or an access token that may be valid
+		return true, e // a newer pair, another row, or an access token that may be valid
 	}
 	unusable := g.unusable()
 	unusable.Err = e
-	return unusable
+	return false, unusable
 }
 
 // endUnspent ends a claim under which nothing was spent.
@@ -257,7 +229,7 @@ func (r *refresh) endUnspent(ctx context.Context, e *procore.TokenError) error {
 // releaseClaim releases the claim. Should that fail, it expires, and the grant becomes
 // uncertain.
 func (r *refresh) releaseClaim(ctx context.Context) {
-	if err := r.release(ctx, r.claimed, r.ledger()); err != nil {
+	if err := r.release(ctx, r.claimed, r.ledger); err != nil {
 		r.log().WarnContext(ctx, "claim not released", attr(r.principal), slog.Any("error", err))
 	}
 }
@@ -318,11 +290,3 @@ const noSuccessor = "Procore issued an access token without a refresh token"
 
 // sentBefore is why a grant ends whose refresh token the ledger knows.
 const sentBefore = "this refresh token is in the ledger: it was sent before, or may have been, by the holder of a copied, restored or overtaken row"
-
-// beforeEnd is the context with its deadline moved forward.
-func beforeEnd(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	if end, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(ctx, end.Add(-d))
-	}
-	return context.WithCancel(ctx)
-}

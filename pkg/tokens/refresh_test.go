@@ -178,16 +178,18 @@ func TestRefusalNamesTheRequest(t *testing.T) {
 	}
 }
 
-// A grant remembers its last transitions, and no more.
+// A grant remembers its last transitions, and no more. A refresh that succeeds is none.
 func TestTransitions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := w.authorize(w.store()).Principal
 	for range maxTransitions + 1 {
 		w.clock.Advance(2 * time.Hour)
-		if _, err := w.store().Token(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
+		w.authorize(w.store())
+	}
+	w.clock.Advance(2 * time.Hour)
+	if a, err := w.store().Token(t.Context(), p); err != nil || a.Generation != maxTransitions+3 {
+		t.Fatalf("generation %d, error %v; want a refresh", a.Generation, err)
 	}
 	got := w.row(p).Transitions
 	if len(got) != maxTransitions || got[0].Generation != 3 || got[maxTransitions-1].Generation != maxTransitions+2 {

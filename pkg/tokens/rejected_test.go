@@ -99,7 +99,7 @@ func TestLate401(t *testing.T) {
 	}
 	// And a reading that was under way when the token was rejected is not remembered.
 	s.Invalidate(p, newer.Generation)
-	s.memory.put(p, newer, 0, w.clock.Now())
+	s.memory.change(p, func(k known) known { return known{newer, 0, w.clock.Now(), k.rejected} })
 	if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrRejected) {
 		t.Errorf("the rejected token is put back: got error %v, want ErrRejected", err)
 	}

@@ -48,12 +48,6 @@ type homecoming struct {
 	fingerprint string // of the pair's refresh token
 }
 
-// homePlace is where a new pair is sealed for: the next generation.
-func (s *Store) homePlace(claimed Grant) keys.Place {
-	claimed.Generation++
-	return s.place(claimed)
-}
-
 // Restore stores a rescued pair if its row still waits for it. Without an error the
 // message may be deleted. A pair that does not open is an error, and the row remains as
 // it is.
@@ -68,7 +62,7 @@ func (u Upkeep) Restore(ctx context.Context, r Rescued) error {
 	}
 	home := homecoming{claimed: g, sealed: keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}}
 	home.claimed.Generation, home.claimed.attempt, home.claimed.client = r.Generation, r.Attempt, r.Client
-	if home.pair, err = s.unseal(ctx, home.sealed, s.homePlace(home.claimed)); err != nil {
+	if home.pair, err = s.unseal(ctx, home.sealed, s.place(home.claimed, home.claimed.Generation+1)); err != nil {
 		return fmt.Errorf("tokens: %s: a rescued pair does not open: %w", r.Principal, err)
 	}
 	ring, err := s.Keys.Get(ctx)
@@ -86,16 +80,26 @@ func (u Upkeep) Restore(ctx context.Context, r Rescued) error {
 	return s.superseded(ctx, g, home)
 }
 
-// rescue hands a pair that could not be stored to the rescue queue.
-func (s *Store) rescue(ctx context.Context, home homecoming) error {
-	if s.Rescue == nil {
-		return errors.New("no rescue queue is configured")
-	}
+// rescue hands a pair that could not be stored, because of cause, to the rescue queue, and
+// returns the caller's error. The app's token is fetched again.
+func (s *Store) rescue(ctx context.Context, home homecoming, cause error) error {
 	c := home.claimed
-	return s.Rescue(ctx, Rescued{
-		Environment: s.Environment.Name, Client: c.client, Principal: c.Principal, Generation: c.Generation, Attempt: c.attempt,
-		SealKey: home.sealed.KeyID, Sealed: home.sealed.Ciphertext,
-	})
+	if c.Principal == App {
+		return later(c.Principal, "the app's token could not be stored", cause)
+	}
+	err := errors.New("no rescue queue is configured")
+	if s.Rescue != nil {
+		err = s.Rescue(ctx, Rescued{
+			Environment: s.Environment.Name, Client: c.client, Principal: c.Principal, Generation: c.Generation, Attempt: c.attempt,
+			SealKey: home.sealed.KeyID, Sealed: home.sealed.Ciphertext,
+		})
+	}
+	if err != nil {
+		s.log().ErrorContext(ctx, "new pair lost", attr(c.Principal), slog.Any("error", errors.Join(cause, err)))
+		return &Error{Principal: c.Principal, Decision: ErrReauthorize, Reason: "the new pair could be neither stored nor rescued", Err: cause}
+	}
+	s.log().WarnContext(ctx, "new pair queued for rescue", attr(c.Principal), slog.Any("error", cause))
+	return later(c.Principal, "the new pair waits to be stored", cause)
 }
 
 // superseded deals with a pair whose row has moved on. It is dropped: it may be the pair
@@ -110,32 +114,24 @@ func (s *Store) superseded(ctx context.Context, g Grant, home homecoming) error 
 	if !g.withdrawn() {
 		return nil
 	}
-	return s.withdraw(ctx, g, home.pair)
-}
-
-// withdrawn reports whether the grant is revoked, or its revocation has begun.
-func (g Grant) withdrawn() bool { return g.State == Revoked || g.revokes() }
-
-// withdraw revokes a pair that arrived at a withdrawn grant. Before that it enters the
-// refresh token in the ledger, so that no authorization stores this pair: Procore may
-// issue it to one as well.
-func (s *Store) withdraw(ctx context.Context, g Grant, pair procore.Token) error {
 	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return later(g.Principal, "the key ring could not be read", err)
 	}
-	l := s.ledger(g.Principal, ring, pair.RefreshToken)
-	for b := s.backoff(); g.withdrawn(); {
-		_, err := s.join(ctx, g, g, l.enter(revocation+s.Random.Text(), s.Clock.Now()))
-		switch {
-		case err == nil:
-			return s.Discard(ctx, pair)
-		case !errors.Is(err, errNotYet) || b.wait(ctx) != nil:
-			return err
+	// The refresh token enters the ledger first, so that no authorization stores this pair:
+	// Procore may issue it to one as well.
+	l := s.ledger(g.Principal, ring, home.pair.RefreshToken)
+	return s.repeat(ctx, g.Principal, "the grant keeps changing", func() (again bool, err error) {
+		if g, err = s.Grant(ctx, g.Principal); err != nil || !g.withdrawn() {
+			return false, err // an authorization has it, or another pair
 		}
-		if g, err = s.Grant(ctx, g.Principal); err != nil {
-			return err
+		_, again, err = s.join(ctx, g, g, l.enter(revocation+s.Random.Text(), s.Clock.Now()))
+		if again || err != nil {
+			return again, err
 		}
-	}
-	return nil // an authorization has it, or another pair
+		return false, s.Discard(ctx, home.pair)
+	})
 }
+
+// withdrawn reports whether the grant is revoked, or its revocation has begun.
+func (g Grant) withdrawn() bool { return g.State == Revoked || g.revokes() }

@@ -59,7 +59,7 @@ func TestRescue(t *testing.T) {
 	s.DB = dynamotest.Client(down.Start(t))
 	ctx, cancel := context.WithTimeout(t.Context(), rescueTime+300*time.Millisecond)
 	defer cancel()
-	if _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) {
+	if _, _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) {
 		t.Errorf("got error %v, want ErrTryAgain", err)
 	}
 	for range 2 {
@@ -111,7 +111,7 @@ func TestLostPair(t *testing.T) {
 	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "InternalServerError"} })
 	ctx, cancel := context.WithTimeout(t.Context(), rescueTime+100*time.Millisecond)
 	defer cancel()
-	if _, err := held.store(ctx, fresh); !errors.Is(err, ErrReauthorize) || errors.Is(err, ErrTryAgain) {
+	if _, _, err := held.store(ctx, fresh); !errors.Is(err, ErrReauthorize) || errors.Is(err, ErrTryAgain) {
 		t.Errorf("got error %v, want ErrReauthorize", err)
 	}
 	w.dynamo.Intercept(nil)
@@ -137,7 +137,7 @@ func TestRescueForALostRow(t *testing.T) {
 	bringBack := w.backup(p)
 	fresh := w.refreshed(held)
 	w.remove(p)
-	if _, err := held.store(t.Context(), fresh); !errors.Is(err, ErrTryAgain) {
+	if _, _, err := held.store(t.Context(), fresh); !errors.Is(err, ErrTryAgain) {
 		t.Errorf("storing: got error %v, want ErrTryAgain", err)
 	}
 	if err := q.restore(w.store()); !errors.Is(err, ErrNotFound) {
@@ -170,7 +170,7 @@ func TestRescueOfARevokedGrantsPair(t *testing.T) {
 	w.fault("revoke", procoretest.Fault{Kind: procoretest.Delay, DelayMS: 60_000})
 	ctx, cancel := context.WithTimeout(t.Context(), rescueTime+300*time.Millisecond)
 	defer cancel()
-	if _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) || ctx.Err() != nil {
+	if _, _, err := held.store(ctx, fresh); !errors.Is(err, ErrTryAgain) || ctx.Err() != nil {
 		t.Errorf("got error %v, %v; want ErrTryAgain, in time", err, ctx.Err())
 	}
 	if err := q.restore(w.store()); err != nil {

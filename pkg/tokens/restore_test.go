@@ -26,7 +26,7 @@ func TestRestoreRefuses(t *testing.T) {
 		return dynamotest.Fault{}
 	})
 	good := Rescued{Environment: "custom", Client: held.claimed.client, Principal: p, Generation: 1, Attempt: held.claimed.attempt}
-	sealed, err := w.ring.Seal(fresh, s.homePlace(held.claimed))
+	sealed, err := w.ring.Seal(fresh, s.place(held.claimed, held.claimed.Generation+1))
 	if err != nil {
 		t.Fatal(err)
 	}

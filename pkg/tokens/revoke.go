@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,40 +25,33 @@ func (s *Store) Revoke(ctx context.Context, p Principal, reason string) error {
 // revokeUnheld revokes a grant that had no holder for so long.
 func (s *Store) revokeUnheld(ctx context.Context, p Principal, reason string, unheldFor time.Duration) error {
 	defer s.memory.forget(p)
-	g, err := s.settled(ctx, p)
-	if err != nil {
-		return err
-	}
-	since := g.UnheldAt
-	for b := s.backoff(); ; {
+	var first *Grant
+	return s.repeat(ctx, p, "a refresh is in flight, or the grant keeps changing", func() (again bool, err error) {
+		g, err := s.settled(ctx, p)
+		if err != nil {
+			return false, err
+		}
+		first = cmp.Or(first, &g)
 		switch {
 		case g.State == Revoked:
-			return nil
+			return false, nil
 		case unheldFor > 0 && s.Clock.Now().Before(g.UnheldAt.Add(unheldFor)):
-			return &Error{Principal: p, Decision: ErrHeld, Reason: "it was authorized again"}
-		case !g.UnheldAt.Equal(since) && len(g.Holders) == 0:
-			return later(p, "it was authorized again during the revocation", nil)
+			return false, &Error{Principal: p, Decision: ErrHeld, Reason: "it was authorized again"}
+		case !g.UnheldAt.Equal(first.UnheldAt) && len(g.Holders) == 0:
+			return false, later(p, "it was authorized again during the revocation", nil)
 		}
-		if err = s.revoke(ctx, g, reason); !errors.Is(err, errNotYet) {
-			return err
-		}
-		if b.wait(ctx) != nil {
-			return later(p, "a refresh is in flight, or the grant keeps changing", err)
-		}
-		if g, err = s.settled(ctx, p); err != nil {
-			return err
-		}
-	}
+		return s.revoke(ctx, g, reason)
+	})
 }
 
 // revoke ends a grant as it was read, or has it read again.
-func (s *Store) revoke(ctx context.Context, g Grant, reason string) error {
+func (s *Store) revoke(ctx context.Context, g Grant, reason string) (again bool, err error) {
 	now := s.Clock.Now()
 	switch {
 	case len(g.Holders) > 0:
-		return &Error{Principal: g.Principal, Decision: ErrHeld}
+		return false, &Error{Principal: g.Principal, Decision: ErrHeld}
 	case g.busy(now):
-		return errNotYet
+		return true, nil
 	}
 	pair, ring, err := s.open(ctx, g)
 	switch {
@@ -65,34 +59,34 @@ func (s *Store) revoke(ctx context.Context, g Grant, reason string) error {
 		s.log().WarnContext(ctx, "grant ended, its pair cannot be revoked", attr(g.Principal), slog.Any("error", err))
 		return s.end(ctx, g, reason)
 	case err != nil:
-		return err
+		return false, err
 	case g.Usable() && !now.Before(pair.Expiry) && !pair.RefreshToken.IsZero():
 		// A server like Doorkeeper ignores the revocation of a pair that has expired.
 		return s.renewed(ctx, g.Principal)
 	}
-	claimed, err := s.claimRevocation(ctx, g, pair, ring)
-	if err != nil {
-		return err
+	claimed, again, err := s.claimRevocation(ctx, g, pair, ring)
+	if again || err != nil {
+		return again, err
 	}
 	if err := s.Discard(ctx, pair); err != nil {
 		s.endRevocation(ctx, claimed)
-		return later(g.Principal, "the pair could not be revoked at Procore", err)
+		return false, later(g.Principal, "the pair could not be revoked at Procore", err)
 	}
 	return s.end(ctx, claimed, reason)
 }
 
 // renewed refreshes a grant that is to be revoked, and has it read again.
-func (s *Store) renewed(ctx context.Context, p Principal) error {
-	_, err := s.flights.do(ctx, p, func(ctx context.Context) (Access, error) { return s.renew(ctx, p, demand{}) })
+func (s *Store) renewed(ctx context.Context, p Principal) (again bool, err error) {
+	_, err = s.flights.do(ctx, p, func(ctx context.Context) (Access, error) { return s.renew(ctx, p, demand{}) })
 	if err != nil && !errors.Is(err, ErrReauthorize) && !errors.Is(err, ErrRevoked) {
-		return err
+		return false, err
 	}
-	return errNotYet
+	return true, nil
 }
 
 // claimRevocation takes the claim for a revocation: from now on no refresh sends the
 // pair's refresh token, and no holder comes in between.
-func (s *Store) claimRevocation(ctx context.Context, g Grant, pair procore.Token, ring *keys.Ring) (Grant, error) {
+func (s *Store) claimRevocation(ctx context.Context, g Grant, pair procore.Token, ring *keys.Ring) (claimed Grant, again bool, err error) {
 	next := g
 	next.attempt, next.claimUntil = revocation+s.Random.Text(), s.Clock.Now().Add(maxWork+skew)
 	return s.join(ctx, g, next, s.ledger(g.Principal, ring, pair.RefreshToken).enter(next.attempt, s.Clock.Now()))
@@ -123,7 +117,7 @@ const notRevoked = "whether Procore has revoked it is not known"
 
 // end makes the grant revoked, unless it has another pair, claim or a holder since it was
 // read. Another change, as of its last use, does not matter.
-func (s *Store) end(ctx context.Context, was Grant, reason string) error {
+func (s *Store) end(ctx context.Context, was Grant, reason string) (again bool, err error) {
 	g, err := s.apply(ctx, was, func(g Grant) (Grant, bool) {
 		if g.State == Revoked || g.Generation != was.Generation || g.attempt != was.attempt || len(g.Holders) > 0 {
 			return g, false
@@ -133,11 +127,9 @@ func (s *Store) end(ctx context.Context, was Grant, reason string) error {
 	})
 	switch {
 	case err != nil:
-		return later(was.Principal, "the grant could not be stored", err)
-	case g.State != Revoked:
-		return errNotYet
+		return false, later(was.Principal, "the grant could not be stored", err)
 	}
-	return nil
+	return g.State != Revoked, nil
 }
 
 // Discard revokes a pair that belongs to no grant. It may be repeated after any error.

@@ -62,7 +62,7 @@ func (w *world) claimRevocation(s *Store) Grant {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	claimed, err := s.claimRevocation(w.t.Context(), g, pair, ring)
+	claimed, _, err := s.claimRevocation(w.t.Context(), g, pair, ring)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func (w *world) finish(s *Store, claimed Grant) {
 		err = s.Discard(w.t.Context(), pair)
 	}
 	if err == nil {
-		err = s.end(w.t.Context(), claimed, "a test")
+		_, err = s.end(w.t.Context(), claimed, "a test")
 	}
 	if err != nil {
 		w.t.Error(err)
@@ -145,7 +145,7 @@ func TestRevokeDuringARefresh(t *testing.T) {
 		t.Errorf("got error %v, want ErrTryAgain while a refresh is in flight", err)
 	}
 	_, err := w.whileWaiting(func(ctx context.Context) (Grant, error) { return Grant{}, w.store().Revoke(ctx, p, "asked for") }, func() {
-		if _, err := held.store(t.Context(), fresh); err != nil {
+		if _, _, err := held.store(t.Context(), fresh); err != nil {
 			t.Error(err)
 		}
 	})

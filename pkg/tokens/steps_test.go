@@ -22,8 +22,8 @@ func (w *world) claim(s *Store) *refresh {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r := &refresh{Store: s, principal: g.Principal, pair: pair, ring: ring, oauth: w.oauth, end: s.Clock.Now().Add(maxWork)}
-	if err := r.takeClaim(w.t.Context(), g); err != nil {
+	r := &refresh{Store: s, principal: g.Principal, pair: pair, ring: ring, ledger: s.ledger(g.Principal, ring, pair.RefreshToken), oauth: w.oauth, end: s.Clock.Now().Add(maxWork)}
+	if taken, _, err := r.takeClaim(w.t.Context(), g); !taken {
 		w.t.Fatal(err)
 	}
 	return r

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -39,7 +40,7 @@ type Store struct {
 
 	memory  memory
 	flights flights
-	breaker breakerMemory
+	breaker atomic.Pointer[Breaker] // as this process read it last
 	reach   reach
 	limits  procore.Limits
 	dialled dialled
@@ -79,31 +80,39 @@ func (s *Store) Grant(ctx context.Context, p Principal) (Grant, error) {
 	return g, err
 }
 
-// changedError means that the row is no longer the one that was read.
-type changedError = dynamo.ChangedError[Grant]
+// outcome is what is known of a conditional write.
+type outcome int
 
-// swap writes next in place of old if the row is still as it was read, and returns what
-// is stored now. also joins the same transaction. A lost race is *changedError with the
-// row that won; after an error that names no reason it is unknown whether the write
-// happened.
-func (s *Store) swap(ctx context.Context, old, next Grant, also ...types.TransactWriteItem) (Grant, error) {
+const (
+	wrote       outcome = iota
+	changed             // the row is no longer as it was read
+	conflicted          // another write was under way, or storage was busy
+	unanswered          // whether it was made is not known
+	refusedItem         // another item of the transaction refused it
+	refused             // storage refuses it, and would refuse it again
+)
+
+// swap writes next in place of old if the row is still as it was read. also joins the same
+// transaction. It returns the row that is stored if that is known, and else the one that
+// it tried to write. The error is nil if it was written.
+func (s *Store) swap(ctx context.Context, old, next Grant, also ...types.TransactWriteItem) (Grant, outcome, error) {
 	next, err := s.rows().Swap(ctx, old, next, also...)
-	return next, s.swapped(ctx, old, next, err)
-}
-
-// swapped maps the error of a swap, and logs what it changed of the state.
-func (s *Store) swapped(ctx context.Context, old, next Grant, err error) error {
-	if err == nil && old.State != next.State {
-		s.changed(ctx, old, next)
+	if newer, ok := errors.AsType[*dynamo.ChangedError[Grant]](err); ok {
+		return newer.Current, changed, err
 	}
-	return lost(err)
+	if err == nil {
+		s.logChange(ctx, old, next)
+	}
+	return next, outcomeOf(err), err
 }
 
-func (s *Store) changed(ctx context.Context, old, next Grant) {
+// logChange logs what a write changed of the state.
+func (s *Store) logChange(ctx context.Context, old, next Grant) {
 	attrs := []slog.Attr{attr(next.Principal), slog.String("from", string(old.State)), slog.String("to", string(next.State)),
 		slog.Int64("generation", next.Generation), slog.String("attempt", next.stateAttempt), slog.String("reason", next.Reason),
 		slog.Any("holders", next.Holders)}
 	switch {
+	case old.State == next.State:
 	case next.State == Reauthorize && next.Reason == overwritten: // a line that raises no alarm
 		s.log().LogAttrs(ctx, slog.LevelInfo, "grant overwritten", attrs...)
 	case next.State == Uncertain, next.State == Reauthorize:
@@ -113,37 +122,28 @@ func (s *Store) changed(ctx context.Context, old, next Grant) {
 	}
 }
 
-var (
-	// errElsewhere means that another item of a transaction refused it.
-	errElsewhere = errors.New("tokens: another item of the transaction failed its condition")
-	// errConflict means that a transaction did not happen, because another one was
-	// under way on the same row or storage was busy.
-	errConflict = errors.New("tokens: the transaction met another one")
-	// errRefused means that a transaction did not happen, and would be refused again.
-	errRefused = errors.New("tokens: storage refuses the transaction")
-)
-
-// lost maps the failed condition of a transaction's later item to errElsewhere, and a
-// transaction that may succeed when it is repeated to errConflict. Where the row itself
-// met another transaction, what that one has done to the later items proves nothing yet.
-func lost(err error) error {
-	reasons, refused := dynamo.Refused(err)
+// outcomeOf returns what the error of a write means. Where the row itself met another
+// transaction, what that one has done to the later items proves nothing yet.
+func outcomeOf(err error) outcome {
+	reasons, known := dynamo.Refused(err)
 	switch {
+	case err == nil:
+		return wrote
 	case permanent(err):
-		return fmt.Errorf("%w: %w", errRefused, err)
-	case !refused:
-		return err
-	case reasons.Code(0) == "None" && reasons.AnyFailed(1):
-		return fmt.Errorf("%w: %w", errElsewhere, err)
+		return refused
+	case !known:
+		return unanswered
+	case reasons.Code(0) == "None" && reasons.AnyFailed(1, len(reasons)):
+		return refusedItem
 	}
 	for i := range reasons {
 		switch reasons.Code(i) {
 		case "None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
 		default:
-			return fmt.Errorf("%w: %w", errRefused, err)
+			return refused
 		}
 	}
-	return fmt.Errorf("%w: %w", errConflict, err)
+	return conflicted
 }
 
 // permanent reports whether storage refuses the request itself, as for a permission that
@@ -153,9 +153,18 @@ func permanent(err error) bool {
 	return ok && slices.Contains([]string{"AccessDeniedException", "ResourceNotFoundException", "ValidationException"}, e.ErrorCode())
 }
 
-// again reports whether a swap should be repeated on the row as it is now.
-func again(err error) bool {
-	return errors.Is(err, errConflict) || errors.As(err, new(*changedError))
+// repeat tries again, later each time, until try does not ask for it or the context ends;
+// busy says then what it waited for.
+func (s *Store) repeat(ctx context.Context, p Principal, busy string, try func() (again bool, err error)) error {
+	for b := s.backoff(); ; {
+		again, err := try()
+		switch {
+		case !again:
+			return err
+		case b.wait(ctx) != nil:
+			return later(p, busy, errors.Join(ctx.Err(), err))
+		}
+	}
 }
 
 // apply makes one step of a grant, again on the newer row when a race was lost. step
@@ -167,10 +176,13 @@ func (s *Store) apply(ctx context.Context, g Grant, step func(Grant) (Grant, boo
 		from = g
 		return step(g)
 	})
-	if errors.As(err, new(*changedError)) {
+	if errors.As(err, new(*dynamo.ChangedError[Grant])) {
 		return next, later(g.Principal, "the grant keeps changing", nil)
 	}
-	return next, s.swapped(ctx, from, next, err)
+	if err == nil {
+		s.logChange(ctx, from, next)
+	}
+	return next, err
 }
 
 // applyUntil is apply, repeated while storage fails until the context ends.

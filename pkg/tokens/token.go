@@ -74,7 +74,14 @@ func (s *Store) Current(ctx context.Context, p Principal) (Access, error) {
 // Invalidate records that Procore answered 401 to this generation's token. The next Token
 // takes a newer one or refreshes, once: after a 401 right after a refresh it returns
 // ErrRejected.
-func (s *Store) Invalidate(p Principal, generation int64) { s.memory.reject(p, generation) }
+func (s *Store) Invalidate(p Principal, generation int64) {
+	s.memory.change(p, func(k known) known {
+		if k.access.Generation > generation {
+			return k // a newer token stays
+		}
+		return known{rejected: max(generation, k.rejected)}
+	})
+}
 
 // demand is what a caller asks for.
 type demand struct {
@@ -88,39 +95,24 @@ func (g Grant) early() time.Duration {
 	return min(early, max(lifetime, 0)/10)
 }
 
-// refreshedWithin reports whether the last refresh is not longer ago. One in the
-// future, by a clock that was wrong, counts as now. An authorization is no refresh.
-func (g Grant) refreshedWithin(d time.Duration, now time.Time) bool {
-	return g.lastAttempt != "" && now.Before(g.RefreshedAt.Add(d))
-}
-
-// errNotYet asks to read the grant again.
-var errNotYet = errors.New("tokens: not yet")
-
 // renew reads the grant and refreshes it if the demand needs that; it waits while
 // another process does.
-func (s *Store) renew(ctx context.Context, p Principal, d demand) (Access, error) {
+func (s *Store) renew(ctx context.Context, p Principal, d demand) (a Access, err error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	for b := s.backoff(); ; {
-		g, err := s.Grant(ctx, p)
+	err = s.repeat(ctx, p, "another process is still refreshing it", func() (again bool, err error) {
+		g, err := s.settled(ctx, p)
 		if p == App && errors.Is(err, ErrNotFound) {
 			g, err = Grant{Principal: App, State: Active}, nil // the first claim makes the row
 		}
-		if err == nil {
-			g, err = s.endClaim(ctx, g)
-		}
 		if err != nil {
-			return s.unread(p, err)
+			a, err = s.unread(p, err)
+			return false, err
 		}
-		access, err := s.answer(ctx, g, d)
-		if !errors.Is(err, errNotYet) {
-			return access, err
-		}
-		if b.wait(ctx) != nil {
-			return Access{}, later(p, "another process is still refreshing it", errors.Join(ctx.Err(), err))
-		}
-	}
+		a, again, err = s.answer(ctx, g, d)
+		return again, err
+	})
+	return a, err
 }
 
 // unread is what remains when the row could not be read: an access token in memory is
@@ -134,15 +126,16 @@ func (s *Store) unread(p Principal, err error) (Access, error) {
 	return Access{}, err
 }
 
-// answer decides on one reading of the grant.
-func (s *Store) answer(ctx context.Context, g Grant, d demand) (Access, error) {
+// answer decides on one reading of the grant. again asks to read it again, and the error
+// is then the cause, if there is one.
+func (s *Store) answer(ctx context.Context, g Grant, d demand) (a Access, again bool, err error) {
 	if !g.Usable() {
 		s.memory.forget(g.Principal)
-		return Access{}, g.unusable()
+		return Access{}, false, g.unusable()
 	}
 	pair, ring, err := s.open(ctx, g)
 	if err != nil {
-		return Access{}, err
+		return Access{}, false, err
 	}
 	now := s.Clock.Now()
 	access := g.access(pair)
@@ -150,34 +143,39 @@ func (s *Store) answer(ctx context.Context, g Grant, d demand) (Access, error) {
 	living := now.Before(access.Expiry) && !rejected
 	switch {
 	case living && now.Add(max(d.within, g.early())).Before(access.Expiry):
-		return s.remember(ctx, g, access, d), nil
+		return s.remember(ctx, g, access, d), false, nil
 	case rejected && now.Before(g.RefreshedAt.Add(recheck)) && g.State == Active:
-		return Access{}, &Error{Principal: g.Principal, Decision: ErrRejected}
+		return Access{}, false, &Error{Principal: g.Principal, Decision: ErrRejected}
 	case living && (g.State == Uncertain || g.claimed()):
-		return access, nil
+		return access, false, nil
 	case g.claimed():
-		return Access{}, errNotYet
+		return Access{}, true, nil
 	case g.State == Uncertain:
-		return Access{}, s.endUncertain(ctx, g, rejected)
+		again, err = s.endUncertain(ctx, g, rejected)
+		return Access{}, again, err
 	case g.Principal == App: // spends nothing
 	case pair.RefreshToken.IsZero() && living:
-		return access, nil
+		return access, false, nil
 	case pair.RefreshToken.IsZero():
-		return Access{}, s.unrefreshable(ctx, g, noSuccessor)
+		again, err = s.unrefreshable(ctx, g, noSuccessor)
+		return Access{}, again, err
 	case now.After(g.RefreshedAt.Add(maxPairAge)):
-		return Access{}, s.unrefreshable(ctx, g, olderThanTheLedger)
+		again, err = s.unrefreshable(ctx, g, olderThanTheLedger)
+		return Access{}, again, err
 	}
-	if g.refreshedWithin(apart, now) {
+	// A refresh in the future, by a clock that was wrong, counts as one now. An
+	// authorization is no refresh.
+	if g.lastAttempt != "" && now.Before(g.RefreshedAt.Add(apart)) {
 		if living {
-			return access, nil
+			return access, false, nil
 		}
-		return Access{}, later(g.Principal, "it was refreshed less than a minute ago", nil)
+		return Access{}, false, later(g.Principal, "it was refreshed less than a minute ago", nil)
 	}
-	renewed, err := s.refresh(ctx, g, pair, ring, d)
-	if living && errors.Is(err, ErrTryAgain) && s.Clock.Now().Before(access.Expiry) {
-		return access, nil
+	renewed, again, err := s.refresh(ctx, g, pair, ring, d)
+	if living && !again && errors.Is(err, ErrTryAgain) && s.Clock.Now().Before(access.Expiry) {
+		return access, false, nil
 	}
-	return renewed, err
+	return renewed, again, err
 }
 
 var errOtherClient = errors.New("tokens: the pair was issued for another client id than the app's; nothing was sent")
@@ -218,7 +216,7 @@ func (s *Store) open(ctx context.Context, g Grant) (procore.Token, *keys.Ring, e
 	case g.client != client:
 		return procore.Token{}, nil, later(g.Principal, "check the client id", errOtherClient)
 	}
-	pair, err := s.unseal(ctx, g.pair, s.place(g))
+	pair, err := s.unseal(ctx, g.pair, s.place(g, g.Generation))
 	switch {
 	case errors.Is(err, keys.ErrNotSealedHere):
 		return procore.Token{}, nil, &Error{Principal: g.Principal, Decision: ErrReauthorize, Err: err}
@@ -238,7 +236,7 @@ func (s *Store) unseal(ctx context.Context, sealed keys.Sealed, p keys.Place) (p
 func (s *Store) remember(ctx context.Context, g Grant, a Access, d demand) Access {
 	now := s.Clock.Now()
 	a.LastUsed = g.used(d, now).LastUsed
-	s.memory.put(g.Principal, a, g.early(), now)
+	s.memory.change(g.Principal, func(k known) known { return known{a, g.early(), now, k.rejected} })
 	_, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
 		used := g.used(d, s.Clock.Now())
 		return used, used.LastUsed != g.LastUsed
@@ -265,12 +263,12 @@ func recorded(p Principal, lastUsed, now time.Time) bool {
 // endUncertain ends an uncertain grant whose access token has expired, once a late store
 // is no longer expected. Where the request had no answer, a token that Procore rejects
 // settles it at once: the request did arrive.
-func (s *Store) endUncertain(ctx context.Context, g Grant, rejected bool) error {
+func (s *Store) endUncertain(ctx context.Context, g Grant, rejected bool) (again bool, err error) {
 	generation, until := g.Generation, g.ReasonAt.Add(uncertainFor)
 	if !(rejected && g.Reason == noAnswer) && s.Clock.Now().Before(until) {
-		return later(g.Principal, "whether a refresh succeeded is not known; waiting for a late answer until "+until.UTC().Format(time.RFC3339), nil)
+		return false, later(g.Principal, "whether a refresh succeeded is not known; waiting for a late answer until "+until.UTC().Format(time.RFC3339), nil)
 	}
-	g, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
+	g, err = s.apply(ctx, g, func(g Grant) (Grant, bool) {
 		if g.State != Uncertain || g.Generation != generation || g.claimed() {
 			return g, false
 		}
@@ -280,9 +278,9 @@ func (s *Store) endUncertain(ctx context.Context, g Grant, rejected bool) error 
 }
 
 // unrefreshable ends a grant whose refresh token cannot be sent.
-func (s *Store) unrefreshable(ctx context.Context, g Grant, reason string) error {
+func (s *Store) unrefreshable(ctx context.Context, g Grant, reason string) (again bool, err error) {
 	generation := g.Generation
-	g, err := s.apply(ctx, g, func(g Grant) (Grant, bool) {
+	g, err = s.apply(ctx, g, func(g Grant) (Grant, bool) {
 		if !g.Usable() || g.Generation != generation || g.claimed() {
 			return g, false
 		}
@@ -292,13 +290,13 @@ func (s *Store) unrefreshable(ctx context.Context, g Grant, reason string) error
 }
 
 // ended is the caller's error after a step that was to end the grant.
-func (s *Store) ended(g Grant, err error) error {
+func (s *Store) ended(g Grant, err error) (again bool, _ error) {
 	switch {
 	case err != nil:
-		return later(g.Principal, "the grant could not be stored", err)
+		return false, later(g.Principal, "the grant could not be stored", err)
 	case g.Usable():
-		return errNotYet
+		return true, nil
 	}
 	s.memory.forget(g.Principal)
-	return g.unusable()
+	return false, g.unusable()
 }

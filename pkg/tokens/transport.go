@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"procore-connect/pkg/procore"
 )
@@ -77,7 +78,9 @@ type dialled struct {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	access, err := t.access(req)
 	if err != nil {
-		closeBody(req)
+		if req.Body != nil {
+			req.Body.Close()
+		}
 		return nil, err
 	}
 	resp, err := t.send(req, access)
@@ -110,7 +113,8 @@ func (t *Transport) access(req *http.Request) (Access, error) {
 	}
 	access, err := t.admitted(req.Context())
 	if err != nil && access.Generation > 0 {
-		t.Store.memory.expire(t.Principal) // another process may have added the holder
+		// Another process may have added the holder. The token remains, for an outage of storage.
+		t.Store.memory.change(t.Principal, func(k known) known { k.readAt = time.Time{}; return k })
 		access, err = t.admitted(req.Context())
 	}
 	return access, err
@@ -118,18 +122,11 @@ func (t *Transport) access(req *http.Request) (Access, error) {
 
 // admitted returns an access, with an error if it is not admitted.
 func (t *Transport) admitted(ctx context.Context) (Access, error) {
-	access, err := t.token(ctx)
+	access, err := t.Store.token(ctx, t.Principal, demand{use: !t.Background})
 	if err == nil && t.Admit != nil {
 		err = t.Admit(access)
 	}
 	return access, err
-}
-
-func (t *Transport) token(ctx context.Context) (Access, error) {
-	if t.Background {
-		return t.Store.BackgroundToken(ctx, t.Principal)
-	}
-	return t.Store.Token(ctx, t.Principal)
 }
 
 // newer returns another token in place of one that met a 401: one that is stored
@@ -140,7 +137,7 @@ func (t *Transport) newer(ctx context.Context, rejected Access) (Access, error) 
 		return rejected, err
 	}
 	if g.Generation == rejected.Generation {
-		good, err := t.Store.accepted(ctx, t.Principal, rejected.token)
+		good, err := t.Store.accepts(ctx, t.Principal, rejected.token)
 		if err != nil {
 			return rejected, err
 		}
@@ -159,14 +156,9 @@ func (t *Transport) refused(ctx context.Context) {
 	}
 }
 
-// accepts reports whether Procore accepts a user's access token.
-func (s *Store) accepts(ctx context.Context, accessToken procore.Secret) (bool, error) {
-	return s.accepted(ctx, "", accessToken)
-}
-
-// accepted reports whether Procore accepts the access token where no company is
+// accepts reports whether Procore accepts the principal's access token where no company is
 // concerned. It spends nothing.
-func (s *Store) accepted(ctx context.Context, p Principal, accessToken procore.Secret) (bool, error) {
+func (s *Store) accepts(ctx context.Context, p Principal, accessToken procore.Secret) (bool, error) {
 	path := "/rest/v1.0/me"
 	if p == App {
 		path = "/rest/v1.0/companies"
@@ -177,7 +169,7 @@ func (s *Store) accepted(ctx context.Context, p Principal, accessToken procore.S
 	}
 	resp, err := s.Bearer(accessToken).Do(req)
 	if err != nil {
-		return false, err
+		return false, later(p, "whether Procore accepts its token is not known", err)
 	}
 	defer discard(resp)
 	switch {
@@ -187,7 +179,7 @@ func (s *Store) accepted(ctx context.Context, p Principal, accessToken procore.S
 	case resp.StatusCode/100 == 2, p == App && resp.StatusCode == http.StatusBadRequest: // only the company header is missing
 		return true, nil
 	}
-	return false, fmt.Errorf("tokens: whether Procore accepts a token is not known: status %d", resp.StatusCode)
+	return false, later(p, fmt.Sprintf("whether Procore accepts its token is not known: status %d", resp.StatusCode), nil)
 }
 
 // unauthorized reports whether Procore refused the token. A 401 that is not JSON is a
@@ -221,12 +213,6 @@ func rewound(req *http.Request) (*http.Request, bool) {
 	again := req.Clone(req.Context())
 	again.Body = body
 	return again, true
-}
-
-func closeBody(req *http.Request) {
-	if req.Body != nil {
-		req.Body.Close()
-	}
 }
 
 // discard lets the connection be used again.

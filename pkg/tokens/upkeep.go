@@ -59,7 +59,9 @@ func (u Upkeep) OldestDue(ctx context.Context, within time.Duration) (oldest tim
 	for i := range Shards {
 		in := u.s.due(inUse, i, u.s.Clock.Now().Add(within))
 		in.Limit = aws.Int32(1)
-		for at, err := range query(ctx, u.s, readDue, in) {
+		for at, err := range query(ctx, u.s, func(at *time.Time, item dynamo.Item) error {
+			return dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("due_at", at) })
+		}, in) {
 			if err != nil {
 				return time.Time{}, fmt.Errorf("tokens: the oldest due grant: %w", err)
 			}
@@ -97,10 +99,6 @@ func (u Upkeep) Refresh(ctx context.Context, p Principal, within time.Duration) 
 func (s *Store) due(kind string, shard int, before time.Time) *dynamodb.QueryInput {
 	return new(dynamo.Expression).Equal("due_shard", dynamo.Text(s.partition(kind, shard))).
 		Compare("due_at", "<", dynamo.Number(before.Unix())).Query(s.Grants, "due")
-}
-
-func readDue(t *time.Time, item dynamo.Item) error {
-	return dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("due_at", t) })
 }
 
 func query[T any](ctx context.Context, s *Store, read func(*T, dynamo.Item) error, in *dynamodb.QueryInput) iter.Seq2[T, error] {

@@ -35,7 +35,7 @@ func (w *world) grant(s *Store, p Principal, change func(g *Grant, now time.Time
 	}
 	next := g
 	change(&next, w.clock.Now())
-	if _, err := s.swap(w.t.Context(), g, next); err != nil {
+	if _, _, err := s.swap(w.t.Context(), g, next); err != nil {
 		w.t.Fatal(err)
 	}
 }

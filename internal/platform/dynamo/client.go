@@ -101,9 +101,9 @@ func (r Reasons) Code(i int) string {
 // Failed reports whether the condition of a write failed.
 func (r Reasons) Failed(i int) bool { return r.Code(i) == conditionFailed }
 
-// AnyFailed reports whether the condition of this write or a later one failed.
-func (r Reasons) AnyFailed(from int) bool {
-	for i := from; i < len(r); i++ {
+// AnyFailed reports whether the condition of one of n writes, from this one on, failed.
+func (r Reasons) AnyFailed(from, n int) bool {
+	for i := from; i < from+n; i++ {
 		if r.Failed(i) {
 			return true
 		}

@@ -108,7 +108,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("the check wrote %v", got)
 	}
 	reasons, refused := Refused(add("2", "1"))
-	if !refused || reasons.Failed(0) || !reasons.Failed(1) || !reasons.AnyFailed(1) {
+	if !refused || reasons.Failed(0) || !reasons.Failed(1) || !reasons.AnyFailed(1, 1) {
 		t.Fatalf("got reasons %v, want the check's", reasons)
 	}
 	if diff := cmp.Diff(Number(1), reasons[1].Item["n"], cmp.Exporter(exportAll)); diff != "" {

@@ -166,7 +166,7 @@ func TestSwapInATransaction(t *testing.T) {
 	}
 	w.stored("2")
 	err := once()
-	if reasons, refused := Refused(err); !refused || reasons.Code(0) != "None" || reasons.Failed(0) || !reasons.AnyFailed(1) || ConditionFailed(err) {
+	if reasons, refused := Refused(err); !refused || reasons.Code(0) != "None" || reasons.Failed(0) || !reasons.AnyFailed(1, 1) || ConditionFailed(err) {
 		t.Errorf("got error %v, want that the second write was refused", err)
 	}
 	if read, err := rows.Get(ctx, keyOf("1")); err != nil || read != a {
@@ -181,7 +181,7 @@ func TestSwapInATransaction(t *testing.T) {
 	}
 	w.dynamo.Intercept(dynamotest.Nth(1, "TransactWriteItems", dynamotest.Fault{Reasons: []string{"TransactionConflict", "None"}}))
 	a = b
-	if reasons, refused := Refused(once()); !refused || reasons.Code(0) != "TransactionConflict" || reasons.AnyFailed(0) || reasons.Code(2) != "" {
+	if reasons, refused := Refused(once()); !refused || reasons.Code(0) != "TransactionConflict" || reasons.AnyFailed(0, 2) || reasons.Code(2) != "" {
 		t.Errorf("got reasons %v of a conflict", reasons)
 	}
 	w.dynamo.Intercept(dynamotest.Nth(1, "UpdateItem", dynamotest.Fault{Code: "ValidationException"}))

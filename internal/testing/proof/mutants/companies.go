@@ -13,7 +13,7 @@ func companies() []mutant {
 		{"R8", "a connection ends without its grant while a user authorizes", hold,
 			`slices.Concat([]types.TransactWriteItem{gone}, also)`, `append([]types.TransactWriteItem{gone}[:0], also...)`, only("TestEndWithoutAGrant", pkg)},
 		{"R8", "a call is repeated for a company that has ended", "pkg/tokens/transport.go",
-			`	return t.admitted(ctx)`, `	return t.token(ctx)`, only("TestNoLongerAHolderAfterA401", pkg)},
+			`	return t.admitted(ctx)`, `	return t.Store.token(ctx, t.Principal, demand{use: !t.Background})`, only("TestNoLongerAHolderAfterA401", pkg)},
 		{"R8", "an older reading of a connection outlasts its end", memory,
 			`	if m.writes != before {`, `	if false {`, only("TestMemoryIsNoOlderThanAWrite", pkg)},
 		{"", "the end of the last connection leaves the grant", connect,
