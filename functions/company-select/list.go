@@ -131,7 +131,7 @@ func (h *handler) user(ctx context.Context, s session.Session, wanted ...int64) 
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	err = h.as(ctx, s.Principal, func(hc *http.Client) (err error) {
-		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx), wanted)
+		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Options("")...).Companies(ctx), wanted)
 		return err
 	})
 	return u, err

@@ -147,7 +147,7 @@ func TestCallback(t *testing.T) {
 	if err != nil || moved.Principal != tokens.User(procoretest.Joe) {
 		t.Errorf("the pair is of %s, or %v", moved.Principal, err)
 	}
-	if _, err := s.Tokens().BackgroundToken(t.Context(), moved.Principal); err != nil {
+	if _, err := s.Tokens().Upkeep().Token(t.Context(), moved.Principal); err != nil {
 		t.Errorf("the grant does not work: %v", err)
 	}
 }

@@ -193,7 +193,7 @@ func TestAppsTokenIsRejected(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Invalidate(App, first.Generation)
+	s.reject(App, first.Generation)
 	if _, err := s.Token(t.Context(), App); !errors.Is(err, ErrRejected) {
 		t.Errorf("at once: got error %v, want ErrRejected", err)
 	}

@@ -30,7 +30,7 @@ func token(x *run) simulation.Step {
 
 func background(x *run) simulation.Step {
 	return x.asks("background token", onlyUser, func(ctx context.Context, s *Store) (Access, error) {
-		return s.BackgroundToken(ctx, onlyUser)
+		return s.Upkeep().Token(ctx, onlyUser)
 	})
 }
 
@@ -69,7 +69,7 @@ func invalidating(x *run) simulation.Step {
 			if pair := x.procore.ByToken(access.Bearer().Reveal()); pair != nil {
 				x.fate(pair).rejected = true
 			}
-			s.Invalidate(onlyUser, access.Generation)
+			s.reject(onlyUser, access.Generation)
 			access, err = s.Token(ctx, onlyUser)
 		}
 		x.checkAnswer(a, onlyUser, access, err)

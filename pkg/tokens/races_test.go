@@ -222,7 +222,7 @@ func TestUseFromMemory(t *testing.T) {
 	for day := range 3 {
 		w.clock.Advance(24 * time.Hour)
 		for range 2 {
-			if _, err := s.BackgroundToken(t.Context(), p); err != nil {
+			if _, err := s.Upkeep().Token(t.Context(), p); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -59,12 +59,12 @@ func TestRejectedAfterARefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.clock.Advance(10 * time.Minute)
-	s.Invalidate(p, first.Generation)
+	s.reject(p, first.Generation)
 	second, err := s.Token(t.Context(), p)
 	if err != nil || second.Generation != first.Generation+1 {
 		t.Fatalf("got generation %d, error %v; want a refresh", second.Generation, err)
 	}
-	s.Invalidate(p, second.Generation)
+	s.reject(p, second.Generation)
 	if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrRejected) {
 		t.Errorf("got error %v, want ErrRejected", err)
 	}
@@ -93,12 +93,12 @@ func TestLate401(t *testing.T) {
 		t.Fatal(err)
 	}
 	reads := w.countReads()
-	s.Invalidate(p, old.Generation)
+	s.reject(p, old.Generation)
 	if a, err := s.Token(t.Context(), p); err != nil || a.Generation != newer.Generation || reads.Load() != 0 {
 		t.Errorf("got generation %d, %v after %d reads; want %d from memory", a.Generation, err, reads.Load(), newer.Generation)
 	}
 	// And a reading that was under way when the token was rejected is not remembered.
-	s.Invalidate(p, newer.Generation)
+	s.reject(p, newer.Generation)
 	s.memory.change(p, func(k known) known { return known{newer, 0, w.clock.Now(), k.rejected} })
 	if _, err := s.Token(t.Context(), p); !errors.Is(err, ErrRejected) {
 		t.Errorf("the rejected token is put back: got error %v, want ErrRejected", err)

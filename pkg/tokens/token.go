@@ -35,12 +35,6 @@ func (s *Store) Token(ctx context.Context, p Principal) (Access, error) {
 	return s.token(ctx, p, demand{use: true})
 }
 
-// BackgroundToken is Token for work that no user of the app asked for: it does not count
-// as a use of the grant, which is then refreshed rarely.
-func (s *Store) BackgroundToken(ctx context.Context, p Principal) (Access, error) {
-	return s.token(ctx, p, demand{})
-}
-
 func (s *Store) token(ctx context.Context, p Principal, d demand) (Access, error) {
 	k, now := s.memory.get(p), s.Clock.Now()
 	if k.answers(now) && (!d.use || recorded(p, k.access.LastUsed, now)) {
@@ -69,18 +63,6 @@ func (s *Store) Current(ctx context.Context, p Principal) (Access, error) {
 		return Access{}, &Error{Principal: p, Decision: ErrReauthorize, Reason: "its access token has expired", Since: pair.Expiry}
 	}
 	return g.access(pair), nil
-}
-
-// Invalidate records that Procore answered 401 to this generation's token. The next Token
-// takes a newer one or refreshes, once: after a 401 right after a refresh it returns
-// ErrRejected.
-func (s *Store) Invalidate(p Principal, generation int64) {
-	s.memory.change(p, func(k known) known {
-		if k.access.Generation > generation {
-			return k // a newer token stays
-		}
-		return known{rejected: max(generation, k.rejected)}
-	})
 }
 
 // demand is what a caller asks for.

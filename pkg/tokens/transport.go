@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -39,16 +38,15 @@ type Transport struct {
 // Transport returns the RoundTripper of a principal.
 func (s *Store) Transport(p Principal) *Transport { return &Transport{Store: s, Principal: p} }
 
-// Options are those by which a client shares what the store's other clients know of the
-// rate limits. owner is whose calls Procore counts together.
+// Options are those by which a client shares the store's time and randomness, logs the
+// odd parts of answers, and shares what the store's other clients know of the rate limits.
+// owner is whose calls Procore counts together; a client of "" shares no limits.
 func (s *Store) Options(owner string, more ...procore.Option) []procore.Option {
-	return slices.Concat(s.Seams(), []procore.Option{procore.WithLimits(&s.limits, owner)}, more)
-}
-
-// Seams are the options of a client that shares the store's time and randomness, and logs
-// the odd parts of its answers.
-func (s *Store) Seams() []procore.Option {
-	return []procore.Option{procore.WithClock(s.Clock), procore.WithRandom(s.Random), procore.WithOdd(s.logOdd)}
+	all := []procore.Option{procore.WithClock(s.Clock), procore.WithRandom(s.Random), procore.WithOdd(s.logOdd)}
+	if owner != "" {
+		all = append(all, procore.WithLimits(&s.limits, owner))
+	}
+	return append(all, more...)
 }
 
 func (s *Store) logOdd(ctx context.Context, path string, names []string) {
@@ -146,8 +144,20 @@ func (t *Transport) newer(ctx context.Context, rejected Access) (Access, error) 
 			return rejected, nil
 		}
 	}
-	t.Store.Invalidate(t.Principal, rejected.Generation)
+	t.Store.reject(t.Principal, rejected.Generation)
 	return t.admitted(ctx)
+}
+
+// reject remembers that Procore answered 401 to this generation's token. The next call
+// takes a newer one or refreshes, once: after a 401 right after a refresh it has
+// ErrRejected.
+func (s *Store) reject(p Principal, generation int64) {
+	s.memory.change(p, func(k known) known {
+		if k.access.Generation > generation {
+			return k // a newer token stays
+		}
+		return known{rejected: max(generation, k.rejected)}
+	})
 }
 
 func (t *Transport) refused(ctx context.Context) {

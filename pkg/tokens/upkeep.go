@@ -25,7 +25,7 @@ const (
 	UnheldFor = 30 * time.Minute
 )
 
-// Upkeep is what a schedule does with the grants of a store.
+// Upkeep is what a schedule does with the grants of a store, and no caller of the API.
 type Upkeep struct{ s *Store }
 
 // Upkeep returns what a schedule does with the store's grants.
@@ -84,6 +84,12 @@ func (u Upkeep) Unheld(ctx context.Context, shard int) iter.Seq2[Principal, erro
 // holder, or that its user authorized again and is choosing a company.
 func (u Upkeep) Revoke(ctx context.Context, p Principal, reason string) error {
 	return u.s.revokeUnheld(ctx, p, reason, UnheldFor)
+}
+
+// Token is [Store.Token] for work that no user of the app asked for: it does not count as a
+// use of the grant, which is then refreshed rarely.
+func (u Upkeep) Token(ctx context.Context, p Principal) (Access, error) {
+	return u.s.token(ctx, p, demand{})
 }
 
 // Refresh is Token for a schedule: it refreshes a token that expires within the given

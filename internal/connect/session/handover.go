@@ -47,7 +47,7 @@ func (h Handover) Move(ctx context.Context, s Session) (Session, error) {
 	if err != nil {
 		return s, err
 	}
-	me, err := procore.NewUserClient(h.Tokens.Environment, h.Tokens.Bearer(pair.AccessToken), h.Tokens.Seams()...).Me(ctx)
+	me, err := procore.NewUserClient(h.Tokens.Environment, h.Tokens.Bearer(pair.AccessToken), h.Tokens.Options("")...).Me(ctx)
 	switch {
 	case errors.Is(err, procore.ErrUnauthorized):
 		return h.abandon(ctx, s, Dead)

@@ -51,7 +51,7 @@ func (w *Watch) Left(ctx context.Context, p tokens.Principal, all ...connections
 }
 
 func (w *Watch) left(ctx context.Context, p tokens.Principal, all []connections.Connection) (left []connections.Key, err error) {
-	access, err := w.Store.Tokens.BackgroundToken(ctx, p)
+	access, err := w.Store.Tokens.Upkeep().Token(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -130,10 +130,10 @@ func reach() []mutant {
 	const client = "pkg/procore/client.go"
 	return []mutant{
 		{"R3", "the list reads each company's projects", "functions/company-select/list.go",
-			`		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx), wanted)
-`, `		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Seams()...).Companies(ctx), wanted)
+			`		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Options("")...).Companies(ctx), wanted)
+`, `		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Options("")...).Companies(ctx), wanted)
 		for _, c := range u.companies {
-			for range procore.NewCompanyClient(h.tokens.Environment, hc, c.ID, h.tokens.Seams()...).Projects(ctx) {
+			for range procore.NewCompanyClient(h.tokens.Environment, hc, c.ID, h.tokens.Options("")...).Projects(ctx) {
 				break
 			}
 		}
