@@ -42,15 +42,14 @@ func (s *Store) Transport(p Principal) *Transport { return &Transport{Store: s, 
 // odd parts of answers, and shares what the store's other clients know of the rate limits.
 // owner is whose calls Procore counts together; a client of "" shares no limits.
 func (s *Store) Options(owner string, more ...procore.Option) []procore.Option {
-	all := []procore.Option{procore.WithClock(s.Clock), procore.WithRandom(s.Random), procore.WithOdd(s.logOdd)}
+	logOdd := func(ctx context.Context, path string, names []string) {
+		s.log().InfoContext(ctx, "odd answer", slog.String("path", path), slog.Any("fields", names))
+	}
+	all := []procore.Option{procore.WithClock(s.Clock), procore.WithRandom(s.Random), procore.WithOdd(logOdd)}
 	if owner != "" {
 		all = append(all, procore.WithLimits(&s.limits, owner))
 	}
 	return append(all, more...)
-}
-
-func (s *Store) logOdd(ctx context.Context, path string, names []string) {
-	s.log().InfoContext(ctx, "odd answer", slog.String("path", path), slog.Any("fields", names))
 }
 
 // Bearer returns the http.Client of [procore.Environment.Bearer] with the store's
