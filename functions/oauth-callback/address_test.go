@@ -87,6 +87,13 @@ func TestUnknownAddress(t *testing.T) {
 			t.Errorf("POST %s: got status %d", path, page.Status)
 		}
 	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.base+"/companies", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Do(r).Wants(http.StatusMethodNotAllowed).Header.Get("Allow"); got != "GET, HEAD, POST" {
+		t.Errorf("got Allow %q", got)
+	}
 	if ops := s.Storage(); len(ops) > 0 {
 		t.Errorf("got operations %v, want none", ops)
 	}

@@ -54,8 +54,8 @@ func (h *handler) routes() http.Handler {
 	// HEAD starts nothing and uses nothing up: programs that check links send it.
 	mux.HandleFunc("HEAD /oauth/start", h.landing)
 	mux.HandleFunc("HEAD /oauth/callback", h.landing)
-	for _, path := range []string{pages.PathCompanies, pages.PathConnected} {
-		mux.HandleFunc("GET "+path, h.pages.Elsewhere)
+	for _, route := range []string{"GET " + pages.PathCompanies, "POST " + pages.PathCompanies, "GET " + pages.PathConnected} {
+		mux.HandleFunc(route, h.pages.Elsewhere)
 	}
 	return h.pages.Handler(mux)
 }

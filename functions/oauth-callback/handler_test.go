@@ -214,15 +214,15 @@ func TestDeniedTooLate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	b := s.Browser(s.base)
-	callback, state := s.login(b)
-	if _, _, err := s.Sessions().Consume(t.Context(), procore.NewSecret(state), procore.NewSecret(b.Cookies()[0].Value)); err != nil {
+	_, exchanging := s.login(b)
+	if _, _, err := s.Sessions().Consume(t.Context(), procore.NewSecret(exchanging), procore.NewSecret(b.Cookies()[0].Value)); err != nil {
 		t.Fatal(err)
 	}
-	b.Get("/oauth/callback?error=access_denied&state=" + state).Wants(pages.Denied().Status)
-	if got := s.status(state); got != session.Exchanging {
+	b.Get("/oauth/callback?error=access_denied&state=" + exchanging).Wants(pages.Denied().Status)
+	if got := s.status(exchanging); got != session.Exchanging {
 		t.Errorf("the session is %q, want still exchanging", got)
 	}
-	callback, state = s.login(b)
+	callback, state := s.login(b)
 	b.Get(callback).RedirectsTo(s.base + "/companies?flow=")
 	b.Get("/oauth/callback?error=access_denied&state=" + state).RedirectsTo(s.base + "/companies?flow=")
 	if got := s.status(state); got != session.Authorized {

@@ -67,7 +67,8 @@ func browser() []mutant {
 	h.pages.Redirect(w, companiesPath(flow))`, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, cmp.Or(r.URL.Query().Get("next"), companiesPath(flow)))`, only("TestOpenRedirect", callback)},
 		{"D", "a duplicated parameter counts once", handler, `len(values) > 1 ||`, ``, only("TestState", callback)},
-		{"D", "a page shows the words of an attacker's link", handler, `pages.StateMissing())`, `refusal(q))`, only("TestState", callback)},
+		{"D", "a page shows the words of an attacker's link", handler, `pages.StateMissing())`,
+			`pages.Problem{Status: 400, Title: q["error_description"]})`, only("TestState", callback)},
 		{"D", "scripts can read the cookie", cookie, attributes, `Secure: c.Secure, HttpOnly: false, SameSite: http.SameSiteLaxMode,`, only("TestCookieOnHTTPS", callback)},
 		{"D", "the cookie goes over http", cookie, attributes, `HttpOnly: true, SameSite: http.SameSiteLaxMode,`, only("TestCookieOnHTTPS", callback)},
 		{"D", "the cookie goes with other sites' requests", cookie, attributes, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteNoneMode,`, only("TestCookieSet", sessions)},
