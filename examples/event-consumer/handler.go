@@ -43,17 +43,15 @@ func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 }
 
 func (h *handler) event(ctx context.Context, event procore.Event, limited map[int64]error) error {
-	oauth, err := h.oauth.Get(ctx)
-	if err != nil {
-		return err
-	}
-	event.MarkSelf(oauth.ClientID)
-	own := event.SelfOriginated != nil && *event.SelfOriginated
+	own, err := h.own(ctx, event)
 	if own && event.Resource != companyUsers { // a user who was removed by this app has left too
 		h.log.InfoContext(ctx, "own change skipped", describe(event))
 		return nil
 	}
-	f, err := h.find(ctx, event, limited)
+	var f found
+	if err == nil {
+		f, err = h.find(ctx, event, limited)
+	}
 	if err == nil {
 		f.superseded = h.superseded(ctx, event)
 		err = h.departed(ctx, event, f)
@@ -69,6 +67,24 @@ func (h *handler) event(ctx context.Context, event procore.Event, limited map[in
 		return nil
 	}
 	return h.work(ctx, event, f)
+}
+
+// own reports whether this app made the change: by the app that the event names, or in
+// payload v4.0, which names none, by the user as whom the service account acts.
+func (h *handler) own(ctx context.Context, event procore.Event) (bool, error) {
+	oauth, err := h.oauth.Get(ctx)
+	if err != nil {
+		return false, err
+	}
+	event.MarkSelf(oauth.ClientID)
+	if event.SelfOriginated == nil && event.UserID != 0 {
+		user, err := h.store.ServiceAccountUser(ctx, event.CompanyID)
+		if err != nil {
+			return false, err
+		}
+		event.MarkServiceAccount(user)
+	}
+	return event.SelfOriginated != nil && *event.SelfOriginated, nil
 }
 
 // A found is the resource as it is now, or why it is absent.

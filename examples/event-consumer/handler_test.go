@@ -13,6 +13,7 @@ import (
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
 )
 
 // The resource is read as it is now, in its own company, and one line of JSON has the
@@ -135,6 +136,34 @@ func TestOwnChange(t *testing.T) {
 	}
 	if got := len(c.Procore.State().Calls); got != 2 {
 		t.Errorf("got %d calls, want 2", got)
+	}
+}
+
+// Events of payload v4.0 do not name the app. The changes of the service account are
+// recognised by its user, whom Procore is asked for once.
+func TestOwnChangeOfServiceAccount(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	yes := true
+	c.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{ServiceAccount: &yes, Installed: &yes})
+	if err := c.Store().AddServiceAccount(t.Context(), procoretest.MyConstruction, "A Company", connections.WebhooksOff); err != nil {
+		t.Fatal(err)
+	}
+	c.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksOff)
+	me, err := c.Store().Client(connections.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.App}).Me(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, theirs := c.rfis(2001)[0], c.rfis(9007199254741993)[0]
+	by := func(id string, user int64, r procoretest.Resource) map[string]any {
+		e := update(id, r)
+		e.UserID, e.PayloadVersion = user, "v4.0"
+		return message(t, e)
+	}
+	c.wantFailures(c.handle(by("own", me.ID, mine), by("by Joe", procoretest.Joe, mine), by("own again", me.ID, mine), by("by Ann", procoretest.Ann, theirs)))
+	c.wantHandled("by Joe", "by Ann")
+	if got := c.Requests("GET /rest/v1.0/me") - 1; got != 1 {
+		t.Errorf("got %d calls of /me, want 1", got)
 	}
 }
 

@@ -340,6 +340,41 @@ func TestServiceAccount(t *testing.T) {
 	}
 }
 
+// The user of the service account is asked for once, and only where the service account
+// is connected.
+func TestServiceAccountUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	w.connect(joe, brick)
+	if got, err := s.ServiceAccountUser(t.Context(), brick); got != 0 || err != nil {
+		t.Errorf("a company of users: got %d, %v, want none", got, err)
+	}
+	if err := s.AddServiceAccount(t.Context(), acme, "A Company", WebhooksOff); err != nil {
+		t.Fatal(err)
+	}
+	w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/me", CompanyID: acme, Kind: procoretest.Status, Status: 422, Times: 1})
+	if got, err := s.ServiceAccountUser(t.Context(), acme); got != 0 || !errors.Is(err, procore.ErrInvalid) {
+		t.Errorf("got %d, %v, want Procore's error", got, err)
+	}
+	first, err := s.ServiceAccountUser(t.Context(), acme)
+	if first <= 0 || err != nil {
+		t.Fatalf("got %d, %v, want the service account's user", first, err)
+	}
+	w.storage()
+	w.procoreFails(procoretest.Fault{Endpoint: "/rest/v1.0/me", CompanyID: acme, Kind: procoretest.Status, Status: 500, Times: 9})
+	if got, err := s.ServiceAccountUser(t.Context(), acme); got != first || err != nil {
+		t.Errorf("again: got %d, %v, want %d from memory", got, err, first)
+	}
+	w.wantStorage("again")
+	if err := s.End(t.Context(), Key{acme, tokens.App}, "asked for"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.store().ServiceAccountUser(t.Context(), acme); got != 0 || err != nil {
+		t.Errorf("an ended connection: got %d, %v, want none", got, err)
+	}
+}
+
 // Adding a service account again changes a connection only if it is not connected.
 func TestServiceAccountAddedAgain(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -29,7 +30,8 @@ type Store struct {
 
 	Log *slog.Logger // nil: slog.Default
 
-	memory memory
+	memory   memory
+	accounts sync.Map // by company id, the user of the service account
 }
 
 func (s *Store) log() *slog.Logger {

@@ -54,8 +54,8 @@ type Event struct {
 	// Related lists the resources that this one belongs to (v3.0, and hooks of 2020).
 	Related []RelatedResource `json:"related_resources,omitempty"`
 	// SelfOriginated reports whether our own app made the change. A consumer that
-	// writes to Procore must not react to its own changes. Nil means unknown: v4.0 and
-	// recovered events have no metadata. See [Event.MarkSelf].
+	// writes to Procore must not react to its own changes. Nil means unknown: v4.0 has
+	// no metadata. See [Event.MarkSelf], [Event.MarkServiceAccount] and [OwnWrites].
 	SelfOriginated *bool `json:"self_originated"`
 	// SourceApplicationID is the client id of the app that made the change, if any.
 	SourceApplicationID string `json:"source_application_id,omitempty"`
@@ -92,6 +92,17 @@ func (e *Event) MarkSelf(clientID string) {
 	}
 	self := e.SourceApplicationID == clientID
 	e.SelfOriginated = &self
+}
+
+// MarkServiceAccount sets SelfOriginated if the user who made the change is the app's own
+// service account, for events of v4.0, which do not name the app. Another user's change
+// stays unknown, because our app may have made it with that user's grant. A user of 0
+// changes nothing. In a company, the service account is the user whose id
+// [CompanyClient.Me] returns with its token.
+func (e *Event) MarkServiceAccount(userID int64) {
+	if userID != 0 && e.UserID == userID && e.SourceApplicationID == "" {
+		e.SelfOriginated = new(true)
+	}
 }
 
 // An EventError reports a payload or an envelope that is not an event. Field is the

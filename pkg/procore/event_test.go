@@ -318,6 +318,31 @@ func TestMarkSelf(t *testing.T) {
 	}
 }
 
+func TestMarkServiceAccount(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		event Event
+		user  int64
+		want  *bool
+	}{
+		{"ours", Event{UserID: 7}, 7, new(true)},
+		{"a user's", Event{UserID: 8}, 7, nil},
+		{"of no user", Event{}, 7, nil},
+		{"we have no service account", Event{UserID: 7}, 0, nil},
+		{"neither has", Event{}, 0, nil},
+		{"of no app, with metadata", Event{UserID: 7, SelfOriginated: new(false)}, 7, new(true)},
+		{"another app's", Event{UserID: 7, SourceApplicationID: "b", SelfOriginated: new(false)}, 7, new(false)},
+		{"known already", Event{UserID: 8, SelfOriginated: new(true)}, 7, new(true)},
+	}
+	for _, tt := range tests {
+		tt.event.MarkServiceAccount(tt.user)
+		if d := cmp.Diff(tt.event.SelfOriginated, tt.want); d != "" {
+			t.Errorf("%s (-got +want):\n%s", tt.name, d)
+		}
+	}
+}
+
 func TestParseEvent(t *testing.T) {
 	t.Parallel()
 	const ok = `{"version":"1","id":"A","company_id":"2","resource":"RFIs","resource_id":"3","type":"update","timestamp":"2026-01-02T03:04:05Z","payload_version":"v4.0","self_originated":null`
