@@ -25,6 +25,7 @@ type handler struct {
 	inbox      *inbox.Store // nil: newer events are not looked up
 	departures *departures.Watch
 	log        *slog.Logger
+	wrote      procore.OwnWrites
 }
 
 // handle returns the messages to be redelivered.
@@ -43,7 +44,8 @@ func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 }
 
 func (h *handler) event(ctx context.Context, event procore.Event, limited map[int64]error) error {
-	own, err := h.own(ctx, event)
+	err := h.markSelf(ctx, &event)
+	own := event.SelfOriginated != nil && *event.SelfOriginated
 	if own && event.Resource != companyUsers { // a user who was removed by this app has left too
 		h.log.InfoContext(ctx, "own change skipped", describe(event))
 		return nil
@@ -51,6 +53,9 @@ func (h *handler) event(ctx context.Context, event procore.Event, limited map[in
 	var f found
 	if err == nil {
 		f, err = h.find(ctx, event, limited)
+	}
+	if event.SelfOriginated == nil && h.wrote.Made(event.CompanyID, f.resource) {
+		own = true // it is as we left it
 	}
 	if err == nil {
 		f.superseded = h.superseded(ctx, event)
@@ -69,22 +74,22 @@ func (h *handler) event(ctx context.Context, event procore.Event, limited map[in
 	return h.work(ctx, event, f)
 }
 
-// own reports whether this app made the change: by the app that the event names, or in
+// markSelf marks a change that this app made: by the app that the event names, or in
 // payload v4.0, which names none, by the user as whom the service account acts.
-func (h *handler) own(ctx context.Context, event procore.Event) (bool, error) {
+func (h *handler) markSelf(ctx context.Context, event *procore.Event) error {
 	oauth, err := h.oauth.Get(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	event.MarkSelf(oauth.ClientID)
 	if event.SelfOriginated == nil && event.UserID != 0 {
 		user, err := h.store.ServiceAccountUser(ctx, event.CompanyID)
 		if err != nil {
-			return false, err
+			return err
 		}
 		event.MarkServiceAccount(user)
 	}
-	return event.SelfOriginated != nil && *event.SelfOriginated, nil
+	return nil
 }
 
 // A found is the resource as it is now, or why it is absent.
@@ -149,7 +154,13 @@ func (h *handler) read(ctx context.Context, event procore.Event) (json.RawMessag
 	if err != nil {
 		return nil, err
 	}
-	return h.store.Client(c.Key).Read(ctx, event)
+	return h.client(c.Key).Read(ctx, event)
+}
+
+// client returns the client of a connection. Write to Procore with it too: it remembers
+// what it wrote, so that the event of that change can be recognised.
+func (h *handler) client(k connections.Key) *procore.CompanyClient {
+	return h.store.Client(k, procore.WithOwnWrites(&h.wrote))
 }
 
 // work is the place for your code. To be idempotent, write the event's id together

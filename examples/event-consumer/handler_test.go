@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
@@ -165,6 +167,27 @@ func TestOwnChangeOfServiceAccount(t *testing.T) {
 	if got := c.Requests("GET /rest/v1.0/me") - 1; got != 1 {
 		t.Errorf("got %d calls of /me, want 1", got)
 	}
+}
+
+// Of an event whose origin is unknown, the resource shows whether it is as we left it.
+func TestOwnChangeByTime(t *testing.T) {
+	t.Parallel()
+	c := newConsumer(t)
+	key := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff).Key
+	mine, theirs := c.rfis(2001)[0], c.rfis(2001)[1]
+	path := fmt.Sprintf("/rest/v1.0/projects/2001/rfis/%d", mine.ID)
+	c.Clock.Advance(time.Minute)
+	if _, err := procore.Patch[json.RawMessage](t.Context(), c.h.client(key), path, nil, map[string]any{"rfi": map[string]string{"title": "ours"}}); err != nil {
+		t.Fatal(err)
+	}
+	c.wantFailures(c.handle(message(t, update("own", mine)), message(t, update("theirs", theirs))))
+	c.wantHandled("theirs")
+	c.Clock.Advance(time.Minute)
+	if _, err := c.Procore.Emit(procoretest.Event{CompanyID: mine.CompanyID, ProjectID: 2001, ResourceName: "RFIs", ResourceID: mine.ID, EventType: "update"}); err != nil {
+		t.Fatal(err)
+	}
+	c.wantFailures(c.handle(message(t, update("changed since", mine))))
+	c.wantHandled("theirs", "changed since")
 }
 
 // A message that is not an event fails alone, and its content is not logged.

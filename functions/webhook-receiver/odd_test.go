@@ -23,11 +23,11 @@ const document = `{"id":"01JMYXMZRBVKK0PC6XS8SA4QRE","timestamp":"2026-11-28T16:
 func TestOddDeliveriesAreStored(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("\u6f22", 700) // 2,100 bytes
-	with := func(old, new string) string {
+	with := func(old, changed string) string {
 		if !strings.Contains(document, old) {
 			t.Fatalf("no %s in the delivery", old)
 		}
-		return strings.Replace(document, old, new, 1)
+		return strings.Replace(document, old, changed, 1)
 	}
 	const key = "5678#Document Upload#01JDXMPK0MTP0H41D4PYZ62R6R"
 	for name, tt := range map[string]struct{ body, key string }{

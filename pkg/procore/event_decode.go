@@ -9,8 +9,6 @@ import (
 	"strings"
 )
 
-const maxName = 200 // of a delivery's id, in bytes
-
 // payload has the fields of webhooks and of a delivery's payload, of all versions at
 // once: v4.0 has other names for two fields, and those of 2020 for one.
 type payload struct {
