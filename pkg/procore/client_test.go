@@ -1,6 +1,7 @@
 package procore
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -304,5 +305,39 @@ func TestNewClientLeavesTheHTTPClientAlone(t *testing.T) {
 	NewCompanyClient(Sandbox(), hc, 1)
 	if hc.Timeout != 0 || hc.CheckRedirect != nil {
 		t.Errorf("the caller's client was changed: %+v", hc)
+	}
+}
+
+// Answers that are compressed although the client did not ask for it are read, up to the bound.
+func TestUnaskedCoding(t *testing.T) {
+	t.Parallel()
+	zipped := func(text string) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		z.Write([]byte(text))
+		z.Close()
+		return b.Bytes()
+	}
+	tests := map[string]struct {
+		status int
+		body   []byte
+		want   string // of the error
+	}{
+		"gzip":      {200, zipped(`{"id":7}`), ""},
+		"too large": {200, zipped(`{"id":7,"x":"` + strings.Repeat("a", maxBody) + `"}`), "larger than"},
+		"an error":  {422, zipped(`{"message":"no such field"}`), "no such field"},
+		"not gzip":  {200, []byte(`{"id":7}`), ""},
+	}
+	for name, tt := range tests {
+		f := serve(t, map[string]http.HandlerFunc{"GET /rest/v1.0/me": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(tt.status)
+			w.Write(tt.body)
+		}})
+		hc := &http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
+		me, err := NewCompanyClient(f.env(), hc, 1).Me(t.Context())
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) || err == nil && me.ID != 7 {
+			t.Errorf("%s: got %+v, %v, want %q", name, me, err, tt.want)
+		}
 	}
 }

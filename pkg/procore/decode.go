@@ -20,7 +20,8 @@ func readBody(resp *http.Response) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	if len(b) > maxBody {
+	// net/http decodes only what it asked for.
+	if b = uncompressed(resp.Header, b, maxBody+1); len(b) > maxBody {
 		return nil, errTooLarge
 	}
 	return b, nil

@@ -197,7 +197,9 @@ func CheckResponse(resp *http.Response) error {
 
 // FromGateway reports whether an answer was made on the way to Procore, as [Error.Gateway]
 // does. It is for a RoundTripper too: the body can still be read.
-func FromGateway(resp *http.Response) bool { return fromGateway(peek(resp)) && !refusesToken(resp) }
+func FromGateway(resp *http.Response) bool {
+	return fromGateway(uncompressed(resp.Header, peek(resp), maxErrorBody)) && !refusesToken(resp)
+}
 
 // peek returns the beginning of a body that remains to be read.
 func peek(resp *http.Response) []byte {
@@ -212,6 +214,7 @@ func peek(resp *http.Response) []byte {
 // newError turns an answer into an error. No other function does.
 func newError(resp *http.Response, c call, company *int64, now time.Time) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut body still has its status
+	body = uncompressed(resp.Header, body, maxErrorBody)
 	e := &Error{
 		Status:     resp.StatusCode,
 		RequestID:  oneLine(resp.Header.Get("X-Request-Id"), 100),

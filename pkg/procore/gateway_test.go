@@ -95,7 +95,7 @@ func TestGatewayRefuses(t *testing.T) {
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
-			if refused := errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden); tt.want == ErrUnavailable && refused {
+			if refused := errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrForbidden); errors.Is(tt.want, ErrUnavailable) && refused {
 				t.Errorf("%v is Procore's refusal", err)
 			}
 		})

@@ -3,6 +3,7 @@ package procore
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,10 @@ func TestOddFields(t *testing.T) {
 	crookedly[CompanyUser](t, `{"id":1,"name":"n","email_address":"e","is_active":true,"updated_at":"2026-04-14T17:55:41Z"}`)
 	crookedly[Project](t, `{"id":1,"name":"n","display_name":"d","project_number":"p","active":true,"updated_at":"2026-04-14T17:55:41Z"}`)
 	crookedly[RFI](t, `{"id":1,"subject":"s","status":"open","created_at":"2026-04-14T17:55:41Z","updated_at":"2026-04-14T17:55:42Z"}`)
+	crookedly[Hook](t, `{"id":"1","status":"active","namespace":"n","destination_url":"u","payload_version":"v3.0","company_id":"2","project_id":"3"}`)
+	crookedly[Trigger](t, `{"id":"1","resource_name":"RFIs","event_type":"create"}`)
+	crookedly[Delivery](t, `{"id":"1","status":"discarded","payload":{"id":1},"delivery_attempts":[{"id":"2"}]}`)
+	crookedly[DeliveryAttempt](t, `{"id":"1","success":true,"response_status":500,"response_body":"b","started_at":"2026-04-14T17:55:41Z","completed_at":"2026-04-14T17:55:42Z"}`)
 	crookedly[embedding](t, `{"id":1,"subject":"s","status":"open","created_at":"2026-04-14T17:55:41Z","updated_at":"2026-04-14T17:55:42Z","number":3,"floor_id":"f"}`)
 }
 
@@ -48,7 +53,7 @@ func crookedly[T any](t *testing.T, plain string) {
 			body := object(members)
 			var got T
 			odd, err := Unmarshal(body, &got)
-			if err != nil || len(odd) > 1 || len(odd) == 1 && odd[0] != name {
+			if err != nil || slices.ContainsFunc(odd, func(o string) bool { return !strings.HasPrefix(o, name) }) {
 				t.Errorf("%T with %s %.30s: %v, odd %q", got, name, value, err, odd)
 			}
 			for n, field := range fieldsOf(&got) {

@@ -247,3 +247,51 @@ func TestReferenceFindings(t *testing.T) {
 		t.Errorf("(-got +want):\n%s", d)
 	}
 }
+
+// unreadable are the webhook resources of which the reference has no single item, under any name.
+var unreadable = []string{
+	"Budget Change Adjustment Line Items", "Budget Change Adjustments", "Budget Change Production Quantities", "Budget View Snapshots",
+	"Change Event Line Items", "Change Order Change Reasons", "Change Types", "Coordination Issue Activities", "Daily Log/Entries", "Daily Logs",
+	"Document Upload", "Draw Requests", "Drawing Areas", "Drawing Sets", "Drawings", "ERP Requests", "Markup Layers", "Meeting Attendees",
+	"Meeting Categories", "Meeting Topics", "Observation Item Response Logs", "Pdf Download Pages", "Specification Areas",
+	"Specification Section Divisions", "Specification Sections", "Submittal Packages", "Timecard Time Types",
+}
+
+// Every resource that webhooks report is in the table, unless there is nothing to read. The scope of both is the same.
+func TestTableHasEachWebhookResource(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../procoretest/webhook-resources.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Split(strings.TrimSpace(line), "\t"); len(f) >= 3 {
+			seen[f[1]] = f[0]
+		}
+	}
+	for name, scope := range seen {
+		r, ok := ResourceOf(name)
+		if readable := ok && r.Item != ""; readable == slices.Contains(unreadable, name) {
+			t.Errorf("%s: its item can be read: %t", name, readable)
+		}
+		if ok && (r.Name != name || r.InProject() != (scope == "project")) {
+			t.Errorf("%s of the %s is %s in the table, of a project: %t", name, scope, r.Name, r.InProject())
+		}
+	}
+	names := map[string]string{}
+	for _, r := range Resources() {
+		if seen[r.Name] == "" {
+			t.Errorf("%s is in the table, but webhooks do not report it", r.Name)
+		}
+		if (r.Parent != "") != strings.Contains(r.Item, "{parent_id}") || r.Parent != "" && CanonicalResource(r.Parent) != r.Parent {
+			t.Errorf("%s: the parent %q is not that of %s", r.Name, r.Parent, r.Item)
+		}
+		for _, name := range append(r.Aliases, r.Name) {
+			if other := names[plainName(name)]; other != "" {
+				t.Errorf("%s and %s have one name, %s", other, r.Name, name)
+			}
+			names[plainName(name)] = r.Name
+		}
+	}
+}

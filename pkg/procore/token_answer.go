@@ -25,7 +25,7 @@ type tokenFields struct {
 // identity was requested, begin with a byte order mark, be cut in the middle, or be form
 // encoded. The first occurrence of a field counts.
 func readTokenFields(h http.Header, body []byte) tokenFields {
-	body = bytes.TrimPrefix(uncompressed(h, body), []byte("\xef\xbb\xbf"))
+	body = bytes.TrimPrefix(uncompressed(h, body, maxTokenAnswer), []byte("\xef\xbb\xbf"))
 	var f tokenFields
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -35,8 +35,8 @@ func readTokenFields(h http.Header, body []byte) tokenFields {
 	return f
 }
 
-// uncompressed decodes the body's content coding, up to an error.
-func uncompressed(h http.Header, body []byte) []byte {
+// uncompressed decodes the body's content coding, up to an error or to a size.
+func uncompressed(h http.Header, body []byte, size int64) []byte {
 	var r io.Reader
 	var err error
 	switch coding := strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding"))); {
@@ -50,7 +50,7 @@ func uncompressed(h http.Header, body []byte) []byte {
 	if err != nil {
 		return body
 	}
-	plain, _ := io.ReadAll(io.LimitReader(r, maxTokenAnswer)) // the part before an error counts
+	plain, _ := io.ReadAll(io.LimitReader(r, size)) // the part before an error counts
 	return plain
 }
 
