@@ -4,8 +4,8 @@
 //
 //	front := gatewaytest.New(map[string]gatewaytest.Invoker{"GET /": f}, gatewaytest.Options{})
 //
-// It is as strict as the service: routes match exactly except $default, cookies arrive as a list and
-// not as a header, duplicate headers arrive joined, a form arrives in base64.
+// It is as strict as the service: routes match exactly except $default and those that end in /{proxy+}, no route ends
+// in a slash, cookies arrive as a list and not as a header, duplicate headers arrive joined, a form arrives in base64.
 //
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 package gatewaytest
@@ -19,6 +19,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"procore-connect/internal/testing/fake/lambdatest"
@@ -57,8 +58,17 @@ type Front struct {
 // defaultRoute is the key of the route for what no other one matches.
 const defaultRoute = "$default"
 
-// New returns a front with routes by key, such as "GET /companies" or "$default".
+// greedy ends the key of a route for all addresses below a path.
+const greedy = "{proxy+}"
+
+// New returns a front with routes by key, such as "GET /companies", "POST /webhooks/{proxy+}" or "$default". It panics
+// for a key that the service refuses, because its path ends in a slash.
 func New(routes map[string]Invoker, o Options) *Front {
+	for key := range routes {
+		if strings.HasSuffix(key, "/") && !strings.HasSuffix(key, " /") {
+			panic("gatewaytest: API Gateway creates no route " + key)
+		}
+	}
 	o.Stage = cmp.Or(o.Stage, defaultStage)
 	o.Timeout = cmp.Or(o.Timeout, timeout)
 	if o.Log == nil {
@@ -67,17 +77,29 @@ func New(routes map[string]Invoker, o Options) *Front {
 	return &Front{routes: routes, o: o}
 }
 
+// route returns the most specific route of a request, and nil without one.
+func (f *Front) route(request string) (key string, function Invoker) {
+	if function, ok := f.routes[request]; ok {
+		return request, function
+	}
+	for prefix := request; ; {
+		i := strings.LastIndexByte(strings.TrimSuffix(prefix, "/"), '/')
+		if i < 0 {
+			return defaultRoute, f.routes[defaultRoute]
+		}
+		prefix = prefix[:i+1]
+		if function, ok := f.routes[prefix+greedy]; ok {
+			return prefix + greedy, function
+		}
+	}
+}
+
 // ServeHTTP answers one request.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID()
 	w.Header().Set("Apigw-Requestid", id)
-	key := r.Method + " " + r.URL.Path
-	function, ok := f.routes[key]
-	if !ok {
-		key = defaultRoute
-		function, ok = f.routes[key]
-	}
-	if !ok {
+	key, function := f.route(r.Method + " " + r.URL.Path)
+	if function == nil {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}

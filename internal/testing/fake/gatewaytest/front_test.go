@@ -234,7 +234,7 @@ func send(t *testing.T, method, url, body string) (int, http.Header, string) {
 	return resp.StatusCode, resp.Header, strings.TrimSuffix(string(answer), "\n")
 }
 
-// What no other route matches goes to the default one, if there is one.
+// A greedy route has all addresses below its path. What no route matches goes to the default one, if there is one.
 func TestDefaultRoute(t *testing.T) {
 	t.Parallel()
 	answer := func(text string) function {
@@ -246,9 +246,12 @@ func TestDefaultRoute(t *testing.T) {
 			return json.Marshal(map[string]any{"statusCode": 200, "body": text + " " + e.RouteKey + " " + e.RequestContext.RouteKey + " " + e.RawPath})
 		}
 	}
-	server := httptest.NewServer(gatewaytest.New(map[string]gatewaytest.Invoker{"GET /a": answer("a"), "$default": answer("other")}, gatewaytest.Options{}))
+	server := httptest.NewServer(gatewaytest.New(map[string]gatewaytest.Invoker{
+		"GET /a": answer("a"), "GET /b/{proxy+}": answer("b"), "$default": answer("other"),
+	}, gatewaytest.Options{}))
 	t.Cleanup(server.Close)
-	for path, want := range map[string]string{"/a": "a GET /a GET /a /a", "/a/": "other $default $default /a/", "//": "other $default $default //"} {
+	for path, want := range map[string]string{"/a": "a GET /a GET /a /a", "/a/": "other $default $default /a/", "//": "other $default $default //",
+		"/b/c/": "b GET /b/{proxy+} GET /b/{proxy+} /b/c/", "/b/": "other $default $default /b/"} {
 		if status, _, body := get(t, server.URL+path); status != http.StatusOK || body != want {
 			t.Errorf("%s: got %d %q, want %q", path, status, body, want)
 		}
