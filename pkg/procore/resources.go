@@ -52,9 +52,12 @@ func ResourceOf(name string) (Resource, bool) {
 		}
 	}
 	plain := plainName(name)
-	for _, r := range table {
-		if plainName(r.Name) == plain || slices.ContainsFunc(r.Aliases, func(a string) bool { return plainName(a) == plain }) {
-			return r.complete(), true
+	same := func(other string) bool { // the first letter decides nearly always, and costs least
+		return plain != "" && plain[0] == other[0]|' ' && plainName(other) == plain
+	}
+	for i := range table {
+		if same(table[i].Name) || slices.ContainsFunc(table[i].Aliases, same) {
+			return table[i].complete(), true
 		}
 	}
 	return Resource{}, false
