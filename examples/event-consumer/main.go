@@ -39,10 +39,8 @@ func newHandler() (*handler, error) {
 		inbox: &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 		log:   base.Log,
 	}
-	namespace, triggers := base.Webhooks()
-	want := provision.Config{Namespace: namespace, URL: base.Env.PublicURL().String() + provision.Path, Triggers: triggers}
 	h.departures = &departures.Watch{Store: h.store, Log: base.Log, Hooks: &provision.Reconciler{
-		Store: h.store, Want: want, Log: base.Log,
+		Store: h.store, Want: provision.ReadConfig(base.Env, base.Env.PublicURL().String()), Log: base.Log,
 	}}
 	h.store.Tokens.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
 	if err := base.Env.Err(); err != nil {

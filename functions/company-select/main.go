@@ -11,6 +11,7 @@ import (
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/wire"
 )
 
@@ -33,11 +34,10 @@ func newHandler() (*handler, *wire.Base, error) {
 	procoreEnv := base.Environment()
 	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
 	grants := base.Tokens(procoreEnv, keys, oauth)
-	_, triggers := base.Webhooks()
 	h := &handler{
 		public:      public.String(),
 		allowed:     env.AllowedCompanies(),
-		webhooks:    len(triggers) > 0,
+		webhooks:    len(provision.ReadConfig(env, public.String()).Triggers) > 0,
 		next:        env.ProductURL(),
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		tokens:      grants,

@@ -49,8 +49,10 @@ func (h *handler) handle(ctx context.Context, in input) (any, error) {
 		return h.recovery(ctx, in.CompanyID)
 	case "acknowledge-departures":
 		return h.acknowledge(ctx)
+	case "webhook-keys":
+		return h.webhookKeys(ctx)
 	}
-	return nil, fmt.Errorf(`unknown task %.40q: want refresh, housekeeping, recovery (with "company_id": "5678") or acknowledge-departures`, in.Task)
+	return nil, fmt.Errorf(`unknown task %.40q: want refresh, housekeeping, recovery (with "company_id": "5678"), acknowledge-departures or webhook-keys`, in.Task)
 }
 
 // outOfTime reports whether the rest is for the next run, which finds again what

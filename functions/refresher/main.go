@@ -58,10 +58,8 @@ func newHandler() (*handler, error) {
 	h.sessions = session.Handover{
 		Sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth}, Tokens: h.tokens,
 	}
-	namespace, triggers := base.Webhooks()
-	want := provision.Config{Namespace: namespace, URL: env.PublicURL().String() + provision.Path, Triggers: triggers, PayloadVersion: base.PayloadVersion()}
 	h.hooks = &provision.Reconciler{
-		Store: h.store, Ring: ring, Want: want, Log: base.Log, MaxWait: maxWait,
+		Store: h.store, Ring: ring, Want: provision.ReadConfig(env, env.PublicURL().String()), Log: base.Log, MaxWait: maxWait,
 		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")}, Log: base.Log},
 	}
 	h.departures = &departures.Watch{Store: h.store, Hooks: h.hooks, Log: base.Log}

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"errors"
-	"strings"
 
 	"procore-connect/pkg/procore"
 )
@@ -29,41 +28,4 @@ func (b *Base) checkURL(variable, address string) {
 	if _, err := procore.ParseEnvironment("custom", address, address, b.Env.PlainHosts()...); err != nil {
 		b.Env.Fail(variable, "%v", errors.Unwrap(err)) // the reason alone: the variable names the URL
 	}
-}
-
-// Webhooks reads WEBHOOK_TRIGGERS and WEBHOOK_NAMESPACE. If there are triggers, a
-// namespace is required. Without triggers it is that of the hooks to delete.
-func (b *Base) Webhooks() (namespace string, triggers []procore.Trigger) {
-	triggers, err := procore.ParseTriggers(b.Env.Optional("WEBHOOK_TRIGGERS"))
-	if err != nil {
-		b.Env.Fail("WEBHOOK_TRIGGERS", "%v", err)
-	}
-	if len(triggers) == 0 {
-		if namespace = b.Env.Optional("WEBHOOK_NAMESPACE"); !isNamespace(namespace) {
-			namespace = ""
-		}
-		return namespace, nil
-	}
-	namespace = b.Env.Require("WEBHOOK_NAMESPACE")
-	if namespace != "" && !isNamespace(namespace) {
-		b.Env.Fail("WEBHOOK_NAMESPACE", "may hold a-z, 0-9 and - only")
-	}
-	return namespace, triggers
-}
-
-// isNamespace reports whether s is a valid namespace. It does not use a regular
-// expression: compiling one with a bounded repetition took longer than all other
-// initialization of our packages (GODEBUG=inittrace=1).
-func isNamespace(s string) bool {
-	other := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }
-	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, other)
-}
-
-// PayloadVersion reads WEBHOOK_PAYLOAD_VERSION.
-func (b *Base) PayloadVersion() string {
-	v, err := procore.ParsePayloadVersion(b.Env.Optional("WEBHOOK_PAYLOAD_VERSION"))
-	if err != nil {
-		b.Env.Fail("WEBHOOK_PAYLOAD_VERSION", "%v", err)
-	}
-	return v
 }

@@ -61,7 +61,7 @@ func TestRefusedCalls(t *testing.T) {
 		want error
 	}{
 		"an ended connection": {k, ErrEnded}, "no connection": {Key{brick, joe}, ErrNotFound}, "no service account": {Key{acme, tokens.App}, ErrNotFound},
-		"the hook's row": {Key{acme, WebhookRow}, ErrNotFound},
+		"the hook's row": {Key{acme, "webhook"}, ErrNotFound},
 	} {
 		if err := w.call(s, tt.key); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.key.String()) || !strings.Contains(err.Error(), "a user has to connect the company") {
 			t.Errorf("%s: got error %v, want %v, of the key, with the next step", what, err, tt.want)

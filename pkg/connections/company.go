@@ -5,15 +5,13 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/tokens"
 )
-
-// WebhookRow is the sort key of the row in which a company's webhook is kept.
-const WebhookRow = "webhook"
 
 // Company returns all connections of a company.
 func (s *Store) Company(ctx context.Context, companyID int64) iter.Seq2[Connection, error] {
@@ -28,11 +26,17 @@ func (s *Store) company(ctx context.Context, companyID int64, limit *int32) iter
 	in.ConsistentRead, in.Limit = aws.Bool(true), limit
 	return func(yield func(Connection, error) bool) {
 		for c, err := range dynamo.Query(ctx, s.DB, "connections: those of a company", in, s.read) {
-			if c.Principal != WebhookRow && !yield(c, err) {
+			if isPrincipal(c.Principal) && !yield(c, err) {
 				return
 			}
 		}
 	}
+}
+
+// isPrincipal reports whether a row of a company is a connection. Packages that keep
+// something beside the connections have other sort keys; see [Store.Row].
+func isPrincipal(p tokens.Principal) bool {
+	return p == tokens.App || strings.HasPrefix(string(p), "user#")
 }
 
 // ForCompany returns the connection that serves a company's work: the service account's,

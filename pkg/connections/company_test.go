@@ -48,7 +48,7 @@ func TestForCompany(t *testing.T) {
 	wantError(ErrNotFound)
 	w.connect(ann, brick) // another company
 	wantError(ErrNotFound)
-	w.put(w.names.Connections, s.Row("501", WebhookRow))
+	w.put(w.names.Connections, s.Row("501", "webhook"))
 	wantError(ErrNotFound)
 	guys, joes, anns := w.connect(guy, acme)[0], w.connect(joe, acme)[0], w.connect(ann, acme)[0]
 	serves(ann)
@@ -219,7 +219,7 @@ func TestCompany(t *testing.T) {
 	s := w.store()
 	want := []Key{w.connect(joe, acme)[0].Key, w.connect(ann, acme)[0].Key}
 	w.connect(joe, brick)
-	hook := s.Row("501", WebhookRow)
+	hook := s.Row("501", "webhook")
 	hook["state"] = dynamo.Number(1) // the row is not read
 	w.put(w.names.Connections, hook)
 	var got []Key

@@ -44,7 +44,7 @@ func TestEnvironment(t *testing.T) {
 func variables(t *testing.T, dir string) []string {
 	t.Helper()
 	s := scan{reads: make(map[string]map[string]bool), calls: make(map[string]map[string]bool)}
-	for _, d := range []string{dir, "internal/platform/config", "internal/wire"} {
+	for _, d := range []string{dir, "internal/platform/config", "internal/wire", "internal/webhook/provision"} {
 		s.files(t, d)
 	}
 	read := make(map[string]bool)

@@ -76,8 +76,8 @@ func TestHTTPEvents(t *testing.T) {
 			}
 		})
 	}
-	if got := len(files(t)); got != len(tests)+4 { // three tasks, and the consumer's event
-		t.Errorf("%d sample events, but %d are tested", got, len(tests)+4)
+	if got := len(files(t)); got != len(tests)+5 { // four tasks, and the consumer's event
+		t.Errorf("%d sample events, but %d are tested", got, len(tests)+5)
 	}
 }
 

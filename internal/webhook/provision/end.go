@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
 )
 
 // waitFor is how long End waits for another run's lease.
@@ -33,7 +34,7 @@ func (k *Reconciler) End(ctx context.Context, key connections.Key, reason string
 	if err != nil {
 		return err
 	}
-	defer k.release(ctx, l)
+	defer items{k.Store}.release(ctx, l, k.log())
 	others, err := k.others(ctx, key)
 	if err != nil {
 		return err
@@ -92,7 +93,8 @@ func (k *Reconciler) works(ctx context.Context, c connections.Connection) (bool,
 
 // remove deletes the company's hook, unless this connection cannot.
 func (k *Reconciler) remove(ctx context.Context, l *lease, key connections.Key) error {
-	err := k.clear(ctx, l, k.client(key))
+	none := wanted{off: true, spec: procore.HookSpec{Namespace: k.Want.Namespace, DestinationURL: k.Want.URL}}
+	err := k.hand(l, key).converge(ctx, none, false)
 	if err == nil {
 		return nil
 	}
@@ -110,7 +112,7 @@ func (k *Reconciler) await(ctx context.Context, companyID int64) (*lease, error)
 	within, cancel := context.WithTimeout(ctx, waitFor)
 	defer cancel()
 	for busy := false; ; busy = true {
-		l, err := k.take(ctx, companyID)
+		l, err := items{k.Store}.take(ctx, companyID)
 		switch {
 		case err != nil && busy && ctx.Err() != nil: // the time ended during the reading
 			return nil, ErrBusy

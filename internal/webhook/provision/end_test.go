@@ -147,7 +147,7 @@ func TestEndWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	l, err := w.take(t.Context(), company)
+	l, err := w.take()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestEndWaits(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() { done <- w.keeper().End(t.Context(), c.Key, "asked for") }()
-	w.release(t.Context(), l)
+	w.release(l)
 	if err := <-done; err != nil {
 		t.Error(err)
 	}

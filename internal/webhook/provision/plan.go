@@ -1,83 +1,177 @@
 package provision
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"procore-connect/pkg/procore"
 )
 
-// plan is what is to be done about the hooks that Procore lists.
-type plan struct {
-	found   bool         // keep is a hook; else one is to be created
-	keep    procore.Hook // the company's hook
-	patch   bool         // it is not as it should be
-	remove  []procore.Hook
-	foreign []procore.ID
-}
-
-// planFor compares the hooks of our namespace with what is wanted. Of several of
-// ours the one with the right URL stays, then the known one, then the one with
-// the lowest id: whoever decides decides alike.
-func planFor(listed []procore.Hook, want procore.HookSpec, row Row) plan {
-	var p plan
-	var ours []procore.Hook
-	for _, h := range listed {
-		switch {
-		case h.Namespace != want.Namespace || h.ProjectID != 0:
-		case isOurs(h, want.DestinationURL, row):
-			ours = append(ours, h)
-		default:
-			p.foreign = append(p.foreign, h.ID)
+// plan returns the steps that make a company's hook the wanted one, as far as they are due,
+// the memory for the next pass, and what is wrong that no step repairs now. It depends on
+// nothing else. After the steps the caller observes and plans again: a hook that was just
+// created has no triggers yet.
+func plan(want wanted, have observed, m Memory) ([]step, Memory, error) {
+	p := planner{at: have.at, old: m.Repairs}
+	m.Foreign = have.foreign
+	if want.off {
+		for _, h := range append(have.twins, have.hook) {
+			if h.ID != "" {
+				p.steps = append(p.steps, step{do: deleteHook, hook: h.ID})
+			}
+		}
+		if len(p.steps) == 0 {
+			m.forget()
+		}
+		m.Repairs = nil
+		return p.steps, m, nil
+	}
+	switch hook := have.hook; {
+	case hook.ID == "":
+		m.forget()
+		if d, due := p.difference(essential, "hook", "there", "absent"); due {
+			p.steps = append(p.steps, step{do: createHook, repairs: d})
+		}
+	case have.orphaned && !have.waiting && m.alone:
+		p.steps = append(p.steps, step{do: deleteHook, hook: hook.ID})
+	case have.orphaned && !have.waiting:
+		p.steps = append(p.steps, step{do: createHook, hook: hook.ID})
+	default:
+		if m.HookID != hook.ID {
+			m.forget()
+			m.HookID, m.Creator = hook.ID, have.by
+		}
+		if m.Version == "" {
+			m.Version = version(hook.PayloadVersion)
+		}
+		p.patch(want, hook, m)
+		if len(p.steps) == 0 { // triggers depend on the hook's version
+			p.triggers(want, have, m)
+			p.twins(have.twins)
 		}
 	}
-	if len(ours) == 0 {
-		return p
-	}
-	slices.SortFunc(ours, func(a, b procore.Hook) int {
-		if c := first(a.DestinationURL == want.DestinationURL, b.DestinationURL == want.DestinationURL); c != 0 {
-			return c
-		}
-		if c := first(a.ID == row.HookID, b.ID == row.HookID); c != 0 {
-			return c
-		}
-		return first(a.ID < b.ID, b.ID < a.ID)
-	})
-	p.found, p.keep, p.remove = true, ours[0], ours[1:]
-	p.patch = p.keep.DestinationURL != want.DestinationURL || !sameVersion(p.keep.PayloadVersion, want.PayloadVersion)
-	return p
+	m.Repairs = p.kept
+	return p.steps, m, errors.Join(p.problems...)
 }
 
-// isOurs says that a hook of our namespace is this deployment's: it has our URL,
-// or it is the one that we made and still has the URL that we gave it.
-func isOurs(h procore.Hook, url string, row Row) bool {
-	return h.DestinationURL == url || row.HookID != "" && h.ID == row.HookID && h.DestinationURL == row.URL
+// planner collects the steps of a plan.
+type planner struct {
+	at       time.Time
+	old      []Repair // that were tried
+	kept     []Repair // those of old whose difference is still the same
+	steps    []step
+	problems []error
 }
 
-// sameVersion compares payload versions; Procore may answer v2 for v2.0.
-func sameVersion(a, b string) bool { return strings.TrimSuffix(a, ".0") == strings.TrimSuffix(b, ".0") }
+// weight is how much a difference matters.
+type weight int
 
-// triggerChange is what makes a hook's triggers the wanted ones.
-type triggerChange struct{ add, remove []procore.Trigger }
+const (
+	// cosmetic differences are given up for a day after one attempt.
+	cosmetic weight = iota
+	// essential ones stop deliveries: attempts only become rarer, from an hour to a day.
+	essential
+)
 
-// changeTriggers compares the triggers that there are with the wanted ones. All
-// that there are go when they were made for another payload version: a trigger
-// reports nothing but in its own.
-func changeTriggers(have, want []procore.Trigger, otherVersion bool) triggerChange {
-	var c triggerChange
-	kept := map[procore.Trigger]bool{}
-	for _, t := range have {
-		name := procore.Trigger{Resource: t.Resource, EventType: t.EventType}
-		if otherVersion || kept[name] || !slices.Contains(want, name) {
-			c.remove = append(c.remove, t)
+const (
+	firstWait = time.Hour
+	lastWait  = 24 * time.Hour
+)
+
+// difference returns the repair to remember if this difference is to be repaired now. If
+// an essential one has to wait, that is a problem.
+func (p *planner) difference(w weight, field, want, have string) ([]Repair, bool) {
+	r := Repair{Field: field, Want: want, Have: have}
+	for _, old := range p.old {
+		if old.Field != field || old.Want != want || old.Have != have {
 			continue
 		}
-		kept[name] = true
+		wait := lastWait
+		if w == essential {
+			wait = min(firstWait<<min(old.Tries-1, 10), lastWait)
+		}
+		if next := old.At.Add(wait); p.at.Before(next) {
+			p.kept = append(p.kept, old)
+			if w == essential {
+				p.problems = append(p.problems, fmt.Errorf("%s is %s, not %s; repaired in vain, next attempt at %s: %w",
+					field, have, want, next.UTC().Format(time.RFC3339), procore.ErrInvalid))
+			}
+			return nil, false
+		}
+		p.kept = append(p.kept, old)
+		r.Tries = old.Tries
 	}
-	for _, t := range want {
-		if !kept[t] {
-			c.add = append(c.add, t)
+	r.Tries, r.At = r.Tries+1, p.at
+	return []Repair{r}, true
+}
+
+// patch compares the hook's fields. What Procore does not show is no difference.
+func (p *planner) patch(want wanted, hook procore.Hook, m Memory) {
+	var all []Repair
+	compare := func(w weight, field, want, have string) bool {
+		if have == "" || have == want {
+			return false
+		}
+		r, due := p.difference(w, field, want, have)
+		all = append(all, r...)
+		return due
+	}
+	compare(essential, "URL", address(want.spec.DestinationURL), address(hook.DestinationURL))
+	compare(essential, "credential", want.credential, cmp.Or(m.Credential, "unknown"))
+	compare(cosmetic, "namespace", want.spec.Namespace, strings.ToLower(hook.Namespace))
+	compare(cosmetic, "payload version", version(want.spec.PayloadVersion), version(hook.PayloadVersion))
+	disabled := compare(essential, "status", string(procore.HookActive), strings.ToLower(string(hook.Status)))
+	if len(all) > 0 {
+		p.steps = append(p.steps, step{do: patchHook, hook: hook.ID, activate: disabled, repairs: all})
+	}
+}
+
+// triggers compares the hook's triggers. Those of another payload version report nothing,
+// so they go first; else triggers are added before others are removed.
+func (p *planner) triggers(want wanted, have observed, m Memory) {
+	now := cmp.Or(version(have.hook.PayloadVersion), m.Version)
+	stale := m.Version != now
+	add := step{do: addTriggers, hook: have.hook.ID, version: now}
+	remove := step{do: removeTriggers, hook: have.hook.ID}
+	there := map[string]bool{}
+	for _, t := range have.triggers {
+		if key := t.Key(); !stale && !there[key] && contains(want.triggers, key) {
+			there[key] = true
+		} else if r, due := p.difference(cosmetic, "surplus trigger "+t.String(), "absent", t.ID.String()); due {
+			remove.triggers, remove.repairs = append(remove.triggers, t), append(remove.repairs, r...)
 		}
 	}
-	return c
+	for _, t := range want.triggers {
+		if there[t.Key()] {
+			continue
+		}
+		t, err := check(t, have.resources)
+		if err != nil {
+			p.problems = append(p.problems, err)
+		} else if r, due := p.difference(essential, "trigger "+t.String(), "there", "absent"); due {
+			add.triggers, add.repairs = append(add.triggers, t), append(add.repairs, r...)
+		}
+	}
+	both := []step{add, remove}
+	if stale {
+		slices.Reverse(both)
+	}
+	p.steps = append(p.steps, slices.DeleteFunc(both, func(s step) bool { return len(s.triggers) == 0 })...)
+}
+
+// twins deletes other hooks of ours, after the hook has its triggers.
+func (p *planner) twins(all []procore.Hook) {
+	for _, twin := range all {
+		if r, due := p.difference(cosmetic, "twin "+twin.ID.String(), "absent", "there"); due {
+			p.steps = append(p.steps, step{do: deleteHook, hook: twin.ID, repairs: r})
+		}
+	}
+}
+
+func contains(all []procore.Trigger, key string) bool {
+	return slices.ContainsFunc(all, func(t procore.Trigger) bool { return t.Key() == key })
 }

@@ -1,20 +1,21 @@
 // Package provision keeps each connected company's webhook at Procore as it is
-// configured, and brings home the events that Procore gave up on.
+// configured, and recovers the events that Procore discarded.
 //
-// The unit is the company, not the connection: one of its connections that may
-// use Procore's webhooks does it for all. [Reconciler.Reconcile] lists, compares, and
-// changes what differs. It can be repeated at any time and after any crash.
+// The unit is the company, not the connection: one of its connections that may use
+// Procore's webhooks does it for all. [Reconciler.Reconcile] observes, plans and applies
+// until nothing is left to do. plan is a pure function of what is wanted, what Procore
+// shows, and what earlier passes remember. It can be repeated at any time and after any
+// crash.
 //
-//   - Ours is a hook in our namespace with our URL, or the one that we made
-//     ourselves with the URL that we gave it. Any other one in our namespace
-//     belongs to another deployment; it is reported and left alone.
-//   - A lease in the company's row keeps two runs apart. Should they meet
-//     nevertheless, whoever creates a hook lists again, and the one with the
-//     lowest id stays.
-//   - A hook stays only while the connection that made it works, because
-//     Procore does not say what becomes of a hook whose creator lost access.
+//   - Ours is the hook whose id we stored; without one, the hook in our namespace with our
+//     URL. Any other one in our namespace belongs to another deployment; it is reported
+//     and left alone.
+//   - A lease in the company's row keeps two runs apart. If they meet nevertheless, the
+//     hook with the lowest id remains.
+//   - A hook stays only while the connection that made it works, because Procore does not
+//     document what becomes of a hook whose creator lost access.
 //
-// https://procore.github.io/documentation/webhooks-api
+// https://developers.procore.com/reference/rest/hooks?version=latest
 package provision
 
 import (
@@ -31,7 +32,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// When the next look is due.
+// When the next pass is due.
 const (
 	Retry   = 5 * time.Minute // after a failure, or when there is more to recover
 	Admin   = time.Hour       // while an admin has to act
@@ -41,14 +42,10 @@ const (
 	IdleRecheck = 24 * time.Hour
 )
 
-const (
-	// lookFor bounds one look. The lease outlives it.
-	lookFor = 2 * time.Minute
-	// closing is what a look leaves of its caller's time to write down how it went.
-	closing = 5 * time.Second
-)
+// closing is what a pass leaves of its caller's time to store the result.
+const closing = 5 * time.Second
 
-// Reconciler looks after the hooks of companies. All fields must be set but those
+// Reconciler reconciles the hooks of companies. All fields must be set but those
 // with a default; End does without Ring and Recovery. Goroutines may share it; do not copy it.
 type Reconciler struct {
 	Store    *connections.Store
@@ -63,9 +60,9 @@ type Reconciler struct {
 	MaxWait time.Duration
 }
 
-// Result is what came of a look.
+// Result is the result of a pass.
 type Result struct {
-	// Busy says that another run is looking at this company: nothing was done.
+	// Busy reports whether another run reconciles this company: nothing was done.
 	Busy bool
 	// Status is what the company's connections have now; empty: what they had.
 	Status connections.Webhooks
@@ -73,6 +70,9 @@ type Result struct {
 	HookID procore.ID
 	// Foreign are the hooks of other deployments in our namespace.
 	Foreign []procore.ID
+	// Reactivated reports whether Procore had disabled the hook, and the pass made it
+	// active. Deliveries had failed; see the receiver's log.
+	Reactivated bool
 	// Strangers are connections to which Procore showed no such company: their
 	// users may have left it.
 	Strangers []connections.Key
@@ -83,84 +83,115 @@ type Result struct {
 	LimitedUntil time.Time
 }
 
-// Reconcile makes the company's hook and its triggers match the configuration, brings
-// home what Procore discarded, and records how it went on all connections of the
-// company. The error says what should be repeated; that a person has to act, or
-// that Procore asks to wait, is no error.
+// Reconcile makes the company's hook and its triggers match the configuration, recovers
+// what Procore discarded, and records the result on all connections of the company. The
+// error is what should be repeated; that a person has to act, or that Procore asks to
+// wait, is no error. An error that matches [procore.ErrInvalid] repeats every hour until
+// the configuration is right.
 func (k *Reconciler) Reconcile(ctx context.Context, companyID int64) (Result, error) {
-	l, err := k.take(ctx, companyID)
+	items := items{k.Store}
+	l, err := items.take(ctx, companyID)
 	if errors.Is(err, ErrBusy) {
 		return Result{Busy: true}, nil
 	}
 	if err != nil {
 		return Result{}, err
 	}
-	defer k.release(ctx, l)
+	defer items.release(ctx, l, k.log())
 	before, err := procore.Collect(k.Store.Company(ctx, companyID))
 	if err != nil {
 		return Result{}, err
 	}
-	l.version = PayloadVersion(k.Want.PayloadVersion, before)
-	end := lookFor
+	want, err := k.want(ctx, companyID, before)
+	if err != nil {
+		return Result{}, errors.Join(err, k.settle(ctx, before, verdict{next: Retry}))
+	}
+	end := passFor
 	if left, ok := procore.TimeLeft(ctx); ok {
 		end = min(end, left-closing)
 	}
 	within, cancel := context.WithTimeout(ctx, end)
 	defer cancel()
-	result, verdict := k.look(within, l, before)
+	result, verdict := k.pass(within, l, want, before)
 	return result, errors.Join(verdict.err, k.settle(ctx, before, verdict))
 }
 
-func (k *Reconciler) look(ctx context.Context, l *lease, all []connections.Connection) (Result, verdict) {
-	v, worked, strangers := k.try(ctx, l, all)
-	result := Result{Status: v.status, Strangers: strangers}
-	if worked != (connections.Key{}) && v.status == connections.WebhooksActive {
-		var err error
-		result.Recovered, err = k.recover(ctx, l, k.client(worked))
-		v = v.recovered(result.Recovered, err, k.now())
+// Row reads what is known of a company's hook.
+func (k *Reconciler) Row(ctx context.Context, companyID int64) (Row, error) {
+	return items{k.Store}.read(ctx, companyID)
+}
+
+// want is the hook that a company should have. Its credential is derived from the current
+// key and the company's epoch.
+func (k *Reconciler) want(ctx context.Context, companyID int64, all []connections.Connection) (wanted, error) {
+	w := wanted{off: len(k.Want.Triggers) == 0, triggers: k.Want.Triggers}
+	w.spec = procore.HookSpec{Namespace: k.Want.Namespace, DestinationURL: k.Want.URL, PayloadVersion: PayloadVersion(k.Want.PayloadVersion, all)}
+	if w.off {
+		return w, nil
+	}
+	ring, err := k.Ring.Get(ctx)
+	if err != nil {
+		return w, err
+	}
+	header, err := ring.Header(companyID)
+	w.credential, w.spec.Headers = ring.Current(companyID), procore.Headers{"Authorization": header}
+	return w, err
+}
+
+// pass lets the company's connections reconcile, and recovers what Procore discarded.
+func (k *Reconciler) pass(ctx context.Context, l *lease, want wanted, all []connections.Connection) (Result, verdict) {
+	v, worked, result := k.try(ctx, l, want, all)
+	if worked != nil && !want.off {
+		recovered, err := worked.recover(ctx)
+		result.Recovered, v = recovered, v.recovered(recovered, err, k.now())
 	}
 	if v.err != nil {
 		v.err = fmt.Errorf("webhook of company %d: %w", l.row.CompanyID, v.err)
 	}
-	result.HookID, result.Foreign, result.LimitedUntil = l.row.HookID, l.row.Foreign, v.limited
-	k.log().InfoContext(ctx, "hook reconciled", slog.Int64("company_id", l.row.CompanyID), slog.String("status", string(v.status)),
-		slog.String("hook_id", result.HookID.String()), slog.Int("recovered", result.Recovered.Stored))
+	company, hook := slog.Int64("company_id", l.row.CompanyID), slog.String("hook_id", l.row.HookID.String())
+	if worked == nil && l.row.HookID != "" && l.row.Credential != want.credential {
+		k.log().WarnContext(ctx, "hook has an old key", company, hook, slog.String("credential", l.row.Credential))
+	}
+	result.Status, result.HookID, result.Foreign, result.LimitedUntil = v.status, l.row.HookID, l.row.Foreign, v.limited
+	k.log().InfoContext(ctx, "hook reconciled", company, slog.String("status", string(v.status)), hook, slog.Int("recovered", result.Recovered.Stored))
 	return result, v
 }
 
-// try lets the company's connections have a go, one after the other, until one
-// has put the hook right. It gives that one's key, and those of connections to
-// which Procore showed no such company.
-func (k *Reconciler) try(ctx context.Context, l *lease, all []connections.Connection) (v verdict, worked connections.Key, strangers []connections.Key) {
+// try lets one connection of the company after the other reconcile the hook, until one
+// has done it, which it returns. The result names those to which Procore showed no such
+// company.
+func (k *Reconciler) try(ctx context.Context, l *lease, want wanted, all []connections.Connection) (v verdict, worked *hand, result Result) {
 	creator := l.row.Creator
-	makerLost := creator != "" && !connected(all, creator)
+	creatorLost := creator != "" && !connected(all, creator)
 	var refused []connections.Connection
 	for n, c := range candidates(all, creator, l.row.Offset) {
 		if n == maxCandidates || len(refused) == maxTries {
 			break
 		}
-		err := k.put(ctx, l, c.Key, makerLost)
+		h := k.hand(l, c.Key)
+		err := h.converge(ctx, want, creatorLost)
+		result.Reactivated = result.Reactivated || h.reactivated
 		if err == nil {
 			l.row.Offset = 0
-			return k.right(ctx, c, all), c.Key, strangers
+			return k.right(ctx, c, all), h, result
 		}
 		switch kindOf(err) {
 		case anothers:
 			refused = append(refused, c)
 			if errors.Is(err, procore.ErrNotFound) {
-				strangers = append(strangers, c.Key)
+				result.Strangers = append(result.Strangers, c.Key)
 			}
-			makerLost = makerLost || c.Principal == creator
+			creatorLost = creatorLost || c.Principal == creator
 		case unusable:
-			makerLost = makerLost || c.Principal == creator
+			creatorLost = creatorLost || c.Principal == creator
 		case disconnected: // which the client has recorded
 			k.log().WarnContext(ctx, "company disconnected the app", slog.Int64("company_id", c.CompanyID))
 			now, err := k.Store.Connection(ctx, c.Key)
 			if err != nil || now.State == connections.Connected {
-				return verdict{next: Retry, err: err}, connections.Key{}, strangers
+				return verdict{next: Retry, err: err}, nil, result
 			}
 		default:
-			return k.failed(err), connections.Key{}, strangers
+			return failed(err, k.now()), nil, result
 		}
 		if c.Principal != creator {
 			l.row.Offset++
@@ -170,24 +201,16 @@ func (k *Reconciler) try(ctx context.Context, l *lease, all []connections.Connec
 		}
 	}
 	if len(refused) > 0 {
-		return verdict{status: connections.WebhooksNeedsAdmin, next: k.unlessIdle(ctx, Admin, refused)}, connections.Key{}, strangers
+		return verdict{status: connections.WebhooksNeedsAdmin, next: k.unlessIdle(ctx, Admin, refused)}, nil, result
 	}
-	return verdict{next: Recheck}, connections.Key{}, nil // no connection works; a new one is checked at once
+	return verdict{next: Recheck}, nil, Result{Reactivated: result.Reactivated} // no connection works; a new one is checked at once
 }
 
-// recover stores what Procore discarded of the company's hook, and how far it came.
-func (k *Reconciler) recover(ctx context.Context, l *lease, client *procore.CompanyClient) (recovery.Result, error) {
-	result, progress, err := k.Recovery.Recover(ctx, client, l.row.HookID, l.row.Recovery)
-	l.row.Recovery, l.row.Recovered = progress, l.row.Recovered+int64(result.Stored)
-	return result, err
-}
-
-// put does what the configuration asks for, with one connection.
-func (k *Reconciler) put(ctx context.Context, l *lease, key connections.Key, makerLost bool) error {
-	if len(k.Want.Triggers) == 0 {
-		return k.clear(ctx, l, k.client(key))
-	}
-	return k.ensure(ctx, l, key.Principal, k.client(key), makerLost)
+// hand works for one connection. A call that fails is repeated by the next pass and not
+// at once, which would use the rate limit up.
+func (k *Reconciler) hand(l *lease, key connections.Key) *hand {
+	client := k.Store.BackgroundClient(key, procore.WithAttempts(1), procore.WithMaxWait(k.MaxWait))
+	return &hand{client: client, by: key.Principal, lease: l, items: items{k.Store}, recoverer: k.Recovery, log: k.log()}
 }
 
 // settle writes the verdict to every connection of the company, so that each user's page
@@ -213,12 +236,6 @@ func (k *Reconciler) settle(ctx context.Context, before []connections.Connection
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// client calls Procore as one connection. A call that fails is repeated by the
-// next look and not at once, which would use the rate limit up.
-func (k *Reconciler) client(key connections.Key) *procore.CompanyClient {
-	return k.Store.BackgroundClient(key, procore.WithAttempts(1), procore.WithMaxWait(k.MaxWait))
 }
 
 func (k *Reconciler) now() time.Time { return k.Store.Tokens.Clock.Now() }

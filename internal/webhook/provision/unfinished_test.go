@@ -116,12 +116,12 @@ func TestRecoveryFromASlowList(t *testing.T) {
 // row changes the row past the keeper.
 func (w *world) row(change func(*Row)) {
 	w.t.Helper()
-	l, err := w.take(w.t.Context(), company)
+	l, err := w.take()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	change(&l.row)
-	w.release(w.t.Context(), l)
+	w.release(l)
 }
 
 // A hook from before there were rows, whose version is to change, when the

@@ -26,10 +26,6 @@ const (
 	disconnected             // the company disconnected the app
 )
 
-// errVanished says that a hook or trigger that was listed is not there any more.
-// It is not an [procore.ErrNotFound], which says that of the company.
-var errVanished = errors.New("it was there, and is not any more")
-
 func kindOf(err error) kind {
 	for _, k := range []struct {
 		err  error
@@ -112,10 +108,10 @@ func (k *Reconciler) untilTurn(p tokens.Principal) time.Duration {
 
 // failed is the verdict when a call failed for a reason that lies with no
 // connection.
-func (k *Reconciler) failed(err error) verdict {
+func failed(err error, now time.Time) verdict {
 	switch kindOf(err) {
 	case limited:
-		return limit(err, k.now())
+		return limit(err, now)
 	case wrong:
 		return verdict{next: Admin, err: err} // the same request fails again
 	}

@@ -143,6 +143,16 @@ func (w *world) deny(users ...int64) {
 	w.PatchCompany(company, procoretest.CompanyPatch{WebhooksDeniedTo: &users})
 }
 
+func (w *world) client(key connections.Key) *procore.CompanyClient { return w.hand(nil, key).client }
+
+func (w *world) take() (*lease, error) {
+	return items{w.Reconciler.Store}.take(w.t.Context(), company)
+}
+
+func (w *world) release(l *lease) {
+	items{w.Reconciler.Store}.release(w.t.Context(), l, w.World.Log.Logger)
+}
+
 // otherHook makes a hook past the keeper.
 func (w *world) otherHook(user int64, spec procore.HookSpec) procore.Hook {
 	w.t.Helper()

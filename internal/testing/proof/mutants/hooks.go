@@ -1,0 +1,38 @@
+package main
+
+// hooks breaks the reconciler of hooks.
+func hooks() []mutant {
+	const plan, observe, apply, pass = "internal/webhook/provision/plan.go", "internal/webhook/provision/observe.go", "internal/webhook/provision/apply.go", "internal/webhook/provision/pass.go"
+	return []mutant{
+		{"", "a credential counts as set that Procore did not accept", apply,
+			`; err == nil {
+			m.Credential = want.credential`, `; err != nil || err == nil {
+			m.Credential = want.credential`, only("TestCredentialIsSetByAnAnswer", hooking)},
+		{"", "a rotation does not reach the hook", plan,
+			`compare(essential, "credential", want.credential, cmp.Or(m.Credential, "unknown"))`, `compare(essential, "credential", want.credential, m.Credential)`, only("TestPlan$", hooking)},
+		{"", "a URL with a slash at its end is another one", "internal/webhook/provision/names.go",
+			`strings.TrimRight(u.Path, "/"), ""`, `u.Path, ""`, only("TestPlan$", hooking)},
+		{"", "names in another letter case are others", plan,
+			`if key := t.Key(); !stale`, `if key := t.Resource + ":" + string(t.EventType); !stale`, only("TestPlan$", hooking)},
+		{"", "a disabled hook stays disabled", apply,
+			`		if s.activate {`, `		if false {`, only("TestDisabled", hooking)},
+		{"", "triggers are removed before others are added", plan,
+			`	if stale {
+		slices.Reverse(both)`, `	if !stale {
+		slices.Reverse(both)`, only("TestPlan$", hooking)},
+		{"", "what cannot be repaired is repaired at each pass", plan,
+			`if next := old.At.Add(wait); p.at.Before(next) {`, `if next := old.At.Add(wait); p.at.Before(next) && false {`, only("TestPlanRemembers", hooking)},
+		{"", "an essential difference is given up", plan,
+			`		if w == essential {
+			wait = min`, `		if w > essential {
+			wait = min`, only("TestPlanRemembers", hooking)},
+		{"", "another deployment's hook is ours", observe,
+			`case ours, h.ID == m.Replaces:`, `case ours, true:`, only("TestChoose", hooking)},
+		{"", "a hook goes while deliveries wait in it", pass,
+			`			return true, err`, `			return false, err`, only("TestMakerLostAccessWhileFailing", hooking)},
+		{"", "the next pass does not know what this one adopted", pass,
+			`if err := h.items.save(ctx, h.lease); err != nil {`, `if err := error(nil); err != nil {`, only("TestVersionChangeOfAnUnknownHook", hooking)},
+		{"", "a key is retired while a hook has it", "functions/refresher/keys.go",
+			`answer.Retire = len(answer.Old) == 0`, `answer.Retire = len(answer.Old) >= 0`, only("TestWebhookKeys", refresher)},
+	}
+}

@@ -1,0 +1,82 @@
+package provision
+
+import (
+	"time"
+
+	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// wanted is the hook that one company should have.
+type wanted struct {
+	off        bool // none
+	spec       procore.HookSpec
+	credential string // names the one in spec
+	triggers   []procore.Trigger
+}
+
+// observed is what Procore shows of a company's hooks.
+type observed struct {
+	at       time.Time
+	by       tokens.Principal // whose connection observes
+	hook     procore.Hook     // ours; without an id there is none
+	twins    []procore.Hook   // others with our URL, and one that ours replaces
+	foreign  []procore.ID     // other deployments' hooks in our namespace
+	triggers []procore.Trigger
+	// resources are those that a hook can report, by name in small letters. nil: not known.
+	resources map[string]procore.WebhookResource
+	// orphaned reports whether the connection that made the hook no longer works.
+	orphaned bool
+	// waiting reports whether deliveries wait in an orphaned hook. They would go with it.
+	waiting bool
+}
+
+// Memory is what one pass leaves to the next. Only memory knows which credential is set:
+// the headers that Procore shows may be masked as a whole.
+type Memory struct {
+	HookID   procore.ID       // empty: none, or none known
+	Creator  tokens.Principal // whose connection made the hook
+	Replaces procore.ID       // a hook to delete once HookID has its triggers
+	// Credential names the one that Procore last accepted: its key and the epoch.
+	Credential string
+	Version    string       // the payload version for which the triggers were made
+	Foreign    []procore.ID // hooks of other deployments in our namespace
+	Repairs    []Repair
+
+	Recovery recovery.Progress // through the hook's discarded deliveries
+
+	alone bool // Procore refuses two hooks with one URL; not stored
+}
+
+// forget removes what concerns the hook.
+func (m *Memory) forget() { *m = Memory{Foreign: m.Foreign, Repairs: m.Repairs, alone: m.alone} }
+
+// A Repair is an attempt to remove a difference, which Procore answered. While the
+// difference is the same, the next attempt waits.
+type Repair struct {
+	Field, Want, Have string
+	Tries             int
+	At                time.Time // of the last one
+}
+
+// action is what a step does.
+type action int
+
+const (
+	createHook action = iota
+	patchHook
+	addTriggers
+	removeTriggers
+	deleteHook
+)
+
+// A step is one call that changes something at Procore.
+type step struct {
+	do       action
+	hook     procore.ID        // of all but createHook; there the one that it replaces
+	activate bool              // of patchHook
+	version  string            // of addTriggers: the hook's payload version
+	triggers []procore.Trigger // of addTriggers and removeTriggers
+	repairs  []Repair          // to remember once Procore has answered
+}
