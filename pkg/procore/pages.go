@@ -71,7 +71,7 @@ func itemsOf[T any](page []json.RawMessage) (items []T, odd []string) {
 	for _, item := range page {
 		var v T
 		names, err := Unmarshal(item, &v)
-		if err != nil {
+		if err != nil || null(item) {
 			names = []string{"[]"}
 		} else {
 			items = append(items, v)
