@@ -131,9 +131,9 @@ func ready(s *stack.Stack, o stack.Options) {
 		containers = "\n  containers     reach Procore and AWS at " + o.ContainersIP + ", the same ports; docs/LOCAL-SAM.md"
 	}
 	quirks, _ := procoretest.Crooked(o.Procore.Crooked) // options has checked it
-	crooked := ""
+	var crooked strings.Builder
 	for _, q := range quirks {
-		crooked += fmt.Sprintf("\n  crooked        %s: %s", q.Name, q.Does)
+		fmt.Fprintf(&crooked, "\n  crooked        %s: %s", q.Name, q.Does)
 	}
 	fmt.Fprintf(os.Stderr, `
 Ready. Open  %s  and click "Connect to Procore".
@@ -144,5 +144,5 @@ Ready. Open  %s  and click "Connect to Procore".
 
 Press Ctrl-C to stop.
 
-`, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, crooked)
+`, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, &crooked)
 }

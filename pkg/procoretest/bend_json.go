@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -88,9 +89,7 @@ func capitals(o map[string]any) {
 		renamed[strings.ToUpper(name[:min(len(name), 1)])+name[min(len(name), 1):]] = v
 	}
 	clear(o)
-	for name, v := range renamed {
-		o[name] = v
-	}
+	maps.Copy(o, renamed)
 }
 
 // numberIDs makes ids numbers that are text.

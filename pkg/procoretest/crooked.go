@@ -58,7 +58,7 @@ func quirkNames(table []Quirk) string {
 
 // threeQuirks returns the table without all but three quirks of different kinds.
 func threeQuirks(table []Quirk, seed uint64) []Quirk {
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a seed is for repetition
+	random := rand.New(rand.NewPCG(seed, 0))
 	chosen, kinds := map[string]bool{}, map[string]bool{}
 	for _, i := range random.Perm(len(table)) {
 		if q := table[i]; len(chosen) < 3 && (q.kind == "" || !kinds[q.kind]) {

@@ -39,6 +39,7 @@ func gatewayQuirks() []Quirk {
 		{"gateway-401", "gateway", "the first GET of a path is answered 401 with HTML", once(401, gatewayPage)},
 		{"gateway-403", "gateway", "the first GET of a path is answered 403 with HTML", once(403, gatewayPage)},
 		{"redirect", "gateway", "the first GET of a path is redirected to itself", once(307, "")},
+		{"disabled", "", "every hook is found disabled once", requests(disableOnce)},
 		{"probe-head", "", "a hook is refused unless its destination answers HEAD with 2xx", requests(probeHook)},
 	}
 }
@@ -74,6 +75,8 @@ func listQuirks() []Quirk {
 		{"total-absent", "pages", "there is Link, and neither Total nor Per-Page", pages(header("Total"), header("Per-Page"))},
 		{"total-0", "pages", "Total is 0", pages(header("Total", "0"))},
 		{"total-odd", "pages", `Total is "many"`, pages(header("Total", "many"))},
+		{"item-twice", "pages", "the first item of a list is there twice", answers(lists(firstTwice))},
+		{"odd-items", "pages", "a list begins with null, a text, a list and empty objects", answers(lists(oddItems))},
 		{"null-lists", "", "an empty list is null", answers(lists(nullList))},
 	}
 }
@@ -115,9 +118,12 @@ func fieldQuirks() []Quirk {
 // echoQuirks are how hooks and triggers come back.
 func echoQuirks() []Quirk {
 	return []Quirk{
+		{"url-slash", "url", "destination_url ends in a slash", answers(fields(text(slashed), "destination_url"))},
+		{"url-case", "url", "scheme and host of destination_url are in capitals", answers(fields(text(capitalHost), "destination_url"))},
 		{"url-port", "url", "destination_url names the default port", answers(fields(text(defaultPort), "destination_url"))},
 		{"headers-masked", "headers", "destination_headers are masked as a whole", answers(fields(masked, "destination_headers"))},
 		{"headers-absent", "headers", "destination_headers are null", answers(fields(constant(nil), "destination_headers"))},
+		{"resource-case", "", "names of resources are in small letters", answers(fields(text(strings.ToLower), "resource_name"))},
 		{"type-case", "types", "types of events are in capitals", answers(fields(text(strings.ToUpper), "event_type"))},
 		{"type-past", "types", "types of events are CREATED, UPDATED and DELETED", answers(fields(text(past), "event_type"))},
 		{"type-title", "types", "types of events begin with a capital", answers(fields(text(title), "event_type"))},

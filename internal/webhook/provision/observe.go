@@ -34,6 +34,7 @@ func observe(ctx context.Context, client *procore.CompanyClient, want wanted, m 
 	if have.triggers, err = procore.Collect(client.Triggers(ctx, have.hook.ID)); err != nil {
 		return have, vanished(err)
 	}
+	have.triggers = distinct(have.triggers)
 	for _, t := range want.triggers {
 		if !contains(have.triggers, t.Key()) {
 			have.resources, err = resources(ctx, client, want.spec.PayloadVersion)
@@ -63,6 +64,16 @@ func choose(listed []procore.Hook, want wanted, m Memory) observed {
 		have.hook, have.twins = have.twins[0], have.twins[1:]
 	}
 	return have
+}
+
+// distinct returns each trigger once. One without an id cannot be removed, and is odd.
+func distinct(listed []procore.Trigger) []procore.Trigger {
+	seen := map[procore.ID]bool{"": true}
+	return slices.DeleteFunc(listed, func(t procore.Trigger) bool {
+		twice := seen[t.ID]
+		seen[t.ID] = true
+		return twice
+	})
 }
 
 // compareIDs compares numbers as numbers.
@@ -106,8 +117,9 @@ func resources(ctx context.Context, client *procore.CompanyClient, payloadVersio
 		if all == nil {
 			all = map[string]procore.WebhookResource{}
 		}
-		name := strings.ToLower(strings.TrimSpace(r.Name))
-		r.Actions = append(r.Actions, all[name].Actions...)
+		r.Name = strings.TrimSpace(r.Name)
+		name := strings.ToLower(r.Name)
+		r.Actions = slices.DeleteFunc(append(r.Actions, all[name].Actions...), func(t procore.EventType) bool { return t == "" })
 		all[name] = r
 	}
 	return all, nil

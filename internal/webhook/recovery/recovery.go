@@ -119,6 +119,7 @@ func (r *Recoverer) store(ctx context.Context, companyID int64, found []procore.
 	for _, d := range found {
 		event, err := procore.DecodeEvent(d.Payload)
 		switch {
+		case len(d.Payload) == 0 && d.ID == "": // no delivery
 		case err != nil:
 			odd[string(d.Payload)] = "discarded: " + err.Error()
 		case event.CompanyID != companyID:

@@ -33,14 +33,14 @@ func newWorld(t *testing.T) *world {
 }
 
 // Deliveries that are not events, or another company's, are quarantined after the
-// events are stored.
+// events are stored. An item of the list that is no delivery is skipped.
 func TestStoreQuarantines(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	event := func(id, company int64) procore.Delivery {
 		return procore.Delivery{Payload: []byte(fmt.Sprintf(`{"id":%d,"company_id":%d,"resource_name":"RFIs","resource_id":1,"event_type":"update"}`, id, company))}
 	}
-	found := []procore.Delivery{event(1, company), {Payload: []byte(`{"id":2}`)}, event(3, 4711), {Payload: nil}, event(4, company)}
+	found := []procore.Delivery{event(1, company), {Payload: []byte(`{"id":2}`)}, event(3, 4711), {ID: "7"}, {}, event(4, company)}
 	for _, want := range []Result{{Stored: 2, Quarantined: 3}, {Duplicates: 5}} {
 		if got, err := w.store(t.Context(), company, found); err != nil || got != want {
 			t.Errorf("got %+v, %v, want %+v", got, err, want)
