@@ -33,11 +33,11 @@ type Breaker struct {
 	trials  int64 // refreshes begun since the first of them
 }
 
-// AtRest says that nothing bad happened since the last success: a probe would
-// change nothing.
+// AtRest reports whether nothing bad happened since the last success, so that a probe
+// would change nothing.
 func (b Breaker) AtRest() bool { return !b.Open && b.unknown == 0 }
 
-// verdict is what one refresh tells of the endpoint.
+// verdict is what one refresh showed of the endpoint.
 type verdict int
 
 const (
@@ -104,9 +104,9 @@ func (s *Store) admit(ctx context.Context, p Principal) (trial bool, err error) 
 	}
 }
 
-// tell adds a verdict to the breaker. A success is written only if something
+// report adds a verdict to the breaker. A success is written only if something
 // bad is on record.
-func (s *Store) tell(ctx context.Context, v verdict, reason string) {
+func (s *Store) report(ctx context.Context, v verdict, reason string) {
 	if b := s.breaker.Load(); v == success && b != nil && b.AtRest() {
 		return
 	}

@@ -18,7 +18,7 @@ func scenarios(seen *transitions) []simulation.Scenario {
 	add := func(name string, setup func(x *run)) {
 		all = append(all, simulation.Scenario{Name: name, Setup: func(w *simulation.World) { setup(newRun(w, seen)) }})
 	}
-	// each adds a scenario in which each step is that of an actor in a process of its own,
+	// each adds a scenario in which each step is that of an actor in its own process,
 	// after the user authorized and time passed.
 	each := func(name string, after time.Duration, prepare func(x *run), steps ...func(x *run) simulation.Step) {
 		add(name, func(x *run) {

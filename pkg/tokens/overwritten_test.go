@@ -68,7 +68,7 @@ func TestOverwrittenUnderSuspicion(t *testing.T) {
 	w.oauth.Environment.Name = "monthly"
 	s := w.store()
 	all := w.many(4)
-	s.tell(t.Context(), unknown, "a test")
+	s.report(t.Context(), unknown, "a test")
 	for _, p := range all {
 		w.revokedAtProcore(p)
 	}

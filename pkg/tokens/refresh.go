@@ -117,7 +117,7 @@ func (r *refresh) takeClaim(ctx context.Context, g Grant) (taken, again bool, er
 		return false, true, err
 	case claimUnread:
 		r.releaseClaim(ctx)
-		return false, false, later(g.Principal, "storage does not tell whether the grant is claimed; nothing was spent", err)
+		return false, false, later(g.Principal, "whether storage has the claim is not known; nothing was spent", err)
 	case tokenSpent:
 		again, err = r.unrefreshable(ctx, g, sentBefore)
 		return false, again, err
@@ -135,8 +135,8 @@ func (r *refresh) spend(ctx context.Context) (procore.Token, error) {
 	return r.conn.Refresh(ctx, r.pair.RefreshToken, r.claimed.RedirectURI, r.end.Add(-storeTime-rescueTime-answerTime))
 }
 
-// store writes the new pair as the next generation. It holds what nobody else
-// has, so it tries until the time is over, and then the rescue queue.
+// store writes the new pair as the next generation. No other process
+// has that pair, so it tries until the time is over, and then the rescue queue.
 func (r *refresh) store(ctx context.Context, fresh procore.Token) (a Access, again bool, err error) {
 	home := homecoming{claimed: r.claimed, pair: fresh, fingerprint: r.ring.Fingerprint(fresh.RefreshToken)}
 	home.claimed.client = ClientHash(r.oauth.ClientID) // the app's grant may be of an earlier one
@@ -159,7 +159,7 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (a Access, aga
 		return Access{}, true, nil
 	}
 	if r.principal != App {
-		r.tell(ctx, success, "")
+		r.report(ctx, success, "")
 	}
 	r.log().InfoContext(ctx, "token refreshed", attr(r.principal), slog.String("outcome", "refreshed"), slog.Int64("generation", g.Generation))
 	if g.State != Active {
@@ -168,8 +168,8 @@ func (r *refresh) store(ctx context.Context, fresh procore.Token) (a Access, aga
 	return r.remember(ctx, g, g.access(fresh), r.demand), false, nil
 }
 
-// renewed is the row with a pair that came home, unless the row has left the
-// claim's generation or attempt behind. The state becomes active only from
+// renewed returns the row with the new pair, unless the row is no longer of the claim's
+// generation or attempt. The state becomes active only from
 // active, uncertain, or what this very attempt had caused.
 func (g Grant) renewed(home homecoming, now time.Time) (Grant, bool) {
 	if g.Generation != home.claimed.Generation || g.attempt != home.claimed.attempt {
@@ -204,7 +204,7 @@ func (r *refresh) settle(ctx context.Context, cause error) (again bool, err erro
 	g, err := r.applyUntil(ctx, r.claimed, func(g Grant) (Grant, bool) {
 		return g.failed(r.claimed, e, refusal, r.Clock.Now())
 	})
-	r.report(ctx, e)
+	r.judge(ctx, e)
 	switch {
 	case err != nil:
 		return false, later(r.principal, "the outcome of a refresh could not be stored", err)
@@ -237,21 +237,21 @@ func (r *refresh) releaseClaim(ctx context.Context) {
 // unspent gives the breaker's trial back.
 func (r *refresh) unspent(ctx context.Context) {
 	if r.trial {
-		r.tell(ctx, unspent, "")
+		r.report(ctx, unspent, "")
 	}
 }
 
-// report tells the breaker what a refresh token's request says of the endpoint: a
+// judge reports to the breaker what a refresh token's request showed of the endpoint: a
 // refusal is about the token alone.
-func (r *refresh) report(ctx context.Context, e *procore.TokenError) {
+func (r *refresh) judge(ctx context.Context, e *procore.TokenError) {
 	switch {
 	case e.InvalidClient():
 		_, _ = r.OAuth.Reread(ctx) // the next refresh uses credentials that may be newer
-		r.tell(ctx, invalidClient, "Procore refuses the app's client id and secret")
+		r.report(ctx, invalidClient, "Procore refuses the app's client id and secret")
 	case e.Outcome == procore.Refused:
 		r.unspent(ctx)
 	default:
-		r.tell(ctx, unknown, "Procore's token endpoint returns no usable answers: "+e.Error())
+		r.report(ctx, unknown, "Procore's token endpoint returns no usable answers: "+e.Error())
 	}
 }
 

@@ -178,7 +178,7 @@ func TestRefusalNamesTheRequest(t *testing.T) {
 	}
 }
 
-// A grant remembers its last transitions, and no more. A refresh that succeeds is none.
+// A grant remembers its last transitions only. A refresh that succeeds makes no transition.
 func TestTransitions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -114,7 +114,7 @@ func TestLateStoreHeals(t *testing.T) {
 	}
 }
 
-// A grant that another cause ended stays as it is: the pair is stored, and no more.
+// A grant that another cause ended stays as it is: only the pair is stored.
 func TestLateStoreRevivesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

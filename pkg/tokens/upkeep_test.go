@@ -154,7 +154,7 @@ func TestDueOrder(t *testing.T) {
 	}
 }
 
-// What a schedule refreshes is due no more, for each of those it finds.
+// What a schedule refreshes is no longer due, for each of those it finds.
 func TestUpkeepRefreshes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

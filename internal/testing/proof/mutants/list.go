@@ -94,7 +94,7 @@ func keep() []mutant {
 		}`, storePackage},
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
 			`		r.releaseClaim(ctx)
-		return false, false, later(g.Principal, "storage`, `		return false, false, later(g.Principal, "storage`, storePackage},
+		return false, false, later(g.Principal, "whether storage`, `		return false, false, later(g.Principal, "whether storage`, storePackage},
 		{"R2", "a rescued pair that does not open is stored", "pkg/tokens/rescue.go",
 			`if home.pair, err = s.unseal(`, `if home.pair, _ = s.unseal(`, storePackage},
 		{"R2", "a pair that storage refuses is not rescued", "pkg/tokens/rescue.go",
@@ -183,7 +183,7 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 		{"R7", "a service account's refused secret opens the breaker", "pkg/tokens/refresh.go",
 			`		_, _ = r.OAuth.Reread(ctx) // the next attempt uses credentials that may be newer
 	}
-	return later`, `		r.report(ctx, e)
+	return later`, `		r.judge(ctx, e)
 	}
 	return later`, storePackage},
 		{"R7", "a run goes on after ten refusals", "functions/refresher/refresh.go",
