@@ -105,21 +105,19 @@ func (h *hand) report(ctx context.Context, have observed, m Memory) {
 	}
 }
 
-// logStep logs a change at Procore.
+// logStep logs a change at Procore. An error is in the result of the pass.
 func (h *hand) logStep(ctx context.Context, s step, err error) {
-	msg := map[action]string{createHook: "hook created", patchHook: "hook changed", addTriggers: "triggers added",
-		removeTriggers: "triggers removed", deleteHook: "hook deleted"}[s.do]
-	level := slog.LevelInfo
-	if s.activate {
-		msg, level = "hook reactivated", slog.LevelWarn
-	}
 	if err != nil {
-		return // it is in the result of the pass
+		return
 	}
 	names := make([]string, 0, len(s.repairs))
 	for _, r := range s.repairs {
 		names = append(names, r.Field)
 	}
-	h.log.LogAttrs(ctx, level, msg, slog.Int64("company_id", h.client.CompanyID()), slog.String("hook_id", h.lease.row.HookID.String()),
-		slog.Any("because", names))
+	attrs := []any{slog.Int64("company_id", h.client.CompanyID()), slog.String("hook_id", h.lease.row.HookID.String()), slog.Any("because", names)}
+	if s.activate {
+		h.log.WarnContext(ctx, "hook reactivated", attrs...)
+		return
+	}
+	h.log.InfoContext(ctx, "hook step", append(attrs, slog.String("step", s.do.String()))...)
 }

@@ -32,7 +32,7 @@ func inOrder() (wanted, observed, Memory) {
 func shown(steps []step) string {
 	var all []string
 	for _, s := range steps {
-		name := []string{"create", "patch", "add", "remove", "delete"}[s.do]
+		name := s.do.String()
 		if s.hook != "" && (s.do == deleteHook || s.do == createHook) {
 			name += " " + s.hook.String()
 		}
@@ -146,12 +146,12 @@ func TestPlan(t *testing.T) {
 // Any change of the difference ends the wait.
 func TestPlanRemembers(t *testing.T) {
 	t.Parallel()
-	essential := []time.Duration{1, 2, 4, 8, 16, 24, 24}
-	cosmetic := []time.Duration{24, 24, 24}
+	essential := []int{1, 2, 4, 8, 16, 24, 24} // hours
+	cosmetic := []int{24, 24, 24}
 	for name, tt := range map[string]struct {
 		change func(*observed)
 		again  func(*observed) // another difference of the same field
-		waits  []time.Duration
+		waits  []int
 	}{
 		"URL":                 {func(h *observed) { h.hook.DestinationURL = otherURL }, func(h *observed) { h.hook.DestinationURL = otherURL + "2" }, essential},
 		"status":              {func(h *observed) { h.hook.Status = "disabled" }, func(h *observed) { h.hook.Status = "broken" }, essential},
@@ -167,14 +167,15 @@ func TestPlanRemembers(t *testing.T) {
 		}
 		plain := have
 		tt.change(&have)
-		for i, wait := range tt.waits {
+		for i, hours := range tt.waits {
+			wait := time.Duration(hours) * time.Hour
 			steps, next, _ := plan(want, have, m)
 			if len(steps) != 1 || len(steps[0].repairs) != 1 || steps[0].repairs[0].Field != name || steps[0].repairs[0].Tries != i+1 {
 				t.Fatalf("%s, attempt %d: got %s, %v", name, i+1, shown(steps), steps)
 			}
 			m = next
 			m.note(steps[0].repairs)
-			for _, early := range []time.Duration{0, wait*time.Hour - time.Second} {
+			for _, early := range []time.Duration{0, wait - time.Second} {
 				later := have
 				later.at = have.at.Add(early)
 				steps, next, err := plan(want, later, m)
@@ -182,7 +183,7 @@ func TestPlanRemembers(t *testing.T) {
 					t.Errorf("%s, %v after attempt %d: got %q, %v, %v", name, early, i+1, shown(steps), next.Repairs, err)
 				}
 			}
-			have.at = have.at.Add(wait * time.Hour)
+			have.at = have.at.Add(wait)
 		}
 		have.at = plain.at
 		if tt.again != nil {

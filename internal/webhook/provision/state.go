@@ -71,6 +71,11 @@ const (
 	deleteHook
 )
 
+// String names the action.
+func (a action) String() string {
+	return [...]string{"create", "patch", "add", "remove", "delete"}[a]
+}
+
 // A step is one call that changes something at Procore.
 type step struct {
 	do       action
