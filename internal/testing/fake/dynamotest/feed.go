@@ -5,16 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 )
 
-// feedLength is how many records of a table are kept.
+// feedLength is how many records of a table are kept, unless [Server.FeedLength] is set.
 const feedLength = 10_000
 
 // ErrTrimmed is the error of Feed for a reader that fell behind: records after its position are no longer kept. It can
-// only begin again at 0, with the records that are left. Package pipetest answers with the service's own error.
+// only begin again at 0, with the records that are left. Package streamtest answers with the service's own error.
 var ErrTrimmed = errors.New("dynamotest: feed: records after this position are no longer kept")
 
-// ErrNoFeed is the error of Feed for a table that does not exist, was deleted or has no stream. Package pipetest answers
+// ErrNoFeed is the error of Feed for a table that does not exist, was deleted or has no stream. Package streamtest answers
 // with the service's own error.
 var ErrNoFeed = errors.New("dynamotest: feed: no such table, or it has no stream")
 
@@ -26,10 +27,15 @@ type Record struct {
 	Event    string // INSERT, MODIFY or REMOVE
 	Keys     json.RawMessage
 	NewImage json.RawMessage // nil after REMOVE
+	OldImage json.RawMessage // nil after INSERT, and in a stream without old images
+	At       time.Time
 }
 
 // A feed numbers the records of a table from 1.
 type feed struct {
+	now     func() time.Time
+	old     bool // records have the old image
+	length  int
 	records []Record
 	trimmed uint64        // how many records are no longer kept
 	changed chan struct{} // closed and replaced at each change
@@ -69,14 +75,17 @@ func (f *feed) add(keys []string, old, updated item) {
 	if f == nil || (value{M: old}).equal(value{M: updated}) {
 		return
 	}
-	r := Record{Event: "MODIFY", Keys: updated.only(keys).json(), NewImage: updated.json()}
+	r := Record{Event: "MODIFY", Keys: updated.only(keys).json(), NewImage: updated.json(), At: f.now()}
 	switch {
 	case old == nil:
 		r.Event = "INSERT"
 	case updated == nil:
 		r.Event, r.Keys, r.NewImage = "REMOVE", old.only(keys).json(), nil
 	}
-	if len(f.records) == feedLength {
+	if f.old && old != nil {
+		r.OldImage = old.json()
+	}
+	if len(f.records) == f.length {
 		f.records = slices.Delete(f.records, 0, 1)
 		f.trimmed++
 	}

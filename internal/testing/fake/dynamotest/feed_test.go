@@ -75,6 +75,25 @@ func TestFeedTellsEveryChangeInOrder(t *testing.T) {
 	}
 }
 
+func TestFeedWithOldImages(t *testing.T) {
+	t.Parallel()
+	server, f, clock := ownServer(t)
+	in := schema("images")
+	in.StreamSpecification.StreamViewType = types.StreamViewTypeNewAndOldImages
+	if _, err := f.client.CreateTable(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	f.table = "images"
+	f.put(plain{"pk": "a", "sk": 1, "v": 1}, plain{"pk": "a", "sk": 1, "v": 2})
+	records, err := server.Feed(t.Context(), f.table, 0)
+	if err != nil || len(records) != 2 {
+		t.Fatalf("%d records, error %v, want two", len(records), err)
+	}
+	if first, second := records[0], records[1]; first.OldImage != nil || string(second.OldImage) != string(first.NewImage) || !first.At.Equal(*clock) {
+		t.Errorf("old images %s and %s at %v, want none and the first new one, at the server's time", first.OldImage, second.OldImage, first.At)
+	}
+}
+
 func TestFeedWaits(t *testing.T) {
 	t.Parallel()
 	server, f, _ := ownServer(t)

@@ -16,6 +16,8 @@ import (
 type Server struct {
 	// Now is the clock of time to live and idempotency tokens. It is time.Now unless set before the first request.
 	Now func() time.Time
+	// FeedLength is how many records of each stream are kept. 0: 10,000. It is set before a table is created.
+	FeedLength int
 
 	operations map[string]operation
 

@@ -105,9 +105,9 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 				ProjectionExpression: aws.String("v")})
 			return err
 		},
-		"old images in a stream": func() error {
+		"old images alone in a stream": func() error {
 			in := schema("suite-images")
-			in.StreamSpecification.StreamViewType = types.StreamViewTypeNewAndOldImages
+			in.StreamSpecification.StreamViewType = types.StreamViewTypeOldImage
 			_, err := f.client.CreateTable(t.Context(), in)
 			return err
 		},

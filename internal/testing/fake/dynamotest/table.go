@@ -1,6 +1,10 @@
 package dynamotest
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // A table keeps its items in its indexes. Every access happens under the server's lock.
 type table struct {
@@ -59,10 +63,11 @@ func (s *Server) createTable(in createTable) any {
 		t.addIndex(g.IndexName, g.KeySchema, g.Projection.ProjectionType)
 	}
 	if stream := in.StreamSpecification; stream != nil {
-		if !stream.StreamEnabled || stream.StreamViewType != "NEW_IMAGE" {
-			refuse("dynamotest supports only StreamViewType NEW_IMAGE, not %q", stream.StreamViewType)
+		old := stream.StreamViewType == "NEW_AND_OLD_IMAGES"
+		if !stream.StreamEnabled || stream.StreamViewType != "NEW_IMAGE" && !old {
+			refuse("dynamotest supports only StreamViewType NEW_IMAGE and NEW_AND_OLD_IMAGES, not %q", stream.StreamViewType)
 		}
-		t.feed = &feed{changed: make(chan struct{})}
+		t.feed = &feed{now: func() time.Time { return s.Now() }, old: old, length: cmp.Or(s.FeedLength, feedLength), changed: make(chan struct{})}
 	}
 	s.tables[in.TableName] = t
 	return map[string]any{"TableDescription": t.description}

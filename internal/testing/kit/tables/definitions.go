@@ -9,15 +9,15 @@ import (
 // Grants has a row for each environment and principal. The index due lists the rows that the refresher may refresh or
 // revoke.
 func Grants(name string) *dynamodb.CreateTableInput {
-	return table(name, text("grant"), nil,
-		index("due", text("due_shard"), number("due_at"), types.ProjectionTypeKeysOnly))
+	return streamed(types.StreamViewTypeNewAndOldImages, table(name, text("grant"), nil,
+		index("due", text("due_shard"), number("due_at"), types.ProjectionTypeKeysOnly)))
 }
 
 // Connections has a row for each company and principal, and one for the company's hook. The index checks lists the rows
 // that the refresher has to check.
 func Connections(name string) *dynamodb.CreateTableInput {
-	return table(name, text("company"), text("principal"),
-		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly))
+	return streamed(types.StreamViewTypeNewAndOldImages, table(name, text("company"), text("principal"),
+		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly)))
 }
 
 // Spends has a fingerprint of each refresh token that was sent.
@@ -31,14 +31,16 @@ func Sessions(name string) *dynamodb.CreateTableInput {
 		index("held", text("held_shard"), number("expires_at"), types.ProjectionTypeAll))
 }
 
-// Inbox has the webhook events by resource. The index by_company lists them by arrival; the stream feeds the pipe.
+// Inbox has the webhook events by resource. The index by_company lists them by arrival; the stream feeds the
+// dispatcher.
 func Inbox(name string) *dynamodb.CreateTableInput {
-	input := table(name, text("resource"), text("event_id"),
-		index("by_company", text("company_id"), number("received_at_ms"), types.ProjectionTypeKeysOnly))
-	input.StreamSpecification = &types.StreamSpecification{
-		StreamEnabled:  aws.Bool(true),
-		StreamViewType: types.StreamViewTypeNewImage,
-	}
+	return streamed(types.StreamViewTypeNewImage, table(name, text("resource"), text("event_id"),
+		index("by_company", text("company_id"), number("received_at_ms"), types.ProjectionTypeKeysOnly)))
+}
+
+// streamed adds a stream to a table. Those of grants and connections feed the announcer.
+func streamed(view types.StreamViewType, input *dynamodb.CreateTableInput) *dynamodb.CreateTableInput {
+	input.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: view}
 	return input
 }
 
