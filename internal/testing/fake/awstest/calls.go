@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -28,6 +29,12 @@ func calls(r *http.Request) []Call {
 	if err != nil {
 		return nil
 	}
+	caller := caller(r)
+	if r.Header.Get("X-Amz-Target") == "" && r.Method == http.MethodPost {
+		form, _ := url.ParseQuery(string(body)) // the service refuses what is not one
+		arn := form.Get("TopicArn")
+		return []Call{{Caller: caller, Action: "sns:" + form.Get("Action"), Resource: arn[strings.LastIndexByte(arn, ':')+1:]}}
+	}
 	var in struct {
 		operands
 		SecretId, QueueUrl string
@@ -36,12 +43,12 @@ func calls(r *http.Request) []Call {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil // the service refuses it
 	}
-	caller := caller(r)
 	service, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch service {
 	case "secretsmanager":
 		return []Call{{Caller: caller, Action: service + ":" + operation, Resource: in.SecretId}}
 	case "AmazonSQS":
+		operation = strings.TrimSuffix(operation, "Batch") // a batch has its operation's permission
 		return []Call{{Caller: caller, Action: "sqs:" + operation, Resource: in.QueueUrl[strings.LastIndexByte(in.QueueUrl, '/')+1:]}}
 	case "DynamoDB_20120810":
 		if operation != "TransactWriteItems" {

@@ -99,6 +99,11 @@ func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err 
 	if err := q.check(&m, delay); err != nil {
 		return "", "", err
 	}
+	if refuse := q.queues.Refuse; refuse != nil {
+		if err := refuse(q.name, m); err != nil {
+			return "", "", err
+		}
+	}
 	q.queues.mu.Lock()
 	defer q.queues.mu.Unlock()
 	now := time.Now()

@@ -24,6 +24,10 @@ const (
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/
 type Queues struct {
+	// Refuse returns why a queue does not accept a message for now, such as an [*Error] with the code RequestThrottled. nil:
+	// it accepts all. It is set before the first request, and may be called at once.
+	Refuse func(queue string, m Message) error
+
 	mu     sync.Mutex
 	queues map[string]*Queue
 }

@@ -1,4 +1,4 @@
-// Package awstest is Secrets Manager and SQS in memory, the AWS services that the
+// Package awstest is Secrets Manager, SQS and SNS in memory, the AWS services that the
 // project uses besides DynamoDB. The real SDK reaches them over the wire. They serve
 // tests and the local stack.
 //
@@ -7,7 +7,7 @@
 //	server := httptest.NewServer(&awstest.Services{Secrets: secrets, Queues: queues})
 //
 // A client of the SDK reaches it by its BaseEndpoint. Signatures are not checked.
-// Only the operations in the documentation of [Secrets] and [Queues] exist. Any other
+// Only the operations in the documentation of [Secrets], [Queues] and [Topics] exist. Any other
 // operation, and any unknown parameter, is an error with the service's own code, so
 // that code cannot rely on an answer that AWS would not send.
 package awstest
@@ -25,6 +25,7 @@ type Services struct {
 	Streams  http.Handler // target DynamoDBStreams_20120810
 	Secrets  *Secrets     // target secretsmanager
 	Queues   *Queues      // target AmazonSQS
+	Topics   *Topics      // no target, but a form
 
 	Watch func(Call) // receives each call before it is answered; may be nil
 }
@@ -48,6 +49,8 @@ func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Secrets.ServeHTTP(w, r)
 	case service == "AmazonSQS" && s.Queues != nil:
 		s.Queues.ServeHTTP(w, r)
+	case target == "" && r.Method == http.MethodPost && s.Topics != nil:
+		s.Topics.ServeHTTP(w, r)
 	default:
 		writeError(w, "application/x-amz-json-1.0", unknownOperation(target))
 	}

@@ -1,0 +1,106 @@
+package awstest
+
+import (
+	"encoding/xml"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+const (
+	topicPrefix  = "arn:aws:sns:us-east-1:" + account + ":"
+	maxPublished = 256 << 10
+	maxSubject   = 100
+)
+
+// Topics is an SNS with the operation Publish, for topics without a subscriber.
+//
+// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+type Topics struct {
+	mu     sync.Mutex
+	topics map[string][]string
+	failed *Error
+}
+
+// NewTopics returns an SNS with these topics.
+func NewTopics(names ...string) *Topics {
+	t := &Topics{topics: map[string][]string{}}
+	for _, name := range names {
+		t.topics[TopicARN(name)] = nil
+	}
+	return t
+}
+
+// TopicARN returns the ARN of a topic.
+func TopicARN(name string) string { return topicPrefix + name }
+
+// Messages returns what was published to a topic.
+func (t *Topics) Messages(name string) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.topics[TopicARN(name)])
+}
+
+// Fail makes each call fail with the error until it is called with nil.
+func (t *Topics) Fail(e *Error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed = e
+}
+
+type published struct {
+	XMLName xml.Name                   `xml:"http://sns.amazonaws.com/doc/2010-03-31/ PublishResponse"`
+	Result  struct{ MessageId string } `xml:"PublishResult"`
+}
+
+type refused struct {
+	XMLName xml.Name `xml:"http://sns.amazonaws.com/doc/2010-03-31/ ErrorResponse"`
+	Error   struct{ Type, Code, Message string }
+}
+
+// ServeHTTP answers one request of the AWS query protocol.
+//
+// https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
+func (t *Topics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	err := r.ParseForm()
+	out := published{}
+	out.Result.MessageId = newID()
+	var e *Error
+	switch {
+	case err != nil:
+		e = errorf("InvalidParameter", "%v", err)
+	case r.PostForm.Get("Action") != "Publish":
+		e = unknownOperation(r.PostForm.Get("Action"))
+	default:
+		e = t.publish(r.PostForm.Get("TopicArn"), r.PostForm.Get("Subject"), r.PostForm.Get("Message"))
+	}
+	w.Header().Set("Content-Type", "text/xml")
+	if e == nil {
+		_ = xml.NewEncoder(w).Encode(out) // the caller may have left
+		return
+	}
+	no := refused{}
+	no.Error.Type, no.Error.Code, no.Error.Message = "Sender", e.Code, e.Message
+	w.WriteHeader(max(e.status, http.StatusBadRequest))
+	_ = xml.NewEncoder(w).Encode(no)
+}
+
+func (t *Topics) publish(arn, subject, message string) *Error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all, ok := t.topics[arn]
+	switch {
+	case t.failed != nil:
+		return t.failed
+	case !ok:
+		return errorf("NotFound", "Topic does not exist")
+	case message == "" || len(message) > maxPublished:
+		return errorf("InvalidParameter", "Invalid parameter: Message")
+	case len(subject) > maxSubject || strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r > '~' }):
+		return errorf("InvalidParameter", "Invalid parameter: Subject")
+	}
+	t.topics[arn] = append(all, message)
+	return nil
+}
