@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"procore-connect/internal/platform/logging"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/connections"
@@ -33,11 +34,13 @@ func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 	limited := map[int64]error{} // companies that have no calls left
 	return inOrder(ctx, e, func(ctx context.Context, m events.SQSMessage) error {
 		event, err := procore.ParseEvent([]byte(m.Body))
+		ctx = logging.WithEvent(ctx, event.ID)
 		if err == nil {
 			err = h.event(ctx, event, limited)
 		}
 		if err != nil {
-			h.log.ErrorContext(ctx, "event failed, will be retried", slog.String("message_id", m.MessageId), describe(event), slog.Any("error", err))
+			h.log.ErrorContext(ctx, "event failed, will be retried", slog.String("message_id", m.MessageId),
+				slog.String("dedup_id", m.Attributes["MessageDeduplicationId"]), describe(event), slog.Any("error", err))
 		}
 		return err
 	}), nil
@@ -184,6 +187,6 @@ func (h *handler) work(ctx context.Context, event procore.Event, f found) error 
 }
 
 func describe(e procore.Event) slog.Attr {
-	return slog.Group("", slog.String("event_id", e.ID), slog.Int64("company_id", e.CompanyID),
+	return slog.Group("", slog.String("event_id", logging.Short(e.ID)), slog.Int64("company_id", e.CompanyID),
 		slog.String("resource", e.Resource), slog.String("resource_id", string(e.ResourceID)), slog.String("type", e.Type))
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/platform/logging"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/keys"
@@ -96,7 +97,8 @@ func (h *handler) store(ctx context.Context, company int64, r io.Reader) error {
 	if reason != "" {
 		o, err = h.inbox.Quarantine(ctx, company, reason, body)
 	} else {
-		note(ctx, slog.String("event_id", clip(event.ID)), slog.String("resource", clip(event.Resource)))
+		ctx = logging.WithEvent(ctx, event.ID)
+		note(ctx, slog.String("event_id", logging.Short(event.ID)), slog.String("resource", logging.Short(event.Resource)))
 		if len(event.Odd) > 0 {
 			note(ctx, slog.Int("odd_fields", len(event.Odd)), slog.String("odd", strings.Join(event.Odd, " ")))
 		}
@@ -147,14 +149,6 @@ func read(body []byte, company int64) (e procore.Event, reason string) {
 		return e, "of another company than the credential"
 	}
 	return e, ""
-}
-
-// clip shortens a text for the log. A name has no bound but that of its body.
-func clip(s string) string {
-	if len(s) <= 100 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:100], "") + "…"
 }
 
 func note(ctx context.Context, attrs ...slog.Attr) { gateway.Note(ctx, attrs...) }

@@ -102,3 +102,30 @@ func TestOneBoundedLine(t *testing.T) {
 		}
 	}
 }
+
+// A line has the ids of its context, and none twice.
+func TestEventID(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	log, err := logging.New(&b, "info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := logging.WithEvent(lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "r"}), "e")
+	log.InfoContext(ctx, "from the context")
+	log.InfoContext(ctx, "own", slog.String("event_id", "e"))
+	log.InfoContext(ctx, "in a group without a name", slog.Group("", slog.String("event_id", "e")))
+	log.InfoContext(logging.WithEvent(t.Context(), ""), "none")
+	if id := logging.Short(strings.Repeat("é", 100)); len(id) != 103 || !strings.HasSuffix(id, "é…") {
+		t.Errorf("%q: want 100 bytes and an ellipsis", id)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	for _, line := range lines[:3] {
+		if strings.Count(line, `"event_id":"e"`) != 1 || strings.Count(line, `"request_id":"r"`) != 1 {
+			t.Errorf("%s: want both ids once", line)
+		}
+	}
+	if strings.Contains(lines[3], "event_id") {
+		t.Errorf("%s: want no id", lines[3])
+	}
+}
