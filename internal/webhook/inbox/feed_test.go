@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// envelopeOf returns what the pipe sends of an item in the stream.
+// envelopeOf returns what the dispatcher sends of an item in the stream.
 func envelopeOf(t *testing.T, image json.RawMessage) string {
 	t.Helper()
 	var item struct {

@@ -42,7 +42,7 @@ func TestQuarantine(t *testing.T) {
 		"received_at_ms": "1790000000123",
 		"ttl":            strconv.Itoa(1_790_000_000 + 14*24*3600),
 	}}
-	if diff := cmp.Diff(want, w.items(t)); diff != "" { // no envelope: the pipe has nothing to send
+	if diff := cmp.Diff(want, w.items(t)); diff != "" { // no envelope: the dispatcher has nothing to send
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 	for _, other := range []struct {

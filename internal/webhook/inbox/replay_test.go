@@ -249,7 +249,7 @@ func TestReplayQuarantined(t *testing.T) {
 	if err != nil || e.ID != "1" || e.ReplayedAt.IsZero() {
 		t.Errorf("handed on: %+v, %v, want event 1, marked", e, err)
 	}
-	w.wantEvents(w.received()) // the pipe fills the queue, not the replay
+	w.wantEvents(w.received()) // the dispatcher fills the queue, not the replay
 	if got := w.run(inbox.Selection{Quarantined: true}).Counts[inbox.StoredBefore]; got != 2 {
 		t.Errorf("again: %d duplicates, want 2", got)
 	}
