@@ -9,6 +9,7 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/upkeep/rescue"
+	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
@@ -24,6 +25,7 @@ type handler struct {
 	store      *connections.Store
 	sessions   session.Handover
 	rescue     *rescue.Queue
+	inbox      *inbox.Store // for heartbeats
 	hooks      *provision.Reconciler
 	departures *departures.Watch
 	most       int // companies whose hook one run reconciles; 0: defaultMost

@@ -39,13 +39,16 @@ func newRefresher(t *testing.T) *refresher {
 
 func refresherIn(t *testing.T, w *functiontest.World) *refresher {
 	t.Helper()
-	h := &handler{store: w.Store(), rescue: w.Rescue(), log: w.Log.Logger}
+	h := &handler{
+		store: w.Store(), rescue: w.Rescue(), log: w.Log.Logger,
+		inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()},
+	}
 	h.tokens = h.store.Tokens
 	h.tokens.Rescue = h.rescue.Send
 	h.sessions = session.Handover{Sessions: w.Sessions(), Tokens: h.tokens}
 	h.hooks = &provision.Reconciler{
 		Store: h.store, Ring: w.Ring(), Log: w.Log.Logger,
-		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}, Log: w.Log.Logger},
+		Recovery: &recovery.Recoverer{Inbox: h.inbox, Log: w.Log.Logger},
 		Want: provision.Config{Namespace: "our-app", URL: ourURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
 			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
 		}},

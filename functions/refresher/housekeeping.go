@@ -17,7 +17,23 @@ import (
 // housekeeping does the work that no request waits for. A part that fails does not
 // stop the other parts, and each takes at most half of the time that it finds.
 func (h *handler) housekeeping(ctx context.Context) error {
-	return errors.Join(half(ctx, h.rescued), half(ctx, h.moved), half(ctx, h.unheld), h.checks(ctx))
+	defer h.kept(ctx)
+	return errors.Join(h.inbox.Beat(ctx), half(ctx, h.rescued), half(ctx, h.moved), half(ctx, h.unheld), h.checks(ctx))
+}
+
+// kept logs how far behind the checks are. The line is also the schedule's heartbeat, and
+// has its metric at any level.
+func (h *handler) kept(ctx context.Context) {
+	oldest, err := h.store.OldestCheck(ctx)
+	if err != nil {
+		h.log.ErrorContext(ctx, "oldest check not found", slog.Any("error", err))
+		return
+	}
+	waits := time.Duration(0)
+	if !oldest.IsZero() {
+		waits = h.now().Sub(oldest)
+	}
+	h.log.DebugContext(ctx, "housekeeping run finished", slog.Float64("oldest_check_s", waits.Seconds()))
 }
 
 // half runs a part with half of the time that is left.

@@ -10,9 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -345,5 +347,53 @@ func TestDisconnectedExpires(t *testing.T) {
 	r.wantGrant(c, tokens.Revoked)
 	if got := r.live(); got > 1 { // the first authorization's pair was replaced, and not revoked
 		t.Errorf("got %d live pairs, want one at most", got)
+	}
+}
+
+// Each run leaves a heartbeat in the inbox for the dispatcher, and one line with how far behind the checks are.
+func TestHeartbeats(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.h.most = 1 // so that the first run leaves one company
+	r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
+	r.Connect(procoretest.HarborHill, procoretest.Joe, connections.WebhooksPending)
+	r.Clock.Advance(time.Hour)
+	for range 2 {
+		r.run("housekeeping")
+		r.Clock.Advance(time.Minute)
+	}
+	beats, err := r.DB.Query(t.Context(), new(dynamo.Expression).Equal("resource", dynamo.Text(inbox.Heartbeat)).Query(r.Tables.Inbox, ""))
+	if err != nil || len(beats.Items) != 2 {
+		t.Fatalf("%d heartbeats, error %v, want one of each run", len(beats.Items), err)
+	}
+	for _, i := range beats.Items {
+		if i["received_at_ms"] == nil || i["ttl"] == nil || i["envelope"] != nil || i["company_id"] != nil {
+			t.Errorf("heartbeat %v: it is an event, or would stay", i)
+		}
+	}
+	lines := r.Log.Lines(t, "housekeeping run finished")
+	if len(lines) != 2 || lines[0]["oldest_check_s"] != 3600.0 || lines[1]["oldest_check_s"] != 0.0 {
+		t.Errorf("lines %v, want an hour and then nothing", lines)
+	}
+}
+
+// The line is the schedule's heartbeat, so a run that fails has it too. Without the table it would be a guess.
+func TestHeartbeatOfAFailedRun(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.Fault(func(operation string, body []byte) dynamotest.Fault {
+		if operation == "PutItem" {
+			return functiontest.Down(operation, body)
+		}
+		return dynamotest.Fault{}
+	})
+	r.fails("housekeeping", "heartbeat not written")
+	if n := len(r.Log.Lines(t, "housekeeping run finished")); n != 1 {
+		t.Errorf("%d lines, want one", n)
+	}
+	r.Fault(functiontest.Down)
+	r.fails("housekeeping", "heartbeat not written")
+	if n := len(r.Log.Lines(t, "housekeeping run finished")); n != 1 {
+		t.Errorf("%d lines, want no other without the table", n)
 	}
 }

@@ -51,6 +51,7 @@ func newHandler() (*handler, error) {
 	h := &handler{
 		tokens: base.Tokens(procoreEnv, keys, oauth),
 		rescue: &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))},
+		inbox:  &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 		log:    base.Log,
 	}
 	h.tokens.Rescue = h.rescue.Send
@@ -60,7 +61,7 @@ func newHandler() (*handler, error) {
 	}
 	h.hooks = &provision.Reconciler{
 		Store: h.store, Ring: ring, Want: provision.ReadConfig(env, env.PublicURL().String()), Log: base.Log, MaxWait: maxWait,
-		Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")}, Log: base.Log},
+		Recovery: &recovery.Recoverer{Inbox: h.inbox, Log: base.Log},
 	}
 	h.departures = &departures.Watch{Store: h.store, Hooks: h.hooks, Log: base.Log}
 	if err := env.Err(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/platform/dynamo"
@@ -139,6 +140,30 @@ func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Se
 	in := new(dynamo.Expression).Equal("check_shard", dynamo.Text(s.partition(shard))).
 		Compare("check_at", "<", dynamo.Number(before.Unix())).Query(s.Table, "checks")
 	return dynamo.Query(ctx, s.DB, "connections: those to check", in, s.readKey)
+}
+
+// OldestCheck returns since when the longest overdue check has been due. It is zero if
+// none is due.
+func (s *Store) OldestCheck(ctx context.Context) (oldest time.Time, err error) {
+	now := s.Tokens.Clock.Now()
+	read := func(at *time.Time, item dynamo.Item) error {
+		return dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("check_at", at) })
+	}
+	for shard := range Shards {
+		in := new(dynamo.Expression).Equal("check_shard", dynamo.Text(s.partition(shard))).
+			Compare("check_at", "<", dynamo.Number(now.Unix())).Query(s.Table, "checks")
+		in.Limit = aws.Int32(1)
+		for at, err := range dynamo.Query(ctx, s.DB, "connections: the oldest check", in, read) {
+			if err != nil {
+				return time.Time{}, err
+			}
+			if oldest.IsZero() || at.Before(oldest) {
+				oldest = at
+			}
+			break
+		}
+	}
+	return oldest, nil
 }
 
 // changedError means that the row is no longer the one that was read.

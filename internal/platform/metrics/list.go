@@ -2,10 +2,11 @@ package metrics
 
 // Most metrics are read from these lines.
 const (
-	request = "request"              // of internal/platform/gateway, one per request
-	grant   = "grant changed"        // of pkg/tokens, one per change of a grant's state
-	change  = "connection changed"   // of pkg/connections, one per change of a connection's state
-	refresh = "refresh run finished" // of functions/refresher, one per run
+	request  = "request"               // of internal/platform/gateway, one per request
+	grant    = "grant changed"         // of pkg/tokens, one per change of a grant's state
+	change   = "connection changed"    // of pkg/connections, one per change of a connection's state
+	refresh  = "refresh run finished"  // of functions/refresher, one per run
+	dispatch = "dispatch run finished" // of internal/webhook/dispatch, one per invocation
 )
 
 // All returns all metrics.
@@ -23,6 +24,8 @@ func All() []Metric {
 			Help: "A field of an event had an unknown form and was left out. The log names it. The event reached the consumer."},
 		{Name: "EventsRejected", Unit: Count, Line: request, Attr: "reason", Is: []string{"forged or retired", "unknown key"},
 			Help: "A delivery had an invalid credential in our format, and was answered 401. Credentials in any other format are not counted."},
+		{Name: "DeliveriesRefused", Unit: Count, Line: request, Attr: "outcome", Is: []string{"rejected"},
+			Help: "The receiver answered a request to the webhook route with 401, whatever its credential."},
 		{Name: "EventsWithOldKey", Unit: Count, Line: request, Attr: "current_key", Is: []string{"false"},
 			Help: "A delivery used a credential made with an older key. Do not retire that key yet."},
 		{Name: "RequestsFailed", Unit: Count, Line: request, Attr: "outcome", Is: []string{"failed"},
@@ -33,6 +36,12 @@ func All() []Metric {
 			Help: "Procore had disabled a hook after failed deliveries, and housekeeping made it active again."},
 		{Name: "HooksWithOldKey", Unit: Count, Line: "hook has an old key",
 			Help: "A pass could not give a hook the current webhook key. Do not retire the old one yet."},
+		{Name: "EventsDispatched", Unit: Count, Line: dispatch, Value: "sent",
+			Help: "An event was sent to the events queue."},
+		{Name: "EventsUndeliverable", Unit: Count, Line: dispatch, Value: "skipped",
+			Help: "An event that no queue accepts was marked in the inbox and skipped."},
+		{Name: "DispatchLagSeconds", Unit: Seconds, Line: "heartbeat dispatched", Value: "lag_s",
+			Help: "How long a heartbeat took from the inbox to the dispatcher, when everything before it had been sent."},
 		{Name: "EventsHandled", Unit: Count, Line: "event handled",
 			Help: "The example consumer handled an event."},
 		{Name: "EventsRetried", Unit: Count, Line: "event failed, will be retried",
@@ -72,5 +81,7 @@ func All() []Metric {
 			Help: "1 if the breaker is open when a run of the refresher finishes, 0 if not."},
 		{Name: "OldestDueSeconds", Unit: Seconds, Line: refresh, Value: "oldest_due_s",
 			Help: "How long the longest overdue grant has been due when a run of the refresher finishes. 0 if none is due."},
+		{Name: "OldestCheckSeconds", Unit: Seconds, Line: "housekeeping run finished", Value: "oldest_check_s",
+			Help: "How long the longest overdue check of a company has been due when housekeeping finishes. 0 if none is due."},
 	}
 }
