@@ -2,6 +2,7 @@
 // make bench.
 //
 //	go run ./internal/testing/proof/bench [-n 21] [-env NAME=VALUE,...]
+//	go run ./internal/testing/proof/bench -dispatch 120000 [-latency 15ms]
 //
 // Each round starts, one after another, the functions as they are deployed, a
 // bare aws-lambda-go handler, and the webhook receiver as it is usually written
@@ -32,9 +33,16 @@ import (
 func main() {
 	rounds := flag.Int("n", 21, "rounds")
 	extra := flag.String("env", "", "more variables for all functions, such as GOMAXPROCS=1")
+	events := flag.Int("dispatch", 0, "measure the dispatcher with this many `events` instead")
+	latency := flag.Duration("latency", 0, "of the queue, for -dispatch")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, max(*rounds, 1), *extra)
+	var err error
+	if *events > 0 {
+		err = dispatched(ctx, *events, *latency)
+	} else {
+		err = run(ctx, max(*rounds, 1), *extra)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
