@@ -138,11 +138,7 @@ func EncodeEvent(e Event) ([]byte, error) {
 
 // ParseEvent reads an envelope, as a consumer receives it from the queue. It ignores
 // unknown fields. An unknown version is an [*EventError], because the meaning of a
-// newer version cannot be guessed. ParseEvent also reads an envelope within a JSON
-// string: AWS does not document whether a pipe whose template is a single path
-// quotes a text.
-//
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-input-transformation.html
+// newer version cannot be guessed.
 func ParseEvent(envelope []byte) (Event, error) {
 	if len(envelope) > maxEnvelope {
 		return Event{}, &EventError{Reason: fmt.Sprintf("larger than %d bytes", maxEnvelope)}
