@@ -4,9 +4,9 @@ package main
 // these breakages too, in a run of some thousand deliveries.
 func deliver() []mutant {
 	const (
-		receiver, box, pipe, batch = "functions/webhook-receiver/handler.go", "internal/webhook/inbox/inbox.go", "internal/testing/fake/pipetest/pipe.go", "examples/event-consumer/batch.go"
+		receiver, box, batch = "functions/webhook-receiver/handler.go", "internal/webhook/inbox/inbox.go", "examples/event-consumer/batch.go"
 
-		boxPackage, pipePackage, consumerPackage = "./internal/webhook/inbox", "./internal/testing/fake/pipetest", "./examples/event-consumer"
+		boxPackage, consumerPackage = "./internal/webhook/inbox", "./examples/event-consumer"
 	)
 	return []mutant{
 		{"R4", "a delivery that storage refused is answered 200", receiver,
@@ -27,21 +27,51 @@ func deliver() []mutant {
 			`"group_id":        dynamo.Text(queueID(resource))`, `"group_id":        dynamo.Text(queueID(e.ID))`, boxPackage},
 		{"", "an envelope is stored that every queue refuses", box,
 			"strings.NewReplacer(\"\\uFFFE\", `\\ufffe`, \"\\uFFFF\", `\\uffff`)", `strings.NewReplacer()`, boxPackage},
-		{"", "the pipe drops what the queue does not accept at once", pipe,
-			`		pause(ctx, retryWait)
-	}
-}
-
-// refusals`, `		return
-	}
-}
-
-// refusals`, pipePackage},
-		{"", "the pipe saves its position before it sends", pipe,
-			`		if r.EventName == types.OperationTypeInsert {`, `		p.at.sequence = aws.ToString(r.Dynamodb.SequenceNumber)
-		_ = p.at.save(p.PositionFile)
-		if r.EventName == types.OperationTypeInsert {`, pipePackage},
 		{"", "a group continues after its first failure", batch,
 			`!stopped[group] && ctx.Err()`, `ctx.Err()`, consumerPackage},
+	}
+}
+
+// dispatching breaks the way from the inbox's stream to the queue, once for each of its rules.
+func dispatching() []mutant {
+	const (
+		run, waves, dispatch = "internal/webhook/dispatch/run.go", "internal/webhook/dispatch/waves.go", "internal/webhook/dispatch/dispatch.go"
+		mapping              = "internal/testing/fake/streamtest/batch.go"
+
+		dispatchPackage, streamPackage = "./internal/webhook/dispatch", "./internal/testing/fake/streamtest"
+	)
+	return []mutant{
+		{"", "a changed item is dispatched like a new one", dispatch, `r.Name == "INSERT" && e.body`, `e.body`, dispatchPackage},
+		{"", "a request has two events of a group", waves, `case seen[e.group]:`, `case false:`, dispatchPackage},
+		{"", "later waves continue a group that failed", waves, `case stopped[e.group]:`, `case false:`, dispatchPackage},
+		{"", "a request has more than ten events", waves, `len(all[last]) == maxEntries || `, ``, dispatchPackage},
+		{"", "a request has more than 256 KB", waves, ` || size+len(e.body) > maxBytes`, ``, dispatchPackage},
+		{"", "an event that the queue refuses is skipped", run, `		r.stop(e)
+		r.d.Log.WarnContext`, `		r.finish(e)
+		r.d.Log.WarnContext`, dispatchPackage},
+		{"", "the answer names no failure", run, `slices.Index(r.done, false); at >= 0`, `slices.Index(r.done, false); at > len(r.done)`, dispatchPackage},
+		{"", "a run continues after a request that failed", run, `			r.halted = true
+`, ``, dispatchPackage},
+		{"", "an event that is too large is sent", waves, `case len(e.body) > maxBytes:`, `case false:`, dispatchPackage},
+		{"", "an event with characters that no queue accepts is sent", waves,
+			` || strings.ContainsFunc(e.body, forbidden):`, `:`, dispatchPackage},
+		{"", "poison is skipped without a mark", run, `		r.stop(e)
+		r.d.Log.ErrorContext`, `		r.finish(e)
+		r.d.Log.ErrorContext`, dispatchPackage},
+		{"", "poison holds up its group", run, `	r.finish(e)
+	r.skipped++`, `	r.stop(e)
+	r.skipped++`, dispatchPackage},
+		{"", "what was sent is sent again while another group fails", dispatch, `|| d.sent[record.ID]; !`, `; !`, dispatchPackage},
+		{"", "a heartbeat overtakes an event", dispatch, `range in.Records[:first] {`, `range in.Records {`, dispatchPackage},
+		{"", "a dispatcher uses all of its time", dispatch, `end.Add(-answerMargin)`, `end`, dispatchPackage},
+		{"", "a request without an answer counts as sent", run, `		return fmt.Errorf("dispatch: %w", err)`, `		for _, e := range batch {
+			r.finish(e)
+		}
+		return nil`, only("TestExplore", dispatchPackage)},
+		{"", "an announcement repeats what was so before", "internal/upkeep/announce/announce.go", ` && was.S != needs }`, ` }`, "./internal/upkeep/announce"},
+		{"", "what the topic refuses is not announced", "internal/upkeep/announce/announce.go", `			out.BatchItemFailures = []events.DynamoDBBatchItemFailure{{ItemIdentifier: r.Change.SequenceNumber}}
+`, ``, "./internal/upkeep/announce"},
+		{"", "the stand-in of a stream's mapping continues behind a failure", mapping, `		first = min(first, at)`, `		first = max(first, at)`, streamPackage},
+		{"", "the stand-in saves its position before the function has answered", mapping, `		if err := m.advance(records[:done]); err != nil {`, `		if err := m.advance(records); err != nil {`, streamPackage},
 	}
 }
