@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -154,5 +155,44 @@ func TestFunctions(t *testing.T) {
 	}
 	if memory := text(get(n, "Globals", "Function", "MemorySize")); !strings.Contains(doc, "All functions have "+memory+" MB") {
 		t.Errorf("docs/DEPLOY.md does not state that functions have %s MB", memory)
+	}
+}
+
+// A new account has ten executions at once for all functions, and none can be reserved. docs/DEPLOY.md divides them, and
+// the template's own limits keep to that, so that the receiver is not the one that is throttled.
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	const account, receiver = 10, 3
+	n := template(t)
+	number := func(n node) int {
+		v, err := strconv.Atoi(text(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	most := map[string]int{"WebhookReceiver": receiver}
+	for _, name := range ofType(t, n, "AWS::Lambda::EventSourceMapping") {
+		p := get(n, "Resources", name, "Properties")
+		function := strings.TrimSuffix(texts(get(p, "FunctionName"))[0], "Function")
+		if limit, ok := get(p, "ScalingConfig", "MaximumConcurrency").(tagged); ok {
+			most[function] += number(get(n, "Parameters", text(limit.value), "Default"))
+			continue
+		}
+		most[function] += number(get(p, "ParallelizationFactor")) // of one shard
+	}
+	for _, name := range ofType(t, n, "AWS::Scheduler::Schedule") {
+		most[strings.TrimSuffix(texts(get(n, "Resources", name, "Properties", "Target", "Arn"))[0], "Function.Arn")]++
+	}
+	sum := 0
+	doc := read(t, "docs/DEPLOY.md")
+	for function, executions := range most {
+		sum += executions
+		if row := fmt.Sprintf("| %d | %s |", executions, function); !strings.Contains(doc, row) {
+			t.Errorf("docs/DEPLOY.md lacks the row %s", row)
+		}
+	}
+	if sum > account {
+		t.Errorf("%d executions at once, and %d of them for the receiver: %v; a new account has %d", sum, receiver, most, account)
 	}
 }

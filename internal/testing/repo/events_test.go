@@ -19,6 +19,9 @@ import (
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/testing/fake/streamtest"
+	"procore-connect/internal/upkeep/announce"
+	"procore-connect/internal/webhook/dispatch"
 	"procore-connect/pkg/procore"
 )
 
@@ -76,8 +79,8 @@ func TestHTTPEvents(t *testing.T) {
 			}
 		})
 	}
-	if got := len(files(t)); got != len(tests)+5 { // four tasks, and the consumer's event
-		t.Errorf("%d sample events, but %d are tested", got, len(tests)+5)
+	if got := len(files(t)); got != len(tests)+7 { // four tasks, and the events of consumer, dispatcher and announcer
+		t.Errorf("%d sample events, but %d are tested", got, len(tests)+7)
 	}
 }
 
@@ -150,7 +153,25 @@ func TestWebhookEvents(t *testing.T) {
 	}
 }
 
-// The consumer's message is the envelope of the first webhook event, as the pipe sends it.
+// The dispatcher's record has what the consumer's message has, and the announcer's is announced: the mappings let both through.
+func TestStreamEvents(t *testing.T) {
+	t.Parallel()
+	for name, filters := range map[string][]string{"dispatcher/event": dispatch.Filters(), "announcer/disconnected": announce.ConnectionFilters()} {
+		for _, record := range sample[struct{ Records []any }](t, name).Records {
+			if ok, err := streamtest.Matches(filters, record); !ok || err != nil {
+				t.Errorf("events/%s.json does not match the filters: %v", name, err)
+			}
+		}
+	}
+	image := sample[events.DynamoDBEvent](t, "dispatcher/event").Records[0].Change.NewImage
+	message := sample[events.SQSEvent](t, "event-consumer/event").Records[0]
+	got := []string{image["envelope"].String(), image["group_id"].String(), image["dedup_id"].String()}
+	if d := cmp.Diff(got, []string{message.Body, message.Attributes["MessageGroupId"], message.Attributes["MessageDeduplicationId"]}); d != "" {
+		t.Errorf("the dispatcher's record - the consumer's message +:\n%s", d)
+	}
+}
+
+// The consumer's message is the envelope of the first webhook event, as the dispatcher sends it.
 func TestConsumerEvent(t *testing.T) {
 	t.Parallel()
 	e := sample[events.SQSEvent](t, "event-consumer/event")

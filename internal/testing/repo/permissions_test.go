@@ -38,6 +38,7 @@ func recordedCalls(t *testing.T) (all []call) {
 var deployed = map[string]string{
 	"grants": "GrantsTable", "connections": "ConnectionsTable", "spends": "SpendsTable", "sessions": "SessionsTable", "inbox": "InboxTable",
 	"local/app": "AppSecret", "local/keys": "KeysSecret", "local/webhook": "WebhookSecret", "rescue": "RescueQueue",
+	"events.fifo": "EventsQueue", "connections-topic": "ConnectionsTopic",
 }
 
 // arn returns a role's name for a resource of the local stack.

@@ -21,6 +21,8 @@ var harmless = map[string]string{
 	"internal/webhook/credential Credential.KeyID": "the name of a key",
 	"internal/webhook/provision Memory.Credential": "the name of a key, and an epoch",
 	"internal/webhook/provision wanted.credential": "the name of a key, and an epoch",
+	"internal/upkeep/announce connection.State":    "the state of a connection",
+	"internal/upkeep/announce grant.State":         "the state of a grant",
 	"pkg/procore Error.Code":                       "names an error, in REST v2",
 	"pkg/procore TokenError.Code":                  "names an error, by RFC 6749",
 	"pkg/procore tokenFields.access":               "exists while an answer is read, and no value holds it",

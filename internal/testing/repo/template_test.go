@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/upkeep/announce"
+	"procore-connect/internal/webhook/dispatch"
 )
 
 const root = "../../.."
@@ -17,6 +20,8 @@ var functions = map[string]string{
 	"functions/oauth-callback":   "OAuthCallbackFunction",
 	"functions/company-select":   "CompanySelectFunction",
 	"functions/webhook-receiver": "WebhookReceiverFunction",
+	"functions/dispatcher":       "DispatcherFunction",
+	"functions/announcer":        "AnnouncerFunction",
 	"functions/refresher":        "RefresherFunction",
 	"examples/event-consumer":    "EventConsumerFunction",
 }
@@ -64,17 +69,22 @@ func keysOf(n node) []string {
 	return m.keys
 }
 
-// ofType returns the names of the resources of a type.
-func ofType(t *testing.T, n node, kind string) (names []string) {
+// ofType returns the names of the resources of a type, of which there is one at least.
+func ofType(t *testing.T, n node, kind string) []string {
 	t.Helper()
+	names := ofTypeOrNone(n, kind)
+	if names == nil {
+		t.Fatalf("template.yaml has no %s", kind)
+	}
+	return names
+}
+
+func ofTypeOrNone(n node, kind string) (names []string) {
 	resources := get(n, "Resources")
 	for _, name := range keysOf(resources) {
 		if text(get(resources, name, "Type")) == kind {
 			names = append(names, name)
 		}
-	}
-	if names == nil {
-		t.Fatalf("template.yaml has no %s", kind)
 	}
 	return names
 }
@@ -177,13 +187,14 @@ func TestRoles(t *testing.T) {
 	if d := cmp.Diff(texts(get(items(tracing)[0], "Action")), []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}); d != "" {
 		t.Errorf("actions of tracing (-got +want):\n%s", d)
 	}
-	may := make(map[string][]string)
+	may, reaches := make(map[string][]string), make(map[string][]string)
 	for _, role := range ofType(t, n, "AWS::IAM::Role") {
 		policies, _ := get(n, "Resources", role, "Properties", "Policies").(list)
 		for _, p := range policies {
 			statements, _ := get(p, "PolicyDocument", "Statement").(list)
 			for _, s := range statements {
 				may[role] = append(may[role], texts(get(s, "Action"))...)
+				reaches[role] = append(reaches[role], texts(get(s, "Resource"))...)
 				for _, r := range texts(get(s, "Resource")) {
 					if strings.Contains(r, "*") {
 						t.Errorf("%s: resource %s", role, r)
@@ -202,45 +213,78 @@ func TestRoles(t *testing.T) {
 	if d := cmp.Diff(got, want); d != "" {
 		t.Errorf("the receiver's actions (-got +want):\n%s", d)
 	}
-}
-
-// The pipe sends only new events, in order. It tries again, and keeps an event that it cannot send.
-func TestHandingOn(t *testing.T) {
-	t.Parallel()
-	n := template(t)
-	stream := []string{"Resources", "EventsPipe", "Properties", "SourceParameters", "DynamoDBStreamParameters"}
-	target := []string{"Resources", "EventsPipe", "Properties", "TargetParameters"}
-	queue := []string{"Resources", "EventsQueue", "Properties"}
-	for _, tt := range []struct {
-		at   []string
-		key  string
-		want string
-	}{
-		{stream, "BatchSize", "1"},             // more would lose the order of a resource
-		{stream, "ParallelizationFactor", "1"}, // likewise
-		{stream, "StartingPosition", "TRIM_HORIZON"},
-		{stream, "OnPartialBatchItemFailure", "AUTOMATIC_BISECT"},
-		{stream, "MaximumRecordAgeInSeconds", "86400"},
-		{stream, "MaximumRetryAttempts", "-1"}, // without a limit, however quickly the queue refuses
-		{target, "InputTemplate", "<$.dynamodb.NewImage.envelope.S>"},
-		{append(target, "SqsQueueParameters"), "MessageGroupId", "$.dynamodb.NewImage.group_id.S"},
-		{append(target, "SqsQueueParameters"), "MessageDeduplicationId", "$.dynamodb.NewImage.dedup_id.S"},
-		{[]string{"Resources", "EventConsumerMapping", "Properties"}, "BatchSize", "1"}, // more would fail the events behind a failed one too
-		{queue, "FifoQueue", "true"},
-		{queue, "DeduplicationScope", "messageGroup"},
-		{queue, "FifoThroughputLimit", "perMessageGroupId"},
-		{queue, "MessageRetentionPeriod", "1209600"},
+	// What sends events cannot read grants, and neither of the two has a secret.
+	for role, want := range map[string][]string{
+		"DispatcherRole": {"DispatcherDeadLetterQueue.Arn", "DispatcherLog.Arn", "EventsQueue.Arn", "InboxTable.Arn", "InboxTable.StreamArn"},
+		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "AnnouncerLog.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
 	} {
-		if got := text(get(get(n, tt.at...), tt.key)); got != tt.want {
-			t.Errorf("%s of %s is %q, want %q", tt.key, tt.at[1], got, tt.want)
+		if d := cmp.Diff(slices.Compact(slices.Sorted(slices.Values(reaches[role]))), want); d != "" {
+			t.Errorf("what %s reaches (-got +want):\n%s", role, d)
 		}
 	}
-	if get(get(n, stream...), "DeadLetterConfig") == nil {
-		t.Error("the pipe has no queue for dead letters")
+}
+
+// The streams' mappings repeat what fails, in order, for as long as the streams keep the records, and keep the positions of
+// what they drop. The stand-ins have the same filters.
+func TestMappings(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	for name, want := range map[string]struct {
+		table, dead string
+		filters     []string
+	}{
+		"DispatcherMapping":           {"InboxTable", "DispatcherDeadLetterQueue", dispatch.Filters()},
+		"GrantsAnnouncerMapping":      {"GrantsTable", "AnnouncerDeadLetterQueue", announce.GrantFilters()},
+		"ConnectionsAnnouncerMapping": {"ConnectionsTable", "AnnouncerDeadLetterQueue", announce.ConnectionFilters()},
+	} {
+		p := get(n, "Resources", name, "Properties")
+		for key, want := range map[string]string{
+			"ParallelizationFactor":      "1", // more would keep the order per item alone
+			"StartingPosition":           "TRIM_HORIZON",
+			"BisectBatchOnFunctionError": "true",
+			"MaximumRetryAttempts":       "-1", // without a limit, however quickly it fails
+			"MaximumRecordAgeInSeconds":  "79200",
+		} {
+			if got := text(get(p, key)); got != want {
+				t.Errorf("%s of %s is %q, want %q", key, name, got, want)
+			}
+		}
+		if got := texts(get(p, "FunctionResponseTypes")); !slices.Equal(got, []string{"ReportBatchItemFailures"}) {
+			t.Errorf("%s: response types %v", name, got)
+		}
+		if got := texts(get(p, "EventSourceArn")); !slices.Equal(got, []string{want.table + ".StreamArn"}) {
+			t.Errorf("%s: source %v", name, got)
+		}
+		if got := texts(get(p, "DestinationConfig", "OnFailure", "Destination")); !slices.Equal(got, []string{want.dead + ".Arn"}) {
+			t.Errorf("%s: failures go to %v", name, got)
+		}
+		var filters []string
+		for _, f := range items(get(p, "FilterCriteria", "Filters")) {
+			filters = append(filters, text(get(f, "Pattern")))
+		}
+		if d := cmp.Diff(filters, want.filters); d != "" {
+			t.Errorf("%s: filters (-got +want):\n%s", name, d)
+		}
 	}
-	filters, _ := get(n, "Resources", "EventsPipe", "Properties", "SourceParameters", "FilterCriteria", "Filters").(list)
-	if want := `{"eventName":["INSERT"],"dynamodb":{"NewImage":{"envelope":{"S":[{"exists":true}]}}}}`; len(filters) != 1 || text(get(filters[0], "Pattern")) != want {
-		t.Errorf("the pipe's filters are %v, want %s", filters, want)
+	if pipes := ofTypeOrNone(n, "AWS::Pipes::Pipe"); pipes != nil {
+		t.Errorf("%v: GovCloud has no pipes", pipes)
+	}
+}
+
+// The queue keeps the order of a resource's events, and many resources go through it at once.
+func TestEventsQueue(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	for key, want := range map[string]string{
+		"FifoQueue": "true", "DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId", "MessageRetentionPeriod": "1209600",
+	} {
+		if got := text(get(n, "Resources", "EventsQueue", "Properties", key)); got != want {
+			t.Errorf("%s of EventsQueue is %q, want %q", key, got, want)
+		}
+	}
+	// More would fail the events behind a failed one too.
+	if got := text(get(n, "Resources", "EventConsumerMapping", "Properties", "BatchSize")); got != "1" {
+		t.Errorf("the consumer receives %s events at once, want 1", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +40,9 @@ func samples() []sample {
 		{"webhook-receiver/v3", delivery(200, 1)},
 		{"webhook-receiver/v4", delivery(200, 1)},
 		{"webhook-receiver/bad-credential", delivery(401, 0)},
+		{"dispatcher/event", dispatched},
 		{"event-consumer/event", consumed},
+		{"announcer/disconnected", announced},
 		{"refresher/housekeeping", housekept},
 		{"refresher/refresh", refreshed},
 		{"refresher/acknowledge-departures", acknowledged},
@@ -191,6 +194,25 @@ func delivery(status, stored int) func(*testing.T, *world, []byte) {
 		if got, want := w.snapshot(t).events, w.before.events+stored; got != want {
 			t.Errorf("%d events are stored, want %d", got, want)
 		}
+	}
+}
+
+// dispatched checks that nothing is to be repeated. It is the event of webhook-receiver/v2, so the queue knows it.
+func dispatched(t *testing.T, _ *world, answer []byte) {
+	t.Helper()
+	var r events.DynamoDBEventResponse
+	if err := json.Unmarshal(answer, &r); err != nil || len(r.BatchItemFailures) > 0 {
+		t.Errorf("answer %s, %v, want no failures", answer, err)
+	}
+}
+
+// announced checks that the topic has the announcement.
+func announced(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	dispatched(t, w, answer)
+	messages := w.Topics.Messages("connections-topic")
+	if want := `{"company":"sandbox#5678","principal":"user#1234567","state":"disconnected","was":"connected","webhooks":"active"}`; !slices.Contains(messages, want) {
+		t.Errorf("the topic has %v, want %s", messages, want)
 	}
 }
 

@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/browsertest"
+	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/pkg/procoretest"
@@ -71,6 +73,7 @@ type scene struct {
 	*watcher
 	t      *testing.T
 	stdout *log
+	stderr *log
 	db     *dynamodb.Client
 	rfi    procoretest.Resource
 }
@@ -93,6 +96,7 @@ func TestCalls(t *testing.T) {
 	sc.outageOfTheReceiver()
 	sc.rescued()
 	sc.outageOfProcore()
+	eventually(t, "what needs a person is announced", func() bool { return len(sc.Topics.Messages("connections-topic")) > 0 })
 
 	got := w.all()
 	if os.Getenv("UPDATE") != "" {
@@ -112,12 +116,13 @@ func TestCalls(t *testing.T) {
 // newScene starts a stack whose schedules do not run.
 func newScene(t *testing.T, w *watcher, timeout time.Duration) *scene {
 	t.Helper()
+	stderr := &log{shown: logtest.Output(t)}
 	s, stdout := start(t, stack.Options{
-		Refresh: -1, Housekeeping: -1, Watch: w.watch, Timeout: timeout,
+		Stderr: stderr, Refresh: -1, Housekeeping: -1, Watch: w.watch, Timeout: timeout,
 		Procore: procoretest.Options{ExpiresIn: 100 * time.Second}, // so that it is due for the schedule
 	})
 	return &scene{
-		Stack: s, watcher: w, t: t, stdout: stdout, db: dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local }),
+		Stack: s, watcher: w, t: t, stdout: stdout, stderr: stderr, db: dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local }),
 	}
 }
 
@@ -172,7 +177,38 @@ func (s *scene) handled(id string) {
 // event changes something and waits until the consumer has handled it.
 func (s *scene) event() {
 	s.t.Helper()
-	s.handled(s.emit())
+	id := s.emit()
+	s.handled(id)
+	s.correlated(id)
+}
+
+// correlated checks that each function's lines about an event have its id.
+func (s *scene) correlated(id string) {
+	s.t.Helper()
+	for _, function := range []string{"webhook-receiver", "dispatcher"} {
+		has := func(line string) bool {
+			return strings.Contains(line, function) && strings.Contains(line, fmt.Sprintf(`"event_id":%q`, id))
+		}
+		if !slices.ContainsFunc(strings.Split(s.stderr.String(), "\n"), has) {
+			s.t.Errorf("no line of %s has the event's id %s", function, id)
+		}
+	}
+	var lines []map[string]any
+	request := any(nil)
+	for text := range strings.Lines(s.stdout.String()) {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			s.t.Fatal(err)
+		}
+		if lines = append(lines, line); line["msg"] == "event handled" && line["event_id"] == id {
+			request = line["request_id"]
+		}
+	}
+	for _, line := range lines {
+		if line["request_id"] == request && line["event_id"] != id {
+			s.t.Errorf("the consumer's line %v lacks the event's id %s", line, id)
+		}
+	}
 }
 
 // garbage sends deliveries that are quarantined and counted.

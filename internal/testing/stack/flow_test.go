@@ -17,7 +17,7 @@ import (
 
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
-	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/fake/streamtest"
 	"procore-connect/internal/testing/kit/browsertest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
@@ -73,7 +73,10 @@ func start(t *testing.T, o stack.Options) (s *stack.Stack, stdout *log) {
 		t.Skip("compiles and starts everything")
 	}
 	stdout, stderr := &log{shown: logtest.Output(t)}, &log{shown: logtest.Output(t)}
-	o.Stdout, o.Stderr = stdout, stderr
+	o.Stdout = stdout
+	if o.Stderr == nil {
+		o.Stderr = stderr
+	}
 	dir, err := compiled()
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +85,7 @@ func start(t *testing.T, o stack.Options) (s *stack.Stack, stdout *log) {
 	s, err = stack.Start(t.Context(), o)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the stack said:\n%s", stderr)
+			t.Logf("the stack said:\n%s", o.Stderr)
 		}
 	})
 	if err != nil {
@@ -140,7 +143,7 @@ func another(t *testing.T) string {
 		return endpoint
 	}
 	db := dynamotest.New()
-	server := httptest.NewServer(&awstest.Services{DynamoDB: db, Streams: pipetest.Streams(db)})
+	server := httptest.NewServer(&awstest.Services{DynamoDB: db, Streams: streamtest.Streams(db)})
 	t.Cleanup(server.Close)
 	return server.URL
 }

@@ -19,6 +19,8 @@ const (
 	oauthCallback   = "oauth-callback"
 	companySelect   = "company-select"
 	webhookReceiver = "webhook-receiver"
+	dispatcher      = "dispatcher"
+	announcer       = "announcer"
 	refresher       = "refresher"
 	consumer        = "event-consumer"
 
@@ -33,6 +35,8 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		{Name: oauthCallback, Timeout: 29 * time.Second, Concurrency: 4},
 		{Name: companySelect, Timeout: 29 * time.Second, Concurrency: 4},
 		{Name: webhookReceiver, Timeout: 5 * time.Second, Concurrency: 8},
+		{Name: dispatcher, Timeout: time.Minute},
+		{Name: announcer, Timeout: 30 * time.Second, Concurrency: 2},
 		{Name: refresher, Timeout: time.Minute, Concurrency: 2},
 		{Name: consumer, Timeout: 30 * time.Second, Concurrency: consumers},
 	} {
@@ -104,6 +108,7 @@ func Environment(app, procore, aws string) map[string]string {
 		"WEBHOOK_SECRET_ID":                webhookSecret,
 		"RESCUE_QUEUE_URL":                 awstest.QueueURL(aws, rescueQueue),
 		"EVENTS_QUEUE_URL":                 awstest.QueueURL(aws, eventsQueue),
+		"CONNECTIONS_TOPIC_ARN":            awstest.TopicARN(connectionsTopic),
 		"ALLOWED_COMPANIES":                "*",
 		"WEBHOOK_NAMESPACE":                "procore-connect",
 		"WEBHOOK_TRIGGERS":                 "RFIs:create,update,delete;Projects:update;Company Users:update",
@@ -111,5 +116,6 @@ func Environment(app, procore, aws string) map[string]string {
 		"AWS_ENDPOINT_URL_DYNAMODB":        aws,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": aws,
 		"AWS_ENDPOINT_URL_SQS":             aws,
+		"AWS_ENDPOINT_URL_SNS":             aws,
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"procore-connect/internal/platform/sdkhttp"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
-	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/fake/streamtest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procoretest"
 )
@@ -28,6 +28,11 @@ const (
 
 	eventsQueue = "events.fifo"
 	rescueQueue = "rescue"
+
+	dispatchDeadQueue = "dispatch-dead"
+	announceDeadQueue = "announce-dead"
+
+	connectionsTopic = "connections-topic"
 
 	maxReceive = 5 // deliveries of an event before it is a dead letter
 )
@@ -67,6 +72,11 @@ func (s *Stack) queues() error {
 	if _, err := s.Queues.Create(rescueQueue, awstest.QueueOptions{}); err != nil {
 		return err
 	}
+	for name, q := range map[string]**awstest.Queue{dispatchDeadQueue: &s.dispatchDead, announceDeadQueue: &s.announceDead} {
+		if *q, err = s.Queues.Create(name, awstest.QueueOptions{}); err != nil {
+			return err
+		}
+	}
 	s.Events, err = s.Queues.Create(eventsQueue, awstest.QueueOptions{
 		VisibilityTimeout: time.Minute, DeadLetters: dead, MaxReceiveCount: maxReceive, GroupDedup: true,
 	})
@@ -75,10 +85,10 @@ func (s *Stack) queues() error {
 
 // aws returns the handler of AWSURL.
 func (s *Stack) aws() (http.Handler, error) {
-	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Watch: s.options.Watch}
+	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Topics: s.Topics, Watch: s.options.Watch}
 	if s.options.DynamoDBEndpoint == "" {
 		s.Dynamo = dynamotest.New()
-		services.DynamoDB, services.Streams = s.Dynamo, pipetest.Streams(s.Dynamo)
+		services.DynamoDB, services.Streams = s.Dynamo, streamtest.Streams(s.Dynamo)
 	} else {
 		u, err := url.Parse(s.options.DynamoDBEndpoint)
 		if err != nil {

@@ -7,9 +7,9 @@
 //	defer s.Close()
 //	http.Get(s.AppURL + "/")
 //
-// It also replaces the AWS services between the functions. Package pipetest has the pipe
-// from the inbox's stream to the events queue, and the event source mapping from there
-// to the consumer. schedule.go has the schedules.
+// It also replaces the AWS services between the functions. Package streamtest has the
+// event source mappings: from the tables' streams to the dispatcher and the announcer, and
+// from the events queue to the consumer. schedule.go has the schedules.
 package stack
 
 import (
@@ -28,7 +28,6 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/fake/lambdatest"
-	"procore-connect/internal/testing/fake/pipetest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procoretest"
 )
@@ -81,8 +80,11 @@ type Stack struct {
 	Procore *procoretest.Server
 	Secrets *awstest.Secrets
 	Queues  *awstest.Queues
-	Events  *awstest.Queue     // from the pipe to the consumer
+	Topics  *awstest.Topics
+	Events  *awstest.Queue     // from the dispatcher to the consumer
 	Dynamo  *dynamotest.Server // nil: DynamoDBEndpoint answers instead
+
+	dispatchDead, announceDead *awstest.Queue // positions of records that became too old
 
 	options   Options
 	out       *output
@@ -101,7 +103,7 @@ type Stack struct {
 // If an address is taken, the error is an [*AddrError]. If a function does not start, it
 // is a [*lambdatest.FunctionError] with its last log lines.
 func Start(ctx context.Context, o Options) (*Stack, error) {
-	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Secrets: awstest.NewSecrets(nil), Queues: awstest.NewQueues()}
+	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Secrets: awstest.NewSecrets(nil), Queues: awstest.NewQueues(), Topics: awstest.NewTopics(connectionsTopic)}
 	if err := s.start(ctx); err != nil {
 		s.Close()
 		if ctx.Err() != nil {
@@ -146,12 +148,8 @@ func (s *Stack) start(ctx context.Context) error {
 	for _, l := range l.app {
 		s.serve(l, s.front())
 	}
-	if err := s.startPipe(ctx, background); err != nil {
+	if err := s.startMappings(ctx, background); err != nil {
 		return err
-	}
-	m := &pipetest.Mapping{Queue: s.Events, Function: s.functions[consumer], BatchSize: 1, MaxReceive: maxReceive, Report: s.out.report}
-	for range consumers {
-		s.loops.Go(func() { m.Run(background) })
 	}
 	s.startSchedules(background)
 	return s.answers(ctx)

@@ -7,17 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/gatewaytest"
-	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/fake/streamtest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/dispatch"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/recovery"
@@ -28,6 +31,8 @@ import (
 const (
 	receivers = 4
 	consumers = 3
+
+	dispatchBatch = 100
 
 	maxReceive = 50 // as in template.yaml
 
@@ -46,7 +51,7 @@ const (
 )
 
 // deliveries is the run of the webhooks. The fake's delivery engine sends them through
-// receivers, inbox, pipe and queue to consumers, while processes are killed and calls
+// receivers, inbox, dispatcher and queue to consumers, while processes are killed and calls
 // are lost.
 type deliveries struct {
 	w         *world
@@ -56,14 +61,15 @@ type deliveries struct {
 	ring      *credential.Ring
 	receivers *pool
 	consumers *pool
-	events    *awstest.Queue
-	dead      *awstest.Queue
-	position  string // the pipe's file
-	address   string // of the front, as the fake sees it
-	direct    string // of the same front, for bad deliveries
-	hooks     []companyHook
-	bad       []badDelivery
-	queued    atomic.Int64
+	// One process, as for a shard of the stream.
+	dispatcher *pool
+	events     *awstest.Queue
+	dead       *awstest.Queue
+	address    string // of the front, as the fake sees it
+	direct     string // of the same front, for bad deliveries
+	hooks      []companyHook
+	bad        []badDelivery
+	queued     atomic.Int64
 
 	hits    map[string]int // progress of a kind of process at its last hit
 	ledger  ledger
@@ -77,8 +83,8 @@ type companyHook struct {
 }
 
 // deliver makes the run and returns the number of violations.
-func deliver(ctx context.Context, w *world, dir string, goal int) (violations int, err error) {
-	d := &deliveries{w: w, goal: goal, position: filepath.Join(dir, "position"), hits: map[string]int{}, ledger: newLedger()}
+func deliver(ctx context.Context, w *world, goal int) (violations int, err error) {
+	d := &deliveries{w: w, goal: goal, hits: map[string]int{}, ledger: newLedger()}
 	d.running, d.cancel = context.WithCancel(ctx)
 	defer d.cancel()
 	w.rare, w.onlyKills, w.onLog, w.onPut, w.onSend = rarity, true, d.recordLog, d.recordPut, d.ledger.recordSent
@@ -104,11 +110,11 @@ func deliver(ctx context.Context, w *world, dir string, goal int) (violations in
 func (d *deliveries) chaos() {
 	d.w.calm.Store(false)
 	var all sync.WaitGroup
-	for _, work := range []func(){d.runPipes, d.advanceClock, d.hitProcesses, d.injectFaults, d.sendBad} {
+	for _, work := range []func(){d.runStream, d.advanceClock, d.hitProcesses, d.injectFaults, d.sendBad} {
 		all.Go(work)
 	}
 	for range consumers {
-		m := &pipetest.Mapping{Queue: d.events, Function: d.consumers, BatchSize: 10, MaxReceive: maxReceive, Report: d.mappingReported}
+		m := &streamtest.QueueMapping{Queue: d.events, Function: d.consumers, BatchSize: 10, MaxReceive: maxReceive, Report: d.mappingReported}
 		all.Go(func() { m.Run(d.running) })
 	}
 	d.w.beganAt = time.Now()
@@ -132,7 +138,8 @@ func (d *deliveries) setUp(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	d.receivers, d.consumers = w.newPool("webhook-receiver", receivers), w.newPool("event-consumer", consumers)
+	w.queues.Refuse = d.refuse
+	d.receivers, d.dispatcher, d.consumers = w.newPool("webhook-receiver", receivers), w.newPool("dispatcher", 1), w.newPool("event-consumer", consumers)
 	front := gatewaytest.New(map[string]gatewaytest.Invoker{webhookPath: d.receivers}, gatewaytest.Options{})
 	if d.address, err = w.serve(d.recordAnswers(front)); err != nil {
 		return err
@@ -245,8 +252,8 @@ func (d *deliveries) hitProcesses() {
 		w.processes = slices.DeleteFunc(w.processes, (*process).isKilled)
 		alive := slices.Clone(w.processes)
 		w.mu.Unlock()
-		if w.dice.oneIn(4) { // there is one pipe among many processes
-			alive = slices.DeleteFunc(alive, func(p *process) bool { return p.kind() != "pipe" })
+		if w.dice.oneIn(4) { // there is one dispatcher among many processes
+			alive = slices.DeleteFunc(alive, func(p *process) bool { return p.kind() != "dispatcher" })
 		}
 		if len(alive) > 0 && !w.calm.Load() {
 			d.hit(pick(w.dice, alive))
@@ -255,20 +262,20 @@ func (d *deliveries) hitProcesses() {
 }
 
 // hit kills a process, or cuts it off from the table for longer than a receiver waits.
-// It cuts the pipe off from the queue for longer than it retries without a pause.
+// It cuts the dispatcher off from the queue for longer than its client retries.
 //
 // A kind of process is not hit again before it has made progress: on a busy machine, a
-// pipe that is always killed at its start would never forward anything.
+// dispatcher that is always killed at its start would never send anything.
 func (d *deliveries) hit(p *process) {
 	now := d.progress(p.kind())
 	if last, before := d.hits[p.kind()]; before && now == last {
 		return
 	}
 	d.hits[p.kind()] = now
-	switch isPipe := p.kind() == "pipe"; {
-	case isPipe && d.w.dice.oneIn(3):
+	switch sends := p.kind() == "dispatcher"; {
+	case sends && d.w.dice.oneIn(3):
 		p.cutQueueOff(d.w.dice.between(2*time.Second, 5*time.Second))
-	case !isPipe && d.w.dice.oneIn(8):
+	case !sends && d.w.dice.oneIn(8):
 		p.cut(d.w.dice.between(4*time.Second, 8*time.Second), false)
 	default:
 		p.kill(p.kind() + " at any time")
@@ -280,7 +287,7 @@ func (d *deliveries) progress(kind string) int {
 	d.ledger.mu.Lock()
 	defer d.ledger.mu.Unlock()
 	switch kind {
-	case "pipe":
+	case "dispatcher":
 		return d.ledger.sent
 	case "webhook-receiver":
 		return d.ledger.acks
@@ -318,4 +325,34 @@ func (d *deliveries) injectFaults() {
 // mappingReported counts the reports of the event source mapping.
 func (d *deliveries) mappingReported(string) {
 	d.trouble.add("batch repeated as a whole, or receipt expired")
+}
+
+// runStream passes the inbox's changes to the dispatcher.
+func (d *deliveries) runStream() {
+	o := d.w.store.DB.Options()
+	m := &streamtest.StreamMapping{
+		Streams: dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: o.BaseEndpoint, Region: o.Region, Credentials: o.Credentials, HTTPClient: o.HTTPClient}),
+		Table:   d.w.names.Inbox, Function: d.dispatcher, Filters: dispatch.Filters(), BatchSize: dispatchBatch, Report: d.streamReported,
+		Clock: procore.Clock{Wait: func(ctx context.Context, pause time.Duration) error { return procore.Clock{}.Sleep(ctx, pause/10) }},
+	}
+	if err := m.Run(d.running); err != nil {
+		d.w.violation("the stream: %v", err)
+	}
+}
+
+// streamReported counts the reports of the stream's event source mapping.
+func (d *deliveries) streamReported(text string) {
+	if strings.Contains(text, "lost") {
+		d.w.violation("%s", text)
+	}
+	d.trouble.add("batch of the stream repeated")
+}
+
+// refuse makes the queue refuse an event now and then, and take the rest of its request.
+func (d *deliveries) refuse(string, awstest.Message) error {
+	if d.w.calm.Load() || !d.w.dice.oneIn(10*rarity) {
+		return nil
+	}
+	d.w.network.add("SQS refuses an event")
+	return &awstest.Error{Code: pick(d.w.dice, []string{"RequestThrottled", "KmsThrottled", "InvalidParameterValue"}), Message: "chaos test"}
 }

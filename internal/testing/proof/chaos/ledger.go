@@ -74,10 +74,10 @@ func (l *ledger) waiting(company int64) int {
 	return l.queued[company] - l.done[company]
 }
 
-func (l *ledger) recordSent() {
+func (l *ledger) recordSent(messages int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sent++
+	l.sent += messages
 }
 
 // behind returns how many events are on their way from the inbox to a consumer.
@@ -179,10 +179,10 @@ func (d *deliveries) recordPut(body []byte, answer *heldAnswer) {
 // recordLog records what a process logs about events.
 func (d *deliveries) recordLog(p *process, e logEntry) {
 	switch {
-	case strings.HasPrefix(e.Message, "pipe: event") && strings.Contains(e.Message, "is lost"), strings.Contains(e.Message, "events are lost"):
+	case e.Message == "undeliverable event skipped":
 		d.w.violation("%s: %s", p.name, e.Message)
-	case strings.HasPrefix(e.Message, "pipe: "):
-		d.trouble.add("the pipe had to wait")
+	case strings.HasSuffix(e.Message, "not sent, will be repeated"):
+		d.trouble.add("the queue refused events")
 	case e.Message == "event handled", e.Message == "own change skipped":
 		d.ledger.mu.Lock()
 		defer d.ledger.mu.Unlock()

@@ -20,13 +20,13 @@
 //
 // The second run tests the webhooks. The fake's delivery engine, whose clock runs
 // faster, delivers events of thirty companies to receivers: with copies, shuffled,
-// and again after each failure. The pipe forwards them to the queue, and the event
-// source mapping to consumers. Receivers, pipe and consumers are killed (SIGKILL) at
-// any time and while a delivery is being written. Requests and answers are lost or
-// late everywhere, and unknown senders post deliveries too. At the end, each event
-// that was answered with 200 must be in the inbox exactly once, under its company,
-// and handled. The first handling of each resource's events must be in the order in
-// which they arrived.
+// and again after each failure. The dispatcher sends them from the inbox's stream to
+// the queue, and consumers handle them. All of these are killed (SIGKILL) at any time
+// and while a delivery is being written. Requests and answers are lost or late
+// everywhere, and unknown senders post deliveries too. At the end, each event that was
+// answered with 200 must be in the inbox exactly once, under its company, and handled.
+// The first handling of each resource's events must be in the order in which they
+// arrived.
 //
 // A violation ends the run with an error and a timeline of what led to it.
 //
@@ -52,13 +52,6 @@ func main() {
 	if binary := os.Getenv(launchVariable); binary != "" {
 		fmt.Fprintln(os.Stderr, "chaos:", launch(binary)) // it returns only when it fails
 		os.Exit(1)
-	}
-	if position := os.Getenv(positionVariable); position != "" {
-		if err := pipe(position); err != nil {
-			fmt.Fprintln(os.Stderr, "chaos: pipe:", err)
-			os.Exit(1)
-		}
-		return
 	}
 	var o options
 	flag.DurationVar(&o.length, "T", 2*time.Minute, "how long the chaos lasts; the run then takes another 30 to 120 seconds")
@@ -115,7 +108,7 @@ func run(ctx context.Context, o options) (violations int, err error) {
 		return 0, err
 	}
 	if o.deliveries > 0 {
-		return deliver(ctx, w, dir, o.deliveries)
+		return deliver(ctx, w, o.deliveries)
 	}
 	return refresh(ctx, w, o)
 }
@@ -151,7 +144,7 @@ func build(ctx context.Context, dir, overlay string) error {
 		args = append(args, "-overlay", overlay)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args,
-		"procore-connect/functions/refresher", "procore-connect/functions/webhook-receiver", "procore-connect/examples/event-consumer")...)
+		"procore-connect/functions/refresher", "procore-connect/functions/webhook-receiver", "procore-connect/functions/dispatcher", "procore-connect/examples/event-consumer")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the functions do not compile: %w\n%s", err, out)

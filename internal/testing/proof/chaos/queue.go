@@ -25,7 +25,7 @@ type rescued struct {
 func (w *world) awsFor(p *process) http.Handler {
 	services := &awstest.Services{Secrets: w.secrets, Queues: w.queues}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		op, isQueue := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
+		operation, isQueue := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
 		if !isQueue {
 			services.ServeHTTP(rw, r)
 			return
@@ -38,9 +38,9 @@ func (w *world) awsFor(p *process) http.Handler {
 		k := newHeldAnswer()
 		services.ServeHTTP(k, r)
 		switch {
-		case op != "SendMessage" || k.status != http.StatusOK:
+		case !strings.HasPrefix(operation, "SendMessage") || k.status != http.StatusOK:
 		case w.onSend != nil:
-			w.onSend()
+			w.onSend(bytes.Count(k.body.Bytes(), []byte(`"MessageId"`)))
 		default:
 			w.recordRescue(p, body)
 		}

@@ -27,7 +27,7 @@ import (
 
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
-	"procore-connect/internal/testing/fake/pipetest"
+	"procore-connect/internal/testing/fake/streamtest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/connections"
@@ -73,7 +73,7 @@ type world struct {
 	rare          int                                   // how much rarer faults are than in the refresh protocol's run
 	onlyKills     bool                                  // hit only kills
 	onPut         func(body []byte, answer *heldAnswer) // receives each PutItem and its answer, unless nil
-	onSend        func()                                // is called for each message that a queue accepted, unless nil
+	onSend        func(int)                             // receives how many messages a queue accepted, unless nil
 	onLog         func(*process, logEntry)              // receives lines of logs; nil: they are stored for the timelines
 
 	people      []*person
@@ -160,7 +160,7 @@ func (w *world) createSecrets() error {
 func (w *world) backend() (http.Handler, error) {
 	if w.external == "" {
 		db := dynamotest.New()
-		return &awstest.Services{DynamoDB: db, Streams: pipetest.Streams(db)}, nil
+		return &awstest.Services{DynamoDB: db, Streams: streamtest.Streams(db)}, nil
 	}
 	u, err := url.Parse(w.external)
 	if err != nil {
