@@ -146,7 +146,7 @@ func denied(t *testing.T, w *world, answer []byte) {
 	t.Helper()
 	page(403, "Access was not allowed")(t, w, answer)
 	flow := session.FlowOf(procore.NewSecret(w.event(t, "oauth-callback/callback-denied").QueryStringParameters["state"]))
-	w.wantSession(t, flow, session.Exchanging, false)
+	w.wantSession(t, flow, session.Abandoned, false)
 }
 
 func companies(t *testing.T, w *world, answer []byte) {
