@@ -37,7 +37,7 @@ func newReceiver(t *testing.T) *receiver {
 	h := &handler{ring: w.Ring(), inbox: r.inbox}
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		f := gateway.Handler(h, gateway.Options{Log: w.Log.Logger, MaxBody: -1})
-		return map[string]gateway.Func{"POST " + path: f, "POST " + path + "/": f, "HEAD " + path: f, "HEAD " + path + "/": f,
+		return map[string]gateway.Func{"POST " + path: f, "POST /webhooks/{proxy+}": f, "HEAD " + path: f, "HEAD /webhooks/{proxy+}": f,
 			"GET " + path: f, "PUT " + path: f}
 	})
 	w.Storage()

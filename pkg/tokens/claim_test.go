@@ -194,13 +194,13 @@ func TestReleaseBeforeTheClaimLands(t *testing.T) {
 	w := newWorld(t)
 	s := w.store()
 	before := w.authorize(s)
-	r := &refresh{Store: s, principal: before.Principal, ring: w.ring, pair: procore.Token{RefreshToken: procore.NewSecret("fake-refresh-on-its-way")}}
+	l := s.ledger(before.Principal, w.ring, procore.NewSecret("fake-refresh-on-its-way"))
 	wanted := before
 	wanted.attempt, wanted.claimUntil = "on-its-way", w.clock.Now().Add(time.Minute)
-	if err := s.release(t.Context(), wanted, r.ledger); err != nil {
+	if err := s.release(t.Context(), wanted, l); err != nil {
 		t.Fatal(err)
 	}
-	if _, result, err := s.claim(t.Context(), before, r.ledger, w.clock.Now().Add(time.Minute)); result != claimLost {
+	if _, result, err := s.claim(t.Context(), before, l, w.clock.Now().Add(time.Minute)); result != claimLost {
 		t.Errorf("the late claim: got %v, %v, want claimLost", result, err)
 	}
 }

@@ -125,8 +125,7 @@ func (s *Store) end(ctx context.Context, was Grant, reason string) (again bool, 
 		g.pair, g.fingerprint, g.attempt, g.claimUntil = keys.Sealed{}, "", "", time.Time{}
 		return g.enter(Revoked, "", reason, "", s.Clock.Now()), true
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return false, later(was.Principal, "the grant could not be stored", err)
 	}
 	return g.State != Revoked, nil

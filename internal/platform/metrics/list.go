@@ -1,5 +1,7 @@
 package metrics
 
+import "slices"
+
 // Most metrics are read from these lines.
 const (
 	request  = "request"               // of internal/platform/gateway, one per request
@@ -10,7 +12,9 @@ const (
 )
 
 // All returns all metrics.
-func All() []Metric {
+func All() []Metric { return slices.Concat(ofEvents(), ofConnections()) }
+
+func ofEvents() []Metric {
 	return []Metric{
 		{Name: "EventsStored", Unit: Count, Line: request, Attr: "outcome", Is: []string{"stored"},
 			Help: "An event was stored and will be passed to the consumer."},
@@ -49,7 +53,11 @@ func All() []Metric {
 
 		{Name: "AnswersOdd", Unit: Count, Line: "odd answer",
 			Help: "An answer of Procore had fields of another type than expected, or odd items. They were dropped; the log names them."},
+	}
+}
 
+func ofConnections() []Metric {
+	return []Metric{
 		{Name: "CompaniesConnected", Unit: Count, Line: request, Attr: "outcome", Is: []string{"connected"},
 			Help: "A user connected a company."},
 		{Name: "GrantsUncertain", Unit: Count, Line: grant, Attr: "to", Is: []string{"uncertain"},
