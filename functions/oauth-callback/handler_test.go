@@ -178,13 +178,13 @@ func TestDenied(t *testing.T) {
 	}{
 		{"error=access_denied", "access_denied", pages.Denied()},
 		{"error=ACCESS_DENIED&code=", "access_denied", pages.Denied()},
-		{"error=access_denied&code=fake-code-x", "access_denied", pages.Denied()},
+		{"error=access_denied&code=x", "access_denied", pages.Denied()},
 		{"error=server_error", "server_error", pages.AuthorizationFailed()},
 		{"error=unauthorized_client", "unauthorized_client", pages.AuthorizationFailed()},
 		{"error=x", "unknown", pages.AuthorizationFailed()},
 		{"", "unknown", pages.AuthorizationFailed()},
 	} {
-		t.Run(tt.query, func(t *testing.T) {
+		t.Run(strings.ReplaceAll(tt.query, "&code=", " and "), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			b := s.Browser(s.base)
