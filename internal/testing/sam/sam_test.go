@@ -259,7 +259,7 @@ func connect(t *testing.T, w *world, api string) {
 func deliver(t *testing.T, w *world, api string) {
 	t.Helper()
 	e := w.event(t, "webhook-receiver/v2")
-	body := strings.Replace(e.Body, "5982324300946918154", "5982324300946918155", 1)
+	body := strings.Replace(e.Body, "01EDPD2J6SBY1163N77H95GW09", "01EDPD2J6SBY1163N77H95GW0X", 1) // another event
 	for i, stored := range []int{1, 0} {
 		before := w.snapshot(t).events
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, api+"/webhooks/procore", strings.NewReader(body))
