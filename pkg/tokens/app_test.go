@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,5 +201,30 @@ func TestAppsTokenIsRejected(t *testing.T) {
 	w.clock.Advance(recheck)
 	if a, err := s.Token(t.Context(), App); err != nil || a.Generation != 2 {
 		t.Errorf("later: got generation %d, error %v; want 2", a.Generation, err)
+	}
+}
+
+// The first claim of all meets another write, or its answer is lost: the row is missing,
+// and the claim is tried again.
+func TestAppsFirstClaimFails(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]dynamotest.Fault{
+		"a conflict": {Code: "TransactionConflictException"},
+		"no answer":  {Code: "InternalServerError"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			var failed atomic.Bool
+			w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+				if operation == "UpdateItem" && !failed.Swap(true) {
+					return fault
+				}
+				return dynamotest.Fault{}
+			})
+			if a, err := w.store().Token(t.Context(), App); err != nil || a.Generation != 1 || !failed.Load() {
+				t.Errorf("got generation %d, error %v; want a token", a.Generation, err)
+			}
+		})
 	}
 }

@@ -62,10 +62,8 @@ func (s *Store) confirm(ctx context.Context, wanted Grant, cause error) (Grant, 
 			return g, claimTaken, nil
 		case err == nil && g.attempt == wanted.attempt: // a reader whose clock is ahead ended it
 			return wanted, claimEnded, cause
-		case err == nil:
+		case err == nil, errors.Is(err, ErrNotFound): // none before the app's first claim
 			return g, claimLost, cause
-		case errors.Is(err, ErrNotFound):
-			return g, claimRefused, err
 		case b.wait(ctx) != nil:
 			return wanted, claimUnread, err
 		}
