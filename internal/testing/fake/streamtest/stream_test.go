@@ -278,17 +278,23 @@ func TestStreamContinues(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.mapping.PositionFile = filepath.Join(t.TempDir(), "position")
-	end := w.start(w.mapping)
+	saved := make(chan struct{})
+	first := w.mapping
+	wait := first.Clock.Wait
+	first.Clock.Wait = func(ctx context.Context, d time.Duration) error { // the mapping waits when it has read everything
+		if at, err := load(first.PositionFile); err == nil && at.sequence != "" {
+			select {
+			case <-saved:
+			default:
+				close(saved)
+			}
+		}
+		return wait(ctx, d)
+	}
+	end := w.start(first)
 	w.put(1, nil)
 	w.want(1)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if at, err := load(w.mapping.PositionFile); err == nil && at.sequence != "" {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("no position is saved")
-		}
-	}
+	<-saved
 	end()
 	w.put(2, nil)
 	w.start(w.mapping)
