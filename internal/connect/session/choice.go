@@ -3,9 +3,9 @@ package session
 import (
 	"context"
 
-	"procore-connect/pkg/keys"
-
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/pkg/keys"
 )
 
 // Choose records the company, before the first call into it. From then on no other
