@@ -69,12 +69,6 @@ func envelope(b []byte) (data json.RawMessage, ok bool) {
 	return nil, false
 }
 
-// fromGateway reports whether an answer was made on the way to Procore's API, which
-// answers in JSON or with nothing. JSON that was cut is the API's.
-func fromGateway(body []byte) bool {
-	return len(plainText(body)) > 0 && !begins(body, "{") && !begins(body, "[") && !json.Valid(plainText(body))
-}
-
 func begins(b []byte, s string) bool { return bytes.HasPrefix(plainText(b), []byte(s)) }
 
 // plainText returns b without a byte order mark and blanks around it.

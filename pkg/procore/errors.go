@@ -2,7 +2,6 @@ package procore
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // A caller handles each of these answers differently and branches with errors.Is.
@@ -195,12 +193,6 @@ func CheckResponse(resp *http.Response) error {
 	return newError(&answer, c, nil, Clock{}.Now())
 }
 
-// FromGateway reports whether an answer was made on the way to Procore, as [Error.Gateway]
-// does. It is for a RoundTripper too: the body can still be read.
-func FromGateway(resp *http.Response) bool {
-	return fromGateway(uncompressed(resp.Header, peek(resp), maxErrorBody)) && !refusesToken(resp)
-}
-
 // peek returns the beginning of a body that remains to be read.
 func peek(resp *http.Response) []byte {
 	head, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
@@ -237,26 +229,6 @@ func newError(resp *http.Response, c call, company *int64, now time.Time) error 
 	return rl
 }
 
-// refusesToken reports whether the answer is an API's refusal of a token, whatever its
-// body is (RFC 6750 section 3).
-func refusesToken(resp *http.Response) bool {
-	scheme, _, _ := strings.Cut(strings.TrimSpace(resp.Header.Get("WWW-Authenticate")), " ")
-	return resp.StatusCode == http.StatusUnauthorized && strings.EqualFold(scheme, "Bearer")
-}
-
-// gatewayError is the error of a 2xx answer that is not Procore's.
-func gatewayError(resp *http.Response, c call, company *int64) error {
-	e := &Error{Status: resp.StatusCode, Message: "the answer is not JSON, and so not Procore's but a gateway's", Gateway: true,
-		RequestID: oneLine(resp.Header.Get("X-Request-Id"), 100)}
-	e.setCall(c, company)
-	return e
-}
-
-// byGateway reports whether the status does not mean what Procore means by it.
-func (e *Error) byGateway() bool {
-	return e.Gateway && (e.Status/100 == 2 || e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
-}
-
 // setCall records what was called.
 func (e *Error) setCall(c call, company *int64) {
 	e.Method, e.Path = c.method, c.path
@@ -276,78 +248,4 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		return max(t.Sub(now), 0)
 	}
 	return 0
-}
-
-// explanation finds Procore's code and message. The message is a string under
-// message or error, or a string, list or map of lists under errors. REST v2 has
-// {"error":{"code","message","details"}}, whose details name the fields.
-//
-// https://procore.github.io/documentation/new-rest-v2-version, "Standard Error Response Format"
-func explanation(body []byte, status int) (code, message string) {
-	var fields map[string]any
-	if json.Unmarshal(plainText(body), &fields) == nil {
-		if v2, ok := fields["error"].(map[string]any); ok {
-			code = oneLine(flatten(v2["code"], 0), 100)
-			message = oneLine(joinDetails(flatten(v2["message"], 0), flatten(v2["details"], 0)), 500)
-		}
-		for _, name := range []string{"message", "errors", "error", "error_description"} {
-			if message == "" {
-				message = oneLine(flatten(fields[name], 0), 500)
-			}
-		}
-	}
-	if message == "" {
-		message = strings.TrimSpace(http.StatusText(status))
-	}
-	return code, message
-}
-
-func joinDetails(message, details string) string {
-	if message == "" || details == "" {
-		return message + details
-	}
-	return message + ": " + details
-}
-
-func flatten(v any, depth int) string {
-	if depth > 4 {
-		return ""
-	}
-	switch v := v.(type) {
-	case string:
-		return v
-	case []any:
-		var parts []string
-		for _, x := range v {
-			if s := flatten(x, depth+1); s != "" {
-				parts = append(parts, s)
-			}
-		}
-		return strings.Join(parts, "; ")
-	case map[string]any:
-		if s, ok := v["message"].(string); ok {
-			field, _ := v["field"].(string)
-			return strings.TrimPrefix(field+": "+s, ": ")
-		}
-		var parts []string
-		for name, x := range v {
-			if s := flatten(x, depth+1); s != "" {
-				parts = append(parts, name+": "+s)
-			}
-		}
-		slices.Sort(parts)
-		return strings.Join(parts, "; ")
-	}
-	return ""
-}
-
-// oneLine makes text from outside safe for a log line.
-func oneLine(s string, max int) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	return clip(strings.TrimSpace(s), max)
 }
