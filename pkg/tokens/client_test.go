@@ -25,9 +25,9 @@ func TestCredentialsOfAnotherApp(t *testing.T) {
 	requests := w.countLogins()
 	s := w.store()
 	for _, p := range all {
-		for _, get := range []func(context.Context, Principal) (Access, error){s.Token, s.Current} {
+		for _, get := range []func(context.Context, Principal) (Access, error){s.Current, s.Token} {
 			if _, err := get(t.Context(), p); !errors.Is(err, ErrTryAgain) || !errors.Is(err, errOtherClient) {
-				t.Errorf("got error %v, want ErrTryAgain that names the client id", err)
+				t.Fatalf("got error %v, want ErrTryAgain that names the client id", err)
 			}
 		}
 		if _, err := s.Upkeep().Refresh(t.Context(), p, time.Hour); !errors.Is(err, ErrTryAgain) {
