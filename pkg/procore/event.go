@@ -64,6 +64,11 @@ type Event struct {
 	// ReplayedAt is when an operator replayed the event, zero if it was not replayed.
 	// An idempotent consumer can ignore it.
 	ReplayedAt time.Time `json:"replayed_at,omitzero"`
+	// Reconciled is true for an event that Procore did not deliver: a reconciliation found
+	// the change in a list. Its Timestamp is the item's updated_at. Who made the change is
+	// not known, and its type is update unless the item is new. Procore's own event may
+	// follow, so be idempotent by the state that you read, not by the id alone.
+	Reconciled bool `json:"reconciled,omitempty"`
 	// Odd names fields of the payload whose form is unknown, and which count as absent.
 	// The envelope has none.
 	Odd []string `json:"-"`
