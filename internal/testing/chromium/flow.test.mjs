@@ -72,7 +72,7 @@ journey('keyboard alone', async (v, user) => {
 
 journey('without script', async (v, user) => {
   await v.open('/')
-  await v.link('Connect to Procore').click()
+  await v.follow(v.link('Connect to Procore'))
   await v.login(user)
   await v.choose('Acme Construction')
   await shows(v, 'Connected')
@@ -92,7 +92,7 @@ journey('every click twice', async (v, user) => {
 journey('every page reloaded', async (v, user) => {
   await v.open('/')
   await v.page.reload()
-  await v.link('Connect to Procore').click()
+  await v.follow(v.link('Connect to Procore'))
   const callback = await v.callback(user)
   await v.page.goto(callback.href)
   await v.page.goto(callback.href)
@@ -158,10 +158,10 @@ journey('the same choice in two tabs', async (v, user) => {
 journey('canceled, then connected', async (v, user) => {
   await v.start()
   await v.login(user)
-  await v.button('Don\'t connect').click()
+  await v.follow(v.button('Don\'t connect'))
   await shows(v, 'Nothing was connected')
   await v.page.goBack()
-  await v.link('Connect to Procore').click()
+  await v.follow(v.link('Connect to Procore'))
   await v.login(user)
   await v.choose('Acme Construction')
   await shows(v, 'Connected')

@@ -45,7 +45,7 @@ const beforeTheChoice = [
     name: 'denied', heading: 'Access was not allowed', status: 403,
     async go(v) {
       await v.start()
-      await v.button('Deny').click()
+      await v.follow(v.button('Deny'))
     },
   },
   {
@@ -105,7 +105,7 @@ const beforeTheChoice = [
     name: 'denied, and loaded again', heading: 'Access was not allowed', status: 403,
     async go(v) {
       await v.start()
-      await v.button('Deny').click()
+      await v.follow(v.button('Deny'))
       await v.page.reload()
     },
   },
@@ -169,7 +169,7 @@ const theChoice = [
     async go(v) {
       await atChoice(v, many(12))
       await v.page.getByRole('searchbox').fill('builders 11')
-      await v.button('Find').click()
+      await v.follow(v.button('Find'))
     },
   },
   {
@@ -177,7 +177,7 @@ const theChoice = [
     async go(v) {
       await atChoice(v, many(12))
       await v.page.getByRole('searchbox').fill('no such name')
-      await v.button('Find').click()
+      await v.follow(v.button('Find'))
     },
   },
   {
@@ -185,7 +185,7 @@ const theChoice = [
     async go(v) {
       await atChoice(v, [...many(11), { name: 'Zoë Łódź Bau' }])
       await v.page.getByRole('searchbox').fill('ZOE LODZ')
-      await v.button('Find').click()
+      await v.follow(v.button('Find'))
     },
   },
   {
@@ -210,7 +210,7 @@ const theChoice = [
     name: 'canceled', heading: 'Nothing was connected', status: 410,
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
-      await v.button('Don\'t connect').click()
+      await v.follow(v.button('Don\'t connect'))
     },
   },
   {
@@ -234,7 +234,7 @@ const theChoice = [
     async go(v) {
       const state = await atChoice(v, [{}])
       await v.stack.session(state, 'expires_at', past)
-      await v.button('Connect this company').click()
+      await v.follow(v.button('Connect this company'))
     },
   },
   {
@@ -253,7 +253,7 @@ const theChoice = [
     async go(v) {
       await atChoice(v, [{}])
       await v.page.locator('[name=csrf]').evaluate((field) => { field.value = 'guessed' })
-      await v.button('Connect this company').click()
+      await v.follow(v.button('Connect this company'))
     },
   },
   {
@@ -261,7 +261,7 @@ const theChoice = [
     async go(v) {
       await atChoice(v, [{}])
       await v.page.locator('[name=csrf]').evaluate((field) => { field.value = 'x'.repeat(20_000) })
-      await v.button('Connect this company').click()
+      await v.follow(v.button('Connect this company'))
     },
   },
   {
@@ -270,7 +270,7 @@ const theChoice = [
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       await v.page.locator('[name=company_id]').evaluateAll((fields) => fields.forEach((f) => f.removeAttribute('required')))
-      await v.button('Connect this company').click()
+      await v.follow(v.button('Connect this company'))
     },
   },
   {
@@ -278,7 +278,7 @@ const theChoice = [
     async go(v) {
       await atChoice(v, [{}])
       await v.page.locator('[name=company_id]').evaluate((field) => { field.value = '5678' })
-      await v.button('Connect this company').click()
+      await v.follow(v.button('Connect this company'))
     },
   },
   {
@@ -287,7 +287,7 @@ const theChoice = [
       await atChoice(v, [{}])
       const company = await v.page.locator('[name=company_id]').getAttribute('value')
       await v.stack.fake('PATCH', `companies/${company}`, { is_active: false })
-      await v.button('Connect this company').click()
+      await v.follow(v.button('Connect this company'))
     },
   },
 ]
@@ -394,7 +394,7 @@ const afterTheChoice = [
 
 // settled reloads until housekeeping has created the hook, or has failed to.
 export async function settled(v) {
-  for (const again = v.link('Check again'); await again.count();) await again.click()
+  for (const again = v.link('Check again'); await again.count();) await v.follow(again)
 }
 
 export const situations = [...beforeTheChoice, ...theChoice, ...afterTheChoice]
@@ -419,7 +419,7 @@ export const deployment = [
       await v.stack.amazon('secretsmanager.PutSecretValue', { SecretId: 'unfilled', SecretString })
       await atChoice(v, [{ id: 5_000_001 }, { name: 'Bright Buildings' }])
       await v.page.locator('[name=company_id]').evaluate((field) => { field.value = document.querySelector('[disabled] [value]').value })
-      await v.button('Connect this company').click()
+      await v.follow(v.button('Connect this company'))
     },
   },
   {

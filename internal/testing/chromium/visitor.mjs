@@ -72,11 +72,19 @@ class Visitor {
     return this.page.getByRole('radio', { name, exact: true })
   }
 
+  // follow clicks, and waits for the next page: a click alone may return before the browser leaves this one, and then a
+  // reload fails.
+  async follow(link) {
+    const next = this.page.waitForEvent('framenavigated', (frame) => frame === this.page.mainFrame())
+    await link.click()
+    await next
+    await this.page.waitForLoadState()
+  }
+
   // start goes to Procore's login, and returns the state that the application sent.
   async start() {
     await this.open('/')
-    await this.link('Connect to Procore').click()
-    await this.page.waitForLoadState() // otherwise the next step, such as a reload, meets the previous page
+    await this.follow(this.link('Connect to Procore'))
     return new URL(this.page.url()).searchParams.get('state')
   }
 
@@ -84,7 +92,7 @@ class Visitor {
   async login(user) {
     await this.page.reload()
     await this.page.getByRole('radio', { name: user, exact: true }).check(anywhere)
-    await this.button('Authorize').click()
+    await this.follow(this.button('Authorize'))
   }
 
   // callback authorizes the application as user, and returns the address to which Procore sends the browser back.
@@ -99,7 +107,7 @@ class Visitor {
 
   async choose(company) {
     await this.company(company).check(anywhere)
-    await this.button('Connect this company').click()
+    await this.follow(this.button('Connect this company'))
   }
 
   // connect goes through the whole flow.
