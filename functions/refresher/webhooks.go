@@ -35,7 +35,7 @@ func (h *handler) reconcile(ctx context.Context, companyID int64, run *hookRun) 
 		run.limited = result.LimitedUntil
 		h.log.WarnContext(ctx, "rate limited, remaining hooks deferred to the next run", slog.Time("until", run.limited))
 	}
-	for _, key := range result.Strangers {
+	for _, key := range result.NotFound {
 		_, failed := h.endDeparted(ctx, key.Principal, suspectEvery, key)
 		err = errors.Join(err, failed)
 	}

@@ -113,8 +113,8 @@ func (s *Store) read(c *Connection, item dynamo.Item) error {
 
 // get reads a row, strongly consistent. A missing one has its key alone.
 func (s *Store) get(ctx context.Context, k Key) (Connection, error) {
-	c := Connection{Key: k}
-	item, err := dynamo.Get(ctx, s.DB, s.Table, s.rowKey(k))
+	c, key := Connection{Key: k}, s.rowKey(k)
+	item, err := dynamo.Get(ctx, s.DB, s.Table, key)
 	if err != nil {
 		return c, later(k, "the connection could not be read", err)
 	}

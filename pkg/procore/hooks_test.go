@@ -138,6 +138,20 @@ func TestBulkTriggers(t *testing.T) {
 	if err := f.company().DeleteTriggers(t.Context(), "8", []ID{"1", "2"}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("DeleteTriggers: got %v, want an ErrInvalid", err)
 	}
+	refuses := serve(t, map[string]http.HandlerFunc{
+		"POST " + webhooks + "/hooks/8/triggers/bulk": answers(422, `{"errors":"no"}`),
+		"POST " + webhooks + "/hooks/8/triggers": func(w http.ResponseWriter, r *http.Request) {
+			if b, _ := io.ReadAll(r.Body); strings.Contains(string(b), "delete") {
+				answers(422, `{"errors":"no delete"}`)(w, r)
+				return
+			}
+			answers(201, data(made))(w, r)
+		},
+	})
+	one, err := refuses.company().CreateTriggers(t.Context(), "8", []Trigger{users, rfis})
+	if te, ok := errors.AsType[*TriggersError](err); !ok || !cmp.Equal(te.Failed, []Trigger{users}) || !strings.Contains(te.Message, "no delete") || len(one) != 1 {
+		t.Errorf("refused as a whole: got %v, %v, want the right trigger alone", one, err)
+	}
 	if made, err := f.company().CreateTriggers(t.Context(), "8", nil); made != nil || err != nil || f.company().DeleteTriggers(t.Context(), "8", nil) != nil || len(f.all()) != 1 {
 		t.Errorf("no triggers: got %v, %v, and %d calls", made, err, len(f.all()))
 	}

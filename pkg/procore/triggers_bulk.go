@@ -3,15 +3,17 @@ package procore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// CreateTriggers adds triggers to the hook in one call. Procore may accept some of them:
-// then they are returned beside a [*TriggersError] that names the others. A trigger that
-// Procore has retired is a [*RetiredError], and none is added.
+// CreateTriggers adds triggers to the hook in one call. If Procore refuses the call, each
+// trigger has its own, so that a wrong one does not cost the others. Those that Procore
+// accepted are returned, if need be beside a [*TriggersError] that names the others. A
+// trigger that Procore has retired is a [*RetiredError], and none is added.
 func (c *CompanyClient) CreateTriggers(ctx context.Context, hookID ID, all []Trigger) ([]Trigger, error) {
 	if len(all) == 0 {
 		return nil, nil
@@ -24,7 +26,9 @@ func (c *CompanyClient) CreateTriggers(ctx context.Context, hookID ID, all []Tri
 		body[i] = t.wire()
 	}
 	var answer bulkAnswer
-	if err := c.bulk(ctx, http.MethodPost, hookID, body, &answer); err != nil {
+	if err := c.bulk(ctx, http.MethodPost, hookID, body, &answer); errors.Is(err, ErrInvalid) {
+		return c.createEach(ctx, hookID, all)
+	} else if err != nil {
 		return nil, err
 	}
 	failed := slices.DeleteFunc(slices.Clone(all), func(t Trigger) bool {
@@ -34,6 +38,24 @@ func (c *CompanyClient) CreateTriggers(ctx context.Context, hookID ID, all []Tri
 		return answer.made, &TriggersError{failed, answer.message}
 	}
 	return answer.made, nil
+}
+
+func (c *CompanyClient) createEach(ctx context.Context, hookID ID, all []Trigger) (made []Trigger, _ error) {
+	var refused TriggersError
+	for _, t := range all {
+		switch one, err := c.CreateTrigger(ctx, hookID, t); {
+		case err == nil:
+			made = append(made, one)
+		case errors.Is(err, ErrInvalid):
+			refused.Failed, refused.Message = append(refused.Failed, t), oneLine(err.Error(), 500)
+		default:
+			return made, err
+		}
+	}
+	if len(refused.Failed) > 0 {
+		return made, &refused
+	}
+	return made, nil
 }
 
 // DeleteTriggers removes triggers from the hook in one call. If Procore removed some of

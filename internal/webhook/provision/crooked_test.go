@@ -25,17 +25,17 @@ func TestEchoes(t *testing.T) {
 			w := newWorld(t)
 			w.options(procoretest.OptionsPatch{Crooked: &quirk.Name})
 			w.connect(joe)
-			w.look(connections.WebhooksActive)
+			w.reconcile(connections.WebhooksActive)
 			id, before := w.hook().ID, w.count()
 			w.Clock.Advance(Recheck)
-			w.look(connections.WebhooksActive)
+			w.reconcile(connections.WebhooksActive)
 			if got := w.calls(before); len(got) > 0 || w.hook().ID != id {
 				t.Errorf("a second pass made the calls %v", got)
 			}
 			w.rotate()
 			for range 2 {
 				w.Clock.Advance(Recheck)
-				w.look(connections.WebhooksActive)
+				w.reconcile(connections.WebhooksActive)
 			}
 			if got := w.calls(before); len(got) != 1 || got[0] != "PATCH" {
 				t.Errorf("after a rotation the calls are %v, want one PATCH", got)
@@ -56,10 +56,10 @@ func TestDisabled(t *testing.T) {
 	one := 1
 	w.options(procoretest.OptionsPatch{DisableAfter: &one})
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.emit()
 	w.eventually(func(h procoretest.Hook) bool { return h.Disabled })
-	if result := w.look(connections.WebhooksActive); !result.Reactivated || result.Recovered.Stored != 1 || w.hook().Disabled || w.emit() != 1 {
+	if result := w.reconcile(connections.WebhooksActive); !result.Reactivated || result.Recovered.Stored != 1 || w.hook().Disabled || w.emit() != 1 {
 		t.Errorf("got %+v, hook %+v", result, w.hook())
 	}
 	if lines := w.World.Log.Lines(t, "hook reactivated"); len(lines) != 1 || lines[0]["level"] != "WARN" || lines[0]["hook_id"] != w.id().String() {
@@ -72,19 +72,19 @@ func TestOldKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.deny(joe)
-	w.look(connections.WebhooksNeedsAdmin)
+	w.reconcile(connections.WebhooksNeedsAdmin)
 	if lines := w.World.Log.Lines(t, "hook has an old key"); len(lines) > 0 {
 		t.Errorf("before the rotation: %v", lines)
 	}
 	w.rotate()
-	w.look(connections.WebhooksNeedsAdmin)
+	w.reconcile(connections.WebhooksNeedsAdmin)
 	if lines := w.World.Log.Lines(t, "hook has an old key"); len(lines) != 1 || lines[0]["credential"] != "k1.0" {
 		t.Errorf("logged %v, want the hook with k1", lines)
 	}
 	w.deny()
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if row, err := w.Row(t.Context(), company); err != nil || row.Credential != "k2.0" || len(w.World.Log.Lines(t, "hook has an old key")) != 1 {
 		t.Errorf("got row %+v, %v", row, err)
 	}
@@ -123,7 +123,7 @@ func TestCredentialIsSetByAnAnswer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.rotate()
 	w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Method: "PATCH", Kind: procoretest.Status, Status: 503})
 	if result, err := w.Reconcile(t.Context(), company); err == nil {
@@ -133,7 +133,7 @@ func TestCredentialIsSetByAnAnswer(t *testing.T) {
 		t.Errorf("got row %+v, %v, want the credential that Procore accepted", row, err)
 	}
 	before := w.count()
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if got := w.calls(before); len(got) != 1 {
 		t.Errorf("got the calls %v, want one PATCH", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"procore-connect/pkg/connections"
@@ -35,30 +36,30 @@ func (k *Reconciler) End(ctx context.Context, key connections.Key, reason string
 		return err
 	}
 	defer items{k.Store}.release(ctx, l, k.log())
-	others, err := k.others(ctx, key)
+	all, err := procore.Collect(k.Store.Company(ctx, key.CompanyID))
 	if err != nil {
 		return err
 	}
-	if !others {
-		if err := k.remove(ctx, l, key); err != nil {
-			return err
-		}
+	all = slices.DeleteFunc(all, func(c connections.Connection) bool { return c.Key == key || c.State != connections.Connected })
+	others, err := k.anyWorks(ctx, all)
+	if err == nil && !others {
+		err = k.remove(ctx, l, key)
+	}
+	if err != nil {
+		return err
 	}
 	err = k.Store.End(ctx, key, reason)
 	if others && l.row.Creator == key.Principal {
-		err = errors.Join(err, k.soon(ctx, key.CompanyID))
+		err = errors.Join(err, k.soon(ctx, all))
 	}
 	return err
 }
 
 // soon makes the next run reconcile the company: the hook's creator is gone, and Procore
-// does not say whether the hook still reports anything.
-func (k *Reconciler) soon(ctx context.Context, companyID int64) error {
-	for c, err := range k.Store.Company(ctx, companyID) {
-		if err != nil {
-			return err
-		}
-		if c.State == connections.Connected && !c.CheckAt.IsZero() {
+// does not document whether the hook still reports anything.
+func (k *Reconciler) soon(ctx context.Context, all []connections.Connection) error {
+	for _, c := range all {
+		if !c.CheckAt.IsZero() {
 			_, _, err := k.Store.SetWebhooks(ctx, c, c.Webhooks, k.now())
 			return err
 		}
@@ -66,15 +67,9 @@ func (k *Reconciler) soon(ctx context.Context, companyID int64) error {
 	return nil
 }
 
-// others reports whether another connection of the company works.
-func (k *Reconciler) others(ctx context.Context, key connections.Key) (bool, error) {
-	for c, err := range k.Store.Company(ctx, key.CompanyID) {
-		if err != nil {
-			return true, err
-		}
-		if c.Key == key || c.State != connections.Connected {
-			continue
-		}
+// anyWorks reports whether one of the connections works.
+func (k *Reconciler) anyWorks(ctx context.Context, all []connections.Connection) (bool, error) {
+	for _, c := range all {
 		if works, err := k.works(ctx, c); works || err != nil {
 			return true, err
 		}

@@ -31,7 +31,7 @@ func TestEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.connect(joe), w.connect(ann)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v2.0"})
 	w.end(a)
 	if got := len(w.hooks()); got != 2 {
@@ -43,31 +43,31 @@ func TestEnd(t *testing.T) {
 	}
 	w.end(b) // again
 	if result, err := w.Reconcile(t.Context(), company); err != nil || result.HookID != "" || len(w.hooks()) != 1 {
-		t.Errorf("a look afterwards: %+v, %v", result, err)
+		t.Errorf("a pass afterwards: %+v, %v", result, err)
 	}
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if got := len(w.hooks()); got != 2 {
 		t.Errorf("%d hooks after the company has come back, want 2", got)
 	}
 }
 
-// When the maker of the hook leaves, the others don't wait for the next look.
-func TestMakerEnds(t *testing.T) {
+// When the creator of the hook leaves, the others don't wait for the next pass.
+func TestCreatorEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	maker, other := w.connect(joe), w.connect(ann)
-	w.look(connections.WebhooksActive)
-	if row, err := w.Row(t.Context(), company); err != nil || row.Creator != maker.Principal {
-		maker, other = other, maker
+	creator, other := w.connect(joe), w.connect(ann)
+	w.reconcile(connections.WebhooksActive)
+	if row, err := w.Row(t.Context(), company); err != nil || row.Creator != creator.Principal {
+		creator, other = other, creator
 	}
 	w.Clock.Advance(time.Minute)
-	w.end(maker)
+	w.end(creator)
 	w.wantStatus(connections.WebhooksActive, 0, other)
 	made := w.hook().ID
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if got := w.hook().ID; got == made {
-		t.Error("the hook is still the one whose maker is gone")
+		t.Error("the hook is still the one whose creator is gone")
 	}
 	w.wantStatus(connections.WebhooksActive, Recheck, other)
 }
@@ -77,7 +77,7 @@ func TestEndAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.connect(joe), w.connect(ann)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	var all sync.WaitGroup
 	for _, c := range []connections.Connection{a, b} {
 		all.Go(func() {
@@ -106,7 +106,7 @@ func TestEndIsRepeated(t *testing.T) {
 	} {
 		w := newWorld(t)
 		c := w.connect(joe)
-		w.look(connections.WebhooksActive)
+		w.reconcile(connections.WebhooksActive)
 		w.ProcoreFails(f)
 		if err := w.End(t.Context(), c.Key, "asked for"); err == nil {
 			t.Errorf("%+v: no error", f)
@@ -134,7 +134,7 @@ func TestEndWithoutPermission(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.deny(joe)
 	w.end(c)
 	if lines := w.World.Log.Lines(t, "hook not deleted"); len(lines) != 1 || lines[0]["hook_id"] != w.id().String() {
@@ -142,7 +142,7 @@ func TestEndWithoutPermission(t *testing.T) {
 	}
 }
 
-// It waits for a look that is under way, but not for ever.
+// It waits for a pass that is under way, but not for ever.
 func TestEndWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

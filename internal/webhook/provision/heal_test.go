@@ -10,14 +10,14 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// A user who may not does not stand in the way of one who may; if nobody may, an
+// A user who may not does not stand in the way of one who may; if no one may, an
 // admin has to act, and is noticed.
 func TestAnotherConnectionMay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.connect(joe), w.connect(ann)
 	w.deny(joe, ann)
-	w.look(connections.WebhooksNeedsAdmin)
+	w.reconcile(connections.WebhooksNeedsAdmin)
 	w.wantStatus(connections.WebhooksNeedsAdmin, Admin, a, b)
 	for _, c := range []connections.Connection{a, b} {
 		if got := w.Connection(c.Key).State; got != connections.Connected {
@@ -25,7 +25,7 @@ func TestAnotherConnectionMay(t *testing.T) {
 		}
 	}
 	w.deny(ann) // who is asked first
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.hook()
 	w.wantStatus(connections.WebhooksActive, Recheck, a, b)
 }
@@ -49,7 +49,7 @@ func TestAnotherConnectionCan(t *testing.T) {
 		a := w.connect(joe)
 		w.connect(ann)
 		spoil(w)
-		w.look(connections.WebhooksActive)
+		w.reconcile(connections.WebhooksActive)
 		w.hook()
 		w.wantStatus(connections.WebhooksActive, Recheck, a)
 		if row, err := w.Row(t.Context(), company); err != nil || row.Creator != a.Principal {
@@ -58,9 +58,9 @@ func TestAnotherConnectionCan(t *testing.T) {
 	}
 }
 
-// A hook whose maker lost access is made anew by another connection, whatever
+// A hook whose creator lost access is made again by another connection, whatever
 // Procore does with it: afterwards one hook reports.
-func TestMakerLostAccess(t *testing.T) {
+func TestCreatorLostAccess(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(*world, connections.Connection){
 		"permission": func(w *world, _ connections.Connection) { w.deny(joe) },
@@ -80,13 +80,13 @@ func TestMakerLostAccess(t *testing.T) {
 				w := newWorld(t)
 				w.options(procoretest.OptionsPatch{OrphanedHooks: &mode})
 				a := w.connect(joe)
-				w.look(connections.WebhooksActive)
+				w.reconcile(connections.WebhooksActive)
 				old := w.id()
 				b := w.connect(ann)
-				w.look(connections.WebhooksActive)
+				w.reconcile(connections.WebhooksActive)
 				lose(w, a)
 				w.Clock.Advance(Recheck)
-				w.look(connections.WebhooksActive)
+				w.reconcile(connections.WebhooksActive)
 				if got := w.emit(); got != 1 {
 					t.Errorf("%d hooks report a change, want 1", got)
 				}
@@ -97,9 +97,9 @@ func TestMakerLostAccess(t *testing.T) {
 				w.wantStatus(connections.WebhooksActive, Recheck, b)
 				before := w.count()
 				w.Clock.Advance(Recheck)
-				w.look(connections.WebhooksActive)
+				w.reconcile(connections.WebhooksActive)
 				if got := w.calls(before); len(got) > 0 {
-					t.Errorf("a later look made the calls %v", got)
+					t.Errorf("a later pass made the calls %v", got)
 				}
 			})
 		}
@@ -107,25 +107,25 @@ func TestMakerLostAccess(t *testing.T) {
 }
 
 // While events wait in the old hook it stays, for they would go with it.
-func TestMakerLostAccessWhileFailing(t *testing.T) {
+func TestCreatorLostAccessWhileFailing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	old := w.hook().ID
 	w.connect(ann)
 	w.emit()
 	w.eventually(func(h procoretest.Hook) bool { return h.Paused })
 	w.deny(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if got := w.hook(); got.ID != old || got.Waiting != 1 {
 		t.Errorf("got %+v, want the old hook %d and its event", got, old)
 	}
 }
 
 // Where Procore lets two hooks have one URL the new one reports before the old one
-// goes, and looks that fail on the way leave one that is half made, not many.
-func TestMakerLostAccessAndTheNewHookComesFirst(t *testing.T) {
+// goes, and passes that fail on the way leave one that is half made, not many.
+func TestCreatorLostAccessAndTheNewHookComesFirst(t *testing.T) {
 	t.Parallel()
 	for triggers, fault := range map[int]procoretest.Fault{
 		2: {Endpoint: hooksPath, Method: "DELETE", Kind: procoretest.Status, Status: 503, Times: 3},
@@ -137,7 +137,7 @@ func TestMakerLostAccessAndTheNewHookComesFirst(t *testing.T) {
 			shared := true
 			w.options(procoretest.OptionsPatch{SharedURLs: &shared})
 			w.connect(joe)
-			w.look(connections.WebhooksActive)
+			w.reconcile(connections.WebhooksActive)
 			old := w.hook().ID
 			b := w.connect(ann)
 			w.deny(joe)
@@ -151,7 +151,7 @@ func TestMakerLostAccessAndTheNewHookComesFirst(t *testing.T) {
 				}
 			}
 			w.Procore.ClearFaults()
-			w.look(connections.WebhooksActive)
+			w.reconcile(connections.WebhooksActive)
 			if row, err := w.Row(t.Context(), company); err != nil || row.Creator != b.Principal || w.hook().ID == old || w.emit() != 1 {
 				t.Errorf("got row %+v, %v, want a hook that Ann made", row, err)
 			}

@@ -17,7 +17,7 @@ func TestIdleCompany(t *testing.T) {
 	c := w.connect(joe)
 	next := func() time.Duration {
 		t.Helper()
-		w.look(connections.WebhooksActive)
+		w.reconcile(connections.WebhooksActive)
 		return w.Connection(c.Key).CheckAt.Sub(w.Clock.Now())
 	}
 	if got := next(); got != Recheck {
@@ -52,21 +52,21 @@ func TestIdleCreator(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	creator := w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.Clock.Advance(tokens.UsedWithin)
 	other := w.connect(ann)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if row, err := w.Row(t.Context(), company); err != nil || row.Creator != creator.Principal {
 		t.Errorf("got row %+v, %v", row, err)
 	}
 	w.wantStatus(connections.WebhooksActive, Recheck, creator, other)
 	w.deny(joe, ann)
-	w.look(connections.WebhooksNeedsAdmin)
+	w.reconcile(connections.WebhooksNeedsAdmin)
 	w.wantStatus(connections.WebhooksNeedsAdmin, Admin, creator, other)
 	w.Clock.Advance(tokens.UsedWithin)
-	w.look(connections.WebhooksNeedsAdmin)
+	w.reconcile(connections.WebhooksNeedsAdmin)
 	w.Clock.Advance(w.Connection(creator.Key).CheckAt.Sub(w.Clock.Now()))
-	w.look(connections.WebhooksNeedsAdmin)
+	w.reconcile(connections.WebhooksNeedsAdmin)
 	w.wantStatus(connections.WebhooksNeedsAdmin, IdleRecheck, creator, other)
 }
 
@@ -91,6 +91,6 @@ func TestIdleCompaniesShareTheirTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Clock.Advance(30 * 24 * time.Hour)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.wantStatus(connections.WebhooksActive, Recheck, a)
 }

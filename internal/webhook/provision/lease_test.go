@@ -10,7 +10,7 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// Two runs that look at once make one hook: one has the lease.
+// Two runs at once make one hook: one has the lease.
 func TestTwoRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -38,7 +38,7 @@ func TestTwoRuns(t *testing.T) {
 	}
 }
 
-// A lease that was not given back ends by itself, and a look with a lease that
+// A lease that was not released expires, and a pass with a lease that
 // was lost writes nothing.
 func TestLease(t *testing.T) {
 	t.Parallel()
@@ -52,10 +52,10 @@ func TestLease(t *testing.T) {
 		t.Errorf("got %+v, %v while another run has the lease", result, err)
 	}
 	if got := w.Connection(c.Key); !got.CheckAt.Equal(c.CheckAt) || got.Webhooks != connections.WebhooksPending {
-		t.Errorf("a busy look wrote %s, %v", got.Webhooks, got.CheckAt)
+		t.Errorf("a busy pass wrote %s, %v", got.Webhooks, got.CheckAt)
 	}
 	w.Clock.Advance(leaseFor)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	dead.row.HookID = "1"
 	now, err := w.Row(t.Context(), company)
 	if err != nil {
@@ -83,14 +83,14 @@ func TestTwoHooksOfOurs(t *testing.T) {
 	c := w.connect(joe)
 	first := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: localURL, PayloadVersion: "v2.0"})
 	w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: localURL + "/", PayloadVersion: "v2.0"})
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if w.hook(); w.id() != first.ID {
 		t.Errorf("hook %s stayed, want %s", w.id(), first.ID)
 	}
 	w.wantStatus(connections.WebhooksActive, Recheck, c)
 }
 
-// A user who authorizes while a look is under way has one to come.
+// A user who authorizes while a pass is under way has one to come.
 func TestAuthorizedMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

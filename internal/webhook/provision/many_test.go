@@ -37,7 +37,7 @@ func TestManyConnectionsTakeTurns(t *testing.T) {
 	tried := map[any]bool{}
 	for range 3 {
 		before := w.count()
-		w.look(connections.WebhooksNeedsAdmin)
+		w.reconcile(connections.WebhooksNeedsAdmin)
 		if got := w.count() - before; got != maxTries {
 			t.Errorf("got %d calls, want %d", got, maxTries)
 		}
@@ -50,7 +50,7 @@ func TestManyConnectionsTakeTurns(t *testing.T) {
 		t.Errorf("%d of %d had their turn", len(tried), len(ids))
 	}
 	admin := w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if row, err := w.Row(t.Context(), company); err != nil || row.Creator != admin.Principal || row.Offset != 0 {
 		t.Errorf("got row %+v, %v, want a hook that Joe made", row, err)
 	}
@@ -65,7 +65,7 @@ func TestManyUnusableGrants(t *testing.T) {
 	for _, c := range dead { // Procore refused their tokens
 		w.spend(c.Principal)
 	}
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.hook()
 	w.wantStatus(connections.WebhooksActive, Recheck, admin)
 	users := maps.Collect(func(yield func(int64, bool) bool) {

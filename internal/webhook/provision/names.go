@@ -32,49 +32,37 @@ func version(s string) string {
 
 // check returns the trigger as Procore writes it, or an error that names the nearest one
 // that exists. Without known resources any trigger is right.
-func check(t procore.Trigger, resources map[string]procore.WebhookResource) (procore.Trigger, error) {
-	if resources == nil {
-		return t, nil
-	}
-	r, ok := resources[strings.ToLower(strings.TrimSpace(t.Resource))]
-	if !ok {
-		best := nearest(t.Resource, func(yield func(string) bool) {
-			for _, r := range resources {
-				if !yield(strings.TrimSpace(r.Name)) {
-					return
-				}
+func check(t procore.Trigger, resources []procore.WebhookResource) (procore.Trigger, error) {
+	name, nearest, least := "", "", 0
+	var actions []string
+	for _, r := range resources { // Procore may list one more than once
+		r.Name = strings.TrimSpace(r.Name)
+		d := distance(strings.ToLower(strings.TrimSpace(t.Resource)), strings.ToLower(r.Name))
+		if nearest == "" || d < least || d == least && r.Name < nearest {
+			nearest, least = r.Name, d
+		}
+		if d > 0 {
+			continue
+		}
+		name = r.Name
+		for _, action := range r.Actions {
+			if action.Normal() == t.EventType.Normal() {
+				return procore.Trigger{Resource: name, EventType: procore.EventType(strings.TrimSpace(string(action)))}, nil
 			}
-		})
-		return t, fmt.Errorf("trigger %s: Procore has no resource %q; the nearest is %q: %w", t, t.Resource, best, procore.ErrInvalid)
-	}
-	t.Resource = strings.TrimSpace(r.Name)
-	var names []string
-	for _, action := range r.Actions {
-		name := strings.TrimSpace(string(action))
-		if action.Normal() == t.EventType.Normal() {
-			t.EventType = procore.EventType(name)
-			return t, nil
-		}
-		if name != "" {
-			names = append(names, name)
+			if action != "" {
+				actions = append(actions, strings.TrimSpace(string(action)))
+			}
 		}
 	}
-	if len(names) == 0 { // not listed in a form that is known
+	switch {
+	case len(resources) == 0:
 		return t, nil
+	case name == "":
+		return t, fmt.Errorf("trigger %s: Procore has no resource %q; the nearest is %q: %w", t, t.Resource, nearest, procore.ErrInvalid)
+	case len(actions) > 0:
+		return t, fmt.Errorf("trigger %s: Procore has only %s for %q: %w", t, strings.Join(actions, ", "), name, procore.ErrInvalid)
 	}
-	return t, fmt.Errorf("trigger %s: Procore has only %s for %q: %w", t, strings.Join(names, ", "), t.Resource, procore.ErrInvalid)
-}
-
-// nearest returns the name with the fewest changed letters, the first in the alphabet of
-// several.
-func nearest(name string, names func(func(string) bool)) string {
-	best, least := "", -1
-	for n := range names {
-		if d := distance(strings.ToLower(name), strings.ToLower(n)); least < 0 || d < least || d == least && n < best {
-			best, least = n, d
-		}
-	}
-	return best
+	return procore.Trigger{Resource: name, EventType: t.EventType}, nil // its actions are not listed in a form that is known
 }
 
 // distance is Levenshtein's: how many letters are to be added, removed or replaced.

@@ -138,7 +138,12 @@ func (p *planner) triggers(want wanted, have observed, m Memory) {
 	add := step{do: addTriggers, hook: have.hook.ID, version: now}
 	remove := step{do: removeTriggers, hook: have.hook.ID}
 	there := map[string]bool{}
+	seen := map[procore.ID]bool{"": true} // one without an id cannot be removed
 	for _, t := range have.triggers {
+		if seen[t.ID] {
+			continue
+		}
+		seen[t.ID] = true
 		if key := t.Key(); !stale && !there[key] && contains(want.triggers, key) {
 			there[key] = true
 		} else if r, due := p.difference(cosmetic, "surplus trigger "+t.String(), "absent", t.ID.String()); due {
@@ -163,7 +168,7 @@ func (p *planner) triggers(want wanted, have observed, m Memory) {
 	p.steps = append(p.steps, slices.DeleteFunc(both, func(s step) bool { return len(s.triggers) == 0 })...)
 }
 
-// twins deletes other hooks of ours, after the hook has its triggers.
+// twins deletes our other hooks, after the hook has its triggers.
 func (p *planner) twins(all []procore.Hook) {
 	for _, twin := range all {
 		if r, due := p.difference(cosmetic, "twin "+twin.ID.String(), "absent", "there"); due {

@@ -54,11 +54,11 @@ func shown(steps []step) string {
 
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	resources := map[string]procore.WebhookResource{
-		"rfis":            {Name: "RFIs", Actions: []procore.EventType{"create", "update"}},
-		"company users":   {Name: "Company Users", Actions: []procore.EventType{"create", "update"}},
-		"document upload": {Name: "Document Upload", Actions: []procore.EventType{"Created", "Completed"}},
-		"odd":             {Name: " Odd ", Actions: []procore.EventType{""}},
+	resources := []procore.WebhookResource{
+		{Name: "RFIs", Actions: []procore.EventType{"create", "update"}},
+		{Name: "Company Users", Actions: []procore.EventType{"create", "update"}},
+		{Name: "Document Upload", Actions: []procore.EventType{"Created", "Completed"}},
+		{Name: " Odd ", Actions: []procore.EventType{""}},
 	}
 	tests := []struct {
 		name   string
@@ -98,6 +98,9 @@ func TestPlan(t *testing.T) {
 		{"one twice", func(_ *wanted, h *observed, _ *Memory) {
 			h.triggers = append(h.triggers, procore.Trigger{ID: "3", Resource: "RFIs", EventType: "create"})
 		}, "remove RFIs:create", ""},
+		{"one listed twice, one without an id", func(_ *wanted, h *observed, _ *Memory) {
+			h.triggers = append(h.triggers, h.triggers[0], procore.Trigger{Resource: "RFIs", EventType: "delete"})
+		}, "", ""},
 		{"written as Procore writes it", func(w *wanted, h *observed, _ *Memory) {
 			h.resources = resources
 			w.triggers = append(w.triggers, procore.Trigger{Resource: "document upload", EventType: "completed"}, procore.Trigger{Resource: "Document Upload", EventType: "create"})
@@ -218,6 +221,7 @@ func TestChoose(t *testing.T) {
 		"several":                       {[]procore.Hook{hook("10", ourURL), hook("9", ourURL), hook("8", ourURL), hook("8", ourURL)}, Memory{}, "8 [9 10] []"},
 		"several, the higher one known": {[]procore.Hook{hook("7", ourURL), hook("9", ourURL)}, Memory{HookID: "9"}, "9 [7] []"},
 		"one that ours replaces":        {[]procore.Hook{hook("6", otherURL), hook("9", ourURL)}, Memory{HookID: "9", Replaces: "6"}, "9 [6] []"},
+		"known, in another namespace":   {[]procore.Hook{other}, Memory{HookID: "5"}, "5 [] []"},
 		"another namespace":             {[]procore.Hook{other}, Memory{}, " [] []"},
 		"a project's":                   {[]procore.Hook{{ID: "7", Namespace: "acme", DestinationURL: ourURL, ProjectID: 12}}, Memory{}, " [] []"},
 		"without an id":                 {[]procore.Hook{hook("", ourURL)}, Memory{}, " [] []"},

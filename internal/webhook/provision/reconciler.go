@@ -73,9 +73,9 @@ type Result struct {
 	// Reactivated reports whether Procore had disabled the hook, and the pass made it
 	// active. Deliveries had failed; see the receiver's log.
 	Reactivated bool
-	// Strangers are connections to which Procore showed no such company: their
-	// users may have left it.
-	Strangers []connections.Key
+	// NotFound are connections to which Procore showed no such company: their users may
+	// have left it.
+	NotFound []connections.Key
 	// Recovered counts the discarded deliveries that were stored.
 	Recovered recovery.Result
 	// LimitedUntil is set when Procore's rate limit was hit. Make no more calls
@@ -98,22 +98,18 @@ func (k *Reconciler) Reconcile(ctx context.Context, companyID int64) (Result, er
 		return Result{}, err
 	}
 	defer items.release(ctx, l, k.log())
-	before, err := procore.Collect(k.Store.Company(ctx, companyID))
-	if err != nil {
-		return Result{}, err
-	}
-	want, err := k.want(ctx, companyID, before)
-	if err != nil {
-		return Result{}, errors.Join(err, k.settle(ctx, before, verdict{next: Retry}))
-	}
 	end := passFor
 	if left, ok := procore.TimeLeft(ctx); ok {
 		end = min(end, left-closing)
 	}
 	within, cancel := context.WithTimeout(ctx, end)
 	defer cancel()
-	result, verdict := k.pass(within, l, want, before)
-	return result, errors.Join(verdict.err, k.settle(ctx, before, verdict))
+	all, err := procore.Collect(k.Store.Company(ctx, companyID))
+	if err != nil {
+		return Result{}, err
+	}
+	result, verdict := k.pass(within, l, all)
+	return result, errors.Join(verdict.err, k.settle(ctx, all, verdict))
 }
 
 // Row reads what is known of a company's hook.
@@ -139,7 +135,11 @@ func (k *Reconciler) want(ctx context.Context, companyID int64, all []connection
 }
 
 // pass lets the company's connections reconcile, and recovers what Procore discarded.
-func (k *Reconciler) pass(ctx context.Context, l *lease, want wanted, all []connections.Connection) (Result, verdict) {
+func (k *Reconciler) pass(ctx context.Context, l *lease, all []connections.Connection) (Result, verdict) {
+	want, err := k.want(ctx, l.row.CompanyID, all)
+	if err != nil {
+		return Result{}, verdict{next: Retry, err: err}
+	}
 	v, worked, result := k.try(ctx, l, want, all)
 	if worked != nil && !want.off {
 		recovered, err := worked.recover(ctx)
@@ -179,7 +179,7 @@ func (k *Reconciler) try(ctx context.Context, l *lease, want wanted, all []conne
 		case anothers:
 			refused = append(refused, c)
 			if errors.Is(err, procore.ErrNotFound) {
-				result.Strangers = append(result.Strangers, c.Key)
+				result.NotFound = append(result.NotFound, c.Key)
 			}
 			creatorLost = creatorLost || c.Principal == creator
 		case unusable:
@@ -214,7 +214,7 @@ func (k *Reconciler) hand(l *lease, key connections.Key) *hand {
 }
 
 // settle writes the verdict to every connection of the company, so that each user's page
-// is right. One that was connected in the meantime has a pass of its own to come.
+// is right. One that was connected in the meantime is due for another pass.
 func (k *Reconciler) settle(ctx context.Context, before []connections.Connection, v verdict) error {
 	if len(before) == 0 {
 		return nil

@@ -66,7 +66,7 @@ func (w *world) wantInbox(ids []string) {
 	}
 }
 
-// What Procore gave up on is found by the next look, however its list is paged
+// What Procore gave up on is found by the next pass, however its list is paged
 // and whatever the payload version; once, and counted.
 func TestRecovery(t *testing.T) {
 	t.Parallel()
@@ -78,21 +78,21 @@ func TestRecovery(t *testing.T) {
 				w.options(procoretest.OptionsPatch{DeliveryOrder: &paging})
 				w.Want.PayloadVersion = version
 				c := w.connect(joe)
-				w.look(connections.WebhooksActive)
+				w.reconcile(connections.WebhooksActive)
 				ids := w.discard(230)
-				if got := w.look(connections.WebhooksActive).Recovered; got.Stored != 230 || got.Quarantined != 0 || got.More {
+				if got := w.reconcile(connections.WebhooksActive).Recovered; got.Stored != 230 || got.Quarantined != 0 || got.More {
 					t.Errorf("got %+v, want 230 stored", got)
 				}
 				w.wantInbox(ids)
 				w.wantStatus(connections.WebhooksActive, Recheck, c)
 				ids = append(ids, w.discard(5)...)
-				if got := w.look(connections.WebhooksActive).Recovered; got.Stored != 5 {
+				if got := w.reconcile(connections.WebhooksActive).Recovered; got.Stored != 5 {
 					t.Errorf("got %+v, want 5 stored", got)
 				}
 				w.wantInbox(ids)
-				w.Clock.Advance(27 * time.Hour)    // past the overlap
-				w.look(connections.WebhooksActive) // moves the mark
-				if got := w.look(connections.WebhooksActive).Recovered; got != (recovery.Result{}) {
+				w.Clock.Advance(27 * time.Hour)         // past the overlap
+				w.reconcile(connections.WebhooksActive) // moves the mark
+				if got := w.reconcile(connections.WebhooksActive).Recovered; got != (recovery.Result{}) {
 					t.Errorf("got %+v long after, want none", got)
 				}
 				if row, err := w.Row(t.Context(), company); err != nil || row.Recovered != 235 || !row.Recovery.HighWater.Equal(w.Clock.Now()) {
@@ -108,7 +108,7 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	ids := w.discard(3)
 	body := fmt.Sprintf(`{"id":7,"ulid":%q,"company_id":5678,"project_id":2001,"resource_name":"RFIs","resource_id":2,"event_type":"update","data":"first"}`, ids[1])
 	e, err := procore.DecodeEvent([]byte(body))
@@ -118,7 +118,7 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 	if _, err := w.Recovery.Inbox.Add(t.Context(), e, []byte(body)); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.look(connections.WebhooksActive).Recovered; got != (recovery.Result{Stored: 2, Duplicates: 1}) {
+	if got := w.reconcile(connections.WebhooksActive).Recovered; got != (recovery.Result{Stored: 2, Duplicates: 1}) {
 		t.Errorf("got %+v", got)
 	}
 	out, err := w.DB.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &w.Tables.Inbox,
@@ -128,32 +128,32 @@ func TestRecoveryLeavesWhatIsStored(t *testing.T) {
 	}
 }
 
-// A look reads so many pages at most, and the next one goes on; the mark moves at
+// A pass reads so many pages at most, and the next one goes on; the mark moves at
 // the end.
-func TestRecoveryInSeveralLooks(t *testing.T) {
+func TestRecoveryInSeveralPasses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.Recovery.Pages = 2
 	c := w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	began, err := w.Row(t.Context(), company)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ids := w.discard(450)
-	looks := 0
-	for more := true; more; looks++ {
-		more = w.look(connections.WebhooksActive).Recovered.More
+	passes := 0
+	for more := true; more; passes++ {
+		more = w.reconcile(connections.WebhooksActive).Recovered.More
 		row, err := w.Row(t.Context(), company)
-		if err != nil || row.Recovery.Cursor.Since.IsZero() == more || row.Recovery.HighWater.Equal(began.Recovery.HighWater) != more || looks > 10 {
-			t.Fatalf("look %d: more %t, row %+v, %v", looks, more, row, err)
+		if err != nil || row.Recovery.Cursor.Since.IsZero() == more || row.Recovery.HighWater.Equal(began.Recovery.HighWater) != more || passes > 10 {
+			t.Fatalf("pass %d: more %t, row %+v, %v", passes, more, row, err)
 		}
 		if more {
 			w.wantStatus(connections.WebhooksActive, Retry, c)
 		}
 	}
-	if looks < 3 {
-		t.Errorf("it took %d looks of two pages", looks)
+	if passes < 3 {
+		t.Errorf("it took %d passes of two pages", passes)
 	}
 	w.wantInbox(ids)
 }

@@ -18,14 +18,13 @@ type wanted struct {
 
 // observed is what Procore shows of a company's hooks.
 type observed struct {
-	at       time.Time
-	by       tokens.Principal // whose connection observes
-	hook     procore.Hook     // ours; without an id there is none
-	twins    []procore.Hook   // others with our URL, and one that ours replaces
-	foreign  []procore.ID     // other deployments' hooks in our namespace
-	triggers []procore.Trigger
-	// resources are those that a hook can report, by name in small letters. nil: not known.
-	resources map[string]procore.WebhookResource
+	at        time.Time
+	by        tokens.Principal // whose connection observes
+	hook      procore.Hook     // ours; without an id there is none
+	twins     []procore.Hook   // others with our URL, and one that ours replaces
+	foreign   []procore.ID     // other deployments' hooks in our namespace
+	triggers  []procore.Trigger
+	resources []procore.WebhookResource // that a hook can report; none: not known
 	// orphaned reports whether the connection that made the hook no longer works.
 	orphaned bool
 	// waiting reports whether deliveries wait in an orphaned hook. They would go with it.

@@ -15,13 +15,13 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// Storage that fails in the middle moves no mark, and the next look stores the
+// Storage that fails in the middle moves no mark, and the next pass stores the
 // rest.
 func TestRecoveryWithoutStorage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	began, err := w.Row(t.Context(), company)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestRecoveryWithoutStorage(t *testing.T) {
 		t.Errorf("got row %+v, %v, want the mark where it was", row, err)
 	}
 	w.Fault(nil)
-	if got := w.look(connections.WebhooksActive).Recovered; got.Stored != 25 || got.Duplicates != 15 {
+	if got := w.reconcile(connections.WebhooksActive).Recovered; got.Stored != 25 || got.Duplicates != 15 {
 		t.Errorf("got %+v, want the other 25", got)
 	}
 	w.wantInbox(ids)
@@ -56,7 +56,7 @@ func TestRecoveryWithoutProcore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	ids := w.discard(250)
 	list := fmt.Sprintf("%s/%d/deliveries", hooksPath, w.hook().ID)
 	for _, f := range []procoretest.Fault{
@@ -79,18 +79,18 @@ func TestRecoveryWithoutProcore(t *testing.T) {
 		w.Procore.ClearFaults()
 		w.row(func(r *Row) { r.Recovery.Cursor = recovery.Cursor{} })
 	}
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.wantInbox(ids)
 	w.wantStatus(connections.WebhooksActive, Recheck, c)
 }
 
-// A list that is too slow for one look is read in several: what was read is
-// stored, and the next look goes on there.
+// A list that is too slow for one pass is read in several: what was read is
+// stored, and the next pass goes on there.
 func TestRecoveryFromASlowList(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	ids := w.discard(250)
 	list := fmt.Sprintf("%s/%d/deliveries", hooksPath, w.hook().ID)
 	w.ProcoreFails(procoretest.Fault{Endpoint: list, Kind: procoretest.Delay})
@@ -108,7 +108,7 @@ func TestRecoveryFromASlowList(t *testing.T) {
 		w.wantStatus(connections.WebhooksActive, Retry, c)
 	}
 	w.Procore.ClearFaults()
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.wantInbox(ids)
 	w.wantStatus(connections.WebhooksActive, Recheck, c)
 }
@@ -125,7 +125,7 @@ func (w *world) row(change func(*Row)) {
 }
 
 // A hook from before there were rows, whose version is to change, when the
-// process dies right after the change: the next look knows that its triggers are
+// process dies right after the change: the next pass knows that its triggers are
 // the old version's.
 func TestVersionChangeOfAnUnknownHook(t *testing.T) {
 	t.Parallel()
@@ -151,7 +151,7 @@ func TestVersionChangeOfAnUnknownHook(t *testing.T) {
 	w.Fault(nil)
 	w.Procore.ClearFaults()
 	w.Clock.Advance(leaseFor)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if got := w.emit(); got != 1 || w.id() != h.ID {
 		t.Errorf("%d hooks report a change, want hook %s", got, h.ID)
 	}

@@ -14,13 +14,13 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// kind says what an error of a call means for the look.
+// kind is what the error of a call means for the pass.
 type kind int
 
 const (
 	later        kind = iota // Procore, the network or storage: again soon
 	limited                  // the rate limit: no more calls until it resets
-	wrong                    // the request is refused whoever makes it
+	wrong                    // the request is refused to every connection
 	anothers                 // this connection may not; another one perhaps
 	unusable                 // this connection has no token; another one perhaps
 	disconnected             // the company disconnected the app
@@ -53,10 +53,10 @@ func kindOf(err error) kind {
 	return later
 }
 
-// verdict is what a look says about the company.
+// verdict is what a pass found about the company.
 type verdict struct {
 	status  connections.Webhooks // empty: as it was
-	next    time.Duration        // until the next look; 0: never
+	next    time.Duration        // until the next pass; 0: never
 	limited time.Time            // the rate limit's reset, or zero
 	err     error
 }
@@ -149,7 +149,7 @@ func (v verdict) recovered(r recovery.Result, err error, now time.Time) verdict 
 	return v
 }
 
-// on is the status and the time of the next look for one connection.
+// on is the status and the time of the next pass for one connection.
 func (v verdict) on(c connections.Connection, now time.Time) (connections.Webhooks, time.Time) {
 	status, at := cmp.Or(v.status, c.Webhooks), time.Time{}
 	if v.next > 0 {
@@ -170,12 +170,12 @@ const (
 // so that it shows whether it still works, and then as [connections.Store.ForCompany]
 // prefers them. Each pass begins with those that are new, and continues after those that
 // the last passes tried in vain.
-func candidates(all []connections.Connection, maker tokens.Principal, tried int) []connections.Connection {
+func candidates(all []connections.Connection, creator tokens.Principal, tried int) []connections.Connection {
 	var some, rest []connections.Connection
 	for _, c := range all {
 		switch {
 		case c.State != connections.Connected:
-		case c.Principal == maker:
+		case c.Principal == creator:
 			some = append(some, c)
 		default:
 			rest = append(rest, c)
@@ -207,7 +207,7 @@ func connected(all []connections.Connection, p tokens.Principal) bool {
 	return slices.ContainsFunc(all, func(c connections.Connection) bool { return c.Principal == p && c.State == connections.Connected })
 }
 
-// unchanged says that the connection is due when it was due before.
+// unchanged reports whether the connection is due when it was due before.
 func unchanged(before []connections.Connection, c connections.Connection) bool {
 	return slices.ContainsFunc(before, func(b connections.Connection) bool { return b.Key == c.Key && b.CheckAt.Equal(c.CheckAt) })
 }

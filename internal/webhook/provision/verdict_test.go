@@ -78,9 +78,9 @@ func TestCandidates(t *testing.T) {
 		connection(tokens.User(5), connections.Ended, 7), connection(tokens.User(7), connections.Disconnected, 7),
 	}
 	for _, tt := range []struct {
-		maker tokens.Principal
-		tried int
-		want  []tokens.Principal
+		creator tokens.Principal
+		tried   int
+		want    []tokens.Principal
 	}{
 		{"", 0, []tokens.Principal{"app", "user#4", "user#1", "user#2"}},
 		{tokens.User(1), 0, []tokens.Principal{"user#1", "app", "user#4", "user#2"}},
@@ -89,11 +89,11 @@ func TestCandidates(t *testing.T) {
 		{"", 5, []tokens.Principal{"user#4", "user#1", "user#2", "app"}},
 	} {
 		var got []tokens.Principal
-		for _, c := range candidates(all, tt.maker, tt.tried) {
+		for _, c := range candidates(all, tt.creator, tt.tried) {
 			got = append(got, c.Principal)
 		}
 		if diff := cmp.Diff(got, tt.want); diff != "" {
-			t.Errorf("made by %q, after %d (-got +want):\n%s", tt.maker, tt.tried, diff)
+			t.Errorf("made by %q, after %d (-got +want):\n%s", tt.creator, tt.tried, diff)
 		}
 	}
 	if got := candidates(nil, "", 3); len(got) > 0 {

@@ -28,7 +28,7 @@ const (
 	joe     = procoretest.Joe
 	ann     = procoretest.Ann
 
-	localURL = "http://127.0.0.1:9/webhooks/procore" // nobody listens
+	localURL = "http://127.0.0.1:9/webhooks/procore" // no one listens
 )
 
 func newWorld(t *testing.T) *world {
@@ -59,8 +59,8 @@ func (w *world) connect(user int64) connections.Connection {
 	return c
 }
 
-// look is a look that must go well and find the company so.
-func (w *world) look(want connections.Webhooks) Result {
+// reconcile makes a pass that must succeed and leave the company in this state.
+func (w *world) reconcile(want connections.Webhooks) Result {
 	w.t.Helper()
 	result, err := w.Reconcile(w.t.Context(), company)
 	if err != nil || result.Status != want {

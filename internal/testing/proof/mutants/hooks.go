@@ -5,9 +5,7 @@ func hooks() []mutant {
 	const plan, observe, apply, pass = "internal/webhook/provision/plan.go", "internal/webhook/provision/observe.go", "internal/webhook/provision/apply.go", "internal/webhook/provision/pass.go"
 	return []mutant{
 		{"", "a credential counts as set that Procore did not accept", apply,
-			`; err == nil {
-			m.Credential = want.credential`, `; err != nil || err == nil {
-			m.Credential = want.credential`, only("TestCredentialIsSetByAnAnswer", hooking)},
+			`case s.do == patchHook && err == nil:`, `case s.do == patchHook:`, only("TestCredentialIsSetByAnAnswer", hooking)},
 		{"", "a rotation does not reach the hook", plan,
 			`compare(essential, "credential", want.credential, cmp.Or(m.Credential, "unknown"))`, `compare(essential, "credential", want.credential, m.Credential)`, only("TestPlan$", hooking)},
 		{"", "a URL with a slash at its end is another one", "internal/webhook/provision/names.go",
@@ -15,7 +13,9 @@ func hooks() []mutant {
 		{"", "names in another letter case are others", plan,
 			`if key := t.Key(); !stale`, `if key := t.Resource + ":" + string(t.EventType); !stale`, only("TestPlan$", hooking)},
 		{"", "a disabled hook stays disabled", apply,
-			`		if s.activate {`, `		if false {`, only("TestDisabled", hooking)},
+			`		if s.activate {
+			spec`, `		if false {
+			spec`, only("TestDisabled", hooking)},
 		{"", "triggers are removed before others are added", plan,
 			`	if stale {
 		slices.Reverse(both)`, `	if !stale {
@@ -29,7 +29,7 @@ func hooks() []mutant {
 		{"", "another deployment's hook is ours", observe,
 			`case ours, h.ID == m.Replaces:`, `case ours, true:`, only("TestChoose", hooking)},
 		{"", "a hook goes while deliveries wait in it", pass,
-			`			return true, err`, `			return false, err`, only("TestMakerLostAccessWhileFailing", hooking)},
+			`			return true, err`, `			return false, err`, only("TestCreatorLostAccessWhileFailing", hooking)},
 		{"", "the next pass does not know what this one adopted", pass,
 			`if err := h.items.save(ctx, h.lease); err != nil {`, `if err := error(nil); err != nil {`, only("TestVersionChangeOfAnUnknownHook", hooking)},
 		{"", "a key is retired while a hook has it", "functions/refresher/keys.go",

@@ -16,19 +16,19 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// One look does for all connections of the company, and every user's page says
+// One pass does for all connections of the company, and every user's page says
 // the same.
 func TestOneHookForACompany(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.connect(joe), w.connect(ann)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.hook()
 	w.wantStatus(connections.WebhooksActive, Recheck, a, b)
 	before := w.count()
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if got := w.calls(before); len(got) > 0 {
-		t.Errorf("a second look made the calls %v", got)
+		t.Errorf("a second pass made the calls %v", got)
 	}
 	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != w.id() || row.Creator != b.Principal || row.Version != "v2.0" {
 		t.Errorf("got row %+v, %v", row, err)
@@ -60,12 +60,12 @@ func TestPatched(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.connect(joe)
-			w.look(connections.WebhooksActive)
+			w.reconcile(connections.WebhooksActive)
 			id, before := w.hook().ID, w.count()
 			tt.change(w)
 			for range 2 {
 				w.Clock.Advance(Recheck)
-				w.look(connections.WebhooksActive)
+				w.reconcile(connections.WebhooksActive)
 			}
 			if diff := cmp.Diff(w.calls(before), tt.want); diff != "" {
 				t.Errorf("calls (-got +want):\n%s", diff)
@@ -79,12 +79,12 @@ func TestPatched(t *testing.T) {
 }
 
 // A run that died between the hook's new version and its triggers' leaves a hook
-// that looks right and reports nothing. The next look knows.
+// that seems right and reports nothing. The next pass knows.
 func TestVersionChangeIsFinished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.Want.PayloadVersion = "v3.0"
 	for _, f := range []procoretest.Fault{
 		{Endpoint: hooksPath, Method: "PATCH", Kind: procoretest.Drop},
@@ -97,7 +97,7 @@ func TestVersionChangeIsFinished(t *testing.T) {
 		}
 		w.Procore.ClearFaults()
 	}
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.hook()
 	if got := w.emit(); got != 1 {
 		t.Errorf("%d hooks report a change, want 1", got)
@@ -117,18 +117,18 @@ func TestOneTriggerIsRefused(t *testing.T) {
 	w.hook("RFIs create", "RFIs update")
 	w.wantStatus(connections.WebhooksPending, Admin, c)
 	w.Want.Triggers = good
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.hook()
 }
 
-// Nor does it keep a dead maker's hook from being made anew.
-func TestMakerLostAccessAndATriggerIsRefused(t *testing.T) {
+// Nor does it keep a dead creator's hook from being made again.
+func TestCreatorLostAccessAndATriggerIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	shared := true
 	w.options(procoretest.OptionsPatch{SharedURLs: &shared})
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	old := w.id()
 	w.connect(ann)
 	w.deny(joe)
@@ -143,7 +143,7 @@ func TestMakerLostAccessAndATriggerIsRefused(t *testing.T) {
 
 const hooksPath = "/rest/v2.0/companies/5678/webhooks/hooks"
 
-// Whatever answer is lost, the next look finishes with one hook and its triggers.
+// Whatever answer is lost, the next pass finishes with one hook and its triggers.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{procoretest.Drop, procoretest.Reset} {
@@ -160,7 +160,7 @@ func TestLostAnswers(t *testing.T) {
 				w.wantStatus(connections.WebhooksActive, Retry, c)
 			}
 			w.Procore.ClearFaults()
-			w.look(connections.WebhooksActive)
+			w.reconcile(connections.WebhooksActive)
 			w.hook()
 			if writes := skip == 1 || skip == 4; writes && !lost { // net/http repeats a GET itself
 				t.Errorf("%s after %d calls: got %+v without an error", kind, skip, result)
@@ -187,10 +187,10 @@ func TestOff(t *testing.T) {
 	} {
 		w := newWorld(t)
 		a, b := w.connect(joe), w.connect(ann)
-		w.look(connections.WebhooksActive)
+		w.reconcile(connections.WebhooksActive)
 		foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v2.0"})
 		change(w)
-		w.look(connections.WebhooksOff)
+		w.reconcile(connections.WebhooksOff)
 		for _, c := range []connections.Connection{a, b} {
 			if got := w.Connection(c.Key); got.Webhooks != connections.WebhooksOff || !got.CheckAt.IsZero() {
 				t.Errorf("%s: webhooks are %s, looked at again %v; want off, never", name, got.Webhooks, got.CheckAt)
@@ -207,7 +207,7 @@ func TestNamespace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	old := w.hook().ID
 	w.emit()
 	w.eventually(func(h procoretest.Hook) bool { return h.Paused })
@@ -216,7 +216,7 @@ func TestNamespace(t *testing.T) {
 	if result, err := w.Reconcile(t.Context(), company); err == nil {
 		t.Errorf("got %+v, want an error", result)
 	}
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if h := w.hook(); h.ID != old || h.Waiting != 1 || h.Namespace != "our-new-app" || h.DestinationURL != w.Want.URL {
 		t.Errorf("got %+v, want the hook %d with its event", h, old)
 	}
@@ -227,12 +227,12 @@ func TestNamespaceWithoutTheOldHook(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if err := w.client(c.Key).DeleteHook(t.Context(), w.id()); err != nil {
 		t.Fatal(err)
 	}
 	w.Want.Namespace = "our-new-app"
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	if h := w.hook(); h.Namespace != "our-new-app" {
 		t.Errorf("got %+v", h)
 	}
@@ -246,7 +246,7 @@ func TestForeign(t *testing.T) {
 	w.connect(joe)
 	foreign := w.otherHook(joe, procore.HookSpec{Namespace: "our-app", DestinationURL: "http://127.0.0.1:9/foreign", PayloadVersion: "v4.0"})
 	for range 2 {
-		if result := w.look(connections.WebhooksActive); !cmp.Equal(result.Foreign, []procore.ID{foreign.ID}) {
+		if result := w.reconcile(connections.WebhooksActive); !cmp.Equal(result.Foreign, []procore.ID{foreign.ID}) {
 			t.Errorf("got %+v", result)
 		}
 	}
@@ -287,7 +287,7 @@ func TestRateLimited(t *testing.T) {
 		many := 1000
 		w.options(procoretest.OptionsPatch{SpikeLimit: &many})
 		w.Clock.Advance(wait)
-		w.look(connections.WebhooksActive)
+		w.reconcile(connections.WebhooksActive)
 		w.hook()
 	}
 }
@@ -306,7 +306,7 @@ func TestUnconnectedIsLeftAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := w.Connection(a.Key)
-		w.look(connections.WebhooksActive)
+		w.reconcile(connections.WebhooksActive)
 		if got := w.Connection(a.Key); got.State != want || got.Rev != before.Rev {
 			t.Errorf("got %s, checked at %v; want %s, %v", got.State, got.CheckAt, want, before.CheckAt)
 		}
@@ -314,8 +314,8 @@ func TestUnconnectedIsLeftAlone(t *testing.T) {
 	}
 }
 
-// A look that its caller's time cuts short still writes down how it went.
-func TestLookInALittleTime(t *testing.T) {
+// A pass that its caller's time cuts short still writes down how it went.
+func TestPassInALittleTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.connect(joe)
@@ -326,6 +326,6 @@ func TestLookInALittleTime(t *testing.T) {
 		t.Errorf("got %+v, %v, and its caller's time is over: %v", result, err, ctx.Err())
 	}
 	w.wantStatus(connections.WebhooksPending, Retry, c)
-	w.look(connections.WebhooksActive)
+	w.reconcile(connections.WebhooksActive)
 	w.hook()
 }
