@@ -13,7 +13,7 @@ NO_REGIONS := ap-east-2 ap-southeast-6
 # The architecture that Lambda runs the functions on; make build GOARCH=amd64 for x86_64.
 GOARCH ?= arm64
 
-FUNCTIONS := oauth-callback company-select webhook-receiver dispatcher announcer refresher
+FUNCTIONS := oauth-callback company-select webhook-receiver dispatcher announcer refresher reconciler
 BINARIES := $(addprefix functions/,$(FUNCTIONS)) examples/event-consumer
 
 # $(call compile,package,directory of bootstrap): static, stripped, the same bytes wherever it is built.
@@ -164,7 +164,7 @@ compile-event-consumer:
 	$(call compile,examples/event-consumer,build/event-consumer)
 
 # The targets of sam build, by the functions' logical ids in template.yaml.
-.PHONY: build-OAuthCallbackFunction build-CompanySelectFunction build-WebhookReceiverFunction build-DispatcherFunction build-AnnouncerFunction build-RefresherFunction build-EventConsumerFunction
+.PHONY: build-OAuthCallbackFunction build-CompanySelectFunction build-WebhookReceiverFunction build-DispatcherFunction build-AnnouncerFunction build-RefresherFunction build-ReconcilerFunction build-EventConsumerFunction
 build-OAuthCallbackFunction:
 	$(call compile,functions/oauth-callback,$(ARTIFACTS_DIR))
 build-CompanySelectFunction:
@@ -177,5 +177,7 @@ build-AnnouncerFunction:
 	$(call compile,functions/announcer,$(ARTIFACTS_DIR))
 build-RefresherFunction:
 	$(call compile,functions/refresher,$(ARTIFACTS_DIR))
+build-ReconcilerFunction:
+	$(call compile,functions/reconciler,$(ARTIFACTS_DIR))
 build-EventConsumerFunction:
 	$(call compile,examples/event-consumer,$(ARTIFACTS_DIR))

@@ -4,15 +4,16 @@ import "slices"
 
 // Most metrics are read from these lines.
 const (
-	request  = "request"               // of internal/platform/gateway, one per request
-	grant    = "grant changed"         // of pkg/tokens, one per change of a grant's state
-	change   = "connection changed"    // of pkg/connections, one per change of a connection's state
-	refresh  = "refresh run finished"  // of functions/refresher, one per run
-	dispatch = "dispatch run finished" // of internal/webhook/dispatch, one per invocation
+	request   = "request"                // of internal/platform/gateway, one per request
+	grant     = "grant changed"          // of pkg/tokens, one per change of a grant's state
+	change    = "connection changed"     // of pkg/connections, one per change of a connection's state
+	refresh   = "refresh run finished"   // of functions/refresher, one per run
+	dispatch  = "dispatch run finished"  // of internal/webhook/dispatch, one per invocation
+	reconcile = "reconcile run finished" // of internal/webhook/reconcile, one per run
 )
 
 // All returns all metrics.
-func All() []Metric { return slices.Concat(ofEvents(), ofConnections()) }
+func All() []Metric { return slices.Concat(ofEvents(), ofReconciliation(), ofConnections()) }
 
 func ofEvents() []Metric {
 	return []Metric{
@@ -53,6 +54,23 @@ func ofEvents() []Metric {
 
 		{Name: "AnswersOdd", Unit: Count, Line: "odd answer",
 			Help: "An answer of Procore had fields of another type than expected, or odd items. They were dropped; the log names them."},
+	}
+}
+
+func ofReconciliation() []Metric {
+	return []Metric{
+		{Name: "ChangesReconciled", Unit: Count, Line: reconcile, Value: "reconciled",
+			Help: "A change that no webhook had reported was found, and stored as an event. The webhook may still come."},
+		{Name: "ChangesMoved", Unit: Count, Line: reconcile, Value: "moved",
+			Help: "Of these, one whose item had an event in the five minutes before: mostly a recalculation at Procore."},
+		{Name: "ChangesBackfilled", Unit: Count, Line: reconcile, Value: "backfilled",
+			Help: "A change from before the inbox's 13 days was stored as an event."},
+		{Name: "NeverDelivered", Unit: Count, Line: reconcile, Value: "never_delivered",
+			Help: "A day after a change was found, its webhook had not come."},
+		{Name: "ResourcesNotCovered", Unit: Count, Line: reconcile, Value: "not_covered",
+			Help: "A subscribed resource of a company of this run cannot be searched for changes. The task coverage names it."},
+		{Name: "ReconcileLagSeconds", Unit: Seconds, Line: reconcile, Value: "reconcile_lag_s",
+			Help: "How long the longest overdue company has been due for a search when a run of the reconciler finishes. 0 if none is due."},
 	}
 }
 

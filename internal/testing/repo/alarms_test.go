@@ -61,7 +61,7 @@ func TestAlarms(t *testing.T) {
 		if d := cmp.Diff(texts(get(p, "AlarmActions")), []string{"AlarmsTopic"}); d != "" {
 			t.Errorf("%s: actions (-got +want):\n%s", name, d)
 		}
-		if text(get(p, "TreatMissingData")) == "" {
+		if get(p, "TreatMissingData") == nil {
 			t.Errorf("%s does not set what missing data means", name)
 		}
 	}

@@ -7,6 +7,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"procore-connect/internal/platform/config"
+	"procore-connect/internal/webhook/reconcile"
 )
 
 // Enter answers each question of sam deploy --guided, with a value that works in a new account.
@@ -128,9 +134,54 @@ func TestSchedulesDoNotRetry(t *testing.T) {
 			t.Errorf("%s: %q attempts, want 0", name, got)
 		}
 	}
-	invoke := get(n, "Resources", "RefresherFunction", "Properties", "EventInvokeConfig", "MaximumRetryAttempts")
-	if text(invoke) != "0" {
-		t.Errorf("Lambda retries a run %v times, want 0", invoke)
+	for _, function := range []string{"RefresherFunction", "ReconcilerFunction"} {
+		if got := text(get(n, "Resources", function, "Properties", "EventInvokeConfig", "MaximumRetryAttempts")); got != "0" {
+			t.Errorf("Lambda retries a run of %s %q times, want 0", function, got)
+		}
+	}
+}
+
+// Each period that the template offers is one that the function reads, and the alarm waits for it and an hour more. With
+// off no run is expected.
+func TestReconcilePeriods(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	periods := get(n, "Mappings", "ReconcilePeriods")
+	allowed := texts(get(n, "Parameters", "ReconcilePeriod", "AllowedValues"))
+	if d := cmp.Diff(keysOf(periods), allowed); d != "" {
+		t.Errorf("mapping - allowed values +:\n%s", d)
+	}
+	for _, name := range allowed {
+		d, err := time.ParseDuration(text(get(periods, name, "Duration")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "off" {
+			if d != 0 {
+				t.Errorf("off is a period of %v", d)
+			}
+			continue
+		}
+		env := config.New(func(string) string { return text(get(periods, name, "Duration")) })
+		if got := reconcile.ReadConfig(env).Period; got != d || name != text(get(periods, name, "Duration")) {
+			t.Errorf("the function reads %v of the period %s", got, name)
+		}
+		if got, want := text(get(periods, name, "BehindSeconds")), fmt.Sprint((d + time.Hour).Seconds()); got != want {
+			t.Errorf("%s: the alarm waits for %s seconds, want %s", name, got, want)
+		}
+	}
+	for name, want := range map[string]string{"ReconcileCallsPerOwner": "60", "ReconcileCallsPerApp": "600"} {
+		if got := text(get(n, "Parameters", name, "Default")); got != want {
+			t.Errorf("default of %s is %q, want %s as in the code", name, got, want)
+		}
+	}
+	for place, want := range map[string]node{
+		"ReconcileSchedule State":                get(n, "Resources", "ReconcileSchedule", "Properties", "State"),
+		"ReconcileOverdueAlarm TreatMissingData": get(n, "Resources", "ReconcileOverdueAlarm", "Properties", "TreatMissingData"),
+	} {
+		if f, ok := want.(tagged); !ok || f.tag != "If" || text(items(f.value)[0]) != "Reconciles" {
+			t.Errorf("%s is %v, want it to depend on Reconciles", place, want)
+		}
 	}
 }
 
@@ -162,7 +213,7 @@ func TestFunctions(t *testing.T) {
 // the template's own limits keep to that, so that the receiver is not the one that is throttled.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
-	const account, receiver = 10, 3
+	const account, receiver = 10, 2
 	n := template(t)
 	number := func(n node) int {
 		v, err := strconv.Atoi(text(n))

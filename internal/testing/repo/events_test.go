@@ -79,8 +79,8 @@ func TestHTTPEvents(t *testing.T) {
 			}
 		})
 	}
-	if got := len(files(t)); got != len(tests)+7 { // four tasks, and the events of consumer, dispatcher and announcer
-		t.Errorf("%d sample events, but %d are tested", got, len(tests)+7)
+	if got := len(files(t)); got != len(tests)+9 { // six tasks, and the events of consumer, dispatcher and announcer
+		t.Errorf("%d sample events, but %d are tested", got, len(tests)+9)
 	}
 }
 
@@ -192,13 +192,15 @@ func TestConsumerEvent(t *testing.T) {
 func TestTaskEvents(t *testing.T) {
 	t.Parallel()
 	n := template(t)
-	for name, schedule := range map[string]string{"refresh": "RefreshSchedule", "housekeeping": "HousekeepingSchedule"} {
+	for name, schedule := range map[string]string{
+		"refresher/refresh": "RefreshSchedule", "refresher/housekeeping": "HousekeepingSchedule", "reconciler/reconcile": "ReconcileSchedule",
+	} {
 		got := sample[struct {
 			Task string `json:"task"`
-		}](t, "refresher/"+name)
+		}](t, name)
 		input := text(get(n, "Resources", schedule, "Properties", "Target", "Input"))
-		if want := `{"task":"` + got.Task + `"}`; got.Task != name || input != want {
-			t.Errorf("events/refresher/%s.json has task %q, the schedule sends %s", name, got.Task, input)
+		if want := `{"task":"` + got.Task + `"}`; got.Task != path.Base(name) || input != want {
+			t.Errorf("events/%s.json has task %q, the schedule sends %s", name, got.Task, input)
 		}
 	}
 }

@@ -72,14 +72,15 @@ func alarms(t *testing.T) (all []watched) {
 		}
 		return v
 	}
+	standard := func(v node) node { return byDefault(t, n, v) }
 	for _, name := range ofType(t, n, "AWS::CloudWatch::Alarm") {
 		p := get(n, "Resources", name, "Properties")
-		w := watched{name: name, expression: "m", metrics: map[string]metric{}, threshold: number(get(p, "Threshold"))}
+		w := watched{name: name, expression: "m", metrics: map[string]metric{}, threshold: number(standard(get(p, "Threshold")))}
 		w.of = int(number(get(p, "EvaluationPeriods")))
 		if w.breaching = w.of; get(p, "DatapointsToAlarm") != nil {
 			w.breaching = int(number(get(p, "DatapointsToAlarm")))
 		}
-		w.missingIsBreaching = text(get(p, "TreatMissingData")) == "breaching"
+		w.missingIsBreaching = text(standard(get(p, "TreatMissingData"))) == "breaching"
 		if op := text(get(p, "ComparisonOperator")); op != "GreaterThanOrEqualToThreshold" {
 			t.Fatalf("%s: %s", name, op)
 		}
@@ -99,6 +100,33 @@ func alarms(t *testing.T) (all []watched) {
 		all = append(all, w)
 	}
 	return all
+}
+
+// byDefault returns a value of the template as it is with the parameters' defaults. It knows the functions that alarms use.
+func byDefault(t *testing.T, n, v node) node {
+	t.Helper()
+	f, ok := v.(tagged)
+	if !ok {
+		return v
+	}
+	args := items(f.value)
+	switch f.tag {
+	case "Ref":
+		return get(n, "Parameters", text(f.value), "Default")
+	case "FindInMap":
+		return get(n, "Mappings", text(args[0]), text(byDefault(t, n, args[1])), text(args[2]))
+	case "If":
+		if byDefault(t, n, get(n, "Conditions", text(args[0]))) == node("true") {
+			return byDefault(t, n, args[1])
+		}
+		return byDefault(t, n, args[2])
+	case "Not":
+		return fmt.Sprint(byDefault(t, n, args[0]) != node("true"))
+	case "Equals":
+		return fmt.Sprint(byDefault(t, n, args[0]) == byDefault(t, n, args[1]))
+	}
+	t.Fatalf("!%s is not known here", f.tag)
+	return nil
 }
 
 // of names a metric: OldestDueSeconds, or IteratorAge DispatcherFunction.
@@ -166,9 +194,9 @@ func (w watched) rings(t *testing.T, day map[string]series, minutes int) int {
 // quiet has what is measured when nothing happens: the heartbeats.
 func quiet() map[string]series {
 	return map[string]series{
-		"OldestDueSeconds": every(5, 0), "BreakerOpen": every(5, 0), "OldestCheckSeconds": every(5, 0), "DispatchLagSeconds": every(5, 0.8),
+		"OldestDueSeconds": every(5, 0), "BreakerOpen": every(5, 0), "OldestCheckSeconds": every(5, 0), "DispatchLagSeconds": every(5, 0.8), "ReconcileLagSeconds": every(5, 0),
 		"IteratorAge DispatcherFunction": every(5, 200), "Errors DispatcherFunction": every(5, 0), "Errors RefresherFunction": every(5, 0),
-		"Throttles RefresherFunction": every(5, 0), "ApproximateNumberOfMessagesVisible RescueQueue": every(5, 0),
+		"Throttles RefresherFunction": every(5, 0), "Errors ReconcilerFunction": every(5, 0), "ApproximateNumberOfMessagesVisible RescueQueue": every(5, 0),
 	}
 }
 
@@ -178,8 +206,9 @@ func busy() map[string]series {
 	maps.Copy(day, map[string]series{
 		"EventsStored": every(1, 100), "EventsDispatched": every(1, 100), "RefreshesSucceeded": every(5, 625), "RefreshesFailed": every(5, 2),
 		"ApproximateAgeOfOldestMessage EventsQueue": every(1, 3), "NumberOfMessagesReceived EventsQueue": every(1, 100),
-		"GrantsUncertain":  every(80, 1), // one refresh of ten thousand is lost, 18 a day
-		"EventsDuplicated": every(3, 1), "IteratorAge AnnouncerFunction": every(7, 300),
+		"GrantsUncertain":  every(80, 1),                                                                   // one refresh of ten thousand is lost, 18 a day
+		"EventsDuplicated": every(3, 1), "ChangesReconciled": every(5, 15), "NeverDelivered": every(5, 15), // three of a hundred
+		"IteratorAge AnnouncerFunction": every(7, 300),
 	})
 	return day
 }
@@ -229,9 +258,20 @@ func TestAlarmsRing(t *testing.T) {
 		"the housekeeping schedule is disabled": {with(quiet(), map[string]series{
 			"OldestCheckSeconds": during(0, start, every(5, 0)), "DispatchLagSeconds": during(0, start, every(5, 1)),
 		}), expected{"HousekeepingOverdueAlarm": 20, "DispatchStoppedAlarm": 20}},
-		"refreshes do not keep up":       {with(busy(), map[string]series{"OldestDueSeconds": growing(start, 1)}), expected{"RefreshOverdueAlarm": 75}},
-		"housekeeping does not keep up":  {with(busy(), map[string]series{"OldestCheckSeconds": growing(start, 1)}), expected{"HousekeepingOverdueAlarm": 135}},
-		"the webhook route is throttled": {with(busy(), map[string]series{api4xx: during(start, start+30, every(1, 50))}), expected{"WebhooksRefusedAlarm": 10}},
+		"refreshes do not keep up":              {with(busy(), map[string]series{"OldestDueSeconds": growing(start, 1)}), expected{"RefreshOverdueAlarm": 75}},
+		"housekeeping does not keep up":         {with(busy(), map[string]series{"OldestCheckSeconds": growing(start, 1)}), expected{"HousekeepingOverdueAlarm": 135}},
+		"the reconciler's schedule is disabled": {with(quiet(), map[string]series{"ReconcileLagSeconds": during(0, start, every(5, 0))}), expected{"ReconcileOverdueAlarm": 20}},
+		"reconciliation does not keep up":       {with(busy(), map[string]series{"ReconcileLagSeconds": growing(start, 1)}), expected{"ReconcileOverdueAlarm": 7*60 + 15}},
+		"a large company's pass takes six hours": {with(busy(), map[string]series{"ReconcileLagSeconds": func(m int) []float64 {
+			if m < start || m >= start+6*60 {
+				return []float64{0}
+			}
+			return growing(start, 1)(m)
+		}}), nil},
+		"a quiet app loses all its events for a while": {with(quiet(), map[string]series{"ChangesReconciled": at(3, start), "NeverDelivered": at(3, start, start+60, start+120)}), nil},
+		"Procore delivers nothing":                     {with(quiet(), map[string]series{"NeverDelivered": at(2, start, start+5, start+10, start+15, start+20)}), expected{"NeverDeliveredAlarm": 6 * 60}},
+		"Procore loses one event of ten":               {with(busy(), map[string]series{"NeverDelivered": during(start, start+6*60, every(1, 10))}), expected{"NeverDeliveredAlarm": 6 * 60}},
+		"the webhook route is throttled":               {with(busy(), map[string]series{api4xx: during(start, start+30, every(1, 50))}), expected{"WebhooksRefusedAlarm": 10}},
 		"a scanner without a credential": {with(quiet(), map[string]series{
 			api4xx: during(start, start+60, every(1, 200)), "DeliveriesRefused": during(start, start+60, every(1, 200)),
 		}), nil},
@@ -285,7 +325,7 @@ func TestAlarmsRing(t *testing.T) {
 			t.Parallel()
 			var got, want []string
 			for _, w := range all {
-				if minute := w.rings(t, tt.day, 8*60); minute >= 0 {
+				if minute := w.rings(t, tt.day, 10*60); minute >= 0 {
 					got = append(got, w.name)
 					if within := tt.want[w.name]; minute < start || minute > start+within {
 						t.Errorf("%s rings at minute %d, want within %d minutes of %d", w.name, minute, within, start)

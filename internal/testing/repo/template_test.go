@@ -23,6 +23,7 @@ var functions = map[string]string{
 	"functions/dispatcher":       "DispatcherFunction",
 	"functions/announcer":        "AnnouncerFunction",
 	"functions/refresher":        "RefresherFunction",
+	"functions/reconciler":       "ReconcilerFunction",
 	"examples/event-consumer":    "EventConsumerFunction",
 }
 

@@ -16,7 +16,7 @@ import (
 func (v *values) fill(name string, text []byte) ([]byte, error) {
 	function, _, _ := strings.Cut(name, "/")
 	switch function {
-	case "dispatcher", "announcer", "refresher":
+	case "dispatcher", "announcer", "refresher", "reconciler":
 		return text, nil
 	case "event-consumer":
 		return v.message(text)

@@ -115,7 +115,7 @@ warm_containers = "LAZY"
 
 // events writes each sample event with the values.
 func (o Options) events(v *values) error {
-	for _, function := range []string{"oauth-callback", "company-select", "webhook-receiver", "dispatcher", "announcer", "refresher", "event-consumer"} {
+	for _, function := range []string{"oauth-callback", "company-select", "webhook-receiver", "dispatcher", "announcer", "refresher", "reconciler", "event-consumer"} {
 		from := os.DirFS(filepath.Join(o.Events, function))
 		names, err := fs.Glob(from, "*.json")
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/reconcile"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -47,6 +48,8 @@ func samples() []sample {
 		{"refresher/refresh", refreshed},
 		{"refresher/acknowledge-departures", acknowledged},
 		{"refresher/webhook-keys", keysAnswered},
+		{"reconciler/reconcile", reconciled},
+		{"reconciler/coverage", covered},
 	}
 }
 
@@ -256,6 +259,24 @@ func keysAnswered(t *testing.T, _ *world, answer []byte) {
 	}
 	if err := json.Unmarshal(answer, &got); err != nil || !got.Retire {
 		t.Errorf("answer %s, %v, want that all hooks have the current key", answer, err)
+	}
+}
+
+// reconciled checks the answer of a run.
+func reconciled(t *testing.T, _ *world, answer []byte) {
+	t.Helper()
+	var got reconcile.Report
+	if err := json.Unmarshal(answer, &got); err != nil || got.Lag != 0 {
+		t.Errorf("answer %s, %v, want a run that is not behind", answer, err)
+	}
+}
+
+// covered checks that the answer is about the company.
+func covered(t *testing.T, _ *world, answer []byte) {
+	t.Helper()
+	var got reconcile.Coverage
+	if err := json.Unmarshal(answer, &got); err != nil || got.CompanyID != procoretest.MyConstruction {
+		t.Errorf("answer %s, %v, want the coverage of company %d", answer, err, procoretest.MyConstruction)
 	}
 }
 

@@ -42,7 +42,7 @@ func start(t *testing.T, o stack.Options, prepare func(*world)) *world {
 	if testing.Short() {
 		t.Skip("compiles and starts everything")
 	}
-	o.Refresh, o.Housekeeping = -1, -1
+	o.Refresh, o.Housekeeping, o.Reconcile = -1, -1, -1
 	o.Stdout, o.Stderr = logtest.Output(t), logtest.Output(t)
 	s, err := stack.Start(t.Context(), o)
 	if err != nil {

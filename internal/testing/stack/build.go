@@ -18,7 +18,8 @@ import (
 // packages are the commands to build, each to a binary with its last name.
 var packages = [...]string{
 	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
-	"./functions/dispatcher", "./functions/announcer", "./functions/refresher", "./examples/event-consumer",
+	"./functions/dispatcher", "./functions/announcer", "./functions/refresher", "./functions/reconciler",
+	"./examples/event-consumer",
 }
 
 // build compiles the functions for this machine, with the flags of a deployment, and

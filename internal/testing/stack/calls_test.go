@@ -94,6 +94,7 @@ func TestCalls(t *testing.T) {
 	sc.garbage()
 	sc.departed()
 	sc.outageOfTheReceiver()
+	sc.reconciled()
 	sc.rescued()
 	sc.outageOfProcore()
 	eventually(t, "what needs a person is announced", func() bool { return len(sc.Topics.Messages("connections-topic")) > 0 })
@@ -118,7 +119,7 @@ func newScene(t *testing.T, w *watcher, timeout time.Duration) *scene {
 	t.Helper()
 	stderr := &log{shown: logtest.Output(t)}
 	s, stdout := start(t, stack.Options{
-		Stderr: stderr, Refresh: -1, Housekeeping: -1, Watch: w.watch, Timeout: timeout,
+		Stderr: stderr, Refresh: -1, Housekeeping: -1, Reconcile: -1, Watch: w.watch, Timeout: timeout,
 		Procore: procoretest.Options{ExpiresIn: 100 * time.Second}, // so that it is due for the schedule
 	})
 	return &scene{
@@ -282,6 +283,14 @@ func (s *scene) outageOfTheReceiver() {
 		s.t.Error(err)
 	}
 	s.handled(id)
+}
+
+// reconciled finds a change whose delivery is lost.
+func (s *scene) reconciled() {
+	s.t.Helper()
+	if _, err := s.Invoke(s.t.Context(), "reconciler", []byte(`{"task":"reconcile"}`)); err != nil {
+		s.t.Error(err)
+	}
 }
 
 func failed(d procoretest.Delivery) bool { return d.ResponseStatus >= 500 }

@@ -68,7 +68,7 @@ func startCrooked(t *testing.T) *crooked {
 		t.Fatal(err)
 	}
 	c := &crooked{handled: &handledEvents{events: make(chan handledEvent, 100)}, log: &log{shown: logtest.Output(t)}}
-	c.Stack, err = stack.Start(t.Context(), stack.Options{BuildDir: dir, Housekeeping: -1, Refresh: -1, Stdout: c.handled, Stderr: c.log})
+	c.Stack, err = stack.Start(t.Context(), stack.Options{BuildDir: dir, Housekeeping: -1, Refresh: -1, Reconcile: -1, Stdout: c.handled, Stderr: c.log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ const (
 	dispatcher      = "dispatcher"
 	announcer       = "announcer"
 	refresher       = "refresher"
+	reconciler      = "reconciler"
 	consumer        = "event-consumer"
 
 	consumers = 2 // batches that run at once
@@ -38,6 +39,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		{Name: dispatcher, Timeout: time.Minute},
 		{Name: announcer, Timeout: 30 * time.Second, Concurrency: 2},
 		{Name: refresher, Timeout: time.Minute, Concurrency: 2},
+		{Name: reconciler, Timeout: time.Minute},
 		{Name: consumer, Timeout: 30 * time.Second, Concurrency: consumers},
 	} {
 		o.Binary, o.Env, o.MemoryMB = binary(dir, o.Name), env, 256
@@ -112,6 +114,9 @@ func Environment(app, procore, aws string) map[string]string {
 		"ALLOWED_COMPANIES":                "*",
 		"WEBHOOK_NAMESPACE":                "procore-connect",
 		"WEBHOOK_TRIGGERS":                 "RFIs:create,update,delete;Projects:update;Company Users:update",
+		"RECONCILE_PERIOD":                 "1m",
+		"RECONCILE_CALLS_PER_OWNER":        "3000",
+		"RECONCILE_CALLS_PER_APP":          "3000",
 		"LOG_LEVEL":                        "info",
 		"AWS_ENDPOINT_URL_DYNAMODB":        aws,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": aws,

@@ -17,7 +17,7 @@ func TestContainersIP(t *testing.T) {
 		t.Skip("needs a second loopback address, which Linux has")
 	}
 	const other = "127.0.0.2"
-	s, _ := start(t, stack.Options{ContainersIP: other, Refresh: -1, Housekeeping: -1})
+	s, _ := start(t, stack.Options{ContainersIP: other, Refresh: -1, Housekeeping: -1, Reconcile: -1})
 	for address, want := range map[string]bool{s.ProcoreURL: true, s.AWSURL: true, s.AppURL: false} {
 		_, port, err := net.SplitHostPort(strings.TrimPrefix(address, "http://"))
 		if err != nil {
@@ -40,7 +40,7 @@ func TestContainersIP(t *testing.T) {
 // A listener on every address already includes the containers' address.
 func TestContainersIPEverywhere(t *testing.T) {
 	t.Parallel()
-	s, _ := start(t, stack.Options{ProcoreAddr: "0.0.0.0:0", AWSAddr: "0.0.0.0:0", ContainersIP: "127.0.0.2", Refresh: -1, Housekeeping: -1})
+	s, _ := start(t, stack.Options{ProcoreAddr: "0.0.0.0:0", AWSAddr: "0.0.0.0:0", ContainersIP: "127.0.0.2", Refresh: -1, Housekeeping: -1, Reconcile: -1})
 	if !strings.HasPrefix(s.ProcoreURL, "http://127.0.0.1:") {
 		t.Errorf("ProcoreURL = %s, want loopback's", s.ProcoreURL)
 	}

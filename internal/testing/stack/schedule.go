@@ -9,16 +9,21 @@ import (
 	"procore-connect/internal/testing/fake/gatewaytest"
 )
 
-// startSchedules runs the refresher's tasks as EventBridge Scheduler does.
+// startSchedules runs the tasks as EventBridge Scheduler does.
 func (s *Stack) startSchedules(ctx context.Context) {
-	for task, interval := range map[string]time.Duration{
-		"refresh":      cmp.Or(s.options.Refresh, 15*time.Second),
-		"housekeeping": cmp.Or(s.options.Housekeeping, 3*time.Second),
+	for _, schedule := range []struct {
+		function, task string
+		interval       time.Duration
+	}{
+		{refresher, "refresh", cmp.Or(s.options.Refresh, 15*time.Second)},
+		{refresher, "housekeeping", cmp.Or(s.options.Housekeeping, 3*time.Second)},
+		{reconciler, "reconcile", cmp.Or(s.options.Reconcile, 5*time.Second)},
 	} {
-		if interval < 0 {
+		if schedule.interval < 0 {
 			continue
 		}
-		s.loops.Go(func() { repeat(ctx, s.functions[refresher], task, interval, s.out.report) })
+		f := s.functions[schedule.function]
+		s.loops.Go(func() { repeat(ctx, f, schedule.task, schedule.interval, s.out.report) })
 	}
 }
 

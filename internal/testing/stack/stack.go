@@ -54,9 +54,9 @@ type Options struct {
 	// Procore configures the fake. Start sets client and redirect URI.
 	Procore procoretest.Options
 
-	// Refresh and Housekeeping are how often the refresher's tasks run. 0: 15 s
-	// and 3 s; negative: never.
-	Refresh, Housekeeping time.Duration
+	// Refresh, Housekeeping and Reconcile are how often the schedules' tasks run. 0: 15 s,
+	// 3 s and 5 s; negative: never.
+	Refresh, Housekeeping, Reconcile time.Duration
 
 	// Timeout is the timeout of each invocation. 0: that of the template, or less.
 	Timeout time.Duration

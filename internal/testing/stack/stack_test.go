@@ -57,7 +57,7 @@ func TestWrongConfiguration(t *testing.T) {
 
 func TestDoors(t *testing.T) {
 	t.Parallel()
-	s, _ := start(t, stack.Options{Refresh: -1, Housekeeping: -1})
+	s, _ := start(t, stack.Options{Refresh: -1, Housekeeping: -1, Reconcile: -1})
 	for _, test := range []struct {
 		method, path, body string
 		want               int

@@ -24,11 +24,12 @@ const (
 )
 
 // functions are the deployed functions, by the names of their binaries.
-var functions = [...]string{"oauth-callback", "company-select", receiver, "dispatcher", "announcer", "refresher", "event-consumer"}
+var functions = [...]string{"oauth-callback", "company-select", receiver, "dispatcher", "announcer", "refresher", "reconciler", "event-consumer"}
 
 var packages = [...]string{
 	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
-	"./functions/dispatcher", "./functions/announcer", "./functions/refresher", "./examples/event-consumer",
+	"./functions/dispatcher", "./functions/announcer", "./functions/refresher", "./functions/reconciler",
+	"./examples/event-consumer",
 }
 
 // cold is the directory of the functions that are built without prewarming.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/reconcile"
+	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
+)
+
+// newReconciler returns the function in a world.
+func newReconciler(w *functiontest.World) *handler {
+	store := w.Store()
+	events := &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}
+	triggers := []procore.Trigger{{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}}
+	hooks := &provision.Reconciler{
+		Store: store, Ring: w.Ring(), Log: w.Log.Logger, Recovery: &recovery.Recoverer{Inbox: events, Log: w.Log.Logger},
+		Want: provision.Config{Namespace: "our-app", URL: "http://127.0.0.1:3000" + provision.Path, PayloadVersion: "v3.0", Triggers: triggers},
+	}
+	return &handler{reconciler: &reconcile.Reconciler{
+		Store: store, Inbox: events, Hooks: hooks, Log: w.Log.Logger, Want: reconcile.Config{Triggers: triggers, Period: 6 * time.Hour},
+	}}
+}
+
+func TestTasks(t *testing.T) {
+	t.Parallel()
+	h := newReconciler(functiontest.New(t))
+	for text, want := range map[string]string{
+		`{"task":"reconcile"}`:                         "",
+		`{"task":"coverage","company_id":"5678"}`:      "",
+		`{"task":"coverage"}`:                          `"company_id": "5678"`,
+		`{"task":"coverage","company_id":"-1"}`:        `"company_id": "5678"`,
+		`{"task":"refresh"}`:                           `unknown task "refresh": want reconcile`,
+		`{"task":"` + strings.Repeat("x", 1000) + `"}`: `xxx": want reconcile`,
+		`{}`: `unknown task ""`,
+	} {
+		var in input
+		if err := json.Unmarshal([]byte(text), &in); err != nil {
+			t.Fatal(err)
+		}
+		_, err := h.handle(t.Context(), in)
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || len(err.Error()) > 200) {
+			t.Errorf("%.60s: %v, want an error with %q", text, err, want)
+		}
+	}
+}
+
+// The answer for an operator is about the company that was asked for.
+func TestCoverage(t *testing.T) {
+	t.Parallel()
+	h := newReconciler(functiontest.New(t))
+	got, err := h.handle(t.Context(), input{Task: "coverage", CompanyID: procoretest.MyConstruction})
+	if c, ok := got.(reconcile.Coverage); err != nil || !ok || c.CompanyID != procoretest.MyConstruction {
+		t.Errorf("%+v, %v, want the coverage of company %d", got, err, procoretest.MyConstruction)
+	}
+}
