@@ -201,6 +201,60 @@ func TestThreeCompaniesShareAGrant(t *testing.T) {
 	})
 }
 
+// A second authorization of one user is for another company. Whatever it does to the first
+// pair, both companies work on, with one pair and one refresh.
+func TestSamePairTwoCompanies(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		mode       procoretest.SecondAuthorization
+		same       bool  // the user receives the first pair once more
+		first      bool  // Procore still accepts it
+		generation int64 // of the grant's pair
+		live       int   // refresh tokens that Procore accepts after the refresh
+	}{
+		{procoretest.Keep, false, true, 2, 2}, // the first one is dropped, never revoked
+		{procoretest.Kill, false, false, 2, 1},
+		{procoretest.Return, true, true, 1, 1},
+	} {
+		w := newWorld(t)
+		w.mode(tt.mode)
+		var all []Connection
+		var pairs []procoretest.Pair
+		for _, company := range []int64{7001, 7002} {
+			if err := w.procore.AddCompany(procoretest.NewCompany(company, "A Company", procoretest.Joe)); err != nil {
+				t.Fatal(err)
+			}
+			pairs = append(pairs, w.authorize(joe))
+			c, err := w.store().Connect(t.Context(), newOf(Key{company, joe}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		if same, first := pairs[0] == pairs[1], w.accepted(pairs[0].AccessToken); same != tt.same || first != tt.first {
+			t.Errorf("%s: the fake returned the same pair: %t, and accepts the first: %t", tt.mode, same, first)
+		}
+		if g := w.grant(joe); g.Generation != tt.generation || g.State != tokens.Active {
+			t.Errorf("%s: got generation %d, %s, want %d", tt.mode, g.Generation, g.State, tt.generation)
+		}
+		w.wantHolders(joe, 7001, 7002)
+		for refreshes := range 2 {
+			for _, c := range all { // each in another process
+				if err := w.call(w.store(), c.Key); err != nil {
+					t.Errorf("%s, company %d, after %d refreshes: %v", tt.mode, c.CompanyID, refreshes, err)
+				}
+			}
+			if got := w.refreshes(); got != refreshes {
+				t.Errorf("%s: got %d refreshes for both companies, want %d", tt.mode, got, refreshes)
+			}
+			w.clock.Advance(2 * time.Hour)
+		}
+		if g := w.grant(joe); g.Generation != tt.generation+1 || w.live() != tt.live {
+			t.Errorf("%s: got generation %d and %d live refresh tokens", tt.mode, g.Generation, w.live())
+		}
+	}
+}
+
 // The end of one company leaves the others working. The end of the last one revokes both
 // tokens at Procore.
 func TestEnd(t *testing.T) {
