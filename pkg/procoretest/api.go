@@ -31,7 +31,7 @@ type call struct {
 
 func (s *Server) apiRoutes(m *http.ServeMux) {
 	m.HandleFunc("GET /rest/v1.0/me", s.forUser((*call).me))
-	m.HandleFunc("GET /rest/v1.0/companies", s.forUser((*call).listCompanies))
+	m.HandleFunc("GET /rest/v1.0/companies", s.serve((*call).listCompanies))
 	m.HandleFunc("GET /rest/v1.0/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v1.1/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v1.0/companies/{company}/projects", s.forCompany((*call).listProjects))

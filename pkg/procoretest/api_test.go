@@ -96,7 +96,7 @@ func TestServiceAccount(t *testing.T) {
 	var pair Pair
 	mustSend(t, tokenRequest(t, p, credentials("grant_type", "client_credentials"))).wants(t, 200, "").into(t, &pair)
 	api(t, p, pair.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 400, "Missing Procore-Company-Id header!")
-	api(t, p, pair.AccessToken, 0, "GET", "/rest/v1.0/companies", "").wants(t, 400, "Missing Procore-Company-Id header!")
+	api(t, p, pair.AccessToken, 0, "GET", "/rest/v1.0/companies", "").wants(t, 200, "[]")
 	api(t, p, pair.AccessToken, MyConstruction, "GET", "/rest/v1.0/me", "").wants(t, 404, "no access")
 	p.UpdateCompany(MyConstruction, CompanyPatch{ServiceAccount: &yes})
 	api(t, p, pair.AccessToken, MyConstruction, "GET", "/rest/v1.0/me", "").wants(t, 403, "not installed")
@@ -106,6 +106,50 @@ func TestServiceAccount(t *testing.T) {
 	if strings.Contains(got.body, "Harbor") {
 		t.Errorf("companies %s", got.body)
 	}
+}
+
+// A service account lists the companies where an administrator installed the app, until it
+// is removed or disconnected there.
+func TestServiceAccountListsInstallations(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	service := p.ServiceToken().AccessToken
+	yes, no := true, false
+	list := func(company int64) reply {
+		t.Helper()
+		return api(t, p, service, company, "GET", "/rest/v1.0/companies", "")
+	}
+	set := func(id int64, patch CompanyPatch) {
+		t.Helper()
+		if err := p.UpdateCompany(id, patch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(MyConstruction, CompanyPatch{Installed: &yes})
+	set(LockedGate, CompanyPatch{Installed: &yes})
+	set(HarborHill, CompanyPatch{Installed: &yes, ServiceAccount: &no}) // a member's installation
+	for _, company := range []int64{0, MyConstruction} {
+		if got := list(company).wants(t, 200, "Locked Gate"); !strings.Contains(got.body, "My Construction") || strings.Contains(got.body, "Harbor") {
+			t.Errorf("with company %d in the header: %s, want both installations", company, got.body)
+		}
+	}
+	set(LockedGate, CompanyPatch{Connected: &no})
+	if got := list(0); strings.Contains(got.body, "Locked Gate") {
+		t.Errorf("a disconnected company is listed: %s", got.body)
+	}
+	list(LockedGate).wants(t, 403, notConnected)
+	if err := p.UpdateOptions(OptionsPatch{CompaniesNeedHeader: &yes}); err != nil {
+		t.Fatal(err)
+	}
+	list(0).wants(t, 400, "Missing Procore-Company-Id header!")
+	list(MyConstruction).wants(t, 200, "My Construction")
+	crooked := "no-header-401"
+	if err := p.UpdateOptions(OptionsPatch{Crooked: &crooked}); err != nil {
+		t.Fatal(err)
+	}
+	list(0).wants(t, 401, "Missing Procore-Company-Id header!")
+	set(MyConstruction, CompanyPatch{Installed: &no})
+	list(MyConstruction).wants(t, 403, "not installed")
 }
 
 func TestTwoThousandCompanies(t *testing.T) {
@@ -232,9 +276,7 @@ func TestRateLimitsByOwner(t *testing.T) {
 	user := p.Token(t, Joe, redirect).AccessToken
 	api(t, p, user, MyConstruction, "GET", "/rest/v1.0/projects?company_id=5678", "").wants(t, 200, "")
 	api(t, p, user, HarborHill, "GET", "/rest/v1.0/me", "").wants(t, http.StatusTooManyRequests, "")
-	p.mu.Lock()
-	service := p.issue(0, "").access
-	p.mu.Unlock()
+	service := p.ServiceToken().AccessToken
 	api(t, p, service, MyConstruction, "GET", "/rest/v1.0/me", "").wants(t, 200, "")
 	api(t, p, service, HarborHill, "GET", "/rest/v1.0/me", "").wants(t, 200, "")
 	api(t, p, service, HarborHill, "GET", "/rest/v1.0/me", "").wants(t, http.StatusTooManyRequests, "")

@@ -138,6 +138,14 @@ func grant401(m *transfer) {
 	}
 }
 
+func noHeader(status int) func(*transfer) {
+	return func(m *transfer) {
+		if bytes.Contains(m.body, []byte("Missing Procore-Company-Id header!")) {
+			m.status = status
+		}
+	}
+}
+
 func revokedText(m *transfer) {
 	if m.path == "/oauth/revoke" && m.status == http.StatusOK {
 		m.body = []byte("OK")

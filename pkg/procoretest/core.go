@@ -23,10 +23,17 @@ type companyJSON struct {
 	LogoURL  *string `json:"logo_url"`
 }
 
+// listCompanies lists the companies of a user, or those in which the app is installed,
+// for its service account. Procore's documents disagree whether that one call of a service
+// account needs the company header.
 func (c *call) listCompanies() {
+	isApp, named := c.pair.userID == 0, c.r.Header.Get(companyHeader) != ""
+	if isApp && (named || c.opts.CompaniesNeedHeader) && !c.enter() {
+		return
+	}
 	all := []companyJSON{}
 	for _, id := range c.order {
-		if company := c.companies[id]; c.sees(company) && (c.pair.userID != 0 || company == c.company) {
+		if company := c.companies[id]; c.sees(company) && (!isApp || company.Installed && company.Connected) {
 			all = append(all, companyJSON{ID: id, Name: company.Name, IsActive: company.IsActive})
 		}
 	}

@@ -23,8 +23,8 @@
 //
 // # Control
 //
-// [Server.Token] issues a user's tokens, and [Server.Authorize] goes through the login
-// page. [Server.Fault] makes the next requests fail: a number of them, those of a
+// [Server.Token] issues a user's tokens, [Server.ServiceToken] the service account's, and
+// [Server.Authorize] goes through the login page. [Server.Fault] makes the next requests fail: a number of them, those of a
 // while, or those of one company. [Server.Emit] changes a resource, and the fake
 // delivers the event to the hooks that the client has created. [Server.Advance] moves
 // the clock, so that tokens expire and paused hooks retry. [Server.UpdateCompany]

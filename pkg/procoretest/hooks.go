@@ -124,7 +124,7 @@ func nullableText(id int64) any {
 func (s *Server) orphaned(h *hook) bool {
 	c := s.companies[h.companyID]
 	if h.creator == 0 {
-		return !c.ServiceAccount
+		return !c.ServiceAccount || !c.Installed
 	}
 	return !c.WebhooksPermission || slices.Contains(c.WebhooksDeniedTo, h.creator) || !slices.Contains(c.Members, h.creator)
 }

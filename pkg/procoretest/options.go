@@ -86,6 +86,9 @@ type Options struct {
 	// HourlyLimit and SpikeLimit are the calls that one user may make per hour and
 	// per 10 seconds. Zero means 36,000 and 3,600.
 	HourlyLimit, SpikeLimit int
+	// CompaniesNeedHeader makes a service account name a company in the header of its
+	// call of /companies too. By default it need not. Procore's documents disagree.
+	CompaniesNeedHeader bool
 	// DeliveryTimeout limits one webhook delivery. Zero means 5 seconds.
 	DeliveryTimeout time.Duration
 	// Shuffle inserts an event, and each copy of it, at a random place among the
@@ -145,6 +148,7 @@ type OptionsPatch struct {
 	DisableAfter            *int                 `json:"disable_after"`
 	HourlyLimit             *int                 `json:"hourly_limit"`
 	SpikeLimit              *int                 `json:"spike_limit"`
+	CompaniesNeedHeader     *bool                `json:"companies_need_header"`
 	ClientSecret            *string              `json:"client_secret"`
 	Crooked                 *string              `json:"crooked"`
 }
@@ -186,6 +190,7 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	set(&o.DisableAfter, p.DisableAfter)
 	set(&o.HourlyLimit, p.HourlyLimit)
 	set(&o.SpikeLimit, p.SpikeLimit)
+	set(&o.CompaniesNeedHeader, p.CompaniesNeedHeader)
 	set(&o.ClientSecret, p.ClientSecret)
 	set(&o.Crooked, p.Crooked)
 	return s.bend(o)

@@ -53,6 +53,8 @@ func statusQuirks() []Quirk {
 		{"delete-200", "", "a deletion is answered 200 with an object", answers(deletedObject)},
 		{"revoke-text", "", "a revocation is answered with text", answers(revokedText)},
 		{"grant-401", "", "invalid_grant has status 401", answers(grant401)},
+		{"no-header-401", "no-header", "a call without the company header is answered 401", answers(noHeader(401))},
+		{"no-header-403", "no-header", "a call without the company header is answered 403", answers(noHeader(403))},
 		{"token-type", "", `token_type is "BEARER "`, answers(fields(constant("BEARER "), "token_type"))},
 		{"callback-extra", "", "the redirect to the app has more parameters", answers(extraParameters)},
 	}

@@ -67,10 +67,17 @@ func TestPageSwitches(t *testing.T) {
 	press(t, p, "/_ui/company", "company_id", "5678", "switch", "connected", "on", "false").wants(t, 303, "")
 	press(t, p, "/_ui/company", "company_id", "91011", "switch", "user_installs", "on", "true").wants(t, 303, "")
 	press(t, p, "/_ui/company", "company_id", "91011", "switch", "installed", "on", "true").wants(t, 303, "")
+	if page := home(t, p); !strings.Contains(page, "Install app: My Construction Company") || !strings.Contains(page, "Remove app: Locked Gate Contractors") {
+		t.Errorf("the page lacks a button to install or to remove: %s", page)
+	}
 	press(t, p, "/_ui/company", "company_id", "1").wants(t, 400, "does not exist")
 	st := p.State()
-	if c := st.Company(LockedGate); st.Company(MyConstruction).Connected || !c.UserInstalls || !c.Installed {
+	if c := st.Company(LockedGate); st.Company(MyConstruction).Connected || !c.UserInstalls || !c.Installed || !c.ServiceAccount {
 		t.Errorf("companies %+v", st.Companies)
+	}
+	press(t, p, "/_ui/company", "company_id", "91011", "switch", "installed", "on", "false").wants(t, 303, "")
+	if c := p.State().Company(LockedGate); c.Installed {
+		t.Errorf("company %+v, want the app removed", c)
 	}
 }
 

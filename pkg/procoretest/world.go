@@ -120,7 +120,8 @@ func (c Company) clone() Company {
 }
 
 // CompanyPatch changes a company. Nil fields keep their value. It is the body of
-// PATCH /_fake/companies/{id}.
+// PATCH /_fake/companies/{id}. An administrator's installation, which Installed is, also
+// lets the app's service account see the company, unless ServiceAccount says otherwise.
 type CompanyPatch struct {
 	Name                       *string   `json:"name"`
 	IsActive                   *bool     `json:"is_active"`
@@ -142,6 +143,9 @@ func (s *Server) UpdateCompany(id int64, p CompanyPatch) error {
 	c := s.companies[id]
 	if c == nil {
 		return fmt.Errorf("company %d does not exist", id)
+	}
+	if p.ServiceAccount == nil && p.Installed != nil && *p.Installed {
+		p.ServiceAccount = p.Installed
 	}
 	set(&c.Name, p.Name)
 	set(&c.IsActive, p.IsActive)
