@@ -47,7 +47,7 @@ func TestWhatFollowsAnAnswer(t *testing.T) {
 		{row: "heavy load", statuses: []int{503}, body: ``, header: http.Header{"Retry-After": {"7"}},
 			is: []error{ErrUnavailable}, reads: attempts, writes: 1, after: 7 * time.Second, advice: "try again later"},
 		{row: "the header is missing", statuses: []int{400, 403}, body: `{"message":"Missing Procore-Company-Id header!"}`,
-			is: []error{errMissingCompanyHeader}, reads: 1, writes: 1, advice: "CompanyClient"},
+			is: []error{ErrMissingCompanyHeader}, reads: 1, writes: 1, advice: "CompanyClient"},
 	}
 	for _, tt := range tests {
 		for _, status := range tt.statuses {

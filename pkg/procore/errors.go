@@ -46,10 +46,14 @@ var (
 	// whether it was done.
 	ErrUnavailable = errors.New("procore: temporarily unavailable")
 
-	// Answers that differ in the advice alone. Procore documents no text for a
-	// company in which the app is not installed.
-	errNotInstalled         = errors.New("procore: the app is not installed in this company")
-	errMissingCompanyHeader = errors.New("procore: the Procore-Company-Id header is missing")
+	// ErrMissingCompanyHeader (400): the call needs the Procore-Company-Id header. Make it
+	// with a [CompanyClient]. A service account's list of companies may need it too. It is
+	// also an ErrInvalid.
+	ErrMissingCompanyHeader = errors.New("procore: the Procore-Company-Id header is missing")
+
+	// errNotInstalled differs in the advice alone. Procore documents no text for a company
+	// in which the app is not installed.
+	errNotInstalled = errors.New("procore: the app is not installed in this company")
 )
 
 // An Error is an answer outside 2xx, or one that is not Procore's (see Gateway). It contains nothing of the query, the body or
@@ -105,7 +109,7 @@ func (e *Error) Advice() string {
 		kind   error
 		advice string
 	}{
-		{errMissingCompanyHeader, "call it with a CompanyClient"},
+		{ErrMissingCompanyHeader, "call it with a CompanyClient"},
 		{ErrUnauthorized, "take a newer token once; if that is refused too, the app is not installed"},
 		{ErrNotConnected, "stop calling; a company administrator has to connect the app in App Management"},
 		{ErrUserInstallsOff, "a company administrator has to install the app in App Management"},
@@ -144,7 +148,7 @@ func (e *Error) Is(target error) bool {
 		return e.Status == http.StatusNotFound
 	case ErrInvalid:
 		return slices.Contains([]int{400, 406, 409, 422}, e.Status)
-	case errMissingCompanyHeader:
+	case ErrMissingCompanyHeader:
 		return e.Status >= 400 && e.Status < 500 && strings.Contains(text, "missing procore-company-id")
 	case ErrRateLimited:
 		return e.Status == http.StatusTooManyRequests

@@ -16,7 +16,7 @@ func sentinels() map[string]error {
 	return map[string]error{
 		"unauthorized": ErrUnauthorized, "not connected": ErrNotConnected, "user installs off": ErrUserInstallsOff,
 		"forbidden": ErrForbidden, "not found": ErrNotFound, "invalid": ErrInvalid,
-		"missing header": errMissingCompanyHeader, "rate limited": ErrRateLimited, "unavailable": ErrUnavailable, "not installed": errNotInstalled,
+		"missing header": ErrMissingCompanyHeader, "rate limited": ErrRateLimited, "unavailable": ErrUnavailable, "not installed": errNotInstalled,
 	}
 }
 

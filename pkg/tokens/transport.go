@@ -182,10 +182,12 @@ func (s *Store) accepts(ctx context.Context, p Principal, accessToken procore.Se
 	}
 	defer discard(resp)
 	switch {
+	case errors.Is(procore.CheckResponse(resp), procore.ErrMissingCompanyHeader): // whatever its status is
+		return true, nil
 	case unauthorized(resp):
 		return false, nil
 	case procore.FromGateway(resp): // whatever its status is
-	case resp.StatusCode/100 == 2, p == App && resp.StatusCode == http.StatusBadRequest: // only the company header is missing
+	case resp.StatusCode/100 == 2, p == App && resp.StatusCode == http.StatusBadRequest:
 		return true, nil
 	}
 	return false, later(p, fmt.Sprintf("whether Procore accepts its token is not known: status %d", resp.StatusCode), nil)
