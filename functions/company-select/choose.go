@@ -207,15 +207,11 @@ func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {
 // finish connects the company and ends the session. It also succeeds if another click has
 // finished the session in the meantime.
 func (h *handler) finish(ctx context.Context, s session.Session, c procore.Company) error {
-	webhooks := connections.WebhooksOff
-	if h.webhooks {
-		webhooks = connections.WebhooksPending
-	}
 	_, err := h.connections.Connect(ctx, connections.New{
 		Key:         connections.Key{CompanyID: c.ID, Principal: s.Principal},
 		CompanyName: c.Name,
 		UserName:    s.UserName,
-		Webhooks:    webhooks,
+		Webhooks:    h.webhooks,
 	}, h.sessions.Finish(s))
 	if err == nil {
 		return nil

@@ -40,8 +40,8 @@ const (
 type handler struct {
 	public      string // PUBLIC_URL without a trailing slash
 	allowed     config.Companies
-	webhooks    bool   // triggers are configured
-	next        string // PRODUCT_URL
+	webhooks    connections.Webhooks // of a new connection; empty: off
+	next        string               // PRODUCT_URL
 	sessions    *session.Store
 	tokens      *tokens.Store
 	connections *connections.Store

@@ -86,7 +86,7 @@ func TestChoose(t *testing.T) {
 // A user may connect two companies, and two users the same company.
 func TestSeveralConnections(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(h *handler) { h.webhooks = false })
+	s := newSite(t, func(h *handler) { h.webhooks = connections.WebhooksOff })
 	members := []int64{procoretest.Joe, procoretest.Ann}
 	if err := s.Procore.UpdateCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Members: &members}); err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func newHandler() (*handler, *wire.Base, error) {
 	h := &handler{
 		public:      public.String(),
 		allowed:     env.AllowedCompanies(),
-		webhooks:    len(provision.ReadConfig(env, public.String()).Triggers) > 0,
+		webhooks:    provision.ReadConfig(env, public.String()).Initial(),
 		next:        env.ProductURL(),
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		tokens:      grants,

@@ -42,7 +42,7 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 	s := &site{World: w, t: t}
 	s.base = w.Front(func(public string) map[string]gateway.Func {
 		s.h = &handler{
-			public: public, allowed: config.Companies{All: true}, webhooks: true,
+			public: public, allowed: config.Companies{All: true}, webhooks: connections.WebhooksPending,
 			sessions: w.Sessions(), connections: w.Store(), pages: pages.New(pages.Site{PublicURL: public}),
 		}
 		s.h.tokens = s.h.connections.Tokens

@@ -8,6 +8,7 @@ import (
 
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/upkeep/installations"
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
@@ -28,8 +29,10 @@ type handler struct {
 	inbox      *inbox.Store // for heartbeats
 	hooks      *provision.Reconciler
 	departures *departures.Watch
-	most       int // companies whose hook one run reconciles; 0: defaultMost
-	log        *slog.Logger
+	// installations are those of the service account; nil: the app works for users alone.
+	installations *installations.Watch
+	most          int // companies whose hook one run reconciles; 0: defaultMost
+	log           *slog.Logger
 }
 
 // input is the event of a schedule.

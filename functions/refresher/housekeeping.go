@@ -18,7 +18,7 @@ import (
 // stop the other parts, and each takes at most half of the time that it finds.
 func (h *handler) housekeeping(ctx context.Context) error {
 	defer h.kept(ctx)
-	return errors.Join(h.inbox.Beat(ctx), half(ctx, h.rescued), half(ctx, h.moved), half(ctx, h.unheld), h.checks(ctx))
+	return errors.Join(h.inbox.Beat(ctx), half(ctx, h.rescued), half(ctx, h.moved), half(ctx, h.unheld), half(ctx, h.installed), h.checks(ctx))
 }
 
 // kept logs how far behind the checks are. The line is also the schedule's heartbeat, and

@@ -13,6 +13,7 @@ import (
 	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/platform/secrets"
 	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/upkeep/installations"
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
@@ -64,6 +65,11 @@ func newHandler() (*handler, error) {
 		Recovery: &recovery.Recoverer{Inbox: h.inbox, Log: base.Log},
 	}
 	h.departures = &departures.Watch{Store: h.store, Hooks: h.hooks, Log: base.Log}
+	if env.Principals().ServiceAccount {
+		h.installations = &installations.Watch{
+			Store: h.store, Departures: h.departures, Allowed: env.AllowedCompanies(), Webhooks: h.hooks.Want.Initial(), Log: base.Log,
+		}
+	}
 	if err := env.Err(); err != nil {
 		return nil, err
 	}

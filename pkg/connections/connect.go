@@ -43,18 +43,6 @@ func (c Connection) connected(n New, now time.Time) Connection {
 	return c.enter(Connected, connected, now)
 }
 
-// AddServiceAccount connects a company that has installed the app by the app's service
-// account. A connection that is connected remains as it is.
-//
-// https://developers.procore.com/documentation/oauth-client-credentials
-func (s *Store) AddServiceAccount(ctx context.Context, companyID int64, companyName string, w Webhooks) error {
-	k := Key{companyID, tokens.App}
-	_, err := s.apply(ctx, k, func(c Connection) (Connection, bool) {
-		return c.connected(New{k, companyName, "", w}, s.now()), c.State != Connected
-	})
-	return err
-}
-
 // End ends a connection. Its grant is released in the same transaction, and revoked if
 // this was the last connection. Without an error, or after one of the revocation, the
 // connection has ended. Ending it again repeats a revocation that failed, and so does a

@@ -3,7 +3,10 @@ package connections
 import (
 	"context"
 	"errors"
+	"iter"
+	"time"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -36,4 +39,41 @@ func (s *Store) ServiceAccountUser(ctx context.Context, companyID int64) (int64,
 	}
 	s.accounts.Store(companyID, me.ID)
 	return me.ID, nil
+}
+
+// AddServiceAccount connects a company that has installed the app by the app's service
+// account. A connection that is connected remains as it is.
+//
+// https://developers.procore.com/documentation/oauth-client-credentials
+func (s *Store) AddServiceAccount(ctx context.Context, companyID int64, companyName string, w Webhooks) error {
+	k := Key{companyID, tokens.App}
+	_, err := s.apply(ctx, k, func(c Connection) (Connection, bool) {
+		return c.connected(New{k, companyName, "", w}, s.now()), c.State != Connected
+	})
+	return err
+}
+
+// Installed returns the companies that are connected by the app's service account and are
+// in the state, which is [Connected] or [Disconnected]. It reads an index of their keys
+// alone, so that ten thousand cost one read, and one that changed a moment ago may be
+// missing.
+func (s *Store) Installed(ctx context.Context, state State) iter.Seq2[Key, error] {
+	in := new(dynamo.Expression).Equal("installed", dynamo.Text(s.installed(state))).Query(s.Table, "installed")
+	return dynamo.Query(ctx, s.DB, "connections: those of the service account", in, s.readKey)
+}
+
+// installed is the partition of the index.
+func (s *Store) installed(state State) string { return s.Tokens.Environment.Name + "#" + string(state) }
+
+// AskLater records that a company was asked in vain for a call, whose connection by the
+// service account is disconnected or ended. It is asked again after an hour, and after
+// twice as long each time, up to a day: PausedUntil is when.
+func (s *Store) AskLater(ctx context.Context, seen Connection) error {
+	_, err := s.apply(ctx, seen.Key, func(c Connection) (Connection, bool) {
+		same := c.State == seen.State && c.State != Connected
+		c.pause = min(max(2*c.pause, time.Hour), maxPause)
+		c.PausedUntil = toSecond(s.now().Add(c.pause))
+		return c, same
+	})
+	return err
 }

@@ -78,6 +78,10 @@ func ofConnections() []Metric {
 	return []Metric{
 		{Name: "CompaniesConnected", Unit: Count, Line: request, Attr: "outcome", Is: []string{"connected"},
 			Help: "A user connected a company."},
+		{Name: "CompaniesInstalled", Unit: Count, Line: "company connected by its installation",
+			Help: "The service account found a company that had installed the app, and connected it."},
+		{Name: "CompaniesUninstalled", Unit: Count, Line: "uninstalled company's connection ended",
+			Help: "A company of the service account uninstalled the app, and its connection ended."},
 		{Name: "GrantsUncertain", Unit: Count, Line: grant, Attr: "to", Is: []string{"uncertain"},
 			Help: "A refresh token was sent and no answer arrived."},
 		{Name: "GrantsToReauthorize", Unit: Count, Line: grant, Attr: "to", Is: []string{"reauthorize"},

@@ -82,8 +82,10 @@ type scene struct {
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	w := &watcher{seen: make(map[string]bool)}
-	newScene(t, w, 0).abandoned()
-	sc := newScene(t, w, 13*time.Second) // a rescue uses all of it
+	first := newScene(t, w, 0, "both")
+	first.abandoned()
+	first.installed()
+	sc := newScene(t, w, 13*time.Second, "user") // a rescue uses all of it
 	sc.connect("Joe Builder", "Harbor & Hill Builders")
 	sc.task("housekeeping", true) // creates the hook
 	sc.rfi = resource(t, sc.Stack, procoretest.HarborHill)
@@ -115,12 +117,13 @@ func TestCalls(t *testing.T) {
 }
 
 // newScene starts a stack whose schedules do not run.
-func newScene(t *testing.T, w *watcher, timeout time.Duration) *scene {
+func newScene(t *testing.T, w *watcher, timeout time.Duration, principal string) *scene {
 	t.Helper()
 	stderr := &log{shown: logtest.Output(t)}
 	s, stdout := start(t, stack.Options{
 		Stderr: stderr, Refresh: -1, Housekeeping: -1, Reconcile: -1, Watch: w.watch, Timeout: timeout,
 		Procore: procoretest.Options{ExpiresIn: 100 * time.Second}, // so that it is due for the schedule
+		Env:     map[string]string{"PROCORE_PRINCIPAL": principal},
 	})
 	return &scene{
 		Stack: s, watcher: w, t: t, stdout: stdout, stderr: stderr, db: dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local }),
@@ -308,6 +311,17 @@ func (s *scene) abandoned() {
 	s.set("grants", grantOf(procoretest.Joe), "unheld_at", time.Now().Add(-time.Hour))
 	s.set("grants", grantOf(procoretest.Joe), "due_at", time.Now().Add(-time.Minute))
 	s.task("housekeeping", true)
+}
+
+// installed makes a company install the app and remove it.
+func (s *scene) installed() {
+	s.t.Helper()
+	for _, installed := range []bool{true, false} {
+		if err := s.Procore.UpdateCompany(procoretest.LockedGate, procoretest.CompanyPatch{Installed: &installed}); err != nil {
+			s.t.Fatal(err)
+		}
+		s.task("housekeeping", true)
+	}
 }
 
 func grantOf(user int64) map[string]types.AttributeValue {

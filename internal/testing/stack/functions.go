@@ -99,6 +99,7 @@ func Environment(app, procore, aws string) map[string]string {
 		"PROCORE_ENVIRONMENT":              "custom",
 		"PROCORE_LOGIN_URL":                procore,
 		"PROCORE_API_URL":                  procore,
+		"PROCORE_PRINCIPAL":                "user",
 		"PUBLIC_URL":                       app,
 		"GRANTS_TABLE":                     names.Grants,
 		"CONNECTIONS_TABLE":                names.Connections,

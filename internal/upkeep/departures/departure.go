@@ -135,7 +135,25 @@ func enter(ctx context.Context, client *procore.CompanyClient) error {
 // case. After an error of the revocation housekeeping continues. While the brake is
 // engaged, End changes nothing and returns [ErrWithheld].
 func (w *Watch) End(ctx context.Context, key connections.Key) error {
-	const reason = "the user left the company"
+	return w.end(ctx, key, "the user left the company", func(ctx context.Context) {
+		w.Log.InfoContext(ctx, "departed user's connection ended", slog.Any("", key))
+	})
+}
+
+// Uninstalled is why [Watch.EndInstalled] ends connections.
+const Uninstalled = "the app was uninstalled"
+
+// EndInstalled is End for a company of the service account that uninstalled the app. Both
+// have one brake.
+func (w *Watch) EndInstalled(ctx context.Context, companyID int64) error {
+	key := connections.Key{CompanyID: companyID, Principal: tokens.App}
+	return w.end(ctx, key, Uninstalled, func(ctx context.Context) {
+		w.Log.InfoContext(ctx, "uninstalled company's connection ended", slog.Any("", key))
+	})
+}
+
+// end ends a connection unless the brake withholds that, and then calls done.
+func (w *Watch) end(ctx context.Context, key connections.Key, reason string, done func(context.Context)) error {
 	c, err := w.Store.Connection(ctx, key)
 	if err != nil || c.State == connections.Ended {
 		return err
@@ -145,11 +163,11 @@ func (w *Watch) End(ctx context.Context, key connections.Key) error {
 	}
 	err = w.Hooks.End(ctx, key, reason)
 	if err != nil {
-		w.Log.WarnContext(ctx, "hook cleanup for departed user failed", slog.Any("", key), slog.Any("error", err))
+		w.Log.WarnContext(ctx, "hook cleanup for ended connection failed", slog.Any("", key), slog.Any("error", err))
 		err = w.Store.End(ctx, key, reason)
 	}
 	if c, unread := w.Store.Connection(ctx, key); unread == nil && c.State == connections.Ended {
-		w.Log.InfoContext(ctx, "departed user's connection ended", slog.Any("", key))
+		done(ctx)
 	}
 	return err
 }

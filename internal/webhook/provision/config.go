@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"procore-connect/internal/platform/config"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 )
 
@@ -43,6 +44,14 @@ func ReadConfig(env *config.Env, publicURL string) Config {
 		}
 	}
 	return c
+}
+
+// Initial returns the webhook state of a company that has just been connected.
+func (c Config) Initial() connections.Webhooks {
+	if len(c.Triggers) == 0 {
+		return connections.WebhooksOff
+	}
+	return connections.WebhooksPending
 }
 
 // isNamespace reports whether s is a valid namespace. It does not use a regular

@@ -14,10 +14,11 @@ func Grants(name string) *dynamodb.CreateTableInput {
 }
 
 // Connections has a row for each company and principal, and one for the company's hook. The index checks lists the rows
-// that the refresher has to check.
+// that the refresher has to check, and installed those of the service account.
 func Connections(name string) *dynamodb.CreateTableInput {
 	return streamed(types.StreamViewTypeNewAndOldImages, table(name, text("company"), text("principal"),
-		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly)))
+		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly),
+		index("installed", text("installed"), nil, types.ProjectionTypeKeysOnly)))
 }
 
 // Spends has a fingerprint of each refresh token that was sent.
@@ -62,13 +63,17 @@ type definition struct {
 }
 
 func index(name string, hash, sort attribute, projection types.ProjectionType) definition {
+	attributes := []types.AttributeDefinition{*hash}
+	if sort != nil {
+		attributes = append(attributes, *sort)
+	}
 	return definition{
 		index: types.GlobalSecondaryIndex{
 			IndexName:  &name,
 			KeySchema:  schema(hash, sort),
 			Projection: &types.Projection{ProjectionType: projection},
 		},
-		attributes: []types.AttributeDefinition{*hash, *sort},
+		attributes: attributes,
 	}
 }
 
