@@ -31,7 +31,7 @@ type handler struct {
 	departures *departures.Watch
 	// installations are those of the service account; nil: the app works for users alone.
 	installations *installations.Watch
-	most          int // companies whose hook one run reconciles; 0: defaultMost
+	passes        int // companies that a run checks at once; 0: defaultPasses
 	log           *slog.Logger
 }
 

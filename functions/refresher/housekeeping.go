@@ -21,19 +21,26 @@ func (h *handler) housekeeping(ctx context.Context) error {
 	return errors.Join(h.inbox.Beat(ctx), half(ctx, h.rescued), half(ctx, h.moved), half(ctx, h.unheld), half(ctx, h.installed), h.checks(ctx))
 }
 
-// kept logs how far behind the checks are. The line is also the schedule's heartbeat, and
-// has its metric at any level.
+// kept logs how far behind the checks are, in all and those that a person waits for. The
+// line is also the schedule's heartbeat, and has its metric at any level.
 func (h *handler) kept(ctx context.Context) {
-	oldest, err := h.store.OldestCheck(ctx)
-	if err != nil {
+	first, err := h.overdue(ctx, connections.First)
+	oldest, err2 := h.overdue(ctx, connections.Routine)
+	if err := errors.Join(err, err2); err != nil {
 		h.log.ErrorContext(ctx, "oldest check not found", slog.Any("error", err))
 		return
 	}
-	waits := time.Duration(0)
-	if !oldest.IsZero() {
-		waits = h.now().Sub(oldest)
+	h.log.DebugContext(ctx, "housekeeping run finished",
+		slog.Float64("oldest_check_s", max(first, oldest).Seconds()), slog.Float64("oldest_first_s", first.Seconds()))
+}
+
+// overdue returns how long the longest overdue check of a turn has been due.
+func (h *handler) overdue(ctx context.Context, t connections.Turn) (time.Duration, error) {
+	at, err := h.store.OldestCheck(ctx, t)
+	if err != nil || at.IsZero() {
+		return 0, err
 	}
-	h.log.DebugContext(ctx, "housekeeping run finished", slog.Float64("oldest_check_s", waits.Seconds()))
+	return h.now().Sub(at), nil
 }
 
 // half runs a part with half of the time that is left.
@@ -103,37 +110,4 @@ func (h *handler) unheld(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// checks handles the connections whose check is due: their company's hook, once for
-// all connections of the company, or the end of a connection that is disconnected.
-func (h *handler) checks(ctx context.Context) error {
-	var errs []error
-	run := hookRun{seen: map[int64]bool{}}
-	soon := h.now().Add(time.Second)
-	for key, err := range shards(h.now(), connections.Shards, func(shard int) iter.Seq2[connections.Key, error] { return h.store.Checks(ctx, shard, soon) }) {
-		if outOfTime(ctx) || run.done(h.most) {
-			break
-		}
-		if err == nil {
-			err = h.check(ctx, key, &run)
-		}
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (h *handler) check(ctx context.Context, key connections.Key, run *hookRun) error {
-	c, err := h.store.Connection(ctx, key)
-	switch {
-	case err != nil:
-		return err
-	case c.CheckAt.IsZero() || c.CheckAt.After(h.now()): // the index is behind
-		return nil
-	case c.Expired(h.now()):
-		return h.store.End(ctx, key, c.Reason)
-	}
-	return h.reconcile(ctx, c.CompanyID, run)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -354,12 +355,14 @@ func TestDisconnectedExpires(t *testing.T) {
 func TestHeartbeats(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
-	r.h.most = 1 // so that the first run leaves one company
 	r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
-	r.Connect(procoretest.HarborHill, procoretest.Joe, connections.WebhooksPending)
 	r.Clock.Advance(time.Hour)
-	for range 2 {
-		r.run("housekeeping")
+	short, cancel := context.WithTimeout(t.Context(), reserve-time.Second) // so that the first run checks nothing
+	defer cancel()
+	for _, ctx := range []context.Context{short, t.Context()} {
+		if _, err := r.h.handle(ctx, input{Task: "housekeeping"}); err != nil {
+			t.Error(err)
+		}
 		r.Clock.Advance(time.Minute)
 	}
 	beats, err := r.DB.Query(t.Context(), new(dynamo.Expression).Equal("resource", dynamo.Text(inbox.Heartbeat)).Query(r.Tables.Inbox, ""))
@@ -372,7 +375,7 @@ func TestHeartbeats(t *testing.T) {
 		}
 	}
 	lines := r.Log.Lines(t, "housekeeping run finished")
-	if len(lines) != 2 || lines[0]["oldest_check_s"] != 3600.0 || lines[1]["oldest_check_s"] != 0.0 {
+	if len(lines) != 2 || lines[0]["oldest_check_s"] != 3600.0 || lines[0]["oldest_first_s"] != 3600.0 || lines[1]["oldest_check_s"] != 0.0 {
 		t.Errorf("lines %v, want an hour and then nothing", lines)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"iter"
 	"time"
 
 	"procore-connect/pkg/connections"
@@ -31,7 +30,7 @@ func (h *handler) webhookKeys(ctx context.Context) (hookKeys, error) {
 		return answer, err
 	}
 	ever := h.now().Add(10 * 365 * 24 * time.Hour)
-	for key, err := range shards(h.now(), connections.Shards, func(shard int) iter.Seq2[connections.Key, error] { return h.store.Checks(ctx, shard, ever) }) {
+	for key, err := range h.turns(ctx, ever, connections.First, connections.Routine, connections.First) { // one may change its turn in between
 		if err != nil {
 			return answer, err
 		}

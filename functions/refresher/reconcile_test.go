@@ -3,81 +3,41 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 )
 
-// A company with several connections is reconciled once in a run.
+// A company with several connections is reconciled once in a run, and its rows are read
+// once.
 func TestOneLookForACompany(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
 	r.PatchCompany(procoretest.MyConstruction, procoretest.CompanyPatch{Members: &[]int64{procoretest.Joe, procoretest.Ann}})
 	a := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
 	b := r.Connect(procoretest.MyConstruction, procoretest.Ann, connections.WebhooksPending)
+	read := 0
+	r.Fault(func(operation string, body []byte) dynamotest.Fault {
+		if operation == "Query" && strings.Contains(string(body), `#5678"`) {
+			read++
+		}
+		return dynamotest.Fault{}
+	})
 	r.run("housekeeping")
-	if got := len(r.Log.Lines(t, "hook reconciled")); got != 1 {
-		t.Errorf("got %d looks, want 1", got)
+	r.Fault(nil)
+	if got := len(r.Log.Lines(t, "hook reconciled")); got != 1 || read != 1 {
+		t.Errorf("got %d looks, and the rows were read %d times, want 1", got, read)
 	}
 	r.wantWebhooks(a, connections.WebhooksActive, provision.Recheck)
 	r.wantWebhooks(b, connections.WebhooksActive, provision.Recheck)
 	r.run("housekeeping")
 	if got := len(r.Log.Lines(t, "hook reconciled")); got != 1 {
 		t.Errorf("got %d looks, want 1: nothing was due", got)
-	}
-}
-
-// When Procore's rate limit is used up, the run ends before a call is rejected, and
-// the next one continues. That is not a failure.
-func TestRateLimit(t *testing.T) {
-	t.Parallel()
-	r := newRefresher(t)
-	all := r.companies(procoretest.Max, 6, connections.WebhooksPending)
-	spike := 17 // a new hook takes eight calls
-	if err := r.Procore.UpdateOptions(procoretest.OptionsPatch{SpikeLimit: &spike}); err != nil {
-		t.Fatal(err)
-	}
-	refused := func() (n int) {
-		for _, c := range r.Procore.State().Calls {
-			if c.Status == 429 {
-				n++
-			}
-		}
-		return n
-	}
-	for run := 1; run <= 3; run++ {
-		r.run("housekeeping")
-		if got := refused(); got > 0 {
-			t.Errorf("run %d: %d calls were refused", run, got)
-		}
-		if got := len(r.Procore.State().Hooks); got > 3*run {
-			t.Errorf("run %d: there are %d hooks already", run, got)
-		}
-		r.Clock.Advance(5 * time.Minute)
-	}
-	r.run("housekeeping")
-	for _, c := range all {
-		if got := r.Connection(c.Key).Webhooks; got != connections.WebhooksActive {
-			t.Errorf("%s: webhooks are %s", c.Key, got)
-		}
-	}
-}
-
-// A run reconciles this many companies, and the next run the rest.
-func TestLooksOfARun(t *testing.T) {
-	t.Parallel()
-	r := newRefresher(t)
-	r.h.most = 2
-	r.companies(procoretest.Max, 5, connections.WebhooksPending)
-	for _, want := range []int{2, 4, 5, 5} {
-		r.run("housekeeping")
-		if got := len(r.Procore.State().Hooks); got != want {
-			t.Errorf("got %d hooks, want %d", got, want)
-		}
-		r.Clock.Advance(5 * time.Minute)
 	}
 }
 

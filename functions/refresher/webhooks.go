@@ -1,43 +1,105 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"time"
+
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
 )
 
-// defaultMost is how many companies' hooks one run reconciles. With a run every five
-// minutes that is enough for 14,000 companies.
-const defaultMost = 200
-
-// hookRun is one run over the companies' hooks.
-type hookRun struct {
-	seen    map[int64]bool // companies
-	limited time.Time      // until when Procore's rate limit is used up
+// check handles the company's connections that are due.
+func (r *checkRun) check(ctx context.Context, companyID int64) error {
+	var all, due []connections.Connection
+	var errs []error
+	for c, err := range r.store.Company(ctx, companyID) {
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case c.CheckAt.IsZero() || c.CheckAt.After(r.now()): // the index is behind, or another one is due
+		case c.Expired(r.now()):
+			errs = append(errs, r.store.End(ctx, c.Key, c.Reason))
+			continue
+		default:
+			due = append(due, c)
+		}
+		all = append(all, c)
+	}
+	if err := errors.Join(errs...); err != nil || len(due) == 0 {
+		return err
+	}
+	if until := r.limitedUntil(all); !until.IsZero() {
+		return r.postpone(ctx, due, until)
+	}
+	return r.reconcile(ctx, companyID, all)
 }
 
-// done reports whether the rest is for the next run: Procore asks to wait, or there
-// were enough calls for now.
-func (r *hookRun) done(most int) bool {
-	return !r.limited.IsZero() || len(r.seen) >= cmp.Or(most, defaultMost)
-}
-
-// reconcile reconciles a company's hook, once in a run.
-func (h *handler) reconcile(ctx context.Context, companyID int64, run *hookRun) error {
-	if run.seen[companyID] {
-		return nil
-	}
-	run.seen[companyID] = true
-	result, err := h.hooks.Reconcile(ctx, companyID)
-	if !result.LimitedUntil.IsZero() {
-		run.limited = result.LimitedUntil
-		h.log.WarnContext(ctx, "rate limited, remaining hooks deferred to the next run", slog.Time("until", run.limited))
-	}
+// reconcile reconciles a company's hook.
+func (r *checkRun) reconcile(ctx context.Context, companyID int64, all []connections.Connection) error {
+	result, err := r.hooks.Reconcile(ctx, companyID, all...)
+	r.learn(ctx, result, err)
 	for _, key := range result.NotFound {
-		_, failed := h.endDeparted(ctx, key.Principal, suspectEvery, key)
+		_, failed := r.endDeparted(ctx, key.Principal, suspectEvery, key)
 		err = errors.Join(err, failed)
 	}
 	return err
+}
+
+// learn notes what a pass shows about the rest of the run.
+func (r *checkRun) learn(ctx context.Context, result provision.Result, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made++
+	switch until := result.LimitedUntil; {
+	case !until.IsZero():
+		r.limited[result.By.Owner()] = until
+		r.waiting++
+		r.inVain++
+		r.log.WarnContext(ctx, "rate limited, the companies of this owner wait", slog.String("owner", result.By.Owner()), slog.Time("until", until))
+	case err != nil && !errors.Is(err, procore.ErrInvalid):
+		r.inVain++
+	case result.Status != "": // Procore answered
+		r.inVain = 0
+	}
+	if r.inVain == maxInVain {
+		r.log.ErrorContext(ctx, "passes in vain, the rest is for the next run", slog.Int("passes", r.inVain))
+	}
+}
+
+// limitedUntil returns when Procore accepts calls by one of the connections again, and
+// zero if it does now.
+func (r *checkRun) limitedUntil(all []connections.Connection) (until time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range all {
+		if c.State != connections.Connected {
+			continue
+		}
+		end := r.limited[c.Owner()]
+		if !r.now().Before(end) {
+			return time.Time{}
+		}
+		if until.IsZero() || end.Before(until) {
+			until = end
+		}
+	}
+	return until
+}
+
+// postpone lets connections wait for a rate limit, which is no failure and no delay of
+// the schedule.
+func (r *checkRun) postpone(ctx context.Context, due []connections.Connection, until time.Time) error {
+	var errs []error
+	for _, c := range due {
+		_, _, err := r.store.SetWebhooks(ctx, c, c.Webhooks, until)
+		errs = append(errs, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting++
+	return errors.Join(errs...)
 }

@@ -96,7 +96,7 @@ func (s *Store) Saw(ctx context.Context, k Key, at time.Time) error {
 func (s *Store) SetWebhooks(ctx context.Context, seen Connection, w Webhooks, checkAt time.Time) (Connection, bool, error) {
 	checkAt = toSecond(checkAt)
 	done := false
-	c, err := s.apply(ctx, seen.Key, func(c Connection) (Connection, bool) {
+	c, err := s.applyTo(ctx, seen, func(c Connection) (Connection, bool) {
 		done = c.State == Connected && c.ConnectedAt.Equal(seen.ConnectedAt) && c.CheckAt.Equal(seen.CheckAt)
 		c.Webhooks, c.CheckAt = w, checkAt
 		return c, done

@@ -172,11 +172,17 @@ func TestDisconnectedFor30Days(t *testing.T) {
 	}
 }
 
-// checks returns the connections that are due in all shards.
+// checks returns the connections that are due, those with the first turn first.
 func (w *world) checks(s *Store) (all []Key) {
 	w.t.Helper()
+	return append(w.turn(s, First), w.turn(s, Routine)...)
+}
+
+// turn returns the connections that are due in all shards.
+func (w *world) turn(s *Store, turn Turn) (all []Key) {
+	w.t.Helper()
 	for shard := range Shards {
-		for k, err := range s.Checks(w.t.Context(), shard, w.clock.Now().Add(time.Second)) {
+		for k, err := range s.Checks(w.t.Context(), turn, shard, w.clock.Now().Add(time.Second)) {
 			if err != nil {
 				w.t.Fatal(err)
 			}

@@ -31,14 +31,9 @@ func (s *Store) client(k Key, background bool, opts []procore.Option) *procore.C
 }
 
 // Options are those by which a client of another transport shares what the store's
-// clients know of the rate limits. Procore counts a user's calls in all companies
-// together, and those of the service account for each company.
+// clients know of the rate limits.
 func (s *Store) Options(k Key, more ...procore.Option) []procore.Option {
-	owner := string(k.Principal)
-	if k.Principal == tokens.App {
-		owner = "company#" + k.holder()
-	}
-	return s.Tokens.Options(owner, more...)
+	return s.Tokens.Options(k.Owner(), more...)
 }
 
 // transport authenticates the requests of one connection.

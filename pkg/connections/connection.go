@@ -34,6 +34,15 @@ func (k Key) LogValue() slog.Value {
 // holder is the company among the holders of a grant.
 func (k Key) holder() string { return strconv.FormatInt(k.CompanyID, 10) }
 
+// Owner names whose calls Procore counts together against its rate limits: those of a
+// user in all companies, and those of the service account in each company.
+func (k Key) Owner() string {
+	if k.Principal == tokens.App {
+		return "company#" + k.holder()
+	}
+	return string(k.Principal)
+}
+
 // State is the state of a connection.
 type State string
 

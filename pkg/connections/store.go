@@ -4,23 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"iter"
 	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/pkg/tokens"
 )
-
-// Shards is the number of partitions of the sparse index, for each environment.
-const Shards = 16
 
 // Store keeps connections and calls Procore for their companies. DB, Table and Tokens
 // must be set. It is for use by any number of goroutines; do not copy it.
@@ -70,19 +64,9 @@ func (s *Store) attributes(c Connection) dynamo.Item {
 		a["installed"] = dynamo.Text(s.installed(c.State))
 	}
 	if !c.CheckAt.IsZero() { // the index holds only the rows that a schedule has to check
-		a["check_shard"] = dynamo.Text(s.partition(shard(c.CompanyID)))
+		a["check_shard"] = dynamo.Text(s.partition(c.turn(), shard(c.CompanyID)))
 	}
 	return a
-}
-
-func (s *Store) partition(shard int) string {
-	return s.Tokens.Environment.Name + "#" + strconv.Itoa(shard)
-}
-
-func shard(companyID int64) int {
-	h := fnv.New32a()
-	fmt.Fprint(h, companyID)
-	return int(h.Sum32() % Shards)
 }
 
 // readKey reads the key of a row of the table or its index.
@@ -135,38 +119,6 @@ func (s *Store) Connection(ctx context.Context, k Key) (Connection, error) {
 		err = &Error{Key: k, Decision: ErrNotFound}
 	}
 	return c, err
-}
-
-// Checks returns the connections of a shard (0 to Shards-1) that housekeeping should
-// check before the given time, the earliest first.
-func (s *Store) Checks(ctx context.Context, shard int, before time.Time) iter.Seq2[Key, error] {
-	in := new(dynamo.Expression).Equal("check_shard", dynamo.Text(s.partition(shard))).
-		Compare("check_at", "<", dynamo.Number(before.Unix())).Query(s.Table, "checks")
-	return dynamo.Query(ctx, s.DB, "connections: those to check", in, s.readKey)
-}
-
-// OldestCheck returns since when the longest overdue check has been due. It is zero if
-// none is due.
-func (s *Store) OldestCheck(ctx context.Context) (oldest time.Time, err error) {
-	now := s.Tokens.Clock.Now()
-	read := func(at *time.Time, item dynamo.Item) error {
-		return dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("check_at", at) })
-	}
-	for shard := range Shards {
-		in := new(dynamo.Expression).Equal("check_shard", dynamo.Text(s.partition(shard))).
-			Compare("check_at", "<", dynamo.Number(now.Unix())).Query(s.Table, "checks")
-		in.Limit = aws.Int32(1)
-		for at, err := range dynamo.Query(ctx, s.DB, "connections: the oldest check", in, read) {
-			if err != nil {
-				return time.Time{}, err
-			}
-			if oldest.IsZero() || at.Before(oldest) {
-				oldest = at
-			}
-			break
-		}
-	}
-	return oldest, nil
 }
 
 // changedError means that the row is no longer the one that was read.

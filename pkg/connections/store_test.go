@@ -35,9 +35,8 @@ func TestWrongType(t *testing.T) {
 		w.put(w.names.Connections, item)
 		_, unread := s.Connection(t.Context(), c.Key)
 		_, unused := s.Connect(t.Context(), newOf(c.Key))
-		_, _, unset := s.SetWebhooks(t.Context(), c, WebhooksOff, c.CheckAt)
 		for name, err := range map[string]error{
-			"SetWebhooks": unset, "Connection": unread, "a call": w.call(s, c.Key), "Connect": unused, "End": s.End(t.Context(), c.Key, "asked for"), "Pause": s.Pause(t.Context(), c),
+			"Connection": unread, "a call": w.call(s, c.Key), "Connect": unused, "End": s.End(t.Context(), c.Key, "asked for"), "Pause": s.Pause(t.Context(), c),
 		} {
 			if err == nil || !strings.Contains(err.Error(), `attribute "`+attribute+`"`) || !strings.Contains(err.Error(), c.Key.String()) ||
 				strings.Contains(err.Error(), secret) || errors.Is(err, tokens.ErrTryAgain) {

@@ -79,16 +79,19 @@ type Result struct {
 	// Recovered counts the discarded deliveries that were stored.
 	Recovered recovery.Result
 	// LimitedUntil is set when Procore's rate limit was hit. Make no more calls
-	// before.
+	// before by connections of By's owner, see [connections.Key.Owner].
 	LimitedUntil time.Time
+	// By is the connection that made the last call, or none.
+	By connections.Key
 }
 
 // Reconcile makes the company's hook and its triggers match the configuration, recovers
 // what Procore discarded, and records the result on all connections of the company. The
 // error is what should be repeated; that a person has to act, or that Procore asks to
 // wait, is no error. An error that matches [procore.ErrInvalid] repeats every hour until
-// the configuration is right.
-func (k *Reconciler) Reconcile(ctx context.Context, companyID int64) (Result, error) {
+// the configuration is right. all are the company's connections if they were read a moment
+// ago; otherwise Reconcile reads them.
+func (k *Reconciler) Reconcile(ctx context.Context, companyID int64, all ...connections.Connection) (Result, error) {
 	items := items{k.Store}
 	l, err := items.take(ctx, companyID)
 	if errors.Is(err, ErrBusy) {
@@ -104,9 +107,10 @@ func (k *Reconciler) Reconcile(ctx context.Context, companyID int64) (Result, er
 	}
 	within, cancel := context.WithTimeout(ctx, end)
 	defer cancel()
-	all, err := procore.Collect(k.Store.Company(ctx, companyID))
-	if err != nil {
-		return Result{}, err
+	if len(all) == 0 {
+		if all, err = procore.Collect(k.Store.Company(ctx, companyID)); err != nil {
+			return Result{}, err
+		}
 	}
 	result, verdict := k.pass(within, l, all)
 	return result, errors.Join(verdict.err, k.settle(ctx, all, verdict))
@@ -169,6 +173,7 @@ func (k *Reconciler) try(ctx context.Context, l *lease, want wanted, all []conne
 			break
 		}
 		h := k.hand(l, c.Key)
+		result.By = c.Key
 		err := h.converge(ctx, want, creatorLost)
 		result.Reactivated = result.Reactivated || h.reactivated
 		if err == nil {
@@ -213,23 +218,13 @@ func (k *Reconciler) hand(l *lease, key connections.Key) *hand {
 	return &hand{client: client, by: key.Principal, lease: l, items: items{k.Store}, recoverer: k.Recovery, log: k.log()}
 }
 
-// settle writes the verdict to every connection of the company, so that each user's page
-// is right. One that was connected in the meantime is due for another pass.
-func (k *Reconciler) settle(ctx context.Context, before []connections.Connection, v verdict) error {
-	if len(before) == 0 {
-		return nil
-	}
+// settle writes the verdict to the connections that the pass was for, so that each user's
+// page is right. One that was connected in the meantime is due for another pass.
+func (k *Reconciler) settle(ctx context.Context, all []connections.Connection, v verdict) error {
 	var errs []error
-	for c, err := range k.Store.Company(ctx, before[0].CompanyID) {
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if c.State != connections.Connected || !unchanged(before, c) {
-			continue
-		}
+	for _, c := range all {
 		status, at := v.on(c, k.now())
-		if status == c.Webhooks && at.Equal(c.CheckAt) {
+		if c.State != connections.Connected || status == c.Webhooks && at.Equal(c.CheckAt) {
 			continue
 		}
 		_, _, err := k.Store.SetWebhooks(ctx, c, status, at)

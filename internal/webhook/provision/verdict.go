@@ -118,12 +118,11 @@ func failed(err error, now time.Time) verdict {
 	return verdict{next: Retry, err: err}
 }
 
-// limit waits for the reset that Procore named, at least a minute and at most
-// half a day, for its clock may be another than ours.
+// limit waits as long as Procore asked, at least a minute and at most half a day.
 func limit(err error, now time.Time) verdict {
 	wait := time.Minute
-	if rl, ok := errors.AsType[*procore.RateLimitError](err); ok && !rl.Reset.IsZero() {
-		wait = min(max(rl.Reset.Sub(now), wait), 12*time.Hour)
+	if rl, ok := errors.AsType[*procore.RateLimitError](err); ok {
+		wait = min(max(rl.Answer.RetryAfter, wait), 12*time.Hour)
 	}
 	return verdict{next: wait, limited: now.Add(wait)}
 }
@@ -205,9 +204,4 @@ func first(a, b bool) int {
 // connected reports whether the company is connected by the principal.
 func connected(all []connections.Connection, p tokens.Principal) bool {
 	return slices.ContainsFunc(all, func(c connections.Connection) bool { return c.Principal == p && c.State == connections.Connected })
-}
-
-// unchanged reports whether the connection is due when it was due before.
-func unchanged(before []connections.Connection, c connections.Connection) bool {
-	return slices.ContainsFunc(before, func(b connections.Connection) bool { return b.Key == c.Key && b.CheckAt.Equal(c.CheckAt) })
 }

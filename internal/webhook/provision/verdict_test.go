@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -47,21 +48,21 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// The wait for a rate limit has bounds, for Procore's clock is not ours.
+// The wait for a rate limit has bounds.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_790_000_000, 0)
-	for reset, want := range map[time.Time]time.Duration{
-		{}:                          time.Minute,
-		now.Add(-time.Hour):         time.Minute,
-		now.Add(7 * time.Second):    time.Minute,
-		now.Add(40 * time.Minute):   40 * time.Minute,
-		now.Add(300 * time.Hour):    12 * time.Hour,
-		time.Unix(9_000_000_000, 0): 12 * time.Hour,
+	for asked, want := range map[time.Duration]time.Duration{
+		0:                time.Minute,
+		-time.Hour:       time.Minute,
+		7 * time.Second:  time.Minute,
+		40 * time.Minute: 40 * time.Minute,
+		300 * time.Hour:  12 * time.Hour,
+		math.MaxInt64:    12 * time.Hour,
 	} {
-		v := limit(&procore.RateLimitError{Answer: &procore.Error{Status: 429}, Reset: reset}, now)
+		v := limit(&procore.RateLimitError{Answer: &procore.Error{Status: 429, RetryAfter: asked}}, now)
 		if v.next != want || !v.limited.Equal(now.Add(want)) || v.err != nil {
-			t.Errorf("reset %v: got %+v, want %v", reset, v, want)
+			t.Errorf("asked for %v: got %+v, want %v", asked, v, want)
 		}
 	}
 }

@@ -186,6 +186,7 @@ func secrets() []mutant {
 func departures() []mutant {
 	const brake, departure = "internal/upkeep/departures/brake.go", "internal/upkeep/departures/departure.go"
 	const housekeeping, reconciler, verdict = "functions/refresher/housekeeping.go", "internal/webhook/provision/reconciler.go", "internal/webhook/provision/verdict.go"
+	const checking = "functions/refresher/webhooks.go"
 	return []mutant{
 		{"D", "departures are counted per run", brake, `window = 24 * time.Hour`, `window = 5 * time.Minute`, only("TestSlowEndings", departing)},
 		{"D", "the brake on departures is released after a day", brake, `engaged = b.Engaged();`,
@@ -203,7 +204,7 @@ func departures() []mutant {
 		return err`, only("TestEndingCountsOnce", departing)},
 		{"D", "a grant without a company is not revoked", housekeeping, `half(ctx, h.unheld), `, ``, only("TestAbandoned", refresher)},
 		{"D", "a pair stays in its session", housekeeping, `half(ctx, h.moved), `, ``, only("TestAbandoned", refresher)},
-		{"D", "a disconnected company holds its grant for ever", housekeeping, `case c.Expired(h.now()):`, `case c.Expired(h.now()) && false:`,
+		{"D", "a disconnected company holds its grant for ever", checking, `case c.Expired(r.now()):`, `case c.Expired(r.now()) && false:`,
 			only("TestDisconnectedExpires", refresher)},
 		{"", "a schedule's work counts as use", reconciler, `k.Store.BackgroundClient(key,`, `k.Store.Client(key,`, only("TestIdleCompany", hooking)},
 		{"", "each idle company of a user costs a refresh", verdict, `period-late`, `period-0*late`, only("TestIdleCompaniesShareTheirTurn", hooking)},

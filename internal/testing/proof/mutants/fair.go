@@ -1,0 +1,34 @@
+package main
+
+// fair breaks the order and the limits of housekeeping's checks.
+func fair() []mutant {
+	const checks, hooks, turns, verdict = "functions/refresher/checks.go", "functions/refresher/webhooks.go", "pkg/connections/checks.go", "internal/webhook/provision/verdict.go"
+	return []mutant{
+		{"", "a rate limit ends the run", checks, `return r.inVain >= maxInVain ||`, `return len(r.limited) > 0 ||`, only("TestRateLimitSkipsItsOwner", refresher)},
+		{"", "each company of a limited user is tried", hooks,
+			`if until := r.limitedUntil(all); !until.IsZero() {`, `if until := r.limitedUntil(all); !until.IsZero() && false {`, only("TestRateLimitSkipsItsOwner", refresher)},
+		{"", "a company waits for the limit of one of its users", hooks,
+			`			return time.Time{}
+		}
+		if until.IsZero()`, `			continue
+		}
+		if until.IsZero()`, only("TestRateLimitOfOneUser", refresher)},
+		{"", "a rate limit of one company is the service account's", "pkg/connections/connection.go",
+			`return "company#" + k.holder()`, `return "company#"`, only("TestRateLimitOfTheServiceAccount", refresher)},
+		{"", "what waits for a rate limit is overdue", hooks,
+			`r.store.SetWebhooks(ctx, c, c.Webhooks, until)`, `r.store.SetWebhooks(ctx, c, c.Webhooks, c.CheckAt)`, only("TestRateLimitSkipsItsOwner", refresher)},
+		{"", "a limit's end is guessed", verdict, `min(max(rl.Answer.RetryAfter, wait), 12*time.Hour)`, `min(max(rl.Answer.RetryAfter/100, wait), 12*time.Hour)`,
+			only("TestRateLimitSkipsItsOwner", refresher)},
+		{"", "routine checks go before a new customer", checks,
+			`soon(), connections.First, connections.Routine)`, `soon(), connections.Routine, connections.First)`, only("TestNewCustomersAreFirst", refresher)},
+		{"", "a new customer waits for the run's end", checks, `>= relistEvery {`, `>= 100*relistEvery {`, only("TestNewCustomersAreFirst", refresher)},
+		{"", "a webhook that has been pending for days goes first", turns, ` && c.CheckAt.Before(c.ConnectedAt.Add(firstFor))`, ``, only("TestFirstTurn", "./pkg/connections")},
+		{"", "two companies of a user are checked at once", checks, `	case r.busy[owner]:`, `	case r.busy[owner] && false:`, only("TestPassesAtOnce", refresher)},
+		{"", "one company is checked after the other", checks, `cmp.Or(h.passes, defaultPasses)`, `cmp.Or(h.passes, 1)`, only("TestPassesAtOnce", refresher)},
+		{"", "a company is checked for each of its connections", checks, `	case r.seen[key.CompanyID]:`, `	case r.seen[key.CompanyID] && false:`,
+			only("TestOneLookForACompany", refresher)},
+		{"", "a run goes on while Procore answers nothing", checks, `return r.inVain >= maxInVain ||`, `return`, only("TestPassesInVain", refresher)},
+		{"", "each of a run's errors is in one", checks, `r.failed <= maxErrors {`, `true {`, only("TestPassesInVain", refresher)},
+		{"", "the lag of new customers is not the lag", "functions/refresher/housekeeping.go", `max(first, oldest)`, `oldest`, only("TestHeartbeats", refresher)},
+	}
+}

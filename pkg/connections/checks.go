@@ -1,0 +1,85 @@
+package connections
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"iter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/platform/dynamo"
+)
+
+// Shards is the number of partitions of the sparse index, for each environment and turn.
+const Shards = 16
+
+// Turn divides the connections whose check is due, so that housekeeping makes the checks
+// that a person waits for before all others, however many are due.
+type Turn string
+
+// The turns.
+const (
+	First   Turn = "first"   // the webhook of a connection made within a day is pending
+	Routine Turn = "routine" // any other check
+)
+
+// firstFor is how long after it was made a connection has the first turn. One whose
+// webhook is pending for longer has trouble that no user waits for.
+const firstFor = 24 * time.Hour
+
+// turn returns the turn in which the connection is checked.
+func (c Connection) turn() Turn {
+	if c.State == Connected && c.Webhooks == WebhooksPending && c.CheckAt.Before(c.ConnectedAt.Add(firstFor)) {
+		return First
+	}
+	return Routine
+}
+
+func (s *Store) partition(t Turn, shard int) string {
+	return fmt.Sprintf("%s#%s#%d", s.Tokens.Environment.Name, t, shard)
+}
+
+func shard(companyID int64) int {
+	h := fnv.New32a()
+	fmt.Fprint(h, companyID)
+	return int(h.Sum32() % Shards)
+}
+
+// Checks returns the connections of a turn and a shard (0 to Shards-1) that housekeeping
+// should check before the given time, the earliest first. One that changed a moment ago
+// may be missing, or no longer be due.
+func (s *Store) Checks(ctx context.Context, t Turn, shard int, before time.Time) iter.Seq2[Key, error] {
+	return dynamo.Query(ctx, s.DB, "connections: those to check", s.due(t, shard, before), s.readKey)
+}
+
+// OldestCheck returns since when the longest overdue check of a turn has been due. It is
+// zero if none is due. A check that waits for a rate limit or an administrator is due
+// when the wait ends.
+func (s *Store) OldestCheck(ctx context.Context, t Turn) (oldest time.Time, err error) {
+	read := func(at *time.Time, item dynamo.Item) error {
+		return dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("check_at", at) })
+	}
+	for shard := range Shards {
+		in := s.due(t, shard, s.Tokens.Clock.Now())
+		in.Limit = aws.Int32(1)
+		for at, err := range dynamo.Query(ctx, s.DB, "connections: the oldest check", in, read) {
+			if err != nil {
+				return time.Time{}, err
+			}
+			if oldest.IsZero() || at.Before(oldest) {
+				oldest = at
+			}
+			break
+		}
+	}
+	return oldest, nil
+}
+
+// due returns a query of the sparse index.
+func (s *Store) due(t Turn, shard int, before time.Time) *dynamodb.QueryInput {
+	return new(dynamo.Expression).Equal("check_shard", dynamo.Text(s.partition(t, shard))).
+		Compare("check_at", "<", dynamo.Number(before.Unix())).Query(s.Table, "checks")
+}
