@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"procore-connect/internal/connect/session"
+	"procore-connect/internal/upkeep/announce"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -18,7 +19,8 @@ import (
 // stop the other parts, and each takes at most half of the time that it finds.
 func (h *handler) housekeeping(ctx context.Context) error {
 	defer h.kept(ctx)
-	return errors.Join(h.inbox.Beat(ctx), half(ctx, h.rescued), half(ctx, h.moved), half(ctx, h.unheld), half(ctx, h.installed), h.checks(ctx))
+	return errors.Join(h.inbox.Beat(ctx), announce.Beat(ctx, h.store),
+		half(ctx, h.rescued), half(ctx, h.moved), half(ctx, h.unheld), half(ctx, h.installed), h.checks(ctx))
 }
 
 // kept logs how far behind the checks are, in all and those that a person waits for. The

@@ -351,7 +351,7 @@ func TestDisconnectedExpires(t *testing.T) {
 	}
 }
 
-// Each run leaves a heartbeat in the inbox for the dispatcher, and one line with how far behind the checks are.
+// Each run leaves heartbeats for the dispatcher and the announcer, and one line with how far behind the checks are.
 func TestHeartbeats(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)
@@ -372,6 +372,13 @@ func TestHeartbeats(t *testing.T) {
 	for _, i := range beats.Items {
 		if i["received_at_ms"] == nil || i["ttl"] == nil || i["envelope"] != nil || i["company_id"] != nil {
 			t.Errorf("heartbeat %v: it is an event, or would stay", i)
+		}
+	}
+	for table, key := range map[string]dynamo.Item{
+		r.Tables.Grants: {"grant": dynamo.Text("custom#heartbeat")}, r.Tables.Connections: r.h.store.Row("heartbeat", "heartbeat"),
+	} {
+		if beat, err := dynamo.Get(t.Context(), r.DB, table, key); err != nil || beat["beat_at_ms"] == nil || len(beat) != len(key)+1 {
+			t.Errorf("heartbeat of %s: %v, %v", table, beat, err)
 		}
 	}
 	lines := r.Log.Lines(t, "housekeeping run finished")

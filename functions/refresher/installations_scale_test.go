@@ -35,6 +35,9 @@ func TestTenThousandInstallations(t *testing.T) {
 	storage.Intercept(func(operation string, body []byte) dynamotest.Fault {
 		mu.Lock()
 		defer mu.Unlock()
+		if strings.Contains(string(body), `#heartbeat"`) {
+			return dynamotest.Fault{}
+		}
 		all[operation]++
 		if strings.Contains(string(body), `#app"`) && strings.Contains(string(body), w.Tables.Grants) {
 			grant[operation]++

@@ -195,6 +195,7 @@ func (w watched) rings(t *testing.T, day map[string]series, minutes int) int {
 func quiet() map[string]series {
 	return map[string]series{
 		"OldestDueSeconds": every(5, 0), "BreakerOpen": every(5, 0), "OldestCheckSeconds": every(5, 0), "DispatchLagSeconds": every(5, 0.8), "ReconcileLagSeconds": every(5, 0),
+		"GrantsStreamLagSeconds": every(5, 0.7), "ConnectionsStreamLagSeconds": every(5, 0.9), "IteratorAge AnnouncerFunction": every(5, 300),
 		"IteratorAge DispatcherFunction": every(5, 200), "Errors DispatcherFunction": every(5, 0), "Errors RefresherFunction": every(5, 0),
 		"Throttles RefresherFunction": every(5, 0), "Errors ReconcilerFunction": every(5, 0), "ApproximateNumberOfMessagesVisible RescueQueue": every(5, 0),
 	}
@@ -251,13 +252,21 @@ func TestAlarmsRing(t *testing.T) {
 		"the queue refuses events": {with(busy(), map[string]series{
 			"DispatchLagSeconds": during(0, start, every(5, 1)), "IteratorAge DispatcherFunction": growing(start, 1000),
 		}), expected{"DispatchStoppedAlarm": 20, "StreamAgeAlarm": 30}},
-		"the topic refuses announcements": {with(quiet(), map[string]series{"IteratorAge AnnouncerFunction": growing(start, 1000)}), expected{"StreamAgeAlarm": 30}},
+		"the topic refuses announcements": {with(quiet(), map[string]series{
+			"ConnectionsStreamLagSeconds": during(0, start, every(5, 1)), "IteratorAge AnnouncerFunction": growing(start, 1000),
+		}), expected{"AnnounceStoppedAlarm": 20, "StreamAgeAlarm": 30}},
+		"a mapping of the announcer is disabled": {with(quiet(), map[string]series{"GrantsStreamLagSeconds": during(0, start, every(5, 1))}), expected{"AnnounceStoppedAlarm": 20}},
+		"the announcer is stopped": {with(busy(), map[string]series{
+			"GrantsStreamLagSeconds": during(0, start, every(5, 1)), "ConnectionsStreamLagSeconds": during(0, start, every(5, 1)), "IteratorAge AnnouncerFunction": nil,
+		}), expected{"AnnounceStoppedAlarm": 20}},
+		"the announcer is behind": {with(busy(), map[string]series{"GrantsStreamLagSeconds": growing(start, 1)}), expected{"AnnounceStoppedAlarm": 30}},
 		"the refresh schedule is disabled": {with(busy(), map[string]series{
 			"OldestDueSeconds": during(0, start, every(5, 0)), "BreakerOpen": during(0, start, every(5, 0)),
 		}), expected{"RefreshOverdueAlarm": 20}},
 		"the housekeeping schedule is disabled": {with(quiet(), map[string]series{
 			"OldestCheckSeconds": during(0, start, every(5, 0)), "DispatchLagSeconds": during(0, start, every(5, 1)),
-		}), expected{"HousekeepingOverdueAlarm": 20, "DispatchStoppedAlarm": 20}},
+			"GrantsStreamLagSeconds": during(0, start, every(5, 1)), "ConnectionsStreamLagSeconds": during(0, start, every(5, 1)),
+		}), expected{"HousekeepingOverdueAlarm": 20, "DispatchStoppedAlarm": 20, "AnnounceStoppedAlarm": 20}},
 		"refreshes do not keep up":              {with(busy(), map[string]series{"OldestDueSeconds": growing(start, 1)}), expected{"RefreshOverdueAlarm": 75}},
 		"housekeeping does not keep up":         {with(busy(), map[string]series{"OldestCheckSeconds": growing(start, 1)}), expected{"HousekeepingOverdueAlarm": 135}},
 		"the reconciler's schedule is disabled": {with(quiet(), map[string]series{"ReconcileLagSeconds": during(0, start, every(5, 0))}), expected{"ReconcileOverdueAlarm": 20}},

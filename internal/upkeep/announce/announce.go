@@ -17,17 +17,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
 
 // subject is that of the emails.
 const subject = "A Procore connection needs attention"
 
-// Announcer publishes to one topic. All fields must be set.
+// Announcer publishes to one topic. All fields but Clock must be set.
 type Announcer struct {
 	Topic    *sns.Client
 	TopicARN string
 	Log      *slog.Logger
+	Clock    procore.Clock
 }
 
 // Event is what Lambda passes to the function: records of one of the two tables.
@@ -52,10 +54,14 @@ type image struct {
 	State      text                  `json:"state"`
 	Webhooks   text                  `json:"webhooks"`
 	Holders    struct{ SS []string } `json:"holders"`
-	Generation struct{ N string }    `json:"generation"`
+	Generation number                `json:"generation"`
+	BeatAt     number                `json:"beat_at_ms"` // of a heartbeat
 }
 
-type text struct{ S string }
+type (
+	text   struct{ S string }
+	number struct{ N string }
+)
 
 // Handle announces what begins to need a person, and returns the first record that has to
 // be repeated, if any. An announcement may be repeated. The event source mapping needs
@@ -63,6 +69,7 @@ type text struct{ S string }
 func (a *Announcer) Handle(ctx context.Context, in Event) (events.DynamoDBEventResponse, error) {
 	var out events.DynamoDBEventResponse
 	for _, r := range in.Records {
+		a.beat(ctx, r.Change.NewImage)
 		message := announcement(r)
 		if message == nil {
 			continue
@@ -130,13 +137,19 @@ func announcement(r Record) any {
 	return nil
 }
 
+// heartbeats is the pattern of a heartbeat's record, in either stream.
+const heartbeats = `{"dynamodb":{"NewImage":{"beat_at_ms":{"N":[{"exists":true}]}}}}`
+
 // GrantFilters returns the patterns of the grants' records that Lambda passes to the
 // function. Each of the many refreshes would be a call without them; the rule is in
 // announcement.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 func GrantFilters() []string {
-	return []string{`{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"state":{"S":["` + string(tokens.Reauthorize) + `"]}}}}`}
+	return []string{
+		`{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"state":{"S":["` + string(tokens.Reauthorize) + `"]}}}}`,
+		heartbeats,
+	}
 }
 
 // ConnectionFilters returns those of the connections' records.
@@ -144,5 +157,6 @@ func ConnectionFilters() []string {
 	return []string{
 		`{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"state":{"S":["` + string(connections.Disconnected) + `"]}}}}`,
 		`{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"webhooks":{"S":["` + string(connections.WebhooksNeedsAdmin) + `"]}}}}`,
+		heartbeats,
 	}
 }

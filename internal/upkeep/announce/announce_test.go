@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,8 @@ func newAnnounced(t *testing.T) *announced {
 	o := db.Options()
 	a.Announcer = &Announcer{
 		Topic:    sns.New(sns.Options{BaseEndpoint: &aws.URL, Region: o.Region, Credentials: o.Credentials, RetryMaxAttempts: 1}),
-		TopicARN: awstest.TopicARN(topic), Log: slog.New(slog.NewJSONHandler(&a.log, nil)),
+		TopicARN: awstest.TopicARN(topic), Log: slog.New(slog.NewJSONHandler(&a.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Clock: procore.Clock{Time: func() time.Time { return a.now }},
 	}
 	env, err := procore.ParseEnvironment("custom", a.fake.URL, a.fake.URL)
 	if err != nil {
@@ -287,6 +289,67 @@ func TestTopicFails(t *testing.T) {
 	}
 	if failed := a.handle(records[at:], ConnectionFilters()); failed != "" || len(a.topics.Messages(topic)) != 2 {
 		t.Errorf("then to be repeated from %q, %d messages, want both", failed, len(a.topics.Messages(topic)))
+	}
+}
+
+// A heartbeat goes through each of the two streams to the announcer, and no further. It
+// counts when everything before it was announced.
+func TestHeartbeat(t *testing.T) {
+	t.Parallel()
+	a := newAnnounced(t)
+	beats := func() string {
+		var all []string
+		for line := range strings.Lines(a.log.String()) {
+			var l struct {
+				Msg, Table string
+				Lag        float64 `json:"lag_s"`
+			}
+			if err := json.Unmarshal([]byte(line), &l); err != nil {
+				t.Fatal(err)
+			}
+			if l.Msg == "heartbeat announced" {
+				all = append(all, fmt.Sprint(l.Table, " ", l.Lag))
+			}
+		}
+		slices.Sort(all)
+		a.log.Reset()
+		return strings.Join(all, ", ")
+	}
+	pass := func(filters map[string][]string) {
+		for table, filters := range filters {
+			records := recorded(t, a.server, table)
+			passed := slices.DeleteFunc(slices.Clone(records[a.told[table]:]), func(r json.RawMessage) bool {
+				var decoded any
+				err := json.Unmarshal(r, &decoded)
+				ok, wrong := streamtest.Matches(filters, decoded)
+				if err := errors.Join(err, wrong); err != nil {
+					t.Fatal(err)
+				}
+				return !ok
+			})
+			a.told[table] = len(records)
+			a.handle(passed, filters)
+		}
+	}
+	streams := map[string][]string{a.names.Grants: GrantFilters(), a.names.Connections: ConnectionFilters()}
+	a.now = a.now.Truncate(time.Millisecond)
+	for range 2 { // a new row, and then a changed one
+		if err := Beat(t.Context(), a.connections); err != nil {
+			t.Fatal(err)
+		}
+		a.now = a.now.Add(1500 * time.Millisecond)
+		pass(streams)
+		if got, want := beats(), "connections 1.5, grants 1.5"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if err := errors.Join(a.authorize(), a.connect(procoretest.MyConstruction), a.disconnect(procoretest.MyConstruction), Beat(t.Context(), a.connections)); err != nil {
+		t.Fatal(err)
+	}
+	a.topics.Fail(&awstest.Error{Code: "Throttled", Message: "on purpose"})
+	pass(streams)
+	if got := beats(); got != "grants 0" || len(a.topics.Messages(topic)) > 0 {
+		t.Errorf("while an announcement fails: got %q, want that of grants alone", got)
 	}
 }
 

@@ -71,6 +71,16 @@ func dispatching() []mutant {
 		{"", "an announcement repeats what was so before", "internal/upkeep/announce/announce.go", ` && was.S != needs }`, ` }`, "./internal/upkeep/announce"},
 		{"", "what the topic refuses is not announced", "internal/upkeep/announce/announce.go", `			out.BatchItemFailures = []events.DynamoDBBatchItemFailure{{ItemIdentifier: r.Change.SequenceNumber}}
 `, ``, "./internal/upkeep/announce"},
+		{"", "a heartbeat overtakes an announcement", "internal/upkeep/announce/announce.go", `	for _, r := range in.Records {
+`, `	for _, r := range in.Records {
+		a.beat(ctx, r.Change.NewImage)
+	}
+	for _, r := range in.Records {
+`, "./internal/upkeep/announce"},
+		{"", "one of the announcer's streams has no heartbeat", "internal/upkeep/announce/heartbeat.go", `		if err := dynamo.Write(`, `		if table == s.Table {
+			continue
+		}
+		if err := dynamo.Write(`, "./internal/upkeep/announce"},
 		{"", "the stand-in of a stream's mapping continues behind a failure", mapping, `		first = min(first, at)`, `		first = max(first, at)`, streamPackage},
 		{"", "the stand-in saves its position before the function has answered", mapping, `		if err := m.advance(records[:done]); err != nil {`, `		if err := m.advance(records); err != nil {`, streamPackage},
 	}
