@@ -1,6 +1,6 @@
 // Command local runs the whole system on this machine: make run, or
 //
-//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-docker] [-crooked names]
+//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-docker] [-crooked names] [-principal who]
 //
 // It needs Go and nothing else. Data is kept in memory and lost when it stops. The
 // consumer writes its JSON lines to standard output; everything else goes to
@@ -24,6 +24,7 @@ import (
 	"strings"
 	"syscall"
 
+	"procore-connect/internal/platform/config"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procoretest"
 )
@@ -88,7 +89,7 @@ func options(args []string) (stack.Options, error) {
 		Stdout:           os.Stdout,
 		Stderr:           os.Stderr,
 	}
-	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PRODUCT_URL", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
+	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PROCORE_PRINCIPAL", "PRODUCT_URL", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
 		if value, ok := os.LookupEnv(name); ok {
 			o.Env[name] = value
 		}
@@ -106,11 +107,18 @@ func options(args []string) (stack.Options, error) {
 		o.Procore.Crooked = text
 		return err
 	})
+	f.Func("principal", "who connects companies: user, service-account or both; PROCORE_PRINCIPAL in the environment", func(text string) error {
+		o.Env["PROCORE_PRINCIPAL"] = text
+		return nil
+	})
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if _, err := principals(o); err != nil {
+		return o, err
 	}
 	if *docker {
 		if o.ContainersIP = stack.DockerBridge(); o.ContainersIP == "" {
@@ -121,7 +129,17 @@ func options(args []string) (stack.Options, error) {
 	return o, nil
 }
 
+// principals returns who connects companies.
+func principals(o stack.Options) (config.Principals, error) {
+	env := config.New(func(name string) string { return o.Env[name] })
+	return env.Principals(), env.Err()
+}
+
 func ready(s *stack.Stack, o stack.Options) {
+	first := fmt.Sprintf("Open  %s  and click %q.", s.AppURL, "Connect to Procore")
+	if p, _ := principals(o); p.ServiceAccount { // options has checked them
+		first = fmt.Sprintf("Open  %s  and install the app in a company; then see it in  %s/connected .", s.ProcoreURL, s.AppURL)
+	}
 	dynamo := "in memory: all data is lost when this program stops"
 	if o.DynamoDBEndpoint != "" {
 		dynamo = "DynamoDB itself is at " + o.DynamoDBEndpoint
@@ -136,7 +154,7 @@ func ready(s *stack.Stack, o stack.Options) {
 		fmt.Fprintf(&crooked, "\n  crooked        %s: %s", q.Name, q.Does)
 	}
 	fmt.Fprintf(os.Stderr, `
-Ready. Open  %s  and click "Connect to Procore".
+Ready. %s
 
   the app        %s
   fake Procore   %s  (make a change there and watch the event arrive here)
@@ -144,5 +162,5 @@ Ready. Open  %s  and click "Connect to Procore".
 
 Press Ctrl-C to stop.
 
-`, s.AppURL, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, &crooked)
+`, first, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, &crooked)
 }

@@ -73,6 +73,16 @@ func TestSAMNeedsTheSystem(t *testing.T) {
 	}
 }
 
+func TestPrincipalOption(t *testing.T) {
+	t.Parallel()
+	if o, err := options([]string{"-principal", "service-account"}); err != nil || o.Env["PROCORE_PRINCIPAL"] != "service-account" {
+		t.Errorf("got %q, %v, want the service account", o.Env["PROCORE_PRINCIPAL"], err)
+	}
+	if _, err := options([]string{"-principal", "robot"}); err == nil || !strings.Contains(err.Error(), "service-account") {
+		t.Errorf("got %v, want an error with the values", err)
+	}
+}
+
 func TestCrookedOption(t *testing.T) {
 	t.Parallel()
 	if o, err := options([]string{"-crooked", "gzip,pages"}); err != nil || o.Procore.Crooked != "gzip,pages" {

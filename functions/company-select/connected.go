@@ -17,9 +17,14 @@ import (
 )
 
 // connected shows the state of the connection to the browser that made it. Any other
-// visitor sees what the app is: Procore sends installers here.
+// visitor sees what the app is, because Procore sends installers here, or whether a
+// company of the service account is connected.
 func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	flow := r.URL.Query().Get(pages.FieldFlow)
+	if q := r.URL.Query(); h.principals.ServiceAccount && flow == "" && q.Has(pages.FieldCompany) {
+		h.installed(w, r, q.Get(pages.FieldCompany))
+		return
+	}
 	s, _, err := h.find(r, flow)
 	if h.atOtherHost(w, r, flow, err) {
 		return

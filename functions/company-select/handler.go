@@ -39,6 +39,7 @@ const (
 // https://developers.procore.com/documentation/api-call-sequencing
 type handler struct {
 	public      string // PUBLIC_URL without a trailing slash
+	principals  config.Principals
 	allowed     config.Companies
 	webhooks    connections.Webhooks // of a new connection; empty: off
 	next        string               // PRODUCT_URL

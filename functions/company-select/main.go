@@ -34,8 +34,10 @@ func newHandler() (*handler, *wire.Base, error) {
 	procoreEnv := base.Environment()
 	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
 	grants := base.Tokens(procoreEnv, keys, oauth)
+	principals := env.Principals()
 	h := &handler{
 		public:      public.String(),
+		principals:  principals,
 		allowed:     env.AllowedCompanies(),
 		webhooks:    provision.ReadConfig(env, public.String()).Initial(),
 		next:        env.ProductURL(),
@@ -43,7 +45,7 @@ func newHandler() (*handler, *wire.Base, error) {
 		tokens:      grants,
 		connections: base.Connections(grants),
 		cookies:     session.Cookies{Secure: public.Scheme == "https"},
-		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
+		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), Principals: principals}),
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err

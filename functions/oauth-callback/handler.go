@@ -39,6 +39,7 @@ const (
 // https://developers.procore.com/documentation/oauth-auth-grant-flow
 type handler struct {
 	public   string // PUBLIC_URL without a trailing slash
+	users    bool   // users connect companies
 	oauth    keys.Source[*procore.OAuth]
 	sessions *session.Store
 	cookies  session.Cookies
@@ -70,11 +71,16 @@ func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
 	h.pages.Landing(w, r)
 }
 
-// start issues a state, binds it to this browser, and sends the browser to Procore. A link
+// start issues a state, binds it to this browser, and sends the browser to Procore. If no
+// user connects companies, it leads to the landing page. A link
 // on another site leads to the landing page first: Procore may not ask a user who is
 // signed in. A cookie that is set at another host would be missing at the callback.
 func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	if h.pages.ToPublicURL(w, r) {
+		return
+	}
+	if !h.users {
+		h.pages.Redirect(w, pages.PathHome)
 		return
 	}
 	again := h.repeats(r)

@@ -8,6 +8,7 @@ import (
 
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
+	"procore-connect/internal/platform/config"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -289,4 +290,28 @@ func TestOtherConfiguration(t *testing.T) {
 			s.wantExchanges(0)
 		})
 	}
+}
+
+// Without users, the landing page explains the installation, and a sign-in cannot be
+// started. In mixed mode there are both ways.
+func TestServiceAccountLanding(t *testing.T) {
+	t.Parallel()
+	of := func(p config.Principals) *site {
+		return newSite(t, func(h *handler) {
+			h.users, h.pages = p.Users, pages.New(pages.Site{PublicURL: h.public, Principals: p})
+		})
+	}
+	s := of(config.Principals{ServiceAccount: true})
+	page := s.Browser(s.base).Get("/").Wants(http.StatusOK, "Install from Marketplace", "/connected")
+	if strings.Contains(page.Body, "/oauth/start") {
+		t.Error("the page leads to a sign-in")
+	}
+	s.Storage()
+	s.Browser(s.base).Get("/oauth/start").RedirectsTo(s.base + "/")
+	if ops := s.Storage(); len(ops) > 0 {
+		t.Errorf("got operations %v, want none", ops)
+	}
+	s = of(config.Principals{Users: true, ServiceAccount: true})
+	s.Browser(s.base).Get("/").Wants(http.StatusOK, "Install from Marketplace", "Or connect as yourself", "/oauth/start")
+	s.works()
 }

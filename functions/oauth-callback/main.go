@@ -31,12 +31,14 @@ func newHandler() (*handler, *wire.Base, error) {
 	}
 	env := base.Env
 	public, keys, oauth := env.PublicURL(), base.Keys(), base.OAuth(base.Environment())
+	principals := env.Principals()
 	h := &handler{
+		users:    principals.Users,
 		public:   public.String(),
 		oauth:    oauth,
 		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		cookies:  session.Cookies{Secure: public.Scheme == "https"},
-		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT")}),
+		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), Principals: principals}),
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err

@@ -49,7 +49,7 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 
 func (s *site) handler(public string) *handler {
 	return &handler{
-		public: public, oauth: s.OAuth(), sessions: s.Sessions(),
+		public: public, users: true, oauth: s.OAuth(), sessions: s.Sessions(),
 		cookies: session.Cookies{Secure: strings.HasPrefix(public, "https:")}, pages: pages.New(pages.Site{PublicURL: public}),
 	}
 }

@@ -40,7 +40,7 @@ type Connection struct {
 // connectedView is the data of templates/connected.html.
 type connectedView struct {
 	connectedWords
-	Company, CompanyID, User string
+	Company, CompanyID, User string // without an id, the company's name is its id
 	Notice, NoticeKind       string // kind is good, warn or wait
 	NextURL                  string
 	Reload                   string // address of this page while something is pending
@@ -55,21 +55,30 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 	}
 	t := p.words.connected(p.brand.Name, c)
 	v := connectedView{connectedWords: t, Company: c.CompanyName, CompanyID: id, User: c.UserName, NextURL: c.NextURL}
-	switch c.Webhooks {
+	v.webhooks(c.Webhooks, p.flowLink(PathConnected, c.Flow))
+	p.show(w, r, http.StatusOK, "connected", t.Title, v)
+}
+
+// webhooks adds the line about webhooks, with a link to the page's own address while something is pending.
+func (v *connectedView) webhooks(s WebhookStatus, reload string) {
+	switch s {
 	case WebhooksOff:
 	case WebhooksPending:
-		v.Notice, v.NoticeKind, v.Reload = t.Pending, "wait", p.flowLink(PathConnected, c.Flow)
+		v.Notice, v.NoticeKind, v.Reload = v.Pending, "wait", reload
 	case WebhooksActive:
-		v.Notice, v.NoticeKind = t.Active, "good"
+		v.Notice, v.NoticeKind = v.Active, "good"
 	case WebhooksNeedsAdmin:
-		v.Notice, v.NoticeKind = t.NeedsAdmin, "warn"
+		v.Notice, v.NoticeKind = v.NeedsAdmin, "warn"
 	}
-	p.show(w, r, http.StatusOK, "connected", t.Title, v)
 }
 
 // ConnectedVisitor shows /connected to a visitor without a session. Procore's post-installation instruction sends
 // installers here (manifest, post_installation_instruction), who may or may not have connected a company yet.
 func (p *Pages) ConnectedVisitor(w http.ResponseWriter, r *http.Request) {
+	if p.principals.ServiceAccount {
+		p.showInstall(w, r, http.StatusOK, p.install(p.words.installVisitor(p.brand.Name, p.principals.Users)))
+		return
+	}
 	t := p.words.visitor(p.brand.Name)
 	p.show(w, r, http.StatusOK, "landing", t.Title, t)
 }

@@ -95,7 +95,7 @@ const fieldMoved = "moved"
 // address returns the path of a page with the parameters that pages have.
 func address(r *http.Request, moved bool) string {
 	sent, kept := r.URL.Query(), url.Values{}
-	for _, name := range []string{FieldFlow, FieldFilter} {
+	for _, name := range []string{FieldFlow, FieldFilter, FieldCompany} {
 		if sent.Has(name) {
 			kept.Set(name, sent.Get(name))
 		}

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"sync"
 
+	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/gateway"
 )
 
@@ -48,6 +49,9 @@ type Site struct {
 	// Support is the contact for help: an email address, an https address, or a few words. Empty shows none.
 	Support string
 
+	// Principals is who connects companies. The zero value means users.
+	Principals config.Principals
+
 	// Brand is the name, logo and colours. The zero value means DefaultBrand().
 	Brand Brand
 }
@@ -60,10 +64,12 @@ type Pages struct {
 	https   bool
 	support Contact
 	words   words
-	css     template.CSS
-	icon    template.URL
-	csp     string
-	pages   func() map[string]*template.Template
+	// principals is who connects companies.
+	principals config.Principals
+	css        template.CSS
+	icon       template.URL
+	csp        string
+	pages      func() map[string]*template.Template
 }
 
 // Contact is Site.Support, ready to be shown.
@@ -87,6 +93,9 @@ func New(s Site) *Pages {
 		icon:    s.Brand.icon(),
 		pages:   sync.OnceValue(parse),
 	}
+	if p.principals = s.Principals; p.principals == (config.Principals{}) {
+		p.principals.Users = true
+	}
 	p.csp = policy(p.css)
 	if u, err := url.Parse(s.PublicURL); err == nil {
 		p.host = u.Host
@@ -101,7 +110,7 @@ func (p *Pages) Prepare(context.Context) { p.pages() }
 func parse() map[string]*template.Template {
 	frame := template.Must(template.ParseFS(files, "templates/layout.html"))
 	all := map[string]*template.Template{}
-	for _, name := range []string{"landing", "choose", "connected", "setup", "problem"} {
+	for _, name := range []string{"landing", "install", "choose", "connected", "setup", "problem"} {
 		t := template.Must(template.Must(frame.Clone()).ParseFS(files, "templates/"+name+".html"))
 		// html/template prepares its escaping at the first execution, which may fail without data.
 		_ = t.Execute(io.Discard, layout{})

@@ -84,8 +84,10 @@ func checkFields(t *testing.T, p page) {
 		}
 	}
 	for n := range p.doc.Descendants() {
-		if d := attr(n, "aria-describedby"); d != "" && !ids[d] {
-			t.Errorf("described by %q, which does not exist", d)
+		for _, d := range strings.Fields(attr(n, "aria-describedby")) {
+			if !ids[d] {
+				t.Errorf("described by %q, which does not exist", d)
+			}
 		}
 	}
 	for _, n := range p.all("fieldset") {

@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/net/html"
 
 	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/pkg/procore"
 )
@@ -110,8 +112,31 @@ func situations() map[string]write {
 			p.SetupUnfinished(w, r, []string{"APP_SECRET_ID", "KEYS_SECRET_ID", "WEBHOOK_SECRET_ID"})
 		},
 	}
+	for _, to := range []config.Principals{{ServiceAccount: true}, {ServiceAccount: true, Users: true}} {
+		for name, w := range installs() {
+			m[fmt.Sprintf("%s, users %v", name, to.Users)] = func(_ *pages.Pages, rw http.ResponseWriter, r *http.Request) {
+				w(pages.New(pages.Site{PublicURL: publicURL, Support: "help@acme.example", Principals: to}), rw, r)
+			}
+		}
+	}
 	for name, pr := range catalogue() {
 		m["problem "+name] = problem(pr)
+	}
+	return m
+}
+
+// installs returns the pages of an application with a service account.
+func installs() map[string]write {
+	m := map[string]write{
+		"install": (*pages.Pages).Landing, "install, visitor": (*pages.Pages).ConnectedVisitor, "install, no id": (*pages.Pages).NotACompany,
+	}
+	for _, i := range []pages.Installation{pages.InstallationNone, pages.InstallationRefused} {
+		m[fmt.Sprint("not installed ", i)] = func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.NotInstalled(w, r, 5678, i) }
+	}
+	for _, s := range []pages.WebhookStatus{pages.WebhooksOff, pages.WebhooksPending, pages.WebhooksActive, pages.WebhooksNeedsAdmin} {
+		m[fmt.Sprint("installed ", s)] = func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
+			p.Installed(w, r, 562949953421312, s, "https://app.example/start")
+		}
 	}
 	return m
 }

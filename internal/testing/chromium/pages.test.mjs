@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { check } from './checks.mjs'
-import { deployment, placeholder, situations } from './situations.mjs'
+import { bothWays, deployment, installations, mixed, placeholder, serviceAccount, situations } from './situations.mjs'
 import { start } from './stack.mjs'
 import { launch, visit } from './visitor.mjs'
 
@@ -51,5 +51,9 @@ async function compare(v, s) {
 }
 
 suite('pages', situations)
+
+suite('a service account', installations, serviceAccount.env)
+
+suite('both', bothWays, mixed.env)
 
 suite('a deployment', deployment, placeholder.env, placeholder.prepare)

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { schemes } from './checks.mjs'
-import { deployment, placeholder, settled, situations } from './situations.mjs'
+import { bothWays, deployment, installations, mixed, placeholder, serviceAccount, settled, situations } from './situations.mjs'
 import { start } from './stack.mjs'
 import { launch, narrow, visit, wide } from './visitor.mjs'
 
@@ -66,6 +66,11 @@ const stack = await start(support)
 await (process.env.ALL ? capture(browser, stack, situations, all(situations)) : capture(browser, stack, scenes, pictures))
 await stack.close()
 if (process.env.ALL) {
+  for (const [list, { env }] of [[installations, serviceAccount], [bothWays, mixed]]) {
+    const other = await start({ ...support, ...env })
+    await capture(browser, other, list, all(list))
+    await other.close()
+  }
   const fresh = await start({ ...support, ...placeholder.env })
   await placeholder.prepare(fresh)
   await capture(browser, fresh, deployment, all(deployment))

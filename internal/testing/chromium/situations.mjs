@@ -399,6 +399,115 @@ export async function settled(v) {
 
 export const situations = [...beforeTheChoice, ...theChoice, ...afterTheChoice]
 
+// The situations of an app that works with its service account alone.
+export const serviceAccount = { env: { PROCORE_PRINCIPAL: 'service-account' } }
+
+// installing adds a company in which the app is installed, and waits until the page about it shows what it should.
+async function installing(v, heading, company = {}) {
+  const c = { id: ++id, name: 'Acme Construction', is_active: true, connected: true, installed: true, service_account: true, webhooks_permission: true, members: [], ...company }
+  await v.stack.fake('POST', 'companies', c)
+  await asked(v, c.id, heading)
+  return c.id
+}
+
+// asked asks for a company until the page has the heading.
+async function asked(v, company, heading) {
+  do await v.open(`/connected?company_id=${company}`)
+  while (await v.page.getByRole('heading', { level: 1, name: heading, exact: true }).count() === 0)
+}
+
+export const installations = [
+  {
+    name: 'install', heading: 'Install {brand} in Procore', status: 200,
+    shows: ['open Company Admin, then App Management', 'Is your company connected?'],
+    go: (v) => v.open('/'),
+  },
+  {
+    name: 'no sign-in', heading: 'Install {brand} in Procore', status: 200,
+    go: (v) => v.open('/oauth/start'),
+  },
+  {
+    name: 'installed a moment ago', heading: '{brand} connects on its own', status: 200,
+    go: (v) => v.open('/connected'),
+  },
+  {
+    name: 'not installed', heading: 'Not connected yet', status: 200,
+    shows: ['check again in five minutes'],
+    async go(v) {
+      await v.open('/')
+      await v.page.getByRole('searchbox', { name: 'Procore company ID' }).fill('4711')
+      await v.follow(v.button('Check'))
+    },
+  },
+  {
+    name: 'no company id', heading: 'Install {brand} in Procore', status: 400,
+    shows: ['That is not a company ID'],
+    async go(v) {
+      await v.open('/connected')
+      await v.page.getByRole('searchbox', { name: 'Procore company ID' }).fill('Acme')
+      await v.follow(v.button('Check'))
+    },
+  },
+  {
+    name: 'installed, webhooks pending', heading: 'Connected', status: 200,
+    shows: ['Being set up'],
+    async go(v) {
+      await v.stack.fault('/rest/v2.0/companies', { times: 999 })
+      await installing(v, 'Connected')
+    },
+  },
+  {
+    name: 'installed, webhooks on', heading: 'Connected', status: 200,
+    shows: ['No one has to sign in', 'On. Changes in Procore reach'],
+    async go(v) {
+      await installing(v, 'Connected')
+      await settled(v)
+    },
+  },
+  {
+    name: 'installed, webhooks need an admin', heading: 'Connected', status: 200,
+    shows: ['a company administrator can give', 'Webhooks API'],
+    async go(v) {
+      await installing(v, 'Connected', { webhooks_permission: false })
+      await settled(v)
+    },
+  },
+  {
+    name: 'installation interrupted', heading: 'The connection is interrupted', status: 200,
+    shows: ['Procore doesn\'t let it in', 'tries again on its own'],
+    async go(v) {
+      const company = await installing(v, 'Connected')
+      await settled(v)
+      await v.stack.set('connections', { company: { S: `custom#${company}` }, principal: { S: 'app' } }, 'state', { S: 'disconnected' })
+      await v.page.reload()
+    },
+  },
+  {
+    name: 'app removed', heading: 'Not connected yet', status: 200,
+    async go(v) {
+      const company = await installing(v, 'Connected')
+      await v.stack.fake('PATCH', `companies/${company}`, { installed: false })
+      await asked(v, company, 'Not connected yet')
+    },
+  },
+]
+
+// The situations of mixed mode.
+export const mixed = { env: { PROCORE_PRINCIPAL: 'both' } }
+
+export const bothWays = [
+  {
+    name: 'both ways', heading: 'Connect {brand} to Procore', status: 200,
+    shows: ['There are two ways', 'Or connect as yourself'],
+    go: (v) => v.open('/'),
+  },
+  {
+    name: 'both ways, connected by a user', heading: 'Connected', status: 200,
+    shows: ['Connected by'],
+    go: (v) => chosen(v),
+  },
+]
+
 // placeholder makes a stack a new deployment, whose secret still has the template's placeholder.
 export const placeholder = {
   env: { APP_SECRET_ID: 'unfilled', ALLOWED_COMPANIES: '5000001' },
