@@ -7,8 +7,13 @@
 //	client := store.Client(c.Key)
 //
 // A user's connection is made by [Store.Connect] and ended by [Store.End]. A user has one
-// grant for all companies, and it is revoked when the last of them ends. A service
-// account's connections, by [Store.AddServiceAccount], share the token of the app.
+// grant for all companies, and it is revoked when the last of them ends.
+//
+// A service account's connections are made by [Store.AddServiceAccount] for the companies
+// that installed the app, and share the token of the app: it is fetched with the client
+// secret, so there is no refresh token to lose and no holder to record. [Store.Installed]
+// lists them. Where both have connected a company, [Store.ForCompany] prefers the service
+// account.
 //
 // A client works while the connection is connected and the company is among the holders
 // of the grant. Connecting and ending change both in one transaction. So it is decided
