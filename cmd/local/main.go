@@ -136,9 +136,13 @@ func principals(o stack.Options) (config.Principals, error) {
 }
 
 func ready(s *stack.Stack, o stack.Options) {
-	first := fmt.Sprintf("Open  %s  and click %q.", s.AppURL, "Connect to Procore")
-	if p, _ := principals(o); p.ServiceAccount { // options has checked them
-		first = fmt.Sprintf("Open  %s  and install the app in a company; then see it in  %s/connected .", s.ProcoreURL, s.AppURL)
+	var ways []string
+	p, _ := principals(o) // options has checked them
+	if p.Users {
+		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Connect to Procore\".", s.AppURL))
+	}
+	if p.ServiceAccount {
+		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Install app\" at a company.", s.ProcoreURL))
 	}
 	dynamo := "in memory: all data is lost when this program stops"
 	if o.DynamoDBEndpoint != "" {
@@ -162,5 +166,5 @@ Ready. %s
 
 Press Ctrl-C to stop.
 
-`, first, s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, &crooked)
+`, strings.Join(ways, "\n\nOr: "), s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, &crooked)
 }

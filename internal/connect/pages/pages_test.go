@@ -84,7 +84,7 @@ func checkFields(t *testing.T, p page) {
 		}
 	}
 	for n := range p.doc.Descendants() {
-		for _, d := range strings.Fields(attr(n, "aria-describedby")) {
+		for d := range strings.FieldsSeq(attr(n, "aria-describedby")) {
 			if !ids[d] {
 				t.Errorf("described by %q, which does not exist", d)
 			}

@@ -15,7 +15,7 @@ import (
 const maxHeaders = 3
 
 // errNoHeader means that Procore lists companies only to a call that names one of them.
-var errNoHeader = errors.New("Procore wants the header of a company that has the app, and none is known; " +
+var errNoHeader = errors.New("a company that has the app must be named, and none is known; " +
 	"set ALLOWED_COMPANIES to the company ids, or to one of them until it is connected")
 
 // list returns the companies that Procore lists for the app, also beside an error.
