@@ -55,6 +55,7 @@ func dispatching() []mutant {
 		{"", "an event that is too large is sent", waves, `case len(e.body) > maxBytes:`, `case false:`, dispatchPackage},
 		{"", "an event with characters that no queue accepts is sent", waves,
 			` || strings.ContainsFunc(e.body, forbidden):`, `:`, dispatchPackage},
+		{"", "an event with an id that no queue accepts is sent", waves, ` || len(s) > maxID`, ``, dispatchPackage},
 		{"", "poison is skipped without a mark", run, `		r.stop(e)
 		r.d.Log.ErrorContext`, `		r.finish(e)
 		r.d.Log.ErrorContext`, dispatchPackage},
