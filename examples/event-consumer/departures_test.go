@@ -18,7 +18,7 @@ import (
 func (c *consumer) changed(id string, company, user int64, kind string, inactive bool) procore.Event {
 	c.t.Helper()
 	c.Clock.Advance(time.Second)
-	e := procoretest.Event{CompanyID: company, ResourceName: companyUsers, ResourceID: user, EventType: kind, Inactive: inactive}
+	e := procoretest.Event{CompanyID: company, ResourceName: companyUsers, ResourceID: procore.NewID(user), EventType: kind, Inactive: inactive}
 	if _, err := c.Procore.Emit(e); err != nil {
 		c.t.Fatal(err)
 	}

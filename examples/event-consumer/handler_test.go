@@ -38,15 +38,15 @@ func TestHandle(t *testing.T) {
 		t.Errorf("logged %v", first)
 	}
 	if n, _ := first["read_bytes"].(float64); n < float64(len(mine.Title)) {
-		t.Errorf("read %v bytes of RFI %d %q", first["read_bytes"], mine.ID, mine.Title)
+		t.Errorf("read %v bytes of RFI %s %q", first["read_bytes"], mine.ID, mine.Title)
 	}
 	var got []string
 	for _, call := range c.Procore.State().Calls {
 		got = append(got, fmt.Sprintf("%s %s for %d by %d: %d", call.Method, call.Path, call.CompanyID, call.UserID, call.Status))
 	}
 	want := []string{
-		fmt.Sprintf("GET /rest/v1.0/projects/2001/rfis/%d for 5678 by 1234567: 200", mine.ID),
-		fmt.Sprintf("GET /rest/v1.0/projects/9007199254741993/rfis/%d for 9007199254740993 by 2345678: 200", theirs.ID),
+		fmt.Sprintf("GET /rest/v1.0/projects/2001/rfis/%s for 5678 by 1234567: 200", mine.ID),
+		fmt.Sprintf("GET /rest/v1.0/projects/9007199254741993/rfis/%s for 9007199254740993 by 2345678: 200", theirs.ID),
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("calls (-got +want):\n%s", diff)
@@ -107,7 +107,7 @@ func TestOrder(t *testing.T) {
 	c := newConsumer(t)
 	c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
 	a, b := c.rfis(2001)[0], c.rfis(2001)[1]
-	c.ProcoreFails(procoretest.Fault{Endpoint: fmt.Sprintf("/rest/v1.0/projects/2001/rfis/%d", a.ID),
+	c.ProcoreFails(procoretest.Fault{Endpoint: fmt.Sprintf("/rest/v1.0/projects/2001/rfis/%s", a.ID),
 		Kind: procoretest.Status, Status: 503, Headers: map[string]string{"Retry-After": "3600"}})
 	batch := []map[string]any{
 		message(t, update("a1", a)), message(t, update("b1", b)), message(t, update("a2", a)), message(t, update("b2", b)), message(t, update("a3", a)),
@@ -175,7 +175,7 @@ func TestOwnChangeByTime(t *testing.T) {
 	c := newConsumer(t)
 	key := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff).Key
 	mine, theirs := c.rfis(2001)[0], c.rfis(2001)[1]
-	path := fmt.Sprintf("/rest/v1.0/projects/2001/rfis/%d", mine.ID)
+	path := fmt.Sprintf("/rest/v1.0/projects/2001/rfis/%s", mine.ID)
 	c.Clock.Advance(time.Minute)
 	if _, err := procore.Patch[json.RawMessage](t.Context(), c.h.client(key), path, nil, map[string]any{"rfi": map[string]string{"title": "ours"}}); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func (c *consumer) rfis(project int64) []procoretest.Resource {
 
 // update returns the event of a resource's update.
 func update(id string, r procoretest.Resource) procore.Event {
-	return procore.Event{ID: id, CompanyID: r.CompanyID, ProjectID: r.ProjectID, Resource: r.Name, ResourceID: procore.NewID(r.ID), Type: "update", PayloadVersion: "v2.0"}
+	return procore.Event{ID: id, CompanyID: r.CompanyID, ProjectID: r.ProjectID, Resource: r.Name, ResourceID: r.ID, Type: "update", PayloadVersion: "v2.0"}
 }
 
 // message returns an event as the queue delivers it, in the resource's group.

@@ -133,10 +133,10 @@ func TestOutage(t *testing.T) {
 	emit := func(n int, companies ...int64) {
 		t.Helper()
 		for i := range n {
-			e := procoretest.Event{CompanyID: companies[i%len(companies)], ResourceName: "RFIs", ResourceID: int64(700_000 + i%97), EventType: "update"}
+			e := procoretest.Event{CompanyID: companies[i%len(companies)], ResourceName: "RFIs", ResourceID: procore.NewID(int64(700_000 + i%97)), EventType: "update"}
 			e.ProjectID = projects[e.CompanyID]
 			if i%10 == 9 {
-				e.ResourceName, e.ProjectID, e.ResourceID = "Company Users", 0, int64(800_000+i%13)
+				e.ResourceName, e.ProjectID, e.ResourceID = "Company Users", 0, procore.NewID(int64(800_000+i%13))
 			}
 			got, err := r.Procore.Emit(e)
 			if err != nil || len(got.EventIDs) != 1 || happened[got.EventIDs[0]] {

@@ -269,7 +269,7 @@ func TestWebhookRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := p.Emit(procoretest.Event{CompanyID: c.CompanyID(), ProjectID: project[0].ID, ResourceName: "RFIs",
-				ResourceID: rfis[0].ID, EventType: "update", Title: "Changed"}); err != nil {
+				ResourceID: procore.NewID(rfis[0].ID), EventType: "update", Title: "Changed"}); err != nil {
 				t.Fatal(err)
 			}
 			e, err := procore.DecodeEvent(<-got.bodies)
@@ -329,7 +329,7 @@ func TestDiscardedDeliveriesOfTheFake(t *testing.T) {
 	if _, err := c.CreateTrigger(ctx, hook.ID, procore.Trigger{Resource: "Company Users", EventType: "update"}); err != nil {
 		t.Fatal(err)
 	}
-	sent, err := p.Emit(procoretest.Event{CompanyID: c.CompanyID(), ResourceName: "Company Users", ResourceID: procoretest.Ann, EventType: "update"})
+	sent, err := p.Emit(procoretest.Event{CompanyID: c.CompanyID(), ResourceName: "Company Users", ResourceID: procore.NewID(procoretest.Ann), EventType: "update"})
 	if err != nil {
 		t.Fatal(err)
 	}

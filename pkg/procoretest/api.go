@@ -36,14 +36,18 @@ func (s *Server) apiRoutes(m *http.ServeMux) {
 	m.HandleFunc("GET /rest/v1.1/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v1.0/companies/{company}/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v1.0/projects/{project}", s.forCompany((*call).showProject))
-	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects", s.forCompany((*call).listProjectsV2))
-	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects/{project}", s.forCompany((*call).showProjectV2))
+	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects", s.forCompany((*call).listProjects))
+	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects/{project}", s.forCompany((*call).showProject))
 	for _, base := range []string{"/rest/v1.0/projects/{project}/{collection}", "/rest/v1.0/companies/{company}/{collection}"} {
 		m.HandleFunc("GET "+base, s.forCompany((*call).listResources))
 		m.HandleFunc("GET "+base+"/{id}", s.forCompany((*call).showResource))
 		m.HandleFunc("POST "+base, s.forCompany((*call).createResource))
 		m.HandleFunc("PATCH "+base+"/{id}", s.forCompany((*call).updateResource))
 		m.HandleFunc("DELETE "+base+"/{id}", s.forCompany((*call).deleteResource))
+	}
+	for _, base := range []string{"/rest/v2.0/companies/{company}/{collection}", "/rest/v2.0/companies/{company}/projects/{project}/{collection}"} {
+		m.HandleFunc("GET "+base, s.forCompany((*call).listResources))
+		m.HandleFunc("GET "+base+"/{id}", s.forCompany((*call).showResource))
 	}
 	s.tableRoutes(m)
 	m.HandleFunc("/rest/", s.forUser(func(c *call) { c.fail(http.StatusNotFound, "No such endpoint.") }))

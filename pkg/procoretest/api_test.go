@@ -222,7 +222,7 @@ func TestV2(t *testing.T) {
 	p := Start(t)
 	token := p.Token(t, Ann, redirect).AccessToken
 	got := api(t, p, token, NorthernPlanner, "GET", "/rest/v2.0/companies/9007199254740993/projects", "").
-		wants(t, 200, `{"data":[{"id":"9007199254741993","name":"Fjord Bridge","company_id":"9007199254740993"}]}`)
+		wants(t, 200, `{"data":[{"company_id":"9007199254740993","created_at":"`)
 	if got.header.Get("Per-Page") != "10" {
 		t.Errorf("headers %v", got.header)
 	}
@@ -230,7 +230,7 @@ func TestV2(t *testing.T) {
 	if got.header.Get("Per-Page") != "100" {
 		t.Errorf("headers %v", got.header)
 	}
-	api(t, p, token, NorthernPlanner, "GET", "/rest/v2.0/companies/9007199254740993/projects/9007199254741993", "").wants(t, 200, `{"data":{"id":"90071`)
+	api(t, p, token, NorthernPlanner, "GET", "/rest/v2.0/companies/9007199254740993/projects/9007199254741993", "").wants(t, 200, `"id":"9007199254741993"`)
 }
 
 func TestRateLimits(t *testing.T) {

@@ -19,6 +19,7 @@ func (s *Server) controlRoutes(m *http.ServeMux) {
 		writeJSON(w, http.StatusOK, s.State())
 	})
 	handle("POST /_fake/events", control(func(_ *http.Request, e Event) (any, error) { return s.Emit(e) }))
+	handle("POST /_fake/batches", control(func(_ *http.Request, all []Event) (any, error) { return s.EmitAll(all) }))
 	handle("POST /_fake/faults", control(func(_ *http.Request, f Fault) (any, error) { return done{true}, s.Fault(f) }))
 	handle("DELETE /_fake/faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.ClearFaults()

@@ -25,7 +25,7 @@ func TestControl(t *testing.T) {
 	steer(t, p, "POST", "events", `{"company_id":5678,"project_id":2001,"resource_name":"RFIs","resource_id":4242,"event_type":"create","user_id":1234567,"copies":2}`).
 		wants(t, 200, `"event_ids":["`).into(t, &emitted)
 	for range 2 {
-		if d := rec.next(t); emitted.ResourceID != 4242 || !strings.Contains(d.body, emitted.EventIDs[0]) {
+		if d := rec.next(t); emitted.ResourceID != "4242" || !strings.Contains(d.body, emitted.EventIDs[0]) {
 			t.Errorf("emitted %+v, delivered %s", emitted, d.body)
 		}
 	}

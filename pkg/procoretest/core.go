@@ -42,22 +42,16 @@ func (c *call) listCompanies() {
 	}
 }
 
-// projectJSON is a project of REST v1.
-type projectJSON struct {
-	ID          int64       `json:"id"`
-	Name        string      `json:"name"`
-	DisplayName string      `json:"display_name"`
-	Active      bool        `json:"active"`
-	Company     companyName `json:"company"`
-}
-
-type companyName struct {
-	ID   int64  `json:"id"`
-	Name string `json:"name"`
-}
-
-func (c *call) projectV1(p Project) projectJSON {
-	return projectJSON{ID: p.ID, Name: p.Name, DisplayName: p.Name, Active: true, Company: companyName{c.company.ID, c.company.Name}}
+// projectJSON returns a project. In REST v2 ids are text.
+func (c *call) projectJSON(p Project) map[string]any {
+	row := map[string]any{"id": p.ID, "name": p.Name, "created_at": timestamp(p.CreatedAt), "updated_at": timestamp(p.UpdatedAt)}
+	if c.isV2() {
+		row["id"], row["company_id"] = idText(p.ID), idText(c.company.ID)
+		return row
+	}
+	row["display_name"], row["active"] = p.Name, true
+	row["company"] = map[string]any{"id": c.company.ID, "name": c.company.Name}
+	return row
 }
 
 // needsCompany reports whether company_id is in the query, and answers 400 if not.
@@ -73,12 +67,8 @@ func (c *call) listProjects() {
 	if !c.needsCompany() || !c.permitted("projects") {
 		return
 	}
-	all := []projectJSON{}
-	for _, p := range c.company.Projects {
-		all = append(all, c.projectV1(p))
-	}
-	if cut, ok := page(c, v1(), all); ok {
-		writeJSON(c.w, http.StatusOK, cut)
+	if found, ok := filtered(c, c.company.Projects); ok {
+		answerList(c, found, c.projectJSON)
 	}
 }
 
@@ -87,7 +77,7 @@ func (c *call) showProject() {
 		return
 	}
 	if p, ok := c.inProject(); ok {
-		writeJSON(c.w, http.StatusOK, c.projectV1(p))
+		c.inVersion(c.projectJSON(p))
 	}
 }
 
@@ -99,40 +89,6 @@ func (c *call) inProject() (Project, bool) {
 		return Project{}, c.fail(http.StatusNotFound, "The project does not exist in this company, or you have no access to it.")
 	}
 	return c.company.Projects[i], true
-}
-
-// projectJSONv2 is a project of REST v2, where ids are strings and answers are under
-// data.
-type projectJSONv2 struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	CompanyID string `json:"company_id"`
-}
-
-func (c *call) projectV2(p Project) projectJSONv2 {
-	return projectJSONv2{strconv.FormatInt(p.ID, 10), p.Name, strconv.FormatInt(c.company.ID, 10)}
-}
-
-func (c *call) listProjectsV2() {
-	if !c.permitted("projects") {
-		return
-	}
-	all := []projectJSONv2{}
-	for _, p := range c.company.Projects {
-		all = append(all, c.projectV2(p))
-	}
-	if cut, ok := page(c, v2(), all); ok {
-		writeJSON(c.w, http.StatusOK, map[string]any{"data": cut})
-	}
-}
-
-func (c *call) showProjectV2() {
-	if !c.permitted("projects") {
-		return
-	}
-	if p, ok := c.inProject(); ok {
-		writeJSON(c.w, http.StatusOK, map[string]any{"data": c.projectV2(p)})
-	}
 }
 
 // timestamp formats a time as in Procore's JSON.

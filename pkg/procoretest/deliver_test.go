@@ -29,9 +29,9 @@ func hooked(t *testing.T, version string, answer func(n int, w http.ResponseWrit
 
 func emitUpdate(t *testing.T, p *Server, copies int) string {
 	t.Helper()
-	got, err := p.Emit(Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "RFIs", ResourceID: 77, EventType: "update",
+	got, err := p.Emit(Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "RFIs", ResourceID: "77", EventType: "update",
 		UserID: Joe, Copies: copies, Related: []RelatedResource{{1234, "Direct Costs"}}, Data: json.RawMessage(`{"a":1}`)})
-	if err != nil || len(got.EventIDs) != 1 || got.ResourceID != 77 {
+	if err != nil || len(got.EventIDs) != 1 || got.ResourceID != "77" {
 		t.Fatalf("emitted %+v, %v", got, err)
 	}
 	return got.EventIDs[0]

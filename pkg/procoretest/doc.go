@@ -37,6 +37,7 @@
 //
 //	GET    /_fake/state            State
 //	POST   /_fake/events           Event, answered with Emitted
+//	POST   /_fake/batches          a list of Event, answered with a list of Emitted
 //	POST   /_fake/faults           Fault
 //	DELETE /_fake/faults
 //	POST   /_fake/clock            {"advance_seconds": 3600}

@@ -136,7 +136,7 @@ func ExampleServer_Emit() {
 		fmt.Println(err)
 		return
 	}
-	_, err = fake.Emit(procoretest.Event{CompanyID: procoretest.MyConstruction, ProjectID: 2001, ResourceName: "RFIs", ResourceID: 42, EventType: "update"})
+	_, err = fake.Emit(procoretest.Event{CompanyID: procoretest.MyConstruction, ProjectID: 2001, ResourceName: "RFIs", ResourceID: "42", EventType: "update"})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -61,7 +61,7 @@ func TestFlow(t *testing.T) {
 	if d.header.Get("Authorization") != "Bearer hook-secret" || !strings.Contains(d.body, emitted.EventIDs[0]) {
 		t.Errorf("delivered %v %s", d.header, d.body)
 	}
-	api(t, p, pair.AccessToken, MyConstruction, "GET", fmt.Sprintf("/rest/v1.0/projects/%d/rfis/%d", rfi.ProjectID, rfi.ID), "").wants(t, 200, `"revision":2`)
+	api(t, p, pair.AccessToken, MyConstruction, "GET", fmt.Sprintf("/rest/v1.0/projects/%d/rfis/%s", rfi.ProjectID, rfi.ID), "").wants(t, 200, `"revision":2`)
 	eventually(t, p, "delivery recorded", func(st State) bool { return len(st.Deliveries) == 1 && st.Deliveries[0].Outcome == OutcomeOK })
 	mustSend(t, request(t, "GET", p.URL+"/", "")).wants(t, 200, "My Construction Company")
 

@@ -17,7 +17,7 @@ func payload(version string, e Event, m moment) []byte {
 	p := map[string]any{
 		"id": m.id, "timestamp": timestamp(m.at), "user_id": nullable(e.UserID),
 		"company_id": e.CompanyID, "project_id": nullable(e.ProjectID), "api_version": version,
-		"event_type": e.EventType, "resource_name": e.ResourceName, "resource_id": e.ResourceID,
+		"event_type": e.EventType, "resource_name": e.ResourceName, "resource_id": wireID(e.ResourceID),
 		"metadata": map[string]any{
 			"source_user_id": nullable(e.UserID), "source_project_id": nullable(e.ProjectID),
 			"source_operation_id": nil, "source_company_id": e.CompanyID,
@@ -45,7 +45,7 @@ func payloadV4(e Event, m moment) map[string]any {
 	p := map[string]any{
 		"id": m.ulid, "timestamp": timestamp(m.at), "reason": e.EventType, "user_id": text(e.UserID),
 		"company_id": text(e.CompanyID), "project_id": text(e.ProjectID),
-		"resource_type": e.ResourceName, "resource_id": text(e.ResourceID),
+		"resource_type": e.ResourceName, "resource_id": string(e.ResourceID),
 	}
 	if len(e.Data) > 0 {
 		p["data"] = e.Data

@@ -3,65 +3,69 @@ package procoretest
 import (
 	"fmt"
 	"net/http"
-	"strconv"
+
+	"procore-connect/pkg/procore"
 )
 
 // resourceJSON returns any resource. RFIs have a subject, users a name, others a
 // title; every answer has all three, because one type serves them all.
-func resourceJSON(r *Resource) map[string]any {
+func (c *call) resourceJSON(r *Resource) map[string]any {
+	id := wireID(r.ID)
+	if c.isV2() {
+		id = string(r.ID)
+	}
 	return map[string]any{
-		"id": r.ID, "title": r.Title, "subject": r.Title, "name": r.Title, "revision": r.Revision,
-		"status": "open", "is_active": !r.Inactive, "email_address": fmt.Sprintf("person-%d@example.com", r.ID),
+		"id": id, "title": r.Title, "subject": r.Title, "name": r.Title, "revision": r.Revision,
+		"status": "open", "is_active": !r.Inactive, "email_address": fmt.Sprintf("person-%s@example.com", r.ID),
 		"created_at": timestamp(r.CreatedAt), "updated_at": timestamp(r.UpdatedAt),
 	}
 }
 
-// tool returns the path's collection, and its project or 0 if it belongs to the
-// company itself. It reports whether the app may use it, and answers if not.
-func (c *call) tool() (project int64, coll string, ok bool) {
-	coll = c.r.PathValue("collection")
+// tool returns the path's project or company, and its collection. It reports whether the
+// app may use it, and answers if not.
+func (c *call) tool() (at scope, coll string, ok bool) {
+	at, coll = scope{company: c.company.ID}, c.r.PathValue("collection")
 	if c.r.PathValue("project") != "" {
 		p, there := c.inProject()
 		if !there {
-			return 0, "", false
+			return at, "", false
 		}
-		project = p.ID
+		at.project = p.ID
 	}
-	return project, coll, c.permitted(coll)
+	return at, coll, c.permitted(coll)
 }
 
 func (c *call) listResources() {
-	project, coll, ok := c.tool()
+	at, coll, ok := c.tool()
 	if !ok {
 		return
 	}
-	all := []map[string]any{}
-	for _, r := range c.list(c.company.ID, project, coll) {
-		all = append(all, resourceJSON(r))
-	}
-	if cut, ok := page(c, v1(), all); ok {
-		writeJSON(c.w, http.StatusOK, cut)
+	if found, ok := filtered(c, c.list(at, coll)); ok {
+		answerList(c, found, c.resourceJSON)
 	}
 }
 
 // resource returns the path's resource, or answers 404.
 func (c *call) resource() (*Resource, bool) {
-	project, coll, ok := c.tool()
+	at, coll, ok := c.tool()
 	if !ok {
 		return nil, false
 	}
-	id, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
-	for _, r := range c.list(c.company.ID, project, coll) {
-		if err == nil && r.ID == id {
+	for _, r := range c.list(at, coll) {
+		if string(r.ID) == c.r.PathValue("id") {
 			return r, true
 		}
 	}
-	return nil, c.fail(http.StatusNotFound, "The resource does not exist, or you have no access to it.")
+	return nil, c.noResource()
+}
+
+func (c *call) noResource() bool {
+	return c.fail(http.StatusNotFound, "The resource does not exist, or you have no access to it.")
 }
 
 func (c *call) showResource() {
 	if r, ok := c.resource(); ok {
-		writeJSON(c.w, http.StatusOK, resourceJSON(r))
+		c.inVersion(c.resourceJSON(r))
 	}
 }
 
@@ -85,7 +89,7 @@ func (c *call) titleIn() (string, bool) {
 
 // change makes a change by the app itself, which its hooks report with the app as
 // the source.
-func (c *call) change(name string, project, id int64, kind, title string) (*Resource, bool) {
+func (c *call) change(name string, project int64, id procore.ID, kind, title string) (*Resource, bool) {
 	e := Event{CompanyID: c.company.ID, ProjectID: project, ResourceName: name, ResourceID: id, EventType: kind,
 		UserID: or(c.pair.userID, serviceAccountID), Title: title, SourceApplicationID: c.opts.ClientID}
 	emitted, err := c.emit(e)
@@ -96,20 +100,17 @@ func (c *call) change(name string, project, id int64, kind, title string) (*Reso
 }
 
 func (c *call) createResource() {
-	project, coll, ok := c.tool()
+	at, coll, ok := c.tool()
 	if !ok {
 		return
 	}
-	same := c.list(c.company.ID, project, coll)
-	name := coll
-	if coll == "rfis" {
-		name = "RFIs"
-	} else if len(same) > 0 {
+	name := procore.CanonicalResource(coll)
+	if same := c.list(at, coll); len(same) > 0 {
 		name = same[0].Name
 	}
 	if title, ok := c.titleIn(); ok {
-		if r, ok := c.change(name, project, 0, "create", title); ok {
-			writeJSON(c.w, http.StatusCreated, resourceJSON(r))
+		if r, ok := c.change(name, at.project, "", "create", title); ok {
+			writeJSON(c.w, http.StatusCreated, c.resourceJSON(r))
 		}
 	}
 }
@@ -121,7 +122,7 @@ func (c *call) updateResource() {
 	}
 	if title, ok := c.titleIn(); ok {
 		if r, ok := c.change(r.Name, r.ProjectID, r.ID, "update", title); ok {
-			writeJSON(c.w, http.StatusOK, resourceJSON(r))
+			writeJSON(c.w, http.StatusOK, c.resourceJSON(r))
 		}
 	}
 }

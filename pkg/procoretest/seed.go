@@ -1,6 +1,10 @@
 package procoretest
 
-import "fmt"
+import (
+	"fmt"
+
+	"procore-connect/pkg/procore"
+)
 
 // Ids in the world that every server starts with. Joe belongs to three companies,
 // one of which does not allow user installs. Ann belongs to one, whose id a float64
@@ -46,11 +50,13 @@ func seedCompanies() []Company {
 // seed fills a new server with the users, the companies, two RFIs per project, and
 // the members of each company as its company users.
 func (s *Server) seed() {
-	s.users = seedUsers()
+	for _, u := range seedUsers() {
+		s.addUser(u)
+	}
 	now := s.now()
 	add := func(r Resource) {
 		r.Revision, r.CreatedAt, r.UpdatedAt = 1, now, now
-		s.resources = append(s.resources, &r)
+		s.put(&r)
 	}
 	for _, c := range seedCompanies() {
 		if err := s.AddCompany(c); err != nil {
@@ -58,12 +64,12 @@ func (s *Server) seed() {
 		}
 		for _, p := range c.Projects {
 			for i, title := range []string{"Which door schedule applies?", "Slab edge at grid line C"} {
-				add(Resource{ID: s.newID(), CompanyID: c.ID, ProjectID: p.ID, Name: "RFIs",
+				add(Resource{ID: procore.NewID(s.newID()), CompanyID: c.ID, ProjectID: p.ID, Name: "RFIs",
 					Title: fmt.Sprintf("RFI %d: %s", i+1, title)})
 			}
 		}
 		for _, m := range c.Members {
-			add(Resource{ID: m, CompanyID: c.ID, Name: "Company Users", Title: s.user(m).Name})
+			add(Resource{ID: procore.NewID(m), CompanyID: c.ID, Name: "Company Users", Title: s.user(m).Name})
 		}
 	}
 }

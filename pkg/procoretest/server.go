@@ -41,10 +41,13 @@ type Server struct {
 	advanced  chan struct{}   // closed and replaced by Advance
 	lastID    int64
 	users     []*User
+	byUserID  map[int64]*User
 	companies map[int64]*Company
 	order     []int64         // ids of companies, in the order they were added
 	projects  map[int64]int64 // project id -> company id
-	resources []*Resource
+	shelves   map[scope][]*shelf
+	created   int64 // resources, ever
+	stored    int   // resources, now
 	codes     map[string]*grant
 	access    map[string]*pair
 	refresh   map[string]*pair
@@ -63,7 +66,9 @@ func New(o Options) *Server {
 	s := &Server{
 		advanced:  make(chan struct{}),
 		lastID:    firstID,
+		byUserID:  map[int64]*User{},
 		companies: map[int64]*Company{},
+		shelves:   map[scope][]*shelf{},
 		projects:  map[int64]int64{},
 		codes:     map[string]*grant{},
 		access:    map[string]*pair{},

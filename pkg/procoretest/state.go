@@ -61,16 +61,13 @@ type Trigger struct {
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := State{Now: s.now(), Users: []User{}, Companies: []Company{}, Resources: []Resource{},
+	st := State{Now: s.now(), Users: []User{}, Companies: []Company{}, Resources: s.everything(),
 		RefreshTokens: s.refreshTokens(), Calls: append([]Call{}, s.calls...), Hooks: []Hook{}, Deliveries: []Delivery{}}
 	for _, u := range s.users {
 		st.Users = append(st.Users, *u)
 	}
 	for _, id := range s.order {
 		st.Companies = append(st.Companies, s.companies[id].clone())
-	}
-	for _, r := range s.resources {
-		st.Resources = append(st.Resources, *r)
 	}
 	for _, h := range s.hooks {
 		st.Hooks = append(st.Hooks, h.state())

@@ -30,7 +30,7 @@ func TestTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		names := strings.NewReplacer("{company_id}", fmt.Sprint(company), "{project_id}", fmt.Sprint(project), "{parent_id}", "1", "{id}", fmt.Sprint(made.ResourceID))
+		names := strings.NewReplacer("{company_id}", fmt.Sprint(company), "{project_id}", fmt.Sprint(project), "{parent_id}", "1", "{id}", string(made.ResourceID))
 		get := func(path string) reply { return api(t, p, token, company, "GET", names.Replace(path), "") }
 		if r.Item != "" {
 			get(r.Item).wants(t, 200, e.Title)
@@ -46,6 +46,9 @@ func TestTable(t *testing.T) {
 			join = "&"
 		}
 		get(r.List+join+within).wants(t, 200, e.Title)
+		if r.Filter == "" {
+			continue
+		}
 		if got := get(r.List + join + before); strings.Contains(got.body, e.Title) {
 			t.Errorf("%s: the list does not heed its filter", r.Name)
 		}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"procore-connect/pkg/procore"
 )
 
 //go:embed templates
@@ -118,7 +120,8 @@ func (st State) tools(c Company) []toolView {
 func (s *Server) changeByForm(w http.ResponseWriter, r *http.Request) {
 	e := Event{ResourceName: r.PostFormValue("resource_name"), EventType: r.PostFormValue("event_type"),
 		Title: strings.TrimSpace(r.PostFormValue("title"))}
-	for name, id := range map[string]*int64{"company_id": &e.CompanyID, "project_id": &e.ProjectID, "resource_id": &e.ResourceID} {
+	e.ResourceID = procore.ID(r.PostFormValue("resource_id"))
+	for name, id := range map[string]*int64{"company_id": &e.CompanyID, "project_id": &e.ProjectID} {
 		*id, _ = strconv.ParseInt(r.PostFormValue(name), 10, 64) // Emit refuses 0, or takes it as none
 	}
 	if _, err := s.Emit(e); err != nil {

@@ -3,7 +3,6 @@ package procoretest
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -50,23 +49,13 @@ type Company struct {
 type Project struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
+	// CreatedAt and UpdatedAt are when the project was added, if they are zero then.
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
 }
 
-// Resource is anything in a company or project that hooks can report, such as an
-// RFI, a company user or a submittal.
-type Resource struct {
-	ID        int64  `json:"id"`
-	CompanyID int64  `json:"company_id"`
-	ProjectID int64  `json:"project_id"` // 0: of the company itself
-	Name      string `json:"resource_name"`
-	Title     string `json:"title"`
-	// Inactive is true for a company user who was deactivated.
-	Inactive bool `json:"inactive"`
-	// Revision is 1 at creation, and one more after each change.
-	Revision  int       `json:"revision"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
-}
+// updated returns when the project was last changed.
+func (p Project) updated() time.Time { return p.UpdatedAt }
 
 // NewCompany returns an active company that allows user installs, has the webhooks
 // permission, and has not installed the app.
@@ -75,7 +64,7 @@ func NewCompany(id int64, name string, members ...int64) Company {
 		WebhooksPermission: true, Members: members}
 }
 
-// maxWorld limits the number of users, of companies and of resources.
+// maxWorld limits the number of users and of companies.
 const maxWorld = 20_000
 
 // AddUser adds a user, who can then log in. It needs a name and an unused id.
@@ -85,7 +74,7 @@ func (s *Server) AddUser(u User) error {
 	if u.ID <= 0 || u.Name == "" || s.user(u.ID) != nil || len(s.users) >= maxWorld {
 		return fmt.Errorf("user %d needs a name and an unused id", u.ID)
 	}
-	s.users = append(s.users, &u)
+	s.addUser(&u)
 	return nil
 }
 
@@ -103,6 +92,11 @@ func (s *Server) AddCompany(c Company) error {
 		}
 	}
 	c = c.clone()
+	for i := range c.Projects {
+		p := &c.Projects[i]
+		p.CreatedAt = or(p.CreatedAt, s.now())
+		p.UpdatedAt = or(p.UpdatedAt, p.CreatedAt)
+	}
 	s.companies[c.ID] = &c
 	s.order = append(s.order, c.ID)
 	for _, p := range c.Projects {
@@ -163,12 +157,11 @@ func (s *Server) UpdateCompany(id int64, p CompanyPatch) error {
 }
 
 // user returns the user with this id, or nil. The caller holds mu.
-func (s *Server) user(id int64) *User {
-	i := slices.IndexFunc(s.users, func(u *User) bool { return u.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return s.users[i]
+func (s *Server) user(id int64) *User { return s.byUserID[id] }
+
+func (s *Server) addUser(u *User) {
+	s.users = append(s.users, u)
+	s.byUserID[u.ID] = u
 }
 
 // project returns the project with this id and its company, or nil. The caller
@@ -180,25 +173,6 @@ func (s *Server) project(id int64) (*Company, *Project) {
 	}
 	i := slices.IndexFunc(c.Projects, func(p Project) bool { return p.ID == id })
 	return c, &c.Projects[i]
-}
-
-// collection returns a resource's name in paths: "RFIs" is rfis, "Company Users"
-// is users, "Direct Cost Line Items" is direct_cost_line_items.
-func collection(resourceName string) string {
-	name := strings.TrimPrefix(strings.ToLower(resourceName), "company ")
-	return strings.ReplaceAll(name, " ", "_")
-}
-
-// list returns the resources of one collection in one project, or in the company
-// itself if project is 0. The caller holds mu.
-func (s *Server) list(company, project int64, coll string) []*Resource {
-	var found []*Resource
-	for _, r := range s.resources {
-		if r.CompanyID == company && r.ProjectID == project && collection(r.Name) == coll {
-			found = append(found, r)
-		}
-	}
-	return found
 }
 
 // newID returns an id of more than 32 bits, as Procore's ids may have.

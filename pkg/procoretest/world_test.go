@@ -50,7 +50,7 @@ func TestProjectsChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := fmt.Sprintf("/rest/v1.0/projects/%d", made.ResourceID)
+	path := fmt.Sprintf("/rest/v1.0/projects/%s", made.ResourceID)
 	api(t, p, token, MyConstruction, "GET", path, "").wants(t, 400, "company_id")
 	api(t, p, token, MyConstruction, "GET", path+"?company_id=5678", "").wants(t, 200, "New Tower")
 	change := Event{CompanyID: MyConstruction, ResourceName: "Projects", ResourceID: made.ResourceID, EventType: "update", Title: "Old Tower"}
@@ -79,7 +79,7 @@ func TestResourcesComeAndGo(t *testing.T) {
 		kind string
 		want int
 	}{{"delete", 0}, {"update", 1}, {"update", 1}, {"approve", 1}, {"delete", 0}, {"create", 1}} {
-		e := Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "Direct Cost Line Items", ResourceID: 5, EventType: step.kind}
+		e := Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "Direct Cost Line Items", ResourceID: "5", EventType: step.kind}
 		if _, err := p.Emit(e); err != nil {
 			t.Fatal(err)
 		}

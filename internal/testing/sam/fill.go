@@ -76,7 +76,7 @@ func (v *values) message(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	event.ProjectID, event.ResourceID = v.rfi.ProjectID, procore.NewID(v.rfi.ID)
+	event.ProjectID, event.ResourceID = v.rfi.ProjectID, v.rfi.ID
 	body, err := procore.EncodeEvent(event)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ import (
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/internal/webhook/credential"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -362,7 +363,7 @@ func (s *scene) departed() {
 	s.t.Helper()
 	s.connect("Ann Planner", "Northern Planning Ltd")
 	s.task("housekeeping", true)
-	e := procoretest.Event{CompanyID: procoretest.NorthernPlanner, ResourceName: "Company Users", ResourceID: procoretest.Ann, EventType: "update", Inactive: true}
+	e := procoretest.Event{CompanyID: procoretest.NorthernPlanner, ResourceName: "Company Users", ResourceID: procore.NewID(procoretest.Ann), EventType: "update", Inactive: true}
 	if emitted, err := s.Procore.Emit(e); err != nil || len(emitted.EventIDs) != 1 {
 		s.t.Fatalf("emitted %v, want one event; %v", emitted.EventIDs, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -95,7 +94,7 @@ func (c *crooked) change(t *testing.T, company, project int64) {
 	for {
 		select {
 		case e := <-c.handled.events:
-			if e.CompanyID != company || fmt.Sprint(e.ResourceID) != strconv.FormatInt(made.ResourceID, 10) {
+			if e.CompanyID != company || fmt.Sprint(e.ResourceID) != string(made.ResourceID) {
 				continue // of an earlier flow
 			}
 			if e.Resource != "RFIs" || e.Type != "create" || e.ReadBytes == 0 {

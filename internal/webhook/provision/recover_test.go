@@ -19,7 +19,7 @@ import (
 func (w *world) discard(n int) (ids []string) {
 	w.t.Helper()
 	for i := range n {
-		e, err := w.Procore.Emit(procoretest.Event{CompanyID: company, ProjectID: 2001, ResourceName: "RFIs", ResourceID: int64(1 + i%7), EventType: "update"})
+		e, err := w.Procore.Emit(procoretest.Event{CompanyID: company, ProjectID: 2001, ResourceName: "RFIs", ResourceID: procore.NewID(int64(1 + i%7)), EventType: "update"})
 		if err != nil || len(e.EventIDs) != 1 {
 			w.t.Fatalf("emitted %+v, %v", e, err)
 		}

@@ -131,7 +131,7 @@ func (w *world) options(p procoretest.OptionsPatch) {
 // emit changes an RFI and gives the number of hooks that report it.
 func (w *world) emit() int {
 	w.t.Helper()
-	e, err := w.Procore.Emit(procoretest.Event{CompanyID: company, ProjectID: 2001, ResourceName: "RFIs", ResourceID: 77, EventType: "update"})
+	e, err := w.Procore.Emit(procoretest.Event{CompanyID: company, ProjectID: 2001, ResourceName: "RFIs", ResourceID: "77", EventType: "update"})
 	if err != nil {
 		w.t.Fatal(err)
 	}

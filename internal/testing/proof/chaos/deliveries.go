@@ -215,11 +215,11 @@ func (d *deliveries) emit() {
 			copies++
 		}
 		e := procoretest.Event{
-			CompanyID: h.company, ProjectID: h.project, ResourceName: pick(w.dice, resources), ResourceID: 1_000 + int64(w.dice.n(8)),
+			CompanyID: h.company, ProjectID: h.project, ResourceName: pick(w.dice, resources), ResourceID: procore.NewID(1_000 + int64(w.dice.n(8))),
 			EventType: pick(w.dice, []string{"create", "update", "update", "update", "delete"}), Copies: min(copies, d.goal-n),
 		}
 		if w.dice.oneIn(2) { // one resource is busy, so that batches have several events of a group
-			e.ResourceName, e.ResourceID = resources[0], 1_000
+			e.ResourceName, e.ResourceID = resources[0], "1000"
 		}
 		if w.dice.oneIn(20) {
 			e.SourceApplicationID = clientID
@@ -229,7 +229,7 @@ func (d *deliveries) emit() {
 			w.violation("the fake does not accept a change: %v, %v", out.EventIDs, err)
 			return
 		}
-		d.ledger.emitted(h.company, out.EventIDs[0], procore.Event{CompanyID: h.company, Resource: e.ResourceName, ResourceID: procore.NewID(e.ResourceID)}.Key(), e.Copies)
+		d.ledger.emitted(h.company, out.EventIDs[0], procore.Event{CompanyID: h.company, Resource: e.ResourceName, ResourceID: e.ResourceID}.Key(), e.Copies)
 		n += e.Copies
 		d.queued.Store(int64(n))
 	}

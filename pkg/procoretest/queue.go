@@ -1,0 +1,67 @@
+package procoretest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// queued is an event that waits for delivery.
+type queued struct {
+	id      int64 // of the delivery
+	eventID string
+	body    []byte
+	last    *Delivery // the latest attempt
+	at      time.Time
+
+	resourceName, eventType string
+	change                  string // for people
+}
+
+// enqueue queues the event for the hooks and returns its ids.
+func (s *Server) enqueue(hooks []*hook, e Event) []string {
+	ids := []string{}
+	m := s.newMoment(e.At)
+	for i, h := range hooks {
+		if i > 0 && !s.opts.OneEventID {
+			m = s.newMoment(e.At)
+		}
+		q := queued{eventID: strconv.FormatInt(m.id, 10), body: payload(h.version, e, m), at: m.at, resourceName: e.ResourceName, eventType: e.EventType,
+			change: fmt.Sprintf("%s %s, %s", e.ResourceName, e.ResourceID, e.EventType)}
+		if h.version != "v2" { // old hooks send no ulid
+			q.eventID = m.ulid
+		}
+		for range max(e.Copies, 1) {
+			next := q
+			next.id = s.newID()
+			h.queue = slices.Insert(h.queue, s.place(h), &next)
+		}
+		ids = append(ids, q.eventID)
+		h.wakeWorker()
+	}
+	return ids
+}
+
+// place returns where the next event goes in the hook's queue: at its end, or with
+// Options.Shuffle somewhere before it, but never before the first event, which may be
+// in delivery.
+func (s *Server) place(h *hook) int {
+	end := len(h.queue)
+	if n := min(s.opts.Shuffle, end); n > 0 {
+		return end - rand.IntN(n)
+	}
+	return end
+}
+
+// moment is the identity of an event.
+type moment struct {
+	id   int64
+	ulid string
+	at   time.Time
+}
+
+func (s *Server) newMoment(at time.Time) moment {
+	return moment{id: s.newID(), ulid: newULID(at), at: at}
+}
