@@ -89,7 +89,7 @@ func options(args []string) (stack.Options, error) {
 		Stdout:           os.Stdout,
 		Stderr:           os.Stderr,
 	}
-	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PROCORE_PRINCIPAL", "PRODUCT_URL", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
+	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PROCORE_PRINCIPAL", "PRODUCT_URL", "RECONCILE_PERIOD", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
 		if value, ok := os.LookupEnv(name); ok {
 			o.Env[name] = value
 		}
