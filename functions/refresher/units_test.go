@@ -98,8 +98,9 @@ func (c *count) settle() {
 	c.writes = nil
 }
 
-func (u units) String() string {
-	month := func(n int) int { return n * 30 / countedDays }
+// month returns those of a month, of the units of some days.
+func (u units) month(days int) string {
+	month := func(n int) int { return n * 30 / days }
 	return fmt.Sprintf("%d (grants %d, connections %d, spends %d, indexes %d)", month(u.grants+u.connections+u.spends+u.indexes),
 		month(u.grants), month(u.connections), month(u.spends), month(u.indexes))
 }

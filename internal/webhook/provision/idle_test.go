@@ -38,6 +38,17 @@ func TestIdleCompany(t *testing.T) {
 	if got := next(); got != IdleRecheck-7*time.Minute {
 		t.Errorf("the next pass is in %v, want %v", got, IdleRecheck-7*time.Minute)
 	}
+	w.Clock.Advance(c.ConnectedAt.Add(unusedFor).Sub(w.Clock.Now()))
+	w.Clock.Advance(next()) // a week after a month, at the same time of the day
+	for range 2 {
+		if got := next(); got%IdleRecheck != 0 || got > UnusedRecheck {
+			t.Errorf("the next pass is in %v after a month, want whole days of a week", got)
+		}
+		w.Clock.Advance(next())
+	}
+	if got := next(); got != UnusedRecheck {
+		t.Errorf("the next pass is in %v after a month, want %v", got, UnusedRecheck)
+	}
 	if _, err := w.Tokens().Token(t.Context(), c.Principal); err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,11 @@ const (
 	// IdleRecheck is how often a company is checked whose users did not use the app for a
 	// week: each pass costs a refresh. All idle companies of a user share it.
 	IdleRecheck = 24 * time.Hour
+	// UnusedRecheck is the same for a company that no user used for a month. A pass recovers
+	// what was discarded within 13 days, so that nothing is lost if one fails.
+	UnusedRecheck = 7 * 24 * time.Hour
+
+	unusedFor = 30 * 24 * time.Hour
 )
 
 // closing is what a pass leaves of its caller's time to store the result.

@@ -73,37 +73,52 @@ func (k *Reconciler) right(ctx context.Context, by connections.Connection, all [
 }
 
 // unlessIdle returns the time until the next pass if one of the connections is in use,
-// and else until the idle one's daily turn.
+// and else until the turn of the first one's principal.
 func (k *Reconciler) unlessIdle(ctx context.Context, next time.Duration, all []connections.Connection) time.Duration {
+	var used time.Time
 	for i, c := range all {
 		if i == maxCandidates {
 			break
 		}
-		if c.State == connections.Connected && k.inUse(ctx, c.Principal) {
+		if c.State != connections.Connected {
+			continue
+		}
+		last := k.lastUse(ctx, c.Principal)
+		if k.now().Before(last.Add(tokens.UsedWithin)) {
 			return next
 		}
+		if last.After(used) {
+			used = last
+		}
 	}
-	return k.untilTurn(all[0].Principal)
+	period := IdleRecheck
+	if !used.IsZero() && !k.now().Before(used.Add(unusedFor)) {
+		period = UnusedRecheck
+	}
+	return k.untilTurn(all[0].Principal, period)
 }
 
-// inUse reports whether the schedule keeps the principal's token fresh, or nothing is
-// spent for a new one, so that a pass costs no refresh.
-func (k *Reconciler) inUse(ctx context.Context, p tokens.Principal) bool {
+// lastUse returns when the principal's grant was last used, or zero if it does not work.
+// That of the service account is always in use: nothing is spent for a new token.
+func (k *Reconciler) lastUse(ctx context.Context, p tokens.Principal) time.Time {
 	if p == tokens.App {
-		return true
+		return k.now()
 	}
 	g, err := k.Store.Tokens.Grant(ctx, p)
-	return err == nil && g.Usable() && k.now().Before(g.LastUsed.Add(tokens.UsedWithin))
+	if err != nil || !g.Usable() {
+		return time.Time{}
+	}
+	return g.LastUsed
 }
 
-// untilTurn returns the time until the principal's turn, which is once in IdleRecheck and
+// untilTurn returns the time until the principal's turn, which is once in the period and
 // the same for all of its companies: they are checked while one token is valid.
-func (k *Reconciler) untilTurn(p tokens.Principal) time.Duration {
-	const period = int64(IdleRecheck / time.Second)
+func (k *Reconciler) untilTurn(p tokens.Principal, period time.Duration) time.Duration {
 	h := fnv.New32a()
 	h.Write([]byte(p))
-	late := (k.now().Unix() + int64(h.Sum32())) % period
-	return time.Duration(period-late) * time.Second
+	seconds := int64(period / time.Second)
+	late := (k.now().Unix() + int64(h.Sum32())) % seconds
+	return time.Duration(seconds-late) * time.Second
 }
 
 // failed is the verdict when a call failed for a reason that lies with no

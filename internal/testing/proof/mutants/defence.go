@@ -207,7 +207,7 @@ func departures() []mutant {
 		{"D", "a disconnected company holds its grant for ever", checking, `case c.Expired(r.now()):`, `case c.Expired(r.now()) && false:`,
 			only("TestDisconnectedExpires", refresher)},
 		{"", "a schedule's work counts as use", reconciler, `k.Store.BackgroundClient(key,`, `k.Store.Client(key,`, only("TestIdleCompany", hooking)},
-		{"", "each idle company of a user costs a refresh", verdict, `period-late`, `period-0*late`, only("TestIdleCompaniesShareTheirTurn", hooking)},
+		{"", "each idle company of a user costs a refresh", verdict, `seconds-late`, `seconds-0*late`, only("TestIdleCompaniesShareTheirTurn", hooking)},
 		{"", "connections without a token use up a pass", reconciler, `len(refused) == maxTries`, `n == maxTries`, only("TestManyUnusableGrants", hooking)},
 	}
 }

@@ -29,6 +29,7 @@ func fair() []mutant {
 			only("TestOneLookForACompany", refresher)},
 		{"", "a run goes on while Procore answers nothing", checks, `return r.inVain >= maxInVain ||`, `return`, only("TestPassesInVain", refresher)},
 		{"", "each of a run's errors is in one", checks, `r.failed <= maxErrors {`, `true {`, only("TestPassesInVain", refresher)},
+		{"", "a company that nobody uses costs a refresh a day", verdict, `period = UnusedRecheck`, `period = IdleRecheck`, only("TestIdleCompany", hooking)},
 		{"", "the lag of new customers is not the lag", "functions/refresher/housekeeping.go", `max(first, oldest)`, `oldest`, only("TestHeartbeats", refresher)},
 	}
 }
