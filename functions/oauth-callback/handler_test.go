@@ -311,6 +311,10 @@ func TestServiceAccountLanding(t *testing.T) {
 	if ops := s.Storage(); len(ops) > 0 {
 		t.Errorf("got operations %v, want none", ops)
 	}
+	page = s.Browser(s.base).Get("/oauth/callback?code=invented").Wants(http.StatusBadRequest, "Go to the home page")
+	if strings.Contains(page.Body, "/oauth/start") {
+		t.Error("the problem leads to a sign-in")
+	}
 	s = of(config.Principals{Users: true, ServiceAccount: true})
 	s.Browser(s.base).Get("/").Wants(http.StatusOK, "Install from Marketplace", "Or connect as yourself", "/oauth/start")
 	s.works()

@@ -44,6 +44,9 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr Problem) {
 	gateway.Note(r.Context(), slog.String("problem", pr.Code))
 	pr.Title, pr.What, pr.Next = p.fill(pr.Title), p.fill(pr.What), p.fill(pr.Next)
 	pr.Detail = clean(pr.Detail, maxQuote)
+	if pr.ActionURL == PathStart && !p.principals.Users { // no sign-in leads on
+		pr = home(pr)
+	}
 	pr.ActionURL = p.link(pr.ActionURL)
 	p.show(w, r, pr.Status, "problem", pr.Title, pr)
 }

@@ -128,7 +128,7 @@ func situations() map[string]write {
 // installs returns the pages of an application with a service account.
 func installs() map[string]write {
 	m := map[string]write{
-		"install": (*pages.Pages).Landing, "install, visitor": (*pages.Pages).ConnectedVisitor, "install, no id": (*pages.Pages).NotACompany,
+		"problem": problem(pages.ChoiceExpired()), "install": (*pages.Pages).Landing, "install, visitor": (*pages.Pages).ConnectedVisitor, "install, no id": (*pages.Pages).NotACompany,
 	}
 	for _, i := range []pages.Installation{pages.InstallationNone, pages.InstallationRefused} {
 		m[fmt.Sprint("not installed ", i)] = func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.NotInstalled(w, r, 5678, i) }

@@ -33,6 +33,7 @@ const pictures = [
   { file: 'docs/pictures/start.png', situation: 'start', size: wide, scheme: 'light' },
   { file: 'docs/pictures/choose.png', situation: 'choose', size: narrow, scheme: 'light' },
   { file: 'docs/pictures/connected.png', situation: 'connected', size: narrow, scheme: 'dark' },
+  { file: 'docs/pictures/install.png', situation: 'install', size: wide, scheme: 'light' },
   { file: 'docs/pictures/admin.png', situation: 'admin', size: narrow, scheme: 'light' },
 ]
 
@@ -65,12 +66,12 @@ await mkdir(root + 'docs/pictures', { recursive: true })
 const stack = await start(support)
 await (process.env.ALL ? capture(browser, stack, situations, all(situations)) : capture(browser, stack, scenes, pictures))
 await stack.close()
+for (const [list, { env }] of [[installations, serviceAccount], [bothWays, mixed]]) {
+  const other = await start({ ...support, ...env })
+  await capture(browser, other, list, process.env.ALL ? all(list) : pictures)
+  await other.close()
+}
 if (process.env.ALL) {
-  for (const [list, { env }] of [[installations, serviceAccount], [bothWays, mixed]]) {
-    const other = await start({ ...support, ...env })
-    await capture(browser, other, list, all(list))
-    await other.close()
-  }
   const fresh = await start({ ...support, ...placeholder.env })
   await placeholder.prepare(fresh)
   await capture(browser, fresh, deployment, all(deployment))
