@@ -282,6 +282,24 @@ func TestVanishedWithoutProof(t *testing.T) {
 	r.wantInstalled()
 }
 
+// However Procore refuses a company that vanished from the list, its connection ends.
+func TestVanishedHowever(t *testing.T) {
+	t.Parallel()
+	r := serviceAccountRefresher(t)
+	r.installations(700, 4)
+	r.housekeeping(0)
+	yes, no := true, false
+	r.PatchCompany(700, procoretest.CompanyPatch{Installed: &no})                                   // 403
+	r.PatchCompany(701, procoretest.CompanyPatch{Installed: &no, UnauthorizedUntilInstalled: &yes}) // 401
+	r.PatchCompany(702, procoretest.CompanyPatch{Connected: &no})                                   // 403, not connected
+	r.PatchCompany(703, procoretest.CompanyPatch{ServiceAccount: &no})                              // 404
+	r.housekeeping(5 * time.Minute)
+	r.wantInstalled()
+	if got := r.Requests("POST /oauth/token"); got != 1 {
+		t.Errorf("got %d token requests, want 1", got)
+	}
+}
+
 // Procore may list a company that an administrator disconnected. It is asked again, ever
 // more rarely, and is connected again when it answers.
 func TestDisconnectedInstallation(t *testing.T) {

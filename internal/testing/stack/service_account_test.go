@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"procore-connect/internal/testing/kit/browsertest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procoretest"
@@ -26,6 +27,11 @@ func TestServiceAccount(t *testing.T) {
 		hooks := s.Procore.State().Hooks
 		return len(hooks) == 1 && hooks[0].CompanyID == procoretest.LockedGate && len(hooks[0].Triggers) == 5
 	})
+	b := browsertest.New()
+	b.Open(t.Context(), fmt.Sprintf("%s/connected?company_id=%d", s.AppURL, procoretest.LockedGate))
+	if !strings.Contains(b.Text(), "works there on its own") || b.Err() != nil {
+		t.Errorf("the page of the company: %v:\n%s", b.Err(), b.Text())
+	}
 	rfi := resource(t, s, procoretest.LockedGate)
 	emitted, err := s.Procore.Emit(procoretest.Event{
 		CompanyID: rfi.CompanyID, ProjectID: rfi.ProjectID, ResourceName: rfi.Name, ResourceID: rfi.ID, EventType: "update", UserID: procoretest.Joe,
