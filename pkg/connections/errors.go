@@ -11,7 +11,7 @@ import (
 // Callers branch on these errors of Store by errors.Is.
 var (
 	// ErrNotFound means that the company is not connected.
-	ErrNotFound = errors.New("not connected yet; a user has to connect the company")
+	ErrNotFound = errors.New("not connected yet; a user has to connect the company, or its administrator to install the app")
 	// ErrDisconnected means that a company admin disconnected the app. Callers make no
 	// calls until a user connects the company again.
 	ErrDisconnected = errors.New("a company admin disconnected the app in App Management; a user has to connect the company again")

@@ -113,7 +113,7 @@ func ExampleStore_ForCompany() {
 		fmt.Println("a user has to connect the company:", err)
 	}
 	// Output:
-	// a user has to connect the company: connections: company 4294967311: not connected yet; a user has to connect the company
+	// a user has to connect the company: connections: company 4294967311: not connected yet; a user has to connect the company, or its administrator to install the app
 }
 
 // A user connects two companies by one grant, and ends both. The last one to end revokes
