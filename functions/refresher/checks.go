@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -14,7 +16,8 @@ import (
 )
 
 const (
-	// defaultPasses is how many companies a run checks at once, see BenchmarkChecks.
+	// defaultPasses is how many companies a run checks at once. It is enough for half a
+	// million of them, see BenchmarkChecks; more would use up the processor of 256 MB.
 	defaultPasses = 16
 	// relistEvery is how often a run asks who connected since it began.
 	relistEvery = 15 * time.Second
@@ -125,11 +128,26 @@ func (r *checkRun) begin(ctx context.Context, key connections.Key) bool {
 	}
 	r.all.Go(func() {
 		defer r.release(key)
+		defer func() {
+			if p := recover(); p != nil {
+				r.fail(panicked(key.CompanyID, p))
+			}
+		}()
 		if err := r.check(ctx, key.CompanyID); err != nil {
 			r.fail(err)
 		}
 	})
 	return true
+}
+
+// panicked returns the error of a check that panicked, which is its company's failure
+// alone. Only the value of a runtime error is certain to hold no secret.
+func panicked(companyID int64, p any) error {
+	what := fmt.Sprintf("%T", p)
+	if err, ok := p.(runtime.Error); ok {
+		what = err.Error()
+	}
+	return fmt.Errorf("the check of company %d panicked: %s\n%s", companyID, what, debug.Stack())
 }
 
 // over reports whether the rest is for the next run.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -260,6 +261,35 @@ func TestPassesAtOnce(t *testing.T) {
 	}
 	if order = slices.Compact(order); len(order) != 3 {
 		t.Errorf("the user's calls were for the companies %v, want each once", order)
+	}
+}
+
+// faulty is a source of webhook keys that panics once.
+type faulty struct {
+	keys.Source[*credential.Ring]
+	done atomic.Bool
+}
+
+func (f *faulty) Get(ctx context.Context) (*credential.Ring, error) {
+	if !f.done.Swap(true) {
+		panic("an odd company")
+	}
+	return f.Source.Get(ctx)
+}
+
+// A company whose check panics fails alone.
+func TestPanicOfOneCompany(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.installed(700, 3)
+	r.h.hooks.Ring = &faulty{Source: r.h.hooks.Ring}
+	r.fails("housekeeping", "the check of company 70")
+	if got := len(r.Procore.State().Hooks); got != 2 {
+		t.Errorf("there are %d hooks, want those of the other two", got)
+	}
+	r.run("housekeeping")
+	if got := len(r.Procore.State().Hooks); got != 3 {
+		t.Errorf("there are %d hooks after the next run, want 3", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -16,6 +17,10 @@ import (
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/recovery"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
@@ -116,4 +121,100 @@ func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *
 	h.store = &connections.Store{DB: db, Table: names.Connections, Tokens: h.tokens, Log: quiet}
 	h.departures = &departures.Watch{Store: h.store, Log: quiet}
 	return h
+}
+
+// companies is how many companies are due for a routine check, more than a run makes in
+// runFor.
+const (
+	companies = 4_000
+	runFor    = 20 * time.Second
+)
+
+// BenchmarkChecks is how many routine checks a run makes if each call takes 150 ms:
+// go test -run '^$' -bench Checks -benchtime 1x ./functions/refresher
+func BenchmarkChecks(b *testing.B) {
+	db := dynamotest.Client(dynamotest.New().Start(b))
+	p := procoretest.Start(b)
+	h := scaled(b, db, tables.CreateForTest(b, db), p.URL)
+	h.hooks = reconciler(b, h)
+	for id := int64(1); id <= companies; id++ {
+		company := procoretest.NewCompany(id, "A Company", procoretest.Joe)
+		company.ServiceAccount, company.Installed = true, true
+		err := p.AddCompany(company)
+		if err == nil {
+			err = h.store.AddServiceAccount(b.Context(), id, company.Name, connections.WebhooksPending)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := h.checks(b.Context()); err != nil { // makes the hooks
+		b.Fatal(err)
+	}
+	if err := p.Fault(procoretest.Fault{Endpoint: "api", Kind: procoretest.Delay, DelayMS: 150, Times: 1_000_000}); err != nil {
+		b.Fatal(err)
+	}
+	for _, h.passes = range []int{1, 8, 16, 32, 64} {
+		b.Run(fmt.Sprint(h.passes, " at once"), func(b *testing.B) {
+			made := 0
+			for b.Loop() {
+				b.StopTimer()
+				begin := time.Now().Truncate(time.Second)
+				dueAgain(b, h, begin)
+				b.StartTimer()
+				ctx, cancel := context.WithTimeout(b.Context(), runFor+reserve)
+				if err := h.checks(ctx); err != nil {
+					b.Fatal(err)
+				}
+				cancel()
+				b.StopTimer()
+				made += companies - len(stillDue(b, h, begin))
+				b.StartTimer()
+			}
+			perSecond := float64(made) / b.Elapsed().Seconds()
+			b.ReportMetric(perSecond, "checks/s")
+			b.ReportMetric(perSecond*(240*time.Second-reserve).Seconds(), "checks/run")
+		})
+	}
+}
+
+// reconciler returns that of a deployment with three triggers.
+func reconciler(b *testing.B, h *handler) *provision.Reconciler {
+	b.Helper()
+	ring, err := credential.Parse(`{"current":"k1","k1":"` + rand.Text() + rand.Text() + `"}`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &provision.Reconciler{
+		Store: h.store, Ring: secrettest.Constant(ring), Log: h.log, Recovery: &recovery.Recoverer{Inbox: &inbox.Store{DB: h.store.DB, Table: h.store.Table}, Log: h.log},
+		Want: provision.Config{Namespace: "our-app", URL: ourURL, PayloadVersion: "v2.0", Triggers: []procore.Trigger{
+			{Resource: "RFIs", EventType: "create"}, {Resource: "RFIs", EventType: "update"}, {Resource: "Company Users", EventType: "update"},
+		}},
+	}
+}
+
+// dueAgain makes the checks of all companies due.
+func dueAgain(b *testing.B, h *handler, at time.Time) {
+	b.Helper()
+	for id := int64(1); id <= companies; id++ {
+		c, err := h.store.Connection(b.Context(), connections.Key{CompanyID: id, Principal: tokens.App})
+		if err == nil {
+			_, _, err = h.store.SetWebhooks(b.Context(), c, connections.WebhooksActive, at)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// stillDue returns the connections whose check is due since this time.
+func stillDue(b *testing.B, h *handler, since time.Time) (all []connections.Key) {
+	b.Helper()
+	for key, err := range h.turns(b.Context(), since.Add(time.Second), connections.First, connections.Routine) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, key)
+	}
+	return all
 }

@@ -86,7 +86,8 @@ func (f *feed) add(keys []string, old, updated item) {
 		r.OldImage = old.json()
 	}
 	if len(f.records) == f.length {
-		f.records = slices.Delete(f.records, 0, 1)
+		f.records[0] = Record{} // its images are free although the array is not
+		f.records = f.records[1:]
 		f.trimmed++
 	}
 	r.Sequence = f.trimmed + uint64(len(f.records)) + 1
