@@ -202,8 +202,8 @@ func departures() []mutant {
 		{"D", "a departed user's connection ends twice", departure, `c.State == connections.Ended {
 		return err`, `c.State == "" {
 		return err`, only("TestEndingCountsOnce", departing)},
-		{"D", "a grant without a company is not revoked", housekeeping, `half(ctx, h.unheld), `, ``, only("TestAbandoned", refresher)},
-		{"D", "a pair stays in its session", housekeeping, `half(ctx, h.moved), `, ``, only("TestAbandoned", refresher)},
+		{"D", "a grant without a company is not revoked", housekeeping, `fifth(ctx, h.unheld), `, ``, only("TestAbandoned", refresher)},
+		{"D", "a pair stays in its session", housekeeping, `fifth(ctx, h.moved), `, ``, only("TestAbandoned", refresher)},
 		{"D", "a disconnected company holds its grant for ever", checking, `case c.Expired(r.now()):`, `case c.Expired(r.now()) && false:`,
 			only("TestDisconnectedExpires", refresher)},
 		{"", "a schedule's work counts as use", reconciler, `k.Store.BackgroundClient(key,`, `k.Store.Client(key,`, only("TestIdleCompany", hooking)},
