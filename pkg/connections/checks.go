@@ -24,6 +24,8 @@ type Turn string
 const (
 	First   Turn = "first"   // the webhook of a connection made within a day is pending
 	Routine Turn = "routine" // any other check
+	// Reconciliation is the turn of a company's row of that sort key, which is no connection.
+	Reconciliation Turn = "reconcile"
 )
 
 // firstFor is how long after it was made a connection has the first turn. One whose
@@ -46,6 +48,12 @@ func shard(companyID int64) int {
 	h := fnv.New32a()
 	fmt.Fprint(h, companyID)
 	return int(h.Sum32() % Shards)
+}
+
+// InTurn returns the attributes by which [Store.Checks] finds a row of another package, due
+// at that time.
+func (s *Store) InTurn(t Turn, companyID int64, at time.Time) dynamo.Item {
+	return dynamo.Item{"check_shard": dynamo.Text(s.partition(t, shard(companyID))), "check_at": dynamo.Seconds(at)}
 }
 
 // Checks returns the connections of a turn and a shard (0 to Shards-1) that housekeeping

@@ -89,6 +89,7 @@ type api struct {
 	company   *int64 // nil for a user without a company
 	odd       func(ctx context.Context, path string, names []string)
 	own       *OwnWrites
+	answered  func(Answer)
 }
 
 func newAPI(env Environment, hc *http.Client, opts []Option) api {
@@ -186,6 +187,7 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		return nil, wrapped(err)
 	}
 	defer resp.Body.Close()
+	a.noteAnswer(resp)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return nil, newError(resp, c, a.company, a.clock.Now())
 	}

@@ -46,6 +46,9 @@ func (h *hand) converge(ctx context.Context, want wanted, creatorLost bool) erro
 		h.report(ctx, have, *m)
 		steps, next, problems := plan(want, have, *m)
 		*m = next
+		if err := h.began(ctx, want, have.at); err != nil {
+			return err
+		}
 		if len(steps) == 0 {
 			return problems
 		}

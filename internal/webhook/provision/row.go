@@ -114,6 +114,7 @@ func (r *Row) fields(f *dynamo.Fields) {
 	f.Text("replaces", (*string)(&r.Replaces))
 	f.Text("credential", &r.Credential)
 	f.Text("payload_version", &r.Version)
+	f.Millis("since_ms", &r.Since)
 	dynamo.Maps(f, "foreign_hooks", &r.Foreign, func(id *procore.ID, f *dynamo.Fields) { f.Text("id", (*string)(id)) })
 	dynamo.Maps(f, "repairs", &r.Repairs, (*Repair).fields)
 	f.Int("tried", &r.Offset)

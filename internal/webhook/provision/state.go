@@ -40,6 +40,7 @@ type Memory struct {
 	// Credential names the one that Procore last accepted: its key and the epoch.
 	Credential string
 	Version    string       // the payload version for which the triggers were made
+	Since      time.Time    // when the hook's first trigger was about to be created; zero: not yet
 	Foreign    []procore.ID // hooks of other deployments in our namespace
 	Repairs    []Repair
 

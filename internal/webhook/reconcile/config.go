@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -70,3 +71,6 @@ func readCalls(env *config.Env, name string, standard int) int {
 
 // on reports whether anything is reconciled.
 func (c Config) on() bool { return c.Period > 0 && len(c.Triggers) > 0 }
+
+func (c Config) perOwner() int { return cmp.Or(c.PerOwner, defaultPerOwner) }
+func (c Config) perApp() int   { return cmp.Or(c.PerApp, defaultPerApp) }

@@ -13,7 +13,6 @@ import (
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/connections"
-	"procore-connect/pkg/procore"
 )
 
 // Reconciler reconciles what changed with what was delivered. All fields but Log must be
@@ -42,42 +41,23 @@ type Report struct {
 	Lag time.Duration
 }
 
-// Coverage is what is covered of a company.
-type Coverage struct {
-	CompanyID int64              `json:"company_id,string"`
-	Resources []ResourceCoverage `json:"resources"`
-	// NotCovered lists, for people, what reconciliation does not find.
-	NotCovered []string `json:"not_covered"`
-}
-
-// ResourceCoverage is what is covered of a subscribed resource.
-type ResourceCoverage struct {
-	Resource string `json:"resource"`
-	// Until is the time before which every change of the resource that the connection can
-	// see has an event; zero if the resource is not covered.
-	Until time.Time `json:"until,omitzero"`
-	// Reason is why the resource is not covered; empty if it is.
-	Reason string `json:"reason,omitempty"`
-	// Refused are projects in which the tool may not be read.
-	Refused []procore.ID `json:"refused_projects,omitempty"`
-}
-
 // Run reconciles the companies that are due, a few calls of each in turn, until nothing
 // is due, the budget of calls is used up, or ten seconds of ctx are left. The next run
 // continues. It never sleeps. The error is what a later run repeats.
 func (r *Reconciler) Run(ctx context.Context) (Report, error) {
-	var report Report
+	p := r.begin()
+	if r.Want.on() {
+		p.all(ctx)
+	}
+	report, err := p.finish(ctx)
 	r.log().InfoContext(ctx, "reconcile run finished",
 		slog.Int("companies", report.Companies), slog.Int("calls", report.Calls), slog.Int("reconciled", report.Reconciled),
 		slog.Int("moved", report.Moved), slog.Int("backfilled", report.Backfilled), slog.Int("never_delivered", report.NeverDelivered),
 		slog.Int("not_covered", report.NotCovered), slog.Float64("reconcile_lag_s", report.Lag.Seconds()))
-	return report, nil
+	return report, err
 }
 
-// Coverage returns what is covered of a company, and what is not. It calls nothing.
-func (r *Reconciler) Coverage(_ context.Context, companyID int64) (Coverage, error) {
-	return Coverage{CompanyID: companyID}, nil
-}
+func (r *Reconciler) now() time.Time { return r.Store.Tokens.Clock.Now() }
 
 func (r *Reconciler) log() *slog.Logger {
 	if r.Log == nil {

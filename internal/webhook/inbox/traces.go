@@ -1,0 +1,86 @@
+package inbox
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"procore-connect/internal/platform/dynamo"
+	"procore-connect/pkg/procore"
+)
+
+// maxTraces bounds the events of a resource that Traces reads, from the last id.
+const maxTraces = 100
+
+// reconciledMark ends the id of an event that reconciliation made, behind a ULID, so that
+// the ids of all events are in order of time, and keys show which is which.
+const reconciledMark = "-reconciled"
+
+// ReconciledID returns the id of an event that reconciliation makes.
+func ReconciledID(ulid string) string { return ulid + reconciledMark }
+
+// A Trace is what the inbox remembers of one event.
+type Trace struct {
+	HappenedAt time.Time // by Procore's clock; zero if the payload had no time
+	ReceivedAt time.Time // by ours
+	Reconciled bool      // not delivered, but found by reconciliation
+	ByApp      bool      // an app made the change, perhaps ours, whose changes consumers skip
+}
+
+// ResourceOf returns the key under which the events of an event's resource are stored.
+func ResourceOf(e procore.Event) string {
+	resource, _ := keys(e)
+	return resource
+}
+
+// Traces returns the stored events of a resource, the newest ids first, at most 100.
+func (s *Store) Traces(ctx context.Context, resource string) iter.Seq2[Trace, error] {
+	in := new(dynamo.Expression).Equal("resource", dynamo.Text(resource)).Query(s.Table, "")
+	in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(newerLimit)
+	return func(yield func(Trace, error) bool) {
+		n := 0
+		for t, err := range dynamo.Query(ctx, s.DB, "inbox: events of a resource", in, (*Trace).read) {
+			if err != nil {
+				err = fmt.Errorf("inbox: an event of %s: %w", resource, err)
+			}
+			if n++; !yield(t, err) || n == maxTraces {
+				return
+			}
+		}
+	}
+}
+
+func (t *Trace) read(item dynamo.Item) error {
+	var id, envelope string
+	err := dynamo.Decode(item, func(f *dynamo.Fields) {
+		f.Text("event_id", &id)
+		f.Text("envelope", &envelope)
+		f.Millis("happened_at_ms", &t.HappenedAt)
+		f.Millis("received_at_ms", &t.ReceivedAt)
+	})
+	t.Reconciled = strings.HasSuffix(id, reconciledMark)
+	t.ByApp = !t.Reconciled && byApp(envelope)
+	return err
+}
+
+// An Arrival is the key of what was stored, and when.
+type Arrival struct {
+	Resource   string // the key of the resource's events
+	Reconciled bool
+	At         time.Time
+}
+
+// Arrivals returns what was stored for a company from a time on, in order.
+func (s *Store) Arrivals(ctx context.Context, companyID int64, from time.Time) iter.Seq2[Arrival, error] {
+	return func(yield func(Arrival, error) bool) {
+		for k, err := range s.list(ctx, Selection{CompanyID: companyID, From: from}, nil) {
+			if !yield(Arrival{k.resource, strings.HasSuffix(k.id, reconciledMark), time.UnixMilli(k.receivedMS)}, err) {
+				return
+			}
+		}
+	}
+}
