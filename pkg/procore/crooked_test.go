@@ -87,7 +87,8 @@ func everything(t *testing.T, crooked string) map[string][]int64 {
 	return got
 }
 
-// idsOf collects the ids of a list, without those of odd and repeated items.
+// idsOf collects the ids of a list, which Procore promises in no order, without those of
+// odd and repeated items.
 func idsOf[T any](t *testing.T, list iter.Seq2[T, error], id func(T) int64) (ids []int64) {
 	t.Helper()
 	all, err := procore.Collect(list)
@@ -99,6 +100,7 @@ func idsOf[T any](t *testing.T, list iter.Seq2[T, error], id func(T) int64) (ids
 			ids = append(ids, id(item))
 		}
 	}
+	slices.Sort(ids)
 	return ids
 }
 

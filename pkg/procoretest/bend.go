@@ -2,8 +2,10 @@ package procoretest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"net/url"
@@ -160,6 +162,18 @@ func extraParameters(m *transfer) {
 		m.header.Set("Location", m.header.Get("Location")+"&"+extra.Encode())
 	}
 }
+
+// byHash orders a list by a hash of its items' ids.
+func byHash(a, b updatable) int { return cmp.Compare(hashOf(a.key()), hashOf(b.key())) }
+
+func hashOf(text string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	return h.Sum64()
+}
+
+func latestFirst(a, b updatable) int { return b.updated().Compare(a.updated()) }
+func latestLast(a, b updatable) int  { return a.updated().Compare(b.updated()) }
 
 // header sets a header, or removes it. A nil value keeps net/http from adding its own.
 func header(name string, values ...string) func(*transfer) {

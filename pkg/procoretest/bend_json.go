@@ -153,6 +153,15 @@ func text(f func(string) string) func(any) any {
 	}
 }
 
+// wholeSeconds cuts off a time's fraction.
+func wholeSeconds(s string) string {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return s
+	}
+	return t.Format(time.RFC3339)
+}
+
 func padded(s string) string  { return " " + s + "  " }
 func slashed(s string) string { return s + "/" }
 func title(s string) string {

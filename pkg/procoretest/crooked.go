@@ -97,6 +97,11 @@ func (s *Server) crooked() []Quirk {
 func (s *Server) first(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.meet(key)
+}
+
+// meet is first. The caller holds mu.
+func (s *Server) meet(key string) bool {
 	if s.met[key] || len(s.met) >= maxWorld {
 		return false
 	}

@@ -24,13 +24,16 @@
 // # Control
 //
 // [Server.Token] issues a user's tokens, [Server.ServiceToken] the service account's, and
-// [Server.Authorize] goes through the login page. [Server.Fault] makes the next requests fail: a number of them, those of a
-// while, or those of one company. [Server.Emit] changes a resource, and the fake
-// delivers the event to the hooks that the client has created. [Server.Advance] moves
-// the clock, so that tokens expire and paused hooks retry. [Server.UpdateCompany]
-// changes what a company allows, and [Server.UpdateOptions] how Procore behaves.
-// [Server.State] returns everything that the fake knows: calls, hooks, deliveries, and
-// the use of refresh tokens.
+// [Server.Authorize] goes through the login page. [Server.Fault] makes the next requests
+// fail: a number of them, those of a while, or those of one company. [Server.Emit] changes
+// a resource, and the fake delivers the event to the hooks that the client has created;
+// [Server.EmitAll] makes thousands of changes at once. [Server.Advance] moves the clock, so
+// that tokens expire and paused hooks retry. [Server.UpdateCompany] changes what a company
+// allows, and [Server.UpdateOptions] how Procore behaves. [Server.State] returns everything
+// that the fake knows: calls, hooks, deliveries, and the use of refresh tokens.
+//
+// Procore's delivery is best-effort, and so are the fake's on demand: Options.LoseDeliveries
+// loses some events, which [State] lists, and a change with Event.Silent has none.
 //
 // Outside a test, [New] returns an [http.Handler]. Programs in other languages
 // control it with JSON:

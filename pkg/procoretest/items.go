@@ -31,6 +31,9 @@ type Resource struct {
 // updated returns when the resource was last changed.
 func (r *Resource) updated() time.Time { return r.UpdatedAt }
 
+// key returns what identifies the resource in its list.
+func (r *Resource) key() string { return string(r.ID) }
+
 // maxResources limits the number of resources in the world.
 const maxResources = 2_000_000
 

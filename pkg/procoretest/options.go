@@ -45,6 +45,16 @@ const (
 	NewestFirst DeliveryOrder = "newest"
 )
 
+// LoseAs chooses how an event that is lost on purpose is listed.
+type LoseAs string
+
+// The values of [LoseAs].
+const (
+	LoseSilently  LoseAs = "silent"    // never
+	LoseSucceeded LoseAs = "succeeded" // as if it had been delivered
+	LoseDiscarded LoseAs = "discarded" // as after twelve hours without success
+)
+
 // Options configures a [Server]. Its zero value is the strict default.
 type Options struct {
 	// ClientID and ClientSecret of the one registered app.
@@ -86,6 +96,22 @@ type Options struct {
 	// HourlyLimit and SpikeLimit are the calls that one user may make per hour and
 	// per 10 seconds. Zero means 36,000 and 3,600.
 	HourlyLimit, SpikeLimit int
+	// HideHourlyLimit makes the headers report the 10-second window until the hourly one
+	// is used up, as Procore's documents say is typical. By default they report the window
+	// that will be used up first.
+	HideHourlyLimit bool
+	// AppLimit, TokenLimit and CompanyLimit also limit the calls of the whole app, with
+	// one access token, and into one company. Their hourly windows are always hidden.
+	// Procore does not document for whom it counts alike everywhere.
+	AppLimit, TokenLimit, CompanyLimit Limit
+	// LoseDeliveries is the share of events that are not delivered to a hook, from 0 to 1.
+	// Which ones are lost depends on LoseSeed and on the order of a company's changes.
+	// [State] lists them.
+	LoseDeliveries float64
+	LoseSeed       uint64
+	// LoseAs chooses how a lost event is listed among the hook's deliveries. Empty means
+	// LoseSilently.
+	LoseAs LoseAs
 	// CompaniesNeedHeader makes a service account name a company in the header of its
 	// call of /companies too. By default it need not. Procore's documents disagree.
 	CompaniesNeedHeader bool
@@ -102,6 +128,8 @@ type Options struct {
 	// names of quirks with commas between, or "seed:42" for three that depend on the
 	// number. [Quirks] lists them. Empty means none.
 	Crooked string
+	// lists is what quirks change in lists.
+	lists listOptions
 	// Now is the clock that [Server.Advance] moves ahead of. Nil means [time.Now].
 	Now func() time.Time
 }
@@ -114,6 +142,7 @@ func (o Options) withDefaults() Options {
 	o.SecondAuthorization = or(o.SecondAuthorization, Keep)
 	o.OrphanedHooks = or(o.OrphanedHooks, Working)
 	o.DeliveryOrder = or(o.DeliveryOrder, OldestFirst)
+	o.LoseAs = or(o.LoseAs, LoseSilently)
 	o.HourlyLimit = or(o.HourlyLimit, 36_000)
 	o.SpikeLimit = or(o.SpikeLimit, 3_600)
 	o.DeliveryTimeout = or(o.DeliveryTimeout, 5*time.Second)
@@ -148,6 +177,13 @@ type OptionsPatch struct {
 	DisableAfter            *int                 `json:"disable_after"`
 	HourlyLimit             *int                 `json:"hourly_limit"`
 	SpikeLimit              *int                 `json:"spike_limit"`
+	HideHourlyLimit         *bool                `json:"hide_hourly_limit"`
+	AppLimit                *Limit               `json:"app_limit"`
+	TokenLimit              *Limit               `json:"token_limit"`
+	CompanyLimit            *Limit               `json:"company_limit"`
+	LoseDeliveries          *float64             `json:"lose_deliveries"`
+	LoseSeed                *uint64              `json:"lose_seed"`
+	LoseAs                  *LoseAs              `json:"lose_as"`
 	CompaniesNeedHeader     *bool                `json:"companies_need_header"`
 	ClientSecret            *string              `json:"client_secret"`
 	Crooked                 *string              `json:"crooked"`
@@ -173,6 +209,17 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 			return fmt.Errorf("a limit is %d, not 1 or more", *n)
 		}
 	}
+	for _, l := range []*Limit{p.AppLimit, p.TokenLimit, p.CompanyLimit} {
+		if l != nil && (l.Hourly < 0 || l.Spike < 0) {
+			return fmt.Errorf("a limit is %d an hour and %d in 10 seconds, not 0 or more", l.Hourly, l.Spike)
+		}
+	}
+	if d := p.LoseDeliveries; d != nil && !(*d >= 0 && *d <= 1) {
+		return fmt.Errorf("lose_deliveries is %v, not 0 to 1", *d)
+	}
+	if l := p.LoseAs; l != nil && *l != LoseSilently && *l != LoseSucceeded && *l != LoseDiscarded {
+		return fmt.Errorf("lose_as is %q, not silent, succeeded or discarded", *l)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.plain
@@ -190,6 +237,13 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	set(&o.DisableAfter, p.DisableAfter)
 	set(&o.HourlyLimit, p.HourlyLimit)
 	set(&o.SpikeLimit, p.SpikeLimit)
+	set(&o.HideHourlyLimit, p.HideHourlyLimit)
+	set(&o.AppLimit, p.AppLimit)
+	set(&o.TokenLimit, p.TokenLimit)
+	set(&o.CompanyLimit, p.CompanyLimit)
+	set(&o.LoseDeliveries, p.LoseDeliveries)
+	set(&o.LoseSeed, p.LoseSeed)
+	set(&o.LoseAs, p.LoseAs)
 	set(&o.CompaniesNeedHeader, p.CompaniesNeedHeader)
 	set(&o.ClientSecret, p.ClientSecret)
 	set(&o.Crooked, p.Crooked)

@@ -33,12 +33,16 @@ func (s *Server) enqueue(hooks []*hook, e Event) []string {
 		if h.version != "v2" { // old hooks send no ulid
 			q.eventID = m.ulid
 		}
+		ids = append(ids, q.eventID)
+		if s.loses(h.companyID) {
+			s.lose(h, q, e)
+			continue
+		}
 		for range max(e.Copies, 1) {
 			next := q
 			next.id = s.newID()
 			h.queue = slices.Insert(h.queue, s.place(h), &next)
 		}
-		ids = append(ids, q.eventID)
 		h.wakeWorker()
 	}
 	return ids

@@ -10,7 +10,7 @@ import (
 // the plain fake, as far as its documents leave it open. None contradicts what they fix.
 // Quirks are applied in this order, so those of the coding are last.
 func Quirks() []Quirk {
-	return slices.Concat(optionQuirks(), gatewayQuirks(), statusQuirks(), listQuirks(), headerQuirks(), fieldQuirks(),
+	return slices.Concat(optionQuirks(), gatewayQuirks(), statusQuirks(), listQuirks(), updatedQuirks(), headerQuirks(), fieldQuirks(),
 		echoQuirks(), deliveryQuirks(), codingQuirks())
 }
 
@@ -80,6 +80,25 @@ func listQuirks() []Quirk {
 		{"item-twice", "pages", "the first item of a list is there twice", answers(lists(firstTwice))},
 		{"odd-items", "pages", "a list begins with null, a text, a list and empty objects", answers(lists(oddItems))},
 		{"null-lists", "", "an empty list is null", answers(lists(nullList))},
+	}
+}
+
+// updatedQuirks are the times of a list's items, the range that limits it, and its order.
+func updatedQuirks() []Quirk {
+	set := func(f func(*listOptions)) how { return option(func(o *Options) { f(&o.lists) }) }
+	return []Quirk{
+		{"updated-seconds", "updated", "created_at and updated_at are in whole seconds, cut off", answers(fields(text(wholeSeconds), "created_at", "updated_at"))},
+		{"updated-absent", "updated", "items of a list have no updated_at", set(func(o *listOptions) { o.undated = true })},
+		{"range-open", "range", "neither end of filters[updated_at] is in the range", set(func(o *listOptions) { o.openStart, o.openEnd = true, true })},
+		{"range-open-start", "range", "the start of filters[updated_at] is not in the range", set(func(o *listOptions) { o.openStart = true })},
+		{"range-open-end", "range", "the end of filters[updated_at] is not in the range", set(func(o *listOptions) { o.openEnd = true })},
+		{"range-seconds", "range", "filters[updated_at] is compared with whole seconds, cut off", set(func(o *listOptions) { o.seconds = true })},
+		{"range-no-end", "range", "the end of filters[updated_at] is ignored", set(func(o *listOptions) { o.noEnd = true })},
+		{"range-ignored", "range", "filters[updated_at] is ignored", set(func(o *listOptions) { o.noFilter = true })},
+		{"unsorted", "order", "a list is in no order", set(func(o *listOptions) { o.order = byHash })},
+		{"latest-first", "order", "a list begins with what was updated last, so that items move when they change", set(func(o *listOptions) { o.order = latestFirst })},
+		{"latest-last", "order", "a list ends with what was updated last, so that items move when they change", set(func(o *listOptions) { o.order = latestLast })},
+		{"item-moves", "pages", "an item moves to another page between two calls, once for each list", set(func(o *listOptions) { o.moves = true })},
 	}
 }
 

@@ -57,6 +57,8 @@ type Server struct {
 	faults    []*Fault
 	calls     []Call
 	hooks     []*hook
+	reports   map[int64]uint64 // company id -> events that were due to its hooks
+	lost      []Lost
 }
 
 // New returns a server with the seeded world, to be served by an [http.Server]
@@ -74,6 +76,7 @@ func New(o Options) *Server {
 		access:    map[string]*pair{},
 		refresh:   map[string]*pair{},
 		presented: map[string]int{},
+		reports:   map[int64]uint64{},
 		limits:    map[owner]*windows{},
 	}
 	if err := s.bend(o.withDefaults()); err != nil {

@@ -20,6 +20,8 @@ type State struct {
 	Hooks []Hook `json:"hooks"`
 	// Deliveries are those of all existing hooks, oldest first.
 	Deliveries []Delivery `json:"deliveries"`
+	// Lost are the events that [Options] made the fake lose, oldest first.
+	Lost []Lost `json:"lost"`
 }
 
 // RefreshToken counts how often one refresh token was presented to the token
@@ -62,7 +64,7 @@ func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := State{Now: s.now(), Users: []User{}, Companies: []Company{}, Resources: s.everything(),
-		RefreshTokens: s.refreshTokens(), Calls: append([]Call{}, s.calls...), Hooks: []Hook{}, Deliveries: []Delivery{}}
+		RefreshTokens: s.refreshTokens(), Calls: append([]Call{}, s.calls...), Hooks: []Hook{}, Deliveries: []Delivery{}, Lost: append([]Lost{}, s.lost...)}
 	for _, u := range s.users {
 		st.Users = append(st.Users, *u)
 	}

@@ -57,6 +57,8 @@ type Project struct {
 // updated returns when the project was last changed.
 func (p Project) updated() time.Time { return p.UpdatedAt }
 
+func (p Project) key() string { return idText(p.ID) }
+
 // NewCompany returns an active company that allows user installs, has the webhooks
 // permission, and has not installed the app.
 func NewCompany(id int64, name string, members ...int64) Company {
