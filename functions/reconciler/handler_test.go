@@ -6,11 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/reconcile"
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -59,5 +62,42 @@ func TestCoverage(t *testing.T) {
 	got, err := h.handle(t.Context(), input{Task: "coverage", CompanyID: procoretest.MyConstruction})
 	if c, ok := got.(reconcile.Coverage); err != nil || !ok || c.CompanyID != procoretest.MyConstruction {
 		t.Errorf("%+v, %v, want the coverage of company %d", got, err, procoretest.MyConstruction)
+	}
+}
+
+// Two runs at once, of which one waits for the other's company, store one event of a change that no webhook reported.
+func TestLostDelivery(t *testing.T) {
+	t.Parallel()
+	w := functiontest.New(t)
+	w.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
+	h := newReconciler(w)
+	if _, err := h.reconciler.Hooks.Reconcile(t.Context(), procoretest.MyConstruction); err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.Advance(time.Hour)
+	lost := procoretest.Event{CompanyID: procoretest.MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: "create", Silent: true}
+	emitted, err := w.Procore.Emit(lost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.Advance(6 * time.Hour)
+	var both errgroup.Group
+	for range 2 {
+		both.Go(func() error {
+			_, err := h.handle(t.Context(), input{Task: "reconcile"})
+			return err
+		})
+	}
+	if err := both.Wait(); err != nil {
+		t.Error(err)
+	}
+	e := procore.Event{CompanyID: procoretest.MyConstruction, Resource: "RFIs", ResourceID: emitted.ResourceID}
+	traces, err := procore.Collect(h.reconciler.Inbox.Traces(t.Context(), inbox.ResourceOf(e)))
+	if err != nil || len(traces) != 1 || !traces[0].Reconciled {
+		t.Errorf("%+v, %v, want one event, that of reconciliation", traces, err)
+	}
+	got, err := h.handle(t.Context(), input{Task: "coverage", CompanyID: procoretest.MyConstruction})
+	if c, ok := got.(reconcile.Coverage); err != nil || !ok || len(c.Resources) != 1 || !c.Resources[0].Until.After(w.Clock.Now().Add(-2*time.Minute)) {
+		t.Errorf("%+v, %v, want RFIs covered until a minute ago", got, err)
 	}
 }

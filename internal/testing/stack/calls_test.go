@@ -92,12 +92,12 @@ func TestCalls(t *testing.T) {
 	sc.rfi = resource(t, sc.Stack, procoretest.HarborHill)
 	sc.expire()
 	sc.event()
+	sc.reconciled()
 	sc.expire()
 	sc.task("refresh", true)
 	sc.garbage()
 	sc.departed()
 	sc.outageOfTheReceiver()
-	sc.reconciled()
 	sc.rescued()
 	sc.outageOfProcore()
 	eventually(t, "what needs a person is announced", func() bool { return len(sc.Topics.Messages("connections-topic")) > 0 })
@@ -289,12 +289,27 @@ func (s *scene) outageOfTheReceiver() {
 	s.handled(id)
 }
 
-// reconciled finds a change whose delivery is lost.
+// reconciled finds a change that no webhook reported, once time has passed at Procore.
 func (s *scene) reconciled() {
 	s.t.Helper()
+	lost := procoretest.Event{
+		CompanyID: s.rfi.CompanyID, ProjectID: s.rfi.ProjectID, ResourceName: s.rfi.Name, EventType: "create", UserID: procoretest.Joe, Silent: true,
+	}
+	emitted, err := s.Procore.Emit(lost)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.expire()
+	hook := map[string]types.AttributeValue{
+		"company": &types.AttributeValueMemberS{Value: fmt.Sprint("custom#", s.rfi.CompanyID)}, "principal": &types.AttributeValueMemberS{Value: "webhook"},
+	}
+	s.set("connections", hook, "since_ms", time.Now().Add(-time.Hour)) // so that the first pass is due
 	if _, err := s.Invoke(s.t.Context(), "reconciler", []byte(`{"task":"reconcile"}`)); err != nil {
 		s.t.Error(err)
 	}
+	eventually(s.t, "the change is handled", func() bool {
+		return slices.ContainsFunc(handled(s.t, s.stdout), func(line map[string]any) bool { return line["resource_id"] == emitted.ResourceID.String() })
+	})
 }
 
 func failed(d procoretest.Delivery) bool { return d.ResponseStatus >= 500 }
@@ -329,12 +344,16 @@ func grantOf(user int64) map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{"grant": &types.AttributeValueMemberS{Value: fmt.Sprint("custom#user#", user)}}
 }
 
-// set changes a stored time, in seconds, directly in the table.
+// set changes a stored time directly in the table.
 func (s *scene) set(table string, key map[string]types.AttributeValue, name string, at time.Time) {
 	s.t.Helper()
+	n := at.Unix()
+	if strings.HasSuffix(name, "_ms") {
+		n = at.UnixMilli()
+	}
 	_, err := s.db.UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{
 		TableName: &table, Key: key, UpdateExpression: aws.String("SET #n = :v"), ExpressionAttributeNames: map[string]string{"#n": name},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberN{Value: fmt.Sprint(at.Unix())}},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberN{Value: fmt.Sprint(n)}},
 	})
 	if err != nil {
 		s.t.Fatal(err)

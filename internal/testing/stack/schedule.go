@@ -17,7 +17,7 @@ func (s *Stack) startSchedules(ctx context.Context) {
 	}{
 		{refresher, "refresh", cmp.Or(s.options.Refresh, 15*time.Second)},
 		{refresher, "housekeeping", cmp.Or(s.options.Housekeeping, 3*time.Second)},
-		{reconciler, "reconcile", cmp.Or(s.options.Reconcile, 5*time.Second)},
+		{reconciler, "reconcile", cmp.Or(s.options.Reconcile, 15*time.Second)},
 	} {
 		if schedule.interval < 0 {
 			continue

@@ -55,7 +55,7 @@ type Options struct {
 	Procore procoretest.Options
 
 	// Refresh, Housekeeping and Reconcile are how often the schedules' tasks run. 0: 15 s,
-	// 3 s and 5 s; negative: never.
+	// 3 s and 15 s; negative: never.
 	Refresh, Housekeeping, Reconcile time.Duration
 
 	// Timeout is the timeout of each invocation. 0: that of the template, or less.
