@@ -13,14 +13,14 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-// A company that installs the app is connected and hooked without any login, and its
+// A company that installs the app is connected, hooked and reconciled without any login, and its
 // events reach the consumer, which reads with the app's token. It ends when the app is
 // removed.
 func TestServiceAccount(t *testing.T) {
 	t.Parallel()
 	stderr := &log{shown: logtest.Output(t)}
 	s, stdout := start(t, stack.Options{
-		Stderr: stderr, Housekeeping: 200 * time.Millisecond, Env: map[string]string{"PROCORE_PRINCIPAL": "service-account"},
+		Stderr: stderr, Housekeeping: 200 * time.Millisecond, Reconcile: 200 * time.Millisecond, Env: map[string]string{"PROCORE_PRINCIPAL": "service-account"},
 	})
 	install(t, s, procoretest.LockedGate, true)
 	eventually(t, "the hook has its triggers", func() bool {
@@ -48,6 +48,13 @@ func TestServiceAccount(t *testing.T) {
 			t.Errorf("call of %s as user %d", c.Path, c.UserID)
 		}
 	}
+	eventually(t, "the company is reconciled", func() bool {
+		answer, err := s.Invoke(t.Context(), "reconciler", fmt.Appendf(nil, `{"task":"coverage","company_id":"%d"}`, procoretest.LockedGate))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(answer), `"until":"`)
+	})
 	install(t, s, procoretest.LockedGate, false)
 	eventually(t, "the connection ended", func() bool {
 		return strings.Contains(stderr.String(), "uninstalled company's connection ended")
