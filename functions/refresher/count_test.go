@@ -204,6 +204,9 @@ func (c *count) use(consumer *connections.Store) {
 func (c *count) next(end time.Time) (refresh, check time.Time) {
 	refresh, check = end, end
 	for _, item := range c.rows() {
+		if text(item["principal"]) == string(connections.Reconciliation) {
+			continue // another function's
+		}
 		seconds, err := strconv.ParseInt(cmp.Or(text(item["due_at"]), text(item["check_at"])), 10, 64)
 		at := time.Unix(seconds+1, 0)
 		switch shard := text(item["due_shard"]); {
