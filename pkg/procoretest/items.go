@@ -109,7 +109,7 @@ func (s *Server) shelved(at scope, wanted func(*shelf) bool) []*Resource {
 		switch {
 		case !wanted(h):
 		case found == nil:
-			found = h.items[:len(h.items):len(h.items)]
+			found = slices.Clip(h.items)
 		default:
 			found = append(found, h.items...)
 		}
