@@ -31,7 +31,7 @@ const (
 // checkRun is one run over the companies whose check is due.
 type checkRun struct {
 	*handler
-	passes chan struct{} // has an element for each pass that is under way
+	passes chan struct{} // has an element for each pass that is under way, or not allowed yet
 	ended  chan struct{} // has one after a pass has ended
 	all    sync.WaitGroup
 	late   []connections.Key // whose owner was busy
@@ -40,6 +40,7 @@ type checkRun struct {
 	seen    map[int64]bool       // companies that had their turn
 	busy    map[string]bool      // owners of connections whose company is being checked
 	limited map[string]time.Time // until when Procore accepts no calls of an owner
+	held    int                  // passes at once that are not allowed yet
 	made    int                  // passes
 	waiting int                  // companies that wait for a rate limit
 	inVain  int                  // passes in a row
@@ -50,11 +51,17 @@ type checkRun struct {
 // checks handles the connections whose check is due: their company's hook, once for all
 // connections of the company, or the end of a connection that is disconnected. What a
 // person waits for is first. Several companies are checked at once, but only one of a
-// user, so that no company waits for the rate limit of another one's user.
+// user, so that no company waits for the rate limit of another one's user. A run starts
+// slowly, because the passes of idle companies refresh grants: an outage that begins now
+// costs few of them.
 func (h *handler) checks(ctx context.Context) error {
 	r := &checkRun{
 		handler: h, passes: make(chan struct{}, cmp.Or(h.passes, defaultPasses)), ended: make(chan struct{}, 1),
 		seen: map[int64]bool{}, busy: map[string]bool{}, limited: map[string]time.Time{},
+	}
+	for r.held < cap(r.passes)-1 {
+		r.passes <- struct{}{}
+		r.held++
 	}
 	for key, err := range r.due(ctx) {
 		if r.over(ctx) {

@@ -62,8 +62,11 @@ func (r *checkRun) learn(ctx context.Context, result provision.Result, err error
 		r.log.WarnContext(ctx, "rate limited, the companies of this owner wait", slog.String("owner", result.By.Owner()), slog.Time("until", until))
 	case err != nil && !errors.Is(err, procore.ErrInvalid):
 		r.inVain++
-	case result.Status != "": // Procore answered
-		r.inVain = 0
+	case result.Status != "" || err != nil: // Procore answered
+		if r.inVain = 0; r.held > 0 {
+			r.held--
+			<-r.passes
+		}
 	}
 	if r.inVain == maxInVain {
 		r.log.ErrorContext(ctx, "passes in vain, the rest is for the next run", slog.Int("passes", r.inVain))

@@ -30,6 +30,8 @@ func fair() []mutant {
 		{"", "a run goes on while Procore answers nothing", checks, `return r.inVain >= maxInVain ||`, `return`, only("TestPassesInVain", refresher)},
 		{"", "each of a run's errors is in one", checks, `r.failed <= maxErrors {`, `true {`, only("TestPassesInVain", refresher)},
 		{"", "a company that nobody uses costs a refresh a day", verdict, `period = UnusedRecheck`, `period = IdleRecheck`, only("TestIdleCompany", hooking)},
+		{"R7", "an outage costs a grant of each company that is checked at once", checks,
+			`for r.held < cap(r.passes)-1 {`, `for r.held < 0 {`, only("TestChecksDuringAnOutage", refresher)},
 		{"", "a panic for one company ends all", checks, `p := recover(); p != nil {`, `p := any(nil); p != nil {`, only("TestPanicOfOneCompany", refresher)},
 		{"", "the lag of new customers is not the lag", "functions/refresher/housekeeping.go", `max(first, oldest)`, `oldest`, only("TestHeartbeats", refresher)},
 	}
