@@ -97,6 +97,7 @@ func pass(t *testing.T, projects int) made {
 
 // count adds the units of an operation: of a row of a kilobyte, and for a new place in an index two more.
 func (m *made) count(t *testing.T, w *functiontest.World, operation string, body []byte) {
+	t.Helper()
 	var in struct {
 		TableName, IndexName     string
 		ExpressionAttributeNames map[string]string

@@ -214,10 +214,12 @@ func TestRoles(t *testing.T) {
 	if d := cmp.Diff(got, want); d != "" {
 		t.Errorf("the receiver's actions (-got +want):\n%s", d)
 	}
-	// What sends events cannot read grants, and neither of the two has a secret.
+	// What sends events cannot read grants, and neither of the two has a secret. What reconciles reaches no session.
 	for role, want := range map[string][]string{
 		"DispatcherRole": {"DispatcherDeadLetterQueue.Arn", "DispatcherLog.Arn", "EventsQueue.Arn", "InboxTable.Arn", "InboxTable.StreamArn"},
 		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "AnnouncerLog.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
+		"ReconcilerRole": {"${ConnectionsTable.Arn}/index/checks", "${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn",
+			"GrantsTable.Arn", "InboxTable.Arn", "KeysSecret", "ReconcilerLog.Arn", "RescueQueue.Arn", "SpendsTable.Arn", "WebhookSecret"},
 	} {
 		if d := cmp.Diff(slices.Compact(slices.Sorted(slices.Values(reaches[role]))), want); d != "" {
 			t.Errorf("what %s reaches (-got +want):\n%s", role, d)

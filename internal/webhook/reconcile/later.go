@@ -55,7 +55,8 @@ func (t *turn) neverDelivered(ctx context.Context) error {
 }
 
 // undelivered reports whether an event that was reconciled is the only one of its change.
-// One of backfill does not count: its own event may be forgotten.
+// One of backfill does not count, because its own event may be forgotten, nor a change that
+// moved, of which Procore sends none.
 func undelivered(a inbox.Arrival, events []inbox.Trace) bool {
 	var changed time.Time
 	for _, e := range events {
@@ -67,7 +68,7 @@ func undelivered(a inbox.Arrival, events []inbox.Trace) bool {
 		return false
 	}
 	for _, e := range events {
-		if !e.Reconciled && (!e.HappenedAt.Before(changed.Truncate(time.Second)) || !e.ReceivedAt.Before(a.At)) {
+		if !e.Reconciled && (!e.HappenedAt.Before(changed.Add(-moves)) || !e.ReceivedAt.Before(a.At)) {
 			return false
 		}
 	}
