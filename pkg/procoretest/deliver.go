@@ -63,10 +63,10 @@ func (s *Server) attemptOf(h *hook, q *queued, now time.Time) *Delivery {
 }
 
 // newDeliveryClient returns a client that follows no redirects and uses no proxy.
-func newDeliveryClient(timeout time.Duration) *http.Client {
+func newDeliveryClient(o Options) *http.Client {
 	return &http.Client{
-		Timeout:       timeout,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
+		Timeout:       o.DeliveryTimeout,
+		Transport:     &http.Transport{DialContext: o.Dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

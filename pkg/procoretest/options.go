@@ -1,6 +1,7 @@
 package procoretest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"slices"
@@ -117,6 +118,8 @@ type Options struct {
 	CompaniesNeedHeader bool
 	// DeliveryTimeout limits one webhook delivery. Zero means 5 seconds.
 	DeliveryTimeout time.Duration
+	// Dial opens the connections of webhook deliveries. Nil means [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Shuffle inserts an event, and each copy of it, at a random place among the
 	// last Shuffle events that wait in its hook, because Procore promises no order.
 	// Zero keeps the order of the changes.

@@ -83,7 +83,7 @@ func New(o Options) *Server {
 		panic("procoretest: " + err.Error())
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.delivery = newDeliveryClient(s.opts.DeliveryTimeout)
+	s.delivery = newDeliveryClient(s.opts)
 	s.delivery.Transport = crookedDelivery{s, s.delivery.Transport}
 	s.pages = parsePages()
 	s.seed()
