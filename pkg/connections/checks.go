@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,6 +62,55 @@ func (s *Store) InTurn(t Turn, companyID int64, at time.Time) dynamo.Item {
 // may be missing, or no longer be due.
 func (s *Store) Checks(ctx context.Context, t Turn, shard int, before time.Time) iter.Seq2[Key, error] {
 	return dynamo.Query(ctx, s.DB, "connections: those to check", s.due(t, shard, before), s.readKey)
+}
+
+// Due is Checks for all shards together, the earliest first.
+func (s *Store) Due(ctx context.Context, t Turn, before time.Time) iter.Seq2[Key, error] {
+	return func(yield func(Key, error) bool) {
+		var heads []*head
+		for shard := range Shards {
+			next, stop := iter.Pull2(dynamo.Query(ctx, s.DB, "connections: those to check", s.due(t, shard, before), s.readDue))
+			defer stop()
+			if h := (&head{next: next}); h.advance() {
+				heads = append(heads, h)
+			}
+		}
+		for len(heads) > 0 {
+			h := slices.MinFunc(heads, func(a, b *head) int { return a.at.Compare(b.at) })
+			if !yield(h.Key, h.err) {
+				return
+			}
+			if !h.advance() {
+				heads = slices.DeleteFunc(heads, func(other *head) bool { return other == h })
+			}
+		}
+	}
+}
+
+// head is the first row of a shard that was not returned yet.
+type head struct {
+	due
+	err  error
+	next func() (due, error, bool)
+}
+
+// due is a row of the index.
+type due struct {
+	Key
+	at time.Time
+}
+
+// advance reports whether there is another row.
+func (h *head) advance() (ok bool) {
+	h.due, h.err, ok = h.next()
+	return ok
+}
+
+func (s *Store) readDue(d *due, item dynamo.Item) error {
+	if err := dynamo.Decode(item, func(f *dynamo.Fields) { f.Seconds("check_at", &d.at) }); err != nil {
+		return err
+	}
+	return s.readKey(&d.Key, item)
 }
 
 // OldestCheck returns since when the longest overdue check of a turn has been due. It is

@@ -97,6 +97,19 @@ func TestOldestCheck(t *testing.T) {
 	if got, want := oldest(), []time.Duration{0, 18 * time.Hour}; !slices.Equal(got, want) {
 		t.Errorf("the oldest checks are %v old, want %v", got, want)
 	}
+	last := int64(20)
+	for k, err := range s.Due(t.Context(), Routine, w.clock.Now().Add(time.Second)) {
+		if err != nil || k.CompanyID != last-1 {
+			t.Errorf("company %d, %v follows company %d, want the one that has been due for the longest", k.CompanyID, err, last)
+		}
+		last = k.CompanyID
+		if last == 3 {
+			break
+		}
+	}
+	if last != 3 {
+		t.Errorf("company %d is the last one", last)
+	}
 }
 
 // Procore counts the calls of a user in all companies, and those of the service account in each.

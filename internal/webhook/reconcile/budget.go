@@ -79,9 +79,14 @@ func ownerOf(k connections.Key) string {
 // budget is what one run may call.
 type budget struct {
 	*Reconciler
-	mu    sync.Mutex
-	share map[string]*share // by owner
+	mu      sync.Mutex
+	share   map[string]*share // by owner
+	limited map[string]bool   // owners whom Procore limited since the last success
 }
+
+// inVain is how many owners Procore limits in a row before all calls stop: then the app is
+// limited, or a token that they share.
+const inVain = 3
 
 // A share is what a run holds of an account.
 type share struct {
@@ -168,12 +173,12 @@ func (b *budget) fill(ctx context.Context, s *share, owner string, configured in
 	return err
 }
 
-// spent reports whether the app has no calls left in this hour.
+// spent reports whether the app has no calls left in this hour, or waits.
 func (b *budget) spent() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.of(ofApp)
-	return s.empty && s.hour.Equal(b.now().Truncate(time.Hour))
+	return s.empty && s.hour.Equal(b.now().Truncate(time.Hour)) || b.now().Before(s.blocked)
 }
 
 // learn notes the hourly limit of an owner.
@@ -183,11 +188,22 @@ func (b *budget) learn(owner string, limit int) {
 	b.of(owner).limit = limit
 }
 
-// block stops the calls of an owner, whom Procore asked to wait.
+// block stops the calls of an owner, whom Procore asked to wait, and those of all if it
+// asked others too.
 func (b *budget) block(owner string, until time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.of(owner).blocked = until
+	if b.limited[owner] = true; len(b.limited) >= inVain {
+		b.of(ofApp).blocked = until
+	}
+}
+
+// admitted notes that Procore made a call.
+func (b *budget) admitted() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.limited)
 }
 
 // settle returns what is left, and stores what was learned. What a killed run had reserved

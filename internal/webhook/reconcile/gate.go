@@ -16,8 +16,8 @@ const (
 	// heldFor bounds how long trouble keeps windows closed: a receiver that is down for
 	// longer makes duplicates, and no window would be read at all.
 	heldFor = 24 * time.Hour
-	// passCalls is about what a pass over a hook calls.
-	passCalls = 5
+	// passCalls is about what a pass over a hook calls that recovers.
+	passCalls = 8
 	// beforeMark is how long before it discards an event Procore may have been told of it.
 	beforeMark = 26 * time.Hour
 )

@@ -47,7 +47,7 @@ type listed struct {
 
 func (r *Reconciler) begin() *run {
 	p := &run{Reconciler: r, subjects: subjects(r.Want.Triggers), skew: unknown, aside: map[string]bool{}, lists: map[int64]listed{}}
-	p.budget = &budget{Reconciler: r, share: map[string]*share{}}
+	p.budget = &budget{Reconciler: r, share: map[string]*share{}, limited: map[string]bool{}}
 	return p
 }
 
@@ -84,32 +84,15 @@ func (p *run) over(ctx context.Context) bool {
 	return ctx.Err() != nil || ok && left < reserve || p.budget.spent()
 }
 
-// due returns the companies that are due, of each shard in turn, there the longest due
-// first.
+// due returns the companies that are due, the longest due first.
 func (p *run) due(ctx context.Context) iter.Seq[int64] {
 	return func(yield func(int64) bool) {
-		before := p.now().Add(time.Second)
-		var shards []func() (connections.Key, error, bool)
-		for shard := range connections.Shards {
-			next, stop := iter.Pull2(p.Store.Checks(ctx, connections.Reconciliation, shard, before))
-			defer stop()
-			shards = append(shards, next)
-		}
-		for ended := false; len(shards) > 0 && !ended; {
-			shards = slices.DeleteFunc(shards, func(next func() (connections.Key, error, bool)) bool {
-				if ended {
-					return false
-				}
-				k, err, ok := next()
-				switch {
-				case !ok:
-				case err != nil:
-					p.fail(fmt.Errorf("reconcile: those that are due: %w", err))
-				default:
-					ended = !yield(k.CompanyID)
-				}
-				return !ok
-			})
+		for k, err := range p.Store.Due(ctx, connections.Reconciliation, p.now().Add(time.Second)) {
+			if err != nil {
+				p.fail(fmt.Errorf("reconcile: those that are due: %w", err))
+			} else if !yield(k.CompanyID) {
+				return
+			}
 		}
 	}
 }

@@ -175,6 +175,8 @@ func (t *turn) call(ctx context.Context, as tokens.Principal, do func(*procore.C
 		case limited:
 			t.budget.block(owner, t.now().Add(min(max(limit.Answer.RetryAfter, time.Second), time.Hour)))
 			return errWait
+		case err == nil:
+			t.budget.admitted()
 		case unusable(err):
 			t.hands = slices.Delete(t.hands, i, i+1)
 			continue

@@ -1,0 +1,42 @@
+package reconcile
+
+import (
+	"testing"
+	"time"
+)
+
+// One owner who is limited waits alone. Several in a row are limited for a reason that they
+// share, and the run ends; a success between them shows that they are not.
+func TestSeveralOwnersAreLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "RFIs:create,update")
+	spends := func(p *run, owner string) bool {
+		t.Helper()
+		ok, err := p.budget.spend(t.Context(), owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	until := w.Clock.Now().Add(5 * time.Second)
+	for _, tt := range []struct {
+		limited []string // an empty one stands for a success
+		over    bool
+	}{
+		{[]string{"a", "a", "a", "a"}, false},
+		{[]string{"a", "b", "", "c", "d"}, false},
+		{[]string{"a", "b", "c"}, true},
+	} {
+		p := w.begin()
+		for _, owner := range tt.limited {
+			if owner == "" {
+				p.budget.admitted()
+			} else {
+				p.budget.block(owner, until)
+			}
+		}
+		if spends(p, "a") || spends(p, "another") == tt.over || p.over(t.Context()) != tt.over {
+			t.Errorf("%q: want the first owner to wait, and all to wait: %v", tt.limited, tt.over)
+		}
+	}
+}
