@@ -102,6 +102,10 @@ model: ## Check the model of the refresh protocol in spec/, and that its broken 
 explore: ## Run the refresh protocol and the dispatcher under millions of schedules and faults: make explore T=1h N=100000
 	EXPLORE_TIME=$(or $(T),10m) $(if $(N),EXPLORE_SEEDS=$(N)) $(GO) test -count=1 -timeout 0 -run '^TestExplore$$' -v ./pkg/tokens ./internal/webhook/dispatch
 
+.PHONY: simulate
+simulate: ## Simulate days of many companies with lost deliveries, an outage and killed processes, and judge what is found: make simulate WEEK=1 SEED=7
+	SIMULATE=$(if $(WEEK),week,days) SEED=$(SEED) $(GO) test -count=1 -timeout 0 -run '^TestWeek$$' -v ./internal/testing/proof/week
+
 .PHONY: chaos
 chaos: ## Kill, stop and cut off real processes at random, then check the rules: make chaos T=10m N=100000
 	@$(GO) build -o build/chaos ./internal/testing/proof/chaos
