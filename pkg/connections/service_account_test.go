@@ -62,11 +62,11 @@ func TestAskLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := w.row(k)
-	for _, hours := range []time.Duration{1, 2, 4, 8, 16, 24, 24} {
+	for _, hours := range []int{1, 2, 4, 8, 16, 24, 24} {
 		if err := s.AskLater(t.Context(), w.row(k)); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.row(k).PausedUntil.Sub(toSecond(s.now())); got != hours*time.Hour {
+		if got := w.row(k).PausedUntil.Sub(toSecond(s.now())); got != time.Duration(hours)*time.Hour {
 			t.Errorf("the next call is after %v, want %d hours", got, hours)
 		}
 	}
