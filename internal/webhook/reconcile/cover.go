@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"procore-connect/internal/platform/logging"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/procore"
 )
@@ -85,6 +86,8 @@ func (t *turn) item(ctx context.Context, s subject, c *cursor, project int64, it
 	if err != nil || !stored.New {
 		return err
 	}
+	t.log().InfoContext(logging.WithEvent(ctx, e.ID), "change reconciled", slog.Int64("company_id", t.w.companyID),
+		slog.String("resource", e.Resource), slog.String("type", e.Type), slog.Time("changed_at", changed))
 	t.stored(ctx, c, old, v.moved)
 	return nil
 }
