@@ -110,6 +110,26 @@ func TestForCompanyWithAnUnreadableGrant(t *testing.T) {
 	}
 }
 
+// Storage that cannot list a company's connections does not mean that there are none.
+func TestUnreadableCompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	w.connect(ann, acme)
+	w.faults(func(operation, _ string) dynamotest.Fault {
+		if operation == "Query" {
+			return dynamotest.Fault{Code: "InternalServerError"}
+		}
+		return dynamotest.Fault{}
+	})
+	if all, err := procore.Collect(s.Company(t.Context(), acme)); err == nil {
+		t.Errorf("got %d connections and no error", len(all))
+	}
+	if _, err := s.ForCompany(t.Context(), acme); err == nil || errors.Is(err, ErrNotFound) {
+		t.Errorf("got error %v, want that of storage", err)
+	}
+}
+
 // A row that cannot be read does not keep the company's other connections from serving.
 func TestUnreadableRowOfACompany(t *testing.T) {
 	t.Parallel()
