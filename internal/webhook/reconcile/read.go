@@ -137,7 +137,9 @@ func (t *turn) ranges(ctx context.Context, s subject, c *cursor, id int64) error
 		}
 		items, more, err := t.page(ctx, s, id, c.At, end, 1, 0)
 		if fits := !more && singles(items) <= maxSingles; err == nil && !fits {
-			if end.Sub(c.At) > narrow {
+			if unlimited := more && strays(items, c.At, end); unlimited {
+				end = c.To // halves would be as long
+			} else if end.Sub(c.At) > narrow {
 				length = half(c.At, end).Sub(c.At)
 				continue
 			}
@@ -152,7 +154,7 @@ func (t *turn) ranges(ctx context.Context, s subject, c *cursor, id int64) error
 			continue
 		}
 		if err == nil {
-			err = t.cover(ctx, s, c, id, end, items)
+			err = t.cover(ctx, s, c, id, end, within(items, c.At))
 		}
 		if err != nil {
 			return t.setAside(ctx, c, err)
@@ -186,6 +188,21 @@ func (t *turn) setAside(ctx context.Context, c *cursor, err error) error {
 	}
 	t.failure(t.w.companyID, c.Resource, err)
 	return errSkip
+}
+
+// strays reports whether an item is outside of the range that was asked for: Procore does
+// not limit this list to it.
+func strays(items []procore.Changed, from, to time.Time) bool {
+	from, to = widened(from, to)
+	return slices.ContainsFunc(items, func(i procore.Changed) bool {
+		return !i.UpdatedAt.IsZero() && (i.UpdatedAt.Before(from.Add(-narrow)) || i.UpdatedAt.After(to.Add(narrow)))
+	})
+}
+
+// within leaves out what changed before a range begins, and belongs to an earlier one.
+func within(items []procore.Changed, from time.Time) []procore.Changed {
+	from, _ = widened(from, from)
+	return slices.DeleteFunc(items, func(i procore.Changed) bool { return !i.UpdatedAt.IsZero() && i.UpdatedAt.Before(from) })
 }
 
 func singles(items []procore.Changed) (n int) {

@@ -68,7 +68,9 @@ func (p *run) turn(ctx context.Context, companyID int64) bool {
 	t := &turn{run: p, w: w, allowed: turnCalls, denied: map[string]*refusals{}}
 	err = t.work(ctx)
 	more := errors.Is(err, errTurn)
-	t.w.plan(p.Want.Period, p.now())
+	if err == nil || len(t.w.cursors) > 0 { // else nothing is known, and the company stays due
+		t.w.plan(p.Want.Period, p.now())
+	}
 	switch {
 	case errors.Is(err, errNobody):
 		t.w.due = p.now().Add(p.Want.Period)
