@@ -244,8 +244,7 @@ func TestRateLimit(t *testing.T) {
 	w.wantStored("71")
 }
 
-// What is older than the inbox remembers is stored without a look at it, and not all at
-// once.
+// What is older than the inbox remembers is stored without asking it, and not all at once.
 func TestBackfill(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "RFIs:create,update")

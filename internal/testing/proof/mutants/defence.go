@@ -7,6 +7,7 @@ const (
 	callback   = "./functions/oauth-callback"
 	selection  = "./functions/company-select"
 	refresher  = "./functions/refresher"
+	reconciler = "./internal/webhook/reconcile"
 	sessions   = "./internal/connect/session"
 	gateway    = "./internal/platform/gateway"
 	macs       = "./internal/webhook/credential"
