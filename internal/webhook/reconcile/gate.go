@@ -135,7 +135,7 @@ func (t *turn) discarded(ctx context.Context) (bool, error) {
 	company, stored := slog.Int64("company_id", t.w.companyID), slog.Int("stored", result.Recovered.Stored)
 	if err != nil {
 		t.log().WarnContext(ctx, "recovery before reconciliation failed", company, stored, slog.Any("error", err))
-		return true, nil //nolint:nilerr // housekeeping repeats it, and has its alarm
+		return true, nil // housekeeping repeats it, and has its alarm
 	}
 	t.log().InfoContext(ctx, "recovered before reconciliation", company, stored)
 	return result.Busy || !result.LimitedUntil.IsZero() || result.Recovered.More || result.Recovered.Stored > 0, nil
