@@ -88,7 +88,7 @@ func TestSAMBuild(t *testing.T) {
 	}
 	output(t, command(t.Context(), there, "sam", "build"))
 	got, want := built(t, here), built(t, filepath.Join(there, ".aws-sam", "build"))
-	if d := cmp.Diff(got, want); d != "" || len(got) != 7 {
+	if d := cmp.Diff(got, want); d != "" || len(got) != 8 {
 		t.Errorf("%d functions; built here - elsewhere +:\n%s", len(got), d)
 	}
 }
