@@ -76,13 +76,13 @@ func (v *verdict) unsettled(ctx context.Context) (string, error) {
 		case p.user == 0:
 		case r.Claimed():
 			return p.row() + " is claimed", nil
-		case len(r.Holders) == 0 && r.State != "revoked":
-			return p.row() + " has no holder", v.revoke(ctx, p)
 		case r.State == "uncertain": // a late answer is waited for: for this driver, it is later
 			if _, err := w.late.Upkeep().Refresh(ctx, p.principal(), 0); err != nil && !errors.Is(err, tokens.ErrReauthorize) {
 				return fmt.Sprintf("%s is uncertain: %v", p.row(), err), nil
 			}
 			return p.row() + " was uncertain", nil
+		case len(r.Holders) == 0 && r.State != "revoked":
+			return p.row() + " has no holder", v.revoke(ctx, p)
 		case r.State == "active" && time.Until(time.Unix(r.ExpiresAt, 0)) < 20*time.Minute:
 			return p.row() + " is active and not due yet", nil
 		}
