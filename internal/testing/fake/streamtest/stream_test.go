@@ -146,7 +146,7 @@ func (w *world) put(n int, attributes item) {
 // want waits until the function has received a record with this number last.
 func (w *world) want(last int) []string {
 	w.t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		w.mu.Lock()
 		batches := slices.Clone(w.batches)
