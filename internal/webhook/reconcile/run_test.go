@@ -39,6 +39,19 @@ func TestRun(t *testing.T) {
 	w.wantStored("72", "73")
 }
 
+// A run that is turned off does nothing, and is not behind.
+func TestOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "RFIs:create,update")
+	w.lose(school, "71")
+	w.Want.Period = 0
+	w.later(2 * period)
+	if r := w.run(); r.Calls != 0 || r.Lag != 0 {
+		t.Errorf("got %+v, want nothing", r)
+	}
+	w.wantStored()
+}
+
 // A window ends a minute ago; what is later is found by the next.
 func TestSettling(t *testing.T) {
 	t.Parallel()
