@@ -28,8 +28,9 @@ type Event struct {
 	// Version is [EventVersion].
 	Version string `json:"version"`
 	// ID is the event's ULID, or the payload's number if an old hook sends no ULID.
-	// Deliveries of the same event have the same ID, in all payload versions; be
-	// idempotent by it.
+	// Deliveries of the same event have the same ID, in all payload versions. A change may
+	// have two events, one of them Reconciled: be idempotent by the state that you read,
+	// not by the ID alone.
 	ID string `json:"id"`
 	// ULID orders events by creation. It is the ID, or empty.
 	ULID string `json:"ulid,omitempty"`
