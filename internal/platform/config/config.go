@@ -45,18 +45,6 @@ func (e *Env) Require(name string) string {
 	return v
 }
 
-// Flag reports whether a variable is true. Empty means false.
-func (e *Env) Flag(name string) bool {
-	switch e.Optional(name) {
-	case "true":
-		return true
-	case "", "false":
-	default:
-		e.Fail(name, "is neither true nor false")
-	}
-	return false
-}
-
 // Companies is the set of companies that may connect.
 type Companies struct {
 	All bool
