@@ -191,7 +191,7 @@ func (w *world) crooked(quirk string) {
 	w.t.Helper()
 	known := slices.ContainsFunc(procoretest.Quirks(), func(q procoretest.Quirk) bool { return q.Name == quirk })
 	if !known {
-		w.t.Skipf("the fake has no quirk %s", quirk)
+		w.t.Fatalf("the fake has no quirk %s", quirk)
 	}
 	if err := w.Procore.UpdateOptions(procoretest.OptionsPatch{Crooked: &quirk}); err != nil {
 		w.t.Fatal(err)
