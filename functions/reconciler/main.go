@@ -9,9 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"procore-connect/internal/platform/queue"
-	"procore-connect/internal/platform/secrets"
 	"procore-connect/internal/upkeep/rescue"
-	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/reconcile"
@@ -37,12 +35,7 @@ func newHandler() (*handler, error) {
 	env := base.Env
 	procoreEnv := base.Environment()
 	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
-	ring := &secrets.Secret[*credential.Ring]{
-		Client: base.Secrets,
-		ID:     env.Require("WEBHOOK_SECRET_ID"),
-		Parse:  credential.Parse,
-		Log:    base.Log,
-	}
+	ring := base.WebhookKeys()
 	grants := base.Tokens(procoreEnv, keys, oauth)
 	pairs := &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}
 	grants.Rescue = pairs.Send

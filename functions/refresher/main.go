@@ -11,11 +11,9 @@ import (
 
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/queue"
-	"procore-connect/internal/platform/secrets"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/upkeep/installations"
 	"procore-connect/internal/upkeep/rescue"
-	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/recovery"
@@ -43,12 +41,7 @@ func newHandler() (*handler, error) {
 	env := base.Env
 	procoreEnv := base.Environment()
 	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
-	ring := &secrets.Secret[*credential.Ring]{
-		Client: base.Secrets,
-		ID:     env.Require("WEBHOOK_SECRET_ID"),
-		Parse:  credential.Parse,
-		Log:    base.Log,
-	}
+	ring := base.WebhookKeys()
 	h := &handler{
 		tokens: base.Tokens(procoreEnv, keys, oauth),
 		rescue: &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))},

@@ -8,8 +8,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"procore-connect/internal/platform/gateway"
-	"procore-connect/internal/platform/secrets"
-	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/wire"
 )
@@ -28,12 +26,7 @@ func newHandler() (*handler, *wire.Base, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	ring := &secrets.Secret[*credential.Ring]{
-		Client: base.Secrets,
-		ID:     base.Env.Require("WEBHOOK_SECRET_ID"),
-		Parse:  credential.Parse,
-		Log:    base.Log,
-	}
+	ring := base.WebhookKeys()
 	h := &handler{
 		ring:  ring,
 		inbox: &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},

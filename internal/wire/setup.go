@@ -14,6 +14,7 @@ import (
 	"procore-connect/internal/platform/logging"
 	"procore-connect/internal/platform/metrics"
 	"procore-connect/internal/platform/secrets"
+	"procore-connect/internal/webhook/credential"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
@@ -57,6 +58,11 @@ func (b *Base) Keys() *secrets.Secret[*keys.Ring] {
 // OAuth reads APP_SECRET_ID, and returns the secret with the app's credentials.
 func (b *Base) OAuth(env procore.Environment) *secrets.Secret[*procore.OAuth] {
 	return &secrets.Secret[*procore.OAuth]{Client: b.Secrets, ID: b.Env.Require("APP_SECRET_ID"), Parse: secrets.App(env), Log: b.Log}
+}
+
+// WebhookKeys reads WEBHOOK_SECRET_ID, and returns the secret with the keys of the webhooks' credentials.
+func (b *Base) WebhookKeys() *secrets.Secret[*credential.Ring] {
+	return &secrets.Secret[*credential.Ring]{Client: b.Secrets, ID: b.Env.Require("WEBHOOK_SECRET_ID"), Parse: credential.Parse, Log: b.Log}
 }
 
 // Read returns a step for Warm that reads the secret.
