@@ -82,7 +82,7 @@ func (v *verdict) unsettled(ctx context.Context) (string, error) {
 			}
 			return p.row() + " was uncertain", nil
 		case len(r.Holders) == 0 && r.State != "revoked":
-			return p.row() + " has no holder", v.revoke(ctx, p)
+			return p.row() + " has no holder", v.revoke(ctx, p, r)
 		case r.State == "active" && time.Until(time.Unix(r.ExpiresAt, 0)) < 20*time.Minute:
 			return p.row() + " is active and not due yet", nil
 		}
@@ -90,12 +90,17 @@ func (v *verdict) unsettled(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// revoke revokes a grant without a holder, as housekeeping does after half an hour.
-func (v *verdict) revoke(ctx context.Context, p *person) error {
+// revoke revokes a grant without a holder, as housekeeping does after half an hour. One
+// that this driver may have ended later is revoked later still.
+func (v *verdict) revoke(ctx context.Context, p *person, r invariants.Row) error {
+	store := v.w.store.Tokens
+	if r.State == "reauthorize" {
+		store = v.w.late
+	}
 	v.w.record(action{what: revoked, row: p.row()})
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	if err := v.w.store.Tokens.Revoke(ctx, p.principal(), "chaos test"); err != nil && !errors.Is(err, tokens.ErrTryAgain) {
+	if err := store.Revoke(ctx, p.principal(), "chaos test"); err != nil && !errors.Is(err, tokens.ErrTryAgain) {
 		return err
 	}
 	return nil
