@@ -54,6 +54,10 @@ var (
 	// errNotInstalled differs in the advice alone. Procore documents no text for a company
 	// in which the app is not installed.
 	errNotInstalled = errors.New("procore: the app is not installed in this company")
+
+	// errNotInFake differs in the advice alone. Package procoretest, not Procore, lacks the
+	// path, and its message is the advice.
+	errNotInFake = errors.New("procore: the fake does not have this path")
 )
 
 // An Error is an answer outside 2xx, or one that is not Procore's (see Gateway). It contains nothing of the query, the body or
@@ -115,6 +119,7 @@ func (e *Error) Advice() string {
 		{ErrUserInstallsOff, "a company administrator has to install the app in App Management"},
 		{errNotInstalled, "a company administrator has to install the app in App Management"},
 		{ErrForbidden, "a company administrator has to check the user's permissions and the project's tools"},
+		{errNotInFake, ""},
 		{ErrNotFound, "it was deleted, or this user may not see it"},
 		{ErrInvalid, "correct the request; the same one fails again"},
 		{ErrRateLimited, "wait until the limit resets"},
@@ -146,6 +151,8 @@ func (e *Error) Is(target error) bool {
 		return e.Status == http.StatusForbidden
 	case ErrNotFound:
 		return e.Status == http.StatusNotFound
+	case errNotInFake:
+		return e.Status == http.StatusNotFound && strings.HasPrefix(text, "the fake procore does not have ")
 	case ErrInvalid:
 		return slices.Contains([]int{400, 406, 409, 422}, e.Status)
 	case ErrMissingCompanyHeader:

@@ -50,7 +50,7 @@ func (s *Server) apiRoutes(m *http.ServeMux) {
 		m.HandleFunc("GET "+base+"/{id}", s.forCompany((*call).showResource))
 	}
 	s.tableRoutes(m)
-	m.HandleFunc("/rest/", s.forUser(func(c *call) { c.fail(http.StatusNotFound, "No such endpoint.") }))
+	m.HandleFunc("/rest/", s.forUser(func(c *call) { c.missing() }))
 }
 
 // forUser serves the calls that a user may make before choosing a company. A
@@ -84,7 +84,7 @@ func (s *Server) serve(h func(*call)) http.HandlerFunc {
 		switch {
 		case !p.usable(s.now()):
 			unauthorized(w)
-		case c.withinLimits():
+		case c.withinLimits() && !c.answered():
 			h(c)
 		}
 		status := http.StatusOK

@@ -36,7 +36,7 @@ func TestCompanyRules(t *testing.T) {
 		{"no such company", CompanyPatch{}, 77, "/rest/v1.0/companies/77/users", 404, "no access", false},
 		{"no such project", CompanyPatch{}, MyConstruction, "/rest/v1.0/projects/1/rfis", 404, "project", true},
 		{"no such resource", CompanyPatch{}, MyConstruction, "/rest/v1.0/projects/2001/rfis/1", 404, "resource", true},
-		{"no such endpoint", CompanyPatch{}, MyConstruction, "/rest/v1.0/nothing", 404, "endpoint", false},
+		{"no such endpoint", CompanyPatch{}, MyConstruction, "/rest/v1.0/nothing", 404, "does not have GET", false},
 		{"user installs off", CompanyPatch{UserInstalls: &no}, MyConstruction, "/rest/v1.0/companies/5678/users", 403, "does not allow user installs", false},
 		{"user installs off, installed", CompanyPatch{UserInstalls: &no, Installed: &yes}, MyConstruction, "/rest/v1.0/companies/5678/users", 200, "Joe", true},
 		{"disconnected", CompanyPatch{Installed: &yes, Connected: &no}, MyConstruction, "/rest/v1.0/companies/5678/users", 403, notConnected, true},

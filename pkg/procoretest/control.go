@@ -25,6 +25,14 @@ func (s *Server) controlRoutes(m *http.ServeMux) {
 		s.ClearFaults()
 		writeJSON(w, http.StatusOK, done{true})
 	})
+	handle("GET /_fake/answers", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, s.Answers())
+	})
+	handle("POST /_fake/answers", control(func(_ *http.Request, a Answer) (any, error) { return done{true}, s.Answer(a) }))
+	handle("DELETE /_fake/answers", func(w http.ResponseWriter, _ *http.Request) {
+		s.ClearAnswers()
+		writeJSON(w, http.StatusOK, done{true})
+	})
 	handle("PATCH /_fake/companies/{id}", control(func(r *http.Request, p CompanyPatch) (any, error) {
 		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 		if err != nil {

@@ -27,7 +27,8 @@
 // [Server.Authorize] goes through the login page. [Server.Fault] makes the next requests
 // fail: a number of them, those of a while, or those of one company. [Server.Emit] changes
 // a resource, and the fake delivers the event to the hooks that the client has created;
-// [Server.EmitAll] makes thousands of changes at once. [Server.Advance] moves the clock, so
+// [Server.EmitAll] makes thousands of changes at once. [Server.Answer] adds an answer for a
+// path that the fake lacks. [Server.Advance] moves the clock, so
 // that tokens expire and paused hooks retry. [Server.UpdateCompany] changes what a company
 // allows, and [Server.UpdateOptions] how Procore behaves. [Server.State] returns everything
 // that the fake knows: calls, hooks, deliveries, and the use of refresh tokens.
@@ -43,6 +44,9 @@
 //	POST   /_fake/batches          a list of Event, answered with a list of Emitted
 //	POST   /_fake/faults           Fault
 //	DELETE /_fake/faults
+//	POST   /_fake/answers          Answer
+//	GET    /_fake/answers          a list of Answer
+//	DELETE /_fake/answers
 //	POST   /_fake/clock            {"advance_seconds": 3600}
 //	PATCH  /_fake/companies/{id}   CompanyPatch
 //	PATCH  /_fake/options          OptionsPatch

@@ -52,7 +52,7 @@ func TestHookRules(t *testing.T) {
 		api(t, p, token, MyConstruction, "POST", path, form).wants(t, want, "")
 	}
 	api(t, p, token, MyConstruction, "GET", strings.Replace(hooksPath, "5678", "91011", 1)+"?namespace=our-app", "").wants(t, 400, "header")
-	api(t, p, token, MyConstruction, "GET", "/rest/v1.0/webhooks/hooks?company_id=5678", "").wants(t, 404, "No such endpoint")
+	api(t, p, token, MyConstruction, "GET", "/rest/v1.0/webhooks/hooks?company_id=5678", "").wants(t, 404, "does not have GET")
 }
 
 func TestSharedURLs(t *testing.T) {

@@ -32,6 +32,9 @@ func (c *call) tool() (at scope, coll string, ok bool) {
 		}
 		at.project = p.ID
 	}
+	if !c.has(coll) {
+		return at, "", c.missing()
+	}
 	return at, coll, c.permitted(coll)
 }
 

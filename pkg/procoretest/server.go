@@ -59,6 +59,7 @@ type Server struct {
 	hooks     []*hook
 	reports   map[int64]uint64 // company id -> events that were due to its hooks
 	lost      []Lost
+	answers   []Answer
 }
 
 // New returns a server with the seeded world, to be served by an [http.Server]
