@@ -36,6 +36,8 @@ func (s *Server) apiRoutes(m *http.ServeMux) {
 	m.HandleFunc("GET /rest/v1.1/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v1.0/companies/{company}/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v1.0/projects/{project}", s.forCompany((*call).showProject))
+	m.HandleFunc("POST /rest/v1.0/projects", s.forCompany((*call).createProject))
+	m.HandleFunc("PATCH /rest/v1.0/projects/{project}", s.forCompany((*call).updateProject))
 	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects", s.forCompany((*call).listProjects))
 	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects/{project}", s.forCompany((*call).showProject))
 	for _, base := range []string{"/rest/v1.0/projects/{project}/{collection}", "/rest/v1.0/companies/{company}/{collection}"} {

@@ -308,7 +308,7 @@ func TestWriteThroughTheAPI(t *testing.T) {
 	api(t, p, token, MyConstruction, "POST", rfis, `{"rfi":{"subject":"New"}}`).wants(t, 201, `"subject":"New"`).into(t, &made)
 	one := fmt.Sprintf("%s/%d", rfis, made.ID)
 	api(t, p, token, MyConstruction, "PATCH", one, `{"rfi":{"subject":"Newer"}}`).wants(t, 200, `"subject":"Newer"`)
-	api(t, p, token, MyConstruction, "PATCH", one, `{"rfi":{}}`).wants(t, 422, "title")
+	api(t, p, token, MyConstruction, "PATCH", one, `{"rfi":{}}`).wants(t, 422, "subject")
 	api(t, p, token, MyConstruction, "PATCH", one, `{`).wants(t, 400, "JSON")
 	api(t, p, token, MyConstruction, "DELETE", one, "").wants(t, 204, "")
 	api(t, p, token, MyConstruction, "GET", one, "").wants(t, 404, "")

@@ -1,10 +1,16 @@
 package procoretest
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
 func (c *call) me() {
@@ -54,13 +60,30 @@ func (c *call) projectJSON(p Project) map[string]any {
 	return row
 }
 
-// needsCompany reports whether company_id is in the query, and answers 400 if not.
+// needsCompany reports whether company_id is a parameter, and answers 400 if not.
 // Some endpoints require it there although the header has it too.
 func (c *call) needsCompany() bool {
-	if c.r.PathValue("company") == "" && c.r.URL.Query().Get("company_id") == "" {
+	switch named := or(c.r.PathValue("company"), c.parameter("company_id")); named {
+	case "":
 		return c.fail(http.StatusBadRequest, "The company_id parameter is missing.")
+	case idText(c.company.ID):
+		return true
 	}
-	return true
+	return c.fail(http.StatusBadRequest, "The Procore-Company-Id header names a different company from the request.")
+}
+
+// parameter returns a parameter of the query or, for a change, of the body.
+func (c *call) parameter(name string) string {
+	if v := c.r.URL.Query().Get(name); v != "" || c.r.Method == http.MethodGet {
+		return v
+	}
+	body, err := io.ReadAll(c.r.Body)
+	c.r.Body = io.NopCloser(bytes.NewReader(body))
+	var fields map[string]json.RawMessage
+	if err != nil || json.Unmarshal(body, &fields) != nil {
+		return ""
+	}
+	return strings.Trim(string(fields[name]), `"`)
 }
 
 func (c *call) listProjects() {
@@ -77,7 +100,38 @@ func (c *call) showProject() {
 		return
 	}
 	if p, ok := c.inProject(); ok {
-		c.inVersion(c.projectJSON(p))
+		c.inVersion(http.StatusOK, c.projectJSON(p))
+	}
+}
+
+// createProject makes a project. Procore has no deletion of one.
+func (c *call) createProject() {
+	if c.needsCompany() && c.permitted("projects") {
+		c.changeProject("", "create", http.StatusCreated)
+	}
+}
+
+func (c *call) updateProject() {
+	if !c.needsCompany() || !c.permitted("projects") {
+		return
+	}
+	if p, ok := c.inProject(); ok {
+		c.changeProject(procore.NewID(p.ID), "update", http.StatusOK)
+	}
+}
+
+func (c *call) changeProject(id procore.ID, kind string, status int) {
+	title, ok := c.titleIn("Projects")
+	if !ok {
+		return
+	}
+	r, ok := c.change(scope{company: c.company.ID}, "Projects", id, kind, title)
+	if !ok {
+		return
+	}
+	c.r.SetPathValue("project", string(r.ID))
+	if p, ok := c.inProject(); ok {
+		c.inVersion(status, c.projectJSON(p))
 	}
 }
 

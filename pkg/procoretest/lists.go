@@ -95,13 +95,13 @@ func answerList[T updatable](c *call, all []T, render func(T) map[string]any) {
 		}
 		rows = append(rows, row)
 	}
-	c.inVersion(rows)
+	c.inVersion(http.StatusOK, rows)
 }
 
 // inVersion answers in the form of REST v1, or of v2, where the answer is below data.
-func (c *call) inVersion(v any) {
+func (c *call) inVersion(status int, v any) {
 	if c.isV2() {
 		v = map[string]any{"data": v}
 	}
-	writeJSON(c.w, http.StatusOK, v)
+	writeJSON(c.w, status, v)
 }

@@ -2,7 +2,9 @@ package procoretest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"procore-connect/pkg/procore"
 )
@@ -68,32 +70,32 @@ func (c *call) noResource() bool {
 
 func (c *call) showResource() {
 	if r, ok := c.resource(); ok {
-		c.inVersion(c.resourceJSON(r))
+		c.inVersion(http.StatusOK, c.resourceJSON(r))
 	}
 }
 
-// titleIn returns the new title in the body, such as {"rfi": {"subject": ...}}, under
-// any of its three names, or answers 422.
-func (c *call) titleIn() (string, bool) {
+// titleIn returns the new title in the body, such as {"rfi": {"subject": ...}}, under any
+// of its three names, or answers 422. Of what the fake has, only an RFI needs one.
+func (c *call) titleIn(name string) (string, bool) {
 	var body map[string]any
 	if !c.body(&body) {
 		return "", false
 	}
-	for _, inner := range body {
+	for _, inner := range append(slices.Collect(maps.Values(body)), body) {
 		fields, _ := inner.(map[string]any)
 		for _, name := range []string{"subject", "title", "name"} {
-			if title, _ := fields[name].(string); title != "" && len(title) <= maxText {
-				return title, true
+			if title, _ := fields[name].(string); title != "" {
+				return title, len(title) <= maxText || c.invalid(name, "is too long")
 			}
 		}
 	}
-	return "", c.invalid("title", "is missing or too long")
+	return "", name != "RFIs" || c.invalid("subject", "is missing")
 }
 
 // change makes a change by the app itself, which its hooks report with the app as
 // the source.
-func (c *call) change(name string, project int64, id procore.ID, kind, title string) (*Resource, bool) {
-	e := Event{CompanyID: c.company.ID, ProjectID: project, ResourceName: name, ResourceID: id, EventType: kind,
+func (c *call) change(at scope, name string, id procore.ID, kind, title string) (*Resource, bool) {
+	e := Event{CompanyID: at.company, ProjectID: at.project, ResourceName: name, ResourceID: id, EventType: kind,
 		UserID: or(c.pair.userID, serviceAccountID), Title: title, SourceApplicationID: c.opts.ClientID}
 	emitted, err := c.emit(e)
 	if err != nil {
@@ -111,29 +113,40 @@ func (c *call) createResource() {
 	if same := c.list(at, coll); len(same) > 0 {
 		name = same[0].Name
 	}
-	if title, ok := c.titleIn(); ok {
-		if r, ok := c.change(name, at.project, "", "create", title); ok {
-			writeJSON(c.w, http.StatusCreated, c.resourceJSON(r))
-		}
-	}
+	c.create(at, name)
 }
 
 func (c *call) updateResource() {
-	r, ok := c.resource()
-	if !ok {
-		return
-	}
-	if title, ok := c.titleIn(); ok {
-		if r, ok := c.change(r.Name, r.ProjectID, r.ID, "update", title); ok {
-			writeJSON(c.w, http.StatusOK, c.resourceJSON(r))
-		}
+	if r, ok := c.resource(); ok {
+		c.update(r)
 	}
 }
 
 func (c *call) deleteResource() {
 	if r, ok := c.resource(); ok {
-		if _, ok := c.change(r.Name, r.ProjectID, r.ID, "delete", ""); ok {
-			c.w.WriteHeader(http.StatusNoContent)
+		c.delete(r)
+	}
+}
+
+// create makes the resource that the body describes.
+func (c *call) create(at scope, name string) {
+	if title, ok := c.titleIn(name); ok {
+		if r, ok := c.change(at, name, "", "create", title); ok {
+			c.inVersion(http.StatusCreated, c.resourceJSON(r))
 		}
+	}
+}
+
+func (c *call) update(r *Resource) {
+	if title, ok := c.titleIn(r.Name); ok {
+		if r, ok := c.change(scope{r.CompanyID, r.ProjectID}, r.Name, r.ID, "update", title); ok {
+			c.inVersion(http.StatusOK, c.resourceJSON(r))
+		}
+	}
+}
+
+func (c *call) delete(r *Resource) {
+	if _, ok := c.change(scope{r.CompanyID, r.ProjectID}, r.Name, r.ID, "delete", ""); ok {
+		c.w.WriteHeader(http.StatusNoContent)
 	}
 }

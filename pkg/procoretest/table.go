@@ -2,62 +2,59 @@ package procoretest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"procore-connect/pkg/procore"
 )
 
-// A kind is what the client's table of resources reads at one path. Several names may
-// have one path: all versions of files are file_versions.
+// A kind is what the client's table of resources has at one path. Several names may have
+// one path: all versions of files are file_versions.
 type kind struct {
 	path   string // with its query
-	item   bool
-	filter bool // the list has a filter on updated_at
+	filter bool   // the list has a filter on updated_at
 	names  []string
 }
 
-// tableRoutes serves the items and lists of [procore.Resources]. Projects have their own
-// form.
+// tableRoutes serves the items and lists of [procore.Resources], and their changes, also
+// where Procore has no such operation. Projects have their own form.
 func (s *Server) tableRoutes(m *http.ServeMux) {
 	kinds := map[string]*kind{}
-	add := func(path string, r procore.Resource, item bool) {
-		if path == "" || r.Name == "Projects" {
-			return
+	fill := strings.NewReplacer("{company_id}", "{company}", "{project_id}", "{project}", "{parent_id}", "{parent}")
+	add := func(method, path string, r procore.Resource, h func(*call, *kind)) {
+		at, _, _ := strings.Cut(fill.Replace(path), "?")
+		pattern := method + " " + at
+		if kinds[pattern] == nil {
+			k := &kind{path: path}
+			kinds[pattern] = k
+			m.HandleFunc(pattern, s.forCompany(func(c *call) { h(c, k) }))
 		}
-		if kinds[path] == nil {
-			kinds[path] = &kind{path: path, item: item}
-		}
-		kinds[path].names = append(kinds[path].names, r.Name)
-		kinds[path].filter = kinds[path].filter || r.Filter != ""
+		k := kinds[pattern]
+		k.names = append(k.names, r.Name)
+		k.filter = k.filter || r.Filter != ""
 	}
 	for _, r := range procore.Resources() {
-		add(r.Item, r, true)
-		add(r.List, r, false)
-	}
-	names := strings.NewReplacer("{company_id}", "{company}", "{project_id}", "{project}", "{parent_id}", "{parent}")
-	for path, k := range kinds {
-		path, _, _ = strings.Cut(names.Replace(path), "?")
-		m.HandleFunc("GET "+path, s.forCompany(func(c *call) { c.tabled(k) }))
+		if r.Name == "Projects" {
+			continue
+		}
+		if r.Item != "" {
+			add("GET", r.Item, r, (*call).showTabled)
+			add("PATCH", r.Item, r, (*call).updateTabled)
+			add("DELETE", r.Item, r, (*call).deleteTabled)
+		}
+		if r.List != "" {
+			add("GET", r.List, r, (*call).listTabled)
+		}
+		add("POST", or(strings.Replace(r.Item, "/{id}", "", 1), r.List), r, (*call).createTabled)
 	}
 }
 
-// tabled answers an item or a list of the table.
-func (c *call) tabled(k *kind) {
+func (c *call) listTabled(k *kind) {
 	at, ok := c.scopeOf(k)
 	if !ok {
 		return
 	}
 	found := c.named(at, k.names)
-	if k.item {
-		for _, name := range k.names {
-			if r := c.find(at, name, procore.ID(c.r.PathValue("id"))); r != nil {
-				c.inVersion(c.resourceJSON(r))
-				return
-			}
-		}
-		c.noResource()
-		return
-	}
 	if k.filter {
 		found, ok = filtered(c, found)
 	}
@@ -66,8 +63,47 @@ func (c *call) tabled(k *kind) {
 	}
 }
 
+// item returns the path's resource, or answers 404.
+func (c *call) item(k *kind) (*Resource, bool) {
+	at, ok := c.scopeOf(k)
+	if !ok {
+		return nil, false
+	}
+	for _, name := range k.names {
+		if r := c.find(at, name, procore.ID(c.r.PathValue("id"))); r != nil {
+			return r, true
+		}
+	}
+	return nil, c.noResource()
+}
+
+func (c *call) showTabled(k *kind) {
+	if r, ok := c.item(k); ok {
+		c.inVersion(http.StatusOK, c.resourceJSON(r))
+	}
+}
+
+func (c *call) createTabled(k *kind) {
+	if at, ok := c.scopeOf(k); ok {
+		c.create(at, k.names[0])
+	}
+}
+
+func (c *call) updateTabled(k *kind) {
+	if r, ok := c.item(k); ok {
+		c.update(r)
+	}
+}
+
+func (c *call) deleteTabled(k *kind) {
+	if r, ok := c.item(k); ok {
+		c.delete(r)
+	}
+}
+
 // scopeOf returns the project or company of the call, or answers why it may not see what is
-// there. The query must name company and project where the path does not.
+// there. The query, or the body of a change, must name company and project where the path
+// does not.
 func (c *call) scopeOf(k *kind) (at scope, ok bool) {
 	at.company = c.company.ID
 	switch {
@@ -77,7 +113,7 @@ func (c *call) scopeOf(k *kind) (at scope, ok bool) {
 		}
 	case strings.Contains(k.path, "{project_id}"):
 		if c.r.PathValue("project") == "" {
-			c.r.SetPathValue("project", c.r.URL.Query().Get("project_id"))
+			c.r.SetPathValue("project", c.parameter("project_id"))
 		}
 		if c.r.PathValue("project") == "" {
 			return at, c.fail(http.StatusBadRequest, "The project_id parameter is missing.")
@@ -88,10 +124,5 @@ func (c *call) scopeOf(k *kind) (at scope, ok bool) {
 		}
 		at.project = p.ID
 	}
-	for _, name := range k.names {
-		if !c.permitted(collection(name)) {
-			return at, false
-		}
-	}
-	return at, true
+	return at, !slices.ContainsFunc(k.names, func(name string) bool { return !c.permitted(collection(name)) })
 }
