@@ -57,55 +57,64 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Each resource of the table can be made, changed and deleted at its own path, and the hooks report it.
+// Each resource of the table can be made, changed and deleted at its own path, and a hook reports it.
 func TestTableChanges(t *testing.T) {
 	t.Parallel()
+	for _, r := range procore.Resources() {
+		if r.Item != "" && r.Name != "Project File Versions" && r.Name != "Direct Cost Line Items" { // which have the path of another
+			t.Run(r.Name, func(t *testing.T) {
+				t.Parallel()
+				changeTabled(t, r)
+			})
+		}
+	}
+}
+
+func changeTabled(t *testing.T, r procore.Resource) {
 	p := Start(t)
 	rec := receive(t, nil)
 	token := p.Token(t, Joe, redirect).AccessToken
 	hook := newHook(t, p, token, rec.URL, "v3.0")
-	const company, project = MyConstruction, 2001
-	events := webhookEvents("v3.0", false)
-	expect := func(name, kind string) {
+	triggers := webhookEvents("v3.0", false)[r.Name]
+	if r.Name == "Project Users" || r.Name == "Project Vendors" { // their triggers for updates have ended
+		triggers = []string{"create", "delete"}
+	}
+	for _, kind := range triggers {
+		addTrigger(t, p, token, hook, r.Name, kind)
+	}
+	expect := func(kind string) {
 		t.Helper()
-		if !slices.Contains(events[name], kind) {
-			return // Procore has no trigger for it
+		if !slices.Contains(triggers, kind) {
+			return
 		}
-		if d := rec.next(t); !strings.Contains(d.body, `"resource_name":"`+name+`"`) || !strings.Contains(d.body, `"event_type":"`+kind+`"`) {
-			t.Errorf("%s %s: delivered %s", name, kind, d.body)
+		if d := rec.next(t); !strings.Contains(d.body, `"resource_name":"`+r.Name+`"`) || !strings.Contains(d.body, `"event_type":"`+kind+`"`) {
+			t.Errorf("%s: delivered %s", kind, d.body)
 		}
 	}
-	for _, r := range procore.Resources() {
-		if r.Item == "" || r.Name == "Project File Versions" || r.Name == "Direct Cost Line Items" { // these have the path of another
-			continue
-		}
-		for _, kind := range events[r.Name] {
-			addTrigger(t, p, token, hook, r.Name, kind)
-		}
-		names := strings.NewReplacer("{company_id}", fmt.Sprint(company), "{project_id}", fmt.Sprint(project), "{parent_id}", "1")
-		item := names.Replace(r.Item)
-		all := strings.Replace(item, "/{id}", "", 1)
-		send := func(method, path, body string) reply { return api(t, p, token, company, method, path, body) }
-		var made struct {
-			ID   procore.ID
-			Data struct{ ID procore.ID }
-		}
-		send("POST", all, `{"subject":"Made"}`).wants(t, 201, `"Made"`).into(t, &made)
-		expect(r.Name, "create")
-		if path, _, query := strings.Cut(all, "?"); query {
-			send("POST", path, `{"subject":"Made"}`).wants(t, 400, "_id parameter is missing")
-			send("POST", path, fmt.Sprintf(`{"company_id":%d,"project_id":"%d","thing":{"subject":"By body"}}`, company, project)).wants(t, 201, `"By body"`)
-			expect(r.Name, "create")
-		}
-		one := strings.Replace(item, "{id}", string(or(made.ID, made.Data.ID)), 1)
-		send("PATCH", one, `{"thing":{"title":"Changed"}}`).wants(t, 200, `"Changed"`)
-		expect(r.Name, "update")
-		send("GET", one, "").wants(t, 200, `"Changed"`)
-		if r.Name == "Projects" {
-			continue
-		}
+	send := func(method, path, body string) reply {
+		t.Helper()
+		return api(t, p, token, MyConstruction, method, path, body)
+	}
+	item := strings.NewReplacer("{company_id}", fmt.Sprint(MyConstruction), "{project_id}", "2001", "{parent_id}", "1").Replace(r.Item)
+	all := strings.Replace(item, "/{id}", "", 1)
+	var made struct {
+		ID   procore.ID
+		Data struct{ ID procore.ID }
+	}
+	send("POST", all, `{"subject":"Made"}`).wants(t, 201, `"Made"`).into(t, &made)
+	expect("create")
+	if path, _, query := strings.Cut(all, "?"); query {
+		send("POST", path, `{"subject":"Made"}`).wants(t, 400, "_id parameter is missing")
+		send("POST", path, `{"company_id":5678,"project_id":"2001","thing":{"subject":"By body"}}`).wants(t, 201, `"By body"`)
+		expect("create")
+	}
+	one := strings.Replace(item, "{id}", string(or(made.ID, made.Data.ID)), 1)
+	send("PATCH", one, `{"thing":{"title":"Changed"}}`).wants(t, 200, `"Changed"`)
+	expect("update")
+	send("GET", one, "").wants(t, 200, `"Changed"`)
+	if r.Name != "Projects" { // which Procore does not delete
 		send("DELETE", one, "").wants(t, 204, "")
-		expect(r.Name, "delete")
+		expect("delete")
 		send("GET", one, "").wants(t, 404, "")
 	}
 }
