@@ -74,8 +74,9 @@ func (v *verdict) unsettled(ctx context.Context) (string, error) {
 		}
 		switch {
 		case p.user == 0:
-		case r.Claimed():
-			return p.row() + " is claimed", nil
+		case r.Claimed(): // the next reader of the grant ends a claim that has expired
+			_, err := w.store.Tokens.Upkeep().Refresh(ctx, p.principal(), 0)
+			return fmt.Sprintf("%s is claimed: %v", p.row(), err), nil
 		case r.State == "uncertain": // a late answer is waited for: for this driver, it is later
 			if _, err := w.late.Upkeep().Refresh(ctx, p.principal(), 0); err != nil && !errors.Is(err, tokens.ErrReauthorize) {
 				return fmt.Sprintf("%s is uncertain: %v", p.row(), err), nil
