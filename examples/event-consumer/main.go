@@ -1,51 +1,23 @@
-// Command event-consumer is a Lambda function that reads the changed resource of
-// each webhook event. Copy it, and write your own code in handler.work.
+// Command event-consumer is the Lambda function that receives the events. Your work goes
+// into handle, here in its place; docs/WEBHOOKS.md has the rules for it.
 package main
 
 import (
-	"fmt"
-	"os"
+	"context"
+	"log/slog"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
-	"procore-connect/internal/platform/queue"
-	"procore-connect/internal/upkeep/departures"
-	"procore-connect/internal/upkeep/rescue"
-	"procore-connect/internal/webhook/inbox"
-	"procore-connect/internal/webhook/provision"
-	"procore-connect/internal/wire"
-	"procore-connect/pkg/tokens"
+	"procore-connect/pkg/consumer"
+	"procore-connect/pkg/procore"
 )
 
-func main() {
-	h, err := newHandler()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "event-consumer:", err)
-		os.Exit(1)
-	}
-	lambda.Start(tokens.Wrap(h.store.Tokens, h.handle))
-}
+func main() { consumer.Run(handle) }
 
-func newHandler() (*handler, error) {
-	base, err := wire.New()
+// handle is called for each event, in order for each resource.
+func handle(ctx context.Context, e procore.Event, c *procore.CompanyClient) error {
+	resource, err := c.Read(ctx, e) // as it is now
 	if err != nil {
-		return nil, err
+		return err // a 403 or 404 finishes the event, anything else repeats it
 	}
-	environment := base.Environment()
-	keys, oauth := base.Keys(), base.OAuth(environment)
-	h := &handler{
-		store: base.Connections(base.Tokens(environment, keys, oauth)),
-		oauth: oauth,
-		inbox: &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
-		log:   base.Log,
-	}
-	h.departures = &departures.Watch{Store: h.store, Log: base.Log, Hooks: &provision.Reconciler{
-		Store: h.store, Want: provision.ReadConfig(base.Env, base.Env.PublicURL().String()), Log: base.Log,
-	}}
-	h.store.Tokens.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
-	if err := base.Env.Err(); err != nil {
-		return nil, err
-	}
-	base.Warm(wire.Read(keys), wire.Read(oauth))
-	return h, nil
+	slog.InfoContext(ctx, "resource read", slog.Int("bytes", len(resource))) // without its content, which is personal data
+	return nil
 }

@@ -3,12 +3,15 @@ package main
 import (
 	"testing"
 
-	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/procoretest"
 )
 
-func TestMissingConfiguration(t *testing.T) {
-	functiontest.Requires(t, func() error {
-		_, err := newHandler()
-		return err
-	}, "AWS_REGION", "PROCORE_ENVIRONMENT", "PUBLIC_URL", "KEYS_SECRET_ID", "APP_SECRET_ID", "GRANTS_TABLE", "CONNECTIONS_TABLE", "SPENDS_TABLE", "INBOX_TABLE", "RESCUE_QUEUE_URL")
+// A changed RFI is handled. Check here what your handle does with it.
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	fake := procoretest.Start(t)
+	e := fake.Change(t, procoretest.Event{CompanyID: procoretest.MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: "create"})
+	if err := handle(t.Context(), e, fake.Client(t, e.CompanyID)); err != nil {
+		t.Error(err)
+	}
 }

@@ -33,7 +33,7 @@ type Base struct {
 // New reads the variables that all functions need. Its own error is about LOG_LEVEL
 // alone. Call Env.Err after the last variable was read: it reports the others.
 func New() (*Base, error) {
-	env := config.New(os.Getenv)
+	env := Env()
 	log, err := logging.New(os.Stdout, env.Optional("LOG_LEVEL"))
 	if err != nil {
 		return nil, err
@@ -44,10 +44,18 @@ func New() (*Base, error) {
 	return &Base{
 		Env:     env,
 		AWS:     c,
-		DB:      dynamodb.NewFromConfig(c, func(o *dynamodb.Options) { o.BaseEndpoint = env.Endpoint("DYNAMODB") }),
+		DB:      DynamoDB(env, c),
 		Secrets: secretsmanager.NewFromConfig(c, func(o *secretsmanager.Options) { o.BaseEndpoint = env.Endpoint("SECRETS_MANAGER") }),
 		Log:     log,
 	}, nil
+}
+
+// Env reads the variables of this process.
+func Env() *config.Env { return config.New(os.Getenv) }
+
+// DynamoDB returns a client of it.
+func DynamoDB(env *config.Env, c aws.Config) *dynamodb.Client {
+	return dynamodb.NewFromConfig(c, func(o *dynamodb.Options) { o.BaseEndpoint = env.Endpoint("DYNAMODB") })
 }
 
 // Keys reads KEYS_SECRET_ID, and returns the secret with the key ring.

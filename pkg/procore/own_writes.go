@@ -13,9 +13,11 @@ import (
 //	var own procore.OwnWrites // one for the process
 //	client := store.Client(key, procore.WithOwnWrites(&own))
 //	...
-//	resource, err := client.Read(ctx, event)
-//	if err == nil && own.Made(event.CompanyID, resource) {
-//		return nil // it is as we left it
+//	if own.Knows(event.CompanyID, event.ResourceID) {
+//		resource, err := client.Read(ctx, event)
+//		if err == nil && own.Made(event.CompanyID, resource) {
+//			return nil // it is as we left it
+//		}
 //	}
 //
 // It knows the writes of its process alone, and Procore's times may be whole seconds: a
@@ -49,6 +51,19 @@ func (o *OwnWrites) Made(companyID int64, resource []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return ok && o.known[w]
+}
+
+// Knows reports whether a write of a resource with this id is remembered. If not, the
+// resource need not be read for [OwnWrites.Made].
+func (o *OwnWrites) Knows(companyID int64, id ID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for w := range o.known {
+		if w.companyID == companyID && w.id == id {
+			return true
+		}
+	}
+	return false
 }
 
 // remember adds a write by its answer.

@@ -47,6 +47,14 @@ func TestOwnWrites(t *testing.T) {
 			t.Errorf("%s: got %t, want %t", name, got, tt.want)
 		}
 	}
+	for id, want := range map[ID]bool{"42": true, "43": true, "44": false, "": false} {
+		if got := own.Knows(testCompany, id); got != want {
+			t.Errorf("a write of %q is known: %t, want %t", id, got, want)
+		}
+	}
+	if own.Knows(1, "42") {
+		t.Error("a write in another company is known")
+	}
 }
 
 // It does not grow, and forgets the oldest write.

@@ -44,11 +44,16 @@ func TestEnvironment(t *testing.T) {
 func variables(t *testing.T, dir string) []string {
 	t.Helper()
 	s := scan{reads: make(map[string]map[string]bool), calls: make(map[string]map[string]bool)}
+	wiring := read(t, dir+"/main.go")
+	if strings.Contains(wiring, `/pkg/consumer"`) {
+		s.files(t, "pkg/consumer")
+		wiring = read(t, "pkg/consumer/wire.go")
+	}
 	for _, d := range []string{dir, "internal/platform/config", "internal/wire"} {
 		s.files(t, d)
 	}
 	for _, d := range []string{"internal/webhook/provision", "internal/webhook/reconcile"} { // which both have a ReadConfig
-		if strings.Contains(read(t, dir+"/main.go"), "/"+d+`"`) {
+		if strings.Contains(wiring, "/"+d+`"`) {
 			s.files(t, d)
 		}
 	}
@@ -83,7 +88,7 @@ func (s scan) files(t *testing.T, dir string) {
 	}
 	for _, path := range paths {
 		// In a function's package, only the wiring reads the environment.
-		if strings.HasSuffix(path, "_test.go") || !strings.HasPrefix(dir, "internal") && filepath.Base(path) != "main.go" {
+		if strings.HasSuffix(path, "_test.go") || !strings.HasPrefix(dir, "internal") && !slices.Contains([]string{"main.go", "consumer.go", "wire.go"}, filepath.Base(path)) {
 			continue
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
@@ -116,7 +121,7 @@ func (s scan) function(t *testing.T, f *ast.FuncDecl) {
 		called := callee(call)
 		s.calls[name][called] = true
 		switch called {
-		case "Require", "Optional", "Flag", "Getenv", "LookupEnv":
+		case "Require", "Optional", "Flag", "Getenv", "LookupEnv", "Table":
 			s.read(name, "", call.Args[0], constants)
 		case "readCalls":
 			s.read(name, "", call.Args[1], constants)

@@ -138,7 +138,7 @@ func describedIn(t *testing.T, file string) (all []passage) {
 }
 
 // deployedTrees hold what runs in functions.
-var deployedTrees = regexp.MustCompile(`^(functions|examples|internal/(platform|wire|connect|webhook|upkeep)|pkg/(procore|keys|tokens|connections))/`)
+var deployedTrees = regexp.MustCompile(`^(functions|examples|internal/(platform|wire|connect|webhook|upkeep)|pkg/(procore|keys|tokens|connections|consumer))/`)
 
 // proseOfGo returns the comments of a Go file and, in deployed code, its strings of more than one word.
 func proseOfGo(t *testing.T, file, text string) (all []passage) {

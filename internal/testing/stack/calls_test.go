@@ -205,7 +205,7 @@ func (s *scene) correlated(id string) {
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			s.t.Fatal(err)
 		}
-		if lines = append(lines, line); line["msg"] == "event handled" && line["event_id"] == id {
+		if lines = append(lines, line); line["msg"] == "handled" && line["event_id"] == id {
 			request = line["request_id"]
 		}
 	}

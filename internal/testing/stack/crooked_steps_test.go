@@ -97,7 +97,7 @@ func (c *crooked) change(t *testing.T, company, project int64) {
 			if e.CompanyID != company || fmt.Sprint(e.ResourceID) != string(made.ResourceID) {
 				continue // of an earlier flow
 			}
-			if e.Resource != "RFIs" || e.Type != "create" || e.ReadBytes == 0 {
+			if e.Resource != "RFIs" || e.Type != "create" || e.Outcome != "handled" {
 				t.Errorf("the consumer handled %+v, want a created RFI that was read", e)
 			}
 			return
@@ -129,7 +129,7 @@ type handledEvent struct {
 	Resource   string `json:"resource"`
 	ResourceID any    `json:"resource_id"`
 	Type       string `json:"type"`
-	ReadBytes  int    `json:"read_bytes"`
+	Outcome    string `json:"outcome"`
 }
 
 // Write takes the consumer's output.
@@ -146,7 +146,7 @@ func (h *handledEvents) Write(b []byte) (int, error) {
 		d := json.NewDecoder(bytes.NewReader(line))
 		d.UseNumber()
 		var e handledEvent
-		if d.Decode(&e) == nil && e.Msg == "event handled" {
+		if d.Decode(&e) == nil && e.Msg == "handled" {
 			h.events <- e
 		}
 	}

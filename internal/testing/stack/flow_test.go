@@ -115,7 +115,7 @@ func handled(t *testing.T, stdout *log) []map[string]any {
 		if err := json.Unmarshal([]byte(line), &object); err != nil {
 			t.Fatalf("standard output has a line that is not a JSON object: %q", line)
 		}
-		if object["msg"] == "event handled" {
+		if object["msg"] == "handled" {
 			all = append(all, object)
 		}
 	}

@@ -14,16 +14,15 @@ import (
 // newerLimit is how many events of a resource Newer reads, from the last id.
 const newerLimit = 25
 
-// Newer reports whether a later event of the same resource is stored. Then a consumer
-// that reads the resource as it is now can skip this event: the newer one has reached
-// the queue, or will.
+// Newer reports whether a later event of the same resource is stored that counts. Then a
+// consumer that reads the resource as it is now can skip this event: the newer one has
+// reached the queue, or will. An event that the consumer skips for another reason, such as
+// its own change, must not count, or it would handle neither.
 //
 // It is one query. False may also mean unknown: for an event without a time, for two
 // within a millisecond, for what was stored within the last second, and if the newer
-// event's id is not among the resource's last ids. An event of an app's change does
-// not count: the app may be ours, and a consumer that skips its own changes would
-// handle neither event. So it is always right to skip an event only on true.
-func (s *Store) Newer(ctx context.Context, e procore.Event) (bool, error) {
+// event's id is not among the resource's last ids. So skip an event only on true.
+func (s *Store) Newer(ctx context.Context, e procore.Event, counts func(newer procore.Event) bool) (bool, error) {
 	if e.Timestamp.IsZero() {
 		return false, nil
 	}
@@ -40,14 +39,12 @@ func (s *Store) Newer(ctx context.Context, e procore.Event) (bool, error) {
 		if err := dynamo.Decode(item, d.fields); err != nil {
 			return false, fmt.Errorf("inbox: an event of %s: %w", resource, err)
 		}
-		if d.happenedAt.After(at) && !byApp(d.envelope) {
+		if !d.happenedAt.After(at) {
+			continue
+		}
+		if newer, err := procore.ParseEvent([]byte(d.envelope)); err == nil && counts(newer) {
 			return true, nil
 		}
 	}
 	return false, nil
-}
-
-func byApp(envelope string) bool {
-	e, err := procore.ParseEvent([]byte(envelope))
-	return err != nil || e.SourceApplicationID != ""
 }

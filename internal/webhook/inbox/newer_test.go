@@ -24,6 +24,9 @@ func (w *world) store(t *testing.T, events ...procore.Event) {
 	}
 }
 
+// all counts every event.
+func all(procore.Event) bool { return true }
+
 func TestNewer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -44,7 +47,7 @@ func TestNewer(t *testing.T) {
 		{timeless, false},
 		{other, false},
 	} {
-		if got, err := w.Newer(t.Context(), tt.event); err != nil || got != tt.want {
+		if got, err := w.Newer(t.Context(), tt.event, all); err != nil || got != tt.want {
 			t.Errorf("event %s of %v: Newer = %v, %v, want %v", tt.event.ID, tt.event.Timestamp, got, err, tt.want)
 		}
 	}
@@ -52,20 +55,21 @@ func TestNewer(t *testing.T) {
 
 // A consumer skips its own app's changes. If it skipped an event because of one, it
 // would handle neither.
-func TestNewerOfAnApp(t *testing.T) {
+func TestNewerThatCounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	app, user := happened("2", 2*time.Second), happened("1", time.Second)
-	app.SourceApplicationID, user.SelfOriginated = "the-app", new(false)
+	app.SourceApplicationID = "the-app"
+	byUser := func(e procore.Event) bool { return e.SourceApplicationID == "" }
 	w.store(t, app)
-	if got, err := w.Newer(t.Context(), happened("0", 0)); err != nil || got {
+	if got, err := w.Newer(t.Context(), happened("0", 0), byUser); err != nil || got {
 		t.Errorf("before an app's change: Newer = %v, %v, want false", got, err)
 	}
 	w.store(t, user)
-	if got, err := w.Newer(t.Context(), happened("0", 0)); err != nil || !got {
+	if got, err := w.Newer(t.Context(), happened("0", 0), byUser); err != nil || !got {
 		t.Errorf("before a user's change: Newer = %v, %v, want true", got, err)
 	}
-	if got, err := w.Newer(t.Context(), user); err != nil || got {
+	if got, err := w.Newer(t.Context(), user, byUser); err != nil || got {
 		t.Errorf("between them: Newer = %v, %v, want false", got, err)
 	}
 }
@@ -83,10 +87,10 @@ func TestNewerIsOneQuery(t *testing.T) {
 		operations = append(operations, operation)
 		return dynamotest.Fault{}
 	})
-	if got, err := w.Newer(t.Context(), happened("050", 50*time.Second)); err != nil || !got {
+	if got, err := w.Newer(t.Context(), happened("050", 50*time.Second), all); err != nil || !got {
 		t.Errorf("Newer = %v, %v, want true", got, err)
 	}
-	if _, err := w.Newer(t.Context(), procore.Event{CompanyID: 5678}); err != nil {
+	if _, err := w.Newer(t.Context(), procore.Event{CompanyID: 5678}, all); err != nil {
 		t.Error(err)
 	}
 	if !slices.Equal(operations, []string{"Query"}) {
@@ -98,7 +102,7 @@ func TestNewerFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "InternalServerError"} })
-	if got, err := w.Newer(t.Context(), happened("1", 0)); err == nil || got {
+	if got, err := w.Newer(t.Context(), happened("1", 0), all); err == nil || got {
 		t.Errorf("Newer = %v, %v, want an error", got, err)
 	}
 }

@@ -84,3 +84,9 @@ func (s *Store) Arrivals(ctx context.Context, companyID int64, from time.Time) i
 		}
 	}
 }
+
+// byApp reports whether an app made the change of an envelope, or may have.
+func byApp(envelope string) bool {
+	e, err := procore.ParseEvent([]byte(envelope))
+	return err != nil || e.SourceApplicationID != ""
+}

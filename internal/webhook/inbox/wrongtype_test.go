@@ -25,7 +25,7 @@ func TestWrongType(t *testing.T) {
 		}
 	}
 	newer := func(w *world, ctx context.Context) error {
-		_, err := w.Newer(ctx, happened("1", 0))
+		_, err := w.Newer(ctx, happened("1", 0), all)
 		return err
 	}
 	for _, tt := range []struct {

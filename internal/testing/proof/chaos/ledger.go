@@ -183,7 +183,7 @@ func (d *deliveries) recordLog(p *process, e logEntry) {
 		d.w.violation("%s: %s", p.name, e.Message)
 	case strings.HasSuffix(e.Message, "not sent, will be repeated"):
 		d.trouble.add("the queue refused events")
-	case e.Message == "event handled", e.Message == "own change skipped":
+	case e.Message == "handled":
 		d.ledger.mu.Lock()
 		defer d.ledger.mu.Unlock()
 		f := d.ledger.event(eventKey{e.Company, e.EventID})

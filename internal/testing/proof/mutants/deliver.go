@@ -4,9 +4,9 @@ package main
 // these breakages too, in a run of some thousand deliveries.
 func deliver() []mutant {
 	const (
-		receiver, box, batch = "functions/webhook-receiver/handler.go", "internal/webhook/inbox/inbox.go", "examples/event-consumer/batch.go"
+		receiver, box, batch = "functions/webhook-receiver/handler.go", "internal/webhook/inbox/inbox.go", "pkg/consumer/batch.go"
 
-		boxPackage, consumerPackage = "./internal/webhook/inbox", "./examples/event-consumer"
+		boxPackage, consumerPackage = "./internal/webhook/inbox", "./pkg/consumer"
 	)
 	return []mutant{
 		{"R4", "a delivery that storage refused is answered 200", receiver,
@@ -29,6 +29,24 @@ func deliver() []mutant {
 			"strings.NewReplacer(\"\\uFFFE\", `\\ufffe`, \"\\uFFFF\", `\\uffff`)", `strings.NewReplacer()`, boxPackage},
 		{"", "a group continues after its first failure", batch,
 			`!stopped[group] && ctx.Err()`, `ctx.Err()`, consumerPackage},
+		{"", "a handle that panics ends the batch", "pkg/consumer/event.go",
+			`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`, consumerPackage},
+		{"", "the value of a panic is logged", "pkg/consumer/event.go",
+			`with a %T; `, `with a %v; `, consumerPackage},
+		{"", "an own change reaches handle", "pkg/consumer/event.go",
+			`case !h.own && isOwn(e):`, `case false:`, consumerPackage},
+		{"", "what this process wrote is not recognised", "pkg/consumer/own.go",
+			`!h.wrote.Knows(e.CompanyID, e.ResourceID)`, `h.wrote.Knows(e.CompanyID, e.ResourceID)`, consumerPackage},
+		{"", "a create is skipped because of an update", "pkg/consumer/stale.go",
+			`n.Type == e.Type && `, ``, consumerPackage},
+		{"", "an event is skipped because of an own change", "pkg/consumer/stale.go",
+			`|| isOwn(n) || n.Reconciled`, `|| n.Reconciled`, consumerPackage},
+		{"", "an event is skipped because of a change of unknown origin", "pkg/consumer/stale.go",
+			`|| isOwn(n) || n.Reconciled`, `|| isOwn(n)`, consumerPackage},
+		{"", "a connection that does not work is not replaced", "pkg/consumer/serve.go",
+			`if !unusable(err) {`, `if true {`, consumerPackage},
+		{"", "a company without calls left is called again", "pkg/consumer/event.go",
+			`limited[event.CompanyID] = r.err`, `_ = limited`, consumerPackage},
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package consumer
 
 import (
 	"context"
@@ -11,14 +11,14 @@ import (
 // Lambda killed it before, all messages would be redelivered.
 const answerMargin = 3 * time.Second
 
-// inOrder passes the messages of a FIFO queue's batch to handle, one after the other,
-// and returns those to be redelivered. After the first failure of a group, the rest
+// inOrder passes the messages of a FIFO queue's batch to finish, one after the other,
+// and returns those that it did not finish, to be redelivered. After the first failure of a group, the rest
 // of the group is not handled, so that the order of a resource's events is kept.
 // Other groups continue. When the time is up, the rest is not handled either. The
 // event source mapping needs ReportBatchItemFailures.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-func inOrder(ctx context.Context, e events.SQSEvent, handle func(context.Context, events.SQSMessage) error) events.SQSEventResponse {
+func inOrder(ctx context.Context, e events.SQSEvent, finish func(context.Context, events.SQSMessage) bool) events.SQSEventResponse {
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, end.Add(-answerMargin))
@@ -28,7 +28,7 @@ func inOrder(ctx context.Context, e events.SQSEvent, handle func(context.Context
 	stopped := map[string]bool{}
 	for _, m := range e.Records {
 		group := m.Attributes["MessageGroupId"]
-		if !stopped[group] && ctx.Err() == nil && handle(ctx, m) == nil {
+		if !stopped[group] && ctx.Err() == nil && finish(ctx, m) {
 			continue
 		}
 		stopped[group] = true

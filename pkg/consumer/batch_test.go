@@ -1,8 +1,7 @@
-package main
+package consumer
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -31,12 +30,9 @@ func TestInOrder(t *testing.T) {
 		{"a1 a2!", "a1 a2!", "a2!"},
 	} {
 		var tried, again []string
-		out := inOrder(t.Context(), batchOf(tt.batch), func(_ context.Context, m events.SQSMessage) error {
+		out := inOrder(t.Context(), batchOf(tt.batch), func(_ context.Context, m events.SQSMessage) bool {
 			tried = append(tried, m.MessageId)
-			if strings.HasSuffix(m.MessageId, "!") {
-				return errors.New("failed")
-			}
-			return nil
+			return !strings.HasSuffix(m.MessageId, "!")
 		})
 		for _, f := range out.BatchItemFailures {
 			again = append(again, f.ItemIdentifier)
@@ -55,12 +51,12 @@ func TestInOrderEndsInTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		defer cancel()
 		start := time.Now()
-		out := inOrder(ctx, batchOf("a1 b1 b2 c1"), func(ctx context.Context, m events.SQSMessage) error {
+		out := inOrder(ctx, batchOf("a1 b1 b2 c1"), func(ctx context.Context, m events.SQSMessage) bool {
 			if m.MessageId == "a1" {
-				return nil
+				return true
 			}
 			<-ctx.Done()
-			return ctx.Err()
+			return false
 		})
 		if took := time.Since(start); took != timeout-answerMargin || len(out.BatchItemFailures) != 3 {
 			t.Errorf("%d messages come again, after %v; want 3, after %v", len(out.BatchItemFailures), took, timeout-answerMargin)

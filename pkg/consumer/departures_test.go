@@ -1,6 +1,7 @@
-package main
+package consumer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -180,6 +181,7 @@ func TestUserStays(t *testing.T) {
 			t.Parallel()
 			c := newConsumer(t)
 			joe := c.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksOff)
+			c.work = func(context.Context, procore.Event, *procore.CompanyClient) error { return nil }
 			c.wantFailures(c.handle(message(t, change(c))))
 			c.wantHandled("1")
 			c.wantStates(map[connections.Key]connections.State{joe.Key: connections.Connected})

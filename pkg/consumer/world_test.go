@@ -1,7 +1,9 @@
-package main
+package consumer
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -21,14 +23,23 @@ const hookURL = "http://127.0.0.1:9/webhooks/procore" // no process listens
 // consumer is the function and its world.
 type consumer struct {
 	*functiontest.World
-	t *testing.T
-	h *handler
+	t     *testing.T
+	h     *handler
+	work  Handle
+	calls []procore.Event // of handle
 }
 
-func newConsumer(t *testing.T) *consumer {
+// newConsumer returns a function whose handle reads the resource, and then does the work
+// that a test sets as c.work.
+func newConsumer(t *testing.T, options ...Option) *consumer {
 	t.Helper()
 	w := functiontest.New(t)
+	c := &consumer{World: w, t: t}
 	h := &handler{
+		handle: func(ctx context.Context, e procore.Event, client *procore.CompanyClient) error {
+			c.calls = append(c.calls, e)
+			return c.work(ctx, e, client)
+		},
 		store: w.Store(), oauth: w.OAuth(), log: w.Log.Logger,
 		inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()},
 	}
@@ -36,7 +47,11 @@ func newConsumer(t *testing.T) *consumer {
 		Store: h.store, Log: w.Log.Logger,
 		Want: provision.Config{Namespace: "our-app", URL: hookURL},
 	}}
-	return &consumer{World: w, t: t, h: h}
+	for _, o := range options {
+		o(&h.settings)
+	}
+	c.h, c.work = h, read
+	return c
 }
 
 // rfis returns a project's RFIs.
@@ -92,7 +107,7 @@ func (c *consumer) handle(messages ...map[string]any) []string {
 	if err := json.Unmarshal(batch, &e); err != nil {
 		c.t.Fatal(err)
 	}
-	out, err := tokens.Wrap(c.h.store.Tokens, c.h.handle)(c.t.Context(), e)
+	out, err := tokens.Wrap(c.h.store.Tokens, c.h.batch)(c.t.Context(), e)
 	if err != nil {
 		c.t.Fatalf("the batch failed as a whole: %v", err)
 	}
@@ -110,19 +125,46 @@ func (c *consumer) wantFailures(got []string, want ...string) {
 	}
 }
 
-// handled returns the ids of the events that were handled, in order.
-func (c *consumer) handled() []string {
-	c.t.Helper()
-	var all []string
-	for _, line := range c.Log.Lines(c.t, "event handled") {
-		all = append(all, line["event_id"].(string))
-	}
-	return all
+// read is what most handles do first.
+func read(ctx context.Context, e procore.Event, c *procore.CompanyClient) error {
+	_, err := c.Read(ctx, e)
+	return err
 }
 
+// wantCalls checks for which events handle was called, in order.
+func (c *consumer) wantCalls(want ...string) {
+	c.t.Helper()
+	var got []string
+	for _, e := range c.calls {
+		got = append(got, e.ID)
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		c.t.Errorf("handle was called for (-got +want):\n%s", diff)
+	}
+}
+
+// wantHandled checks the events with the outcome handled, in order.
 func (c *consumer) wantHandled(want ...string) {
 	c.t.Helper()
-	if diff := cmp.Diff(c.handled(), want); diff != "" {
+	var got []string
+	for _, line := range c.Log.Lines(c.t, "handled") {
+		if line["outcome"] == string(Handled) {
+			got = append(got, line["event_id"].(string))
+		}
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
 		c.t.Errorf("events handled (-got +want):\n%s", diff)
+	}
+}
+
+// wantOutcomes checks how the finished events ended, as in "1 own".
+func (c *consumer) wantOutcomes(want ...string) {
+	c.t.Helper()
+	var got []string
+	for _, line := range c.Log.Lines(c.t, "handled") {
+		got = append(got, fmt.Sprintf("%s %s", line["event_id"], line["outcome"]))
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		c.t.Errorf("outcomes (-got +want):\n%s", diff)
 	}
 }

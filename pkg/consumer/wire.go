@@ -1,0 +1,50 @@
+package consumer
+
+import (
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"procore-connect/internal/platform/queue"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/upkeep/rescue"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/wire"
+)
+
+// fromEnvironment returns a handler with what the environment's variables name.
+func fromEnvironment(handle Handle, options []Option) (*handler, error) {
+	base, err := wire.New()
+	if err != nil {
+		return nil, err
+	}
+	environment := base.Environment()
+	keys, oauth := base.Keys(), base.OAuth(environment)
+	h := &handler{
+		handle: handle,
+		store:  base.Connections(base.Tokens(environment, keys, oauth)),
+		oauth:  oauth,
+		inbox:  &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
+		log:    base.Log,
+	}
+	for _, o := range options {
+		o(&h.settings)
+	}
+	h.departures = &departures.Watch{Store: h.store, Log: base.Log, Hooks: &provision.Reconciler{
+		Store: h.store, Want: provision.ReadConfig(base.Env, base.Env.PublicURL().String()), Log: base.Log,
+	}}
+	h.store.Tokens.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
+	if err := base.Env.Err(); err != nil {
+		return nil, err
+	}
+	base.Warm(wire.Read(keys), wire.Read(oauth))
+	return h, nil
+}
+
+// Table returns a client of DynamoDB with the function's role, and the name of a table of
+// your own, which the environment variable has. Its error names each variable that is
+// missing.
+func Table(variable string) (*dynamodb.Client, string, error) {
+	env := wire.Env()
+	db, name := wire.DynamoDB(env, env.AWS()), env.Require(variable)
+	return db, name, env.Err()
+}
