@@ -85,6 +85,7 @@ func options(args []string) (stack.Options, error) {
 	o := stack.Options{
 		DynamoDBEndpoint: os.Getenv("DYNAMODB_ENDPOINT"),
 		BuildDir:         filepath.Join("build", "local"),
+		Rebuild:          true,
 		Env:              make(map[string]string),
 		Stdout:           os.Stdout,
 		Stderr:           os.Stderr,

@@ -3,9 +3,11 @@ package stack
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,6 +15,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/gatewaytest"
 	"procore-connect/internal/testing/fake/lambdatest"
+	"procore-connect/internal/testing/stack/rebuild"
 )
 
 const (
@@ -28,6 +31,14 @@ const (
 	consumers = 2 // batches that run at once
 )
 
+// packages are the functions' packages, each compiled to a binary with its last name. The consumer is the first that is
+// compiled again, because it is the one that is edited.
+var packages = [...]string{
+	"./examples/event-consumer",
+	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
+	"./functions/dispatcher", "./functions/announcer", "./functions/refresher", "./functions/reconciler",
+}
+
 // startFunctions starts a process of each function and waits until all ask for work.
 func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 	s.functions = make(map[string]*lambdatest.Function)
@@ -42,7 +53,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		{Name: reconciler, Timeout: time.Minute},
 		{Name: consumer, Timeout: 30 * time.Second, Concurrency: consumers},
 	} {
-		o.Binary, o.Env, o.MemoryMB = binary(dir, o.Name), env, 256
+		o.Binary, o.Env, o.MemoryMB = rebuild.Binary(dir, o.Name), env, 256
 		o.Timeout = cmp.Or(s.options.Timeout, o.Timeout)
 		o.InitTimeout = 30 * time.Second // Lambda allows 10, and does not compile at the same time
 		o.Stdout, o.Stderr = s.out.prefixed(o.Name), s.out.prefixed(o.Name)
@@ -57,6 +68,25 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		g.Go(func() error { return f.Warm(ctx) })
 	}
 	return g.Wait()
+}
+
+// rebuild replaces the functions whose source changes after since.
+func (s *Stack) rebuild(ctx context.Context, dir string, since time.Time) {
+	root, err := rebuild.Root(ctx)
+	if err != nil {
+		return // ctx has ended: it was found before
+	}
+	w := &rebuild.Watcher{
+		Root: root, Dir: filepath.Join(dir, "next"), Packages: packages[:], Around: "./cmd/local", Since: since, Report: s.out.report,
+		Replace: func(ctx context.Context, name, binary string) error {
+			err := s.functions[name].Replace(ctx, binary)
+			if e, ok := errors.AsType[*lambdatest.FunctionError](err); ok {
+				e.Log = nil // its lines were written as they came
+			}
+			return err
+		},
+	}
+	w.Run(ctx)
 }
 
 // front routes requests as the template's HTTP API does.

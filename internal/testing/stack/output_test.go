@@ -2,7 +2,6 @@ package stack
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 )
 
@@ -29,13 +28,5 @@ local            | ready
 `
 	if got := stderr.String(); got != want {
 		t.Errorf("standard error:\n%s\nwant:\n%s", got, want)
-	}
-}
-
-func TestProgress(t *testing.T) {
-	t.Parallel()
-	got := progress(strings.NewReader("errors\nnet/http\n# procore-connect/functions/refresher\nfunctions/refresher/main.go:3:1: syntax error\n"), func(string) {})
-	if want := "# procore-connect/functions/refresher\nfunctions/refresher/main.go:3:1: syntax error\n"; got != want {
-		t.Errorf("complaints %q, want %q", got, want)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ import (
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/fake/lambdatest"
 	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/internal/testing/stack/rebuild"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -47,6 +49,9 @@ type Options struct {
 	// BuildDir is the directory of the binaries, which remain there: they are linked again only after a change. A
 	// relative path is relative to the repository. Empty: a directory that Close removes.
 	BuildDir string
+
+	// Rebuild compiles functions again whose source files change, and replaces them between two invocations.
+	Rebuild bool
 
 	// Env overrides variables of all functions, such as WEBHOOK_TRIGGERS.
 	Env map[string]string
@@ -121,6 +126,7 @@ func (s *Stack) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	dir, err := s.build(ctx)
 	if err != nil {
 		return err
@@ -152,6 +158,9 @@ func (s *Stack) start(ctx context.Context) error {
 		return err
 	}
 	s.startSchedules(background)
+	if s.options.Rebuild {
+		s.loops.Go(func() { s.rebuild(background, dir, began) })
+	}
 	return s.answers(ctx)
 }
 
@@ -198,7 +207,15 @@ func (s *Stack) build(ctx context.Context) (string, error) {
 		s.cleanup = append(s.cleanup, func() { os.RemoveAll(temporary) })
 		dir = temporary
 	}
-	return build(ctx, dir, s.out.report)
+	root, err := rebuild.Root(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(root, dir)
+	}
+	s.out.report("compiling the functions")
+	return dir, rebuild.Compile(ctx, root, dir, packages[:], s.out.report)
 }
 
 // answers waits until each part answers over HTTP.

@@ -52,6 +52,7 @@ type Function struct {
 	slots chan struct{} // holds an element for each running invocation
 
 	mu      sync.Mutex
+	version int // counts the binaries
 	idle    []*process
 	all     map[*process]bool
 	closed  bool
@@ -183,10 +184,17 @@ func (f *Function) process() (p *process, fresh bool, err error) {
 			return p, false, nil
 		}
 	}
-	p, err = start(f.o)
+	p, err = f.start(f.o, f.version)
+	return p, true, err
+}
+
+// start starts a process of a version of the binary. f.mu is held.
+func (f *Function) start(o Options, version int) (*process, error) {
+	p, err := start(o)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
+	p.version = version
 	f.all[p] = true
 	go func() {
 		<-p.exited
@@ -194,13 +202,18 @@ func (f *Function) process() (p *process, fresh bool, err error) {
 		defer f.mu.Unlock()
 		delete(f.all, p)
 	}()
-	return p, true, nil
+	return p, nil
 }
 
+// putBack makes a process idle, or ends it if another binary took its place.
 func (f *Function) putBack(p *process) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !p.gone() {
+	switch {
+	case p.gone():
+	case p.version != f.version:
+		p.kill()
+	default:
 		f.idle = append(f.idle, p)
 	}
 }

@@ -73,6 +73,7 @@ type output struct {
 	Left       time.Duration
 	Invocation int
 	Env        []string
+	Version    string
 }
 
 func function(t *testing.T, o lambdatest.Options) *lambdatest.Function {

@@ -15,12 +15,13 @@ import (
 
 // process is one execution environment: a process and its Runtime API.
 type process struct {
-	o      Options
-	cmd    *exec.Cmd
-	work   chan *invocation // received by the handler of invocation/next
-	polled chan struct{}    // closed when the process asks for work the first time
-	exited chan struct{}    // closed when the process has ended and its output was read
-	tail   *tail
+	o       Options
+	version int // of the binary
+	cmd     *exec.Cmd
+	work    chan *invocation // received by the handler of invocation/next
+	polled  chan struct{}    // closed when the process asks for work the first time
+	exited  chan struct{}    // closed when the process has ended and its output was read
+	tail    *tail
 
 	mu      sync.Mutex
 	asked   bool

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sort"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
+
+var version = "1" // the linker sets it
 
 type input struct {
 	Do   string
@@ -28,6 +31,7 @@ type output struct {
 	Left       time.Duration
 	Invocation int
 	Env        []string
+	Version    string
 }
 
 func main() {
@@ -54,6 +58,12 @@ func main() {
 			time.Sleep(time.Hour) //nolint:forbidigo // select {} is a deadlock to the runtime
 		case "large":
 			return &output{Text: strings.Repeat("x", in.Size)}, nil
+		case "ask": // the test holds the answer back
+			resp, err := http.Get(in.Text)
+			if err != nil {
+				return nil, err
+			}
+			resp.Body.Close()
 		case "print":
 			fmt.Fprint(os.Stdout, in.Text)
 			fmt.Fprint(os.Stderr, in.Text)
@@ -62,6 +72,6 @@ func main() {
 		deadline, _ := ctx.Deadline()
 		env := os.Environ()
 		sort.Strings(env)
-		return &output{os.Getpid(), in.Text, lc.AwsRequestID, lc.InvokedFunctionArn, time.Until(deadline), n, env}, nil
+		return &output{os.Getpid(), in.Text, lc.AwsRequestID, lc.InvokedFunctionArn, time.Until(deadline), n, env, version}, nil
 	})
 }
