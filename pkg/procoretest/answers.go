@@ -42,7 +42,8 @@ const (
 
 // Answer adds an own answer. Of several that match a call, the last added applies. The
 // error names the field that is out of bounds.
-func (s *Server) Answer(a Answer) error {
+func (s *Server) Answer(a Answer) (err error) {
+	defer s.mu.synced(&err)
 	if err := a.check(); err != nil {
 		return err
 	}
@@ -71,13 +72,17 @@ func (s *Server) Answers() []Answer {
 
 // ClearAnswers removes all own answers.
 func (s *Server) ClearAnswers() {
+	defer s.mu.sync()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.setAnswers(nil)
 }
 
 // setAnswers replaces the own answers. No other function does. The caller holds mu.
-func (s *Server) setAnswers(all []Answer) { s.answers = all }
+func (s *Server) setAnswers(all []Answer) {
+	s.answers = all
+	s.keepAnswers()
+}
 
 func (a Answer) check() error {
 	path, query, _ := strings.Cut(a.Path, "?")

@@ -150,6 +150,7 @@ func (c *call) installed() bool {
 				"Ask a company administrator to install it from App Management."}})
 	}
 	c.company.Installed = true
+	c.keepCompany(c.company)
 	return true
 }
 
@@ -225,6 +226,7 @@ const maxText = 512
 
 // bounded cuts a text from outside to a length that can be recorded.
 func bounded(text string) string {
+	text = strings.ToValidUTF8(text, "?")
 	if len(text) > maxText {
 		return fmt.Sprintf("%s... (%d bytes)", strings.ToValidUTF8(text[:maxText], ""), len(text))
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // codeLife is how long an authorization code is valid.
@@ -50,6 +51,9 @@ func (s *Server) oauthRoutes(m *http.ServeMux) {
 // registered reports whether the redirect URI is registered for the app, by exact
 // comparison. The caller holds mu.
 func (s *Server) registered(uri string) bool {
+	if !utf8.ValidString(uri) {
+		return false
+	}
 	if uri == OutOfBand || len(s.opts.RedirectURIs) > 0 {
 		return uri == OutOfBand || slices.Contains(s.opts.RedirectURIs, uri)
 	}
@@ -127,11 +131,12 @@ func (s *Server) newCode(userID int64, a authorization) (string, bool) {
 	now := s.now()
 	for code, g := range s.codes { // an expired code is like an unknown one
 		if now.Sub(g.made) > codeLife {
-			delete(s.codes, code)
+			s.deleteCode(code)
 		}
 	}
 	code := "fake-code-" + rand.Text()
 	s.codes[code] = &grant{userID: userID, redirectURI: a.RedirectURI, challenge: a.Challenge, made: now}
+	s.keepCode(code)
 	return code, true
 }
 

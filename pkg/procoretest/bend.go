@@ -105,6 +105,7 @@ func disableOnce(s *Server, _ *answer, r *http.Request) bool {
 	for _, h := range s.hooks {
 		if key := "hook " + idText(h.id); !s.met[key] && len(s.met) < maxWorld {
 			s.met[key], h.disabled = true, true
+			s.keepHook(h)
 		}
 	}
 	return false

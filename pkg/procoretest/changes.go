@@ -25,6 +25,7 @@ func (s *Server) apply(company *Company, e *Event) (*Resource, error) {
 			s.setMember(company, r, !r.Inactive)
 		}
 		r.Title, r.Revision, r.UpdatedAt = or(e.Title, r.Title), r.Revision+1, e.At
+		s.keepResource(r)
 		return r, nil
 	case s.stored >= maxResources:
 		return nil, fmt.Errorf("there are %d resources already", maxResources)
@@ -52,6 +53,7 @@ func (s *Server) setMember(company *Company, r *Resource, member bool) {
 	if member {
 		company.Members = append(company.Members, user)
 	}
+	s.keepCompany(company)
 }
 
 // applyProject changes a project itself.
@@ -67,6 +69,7 @@ func (s *Server) applyProject(company *Company, e *Event) (*Resource, error) {
 	e.ResourceID, e.ProjectID = procore.NewID(id), id
 	i := slices.IndexFunc(company.Projects, func(p Project) bool { return p.ID == id })
 	title := or(e.Title, fmt.Sprintf("Project %d", id))
+	defer s.keepCompany(company)
 	switch {
 	case e.EventType == "delete" && i >= 0:
 		company.Projects = slices.Delete(company.Projects, i, i+1)

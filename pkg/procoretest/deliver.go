@@ -88,6 +88,9 @@ func (s *Server) startWorker(h *hook) {
 		defer cancel()
 		for ctx.Err() == nil {
 			j := s.nextJob(h)
+			if s.mu.sync() != nil {
+				return // what it would deliver may never have happened
+			}
 			if j.event != nil {
 				s.attempt(ctx, h, j)
 				continue
@@ -137,21 +140,24 @@ func (s *Server) nextJob(h *hook) job {
 func (s *Server) attempt(ctx context.Context, h *hook, j job) {
 	d := s.attemptOf(h, j.event, s.Now())
 	s.post(ctx, j, d)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if ctx.Err() != nil {
 		return // the hook was deleted or the server closed
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.keepHook(h)
 	now := s.now()
 	d.ID, d.CompletedAt = s.newID(), timestamp(now)
 	if j.event.last != nil {
 		j.event.last.Outcome = OutcomeRetried
+		s.keepDelivery(j.event.last)
 	}
 	j.event.last = d
-	h.remember(d)
+	s.remember(h, d)
 	if d.ResponseError == "" && d.ResponseStatus >= 200 && d.ResponseStatus <= 299 {
 		d.Outcome = OutcomeOK
 		h.queue = h.queue[1:]
+		s.leave(h, j.event)
 		h.failures = 0
 		h.resume()
 		return
@@ -204,13 +210,16 @@ func (s *Server) flush(h *hook) {
 	for _, q := range h.queue {
 		if q.last != nil {
 			q.last.Outcome = OutcomeRetried
+			s.keepDelivery(q.last)
 		}
+		s.leave(h, q)
 		d := s.attemptOf(h, q, s.now())
 		d.ID, d.CompletedAt, d.Outcome = s.newID(), d.StartedAt, OutcomeDiscarded
-		h.remember(d)
+		s.remember(h, d)
 	}
 	h.queue = nil
 	h.resume()
+	s.keepHook(h)
 }
 
 // resume ends a pause.
@@ -218,23 +227,27 @@ func (h *hook) resume() {
 	h.failingSince, h.nextAttempt, h.backoff = time.Time{}, time.Time{}, 0
 }
 
-func (h *hook) remember(d *Delivery) {
+// remember adds a delivery to the hook's. The caller holds mu, and may still change it.
+func (s *Server) remember(h *hook, d *Delivery) {
 	discarded := d.Outcome == OutcomeDiscarded
 	of, most := h.attempts, maxAttempts
 	if discarded {
 		of, most = len(h.deliveries)-h.attempts, maxDiscarded
 	}
 	if of >= most {
-		h.forget(discarded, most/10)
+		s.forget(h, discarded, most/10)
 	}
 	if !discarded {
 		h.attempts++
 	}
 	h.deliveries = append(h.deliveries, d)
+	s.keepDelivery(d)
 }
 
-// forget drops the oldest n records of discarded events, or of attempts.
-func (h *hook) forget(discarded bool, n int) {
+// forget drops the oldest n records of discarded events, or of attempts, and their events
+// if no other record has them.
+func (s *Server) forget(h *hook, discarded bool, n int) {
+	dropped := map[*queued]bool{}
 	h.deliveries = slices.DeleteFunc(h.deliveries, func(d *Delivery) bool {
 		drop := n > 0 && discarded == (d.Outcome == OutcomeDiscarded)
 		if drop {
@@ -243,6 +256,18 @@ func (h *hook) forget(discarded bool, n int) {
 		if drop && !discarded {
 			h.attempts--
 		}
+		if drop {
+			s.mu.forget(deliveryKey(d))
+			dropped[d.event] = true
+		}
 		return drop
 	})
+	for _, d := range h.deliveries {
+		delete(dropped, d.event)
+	}
+	for q := range dropped {
+		if q.place == 0 {
+			s.mu.forget(eventKey(q))
+		}
+	}
 }

@@ -56,6 +56,12 @@
 // An invalid request, such as one with an unknown field, is answered 400 with
 // {"error": "..."}.
 //
+// # State
+//
+// A fake keeps its state in memory. With Options.Storage, which may be a file, the next
+// server goes on where the last one ended: with the same tokens, hooks, queues and clock. No
+// answer leaves the server before the change that it tells of is durable.
+//
 // # Strictness
 //
 // The fake is written from Procore's public documentation and shares no code with

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"procore-connect/pkg/procore"
 )
@@ -69,7 +70,8 @@ type Emitted struct {
 
 // Emit changes a resource and queues the event for every hook with a matching
 // trigger. Delivery is asynchronous: [State] lists the attempts.
-func (s *Server) Emit(e Event) (Emitted, error) {
+func (s *Server) Emit(e Event) (made Emitted, err error) {
+	defer s.mu.synced(&err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.emit(e)
@@ -78,10 +80,11 @@ func (s *Server) Emit(e Event) (Emitted, error) {
 // EmitAll is [Server.Emit] for many changes at once, in their order. It is the body of
 // POST /_fake/batches. The first change that cannot be made ends it: the result has those
 // that were made.
-func (s *Server) EmitAll(all []Event) ([]Emitted, error) {
+func (s *Server) EmitAll(all []Event) (made []Emitted, err error) {
+	defer s.mu.synced(&err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	made := make([]Emitted, 0, len(all))
+	made = make([]Emitted, 0, len(all))
 	for i, e := range all {
 		one, err := s.emit(e)
 		if err != nil {
@@ -101,8 +104,8 @@ func (s *Server) emit(e Event) (Emitted, error) {
 		return Emitted{}, fmt.Errorf("project %d is not in company %d", e.ProjectID, e.CompanyID)
 	}
 	switch {
-	case e.ResourceName == "" || len(e.ResourceName) > 100:
-		return Emitted{}, fmt.Errorf("resource_name is missing or too long")
+	case e.ResourceName == "" || len(e.ResourceName) > 100 || !utf8.ValidString(e.ResourceName+e.Title):
+		return Emitted{}, fmt.Errorf("resource_name is missing or too long, or a text is not UTF-8")
 	case !validReason(e.EventType):
 		return Emitted{}, fmt.Errorf("event_type %.80q is not a reason such as create, update or delete", e.EventType)
 	case !validID(e.ResourceID) || e.Copies < 0 || e.Copies > maxCopies || len(e.Title) > maxText:

@@ -58,7 +58,8 @@ const (
 
 // Fault adds a fault. Of several that match a request, the first added applies.
 // Kind Hangup needs a server that calls [Server.ConnState], as that of [Start] does.
-func (s *Server) Fault(f Fault) error {
+func (s *Server) Fault(f Fault) (err error) {
+	defer s.mu.synced(&err)
 	if f.Seconds != 0 {
 		f.Times = or(f.Times, maxTimes)
 	}
@@ -97,14 +98,17 @@ func (s *Server) Fault(f Fault) error {
 		return fmt.Errorf("there are %d faults already", maxFaults)
 	}
 	s.faults = append(s.faults, &f)
+	s.keepFaults()
 	return nil
 }
 
 // ClearFaults removes all faults.
 func (s *Server) ClearFaults() {
+	defer s.mu.sync()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
+	s.keepFaults()
 }
 
 // takeFault returns the first fault that matches, and counts it as used once. The
@@ -121,8 +125,12 @@ func (s *Server) take(matches func(*Fault) bool) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
+	all := len(s.faults)
 	s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return !f.until.IsZero() && !now.Before(f.until) })
 	i := slices.IndexFunc(s.faults, matches)
+	if i >= 0 || len(s.faults) < all {
+		s.keepFaults()
+	}
 	if i < 0 {
 		return nil
 	}
@@ -144,6 +152,7 @@ func (f *Fault) matches(r *http.Request) bool {
 // It closes the new connections that meet a fault of Kind [Hangup].
 func (s *Server) ConnState(conn net.Conn, state http.ConnState) {
 	if state == http.StateNew && s.take(func(f *Fault) bool { return f.Kind == Hangup }) != nil {
+		s.mu.sync()
 		conn.Close()
 	}
 }
@@ -153,20 +162,23 @@ func (s *Server) serveFault(w http.ResponseWriter, a *answer, r *http.Request, f
 	switch f.Kind {
 	case Drop:
 		s.serveCrooked(a, r)
+		s.mu.sync()
 		panic(http.ErrAbortHandler)
 	case Delay:
 		s.serveCrooked(a, r)
+		s.mu.sync()
 		timer := time.NewTimer(time.Duration(f.DelayMS) * time.Millisecond)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			a.send(w)
+			s.send(w, a)
 		case <-r.Context().Done():
 		case <-s.ctx.Done():
 			panic(http.ErrAbortHandler)
 		}
 	case Reset:
 		s.undone(r, 0)
+		s.mu.sync()
 		reset(w)
 	case Status:
 		s.undone(r, f.Status)
@@ -176,7 +188,7 @@ func (s *Server) serveFault(w http.ResponseWriter, a *answer, r *http.Request, f
 		}
 		a.status = f.Status
 		a.body.WriteString(or(f.Body, fmt.Sprintf(`{"message":"fault: %d"}`, f.Status)))
-		a.send(w)
+		s.send(w, a)
 	}
 }
 

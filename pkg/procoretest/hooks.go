@@ -214,6 +214,7 @@ func (c *call) createHook() {
 	}
 	h.id = c.newID()
 	c.hooks = append(c.hooks, h)
+	c.keepHook(h)
 	c.startWorker(h)
 	c.data(http.StatusCreated, hookJSON(h))
 }
@@ -225,6 +226,7 @@ func (c *call) updateHook() {
 		return
 	}
 	h.updatedAt = c.now()
+	c.keepHook(h)
 	c.data(http.StatusOK, hookJSON(h))
 }
 
@@ -287,6 +289,7 @@ func (c *call) deleteHook() {
 		return
 	}
 	h.cancel()
+	c.forgetHook(h)
 	c.hooks = slices.DeleteFunc(c.hooks, func(o *hook) bool { return o == h })
 	c.w.WriteHeader(http.StatusNoContent)
 }

@@ -66,17 +66,24 @@ func (s *Server) find(at scope, name string, id procore.ID) *Resource {
 	return nil
 }
 
-// put adds a resource that does not exist. The caller holds mu.
+// put adds a new resource, which does not exist. The caller holds mu.
 func (s *Server) put(r *Resource) {
+	s.created++
+	r.order = s.created
+	s.shelve(r)
+	s.keepCounters()
+	s.keepResource(r)
+}
+
+// shelve puts a resource with its order into its shelf.
+func (s *Server) shelve(r *Resource) {
 	at := scope{r.CompanyID, r.ProjectID}
 	h := s.shelf(at, r.Name)
 	if h == nil {
 		h = &shelf{name: procore.CanonicalResource(r.Name), byID: map[procore.ID]*Resource{}}
 		s.shelves[at] = append(s.shelves[at], h)
 	}
-	s.created++
 	s.stored++
-	r.order = s.created
 	h.items = append(h.items, r)
 	h.byID[r.ID] = r
 }
@@ -88,6 +95,14 @@ func (s *Server) drop(r *Resource) {
 	h.items = slices.Delete(h.items, i, i+1)
 	delete(h.byID, r.ID)
 	s.stored--
+	s.mu.forget(resourceKey(r))
+	if len(h.items) == 0 {
+		at := scope{r.CompanyID, r.ProjectID}
+		s.shelves[at] = slices.DeleteFunc(s.shelves[at], func(o *shelf) bool { return o == h })
+		if len(s.shelves[at]) == 0 {
+			delete(s.shelves, at)
+		}
+	}
 }
 
 // named returns the resources with these canonical names. The caller holds mu, and does
@@ -112,6 +127,7 @@ func (s *Server) shelved(at scope, wanted func(*shelf) bool) []*Resource {
 			found = slices.Clip(h.items)
 		default:
 			found = append(found, h.items...)
+			slices.SortFunc(found, func(a, b *Resource) int { return cmp.Compare(a.order, b.order) })
 		}
 	}
 	return found

@@ -39,6 +39,10 @@ func (s *Server) decide(t TB, userID int64, authorizeURL, decision string) strin
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	a := &answer{header: http.Header{}, status: http.StatusOK}
 	s.serveCrooked(a, r)
+	if err := s.mu.sync(); err != nil {
+		t.Fatalf("procoretest: %v", err)
+		return ""
+	}
 	if a.status != http.StatusFound {
 		t.Fatalf("procoretest: the login page answered %d, not a redirect", a.status)
 	}

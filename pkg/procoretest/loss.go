@@ -29,6 +29,7 @@ func (s *Server) loses(company int64) bool {
 		return false
 	}
 	s.reports[company]++
+	s.keepReport(company)
 	chosen := rand.New(rand.NewPCG(s.opts.LoseSeed^uint64(company), s.reports[company])).Float64()
 	return chosen < s.opts.LoseDeliveries
 }
@@ -36,18 +37,24 @@ func (s *Server) loses(company int64) bool {
 // lose records an event that is not delivered to the hook. The caller holds mu.
 func (s *Server) lose(h *hook, q queued, e Event) {
 	if len(s.lost) >= maxLost {
+		for range maxLost / 10 {
+			s.dropped++
+			s.mu.forget(lostKey(s.dropped))
+		}
 		s.lost = append(s.lost[:0:0], s.lost[maxLost/10:]...)
 	}
 	s.lost = append(s.lost, Lost{HookID: h.id, CompanyID: e.CompanyID, ProjectID: e.ProjectID, EventID: q.eventID,
 		ResourceName: e.ResourceName, ResourceID: e.ResourceID, EventType: e.EventType, At: q.at})
+	s.keepLost()
 	if s.opts.LoseAs == LoseSilently {
 		return
 	}
 	q.id = s.newID()
+	s.keepEvent(h, &q)
 	d := s.attemptOf(h, &q, s.now())
 	d.ID, d.CompletedAt, d.Outcome = s.newID(), d.StartedAt, OutcomeDiscarded
 	if s.opts.LoseAs == LoseSucceeded {
 		d.Outcome, d.ResponseStatus = OutcomeOK, http.StatusOK
 	}
-	h.remember(d)
+	s.remember(h, d)
 }

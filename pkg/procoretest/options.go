@@ -131,6 +131,8 @@ type Options struct {
 	// names of quirks with commas between, or "seed:42" for three that depend on the
 	// number. [Quirks] lists them. Empty means none.
 	Crooked string
+	// Storage keeps the server's state, which [Open] loads. Nil keeps it in memory.
+	Storage Storage
 	// lists is what quirks change in lists.
 	lists listOptions
 	// Now is the clock that [Server.Advance] moves ahead of. Nil means [time.Now].
@@ -168,33 +170,34 @@ func or[T comparable](v, otherwise T) T {
 // OptionsPatch changes options of a running server. Nil fields keep their value.
 // It is the body of PATCH /_fake/options.
 type OptionsPatch struct {
-	SecondAuthorization     *SecondAuthorization `json:"second_authorization"`
-	ExpiresInSeconds        *int64               `json:"expires_in_seconds"`
-	KeepRefreshTokenOnError *bool                `json:"keep_refresh_token_on_error"`
-	RefreshKillsAccess      *bool                `json:"refresh_kills_access"`
-	ReplayKillsSuccessor    *bool                `json:"replay_kills_successor"`
-	OneEventID              *bool                `json:"one_event_id"`
-	OrphanedHooks           *OrphanedHooks       `json:"orphaned_hooks"`
-	SharedURLs              *bool                `json:"shared_urls"`
-	DeliveryOrder           *DeliveryOrder       `json:"delivery_order"`
-	DisableAfter            *int                 `json:"disable_after"`
-	HourlyLimit             *int                 `json:"hourly_limit"`
-	SpikeLimit              *int                 `json:"spike_limit"`
-	HideHourlyLimit         *bool                `json:"hide_hourly_limit"`
-	AppLimit                *Limit               `json:"app_limit"`
-	TokenLimit              *Limit               `json:"token_limit"`
-	CompanyLimit            *Limit               `json:"company_limit"`
-	LoseDeliveries          *float64             `json:"lose_deliveries"`
-	LoseSeed                *uint64              `json:"lose_seed"`
-	LoseAs                  *LoseAs              `json:"lose_as"`
-	CompaniesNeedHeader     *bool                `json:"companies_need_header"`
-	ClientSecret            *string              `json:"client_secret"`
-	Crooked                 *string              `json:"crooked"`
+	SecondAuthorization     *SecondAuthorization `json:"second_authorization,omitempty"`
+	ExpiresInSeconds        *int64               `json:"expires_in_seconds,omitempty"`
+	KeepRefreshTokenOnError *bool                `json:"keep_refresh_token_on_error,omitempty"`
+	RefreshKillsAccess      *bool                `json:"refresh_kills_access,omitempty"`
+	ReplayKillsSuccessor    *bool                `json:"replay_kills_successor,omitempty"`
+	OneEventID              *bool                `json:"one_event_id,omitempty"`
+	OrphanedHooks           *OrphanedHooks       `json:"orphaned_hooks,omitempty"`
+	SharedURLs              *bool                `json:"shared_urls,omitempty"`
+	DeliveryOrder           *DeliveryOrder       `json:"delivery_order,omitempty"`
+	DisableAfter            *int                 `json:"disable_after,omitempty"`
+	HourlyLimit             *int                 `json:"hourly_limit,omitempty"`
+	SpikeLimit              *int                 `json:"spike_limit,omitempty"`
+	HideHourlyLimit         *bool                `json:"hide_hourly_limit,omitempty"`
+	AppLimit                *Limit               `json:"app_limit,omitempty"`
+	TokenLimit              *Limit               `json:"token_limit,omitempty"`
+	CompanyLimit            *Limit               `json:"company_limit,omitempty"`
+	LoseDeliveries          *float64             `json:"lose_deliveries,omitempty"`
+	LoseSeed                *uint64              `json:"lose_seed,omitempty"`
+	LoseAs                  *LoseAs              `json:"lose_as,omitempty"`
+	CompaniesNeedHeader     *bool                `json:"companies_need_header,omitempty"`
+	ClientSecret            *string              `json:"client_secret,omitempty"`
+	Crooked                 *string              `json:"crooked,omitempty"`
 }
 
 // UpdateOptions applies the patch. If a value is invalid, it changes nothing and
 // returns an error.
-func (s *Server) UpdateOptions(p OptionsPatch) error {
+func (s *Server) UpdateOptions(p OptionsPatch) (err error) {
+	defer s.mu.synced(&err)
 	if m := p.SecondAuthorization; m != nil && *m != Keep && *m != Kill && *m != Return {
 		return fmt.Errorf("second_authorization is %q, not keep, kill or return", *m)
 	}
@@ -225,7 +228,15 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.plain
+	if err := s.bend(p.apply(s.plain)); err != nil {
+		return err
+	}
+	s.keepPatch(p)
+	return nil
+}
+
+// apply returns the options with the patch's changes.
+func (p OptionsPatch) apply(o Options) Options {
 	if p.ExpiresInSeconds != nil {
 		o.ExpiresIn = time.Duration(*p.ExpiresInSeconds) * time.Second
 	}
@@ -250,7 +261,7 @@ func (s *Server) UpdateOptions(p OptionsPatch) error {
 	set(&o.CompaniesNeedHeader, p.CompaniesNeedHeader)
 	set(&o.ClientSecret, p.ClientSecret)
 	set(&o.Crooked, p.Crooked)
-	return s.bend(o)
+	return o
 }
 
 func set[T any](field, value *T) {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ const (
 
 // pair is an issued access token with its refresh token, if it has one.
 type pair struct {
+	number          int64 // 1, 2, ...
 	access, refresh string
 	userID          int64 // 0 for the service account
 	redirectURI     string
@@ -44,11 +46,12 @@ func (p *pair) usable(now time.Time) bool {
 }
 
 // revoke revokes both tokens, as Procore's revocation endpoint does.
-func (p *pair) revoke() {
+func (s *Server) revoke(p *pair) {
 	p.accessRevoked = true
 	if p.refreshState == Live {
 		p.refreshState = Revoked
 	}
+	s.keepPair(p)
 }
 
 // answer returns the pair as the token endpoint answers it at the time now.
@@ -75,11 +78,19 @@ func (s *Server) issue(userID int64, redirectURI string) *pair {
 	}
 	if userID != 0 {
 		p.refresh, p.refreshState = "fake-refresh-"+rand.Text(), Live
+	}
+	p.number = int64(len(s.pairs)) + 1
+	s.addPair(p)
+	s.keepPair(p)
+	return p
+}
+
+func (s *Server) addPair(p *pair) {
+	s.access[p.access] = p
+	if p.refresh != "" {
 		s.refresh[p.refresh] = p
 	}
-	s.access[p.access] = p
 	s.pairs = append(s.pairs, p)
-	return p
 }
 
 // longToken is the length of an access token with LongAccessTokens.
@@ -92,7 +103,7 @@ func (s *Server) authorized(userID int64, redirectURI string) *pair {
 		switch {
 		case p.userID != userID:
 		case s.opts.SecondAuthorization == Kill:
-			p.revoke()
+			s.revoke(p)
 		case s.opts.SecondAuthorization == Return && p.refreshState == Live && p.usable(s.now()):
 			return p
 		}
@@ -105,18 +116,27 @@ func (s *Server) authorized(userID int64, redirectURI string) *pair {
 // no such user, the test ends.
 func (s *Server) Token(t TB, userID int64, redirectURI string) Pair {
 	t.Helper()
+	p, err := s.tokenOf(userID, redirectURI)
+	if err != nil {
+		t.Fatalf("procoretest: %v", err)
+	}
+	return p
+}
+
+func (s *Server) tokenOf(userID int64, redirectURI string) (p Pair, err error) {
+	defer s.mu.synced(&err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.user(userID) == nil {
-		t.Fatalf("procoretest: user %d does not exist", userID)
-		return Pair{}
+		return Pair{}, fmt.Errorf("user %d does not exist", userID)
 	}
-	return s.authorized(userID, redirectURI).answer(s.now())
+	return s.authorized(userID, redirectURI).answer(s.now()), nil
 }
 
 // ServiceToken issues an access token to the app's service account, as the client
 // credentials grant does.
 func (s *Server) ServiceToken() Pair {
+	defer s.mu.sync()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.issue(0, "").answer(s.now())

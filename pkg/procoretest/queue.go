@@ -13,7 +13,8 @@ type queued struct {
 	id      int64 // of the delivery
 	eventID string
 	body    []byte
-	last    *Delivery // the latest attempt
+	last    *Delivery // the latest attempt, while it waits
+	place   int64     // in the queue, where places grow; 0 if it no longer waits
 	at      time.Time
 
 	resourceName, eventType string
@@ -41,7 +42,7 @@ func (s *Server) enqueue(hooks []*hook, e Event) []string {
 		for range max(e.Copies, 1) {
 			next := q
 			next.id = s.newID()
-			h.queue = slices.Insert(h.queue, s.place(h), &next)
+			s.insert(h, s.place(h), &next)
 		}
 		h.wakeWorker()
 	}
@@ -57,6 +58,24 @@ func (s *Server) place(h *hook) int {
 		return end - rand.IntN(n)
 	}
 	return end
+}
+
+// insert inserts an event into the hook's queue. Those after it move by one.
+func (s *Server) insert(h *hook, i int, q *queued) {
+	h.queue = slices.Insert(h.queue, i, q)
+	for ; i < len(h.queue); i++ {
+		h.queue[i].place = 1
+		if i > 0 {
+			h.queue[i].place = h.queue[i-1].place + 1
+		}
+		s.keepEvent(h, h.queue[i])
+	}
+}
+
+// leave ends the waiting of an event that is no longer in the queue.
+func (s *Server) leave(h *hook, q *queued) {
+	q.last, q.place = nil, 0
+	s.keepEvent(h, q)
 }
 
 // moment is the identity of an event.

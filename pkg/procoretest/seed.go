@@ -48,7 +48,7 @@ func seedCompanies() []Company {
 }
 
 // seed fills a new server with the users, the companies, two RFIs per project, and
-// the members of each company as its company users.
+// the members of each company as its company users. The caller holds mu.
 func (s *Server) seed() {
 	for _, u := range seedUsers() {
 		s.addUser(u)
@@ -59,7 +59,7 @@ func (s *Server) seed() {
 		s.put(&r)
 	}
 	for _, c := range seedCompanies() {
-		if err := s.AddCompany(c); err != nil {
+		if err := s.addCompany(c); err != nil {
 			panic(err) // a bug in this file
 		}
 		for _, p := range c.Projects {

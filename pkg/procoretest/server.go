@@ -32,10 +32,11 @@ type Server struct {
 	workers  sync.WaitGroup
 	delivery *http.Client
 
-	mu        sync.Mutex // guards the fields below
+	mu        recorder // guards the fields below, and stores their changes
 	opts      Options
 	plain     Options // opts without the quirks
 	quirks    []Quirk
+	patched   OptionsPatch    // all patches of the options in one
 	met       map[string]bool // of first
 	ahead     time.Duration   // how far Advance moved the clock ahead of opts.Now
 	advanced  chan struct{}   // closed and replaced by Advance
@@ -59,13 +60,35 @@ type Server struct {
 	hooks     []*hook
 	reports   map[int64]uint64 // company id -> events that were due to its hooks
 	lost      []Lost
+	dropped   int64 // lost events before those in lost
 	answers   []Answer
 }
 
-// New returns a server with the seeded world, to be served by an [http.Server]
-// or an httptest.Server. The caller must Close it. If [Options] names a quirk that does
-// not exist, New panics; [Crooked] reports it before.
+// New is [Open] for options that are known to be valid. It panics on an error.
 func New(o Options) *Server {
+	s, err := Open(o)
+	if err != nil {
+		panic("procoretest: " + err.Error())
+	}
+	return s
+}
+
+// Open returns a server with the seeded world, or with what Options.Storage has, to be served
+// by an [http.Server] or an httptest.Server. The caller must Close it. It fails if the options
+// name a quirk that does not exist, or if what is stored cannot be read.
+func Open(o Options) (*Server, error) {
+	s, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range s.hooks {
+		s.startWorker(h)
+	}
+	return s, nil
+}
+
+// open is Open without delivery workers.
+func open(o Options) (*Server, error) {
 	s := &Server{
 		advanced:  make(chan struct{}),
 		lastID:    firstID,
@@ -80,16 +103,19 @@ func New(o Options) *Server {
 		reports:   map[int64]uint64{},
 		limits:    map[owner]*windows{},
 	}
+	s.mu.storage, s.mu.marked = o.Storage, map[string]func() any{}
 	if err := s.bend(o.withDefaults()); err != nil {
-		panic("procoretest: " + err.Error())
+		return nil, err
+	}
+	if err := s.restore(); err != nil {
+		return nil, err
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.delivery = newDeliveryClient(s.opts)
 	s.delivery.Transport = crookedDelivery{s, s.delivery.Transport}
 	s.pages = parsePages()
-	s.seed()
 	s.mux = s.routes()
-	return s
+	return s, nil
 }
 
 // Close stops the delivery workers and waits for them to return.
@@ -113,9 +139,11 @@ func (s *Server) Now() time.Time {
 // retry of a paused hook. The clock stops a hundred years ahead, so that it cannot
 // overflow.
 func (s *Server) Advance(d time.Duration) {
+	defer s.mu.sync()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ahead = min(s.ahead+min(max(d, 0), farthest), farthest)
+	s.keepCounters()
 	close(s.advanced)
 	s.advanced = make(chan struct{})
 }
@@ -151,6 +179,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.serveCrooked(a, r)
+	s.send(w, a)
+}
+
+// send sends the answer once everything that it may rest on is durable.
+func (s *Server) send(w http.ResponseWriter, a *answer) {
+	if err := s.mu.sync(); err != nil {
+		a = &answer{header: http.Header{}}
+		writeJSON(a, http.StatusInternalServerError, message(err.Error()))
+	}
 	a.send(w)
 }
 

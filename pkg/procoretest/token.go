@@ -50,6 +50,7 @@ func (s *Server) present(form url.Values, burn bool) spend {
 		p := s.refresh[token]
 		if p != nil || len(s.presented) < maxPresented {
 			s.presented[token]++
+			s.keepPresented(token)
 		}
 		if p == nil {
 			continue
@@ -59,6 +60,7 @@ func (s *Server) present(form url.Values, burn bool) spend {
 		}
 		if burn && p.refreshState == Live {
 			p.refreshState = Spent
+			s.keepPair(p)
 		}
 	}
 	return first
@@ -137,7 +139,7 @@ func (s *Server) exchange(form url.Values, spent spend) (*pair, *oauthError) {
 func (s *Server) exchangeCode(form url.Values) (*pair, *oauthError) {
 	code := form.Get("code")
 	g := s.codes[code]
-	delete(s.codes, code)
+	s.deleteCode(code)
 	if g == nil || s.now().Sub(g.made) > codeLife || form.Get("redirect_uri") != g.redirectURI ||
 		!verified(g.challenge, form.Get("code_verifier")) {
 		return nil, invalidGrant()
@@ -161,7 +163,7 @@ func (s *Server) exchangeRefresh(form url.Values, spent spend) (*pair, *oauthErr
 	}
 	old := spent.pair
 	if old != nil && !spent.live && old.next != nil && s.opts.ReplayKillsSuccessor {
-		old.next.revoke()
+		s.revoke(old.next)
 	}
 	if old == nil || !spent.live || form.Get("redirect_uri") != old.redirectURI {
 		return nil, invalidGrant()
@@ -169,6 +171,7 @@ func (s *Server) exchangeRefresh(form url.Values, spent spend) (*pair, *oauthErr
 	old.refreshState = Spent
 	old.accessRevoked = old.accessRevoked || s.opts.RefreshKillsAccess
 	old.next = s.issue(old.userID, old.redirectURI)
+	s.keepPair(old)
 	return old.next, nil
 }
 
@@ -197,9 +200,9 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case access.usable(s.now()):
-		access.revoke()
+		s.revoke(access)
 	case access == nil && refresh != nil:
-		refresh.revoke()
+		s.revoke(refresh)
 	}
 	writeJSON(w, http.StatusOK, struct{}{})
 }

@@ -78,6 +78,7 @@ func (c *call) add(h *hook, f triggerFields) (t trigger, field, why string) {
 	}
 	t.id = c.newID()
 	h.triggers = append(h.triggers, t)
+	c.keepTrigger(h, t)
 	return t, "", ""
 }
 
@@ -121,9 +122,10 @@ func (c *call) createTriggers() {
 }
 
 // remove removes a trigger, and reports whether there was one.
-func (h *hook) remove(id string) bool {
+func (c *call) remove(h *hook, id string) bool {
 	i := slices.IndexFunc(h.triggers, func(t trigger) bool { return idText(t.id) == id })
 	if i >= 0 {
+		c.mu.forget(triggerKey(h.triggers[i].id))
 		h.triggers = slices.Delete(h.triggers, i, i+1)
 	}
 	return i >= 0
@@ -133,7 +135,7 @@ func (c *call) deleteTrigger() {
 	h, ok := c.hook()
 	switch {
 	case !ok:
-	case !h.remove(c.r.PathValue("trigger")):
+	case !c.remove(h, c.r.PathValue("trigger")):
 		c.fail(http.StatusNotFound, "The trigger does not exist.")
 	default:
 		c.w.WriteHeader(http.StatusNoContent)
@@ -148,7 +150,7 @@ func (c *call) deleteTriggers() {
 	}
 	gone, failed := []string{}, []any{}
 	for _, id := range ids {
-		if h.remove(id) {
+		if c.remove(h, id) {
 			gone = append(gone, id)
 		} else {
 			failed = append(failed, map[string]any{"id": id, "errors": []string{"does not exist"}})

@@ -70,7 +70,8 @@ func NewCompany(id int64, name string, members ...int64) Company {
 const maxWorld = 20_000
 
 // AddUser adds a user, who can then log in. It needs a name and an unused id.
-func (s *Server) AddUser(u User) error {
+func (s *Server) AddUser(u User) (err error) {
+	defer s.mu.synced(&err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u.ID <= 0 || u.Name == "" || s.user(u.ID) != nil || len(s.users) >= maxWorld {
@@ -82,9 +83,14 @@ func (s *Server) AddUser(u User) error {
 
 // AddCompany adds a company with its projects. It needs a name and an unused id,
 // and its projects need unused ids.
-func (s *Server) AddCompany(c Company) error {
+func (s *Server) AddCompany(c Company) (err error) {
+	defer s.mu.synced(&err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.addCompany(c)
+}
+
+func (s *Server) addCompany(c Company) error {
 	if c.ID <= 0 || c.Name == "" || s.companies[c.ID] != nil || len(s.companies) >= maxWorld {
 		return fmt.Errorf("company %d needs a name and an unused id", c.ID)
 	}
@@ -101,6 +107,8 @@ func (s *Server) AddCompany(c Company) error {
 	}
 	s.companies[c.ID] = &c
 	s.order = append(s.order, c.ID)
+	s.keepCompany(&c)
+	s.keepOrder(len(s.order), c.ID)
 	for _, p := range c.Projects {
 		s.projects[p.ID] = c.ID
 	}
@@ -133,7 +141,8 @@ type CompanyPatch struct {
 }
 
 // UpdateCompany applies the patch to the company with this id.
-func (s *Server) UpdateCompany(id int64, p CompanyPatch) error {
+func (s *Server) UpdateCompany(id int64, p CompanyPatch) (err error) {
+	defer s.mu.synced(&err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.companies[id]
@@ -155,6 +164,7 @@ func (s *Server) UpdateCompany(id int64, p CompanyPatch) error {
 	set(&c.DeniedTools, p.DeniedTools)
 	set(&c.Members, p.Members)
 	*c = c.clone()
+	s.keepCompany(c)
 	return nil
 }
 
@@ -164,6 +174,7 @@ func (s *Server) user(id int64) *User { return s.byUserID[id] }
 func (s *Server) addUser(u *User) {
 	s.users = append(s.users, u)
 	s.byUserID[u.ID] = u
+	s.keepUser(len(s.users), u)
 }
 
 // project returns the project with this id and its company, or nil. The caller
@@ -180,5 +191,6 @@ func (s *Server) project(id int64) (*Company, *Project) {
 // newID returns an id of more than 32 bits, as Procore's ids may have.
 func (s *Server) newID() int64 {
 	s.lastID++
+	s.keepCounters()
 	return s.lastID
 }
