@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const companyHeader = "Procore-Company-Id"
@@ -187,25 +188,27 @@ func (c *call) body(v any) bool {
 // Call is one recorded API request. Its status is 0 if a fault reset the
 // connection.
 type Call struct {
-	Method    string `json:"method"`
-	Path      string `json:"path"`
-	Query     string `json:"query,omitempty"`
-	CompanyID int64  `json:"company_id"` // from the header, 0 without one
-	UserID    int64  `json:"user_id"`    // 0 for the service account or an unknown token
-	Status    int    `json:"status"`
+	At        time.Time `json:"at"`
+	Method    string    `json:"method"`
+	Path      string    `json:"path"`
+	Query     string    `json:"query,omitempty"`
+	CompanyID int64     `json:"company_id"` // from the header, 0 without one
+	UserID    int64     `json:"user_id"`    // 0 for the service account or an unknown token
+	Status    int       `json:"status"`
 }
 
 // maxCalls limits the record. The oldest calls are dropped first.
 const maxCalls = 10_000
 
 func (s *Server) record(r *http.Request, p *pair, status int) {
-	c := Call{Method: r.Method, Path: bounded(r.URL.Path), Query: bounded(withoutToken(r.URL.Query())), Status: status}
+	c := Call{At: s.now(), Method: r.Method, Path: bounded(r.URL.Path), Query: bounded(withoutToken(r.URL.Query())), Status: status}
 	c.CompanyID, _ = strconv.ParseInt(r.Header.Get(companyHeader), 10, 64)
 	if p != nil {
 		c.UserID = p.userID
 	}
 	if len(s.calls) >= maxCalls {
 		s.calls = slices.Delete(s.calls, 0, maxCalls/10)
+		s.called += maxCalls / 10
 	}
 	s.calls = append(s.calls, c)
 }

@@ -33,6 +33,14 @@ func (s *Server) controlRoutes(m *http.ServeMux) {
 		s.ClearAnswers()
 		writeJSON(w, http.StatusOK, done{true})
 	})
+	handle("PATCH /_fake/hooks/{id}", control(func(r *http.Request, p HookPatch) (any, error) {
+		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		return done{true}, s.UpdateHook(id, p)
+	}))
+	handle("POST /_fake/redeliveries", control(func(_ *http.Request, d redelivery) (any, error) { return done{true}, s.Redeliver(d.DeliveryID) }))
 	handle("PATCH /_fake/companies/{id}", control(func(r *http.Request, p CompanyPatch) (any, error) {
 		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 		if err != nil {
@@ -50,6 +58,11 @@ func (s *Server) controlRoutes(m *http.ServeMux) {
 	handle("/_fake/", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusNotFound, controlError{"no such endpoint"})
 	})
+}
+
+// redelivery is the body of POST /_fake/redeliveries.
+type redelivery struct {
+	DeliveryID int64 `json:"delivery_id"`
 }
 
 // done is the answer of an endpoint that has nothing to return.

@@ -197,12 +197,24 @@ func (s *Server) post(ctx context.Context, j job, d *Delivery) {
 	if err != nil {
 		d.ResponseError = bounded(err.Error())
 	}
-	d.ResponseStatus, d.ResponseBody = resp.StatusCode, strings.ToValidUTF8(string(body), "?")
+	d.ResponseStatus, d.ResponseBody = resp.StatusCode, strings.ToValidUTF8(withoutHeaders(string(body), j.headers), "?")
 	for k := range resp.Header {
 		if len(d.ResponseHeaders) < 50 && k != "Set-Cookie" {
 			d.ResponseHeaders[k] = bounded(resp.Header.Get(k))
 		}
 	}
+}
+
+// withoutHeaders removes from an answer what a destination echoes of the hook's headers.
+func withoutHeaders(body string, headers map[string]string) string {
+	for _, v := range headers {
+		for _, secret := range []string{v, v[strings.LastIndex(v, " ")+1:]} {
+			if len(secret) >= 8 {
+				body = strings.ReplaceAll(body, secret, "[removed]")
+			}
+		}
+	}
+	return body
 }
 
 // flush discards the waiting events and ends the pause. The caller holds mu.

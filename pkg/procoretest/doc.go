@@ -47,6 +47,8 @@
 //	POST   /_fake/answers          Answer
 //	GET    /_fake/answers          a list of Answer
 //	DELETE /_fake/answers
+//	POST   /_fake/redeliveries     {"delivery_id": ...}
+//	PATCH  /_fake/hooks/{id}       HookPatch
 //	POST   /_fake/clock            {"advance_seconds": 3600}
 //	PATCH  /_fake/companies/{id}   CompanyPatch
 //	PATCH  /_fake/options          OptionsPatch

@@ -118,7 +118,7 @@ func isLoaded(t *testing.T, s *Server, content func() map[string][]byte) {
 	defer again.Close()
 	diff := cmp.Diff(s, again, cmp.Exporter(func(reflect.Type) bool { return true }), cmpopts.EquateEmpty(),
 		cmpopts.IgnoreFields(Server{}, "URL", "mux", "pages", "ctx", "stop", "workers", "delivery", "mu", "advanced",
-			"opts", "quirks", "met", "limits", "calls"), // opts and quirks follow from plain
+			"opts", "quirks", "met", "limits", "calls", "called", "tokenLog", "tokenLogged"), // opts and quirks follow from plain
 		cmpopts.IgnoreFields(Options{}, "Now", "Dial", "Storage"), cmpopts.IgnoreFields(hook{}, "wake", "cancel"),
 		cmpopts.SortSlices(func(a, b *shelf) bool { return a.name < b.name }))
 	if diff != "" {

@@ -127,6 +127,8 @@ type Options struct {
 	// AllowedHosts are the host names, besides loopback ones, that a hook's
 	// destination may have.
 	AllowedHosts []string
+	// AppURL is the address of the app, to which the page links. Empty means no link.
+	AppURL string
 	// Crooked makes the fake differ from its plain self, to test what a client bears:
 	// names of quirks with commas between, or "seed:42" for three that depend on the
 	// number. [Quirks] lists them. Empty means none.

@@ -52,6 +52,7 @@ func (s *Server) revoke(p *pair) {
 		p.refreshState = Revoked
 	}
 	s.keepPair(p)
+	s.logToken(TokenEvent{Event: TokenRevoked, Fingerprint: Fingerprint(or(p.refresh, p.access)), UserID: p.userID})
 }
 
 // answer returns the pair as the token endpoint answers it at the time now.
@@ -67,9 +68,9 @@ func Fingerprint(token string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// issue issues a pair. User 0 is the service account, which gets no refresh token.
-// The caller holds mu.
-func (s *Server) issue(userID int64, redirectURI string) *pair {
+// issue issues a pair, for a refresh token if from is not nil. User 0 is the service
+// account, which gets no refresh token. The caller holds mu.
+func (s *Server) issue(userID int64, redirectURI string, from *pair) *pair {
 	now := s.now()
 	p := &pair{access: "fake-access-" + rand.Text(), userID: userID, redirectURI: redirectURI,
 		created: now, expires: now.Add(s.opts.ExpiresIn)}
@@ -82,6 +83,7 @@ func (s *Server) issue(userID int64, redirectURI string) *pair {
 	p.number = int64(len(s.pairs)) + 1
 	s.addPair(p)
 	s.keepPair(p)
+	s.logIssued(p, from)
 	return p
 }
 
@@ -108,7 +110,7 @@ func (s *Server) authorized(userID int64, redirectURI string) *pair {
 			return p
 		}
 	}
-	return s.issue(userID, redirectURI)
+	return s.issue(userID, redirectURI, nil)
 }
 
 // Token issues a pair to a user, as if the user had authorized the app with this
@@ -139,5 +141,5 @@ func (s *Server) ServiceToken() Pair {
 	defer s.mu.sync()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.issue(0, "").answer(s.now())
+	return s.issue(0, "", nil).answer(s.now())
 }

@@ -32,36 +32,39 @@ type Server struct {
 	workers  sync.WaitGroup
 	delivery *http.Client
 
-	mu        recorder // guards the fields below, and stores their changes
-	opts      Options
-	plain     Options // opts without the quirks
-	quirks    []Quirk
-	patched   OptionsPatch    // all patches of the options in one
-	met       map[string]bool // of first
-	ahead     time.Duration   // how far Advance moved the clock ahead of opts.Now
-	advanced  chan struct{}   // closed and replaced by Advance
-	lastID    int64
-	users     []*User
-	byUserID  map[int64]*User
-	companies map[int64]*Company
-	order     []int64         // ids of companies, in the order they were added
-	projects  map[int64]int64 // project id -> company id
-	shelves   map[scope][]*shelf
-	created   int64 // resources, ever
-	stored    int   // resources, now
-	codes     map[string]*grant
-	access    map[string]*pair
-	refresh   map[string]*pair
-	pairs     []*pair
-	presented map[string]int // refresh token -> calls to the token endpoint
-	limits    map[owner]*windows
-	faults    []*Fault
-	calls     []Call
-	hooks     []*hook
-	reports   map[int64]uint64 // company id -> events that were due to its hooks
-	lost      []Lost
-	dropped   int64 // lost events before those in lost
-	answers   []Answer
+	mu          recorder // guards the fields below, and stores their changes
+	opts        Options
+	plain       Options // opts without the quirks
+	quirks      []Quirk
+	patched     OptionsPatch    // all patches of the options in one
+	met         map[string]bool // of first
+	ahead       time.Duration   // how far Advance moved the clock ahead of opts.Now
+	advanced    chan struct{}   // closed and replaced by Advance
+	lastID      int64
+	users       []*User
+	byUserID    map[int64]*User
+	companies   map[int64]*Company
+	order       []int64         // ids of companies, in the order they were added
+	projects    map[int64]int64 // project id -> company id
+	shelves     map[scope][]*shelf
+	created     int64 // resources, ever
+	stored      int   // resources, now
+	codes       map[string]*grant
+	access      map[string]*pair
+	refresh     map[string]*pair
+	pairs       []*pair
+	presented   map[string]int // refresh token -> calls to the token endpoint
+	limits      map[owner]*windows
+	faults      []*Fault
+	calls       []Call
+	hooks       []*hook
+	reports     map[int64]uint64 // company id -> events that were due to its hooks
+	lost        []Lost
+	dropped     int64 // lost events before those in lost
+	answers     []Answer
+	tokenLog    []TokenEvent
+	tokenLogged int64 // events that the log has dropped
+	called      int64 // calls that the record has dropped
 }
 
 // New is [Open] for options that are known to be valid. It panics on an error.

@@ -22,6 +22,8 @@ type State struct {
 	Deliveries []Delivery `json:"deliveries"`
 	// Lost are the events that [Options] made the fake lose, oldest first.
 	Lost []Lost `json:"lost"`
+	// TokenLog is what last happened to tokens, 2,000 events at most, oldest first.
+	TokenLog []TokenEvent `json:"token_log"`
 }
 
 // RefreshToken counts how often one refresh token was presented to the token
@@ -64,7 +66,8 @@ func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := State{Now: s.now(), Users: []User{}, Companies: []Company{}, Resources: s.everything(),
-		RefreshTokens: s.refreshTokens(), Calls: append([]Call{}, s.calls...), Hooks: []Hook{}, Deliveries: []Delivery{}, Lost: append([]Lost{}, s.lost...)}
+		RefreshTokens: s.refreshTokens(), Calls: append([]Call{}, s.calls...), Hooks: []Hook{}, Deliveries: []Delivery{}, Lost: append([]Lost{}, s.lost...),
+		TokenLog: append([]TokenEvent{}, s.tokenLog...)}
 	for _, u := range s.users {
 		st.Users = append(st.Users, *u)
 	}

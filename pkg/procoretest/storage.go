@@ -14,7 +14,8 @@ import (
 // headers of its hooks as they are. A file with them should be readable by its owner
 // alone (mode 0600), although none of them opens anything but a fake.
 //
-// Calls, the windows of the rate limits, and what the quirks have met are not kept.
+// Calls, the log of tokens, the windows of the rate limits, and what the quirks have met are
+// not kept.
 type Storage interface {
 	// Load returns what the last server left, or nothing.
 	Load() map[string][]byte

@@ -52,6 +52,7 @@ func (s *Server) present(form url.Values, burn bool) spend {
 			s.presented[token]++
 			s.keepPresented(token)
 		}
+		s.logPresented(token, p)
 		if p == nil {
 			continue
 		}
@@ -127,7 +128,7 @@ func (s *Server) exchange(form url.Values, spent spend) (*pair, *oauthError) {
 	case "refresh_token":
 		return s.exchangeRefresh(form, spent)
 	case "client_credentials":
-		return s.issue(0, ""), nil
+		return s.issue(0, "", nil), nil
 	case "":
 		return nil, invalidRequest("The grant_type is missing.")
 	default:
@@ -170,7 +171,7 @@ func (s *Server) exchangeRefresh(form url.Values, spent spend) (*pair, *oauthErr
 	}
 	old.refreshState = Spent
 	old.accessRevoked = old.accessRevoked || s.opts.RefreshKillsAccess
-	old.next = s.issue(old.userID, old.redirectURI)
+	old.next = s.issue(old.userID, old.redirectURI, old)
 	s.keepPair(old)
 	return old.next, nil
 }

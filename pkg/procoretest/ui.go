@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"procore-connect/pkg/procore"
@@ -16,10 +14,10 @@ import (
 //go:embed templates
 var files embed.FS
 
-// The most companies and deliveries that the page shows.
+// The most companies, and resources of one kind in one place, that the page shows.
 const (
-	shownCompanies  = 50
-	shownDeliveries = 25
+	shownCompanies = 50
+	shownResources = 25
 )
 
 func parsePages() *template.Template {
@@ -27,21 +25,29 @@ func parsePages() *template.Template {
 }
 
 func (s *Server) pageRoutes(m *http.ServeMux) {
-	form := func(h http.HandlerFunc) http.Handler { return http.NewCrossOriginProtection().Handler(h) }
 	m.HandleFunc("GET /{$}", s.showHome)
-	m.Handle("POST /_ui/change", form(s.changeByForm))
-	m.Handle("POST /_ui/company", form(s.companyByForm))
-	m.HandleFunc("GET /_ui/style.css", func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, files, "templates/style.css")
-	})
+	m.HandleFunc("GET /_ui/live", s.serveLive)
+	for path, h := range map[string]http.HandlerFunc{"change": s.changeByForm, "create": s.createByForm, "company": s.companyByForm,
+		"trouble": s.troubleByForm, "hook": s.hookByForm, "again": s.againByForm} {
+		m.Handle("POST /_ui/"+path, http.NewCrossOriginProtection().Handler(h))
+	}
+	for _, name := range []string{"style.css", "live.js"} {
+		m.HandleFunc("GET /_ui/"+name, func(w http.ResponseWriter, r *http.Request) {
+			http.ServeFileFS(w, r, files, "templates/"+name)
+		})
+	}
 }
 
 // render writes a page. The policy does not restrict form-action, because the forms
-// of an authorization server redirect anywhere.
+// of an authorization server redirect anywhere. Only the page at / has a script.
 func (s *Server) render(w http.ResponseWriter, status int, name string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'")
+	policy := "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+	if name == "home.html" {
+		policy += "; script-src 'self'; connect-src 'self'"
+	}
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
 	if err := s.pages.ExecuteTemplate(w, name, data); err != nil {
@@ -56,32 +62,98 @@ func (s *Server) renderNotice(w http.ResponseWriter, status int, title, text str
 // companyView is a company on the page.
 type companyView struct {
 	Company
-	Tools []toolView
+	At       string // the id of its place on the page
+	Tools    []toolView
+	Triggers []string
+	Notice   string
 }
 
 // toolView is the resources of one kind in a project or in a company itself.
 type toolView struct {
+	At               string
 	Company, Project int64
 	Name, Where      string
 	Resources        []Resource
+	More             int
+	Hint             string // why changes are not reported
+	Notice           string
 }
 
-// showHome serves the page at /: companies with their resources, hooks, and the latest
-// deliveries.
+// toolID returns the id of a tool's place on the page.
+func toolID(at scope, name string) string {
+	return fmt.Sprintf("tool-%d-%d-%s", at.company, at.project, strings.ReplaceAll(collection(name), " ", "_"))
+}
+
+// doneWords are what the page says after a button was clicked.
+func doneWords(done string) string {
+	return map[string]string{"create": "Created", "update": "Updated", "delete": "Deleted", "company": "Saved.",
+		"unavailable": "The next 3 calls of the API are answered 503.", "token": "The next answer of the token endpoint is lost.",
+		"time": "90 minutes have passed.", "lose": "10 % of the events are lost from now on.", "end": "No trouble from now on.",
+		"hook": "The hook is changed.", "again": "The event is delivered again."}[done]
+}
+
+// showHome serves the page at /: companies with their resources, hooks, and the logs.
 func (s *Server) showHome(w http.ResponseWriter, r *http.Request) {
-	st := s.State()
-	slices.Reverse(st.Deliveries)
-	slices.SortStableFunc(st.Companies, func(a, b Company) int { return installedFirst(a) - installedFirst(b) })
-	more := max(len(st.Companies)-shownCompanies, 0)
-	var views []companyView
-	for _, c := range st.Companies[:min(len(st.Companies), shownCompanies)] {
-		views = append(views, companyView{c, st.tools(c)})
+	q := r.URL.Query()
+	notice, at := doneWords(q.Get("done")), q.Get("at")
+	views, more := s.companyViews()
+	for i := range views {
+		c := &views[i]
+		if c.At == at {
+			c.Notice, notice = notice, ""
+		}
+		for j := range c.Tools {
+			if t := &c.Tools[j]; t.At == at && notice != "" {
+				t.Notice, notice = s.changed(t, q.Get("done"), q.Get("hooks")), ""
+			}
+		}
 	}
-	s.render(w, http.StatusOK, "home.html", map[string]any{
-		"Notice":    map[string]string{"create": "Created.", "update": "Updated.", "delete": "Deleted.", "company": "Saved."}[r.URL.Query().Get("done")],
-		"Companies": views, "More": more, "Hooks": st.Hooks,
-		"Deliveries": st.Deliveries[:min(len(st.Deliveries), shownDeliveries)],
-	})
+	if notice != "" && !strings.HasSuffix(notice, ".") { // of a tool that is gone
+		notice += "."
+	}
+	s.render(w, http.StatusOK, "home.html", map[string]any{"Notice": notice, "At": at, "AppURL": s.appURL(),
+		"Companies": views, "More": more, "Names": resourceNames(), "Live": s.live()})
+}
+
+// changed returns what the page says after a change: whether hooks report it, or why not.
+func (s *Server) changed(t *toolView, done, hooks string) string {
+	switch hooks {
+	case "0":
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return doneWords(done) + ". " + s.unreported(scope{t.Company, t.Project}, t.Name, done)
+	case "1":
+		return doneWords(done) + ", and reported to a hook."
+	}
+	return doneWords(done) + ", and reported to several hooks."
+}
+
+// companyViews returns the companies that the page shows, those with the app first, and how
+// many others there are.
+func (s *Server) companyViews() (views []companyView, more int) {
+	st := s.State()
+	slices.SortStableFunc(st.Companies, func(a, b Company) int { return installedFirst(a) - installedFirst(b) })
+	more = max(len(st.Companies)-shownCompanies, 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range st.Companies[:len(st.Companies)-more] {
+		v := companyView{Company: c, At: fmt.Sprintf("company-%d", c.ID), Tools: st.tools(c), Triggers: s.triggersOf(c.ID)}
+		for i := range v.Tools {
+			t := &v.Tools[i]
+			t.At = toolID(scope{t.Company, t.Project}, t.Name)
+			t.Hint = s.unreported(scope{t.Company, t.Project}, t.Name, changeKinds[:]...)
+			t.More = max(len(t.Resources)-shownResources, 0)
+			t.Resources = t.Resources[t.More:]
+		}
+		views = append(views, v)
+	}
+	return views, more
+}
+
+func (s *Server) appURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opts.AppURL
 }
 
 func installedFirst(c Company) int {
@@ -91,11 +163,12 @@ func installedFirst(c Company) int {
 	return 1
 }
 
-// tools returns a company's users and each project's resources by kind. Every project
-// has at least its RFIs.
+// tools returns a company's users and projects, and each project's resources by kind.
+// Every project has at least its RFIs.
 func (st State) tools(c Company) []toolView {
-	views := []toolView{{Company: c.ID, Name: "Company Users", Where: c.Name}}
+	views := []toolView{{Company: c.ID, Name: "Company Users", Where: c.Name}, {Company: c.ID, Name: "Projects", Where: c.Name}}
 	for _, p := range c.Projects {
+		views[1].Resources = append(views[1].Resources, Resource{ID: procore.NewID(p.ID), CompanyID: c.ID, Name: "Projects", Title: p.Name})
 		views = append(views, toolView{Company: c.ID, Project: p.ID, Name: "RFIs", Where: p.Name})
 	}
 	for _, r := range st.Resources {
@@ -114,44 +187,4 @@ func (st State) tools(c Company) []toolView {
 		views[i].Resources = append(views[i].Resources, r)
 	}
 	return views
-}
-
-// changeByForm serves the page's buttons that create, update or delete a resource.
-func (s *Server) changeByForm(w http.ResponseWriter, r *http.Request) {
-	e := Event{ResourceName: r.PostFormValue("resource_name"), EventType: r.PostFormValue("event_type"),
-		Title: strings.TrimSpace(r.PostFormValue("title"))}
-	e.ResourceID = procore.ID(r.PostFormValue("resource_id"))
-	for name, id := range map[string]*int64{"company_id": &e.CompanyID, "project_id": &e.ProjectID} {
-		*id, _ = strconv.ParseInt(r.PostFormValue(name), 10, 64) // Emit refuses 0, or takes it as none
-	}
-	if _, err := s.Emit(e); err != nil {
-		s.renderNotice(w, http.StatusBadRequest, "The change could not be made", err.Error())
-		return
-	}
-	s.home(w, r, e.EventType, e.CompanyID)
-}
-
-// companyByForm serves the page's buttons that change a setting of a company.
-func (s *Server) companyByForm(w http.ResponseWriter, r *http.Request) {
-	id, _ := strconv.ParseInt(r.PostFormValue("company_id"), 10, 64)
-	on := r.PostFormValue("on") == "true"
-	var p CompanyPatch
-	switch r.PostFormValue("switch") {
-	case "connected":
-		p.Connected = &on
-	case "user_installs":
-		p.UserInstalls = &on
-	case "installed":
-		p.Installed = &on
-	}
-	if err := s.UpdateCompany(id, p); err != nil {
-		s.renderNotice(w, http.StatusBadRequest, "The change could not be made", err.Error())
-		return
-	}
-	s.home(w, r, "company", id)
-}
-
-func (s *Server) home(w http.ResponseWriter, r *http.Request, done string, company int64) {
-	q := url.Values{"done": {done}}
-	http.Redirect(w, r, fmt.Sprintf("/?%s#company-%d", q.Encode(), company), http.StatusSeeOther)
 }

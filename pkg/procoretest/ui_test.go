@@ -31,7 +31,7 @@ func TestPageMakesChanges(t *testing.T) {
 	}
 	place := []string{"company_id", "5678", "project_id", "2001", "resource_name", "RFIs"}
 	got := press(t, p, "/_ui/change", append(place, "event_type", "create")...).wants(t, 303, "")
-	if to := got.header.Get("Location"); to != "/?done=create#company-5678" {
+	if to := got.header.Get("Location"); to != "/?at=tool-5678-2001-rfis&done=create&hooks=1#tool-5678-2001-rfis" {
 		t.Errorf("sent to %s", to)
 	}
 	rec.next(t)
@@ -96,11 +96,11 @@ func TestPagesEscape(t *testing.T) {
 	}
 	login := mustSend(t, request(t, "GET", authorizeURL(p, "state", bad), "")).wants(t, 200, "&lt;script&gt;")
 	for name, page := range map[string]string{"home": home(t, p), "login": login.body} {
-		if strings.Contains(page, "<script") {
+		if strings.Contains(page, "<script>") {
 			t.Errorf("%s does not escape: %s", name, page)
 		}
 	}
-	if csp := login.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
+	if csp := login.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script-src") {
 		t.Errorf("policy %q", csp)
 	}
 }
@@ -108,16 +108,18 @@ func TestPagesEscape(t *testing.T) {
 func TestPageFromAnotherOrigin(t *testing.T) {
 	t.Parallel()
 	p := Start(t)
-	for _, path := range []string{"/_ui/change", "/_ui/company", "/_fake/events"} {
+	for _, path := range []string{"/_ui/change", "/_ui/create", "/_ui/company", "/_ui/trouble", "/_ui/hook", "/_ui/again", "/_fake/events", "/_fake/answers"} {
 		mustSend(t, request(t, "POST", p.URL+path, "", "Origin", "http://evil.example", "Sec-Fetch-Site", "cross-site")).wants(t, 403, "")
 	}
 }
 
-func TestStyle(t *testing.T) {
+func TestStyleAndScript(t *testing.T) {
 	t.Parallel()
 	p := Start(t)
-	got := mustSend(t, request(t, "GET", p.URL+"/_ui/style.css", "")).wants(t, 200, "color-scheme")
-	if kind := got.header.Get("Content-Type"); !strings.HasPrefix(kind, "text/css") {
-		t.Errorf("type %s", kind)
+	for path, want := range map[string][2]string{"style.css": {"color-scheme", "text/css"}, "live.js": {"fetch('/_ui/live')", "text/javascript"}} {
+		got := mustSend(t, request(t, "GET", p.URL+"/_ui/"+path, "")).wants(t, 200, want[0])
+		if kind := got.header.Get("Content-Type"); !strings.HasPrefix(kind, want[1]) {
+			t.Errorf("type of %s is %s", path, kind)
+		}
 	}
 }

@@ -227,6 +227,12 @@ func hookSteps() []func(*walk) {
 		func(w *walk) { w.json("PATCH", hooks(w, "/"+w.hook()), `{"status":"active"}`) },
 		func(w *walk) { w.json("PATCH", hooks(w, "/"+w.hook()), `{"status":"disabled","namespace":"other"}`) },
 		func(w *walk) {
+			w.json("PATCH", "/_fake/hooks/"+w.hook(), fmt.Sprintf(`{"disabled":%t}`, w.random.IntN(2) == 0))
+		},
+		func(w *walk) {
+			w.json("POST", "/_fake/redeliveries", fmt.Sprintf(`{"delivery_id":%s}`, w.delivery()))
+		},
+		func(w *walk) {
 			if w.random.IntN(5) == 0 {
 				w.json("DELETE", hooks(w, "/"+w.hook()), "")
 			}
@@ -249,7 +255,7 @@ func hookSteps() []func(*walk) {
 	}
 }
 
-// rfi, hook and trigger return the id of one that exists, if one does.
+// rfi, hook, delivery and trigger return the id of one that exists, if one does.
 func (w *walk) rfi() string {
 	ids := []string{"0"}
 	for _, r := range w.server.State().Resources {
@@ -264,6 +270,14 @@ func (w *walk) hook() string {
 	ids := []string{"0"}
 	for _, h := range w.server.State().Hooks {
 		ids = append(ids, fmt.Sprint(h.ID))
+	}
+	return pick(w, ids)
+}
+
+func (w *walk) delivery() string {
+	ids := []string{"0"}
+	for _, d := range w.server.State().Deliveries {
+		ids = append(ids, fmt.Sprint(d.ID))
 	}
 	return pick(w, ids)
 }

@@ -47,6 +47,7 @@ func (s *Stack) credentials() {
 	if o.RedirectURIs == nil {
 		o.RedirectURIs = []string{s.AppURL + "/oauth/callback"}
 	}
+	o.AppURL = s.AppURL
 	s.Procore = procoretest.New(o)
 	s.Procore.URL = s.ProcoreURL
 
