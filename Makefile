@@ -14,7 +14,10 @@ NO_REGIONS := ap-east-2 ap-southeast-6
 GOARCH ?= arm64
 
 FUNCTIONS := oauth-callback company-select webhook-receiver dispatcher announcer refresher reconciler
-BINARIES := $(addprefix functions/,$(FUNCTIONS)) examples/event-consumer
+
+# The function that receives the events; CONSUMER=examples/rfi-copy sam build for another one.
+CONSUMER ?= examples/event-consumer
+BINARIES := $(addprefix functions/,$(FUNCTIONS)) $(CONSUMER)
 
 # $(call compile,package,directory of bootstrap): static, stripped, the same bytes wherever it is built.
 compile = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -tags lambda.norpc -o "$(2)/bootstrap" ./$(1)
@@ -164,8 +167,8 @@ clean: ## Remove everything that was built, and the checkers that make lint inst
 .PHONY: $(addprefix compile-,$(notdir $(BINARIES)))
 $(addprefix compile-,$(FUNCTIONS)): compile-%:
 	$(call compile,functions/$*,build/$*)
-compile-event-consumer:
-	$(call compile,examples/event-consumer,build/event-consumer)
+compile-$(notdir $(CONSUMER)):
+	$(call compile,$(CONSUMER),build/$(notdir $(CONSUMER)))
 
 # The targets of sam build, by the functions' logical ids in template.yaml.
 .PHONY: build-OAuthCallbackFunction build-CompanySelectFunction build-WebhookReceiverFunction build-DispatcherFunction build-AnnouncerFunction build-RefresherFunction build-ReconcilerFunction build-EventConsumerFunction
@@ -184,4 +187,4 @@ build-RefresherFunction:
 build-ReconcilerFunction:
 	$(call compile,functions/reconciler,$(ARTIFACTS_DIR))
 build-EventConsumerFunction:
-	$(call compile,examples/event-consumer,$(ARTIFACTS_DIR))
+	$(call compile,$(CONSUMER),$(ARTIFACTS_DIR))

@@ -1,6 +1,7 @@
 // Command local runs the whole system on this machine: make run, or
 //
 //	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-docker] [-crooked names] [-principal who]
+//	    [-consumer package]
 //
 // It needs Go and nothing else. Data is kept in memory and lost when it stops. The
 // consumer writes its JSON lines to standard output; everything else goes to
@@ -20,6 +21,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -112,9 +114,11 @@ func options(args []string) (stack.Options, error) {
 		o.Env["PROCORE_PRINCIPAL"] = text
 		return nil
 	})
+	f.StringVar(&o.Consumer, "consumer", stack.DefaultConsumer, "`package` that receives the events, such as examples/rfi-copy")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
+	o.Consumer = path.Clean(o.Consumer)
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}

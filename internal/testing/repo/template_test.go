@@ -140,7 +140,11 @@ func TestAPIIsBeforeFunctions(t *testing.T) {
 // A target of the Makefile builds every function from its own package.
 func TestBuildTargets(t *testing.T) {
 	t.Parallel()
-	makefile := read(t, "Makefile")
+	// CONSUMER names the consumer's package.
+	makefile := strings.ReplaceAll(read(t, "Makefile"), "$(CONSUMER),", "examples/event-consumer,")
+	if !strings.Contains(makefile, "\nCONSUMER ?= examples/event-consumer\n") {
+		t.Error("the Makefile has another consumer than examples/event-consumer")
+	}
 	n := template(t)
 	for dir, name := range functions {
 		if got := text(get(n, "Resources", name, "Metadata", "BuildMethod")); got != "makefile" {

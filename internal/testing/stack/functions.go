@@ -26,15 +26,12 @@ const (
 	announcer       = "announcer"
 	refresher       = "refresher"
 	reconciler      = "reconciler"
-	consumer        = "event-consumer"
 
 	consumers = 2 // batches that run at once
 )
 
-// packages are the functions' packages, each compiled to a binary with its last name. The consumer is the first that is
-// compiled again, because it is the one that is edited.
+// packages are those of the functions; Options.packages adds the consumer's.
 var packages = [...]string{
-	"./examples/event-consumer",
 	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
 	"./functions/dispatcher", "./functions/announcer", "./functions/refresher", "./functions/reconciler",
 }
@@ -42,7 +39,11 @@ var packages = [...]string{
 // startFunctions starts a process of each function and waits until all ask for work.
 func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 	s.functions = make(map[string]*lambdatest.Function)
-	env := s.environment()
+	env, consumer := s.environment(), s.options.consumer()
+	needs, err := s.consumerNeeds(ctx)
+	if err != nil {
+		return err
+	}
 	for _, o := range []lambdatest.Options{
 		{Name: oauthCallback, Timeout: 29 * time.Second, Concurrency: 4},
 		{Name: companySelect, Timeout: 29 * time.Second, Concurrency: 4},
@@ -58,7 +59,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		o.InitTimeout = 30 * time.Second // Lambda allows 10, and does not compile at the same time
 		o.Stdout, o.Stderr = s.out.prefixed(o.Name), s.out.prefixed(o.Name)
 		if o.Name == consumer {
-			o.Stdout = s.out.objects(o.Name)
+			o.Stdout, o.Env = s.out.objects(o.Name), with(env, needs)
 		}
 		s.functions[o.Name] = lambdatest.New(o)
 	}
@@ -77,7 +78,7 @@ func (s *Stack) rebuild(ctx context.Context, dir string, since time.Time) {
 		return // ctx has ended: it was found before
 	}
 	w := &rebuild.Watcher{
-		Root: root, Dir: filepath.Join(dir, "next"), Packages: packages[:], Around: "./cmd/local", Since: since, Report: s.out.report,
+		Root: root, Dir: filepath.Join(dir, "next"), Packages: s.options.packages(), Around: "./cmd/local", Since: since, Report: s.out.report,
 		Replace: func(ctx context.Context, name, binary string) error {
 			err := s.functions[name].Replace(ctx, binary)
 			if e, ok := errors.AsType[*lambdatest.FunctionError](err); ok {

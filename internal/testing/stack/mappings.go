@@ -33,7 +33,7 @@ func (s *Stack) startMappings(ctx, background context.Context) error {
 			return err
 		}
 	}
-	m := &streamtest.QueueMapping{Queue: s.Events, Function: s.functions[consumer], BatchSize: 1, MaxReceive: maxReceive, Report: s.out.report}
+	m := &streamtest.QueueMapping{Queue: s.Events, Function: s.functions[s.options.consumer()], BatchSize: 1, MaxReceive: maxReceive, Report: s.out.report}
 	for range consumers {
 		s.loops.Go(func() { m.Run(background) })
 	}

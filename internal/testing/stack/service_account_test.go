@@ -41,7 +41,7 @@ func TestServiceAccount(t *testing.T) {
 	}
 	eventually(t, "the event was handled", func() bool {
 		all := handled(t, stdout)
-		return len(all) == 1 && all[0]["event_id"] == emitted.EventIDs[0] && all[0]["read_bytes"] != 0.0
+		return len(all) == 1 && all[0]["event_id"] == emitted.EventIDs[0] && all[0]["outcome"] == "handled"
 	})
 	for _, c := range s.Procore.State().Calls {
 		if c.UserID != 0 {

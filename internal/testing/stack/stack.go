@@ -53,6 +53,10 @@ type Options struct {
 	// Rebuild compiles functions again whose source files change, and replaces them between two invocations.
 	Rebuild bool
 
+	// Consumer is the package that receives the events, such as examples/rfi-copy. The tables and variables of the
+	// template.yaml in its directory are its own. Empty: [DefaultConsumer].
+	Consumer string
+
 	// Env overrides variables of all functions, such as WEBHOOK_TRIGGERS.
 	Env map[string]string
 
@@ -215,7 +219,7 @@ func (s *Stack) build(ctx context.Context) (string, error) {
 		dir = filepath.Join(root, dir)
 	}
 	s.out.report("compiling the functions")
-	return dir, rebuild.Compile(ctx, root, dir, packages[:], s.out.report)
+	return dir, rebuild.Compile(ctx, root, dir, s.options.packages(), s.out.report)
 }
 
 // answers waits until each part answers over HTTP.

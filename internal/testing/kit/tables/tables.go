@@ -33,14 +33,22 @@ func Create(ctx context.Context, client *dynamodb.Client, names Names) error {
 	for _, input := range []*dynamodb.CreateTableInput{
 		Grants(names.Grants), Connections(names.Connections), Spends(names.Spends), Sessions(names.Sessions), Inbox(names.Inbox),
 	} {
-		if err := create(ctx, client, input); err != nil {
-			return fmt.Errorf("tables: create %s: %w", *input.TableName, err)
+		if err := CreateOne(ctx, client, input); err != nil {
+			return err
 		}
 	}
 	for _, name := range []string{names.Spends, names.Sessions, names.Inbox} {
 		if err := expire(ctx, client, name); err != nil {
 			return fmt.Errorf("tables: time to live of %s: %w", name, err)
 		}
+	}
+	return nil
+}
+
+// CreateOne creates a table as [Create] does.
+func CreateOne(ctx context.Context, client *dynamodb.Client, input *dynamodb.CreateTableInput) error {
+	if err := create(ctx, client, input); err != nil {
+		return fmt.Errorf("tables: create %s: %w", *input.TableName, err)
 	}
 	return nil
 }
