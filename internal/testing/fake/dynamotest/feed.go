@@ -26,14 +26,14 @@ type Record struct {
 	Sequence uint64 // grows with every change; the position of a reader
 	Event    string // INSERT, MODIFY or REMOVE
 	Keys     json.RawMessage
-	NewImage json.RawMessage // nil after REMOVE
-	OldImage json.RawMessage // nil after INSERT, and in a stream without old images
+	NewImage json.RawMessage `json:",omitempty"` // nil after REMOVE
+	OldImage json.RawMessage `json:",omitempty"` // nil after INSERT, and in a stream without old images
 	At       time.Time
 }
 
 // A feed numbers the records of a table from 1.
 type feed struct {
-	now     func() time.Time
+	table   *table
 	old     bool // records have the old image
 	length  int
 	records []Record
@@ -48,6 +48,9 @@ func (s *Server) Feed(ctx context.Context, table string, after uint64) ([]Record
 		s.mu.Lock()
 		records, changed, err := s.tables[table].records(after)
 		s.mu.Unlock()
+		if err == nil {
+			err = s.sync()
+		}
 		if err != nil || len(records) > 0 {
 			return records, err
 		}
@@ -75,7 +78,7 @@ func (f *feed) add(keys []string, old, updated item) {
 	if f == nil || (value{M: old}).equal(value{M: updated}) {
 		return
 	}
-	r := Record{Event: "MODIFY", Keys: updated.only(keys).json(), NewImage: updated.json(), At: f.now()}
+	r := Record{Event: "MODIFY", Keys: updated.only(keys).json(), NewImage: updated.json(), At: f.table.server.Now()}
 	switch {
 	case old == nil:
 		r.Event = "INSERT"
@@ -85,14 +88,21 @@ func (f *feed) add(keys []string, old, updated item) {
 	if f.old && old != nil {
 		r.OldImage = old.json()
 	}
-	if len(f.records) == f.length {
-		f.records[0] = Record{} // its images are free although the array is not
-		f.records = f.records[1:]
-		f.trimmed++
-	}
+	f.forget(f.length - 1)
 	r.Sequence = f.trimmed + uint64(len(f.records)) + 1
 	f.records = append(f.records, r)
+	f.table.saveRecord(r.Sequence, r)
 	f.wake()
+}
+
+// forget drops the oldest records until at most n are left.
+func (f *feed) forget(n int) {
+	for f != nil && len(f.records) > n {
+		f.trimmed++
+		f.table.saveRecord(f.trimmed, nil)
+		f.records[0] = Record{} // its images are free although the array is not
+		f.records = f.records[1:]
+	}
 }
 
 // wake makes the readers read again.

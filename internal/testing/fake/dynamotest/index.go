@@ -46,8 +46,14 @@ func (t *table) find(key item) item {
 	return partition[n]
 }
 
-// replace puts one item in another's place and adds the change to the feed. Either may be nil.
+// replace puts one item in another's place, saves it and adds the change to the feed. Either may be nil.
 func (t *table) replace(old, updated item) {
+	t.index(old, updated)
+	t.saveChange(old, updated)
+	t.feed.add(t.primary().names, old, updated)
+}
+
+func (t *table) index(old, updated item) {
 	for _, x := range t.indexes {
 		if x.has(old) {
 			partition, n, _ := x.find(old)
@@ -58,5 +64,4 @@ func (t *table) replace(old, updated item) {
 			x.partitions[x.partition(updated)] = slices.Insert(partition, n, updated)
 		}
 	}
-	t.feed.add(t.primary().names, old, updated)
 }

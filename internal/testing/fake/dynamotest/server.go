@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A Server is a DynamoDB in memory, as an http.Handler. Make it with New.
+// A Server is a DynamoDB in memory, as an http.Handler. Make it with New or Open.
 type Server struct {
 	// Now is the clock of time to live and idempotency tokens. It is time.Now unless set before the first request.
 	Now func() time.Time
@@ -25,6 +25,8 @@ type Server struct {
 	tables    map[string]*table
 	done      map[string]done // transactions by client token
 	intercept func(operation string, body []byte) Fault
+	storage   Storage           // nil: the state ends with the server
+	changes   map[string][]byte // of the present operation, for the storage
 }
 
 // An operation is called with the server's lock held. It refuses a request by a panic with an *apiError.
@@ -85,8 +87,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// do runs one operation under the lock.
+// do runs one operation, and returns when what it answers is durable.
 func (s *Server) do(name string, body []byte) (out any, failure *apiError) {
+	out, failure = s.run(name, body)
+	if err := s.sync(); err != nil {
+		return nil, &apiError{Code: "InternalServerError", Message: err.Error()}
+	}
+	return out, failure
+}
+
+// run runs one operation under the lock.
+func (s *Server) run(name string, body []byte) (out any, failure *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	failure = attempt(func() {
@@ -95,6 +106,7 @@ func (s *Server) do(name string, body []byte) (out any, failure *apiError) {
 		}
 		out = s.operations[name](s, body)
 	})
+	s.saved()
 	return out, failure
 }
 

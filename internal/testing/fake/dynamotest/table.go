@@ -3,11 +3,12 @@ package dynamotest
 import (
 	"cmp"
 	"slices"
-	"time"
+	"strings"
 )
 
 // A table keeps its items in its indexes. Every access happens under the server's lock.
 type table struct {
+	server      *Server
 	description tableDescription
 	types       map[string]string // of the key attributes: S, N or B
 	indexes     []*index          // the first is the table itself, by its primary key
@@ -47,13 +48,16 @@ type tableName struct{ TableName string }
 // createTable makes a table, which is ACTIVE at once.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
 func (s *Server) createTable(in createTable) any {
+	if strings.Contains(in.TableName, "/") {
+		refuse("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint", in.TableName)
+	}
 	if s.tables[in.TableName] != nil {
 		fail("ResourceInUseException", "Table already exists: %s", in.TableName)
 	}
 	if in.BillingMode != "PAY_PER_REQUEST" {
 		refuse("dynamotest supports only BillingMode PAY_PER_REQUEST")
 	}
-	t := &table{types: map[string]string{}, description: tableDescription{createTable: in, TableStatus: "ACTIVE"}}
+	t := &table{server: s, types: map[string]string{}, description: tableDescription{createTable: in, TableStatus: "ACTIVE"}}
 	t.description.BillingModeSummary.BillingMode = in.BillingMode
 	for _, a := range in.AttributeDefinitions {
 		t.types[a.AttributeName] = a.AttributeType
@@ -67,9 +71,10 @@ func (s *Server) createTable(in createTable) any {
 		if !stream.StreamEnabled || stream.StreamViewType != "NEW_IMAGE" && !old {
 			refuse("dynamotest supports only StreamViewType NEW_IMAGE and NEW_AND_OLD_IMAGES, not %q", stream.StreamViewType)
 		}
-		t.feed = &feed{now: func() time.Time { return s.Now() }, old: old, length: cmp.Or(s.FeedLength, feedLength), changed: make(chan struct{})}
+		t.feed = &feed{table: t, old: old, length: cmp.Or(s.FeedLength, feedLength), changed: make(chan struct{})}
 	}
 	s.tables[in.TableName] = t
+	s.save(t.storageKey(), storedTable{createTable: in})
 	return map[string]any{"TableDescription": t.description}
 }
 
@@ -102,6 +107,13 @@ func (s *Server) describeTable(in tableName) any {
 func (s *Server) deleteTable(in tableName) any {
 	t := s.table(in.TableName)
 	delete(s.tables, in.TableName)
+	for _, partition := range t.primary().partitions {
+		for _, i := range partition {
+			t.saveChange(i, nil)
+		}
+	}
+	t.feed.forget(0)
+	s.save(t.storageKey(), nil)
 	t.feed.wake()
 	return map[string]any{"TableDescription": t.description}
 }

@@ -1,0 +1,152 @@
+package dynamotest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Storage keeps a server's state for the next one, as a part of package journal does. Tables, items and the records of streams are
+// kept. Client tokens of transactions are not: a caller that could repeat a transaction has ended too.
+type Storage interface {
+	// Load returns what was appended before.
+	Load() map[string][]byte
+	// Append adds changes, all of them or none; nil deletes.
+	Append(changes map[string][]byte)
+	// Sync returns when all that was appended is durable. Its error is final.
+	Sync() error
+}
+
+// Open returns a server with the state that the storage has. No answer leaves the server before everything that it may
+// rest on is durable. Without that, each answer is InternalServerError.
+func Open(storage Storage) (*Server, error) {
+	s := New()
+	if err := s.load(storage.Load()); err != nil {
+		return nil, err
+	}
+	s.storage, s.changes = storage, map[string][]byte{}
+	return s, nil
+}
+
+// Keys of the storage. What is after the prefix begins with the table's name.
+const (
+	tablePrefix  = "table/"
+	itemPrefix   = "item/"
+	recordPrefix = "record/"
+)
+
+// storedTable is a table without its content.
+type storedTable struct {
+	createTable
+	TTL string `json:",omitempty"`
+}
+
+func (t *table) storageKey() string { return tablePrefix + t.description.TableName }
+
+// itemKey returns the item's key of the storage. The length keeps partition and sort key apart.
+func (t *table) itemKey(i item) string {
+	x := t.primary()
+	key := itemPrefix + t.description.TableName + "/" + strconv.Itoa(len(x.partition(i))) + "/" + x.partition(i)
+	if x.parts > 1 {
+		key += i[x.names[1]].text()
+	}
+	return key
+}
+
+// save notes a value for the storage, if there is one. A nil value deletes. The caller has the lock.
+func (s *Server) save(key string, value any) {
+	if s.storage == nil {
+		return
+	}
+	s.changes[key] = nil
+	if value != nil {
+		s.changes[key], _ = json.Marshal(value) // tables, items and records always marshal
+	}
+}
+
+// saved appends what an operation changed. The caller has the lock.
+func (s *Server) saved() {
+	if len(s.changes) > 0 {
+		s.storage.Append(s.changes)
+		s.changes = map[string][]byte{}
+	}
+}
+
+// sync waits until everything that the caller saw is durable. The caller does not have the lock.
+func (s *Server) sync() error {
+	if s.storage == nil {
+		return nil
+	}
+	return s.storage.Sync()
+}
+
+// saveRecord saves a record of the feed. nil deletes it.
+func (t *table) saveRecord(sequence uint64, record any) {
+	if t.server.storage != nil {
+		t.server.save(fmt.Sprintf("%s%s/%020d", recordPrefix, t.description.TableName, sequence), record)
+	}
+}
+
+// saveChange saves one change of an item.
+func (t *table) saveChange(old, updated item) {
+	switch {
+	case t.server.storage == nil:
+	case updated != nil:
+		t.server.save(t.itemKey(updated), updated)
+	case old != nil:
+		t.server.save(t.itemKey(old), nil)
+	}
+}
+
+// load fills an empty server.
+func (s *Server) load(values map[string][]byte) error {
+	tables := map[string]storedTable{}
+	if err := each(values, tablePrefix, func(name string, t storedTable) { tables[name] = t }); err != nil {
+		return err
+	}
+	for name, stored := range tables {
+		if failure := attempt(func() { s.createTable(stored.createTable) }); failure != nil {
+			return fmt.Errorf("dynamotest: table %s: %s", name, failure.Message)
+		}
+		s.tables[name].ttl = stored.TTL
+	}
+	err := each(values, itemPrefix, func(key string, i item) {
+		if t := s.tables[tableOf(key)]; t != nil {
+			t.index(nil, i)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return each(values, recordPrefix, func(key string, r Record) {
+		if t := s.tables[tableOf(key)]; t != nil && t.feed != nil {
+			t.feed.records = append(t.feed.records, r)
+			t.feed.trimmed = t.feed.records[0].Sequence - 1
+		}
+	})
+}
+
+func tableOf(key string) string {
+	name, _, _ := strings.Cut(key, "/")
+	return name
+}
+
+// each passes the values of a kind to f, in the order of their keys.
+func each[V any](values map[string][]byte, prefix string, f func(key string, value V)) error {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		name, ok := strings.CutPrefix(key, prefix)
+		if !ok {
+			continue
+		}
+		var v V
+		err := error(nil)
+		if failure := attempt(func() { err = json.Unmarshal(values[key], &v) }); failure != nil || err != nil {
+			return fmt.Errorf("dynamotest: the stored %s cannot be read", key)
+		}
+		f(name, v)
+	}
+	return nil
+}
