@@ -52,10 +52,10 @@ func input[In any](f func(context.Context, *http.Request, In) (any, error)) oper
 	}
 }
 
-// serve answers one request of the AWS JSON protocols.
+// serve answers one request of the AWS JSON protocols, once sync has made durable what the answer rests on.
 //
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
-func serve(w http.ResponseWriter, r *http.Request, contentType string, operations map[string]operation) {
+func serve(w http.ResponseWriter, r *http.Request, contentType string, sync func() error, operations map[string]operation) {
 	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	op, ok := operations[name]
 	if !ok || r.Method != http.MethodPost {
@@ -68,6 +68,9 @@ func serve(w http.ResponseWriter, r *http.Request, contentType string, operation
 		return
 	}
 	out, err := op(r.Context(), r, body)
+	if failed := sync(); failed != nil {
+		out, err = nil, failed // what an error reports may not be durable either
+	}
 	if err != nil {
 		writeError(w, contentType, err)
 		return

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -70,6 +71,7 @@ type Queue struct {
 
 type stored struct {
 	Message
+	arrival   uint64 // its place in the storage
 	visibleAt time.Time
 	inFlight  bool // visibleAt is the end of a receipt, not of a delay
 }
@@ -92,7 +94,8 @@ func (q *Queue) ARN() string { return arnPrefix + q.name }
 // received the deduplication id within the last five minutes adds nothing and returns
 // those of the first message.
 func (q *Queue) Send(m Message) (id, sequence string, err error) {
-	return q.send(m, nil)
+	id, sequence, err = q.send(m, nil)
+	return id, sequence, cmp.Or(err, q.queues.sync())
 }
 
 func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err error) {
@@ -104,10 +107,10 @@ func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err 
 			return "", "", err
 		}
 	}
-	q.queues.mu.Lock()
-	defer q.queues.mu.Unlock()
+	defer q.queues.lock()()
 	now := time.Now()
 	for len(q.expiring) > 0 && !now.Before(q.dedup[q.expiring[0]].until) {
+		q.forgetDedup(q.expiring[0])
 		delete(q.dedup, q.expiring[0])
 		q.expiring = q.expiring[1:]
 	}
@@ -127,6 +130,8 @@ func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err 
 		m.Sequence = fmt.Sprintf("%020d", q.sequence)
 		q.dedup[key] = accepted{m.ID, m.Sequence, now.Add(dedupInterval)}
 		q.expiring = append(q.expiring, key)
+		q.saveDedup(key, q.dedup[key])
+		q.save()
 	}
 	wait := q.delay
 	if delay != nil {
@@ -137,8 +142,11 @@ func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err 
 }
 
 func (q *Queue) add(s *stored) {
+	q.queues.arrivals++
+	s.arrival = q.queues.arrivals
 	q.messages = append(q.messages, s)
 	q.bytes += len(s.Body)
+	q.saveMessage(s)
 	q.wake()
 }
 

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -21,6 +20,7 @@ const (
 // DeleteMessage, DeleteMessageBatch, GetQueueAttributes, GetQueueUrl,
 // PurgeQueue, ReceiveMessage, SendMessage and SendMessageBatch, for standard
 // and FIFO queues. Messages stay until they are deleted: there is no retention period.
+// Make it with [NewQueues] or [OpenQueues].
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/
 type Queues struct {
@@ -28,8 +28,9 @@ type Queues struct {
 	// it accepts all. It is set before the first request, and may be called at once.
 	Refuse func(queue string, m Message) error
 
-	mu     sync.Mutex
-	queues map[string]*Queue
+	kept
+	queues   map[string]*Queue
+	arrivals uint64 // counts messages in all queues
 }
 
 // NewQueues returns an SQS without a queue.
@@ -70,8 +71,7 @@ func (s *Queues) Create(name string, o QueueOptions) (*Queue, error) {
 
 // Queue finds a queue by its name, URL or ARN.
 func (s *Queues) Queue(name string) (*Queue, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	name = name[strings.LastIndexAny(name, "/:")+1:]
 	if q, ok := s.queues[name]; ok {
 		return q, nil
@@ -113,8 +113,7 @@ func (s *Queues) create(name string, attributes map[string]string) (*Queue, erro
 			return nil, err
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	if old, ok := s.queues[name]; ok {
 		if !maps.Equal(old.attributes, attributes) {
 			return nil, errorf("QueueNameExists", "A queue already exists with the same name and a different value for an attribute.")
@@ -125,6 +124,7 @@ func (s *Queues) create(name string, attributes map[string]string) (*Queue, erro
 		return nil, errorf("OverLimit", "more than %d queues", maxQueues)
 	}
 	s.queues[name] = q
+	q.save()
 	return q, nil
 }
 
@@ -179,7 +179,7 @@ func seconds(d *time.Duration, value string, most time.Duration, invalid error) 
 
 // ServeHTTP speaks AWS JSON 1.0.
 func (s *Queues) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serve(w, r, "application/x-amz-json-1.0", map[string]operation{
+	serve(w, r, "application/x-amz-json-1.0", s.sync, map[string]operation{
 		"ChangeMessageVisibility": input(s.changeMessageVisibility),
 		"CreateQueue":             input(s.createQueue),
 		"DeleteMessage":           input(s.deleteMessage),

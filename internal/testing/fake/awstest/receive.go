@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -11,7 +12,11 @@ import (
 // Receive returns up to limit messages and hides them for the queue's visibility
 // timeout. It waits up to wait for the first message.
 func (q *Queue) Receive(ctx context.Context, limit int, wait time.Duration) ([]Message, error) {
-	return q.receive(ctx, limit, wait, nil)
+	got, err := q.receive(ctx, limit, wait, nil)
+	if err := cmp.Or(err, q.queues.sync()); err != nil {
+		return nil, err
+	}
+	return got, nil
 }
 
 func (q *Queue) receive(ctx context.Context, limit int, wait time.Duration, visibility *time.Duration) ([]Message, error) {
@@ -41,8 +46,7 @@ func (q *Queue) receive(ctx context.Context, limit int, wait time.Duration, visi
 // takeVisible returns up to limit messages that are visible now. Without one it
 // returns when the next becomes visible.
 func (q *Queue) takeVisible(limit int, visibility *time.Duration) (got []Message, next time.Time, changed <-chan struct{}) {
-	q.queues.mu.Lock()
-	defer q.queues.mu.Unlock()
+	defer q.queues.lock()()
 	now := time.Now()
 	until := now.Add(q.visibility)
 	if visibility != nil {
@@ -75,6 +79,7 @@ func (q *Queue) takeVisible(limit int, visibility *time.Duration) (got []Message
 		}
 		s.Receipt = newID() + "/" + s.ID
 		s.visibleAt, s.inFlight = until, true
+		q.saveMessage(s)
 		got = append(got, s.Message)
 	}
 	for _, s := range dead {
@@ -89,6 +94,7 @@ func (q *Queue) remove(s *stored) {
 	if i := slices.Index(q.messages, s); i >= 0 {
 		q.messages = slices.Delete(q.messages, i, i+1)
 		q.bytes -= len(s.Body)
+		q.forgetMessage(s)
 		q.wake() // the group's next message may be visible now
 	}
 }
@@ -96,8 +102,11 @@ func (q *Queue) remove(s *stored) {
 // Delete removes the message that was received with receipt. It is not an error if
 // that was deleted before.
 func (q *Queue) Delete(receipt string) error {
-	q.queues.mu.Lock()
-	defer q.queues.mu.Unlock()
+	return cmp.Or(q.delete(receipt), q.queues.sync())
+}
+
+func (q *Queue) delete(receipt string) error {
+	defer q.queues.lock()()
 	s, err := q.held(receipt)
 	if err != nil || s == nil {
 		return err
@@ -108,11 +117,14 @@ func (q *Queue) Delete(receipt string) error {
 
 // ChangeVisibility hides the message for d from now; zero makes it visible at once.
 func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
+	return cmp.Or(q.changeVisibility(receipt, d), q.queues.sync())
+}
+
+func (q *Queue) changeVisibility(receipt string, d time.Duration) error {
 	if d < 0 || d > maxVisibility {
 		return errorf("InvalidParameterValue", "Value %v for parameter VisibilityTimeout is invalid.", d)
 	}
-	q.queues.mu.Lock()
-	defer q.queues.mu.Unlock()
+	defer q.queues.lock()()
 	s, err := q.held(receipt)
 	if err != nil {
 		return err
@@ -121,6 +133,7 @@ func (q *Queue) ChangeVisibility(receipt string, d time.Duration) error {
 		return errorf("MessageNotInflight", "The specified message isn't in flight.")
 	}
 	s.visibleAt = time.Now().Add(d)
+	q.saveMessage(s)
 	q.wake()
 	return nil
 }
@@ -150,16 +163,17 @@ func (q *Queue) held(receipt string) (*stored, error) {
 
 // Purge deletes all messages.
 func (q *Queue) Purge() {
-	q.queues.mu.Lock()
-	defer q.queues.mu.Unlock()
+	defer q.queues.lock()()
+	for _, s := range q.messages {
+		q.forgetMessage(s)
+	}
 	q.messages, q.bytes = nil, 0
 	q.wake()
 }
 
 // Counts returns how many messages wait to be received, are in flight and are delayed.
 func (q *Queue) Counts() (waiting, inFlight, delayed int) {
-	q.queues.mu.Lock()
-	defer q.queues.mu.Unlock()
+	defer q.queues.lock()()
 	now := time.Now()
 	for _, s := range q.messages {
 		switch {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -22,11 +21,11 @@ const (
 )
 
 // Secrets is a Secrets Manager with the operations CreateSecret,
-// DescribeSecret, GetSecretValue and PutSecretValue.
+// DescribeSecret, GetSecretValue and PutSecretValue. Make it with [NewSecrets] or [OpenSecrets].
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/
 type Secrets struct {
-	mu      sync.Mutex
+	kept
 	secrets map[string]*secret
 }
 
@@ -55,27 +54,32 @@ func NewSecrets(values map[string]string) *Secrets {
 }
 
 // Put makes value the current version of the named secret. It creates the secret if
-// there is none.
+// there is none. The first answer after it waits until it is durable.
 func (s *Secrets) Put(name, value string) { s.put(name, value, false) }
 
 // PutBinary is Put for a value of bytes, as from a file.
 func (s *Secrets) PutBinary(name string, value []byte) { s.put(name, string(value), true) }
 
 func (s *Secrets) put(name, value string, binary bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	sec, ok := s.secrets[name]
 	if !ok {
 		sec = newSecret(name)
 		s.secrets[name] = sec
 	}
 	sec.add(newID(), value, binary, []string{current})
+	s.saveSecret(sec)
+}
+
+// Has reports whether there is a secret with this name.
+func (s *Secrets) Has(name string) bool {
+	defer s.lock()()
+	return s.secrets[name] != nil
 }
 
 // Reads returns how often GetSecretValue was answered for the named secret.
 func (s *Secrets) Reads(name string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	if sec, ok := s.secrets[name]; ok {
 		return sec.reads
 	}
@@ -84,7 +88,7 @@ func (s *Secrets) Reads(name string) int {
 
 // ServeHTTP speaks AWS JSON 1.1.
 func (s *Secrets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serve(w, r, "application/x-amz-json-1.1", map[string]operation{
+	serve(w, r, "application/x-amz-json-1.1", s.sync, map[string]operation{
 		"CreateSecret":   input(s.createSecret),
 		"DescribeSecret": input(s.describeSecret),
 		"GetSecretValue": input(s.getSecretValue),
@@ -146,8 +150,7 @@ type getSecretValueInput struct{ SecretId, VersionId, VersionStage string }
 
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 func (s *Secrets) getSecretValue(_ context.Context, _ *http.Request, in getSecretValueInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	sec, err := s.find(in.SecretId)
 	if err != nil {
 		return nil, err
@@ -183,8 +186,7 @@ func (s *Secrets) putSecretValue(_ context.Context, _ *http.Request, in putSecre
 	if err := checkSecret(in.SecretId, value); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	sec, err := s.find(in.SecretId)
 	if err != nil {
 		return nil, err
@@ -197,6 +199,7 @@ func (s *Secrets) putSecretValue(_ context.Context, _ *http.Request, in putSecre
 	switch {
 	case v == nil:
 		sec.add(id, value, binary, in.VersionStages)
+		s.saveSecret(sec)
 		v = sec.find(id, "")
 	case v.value != value: // the same token and value again is the SDK's retry
 		return nil, errorf("ResourceExistsException", "a version with this ClientRequestToken and another value exists")
@@ -211,8 +214,7 @@ func (s *Secrets) createSecret(_ context.Context, _ *http.Request, in createSecr
 	if err := checkSecret(in.Name, in.SecretString); err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	if _, ok := s.secrets[in.Name]; ok {
 		return nil, errorf("ResourceExistsException", "The operation failed because the secret %s already exists.", in.Name)
 	}
@@ -223,6 +225,7 @@ func (s *Secrets) createSecret(_ context.Context, _ *http.Request, in createSecr
 	s.secrets[in.Name] = sec
 	id := cmp.Or(in.ClientRequestToken, newID())
 	sec.add(id, in.SecretString, false, []string{current})
+	s.saveSecret(sec)
 	return map[string]any{"ARN": sec.arn, "Name": sec.name, "VersionId": id}, nil
 }
 
@@ -230,8 +233,7 @@ type describeSecretInput struct{ SecretId string }
 
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
 func (s *Secrets) describeSecret(_ context.Context, _ *http.Request, in describeSecretInput) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	sec, err := s.find(in.SecretId)
 	if err != nil {
 		return nil, err

@@ -147,7 +147,7 @@ func (s *Queues) deleteMessage(_ context.Context, _ *http.Request, in deleteMess
 	if err != nil {
 		return nil, err
 	}
-	return struct{}{}, q.Delete(in.ReceiptHandle)
+	return struct{}{}, q.delete(in.ReceiptHandle)
 }
 
 type changeMessageVisibilityInput struct {
@@ -160,5 +160,5 @@ func (s *Queues) changeMessageVisibility(_ context.Context, _ *http.Request, in 
 	if err != nil {
 		return nil, err
 	}
-	return struct{}{}, q.ChangeVisibility(in.ReceiptHandle, time.Duration(in.VisibilityTimeout)*time.Second)
+	return struct{}{}, q.changeVisibility(in.ReceiptHandle, time.Duration(in.VisibilityTimeout)*time.Second)
 }

@@ -79,7 +79,7 @@ type deleteMessageBatchInput struct {
 
 func (s *Queues) deleteMessageBatch(_ context.Context, _ *http.Request, in deleteMessageBatchInput) (any, error) {
 	return batch(s, in.QueueUrl, in.Entries, func(e deleteEntry) string { return e.Id }, func(q *Queue, e deleteEntry) (any, error) {
-		return map[string]string{"Id": e.Id}, q.Delete(e.ReceiptHandle)
+		return map[string]string{"Id": e.Id}, q.delete(e.ReceiptHandle)
 	})
 }
 

@@ -30,9 +30,7 @@ func (m *StreamMapping) handle(ctx context.Context, records []types.Record) erro
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := m.advance(records[:done]); err != nil {
-			return err
-		}
+		m.advance(records[:done])
 		if done > 0 {
 			attempt = 0
 		}
@@ -144,7 +142,7 @@ func (m *StreamMapping) expire(ctx context.Context, records []types.Record) ([]t
 	}
 	first, last := records[0].Dynamodb, records[n-1].Dynamodb
 	f := failure{Version: "1.0", Timestamp: m.Clock.Now()}
-	f.Batch.ShardID, f.Batch.StreamARN, f.Batch.Size = m.at.shard, m.arn, n
+	f.Batch.ShardID, f.Batch.StreamARN, f.Batch.Size = m.at.Shard, m.arn, n
 	f.Batch.StartSequence, f.Batch.EndSequence = aws.ToString(first.SequenceNumber), aws.ToString(last.SequenceNumber)
 	f.Batch.First, f.Batch.Last = aws.ToTime(first.ApproximateCreationDateTime), aws.ToTime(last.ApproximateCreationDateTime)
 	text, err := json.Marshal(f)
@@ -155,5 +153,6 @@ func (m *StreamMapping) expire(ctx context.Context, records []types.Record) ([]t
 		return nil, err
 	}
 	m.Report(fmt.Sprintf("stream: %d records of %s are too old and dropped", n, m.Table))
-	return records[n:], m.advance(records[:n])
+	m.advance(records[:n])
+	return records[n:], nil
 }

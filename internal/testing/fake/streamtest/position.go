@@ -1,44 +1,42 @@
 package streamtest
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
-	"io/fs"
-	"os"
-	"strconv"
-	"strings"
 )
+
+// Storage keeps the position of one mapping, as a part of package journal does.
+type Storage interface {
+	// Load returns what was appended before.
+	Load() map[string][]byte
+	// Append adds changes, all of them or none. If they are lost with what came after them, the mapping passes the same
+	// records again, as Lambda may.
+	Append(changes map[string][]byte)
+}
+
+const positionKey = "position"
 
 // position is how far a mapping has read a shard: up to a sequence number, or to the end
 // if it is closed.
 type position struct {
-	shard, sequence string
-	closed          bool
+	Shard, Sequence string
+	Closed          bool
 }
 
-// save replaces the file in one step, so that a killed process leaves a complete one.
-func (p position) save(file string) error {
-	if file == "" {
-		return nil
+func (p position) save(s Storage) {
+	if s != nil {
+		text, _ := json.Marshal(p) // texts always marshal
+		s.Append(map[string][]byte{positionKey: text})
 	}
-	text := fmt.Sprintf("%s %s %t\n", strconv.Quote(p.shard), strconv.Quote(p.sequence), p.closed)
-	if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
-		return fmt.Errorf("stream: the position cannot be saved: %w", err)
-	}
-	return os.Rename(file+".new", file)
 }
 
-// load reads the position. It is zero if the file does not exist.
-func load(file string) (p position, err error) {
-	if file == "" {
+// load reads the position. It is zero if none was saved.
+func load(s Storage) (p position, err error) {
+	if s == nil {
 		return p, nil
 	}
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	}
-	if err == nil {
-		_, err = fmt.Fscanf(strings.NewReader(string(text)), "%q %q %t\n", &p.shard, &p.sequence, &p.closed)
+	if text, ok := s.Load()[positionKey]; ok {
+		err = json.Unmarshal(text, &p)
 	}
 	if err != nil {
 		return position{}, fmt.Errorf("stream: the position cannot be read: %w", err)

@@ -48,8 +48,8 @@ type StreamMapping struct {
 	// OnFailure receives the positions of records that became too old: the failure
 	// destination. nil: they are only reported.
 	OnFailure func(ctx context.Context, message string) error
-	// PositionFile is where the position is saved. Empty: it is not saved.
-	PositionFile string
+	// Storage is where the position is saved. nil: it is not saved.
+	Storage Storage
 	// FromNow makes a mapping without a position begin at the stream's end. The template's
 	// mappings begin at the oldest record.
 	FromNow bool
@@ -78,7 +78,7 @@ func (m *StreamMapping) Begin(ctx context.Context) error {
 		return fmt.Errorf("stream: table %s has no stream", m.Table)
 	}
 	m.arn = aws.ToString(out.Streams[len(out.Streams)-1].StreamArn)
-	if m.at, err = load(m.PositionFile); err != nil {
+	if m.at, err = load(m.Storage); err != nil {
 		return err
 	}
 	return m.seek(ctx)
@@ -120,19 +120,18 @@ func (m *StreamMapping) read(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if m.iterator = out.NextShardIterator; m.iterator == nil {
-		m.at.closed = true
-		return len(out.Records), m.at.save(m.PositionFile)
+		m.at.Closed = true
+		m.at.save(m.Storage)
 	}
 	return len(out.Records), nil
 }
 
 // advance saves that the records are done.
-func (m *StreamMapping) advance(done []types.Record) error {
-	if len(done) == 0 {
-		return nil
+func (m *StreamMapping) advance(done []types.Record) {
+	if len(done) > 0 {
+		m.at.Sequence = aws.ToString(done[len(done)-1].Dynamodb.SequenceNumber)
+		m.at.save(m.Storage)
 	}
-	m.at.sequence = aws.ToString(done[len(done)-1].Dynamodb.SequenceNumber)
-	return m.at.save(m.PositionFile)
 }
 
 // seek sets the iterator for the position. There is none while the shard has ended
@@ -143,26 +142,26 @@ func (m *StreamMapping) seek(ctx context.Context) error {
 		return fmt.Errorf("stream: stream of %s: %w", m.Table, err)
 	}
 	shards := out.StreamDescription.Shards
-	i := slices.IndexFunc(shards, func(s types.Shard) bool { return aws.ToString(s.ShardId) == m.at.shard })
+	i := slices.IndexFunc(shards, func(s types.Shard) bool { return aws.ToString(s.ShardId) == m.at.Shard })
 	in := &dynamodbstreams.GetShardIteratorInput{StreamArn: &m.arn, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
 	switch {
-	case i >= 0 && !m.at.closed && m.at.sequence != "":
-		in.ShardIteratorType, in.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &m.at.sequence
-	case i >= 0 && !m.at.closed:
+	case i >= 0 && !m.at.Closed && m.at.Sequence != "":
+		in.ShardIteratorType, in.SequenceNumber = types.ShardIteratorTypeAfterSequenceNumber, &m.at.Sequence
+	case i >= 0 && !m.at.Closed:
 	case i == len(shards)-1:
 		return nil // no successor yet, or no shard at all
-	case m.at.shard == "" && m.FromNow:
+	case m.at.Shard == "" && m.FromNow:
 		in.ShardIteratorType, i = types.ShardIteratorTypeLatest, len(shards)-1
-		m.at = position{shard: aws.ToString(shards[i].ShardId)}
+		m.at = position{Shard: aws.ToString(shards[i].ShardId)}
 	default: // the successor, or the oldest one there is
 		i++
-		m.at = position{shard: aws.ToString(shards[i].ShardId)}
+		m.at = position{Shard: aws.ToString(shards[i].ShardId)}
 	}
 	in.ShardId = shards[i].ShardId
 	got, err := m.Streams.GetShardIterator(ctx, in)
 	if _, trimmed := errors.AsType[*types.TrimmedDataAccessException](err); trimmed {
 		m.reportOnce("stream: records are lost: the stream no longer has those after the position")
-		m.at.sequence = ""
+		m.at.Sequence = ""
 		in.ShardIteratorType, in.SequenceNumber = types.ShardIteratorTypeTrimHorizon, nil
 		got, err = m.Streams.GetShardIterator(ctx, in)
 	}

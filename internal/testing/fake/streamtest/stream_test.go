@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -279,16 +278,33 @@ func TestStreamTooOld(t *testing.T) {
 	w.wantBatches("1 2", "1", "2", "2", "2")
 }
 
+// memory is a storage that ends with the test.
+type memory struct{ sync.Map }
+
+func (m *memory) Load() map[string][]byte {
+	values := map[string][]byte{}
+	for key, value := range m.Range {
+		values[key.(string)] = value.([]byte)
+	}
+	return values
+}
+
+func (m *memory) Append(changes map[string][]byte) {
+	for key, value := range changes {
+		m.Store(key, value)
+	}
+}
+
 // The next mapping continues where the last one saved its position.
 func TestStreamContinues(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mapping.PositionFile = filepath.Join(t.TempDir(), "position")
+	w.mapping.Storage = &memory{}
 	saved := make(chan struct{})
 	first := w.mapping
 	wait := first.Clock.Wait
 	first.Clock.Wait = func(ctx context.Context, d time.Duration) error { // the mapping waits when it has read everything
-		if at, err := load(first.PositionFile); err == nil && at.sequence != "" {
+		if at, err := load(first.Storage); err == nil && at.Sequence != "" {
 			select {
 			case <-saved:
 			default:
@@ -311,7 +327,7 @@ func TestStreamContinues(t *testing.T) {
 func TestStreamEndsDuringAFailure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mapping.PositionFile = filepath.Join(t.TempDir(), "position")
+	w.mapping.Storage = &memory{}
 	var recovered atomic.Bool
 	w.answer = func(int, []string) (string, error) {
 		if !recovered.Load() {
@@ -332,10 +348,8 @@ func TestStreamEndsDuringAFailure(t *testing.T) {
 func TestStreamPositionCannotBeRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.mapping.PositionFile = filepath.Join(t.TempDir(), "position")
-	if err := os.WriteFile(w.mapping.PositionFile, []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	w.mapping.Storage = &memory{}
+	w.mapping.Storage.Append(map[string][]byte{positionKey: []byte("half")})
 	if err := w.mapping.Begin(t.Context()); err == nil {
 		t.Error("begins, want an error")
 	}
@@ -357,7 +371,7 @@ func TestStreamFellBehind(t *testing.T) {
 		t.Skip("another DynamoDB remembers more")
 	}
 	w := newWorld(t)
-	w.mapping.PositionFile = filepath.Join(t.TempDir(), "position")
+	w.mapping.Storage = &memory{}
 	w.put(1, nil)
 	end := w.start(w.mapping)
 	w.want(1)

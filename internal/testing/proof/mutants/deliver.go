@@ -101,6 +101,6 @@ func dispatching() []mutant {
 		}
 		if err := dynamo.Write(`, "./internal/upkeep/announce"},
 		{"", "the stand-in of a stream's mapping continues behind a failure", mapping, `		first = min(first, at)`, `		first = max(first, at)`, streamPackage},
-		{"", "the stand-in saves its position before the function has answered", mapping, `		if err := m.advance(records[:done]); err != nil {`, `		if err := m.advance(records); err != nil {`, streamPackage},
+		{"", "the stand-in saves its position before the function has answered", mapping, `		m.advance(records[:done])`, `		m.advance(records)`, streamPackage},
 	}
 }
