@@ -1,11 +1,11 @@
 // Command local runs the whole system on this machine: make run, or
 //
-//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-docker] [-crooked names] [-principal who]
-//	    [-consumer package]
+//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-connect ids] [-consumer package] [-json]
+//	    [-docker] [-crooked names] [-principal who]
 //
-// It needs Go and nothing else. Data is kept in memory and lost when it stops. The
-// consumer writes its JSON lines to standard output; everything else goes to
-// standard error.
+// It needs Go and nothing else. Data is kept in memory and lost when it stops. A
+// function is compiled and replaced when its source changes. The functions' log
+// lines go to standard output; everything else goes to standard error.
 //
 //	go run ./cmd/local sam [-app addr] [-procore addr] [-aws addr]
 //
@@ -14,21 +14,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path"
-	"path/filepath"
-	"strings"
 	"syscall"
 
-	"procore-connect/internal/platform/config"
 	"procore-connect/internal/testing/stack"
-	"procore-connect/pkg/procoretest"
 )
 
 func main() {
@@ -66,110 +60,36 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := stack.Start(ctx, o)
-	if e, ok := errors.AsType[*stack.AddrError](err); ok {
-		return fmt.Errorf("%w; choose another with -%s 127.0.0.1:PORT, or %s=127.0.0.1:PORT in the environment", err, e.Part, variable(e.Part))
+	s, err := stack.Start(ctx, o.Options)
+	if e, ok := errors.AsType[stack.AddrErrors](err); ok {
+		return taken(ctx, e, args)
 	}
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	ready(s, o)
+	if err := connect(ctx, s, o); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	fmt.Fprintln(os.Stderr, "\nstopping")
 	return nil
 }
 
-// variable returns the environment variable of a flag.
-func variable(flag string) string { return "LOCAL_" + strings.ToUpper(flag) + "_ADDR" }
-
-func options(args []string) (stack.Options, error) {
-	o := stack.Options{
-		DynamoDBEndpoint: os.Getenv("DYNAMODB_ENDPOINT"),
-		BuildDir:         filepath.Join("build", "local"),
-		Rebuild:          true,
-		Env:              make(map[string]string),
-		Stdout:           os.Stdout,
-		Stderr:           os.Stderr,
-	}
-	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PROCORE_PRINCIPAL", "PRODUCT_URL", "RECONCILE_PERIOD", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
-		if value, ok := os.LookupEnv(name); ok {
-			o.Env[name] = value
+// connect connects the companies of -connect.
+func connect(ctx context.Context, s *stack.Stack, o settings) error {
+	who, _ := principals(o.Options) // options has checked them
+	for _, id := range o.connect {
+		made, err := s.Connect(ctx, id, who.Users)
+		if err != nil {
+			return err
 		}
-	}
-	f := flag.NewFlagSet("local", flag.ContinueOnError)
-	address := func(to *string, name, otherwise, what string) {
-		f.StringVar(to, name, cmp.Or(os.Getenv(variable(name)), otherwise), "`address` of "+what+"; "+variable(name)+" in the environment")
-	}
-	address(&o.AppAddr, "app", "127.0.0.1:3000", "the app")
-	address(&o.ProcoreAddr, "procore", "127.0.0.1:4000", "the fake Procore")
-	address(&o.AWSAddr, "aws", "127.0.0.1:8000", "DynamoDB, Secrets Manager and SQS")
-	docker := f.Bool("docker", false, "let Docker's containers reach Procore and AWS, for sam local")
-	f.Func("crooked", "`names` of ways in which the fake Procore differs from its plain self, with commas between, or seed:NUMBER", func(text string) error {
-		_, err := procoretest.Crooked(text)
-		o.Procore.Crooked = text
-		return err
-	})
-	f.Func("principal", "who connects companies: user, service-account or both; PROCORE_PRINCIPAL in the environment", func(text string) error {
-		o.Env["PROCORE_PRINCIPAL"] = text
-		return nil
-	})
-	f.StringVar(&o.Consumer, "consumer", stack.DefaultConsumer, "`package` that receives the events, such as examples/rfi-copy")
-	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	o.Consumer = path.Clean(o.Consumer)
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
-	}
-	if _, err := principals(o); err != nil {
-		return o, err
-	}
-	if *docker {
-		if o.ContainersIP = stack.DockerBridge(); o.ContainersIP == "" {
-			fmt.Fprintln(os.Stderr, "local: there is no interface docker0. Docker Desktop does not need one; any other Docker has to be running.")
+		what := "was connected already"
+		if made {
+			what = "is connected"
 		}
-		o.Procore.RedirectURIs = []string{} // any on loopback, for sam local start-api too
+		fmt.Fprintf(o.Stderr, "%-16s | company %d %s\n", "local", id, what)
 	}
-	return o, nil
-}
-
-// principals returns who connects companies.
-func principals(o stack.Options) (config.Principals, error) {
-	env := config.New(func(name string) string { return o.Env[name] })
-	return env.Principals(), env.Err()
-}
-
-func ready(s *stack.Stack, o stack.Options) {
-	var ways []string
-	p, _ := principals(o) // options has checked them
-	if p.Users {
-		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Connect to Procore\".", s.AppURL))
-	}
-	if p.ServiceAccount {
-		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Install app\" at a company.", s.ProcoreURL))
-	}
-	dynamo := "in memory: all data is lost when this program stops"
-	if o.DynamoDBEndpoint != "" {
-		dynamo = "DynamoDB itself is at " + o.DynamoDBEndpoint
-	}
-	containers := ""
-	if o.ContainersIP != "" {
-		containers = "\n  containers     reach Procore and AWS at " + o.ContainersIP + ", the same ports; docs/LOCAL-SAM.md"
-	}
-	quirks, _ := procoretest.Crooked(o.Procore.Crooked) // options has checked it
-	var crooked strings.Builder
-	for _, q := range quirks {
-		fmt.Fprintf(&crooked, "\n  crooked        %s: %s", q.Name, q.Does)
-	}
-	fmt.Fprintf(os.Stderr, `
-Ready. %s
-
-  the app        %s
-  fake Procore   %s  (make a change there and watch the event arrive here)
-  AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)%s%s
-
-Press Ctrl-C to stop.
-
-`, strings.Join(ways, "\n\nOr: "), s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, &crooked)
+	return nil
 }

@@ -2,24 +2,58 @@ package main
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
 
-func TestTakenAddressNamesTheFlag(t *testing.T) {
+// All taken addresses are in one message, with who holds them and the command with others, which are free.
+func TestTakenAddresses(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	err = run(t.Context(), []string{"-app", "127.0.0.1:0", "-procore", "127.0.0.1:0", "-aws", l.Addr().String()})
+	other, ours := holder(t, ""), holder(t, "procore-connect make run, pid 77")
+	err := run(t.Context(), []string{"-app", "127.0.0.1:0", "-procore=" + ours, "-aws", other, "-connect", "5678"})
 	if err == nil {
-		t.Fatal("run succeeded on a taken address")
+		t.Fatal("run succeeded on taken addresses")
 	}
-	for _, want := range []string{l.Addr().String(), "-aws ", "LOCAL_AWS_ADDR="} {
+	for _, want := range []string{"-procore  " + ours, "another make run holds it, process 77", "-aws      " + other, "another program holds it"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q lacks %q", err, want)
+		}
+	}
+	_, line, _ := strings.Cut(err.Error(), `make run ARGS="`)
+	line, _, _ = strings.Cut(line, `"`)
+	args := strings.Fields(line)
+	if len(args) != 8 || strings.Join(args[:4], " ") != "-app 127.0.0.1:0 -connect 5678" || args[4] != "-procore" || args[6] != "-aws" {
+		t.Fatalf("the command %q, want the arguments with other addresses", line)
+	}
+	for _, addr := range []string{args[5], args[7]} {
+		l, err := net.Listen("tcp", addr)
+		if err != nil || addr == ours || addr == other {
+			t.Errorf("%s is not free: %v", addr, err)
+			continue
+		}
+		l.Close()
+	}
+}
+
+// holder returns an address at which a server with this name answers.
+func holder(t *testing.T, name string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Server", name) }))
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+func TestConnectOption(t *testing.T) {
+	t.Parallel()
+	if o, err := options([]string{"-connect", "5678, 91011"}); err != nil || !slices.Equal(o.connect, []int64{5678, 91011}) {
+		t.Errorf("got %v, %v, want both ids", o.connect, err)
+	}
+	for _, text := range []string{"", "5678,", "x", "-1", "99999999999999999999"} {
+		if _, err := options([]string{"-connect", text}); err == nil {
+			t.Errorf("%q was taken for ids", text)
 		}
 	}
 }

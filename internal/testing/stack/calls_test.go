@@ -24,7 +24,6 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/browsertest"
-	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/pkg/procore"
@@ -74,7 +73,6 @@ type scene struct {
 	*watcher
 	t      *testing.T
 	stdout *log
-	stderr *log
 	db     *dynamodb.Client
 	rfi    procoretest.Resource
 }
@@ -120,14 +118,13 @@ func TestCalls(t *testing.T) {
 // newScene starts a stack whose schedules do not run.
 func newScene(t *testing.T, w *watcher, timeout time.Duration, principal string) *scene {
 	t.Helper()
-	stderr := &log{shown: logtest.Output(t)}
 	s, stdout := start(t, stack.Options{
-		Stderr: stderr, Refresh: -1, Housekeeping: -1, Reconcile: -1, Watch: w.watch, Timeout: timeout,
+		Refresh: -1, Housekeeping: -1, Reconcile: -1, Watch: w.watch, Timeout: timeout,
 		Procore: procoretest.Options{ExpiresIn: 100 * time.Second}, // so that it is due for the schedule
 		Env:     map[string]string{"PROCORE_PRINCIPAL": principal},
 	})
 	return &scene{
-		Stack: s, watcher: w, t: t, stdout: stdout, stderr: stderr, db: dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local }),
+		Stack: s, watcher: w, t: t, stdout: stdout, db: dynamotest.Client(s.AWSURL, func(o *dynamodb.Options) { o.Credentials = local }),
 	}
 }
 
@@ -194,7 +191,7 @@ func (s *scene) correlated(id string) {
 		has := func(line string) bool {
 			return strings.Contains(line, function) && strings.Contains(line, fmt.Sprintf(`"event_id":%q`, id))
 		}
-		if !slices.ContainsFunc(strings.Split(s.stderr.String(), "\n"), has) {
+		if !slices.ContainsFunc(strings.Split(s.stdout.String(), "\n"), has) {
 			s.t.Errorf("no line of %s has the event's id %s", function, id)
 		}
 	}

@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func startCrooked(t *testing.T) *crooked {
 		t.Fatal(err)
 	}
 	c := &crooked{handled: &handledEvents{events: make(chan handledEvent, 100)}, log: &log{shown: logtest.Output(t)}}
-	c.Stack, err = stack.Start(t.Context(), stack.Options{BuildDir: dir, Housekeeping: -1, Refresh: -1, Reconcile: -1, Stdout: c.handled, Stderr: c.log})
+	c.Stack, err = stack.Start(t.Context(), stack.Options{BuildDir: dir, Housekeeping: -1, Refresh: -1, Reconcile: -1, Stdout: io.MultiWriter(c.handled, c.log), Stderr: c.log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func start(t *testing.T, o stack.Options) (s *stack.Stack, stdout *log) {
 	s, err = stack.Start(t.Context(), o)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the stack said:\n%s", o.Stderr)
+			t.Logf("the stack said:\n%s%s", o.Stderr, stdout)
 		}
 	})
 	if err != nil {

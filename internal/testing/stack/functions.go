@@ -57,9 +57,9 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		o.Binary, o.Env, o.MemoryMB = rebuild.Binary(dir, o.Name), env, 256
 		o.Timeout = cmp.Or(s.options.Timeout, o.Timeout)
 		o.InitTimeout = 30 * time.Second // Lambda allows 10, and does not compile at the same time
-		o.Stdout, o.Stderr = s.out.prefixed(o.Name), s.out.prefixed(o.Name)
+		o.Stdout, o.Stderr = s.out.objects(o.Name), s.out.objects(o.Name)
 		if o.Name == consumer {
-			o.Stdout, o.Env = s.out.objects(o.Name), with(env, needs)
+			o.Env = with(env, needs)
 		}
 		s.functions[o.Name] = lambdatest.New(o)
 	}

@@ -2,11 +2,15 @@ package stack
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,11 +34,32 @@ func (e *AddrError) Error() string {
 
 func (e *AddrError) Unwrap() error { return e.Err }
 
+// AddrErrors report all the addresses on which the stack cannot listen.
+type AddrErrors []*AddrError
+
+func (e AddrErrors) Error() string {
+	var all []string
+	for _, one := range e {
+		all = append(all, one.Error())
+	}
+	return strings.Join(all, "; ")
+}
+
+// Unwrap returns each address's error.
+func (e AddrErrors) Unwrap() []error {
+	var all []error
+	for _, one := range e {
+		all = append(all, one)
+	}
+	return all
+}
+
 type listeners struct{ app, procore, aws []net.Listener }
 
-// listen opens the three addresses, and those for containers, and sets the URLs.
+// listen opens the three addresses, and those for containers, and sets the URLs. If it cannot, the error is [AddrErrors].
 func (s *Stack) listen() (*listeners, error) {
 	var l listeners
+	var failed AddrErrors
 	for _, a := range []struct {
 		part, addr string
 		inside     string // IP address for containers
@@ -48,7 +73,8 @@ func (s *Stack) listen() (*listeners, error) {
 		addr := cmp.Or(a.addr, "127.0.0.1:0")
 		first, err := s.open(a.part, addr, a.to)
 		if err != nil {
-			return nil, err
+			failed = append(failed, err)
+			continue
 		}
 		*a.url = address(addr, first)
 		if everywhere(first) || a.inside == "" {
@@ -56,13 +82,16 @@ func (s *Stack) listen() (*listeners, error) {
 		}
 		_, port, _ := net.SplitHostPort(first.Addr().String())
 		if _, err := s.open(a.part, net.JoinHostPort(a.inside, port), a.to); err != nil {
-			return nil, err
+			failed = append(failed, err)
 		}
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	return &l, nil
 }
 
-func (s *Stack) open(part, addr string, to *[]net.Listener) (net.Listener, error) {
+func (s *Stack) open(part, addr string, to *[]net.Listener) (net.Listener, *AddrError) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, &AddrError{part, addr, err}
@@ -105,8 +134,12 @@ func address(addr string, l net.Listener) string {
 }
 
 func (s *Stack) serve(l net.Listener, h http.Handler) {
+	named := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Server", fmt.Sprintf("%s%d", serverName, os.Getpid()))
+		h.ServeHTTP(w, r)
+	})
 	server := &http.Server{
-		Handler:           h,
+		Handler:           named,
 		MaxHeaderBytes:    2 * gatewaytest.MaxHeader, // the front itself is stricter and answers as the service does
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
@@ -117,4 +150,28 @@ func (s *Stack) serve(l net.Listener, h http.Handler) {
 	}
 	s.servers = append(s.servers, server)
 	go server.Serve(l) // ends with Close
+}
+
+// serverName is the header Server of every answer, before the process's id.
+const serverName = "procore-connect make run, pid "
+
+// Holder returns the process id of the stack that answers at an address, or 0 if that is another program.
+func Holder(ctx context.Context, addr string) int {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
+	if err != nil {
+		return 0
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	text, found := strings.CutPrefix(resp.Header.Get("Server"), serverName)
+	pid, err := strconv.Atoi(text)
+	if !found || err != nil {
+		return 0
+	}
+	return pid
 }

@@ -36,18 +36,24 @@ func (o *output) prefixed(name string) io.Writer {
 	})
 }
 
-// objects returns a writer that copies lines with JSON objects to standard output and
+// objects returns a writer that copies lines with JSON objects to standard output, with the function's name in them, and
 // writes every other line as prefixed does.
-func (o *output) objects(name string) io.Writer {
-	others := o.prefixed(name)
+func (o *output) objects(function string) io.Writer {
+	others := o.prefixed(function)
 	return writer(func(b []byte) {
 		if b[0] != '{' || !json.Valid(b) {
 			others.Write(b)
 			return
 		}
+		line := fmt.Appendf(nil, "{%q:%q", "function", function)
+		rest := bytes.TrimLeft(b[1:], " ")
+		if rest[0] != '}' {
+			line = append(line, ',')
+		}
+		line = append(line, rest...)
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.stdout.Write(b)
+		o.stdout.Write(line)
 	})
 }
 

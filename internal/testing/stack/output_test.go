@@ -10,12 +10,12 @@ func TestOutput(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	o := newOutput(&stdout, &stderr)
 	w := o.objects("event-consumer")
-	for _, line := range []string{"{\"msg\":\"handled\"}\n", "{broken\n", "[1]\n", "text\n", "\n"} {
+	for _, line := range []string{"{\"msg\":\"handled\"}\n", "{}\n", "{broken\n", "[1]\n", "text\n", "\n"} {
 		w.Write([]byte(line))
 	}
 	o.prefixed("refresher").Write([]byte("{\"a\":1}\nsecond\n"))
 	o.report("ready")
-	if got, want := stdout.String(), "{\"msg\":\"handled\"}\n"; got != want {
+	if got, want := stdout.String(), "{\"function\":\"event-consumer\",\"msg\":\"handled\"}\n{\"function\":\"event-consumer\"}\n"; got != want {
 		t.Errorf("standard output %q, want %q", got, want)
 	}
 	want := `event-consumer   | {broken

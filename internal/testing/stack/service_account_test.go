@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/kit/browsertest"
-	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procoretest"
 )
@@ -18,9 +17,8 @@ import (
 // removed.
 func TestServiceAccount(t *testing.T) {
 	t.Parallel()
-	stderr := &log{shown: logtest.Output(t)}
 	s, stdout := start(t, stack.Options{
-		Stderr: stderr, Housekeeping: 200 * time.Millisecond, Reconcile: 200 * time.Millisecond, Env: map[string]string{"PROCORE_PRINCIPAL": "service-account"},
+		Housekeeping: 200 * time.Millisecond, Reconcile: 200 * time.Millisecond, Env: map[string]string{"PROCORE_PRINCIPAL": "service-account"},
 	})
 	install(t, s, procoretest.LockedGate, true)
 	eventually(t, "the hook has its triggers", func() bool {
@@ -57,7 +55,7 @@ func TestServiceAccount(t *testing.T) {
 	})
 	install(t, s, procoretest.LockedGate, false)
 	eventually(t, "the connection ended", func() bool {
-		return strings.Contains(stderr.String(), "uninstalled company's connection ended")
+		return strings.Contains(stdout.String(), "uninstalled company's connection ended")
 	})
 }
 

@@ -74,9 +74,8 @@ type Options struct {
 	// be nil.
 	Watch func(awstest.Call)
 
-	// Stdout receives the consumer's standard output, as far as a line is a JSON object.
-	// Stderr receives progress and every other line, with the function's name before it.
-	// Nil discards.
+	// Stdout receives the functions' lines that are JSON objects, each with the attribute function. Stderr receives
+	// progress and every other line, with the function's name before it. Nil discards.
 	Stdout, Stderr io.Writer
 }
 
@@ -109,7 +108,7 @@ type Stack struct {
 // Start compiles the functions, starts everything and returns when every part answers.
 // ctx limits only the start.
 //
-// If an address is taken, the error is an [*AddrError]. If a function does not start, it
+// If addresses are taken, the error is [AddrErrors]. If a function does not start, it
 // is a [*lambdatest.FunctionError] with its last log lines.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Secrets: awstest.NewSecrets(nil), Queues: awstest.NewQueues(), Topics: awstest.NewTopics(connectionsTopic)}

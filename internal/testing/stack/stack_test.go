@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,21 +15,30 @@ import (
 	"procore-connect/internal/testing/stack"
 )
 
-func TestTakenAddress(t *testing.T) {
+func TestTakenAddresses(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	first, second := taken(t), taken(t)
+	_, err := stack.Start(t.Context(), stack.Options{ProcoreAddr: first, AWSAddr: second})
+	e, ok := errors.AsType[stack.AddrErrors](err)
+	if !ok || len(e) != 2 || e[0].Part != "procore" || e[1].Part != "aws" || !errors.Is(err, syscall.EADDRINUSE) {
+		t.Fatalf("Start = %v, want errors of both addresses", err)
 	}
-	defer l.Close()
-	_, err = stack.Start(t.Context(), stack.Options{ProcoreAddr: l.Addr().String()})
-	e, ok := errors.AsType[*stack.AddrError](err)
-	if !ok || e.Part != "procore" || !errors.Is(err, syscall.EADDRINUSE) {
-		t.Fatalf("Start = %v, want an AddrError of procore", err)
+	for _, addr := range []string{first, second} {
+		if want := addr + " is taken by another program"; !strings.Contains(err.Error(), want) {
+			t.Errorf("error = %q, want %q in it", err, want)
+		}
+		if pid := stack.Holder(t.Context(), addr); pid != 0 {
+			t.Errorf("a stack with process id %d holds %s", pid, addr)
+		}
 	}
-	if want := l.Addr().String() + " is taken by another program"; !strings.Contains(err.Error(), want) {
-		t.Errorf("error = %q, want %q in it", err, want)
-	}
+}
+
+// taken returns an address at which a server answers.
+func taken(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
 }
 
 func TestCancelledStart(t *testing.T) {
@@ -97,6 +108,11 @@ func TestDoors(t *testing.T) {
 		}
 		if page := !strings.HasPrefix(test.path, "/webhooks"); page && !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") {
 			t.Errorf("%s %s: got %q, want a page", test.method, test.path, resp.Header.Get("Content-Type"))
+		}
+	}
+	for _, address := range []string{s.AppURL, s.ProcoreURL, s.AWSURL} {
+		if pid := stack.Holder(t.Context(), strings.TrimPrefix(address, "http://")); pid != os.Getpid() {
+			t.Errorf("process id %d holds %s, want %d", pid, address, os.Getpid())
 		}
 	}
 	if _, err := s.Invoke(t.Context(), "refresher", []byte(`{"task":"refresh"}`)); err != nil {

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"procore-connect/internal/testing/stack"
+	"procore-connect/pkg/procoretest"
+)
+
+func ready(s *stack.Stack, o settings) {
+	var ways []string
+	p, _ := principals(o.Options) // options has checked them
+	if p.Users {
+		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Connect to Procore\".", s.AppURL))
+	}
+	if p.ServiceAccount {
+		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Install app\" at a company.", s.ProcoreURL))
+	}
+	dynamo := "in memory: all data is lost when this program stops"
+	if o.DynamoDBEndpoint != "" {
+		dynamo = "DynamoDB itself is at " + o.DynamoDBEndpoint
+	}
+	containers := ""
+	if o.ContainersIP != "" {
+		containers = "\n  containers     reach Procore and AWS at " + o.ContainersIP + ", the same ports; docs/LOCAL-SAM.md"
+	}
+	quirks, _ := procoretest.Crooked(o.Procore.Crooked) // options has checked it
+	var crooked strings.Builder
+	for _, q := range quirks {
+		fmt.Fprintf(&crooked, "\n  crooked        %s: %s", q.Name, q.Does)
+	}
+	fmt.Fprintf(os.Stderr, `
+Ready. %s
+
+  the app        %s
+  fake Procore   %s  (make a change there and watch the event arrive here)
+  AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)%s%s
+
+Press Ctrl-C to stop.
+
+`, strings.Join(ways, "\n\nOr: "), s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, &crooked)
+}
