@@ -142,8 +142,8 @@ func (s *Server) attempt(ctx context.Context, h *hook, j job) {
 	s.post(ctx, j, d)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ctx.Err() != nil {
-		return // the hook was deleted or the server closed
+	if ctx.Err() != nil || j.event.place == 0 {
+		return // the hook was deleted, the event discarded, or the server closed
 	}
 	defer s.keepHook(h)
 	now := s.now()

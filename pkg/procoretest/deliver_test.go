@@ -328,3 +328,32 @@ func TestCloseEndsTheWorkers(t *testing.T) {
 		t.Error("a delivery was made after Close")
 	}
 }
+
+// A hook that is disabled during a delivery has discarded its event, whatever the answer is.
+func TestDisabledDuringADelivery(t *testing.T) {
+	t.Parallel()
+	arrived, answer, disabled := make(chan struct{}, 2), make(chan struct{}), true
+	p, rec, _ := hooked(t, "v3.0", func(int, http.ResponseWriter) {
+		arrived <- struct{}{}
+		<-answer
+	}, Options{})
+	emitUpdate(t, p, 1)
+	<-arrived
+	hook := p.State().Hooks[0].ID
+	if err := p.UpdateHook(hook, HookPatch{Disabled: &disabled}); err != nil {
+		t.Fatal(err)
+	}
+	close(answer)
+	rec.next(t)
+	disabled = false
+	if err := p.UpdateHook(hook, HookPatch{Disabled: &disabled}); err != nil {
+		t.Fatal(err)
+	}
+	emitUpdate(t, p, 1)
+	st := eventually(t, p, "the next delivery succeeds", func(st State) bool {
+		return slices.ContainsFunc(st.Deliveries, func(d Delivery) bool { return d.Outcome == OutcomeOK })
+	})
+	if len(st.Deliveries) != 2 || st.Deliveries[0].Outcome != OutcomeDiscarded {
+		t.Errorf("deliveries %+v", st.Deliveries)
+	}
+}

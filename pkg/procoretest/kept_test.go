@@ -18,6 +18,7 @@ type memory struct {
 	mu       sync.Mutex
 	appended map[string][]byte
 	durable  map[string][]byte
+	bytes    int   // ever appended
 	err      error // of Sync
 }
 
@@ -34,6 +35,7 @@ func (m *memory) Append(changes map[string][]byte) {
 		m.appended = map[string][]byte{}
 	}
 	for key, value := range changes {
+		m.bytes += len(key) + len(value)
 		if m.appended[key] = value; value == nil {
 			delete(m.appended, key)
 		}
@@ -54,6 +56,13 @@ func (m *memory) content() map[string][]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return maps.Clone(m.appended)
+}
+
+// written returns how many bytes were ever appended.
+func (m *memory) written() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes
 }
 
 // synced returns what a crash would leave.
@@ -181,7 +190,7 @@ func markAll(s *Server) {
 func TestKept(t *testing.T) {
 	t.Parallel()
 	w := newWalk(t, 1, slices.Concat(worldSteps(), tokenSteps()))
-	for i := range 800 {
+	for i := range 600 {
 		w.step()
 		isKept(t, w.server, w.storage.synced)
 		if i%40 == 39 {
@@ -195,7 +204,7 @@ func TestKept(t *testing.T) {
 func TestKeptHooks(t *testing.T) {
 	t.Parallel()
 	w := newWalk(t, 2, slices.Concat(worldSteps(), hookSteps(), hookSteps()))
-	for i := range 800 {
+	for i := range 600 {
 		w.step()
 		w.count(isKept(t, w.server, w.storage.content))
 		if i%40 == 39 {
@@ -239,6 +248,37 @@ func TestKeptIsBounded(t *testing.T) {
 	defer again.Close()
 	if again.dropped != p.dropped || len(again.lost) != len(p.lost) || len(p.lost) > maxLost {
 		t.Errorf("%d lost after %d, want %d after %d", len(again.lost), again.dropped, len(p.lost), p.dropped)
+	}
+}
+
+// What one change stores does not depend on how much there is.
+func TestKeptIsLittle(t *testing.T) {
+	t.Parallel()
+	m := newMemory(nil)
+	p := startOn(t, m, Options{})
+	token := p.Token(t, Joe, redirect).AccessToken
+	hook := newHook(t, p, token, "http://127.0.0.1:1/", "v3.0")
+	addTrigger(t, p, token, hook, "RFIs", "update")
+	many := make([]Event, 10_000)
+	for i := range many {
+		many[i] = Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: []string{"create", "update"}[i/9_000]}
+	}
+	made, err := p.EmitAll(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := m.written()
+	const changes = 20
+	for i := range changes {
+		e := Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "RFIs", ResourceID: made[i].ResourceID, EventType: "update"}
+		if _, err := p.Emit(e); err != nil {
+			t.Fatal(err)
+		}
+		api(t, p, token, MyConstruction, "GET", "/rest/v1.0/projects/2001/rfis?per_page=1", "").wants(t, 200, "")
+	}
+	p.Close()
+	if each := (m.written() - before) / changes; each > 4_000 {
+		t.Errorf("a change of a resource stores %d bytes", each)
 	}
 }
 

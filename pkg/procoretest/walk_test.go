@@ -146,12 +146,12 @@ func worldSteps() []func(*walk) {
 		},
 		func(w *walk) { w.json("PATCH", "/_fake/options", `{"crooked":"","company_limit":{"hourly":100000}}`) },
 		func(w *walk) {
-			lose, as := w.random.Float64(), pick(w, []LoseAs{LoseSilently, LoseSucceeded, LoseDiscarded})
+			lose, as := w.random.Float64()/2, pick(w, []LoseAs{LoseSilently, LoseSucceeded, LoseDiscarded})
 			w.server.UpdateOptions(OptionsPatch{LoseDeliveries: &lose, LoseAs: &as})
 		},
 		func(w *walk) {
-			no, replay := w.random.IntN(2) == 0, w.random.IntN(2) == 0
-			w.server.UpdateOptions(OptionsPatch{OneEventID: &no, ReplayKillsSuccessor: &replay})
+			one, replay, keep := w.random.IntN(2) == 0, w.random.IntN(2) == 0, w.random.IntN(2) == 0
+			w.server.UpdateOptions(OptionsPatch{OneEventID: &one, ReplayKillsSuccessor: &replay, KeepRefreshTokenOnError: &keep})
 		},
 		func(w *walk) {
 			kind := pick(w, []string{Drop, Reset, Status, Hangup})
@@ -208,6 +208,15 @@ func hookSteps() []func(*walk) {
 	hooks := func(w *walk, more string) string {
 		return "/rest/v2.0/companies/5678" + pick(w, scopes) + "/webhooks/hooks" + more
 	}
+	one := func(w *walk, method, more, body string) { // of those that exist, and of its triggers
+		h := pick(w, append(w.server.State().Hooks, Hook{}))
+		path := "/rest/v2.0/companies/5678"
+		if h.ProjectID != 0 {
+			path += "/projects/2001"
+		}
+		trigger := strings.NewReplacer("TRIGGER", idText(pick(w, append(h.Triggers, Trigger{})).ID))
+		w.json(method, path+"/webhooks/hooks/"+idText(h.ID)+trigger.Replace(more), trigger.Replace(body))
+	}
 	triggers := `[{"resource_name":"RFIs","event_type":"update"},{"resource_name":"Company Users","event_type":"create"}]`
 	return []func(*walk){
 		func(w *walk) { w.tokens = append(w.tokens[:0], w.server.Token(w.t, Joe, redirect)) }, // no fault is in its way
@@ -224,8 +233,8 @@ func hookSteps() []func(*walk) {
 				w.json("POST", hooks(w, "/"+h.Data.ID+"/triggers/bulk"), triggers)
 			}
 		},
-		func(w *walk) { w.json("PATCH", hooks(w, "/"+w.hook()), `{"status":"active"}`) },
-		func(w *walk) { w.json("PATCH", hooks(w, "/"+w.hook()), `{"status":"disabled","namespace":"other"}`) },
+		func(w *walk) { one(w, "PATCH", "", `{"status":"active"}`) },
+		func(w *walk) { one(w, "PATCH", "", `{"status":"disabled","namespace":"other"}`) },
 		func(w *walk) {
 			w.json("PATCH", "/_fake/hooks/"+w.hook(), fmt.Sprintf(`{"disabled":%t}`, w.random.IntN(2) == 0))
 		},
@@ -233,21 +242,17 @@ func hookSteps() []func(*walk) {
 			w.json("POST", "/_fake/redeliveries", fmt.Sprintf(`{"delivery_id":%s}`, w.delivery()))
 		},
 		func(w *walk) {
-			if w.random.IntN(5) == 0 {
-				w.json("DELETE", hooks(w, "/"+w.hook()), "")
+			if w.random.IntN(3) == 0 {
+				one(w, "DELETE", "", "")
 			}
 		},
-		func(w *walk) {
-			w.json("POST", hooks(w, "/"+w.hook()+"/triggers"), `{"resource_name":"RFIs","event_type":"create"}`)
-		},
-		func(w *walk) { w.json("POST", hooks(w, "/"+w.hook()+"/triggers/bulk"), triggers) },
-		func(w *walk) { w.json("DELETE", hooks(w, "/"+w.hook()+"/triggers/"+w.trigger()), "") },
-		func(w *walk) {
-			w.json("DELETE", hooks(w, "/"+w.hook()+"/triggers/bulk"), fmt.Sprintf("[%q]", w.trigger()))
-		},
+		func(w *walk) { one(w, "POST", "/triggers", `{"resource_name":"RFIs","event_type":"create"}`) },
+		func(w *walk) { one(w, "POST", "/triggers/bulk", triggers) },
+		func(w *walk) { one(w, "DELETE", "/triggers/TRIGGER", "") },
+		func(w *walk) { one(w, "DELETE", "/triggers/bulk", `["TRIGGER"]`) },
 		func(w *walk) { w.json("PATCH", "/_fake/options", `{"crooked":"disabled","disable_after":3}`) },
 		func(w *walk) {
-			w.json("PATCH", "/_fake/options", `{"crooked":"","disable_after":0,"lose_deliveries":0}`)
+			w.json("PATCH", "/_fake/options", `{"crooked":"","disable_after":0,"lose_deliveries":0.2}`)
 		},
 		func(w *walk) { w.json("GET", hooks(w, "?namespace=walk"), "") },
 		func(w *walk) { w.server.Advance(13 * time.Hour) }, // flushes what waits
@@ -255,7 +260,7 @@ func hookSteps() []func(*walk) {
 	}
 }
 
-// rfi, hook, delivery and trigger return the id of one that exists, if one does.
+// rfi, hook and delivery return the id of one that exists, if one does.
 func (w *walk) rfi() string {
 	ids := []string{"0"}
 	for _, r := range w.server.State().Resources {
@@ -278,16 +283,6 @@ func (w *walk) delivery() string {
 	ids := []string{"0"}
 	for _, d := range w.server.State().Deliveries {
 		ids = append(ids, fmt.Sprint(d.ID))
-	}
-	return pick(w, ids)
-}
-
-func (w *walk) trigger() string {
-	ids := []string{"0"}
-	for _, h := range w.server.State().Hooks {
-		for _, t := range h.Triggers {
-			ids = append(ids, fmt.Sprint(t.ID))
-		}
 	}
 	return pick(w, ids)
 }
