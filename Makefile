@@ -134,7 +134,7 @@ vuln: ## Search for known vulnerabilities that the code can reach (govulncheck),
 test-browser: ## Check every page and the whole flow in headless Chromium with axe-core. Needs Node.js.
 	$(GO) build -o build/local/stack ./cmd/local
 	@rm -f build/browser.log
-	internal/testing/chromium/run --test pages.test.mjs flow.test.mjs
+	internal/testing/chromium/run --test pages.test.mjs flow.test.mjs fake.test.mjs
 	@[ ! -e build/browser.log ] || $(GO) run ./internal/testing/proof/leaks -scan build/browser.log
 
 .PHONY: screenshots

@@ -2,6 +2,7 @@ package procoretest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -89,6 +91,28 @@ func ExampleServer_Fault() {
 	// Output:
 	// "", unavailable: true
 	// "Riverside School", unavailable: false
+}
+
+// The fake lacks a path, until it is told what to answer there.
+func ExampleServer_Answer() {
+	fake, company, stop := start()
+	defer stop()
+	answer := procoretest.Answer{Method: "GET", Path: "/rest/v1.0/widgets/{id}", Body: json.RawMessage(`{"id":7,"name":"Bolt"}`)}
+	if err := fake.Answer(answer); err != nil {
+		fmt.Println(err)
+		return
+	}
+	widget, err := procore.Get[struct{ Name string }](context.Background(), company, "/rest/v1.0/widgets/7", nil)
+	fmt.Println(widget.Name, err)
+	// Output: Bolt <nil>
+}
+
+// A program that serves the fake alone, to tests in any language.
+func ExampleNew() {
+	fake := procoretest.New(procoretest.Options{ClientID: "my-client-id", ClientSecret: "my-client-secret"})
+	defer fake.Close()
+	server := &http.Server{Addr: "127.0.0.1:4000", Handler: fake, ConnState: fake.ConnState, ReadTimeout: 30 * time.Second}
+	fmt.Println(server.ListenAndServe())
 }
 
 // An administrator disconnects the app.

@@ -12,6 +12,11 @@ export async function check(v) {
   assert.equal(await page.locator('html').getAttribute('lang'), 'en')
   assert.equal(await page.locator('h1').count(), 1)
   assert.equal(await page.title(), `${await page.locator('h1').innerText()} – ${await v.brand()}`)
+  await forEveryone(page)
+}
+
+// forEveryone examines a page in both colour schemes, in all sizes, and with axe.
+export async function forEveryone(page) {
   for (const scheme of schemes) {
     await page.emulateMedia({ colorScheme: scheme })
     for (const size of [wide, narrow]) {

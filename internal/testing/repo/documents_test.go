@@ -77,12 +77,11 @@ func anchors(text string) (all []string) {
 	return all
 }
 
-// Each Go block of the client's guide compiles: its lines are in a file of package
-// procore or tokens.
-func TestClientGuide(t *testing.T) {
+// Each Go block of the guides compiles: its lines are in a file of these packages.
+func TestGuides(t *testing.T) {
 	t.Parallel()
 	var code []string
-	for _, pattern := range []string{"pkg/procore/*.go", "pkg/tokens/*.go"} {
+	for _, pattern := range []string{"pkg/procore/*.go", "pkg/tokens/*.go", "pkg/procoretest/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || files == nil {
 			t.Fatalf("%s: %v", pattern, err)
@@ -95,13 +94,15 @@ func TestClientGuide(t *testing.T) {
 			code = append(code, unindented(string(b)))
 		}
 	}
-	blocks := goBlock.FindAllStringSubmatch(read(t, "docs/CLIENT.md"), -1)
-	if len(blocks) == 0 {
-		t.Fatal("docs/CLIENT.md has no Go block")
-	}
-	for _, b := range blocks {
-		if want := unindented(strings.TrimSpace(b[1])) + "\n"; !slices.ContainsFunc(code, func(c string) bool { return strings.Contains(c, want) }) {
-			t.Errorf("docs/CLIENT.md: no Go file has this:\n%s", b[1])
+	for _, doc := range []string{"docs/CLIENT.md", "docs/FAKE.md"} {
+		blocks := goBlock.FindAllStringSubmatch(read(t, doc), -1)
+		if len(blocks) == 0 {
+			t.Fatalf("%s has no Go block", doc)
+		}
+		for _, b := range blocks {
+			if want := unindented(strings.TrimSpace(b[1])) + "\n"; !slices.ContainsFunc(code, func(c string) bool { return strings.Contains(c, want) }) {
+				t.Errorf("%s: no Go file has this:\n%s", doc, b[1])
+			}
 		}
 	}
 }
