@@ -82,9 +82,7 @@ func (h *handler) active(ctx context.Context, e procore.Event) (*bool, error) {
 	var user struct {
 		IsActive *bool `json:"is_active"`
 	}
-	if json.Unmarshal(text, &user) != nil {
-		return nil, nil
-	}
+	_, _ = procore.Unmarshal(text, &user) // what is not a user has no is_active
 	return user.IsActive, nil
 }
 
