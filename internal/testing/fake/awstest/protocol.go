@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -31,8 +33,10 @@ func errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-func unknownOperation(target string) *Error {
-	return errorf("UnknownOperationException", "the operation %q is not supported here", target)
+// unknownOperation is the error for an operation that does not exist here, with those that do.
+func unknownOperation(name string, existing ...string) *Error {
+	slices.Sort(existing)
+	return errorf("UnknownOperationException", "the operation %.100q is not supported here, only %s", name, strings.Join(existing, ", "))
 }
 
 // An operation takes the request's JSON and returns the answer to marshal.
@@ -59,7 +63,7 @@ func serve(w http.ResponseWriter, r *http.Request, contentType string, sync func
 	_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	op, ok := operations[name]
 	if !ok || r.Method != http.MethodPost {
-		writeError(w, contentType, unknownOperation(r.Header.Get("X-Amz-Target")))
+		writeError(w, contentType, unknownOperation(name, slices.Collect(maps.Keys(operations))...))
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))

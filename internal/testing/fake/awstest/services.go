@@ -30,28 +30,31 @@ type Services struct {
 	Watch func(Call) // receives each call before it is answered; may be nil
 }
 
-// ServeHTTP passes the request to the service that X-Amz-Target names.
+// ServeHTTP passes a signed request to the service that X-Amz-Target names. A person with a browser or curl is answered
+// what this is.
 //
 // https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	service, _, _ := strings.Cut(target, ".")
 	s.watch(r)
+	handler := map[string]http.Handler{"DynamoDB_20120810": s.DynamoDB, "DynamoDBStreams_20120810": s.Streams}[service]
 	switch {
-	case target == "" && r.Method == http.MethodGet:
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Write([]byte("DynamoDB, Secrets Manager and SQS run here, in memory. Point an AWS SDK or the AWS CLI (--endpoint-url) at this address.\n"))
-	case service == "DynamoDB_20120810" && s.DynamoDB != nil:
-		s.DynamoDB.ServeHTTP(w, r)
-	case service == "DynamoDBStreams_20120810" && s.Streams != nil:
-		s.Streams.ServeHTTP(w, r)
 	case service == "secretsmanager" && s.Secrets != nil:
-		s.Secrets.ServeHTTP(w, r)
+		handler = s.Secrets
 	case service == "AmazonSQS" && s.Queues != nil:
-		s.Queues.ServeHTTP(w, r)
-	case target == "" && r.Method == http.MethodPost && s.Topics != nil:
-		s.Topics.ServeHTTP(w, r)
+		handler = s.Queues
+	case target == "" && r.Method == http.MethodPost && s.Topics != nil && form(r) && (scope(r) == "sns" || scope(r) == ""):
+		handler = s.Topics
+	}
+	switch {
+	case target == "" && r.Method == http.MethodGet && !signed(r):
+		s.about(w, r)
+	case handler == nil:
+		refuse(w, r, errorf("UnknownOperationException", "there is no %s here, only %s; see GET http://%s/", what(r), services, r.Host))
+	case !signed(r):
+		refuse(w, r, errorf("MissingAuthenticationTokenException", "the request is not signed; any key does, as GET http://%s/ shows", r.Host))
 	default:
-		writeError(w, "application/x-amz-json-1.0", unknownOperation(target))
+		handler.ServeHTTP(w, r)
 	}
 }

@@ -72,19 +72,25 @@ func (t *Topics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		e = errorf("InvalidParameter", "%v", err)
 	case r.PostForm.Get("Action") != "Publish":
-		e = unknownOperation(r.PostForm.Get("Action"))
+		e = unknownOperation(r.PostForm.Get("Action"), "Publish")
 	default:
 		e = t.publish(r.PostForm.Get("TopicArn"), r.PostForm.Get("Subject"), r.PostForm.Get("Message"))
 	}
-	w.Header().Set("Content-Type", "text/xml")
 	if e == nil {
+		w.Header().Set("Content-Type", "text/xml")
 		_ = xml.NewEncoder(w).Encode(out) // the caller may have left
 		return
 	}
+	writeFormError(w, e)
+}
+
+// writeFormError writes an error of the query protocol.
+func writeFormError(w http.ResponseWriter, e *Error) {
+	w.Header().Set("Content-Type", "text/xml")
 	no := refused{}
 	no.Error.Type, no.Error.Code, no.Error.Message = "Sender", e.Code, e.Message
 	w.WriteHeader(max(e.status, http.StatusBadRequest))
-	_ = xml.NewEncoder(w).Encode(no)
+	_ = xml.NewEncoder(w).Encode(no) // the caller may have left
 }
 
 func (t *Topics) publish(arn, subject, message string) *Error {

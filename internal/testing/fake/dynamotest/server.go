@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"hash/crc32"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +38,7 @@ type operation func(s *Server, body []byte) any
 func New() *Server {
 	return &Server{Now: time.Now, tables: map[string]*table{}, done: map[string]done{}, operations: map[string]operation{
 		"CreateTable":        op((*Server).createTable),
+		"ListTables":         op((*Server).listTables),
 		"DescribeTable":      op((*Server).describeTable),
 		"DeleteTable":        op((*Server).deleteTable),
 		"UpdateTimeToLive":   op((*Server).updateTimeToLive),
@@ -78,7 +81,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
 	switch {
 	case r.Method != http.MethodPost || r.URL.Path != "/" || !ok:
-		respond(w, nil, &apiError{Code: "UnknownOperationException"})
+		respond(w, nil, &apiError{Code: "UnknownOperationException", Message: "only a POST to / with an X-Amz-Target of DynamoDB_20120810 is an operation"})
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="):
 		respond(w, nil, &apiError{Code: "MissingAuthenticationTokenException", Message: "Request is not signed"})
 	default:
@@ -102,7 +105,8 @@ func (s *Server) run(name string, body []byte) (out any, failure *apiError) {
 	defer s.mu.Unlock()
 	failure = attempt(func() {
 		if s.operations[name] == nil {
-			fail("UnknownOperationException", "dynamotest does not support %s", name)
+			fail("UnknownOperationException", "dynamotest does not support %.100q, only %s", name,
+				strings.Join(slices.Sorted(maps.Keys(s.operations)), ", "))
 		}
 		out = s.operations[name](s, body)
 	})

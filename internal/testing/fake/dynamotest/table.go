@@ -2,6 +2,7 @@ package dynamotest
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -98,6 +99,31 @@ func (t *table) addIndex(name string, schema []keyElement, projection string) {
 			x.names = append(x.names, part)
 		}
 	}
+}
+
+type listTables struct {
+	ExclusiveStartTableName string
+	Limit                   *int
+}
+
+// listTables returns names in order. Those after Limit are the next request's.
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ListTables.html
+func (s *Server) listTables(in listTables) any {
+	const most = 100
+	limit := most
+	if in.Limit != nil {
+		limit = *in.Limit
+	}
+	if limit < 1 || limit > most {
+		refuse("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: between 1 and %d", limit, most)
+	}
+	names := slices.Sorted(maps.Keys(s.tables))
+	names = slices.DeleteFunc(names, func(name string) bool { return name <= in.ExclusiveStartTableName })
+	out := map[string]any{"TableNames": names[:min(limit, len(names))]}
+	if len(names) > limit {
+		out["LastEvaluatedTableName"] = names[limit-1]
+	}
+	return out
 }
 
 func (s *Server) describeTable(in tableName) any {

@@ -2,6 +2,7 @@ package dynamotest_test
 
 import (
 	"crypto/rand"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,6 +36,41 @@ func TestTableLife(t *testing.T) {
 	wantCode(t, err, "ResourceNotFoundException")
 	_, err = f.client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &f.table})
 	wantCode(t, err, "ResourceNotFoundException")
+}
+
+// Pages of a list of tables have the names in order, and each name once.
+func TestListTables(t *testing.T) {
+	t.Parallel()
+	ours(t)
+	client := dynamotest.Client(dynamotest.New().Start(t))
+	names := []string{"first", "second", "third", "zone"}
+	for _, name := range slices.Backward(names) {
+		if _, err := client.CreateTable(t.Context(), schema(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limit, pages := range map[int32]int{1: 4, 3: 2, 4: 1, 100: 1} {
+		var got []string
+		n := 0
+		for p := dynamodb.NewListTablesPaginator(client, &dynamodb.ListTablesInput{Limit: &limit}); p.HasMorePages(); n++ {
+			page, err := p.NextPage(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, page.TableNames...)
+		}
+		if !slices.Equal(got, names) || n != pages {
+			t.Errorf("limit %d: %v on %d pages, want %v on %d", limit, got, n, names, pages)
+		}
+	}
+	out, err := client.ListTables(t.Context(), &dynamodb.ListTablesInput{ExclusiveStartTableName: aws.String("seventh")})
+	if err != nil || !slices.Equal(out.TableNames, []string{"third", "zone"}) || out.LastEvaluatedTableName != nil {
+		t.Errorf("after a name that no table has: %v, %v", out, err)
+	}
+	for _, limit := range []int32{0, 101} {
+		_, err := client.ListTables(t.Context(), &dynamodb.ListTablesInput{Limit: &limit})
+		wantCode(t, err, "ValidationException")
+	}
 }
 
 func TestTablesThatAreRefused(t *testing.T) {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +52,7 @@ func Streams(db *dynamotest.Server) http.Handler {
 		case err != nil:
 			err = refusal{"ValidationException", "the request cannot be read: " + err.Error()}
 		case do == nil:
-			err = refusal{"UnknownOperationException", "no operation " + strconv.Quote(op)}
+			err = refusal{"UnknownOperationException", "no operation " + strconv.Quote(op) + ", only " + strings.Join(slices.Sorted(maps.Keys(operations)), ", ")}
 		default:
 			out, err = do(r.Context(), in)
 		}
