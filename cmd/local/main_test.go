@@ -126,3 +126,17 @@ func TestCrookedOption(t *testing.T) {
 		t.Errorf("got %v, want an error with all names", err)
 	}
 }
+
+// The consumer may be another package, however its path is written.
+func TestConsumerOption(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": "examples/event-consumer", "examples/rfi-copy": "examples/rfi-copy", "./examples/rfi-copy/": "examples/rfi-copy"} {
+		args := []string{"-consumer", text}
+		if text == "" {
+			args = nil
+		}
+		if o, err := options(args); err != nil || o.Consumer != want {
+			t.Errorf("%q: got %q, %v, want %q", text, o.Consumer, err, want)
+		}
+	}
+}

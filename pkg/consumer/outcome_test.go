@@ -2,10 +2,16 @@ package consumer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
@@ -115,5 +121,48 @@ func TestLogHoldsNoResource(t *testing.T) {
 	c.wantHandled("1")
 	if strings.Contains(c.Log.String(), "a-private-name") {
 		t.Errorf("the resource is in the log: %s", c.Log)
+	}
+}
+
+// docs/WEBHOOKS.md specifies the line as it is, with each outcome and its level.
+func TestLineIsAsSpecified(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/WEBHOOKS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(doc), "\n### The line of an event\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, example, _ := strings.Cut(section, "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	var specified map[string]any
+	if err := json.Unmarshal([]byte(example), &specified); err != nil {
+		t.Fatalf("the example: %v", err)
+	}
+	_, table, _ := strings.Cut(section, "\n|---|")
+	levels := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| (\\w+) \\|").FindAllStringSubmatch(table, -1) {
+		levels[row[1]] = strings.ToUpper(row[2])
+	}
+	c := newConsumer(t)
+	event := procore.Event{ID: "01JBNE4T6ZK3W8R5M2Q7XCVD9H", CompanyID: 5678, Resource: "RFIs", ResourceID: "42", Type: "update"}
+	got := map[string]string{}
+	for _, o := range []Outcome{Handled, Own, Stale, NotFound, Forbidden, NotConnected, UnknownResource} {
+		c.h.report(t.Context(), events.SQSMessage{}, event, result{outcome: o})
+	}
+	for i, line := range c.Log.Lines(t, "handled") {
+		got[line["outcome"].(string)] = line["level"].(string)
+		if i > 0 {
+			continue
+		}
+		line["time"] = specified["time"]
+		delete(line, "_aws")
+		delete(line, "EventsHandled")
+		if diff := cmp.Diff(line, specified); diff != "" {
+			t.Errorf("line - example in docs/WEBHOOKS.md +:\n%s", diff)
+		}
+	}
+	if diff := cmp.Diff(got, levels); diff != "" {
+		t.Errorf("outcomes and levels - table in docs/WEBHOOKS.md +:\n%s", diff)
 	}
 }
