@@ -349,11 +349,11 @@ func TestDisabledDuringADelivery(t *testing.T) {
 	if err := p.UpdateHook(hook, HookPatch{Disabled: &disabled}); err != nil {
 		t.Fatal(err)
 	}
-	emitUpdate(t, p, 1)
+	second := emitUpdate(t, p, 1)
 	st := eventually(t, p, "the next delivery succeeds", func(st State) bool {
 		return slices.ContainsFunc(st.Deliveries, func(d Delivery) bool { return d.Outcome == OutcomeOK })
 	})
-	if len(st.Deliveries) != 2 || st.Deliveries[0].Outcome != OutcomeDiscarded {
+	if len(st.Deliveries) != 2 || st.Deliveries[0].Outcome != OutcomeDiscarded || st.Deliveries[1].EventID != second {
 		t.Errorf("deliveries %+v", st.Deliveries)
 	}
 }
