@@ -50,12 +50,16 @@ func (r *recorder) forget(key string) { r.mark(key, nil) }
 // Unlock appends the marked values, and unlocks.
 func (r *recorder) Unlock() {
 	defer r.Mutex.Unlock()
-	if len(r.marked) > 0 {
-		r.append()
+	if len(r.marked) == 0 {
+		return
+	}
+	if changes := r.changes(); r.failed == nil {
+		r.storage.Append(changes)
 	}
 }
 
-func (r *recorder) append() {
+// changes returns the marked values as they are stored, and unmarks them.
+func (r *recorder) changes() map[string][]byte {
 	changes := make(map[string][]byte, len(r.marked))
 	for key, value := range r.marked {
 		changes[key] = nil
@@ -70,9 +74,7 @@ func (r *recorder) append() {
 		changes[key] = b
 	}
 	clear(r.marked)
-	if r.failed == nil {
-		r.storage.Append(changes)
-	}
+	return changes
 }
 
 // fail remembers the first failure. The caller holds the lock.
