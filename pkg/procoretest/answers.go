@@ -11,7 +11,7 @@ import (
 )
 
 // Answer is an own answer of the API, for [Server.Answer]. It is the body of
-// POST /_fake/answers, and comes before what the fake itself has at the path. Token,
+// POST /_fake/answers, as JSON or a form, and comes before what the fake itself has at the path. Token,
 // company header and limits are checked as for any call.
 type Answer struct {
 	// Method is the method that it answers. Empty means all methods.

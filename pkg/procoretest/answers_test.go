@@ -55,6 +55,9 @@ func TestMissingPath(t *testing.T) {
 			t.Errorf("%s: %v, want a command", path, err)
 			continue
 		}
+		if strings.ContainsAny(found[2], "\"\\") {
+			t.Errorf("%v: a log would quote what is in it", err)
+		}
 		if out := paste(t, found[2]); !strings.Contains(out, `"ok":true`) {
 			t.Errorf("%s: %s", found[2], out)
 		}
@@ -100,6 +103,8 @@ func TestAnswers(t *testing.T) {
 	get("/rest/v1.0/projects/2001/rfis").wants(t, 200, `[{"id":1}]`) // in place of the fake's own
 	api(t, p, token, HarborHill, "GET", "/rest/v1.0/projects/2001/rfis", "").wants(t, 404, "project does not exist")
 	steer(t, p, "GET", "answers", "").wants(t, 200, `"path":"/rest/v1.0/widgets/7?view=all"`)
+	steer(t, p, "POST", "answers", "method=GET&path=/rest/v1.0/widgets/8&status=203&times=1&company_id=5678&body=plain+text").wants(t, 200, "ok")
+	get("/rest/v1.0/widgets/8").wants(t, 203, "plain text")
 	steer(t, p, "DELETE", "answers", "").wants(t, 200, "ok")
 	get("/rest/v1.0/widgets/7").wants(t, 404, "does not have")
 	get("/rest/v1.0/projects/2001/rfis").wants(t, 200, "RFI 1")
@@ -134,6 +139,7 @@ func TestAnswerRefusals(t *testing.T) {
 	for _, body := range []string{
 		`{"path":"/oauth/token"}`, `{"path":"/rest/` + strings.Repeat("x", maxPath) + `"}`, `{"path":"/rest/*/x"}`, `{"path":"/rest/x?a=%"}`,
 		`{"path":"/rest/x","status":101}`, `{"path":"/rest/x","times":-1}`, `{"path":"/rest/x","company_id":-1}`, `{"path":"/rest/x","misspelt":1}`,
+		`path=/rest/x&misspelt=1`, `path=/rest/x&status=ok`, `path=/oauth/token`, `%zz`,
 		`{"path":"/rest/x","method":"` + strings.Repeat("X", 21) + `"}`, `{"path":"/rest/x","headers":{"A":"` + strings.Repeat("b", maxHeaderBytes) + `"}}`,
 	} {
 		steer(t, p, "POST", "answers", body).wants(t, 400, `"error":"`)

@@ -28,7 +28,7 @@ func (s *Server) controlRoutes(m *http.ServeMux) {
 	handle("GET /_fake/answers", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.Answers())
 	})
-	handle("POST /_fake/answers", control(func(_ *http.Request, a Answer) (any, error) { return done{true}, s.Answer(a) }))
+	handle("POST /_fake/answers", orForm(control(func(_ *http.Request, a Answer) (any, error) { return done{true}, s.Answer(a) })))
 	handle("DELETE /_fake/answers", func(w http.ResponseWriter, _ *http.Request) {
 		s.ClearAnswers()
 		writeJSON(w, http.StatusOK, done{true})
