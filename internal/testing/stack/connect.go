@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -54,11 +55,7 @@ func (s *Stack) companies() string {
 
 // connected reports whether the app can call Procore for a company.
 func (s *Stack) connected(ctx context.Context, companyID int64) (bool, error) {
-	environment := procore.Environment{Name: s.environment()["PROCORE_ENVIRONMENT"]}
-	store := &connections.Store{
-		DB: s.db, Table: names.Connections,
-		Tokens: &tokens.Store{DB: s.db, Grants: names.Grants, Spends: names.Spends, Environment: environment},
-	}
+	store := s.connections()
 	c, err := store.ForCompany(ctx, companyID)
 	if err == nil {
 		err = store.Works(ctx, c)
@@ -72,6 +69,18 @@ func (s *Stack) connected(ctx context.Context, companyID int64) (bool, error) {
 		err = nil // it passes
 	}
 	return err == nil, err
+}
+
+// connections returns the app's connections. Its grants can be read and ended, not used: it lacks their keys.
+func (s *Stack) connections() *connections.Store {
+	environment := procore.Environment{Name: s.environment()["PROCORE_ENVIRONMENT"]}
+	return &connections.Store{
+		DB: s.db, Table: names.Connections,
+		Tokens: &tokens.Store{
+			DB: s.db, Grants: names.Grants, Spends: names.Spends, Environment: environment,
+			Log: slog.New(slog.DiscardHandler),
+		},
+	}
 }
 
 // choose clicks through the pages as the company's first member.

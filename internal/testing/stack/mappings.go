@@ -43,6 +43,7 @@ func (s *Stack) startMappings(ctx, background context.Context) error {
 func (s *Stack) startStream(ctx, background context.Context, m *streamtest.StreamMapping) error {
 	o, url := s.db.Options(), s.dynamoURL()
 	m.Streams = dynamodbstreams.New(dynamodbstreams.Options{BaseEndpoint: &url, Region: o.Region, Credentials: o.Credentials, HTTPClient: o.HTTPClient})
+	m.Storage = s.streamStorage(m.Table)
 	m.MaxAge, m.FromNow, m.Report = maxRecordAge, s.Dynamo == nil, s.out.report
 	if err := m.Begin(ctx); err != nil {
 		return fmt.Errorf("DynamoDB at %s: %w", url, err)

@@ -15,7 +15,6 @@ import (
 
 	"procore-connect/internal/platform/sdkhttp"
 	"procore-connect/internal/testing/fake/awstest"
-	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/fake/streamtest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/pkg/procoretest"
@@ -39,21 +38,25 @@ const (
 
 var names = tables.Names{Grants: "grants", Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"}
 
-// credentials makes up the secrets of this run and starts the fake Procore with them.
-func (s *Stack) credentials() {
+// credentials makes up the secrets, unless the last run has left them, and starts the fake Procore with them.
+func (s *Stack) credentials() error {
 	o := s.options.Procore
-	o.ClientID = cmp.Or(o.ClientID, "fake-client-id")
-	o.ClientSecret = cmp.Or(o.ClientSecret, "fake-client-secret-"+rand.Text())
+	app := s.secret(appSecret, map[string]string{
+		"client_id": cmp.Or(o.ClientID, "fake-client-id"), "client_secret": cmp.Or(o.ClientSecret, "fake-client-secret-"+rand.Text()),
+	})
+	s.secret(keysSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	s.secret(webhookSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	o.ClientID, o.ClientSecret, o.Storage = app["client_id"], app["client_secret"], s.procoreStorage()
 	if o.RedirectURIs == nil {
 		o.RedirectURIs = []string{s.AppURL + "/oauth/callback"}
 	}
 	o.AppURL = s.AppURL
-	s.Procore = procoretest.New(o)
+	var err error
+	if s.Procore, err = procoretest.Open(o); err != nil {
+		return err
+	}
 	s.Procore.URL = s.ProcoreURL
-
-	s.put(appSecret, map[string]string{"client_id": o.ClientID, "client_secret": o.ClientSecret})
-	s.put(keysSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
-	s.put(webhookSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	return nil
 }
 
 func (s *Stack) put(name string, value map[string]string) {
@@ -88,9 +91,9 @@ func (s *Stack) queues() error {
 func (s *Stack) aws() (http.Handler, error) {
 	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Topics: s.Topics, Watch: s.options.Watch}
 	if s.options.DynamoDBEndpoint == "" {
-		s.Dynamo = dynamotest.New()
 		services.DynamoDB, services.Streams = s.Dynamo, streamtest.Streams(s.Dynamo)
 	} else {
+		s.Dynamo = nil
 		u, err := url.Parse(s.options.DynamoDBEndpoint)
 		if err != nil {
 			return nil, err

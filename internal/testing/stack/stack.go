@@ -1,7 +1,7 @@
 // Package stack runs the whole system on this machine, with the binaries that are
 // deployed. Each function has its own process with a local Lambda Runtime API. Around
 // them are an API Gateway front, a fake Procore, and DynamoDB, Secrets Manager and SQS
-// in memory. The data is lost when the stack ends.
+// in memory. The data is lost when the stack ends, unless Options.StateDir is set.
 //
 //	s, err := stack.Start(ctx, stack.Options{})
 //	defer s.Close()
@@ -28,6 +28,7 @@ import (
 
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/fake/journal"
 	"procore-connect/internal/testing/fake/lambdatest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/testing/stack/rebuild"
@@ -49,6 +50,17 @@ type Options struct {
 	// BuildDir is the directory of the binaries, which remain there: they are linked again only after a change. A
 	// relative path is relative to the repository. Empty: a directory that Close removes.
 	BuildDir string
+
+	// StateDir is a directory in which everything is kept for the next Start, exclusively: the error is a
+	// [*journal.LockedError] while another process has it. A relative path is relative to the repository. If the
+	// directory is a copy, or was restored, all users have to authorize again. Empty: in memory.
+	StateDir string
+
+	// Disk is the directory in place of StateDir, for tests.
+	Disk journal.Dir
+
+	// Fresh makes Start forget what StateDir has.
+	Fresh bool
 
 	// Rebuild compiles functions again whose source files change, and replaces them between two invocations.
 	Rebuild bool
@@ -94,6 +106,7 @@ type Stack struct {
 
 	dispatchDead, announceDead *awstest.Queue // positions of records that became too old
 
+	journal   *journal.Journal // nil: the state is not kept
 	options   Options
 	out       *output
 	db        *dynamodb.Client
@@ -111,7 +124,7 @@ type Stack struct {
 // If addresses are taken, the error is [AddrErrors]. If a function does not start, it
 // is a [*lambdatest.FunctionError] with its last log lines.
 func Start(ctx context.Context, o Options) (*Stack, error) {
-	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Secrets: awstest.NewSecrets(nil), Queues: awstest.NewQueues(), Topics: awstest.NewTopics(connectionsTopic)}
+	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Topics: awstest.NewTopics(connectionsTopic)}
 	if err := s.start(ctx); err != nil {
 		s.Close()
 		if ctx.Err() != nil {
@@ -125,6 +138,9 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 func (s *Stack) start(ctx context.Context) error {
 	background, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	if err := s.openState(ctx); err != nil {
+		return err
+	}
 	l, err := s.listen() // first: a taken address is known before the compilation
 	if err != nil {
 		return err
@@ -134,7 +150,9 @@ func (s *Stack) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.credentials()
+	if err := s.credentials(); err != nil {
+		return err
+	}
 	if err := s.queues(); err != nil {
 		return err
 	}
@@ -150,6 +168,9 @@ func (s *Stack) start(ctx context.Context) error {
 	}
 	if err := tables.Create(ctx, s.db, names); err != nil {
 		return fmt.Errorf("DynamoDB at %s: %w", s.dynamoURL(), err)
+	}
+	if err := s.resume(ctx); err != nil {
+		return err
 	}
 	if err := s.startFunctions(ctx, dir); err != nil {
 		return err
@@ -176,8 +197,9 @@ func (s *Stack) Invoke(ctx context.Context, function string, payload []byte) ([]
 	return f.Invoke(ctx, payload)
 }
 
-// Close ends every process and deletes the data. It may be called again.
-func (s *Stack) Close() error {
+// Close ends every process, and saves the data or deletes it. It may be called again. The error is why the data could
+// not be saved.
+func (s *Stack) Close() (err error) {
 	s.closed.Do(func() {
 		s.stop()
 		for _, server := range s.servers {
@@ -195,8 +217,9 @@ func (s *Stack) Close() error {
 		for _, cleanup := range slices.Backward(s.cleanup) {
 			cleanup()
 		}
+		err = s.closeState()
 	})
-	return nil
+	return err
 }
 
 // build compiles the functions and returns the directory of the binaries.

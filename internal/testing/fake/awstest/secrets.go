@@ -71,10 +71,15 @@ func (s *Secrets) put(name, value string, binary bool) {
 	s.saveSecret(sec)
 }
 
-// Has reports whether there is a secret with this name.
-func (s *Secrets) Has(name string) bool {
+// Value returns the current version of the named secret, if there is one.
+func (s *Secrets) Value(name string) (value string, ok bool) {
 	defer s.lock()()
-	return s.secrets[name] != nil
+	if sec := s.secrets[name]; sec != nil {
+		if v := sec.find("", current); v != nil {
+			return v.value, true
+		}
+	}
+	return "", false
 }
 
 // Reads returns how often GetSecretValue was answered for the named secret.

@@ -190,8 +190,11 @@ func TestSecretsStored(t *testing.T) {
 	if got != want || !strings.Contains(got, `"SecretString":"new"`) {
 		t.Errorf("after a restart:\n%s\nbefore:\n%s", got, want)
 	}
-	if !s.Has("local/app") || s.Has("local/keys") {
-		t.Error("the wrong secrets are there")
+	if value, ok := s.Value("local/app"); !ok || value != "new" {
+		t.Errorf("got %q, %t", value, ok)
+	}
+	if _, ok := s.Value("local/keys"); ok {
+		t.Error("a secret is there that no one made")
 	}
 }
 
