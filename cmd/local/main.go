@@ -72,9 +72,12 @@ func run(ctx context.Context, args []string) error {
 	if err := connect(ctx, s, o); err != nil {
 		return err
 	}
-	<-ctx.Done()
-	fmt.Fprintln(os.Stderr, "\nstopping")
-	return nil
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(os.Stderr, "\nstopping")
+	case <-s.Failed(): // Close returns why
+	}
+	return s.Close()
 }
 
 // connect connects the companies of -connect.
