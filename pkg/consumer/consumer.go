@@ -15,7 +15,7 @@
 // A test of handle needs no Lambda and no configuration:
 //
 //	fake := procoretest.Start(t)
-//	e := fake.Change(t, procoretest.Event{CompanyID: procoretest.MyConstruction, ResourceName: "Projects", EventType: "create"})
+//	e := fake.Change(t, procoretest.Event{CompanyID: procoretest.MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: "create"})
 //	err := handle(t.Context(), e, fake.Client(t, e.CompanyID))
 package consumer
 

@@ -6,9 +6,7 @@
 //
 //	func TestProjects(t *testing.T) {
 //		fake := procoretest.Start(t)
-//		env := procore.Environment{Name: "custom", LoginURL: fake.URL, APIURL: fake.URL}
-//		token := fake.Token(t, procoretest.Joe, "http://localhost/callback")
-//		client := procore.NewCompanyClient(env, env.Bearer(procore.NewSecret(token.AccessToken), nil), procoretest.MyConstruction)
+//		client := fake.Client(t, procoretest.MyConstruction)
 //		projects, err := procore.Collect(client.Projects(t.Context()))
 //		if err != nil || len(projects) != 2 {
 //			t.Errorf("Projects = %v, %v, want two", projects, err)
@@ -23,15 +21,17 @@
 //
 // # Control
 //
-// [Server.Token] issues a user's tokens, [Server.ServiceToken] the service account's, and
-// [Server.Authorize] goes through the login page. [Server.Fault] makes the next requests
-// fail: a number of them, those of a while, or those of one company. [Server.Emit] changes
-// a resource, and the fake delivers the event to the hooks that the client has created;
-// [Server.EmitAll] makes thousands of changes at once. [Server.Answer] adds an answer for a
-// path that the fake lacks. [Server.Advance] moves the clock, so
-// that tokens expire and paused hooks retry. [Server.UpdateCompany] changes what a company
-// allows, and [Server.UpdateOptions] how Procore behaves. [Server.State] returns everything
-// that the fake knows: calls, hooks, deliveries, and the use of refresh tokens.
+// [Server.Client] returns a client for a company, [Server.Token] issues a user's tokens,
+// [Server.ServiceToken] the service account's, and [Server.Authorize] goes through the
+// login page. [Server.Fault] makes the next requests fail: a number of them, those of a
+// while, or those of one company. [Server.Emit] changes a resource, and the fake delivers
+// the event to the hooks that the client has created; [Server.EmitAll] makes thousands of
+// changes at once, and [Server.Change] returns the event as a consumer receives it.
+// [Server.Answer] adds an answer for a path that the fake lacks. [Server.Advance] moves
+// the clock, so that tokens expire and paused hooks retry. [Server.UpdateCompany] changes
+// what a company allows, and [Server.UpdateOptions] how Procore behaves. [Server.State]
+// returns everything that the fake knows: calls, hooks, deliveries, and the use of
+// refresh tokens.
 //
 // Procore's delivery is best-effort, and so are the fake's on demand: Options.LoseDeliveries
 // loses some events, which [State] lists, and a change with Event.Silent has none.

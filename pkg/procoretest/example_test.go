@@ -20,9 +20,7 @@ import (
 func TestProjects(t *testing.T) {
 	t.Parallel()
 	fake := procoretest.Start(t)
-	env := procore.Environment{Name: "custom", LoginURL: fake.URL, APIURL: fake.URL}
-	token := fake.Token(t, procoretest.Joe, "http://localhost/callback")
-	client := procore.NewCompanyClient(env, env.Bearer(procore.NewSecret(token.AccessToken), nil), procoretest.MyConstruction)
+	client := fake.Client(t, procoretest.MyConstruction)
 	projects, err := procore.Collect(client.Projects(t.Context()))
 	if err != nil || len(projects) != 2 {
 		t.Errorf("Projects = %v, %v, want two", projects, err)

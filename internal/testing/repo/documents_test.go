@@ -81,7 +81,7 @@ func anchors(text string) (all []string) {
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	var code []string
-	for _, pattern := range []string{"pkg/procore/*.go", "pkg/tokens/*.go", "pkg/procoretest/*.go"} {
+	for _, pattern := range []string{"pkg/procore/*.go", "pkg/tokens/*.go", "pkg/procoretest/*.go", "pkg/consumer/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || files == nil {
 			t.Fatalf("%s: %v", pattern, err)
