@@ -26,10 +26,18 @@ compile = CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH) $(GO) build -trimpath -build
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Like go run ./cmd/local, which would end with an error after Ctrl-C.
+# With the functions' flags, so that what both are made of is compiled once.
+stack = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -tags lambda.norpc -o build/local/stack
+
+# Like go run ./cmd/local, which would end with an error after Ctrl-C, and which is silent while it compiles.
 .PHONY: run
-run: ## Run the whole system on this machine, with a fake Procore. ARGS="-app 127.0.0.1:3001" moves an address.
-	@$(GO) build -o build/local/stack ./cmd/local && exec build/local/stack $(ARGS)
+run: ## Run the whole system on this machine, with a fake Procore. ARGS="-connect 5678" connects a company; ARGS=-help lists more.
+	@echo "compiling make run; the first time takes a few minutes" >&2; \
+	{ $(stack) -v ./cmd/local 2>&1 || echo failed; } | { n=0; t=; while IFS= read -r line; do case "$$line" in \
+		failed) exit 1;; \
+		"" | *[!A-Za-z0-9._/-]*) echo "$$line";; \
+		*) n=$$((n+1)); now=$$(date +%s); [ "$$now" = "$$t" ] || echo "compiling make run: $$n packages so far, now $$line"; t=$$now;; \
+	esac; done; } >&2 && exec build/local/stack $(ARGS)
 
 # Built for this machine, because containers have its architecture. Not into .aws-sam, which sam deploy uploads.
 .PHONY: sam-local
@@ -132,14 +140,14 @@ vuln: ## Search for known vulnerabilities that the code can reach (govulncheck),
 
 .PHONY: test-browser
 test-browser: ## Check every page and the whole flow in headless Chromium with axe-core. Needs Node.js.
-	$(GO) build -o build/local/stack ./cmd/local
+	$(stack) ./cmd/local
 	@rm -f build/browser.log
 	internal/testing/chromium/run --test pages.test.mjs flow.test.mjs fake.test.mjs
 	@[ ! -e build/browser.log ] || $(GO) run ./internal/testing/proof/leaks -scan build/browser.log
 
 .PHONY: screenshots
 screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every page into build/screenshots instead.
-	$(GO) build -o build/local/stack ./cmd/local
+	$(stack) ./cmd/local
 	ALL=$(ALL) internal/testing/chromium/run screenshots.mjs
 
 .PHONY: mutants
