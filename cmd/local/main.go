@@ -1,10 +1,10 @@
 // Command local runs the whole system on this machine: make run, or
 //
-//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-connect ids] [-consumer package] [-json]
-//	    [-docker] [-crooked names] [-principal who]
+//	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-connect ids] [-consumer package] [-state directory]
+//	    [-fresh] [-json] [-docker] [-crooked names] [-principal who]
 //
-// It needs Go and nothing else. Data is kept in memory and lost when it stops. A
-// function is compiled and replaced when its source changes. The functions' log
+// It needs Go and nothing else. What it has when it stops, the next run continues
+// with. A function is compiled and replaced when its source changes. The functions' log
 // lines go to standard output; everything else goes to standard error.
 //
 //	go run ./cmd/local sam [-app addr] [-procore addr] [-aws addr]
@@ -33,9 +33,8 @@ func main() {
 		command, args = prepareSAM, args[1:]
 	}
 	err := command(ctx, args)
-	failed := err != nil && ctx.Err() == nil // an interrupted command did not fail
 	end()
-	if failed {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "local:", err)
 		os.Exit(1)
 	}
@@ -65,12 +64,11 @@ func run(ctx context.Context, args []string) error {
 		return taken(ctx, e, args)
 	}
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
-	defer s.Close()
 	ready(s, o)
 	if err := connect(ctx, s, o); err != nil {
-		return err
+		return errors.Join(unlessStopped(ctx, err), s.Close())
 	}
 	select {
 	case <-ctx.Done():
@@ -78,6 +76,14 @@ func run(ctx context.Context, args []string) error {
 	case <-s.Failed(): // Close returns why
 	}
 	return s.Close()
+}
+
+// unlessStopped returns the error of something that a signal may have cut short, which is no failure.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // connect connects the companies of -connect.

@@ -25,7 +25,7 @@ func TestTakenAddresses(t *testing.T) {
 	_, line, _ := strings.Cut(err.Error(), `make run ARGS="`)
 	line, _, _ = strings.Cut(line, `"`)
 	args := strings.Fields(line)
-	if len(args) != 8 || strings.Join(args[:4], " ") != "-app 127.0.0.1:0 -connect 5678" || args[4] != "-procore" || args[6] != "-aws" {
+	if len(args) != 10 || strings.Join(args[8:], " ") != "-state .state-2" || strings.Join(args[:4], " ") != "-app 127.0.0.1:0 -connect 5678" || args[4] != "-procore" || args[6] != "-aws" {
 		t.Fatalf("the command %q, want the arguments with other addresses", line)
 	}
 	for _, addr := range []string{args[5], args[7]} {

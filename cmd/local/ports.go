@@ -18,16 +18,20 @@ import (
 func taken(ctx context.Context, errs stack.AddrErrors, args []string) error {
 	var text strings.Builder
 	text.WriteString("these addresses cannot be used:\n")
+	another := false
 	for _, e := range errs {
 		holder := e.Err.Error()
 		if errors.Is(e, syscall.EADDRINUSE) {
 			holder = "another program holds it"
 			if pid := stack.Holder(ctx, e.Addr); pid != 0 {
-				holder = fmt.Sprintf("another make run holds it, process %d", pid)
+				holder, another = fmt.Sprintf("another make run holds it, process %d", pid), true
 			}
 		}
 		fmt.Fprintf(&text, "\n  -%-8s %-21s %s", e.Part, e.Addr, holder)
 		args = slices.Concat(without(args, e.Part), []string{"-" + e.Part, free(e.Addr)})
+	}
+	if another && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(strings.TrimLeft(a, "-"), "state") }) {
+		args = append(args, "-state", ".state-2") // it holds .state too
 	}
 	fmt.Fprintf(&text, "\n\nThese are free now:\n\n  make run ARGS=%q\n", strings.Join(args, " "))
 	return errors.New(text.String())

@@ -51,7 +51,7 @@ func untilSignalled(t *testing.T, signal syscall.Signal, name string, args ...st
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute) // with an empty build cache
 	defer cancel()
-	cmd := exec.CommandContext(ctx, name, append(args, "-app", "127.0.0.1:0", "-procore", "127.0.0.1:0", "-aws", "127.0.0.1:0")...)
+	cmd := exec.CommandContext(ctx, name, append(args, "-app", "127.0.0.1:0", "-procore", "127.0.0.1:0", "-aws", "127.0.0.1:0", "-state=")...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

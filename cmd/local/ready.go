@@ -18,13 +18,17 @@ func ready(s *stack.Stack, o settings) {
 	if p.ServiceAccount {
 		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Install app\" at a company.", s.ProcoreURL))
 	}
-	dynamo := "in memory: all data is lost when this program stops"
+	dynamo := ""
 	if o.DynamoDBEndpoint != "" {
-		dynamo = "DynamoDB itself is at " + o.DynamoDBEndpoint
+		dynamo = "; DynamoDB itself is at " + o.DynamoDBEndpoint
 	}
 	containers := ""
 	if o.ContainersIP != "" {
 		containers = "\n  containers     reach Procore and AWS at " + o.ContainersIP + ", the same ports; docs/LOCAL-SAM.md"
+	}
+	state := "in memory: all data is lost when this program stops"
+	if o.StateDir != "" {
+		state = o.StateDir + "  (the next run continues with it; -fresh starts over)"
 	}
 	quirks, _ := procoretest.Crooked(o.Procore.Crooked) // options has checked it
 	var crooked strings.Builder
@@ -36,9 +40,10 @@ Ready. %s
 
   the app        %s
   fake Procore   %s  (make a change there and watch the event arrive here)
-  AWS services   %s  (DynamoDB, Secrets Manager, SQS; %s)%s%s
+  AWS services   %s  (DynamoDB, Secrets Manager, SQS, SNS%s)
+  state          %s%s%s
 
 Press Ctrl-C to stop.
 
-`, strings.Join(ways, "\n\nOr: "), s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, containers, &crooked)
+`, strings.Join(ways, "\n\nOr: "), s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, state, containers, &crooked)
 }

@@ -16,7 +16,8 @@ const log = openSync(root + 'build/browser.log', 'a')
 
 // start runs build/local/stack on free ports, with env for the functions, until close.
 export async function start(env = {}) {
-  const child = spawn('build/local/stack', ['app', 'procore', 'aws'].flatMap((part) => ['-' + part, '127.0.0.1:0']), {
+  const addresses = ['app', 'procore', 'aws'].flatMap((part) => ['-' + part, '127.0.0.1:0'])
+  const child = spawn('build/local/stack', ['-state=', ...addresses], {
     cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', log, 'pipe'],
   })
   process.once('exit', () => child.kill())

@@ -138,11 +138,11 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 func (s *Stack) start(ctx context.Context) error {
 	background, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	if err := s.openState(ctx); err != nil {
-		return err
-	}
 	l, err := s.listen() // first: a taken address is known before the compilation
 	if err != nil {
+		return err
+	}
+	if err := s.openState(ctx); err != nil {
 		return err
 	}
 	began := time.Now()

@@ -63,9 +63,15 @@ func (w *Watcher) Run(ctx context.Context) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		w.check(ctx)
-		if next := w.next(); len(next) > 0 {
+		changed := w.check(ctx)
+		next := w.next()
+		if len(next) > 0 {
 			w.rebuild(ctx, next)
+		}
+		if changed {
+			w.relist(ctx) // not before the compilation, for which a person waits
+		}
+		if changed || len(next) > 0 {
 			continue
 		}
 		select {
@@ -75,19 +81,19 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// check enters the commands whose files have changed since the last check.
-func (w *Watcher) check(ctx context.Context) {
+// check enters the commands whose files have changed since the last check. It reports whether any file has.
+func (w *Watcher) check(ctx context.Context) bool {
 	now := w.files.snapshot()
 	paths := changed(w.seen, now)
 	if len(paths) == 0 {
-		return
+		return false
 	}
 	first := time.Now()
 	for range settles {
 		select {
 		case <-time.After(settling):
 		case <-ctx.Done():
-			return
+			return false
 		}
 		before := now
 		now = w.files.snapshot()
@@ -114,7 +120,7 @@ func (w *Watcher) check(ctx context.Context) {
 		maps.Copy(w.pending, w.failed)
 		clear(w.failed)
 	}
-	w.relist(ctx)
+	return true
 }
 
 // relist follows new packages and imports. If they cannot be listed, the compiler's complaint is the better one.
@@ -123,9 +129,10 @@ func (w *Watcher) relist(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	// What was seen remains, so that a change since then is noticed. New directories are read as they are.
+	// What was seen remains, so that a change since then is noticed. Of new directories, the compilation has what was not
+	// modified after it began.
 	seen := files.snapshot()
-	maps.DeleteFunc(seen, func(path string, _ stamp) bool { return w.files.watches(path) })
+	maps.DeleteFunc(seen, func(path string, s stamp) bool { return w.files.watches(path) || s.modified.After(w.noticed) })
 	for path, s := range w.seen {
 		if files.watches(path) {
 			seen[path] = s
