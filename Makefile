@@ -53,8 +53,8 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
 		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
 		CGO_ENABLED=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -race -timeout 10m ./... && \
-		echo "$(GO) test -run 'TestExplore|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand' ./pkg/tokens ./functions/refresher  (more schedules, days and companies, without the race detector)" && \
-		$(GO) test -run '^(TestExplore|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand)$$' ./pkg/tokens ./functions/refresher; \
+		echo "$(GO) test -run 'TestExplore|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash' ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash  (more schedules, days, companies and crashes, without the race detector)" && \
+		$(GO) test -run '^(TestExplore|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash)$$' ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash; \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
 		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 10m ./...; \

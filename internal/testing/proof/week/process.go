@@ -42,7 +42,7 @@ func (w *world) process() *process {
 		if p.isDead() {
 			return nil, errDead
 		}
-		return w.network.open(ctx, address, p)
+		return w.network.Open(ctx, address, p)
 	}
 	oauth := &procore.OAuth{Environment: w.environment, ClientID: "fake-client-id",
 		ClientSecret: procore.NewSecret("fake-client-secret"), Dial: dial}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/memnet"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/provision"
@@ -72,7 +73,7 @@ type world struct {
 	t           *testing.T
 	ctx         context.Context
 	random      *rand.Rand // of the setup and of the changes
-	network     network
+	network     memnet.Network
 	fake        *procoretest.Server
 	dynamo      *dynamotest.Server
 	names       tables.Names
@@ -91,7 +92,7 @@ type world struct {
 func newWorld(t *testing.T, c Config) *world {
 	t.Helper()
 	w := &world{Config: c, t: t, ctx: t.Context(), random: rand.New(rand.NewPCG(c.Seed, 0)), dynamo: dynamotest.New(),
-		network: network{listeners: map[string]*listener{}}, began: time.Now(), ends: time.Now().Add(c.Time)}
+		began: time.Now(), ends: time.Now().Add(c.Time)}
 	w.dynamo.FeedLength = 1 << 20 // the whole inbox
 	w.judge = newJudge(w)
 	w.log = slog.New(slog.DiscardHandler)
@@ -104,12 +105,12 @@ func newWorld(t *testing.T, c Config) *world {
 	w.keys = constant[*keys.Ring]{must(keys.Parse(`{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`))}
 	w.ring = must(credential.Parse(`{"current":"k1","k1":"fake-webhook-key-0123456789-0123456789-01234"}`))
 	w.fake = procoretest.New(procoretest.Options{
-		Dial: w.network.dial, Crooked: c.Crooked, HideHourlyLimit: true,
+		Dial: w.network.Dial, Crooked: c.Crooked, HideHourlyLimit: true,
 		LoseDeliveries: c.Lost, LoseSeed: c.Seed, LoseAs: procoretest.LoseSucceeded,
 		AppLimit: procoretest.Limit{Spike: 250}, TokenLimit: procoretest.Limit{Spike: 40}, CompanyLimit: procoretest.Limit{Spike: 25},
 	})
-	procore := w.network.serve(procoreAddress, http.HandlerFunc(w.serveProcore))
-	receiver := w.network.serve(receiverAddress, http.HandlerFunc(w.serveDelivery))
+	procore := w.network.Serve(procoreAddress, http.HandlerFunc(w.serveProcore))
+	receiver := w.network.Serve(receiverAddress, http.HandlerFunc(w.serveDelivery))
 	t.Cleanup(func() {
 		w.fake.Close()
 		_ = procore.Close()
