@@ -154,7 +154,7 @@ func (s *Stack) start(ctx context.Context) error {
 		return err
 	}
 	if err := s.queues(); err != nil {
-		return err
+		return fmt.Errorf("%w; if a queue's settings have changed, start over (-fresh)", err)
 	}
 	aws, err := s.aws()
 	if err != nil {

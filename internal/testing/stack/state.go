@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -78,21 +77,14 @@ func (s *Stack) streamStorage(table string) streamtest.Storage {
 	return s.journal.Part("stream-" + table)
 }
 
-// secret returns the values of a secret. Those that it lacks are made, and stored.
+// secret returns a secret as the last run left it, or else as it was made, which it stores.
 func (s *Stack) secret(name string, made map[string]string) map[string]string {
-	values := map[string]string{}
-	if text, ok := s.Secrets.Value(name); ok {
-		_ = json.Unmarshal([]byte(text), &values) // what is no such secret is replaced
+	var values map[string]string
+	if text, ok := s.Secrets.Value(name); ok && json.Unmarshal([]byte(text), &values) == nil {
+		return values
 	}
-	changed := false
-	for key, value := range made {
-		changed = changed || values[key] == ""
-		values[key] = cmp.Or(values[key], value)
-	}
-	if changed {
-		s.put(name, values)
-	}
-	return values
+	s.put(name, made)
+	return made
 }
 
 // resume prepares what the last run left for this one, before a function uses it.

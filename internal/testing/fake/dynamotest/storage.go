@@ -1,6 +1,7 @@
 package dynamotest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -45,6 +46,16 @@ type storedTable struct {
 }
 
 func (t *table) storageKey() string { return tablePrefix + t.description.TableName }
+
+// checkStored refuses to create a table that is stored with another definition: its items would be in other indexes.
+func (t *table) checkStored(in createTable) {
+	stored, _ := json.Marshal(t.description.createTable) // definitions always marshal
+	given, _ := json.Marshal(in)
+	if t.server.storage != nil && !bytes.Equal(stored, given) {
+		refuse("dynamotest: the table %s is stored with another definition than the present one: start over with an empty "+
+			"storage (make run: -fresh)", in.TableName)
+	}
+}
 
 // itemKey returns the item's key of the storage. The length keeps partition and sort key apart.
 func (t *table) itemKey(i item) string {

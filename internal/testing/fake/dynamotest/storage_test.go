@@ -113,6 +113,11 @@ func TestStorage(t *testing.T) {
 	on := fixture{t, dynamotest.Client(next.Start(t)), f.table}
 	_, err = on.client.CreateTable(t.Context(), schema(f.table))
 	wantCode(t, err, "ResourceInUseException")
+	changed := schema(f.table)
+	changed.GlobalSecondaryIndexes = changed.GlobalSecondaryIndexes[:1]
+	changed.AttributeDefinitions = changed.AttributeDefinitions[:4]
+	_, err = on.client.CreateTable(t.Context(), changed)
+	wantCode(t, err, "ValidationException")
 	on.put(plain{"pk": "b", "sk": 1})
 	if got, err := next.Feed(ended(), f.table, 5); err != nil || len(got) != 1 || got[0].Sequence != 6 {
 		t.Errorf("the next record: %+v, %v", got, err)

@@ -52,7 +52,8 @@ func (s *Server) createTable(in createTable) any {
 	if strings.Contains(in.TableName, "/") {
 		refuse("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint", in.TableName)
 	}
-	if s.tables[in.TableName] != nil {
+	if old := s.tables[in.TableName]; old != nil {
+		old.checkStored(in)
 		fail("ResourceInUseException", "Table already exists: %s", in.TableName)
 	}
 	if in.BillingMode != "PAY_PER_REQUEST" {
