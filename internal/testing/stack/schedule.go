@@ -9,8 +9,14 @@ import (
 	"procore-connect/internal/testing/fake/gatewaytest"
 )
 
-// startSchedules runs the tasks as EventBridge Scheduler does.
+// expireEvery is how often expired items are removed. The service does it within days.
+const expireEvery = time.Minute
+
+// startSchedules runs the tasks as EventBridge Scheduler does, and removes expired items as DynamoDB does.
 func (s *Stack) startSchedules(ctx context.Context) {
+	if s.Dynamo != nil {
+		s.loops.Go(func() { every(ctx, expireEvery, func() { s.Dynamo.Expire() }) })
+	}
 	for _, schedule := range []struct {
 		function, task string
 		interval       time.Duration
@@ -30,15 +36,8 @@ func (s *Stack) startSchedules(ctx context.Context) {
 // repeat invokes the function with the task, one invocation at a time, until ctx ends.
 // It reports a repeated failure once.
 func repeat(ctx context.Context, f gatewaytest.Invoker, task string, interval time.Duration, report func(string)) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
 	last := ""
-	for {
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
+	every(ctx, interval, func() {
 		_, err := f.Invoke(ctx, fmt.Appendf(nil, `{"task":%q}`, task))
 		if ctx.Err() != nil {
 			return
@@ -51,5 +50,18 @@ func repeat(ctx context.Context, f gatewaytest.Invoker, task string, interval ti
 			report(failure)
 		}
 		last = failure
+	})
+}
+
+func every(ctx context.Context, interval time.Duration, do func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			do()
+		case <-ctx.Done():
+			return
+		}
 	}
 }

@@ -125,7 +125,7 @@ func (s *Stack) end(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.out.report(fmt.Sprintf("the state was copied or restored: its refresh tokens are not used, and %d users have to connect again", ended))
+	s.out.report(fmt.Sprintf("the state was copied or restored: its refresh tokens are not used; users who have to connect again: %d", ended))
 	return s.journal.Settle()
 }
 
@@ -162,7 +162,7 @@ func (s *Stack) closeState() error {
 		return nil
 	}
 	if err := s.journal.Close(); err != nil {
-		return fmt.Errorf("%w. What was answered until then is saved; free some space and start again", err)
+		return fmt.Errorf("%w. What was answered until then is saved: look for free space on the disk, and start again", err)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func TestQueuesStored(t *testing.T) {
 		}
 		time.Sleep(4 * time.Minute)
 
-		q, dead := next()
+		q, _ = next()
 		if id, _ := sendTo(t, q, "g", "1"); id != first {
 			t.Error("a message is doubled")
 		}
@@ -94,9 +94,9 @@ func TestQueuesStored(t *testing.T) {
 			t.Error("a deduplication id counts for more than five minutes")
 		}
 
-		q, dead = next()
+		q, _ = next()
 		receiveFrom(t, q) // the third time
-		q, dead = next()
+		q, dead := next()
 		if got := receiveFrom(t, q); len(got) != 2 || got[0].Body != "body of 4" || got[1].Body != "body of 1" {
 			t.Errorf("after the dead letter: %+v", got)
 		}

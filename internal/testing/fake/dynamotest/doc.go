@@ -8,6 +8,8 @@
 // read is consistent. Tests can do more than the service allows: Server.Now sets the clock, Server.Expire removes
 // expired items, Server.Feed reads the changes as a stream reports them, Server.Intercept makes storage misbehave.
 //
+// New keeps everything in memory. Open keeps it in a Storage for the next server, and answers only what is durable.
+//
 // The suite in this directory specifies the behaviour. It runs against any endpoint by DYNAMODB_ENDPOINT.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html

@@ -20,6 +20,7 @@ type run struct {
 }
 
 func newRun(t *testing.T, seed uint64) *run {
+	t.Helper()
 	return &run{T: t, random: rand.New(rand.NewPCG(seed, 0)), states: []map[string]string{{}}}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // Dir is the directory that a journal has for itself. [Directory] is a real one, [Disk] one that crashes.
-type Dir interface {
+type Dir interface { //nolint:interfacebloat // what a file that is replaced needs of its directory
 	// Lock excludes other processes until Unlock, or until this process ends. The error is a [*LockedError] if another
 	// one has the directory.
 	Lock() error

@@ -14,6 +14,6 @@
 //
 // Two stacks with the same state would spend the same refresh tokens. Each Open and Close writes a new file, which names
 // itself: its directory and its own inode and birth. A file with the name of another is a copy, or was restored from a
-// backup, and [Journal.Copied] reports it. A backup is not noticed if it was made of the file in use and, after a kill, was written
-// back into that very file.
+// backup, and [Journal.Copied] reports it. One backup is not noticed: that of the file in use which, after a kill, was
+// written back into that very file. Nor is a snapshot of the whole disk.
 package journal
