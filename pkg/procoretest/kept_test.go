@@ -298,17 +298,44 @@ func TestStorageFails(t *testing.T) {
 	pair := p.Token(t, Joe, redirect)
 	rec := receive(t, nil)
 	addTrigger(t, p, pair.AccessToken, newHook(t, p, pair.AccessToken, rec.URL, "v3.0"), "RFIs", "update")
-	m.fail(errors.New("the disk is full"))
-	if _, err := p.Emit(Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: "update"}); err == nil {
-		t.Error("Emit reports no error")
+	update := Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: "update"}
+	if _, err := p.Emit(update); err != nil {
+		t.Fatal(err)
 	}
+	rec.next(t)
+	st := eventually(t, p, "the delivery is recorded", func(st State) bool { return len(st.Deliveries) == 1 })
+	m.fail(errors.New("the disk is full"))
+	disabled := false
+	methods := map[string]func() error{
+		"AddCompany":    func() error { return p.AddCompany(NewCompany(1, "A Company")) },
+		"AddUser":       func() error { return p.AddUser(User{ID: 1, Name: "A User"}) },
+		"Answer":        func() error { return p.Answer(Answer{Path: "/rest/v1.0/own"}) },
+		"Emit":          func() error { _, err := p.Emit(update); return err },
+		"EmitAll":       func() error { _, err := p.EmitAll(nil); return err },
+		"Fault":         func() error { return p.Fault(Fault{Endpoint: "api", Kind: Drop}) },
+		"Redeliver":     func() error { return p.Redeliver(st.Deliveries[0].ID) },
+		"UpdateCompany": func() error { return p.UpdateCompany(MyConstruction, CompanyPatch{}) },
+		"UpdateHook":    func() error { return p.UpdateHook(st.Hooks[0].ID, HookPatch{Disabled: &disabled}) },
+		"UpdateOptions": func() error { return p.UpdateOptions(OptionsPatch{}) },
+	}
+	for name, call := range methods {
+		if err := call(); err == nil || !strings.Contains(err.Error(), "the disk is full") {
+			t.Errorf("%s = %v without a disk", name, err)
+		}
+	}
+	for m := range reflect.TypeOf(p).Methods() {
+		if n := m.Type.NumOut(); n > 0 && m.Type.Out(n-1) == reflect.TypeFor[error]() && methods[m.Name] == nil {
+			t.Errorf("%s is not tried", m.Name)
+		}
+	}
+	if err := p.Fault(Fault{}); err == nil { // what is wrong with a call is still said
+		t.Error("an invalid fault is accepted")
+	}
+	p.ClearFaults()
 	refresh(t, p, pair.RefreshToken).wants(t, 500, "could not store its state")
 	m.fail(nil) // it never recovers, because what failed may be gone
 	for _, path := range []string{"/", "/_fake/state", "/rest/v1.0/me", "/oauth/authorize"} {
 		mustSend(t, request(t, "GET", p.URL+path, "", "Authorization", "Bearer "+pair.AccessToken)).wants(t, 500, "the disk is full")
-	}
-	if err := p.UpdateCompany(MyConstruction, CompanyPatch{}); err == nil {
-		t.Error("UpdateCompany reports no error")
 	}
 	p.Close()
 	if len(rec.got) > 0 {

@@ -1,6 +1,7 @@
 package procoretest
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -36,6 +37,37 @@ func TestPresentedSurvives(t *testing.T) {
 			refresh(t, again, pair.RefreshToken).wants(t, 400, "invalid_grant")
 		}
 	}
+}
+
+// So it does if the client does not wait for a late answer.
+func TestPresentedBeforeALateAnswer(t *testing.T) {
+	t.Parallel()
+	m := newMemory(nil)
+	p := startOn(t, m, Options{})
+	pair := p.Token(t, Joe, redirect)
+	if err := p.Fault(Fault{Endpoint: "token", Kind: Delay, DelayMS: 60_000}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r := tokenRequest(t, p, credentials("grant_type", "refresh_token", "refresh_token", pair.RefreshToken)).WithContext(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		send(t, r)
+	}()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		_, again := crash(t, m, Options{}) // asks p for nothing, which would make it sync
+		if got := again.State().RefreshTokens[0]; got.Presented == 1 && got.State == Spent {
+			break
+		}
+		again.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("the token is not spent before the answer")
+		}
+	}
+	cancel()
+	<-ended
 }
 
 // A paused hook retries when it would have, and nothing is delivered twice that was answered.

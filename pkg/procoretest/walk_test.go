@@ -196,9 +196,8 @@ func tokenSteps() []func(*walk) {
 		func(w *walk) {
 			w.post("/oauth/revoke", credentials("token", w.token().RefreshToken, "token_type_hint", "refresh_token"))
 		},
-		func(w *walk) {
-			w.tokens = append(w.tokens, w.server.Token(w.t, Joe, redirect), w.server.ServiceToken())
-		},
+		func(w *walk) { w.tokens = append(w.tokens, w.server.Token(w.t, Joe, redirect)) },
+		func(w *walk) { w.tokens = append(w.tokens, w.server.ServiceToken()) },
 	}
 }
 
