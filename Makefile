@@ -118,10 +118,11 @@ simulate: ## Simulate days of many companies with lost deliveries, an outage and
 	SIMULATE=$(if $(WEEK),week,days) SEED=$(SEED) $(GO) test -count=1 -timeout 0 -run '^TestWeek$$' -v ./internal/testing/proof/week
 
 .PHONY: chaos
-chaos: ## Kill, stop and cut off real processes at random, then check the rules: make chaos T=10m N=100000
+chaos: ## Kill, stop and cut off real processes at random, and all of make run, then check the rules: make chaos T=10m N=100000 K=50
 	@$(GO) build -o build/chaos ./internal/testing/proof/chaos
 	build/chaos -T $(or $(T),2m) $(ARGS)
 	build/chaos -deliveries $(or $(N),100000) $(ARGS)
+	KILLS=$(or $(K),50) $(GO) test -count=1 -timeout 20m -run '^TestKilled$$' ./internal/testing/proof/crash
 
 .PHONY: bench
 bench: ## Measure the functions side by side with a bare handler and a naive build: make bench N=51. Needs Linux; one row needs root.
