@@ -114,7 +114,7 @@ func TestAnswers(t *testing.T) {
 func TestAnswersAreStrict(t *testing.T) {
 	t.Parallel()
 	p := Start(t)
-	for _, path := range []string{"/rest/v1.0/me", "/rest/v1.0/companies/{id}/widgets"} {
+	for _, path := range []string{"/rest/v1.0/me", "/rest/v1.0/companies/{id}/*"} {
 		if err := p.Answer(Answer{Path: path, Body: json.RawMessage(`{"own":1}`)}); err != nil {
 			t.Fatal(err)
 		}
@@ -124,12 +124,13 @@ func TestAnswersAreStrict(t *testing.T) {
 	api(t, p, "wrong", MyConstruction, "GET", path, "").wants(t, 401, "invalid_token")
 	api(t, p, token, 0, "GET", path, "").wants(t, 400, "Missing Procore-Company-Id")
 	api(t, p, token, HarborHill, "GET", path, "").wants(t, 400, "different company")
+	api(t, p, token, HarborHill, "GET", path+"/7/parts/8", "").wants(t, 400, "different company") // for which there is no route
 	api(t, p, token, LockedGate, "GET", strings.Replace(path, "5678", "91011", 1), "").wants(t, 403, "not installed")
 	api(t, p, token, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "own")
 	api(t, p, p.ServiceToken().AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 400, "Missing Procore-Company-Id")
 	api(t, p, token, MyConstruction, "GET", path, "").wants(t, 200, "own")
-	if st := p.State(); !st.Company(MyConstruction).Installed || len(st.Calls) != 7 {
-		t.Errorf("installed %t after %d calls, want so after 7", st.Company(MyConstruction).Installed, len(st.Calls))
+	if st := p.State(); !st.Company(MyConstruction).Installed || len(st.Calls) != 8 {
+		t.Errorf("installed %t after %d calls, want so after 8", st.Company(MyConstruction).Installed, len(st.Calls))
 	}
 }
 

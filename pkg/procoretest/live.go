@@ -2,6 +2,7 @@ package procoretest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 // The most that the page shows of each log, and of one text in it.
 const (
+	shownHooks      = 50
 	shownDeliveries = 25
 	shownCalls      = 50
 	shownTokens     = 50
@@ -24,6 +26,7 @@ type live struct {
 	Troubles     []string
 	Losing       bool
 	Hooks        []hookView
+	MoreHooks    int
 	Deliveries   []deliveryView
 	Calls        []callView
 	Tokens       []tokenView
@@ -65,14 +68,11 @@ func (s *Server) live() live {
 	if s.ahead > 0 {
 		l.Ahead = s.ahead.String()
 	}
-	for _, h := range s.hooks {
+	for _, h := range s.hooks[:min(len(s.hooks), shownHooks)] {
 		l.Hooks = append(l.Hooks, hookView{h.state(), h.word()})
-		for _, d := range h.deliveries[max(len(h.deliveries)-shownDeliveries, 0):] {
-			l.Deliveries = append(l.Deliveries, viewOf(h, d))
-		}
 	}
-	slices.SortFunc(l.Deliveries, func(a, b deliveryView) int { return int(b.ID - a.ID) })
-	l.Deliveries = l.Deliveries[:min(len(l.Deliveries), shownDeliveries)]
+	l.MoreHooks = len(s.hooks) - len(l.Hooks)
+	l.Deliveries = s.latest()
 	for i, c := range slices.Backward(s.calls) {
 		if len(l.Calls) == shownCalls {
 			break
@@ -86,6 +86,22 @@ func (s *Server) live() live {
 		l.Tokens = append(l.Tokens, tokenView{e, s.tokenLogged + int64(i)})
 	}
 	return l
+}
+
+// latest returns the latest deliveries of all hooks, the newest first. The caller holds mu.
+func (s *Server) latest() []deliveryView {
+	var all []*Delivery
+	of := map[int64]*hook{}
+	for _, h := range s.hooks {
+		of[h.id] = h
+		all = append(all, h.deliveries[max(len(h.deliveries)-shownDeliveries, 0):]...)
+	}
+	slices.SortFunc(all, func(a, b *Delivery) int { return cmp.Compare(b.ID, a.ID) })
+	var views []deliveryView
+	for _, d := range all[:min(len(all), shownDeliveries)] {
+		views = append(views, viewOf(of[d.HookID], d))
+	}
+	return views
 }
 
 // troubles describes what the fake has been told to do wrong. The caller holds mu.
