@@ -105,8 +105,10 @@ func ExampleServer_Answer() {
 	// Output: Bolt <nil>
 }
 
-// A program that serves the fake alone, to tests in any language.
-func ExampleNew() {
+var _ = serveAlone
+
+// serveAlone is a program that serves the fake alone, for docs/FAKE.md.
+func serveAlone() {
 	fake := procoretest.New(procoretest.Options{ClientID: "my-client-id", ClientSecret: "my-client-secret"})
 	defer fake.Close()
 	server := &http.Server{Addr: "127.0.0.1:4000", Handler: fake, ConnState: fake.ConnState, ReadTimeout: 30 * time.Second}

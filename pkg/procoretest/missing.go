@@ -63,13 +63,13 @@ func suggested(r *http.Request) Answer {
 // flags returns the answer as a form, in the flags of curl. There is no double quote in it
 // and no backslash, because a log that quotes the command must leave it as it is.
 func (a Answer) flags() string {
-	text := ""
+	var b strings.Builder
 	for _, field := range [][2]string{{"method", a.Method}, {"path", a.Path}, {"status", strconv.Itoa(a.Status)}, {"body", string(a.Body)}} {
 		if field[1] != "" && field[1] != "0" {
-			text += fmt.Sprintf(" -d '%s=%s'", field[0], inForm(field[1]))
+			fmt.Fprintf(&b, " -d '%s=%s'", field[0], inForm(field[1]))
 		}
 	}
-	return text
+	return b.String()
 }
 
 // inForm encodes a value of a form, and no more of it than it must.

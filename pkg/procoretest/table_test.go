@@ -71,6 +71,7 @@ func TestTableChanges(t *testing.T) {
 }
 
 func changeTabled(t *testing.T, r procore.Resource) {
+	t.Helper()
 	p := Start(t)
 	rec := receive(t, nil)
 	token := p.Token(t, Joe, redirect).AccessToken
