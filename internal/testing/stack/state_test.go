@@ -3,6 +3,7 @@ package stack_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,7 +18,12 @@ import (
 // arrives changes an RFI and waits until the consumer has read it.
 func arrives(t *testing.T, s *stack.Stack, stdout *log) {
 	t.Helper()
-	rfi := resource(t, s, procoretest.HarborHill)
+	arrivesFrom(t, s, stdout, procoretest.HarborHill)
+}
+
+func arrivesFrom(t *testing.T, s *stack.Stack, stdout *log, company int64) {
+	t.Helper()
+	rfi := resource(t, s, company)
 	emitted, err := s.Procore.Emit(procoretest.Event{
 		CompanyID: rfi.CompanyID, ProjectID: rfi.ProjectID, ResourceName: rfi.Name, ResourceID: rfi.ID,
 		EventType: "update", UserID: procoretest.Joe,
@@ -150,6 +156,41 @@ func TestCopiedState(t *testing.T) {
 			connect(t, s, false)
 		})
 	}
+}
+
+// A copy that is made while the original runs, and runs beside it, spends nothing either. The service account, which has
+// no refresh token, goes on in both.
+func TestCopiedDirectory(t *testing.T) {
+	t.Parallel()
+	original := t.TempDir()
+	o := stack.Options{StateDir: original, Housekeeping: -1, Refresh: -1, Reconcile: -1, Env: map[string]string{"PROCORE_PRINCIPAL": "both"}}
+	o.Procore.ExpiresIn = 8 * time.Minute // so the schedule would refresh it
+	s, stdout := start(t, o)
+	connect(t, s, true)
+	if _, err := s.Connect(t.Context(), procoretest.LockedGate, false); err != nil {
+		t.Fatal(err)
+	}
+	o.StateDir = t.TempDir()
+	if err := os.CopyFS(o.StateDir, os.DirFS(original)); err != nil {
+		t.Fatal(err)
+	}
+	second, itsStdout := start(t, o)
+	for _, name := range []string{"refresh", "housekeeping", "refresh"} {
+		task(t, second, name)
+	}
+	arrivesFrom(t, second, itsStdout, procoretest.LockedGate)
+	if got := spent(t, second); got != 0 {
+		t.Errorf("the copy spent %d refresh tokens", got)
+	}
+	task(t, s, "refresh")
+	arrives(t, s, stdout)
+	arrivesFrom(t, s, stdout, procoretest.LockedGate)
+	if got := spent(t, s); got != 1 {
+		t.Errorf("the original spent %d refresh tokens, want 1", got)
+	}
+	connect(t, second, true)
+	task(t, second, "housekeeping")
+	arrives(t, second, itsStdout)
 }
 
 // A full disk ends the stack, and says so. What was answered before is there when it starts again.
