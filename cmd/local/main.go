@@ -80,10 +80,10 @@ func run(ctx context.Context, args []string) error {
 
 // unlessStopped returns the error of something that a signal may have cut short, which is no failure.
 func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // connect connects the companies of -connect.

@@ -137,7 +137,7 @@ func (l fields) get(name string) json.RawMessage {
 
 func (l fields) text(name string) string {
 	var s string
-	json.Unmarshal(l.get(name), &s)
+	_ = json.Unmarshal(l.get(name), &s) // what is no text is shown as nothing
 	return s
 }
 

@@ -26,11 +26,8 @@ func prepareSAM(ctx context.Context, args []string) error {
 		Dir: dir, Events: "events", Env: o.Env, Image: os.Getenv("SAM_IMAGE"), Architecture: architecture(),
 		AppURL: "http://" + o.AppAddr, ProcoreURL: "http://" + o.ProcoreAddr, AWSURL: "http://" + o.AWSAddr,
 	})
-	if ctx.Err() != nil {
-		return nil
-	}
 	if err != nil {
-		return fmt.Errorf(`%w; is it running, by make run ARGS="-docker"?`, err)
+		return unlessStopped(ctx, fmt.Errorf(`%w; is it running, by make run ARGS="-docker"?`, err))
 	}
 	fmt.Fprintf(os.Stderr, "%s is ready: cd %s\n", dir, dir)
 	return nil
