@@ -202,6 +202,7 @@ func (s *Stack) Invoke(ctx context.Context, function string, payload []byte) ([]
 func (s *Stack) Close() (err error) {
 	s.closed.Do(func() {
 		s.stop()
+		s.drain()
 		for _, server := range s.servers {
 			server.Close()
 		}

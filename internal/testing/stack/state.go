@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -154,6 +155,24 @@ func (s *Stack) Failed() <-chan struct{} {
 		return nil
 	}
 	return s.journal.Failed()
+}
+
+// drainFor is how long Close waits for invocations that run.
+const drainFor = 5 * time.Second
+
+// drain lets them end if what they did outlasts this run: a refresh that is killed may cost a connection, and a pass over
+// a hook leaves a lease.
+func (s *Stack) drain() {
+	if s.journal == nil || s.journal.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainFor)
+	defer cancel()
+	var ending sync.WaitGroup
+	for _, f := range s.functions {
+		ending.Go(func() { f.Drain(ctx) })
+	}
+	ending.Wait()
 }
 
 // closeState saves the state for the next run.

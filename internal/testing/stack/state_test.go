@@ -118,6 +118,26 @@ func TestRestart(t *testing.T) {
 	connect(t, s, true)
 }
 
+// A stack that is stopped while a refresh token is being spent keeps the pair of the answer.
+func TestStoppedDuringARefresh(t *testing.T) {
+	t.Parallel()
+	disk := journal.NewDisk()
+	o := stack.Options{Disk: disk, Housekeeping: -1, Refresh: 100 * time.Millisecond, Reconcile: -1}
+	o.Procore.ExpiresIn = 8 * time.Minute // so the schedule refreshes it
+	s, stdout := start(t, o)
+	if err := s.Procore.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 1000, Times: 3}); err != nil {
+		t.Fatal(err) // the exchange of the code is one of them
+	}
+	connect(t, s, true)
+	eventually(t, "the refresh token is at Procore", func() bool { return spent(t, s) == 1 })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stdout.String(), `"token refreshed"`) {
+		t.Error("the pair was not stored")
+	}
+}
+
 // A copy of a directory spends no refresh token, and neither does one that was restored from a backup: their users
 // connect again. The original goes on.
 func TestCopiedState(t *testing.T) {

@@ -218,6 +218,22 @@ func (f *Function) putBack(p *process) {
 	}
 }
 
+// Drain refuses new invocations, and waits until those that run have ended or ctx has.
+func (f *Function) Drain(ctx context.Context) {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		f.running.Wait() // Close ends it at the latest
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
 // Close kills the processes and waits for their end. Running invocations fail.
 func (f *Function) Close() error {
 	f.mu.Lock()

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -326,6 +328,35 @@ func TestOutput(t *testing.T) {
 		if got := lines[2]; len(got) != 256<<10+1 || !strings.HasSuffix(got, " ... (cut)\n") {
 			t.Errorf("%s: long line of %d bytes, want it cut at 256 KB", name, len(got))
 		}
+	}
+}
+
+// Drain lets what runs end, and nothing begin.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	f := function(t, lambdatest.Options{Concurrency: 2, Timeout: time.Minute})
+	asked, release := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		<-release
+	}))
+	defer server.Close()
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.Invoke(context.Background(), fmt.Appendf(nil, `{"Do":"ask","Text":%q}`, server.URL))
+		done <- err
+	}()
+	<-asked
+	ended, end := context.WithCancel(t.Context())
+	end()
+	f.Drain(ended) // does not wait for longer than its caller
+	if _, err := f.Invoke(t.Context(), []byte(`{}`)); err == nil || err.Error() != "the function was closed" {
+		t.Errorf("after Drain: %v, want that the function was closed", err)
+	}
+	close(release)
+	f.Drain(t.Context())
+	if err := <-done; err != nil {
+		t.Errorf("the invocation that ran: %v", err)
 	}
 }
 
