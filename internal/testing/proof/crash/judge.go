@@ -131,23 +131,28 @@ func (m *machine) finish() {
 			idle = 0
 		}
 	}
-	for id := range m.seen.events {
-		m.seen.unjudged[id] = true
-		if !m.seen.handled[id] {
-			m.seen.wrong("event %s was answered 200, and did not reach the consumer", id)
-		}
-	}
-	for id := range m.seen.changes {
-		if m.seen.events[id] == "" {
-			m.seen.wrong("event %s was answered to the one who made the change, and was not delivered", id)
-		}
-	}
+	m.seen.do(m.seen.judgeEvents)
 	if err := m.seen.judge(m); err != nil {
 		m.t.Fatal(err)
 	}
 	m.judgeEnd()
 	if err := m.journal.Close(); err != nil {
 		m.t.Errorf("seed %d: %v", m.seed, err)
+	}
+}
+
+// judgeEvents: each event that was answered is with the consumer.
+func (s *recorder) judgeEvents() {
+	for id := range s.events {
+		s.unjudged[id] = true
+		if !s.handled[id] {
+			s.wrong("event %s was answered 200, and did not reach the consumer", id)
+		}
+	}
+	for id := range s.changes {
+		if s.events[id] == "" {
+			s.wrong("event %s was answered to the one who made the change, and was not delivered", id)
+		}
 	}
 }
 

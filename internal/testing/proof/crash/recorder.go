@@ -130,8 +130,12 @@ func (s *recorder) do(f func()) {
 
 // send records a refresh token that reaches the token endpoint.
 func (s *recorder) send(token string) {
-	s.do(func() { s.sent[token]++ })
-	if n := s.sent[token]; n > 1 {
+	var n int
+	s.do(func() {
+		s.sent[token]++
+		n = s.sent[token]
+	})
+	if n > 1 {
 		s.w.t.Errorf("seed %d, start %d: R1: a refresh token is sent for the %d. time", s.w.seed, s.w.starts, n)
 	}
 }

@@ -56,14 +56,14 @@ func (c *clients) judge() {
 	c.dead = c.waiting(queue, "events-dead.fifo") // a kill during a refresh leaves an uncertain grant
 	state := c.state()
 	c.refreshes = c.presented()
-	stored, lost := c.inbox(a), maps.Clone(c.events)
+	stored, handled, lost := c.inbox(a), c.v.events(), maps.Clone(c.events)
 	for _, d := range state.Deliveries {
 		if d.Outcome != procoretest.OutcomeOK {
 			continue
 		}
 		c.delivered++
 		delete(lost, d.EventID)
-		if !c.v.handled[d.EventID] {
+		if !handled[d.EventID] {
 			c.silent++
 		}
 		if !stored[d.EventID] {
@@ -143,5 +143,5 @@ func (c *clients) judgeConnections(a aws.Config) {
 // String counts what happened.
 func (c *clients) String() string {
 	return fmt.Sprintf("%d connections, %d changes, %d deliveries answered 200, %d refreshes, %d events handled, %d dead letters, %d without a line",
-		c.made, len(c.events), c.delivered, c.refreshes, len(c.v.handled), c.dead, c.silent)
+		c.made, len(c.events), c.delivered, c.refreshes, len(c.v.events()), c.dead, c.silent)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -70,16 +71,16 @@ func (v *victim) start() {
 	if err := v.cmd.Start(); err != nil {
 		v.t.Fatal(err)
 	}
-	go v.read(r, v.ready)
-	go func(cmd *exec.Cmd, closed chan struct{}) {
+	go func(cmd *exec.Cmd) {
 		_ = cmd.Wait() // it is killed
 		_ = w.Close()
-		close(closed)
-	}(v.cmd, v.closed)
+	}(v.cmd)
+	go v.read(r, v.ready, v.closed)
 }
 
 // read reads its lines until it and its functions have ended.
-func (v *victim) read(r io.Reader, ready chan struct{}) {
+func (v *victim) read(r io.Reader, ready, closed chan<- struct{}) {
+	defer close(closed)
 	shown := logtest.Output(v.t)
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -102,6 +103,13 @@ func (v *victim) read(r io.Reader, ready chan struct{}) {
 			v.t.Errorf("the state counts as a copy: %s", lines.Text())
 		}
 	}
+}
+
+// events returns the events that the consumer has handled, by its lines.
+func (v *victim) events() map[string]bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return maps.Clone(v.handled)
 }
 
 // said returns the last lines.
