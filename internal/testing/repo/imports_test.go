@@ -123,7 +123,7 @@ var forbidden = []struct{ file, path, rule string }{
 	{"pkg/connections/x.go", "internal/webhook/inbox", "connections"},
 	{"internal/upkeep/departures/x.go", "pkg/consumer", "consumer"},
 	{"internal/wire/x.go", "pkg/consumer", "consumer"},
-	{"pkg/connections/x.go", "pkg/consumer", "consumer"},
+	{"pkg/connections/x.go", "pkg/consumer", "connections"},
 	{"examples/event-consumer/x.go", "internal/platform/config", "examples"},
 	{"examples/event-consumer/x.go", "internal/wire", "examples"},
 	{"examples/event-consumer/x.go", "internal/connect/session", "examples"},
