@@ -69,7 +69,7 @@ func (c *clients) populate() {
 		}
 	}
 	c.patch(firstLife)
-	do("/_fake/faults", procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 200, Seconds: 86400})
+	do("/_fake/faults", procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: 100, Seconds: 86400})
 	for i := range int64(killUsers) {
 		do("/_fake/users", procoretest.User{ID: firstUser + i, Login: fmt.Sprintf("user-%d@example.com", i), Name: user(i)})
 		company := procoretest.NewCompany(firstCompany+i, fmt.Sprintf("Company %d", i), firstUser+i)
