@@ -61,6 +61,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		if o.Name == consumer {
 			o.Env = with(env, needs)
 		}
+		s.Lambda.Put(o.Name, o.Env)
 		s.functions[o.Name] = lambdatest.New(o)
 	}
 	s.out.report("starting the functions")

@@ -28,6 +28,8 @@ const (
 	eventsQueue = "events.fifo"
 	rescueQueue = "rescue"
 
+	eventsDeadQueue = "events-dead.fifo"
+
 	dispatchDeadQueue = "dispatch-dead"
 	announceDeadQueue = "announce-dead"
 
@@ -69,7 +71,7 @@ func (s *Stack) put(name string, value map[string]string) {
 
 // queues creates the template's queues.
 func (s *Stack) queues() error {
-	dead, err := s.Queues.Create("events-dead.fifo", awstest.QueueOptions{})
+	dead, err := s.Queues.Create(eventsDeadQueue, awstest.QueueOptions{})
 	if err != nil {
 		return err
 	}
@@ -89,7 +91,8 @@ func (s *Stack) queues() error {
 
 // aws returns the handler of AWSURL.
 func (s *Stack) aws() (http.Handler, error) {
-	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Topics: s.Topics, Watch: s.options.Watch}
+	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Topics: s.Topics, Stacks: awstest.NewStacks(), Functions: s.Lambda, Watch: s.options.Watch}
+	services.Stacks.Put(StackName, Outputs(s.AppURL, s.AWSURL))
 	if s.options.DynamoDBEndpoint == "" {
 		services.DynamoDB, services.Streams = s.Dynamo, streamtest.Streams(s.Dynamo)
 	} else {

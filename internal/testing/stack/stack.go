@@ -95,12 +95,13 @@ type Options struct {
 type Stack struct {
 	AppURL     string // of the functions behind the front
 	ProcoreURL string // login, API and pages of the fake Procore
-	AWSURL     string // DynamoDB, Secrets Manager and SQS
+	AWSURL     string // DynamoDB, Secrets Manager, SQS, SNS, and what finds the stack
 
 	Procore *procoretest.Server
 	Secrets *awstest.Secrets
 	Queues  *awstest.Queues
 	Topics  *awstest.Topics
+	Lambda  *awstest.Functions // their configuration
 	Events  *awstest.Queue     // from the dispatcher to the consumer
 	Dynamo  *dynamotest.Server // nil: DynamoDBEndpoint answers instead
 
@@ -124,7 +125,7 @@ type Stack struct {
 // If addresses are taken, the error is [AddrErrors]. If a function does not start, it
 // is a [*lambdatest.FunctionError] with its last log lines.
 func Start(ctx context.Context, o Options) (*Stack, error) {
-	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Topics: awstest.NewTopics(connectionsTopic)}
+	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Topics: awstest.NewTopics(connectionsTopic), Lambda: awstest.NewFunctions()}
 	if err := s.start(ctx); err != nil {
 		s.Close()
 		if ctx.Err() != nil {

@@ -30,7 +30,13 @@ func calls(r *http.Request) []Call {
 		return nil
 	}
 	caller := caller(r)
-	if r.Header.Get("X-Amz-Target") == "" && r.Method == http.MethodPost {
+	switch {
+	case scope(r) == "lambda":
+		return []Call{{Caller: caller, Action: "lambda:GetFunctionConfiguration", Resource: functionName(r)}} // the service refuses any other
+	case r.Header.Get("X-Amz-Target") == "" && scope(r) == "cloudformation":
+		form, _ := url.ParseQuery(string(body))
+		return []Call{{Caller: caller, Action: "cloudformation:" + form.Get("Action"), Resource: form.Get("StackName")}}
+	case r.Header.Get("X-Amz-Target") == "" && r.Method == http.MethodPost:
 		form, _ := url.ParseQuery(string(body)) // the service refuses what is not one
 		arn := form.Get("TopicArn")
 		return []Call{{Caller: caller, Action: "sns:" + form.Get("Action"), Resource: arn[strings.LastIndexByte(arn, ':')+1:]}}

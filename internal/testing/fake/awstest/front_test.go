@@ -18,6 +18,7 @@ func TestOddCalls(t *testing.T) {
 	s := &awstest.Services{
 		DynamoDB: db, Streams: streamtest.Streams(db),
 		Secrets: awstest.NewSecrets(nil), Queues: awstest.NewQueues(), Topics: awstest.NewTopics("topic"),
+		Stacks: awstest.NewStacks(), Functions: awstest.NewFunctions(),
 	}
 	const form = "application/x-www-form-urlencoded; charset=utf-8"
 	signed := func(service string) string {
@@ -28,7 +29,7 @@ func TestOddCalls(t *testing.T) {
 		status                                                       int
 		wants                                                        []string // in the body
 	}{
-		{name: "a browser", method: "GET", path: "/", status: 200, wants: []string{"stands in for AWS: DynamoDB, DynamoDB Streams, Secrets Manager, SQS and SNS", "AWS_ENDPOINT_URL=http://example.com"}},
+		{name: "a browser", method: "GET", path: "/", status: 200, wants: []string{"stands in for AWS: DynamoDB, DynamoDB Streams, Secrets Manager, SQS, SNS, CloudFormation and Lambda", "AWS_ENDPOINT_URL=http://example.com"}},
 		{name: "a browser elsewhere", method: "GET", path: "/favicon.ico", status: 404, wants: []string{"stands in for AWS"}},
 		{name: "DynamoDB, not signed", method: "POST", path: "/", target: "DynamoDB_20120810.ListTables", body: "{}",
 			status: 400, wants: []string{`"__type":"MissingAuthenticationTokenException"`, "any key does"}},
@@ -51,9 +52,15 @@ func TestOddCalls(t *testing.T) {
 		{name: "an unknown service with JSON", method: "POST", path: "/", target: "AWSEvents.PutEvents", authorization: signed("events"), body: "{}",
 			status: 400, wants: []string{`"__type":"UnknownOperationException"`, "AWSEvents.PutEvents", "only DynamoDB, "}},
 		{name: "an unknown service with a form", method: "POST", path: "/", authorization: signed("sts"), contentType: form, body: "Action=GetCallerIdentity",
-			status: 400, wants: []string{"<ErrorResponse", "there is no service &#34;sts&#34; here", "SQS and SNS"}},
+			status: 400, wants: []string{"<ErrorResponse", "there is no service &#34;sts&#34; here", "CloudFormation and Lambda"}},
 		{name: "S3", method: "GET", path: "/", authorization: signed("s3"), status: 400, wants: []string{"<Error><Code>UnknownOperationException</Code>", "&#34;s3&#34;"}},
-		{name: "Lambda", method: "GET", path: "/2015-03-31/functions", authorization: signed("lambda"), status: 400, wants: []string{`{"__type":"UnknownOperationException"`, `\"lambda\"`}},
+		{name: "Lambda", method: "GET", path: "/2015-03-31/functions", authorization: signed("lambda"), status: 400, wants: []string{`{"__type":"UnknownOperationException"`, "only GET /2015-03-31/functions/{name}/configuration"}},
+		{name: "a function that does not exist", method: "GET", path: "/2015-03-31/functions/none/configuration", authorization: signed("lambda"), status: 404, wants: []string{`{"__type":"ResourceNotFoundException"`}},
+		{name: "a stack that does not exist", method: "POST", path: "/", authorization: signed("cloudformation"), contentType: form, body: "Action=DescribeStacks&StackName=none",
+			status: 400, wants: []string{"<Code>ValidationError</Code>", "Stack with id none does not exist"}},
+		{name: "an unknown operation of a stack", method: "POST", path: "/", authorization: signed("cloudformation"), contentType: form, body: "Action=ListStacks",
+			status: 400, wants: []string{"<Code>UnknownOperationException</Code>", "only DescribeStacks"}},
+		{name: "EC2", method: "GET", path: "/", authorization: signed("ec2"), status: 400, wants: []string{`{"__type":"UnknownOperationException"`, `\"ec2\"`}},
 		{name: "curl", method: "POST", path: "/", body: "{}", status: 400, wants: []string{"without X-Amz-Target", "GET http://example.com/"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -88,7 +88,7 @@ func (q *Queue) fifo() bool { return strings.HasSuffix(q.name, ".fifo") }
 func (q *Queue) Name() string { return q.name }
 
 // ARN returns the queue's Amazon resource name.
-func (q *Queue) ARN() string { return arnPrefix + q.name }
+func (q *Queue) ARN() string { return QueueARN(q.name) }
 
 // Send adds a message and returns its id and sequence number. A FIFO queue that
 // received the deduplication id within the last five minutes adds nothing and returns

@@ -88,6 +88,9 @@ func QueueURL(endpoint, name string) string {
 	return strings.TrimSuffix(endpoint, "/") + "/" + account + "/" + name
 }
 
+// QueueARN returns the ARN of a queue.
+func QueueARN(name string) string { return arnPrefix + name }
+
 type redrivePolicy struct {
 	DeadLetterTargetArn string `json:"deadLetterTargetArn"`
 	MaxReceiveCount     int    `json:"maxReceiveCount"`

@@ -1,13 +1,13 @@
-// Package awstest is Secrets Manager, SQS and SNS in memory, the AWS services that the
-// project uses besides DynamoDB. The real SDK reaches them over the wire. They serve
-// tests and the local stack.
+// Package awstest is Secrets Manager, SQS and SNS in memory, and the parts of CloudFormation and Lambda by which the
+// operator's command finds a stack: the AWS services that the project uses besides DynamoDB. The real SDK reaches them
+// over the wire. They serve tests and the local stack.
 //
 //	secrets := awstest.NewSecrets(map[string]string{"local/app": `{"client_id":"..."}`})
 //	queues := awstest.NewQueues()
 //	server := httptest.NewServer(&awstest.Services{Secrets: secrets, Queues: queues})
 //
 // A client of the SDK reaches it by its BaseEndpoint. Signatures are not checked.
-// Only the operations in the documentation of [Secrets], [Queues] and [Topics] exist. Any other
+// Only the operations in the documentation of [Secrets], [Queues], [Topics], [Stacks] and [Functions] exist. Any other
 // operation, and any unknown parameter, is an error with the service's own code, so
 // that code cannot rely on an answer that AWS would not send.
 package awstest
@@ -26,6 +26,9 @@ type Services struct {
 	Secrets  *Secrets     // target secretsmanager
 	Queues   *Queues      // target AmazonSQS
 	Topics   *Topics      // no target, but a form
+
+	Stacks    *Stacks    // a form that is signed for cloudformation
+	Functions *Functions // a path, signed for lambda
 
 	Watch func(Call) // receives each call before it is answered; may be nil
 }
@@ -46,6 +49,10 @@ func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		handler = s.Queues
 	case target == "" && r.Method == http.MethodPost && s.Topics != nil && form(r) && (scope(r) == "sns" || scope(r) == ""):
 		handler = s.Topics
+	case target == "" && s.Stacks != nil && form(r) && scope(r) == "cloudformation":
+		handler = s.Stacks
+	case target == "" && s.Functions != nil && scope(r) == "lambda":
+		handler = s.Functions
 	}
 	switch {
 	case target == "" && r.Method == http.MethodGet && !signed(r):

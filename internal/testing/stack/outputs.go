@@ -1,0 +1,35 @@
+package stack
+
+import "procore-connect/internal/testing/fake/awstest"
+
+// StackName is the name of the stack that CloudFormation's stand-in describes.
+const StackName = "local"
+
+// Outputs returns the outputs of template.yaml for a stack at these addresses. What the template makes and the stack does
+// not have, such as alarms, has a name that leads nowhere.
+func Outputs(app, aws string) map[string]string {
+	return map[string]string{
+		"AppUrl":                       app,
+		"RedirectUri":                  app + "/oauth/callback",
+		"PostInstallationUrl":          app + "/connected",
+		"WebhookUrl":                   app + "/webhooks/procore",
+		"AppSecretArn":                 appSecret,
+		"SetAppSecretCommand":          "aws secretsmanager put-secret-value --secret-id " + appSecret + " --secret-string file://value.json",
+		"DashboardName":                "none",
+		"AlarmsTopicArn":               awstest.TopicARN("none"),
+		"ConnectionsTopicArn":          awstest.TopicARN(connectionsTopic),
+		"RefresherFunctionName":        refresher,
+		"ReconcilerFunctionName":       reconciler,
+		"EventsQueueArn":               awstest.QueueARN(eventsQueue),
+		"EventsQueueUrl":               awstest.QueueURL(aws, eventsQueue),
+		"EventsDeadLetterQueueUrl":     awstest.QueueURL(aws, eventsDeadQueue),
+		"DispatcherDeadLetterQueueUrl": awstest.QueueURL(aws, dispatchDeadQueue),
+		"AnnouncerDeadLetterQueueUrl":  awstest.QueueURL(aws, announceDeadQueue),
+		"InboxTableName":               names.Inbox,
+		"GrantsTableName":              names.Grants,
+		"ConnectionsTableName":         names.Connections,
+		"SpendsTableName":              names.Spends,
+		"KeysSecretArn":                keysSecret,
+		"RescueQueueUrl":               awstest.QueueURL(aws, rescueQueue),
+	}
+}
