@@ -192,7 +192,7 @@ func TestGrantServesNoCalls(t *testing.T) {
 			w := newWorld(t)
 			c := w.connect(joe, acme)[0]
 			tt.spoil(w)
-			for what, err := range map[string]error{"call": w.call(w.store(), c.Key), "Works": w.store().Works(t.Context(), c)} {
+			for what, err := range map[string]error{"call": w.call(w.store(), c.Key), "Works": w.store().Works(t.Context(), c), "WorksBy": w.worksBy(c)} {
 				if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), c.Key.String()) || !strings.Contains(err.Error(), tt.text) {
 					t.Errorf("%s: got error %v, want %v of the company", what, err, tt.want)
 				}
@@ -450,4 +450,18 @@ func TestPrinted(t *testing.T) {
 	secrettest.NotPrinted(t, c, pair.AccessToken, pair.RefreshToken)
 	secrettest.NotPrinted(t, &transport{store: s, key: c.Key}, pair.AccessToken, pair.RefreshToken, "fake-client-secret")
 	secrettest.NotReachable(t, c, pair.AccessToken, pair.RefreshToken)
+}
+
+// worksBy returns what WorksBy returns of a connection with its grant as it is.
+func (w *world) worksBy(c Connection) error {
+	w.t.Helper()
+	s := w.store()
+	g, err := s.Tokens.Grant(w.t.Context(), c.Principal)
+	switch {
+	case errors.Is(err, tokens.ErrNotFound):
+		return s.WorksBy(c, nil)
+	case err != nil: // it cannot be read: there is nothing to judge
+		return s.Works(w.t.Context(), c)
+	}
+	return s.WorksBy(c, &g)
 }

@@ -34,6 +34,34 @@ func (s *Store) company(ctx context.Context, companyID int64, limit *int32) iter
 	}
 }
 
+// All returns the connections of all companies. It reads the whole table: it is for a person who asks, not for a schedule.
+// A row that cannot be read is an error beside the others.
+func (s *Store) All(ctx context.Context) iter.Seq2[Connection, error] {
+	const elsewhere tokens.Principal = "of another environment"
+	read := func(c *Connection, item dynamo.Item) error {
+		if !s.owns(item) {
+			c.Principal = elsewhere
+			return nil
+		}
+		return s.read(c, item)
+	}
+	return func(yield func(Connection, error) bool) {
+		for c, err := range dynamo.Scan(ctx, s.DB, "connections: all", s.Table, read) {
+			failed := err != nil && c.Principal == "" // the scan, and not a row of another package
+			if (failed || isPrincipal(c.Principal)) && !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// owns reports whether a row is of the store's environment. A row without a company is, so that it is reported.
+func (s *Store) owns(item dynamo.Item) bool {
+	var company string
+	err := dynamo.Decode(item, func(f *dynamo.Fields) { f.Text("company", &company) })
+	return err != nil || company == "" || strings.HasPrefix(company, s.Tokens.Environment.Name+"#")
+}
+
 // isPrincipal reports whether a row of a company is a connection. Packages that keep
 // something beside the connections have other sort keys; see [Store.Row].
 func isPrincipal(p tokens.Principal) bool {
@@ -114,13 +142,29 @@ func (s *Store) Works(ctx context.Context, c Connection) error {
 		return err
 	}
 	g, err := s.Tokens.Grant(ctx, c.Principal)
-	if err == nil {
-		err = g.Err()
-	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return unserved(c.Key, err)
-	case !g.HeldBy(c.holder()):
+	}
+	return c.served(g)
+}
+
+// WorksBy is Works for a caller that has read the grant. nil: there is none.
+func (s *Store) WorksBy(c Connection, g *tokens.Grant) error {
+	if err := c.unusable(s.now()); err != nil || c.Principal == tokens.App {
+		return err
+	}
+	if g == nil {
+		return &Error{Key: c.Key, Decision: tokens.ErrReauthorize, Reason: noGrant}
+	}
+	return c.served(*g)
+}
+
+// served returns nil if the grant serves the connection.
+func (c Connection) served(g tokens.Grant) error {
+	if err := g.Err(); err != nil {
+		return unserved(c.Key, err)
+	}
+	if !g.HeldBy(c.holder()) {
 		return &Error{Key: c.Key, Decision: tokens.ErrReauthorize, Reason: notHeld}
 	}
 	return nil

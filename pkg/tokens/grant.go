@@ -20,6 +20,9 @@ const App Principal = "app"
 // User returns the principal of the Procore user with this id.
 func User(id int64) Principal { return Principal("user#" + strconv.FormatInt(id, 10)) }
 
+// isUser reports whether the principal is a user, and not the app, nor the name of another row.
+func (p Principal) isUser() bool { return strings.HasPrefix(string(p), "user#") }
+
 // State is the state of a grant.
 type State string
 
@@ -80,6 +83,12 @@ type Grant struct {
 
 // HeldBy reports whether the holder needs the grant.
 func (g Grant) HeldBy(holder string) bool { return slices.Contains(g.Holders, holder) }
+
+// Claim returns until when an attempt has the right to spend the refresh token. It is zero if none has.
+func (g Grant) Claim() time.Time { return g.claimUntil }
+
+// SealKey returns the name of the key that seals the pair.
+func (g Grant) SealKey() string { return g.pair.KeyID }
 
 // Usable reports whether the grant may still serve an access token.
 func (g Grant) Usable() bool { return g.State == Active || g.State == Uncertain }

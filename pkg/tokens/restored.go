@@ -3,13 +3,10 @@ package tokens
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"procore-connect/internal/platform/dynamo"
 )
 
 // restored is why the grants of a copied or restored table end.
@@ -66,24 +63,11 @@ func (u Upkeep) endRestored(ctx context.Context, g Grant) (err error) {
 // users returns the users that have a row, strongly consistent.
 func (u Upkeep) users(ctx context.Context) iter.Seq2[Principal, error] {
 	return func(yield func(Principal, error) bool) {
-		in := &dynamodb.ScanInput{TableName: &u.s.Grants, ConsistentRead: aws.Bool(true)}
-		for {
-			out, err := u.s.DB.Scan(ctx, in)
-			if err != nil {
-				yield("", fmt.Errorf("tokens: listing all grants: %w", err))
-				return
+		for p, err := range dynamo.Scan(ctx, u.s.DB, "tokens: listing all grants", u.s.Grants, u.s.readPrincipal) {
+			if err == nil && !p.isUser() {
+				continue // the app's, and the breaker
 			}
-			for _, item := range out.Items {
-				var p Principal
-				err := u.s.readPrincipal(&p, item)
-				if err == nil && !strings.HasPrefix(string(p), "user#") {
-					continue // the app's, and the breaker
-				}
-				if !yield(p, err) {
-					return
-				}
-			}
-			if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+			if !yield(p, err) {
 				return
 			}
 		}

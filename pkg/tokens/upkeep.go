@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -72,6 +73,34 @@ func (u Upkeep) OldestDue(ctx context.Context, within time.Duration) (oldest tim
 		}
 	}
 	return oldest, nil
+}
+
+// All returns the grants of all users. It reads the whole table: it is for a person who asks, not for a schedule. A row
+// that cannot be read is an error beside the others.
+func (u Upkeep) All(ctx context.Context) iter.Seq2[Grant, error] {
+	const elsewhere Principal = "of another environment"
+	read := func(g *Grant, item dynamo.Item) error {
+		if !u.s.owns(item) {
+			g.Principal = elsewhere
+			return nil
+		}
+		return u.s.read(g, item)
+	}
+	return func(yield func(Grant, error) bool) {
+		for g, err := range dynamo.Scan(ctx, u.s.DB, "tokens: listing all grants", u.s.Grants, read) {
+			other := g.Principal != "" && !g.Principal.isUser() // elsewhere, the app's, the breaker, a heartbeat
+			if !other && !yield(g, err) {
+				return
+			}
+		}
+	}
+}
+
+// owns reports whether a row is of the store's environment. A row without a key is, so that it is reported.
+func (s *Store) owns(item dynamo.Item) bool {
+	var key string
+	err := dynamo.Decode(item, func(f *dynamo.Fields) { f.Text("grant", &key) })
+	return err != nil || key == "" || strings.HasPrefix(key, s.Environment.Name+"#")
 }
 
 // Unheld returns the grants of a shard (0 to Shards-1) that had no holder for UnheldFor.

@@ -41,6 +41,27 @@ func Query[T any](ctx context.Context, db *dynamodb.Client, what string, in *dyn
 	}
 }
 
+// Scan pages through a whole table, strongly consistent, as Query does through a query.
+func Scan[T any](ctx context.Context, db *dynamodb.Client, what, table string, read func(*T, Item) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		in := &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)}
+		for p := dynamodb.NewScanPaginator(db, in); p.HasMorePages(); {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				yield(*new(T), fmt.Errorf("%s: %w", what, err))
+				return
+			}
+			for _, item := range page.Items {
+				var t T
+				err := read(&t, item)
+				if !yield(t, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Write makes a single write.
 func Write(ctx context.Context, db *dynamodb.Client, w types.TransactWriteItem) (err error) {
 	switch u, p, d := w.Update, w.Put, w.Delete; {

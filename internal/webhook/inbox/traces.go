@@ -85,6 +85,29 @@ func (s *Store) Arrivals(ctx context.Context, companyID int64, from time.Time) i
 	}
 }
 
+// lastLimit is how many of a company's last arrivals Last reads.
+const lastLimit = 25
+
+// Last returns when the last event of a company arrived. It is zero if none did within 14 days, or if the last 25
+// deliveries are in quarantine.
+func (s *Store) Last(ctx context.Context, companyID int64) (time.Time, error) {
+	in := new(dynamo.Expression).Equal("company_id", dynamo.ID(companyID)).Query(s.Table, "by_company")
+	in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(lastLimit)
+	n := 0
+	for k, err := range dynamo.Query(ctx, s.DB, "inbox: the last event of a company", in, (*listed).read) {
+		if err != nil {
+			return time.Time{}, err
+		}
+		if k.resource != quarantineKey(companyID) {
+			return time.UnixMilli(k.receivedMS), nil
+		}
+		if n++; n == lastLimit {
+			break
+		}
+	}
+	return time.Time{}, nil
+}
+
 // byApp reports whether an app made the change of an envelope, or may have.
 func byApp(envelope string) bool {
 	e, err := procore.ParseEvent([]byte(envelope))

@@ -9,7 +9,7 @@ func companies() []mutant {
 		{"R8", "a restored connection makes calls", client,
 			`t.key.Principal == tokens.App || a.HeldBy(t.key.holder())`, `true`, only("TestRestoredConnections", pkg)},
 		{"R8", "a restored connection serves its company", company,
-			`case !g.HeldBy(c.holder()):`, `case false:`, only("TestRestoredConnections", pkg)},
+			`if !g.HeldBy(c.holder()) {`, `if false {`, only("TestRestoredConnections", pkg)},
 		{"R8", "a connection ends without its grant while a user authorizes", hold,
 			`slices.Concat([]types.TransactWriteItem{gone}, also)`, `append([]types.TransactWriteItem{gone}[:0], also...)`, only("TestEndWithoutAGrant", pkg)},
 		{"R8", "a call is repeated for a company that has ended", "pkg/tokens/transport.go",
@@ -34,8 +34,8 @@ func companies() []mutant {
 		{"", "two calls under way pause a connection twice", change,
 			` || now.Before(c.PausedUntil)`, ``, only("TestPauseOfTheConnectionBefore", pkg)},
 		{"", "a company's work waits for a user whose grant is dead", company,
-			`	if err == nil {
-		err = g.Err()
+			`	if err := g.Err(); err != nil {
+		return unserved(c.Key, err)
 	}
 `, ``, only("TestForCompany", pkg)},
 		{"", "all users of a company are read for one call", company, `aws.Int32(batch)`, `nil`, only("TestForCompanyOf2000Users", pkg)},
