@@ -16,6 +16,15 @@ var onlyTests = []string{
 	"github.com/google/go-cmp/", "go.yaml.in/yaml/v3/", "github.com/santhosh-tekuri/jsonschema/v6/",
 }
 
+// onlyOperator are trees that the operator's command links, and no function may: they would slow each cold start.
+var onlyOperator = []string{
+	"/internal/operator/", "github.com/spf13/cobra/", "github.com/aws/aws-sdk-go-v2/config/",
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/", "github.com/aws/aws-sdk-go-v2/service/lambda/",
+}
+
+// operators are the trees of the operator's command.
+var operators = []string{"/internal/operator/", "/cmd/procore-connect/"}
+
 // local are the trees that are not deployed.
 var local = []string{"/internal/testing/", "/pkg/procoretest/", "/cmd/local/"}
 
@@ -29,7 +38,7 @@ func inTree(path, module string, trees []string) bool {
 	})
 }
 
-// What is deployed links nothing that only tests and the local stack need.
+// What is deployed links nothing that only tests, the local stack and the operator's command need.
 func TestDeployedLinksNoTests(t *testing.T) {
 	t.Parallel()
 	module := module(t)
@@ -56,6 +65,9 @@ func TestDeployedLinksNoTests(t *testing.T) {
 		for _, dep := range p.Deps {
 			if inTree(dep, module, onlyTests) {
 				t.Errorf("%s depends on %s, which is for tests", p.ImportPath, dep)
+			}
+			if inTree(dep, module, onlyOperator) && !inTree(p.ImportPath, module, operators) {
+				t.Errorf("%s depends on %s, which is for the operator's command", p.ImportPath, dep)
 			}
 		}
 	}

@@ -110,6 +110,8 @@ var forbidden = []struct{ file, path, rule string }{
 	{"internal/wire/x.go", "functions/refresher", "everywhere"},
 	{"internal/testing/stack/x_test.go", "cmd/local", "everywhere"},
 	{"functions/refresher/x.go", "examples/event-consumer", "everywhere"},
+	{"functions/refresher/x.go", "internal/operator", "operator"},
+	{"internal/wire/x.go", "internal/operator", "operator"},
 	{"pkg/procore/x.go", "internal/platform/logging", "procore"},
 	{"pkg/procoretest/x.go", "internal/testing/kit/logtest", "procoretest"},
 	{"pkg/keys/x.go", "pkg/tokens", "keys"},

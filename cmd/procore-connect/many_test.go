@@ -1,0 +1,115 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/operator"
+	"procore-connect/internal/platform/dynamo"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procoretest"
+)
+
+// many is how many connections there are.
+const many = 10_000
+
+// Ten thousand connections of as many users cost a list a call for each page of two tables, and a call for each company
+// that it shows when these are few.
+func TestListOfTenThousand(t *testing.T) {
+	t.Parallel()
+	w := worldOfMany(t)
+	out, aside, code := w.run("list")
+	if lines := strings.Count(out, "\n"); code != exitOK || aside != "" || lines != many+1 {
+		t.Fatalf("got exit code %d, %d lines, %q, want %d connections", code, lines, aside, many)
+	}
+	w.wantCalls(map[string]int{"dynamodb:Scan": 30})
+	began := time.Now()
+	out, aside, code = w.run("list", "--needs-person")
+	t.Logf("list --needs-person among %d connections: %v", many, time.Since(began))
+	if lines := strings.Count(out, "\n"); code != exitTrouble || aside != "" || lines != 11 {
+		t.Fatalf("got exit code %d, %d lines, %q, want 10 connections", code, lines, aside)
+	}
+	w.wantCalls(map[string]int{"dynamodb:Scan": 30, "dynamodb:Query": 10})
+	if out, _, _ = w.run("list", "--state", "connected", "--json"); strings.Contains(out, "last_event") {
+		t.Errorf("the last events of more than %d companies are read", operator.MaxLastEvents)
+	}
+}
+
+// wantCalls fails if there were more calls of the tables since it was called last.
+func (w *world) wantCalls(most map[string]int) {
+	w.t.Helper()
+	got := make(map[string]int)
+	for _, c := range w.asked {
+		if strings.HasPrefix(c.Action, "dynamodb:") {
+			got[c.Action]++
+		}
+	}
+	w.asked = nil
+	for action, n := range got {
+		if n > most[action] {
+			w.t.Errorf("%d calls of %s, want at most %d", n, action, most[action])
+		}
+	}
+}
+
+// worldOfMany copies the rows of one connection and its grant. The grants of ten users have ended.
+func worldOfMany(t *testing.T) *world {
+	t.Helper()
+	w, storage := newWorld(t), dynamotest.New()
+	w.DB = dynamodb.New(dynamotest.Client("http://127.0.0.1:9").Options(), func(o *dynamodb.Options) { o.HTTPClient = inProcess{storage} })
+	w.Tables = tables.CreateForTest(t, w.DB)
+	w.aws.DynamoDB = storage
+	for _, name := range []string{"refresher", "reconciler"} {
+		w.lambda.Put(name, w.environment("http://"+w.addr))
+	}
+	w.Authorize(procoretest.Joe)
+	w.connect(5678, procoretest.Joe, "My Construction Co.", "Joe Builder", connections.WebhooksActive)
+	connection, grant := w.only(w.Tables.Connections), w.only(w.Tables.Grants)
+	for i := range many - 1 {
+		id := strconv.Itoa(100_000 + i)
+		connection["company"], connection["principal"] = dynamo.Text("custom#"+id), dynamo.Text("user#"+id)
+		grant["grant"], grant["holders"] = dynamo.Text("custom#user#"+id), dynamo.Texts([]string{id})
+		grant["state"] = dynamo.Text("active")
+		if i < 10 {
+			grant["state"] = dynamo.Text("reauthorize")
+		}
+		w.put(w.Tables.Connections, connection)
+		w.put(w.Tables.Grants, grant)
+	}
+	return w
+}
+
+// only returns the only row of a table.
+func (w *world) only(table string) dynamo.Item {
+	w.t.Helper()
+	out, err := w.DB.Scan(w.t.Context(), &dynamodb.ScanInput{TableName: &table})
+	if err != nil || len(out.Items) != 1 {
+		w.t.Fatalf("%s: %v, %d rows", table, err, len(out.Items))
+	}
+	return out.Items[0]
+}
+
+func (w *world) put(table string, item map[string]types.AttributeValue) {
+	w.t.Helper()
+	if _, err := w.DB.PutItem(w.t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// inProcess makes the requests of a client without a network, for a test with many.
+type inProcess struct{ server http.Handler }
+
+func (p inProcess) Do(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	p.server.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}

@@ -1,0 +1,94 @@
+// Package operator is what cmd/procore-connect does, without a command line: it answers a person who is on call.
+//
+// It reads the configuration that the functions have, from the functions themselves, and works with the packages that
+// they are made of. So no name of a table is written down twice, and what the operator is told is what the functions do.
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"procore-connect/internal/platform/config"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/wire"
+	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
+)
+
+// Target names what to operate on.
+type Target struct {
+	Stack   string // the name of the CloudFormation stack
+	Region  string // empty: the default of AWS's configuration
+	Profile string // likewise
+	// Local is the address of the AWS services of make run, such as 127.0.0.1:8000. Then Stack, Region and Profile do not
+	// count. Empty: AWS.
+	Local string
+
+	Log   *slog.Logger // nil: nothing is logged
+	Clock procore.Clock
+}
+
+// Operator answers what is asked of one stack. [Open] returns one.
+type Operator struct {
+	Outputs    map[string]string // of the stack
+	PublicURL  string            // where people reach the app
+	Principals config.Principals
+
+	Connections *connections.Store
+	Inbox       *inbox.Store
+	Hooks       *provision.Reconciler
+
+	clock procore.Clock
+}
+
+// Open finds the stack and reads the configuration of its functions. The error names what is missing, and which option
+// would be another one.
+func Open(ctx context.Context, t Target) (*Operator, error) {
+	sdk, err := t.sdk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := t.discover(ctx, sdk)
+	if err != nil {
+		return nil, err
+	}
+	env := config.New(func(name string) string { return found.variables[name] })
+	o := &Operator{Outputs: found.outputs, Principals: env.Principals(), PublicURL: env.PublicURL().String(), clock: t.Clock}
+	o.wire(env, sdk, t)
+	if err := env.Err(); err != nil {
+		return nil, fmt.Errorf("the configuration of the functions %s is not what this version of the command reads: %w", found.functions, err)
+	}
+	return o, nil
+}
+
+// wire makes what the refresher is made of.
+func (o *Operator) wire(env *config.Env, sdk aws.Config, t Target) {
+	log := t.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	base := &wire.Base{
+		Env: env, AWS: sdk, DB: wire.DynamoDB(env, sdk), Log: log,
+		Secrets: secretsmanager.NewFromConfig(sdk, func(o *secretsmanager.Options) { o.BaseEndpoint = env.Endpoint("SECRETS_MANAGER") }),
+	}
+	procoreEnv := base.Environment()
+	grants := base.Tokens(procoreEnv, base.Keys(), base.OAuth(procoreEnv))
+	grants.Clock = t.Clock
+	o.Connections = base.Connections(grants)
+	o.Inbox = &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE"), Clock: t.Clock}
+	o.Hooks = &provision.Reconciler{
+		Store: o.Connections, Ring: base.WebhookKeys(), Want: provision.ReadConfig(env, o.PublicURL), Log: log,
+	}
+}
+
+// ErrNotConnected means that no user, and no service account, ever connected the company.
+var ErrNotConnected = errors.New("is not connected, and never was")
+
+// Link returns the address to send to a person who has to connect a company, or to install the app there.
+func (o *Operator) Link() string { return o.PublicURL + "/" }

@@ -1,0 +1,20 @@
+package main
+
+// operator breaks what the operator's command answers.
+func operator() []mutant {
+	const status, why, text, pkg = "internal/operator/status.go", "internal/operator/why.go", "cmd/procore-connect/text.go", "./cmd/procore-connect"
+	return []mutant{
+		{"", "a person is sent for although another connection serves the company", status,
+			`all[i].NeedsPerson = !served`, `all[i].NeedsPerson = !served || true`, only("TestMorning", pkg)},
+		{"", "no one is sent for when a webhook needs an administrator", status,
+			`all[i].NeedsPerson = c.Webhook == string(connections.WebhooksNeedsAdmin) && !hooked`, `all[i].NeedsPerson = false && hooked`, only("TestMorning", pkg)},
+		{"", "an open breaker is no trouble of a company", why,
+			`&& !c.Breaker.Open {`, `{`, only("TestOutage", pkg)},
+		{"", "a company's name moves the operator's cursor", text,
+			`unicode.IsGraphic(r) && !unicode.IsSpace(r)`, `unicode.IsGraphic(r) || true`, only("TestMorning", pkg)},
+		{"", "another environment's connections are listed", "pkg/connections/company.go",
+			`strings.HasPrefix(company, s.Tokens.Environment.Name+"#")`, `true`, only("TestMorning", pkg)},
+		{"", "what is in quarantine is a company's last event", "internal/webhook/inbox/traces.go",
+			`		if k.resource != quarantineKey(companyID) {`, `		if true {`, only("TestLast", "./internal/webhook/inbox")},
+	}
+}
