@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"procore-connect/internal/testing/fake/lambdatest"
 )
@@ -50,7 +51,7 @@ func TestReplace(t *testing.T) {
 	}))
 	defer server.Close()
 
-	f := replaceable(t, lambdatest.Options{Concurrency: 2})
+	f := replaceable(t, lambdatest.Options{Concurrency: 2, Timeout: time.Minute}) // no machine is too slow for the busy one
 	idle := invoke(t, f, `{}`)
 	busy := make(chan output, 1)
 	go func() {
