@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -97,11 +98,11 @@ func (r *refresher) hour() {
 
 func (r *refresher) eventually(what string, ok func(procoretest.State) bool) {
 	r.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(r.Procore.State()); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			r.t.Fatalf("never came true: %s", what)
-		}
-		r.Procore.Advance(0)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second)
+	defer cancel()
+	r.Procore.Advance(0) // wakes its workers
+	if _, err := r.Procore.Wait(ctx, ok); err != nil {
+		r.t.Fatalf("never came true: %s", what)
 	}
 }
 

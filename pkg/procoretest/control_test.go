@@ -1,9 +1,13 @@
 package procoretest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -226,5 +230,34 @@ func TestCallsAreBounded(t *testing.T) {
 	}
 	if n := len(p.State().Calls); n > maxCalls || n < maxCalls/2 {
 		t.Errorf("%d calls are kept", n)
+	}
+}
+
+// Wait returns as soon as the state is the wanted one, and with its context at the latest.
+func TestWait(t *testing.T) {
+	t.Parallel()
+	p := Start(t)
+	waits := make(chan struct{})
+	go func() {
+		<-waits
+		if _, err := p.Emit(Event{CompanyID: MyConstruction, ProjectID: 2001, ResourceName: "RFIs", EventType: "create", Title: "Waited for"}); err != nil {
+			t.Error(err)
+		}
+	}()
+	has := func(st State) bool {
+		return slices.ContainsFunc(st.Resources, func(r Resource) bool { return r.Title == "Waited for" })
+	}
+	var once sync.Once
+	st, err := p.Wait(t.Context(), func(st State) bool {
+		defer once.Do(func() { close(waits) }) // the first state has been read
+		return has(st)
+	})
+	if err != nil || !has(st) {
+		t.Errorf("Wait = %v, want the state with the RFI", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Wait(ctx, func(State) bool { return false }); !errors.Is(err, context.Canceled) {
+		t.Errorf("Wait = %v, want the context's error", err)
 	}
 }

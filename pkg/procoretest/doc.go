@@ -31,7 +31,7 @@
 // the clock, so that tokens expire and paused hooks retry. [Server.UpdateCompany] changes
 // what a company allows, and [Server.UpdateOptions] how Procore behaves. [Server.State]
 // returns everything that the fake knows: calls, hooks, deliveries, and the use of
-// refresh tokens.
+// refresh tokens. [Server.Wait] waits for a state, as after deliveries.
 //
 // Procore's delivery is best-effort, and so are the fake's on demand: Options.LoseDeliveries
 // loses some events, which [State] lists, and a change with Event.Silent has none.

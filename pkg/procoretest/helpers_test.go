@@ -1,6 +1,7 @@
 package procoretest
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -169,11 +170,11 @@ func (r *receiver) next(t *testing.T) delivered {
 // eventually waits for a condition of the state.
 func eventually(t *testing.T, p *Server, what string, ok func(State) bool) State {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if st := p.State(); ok(st) {
-			return st
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	st, err := p.Wait(ctx, ok)
+	if err != nil {
+		t.Fatalf("never came true: %s", what)
 	}
-	t.Fatalf("never came true: %s", what)
-	return State{}
+	return st
 }

@@ -324,6 +324,9 @@ func TestStorageFails(t *testing.T) {
 		}
 	}
 	for m := range reflect.TypeOf(p).Methods() {
+		if m.Name == "Wait" {
+			continue // it changes nothing
+		}
 		if n := m.Type.NumOut(); n > 0 && m.Type.Out(n-1) == reflect.TypeFor[error]() && methods[m.Name] == nil {
 			t.Errorf("%s is not tried", m.Name)
 		}

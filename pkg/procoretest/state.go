@@ -1,6 +1,7 @@
 package procoretest
 
 import (
+	"context"
 	"slices"
 	"time"
 )
@@ -65,6 +66,29 @@ type Trigger struct {
 func (s *Server) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.state()
+}
+
+// Wait returns the first state that is as the caller wants it, as soon as it is. The error
+// is that of the context when it ends before, beside the last state.
+func (s *Server) Wait(ctx context.Context, wanted func(State) bool) (State, error) {
+	for {
+		s.mu.Lock()
+		st, changed := s.state(), s.mu.nextUnlock()
+		s.mu.Mutex.Unlock() // quietly, because nothing changed
+		if wanted(st) {
+			return st, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return st, ctx.Err()
+		}
+	}
+}
+
+// state returns the state. The caller holds the lock.
+func (s *Server) state() State {
 	st := State{Now: s.now(), Users: []User{}, Companies: []Company{}, Resources: s.everything(),
 		RefreshTokens: s.refreshTokens(), Calls: append([]Call{}, s.calls...), Hooks: []Hook{}, Deliveries: []Delivery{}, Lost: append([]Lost{}, s.lost...),
 		TokenLog: append([]TokenEvent{}, s.tokenLog...)}

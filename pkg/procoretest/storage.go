@@ -34,6 +34,15 @@ type recorder struct {
 	storage Storage               // nil: nothing is kept
 	marked  map[string]func() any // by key, the value as it is at the unlock; nil: deleted
 	failed  error                 // the first failure, after which nothing is durable
+	changed chan struct{}         // closed at the next Unlock; nil: no one waits for it
+}
+
+// nextUnlock returns a channel that the next Unlock closes. The caller holds the lock.
+func (r *recorder) nextUnlock() <-chan struct{} {
+	if r.changed == nil {
+		r.changed = make(chan struct{})
+	}
+	return r.changed
 }
 
 // mark makes Unlock store a value. It and forget are called wherever something changes that
@@ -47,9 +56,13 @@ func (r *recorder) mark(key string, value func() any) {
 // forget makes Unlock delete a value.
 func (r *recorder) forget(key string) { r.mark(key, nil) }
 
-// Unlock appends the marked values, and unlocks.
+// Unlock appends the marked values, wakes those who wait for a change, and unlocks.
 func (r *recorder) Unlock() {
 	defer r.Mutex.Unlock()
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
 	if len(r.marked) == 0 {
 		return
 	}

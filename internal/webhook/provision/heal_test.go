@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,11 +162,11 @@ func TestCreatorLostAccessAndTheNewHookComesFirst(t *testing.T) {
 
 func (w *world) eventually(ok func(procoretest.Hook) bool) {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(w.hooks()[0]); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			w.t.Fatalf("never came true: %+v", w.hooks())
-		}
-		w.Procore.Advance(0)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	defer cancel()
+	w.Procore.Advance(0) // wakes its workers
+	if st, err := w.Procore.Wait(ctx, func(st procoretest.State) bool { return ok(hooksOf(st)[0]) }); err != nil {
+		w.t.Fatalf("never came true: %+v", st.Hooks)
 	}
 }
 

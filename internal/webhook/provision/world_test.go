@@ -104,8 +104,11 @@ func (w *world) hook(triggers ...string) procoretest.Hook {
 func (w *world) id() procore.ID { return procore.NewID(w.hook().ID) }
 
 func (w *world) hooks() []procoretest.Hook {
-	all := w.Procore.State().Hooks
-	return slices.DeleteFunc(all, func(h procoretest.Hook) bool { return h.CompanyID != company })
+	return hooksOf(w.Procore.State())
+}
+
+func hooksOf(st procoretest.State) []procoretest.Hook {
+	return slices.DeleteFunc(st.Hooks, func(h procoretest.Hook) bool { return h.CompanyID != company })
 }
 
 // calls are those to the webhooks API that changed something, since the last n

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -115,14 +116,14 @@ func (w *world) delivered() {
 
 func (w *world) eventually(ok func(procoretest.Hook) bool) {
 	w.t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		if !slices.ContainsFunc(w.Procore.State().Hooks, func(h procoretest.Hook) bool { return !ok(h) }) {
-			return
-		}
-		if time.Now().After(end) {
-			w.t.Fatal("never came true")
-		}
-		w.Procore.Advance(0)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+	defer cancel()
+	w.Procore.Advance(0) // wakes its workers
+	_, err := w.Procore.Wait(ctx, func(st procoretest.State) bool {
+		return !slices.ContainsFunc(st.Hooks, func(h procoretest.Hook) bool { return !ok(h) })
+	})
+	if err != nil {
+		w.t.Fatal("never came true")
 	}
 }
 
