@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"procore-connect/internal/testing/fake/journal"
 )
 
 // Keys of the storage. What is after the prefix begins with the queue's name, which has no slash.
@@ -60,7 +62,7 @@ func (q *Queue) forgetDedup(key string) { q.queues.forget(dedupPrefix + q.name +
 // OpenQueues returns an SQS with the queues that the storage has, and keeps the changes there. A call returns, and an
 // answer leaves, when everything that it may rest on is durable; without that it is an error. Messages that were in
 // flight are visible: the process that had received them has ended.
-func OpenQueues(storage Storage) (*Queues, error) {
+func OpenQueues(storage journal.Storage) (*Queues, error) {
 	s := NewQueues()
 	if err := s.load(storage.Load()); err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package awstest
 
-import "time"
+import (
+	"time"
+
+	"procore-connect/internal/testing/fake/journal"
+)
 
 const secretPrefix = "secret/" // of the storage's keys
 
@@ -29,7 +33,7 @@ func (s *Secrets) saveSecret(sec *secret) {
 
 // OpenSecrets returns a Secrets Manager with the secrets that the storage has, and keeps the changes there. No answer
 // leaves before everything that it may rest on is durable; without that it is an error.
-func OpenSecrets(storage Storage) (*Secrets, error) {
+func OpenSecrets(storage journal.Storage) (*Secrets, error) {
 	s := NewSecrets(nil)
 	err := each(storage.Load(), secretPrefix, func(name string, stored storedSecret) error {
 		sec := newSecret(name)

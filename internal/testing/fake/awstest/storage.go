@@ -7,22 +7,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
-)
 
-// Storage keeps the state of [Secrets] or [Queues] for the next ones, as a part of package journal does.
-type Storage interface {
-	// Load returns what was appended before.
-	Load() map[string][]byte
-	// Append adds changes, all of them or none; nil deletes.
-	Append(changes map[string][]byte)
-	// Sync returns when all that was appended is durable. Its error is final.
-	Sync() error
-}
+	"procore-connect/internal/testing/fake/journal"
+)
 
 // kept is the lock of a state, and what changed under it.
 type kept struct {
 	mu      sync.Mutex
-	storage Storage           // nil: the state ends with the process
+	storage journal.Storage   // nil: the state ends with the process
 	changes map[string][]byte // guarded by mu
 }
 

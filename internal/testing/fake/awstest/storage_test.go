@@ -1,7 +1,6 @@
 package awstest_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/journal"
+	"procore-connect/internal/testing/kit/storagetest"
 )
 
 func openQueues(t *testing.T, disk *journal.Disk) *awstest.Queues {
@@ -207,23 +207,11 @@ func call(h http.Handler, target, body string) string {
 	return w.Body.String()
 }
 
-// slow is a storage whose Sync waits.
-type slow struct {
-	*journal.Part
-	release chan error
-}
-
-func (s slow) Sync() error { return <-s.release }
-
 // Nothing leaves before it is durable, over HTTP or in the same process.
 func TestNothingLeavesBeforeSync(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		j, err := journal.Open(journal.NewDisk())
-		if err != nil {
-			t.Fatal(err)
-		}
-		storage := slow{j.Part("all"), make(chan error)}
+		storage := storagetest.New(t)
 		queues, err := awstest.OpenQueues(storage)
 		if err != nil {
 			t.Fatal(err)
@@ -249,19 +237,8 @@ func TestNothingLeavesBeforeSync(t *testing.T) {
 			"Delete":             func() string { return fmt.Sprint(q.Delete("x/y")) },
 			"ChangeVisibility":   func() string { return fmt.Sprint(q.ChangeVisibility("x/y", 0)) },
 		} {
-			for _, failure := range []error{errors.New("the disk is full"), nil} {
-				result := make(chan string, 1)
-				go func() { result <- do() }()
-				synctest.Wait()
-				select {
-				case out := <-result:
-					t.Errorf("%s before Sync: %s", name, out)
-				default:
-				}
-				storage.release <- failure
-				if out := <-result; strings.Contains(out, "the disk is full") != (failure != nil) && name != "ChangeVisibility" {
-					t.Errorf("%s after Sync with %v: %s", name, failure, out)
-				}
+			if failed := storage.Holds(t, name, do); !strings.Contains(failed, storagetest.Full) && name != "ChangeVisibility" {
+				t.Errorf("%s after a Sync that failed: %s", name, failed)
 			}
 		}
 	})

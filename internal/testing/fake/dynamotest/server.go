@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"procore-connect/internal/testing/fake/journal"
 )
 
 // A Server is a DynamoDB in memory, as an http.Handler. Make it with New or Open.
@@ -27,7 +29,7 @@ type Server struct {
 	tables    map[string]*table
 	done      map[string]done // transactions by client token
 	intercept func(operation string, body []byte) Fault
-	storage   Storage           // nil: the state ends with the server
+	storage   journal.Storage   // nil: the state ends with the server
 	changes   map[string][]byte // of the present operation, for the storage
 }
 

@@ -8,22 +8,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"procore-connect/internal/testing/fake/journal"
 )
 
-// Storage keeps a server's state for the next one, as a part of package journal does. Tables, items and the records of streams are
-// kept. Client tokens of transactions are not: a caller that could repeat a transaction has ended too.
-type Storage interface {
-	// Load returns what was appended before.
-	Load() map[string][]byte
-	// Append adds changes, all of them or none; nil deletes.
-	Append(changes map[string][]byte)
-	// Sync returns when all that was appended is durable. Its error is final.
-	Sync() error
-}
-
-// Open returns a server with the state that the storage has. No answer leaves the server before everything that it may
+// Open returns a server with the state that the storage has: tables, items and the records of streams. Client tokens of
+// transactions are not kept, because a caller that could repeat a transaction has ended too. No answer leaves the server before everything that it may
 // rest on is durable. Without that, each answer is InternalServerError.
-func Open(storage Storage) (*Server, error) {
+func Open(storage journal.Storage) (*Server, error) {
 	s := New()
 	if err := s.load(storage.Load()); err != nil {
 		return nil, err

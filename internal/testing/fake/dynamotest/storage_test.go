@@ -3,7 +3,6 @@ package dynamotest_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -19,6 +18,7 @@ import (
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/fake/journal"
+	"procore-connect/internal/testing/kit/storagetest"
 )
 
 // createT creates the table t with a stream.
@@ -159,23 +159,11 @@ func TestStorageCrashes(t *testing.T) {
 	}
 }
 
-// slow is a storage whose Sync waits.
-type slow struct {
-	*journal.Part
-	release chan error
-}
-
-func (s slow) Sync() error { return <-s.release }
-
 // Nothing leaves before it is durable, neither a write nor a read nor a record.
 func TestNothingLeavesBeforeSync(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		j, err := journal.Open(journal.NewDisk())
-		if err != nil {
-			t.Fatal(err)
-		}
-		storage := slow{j.Part("dynamo"), make(chan error)}
+		storage := storagetest.New(t)
 		server, err := dynamotest.Open(storage)
 		if err != nil {
 			t.Fatal(err)
@@ -188,27 +176,16 @@ func TestNothingLeavesBeforeSync(t *testing.T) {
 			{"PutItem", `{"TableName":"t","Item":{"pk":{"S":"a"}},"ConditionExpression":"attribute_not_exists(pk)"}`},
 			{"Feed", ""},
 		} {
-			for _, failure := range []error{errors.New("the disk is full"), nil} {
-				result := make(chan string, 1)
-				go func() {
-					if test.operation == "Feed" {
-						_, err := server.Feed(t.Context(), "t", 0)
-						result <- fmt.Sprint(err)
-						return
-					}
-					status, out := answer(server, test.operation, test.body)
-					result <- fmt.Sprint(status, out)
-				}()
-				synctest.Wait()
-				select {
-				case out := <-result:
-					t.Errorf("%s before Sync: %s", test.operation, out)
-				default:
+			do := func() string {
+				if test.operation == "Feed" {
+					_, err := server.Feed(t.Context(), "t", 0)
+					return fmt.Sprint(err)
 				}
-				storage.release <- failure
-				if out := <-result; strings.Contains(out, "the disk is full") != (failure != nil) {
-					t.Errorf("%s after Sync with %v: %s", test.operation, failure, out)
-				}
+				status, out := answer(server, test.operation, test.body)
+				return fmt.Sprint(status, out)
+			}
+			if failed := storage.Holds(t, test.operation, do); !strings.Contains(failed, storagetest.Full) {
+				t.Errorf("%s after a Sync that failed: %s", test.operation, failed)
 			}
 		}
 	})

@@ -120,6 +120,16 @@ func (j *Journal) Settle() error {
 	return j.sync()
 }
 
+// Storage is where a component keeps its state for the next run. A [Part] is one.
+type Storage interface {
+	// Load returns what was appended before.
+	Load() map[string][]byte
+	// Append adds changes, all of them or none; nil deletes.
+	Append(changes map[string][]byte)
+	// Sync returns when all that was appended is durable. Its error is final.
+	Sync() error
+}
+
 // A Part is the state of one component.
 type Part struct {
 	journal *Journal
