@@ -18,12 +18,13 @@ type memory struct {
 	mu       sync.Mutex
 	appended map[string][]byte
 	durable  map[string][]byte
-	bytes    int   // ever appended
-	err      error // of Sync
+	bytes    int           // ever appended
+	err      error         // of Sync
+	syncs    chan struct{} // has an element after a Sync
 }
 
 func newMemory(values map[string][]byte) *memory {
-	return &memory{appended: maps.Clone(values), durable: maps.Clone(values)}
+	return &memory{appended: maps.Clone(values), durable: maps.Clone(values), syncs: make(chan struct{}, 1)}
 }
 
 func (m *memory) Load() map[string][]byte { return m.content() }
@@ -47,6 +48,10 @@ func (m *memory) Sync() error {
 	defer m.mu.Unlock()
 	if m.err == nil {
 		m.durable = maps.Clone(m.appended)
+	}
+	select {
+	case m.syncs <- struct{}{}:
+	default:
 	}
 	return m.err
 }

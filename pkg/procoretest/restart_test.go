@@ -56,13 +56,15 @@ func TestPresentedBeforeALateAnswer(t *testing.T) {
 		defer close(ended)
 		send(t, r)
 	}()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for late := time.After(10 * time.Second); ; {
 		_, again := crash(t, m, Options{}) // asks p for nothing, which would make it sync
 		if got := again.State().RefreshTokens[0]; got.Presented == 1 && got.State == Spent {
 			break
 		}
 		again.Close()
-		if time.Now().After(deadline) {
+		select {
+		case <-m.syncs:
+		case <-late:
 			t.Fatal("the token is not spent before the answer")
 		}
 	}
