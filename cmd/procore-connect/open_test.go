@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/stack"
+	"procore-connect/pkg/procoretest"
 )
 
 // What cannot be opened is answered by what is missing, and what to do about it.
@@ -146,5 +148,16 @@ func TestUnreadRow(t *testing.T) {
 	out, aside, code := w.run("list", "--needs-person")
 	if code != exitFailed || !strings.Contains(out, "My Construction Co.") || !strings.Contains(aside, "company 1, user#1") {
 		t.Errorf("got exit code %d, %q, %q, want %d, the list and an error that names the row", code, out, aside, exitFailed)
+	}
+}
+
+// A connection whose grant cannot be read is not taken for one whose grant is gone.
+func TestUnreadGrant(t *testing.T) {
+	t.Parallel()
+	w := morning(t)
+	w.put(w.Tables.Grants, dynamo.Item{"grant": dynamo.Text(fmt.Sprintf("custom#user#%d", procoretest.Ann)), "rev": dynamo.Text("one")})
+	out, aside, code := w.run("list")
+	if code != exitFailed || strings.Contains(out, "Ann Admin") || !strings.Contains(out, "Joe Builder") || !strings.Contains(aside, "2 connections") {
+		t.Errorf("got exit code %d, %q, %q, want %d, a list without Ann's, and an error that says so", code, out, aside, exitFailed)
 	}
 }

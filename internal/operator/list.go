@@ -53,6 +53,14 @@ func (o *Operator) List(ctx context.Context, f Filter) ([]Connection, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	if unreadGrants != nil { // what is not known is not judged: a grant may be gone, or only unread
+		judged := slices.DeleteFunc(rows, func(c connections.Connection) bool {
+			_, read := grants[c.Principal]
+			return c.Principal != tokens.App && !read
+		})
+		unreadGrants = fmt.Errorf("%w; %d connections, whose grants were not read, are not in the list", unreadGrants, len(rows)-len(judged))
+		rows = judged
+	}
 	found := o.judge(rows, grants, f)
 	return found, errors.Join(unread, unreadGrants, o.lastEvents(ctx, found))
 }
