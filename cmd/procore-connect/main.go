@@ -2,7 +2,8 @@
 //
 //	go run ./cmd/procore-connect --local list --needs-person
 //
-// It reads, and changes nothing. It never shows a token. docs/RUNBOOK.md says when to type what.
+// It reads by default. A verb that changes something says what it will do, and asks. It never shows a token.
+// docs/RUNBOOK.md says when to type what.
 package main
 
 import (
@@ -15,7 +16,13 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Getenv, streams{os.Stdout, os.Stderr}, procore.Clock{})
+	code := run(ctx, os.Args[1:], os.Getenv, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, person: person()}, procore.Clock{})
 	stop()
 	os.Exit(code)
+}
+
+// person reports whether someone can be asked.
+func person() bool {
+	info, err := os.Stdin.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

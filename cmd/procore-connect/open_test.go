@@ -135,7 +135,7 @@ func TestInterrupted(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if code := run(ctx, []string{"--local", "list"}, func(string) string { return w.addr }, streams{&w.shown, &w.shown}, w.Clock.Seam()); code != exitFailed {
+	if code := run(ctx, []string{"--local", "list"}, func(string) string { return w.addr }, streams{out: &w.shown, err: &w.shown}, w.Clock.Seam()); code != exitFailed {
 		t.Errorf("got exit code %d, want %d", code, exitFailed)
 	}
 }

@@ -28,8 +28,12 @@ var errTrouble = errors.New("in trouble")
 // usageError is a mistake in what was typed.
 type usageError struct{ error }
 
-// streams are where answers, and what goes beside them, are written.
-type streams struct{ out, err io.Writer }
+// streams are where answers, and what goes beside them, are written, and where a person answers.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	person   bool // in is a terminal
+}
 
 // session is one run of the command.
 type session struct {
@@ -37,6 +41,7 @@ type session struct {
 	target operator.Target
 	local  bool
 	json   bool
+	yes    bool // of the verbs that change something
 }
 
 // run runs the command and returns its exit code. getenv is asked for LOCAL_AWS_ADDR alone.

@@ -71,12 +71,20 @@ func (w *world) environment(aws string) map[string]string {
 	return env
 }
 
-// run types the command with --local, and returns what it writes, its answer first, and its exit code.
+// run types the command with --local where no person can be asked, and returns what it writes, its answer first, and its
+// exit code.
 func (w *world) run(args ...string) (out, aside string, code int) {
 	w.t.Helper()
+	return w.typed(streams{in: strings.NewReader("")}, args...)
+}
+
+// typed is run with these streams, whose outputs it sets.
+func (w *world) typed(to streams, args ...string) (out, aside string, code int) {
+	w.t.Helper()
 	var stdout, stderr bytes.Buffer
+	to.out, to.err = &stdout, &stderr
 	env := func(name string) string { return map[string]string{"LOCAL_AWS_ADDR": w.addr}[name] }
-	code = run(w.t.Context(), append([]string{"--local"}, args...), env, streams{&stdout, &stderr}, w.Clock.Seam())
+	code = run(w.t.Context(), append([]string{"--local"}, args...), env, to, w.Clock.Seam())
 	w.shown.Write(stdout.Bytes())
 	w.shown.Write(stderr.Bytes())
 	return stdout.String(), stderr.String(), code

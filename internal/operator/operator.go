@@ -14,8 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"procore-connect/internal/platform/config"
+	"procore-connect/internal/platform/queue"
+	"procore-connect/internal/upkeep/departures"
+	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/recovery"
 	"procore-connect/internal/wire"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
@@ -43,7 +47,11 @@ type Operator struct {
 	Connections *connections.Store
 	Inbox       *inbox.Store
 	Hooks       *provision.Reconciler
+	Departures  *departures.Watch
+	Rescue      *rescue.Queue
 
+	sdk   aws.Config
+	log   *slog.Logger
 	clock procore.Clock
 }
 
@@ -59,8 +67,11 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 		return nil, err
 	}
 	env := config.New(func(name string) string { return found.variables[name] })
-	o := &Operator{Outputs: found.outputs, Principals: env.Principals(), PublicURL: env.PublicURL().String(), clock: t.Clock}
-	o.wire(env, sdk, t)
+	o := &Operator{Outputs: found.outputs, Principals: env.Principals(), PublicURL: env.PublicURL().String(), sdk: sdk, log: t.Log, clock: t.Clock}
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
+	}
+	o.wire(env)
 	if err := env.Err(); err != nil {
 		return nil, fmt.Errorf("the configuration of the functions %s is not what this version of the command reads: %w", found.functions, err)
 	}
@@ -68,23 +79,23 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 }
 
 // wire makes what the refresher is made of.
-func (o *Operator) wire(env *config.Env, sdk aws.Config, t Target) {
-	log := t.Log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+func (o *Operator) wire(env *config.Env) {
 	base := &wire.Base{
-		Env: env, AWS: sdk, DB: wire.DynamoDB(env, sdk), Log: log,
-		Secrets: secretsmanager.NewFromConfig(sdk, func(o *secretsmanager.Options) { o.BaseEndpoint = env.Endpoint("SECRETS_MANAGER") }),
+		Env: env, AWS: o.sdk, DB: wire.DynamoDB(env, o.sdk), Log: o.log,
+		Secrets: secretsmanager.NewFromConfig(o.sdk, func(s *secretsmanager.Options) { s.BaseEndpoint = env.Endpoint("SECRETS_MANAGER") }),
 	}
 	procoreEnv := base.Environment()
 	grants := base.Tokens(procoreEnv, base.Keys(), base.OAuth(procoreEnv))
-	grants.Clock = t.Clock
+	grants.Clock = o.clock
+	o.Rescue = &rescue.Queue{Queue: queue.New(o.sdk, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}
+	grants.Rescue = o.Rescue.Send
 	o.Connections = base.Connections(grants)
-	o.Inbox = &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE"), Clock: t.Clock}
+	o.Inbox = &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE"), Clock: o.clock}
 	o.Hooks = &provision.Reconciler{
-		Store: o.Connections, Ring: base.WebhookKeys(), Want: provision.ReadConfig(env, o.PublicURL), Log: log,
+		Store: o.Connections, Ring: base.WebhookKeys(), Want: provision.ReadConfig(env, o.PublicURL), Log: o.log,
+		Recovery: &recovery.Recoverer{Inbox: o.Inbox, Log: o.log},
 	}
+	o.Departures = &departures.Watch{Store: o.Connections, Hooks: o.Hooks, Log: o.log}
 }
 
 // ErrNotConnected means that no user, and no service account, ever connected the company.

@@ -29,7 +29,7 @@ func TestOddCalls(t *testing.T) {
 		status                                                       int
 		wants                                                        []string // in the body
 	}{
-		{name: "a browser", method: "GET", path: "/", status: 200, wants: []string{"stands in for AWS: DynamoDB, DynamoDB Streams, Secrets Manager, SQS, SNS, CloudFormation and Lambda", "AWS_ENDPOINT_URL=http://example.com"}},
+		{name: "a browser", method: "GET", path: "/", status: 200, wants: []string{"stands in for AWS: DynamoDB, DynamoDB Streams, Secrets Manager, SQS, SNS, CloudFormation, Lambda and STS", "AWS_ENDPOINT_URL=http://example.com"}},
 		{name: "a browser elsewhere", method: "GET", path: "/favicon.ico", status: 404, wants: []string{"stands in for AWS"}},
 		{name: "DynamoDB, not signed", method: "POST", path: "/", target: "DynamoDB_20120810.ListTables", body: "{}",
 			status: 400, wants: []string{`"__type":"MissingAuthenticationTokenException"`, "any key does"}},
@@ -51,8 +51,12 @@ func TestOddCalls(t *testing.T) {
 			status: 400, wants: []string{"<Code>UnknownOperationException</Code>", "only Publish"}},
 		{name: "an unknown service with JSON", method: "POST", path: "/", target: "AWSEvents.PutEvents", authorization: signed("events"), body: "{}",
 			status: 400, wants: []string{`"__type":"UnknownOperationException"`, "AWSEvents.PutEvents", "only DynamoDB, "}},
-		{name: "an unknown service with a form", method: "POST", path: "/", authorization: signed("sts"), contentType: form, body: "Action=GetCallerIdentity",
-			status: 400, wants: []string{"<ErrorResponse", "there is no service &#34;sts&#34; here", "CloudFormation and Lambda"}},
+		{name: "who asks", method: "POST", path: "/", authorization: signed("sts"), contentType: form, body: "Action=GetCallerIdentity",
+			status: 200, wants: []string{"<Arn>arn:aws:iam::000000000000:user/"}},
+		{name: "an unknown operation of STS", method: "POST", path: "/", authorization: signed("sts"), contentType: form, body: "Action=AssumeRole",
+			status: 400, wants: []string{"<ErrorResponse", "only GetCallerIdentity"}},
+		{name: "an unknown service with a form", method: "POST", path: "/", authorization: signed("iam"), contentType: form, body: "Action=ListUsers",
+			status: 400, wants: []string{"<ErrorResponse", "there is no service &#34;iam&#34; here", "Lambda and STS"}},
 		{name: "S3", method: "GET", path: "/", authorization: signed("s3"), status: 400, wants: []string{"<Error><Code>UnknownOperationException</Code>", "&#34;s3&#34;"}},
 		{name: "Lambda", method: "GET", path: "/2015-03-31/functions", authorization: signed("lambda"), status: 400, wants: []string{`{"__type":"UnknownOperationException"`, "only GET /2015-03-31/functions/{name}/configuration"}},
 		{name: "a function that does not exist", method: "GET", path: "/2015-03-31/functions/none/configuration", authorization: signed("lambda"), status: 404, wants: []string{`{"__type":"ResourceNotFoundException"`}},

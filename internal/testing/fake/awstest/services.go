@@ -1,5 +1,5 @@
-// Package awstest is Secrets Manager, SQS and SNS in memory, and the parts of CloudFormation and Lambda by which the
-// operator's command finds a stack: the AWS services that the project uses besides DynamoDB. The real SDK reaches them
+// Package awstest is Secrets Manager, SQS and SNS in memory, and the parts of CloudFormation, Lambda and STS by which the
+// operator's command finds a stack and itself: the AWS services that the project uses besides DynamoDB. The real SDK reaches them
 // over the wire. They serve tests and the local stack.
 //
 //	secrets := awstest.NewSecrets(map[string]string{"local/app": `{"client_id":"..."}`})
@@ -7,8 +7,8 @@
 //	server := httptest.NewServer(&awstest.Services{Secrets: secrets, Queues: queues})
 //
 // A client of the SDK reaches it by its BaseEndpoint. Signatures are not checked.
-// Only the operations in the documentation of [Secrets], [Queues], [Topics], [Stacks] and [Functions] exist. Any other
-// operation, and any unknown parameter, is an error with the service's own code, so
+// Only the operations in the documentation of [Secrets], [Queues], [Topics], [Stacks] and [Functions] exist, and
+// GetCallerIdentity of STS. Any other operation, and any unknown parameter, is an error with the service's own code, so
 // that code cannot rely on an answer that AWS would not send.
 package awstest
 
@@ -53,6 +53,8 @@ func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		handler = s.Stacks
 	case target == "" && s.Functions != nil && scope(r) == "lambda":
 		handler = s.Functions
+	case target == "" && form(r) && scope(r) == "sts":
+		handler = http.HandlerFunc(identity)
 	}
 	switch {
 	case target == "" && r.Method == http.MethodGet && !signed(r):
