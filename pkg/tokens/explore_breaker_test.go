@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 	"procore-connect/internal/testing/proof/simulation"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 	"procore-connect/internal/testing/proof/simulation"
 )
 

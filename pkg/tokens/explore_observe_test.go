@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"procore-connect/internal/invariants"
 	"procore-connect/internal/platform/dynamo"
-	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/internal/testing/proof/simulation"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
@@ -49,7 +49,7 @@ func (x *run) observedGrant(by string, item invariants.Item) {
 		return
 	}
 	c := invariants.Change{Old: old, New: row}
-	x.writes.Changes = append(x.writes.Changes, c)
+	x.changes = append(x.changes, c)
 	x.Note("  row %s rev %d generation %d %s, holders %v %s by %s",
 		row.Key(), row.Rev, row.Generation, row.State, row.Holders, c.Transition(), by)
 	for _, p := range append(invariants.CheckChange(c), invariants.CheckRow(row, x.Now().Add(exploreSkew))...) {
@@ -135,8 +135,8 @@ func (x *run) checkPair(c invariants.Change) {
 	}
 	if c.New.LastAttempt == "" {
 		x.fenced[c.Old.Attempt] = true
-		for _, one := range x.writes.Presented {
-			x.fenced[one.Attempt] = true // its pair is stored, or arrives too late
+		for _, one := range x.requests {
+			x.fenced[one.attempt] = true // its pair is stored, or arrives too late
 		}
 	}
 }
@@ -190,12 +190,12 @@ func (x *run) checkInTime(q *simulation.Request, p *simulation.Pair) {
 // the access token, for all holders.
 func (x *run) presented(q *simulation.Request, p *simulation.Pair) {
 	attempt := x.ledgerOf(p.Refresh)
-	one := invariants.Presentation{Token: p.Refresh, Attempt: attempt, Confirmed: true}
+	one := presentation{token: p.Refresh, attempt: attempt, confirmed: true}
 	if q.Actor != nil {
-		one.Confirmed = x.confirmed[fmt.Sprint(q.Actor.Process.ID(), attempt)]
+		one.confirmed = x.confirmed[fmt.Sprint(q.Actor.Process.ID(), attempt)]
 	}
-	x.writes.Presented = append(x.writes.Presented, one)
-	for _, problem := range invariants.CheckPresented(x.writes.Presented) {
+	x.requests = append(x.requests, one)
+	for _, problem := range checkPresented(x.requests) {
 		x.Problem("%s", problem)
 	}
 	x.fate(p).refused = !p.Live()

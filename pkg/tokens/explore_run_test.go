@@ -11,9 +11,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/invariants"
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/kit/secrettest"
-	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/internal/testing/proof/simulation"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
@@ -43,7 +43,8 @@ type run struct {
 	backup map[Principal]simulation.Item
 
 	rows      map[string]invariants.Row // as last written
-	writes    invariants.Trace
+	changes   []invariants.Change
+	requests  []presentation
 	confirmed map[string]bool // process and attempt
 	fates     map[*simulation.Pair]*fate
 	fenced    map[string]bool // attempts before the last authorization: a pair that one of them brings is dropped

@@ -12,8 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"procore-connect/internal/invariants"
 	"procore-connect/internal/testing/kit/tables"
-	"procore-connect/internal/testing/proof/invariants"
 	"procore-connect/internal/testing/proof/simulation"
 )
 
@@ -90,7 +90,7 @@ type transitions struct {
 func (y *transitions) add(x *run) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	for _, c := range x.writes.Changes {
+	for _, c := range x.changes {
 		if line := c.Transition(); line != "" && strings.Contains(c.New.Grant, "#user#") && x.Events()["backup"] == 0 {
 			y.all[line] = true
 		}
@@ -100,15 +100,7 @@ func (y *transitions) add(x *run) {
 // compare compares the transitions that were seen with those that the model allows.
 func (y *transitions) compare(t *testing.T) {
 	t.Helper()
-	text, err := os.ReadFile("../../spec/transitions.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	allowed, err := invariants.ParseTransitions(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	forbidden, unseen := allowed.Compare(y.all)
+	forbidden, unseen := invariants.Allowed().Compare(y.all)
 	for _, line := range forbidden {
 		t.Errorf("the model does not know the transition %s", line)
 	}

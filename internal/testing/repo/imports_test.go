@@ -137,7 +137,7 @@ var forbidden = []struct{ file, path, rule string }{
 	{"pkg/tokens/x.go", "internal/testing/fake/dynamotest", "deployed"},
 	{"internal/platform/secrets/x.go", "internal/testing/fake/awstest", "deployed"},
 	{"internal/wire/x.go", "internal/testing/stack", "deployed"},
-	{"internal/webhook/inbox/x.go", "internal/testing/proof/invariants", "deployed"},
+	{"internal/invariants/x.go", "internal/testing/proof/simulation", "deployed"},
 	{"internal/connect/pages/x.go", "pkg/procoretest", "deployed"},
 	{"internal/upkeep/departures/x.go", "pkg/procoretest", "deployed"},
 	{"functions/webhook-receiver/x.go", "internal/connect/pages", "light"},

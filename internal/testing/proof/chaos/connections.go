@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 )
 
 // has reports whether the company is one of the person's.

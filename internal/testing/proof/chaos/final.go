@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )

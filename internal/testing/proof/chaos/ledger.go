@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 )
 
 // ledger records the answers to the fake Procore's deliveries, and the events that the

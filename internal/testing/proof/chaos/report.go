@@ -6,32 +6,21 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 )
 
 const (
-	transitionsFile = "spec/transitions.txt"
-	maxLines        = 150 // of a timeline, or of violations
-	maxTimelines    = 5
+	maxLines     = 150 // of a timeline, or of violations
+	maxTimelines = 5
 )
 
-// compareTransitions checks the seen transitions against the model's, if its file is here.
+// compareTransitions checks the seen transitions against the model's.
 func (v *verdict) compareTransitions() {
-	text, err := os.ReadFile(transitionsFile)
-	if err != nil {
-		return
-	}
-	allowed, err := invariants.ParseTransitions(string(text))
-	if err != nil {
-		v.add("", "%v", err)
-		return
-	}
-	forbidden, unseen := allowed.Compare(v.seen)
-	v.compared, v.unseen = true, unseen
+	var forbidden []string
+	forbidden, v.unseen = invariants.Allowed().Compare(v.seen)
 	for _, t := range forbidden {
 		v.add("", "the model does not have the transition %s", t)
 	}
@@ -65,11 +54,7 @@ func (v *verdict) report(out io.Writer, verbose bool) int {
 	line("settled", "after %.0f s, the breaker after %.0f s", v.settled.Seconds(), v.breakerAfter.Seconds())
 	line("at the end", "%s", &v.finals)
 	line("connections", "%s", &v.connections)
-	if v.compared {
-		line("transitions", "%d seen; %d of the model not seen: %v", len(v.seen), len(v.unseen), v.unseen)
-	} else {
-		line("transitions", "%d seen; not compared with the model: no %s here", len(v.seen), transitionsFile)
-	}
+	line("transitions", "%d seen; %d of the model not seen: %v", len(v.seen), len(v.unseen), v.unseen)
 	v.timelines(out, verbose)
 	if len(v.violations) == 0 {
 		fmt.Fprintln(out, "chaos: all rules held")

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 	"procore-connect/pkg/tokens"
 )
 

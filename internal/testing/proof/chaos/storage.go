@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 )
 
 // storage is DynamoDB, with a record of all writes of grants. The record is

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"procore-connect/internal/testing/proof/invariants"
+	"procore-connect/internal/invariants"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -24,15 +24,14 @@ type verdict struct {
 
 	settled, breakerAfter time.Duration
 
-	rows     map[string][]*write                 // each row's writes by revision
-	final    map[string]invariants.Row           // the table
-	pairs    map[*write]procore.Token            // the pair that a write stored
-	stored   map[string][]*write                 // refresh token -> writes that stored its pair
-	claims   map[string]*write                   // attempt -> its claim
-	issued   map[string]procoretest.RefreshToken // by refresh token
-	seen     invariants.Transitions
-	unseen   []string
-	compared bool
+	rows   map[string][]*write                 // each row's writes by revision
+	final  map[string]invariants.Row           // the table
+	pairs  map[*write]procore.Token            // the pair that a write stored
+	stored map[string][]*write                 // refresh token -> writes that stored its pair
+	claims map[string]*write                   // attempt -> its claim
+	issued map[string]procoretest.RefreshToken // by refresh token
+	seen   invariants.Transitions
+	unseen []string
 
 	finals, lost, fates  counter
 	connections          counter

@@ -77,13 +77,3 @@ func CheckHolders(connections, grants []Item) []string {
 	}
 	return p.all
 }
-
-// CheckCounts checks R1 by the provider's count of how often each refresh token, by
-// any name, was presented.
-func CheckCounts(presented map[string]int) []string {
-	var p problems
-	for token, n := range presented {
-		p.check(n <= 1, "R1: token %s was presented %d times", token, n)
-	}
-	return p.all
-}

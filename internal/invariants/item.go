@@ -1,8 +1,6 @@
 package invariants
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -23,18 +21,6 @@ type Attribute struct {
 	SS   []string    `json:",omitempty"`
 	L    []Attribute `json:",omitempty"`
 	M    Item        `json:",omitempty"`
-}
-
-// ParseItem reads an item as the API and the streams write it.
-func ParseItem(text []byte) (Item, error) {
-	var i Item
-	if err := json.Unmarshal(text, &i); err != nil {
-		return nil, fmt.Errorf("invariants: not an item: %w", err)
-	}
-	for _, a := range i {
-		slices.Sort(a.SS)
-	}
-	return i, nil
 }
 
 // ItemOf converts an item that the SDK has read.
