@@ -40,6 +40,7 @@ func (w *world) chaos(ctx context.Context, length time.Duration) {
 	all.Go(w.injectFaults)
 	all.Go(w.hitProcesses)
 	all.Go(func() { w.act(ctx) })
+	all.Go(func() { w.operate(ctx, w.refreshVerbs) })
 	all.Wait()
 	w.calm.Store(true)
 	w.background.Wait()
@@ -165,6 +166,9 @@ func (w *world) hitProcesses() {
 		w.wait(w.ctx, w.dice.between(500*time.Millisecond, 3*time.Second))
 		w.mu.Lock()
 		recent := w.processes[max(0, len(w.processes)-slots):]
+		if w.typing != nil && w.dice.oneIn(4) {
+			recent = []*process{w.typing}
+		}
 		w.mu.Unlock()
 		if len(recent) > 0 && w.ctx.Err() == nil {
 			w.hit(pick(w.dice, recent), "at any time")

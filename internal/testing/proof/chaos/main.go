@@ -13,7 +13,8 @@
 // at any time, and at the moments that matter: when a claim, a refresh token, its
 // answer or the store of the new pair is on its way. Users authorize again, admins
 // disconnect, connections end. Requests and answers are lost, late or cut;
-// Procore fails. Tokens are valid for seconds, so that there are always refreshes.
+// Procore fails. Tokens are valid for seconds, so that there are always refreshes. An operator
+// types commands at random, which meet all of this too.
 // Then the faults end, housekeeping and the schedule run as usual, and the verdict
 // comes from three records: all writes of grants, all calls to the token
 // endpoint, and Procore's own count of refresh tokens.
@@ -144,7 +145,8 @@ func build(ctx context.Context, dir, overlay string) error {
 		args = append(args, "-overlay", overlay)
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args,
-		"procore-connect/functions/refresher", "procore-connect/functions/webhook-receiver", "procore-connect/functions/dispatcher", "procore-connect/examples/event-consumer")...)
+		"procore-connect/functions/refresher", "procore-connect/functions/webhook-receiver", "procore-connect/functions/dispatcher",
+		"procore-connect/examples/event-consumer", "procore-connect/cmd/procore-connect")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("the functions do not compile: %w\n%s", err, out)

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/lambdatest"
 )
 
@@ -39,7 +40,10 @@ type process struct {
 	w    *world
 	name string // refresher-3.17: the 17th process in slot 3
 	tls  bool
-	f    *lambdatest.Function
+	f    *lambdatest.Function // nil: the operator's command
+
+	stacks    *awstest.Stacks // of the operator's command, which finds the others' configuration there
+	functions *awstest.Functions
 
 	servers []*http.Server
 

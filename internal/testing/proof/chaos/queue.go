@@ -23,7 +23,7 @@ type rescued struct {
 
 // awsFor returns Secrets Manager and SQS as one process sees them.
 func (w *world) awsFor(p *process) http.Handler {
-	services := &awstest.Services{Secrets: w.secrets, Queues: w.queues}
+	services := &awstest.Services{Secrets: w.secrets, Queues: w.queues, Stacks: p.stacks, Functions: p.functions}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		operation, isQueue := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
 		if !isQueue {

@@ -44,6 +44,7 @@ func (v *verdict) report(out io.Writer, verbose bool) int {
 	line("Procore", "injected: %s", &w.injected)
 	line("", "failed: %s", &w.failed)
 	line("people", "%s", &w.actionCount)
+	line("operator", "%s", &w.typedCount)
 	line("new pairs", "%s", &v.fates)
 	line("lost", "%s", &v.lost)
 	line("in the logs", "token refreshed %d, refresh failed %d, refresh superseded %d, new pair queued for rescue %d, new pair lost %d, breaker opened %d, breaker closed %d",

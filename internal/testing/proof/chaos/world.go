@@ -84,10 +84,11 @@ type world struct {
 	background sync.WaitGroup // must end before the verdict
 	closers    []func()
 
-	kills, stops, network, failed, injected, logs, actionCount, calls counter
+	kills, stops, network, failed, injected, logs, actionCount, calls, typedCount counter
 
 	mu         sync.Mutex
 	processes  []*process
+	typing     *process // the operator's last command; nil: there was none
 	stopped    int
 	rescues    []rescued
 	entries    []logEntry

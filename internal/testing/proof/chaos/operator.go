@@ -1,0 +1,117 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/stack"
+)
+
+// maxTyped is how long a command may take, with all stops and lost answers.
+const maxTyped = 3 * time.Minute
+
+// verb is something that the operator types.
+type verb struct {
+	args []string
+	does []action // what it may do, to be recorded before
+}
+
+// operate types commands at random, one after another, as an operator who does not know what is going on. Each is a
+// process that meets the same faults as the functions.
+func (w *world) operate(ctx context.Context, verbs func() verb) {
+	for n := 1; w.ctx.Err() == nil; n++ {
+		if err := w.typed(ctx, n, verbs()); err != nil {
+			w.violation("the operator's command: %v", err)
+			return
+		}
+		w.wait(w.ctx, w.dice.between(50*time.Millisecond, 500*time.Millisecond))
+	}
+}
+
+// refreshVerbs returns what may be typed while grants are refreshed.
+func (w *world) refreshVerbs() verb {
+	p := pick(w.dice, w.people)
+	c := pick(w.dice, p.companies)
+	id := strconv.FormatInt(c.id, 10)
+	return pick(w.dice, []verb{
+		{args: []string{"list"}},
+		{args: []string{"list", "--needs-person"}},
+		{args: []string{"show", id}},
+		{args: []string{"why", id}},
+		{args: []string{"breaker"}},
+	})
+}
+
+// typed types one command and waits for its end.
+func (w *world) typed(ctx context.Context, n int, v verb) error {
+	p := &process{w: w, name: fmt.Sprintf("operator-%d", n), tls: n%2 == 0, stacks: awstest.NewStacks(), functions: awstest.NewFunctions()}
+	env, err := p.serve()
+	if err != nil {
+		p.close()
+		return err
+	}
+	aws := env["AWS_ENDPOINT_URL_SQS"]
+	p.stacks.Put(stack.StackName, stack.Outputs(env["PUBLIC_URL"], aws))
+	for _, name := range []string{"refresher", "reconciler"} {
+		p.functions.Put(name, env)
+	}
+	for _, a := range v.does {
+		w.record(a)
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxTyped)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(w.binaries, "procore-connect"), append([]string{"--local"}, v.args...)...)
+	cmd.Env = append(os.Environ(), "LOCAL_AWS_ADDR="+strings.TrimPrefix(aws, "http://"), "SSL_CERT_FILE="+w.rootFile, "GOMAXPROCS=1")
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		p.close()
+		return err
+	}
+	p.mu.Lock()
+	p.pid = cmd.Process.Pid
+	p.mu.Unlock()
+	w.mu.Lock()
+	w.typing = p
+	w.mu.Unlock()
+	err = cmd.Wait()
+	p.mu.Lock()
+	p.pid = 0 // it may be another process's from now on
+	p.mu.Unlock()
+	w.judgeTyped(ctx, p, v, said.Bytes(), err)
+	w.background.Go(func() {
+		w.wait(w.ctx, maxClaim) // for requests that are late
+		p.close()
+	})
+	return nil
+}
+
+// judgeTyped checks how a command ended. It may fail, because everything may fail.
+func (w *world) judgeTyped(ctx context.Context, p *process, v verb, said []byte, err error) {
+	w.checkSecrets(p, said)
+	code := 0
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		code = e.ExitCode()
+	}
+	typed := strings.Join(v.args, " ")
+	how := map[int]string{0: "done", 1: "failed", 3: "done", -1: "killed"}[code]
+	switch {
+	case ctx.Err() != nil && w.ctx.Err() == nil:
+		w.violation("procore-connect %s did not end within %v: %s", typed, maxTyped, said)
+	case how == "" || bytes.Contains(said, []byte("panic:")):
+		w.violation("procore-connect %s ended with exit code %d: %s", typed, code, said)
+	}
+	name, _, _ := strings.Cut(typed, " --")
+	w.typedCount.add(strings.TrimRight(name, " 0123456789") + " " + how)
+}
