@@ -1,6 +1,10 @@
 package stack
 
-import "procore-connect/internal/testing/fake/awstest"
+import (
+	"strings"
+
+	"procore-connect/internal/testing/fake/awstest"
+)
 
 // StackName is the name of the stack that CloudFormation's stand-in describes.
 const StackName = "local"
@@ -18,6 +22,7 @@ func Outputs(app, aws string) map[string]string {
 		"DashboardName":                "none",
 		"AlarmsTopicArn":               awstest.TopicARN("none"),
 		"ConnectionsTopicArn":          awstest.TopicARN(connectionsTopic),
+		"FunctionNames":                functionNames(),
 		"RefresherFunctionName":        refresher,
 		"ReconcilerFunctionName":       reconciler,
 		"EventsQueueArn":               awstest.QueueARN(eventsQueue),
@@ -32,4 +37,9 @@ func Outputs(app, aws string) map[string]string {
 		"KeysSecretArn":                keysSecret,
 		"RescueQueueUrl":               awstest.QueueURL(aws, rescueQueue),
 	}
+}
+
+// functionNames names the project's functions. The consumer's is a fork's own.
+func functionNames() string {
+	return strings.Join([]string{oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler}, ",")
 }

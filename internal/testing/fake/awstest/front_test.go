@@ -48,7 +48,7 @@ func TestOddCalls(t *testing.T) {
 		{name: "an unknown operation of a secret", method: "POST", path: "/", target: "secretsmanager.ListSecrets", authorization: signed("secretsmanager"), body: "{}",
 			status: 400, wants: []string{`"__type":"UnknownOperationException"`, "only CreateSecret, DescribeSecret, GetSecretValue, PutSecretValue"}},
 		{name: "an unknown operation of a topic", method: "POST", path: "/", authorization: signed("sns"), contentType: form, body: "Action=ListTopics",
-			status: 400, wants: []string{"<Code>UnknownOperationException</Code>", "only Publish"}},
+			status: 400, wants: []string{"<Code>UnknownOperationException</Code>", "only ListSubscriptionsByTopic, Publish"}},
 		{name: "an unknown service with JSON", method: "POST", path: "/", target: "AWSEvents.PutEvents", authorization: signed("events"), body: "{}",
 			status: 400, wants: []string{`"__type":"UnknownOperationException"`, "AWSEvents.PutEvents", "only DynamoDB, "}},
 		{name: "who asks", method: "POST", path: "/", authorization: signed("sts"), contentType: form, body: "Action=GetCallerIdentity",

@@ -14,18 +14,19 @@ const (
 	maxSubject   = 100
 )
 
-// Topics is an SNS with the operation Publish, for topics without a subscriber.
+// Topics is an SNS with the operations Publish and ListSubscriptionsByTopic. Nothing is delivered to subscribers.
 //
 // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 type Topics struct {
-	mu     sync.Mutex
-	topics map[string][]string
-	failed *Error
+	mu          sync.Mutex
+	topics      map[string][]string
+	subscribers map[string][]subscription
+	failed      *Error
 }
 
 // NewTopics returns an SNS with these topics.
 func NewTopics(names ...string) *Topics {
-	t := &Topics{topics: map[string][]string{}}
+	t := &Topics{topics: map[string][]string{}, subscribers: map[string][]subscription{}}
 	for _, name := range names {
 		t.topics[TopicARN(name)] = nil
 	}
@@ -64,17 +65,18 @@ type refused struct {
 // https://smithy.io/2.0/aws/protocols/aws-query-protocol.html
 func (t *Topics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
-	err := r.ParseForm()
-	out := published{}
-	out.Result.MessageId = newID()
+	var out any
 	var e *Error
-	switch {
+	err := r.ParseForm()
+	switch action := r.PostForm.Get("Action"); {
 	case err != nil:
 		e = errorf("InvalidParameter", "%v", err)
-	case r.PostForm.Get("Action") != "Publish":
-		e = unknownOperation(r.PostForm.Get("Action"), "Publish")
+	case action == "Publish":
+		out, e = t.publish(r.PostForm.Get("TopicArn"), r.PostForm.Get("Subject"), r.PostForm.Get("Message"))
+	case action == "ListSubscriptionsByTopic":
+		out, e = t.list(r.PostForm.Get("TopicArn"), r.PostForm.Get("NextToken"))
 	default:
-		e = t.publish(r.PostForm.Get("TopicArn"), r.PostForm.Get("Subject"), r.PostForm.Get("Message"))
+		e = unknownOperation(action, "ListSubscriptionsByTopic", "Publish")
 	}
 	if e == nil {
 		w.Header().Set("Content-Type", "text/xml")
@@ -93,20 +95,22 @@ func writeFormError(w http.ResponseWriter, e *Error) {
 	_ = xml.NewEncoder(w).Encode(no) // the caller may have left
 }
 
-func (t *Topics) publish(arn, subject, message string) *Error {
+func (t *Topics) publish(arn, subject, message string) (any, *Error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all, ok := t.topics[arn]
 	switch {
 	case t.failed != nil:
-		return t.failed
+		return nil, t.failed
 	case !ok:
-		return errorf("NotFound", "Topic does not exist")
+		return nil, errorf("NotFound", "Topic does not exist")
 	case message == "" || len(message) > maxPublished:
-		return errorf("InvalidParameter", "Invalid parameter: Message")
+		return nil, errorf("InvalidParameter", "Invalid parameter: Message")
 	case len(subject) > maxSubject || strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r > '~' }):
-		return errorf("InvalidParameter", "Invalid parameter: Subject")
+		return nil, errorf("InvalidParameter", "Invalid parameter: Subject")
 	}
 	t.topics[arn] = append(all, message)
-	return nil
+	out := published{}
+	out.Result.MessageId = newID()
+	return out, nil
 }

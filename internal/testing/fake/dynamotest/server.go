@@ -39,10 +39,15 @@ type operation func(s *Server, body []byte) any
 // New returns a server without tables.
 func New() *Server {
 	return &Server{Now: time.Now, tables: map[string]*table{}, done: map[string]done{}, operations: map[string]operation{
-		"CreateTable":        op((*Server).createTable),
-		"ListTables":         op((*Server).listTables),
-		"DescribeTable":      op((*Server).describeTable),
-		"DeleteTable":        op((*Server).deleteTable),
+		"CreateTable":   op((*Server).createTable),
+		"UpdateTable":   op((*Server).updateTable),
+		"ListTables":    op((*Server).listTables),
+		"DescribeTable": op((*Server).describeTable),
+		"DeleteTable":   op((*Server).deleteTable),
+
+		"DescribeContinuousBackups": op((*Server).describeContinuousBackups),
+		"UpdateContinuousBackups":   op((*Server).updateContinuousBackups),
+
 		"UpdateTimeToLive":   op((*Server).updateTimeToLive),
 		"DescribeTimeToLive": op((*Server).describeTimeToLive),
 		"PutItem":            writeItem("Put"),

@@ -34,7 +34,15 @@ const (
 // storedTable is a table without its content.
 type storedTable struct {
 	createTable
-	TTL string `json:",omitempty"`
+	TTL       string `json:",omitempty"`
+	Recovery  bool   `json:",omitempty"` // point-in-time recovery
+	Protected bool   `json:",omitempty"` // from deletion
+}
+
+// saveTable saves the table without its content.
+func (t *table) saveTable() {
+	d := t.description
+	t.server.save(t.storageKey(), storedTable{d.createTable, t.ttl, t.recovery, d.DeletionProtectionEnabled})
 }
 
 func (t *table) storageKey() string { return tablePrefix + t.description.TableName }
@@ -114,7 +122,8 @@ func (s *Server) load(values map[string][]byte) error {
 		if failure := attempt(func() { s.createTable(stored.createTable) }); failure != nil {
 			return fmt.Errorf("dynamotest: table %s: %s", name, failure.Message)
 		}
-		s.tables[name].ttl = stored.TTL
+		t := s.tables[name]
+		t.ttl, t.recovery, t.description.DeletionProtectionEnabled = stored.TTL, stored.Recovery, stored.Protected
 	}
 	err := each(values, itemPrefix, func(key string, i item) {
 		if t := s.tables[tableOf(key)]; t != nil {

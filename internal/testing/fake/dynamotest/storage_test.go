@@ -73,6 +73,7 @@ func TestStorage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	protect(t, f.client, f.table, true)
 	other := fixtureOn(t, f.client)
 	other.put(plain{"pk": "a", "sk": 1})
 	if _, err := f.client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &other.table}); err != nil {
@@ -81,6 +82,7 @@ func TestStorage(t *testing.T) {
 	bodies := []struct{ operation, body string }{
 		{"DescribeTable", `{"TableName":"` + f.table + `"}`},
 		{"DescribeTimeToLive", `{"TableName":"` + f.table + `"}`},
+		{"DescribeContinuousBackups", `{"TableName":"` + f.table + `"}`},
 		{"Scan", `{"TableName":"` + f.table + `"}`},
 		{"Scan", `{"TableName":"` + f.table + `","IndexName":"due"}`},
 		{"Scan", `{"TableName":"` + other.table + `"}`},

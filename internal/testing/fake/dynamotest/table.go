@@ -15,6 +15,7 @@ type table struct {
 	indexes     []*index          // the first is the table itself, by its primary key
 	ttl         string            // the attribute's name; empty if not enabled
 	feed        *feed             // nil without a stream
+	recovery    bool              // to a point in time is enabled
 }
 
 // primary returns the index of the table's own key.
@@ -42,6 +43,8 @@ type tableDescription struct {
 	createTable
 	BillingModeSummary struct{ BillingMode string }
 	TableStatus        string
+
+	DeletionProtectionEnabled bool
 }
 
 type tableName struct{ TableName string }
@@ -76,7 +79,7 @@ func (s *Server) createTable(in createTable) any {
 		t.feed = &feed{table: t, old: old, length: cmp.Or(s.FeedLength, feedLength), changed: make(chan struct{})}
 	}
 	s.tables[in.TableName] = t
-	s.save(t.storageKey(), storedTable{createTable: in})
+	t.saveTable()
 	return map[string]any{"TableDescription": t.description}
 }
 
@@ -133,6 +136,9 @@ func (s *Server) describeTable(in tableName) any {
 
 func (s *Server) deleteTable(in tableName) any {
 	t := s.table(in.TableName)
+	if t.description.DeletionProtectionEnabled {
+		refuse("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+	}
 	delete(s.tables, in.TableName)
 	for _, partition := range t.primary().partitions {
 		for _, i := range partition {

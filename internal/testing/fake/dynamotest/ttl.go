@@ -18,7 +18,7 @@ func (s *Server) updateTimeToLive(in struct {
 		refuse("TimeToLive is already enabled, or the request disables it, which dynamotest does not support")
 	}
 	t.ttl = ttl.AttributeName
-	s.save(t.storageKey(), storedTable{t.description.createTable, t.ttl})
+	t.saveTable()
 	return map[string]any{"TimeToLiveSpecification": ttl}
 }
 
