@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"procore-connect/internal/platform/config"
+	"procore-connect/internal/platform/logging/readable"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procoretest"
 )
@@ -30,8 +31,8 @@ func options(args []string) (settings, error) {
 		BuildDir:         filepath.Join("build", "local"),
 		Rebuild:          true,
 		Env:              make(map[string]string),
-		Stdout:           newReadable(os.Stdout),
-		Stderr:           newReadable(os.Stderr),
+		Stdout:           readable.NewWriter(os.Stdout),
+		Stderr:           readable.NewWriter(os.Stderr),
 	}}
 	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PROCORE_PRINCIPAL", "PRODUCT_URL", "RECONCILE_PERIOD", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
 		if value, ok := os.LookupEnv(name); ok {

@@ -45,7 +45,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.aws = &awstest.Services{
-		DynamoDB: httputil.NewSingleHostReverseProxy(db), Secrets: w.Secrets, Stacks: awstest.NewStacks(), Functions: w.lambda,
+		DynamoDB: httputil.NewSingleHostReverseProxy(db), Secrets: w.Secrets, Stacks: awstest.NewStacks(), Functions: w.lambda, Logs: stack.NewLogs(w.Clock.Now),
 		Watch: func(c awstest.Call) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -11,8 +11,10 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"procore-connect/internal/operator/logs"
 	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/upkeep/departures"
@@ -33,6 +35,8 @@ type Target struct {
 	// Local is the address of the AWS services of make run, such as 127.0.0.1:8000. Then Stack, Region and Profile do not
 	// count. Empty: AWS.
 	Local string
+	// LogGroups are searched too, such as that of a consumer in another stack.
+	LogGroups []string
 
 	Log   *slog.Logger // nil: nothing is logged
 	Clock procore.Clock
@@ -49,6 +53,7 @@ type Operator struct {
 	Hooks       *provision.Reconciler
 	Departures  *departures.Watch
 	Rescue      *rescue.Queue
+	Logs        *logs.Client
 
 	sdk   aws.Config
 	log   *slog.Logger
@@ -72,6 +77,7 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 		o.log = slog.New(slog.DiscardHandler)
 	}
 	o.wire(env)
+	o.Logs = &logs.Client{API: cloudwatchlogs.NewFromConfig(sdk), Groups: logs.Groups(o.Outputs[logs.GroupsOutput], t.LogGroups...), Clock: t.Clock}
 	if err := env.Err(); err != nil {
 		return nil, fmt.Errorf("the configuration of the functions %s is not what this version of the command reads: %w", found.functions, err)
 	}

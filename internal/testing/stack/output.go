@@ -13,6 +13,7 @@ import (
 type output struct {
 	mu             sync.Mutex
 	stdout, stderr io.Writer
+	keep           func(function string, line []byte) // puts a function's line into its log; nil: it is not kept
 }
 
 func newOutput(stdout, stderr io.Writer) *output {
@@ -41,6 +42,11 @@ func (o *output) prefixed(name string) io.Writer {
 func (o *output) objects(function string) io.Writer {
 	others := o.prefixed(function)
 	return writer(func(b []byte) {
+		if o.keep != nil {
+			for line := range bytes.Lines(b) {
+				o.keep(function, bytes.TrimRight(line, "\r\n"))
+			}
+		}
 		if b[0] != '{' || !json.Valid(b) {
 			others.Write(b)
 			return

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"path"
 	"strings"
 
 	"procore-connect/internal/testing/fake/awstest"
@@ -36,6 +37,8 @@ func Outputs(app, aws string) map[string]string {
 		"SpendsTableName":              names.Spends,
 		"KeysSecretArn":                keysSecret,
 		"RescueQueueUrl":               awstest.QueueURL(aws, rescueQueue),
+		"LogGroups":                    logGroups(path.Base(DefaultConsumer)),
+		"OperatorLogGroup":             LogGroup(operatorLog),
 	}
 }
 

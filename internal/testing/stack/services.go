@@ -91,8 +91,10 @@ func (s *Stack) queues() error {
 
 // aws returns the handler of AWSURL.
 func (s *Stack) aws() (http.Handler, error) {
-	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Topics: s.Topics, Stacks: awstest.NewStacks(), Functions: s.Lambda, Watch: s.options.Watch}
-	services.Stacks.Put(StackName, Outputs(s.AppURL, s.AWSURL))
+	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Topics: s.Topics, Stacks: awstest.NewStacks(), Functions: s.Lambda, Logs: s.Logs, Watch: s.options.Watch}
+	outputs := Outputs(s.AppURL, s.AWSURL)
+	outputs["LogGroups"] = logGroups(s.options.consumer())
+	services.Stacks.Put(StackName, outputs)
 	if s.options.DynamoDBEndpoint == "" {
 		services.DynamoDB, services.Streams = s.Dynamo, streamtest.Streams(s.Dynamo)
 	} else {

@@ -51,7 +51,8 @@ type Options struct {
 	// relative path is relative to the repository. Empty: a directory that Close removes.
 	BuildDir string
 
-	// StateDir is a directory in which everything is kept for the next Start, exclusively: the error is a
+	// StateDir is a directory in which everything is kept for the next Start, with the functions' last log lines,
+	// exclusively: the error is a
 	// [*journal.LockedError] while another process has it. A relative path is relative to the repository. If the
 	// directory is a copy, or was restored, all users have to authorize again. Empty: in memory.
 	StateDir string
@@ -102,12 +103,14 @@ type Stack struct {
 	Queues  *awstest.Queues
 	Topics  *awstest.Topics
 	Lambda  *awstest.Functions // their configuration
+	Logs    *awstest.Logs      // what they wrote
 	Events  *awstest.Queue     // from the dispatcher to the consumer
 	Dynamo  *dynamotest.Server // nil: DynamoDBEndpoint answers instead
 
 	dispatchDead, announceDead *awstest.Queue // positions of records that became too old
 
 	journal   *journal.Journal // nil: the state is not kept
+	logs      *logFile         // nil: the logs are not kept
 	options   Options
 	out       *output
 	db        *dynamodb.Client
@@ -126,6 +129,8 @@ type Stack struct {
 // is a [*lambdatest.FunctionError] with its last log lines.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Topics: awstest.NewTopics(connectionsTopic), Lambda: awstest.NewFunctions()}
+	s.Logs = newLogs(nil, o.consumer())
+	s.out.keep = func(function string, line []byte) { s.Logs.Put(LogGroup(function), time.Now(), string(line)) }
 	if err := s.start(ctx); err != nil {
 		s.Close()
 		if ctx.Err() != nil {

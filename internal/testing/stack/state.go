@@ -43,24 +43,38 @@ func (s *Stack) openState(ctx context.Context) (err error) {
 	if s.Queues, err = awstest.OpenQueues(s.journal.Part("queues")); err != nil {
 		return err
 	}
-	s.Dynamo, err = dynamotest.Open(s.journal.Part("dynamo"))
-	return err
+	if s.Dynamo, err = dynamotest.Open(s.journal.Part("dynamo")); err != nil || s.options.Disk != nil {
+		return err
+	}
+	path, err := s.statePath(ctx)
+	if err != nil {
+		return err
+	}
+	if s.logs, err = openLogs(path, s.options.Fresh, s.Logs.Put); err != nil {
+		return err
+	}
+	s.Logs.Keep = s.logs.add
+	return nil
 }
 
 // stateDir returns nil if the state is not kept.
 func (s *Stack) stateDir(ctx context.Context) (journal.Dir, error) {
-	dir := s.options.StateDir
-	if s.options.Disk != nil || dir == "" {
+	if s.options.Disk != nil || s.options.StateDir == "" {
 		return s.options.Disk, nil
 	}
-	if !filepath.IsAbs(dir) {
-		root, err := rebuild.Root(ctx)
-		if err != nil {
-			return nil, err
-		}
-		dir = filepath.Join(root, dir)
+	path, err := s.statePath(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return journal.Directory(dir), nil
+	return journal.Directory(path), nil
+}
+
+func (s *Stack) statePath(ctx context.Context) (string, error) {
+	if filepath.IsAbs(s.options.StateDir) {
+		return s.options.StateDir, nil
+	}
+	root, err := rebuild.Root(ctx)
+	return filepath.Join(root, s.options.StateDir), err
 }
 
 // procoreStorage returns nil, not a nil part, if the state is not kept.
@@ -177,6 +191,7 @@ func (s *Stack) drain() {
 
 // closeState saves the state for the next run.
 func (s *Stack) closeState() error {
+	s.logs.close()
 	if s.journal == nil {
 		return nil
 	}

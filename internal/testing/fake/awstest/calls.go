@@ -46,6 +46,8 @@ func calls(r *http.Request) []Call {
 	var in struct {
 		operands
 		SecretId, QueueUrl string
+		LogGroupName       string
+		LogGroupNames      []string
 		TransactItems      []map[string]operands
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -55,6 +57,15 @@ func calls(r *http.Request) []Call {
 	switch service {
 	case "secretsmanager":
 		return []Call{{Caller: caller, Action: service + ":" + operation, Resource: in.SecretId}}
+	case "Logs_20140328":
+		if in.LogGroupNames == nil { // a query that runs has no resource, but IAM's *
+			return []Call{{Caller: caller, Action: "logs:" + operation, Resource: in.LogGroupName}}
+		}
+		var all []Call
+		for _, group := range in.LogGroupNames {
+			all = append(all, Call{Caller: caller, Action: "logs:" + operation, Resource: group})
+		}
+		return all
 	case "AmazonSQS":
 		operation = strings.TrimSuffix(operation, "Batch") // a batch has its operation's permission
 		return []Call{{Caller: caller, Action: "sqs:" + operation, Resource: in.QueueUrl[strings.LastIndexByte(in.QueueUrl, '/')+1:]}}

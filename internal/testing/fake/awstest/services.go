@@ -1,14 +1,14 @@
-// Package awstest is Secrets Manager, SQS and SNS in memory, and the parts of CloudFormation, Lambda and STS by which the
-// operator's command finds a stack and itself: the AWS services that the project uses besides DynamoDB. The real SDK reaches them
-// over the wire. They serve tests and the local stack.
+// Package awstest is Secrets Manager, SQS, SNS and CloudWatch Logs in memory, and the parts of CloudFormation, Lambda and
+// STS by which the operator's command finds a stack and itself: the AWS services that the project uses besides DynamoDB.
+// The real SDK reaches them over the wire. They serve tests and the local stack.
 //
 //	secrets := awstest.NewSecrets(map[string]string{"local/app": `{"client_id":"..."}`})
 //	queues := awstest.NewQueues()
 //	server := httptest.NewServer(&awstest.Services{Secrets: secrets, Queues: queues})
 //
 // A client of the SDK reaches it by its BaseEndpoint. Signatures are not checked.
-// Only the operations in the documentation of [Secrets], [Queues], [Topics], [Stacks] and [Functions] exist, and
-// GetCallerIdentity of STS. Any other operation, and any unknown parameter, is an error with the service's own code, so
+// Only the operations in the documentation of [Secrets], [Queues], [Topics], [Stacks], [Functions] and [Logs] exist,
+// and GetCallerIdentity of STS. Any other operation, and any unknown parameter, is an error with the service's own code, so
 // that code cannot rely on an answer that AWS would not send.
 package awstest
 
@@ -29,6 +29,7 @@ type Services struct {
 
 	Stacks    *Stacks    // a form that is signed for cloudformation
 	Functions *Functions // a path, signed for lambda
+	Logs      *Logs      // target Logs_20140328
 
 	Watch func(Call) // receives each call before it is answered; may be nil
 }
@@ -45,6 +46,8 @@ func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case service == "secretsmanager" && s.Secrets != nil:
 		handler = s.Secrets
+	case service == "Logs_20140328" && s.Logs != nil:
+		handler = s.Logs
 	case service == "AmazonSQS" && s.Queues != nil:
 		handler = s.Queues
 	case target == "" && r.Method == http.MethodPost && s.Topics != nil && form(r) && (scope(r) == "sns" || scope(r) == ""):

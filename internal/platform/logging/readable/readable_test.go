@@ -1,4 +1,4 @@
-package main
+package readable
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
 func TestReadable(t *testing.T) {
@@ -45,7 +47,7 @@ func TestReadable(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			r := &readable{to: &out, now: func() time.Time { return at }}
+			r := &Writer{to: &out, clock: procore.Clock{Time: func() time.Time { return at }}}
 			if n, err := r.Write([]byte(test.line)); n != len(test.line) || err != nil {
 				t.Errorf("Write = %d, %v", n, err)
 			}
@@ -59,7 +61,7 @@ func TestReadable(t *testing.T) {
 func TestReadableColours(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	r := &readable{to: &out, colours: true, now: time.Now}
+	r := &Writer{to: &out, format: Format{Colours: true}}
 	r.Write([]byte(`{"function":"x","level":"ERROR","msg":"m"}` + "\n"))
 	if !strings.Contains(out.String(), "\x1b[31mERROR\x1b[0m") {
 		t.Errorf("%q has no red level", out.String())
@@ -69,7 +71,7 @@ func TestReadableColours(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if newReadable(file).colours {
+	if NewWriter(file).format.Colours {
 		t.Error("a file has colours")
 	}
 }
