@@ -16,9 +16,10 @@ import (
 // errDeclined means that the person said no. Nothing was changed.
 var errDeclined = errors.New("nothing was changed")
 
-// changes adds the flag of a verb that changes something.
+// changes adds the flags of a verb that changes something.
 func (s *session) changes(c *cobra.Command) *cobra.Command {
 	c.Flags().BoolVarP(&s.yes, "yes", "y", false, "do not ask")
+	c.Flags().BoolVar(&s.unaudited, "without-audit", false, "go on if the change cannot be noted in the operator's log")
 	return c
 }
 
@@ -33,7 +34,12 @@ func (s *session) change(ctx context.Context, o *operator.Operator, a operator.A
 	if err != nil {
 		return err
 	}
-	if err := o.Record(ctx, s.err, a, by); err != nil {
+	switch err := o.Record(ctx, s.err, a, by); {
+	case errors.Is(err, operator.ErrNotAudited) && s.unaudited:
+		fmt.Fprintf(s.err, "%v. Keep the line above.\n", err)
+	case errors.Is(err, operator.ErrNotAudited):
+		return fmt.Errorf("nothing was changed: %w. If it has to be done now, add --without-audit", err)
+	case err != nil:
 		return err
 	}
 	return o.Finish(ctx, func(ctx context.Context) error { return do(ctx, by) })

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"procore-connect/internal/operator"
+	"procore-connect/internal/testing/fake/awstest"
 )
 
 // A change is asked for, and refused where no one can be asked. Who makes it is known before it begins.
@@ -81,3 +83,45 @@ func TestInterruptedQuestion(t *testing.T) {
 type never struct{}
 
 func (never) Read([]byte) (int, error) { select {} }
+
+// A change whose line cannot be kept is not made, unless the person has said so. The line is in the operator's log before
+// the change begins.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o, err := operator.Open(t.Context(), operator.Target{Local: w.addr, Clock: w.Clock.Seam()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := o.Outputs["OperatorLogGroup"]
+	change := func(without bool) (aside string, made int, err error) {
+		var text strings.Builder
+		s := &session{streams: streams{err: &text}, yes: true, unaudited: without}
+		err = s.change(t.Context(), o, operator.Action{Verb: "revoke", CompanyID: 5678}, "The plan.", func(context.Context, string) error {
+			made = 1 + len(w.aws.Logs.Messages(group))
+			return nil
+		})
+		return text.String(), made, err
+	}
+	for i := range 2 { // the second one finds the stream of the day
+		if aside, made, err := change(false); err != nil || made != 2+i || !strings.HasSuffix(aside, w.aws.Logs.Messages(group)[i]+"\n") {
+			t.Fatalf("change %d: %d lines were kept when it was made, %v; %q", i+1, made-1, err, aside)
+		}
+	}
+	w.aws.Logs.Fail(&awstest.Error{Code: "ServiceUnavailableException", Message: "down"})
+	if _, made, err := change(false); made != 0 || err == nil || !strings.Contains(err.Error(), "nothing was changed") || !strings.Contains(err.Error(), "--without-audit") {
+		t.Errorf("without a log: made %d, %v", made, err)
+	}
+	if aside, made, err := change(true); made == 0 || err != nil || !strings.Contains(aside, "down") {
+		t.Errorf("--without-audit: made %d, %v; %q", made, err, aside)
+	}
+	w.aws.Logs.Fail(nil)
+	w.Clock.Advance(-20 * 24 * time.Hour) // the fake's clock is the same; so only the stream is new
+	if _, made, err := change(false); made == 0 || err != nil {
+		t.Errorf("on another day: made %d, %v", made, err)
+	}
+	delete(o.Outputs, "OperatorLogGroup")
+	if _, made, err := change(false); made != 0 || err == nil || !strings.Contains(err.Error(), "deploy this version") {
+		t.Errorf("without the output: made %d, %v", made, err)
+	}
+}

@@ -42,6 +42,8 @@ type session struct {
 	local  bool
 	json   bool
 	yes    bool // of the verbs that change something
+
+	unaudited bool // likewise
 }
 
 // run runs the command and returns its exit code. getenv is asked for LOCAL_AWS_ADDR alone.

@@ -3,8 +3,6 @@ package operator
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -28,19 +26,6 @@ func (o *Operator) Caller(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("AWS does not say who you are, and a change is not made without a name: %w", err)
 	}
 	return aws.ToString(out.Arn), nil
-}
-
-// Record writes the log line of a change that begins: what it is, and who makes it.
-func (o *Operator) Record(ctx context.Context, w io.Writer, a Action, by string) error {
-	line := slog.NewRecord(o.clock.Now(), slog.LevelInfo, "operator action", 0)
-	line.AddAttrs(slog.String("verb", a.Verb), slog.String("by", by))
-	if a.CompanyID != 0 {
-		line.AddAttrs(slog.Int64("company_id", a.CompanyID))
-	}
-	if a.Principal != "" {
-		line.AddAttrs(slog.String("principal", string(a.Principal)))
-	}
-	return slog.NewJSONHandler(w, nil).Handle(ctx, line)
 }
 
 // Finish makes a change, and returns when the refreshes that it began have ended: the process that received a new pair

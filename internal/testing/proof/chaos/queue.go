@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/tokens"
 )
 
@@ -23,7 +24,7 @@ type rescued struct {
 
 // awsFor returns Secrets Manager and SQS as one process sees them.
 func (w *world) awsFor(p *process) http.Handler {
-	services := &awstest.Services{Secrets: w.secrets, Queues: w.queues, Stacks: p.stacks, Functions: p.functions}
+	services := &awstest.Services{Secrets: w.secrets, Queues: w.queues, Stacks: p.stacks, Functions: p.functions, Logs: stack.NewLogs(nil)}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		operation, isQueue := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
 		if !isQueue {
