@@ -68,7 +68,17 @@ func (w *world) environment(aws string) map[string]string {
 	env := stack.Environment(app, w.Procore.URL, aws)
 	env["GRANTS_TABLE"], env["CONNECTIONS_TABLE"], env["SPENDS_TABLE"] = w.Tables.Grants, w.Tables.Connections, w.Tables.Spends
 	env["INBOX_TABLE"], env["SESSIONS_TABLE"] = w.Tables.Inbox, w.Tables.Sessions
+	env["APP_SECRET_ID"], env["KEYS_SECRET_ID"], env["WEBHOOK_SECRET_ID"] = functiontest.AppSecret, functiontest.KeysSecret, functiontest.WebhookSecret
 	return env
+}
+
+// variable sets a variable of the functions.
+func (w *world) variable(name, value string) {
+	env := w.environment("http://" + w.addr)
+	env[name] = value
+	for _, function := range []string{"refresher", "reconciler"} {
+		w.lambda.Put(function, env)
+	}
 }
 
 // run types the command with --local where no person can be asked, and returns what it writes, its answer first, and its

@@ -38,8 +38,6 @@ type handler struct {
 // input is the event of a schedule.
 type input struct {
 	Task string `json:"task"`
-	// CompanyID is for the task recovery, which an operator runs.
-	CompanyID int64 `json:"company_id,string"`
 }
 
 func (h *handler) now() time.Time { return h.tokens.Clock.Now() }
@@ -50,14 +48,12 @@ func (h *handler) handle(ctx context.Context, in input) (any, error) {
 		return nil, h.refresh(ctx)
 	case "housekeeping":
 		return nil, h.housekeeping(ctx)
-	case "recovery":
-		return h.recovery(ctx, in.CompanyID)
 	case "acknowledge-departures":
 		return h.acknowledge(ctx)
 	case "webhook-keys":
 		return h.webhookKeys(ctx)
 	}
-	return nil, fmt.Errorf(`unknown task %.40q: want refresh, housekeeping, recovery (with "company_id": "5678"), acknowledge-departures or webhook-keys`, in.Task)
+	return nil, fmt.Errorf(`unknown task %.40q: want refresh, housekeeping, acknowledge-departures or webhook-keys`, in.Task)
 }
 
 // outOfTime reports whether the rest is for the next run, which finds again what

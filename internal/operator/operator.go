@@ -87,12 +87,11 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 // wire makes what the refresher is made of.
 func (o *Operator) wire(env *config.Env) {
 	base := &wire.Base{
-		Env: env, AWS: o.sdk, DB: wire.DynamoDB(env, o.sdk), Log: o.log,
+		Env: env, AWS: o.sdk, DB: wire.DynamoDB(env, o.sdk), Log: o.log, Clock: o.clock,
 		Secrets: secretsmanager.NewFromConfig(o.sdk, func(s *secretsmanager.Options) { s.BaseEndpoint = env.Endpoint("SECRETS_MANAGER") }),
 	}
 	procoreEnv := base.Environment()
 	grants := base.Tokens(procoreEnv, base.Keys(), base.OAuth(procoreEnv))
-	grants.Clock = o.clock
 	o.Rescue = &rescue.Queue{Queue: queue.New(o.sdk, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}
 	grants.Rescue = o.Rescue.Send
 	o.Connections = base.Connections(grants)

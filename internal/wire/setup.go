@@ -28,6 +28,7 @@ type Base struct {
 	DB      *dynamodb.Client
 	Secrets *secretsmanager.Client
 	Log     *slog.Logger
+	Clock   procore.Clock // the functions leave it as it is
 }
 
 // New reads the variables that all functions need. Its own error is about LOG_LEVEL
@@ -60,17 +61,24 @@ func DynamoDB(env *config.Env, c aws.Config) *dynamodb.Client {
 
 // Keys reads KEYS_SECRET_ID, and returns the secret with the key ring.
 func (b *Base) Keys() *secrets.Secret[*keys.Ring] {
-	return &secrets.Secret[*keys.Ring]{Client: b.Secrets, ID: b.Env.Require("KEYS_SECRET_ID"), Parse: keys.Parse, Log: b.Log}
+	return &secrets.Secret[*keys.Ring]{Client: b.Secrets, ID: b.Env.Require("KEYS_SECRET_ID"), Parse: keys.Parse, Log: b.Log, Clock: b.Clock}
 }
 
 // OAuth reads APP_SECRET_ID, and returns the secret with the app's credentials.
 func (b *Base) OAuth(env procore.Environment) *secrets.Secret[*procore.OAuth] {
-	return &secrets.Secret[*procore.OAuth]{Client: b.Secrets, ID: b.Env.Require("APP_SECRET_ID"), Parse: secrets.App(env), Log: b.Log}
+	parse := func(text string) (*procore.OAuth, error) {
+		o, err := secrets.App(env)(text)
+		if err == nil {
+			o.Clock = b.Clock
+		}
+		return o, err
+	}
+	return &secrets.Secret[*procore.OAuth]{Client: b.Secrets, ID: b.Env.Require("APP_SECRET_ID"), Parse: parse, Log: b.Log, Clock: b.Clock}
 }
 
 // WebhookKeys reads WEBHOOK_SECRET_ID, and returns the secret with the keys of the webhooks' credentials.
 func (b *Base) WebhookKeys() *secrets.Secret[*credential.Ring] {
-	return &secrets.Secret[*credential.Ring]{Client: b.Secrets, ID: b.Env.Require("WEBHOOK_SECRET_ID"), Parse: credential.Parse, Log: b.Log}
+	return &secrets.Secret[*credential.Ring]{Client: b.Secrets, ID: b.Env.Require("WEBHOOK_SECRET_ID"), Parse: credential.Parse, Log: b.Log, Clock: b.Clock}
 }
 
 // Read returns a step for Warm that reads the secret.
@@ -88,6 +96,7 @@ func (b *Base) Tokens(env procore.Environment, ring *secrets.Secret[*keys.Ring],
 		Keys:        ring,
 		OAuth:       oauth,
 		Log:         b.Log,
+		Clock:       b.Clock,
 	}
 }
 

@@ -280,7 +280,7 @@ func (s *scene) outageOfTheReceiver() {
 	})
 	mend()
 	s.expire()
-	if _, err := s.Invoke(s.t.Context(), "refresher", fmt.Appendf(nil, `{"task":"recovery","company_id":"%d"}`, procoretest.HarborHill)); err != nil {
+	if err := pass(s.t, s.Stack, s.db, procoretest.HarborHill); err != nil {
 		s.t.Error(err)
 	}
 	s.handled(id)

@@ -56,20 +56,13 @@ func (c *crooked) provision(t *testing.T, company int64) procoretest.Hook {
 	t.Helper()
 	var err error
 	for range 8 {
-		err = c.reconcile(t, company)
+		err = pass(t, c.Stack, dynamotest.Client(c.AWSURL), company)
 		if hook, ok := c.hook(company); ok && err == nil {
 			return hook
 		}
 	}
 	t.Fatalf("eight passes, and no hook with all triggers: %v; hooks %+v", err, c.Procore.State().Hooks)
 	return procoretest.Hook{}
-}
-
-// reconcile makes a pass over the company's hook.
-func (c *crooked) reconcile(t *testing.T, company int64) error {
-	t.Helper()
-	_, err := c.Invoke(t.Context(), "refresher", fmt.Appendf(nil, `{"task":"recovery","company_id":"%d"}`, company))
-	return err
 }
 
 // hook returns the company's only hook, and whether it is in order.

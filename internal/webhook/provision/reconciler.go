@@ -118,6 +118,7 @@ func (k *Reconciler) Reconcile(ctx context.Context, companyID int64, all ...conn
 		}
 	}
 	result, verdict := k.pass(within, l, all)
+	l.passed(k.now(), verdict.err)
 	return result, errors.Join(verdict.err, k.settle(ctx, all, verdict))
 }
 

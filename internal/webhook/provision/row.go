@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"procore-connect/internal/platform/dynamo"
@@ -17,6 +18,8 @@ const (
 	// passFor bounds one pass. The lease outlives it, also by a clock that differs.
 	passFor  = 2 * time.Minute
 	leaseFor = passFor + time.Minute
+	// maxProblem bounds the error of a pass that the row has.
+	maxProblem = 500
 )
 
 // ErrBusy means that another run holds the company's lease. Try again later.
@@ -29,6 +32,9 @@ type Row struct {
 	Memory
 	Offset    int   // connections tried in vain by the last pass
 	Recovered int64 // events that were stored from discarded deliveries, ever
+	// Passed is when the last pass ended, and Problem is its error, cut to maxProblem bytes.
+	Passed  time.Time
+	Problem string
 
 	until time.Time // of the lease; zero: free
 	rev   int64     // counts the writes
@@ -108,6 +114,14 @@ func (i items) release(ctx context.Context, l *lease, log *slog.Logger) {
 	}
 }
 
+// passed notes how a pass ended.
+func (l *lease) passed(at time.Time, err error) {
+	l.row.Passed, l.row.Problem = at, ""
+	if err != nil {
+		l.row.Problem = strings.ToValidUTF8(fmt.Sprintf("%.*s", maxProblem, err.Error()), "")
+	}
+}
+
 func (r *Row) fields(f *dynamo.Fields) {
 	f.Text("hook_id", (*string)(&r.HookID))
 	f.Text("creator", (*string)(&r.Creator))
@@ -119,6 +133,8 @@ func (r *Row) fields(f *dynamo.Fields) {
 	dynamo.Maps(f, "repairs", &r.Repairs, (*Repair).fields)
 	f.Int("tried", &r.Offset)
 	f.Number("recovered", &r.Recovered)
+	f.Millis("passed_ms", &r.Passed)
+	f.Text("problem", &r.Problem)
 	f.Millis("high_water_ms", &r.Recovery.HighWater)
 	f.Millis("cursor_since_ms", &r.Recovery.Cursor.Since)
 	f.Int("cursor_page", &r.Recovery.Cursor.Number)
