@@ -17,6 +17,12 @@ func wants(t *testing.T, w *world, file string, args ...string) {
 	t.Helper()
 	out, aside, code := w.run(args...)
 	out = strings.ReplaceAll(out, w.addr, "127.0.0.1:8000")
+	golden(t, file, args, out, aside, code)
+}
+
+// golden compares what was written with testdata.
+func golden(t *testing.T, file string, args []string, out, aside string, code int) {
+	t.Helper()
 	got := fmt.Sprintf("$ procore-connect %s\n%s", strings.Join(args, " "), out)
 	if aside != "" {
 		got += "--- standard error\n" + aside
@@ -84,7 +90,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for file, args := range map[string]string{
-		"usage-verb": "lst", "usage-flag": "list --stat x", "usage-state": "list --state broken", "usage-company": "why Harbor", "usage-none": "show",
+		"usage-verb": "lst", "usage-flag": "list --stat x", "usage-state": "list --state broken", "usage-company": "why Harbor", "usage-none": "show", "usage-every": "doctor --watch --every 1ms",
 	} {
 		wants(t, w, file, strings.Fields(args)...)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -34,6 +35,8 @@ type world struct {
 	asked  []awstest.Call // of them
 	shown  bytes.Buffer   // all that the command ever wrote
 	lambda *awstest.Functions
+
+	instead func(http.ResponseWriter, *http.Request) bool // answers instead of AWS if it returns true; may be nil
 }
 
 func newWorld(t *testing.T) *world {
@@ -52,7 +55,12 @@ func newWorld(t *testing.T) *world {
 			w.asked = append(w.asked, c)
 		},
 	}
-	server := httptest.NewServer(w.aws)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Date", w.Clock.Now().UTC().Format(http.TimeFormat))
+		if w.instead == nil || !w.instead(rw, r) {
+			w.aws.ServeHTTP(rw, r)
+		}
+	}))
 	t.Cleanup(server.Close)
 	w.addr = strings.TrimPrefix(server.URL, "http://")
 	w.aws.Stacks.Put(stack.StackName, stack.Outputs(app, server.URL))

@@ -23,6 +23,11 @@ func (r Row) abstract() string {
 	return r.State + "/free"
 }
 
+// Brief returns what a transition is about: state, claim, generation and rev.
+func (r Row) Brief() string {
+	return fmt.Sprintf("%s generation %d rev %d", r.abstract(), r.Generation, r.Rev)
+}
+
 // Transition returns the change in the words of spec/transitions.txt. It is empty
 // for a new row, and for a write that the model does not see.
 func (c Change) Transition() string {

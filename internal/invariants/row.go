@@ -19,6 +19,7 @@ type Row struct {
 	ClaimUntil          int64  // Unix milliseconds; 0: free
 	SealKey             string
 	Sealed              []byte
+	Fingerprint         string // of the pair's refresh token, in the ledger; empty without one
 	Reason              string
 	ReasonAt, ExpiresAt int64 // Unix seconds
 	Holders             []string
@@ -69,7 +70,7 @@ func RowOf(i Item) (Row, error) {
 		Grant: d.str("grant"), State: d.str("state"),
 		Generation: d.num("generation"), Rev: d.num("rev"),
 		Attempt: d.str("attempt"), LastAttempt: d.str("last_attempt"), StateAttempt: d.str("state_attempt"),
-		ClaimUntil: d.num("claim_until_ms"), SealKey: d.str("seal_key"), Sealed: i["sealed"].B,
+		ClaimUntil: d.num("claim_until_ms"), SealKey: d.str("seal_key"), Sealed: i["sealed"].B, Fingerprint: d.str("fingerprint"),
 		Reason: d.str("reason"), ReasonAt: d.num("reason_at"), ExpiresAt: d.num("expires_at"),
 		Holders: i["holders"].SS, UnheldAt: d.num("unheld_at"), DueShard: d.str("due_shard"), DueAt: d.num("due_at"),
 	}

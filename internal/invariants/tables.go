@@ -1,6 +1,8 @@
 package invariants
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -45,35 +47,64 @@ func CheckTables(grants, spends []Item, now time.Time) []string {
 	return p.all
 }
 
+// Sent reports whether the ledger must have the grant's refresh token: an attempt holds the claim, or its outcome is
+// unknown. A revocation may send it only later.
+func (r Row) Sent() bool {
+	refresh := r.Claimed() && !r.Revoking() || r.State == "uncertain" && !strings.HasPrefix(r.StateAttempt, revocation)
+	return r.user() && r.Fingerprint != "" && refresh
+}
+
 // CheckHolders returns what is wrong with Connections and Grants together: a grant's
 // holders are the companies that its principal has connected. Read them while no process
 // writes, and not after one of them was restored from a backup.
 func CheckHolders(connections, grants []Item) []string {
-	var p problems
-	holders := map[string][]string{}
+	var all []string
+	h := Holders{}
 	for _, c := range connections {
-		d := decoder{item: c}
-		company, principal, state := d.str("company"), d.str("principal"), d.str("state")
-		environment, id, _ := strings.Cut(company, "#")
-		if strings.HasPrefix(principal, "user#") && (state == "connected" || state == "disconnected") {
-			grant := environment + "#" + principal
-			holders[grant] = append(holders[grant], id)
-		}
-		if d.err != nil {
-			p.add("connection %s of %s: %v", company, principal, d.err)
-		}
+		all = append(all, h.Add(c)...)
 	}
 	for _, g := range grants {
-		r, err := RowOf(g)
-		if err != nil || !r.user() {
-			continue // CheckTables reports the error
+		if r, err := RowOf(g); err == nil && r.user() { // CheckTables reports the error
+			all = append(all, h.Check(r)...)
 		}
-		slices.Sort(holders[r.Grant])
-		p.check(slices.Equal(holders[r.Grant], r.Holders), "row %s: held by %v, and connected to %v", r.Grant, r.Holders, holders[r.Grant])
-		delete(holders, r.Grant)
 	}
-	for grant, companies := range holders {
-		p.add("row %s: connected to %v, and there is no grant", grant, companies)
+	for _, grant := range slices.Sorted(maps.Keys(h)) {
+		all = append(all, h.Ungranted(grant)...)
 	}
+	return all
+}
+
+// Holders are the companies that each principal has connected, by the key of its grant.
+type Holders map[string][]string
+
+// Add adds a connection. Other rows of the table are not one. It returns what cannot be read.
+func (h Holders) Add(connection Item) []string {
+	d := decoder{item: connection}
+	company, principal, state := d.str("company"), d.str("principal"), d.str("state")
+	environment, id, _ := strings.Cut(company, "#")
+	if strings.HasPrefix(principal, "user#") && (state == "connected" || state == "disconnected") {
+		grant := environment + "#" + principal
+		h[grant] = append(h[grant], id)
+	}
+	if d.err != nil {
+		return []string{fmt.Sprintf("connection %s of %s: %v", company, principal, d.err)}
+	}
+	return nil
+}
+
+// Check returns what is wrong with a grant's holders, and forgets its companies: what remains in the end has no grant.
+func (h Holders) Check(r Row) []string {
+	companies := h[r.Grant]
+	delete(h, r.Grant)
+	slices.Sort(companies)
+	p := problems{prefix: "row " + r.Grant + ": "}
+	p.check(slices.Equal(companies, r.Holders), "held by %v, and connected to %v", r.Holders, companies)
+	return p.all
+}
+
+// Ungranted returns what is wrong with the companies of a grant that does not exist.
+func (h Holders) Ungranted(grant string) []string {
+	p := problems{prefix: "row " + grant + ": "}
+	p.check(len(h[grant]) == 0, "connected to %v, and there is no grant", h[grant])
 	return p.all
 }

@@ -44,6 +44,8 @@ type Target struct {
 
 // Operator answers what is asked of one stack. [Open] returns one.
 type Operator struct {
+	Local bool // the stack is that of make run
+
 	Outputs    map[string]string // of the stack
 	PublicURL  string            // where people reach the app
 	Principals config.Principals
@@ -61,7 +63,8 @@ type Operator struct {
 }
 
 // Open finds the stack and reads the configuration of its functions. The error names what is missing, and which option
-// would be another one.
+// would be another one. If only a variable of the functions is wrong, the operator is returned beside the error, for what
+// does not need it.
 func Open(ctx context.Context, t Target) (*Operator, error) {
 	sdk, err := t.sdk(ctx)
 	if err != nil {
@@ -73,13 +76,14 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 	}
 	env := config.New(func(name string) string { return found.variables[name] })
 	o := &Operator{Outputs: found.outputs, Principals: env.Principals(), PublicURL: env.PublicURL().String(), sdk: sdk, log: t.Log, clock: t.Clock}
+	o.Local = t.Local != ""
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
 	}
 	o.wire(env)
 	o.Logs = &logs.Client{API: cloudwatchlogs.NewFromConfig(sdk), Groups: logs.Groups(o.Outputs[logs.GroupsOutput], t.LogGroups...), Clock: t.Clock}
 	if err := env.Err(); err != nil {
-		return nil, fmt.Errorf("the configuration of the functions %s is not what this version of the command reads: %w", found.functions, err)
+		return o, fmt.Errorf("the configuration of the functions %s is not what this version of the command reads: %w", found.functions, err)
 	}
 	return o, nil
 }
@@ -108,3 +112,9 @@ var ErrNotConnected = errors.New("is not connected, and never was")
 
 // Link returns the address to send to a person who has to connect a company, or to install the app there.
 func (o *Operator) Link() string { return o.PublicURL + "/" }
+
+// AWS returns the configuration of the clients with which the operator asks AWS.
+func (o *Operator) AWS() aws.Config { return o.sdk }
+
+// Clock returns the operator's clock.
+func (o *Operator) Clock() procore.Clock { return o.clock }

@@ -198,6 +198,7 @@ func (w *World) startProcore() {
 		w.mu.Lock()
 		w.requests = append(w.requests, r.Method+" "+r.URL.Path)
 		w.mu.Unlock()
+		rw.Header().Set("Date", w.Clock.Now().UTC().Format(http.TimeFormat))
 		w.Procore.ServeHTTP(rw, r)
 	}))
 	server.Config.ConnState = w.Procore.ConnState
