@@ -85,7 +85,7 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	s := &session{}
 	examples := 0
-	for _, c := range append(s.root(nil).Commands(), s.root(nil)) {
+	for _, c := range verbs(s.root(nil)) {
 		if c.Short == "" || c.Example == "" {
 			t.Errorf("%s has no description or no example", c.Name())
 		}
@@ -101,6 +101,15 @@ func TestHelp(t *testing.T) {
 	if examples < 10 {
 		t.Errorf("%d examples", examples)
 	}
+}
+
+// verbs returns a command and all below it.
+func verbs(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, below := range c.Commands() {
+		all = append(all, verbs(below)...)
+	}
+	return all
 }
 
 // understood returns what is wrong with a command line.

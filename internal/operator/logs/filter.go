@@ -70,6 +70,12 @@ func quote(text string) (string, error) {
 	return `"` + text + `"`, nil
 }
 
+// Searchable reports whether a text can be searched for. An id of which Procore sends something else is not.
+func Searchable(text string) bool {
+	_, err := quote(text)
+	return err == nil
+}
+
 // maxQuery is the longest text of a query.
 //
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html

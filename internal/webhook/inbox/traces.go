@@ -67,24 +67,6 @@ func (t *Trace) read(item dynamo.Item) error {
 	return err
 }
 
-// An Arrival is the key of what was stored, and when.
-type Arrival struct {
-	Resource   string // the key of the resource's events
-	Reconciled bool
-	At         time.Time
-}
-
-// Arrivals returns what was stored for a company from a time on, in order.
-func (s *Store) Arrivals(ctx context.Context, companyID int64, from time.Time) iter.Seq2[Arrival, error] {
-	return func(yield func(Arrival, error) bool) {
-		for k, err := range s.list(ctx, Selection{CompanyID: companyID, From: from}, nil) {
-			if !yield(Arrival{k.resource, strings.HasSuffix(k.id, reconciledMark), time.UnixMilli(k.receivedMS)}, err) {
-				return
-			}
-		}
-	}
-}
-
 // lastLimit is how many of a company's last arrivals Last reads.
 const lastLimit = 25
 

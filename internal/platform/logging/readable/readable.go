@@ -170,6 +170,15 @@ func (l Fields) Text(name string) string {
 	return s
 }
 
+// Number returns an attribute that is a number, as it is written, or nothing.
+func (l Fields) Number(name string) string {
+	var n json.Number
+	if v := l.get(name); len(v) > 0 && v[0] != '"' {
+		_ = json.Unmarshal(v, &n)
+	}
+	return n.String()
+}
+
 // Time returns the time of the line, or zero if it has none.
 func (l Fields) Time() time.Time {
 	at, _ := time.Parse(time.RFC3339Nano, l.Text("time"))
