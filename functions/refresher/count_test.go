@@ -218,7 +218,7 @@ func (c *count) next(end time.Time) (refresh, check time.Time) {
 		case strings.Contains(shard, "#later-"):
 			refresh = earlier(refresh, at)
 		default:
-			refresh = earlier(refresh, at.Add(-ahead))
+			refresh = earlier(refresh, at.Add(-tokens.Ahead))
 		}
 	}
 	return refresh, check

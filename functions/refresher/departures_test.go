@@ -154,7 +154,7 @@ func TestHiddenCompany(t *testing.T) {
 	r.Clock.Advance(checkEvery)
 	for part := range slices.Chunk(all, users/15) { // so that some are due in every run
 		for _, c := range part {
-			if _, err := r.h.tokens.Upkeep().Refresh(t.Context(), c.Principal, ahead); err != nil {
+			if _, err := r.h.tokens.Upkeep().Refresh(t.Context(), c.Principal, tokens.Ahead); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -300,7 +300,7 @@ func TestProbeFirst(t *testing.T) {
 			r.fails("refresh", "nothing refreshed")
 			r.wantMetric("BreakerOpened", 1, 1)
 			r.wantMetric("BreakerOpen", 1, 1)
-			r.wantMetric("OldestDueSeconds", (2*time.Hour - 90*time.Minute + ahead).Seconds(), 1)
+			r.wantMetric("OldestDueSeconds", (2*time.Hour - 90*time.Minute + tokens.Ahead).Seconds(), 1)
 			if got := r.presented(); got != 0 {
 				t.Errorf("got %d refreshes, want none", got)
 			}

@@ -15,9 +15,6 @@ import (
 )
 
 const (
-	// ahead is how long before a token expires the schedule refreshes it: three
-	// runs of five minutes.
-	ahead = 15 * time.Minute
 	// maxWave is how many refreshes are in flight at most.
 	maxWave = 10
 	// maxRefused is how many principals' refresh tokens one run lets Procore refuse
@@ -69,10 +66,10 @@ func (h *handler) finished(ctx context.Context, r *run) {
 	if b, err := h.tokens.Upkeep().Breaker(ctx); err == nil {
 		attrs = append(attrs, slog.Bool("breaker_open", b.Open))
 	}
-	if oldest, err := h.tokens.Upkeep().OldestDue(ctx, ahead); err == nil {
+	if oldest, err := h.tokens.Upkeep().OldestDue(ctx, tokens.Ahead); err == nil {
 		waits := time.Duration(0)
 		if !oldest.IsZero() {
-			waits = h.now().Add(ahead).Sub(oldest)
+			waits = h.now().Add(tokens.Ahead).Sub(oldest)
 		}
 		attrs = append(attrs, slog.Float64("oldest_due_s", waits.Seconds()))
 	}
@@ -125,9 +122,9 @@ func (h *handler) wave(ctx context.Context, wave []tokens.Principal, r *run) {
 }
 
 func (h *handler) renew(ctx context.Context, p tokens.Principal) (tokens.Access, error) {
-	access, err := h.tokens.Upkeep().Refresh(ctx, p, ahead)
+	access, err := h.tokens.Upkeep().Refresh(ctx, p, tokens.Ahead)
 	now := h.now()
-	if err == nil && !now.Add(ahead).Before(access.Expiry) && now.Sub(access.IssuedAt) > time.Minute {
+	if err == nil && !now.Add(tokens.Ahead).Before(access.Expiry) && now.Sub(access.IssuedAt) > time.Minute {
 		// The store returns an old token that is still valid, and logs the failure. A new one
 		// may be valid for a shorter time than that.
 		return access, errors.New("its access token is still valid, but expires soon")
@@ -156,7 +153,7 @@ func (h *handler) count(ctx context.Context, p tokens.Principal, r *run, err err
 // due lists the grants that are due in all shards.
 func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Principal, error] {
 	return shards(h.now(), tokens.Shards, func(shard int) iter.Seq2[tokens.Principal, error] {
-		return h.tokens.Upkeep().Due(ctx, shard, ahead)
+		return h.tokens.Upkeep().Due(ctx, shard, tokens.Ahead)
 	})
 }
 

@@ -27,6 +27,9 @@ type Breaker struct {
 	Reason string    // why it is open
 	Since  time.Time // since when
 
+	ProbedAt time.Time // when [Upkeep.Probe] last asked the token endpoint; zero: never
+	Probe    string    // what was wrong then; empty: nothing
+
 	rev     int64
 	write   string
 	unknown int64 // outcomes since the last success
@@ -51,7 +54,7 @@ const (
 func (b Breaker) after(v verdict, reason string, now time.Time) Breaker {
 	switch v {
 	case success:
-		return Breaker{rev: b.rev, write: b.write}
+		return Breaker{ProbedAt: b.ProbedAt, Probe: b.Probe, rev: b.rev, write: b.write}
 	case unknown:
 		b.unknown++
 	case unspent:
@@ -82,15 +85,11 @@ func (u Upkeep) Breaker(ctx context.Context) (Breaker, error) {
 func (s *Store) admit(ctx context.Context, p Principal) (trial bool, err error) {
 	for w := s.backoff(); ; {
 		b, err := s.Upkeep().Breaker(ctx)
-		switch {
-		case err != nil:
+		if err != nil {
 			return false, later(p, "the breaker could not be read", err)
-		case b.AtRest(), p == App && !b.Open: // a service account spends nothing
-			return false, nil
-		case b.Open:
-			return false, later(p, fmt.Sprintf("no refreshes since %s: %s", b.Since.UTC().Format(time.RFC3339), b.Reason), nil)
-		case b.trials >= tripAfter-1:
-			return false, later(p, "Procore's token endpoint is being tried by others after a failure", nil)
+		}
+		if suspect, err := b.admits(p); !suspect || err != nil {
+			return false, err
 		}
 		next := b
 		next.trials++
@@ -102,6 +101,19 @@ func (s *Store) admit(ctx context.Context, p Principal) (trial bool, err error) 
 			return false, later(p, "the breaker could not be written", err)
 		}
 	}
+}
+
+// admits reports whether the breaker lets a refresh begin, and whether that must take a trial.
+func (b Breaker) admits(p Principal) (trial bool, err error) {
+	switch {
+	case b.AtRest(), p == App && !b.Open: // a service account spends nothing
+		return false, nil
+	case b.Open:
+		return false, later(p, fmt.Sprintf("no refreshes since %s: %s", b.Since.UTC().Format(time.RFC3339), b.Reason), nil)
+	case b.trials >= tripAfter-1:
+		return false, later(p, "Procore's token endpoint is being tried by others after a failure", nil)
+	}
+	return true, nil
 }
 
 // report adds a verdict to the breaker. A success is written only if something
@@ -156,10 +168,12 @@ func (u Upkeep) Probe(ctx context.Context) error {
 			next.Open, next.Reason, next.Since = true, "a probe failed: "+cause.Error(), s.Clock.Now()
 		}
 	}
-	if cause == nil && b.AtRest() {
+	next.ProbedAt, next.Probe = s.Clock.Now(), text(cause)
+	err = s.swapBreaker(ctx, b, next)
+	switch {
+	case cause == nil && b.AtRest(): // nothing is lost but the time of the probe
 		return nil
-	}
-	if err := s.swapBreaker(ctx, b, next); err != nil {
+	case err != nil:
 		return errors.Join(cause, fmt.Errorf("tokens: the breaker could not be written: %w", err))
 	}
 	switch {
@@ -169,6 +183,14 @@ func (u Upkeep) Probe(ctx context.Context) error {
 		s.log().ErrorContext(ctx, "breaker opened", slog.String("reason", next.Reason))
 	}
 	return cause
+}
+
+// text returns the text of an error, or nothing.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // swapBreaker writes next in place of b.
@@ -194,6 +216,8 @@ func (b *Breaker) fields(f *dynamo.Fields) {
 	f.Bool("open", &b.Open)
 	f.Text("reason", &b.Reason)
 	f.Seconds("since", &b.Since)
+	f.Seconds("probed_at", &b.ProbedAt)
+	f.Text("probe", &b.Probe)
 	f.Number("rev", &b.rev)
 	f.Text("write", &b.write)
 	f.Number("unknown", &b.unknown)

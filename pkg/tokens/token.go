@@ -108,8 +108,8 @@ func (s *Store) unread(p Principal, err error) (Access, error) {
 	return Access{}, err
 }
 
-// answer decides on one reading of the grant. again asks to read it again, and the error
-// is then the cause, if there is one.
+// answer acts on one reading of the grant. again asks to read it again, and the error is
+// then the cause, if there is one.
 func (s *Store) answer(ctx context.Context, g Grant, d demand) (a Access, again bool, err error) {
 	if !g.Usable() {
 		s.memory.forget(g.Principal)
@@ -119,42 +119,27 @@ func (s *Store) answer(ctx context.Context, g Grant, d demand) (a Access, again 
 	if err != nil {
 		return Access{}, false, err
 	}
-	now := s.Clock.Now()
+	v := s.view(g, pair)
+	do, err := v.decide(d)
 	access := g.access(pair)
-	rejected := s.memory.get(g.Principal).rejected == g.Generation && g.Generation > 0
-	living := now.Before(access.Expiry) && !rejected
-	switch {
-	case living && now.Add(max(d.within, g.early())).Before(access.Expiry):
+	switch do {
+	case serve:
 		return s.remember(ctx, g, access, d), false, nil
-	case rejected && now.Before(g.RefreshedAt.Add(recheck)) && g.State == Active:
-		return Access{}, false, &Error{Principal: g.Principal, Decision: ErrRejected}
-	case living && (g.State == Uncertain || g.claimed()):
+	case keep:
 		return access, false, nil
-	case g.claimed():
+	case wait:
 		return Access{}, true, nil
-	case g.State == Uncertain:
-		again, err = s.endUncertain(ctx, g, rejected)
+	case refuse:
+		return Access{}, false, err
+	case endDoubt:
+		again, err = s.endUncertain(ctx, g, v.rejected)
 		return Access{}, again, err
-	case g.Principal == App: // spends nothing
-	case pair.RefreshToken.IsZero() && living:
-		return access, false, nil
-	case pair.RefreshToken.IsZero():
-		again, err = s.unrefreshable(ctx, g, noSuccessor)
+	case end:
+		again, err = s.unrefreshable(ctx, g, err.Error())
 		return Access{}, again, err
-	case now.After(g.RefreshedAt.Add(maxPairAge)):
-		again, err = s.unrefreshable(ctx, g, olderThanTheLedger)
-		return Access{}, again, err
-	}
-	// A refresh in the future, by a clock that was wrong, counts as one now. An
-	// authorization is no refresh.
-	if g.lastAttempt != "" && now.Before(g.RefreshedAt.Add(apart)) {
-		if living {
-			return access, false, nil
-		}
-		return Access{}, false, later(g.Principal, "it was refreshed less than a minute ago", nil)
 	}
 	renewed, again, err := s.refresh(ctx, g, pair, ring, d)
-	if living && !again && errors.Is(err, ErrTryAgain) && s.Clock.Now().Before(access.Expiry) {
+	if v.living && !again && errors.Is(err, ErrTryAgain) && s.Clock.Now().Before(access.Expiry) {
 		return access, false, nil
 	}
 	return renewed, again, err

@@ -14,6 +14,8 @@ import (
 )
 
 const (
+	// Ahead is how long before a token expires a schedule refreshes it: three runs of five minutes.
+	Ahead = 15 * time.Minute
 	// UsedWithin is how long after its last use a schedule keeps a grant fresh. Each
 	// refresh is a small risk to a single-use token, so idle grants are refreshed only
 	// every IdleEvery.

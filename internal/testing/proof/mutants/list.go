@@ -20,8 +20,8 @@ func once() []mutant {
 	return []mutant{
 		{"R1", "the ledger accepts a token twice", "pkg/tokens/ledger.go",
 			`Absent("fingerprint").Put(`, `Absent("nothing").Put(`, storePackage},
-		{"R1", "a pair older than the ledger is sent", "pkg/tokens/token.go",
-			`case now.After(g.RefreshedAt.Add(maxPairAge)):`, `case false:`, storePackage},
+		{"R1", "a pair older than the ledger is sent", "pkg/tokens/decide.go",
+			`case v.now.After(g.RefreshedAt.Add(maxPairAge)):`, `case false:`, storePackage},
 		{"R1", "a pair is sent to another environment", "pkg/tokens/token.go",
 			`if oauth.Environment.Name != s.Environment.Name {`, `if false {`, storePackage},
 		{"R1", "a pair is sent by another client", "pkg/tokens/token.go",
@@ -39,10 +39,9 @@ func once() []mutant {
 			`g.attempt == wanted.attempt && g.Generation`, `g.Generation`, storePackage},
 		{"R1", "an unknown outcome counts as not sent", "pkg/tokens/refresh.go",
 			`if e.Outcome == procore.NotSent || r.principal == App {`, `if e.Outcome != procore.Refused {`, storePackage},
-		{"R1", "an uncertain token is sent again", "pkg/tokens/token.go",
+		{"R1", "an uncertain token is sent again", "pkg/tokens/decide.go",
 			`	case g.State == Uncertain:
-		again, err = s.endUncertain(ctx, g, rejected)
-		return Access{}, again, err
+		return endDoubt, nil
 `, ``, storePackage},
 		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/line.go",
 			`		return answer{}, l.fence.passed(), withContext(ctx, err)`, `		return answer{}, false, withContext(ctx, err)`, apiPackage},
@@ -115,10 +114,9 @@ func keep() []mutant {
 		f = tokenFields{}
 	}
 	if f == (tokenFields{}) {`, apiPackage},
-		{"R2", "a pair without a refresh token is never given up", "pkg/tokens/token.go",
-			`	case pair.RefreshToken.IsZero():
-		again, err = s.unrefreshable(ctx, g, noSuccessor)
-		return Access{}, again, err
+		{"R2", "a pair without a refresh token is never given up", "pkg/tokens/decide.go",
+			`	case v.pair.RefreshToken.IsZero():
+		return end, errNoSuccessor
 `, ``, storePackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
 			`g.released(s.Clock.Now()), l.unspend(claimed.attempt)...)`, `g.released(s.Clock.Now()))`, storePackage},
@@ -203,8 +201,8 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 			`%d pair", p.Environment, p.Client, p.Table, p.Key, p.Generation`, `%d pair", p.Environment, p.Client, p.Table, p.Key, 0`, storePackage},
 		{"", "a pair opens in any row", "pkg/keys/seal.go",
 			`p.Environment, p.Client, p.Table, p.Key, p.Generation`, `p.Environment, p.Client, p.Table, "", p.Generation`, storePackage},
-		{"", "each 401 is worth a refresh", "pkg/tokens/token.go",
-			`case rejected && now.Before(g.RefreshedAt.Add(recheck)) && g.State == Active:`, `case false:`, storePackage},
+		{"", "each 401 is worth a refresh", "pkg/tokens/decide.go",
+			`case v.rejected && v.now.Before(g.RefreshedAt.Add(recheck)) && g.State == Active:`, `case false:`, storePackage},
 		{"", "revoking does not wait for the refresh in flight", "pkg/tokens/revoke.go",
 			`	case g.busy(now):
 		return true, nil

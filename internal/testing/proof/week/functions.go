@@ -13,10 +13,9 @@ import (
 )
 
 const (
-	every  = 5 * time.Minute  // between two runs of a function
-	runs   = 4 * time.Minute  // a run's longest time
-	ahead  = 15 * time.Minute // before a token expires it is refreshed
-	offset = time.Minute      // between the runs of the two functions
+	every  = 5 * time.Minute // between two runs of a function
+	runs   = 4 * time.Minute // a run's longest time
+	offset = time.Minute     // between the runs of the two functions
 )
 
 func (p *process) inbox() *inbox.Store {
@@ -44,9 +43,9 @@ func (f refresher) run() {
 	defer cancel()
 	w, store := f.p.w, f.p.store
 	for shard := range tokens.Shards {
-		for principal, err := range store.Tokens.Upkeep().Due(ctx, shard, ahead) {
+		for principal, err := range store.Tokens.Upkeep().Due(ctx, shard, tokens.Ahead) {
 			if err == nil {
-				_, err = store.Tokens.Upkeep().Refresh(ctx, principal, ahead)
+				_, err = store.Tokens.Upkeep().Refresh(ctx, principal, tokens.Ahead)
 			}
 			w.judge.failed("refresh", err)
 		}
