@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -52,8 +53,14 @@ func newClinic(t *testing.T) *clinic {
 	c.env["WEBHOOK_SECRET_ID"] = functiontest.WebhookSecret
 	c.deploy()
 	c.aws.Queues, c.aws.Topics = awstest.NewQueues(), awstest.NewTopics()
-	for _, name := range []string{"events.fifo", "events-dead.fifo", "dispatch-dead", "announce-dead", "rescue"} {
-		if _, err := c.aws.Queues.Create(name, awstest.QueueOptions{}); err != nil {
+	var dead *awstest.Queue
+	for _, name := range []string{"events.fifo", "events-dead.fifo", "dispatch-dead", "announce-dead", "rescue-dead", "rescue"} {
+		o := awstest.QueueOptions{}
+		if name == "rescue" {
+			o = awstest.QueueOptions{DeadLetters: dead, MaxReceiveCount: 3}
+		}
+		var err error
+		if dead, err = c.aws.Queues.Create(name, o); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -225,7 +232,7 @@ func TestDoctor(t *testing.T) {
 		"brake": {func(c *clinic) {
 			c.put(c.Tables.Connections, dynamo.Item{"company": dynamo.Text("custom#departures"), "principal": dynamo.Text("brake"), "rev": dynamo.Number(1), "engaged_at": dynamo.Seconds(c.Clock.Now().Add(-time.Hour)), "withheld": dynamo.Number(3)})
 		}, "doctor"},
-		"dead-letters": {func(c *clinic) { c.dead("events-dead.fifo"); c.dead("rescue") }, "doctor"},
+		"dead-letters": {func(c *clinic) { c.dead("events-dead.fifo"); c.dead("rescue"); c.dead("rescue-dead") }, "doctor"},
 		"schedules":    {func(c *clinic) { c.Clock.Advance(4 * time.Hour) }, "doctor"},
 		"unsubscribed": {func(c *clinic) {
 			c.aws.Topics = awstest.NewTopics("none")
@@ -328,4 +335,36 @@ func TestDoctorWatch(t *testing.T) {
 	c.shown.Write(stdout.Bytes())
 	aside := regexp.MustCompile(`not read: .*`).ReplaceAllString(stderr.String(), "not read: ...")
 	golden(t, "doctor-watch", args, stdout.String(), aside, code)
+}
+
+// A row that changes while it is examined is in use, and what looked wrong is not reported.
+func TestDoctorBesideFunctions(t *testing.T) {
+	t.Parallel()
+	for name, always := range map[string]bool{"put right": false, "still changing": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClinic(t)
+			good := c.Grant(tokens.User(procoretest.Joe))
+			c.change(procoretest.Joe, "holders", dynamo.Texts([]string{"5678"}))
+			rev := good.Rev
+			c.instead = func(_ http.ResponseWriter, r *http.Request) bool {
+				body, err := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				examined := r.Header.Get("X-Amz-Target") == "DynamoDB_20120810.GetItem" && bytes.Contains(body, []byte("custom#"+good.Principal)) &&
+					bytes.Contains(body, []byte(c.Tables.Grants))
+				if err == nil && examined && (always || rev == good.Rev) {
+					rev++
+					c.change(procoretest.Joe, "rev", dynamo.Number(rev))
+					if !always {
+						c.change(procoretest.Joe, "holders", dynamo.Texts(good.Holders))
+					}
+				}
+				return false
+			}
+			out, _, code := c.run("doctor")
+			if code != exitOK || rev == good.Rev || !strings.Contains(out, "3 connections, 2 grants") {
+				t.Errorf("got exit code %d after %d writes, want none of a row in use: %s", code, rev-good.Rev, out)
+			}
+		})
+	}
 }

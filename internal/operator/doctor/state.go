@@ -3,11 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"procore-connect/internal/operator"
 	"procore-connect/internal/platform/config"
@@ -39,33 +35,6 @@ func (d *Doctor) brake(ctx context.Context) []Finding {
 			operator.Ago(d.Clock().Now(), b.EngagedAt), b.Withheld), Next: "docs/RUNBOOK.md, DeparturesStoppedAlarm; then procore-connect departures acknowledge"}}
 	}
 	return ok("not engaged: %d endings within a day", b.Endings())
-}
-
-// queues checks that no message waits where none should.
-func (d *Doctor) queues(ctx context.Context) []Finding {
-	var found []Finding
-	for _, q := range []struct{ name, url, next string }{
-		{"events that the consumer failed to handle", d.Outputs["EventsDeadLetterQueueUrl"], "procore-connect dead list"},
-		{"places in the inbox's stream that were not dispatched", d.Outputs["DispatcherDeadLetterQueueUrl"], "docs/RUNBOOK.md, StreamDeadLetterAlarm"},
-		{"places in the streams that were not announced", d.Outputs["AnnouncerDeadLetterQueueUrl"], "docs/RUNBOOK.md, StreamDeadLetterAlarm"},
-		{"pairs to rescue", d.Outputs["RescueQueueUrl"], "procore-connect rescue list"},
-	} {
-		out, err := d.Rescue.Client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url,
-			AttributeNames: []types.QueueAttributeName{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"}})
-		if err != nil {
-			found = append(found, d.cannot("the queue of "+q.name, err))
-			continue
-		}
-		n := 0
-		for _, count := range out.Attributes {
-			more, _ := strconv.Atoi(count) // a number
-			n += more
-		}
-		if n > 0 {
-			found = append(found, Finding{Verdict: Failed, Finding: fmt.Sprintf("%s: %d", q.name, n), Next: q.next})
-		}
-	}
-	return orOK(found, "no event is dead, and no pair waits to be rescued")
 }
 
 // overdueAfter is how late what a schedule does may be. The alarms allow as much.
