@@ -69,23 +69,30 @@ func (s *Stack) put(name string, value map[string]string) {
 	s.Secrets.Put(name, string(text))
 }
 
-// queues creates the template's queues.
-func (s *Stack) queues() error {
-	dead, err := s.Queues.Create(eventsDeadQueue, awstest.QueueOptions{})
-	if err != nil {
-		return err
-	}
-	if _, err := s.Queues.Create(rescueQueue, awstest.QueueOptions{}); err != nil {
-		return err
-	}
-	for name, q := range map[string]**awstest.Queue{dispatchDeadQueue: &s.dispatchDead, announceDeadQueue: &s.announceDead} {
-		if *q, err = s.Queues.Create(name, awstest.QueueOptions{}); err != nil {
-			return err
+// CreateQueues creates the template's queues. Outputs has their URLs.
+func CreateQueues(to *awstest.Queues) error {
+	dead, err := to.Create(eventsDeadQueue, awstest.QueueOptions{})
+	for _, name := range []string{rescueQueue, dispatchDeadQueue, announceDeadQueue} {
+		if err == nil {
+			_, err = to.Create(name, awstest.QueueOptions{})
 		}
 	}
-	s.Events, err = s.Queues.Create(eventsQueue, awstest.QueueOptions{
-		VisibilityTimeout: time.Minute, DeadLetters: dead, MaxReceiveCount: maxReceive, GroupDedup: true,
-	})
+	if err == nil {
+		_, err = to.Create(eventsQueue, awstest.QueueOptions{
+			VisibilityTimeout: time.Minute, DeadLetters: dead, MaxReceiveCount: maxReceive, GroupDedup: true,
+		})
+	}
+	return err
+}
+
+// queues creates the queues of the stack.
+func (s *Stack) queues() error {
+	err := CreateQueues(s.Queues)
+	for name, q := range map[string]**awstest.Queue{eventsQueue: &s.Events, dispatchDeadQueue: &s.dispatchDead, announceDeadQueue: &s.announceDead} {
+		if err == nil {
+			*q, err = s.Queues.Queue(name)
+		}
+	}
 	return err
 }
 

@@ -45,10 +45,12 @@ func calls(r *http.Request) []Call {
 	}
 	var in struct {
 		operands
-		SecretId, QueueUrl string
-		LogGroupName       string
-		LogGroupNames      []string
-		TransactItems      []map[string]operands
+		SecretId      string
+		QueueUrl      string
+		SourceArn     string // of a dead-letter queue
+		LogGroupName  string
+		LogGroupNames []string
+		TransactItems []map[string]operands
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil // the service refuses it
@@ -68,7 +70,7 @@ func calls(r *http.Request) []Call {
 		return all
 	case "AmazonSQS":
 		operation = strings.TrimSuffix(operation, "Batch") // a batch has its operation's permission
-		return []Call{{Caller: caller, Action: "sqs:" + operation, Resource: in.QueueUrl[strings.LastIndexByte(in.QueueUrl, '/')+1:]}}
+		return []Call{{Caller: caller, Action: "sqs:" + operation, Resource: lastPart(cmp.Or(in.QueueUrl, in.SourceArn))}}
 	case "DynamoDB_20120810":
 		if operation != "TransactWriteItems" {
 			return []Call{in.call(caller, operation)}
@@ -83,6 +85,9 @@ func calls(r *http.Request) []Call {
 	}
 	return nil
 }
+
+// lastPart returns a queue's name in its URL or ARN.
+func lastPart(s string) string { return s[strings.LastIndexAny(s, "/:")+1:] }
 
 // operands are the parts of a DynamoDB operation that authorize it.
 type operands struct {

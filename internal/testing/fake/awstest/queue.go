@@ -124,21 +124,31 @@ func (q *Queue) send(m Message, delay *time.Duration) (id, sequence string, err 
 	if q.bytes+len(m.Body) > maxQueueBytes {
 		return "", "", errorf("RequestThrottled", "the queue %s is full: it holds %d bytes in memory", q.name, q.bytes)
 	}
-	m.ID, m.Sent = newID(), now
+	m.ID, m.Sent = newID(), q.queues.now()
+	sent := &stored{Message: m}
+	q.number(sent)
+	m = sent.Message
 	if q.fifo() {
-		q.sequence++
-		m.Sequence = fmt.Sprintf("%020d", q.sequence)
 		q.dedup[key] = accepted{m.ID, m.Sequence, now.Add(dedupInterval)}
 		q.expiring = append(q.expiring, key)
 		q.saveDedup(key, q.dedup[key])
-		q.save()
 	}
 	wait := q.delay
 	if delay != nil {
 		wait = *delay
 	}
-	q.add(&stored{Message: m, visibleAt: now.Add(wait)})
+	sent.visibleAt = now.Add(wait)
+	q.add(sent)
 	return m.ID, m.Sequence, nil
+}
+
+// number sets the sequence number of a message for a FIFO queue.
+func (q *Queue) number(s *stored) {
+	if q.fifo() {
+		q.sequence++
+		s.Sequence = fmt.Sprintf("%020d", q.sequence)
+		q.save()
+	}
 }
 
 func (q *Queue) add(s *stored) {

@@ -16,9 +16,9 @@ const (
 	maxQueues = 1000
 )
 
-// Queues is an SQS with the operations ChangeMessageVisibility, CreateQueue,
-// DeleteMessage, DeleteMessageBatch, GetQueueAttributes, GetQueueUrl,
-// PurgeQueue, ReceiveMessage, SendMessage and SendMessageBatch, for standard
+// Queues is an SQS with the operations ChangeMessageVisibility, ChangeMessageVisibilityBatch, CreateQueue,
+// DeleteMessage, DeleteMessageBatch, GetQueueAttributes, GetQueueUrl, ListMessageMoveTasks,
+// PurgeQueue, ReceiveMessage, SendMessage, SendMessageBatch and StartMessageMoveTask, for standard
 // and FIFO queues. Messages stay until they are deleted: there is no retention period.
 // Make it with [NewQueues] or [OpenQueues].
 //
@@ -28,7 +28,13 @@ type Queues struct {
 	// it accepts all. It is set before the first request, and may be called at once.
 	Refuse func(queue string, m Message) error
 
+	// Time is the time that messages have. nil: time.Now. What waits for a timeout waits in real time.
+	Time func() time.Time
+	// MoveStep is how many messages a task moves at once, and then again with each question about it. 0: all.
+	MoveStep int
+
 	kept
+	moves    []*move
 	queues   map[string]*Queue
 	arrivals uint64 // counts messages in all queues
 }
@@ -183,15 +189,18 @@ func seconds(d *time.Duration, value string, most time.Duration, invalid error) 
 // ServeHTTP speaks AWS JSON 1.0.
 func (s *Queues) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve(w, r, "application/x-amz-json-1.0", s.sync, map[string]operation{
-		"ChangeMessageVisibility": input(s.changeMessageVisibility),
-		"CreateQueue":             input(s.createQueue),
-		"DeleteMessage":           input(s.deleteMessage),
-		"DeleteMessageBatch":      input(s.deleteMessageBatch),
-		"GetQueueAttributes":      input(s.getQueueAttributes),
-		"GetQueueUrl":             input(s.getQueueURL),
-		"PurgeQueue":              input(s.purgeQueue),
-		"ReceiveMessage":          input(s.receiveMessage),
-		"SendMessage":             input(s.sendMessage),
-		"SendMessageBatch":        input(s.sendMessageBatch),
+		"ChangeMessageVisibility":      input(s.changeMessageVisibility),
+		"ChangeMessageVisibilityBatch": input(s.changeMessageVisibilityBatch),
+		"CreateQueue":                  input(s.createQueue),
+		"DeleteMessage":                input(s.deleteMessage),
+		"DeleteMessageBatch":           input(s.deleteMessageBatch),
+		"GetQueueAttributes":           input(s.getQueueAttributes),
+		"GetQueueUrl":                  input(s.getQueueURL),
+		"ListMessageMoveTasks":         input(s.listMoves),
+		"PurgeQueue":                   input(s.purgeQueue),
+		"ReceiveMessage":               input(s.receiveMessage),
+		"SendMessage":                  input(s.sendMessage),
+		"SendMessageBatch":             input(s.sendMessageBatch),
+		"StartMessageMoveTask":         input(s.startMove),
 	})
 }

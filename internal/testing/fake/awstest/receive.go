@@ -75,7 +75,7 @@ func (q *Queue) takeVisible(limit int, visibility *time.Duration) (got []Message
 		}
 		s.Received++
 		if s.FirstReceived.IsZero() {
-			s.FirstReceived = now
+			s.FirstReceived = q.queues.now()
 		}
 		s.Receipt = newID() + "/" + s.ID
 		s.visibleAt, s.inFlight = until, true
@@ -84,10 +84,21 @@ func (q *Queue) takeVisible(limit int, visibility *time.Duration) (got []Message
 	}
 	for _, s := range dead {
 		q.remove(s)
-		s.inFlight = false
-		q.deadLetters.add(s)
+		q.deadLetters.bury(s)
 	}
 	return got, next, q.changed
+}
+
+// bury adds a dead letter. In a FIFO queue its time begins again, and its deduplication id is its message's.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+func (q *Queue) bury(s *stored) {
+	s.inFlight = false
+	if q.fifo() {
+		s.Sent, s.Dedup = q.queues.now(), s.ID
+		q.number(s)
+	}
+	q.add(s)
 }
 
 func (q *Queue) remove(s *stored) {

@@ -83,6 +83,22 @@ func (s *Queues) deleteMessageBatch(_ context.Context, _ *http.Request, in delet
 	})
 }
 
+type visibilityEntry struct {
+	Id, ReceiptHandle string
+	VisibilityTimeout int
+}
+
+type changeMessageVisibilityBatchInput struct {
+	QueueUrl string
+	Entries  []visibilityEntry
+}
+
+func (s *Queues) changeMessageVisibilityBatch(_ context.Context, _ *http.Request, in changeMessageVisibilityBatchInput) (any, error) {
+	return batch(s, in.QueueUrl, in.Entries, func(e visibilityEntry) string { return e.Id }, func(q *Queue, e visibilityEntry) (any, error) {
+		return map[string]string{"Id": e.Id}, q.changeVisibility(e.ReceiptHandle, time.Duration(e.VisibilityTimeout)*time.Second)
+	})
+}
+
 // batch does each entry and reports which failed.
 func batch[E any](s *Queues, url string, entries []E, id func(E) string, do func(*Queue, E) (any, error)) (any, error) {
 	q, err := s.Queue(url)
