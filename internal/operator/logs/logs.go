@@ -53,11 +53,12 @@ type Query struct {
 
 // Line is what a function, or Lambda about it, wrote.
 type Line struct {
-	Time     time.Time // when the function wrote it; otherwise when Lambda received it
-	Function string    // such as dispatcher
-	Level    string    // INFO; empty for a text
-	Message  string    // msg, or the whole text if the line is no JSON object
-	Fields   readable.Fields
+	ID       string          `json:"-"`                // of the line
+	Time     time.Time       `json:"time"`             // when the function wrote it; otherwise when Lambda received it
+	Function string          `json:"function"`         // such as dispatcher
+	Level    string          `json:"level,omitempty"`  // such as INFO; empty for a text
+	Message  string          `json:"message"`          // msg, or the whole text if the line is no JSON object
+	Fields   readable.Fields `json:"fields,omitempty"` // of the object
 }
 
 // Lines returns the lines that the query chooses, in order of time.
@@ -108,7 +109,9 @@ func (c *Client) lines(rows []map[string]string) []Line {
 	for _, row := range rows {
 		_, group, _ := strings.Cut(row["@log"], ":") // behind the account
 		at, _ := time.Parse("2006-01-02 15:04:05.000", row["@timestamp"])
-		all = append(all, read(c.Groups[group], at, row["@message"]))
+		line := read(c.Groups[group], at, row["@message"])
+		line.ID = row["@ptr"]
+		all = append(all, line)
 	}
 	slices.SortStableFunc(all, func(a, b Line) int { return a.Time.Compare(b.Time) })
 	return all

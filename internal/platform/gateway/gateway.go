@@ -12,7 +12,8 @@
 //
 // # What the operator sees
 //
-// One line per request, written when it ends: request_id, method, route (the mux pattern or the route's key, never the
+// One line per request, written when it ends: request_id, api_request_id (API Gateway's, in the answer's header
+// Apigw-Requestid and in the access log), method, route (the mux pattern or the route's key, never the
 // path), status, duration_ms, and what the handler added with [Note]. The outcome is the handler's, or else ok, rejected
 // (4xx) or failed (5xx). A panic is a 500 with a fixed text; the same line has its stack. An event of another form, such as
 // payload format 1.0 or a scheduled ping, is a 400, failed with its reason: the deployment is wrong, not the caller.
@@ -96,7 +97,7 @@ func (a *adapter) serve(ctx context.Context, e events.APIGatewayV2HTTPRequest) (
 	} else {
 		w = a.handle(r)
 	}
-	a.report(ctx, cmp.Or(r.Pattern, routeKey(e), "none"), r.Method, w.status, a.clock.Now().Sub(start), notes)
+	a.report(ctx, e, cmp.Or(r.Pattern, routeKey(e), "none"), r.Method, w.status, a.clock.Now().Sub(start), notes)
 	return w.response(r.Method), nil
 }
 
@@ -126,7 +127,7 @@ func routeKey(e events.APIGatewayV2HTTPRequest) string {
 }
 
 // report writes the one line. It has no path, no query and no header: /oauth/callback carries a code.
-func (a *adapter) report(ctx context.Context, route, method string, status int, took time.Duration, n *notes) {
+func (a *adapter) report(ctx context.Context, e events.APIGatewayV2HTTPRequest, route, method string, status int, took time.Duration, n *notes) {
 	attrs := []slog.Attr{
 		slog.String("request_id", RequestID(ctx)),
 		slog.String("method", safeMethod(method)),
@@ -139,6 +140,9 @@ func (a *adapter) report(ctx context.Context, route, method string, status int, 
 		word = noted[i].Value.String()
 	} else {
 		attrs = append(attrs, slog.String(outcome, word))
+	}
+	if id := e.RequestContext.RequestID; id != RequestID(ctx) && safeID(id) {
+		attrs = append(attrs, slog.String("api_request_id", id))
 	}
 	level := slog.LevelInfo
 	if status >= 500 || word == failed {

@@ -201,12 +201,16 @@ func TestRequestIDPrefersLambda(t *testing.T) {
 		e.RequestContext.RequestID = tt.api
 		var got string
 		h := func(_ http.ResponseWriter, r *http.Request) { got = gateway.RequestID(r.Context()) }
-		quiet := gateway.Options{Log: slog.New(slog.DiscardHandler)}
-		if _, err := gateway.Handler(http.HandlerFunc(h), quiet)(ctx, e); err != nil {
+		var log bytes.Buffer
+		o := gateway.Options{Log: slog.New(slog.NewJSONHandler(&log, nil))}
+		if _, err := gateway.Handler(http.HandlerFunc(h), o)(ctx, e); err != nil {
 			t.Fatal(err)
 		}
 		if got != tt.want {
 			t.Errorf("request id = %q, want %q", got, tt.want)
+		}
+		if named := strings.Contains(log.String(), `"api_request_id":"`+tt.api+`"`); named != (got != tt.api) {
+			t.Errorf("the line names API Gateway's id beside %q: %t", got, named)
 		}
 	}
 	if got := gateway.RequestID(context.Background()); got != "" {

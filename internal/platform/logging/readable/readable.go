@@ -163,6 +163,26 @@ func (l Fields) get(name string) json.RawMessage {
 	return nil
 }
 
+// MarshalJSON implements json.Marshaler: as the function wrote it.
+func (l Fields) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, f := range l {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name, err := json.Marshal(f.Name)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(f.Value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
 // Text returns an attribute that is a text, or nothing.
 func (l Fields) Text(name string) string {
 	var s string

@@ -40,6 +40,7 @@ func fieldsOf(message string) fields {
 
 var (
 	queryForm = regexp.MustCompile(`^fields @timestamp, @log, @message \| filter (.+) \| sort @timestamp asc \| limit (\d+)$`)
+	name      = regexp.MustCompile(`^[A-Za-z_]+$`)
 	token     = regexp.MustCompile(`^\s*("[^"\\]*"|[\w.@]+|[=(),\[\]])`)
 )
 
@@ -118,26 +119,24 @@ func (p *parser) condition() condition {
 	if strings.HasPrefix(strings.TrimSpace(p.rest), "(") {
 		return p.several()
 	}
-	name := p.next()
+	attribute := p.next()
 	switch operator := p.next(); {
-	case name == "@message" && operator == "like":
+	case attribute == "@message" && operator == "like":
 		text := p.text()
 		return func(f fields) bool { return strings.Contains(f["@message"], text) }
-	case operator == "in" && isName(name):
+	case operator == "in" && name.MatchString(attribute):
 		texts := p.texts()
-		return func(f fields) bool { v, ok := f[name]; return ok && slices.Contains(texts, v) }
-	case operator == "=" && isName(name):
+		return func(f fields) bool { v, ok := f[attribute]; return ok && slices.Contains(texts, v) }
+	case operator == "=" && name.MatchString(attribute):
 		number := p.next()
 		if _, err := strconv.ParseInt(number, 10, 64); err != nil {
 			p.fail("a number")
 		}
-		return func(f fields) bool { return f[name] == number }
+		return func(f fields) bool { return f[attribute] == number }
 	}
-	p.fail(fmt.Sprintf("a comparison after %.30q", name))
+	p.fail(fmt.Sprintf("a comparison after %.30q", attribute))
 	return nil
 }
-
-func isName(s string) bool { return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") == "" }
 
 // texts reads texts in brackets.
 func (p *parser) texts() []string {

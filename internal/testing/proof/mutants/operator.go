@@ -16,5 +16,16 @@ func operator() []mutant {
 			`strings.HasPrefix(company, s.Tokens.Environment.Name+"#")`, `true`, only("TestMorning", pkg)},
 		{"", "what is in quarantine is a company's last event", "internal/webhook/inbox/traces.go",
 			`		if k.resource != quarantineKey(companyID) {`, `		if true {`, only("TestLast", "./internal/webhook/inbox")},
+		{"", "what a person pastes becomes a part of the query", "internal/operator/logs/filter.go",
+			"strings.ContainsRune(\"\\\"'`\\\\|\", r) || ", ``, only("TestRefusedQueries", "./internal/operator/logs")},
+		{"", "a change is made although it could not be noted", "cmd/procore-connect/change.go",
+			`errors.Is(err, operator.ErrNotAudited) && s.unaudited:`, `errors.Is(err, operator.ErrNotAudited):`, only("TestAudit", pkg)},
+		{"", "what Procore sent is shown without being asked for", "internal/operator/event.go",
+			`	d.Envelope.Data = nil
+`, ``, only("TestEventBody", pkg)},
+		{"", "an event that fails again after it was handled counts as handled", "internal/operator/state.go",
+			`!p.Handled.IsZero() && !p.Handled.Before(p.Failed)`, `!p.Handled.IsZero()`, only("TestEvents", pkg)},
+		{"", "the same id of another company tells what became of an event", "internal/operator/progress.go",
+			`wanted[EventKey{company, l.Fields.Text("event_id")}]; ok`, `wanted[EventKey{of[0].CompanyID, l.Fields.Text("event_id")}]; ok && company != 0`, only("TestEvents", pkg)},
 	}
 }
