@@ -25,6 +25,13 @@ func (s *Store) BackgroundClient(k Key, opts ...procore.Option) *procore.Company
 	return s.client(k, true, opts)
 }
 
+// BackgroundTransport is what a BackgroundClient sends its requests by, for a caller that
+// needs an answer as it came. It adds the token; the caller adds the header
+// Procore-Company-Id, and waits for rate limits.
+func (s *Store) BackgroundTransport(k Key) http.RoundTripper {
+	return &transport{store: s, key: k, background: true}
+}
+
 func (s *Store) client(k Key, background bool, opts []procore.Option) *procore.CompanyClient {
 	hc := &http.Client{Transport: &transport{store: s, key: k, background: background}}
 	return procore.NewCompanyClient(s.Tokens.Environment, hc, k.CompanyID, s.Options(k, opts...)...)
