@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"procore-connect/internal/testing/kit/logtest"
+	"procore-connect/internal/testing/stack"
+	"procore-connect/pkg/procore"
+)
+
+// drill makes a page's trouble on a running stack, for the page's commands to end.
+type drill struct {
+	// trouble makes it, and fills in the placeholders.
+	trouble func(*night)
+	// sign is what the page's last command shows then.
+	sign string
+	// others does what the page expects of other people: where the page has a line that begins with #, or after the
+	// commands. Nil: nothing.
+	others func(*night)
+	// alone: its trouble would reach the companies of other drills.
+	alone bool
+	// nowhere is why one machine cannot have the trouble. Then the commands are typed, and have to succeed.
+	nowhere string
+}
+
+// drills returns all of them, by page.
+func drills() map[string]drill {
+	all := make(map[string]drill)
+	for _, some := range []map[string]drill{connectionDrills, refreshDrills} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
+// The commands of each page end the page's trouble on a stack that has it.
+func TestDrills(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles and starts everything")
+	}
+	log, all, runbook := &lines{changed: make(chan struct{}), shown: logtest.Output(t)}, drills(), readRunbook(t)
+	s, err := stack.Start(t.Context(), stack.Options{
+		Refresh: 200 * time.Millisecond, Housekeeping: 200 * time.Millisecond, Reconcile: time.Second, Stdout: log, Stderr: log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	for _, alone := range []bool{false, true} {
+		t.Run(fmt.Sprintf("alone=%v", alone), func(t *testing.T) {
+			for i, p := range runbook {
+				d, ok := all[p.name]
+				if !ok || d.alone != alone {
+					continue // TestRunbookHasDrills
+				}
+				t.Run(p.name, func(t *testing.T) {
+					if !alone {
+						t.Parallel()
+					}
+					newNight(t, s, log, int64(i)).run(d, p)
+				})
+			}
+		})
+	}
+}
+
+// night is one drill: a person who is on call, and a company of a user, which no other drill has.
+type night struct {
+	t *testing.T
+	*stack.Stack
+	log           *lines
+	user, company int64
+	began, heard  int    // in log: where the drill began, and the end of the last line that it waited for
+	last          string // command, and what it wrote
+	code          int    // its exit code
+	fills         map[string]string
+}
+
+func newNight(t *testing.T, s *stack.Stack, log *lines, number int64) *night {
+	t.Helper()
+	n := &night{t: t, Stack: s, log: log, user: 10_000 + number, company: 100_000 + 100*number, began: len(log.String()), fills: map[string]string{}}
+	n.heard = n.began
+	n.fills["COMPANY"] = fmt.Sprint(n.company)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the stack wrote:\n%s", log.String()[n.began:])
+		}
+	})
+	return n
+}
+
+// run makes the trouble, types the page's commands, and waits until the trouble is over.
+func (n *night) run(d drill, p page) {
+	n.t.Helper()
+	if d.trouble != nil {
+		d.trouble(n)
+	}
+	n.until("the page's last command shows the trouble: "+d.sign, func() bool { return d.nowhere != "" || n.shows(p.over, d.sign) && !n.over(p) })
+	for _, line := range p.typed {
+		if strings.HasPrefix(line, "#") {
+			n.turn(&d)
+			continue
+		}
+		if n.enter(command(line)); n.code != exitOK && n.code != exitTrouble {
+			n.t.Fatal(n.last)
+		}
+	}
+	n.turn(&d)
+	n.until("the page's last command shows that the trouble is over", func() bool { return n.over(p) })
+}
+
+// turn lets the others do their part, once.
+func (n *night) turn(d *drill) {
+	if d.others != nil {
+		d.others(n)
+	}
+	d.others = nil
+}
+
+// over reports whether the page's last command shows what it does when the trouble is over.
+func (n *night) over(p page) bool {
+	return n.shows(p.over, p.shows) && n.code == exitOK
+}
+
+// shows reports whether a command shows a text, wherever its lines break.
+func (n *night) shows(line, text string) bool {
+	n.t.Helper()
+	return strings.Contains(strings.Join(strings.Fields(n.enter(line)), " "), text)
+}
+
+// enter fills in the placeholders, types a command to the end, and agrees when it asks.
+func (n *night) enter(line string) (out string) {
+	n.t.Helper()
+	words := strings.Fields(line)
+	for i, word := range words {
+		if fill, ok := n.fills[word]; ok {
+			words[i] = fill
+		} else if slices.Contains(placeholders, word) {
+			n.t.Fatalf("%s: the drill does not know %s", line, word)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	env := map[string]string{"LOCAL_AWS_ADDR": strings.TrimPrefix(n.AWSURL, "http://")}
+	to := streams{in: strings.NewReader("y\n"), out: &stdout, err: &stderr, person: true}
+	n.code = run(n.t.Context(), append([]string{"--local"}, words[1:]...), func(name string) string { return env[name] }, to, procore.Clock{})
+	out = stdout.String() + stderr.String()
+	fmt.Fprintf(n.log.shown, "$ %s\n%s", strings.Join(words, " "), out)
+	n.last = fmt.Sprintf("$ %s\n%s--- exit code %d", strings.Join(words, " "), out, n.code)
+	return out
+}
+
+// until waits for something that other processes do. Each of their lines may be the sign of it.
+func (n *night) until(what string, ok func() bool) {
+	n.t.Helper()
+	late := time.After(time.Minute)
+	for {
+		changed := n.log.next()
+		if ok() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			n.t.Fatalf("still not after a minute: %s. The last command:\n%s", what, n.last)
+		}
+	}
+}
+
+// said waits for a line of a function, after the one that it waited for before.
+func (n *night) said(texts ...string) {
+	n.t.Helper()
+	n.until("a line with "+strings.Join(texts, " and "), func() bool {
+		at := n.heard
+		for line := range strings.Lines(n.log.String()[at:]) {
+			at += len(line)
+			if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+				n.heard = at
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// lines are what the stack wrote.
+type lines struct {
+	shown   io.Writer
+	mu      sync.Mutex
+	all     strings.Builder
+	changed chan struct{} // closed by the next write
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, _ = l.shown.Write(b)
+	close(l.changed)
+	l.changed = make(chan struct{})
+	return l.all.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
+}
+
+// next returns a channel that the next line closes.
+func (l *lines) next() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.changed
+}
