@@ -73,6 +73,8 @@ func busy(t *testing.T) *world {
 	}
 	w.arrives(5678, 1, "create") // unknown: no line is left
 	w.dispatched(5678, w.arrives(5678, 2, "create"))
+	w.consumed(5678, w.arrives(5679, 12, "create"), "handled") // of another company
+	w.consumed(5679, w.arrives(5679, 13, "create"), "attempt 2")
 	w.Clock.Advance(25 * time.Hour)
 	w.event(5678) // the same id in two companies
 	w.event(5679)

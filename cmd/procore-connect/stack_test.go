@@ -62,7 +62,11 @@ func TestOnStack(t *testing.T) {
 	if err := b.Err(); err != nil || b.Status != http.StatusOK {
 		t.Fatalf("not connected: %d, %v", b.Status, err)
 	}
-	resp, err := http.Get(s.AppURL + "/oauth/callback")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.AppURL+"/oauth/callback", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,8 +89,10 @@ func (e *Event) judge(p Progress, logged bool, maxAttempts int, now time.Time) {
 	case !p.Failed.IsZero() && maxAttempts > 0 && p.Attempt >= maxAttempts:
 		e.State, e.Since, e.Reason = EventDead, p.Failed, p.Error
 		e.How = fmt.Sprintf("attempt %d was the last one that the queue makes", p.Attempt)
-	case !p.Failed.IsZero():
+	case !p.Failed.IsZero() && now.Sub(p.Failed) < underWay:
 		e.State, e.Since, e.Reason, e.How = EventFailing, p.Failed, p.Error, fmt.Sprintf("a line of %s about attempt %d", p.By, p.Attempt)
+	case !p.Failed.IsZero(): // a consumer that is killed in its last attempt writes no line
+		e.Since, e.Reason, e.How = p.Failed, p.Error, fmt.Sprintf("the last line about it is of attempt %d, more than %d hours ago", p.Attempt, underWay/time.Hour)
 	case !logged:
 		e.Since, e.How = p.Dispatched, "no log group of a consumer is searched; name it with --log-group"
 	case !p.Dispatched.IsZero() && now.Sub(p.Dispatched) < underWay:

@@ -75,7 +75,7 @@ func (c *Client) Lines(ctx context.Context, q Query) ([]Line, error) {
 		return nil, fmt.Errorf("the stack has no output %s: deploy this version, or name log groups with --log-group", GroupsOutput)
 	}
 	if len(names) > maxGroups {
-		return nil, fmt.Errorf("Logs Insights searches at most %d log groups, not %d", maxGroups, len(names))
+		return nil, fmt.Errorf("CloudWatch Logs Insights searches at most %d log groups, not %d", maxGroups, len(names))
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, errSlow)
 	defer cancel()

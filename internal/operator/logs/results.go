@@ -19,7 +19,7 @@ var (
 	// ErrRetention means that the logs of that time are deleted, or older than the stack.
 	ErrRetention = errors.New("the logs of that time are no longer kept; the stack's parameter LogRetentionDays is how long they are")
 
-	errSlow = fmt.Errorf("Logs Insights did not finish within %s: ask for less time", maxWait)
+	errSlow = fmt.Errorf("CloudWatch Logs Insights did not finish within %s: ask for less time", maxWait)
 )
 
 // The pauses between two questions about a query. The service accepts about five a second from an account.
@@ -36,7 +36,7 @@ func (c *Client) results(ctx context.Context, id string) ([]map[string]string, e
 			case types.QueryStatusScheduled, types.QueryStatusRunning, types.QueryStatusUnknown:
 				err = c.Clock.Sleep(ctx, pause)
 			default:
-				return nil, fmt.Errorf("Logs Insights ended the query as %s; try again, or ask for less time", out.Status)
+				return nil, fmt.Errorf("CloudWatch Logs Insights ended the query as %s; try again, or ask for less time", out.Status)
 			}
 		}
 		if err != nil {

@@ -75,7 +75,7 @@ type storedLog struct {
 func openLogs(dir string, fresh bool, put func(group string, at time.Time, text string)) (*logFile, error) {
 	for _, name := range []string{oldLogName, logFileName} {
 		path := filepath.Join(dir, name)
-		err := error(nil)
+		var err error
 		if fresh {
 			err = os.Remove(path)
 		} else {

@@ -87,6 +87,9 @@ func TestRestart(t *testing.T) {
 	o.AppAddr, o.ProcoreAddr, o.AWSAddr = address(s.AppURL), address(s.ProcoreURL), address(s.AWSURL)
 	o.Procore.ExpiresIn = 0
 	s, stdout = start(t, o)
+	if lines := s.Logs.Messages(stack.LogGroup("event-consumer")); !strings.Contains(strings.Join(lines, "\n"), `"msg":"handled"`) {
+		t.Errorf("the lines of the last run are gone: %q", lines)
+	}
 	connect(t, s, false)
 	task(t, s, "refresh")
 	arrives(t, s, stdout)
@@ -115,6 +118,9 @@ func TestRestart(t *testing.T) {
 
 	o.Fresh = true
 	s, _ = start(t, o)
+	if lines := s.Logs.Messages(stack.LogGroup("event-consumer")); strings.Contains(strings.Join(lines, "\n"), `"msg":"handled"`) {
+		t.Errorf("a fresh start has lines of the last run: %q", lines)
+	}
 	connect(t, s, true)
 }
 
