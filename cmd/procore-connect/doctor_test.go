@@ -275,7 +275,9 @@ func TestDoctorOfTenThousand(t *testing.T) {
 	t.Parallel()
 	w := worldOfMany(t)
 	w.aws.Stacks.Put(stack.StackName, stack.Outputs("http://127.0.0.1:9", "http://"+w.addr))
+	began := time.Now()
 	out, aside, code := w.run("doctor")
+	t.Logf("doctor among %d connections: %v", many, time.Since(began))
 	if !strings.Contains(out, "10 more rows or entries break an invariant") || code != exitTrouble { // three of each row that worldOfMany changes
 		t.Errorf("got exit code %d, and not the rows that break an invariant: %s", code, out)
 	}
@@ -285,6 +287,18 @@ func TestDoctorOfTenThousand(t *testing.T) {
 		}
 	}
 	w.wantCalls(map[string]int{"dynamodb:Scan": 31, "dynamodb:GetItem": 3 + 10*3, "dynamodb:Query": 80, "dynamodb:DescribeTable": 5, "dynamodb:DescribeTimeToLive": 3})
+
+	ctx, stop := context.WithCancel(t.Context())
+	clock := procore.Clock{Time: w.Clock.Now, Wait: func(ctx context.Context, _ time.Duration) error {
+		stop()
+		return context.Cause(ctx)
+	}}
+	env := func(string) string { return w.addr }
+	to := streams{in: strings.NewReader(""), out: &w.shown, err: &w.shown}
+	if code := run(ctx, []string{"--local", "doctor", "--watch"}, env, to, clock); code != exitTrouble {
+		t.Errorf("got exit code %d of a watch, want %d", code, exitTrouble)
+	}
+	w.wantCalls(map[string]int{"dynamodb:Scan": 15})
 }
 
 // A watch finds what no function does between two reads, and nothing in what functions do.
