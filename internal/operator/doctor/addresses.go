@@ -11,20 +11,26 @@ import (
 
 var errNoDate = errors.New("the answer has no date")
 
-// ask makes a request of a public address, from outside of AWS, and follows no redirect. The body of the answer is closed.
-func ask(ctx context.Context, method, address string) (*http.Response, error) {
+// answer is what matters of an answer.
+type answer struct {
+	status int
+	header http.Header
+}
+
+// ask makes a request of a public address, from outside of AWS, and follows no redirect.
+func ask(ctx context.Context, method, address string) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(r)
+	resp, err := client.Do(r)
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	io.CopyN(io.Discard, answer.Body, 4<<10) // so that the connection is kept
-	answer.Body.Close()
-	return answer, nil
+	defer resp.Body.Close()
+	io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection is kept
+	return answer{resp.StatusCode, resp.Header}, nil
 }
 
 // probe is a request of a public address, and what the stack answers it.
@@ -45,16 +51,16 @@ func (d *Doctor) addresses(ctx context.Context) []Finding {
 		{"WebhookUrl", http.MethodGet, http.StatusNotFound, true},
 	} {
 		address := d.Outputs[p.output]
-		answer, err := ask(ctx, p.method, address)
+		got, err := ask(ctx, p.method, address)
 		if err != nil {
 			found = append(found, Finding{Verdict: Failed, Finding: fmt.Sprintf("%s cannot be reached from here: %v", p.output, err),
 				Next: "check the DNS record and the certificate of the domain, and this machine's way to the internet: curl -I " + address})
 			continue
 		}
-		page := strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && answer.Header.Get("Content-Security-Policy") != ""
-		if answer.StatusCode != p.status || p.page != page {
+		page := strings.HasPrefix(got.header.Get("Content-Type"), "text/html") && got.header.Get("Content-Security-Policy") != ""
+		if got.status != p.status || p.page != page {
 			found = append(found, Finding{Verdict: Failed,
-				Finding: fmt.Sprintf("%s %s is answered %d, %s, which the stack does not do", p.method, address, answer.StatusCode, kind(page)),
+				Finding: fmt.Sprintf("%s %s is answered %d, %s, which the stack does not do", p.method, address, got.status, kind(page)),
 				Next:    "see whether the domain leads to the stack's API (output DomainTarget), and the logs of the function: curl -I " + address})
 		}
 	}

@@ -60,11 +60,11 @@ func (d *Doctor) awsTime(ctx context.Context) (time.Time, error) {
 }
 
 func (d *Doctor) procoreTime(ctx context.Context) (time.Time, error) {
-	answer, err := ask(ctx, http.MethodHead, d.Connections.Tokens.Environment.LoginURL+"/")
+	got, err := ask(ctx, http.MethodHead, d.Connections.Tokens.Environment.LoginURL+"/")
 	if err != nil {
 		return time.Time{}, err
 	}
-	at, err := http.ParseTime(answer.Header.Get("Date"))
+	at, err := http.ParseTime(got.header.Get("Date"))
 	if err != nil {
 		return time.Time{}, errNoDate
 	}

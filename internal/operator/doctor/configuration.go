@@ -20,11 +20,13 @@ import (
 // deployAgain repairs what differs from the template.
 const deployAgain = "sam deploy, with the parameters of the last time"
 
-// named are the outputs that have the value of a variable.
-var named = map[string]string{
-	"AppUrl": "PUBLIC_URL", "AppSecretArn": "APP_SECRET_ID", "KeysSecretArn": "KEYS_SECRET_ID", "ConnectionsTopicArn": "CONNECTIONS_TOPIC_ARN",
-	"GrantsTableName": "GRANTS_TABLE", "ConnectionsTableName": "CONNECTIONS_TABLE", "SpendsTableName": "SPENDS_TABLE",
-	"InboxTableName": "INBOX_TABLE", "EventsQueueUrl": "EVENTS_QUEUE_URL", "RescueQueueUrl": "RESCUE_QUEUE_URL",
+// named returns the outputs that have the value of a variable.
+func named() map[string]string {
+	return map[string]string{ //nolint:gosec // names, not credentials
+		"AppUrl": "PUBLIC_URL", "AppSecretArn": "APP_SECRET_ID", "KeysSecretArn": "KEYS_SECRET_ID", "ConnectionsTopicArn": "CONNECTIONS_TOPIC_ARN",
+		"GrantsTableName": "GRANTS_TABLE", "ConnectionsTableName": "CONNECTIONS_TABLE", "SpendsTableName": "SPENDS_TABLE",
+		"InboxTableName": "INBOX_TABLE", "EventsQueueUrl": "EVENTS_QUEUE_URL", "RescueQueueUrl": "RESCUE_QUEUE_URL",
+	}
 }
 
 // configuration checks the variables of all functions: each alone as the functions read it, the functions against each
@@ -53,9 +55,10 @@ func (d *Doctor) configuration(ctx context.Context) []Finding {
 		maps.Copy(d.variables, c.Environment.Variables)
 	}
 	found = append(append(found, differences(values)...), d.parsed()...)
-	for _, output := range slices.Sorted(maps.Keys(named)) {
-		if value := d.variables[named[output]]; value != "" && value != d.Outputs[output] {
-			found = append(found, Finding{Verdict: Failed, Finding: named[output] + " is not the output " + output + " of the stack", Next: deployAgain})
+	outputs := named()
+	for _, output := range slices.Sorted(maps.Keys(outputs)) {
+		if value := d.variables[outputs[output]]; value != "" && value != d.Outputs[output] {
+			found = append(found, Finding{Verdict: Failed, Finding: outputs[output] + " is not the output " + output + " of the stack", Next: deployAgain})
 		}
 	}
 	return orOK(found, "%d functions agree with each other and with the stack's outputs", len(functions))
@@ -96,7 +99,7 @@ func (d *Doctor) parsed() (found []Finding) {
 	env.Principals()
 	provision.ReadConfig(env, env.PublicURL().String())
 	reconcile.ReadConfig(env)
-	for _, variable := range named {
+	for _, variable := range named() {
 		env.Require(variable)
 	}
 	if err := env.Err(); err != nil {

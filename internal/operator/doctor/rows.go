@@ -100,9 +100,7 @@ func (s *survey) pass(ctx context.Context) (problems []string, err error) {
 			s.suspects[row.Grant] = companies
 		}
 	}
-	for grant, companies := range s.holders { // those of a grant that was read are no longer there
-		s.suspects[grant] = companies
-	}
+	maps.Copy(s.suspects, s.holders) // those of a grant that was read are no longer there
 	return problems, nil
 }
 
@@ -153,7 +151,7 @@ func (s *survey) examine(ctx context.Context, grant string, companies []string) 
 func (s *survey) judge(ctx context.Context, grant string, item invariants.Item, companies []string) ([]string, error) {
 	row, err := invariants.RowOf(item)
 	if err != nil {
-		return []string{err.Error()}, nil
+		return []string{err.Error()}, nil //nolint:nilerr // it is what is wrong with the row
 	}
 	environment, principal, _ := strings.Cut(grant, "#")
 	holders := invariants.Holders{}
