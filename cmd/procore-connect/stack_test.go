@@ -106,13 +106,10 @@ func TestOnStack(t *testing.T) {
 		t.Errorf("events list: exit code %d\n%s", code, out)
 	}
 	out, code := typed(t, s, "trace", id)
-	at := 0
 	for _, want := range []string{"webhook-receiver", "event dispatched", "event-consumer   resource read", "event-consumer   handled"} {
-		next := strings.Index(out[at:], want)
-		if next < 0 || code != exitOK {
-			t.Fatalf("trace of an event: exit code %d, no %q in its place:\n%s", code, want, out)
+		if !strings.Contains(out, want) || code != exitOK { // in any order: functions write their last line after what they passed on
+			t.Errorf("trace of an event: exit code %d, no %q:\n%s", code, want, out)
 		}
-		at += next
 	}
 }
 
