@@ -9,20 +9,38 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"os/signal"
+	"runtime"
+
+	"golang.org/x/term"
 
 	"procore-connect/pkg/procore"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Getenv, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, person: person()}, procore.Clock{})
+	to := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, open: open}
+	stdin := int(os.Stdin.Fd())
+	before, err := term.GetState(stdin)
+	if to.person = err == nil; to.person {
+		to.hidden = func() ([]byte, error) { return term.ReadPassword(stdin) }
+	}
+	code := run(ctx, os.Args[1:], os.Getenv, to, procore.Clock{})
+	if to.person {
+		_ = term.Restore(stdin, before) // it was interrupted while it read without echo
+	}
 	stop()
 	os.Exit(code)
 }
 
-// person reports whether someone can be asked.
-func person() bool {
-	info, err := os.Stdin.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+// open shows an address in the person's browser.
+func open(url string) error {
+	switch runtime.GOOS {
+	case "darwin":
+		return exec.Command("open", url).Run()
+	case "windows":
+		return exec.Command("rundll32", "url.dll,FileProtocolHandler", url).Run()
+	}
+	return exec.Command("xdg-open", url).Run()
 }

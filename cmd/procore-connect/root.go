@@ -32,7 +32,9 @@ type usageError struct{ error }
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	person   bool // in is a terminal
+	person   bool                   // in is a terminal
+	hidden   func() ([]byte, error) // reads a line of in without showing it; nil: it is not a terminal
+	open     func(url string) error // in the person's browser
 }
 
 // session is one run of the command.
@@ -85,7 +87,7 @@ Exit codes: 0 all is well; 1 it failed; 2 wrong usage; 3 the answer is complete,
 		Args:          usage(cobra.NoArgs),
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(s.call())
+	root.AddCommand(s.call(), s.login())
 	f := root.PersistentFlags()
 	f.StringVar(&s.target.Stack, "stack", "procore-connect", "name of the CloudFormation stack")
 	f.StringVar(&s.target.Region, "region", "", "AWS region (default: that of the profile, or AWS_REGION)")

@@ -84,14 +84,14 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.fail(w, r, flow, err)
 		return
 	}
-	u, err := h.user(r.Context(), s, companyID, s.CompanyID)
-	company, listed := u.company(companyID)
+	u, err := h.chooser().Companies(r.Context(), s.Principal, companyID, s.CompanyID)
+	company, listed := u.Company(companyID)
 	switch {
 	case err != nil:
 		h.fail(w, r, flow, err)
 		return
-	case !listed && u.cause != nil:
-		h.fail(w, r, flow, u.cause)
+	case !listed && u.Cut != nil:
+		h.fail(w, r, flow, u.Cut)
 		return
 	case !listed:
 		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
@@ -109,7 +109,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	s, err = h.recordChoice(r.Context(), s, companyID)
 	switch {
 	case errors.Is(err, session.ErrUsed) && s.Status == session.Chosen:
-		other, _ := u.company(s.CompanyID)
+		other, _ := u.Company(s.CompanyID)
 		h.pages.Problem(w, r, pages.OtherChosen(other.Name).BackToCompanies(companiesPath(s.Flow)))
 		return
 	case err != nil:
@@ -125,7 +125,7 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request, s session.Sessio
 		h.pages.Redirect(w, connectedPath(s.Flow))
 		return
 	}
-	err := h.verify(r.Context(), connections.Key{CompanyID: c.ID, Principal: s.Principal})
+	err := h.chooser().Enter(r.Context(), connections.Key{CompanyID: c.ID, Principal: s.Principal})
 	switch _, ours := errors.AsType[*tokens.Error](err); {
 	case ours: // not Procore's answer
 		h.fail(w, r, s.Flow, err)
@@ -159,16 +159,6 @@ func (h *handler) recordChoice(ctx context.Context, s session.Session, companyID
 		return s, session.ErrUsed
 	}
 	return s, nil
-}
-
-// verify makes the first call into the company, which installs the app there. Its
-// error is the reason if Procore refuses.
-func (h *handler) verify(ctx context.Context, key connections.Key) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return h.as(ctx, key.Principal, func(hc *http.Client) error {
-		return procore.NewCompanyClient(h.tokens.Environment, hc, key.CompanyID, h.connections.Options(key)...).Enter(ctx)
-	})
 }
 
 // refused shows why Procore does not let the app into the company. If the answer is

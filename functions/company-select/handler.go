@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"procore-connect/internal/connect/choice"
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/config"
@@ -21,12 +22,6 @@ import (
 const (
 	// pageTimeout bounds all that one page waits for. The gateway waits 30 seconds.
 	pageTimeout = 25 * time.Second
-	// listTimeout bounds the list of the user's companies, which Procore may send in many pages.
-	listTimeout = 20 * time.Second
-	// callTimeout bounds the call to Procore that verifies the choice.
-	callTimeout = 15 * time.Second
-	// maxCompanies bounds the list of a user's companies.
-	maxCompanies = 2000
 	// maxReads bounds the reads of other users' grants at a time.
 	maxReads = 16
 	// maxForm bounds the form's body.
@@ -168,7 +163,7 @@ func problem(err error) pages.Problem {
 		return pages.ChoiceExpired()
 	case is(session.ErrUsed), is(tokens.ErrUsed):
 		return pages.ChoiceUsed()
-	case is(errProcore), is(session.ErrProcore):
+	case is(choice.ErrProcore), is(session.ErrProcore):
 		return pages.ProcoreUnreachable()
 	}
 	return pages.StorageUnavailable()

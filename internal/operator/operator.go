@@ -49,6 +49,7 @@ type Operator struct {
 	Outputs    map[string]string // of the stack
 	PublicURL  string            // where people reach the app
 	Principals config.Principals
+	Allowed    config.Companies
 
 	Connections *connections.Store
 	Inbox       *inbox.Store
@@ -75,7 +76,7 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 		return nil, err
 	}
 	env := config.New(func(name string) string { return found.variables[name] })
-	o := &Operator{Outputs: found.outputs, Principals: env.Principals(), PublicURL: env.PublicURL().String(), sdk: sdk, log: t.Log, clock: t.Clock}
+	o := &Operator{Outputs: found.outputs, Principals: env.Principals(), Allowed: env.AllowedCompanies(), PublicURL: env.PublicURL().String(), sdk: sdk, log: t.Log, clock: t.Clock}
 	o.Local = t.Local != ""
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)

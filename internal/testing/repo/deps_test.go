@@ -18,7 +18,7 @@ var onlyTests = []string{
 
 // onlyOperator are trees that the operator's command links, and no function may: they would slow each cold start.
 var onlyOperator = []string{
-	"/internal/operator/", "github.com/spf13/cobra/", "github.com/aws/aws-sdk-go-v2/config/",
+	"/internal/operator/", "github.com/spf13/cobra/", "golang.org/x/term/", "github.com/aws/aws-sdk-go-v2/config/",
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/", "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/",
 	"github.com/aws/aws-sdk-go-v2/service/lambda/",
 }

@@ -48,9 +48,9 @@ func browser() []mutant {
 			only("TestStartFromAnotherSite", callback)},
 		{"", "the verifying call needs a body that can be read", "pkg/procore/client.go", `	if c.status {`, `	if false {`, only("TestVerifiedByStatus", selection)},
 		{"", "a gateway's answer refuses a company", "functions/company-select/choose.go", `; ok && !e.Gateway && (`, `; ok && (`, only("TestVerifiedByStatus", selection)},
-		{"", "a list of companies that is cut is lost", "functions/company-select/list.go", `if len(u.companies) == 0 || `, `if len(u.companies) >= 0 || `,
+		{"", "a list of companies that is cut is lost", "internal/connect/choice/choice.go", `if len(l.Companies) == 0 || `, `if len(l.Companies) >= 0 || `,
 			only("TestListIsCut", selection)},
-		{"", "a company that did not come in time is not the user's", "functions/company-select/choose.go", `case !listed && u.cause != nil:`,
+		{"", "a company that did not come in time is not the user's", "functions/company-select/choose.go", `case !listed && u.Cut != nil:`,
 			`case !listed && err != nil:`, only("TestChosenCompanyDidNotCome", selection)},
 		{"", "the filter needs the right marks", "internal/connect/pages/fold.go", `unicode.In(r, unicode.Mn, unicode.Cf)`, `unicode.In(r, unicode.Cf)`,
 			only("TestFold", pages)},
@@ -103,9 +103,9 @@ func handing() []mutant {
 		{"", "a session whose key is gone stays", handover, `(expired || `, `(expired && false || `, only("TestKeyIsGone", sessions)},
 		{"", "a pair that was not stored is revoked", "functions/oauth-callback/handler.go", `		h.end(ctx, s)`, `		_ = oauth.Revoke(ctx, pair)`,
 			only("TestNotStoredIsNotRevoked", callback)},
-		{"", "a token that was replaced ends the choice", "functions/company-select/list.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,
+		{"", "a token that was replaced ends the choice", "internal/connect/choice/choice.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,
 			only("TestTokenReplaced", selection)},
-		{"", "a choice refreshes the grant", "functions/company-select/list.go", `	access, err := h.tokens.Current(ctx, p)`, `	access, err := h.tokens.Token(ctx, p)`,
+		{"", "a choice refreshes the grant", "internal/connect/choice/choice.go", `	access, err := c.Tokens.Current(ctx, p)`, `	access, err := c.Tokens.Token(ctx, p)`,
 			only("TestGrantEnds", selection)},
 	}
 }

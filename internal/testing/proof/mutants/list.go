@@ -12,7 +12,7 @@ const (
 
 // list returns all breakages.
 func list() []mutant {
-	return slices.Concat(once(), keep(), reach(), fence(), browser(), handing(), choice(), answers(), secrets(), calls(), deliver(), dispatching(), hooks(), reconciling(), departures(), companies(), installations(), races(), fair(), crash(), copies(), operator(), examining())
+	return slices.Concat(once(), keep(), reach(), fence(), browser(), handing(), choice(), answers(), secrets(), calls(), deliver(), dispatching(), hooks(), reconciling(), departures(), companies(), installations(), races(), fair(), crash(), copies(), operator(), examining(), terminal())
 }
 
 // once breaks R1: a refresh token is sent at most once.
@@ -127,11 +127,11 @@ func keep() []mutant {
 func reach() []mutant {
 	const client = "pkg/procore/client.go"
 	return []mutant{
-		{"R3", "the list reads each company's projects", "functions/company-select/list.go",
-			`		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Options("")...).Companies(ctx), wanted)
-`, `		u, err = companies(procore.NewUserClient(h.tokens.Environment, hc, h.tokens.Options("")...).Companies(ctx), wanted)
-		for _, c := range u.companies {
-			for range procore.NewCompanyClient(h.tokens.Environment, hc, c.ID, h.tokens.Options("")...).Projects(ctx) {
+		{"R3", "the list reads each company's projects", "internal/connect/choice/choice.go",
+			`		l, err = companies(procore.NewUserClient(c.Tokens.Environment, hc, c.Tokens.Options("")...).Companies(ctx), wanted)
+`, `		l, err = companies(procore.NewUserClient(c.Tokens.Environment, hc, c.Tokens.Options("")...).Companies(ctx), wanted)
+		for _, one := range l.Companies {
+			for range procore.NewCompanyClient(c.Tokens.Environment, hc, one.ID, c.Tokens.Options("")...).Projects(ctx) {
 				break
 			}
 		}
