@@ -87,7 +87,7 @@ Exit codes: 0 all is well; 1 it failed; 2 wrong usage; 3 the answer is complete,
 		Args:          usage(cobra.NoArgs),
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(s.call(), s.login())
+	root.AddCommand(s.call(), s.login(), s.serviceAccount())
 	f := root.PersistentFlags()
 	f.StringVar(&s.target.Stack, "stack", "procore-connect", "name of the CloudFormation stack")
 	f.StringVar(&s.target.Region, "region", "", "AWS region (default: that of the profile, or AWS_REGION)")
