@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// defaultPasses is how many companies a run checks at once. It is enough for half a
-	// million of them, see BenchmarkChecks; more would use up the processor of 256 MB.
+	// defaultPasses is how many companies a run checks at once. It is more than the processor
+	// of 256 MB keeps up with; see docs/DEPLOY.md, Load.
 	defaultPasses = 16
 	// relistEvery is how often a run asks who connected since it began.
 	relistEvery = 15 * time.Second
@@ -31,6 +31,7 @@ const (
 // checkRun is one run over the companies whose check is due.
 type checkRun struct {
 	*handler
+	share  share
 	passes chan struct{} // has an element for each pass that is under way, or not allowed yet
 	ended  chan struct{} // has one after a pass has ended
 	all    sync.WaitGroup
@@ -48,15 +49,15 @@ type checkRun struct {
 	errs    []error
 }
 
-// checks handles the connections whose check is due: their company's hook, once for all
+// checks handles the connections of a share whose check is due: their company's hook, once for all
 // connections of the company, or the end of a connection that is disconnected. What a
 // person waits for is first. Several companies are checked at once, but only one of a
 // user, so that no company waits for the rate limit of another one's user. A run starts
 // slowly, because the passes of idle companies refresh grants: an outage that begins now
 // costs few of them.
-func (h *handler) checks(ctx context.Context) error {
+func (h *handler) checks(ctx context.Context, s share) error {
 	r := &checkRun{
-		handler: h, passes: make(chan struct{}, cmp.Or(h.passes, defaultPasses)), ended: make(chan struct{}, 1),
+		handler: h, share: s, passes: make(chan struct{}, cmp.Or(h.passes, defaultPasses)), ended: make(chan struct{}, 1),
 		seen: map[int64]bool{}, busy: map[string]bool{}, limited: map[string]time.Time{},
 	}
 	for r.held < cap(r.passes)-1 {
@@ -87,12 +88,12 @@ func (h *handler) checks(ctx context.Context) error {
 	return r.finished(ctx)
 }
 
-// turns lists the connections of all shards that are due before the given time, one turn
+// turns lists the connections of a share that are due before the given time, one turn
 // after the other.
-func (h *handler) turns(ctx context.Context, before time.Time, turns ...connections.Turn) iter.Seq2[connections.Key, error] {
+func (h *handler) turns(ctx context.Context, s share, before time.Time, turns ...connections.Turn) iter.Seq2[connections.Key, error] {
 	return func(yield func(connections.Key, error) bool) {
 		for _, t := range turns {
-			for key, err := range shards(h.now(), connections.Shards, func(shard int) iter.Seq2[connections.Key, error] {
+			for key, err := range shards(s, h.now(), connections.Shards, func(shard int) iter.Seq2[connections.Key, error] {
 				return h.store.Checks(ctx, t, shard, before)
 			}) {
 				if !yield(key, err) {
@@ -109,10 +110,10 @@ func (r *checkRun) due(ctx context.Context) iter.Seq2[connections.Key, error] {
 	soon := func() time.Time { return r.now().Add(time.Second) }
 	return func(yield func(connections.Key, error) bool) {
 		listed := r.now()
-		for key, err := range r.turns(ctx, soon(), connections.First, connections.Routine) {
+		for key, err := range r.turns(ctx, r.share, soon(), connections.First, connections.Routine) {
 			if r.now().Sub(listed) >= relistEvery {
 				listed = r.now()
-				for key, err := range r.turns(ctx, soon(), connections.First) {
+				for key, err := range r.turns(ctx, r.share, soon(), connections.First) {
 					if !yield(key, err) {
 						return
 					}

@@ -31,6 +31,8 @@ type handler struct {
 	departures *departures.Watch
 	// installations are those of the service account; nil: the app works for users alone.
 	installations *installations.Watch
+	shares        int // of the schedule's runs; 0: each run does the whole
+	waves         int // refreshes that a run has in flight; 0: defaultWave
 	passes        int // companies that a run checks at once; 0: defaultPasses
 	log           *slog.Logger
 }
@@ -38,6 +40,8 @@ type handler struct {
 // input is the event of a schedule.
 type input struct {
 	Task string `json:"task"`
+	// ScheduledAt decides the share of the run: the schedule's <aws.scheduler.scheduled-time>.
+	ScheduledAt string `json:"scheduled_at"`
 }
 
 func (h *handler) now() time.Time { return h.tokens.Clock.Now() }
@@ -45,9 +49,9 @@ func (h *handler) now() time.Time { return h.tokens.Clock.Now() }
 func (h *handler) handle(ctx context.Context, in input) (any, error) {
 	switch in.Task {
 	case "refresh":
-		return nil, h.refresh(ctx)
+		return nil, h.refresh(ctx, turn(in.ScheduledAt, h.shares))
 	case "housekeeping":
-		return nil, h.housekeeping(ctx)
+		return nil, h.housekeeping(ctx, turn(in.ScheduledAt, h.shares))
 	case "acknowledge-departures":
 		return h.acknowledge(ctx)
 	case "webhook-keys":

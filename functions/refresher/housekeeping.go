@@ -17,11 +17,15 @@ import (
 
 // housekeeping does the work that no request waits for. A part that fails does not
 // stop the other parts. Those before the checks take at most a fifth each of the time that
-// they find, so that the checks, for which people wait, have at least two fifths.
-func (h *handler) housekeeping(ctx context.Context) error {
+// they find, so that the checks, for which people wait, have at least two fifths. They are
+// done once for all shares.
+func (h *handler) housekeeping(ctx context.Context, s share) error {
 	defer h.kept(ctx)
+	if !s.first() {
+		return h.checks(ctx, s)
+	}
 	return errors.Join(h.inbox.Beat(ctx), announce.Beat(ctx, h.store),
-		fifth(ctx, h.rescued), fifth(ctx, h.moved), fifth(ctx, h.unheld), fifth(ctx, h.installed), h.checks(ctx))
+		fifth(ctx, h.rescued), fifth(ctx, h.moved), fifth(ctx, h.unheld), fifth(ctx, h.installed), h.checks(ctx, s))
 }
 
 // kept logs how far behind the checks are, in all and those that a person waits for. The
@@ -101,7 +105,7 @@ func (h *handler) move(ctx context.Context, stale session.Session) error {
 // any longer.
 func (h *handler) unheld(ctx context.Context) error {
 	var errs []error
-	for p, err := range shards(h.now(), tokens.Shards, func(shard int) iter.Seq2[tokens.Principal, error] { return h.tokens.Upkeep().Unheld(ctx, shard) }) {
+	for p, err := range shards(whole, h.now(), tokens.Shards, func(shard int) iter.Seq2[tokens.Principal, error] { return h.tokens.Upkeep().Unheld(ctx, shard) }) {
 		if outOfTime(ctx) {
 			break
 		}

@@ -30,7 +30,7 @@ func (h *handler) webhookKeys(ctx context.Context) (hookKeys, error) {
 		return answer, err
 	}
 	ever := h.now().Add(10 * 365 * 24 * time.Hour)
-	for key, err := range h.turns(ctx, ever, connections.First, connections.Routine, connections.First) { // one may change its turn in between
+	for key, err := range h.turns(ctx, whole, ever, connections.First, connections.Routine, connections.First) { // one may change its turn in between
 		if err != nil {
 			return answer, err
 		}

@@ -1,5 +1,5 @@
 // Command refresher is the Lambda function behind two schedules, which call it with
-// {"task": "refresh"} and {"task": "housekeeping"}.
+// {"task": "refresh"} and {"task": "housekeeping"}, and with the time of the call.
 package main
 
 import (
@@ -47,6 +47,9 @@ func newHandler() (*handler, error) {
 		rescue: &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))},
 		inbox:  &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 		log:    base.Log,
+		shares: env.Number("REFRESHER_SHARES", 1, maxShares),
+		waves:  env.Number("REFRESHES_AT_ONCE", defaultWave, 100),
+		passes: env.Number("CHECKS_AT_ONCE", defaultPasses, 256),
 	}
 	h.tokens.Rescue = h.rescue.Send
 	h.store = base.Connections(h.tokens)

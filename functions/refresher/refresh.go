@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,8 @@ import (
 )
 
 const (
-	// maxWave is how many refreshes are in flight at most.
-	maxWave = 10
+	// defaultWave is how many refreshes of a run are in flight at most. An outage costs them.
+	defaultWave = 10
 	// maxRefused is how many principals' refresh tokens one run lets Procore refuse
 	// without a success. An endpoint that is given another app's valid credentials
 	// refuses every token, and each is spent.
@@ -26,10 +27,10 @@ const (
 // refresh keeps the grants that are in use fresh. It probes Procore's token
 // endpoint first, and starts slowly, so that an outage that begins now costs few
 // tokens. If nothing is due, it does not probe, unless the breaker waits for it.
-func (h *handler) refresh(ctx context.Context) error {
+func (h *handler) refresh(ctx context.Context, s share) error {
 	run := run{refused: make(map[tokens.Principal]bool)}
 	defer h.finished(ctx, &run)
-	next, stop := iter.Pull2(h.due(ctx))
+	next, stop := iter.Pull2(h.due(ctx, s))
 	defer stop()
 	wave := run.collect(next, 1)
 	b, err := h.tokens.Upkeep().Breaker(ctx)
@@ -49,7 +50,7 @@ func (h *handler) refresh(ctx context.Context) error {
 			run.errs = append(run.errs, fmt.Errorf("the run stops: Procore refused the refresh tokens of %d users in a row; check the client id", len(run.refused)))
 			break
 		}
-		size = min(2*size, maxWave, maxRefused-len(run.refused))
+		size = min(2*size, cmp.Or(h.waves, defaultWave), maxRefused-len(run.refused))
 		if b, err := h.tokens.Upkeep().Breaker(ctx); err != nil || b.Open {
 			run.errs = append(run.errs, fmt.Errorf("the run stops: %s", b.Reason), err)
 			break
@@ -150,24 +151,9 @@ func (h *handler) count(ctx context.Context, p tokens.Principal, r *run, err err
 	}
 }
 
-// due lists the grants that are due in all shards.
-func (h *handler) due(ctx context.Context) iter.Seq2[tokens.Principal, error] {
-	return shards(h.now(), tokens.Shards, func(shard int) iter.Seq2[tokens.Principal, error] {
+// due lists the grants of a share that are due.
+func (h *handler) due(ctx context.Context, s share) iter.Seq2[tokens.Principal, error] {
+	return shards(s, h.now(), tokens.Shards, func(shard int) iter.Seq2[tokens.Principal, error] {
 		return h.tokens.Upkeep().Due(ctx, shard, tokens.Ahead)
 	})
-}
-
-// shards lists what there is to do in all shards. Each run begins at another one, so that
-// a run that does not reach the end never leaves out the same rows for long.
-func shards[T any](now time.Time, n int, list func(shard int) iter.Seq2[T, error]) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		first := int(now.Unix()/60) % n
-		for i := range n {
-			for one, err := range list((first + i) % n) {
-				if !yield(one, err) {
-					return
-				}
-			}
-		}
-	}
 }

@@ -54,7 +54,7 @@ func BenchmarkRefresh(b *testing.B) {
 					}
 				}
 				b.StartTimer()
-				if err := h.refresh(b.Context()); err != nil {
+				if err := h.refresh(b.Context(), whole); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -148,7 +148,7 @@ func BenchmarkChecks(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	if err := h.checks(b.Context()); err != nil { // makes the hooks
+	if err := h.checks(b.Context(), whole); err != nil { // makes the hooks
 		b.Fatal(err)
 	}
 	if err := p.Fault(procoretest.Fault{Endpoint: "api", Kind: procoretest.Delay, DelayMS: 150, Times: 1_000_000}); err != nil {
@@ -163,7 +163,7 @@ func BenchmarkChecks(b *testing.B) {
 				dueAgain(b, h, begin)
 				b.StartTimer()
 				ctx, cancel := context.WithTimeout(b.Context(), runFor+reserve)
-				if err := h.checks(ctx); err != nil {
+				if err := h.checks(ctx, whole); err != nil {
 					b.Fatal(err)
 				}
 				cancel()
@@ -210,7 +210,7 @@ func dueAgain(b *testing.B, h *handler, at time.Time) {
 // stillDue returns the connections whose check is due since this time.
 func stillDue(b *testing.B, h *handler, since time.Time) (all []connections.Key) {
 	b.Helper()
-	for key, err := range h.turns(b.Context(), since.Add(time.Second), connections.First, connections.Routine) {
+	for key, err := range h.turns(b.Context(), whole, since.Add(time.Second), connections.First, connections.Routine) {
 		if err != nil {
 			b.Fatal(err)
 		}

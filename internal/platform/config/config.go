@@ -45,6 +45,20 @@ func (e *Env) Require(name string) string {
 	return v
 }
 
+// Number returns a variable that is a number from 1 to most, and standard if it is not set.
+func (e *Env) Number(name string, standard, most int) int {
+	text := e.Optional(name)
+	if text == "" {
+		return standard
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		e.Fail(name, "is not a number from 1 to %d", most)
+		return standard
+	}
+	return n
+}
+
 // Companies is the set of companies that may connect.
 type Companies struct {
 	All bool

@@ -105,22 +105,16 @@ func TestPartition(t *testing.T) {
 func TestThrottling(t *testing.T) {
 	t.Parallel()
 	stage := get(template(t), "Resources", "HttpApiStage")
-	rate := func(settings node) int {
-		r, err := strconv.Atoi(text(get(settings, "ThrottlingRateLimit")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
+	rate := func(n node) float64 { return settings{}.number(t, get(n, "ThrottlingRateLimit")) }
 	usual := rate(get(stage, "Properties", "DefaultRouteSettings"))
-	settings := get(stage, "Properties", "RouteSettings")
-	if start, webhook := rate(get(settings, "GET /oauth/start")), rate(get(settings, "POST /webhooks/procore")); start >= usual || webhook < 10*usual {
-		t.Errorf("requests per second: start %d, pages %d, webhooks %d", start, usual, webhook)
+	routes := get(stage, "Properties", "RouteSettings")
+	if start, webhook := rate(get(routes, "GET /oauth/start")), rate(get(routes, "POST /webhooks/procore")); start >= usual || webhook < 10*usual {
+		t.Errorf("requests per second: start %v, pages %v, webhooks %v", start, usual, webhook)
 	}
-	if slash := rate(get(settings, "POST /webhooks/{proxy+}")); slash < 10*usual {
-		t.Errorf("webhooks to an address with a trailing slash: %d a second", slash)
+	if slash := rate(get(routes, "POST /webhooks/{proxy+}")); slash < 10*usual {
+		t.Errorf("webhooks to an address with a trailing slash: %v a second", slash)
 	}
-	if got := texts(get(stage, "DependsOn")); !slices.Contains(got, "StartRoute") || !slices.Contains(got, "WebhookRoute") || len(keysOf(settings)) != len(got) {
+	if got := texts(get(stage, "DependsOn")); !slices.Contains(got, "StartRoute") || !slices.Contains(got, "WebhookRoute") || len(keysOf(routes)) != len(got) {
 		t.Errorf("the stage depends on %v, want the routes of its settings", got)
 	}
 }
@@ -226,8 +220,8 @@ func TestConcurrency(t *testing.T) {
 	for _, name := range ofType(t, n, "AWS::Lambda::EventSourceMapping") {
 		p := get(n, "Resources", name, "Properties")
 		function := strings.TrimSuffix(texts(get(p, "FunctionName"))[0], "Function")
-		if limit, ok := get(p, "ScalingConfig", "MaximumConcurrency").(tagged); ok {
-			most[function] += number(get(n, "Parameters", text(limit.value), "Default"))
+		if limit := get(p, "ScalingConfig", "MaximumConcurrency"); limit != nil {
+			most[function] += int(settings{}.number(t, limit))
 			continue
 		}
 		most[function] += number(get(p, "ParallelizationFactor")) // of one shard

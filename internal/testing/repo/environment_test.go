@@ -121,10 +121,8 @@ func (s scan) function(t *testing.T, f *ast.FuncDecl) {
 		called := callee(call)
 		s.calls[name][called] = true
 		switch called {
-		case "Require", "Optional", "Flag", "Getenv", "LookupEnv", "Table":
+		case "Require", "Optional", "Number", "Flag", "Getenv", "LookupEnv", "Table":
 			s.read(name, "", call.Args[0], constants)
-		case "readCalls":
-			s.read(name, "", call.Args[1], constants)
 		case "Endpoint":
 			s.read(name, "AWS_ENDPOINT_URL_", call.Args[0], constants)
 		}

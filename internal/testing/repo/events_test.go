@@ -198,7 +198,9 @@ func TestTaskEvents(t *testing.T) {
 		got := sample[struct {
 			Task string `json:"task"`
 		}](t, name)
-		input := text(get(n, "Resources", schedule, "Properties", "Target", "Input"))
+		// By hand a run does the whole. The time is replaced by EventBridge Scheduler.
+		const time = `,"scheduled_at":"<aws.scheduler.scheduled-time>"`
+		input := strings.Replace(text(get(n, "Resources", schedule, "Properties", "Target", "Input")), time, "", 1)
 		if want := `{"task":"` + got.Task + `"}`; got.Task != path.Base(name) || input != want {
 			t.Errorf("events/%s.json has task %q, the schedule sends %s", name, got.Task, input)
 		}

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"cmp"
-	"strconv"
 	"time"
 
 	"procore-connect/internal/platform/config"
@@ -35,8 +34,8 @@ type Config struct {
 func ReadConfig(env *config.Env) Config {
 	c := Config{
 		Period:   readPeriod(env),
-		PerOwner: readCalls(env, "RECONCILE_CALLS_PER_OWNER", defaultPerOwner),
-		PerApp:   readCalls(env, "RECONCILE_CALLS_PER_APP", defaultPerApp),
+		PerOwner: env.Number("RECONCILE_CALLS_PER_OWNER", defaultPerOwner, maxCalls),
+		PerApp:   env.Number("RECONCILE_CALLS_PER_APP", defaultPerApp, maxCalls),
 	}
 	var err error
 	if c.Triggers, err = procore.ParseTriggers(env.Optional("WEBHOOK_TRIGGERS")); err != nil {
@@ -55,18 +54,6 @@ func readPeriod(env *config.Env) time.Duration {
 		env.Fail("RECONCILE_PERIOD", "is not 0 or a duration such as 6h, from %v to %v", minPeriod, maxPeriod)
 	}
 	return d
-}
-
-func readCalls(env *config.Env, name string, standard int) int {
-	text := env.Optional(name)
-	if text == "" {
-		return standard
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxCalls {
-		env.Fail(name, "is not a number of calls from 1 to %d", maxCalls)
-	}
-	return n
 }
 
 // on reports whether anything is reconciled.
