@@ -23,7 +23,7 @@ func Outputs(app, aws string) map[string]string {
 		"DashboardName":                "none",
 		"AlarmsTopicArn":               awstest.TopicARN("none"),
 		"ConnectionsTopicArn":          awstest.TopicARN(connectionsTopic),
-		"FunctionNames":                functionNames(),
+		"FunctionNames":                functionNames(path.Base(DefaultConsumer)),
 		"RefresherFunctionName":        refresher,
 		"ReconcilerFunctionName":       reconciler,
 		"EventsQueueArn":               awstest.QueueARN(eventsQueue),
@@ -42,7 +42,7 @@ func Outputs(app, aws string) map[string]string {
 	}
 }
 
-// functionNames names the project's functions. The consumer's is a fork's own.
-func functionNames() string {
-	return strings.Join([]string{oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler}, ",")
+// functionNames returns the value of the output of this name.
+func functionNames(consumer string) string {
+	return strings.Join([]string{oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler, consumer}, ",")
 }

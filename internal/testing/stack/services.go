@@ -100,7 +100,7 @@ func (s *Stack) queues() error {
 func (s *Stack) aws() (http.Handler, error) {
 	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Topics: s.Topics, Stacks: awstest.NewStacks(), Functions: s.Lambda, Logs: s.Logs, Watch: s.options.Watch}
 	outputs := Outputs(s.AppURL, s.AWSURL)
-	outputs["LogGroups"] = logGroups(s.options.consumer())
+	outputs["LogGroups"], outputs["FunctionNames"] = logGroups(s.options.consumer()), functionNames(s.options.consumer())
 	services.Stacks.Put(StackName, outputs)
 	if s.options.DynamoDBEndpoint == "" {
 		services.DynamoDB, services.Streams = s.Dynamo, streamtest.Streams(s.Dynamo)
