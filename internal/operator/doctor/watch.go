@@ -102,8 +102,8 @@ func (d *Doctor) compare(before, now map[string]invariants.Row, allowed invarian
 		all = append(all, v)
 	}
 	for key, old := range before {
-		if _, still := now[key]; !still && old.State != "revoked" { // only what is revoked is ever erased
-			v := violation(at, old, []string{"the row was deleted, which no function does to a grant that is not revoked"})
+		if _, still := now[key]; !still { // an erased company's grants remain, revoked
+			v := violation(at, old, []string{"the row was deleted, which no function does"})
 			v.Old = old.Brief()
 			all = append(all, v)
 		}
