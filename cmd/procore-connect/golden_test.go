@@ -16,8 +16,7 @@ import (
 func wants(t *testing.T, w *world, file string, args ...string) {
 	t.Helper()
 	out, aside, code := w.run(args...)
-	out = strings.ReplaceAll(out, w.addr, "127.0.0.1:8000")
-	golden(t, file, args, out, aside, code)
+	golden(t, file, strings.Split(w.stable(strings.Join(args, " ")), " "), w.stable(out), w.stable(aside), code)
 }
 
 // golden compares what was written with testdata.

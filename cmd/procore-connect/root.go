@@ -88,6 +88,7 @@ Exit codes: 0 all is well; 1 it failed; 2 wrong usage; 3 the answer is complete,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.AddCommand(s.call(), s.login(), s.serviceAccount())
+	root.AddCommand(s.replay(), s.quarantine(), s.dead())
 	f := root.PersistentFlags()
 	f.StringVar(&s.target.Stack, "stack", "procore-connect", "name of the CloudFormation stack")
 	f.StringVar(&s.target.Region, "region", "", "AWS region (default: that of the profile, or AWS_REGION)")

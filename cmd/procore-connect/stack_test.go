@@ -111,6 +111,7 @@ func TestOnStack(t *testing.T) {
 			t.Errorf("trace of an event: exit code %d, no %q:\n%s", code, want, out)
 		}
 	}
+	replayOnStack(t, s)
 }
 
 // project returns a project of the company that the test connects.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -45,4 +46,15 @@ func wrap(paragraph string, width int) string {
 		column += len(word)
 	}
 	return b.String()
+}
+
+// plural returns a number with what it counts.
+func plural(n int, one string) string {
+	switch stem, y := strings.CutSuffix(one, "y"); {
+	case n == 1:
+		return "1 " + one
+	case y:
+		return fmt.Sprintf("%d %sies", n, stem)
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }

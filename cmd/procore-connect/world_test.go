@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -35,6 +36,7 @@ type world struct {
 	asked  []awstest.Call // of them
 	shown  bytes.Buffer   // all that the command ever wrote
 	lambda *awstest.Functions
+	ids    []string // that are made at random, and have a number in testdata
 
 	instead func(http.ResponseWriter, *http.Request) bool // answers instead of AWS if it returns true; may be nil
 }
@@ -48,12 +50,16 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.aws = &awstest.Services{
-		DynamoDB: httputil.NewSingleHostReverseProxy(db), Secrets: w.Secrets, Stacks: awstest.NewStacks(), Functions: w.lambda, Logs: stack.NewLogs(w.Clock.Now),
+		DynamoDB: httputil.NewSingleHostReverseProxy(db), Secrets: w.Secrets, Stacks: awstest.NewStacks(), Functions: w.lambda, Logs: stack.NewLogs(w.Clock.Now), Queues: awstest.NewQueues(),
 		Watch: func(c awstest.Call) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.asked = append(w.asked, c)
 		},
+	}
+	w.aws.Queues.Time = w.Clock.Now
+	if err := stack.CreateQueues(w.aws.Queues); err != nil {
+		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Date", w.Clock.Now().UTC().Format(http.TimeFormat))
@@ -87,6 +93,15 @@ func (w *world) variable(name, value string) {
 	for _, function := range []string{"refresher", "reconciler"} {
 		w.lambda.Put(function, env)
 	}
+}
+
+// stable replaces what differs from one run of a test to the next.
+func (w *world) stable(text string) string {
+	text = strings.ReplaceAll(text, w.addr, "127.0.0.1:8000")
+	for i, id := range w.ids {
+		text = strings.ReplaceAll(text, id, fmt.Sprintf("message-%d", i+1))
+	}
+	return text
 }
 
 // run types the command with --local where no person can be asked, and returns what it writes, its answer first, and its

@@ -56,21 +56,13 @@ func (o *Operator) Events(ctx context.Context, f EventFilter) (found []Event, mo
 	return found, more, errors.Join(unread...)
 }
 
-// companies returns the ids of all companies that were ever connected.
+// companies returns all companies, unless there are too many.
 func (o *Operator) companies(ctx context.Context) ([]int64, error) {
-	rows, err := all(ctx, o.Connections.All(ctx))
-	if err != nil {
-		return nil, err
+	ids, err := o.Companies(ctx)
+	if len(ids) > maxCompanies {
+		err = fmt.Errorf("events are listed of at most %d companies together, and there are %d; name one with --company", maxCompanies, len(ids))
 	}
-	var ids []int64
-	for _, c := range rows {
-		ids = append(ids, c.CompanyID)
-	}
-	slices.Sort(ids)
-	if ids = slices.Compact(ids); len(ids) > maxCompanies {
-		return nil, fmt.Errorf("events are listed of at most %d companies together, and there are %d; name one with --company", maxCompanies, len(ids))
-	}
-	return ids, nil
+	return ids, err
 }
 
 // arrival is one of a company.

@@ -57,6 +57,7 @@ type Operator struct {
 	Departures  *departures.Watch
 	Rescue      *rescue.Queue
 	Logs        *logs.Client
+	EventsQueue queue.Queue // to the consumer
 
 	sdk   aws.Config
 	log   *slog.Logger
@@ -100,6 +101,7 @@ func (o *Operator) wire(env *config.Env) {
 	o.Rescue = &rescue.Queue{Queue: queue.New(o.sdk, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}
 	grants.Rescue = o.Rescue.Send
 	o.Connections = base.Connections(grants)
+	o.EventsQueue = queue.New(o.sdk, env.Endpoint("SQS"), o.Outputs["EventsQueueUrl"])
 	o.Inbox = &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE"), Clock: o.clock}
 	o.Hooks = &provision.Reconciler{
 		Store: o.Connections, Ring: base.WebhookKeys(), Want: provision.ReadConfig(env, o.PublicURL), Log: o.log,

@@ -5,7 +5,6 @@
 package dead
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,12 +58,12 @@ var ErrGone = errors.New("the queue has no such message")
 // It receives the messages, and makes them visible again before it returns. In that time no one else receives them: a move
 // that runs leaves them until then. A FIFO queue shows at most ten of a group, because the others wait behind these.
 func (q Queue) Peek(ctx context.Context, limit int) (letters []Letter, total int, err error) {
-	if total, err = q.count(ctx); err != nil {
+	if total, err = q.Count(ctx); total == 0 || err != nil {
 		return nil, 0, err
 	}
-	letters, err = q.hold(ctx, limit, func(all []Letter) bool { return len(all) >= max(total, 1) })
+	letters, err = q.hold(ctx, limit, func(all []Letter) bool { return len(all) >= total })
 	err = errors.Join(err, q.release(ctx, letters))
-	slices.SortStableFunc(letters, func(a, b Letter) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID)) })
+	slices.SortStableFunc(letters, func(a, b Letter) int { return a.Since.Compare(b.Since) })
 	return letters, max(total, len(letters)), err
 }
 
@@ -87,10 +86,10 @@ func (q Queue) Delete(ctx context.Context, id string) error {
 	return errors.Join(err, q.release(ctx, letters))
 }
 
-// count returns how many messages there are.
+// Count returns how many messages there are, approximately: the last minute's may be missing.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
-func (q Queue) count(ctx context.Context) (n int, err error) {
+func (q Queue) Count(ctx context.Context) (n int, err error) {
 	a, err := q.attributes(ctx, types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible)
 	for _, v := range a {
 		one, _ := strconv.Atoi(v)
@@ -112,8 +111,9 @@ func (q Queue) attributes(ctx context.Context, names ...types.QueueAttributeName
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 func (q Queue) hold(ctx context.Context, limit int, enough func([]Letter) bool) (letters []Letter, err error) {
 	for len(letters) < limit && !enough(letters) {
+		most := int32(min(batch, limit-len(letters))) //nolint:gosec // at most ten
 		out, err := q.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &q.URL, MaxNumberOfMessages: int32(min(batch, limit-len(letters))), VisibilityTimeout: held, WaitTimeSeconds: pollSeconds,
+			QueueUrl: &q.URL, MaxNumberOfMessages: most, VisibilityTimeout: held, WaitTimeSeconds: pollSeconds,
 			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 		})
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,13 +25,19 @@ type world struct {
 	queues *awstest.Queues
 	url    string
 	client *sqs.Client
+	mu     sync.Mutex
+	asked  []string
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{queues: awstest.NewQueues()}
 	w.queues.Time = func() time.Time { return start }
-	server := httptest.NewServer(&awstest.Services{Queues: w.queues})
+	server := httptest.NewServer(&awstest.Services{Queues: w.queues, Watch: func(c awstest.Call) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.asked = append(w.asked, c.Action+" "+c.Resource)
+	}})
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	w.client = sqs.New(sqs.Options{
@@ -156,6 +164,13 @@ func TestMove(t *testing.T) {
 	}
 	if d := cmp.Diff(got, []string{"a1", "b1", "a2", "a3", "b2"}); d != "" {
 		t.Errorf("moved (-got +want):\n%s", d)
+	}
+	needed := []string{
+		"sqs:DeleteMessage dead.fifo", "sqs:GetQueueAttributes dead.fifo", "sqs:ListMessageMoveTasks dead.fifo", "sqs:ReceiveMessage dead.fifo",
+		"sqs:SendMessage q.fifo", "sqs:StartMessageMoveTask dead.fifo",
+	}
+	if d := cmp.Diff(slices.Compact(slices.Sorted(slices.Values(w.asked))), needed); d != "" {
+		t.Errorf("permissions that a move needs (-got +want):\n%s", d)
 	}
 	if _, err := (dead.Queue{Client: w.client, URL: awstest.QueueURL(w.url, "q.fifo")}).Move(t.Context(), nil); err == nil {
 		t.Error("a queue of no dead letters was moved")

@@ -31,8 +31,8 @@ func (d *Doctor) queues(ctx context.Context) []Finding {
 		return attributes[string(types.QueueAttributeNameRedrivePolicy)]
 	}
 	check("events that the consumer failed to handle", d.Outputs["EventsDeadLetterQueueUrl"], "procore-connect dead list")
-	check("places in the inbox's stream that were not dispatched", d.Outputs["DispatcherDeadLetterQueueUrl"], "docs/RUNBOOK.md, StreamDeadLetterAlarm")
-	check("places in the streams that were not announced", d.Outputs["AnnouncerDeadLetterQueueUrl"], "docs/RUNBOOK.md, StreamDeadLetterAlarm")
+	check("places in the inbox's stream that were not dispatched", d.Outputs["DispatcherDeadLetterQueueUrl"], "procore-connect dead list")
+	check("places in the streams that were not announced", d.Outputs["AnnouncerDeadLetterQueueUrl"], "procore-connect dead list")
 	policy := check("pairs to rescue", d.Rescue.URL, "procore-connect rescue list")
 	if url := deadLetters(d.Rescue.URL, policy); url != "" {
 		check("pairs that could not be stored for a day", url, "docs/RUNBOOK.md, RescueDeadLetterAlarm")

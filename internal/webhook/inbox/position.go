@@ -28,7 +28,13 @@ func (p position) String() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-func parsePosition(s string, companyID int64) (p position, err error) {
+// PositionCompany returns the company in whose events a position is.
+func PositionCompany(s string) (int64, error) {
+	p, err := decodePosition(s)
+	return p.Company, err
+}
+
+func decodePosition(s string) (p position, err error) {
 	if len(s) > maxPosition {
 		return p, errors.New("inbox: replay: the position is too long")
 	}
@@ -36,8 +42,16 @@ func parsePosition(s string, companyID int64) (p position, err error) {
 	if err != nil || json.Unmarshal(b, &p) != nil || p.Run == "" {
 		return position{}, errors.New("inbox: replay: not a position")
 	}
-	if p.Company != companyID {
-		return position{}, errors.New("inbox: replay: the position is another company's")
+	return p, nil
+}
+
+func parsePosition(s string, companyID int64) (position, error) {
+	p, err := decodePosition(s)
+	if err == nil && p.Company != companyID {
+		err = errors.New("inbox: replay: the position is another company's")
+	}
+	if err != nil {
+		return position{}, err
 	}
 	return p, nil
 }

@@ -23,6 +23,8 @@ type Selection struct {
 	From, To time.Time
 	// Quarantined chooses what was quarantined instead of the events.
 	Quarantined bool
+	// Skip reports whether to leave one of these out. Nil leaves out none.
+	Skip func(Arrival) bool
 	// DryRun reports what would be done, and does nothing. Start with it.
 	DryRun bool
 	// Limit is how many deliveries one call replays. Zero means 1,000.
@@ -44,13 +46,16 @@ const (
 	Gone          Fate = "gone"           // expired since it was listed
 )
 
+// Problem reports whether a delivery with this fate did not reach consumers, and no earlier one did in its place.
+func (f Fate) Problem() bool { return f != HandedOn && f != StoredNow && f != StoredBefore }
+
 // A Replayed is one delivery of a replay.
 type Replayed struct {
-	Resource   string // if quarantined, such as 5678#quarantine
-	EventID    string // if quarantined, the digest
-	ReceivedAt time.Time
-	Fate       Fate
-	Reason     string // why it is not understood
+	Resource   string    `json:"resource"` // if quarantined, such as 5678#quarantine
+	EventID    string    `json:"event_id"` // if quarantined, the digest
+	ReceivedAt time.Time `json:"received_at"`
+	Fate       Fate      `json:"fate"`
+	Reason     string    `json:"reason,omitempty"` // why it is not understood
 }
 
 // A Report is the result of a replay.
@@ -119,6 +124,69 @@ func (r *Replay) Run(ctx context.Context, s Selection) (Report, error) {
 	return report, nil
 }
 
+// A Count is how much a [Selection] chooses.
+type Count struct {
+	Deliveries int       `json:"deliveries"`
+	Resources  int       `json:"resources"`
+	First      time.Time `json:"first,omitzero"` // of arrival
+	Last       time.Time `json:"last,omitzero"`
+	More       bool      `json:"more,omitempty"` // there are more; only the first 100,000 were counted
+}
+
+// And returns the count of both.
+func (c Count) And(other Count) Count {
+	switch {
+	case other.Deliveries == 0:
+	case c.Deliveries == 0:
+		c.First, c.Last = other.First, other.Last
+	default:
+		if other.First.Before(c.First) {
+			c.First = other.First
+		}
+		if other.Last.After(c.Last) {
+			c.Last = other.Last
+		}
+	}
+	c.Deliveries, c.Resources, c.More = c.Deliveries+other.Deliveries, c.Resources+other.Resources, c.More || other.More
+	return c
+}
+
+// Count counts what a selection chooses, by the index alone, so that it reads no delivery. It begins at the position.
+// The limit does not count.
+func (r *Replay) Count(ctx context.Context, s Selection) (Count, error) {
+	var c Count
+	s.Limit = 0
+	at, err := r.begin(&s)
+	if err != nil {
+		return c, err
+	}
+	resources := map[string]struct{}{}
+	listed := 0
+	for k, err := range r.Inbox.list(ctx, s, at.key()) {
+		switch {
+		case err != nil:
+			return c, fmt.Errorf("inbox: company %d: %w", s.CompanyID, err)
+		case k.receivedMS >= s.To.UnixMilli():
+			return c, nil
+		case listed == maxListed:
+			c.More = true
+			return c, nil
+		}
+		listed++
+		if !s.includes(k) {
+			continue
+		}
+		c.Deliveries++
+		c.Last = time.UnixMilli(k.receivedMS).UTC()
+		if c.Deliveries == 1 {
+			c.First = c.Last
+		}
+		resources[k.resource] = struct{}{}
+		c.Resources = len(resources)
+	}
+	return c, nil
+}
+
 // begin checks the selection and finds where to start.
 func (r *Replay) begin(s *Selection) (position, error) {
 	if s.To.IsZero() {
@@ -137,9 +205,14 @@ func (r *Replay) begin(s *Selection) (position, error) {
 	case s.Quarantined && s.Resource != "":
 		return position{}, errors.New("inbox: replay: what is quarantined has no resource")
 	case s.Position == "":
-		return position{Run: r.Inbox.Random.Text(), Company: s.CompanyID}, nil
+		return parsePosition(r.Begin(s.CompanyID), s.CompanyID)
 	}
 	return parsePosition(s.Position, s.CompanyID)
+}
+
+// Begin returns the position before a company's first delivery.
+func (r *Replay) Begin(companyID int64) string {
+	return position{Run: r.Inbox.Random.Text(), Company: companyID}.String()
 }
 
 // includes reports whether the selection has this key.
@@ -147,7 +220,10 @@ func (s *Selection) includes(k listed) bool {
 	if quarantined := k.resource == quarantineKey(s.CompanyID); quarantined != s.Quarantined {
 		return false
 	}
-	return s.Resource == "" || s.Resource == k.resource
+	if s.Resource != "" && s.Resource != k.resource {
+		return false
+	}
+	return s.Skip == nil || !s.Skip(k.arrival(s.CompanyID))
 }
 
 // listed is a key with its time of arrival.

@@ -178,6 +178,48 @@ func TestReplay(t *testing.T) {
 	w.wantEvents(w.received(), "9", "10", "2")
 }
 
+// Count counts what Run would replay, from a position on, without reading it.
+func TestCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.arrive("5678 1 9", "5678 1 10", "5679 1 11", "5678 2 12", "5678 1 2")
+	w.quarantine("x")
+	count := func(s inbox.Selection) inbox.Count {
+		t.Helper()
+		if s.CompanyID = company; s.From.IsZero() {
+			s.From = w.start
+		}
+		c, err := w.Count(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	at := func(seconds int) time.Time { return w.start.Add(time.Duration(seconds) * time.Second) }
+	skip := func(a inbox.Arrival) bool { return a.ID == "12" }
+	for name, tt := range map[string]struct {
+		s    inbox.Selection
+		want inbox.Count
+	}{
+		"all":         {inbox.Selection{}, inbox.Count{Deliveries: 4, Resources: 2, First: at(0), Last: at(4)}},
+		"a time":      {inbox.Selection{From: at(1), To: at(4)}, inbox.Count{Deliveries: 2, Resources: 2, First: at(1), Last: at(3)}},
+		"one":         {inbox.Selection{Resource: "5678#Direct Cost Line Items#1"}, inbox.Count{Deliveries: 3, Resources: 1, First: at(0), Last: at(4)}},
+		"quarantined": {inbox.Selection{Quarantined: true}, inbox.Count{Deliveries: 1, Resources: 1, First: at(5), Last: at(5)}},
+		"some":        {inbox.Selection{Skip: skip}, inbox.Count{Deliveries: 3, Resources: 1, First: at(0), Last: at(4)}},
+		"the rest": {
+			inbox.Selection{Position: w.run(inbox.Selection{Limit: 2, DryRun: true}).Position},
+			inbox.Count{Deliveries: 2, Resources: 2, First: at(3), Last: at(4)},
+		},
+		"nothing": {inbox.Selection{From: at(9), To: at(10)}, inbox.Count{}},
+	} {
+		if d := cmp.Diff(count(tt.s), tt.want); d != "" {
+			t.Errorf("%s (-got +want):\n%s", name, d)
+		}
+	}
+	w.run(inbox.Selection{Skip: skip})
+	w.wantEvents(w.received(), "9", "10", "2")
+}
+
 // A replay in parts sends each event once, in order, and continues after an error
 // where it was. A message that may have been sent before the error is not sent twice.
 func TestReplayInParts(t *testing.T) {

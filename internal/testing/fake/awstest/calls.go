@@ -126,5 +126,27 @@ func (s *Services) watch(r *http.Request) {
 	}
 	for _, c := range slices.Compact(calls(r)) {
 		s.Watch(c)
+		for _, also := range s.implied(c) {
+			s.Watch(also)
+		}
 	}
+}
+
+// implied returns what the caller of a move must be allowed besides: SQS receives, deletes and sends in the caller's name.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+func (s *Services) implied(c Call) (all []Call) {
+	if c.Action != "sqs:StartMessageMoveTask" || s.Queues == nil {
+		return nil
+	}
+	for _, action := range []string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"} {
+		all = append(all, Call{Caller: c.Caller, Action: action, Resource: c.Resource})
+	}
+	if dead, err := s.Queues.Queue(c.Resource); err == nil {
+		defer s.Queues.lock()()
+		if to := s.Queues.sourceOf(dead); to != nil {
+			all = append(all, Call{Caller: c.Caller, Action: "sqs:SendMessage", Resource: to.name})
+		}
+	}
+	return all
 }
