@@ -5,6 +5,7 @@ GO ?= go
 
 # The pinned checkers. They stay out of go.mod because no part of them is in the program.
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+DEADCODE := golang.org/x/tools/cmd/deadcode@v0.52.0
 CFN_LINT := 1.51.0
 
 # The regions in which API Gateway has no HTTP API; see docs/DEPLOY.md.
@@ -61,7 +62,7 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	fi
 
 .PHONY: lint
-lint: lint-format lint-docs lint-go lint-template ## Check format, links, vocabulary, Go code (golangci-lint) and template.yaml (cfn-lint).
+lint: lint-format lint-docs lint-go lint-dead lint-template ## Check format, links, vocabulary, Go code (golangci-lint), functions that nothing calls (deadcode) and template.yaml (cfn-lint).
 
 .PHONY: lint-format
 lint-format:
@@ -76,6 +77,10 @@ lint-docs:
 lint-go:
 	$(GO) run $(GOLANGCI_LINT) run
 	GOLANGCI_LINT=$(GOLANGCI_LINT) $(GO) test -count=1 -run '^TestRenamedModuleIsLinted$$' ./internal/testing/repo
+
+.PHONY: lint-dead
+lint-dead:
+	DEADCODE=$(DEADCODE) $(GO) test -count=1 -run '^TestDeadCode$$' ./internal/testing/repo
 
 .PHONY: lint-template
 lint-template:

@@ -5,7 +5,7 @@
 // It needs no key and changes nothing. It reads two kinds of evidence:
 //
 //   - rows, at rest or in use: [CheckRow] checks a grant, [CheckTables] every row of Grants and Spends, and
-//     [CheckHolders] Connections with Grants.
+//     [Holders] Connections with Grants.
 //   - writes of a grant: [CheckChange] compares the row before and after one write, and names the transition in the
 //     words of spec/transitions.txt. [CheckSpan] compares two reads that may have several writes between them.
 //

@@ -2,7 +2,6 @@ package invariants
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"procore-connect/spec"
@@ -18,23 +17,6 @@ func Allowed() Transitions {
 		t[strings.TrimSpace(line)] = true
 	}
 	return t
-}
-
-// Compare returns the transitions seen that are not allowed, and the allowed ones that were not seen.
-func (t Transitions) Compare(seen Transitions) (forbidden, unseen []string) {
-	for line := range seen {
-		if !t[line] {
-			forbidden = append(forbidden, line)
-		}
-	}
-	for line := range t {
-		if !seen[line] {
-			unseen = append(unseen, line)
-		}
-	}
-	slices.Sort(forbidden)
-	slices.Sort(unseen)
-	return forbidden, unseen
 }
 
 // place is a state in the words of the model, and how many pairs followed since a path began.

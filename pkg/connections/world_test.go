@@ -16,6 +16,7 @@ import (
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/clocktest"
+	"procore-connect/internal/testing/kit/invarianttest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
@@ -382,7 +383,7 @@ func (w *world) wantConsistent() {
 		}
 		return all
 	}
-	for _, problem := range invariants.CheckHolders(items(w.names.Connections), items(w.names.Grants)) {
+	for _, problem := range invarianttest.CheckHolders(items(w.names.Connections), items(w.names.Grants)) {
 		w.t.Error(problem)
 	}
 }

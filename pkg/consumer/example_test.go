@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"testing"
 
+	"procore-connect/pkg/consumer"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -16,6 +17,12 @@ func handle(ctx context.Context, e procore.Event, c *procore.CompanyClient) erro
 	}
 	slog.InfoContext(ctx, "resource read", slog.Int("bytes", len(resource)))
 	return nil
+}
+
+// A consumer that keeps a history wants each step of a resource, also those that this app made. It decides itself what a
+// missing resource means.
+func ExampleRun() { //nolint:testableexamples // Run does not return
+	consumer.Run(handle, consumer.WithOwnChanges(), consumer.WithStaleEvents(), consumer.WithProcoreErrors())
 }
 
 // The test in the package documentation.

@@ -56,3 +56,13 @@ func ExampleID() {
 	fmt.Println(m.ID, m.Title, err)
 	// Output: 9 Kick-off <nil>
 }
+
+// Where an endpoint replaces the whole resource, Procore's reference has PUT in place of PATCH.
+func ExamplePut() {
+	env, done := standIn()
+	defer done()
+	c := procore.NewCompanyClient(env, nil, 5678)
+	m, err := procore.Put[Meeting](context.Background(), c, "/rest/v1.0/meetings/9", nil, Meeting{ID: "9", Title: "Kick-off, second part"})
+	fmt.Println(m.Title, err)
+	// Output: Kick-off, second part <nil>
+}

@@ -21,6 +21,7 @@ func standIn() (procore.Environment, func()) {
 		"GET /rest/v1.0/projects/7/rfis/42":                              `{"id":42,"subject":"Which bolt?","status":"open"}`,
 		"GET /rest/v1.3/companies/5678/users":                            `[{"id":3,"name":"Ann"}]`,
 		"GET /rest/v1.0/meetings/9":                                      `{"id":9,"title":"Kick-off"}`,
+		"PUT /rest/v1.0/meetings/9":                                      `{"id":9,"title":"Kick-off, second part"}`,
 		"GET /oauth/token/info":                                          `{"resource_owner_id":1234567,"expires_in_seconds":5100,"application":{"uid":"client-id"}}`,
 		"POST /oauth/revoke":                                             `{}`,
 		"GET /rest/v2.0/companies/5678/webhooks/hooks":                   `{"data":[{"id":"11","status":"active","namespace":"acme-rfi-sync","payload_version":"v3.0","company_id":"5678"}]}`,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"procore-connect/internal/invariants"
+	"procore-connect/internal/testing/kit/invarianttest"
 	"procore-connect/internal/testing/proof/simulation"
 )
 
@@ -265,7 +266,7 @@ func (x *run) checkTables() {
 	grants := x.Tables.Items(grantsTable)
 	for _, p := range slices.Concat(
 		invariants.CheckTables(grants, x.Tables.Items(spendsTable), x.Now().Add(exploreSkew)),
-		invariants.CheckHolders(x.Tables.Items(connectionsTable), grants)) {
+		invarianttest.CheckHolders(x.Tables.Items(connectionsTable), grants)) {
 		x.Problem("%s", p)
 	}
 	for _, p := range x.procore.Pairs {

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"procore-connect/internal/invariants"
+	"procore-connect/internal/testing/kit/invarianttest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/testing/proof/simulation"
 )
@@ -100,7 +101,7 @@ func (y *transitions) add(x *run) {
 // compare compares the transitions that were seen with those that the model allows.
 func (y *transitions) compare(t *testing.T) {
 	t.Helper()
-	forbidden, unseen := invariants.Allowed().Compare(y.all)
+	forbidden, unseen := invarianttest.Compare(y.all)
 	for _, line := range forbidden {
 		t.Errorf("the model does not know the transition %s", line)
 	}

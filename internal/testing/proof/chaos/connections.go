@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"procore-connect/internal/invariants"
+	"procore-connect/internal/testing/kit/invarianttest"
 )
 
 // has reports whether the company is one of the person's.
@@ -40,7 +41,7 @@ func (v *verdict) judgeConnections(connections, grants []invariants.Item) {
 		}
 		v.judgeConnection(c)
 	}
-	for _, problem := range invariants.CheckHolders(rows, held) {
+	for _, problem := range invarianttest.CheckHolders(rows, held) {
 		v.add("", "%s", problem)
 	}
 }

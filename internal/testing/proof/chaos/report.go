@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"procore-connect/internal/invariants"
+	"procore-connect/internal/testing/kit/invarianttest"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 // compareTransitions checks the seen transitions against the model's.
 func (v *verdict) compareTransitions() {
 	var forbidden []string
-	forbidden, v.unseen = invariants.Allowed().Compare(v.seen)
+	forbidden, v.unseen = invarianttest.Compare(v.seen)
 	for _, t := range forbidden {
 		v.add("", "the model does not have the transition %s", t)
 	}
