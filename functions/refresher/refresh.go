@@ -50,7 +50,7 @@ func (h *handler) refresh(ctx context.Context, s share) error {
 			run.errs = append(run.errs, fmt.Errorf("the run stops: Procore refused the refresh tokens of %d users in a row; check the client id", len(run.refused)))
 			break
 		}
-		size = min(2*size, cmp.Or(h.waves, defaultWave), maxRefused-len(run.refused))
+		size = run.next(2*size, cmp.Or(h.waves, defaultWave))
 		if b, err := h.tokens.Upkeep().Breaker(ctx); err != nil || b.Open {
 			run.errs = append(run.errs, fmt.Errorf("the run stops: %s", b.Reason), err)
 			break
@@ -87,6 +87,15 @@ type run struct {
 	departed          int                       // connections whose users left their company
 	unchecked         int                       // departure checks that failed
 	errs              []error
+}
+
+// next returns the size of the next wave. After a refusal it is no more than may still be
+// refused.
+func (r *run) next(size, most int) int {
+	if n := len(r.refused); n > 0 {
+		most = min(most, maxRefused-n)
+	}
+	return min(size, most)
 }
 
 // collect returns the next grants of the list. A row that cannot be read does not stop

@@ -26,6 +26,8 @@ func fair() []mutant {
 		{"", "two companies of a user are checked at once", checks, `	case r.busy[owner]:`, `	case r.busy[owner] && false:`, only("TestPassesAtOnce", refresher)},
 		{"", "one company is checked after the other", checks, `cmp.Or(h.passes, defaultPasses)`, `cmp.Or(h.passes, 1)`, only("TestPassesAtOnce", refresher)},
 		{"", "the runs of all shares do the whole", "functions/refresher/share.go", `return shard%s.of == s.index`, `return true`, only("TestSharesOfGrants", refresher)},
+		{"", "a run has ten refreshes in flight, whatever is set", "functions/refresher/refresh.go", `cmp.Or(h.waves, defaultWave))`, `cmp.Or(0, defaultWave))`, only("TestRefreshesAtOnce", refresher)},
+		{"R7", "a wave is greater than the brake allows", "functions/refresher/refresh.go", `most = min(most, maxRefused-n)`, `most = max(most, maxRefused-n)`, only("TestRefreshesAtOnce", refresher)},
 		{"", "some shards have no turn", "functions/refresher/share.go", `% int64(of)), of}`, `% 4), of}`, only("TestTurns", refresher)},
 		{"", "each share lists the installations", "functions/refresher/housekeeping.go", `if !s.first() {`, `if false {`, only("TestOneShareKeepsTheRest", refresher)},
 		{"", "a company is checked for each of its connections", checks, `	case r.seen[key.CompanyID]:`, `	case r.seen[key.CompanyID] && false:`,
