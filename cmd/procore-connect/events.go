@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -186,7 +187,9 @@ func eventDetails(w io.Writer, d *operator.Delivery, body string, now time.Time)
 			fmt.Fprintf(t, "%s\t%s\n", one[0], oneLine(one[1]))
 		}
 	}
-	if d.State != operator.EventQuarantined {
+	if d.State == operator.EventQuarantined {
+		fmt.Fprintf(t, "more\tprocore-connect quarantine show %s\n", operator.QuarantineID(strconv.FormatInt(d.CompanyID, 10), d.ID))
+	} else {
 		fmt.Fprintf(t, "its lines\tprocore-connect trace %s\n", oneLine(d.ID))
 	}
 	if err := t.Flush(); err != nil {

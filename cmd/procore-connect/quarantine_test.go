@@ -49,6 +49,7 @@ func TestQuarantine(t *testing.T) {
 		}
 		ids = append(ids, "5678/"+h.ID)
 	}
+	wants(t, w, "events-show-quarantined", "events", "show", strings.TrimPrefix(ids[0], "5678/"), "--company", "5678")
 	shown, _, _ := w.run("quarantine", "list")
 	rows := strings.Split(strings.TrimSpace(shown), "\n")[1:]
 	if len(rows) != 5 || len(ids) != 5 {

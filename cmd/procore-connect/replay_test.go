@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procore"
 )
 
@@ -72,7 +73,10 @@ func TestReplay(t *testing.T) {
 	w.wantSent("5678/07")
 	wants(t, w, "replay-not-handled", "replay", "--all-companies", "--from", "2d", "--not-handled", "--yes")
 	w.wantSent("5678/01", "5678/02", "5678/01JA8Z7Q4M6X2V9T3C5B1N0KDE", "5678/05", "5678/06", "5678/08", "5678/10", "5678/09", "5678/11", "5679/12", "5679/13")
-	wants(t, w, "replay-no-consumer", "replay", "--company", "5678", "--from", "2h", "--not-handled", "--log-group", "mine/consumer")
+	outputs := stack.Outputs(app, "http://"+w.addr)
+	outputs["LogGroups"] = "dispatcher=" + stack.LogGroup("dispatcher")
+	w.aws.Stacks.Put(stack.StackName, outputs)
+	wants(t, w, "replay-no-consumer", "replay", "--company", "5678", "--from", "2h", "--not-handled")
 }
 
 // A replay in parts shows the command that goes on, and that one sends the rest, wherever the first one stopped.
