@@ -7,10 +7,7 @@ var refused = procoretest.Fault{Kind: procoretest.Status, Status: 400, Body: `{"
 
 // connectionDrills are those of the states of a connection.
 var connectionDrills = map[string]drill{
-	"reauthorize": {alone: true, sign: "authorization of User", trouble: func(n *night) {
-		n.connected()
-		n.refresh(refused)
-	}, others: (*night).connect},
+	"reauthorize": {alone: true, sign: "authorization of User", trouble: func(n *night) { n.refresh(refused) }, others: (*night).connect},
 	"disconnected": {sign: "disconnected the app", trouble: func(n *night) {
 		n.connected()
 		n.patch(procoretest.CompanyPatch{Connected: new(false)})
@@ -34,14 +31,12 @@ var connectionDrills = map[string]drill{
 		n.patch(procoretest.CompanyPatch{Installed: new(true)})
 		n.connect()
 	}},
-	"uncertain": {alone: true, sign: "had no answer", trouble: func(n *night) {
-		n.connected()
-		n.refresh(procoretest.Fault{Kind: procoretest.Drop})
-	}, others: (*night).connect},
+	"uncertain": {alone: true, sign: "had no answer", trouble: uncertain, others: (*night).connect},
 	"needs_admin": {sign: "is not as it should be", trouble: func(n *night) {
 		n.hire(1)
 		n.patch(procoretest.CompanyPatch{WebhooksPermission: new(false)})
 		n.connect()
+		n.task("housekeeping")
 	}, others: func(n *night) {
 		n.patch(procoretest.CompanyPatch{WebhooksPermission: new(true)})
 	}},

@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procore"
@@ -34,7 +38,7 @@ type drill struct {
 // drills returns all of them, by page.
 func drills() map[string]drill {
 	all := make(map[string]drill)
-	for _, some := range []map[string]drill{connectionDrills, refreshDrills} {
+	for _, some := range []map[string]drill{connectionDrills, refreshDrills, eventDrills, stackDrills} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -47,13 +51,22 @@ func TestDrills(t *testing.T) {
 		t.Skip("compiles and starts everything")
 	}
 	log, all, runbook := &lines{changed: make(chan struct{}), shown: logtest.Output(t)}, drills(), readRunbook(t)
+	refuses := new(atomic.Value)
+	refuses.Store(func(awstest.Call) bool { return false })
 	s, err := stack.Start(t.Context(), stack.Options{
-		Refresh: 200 * time.Millisecond, Housekeeping: 200 * time.Millisecond, Reconcile: time.Second, Stdout: log, Stderr: log,
+		Refresh: -1, Housekeeping: -1, Reconcile: -1, // the drills are the schedules
+		Stdout: log, Stderr: log,
+		Watch: func(c awstest.Call) {
+			if refuses.Load().(func(awstest.Call) bool)(c) {
+				panic(http.ErrAbortHandler) // net/http's way to close the connection
+			}
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
+	shared := &shared{Stack: s, log: log, refuses: refuses}
 	for _, alone := range []bool{false, true} {
 		t.Run(fmt.Sprintf("alone=%v", alone), func(t *testing.T) {
 			for i, p := range runbook {
@@ -65,18 +78,29 @@ func TestDrills(t *testing.T) {
 					if !alone {
 						t.Parallel()
 					}
-					newNight(t, s, log, int64(i)).run(d, p)
+					n := newNight(t, shared, int64(i))
+					if alone {
+						t.Cleanup(n.peace)
+					}
+					n.run(d, p)
 				})
 			}
 		})
 	}
 }
 
+// shared is what all drills have.
+type shared struct {
+	*stack.Stack
+	log     *lines
+	refuses *atomic.Value // reports whether AWS does not answer a call
+	tasks   sync.Mutex
+}
+
 // night is one drill: a person who is on call, and a company of a user, which no other drill has.
 type night struct {
 	t *testing.T
-	*stack.Stack
-	log           *lines
+	*shared
 	user, company int64
 	began, heard  int    // in log: where the drill began, and the end of the last line that it waited for
 	last          string // command, and what it wrote
@@ -84,14 +108,14 @@ type night struct {
 	fills         map[string]string
 }
 
-func newNight(t *testing.T, s *stack.Stack, log *lines, number int64) *night {
+func newNight(t *testing.T, s *shared, number int64) *night {
 	t.Helper()
-	n := &night{t: t, Stack: s, log: log, user: 10_000 + number, company: 100_000 + 100*number, began: len(log.String()), fills: map[string]string{}}
+	n := &night{t: t, shared: s, user: 10_000 + number, company: 100_000 + 100*number, began: len(s.log.String()), fills: map[string]string{}}
 	n.heard = n.began
 	n.fills["COMPANY"] = fmt.Sprint(n.company)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the stack wrote:\n%s", log.String()[n.began:])
+			t.Logf("the stack wrote:\n%s", s.log.String()[n.began:])
 		}
 	})
 	return n
@@ -141,10 +165,10 @@ func (n *night) enter(line string) (out string) {
 	n.t.Helper()
 	words := strings.Fields(line)
 	for i, word := range words {
-		if fill, ok := n.fills[word]; ok {
-			words[i] = fill
-		} else if slices.Contains(placeholders, word) {
+		if _, ok := placeholders[word]; ok && n.fills[word] == "" {
 			n.t.Fatalf("%s: the drill does not know %s", line, word)
+		} else if ok {
+			words[i] = n.fills[word]
 		}
 	}
 	var stdout, stderr bytes.Buffer
@@ -157,7 +181,7 @@ func (n *night) enter(line string) (out string) {
 	return out
 }
 
-// until waits for something that other processes do. Each of their lines may be the sign of it.
+// until waits for something that other processes do. Most of it follows a line of theirs.
 func (n *night) until(what string, ok func() bool) {
 	n.t.Helper()
 	late := time.After(time.Minute)
@@ -168,13 +192,14 @@ func (n *night) until(what string, ok func() bool) {
 		}
 		select {
 		case <-changed:
+		case <-time.After(100 * time.Millisecond):
 		case <-late:
 			n.t.Fatalf("still not after a minute: %s. The last command:\n%s", what, n.last)
 		}
 	}
 }
 
-// said waits for a line of a function, after the one that it waited for before.
+// said waits for a line of a function, after the one that it waited for before, and fills in its request's id.
 func (n *night) said(texts ...string) {
 	n.t.Helper()
 	n.until("a line with "+strings.Join(texts, " and "), func() bool {
@@ -183,12 +208,17 @@ func (n *night) said(texts ...string) {
 			at += len(line)
 			if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
 				n.heard = at
+				if id := requestID.FindStringSubmatch(line); id != nil {
+					n.fills["REQUEST"] = id[1]
+				}
 				return true
 			}
 		}
 		return false
 	})
 }
+
+var requestID = regexp.MustCompile(`"request_id":"([^"]+)"`)
 
 // lines are what the stack wrote.
 type lines struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/browsertest"
 	"procore-connect/pkg/procoretest"
@@ -56,13 +57,46 @@ func (n *night) connectOne(i int64) {
 	}
 }
 
-// connected hires a user who connects the company, and waits for its hook.
+// connected hires a user who connects the company, whose hook housekeeping makes.
 func (n *night) connected() {
 	n.t.Helper()
 	n.hire(1)
 	n.connect()
-	n.said(`"hook reconciled"`, fmt.Sprintf(`"company_id":%d,"status":"active"`, n.company))
-	n.said(`"companies checked"`) // then the next pass is not due for hours, unless a drill makes it due
+	n.task("housekeeping")
+}
+
+// task runs a task of the refresher, as its schedule does. Its errors are lines.
+func (n *night) task(name string) {
+	n.t.Helper()
+	n.tasks.Lock()
+	defer n.tasks.Unlock()
+	_, _ = n.Invoke(n.t.Context(), "refresher", fmt.Appendf(nil, `{"task":%q}`, name))
+}
+
+// refuse lets AWS not answer the calls of which refused reports true; nil: it answers all again.
+func (n *night) refuse(refused func(awstest.Call) bool) {
+	if refused == nil {
+		refused = func(awstest.Call) bool { return false }
+	}
+	n.refuses.Store(refused)
+}
+
+// peace ends what a drill did to all.
+func (n *night) peace() {
+	n.refuse(nil)
+	n.Procore.ClearFaults()
+	n.Procore.ClearAnswers()
+}
+
+// emit lets a user change an RFI at Procore, and fills in the event's id.
+func (n *night) emit() {
+	n.t.Helper()
+	made, err := n.Procore.Emit(procoretest.Event{CompanyID: n.company, ProjectID: n.company, ResourceName: "RFIs", EventType: "create"})
+	n.must(err)
+	if len(made.EventIDs) != 1 {
+		n.t.Fatalf("%d events were reported, want 1", len(made.EventIDs))
+	}
+	n.fills["EVENT"] = made.EventIDs[0]
 }
 
 // patch changes the company at Procore.
@@ -71,26 +105,34 @@ func (n *night) patch(p procoretest.CompanyPatch) {
 	n.must(n.Procore.UpdateCompany(n.company, p))
 }
 
-// refresh makes a pass over the company's hook find its access token expired at Procore, whose token endpoint then answers so.
+// refresh connects the company with a pair that is valid for a minute, which the schedule refreshes. Procore's token endpoint
+// answers the probe before as always, and then so.
 func (n *night) refresh(f procoretest.Fault) {
 	n.t.Helper()
-	n.Procore.Advance(2 * time.Hour)
-	n.set("grants", n.grant(), map[string]string{"refreshed_at": fmt.Sprint(time.Now().Add(-2 * time.Hour).Unix())})
-	f.Endpoint = "token"
-	n.must(n.Procore.Fault(f))
-	n.passing()
+	n.hire(1)
+	n.must(n.Procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: new(int64(60))}))
+	n.connect()
+	n.must(n.Procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: new(int64(5400))}))
+	n.task("housekeeping")
+	for _, f := range []procoretest.Fault{refused, f} {
+		f.Endpoint = "token"
+		n.must(n.Procore.Fault(f))
+	}
+	n.task("refresh")
 }
 
-// due makes the schedule refresh the user's grant, unless its access token is still valid.
+// due lets the schedule refresh the user's grant, unless its access token is still valid.
 func (n *night) due() {
 	n.t.Helper()
 	n.set("grants", n.grant(), map[string]string{"due_at": fmt.Sprint(time.Now().Unix())})
+	n.task("refresh")
 }
 
-// passing makes the company's check due.
+// passing lets housekeeping check the company.
 func (n *night) passing() {
 	n.t.Helper()
-	n.set("connections", n.connection(0), map[string]string{"check_at": fmt.Sprint(time.Now().Unix())})
+	n.set("connections", n.connection(0), map[string]string{"check_at": fmt.Sprint(time.Now().Unix() - 1)})
+	n.task("housekeeping")
 }
 
 // leave removes the user from as many companies, a day after Procore last showed them to the user, and lets the schedule

@@ -38,7 +38,7 @@ var packages = [...]string{
 
 // startFunctions starts a process of each function and waits until all ask for work.
 func (s *Stack) startFunctions(ctx context.Context, dir string) error {
-	s.functions = make(map[string]*lambdatest.Function)
+	s.functions, s.binaries = make(map[string]*lambdatest.Function), make(map[string]string)
 	env, consumer := s.environment(), s.options.consumer()
 	needs, err := s.consumerNeeds(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 			o.Env = with(env, needs)
 		}
 		s.Lambda.Put(o.Name, o.Env)
-		s.functions[o.Name] = lambdatest.New(o)
+		s.functions[o.Name], s.binaries[o.Name] = lambdatest.New(o), o.Binary
 	}
 	s.out.report("starting the functions")
 	g, ctx := errgroup.WithContext(ctx)

@@ -115,6 +115,7 @@ type Stack struct {
 	out       *output
 	db        *dynamodb.Client
 	functions map[string]*lambdatest.Function
+	binaries  map[string]string // of the functions, by name
 	servers   []*http.Server
 	loops     sync.WaitGroup
 	stop      context.CancelFunc // ends the loops
@@ -201,6 +202,16 @@ func (s *Stack) Invoke(ctx context.Context, function string, payload []byte) ([]
 		return nil, fmt.Errorf("there is no function %q", function)
 	}
 	return f.Invoke(ctx, payload)
+}
+
+// Renew replaces the processes of all functions, as Lambda does after some hours, so that they remember nothing.
+func (s *Stack) Renew(ctx context.Context) error {
+	for name, f := range s.functions {
+		if err := f.Replace(ctx, s.binaries[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close ends every process, and saves the data or deletes it. It may be called again. The error is why the data could
