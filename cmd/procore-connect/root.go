@@ -101,7 +101,8 @@ Exit codes: 0 all is well; 1 it failed; 2 wrong usage; 3 the answer is complete,
 			s.target.Local = localAddress(getenv)
 		}
 	}
-	root.AddCommand(s.list(), s.show(), s.why(), s.link(), s.breaker(), s.webhooks(), s.doctor(), s.events(), s.trace())
+	root.AddCommand(s.list(), s.show(), s.why(), s.link(), s.breaker(), s.webhooks(), s.doctor(), s.events(), s.trace(),
+		s.refresh(), s.departures(), s.markRestored(), s.revoke(), s.erase())
 	return root
 }
 

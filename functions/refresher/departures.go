@@ -104,18 +104,3 @@ func (h *handler) withheld(ctx context.Context) {
 			slog.Int("endings", b.Endings()), slog.Int64("withheld", b.Withheld))
 	}
 }
-
-// acknowledged is the answer to {"task": "acknowledge-departures"}.
-type acknowledged struct {
-	Engaged bool `json:"engaged"` // false: endings were not stopped
-	// EngagedAt is when the limit was reached.
-	EngagedAt time.Time `json:"engaged_at,omitzero"`
-	Endings   int       `json:"endings"`  // connections that ended within a day
-	Withheld  int64     `json:"withheld"` // checks since then that found a departed user
-}
-
-// acknowledge makes departed users' connections end again. An operator runs it.
-func (h *handler) acknowledge(ctx context.Context) (acknowledged, error) {
-	b, err := h.departures.Acknowledge(ctx)
-	return acknowledged{b.Engaged(), b.EngagedAt, b.Endings(), b.Withheld}, err
-}

@@ -177,16 +177,15 @@ func TestHiddenCompany(t *testing.T) {
 	if got := len(r.Log.Lines(t, "departure withheld")); got < users-10 {
 		t.Errorf("%d departures were withheld, want %d at least", got, users-10)
 	}
-	out, err := r.h.handle(t.Context(), input{Task: "acknowledge-departures"})
-	if got, ok := out.(acknowledged); err != nil || !ok || !got.Engaged || got.Endings != 10 || got.Withheld < users-10 {
-		t.Errorf("acknowledged %+v, %v", out, err)
+	if was, err := r.h.departures.Acknowledge(t.Context()); err != nil || !was.Engaged() || was.Endings() != 10 || was.Withheld < users-10 {
+		t.Errorf("acknowledged %+v, %v", was, err)
 	}
 	hidden()
 	if got := ended(); got != 20 {
 		t.Errorf("%d of %d connections ended after the acknowledgement, want 20", got, users)
 	}
 	r.members(procoretest.MyConstruction, members...) // Procore shows it again
-	if _, err := r.h.handle(t.Context(), input{Task: "acknowledge-departures"}); err != nil {
+	if _, err := r.h.departures.Acknowledge(t.Context()); err != nil {
 		t.Error(err)
 	}
 	hidden()

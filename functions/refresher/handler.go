@@ -52,12 +52,10 @@ func (h *handler) handle(ctx context.Context, in input) (any, error) {
 		return nil, h.refresh(ctx, turn(in.ScheduledAt, h.shares))
 	case "housekeeping":
 		return nil, h.housekeeping(ctx, turn(in.ScheduledAt, h.shares))
-	case "acknowledge-departures":
-		return h.acknowledge(ctx)
 	case "webhook-keys":
 		return h.webhookKeys(ctx)
 	}
-	return nil, fmt.Errorf(`unknown task %.40q: want refresh, housekeeping, acknowledge-departures or webhook-keys`, in.Task)
+	return nil, fmt.Errorf(`unknown task %.40q: want refresh, housekeeping or webhook-keys`, in.Task)
 }
 
 // outOfTime reports whether the rest is for the next run, which finds again what

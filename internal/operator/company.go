@@ -135,10 +135,13 @@ type Breaker struct {
 	Suspect bool      `json:"suspect"` // something failed since the last success
 	Reason  string    `json:"reason,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
+
+	ProbedAt time.Time `json:"probed_at,omitzero"` // when the token endpoint was last asked
+	Probe    string    `json:"probe,omitempty"`    // what was wrong then
 }
 
 // Breaker reads the breaker of all refreshes.
 func (o *Operator) Breaker(ctx context.Context) (Breaker, error) {
 	b, err := o.Connections.Tokens.Upkeep().Breaker(ctx)
-	return Breaker{Open: b.Open, Suspect: !b.Open && !b.AtRest(), Reason: b.Reason, Since: b.Since}, err
+	return Breaker{Open: b.Open, Suspect: !b.Open && !b.AtRest(), Reason: b.Reason, Since: b.Since, ProbedAt: b.ProbedAt, Probe: b.Probe}, err
 }

@@ -125,11 +125,16 @@ func (c Connection) user() string {
 
 // alsoHeld names the other companies of a grant that has ended.
 func alsoHeld(c Connection) string {
-	others := slices.DeleteFunc(slices.Clone(c.holds), func(id string) bool { return id == strconv.FormatInt(c.CompanyID, 10) })
+	others := c.otherCompanies()
 	if len(others) == 0 {
 		return ""
 	}
 	return fmt.Sprintf(" That repairs %d more of the same user too: %s.", len(others), strings.Join(others[:min(len(others), 10)], ", "))
+}
+
+// otherCompanies are those that need the same grant.
+func (c Connection) otherCompanies() []string {
+	return slices.DeleteFunc(slices.Clone(c.holds), func(id string) bool { return id == strconv.FormatInt(c.CompanyID, 10) })
 }
 
 func because(reason string) string {

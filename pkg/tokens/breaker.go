@@ -12,6 +12,9 @@ import (
 	"procore-connect/pkg/procore"
 )
 
+// noteWithin is how long a run waits for the note of a probe that changed nothing.
+const noteWithin = time.Second
+
 // tripAfter unknown outcomes without a success between them open the breaker.
 const tripAfter = 3
 
@@ -169,11 +172,13 @@ func (u Upkeep) Probe(ctx context.Context) error {
 		}
 	}
 	next.ProbedAt, next.Probe = s.Clock.Now(), text(cause)
-	err = s.swapBreaker(ctx, b, next)
-	switch {
-	case cause == nil && b.AtRest(): // nothing is lost but the time of the probe
+	if cause == nil && b.AtRest() {
+		ctx, cancel := context.WithTimeout(ctx, noteWithin)
+		defer cancel()
+		_ = s.swapBreaker(ctx, b, next) // nothing is lost but the time of the probe
 		return nil
-	case err != nil:
+	}
+	if err := s.swapBreaker(ctx, b, next); err != nil {
 		return errors.Join(cause, fmt.Errorf("tokens: the breaker could not be written: %w", err))
 	}
 	switch {

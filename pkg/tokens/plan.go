@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"procore-connect/internal/platform/dynamo"
@@ -30,12 +31,12 @@ func (u Upkeep) Plan(ctx context.Context, p Principal, within time.Duration) (Pl
 	}
 	plan := Plan{Grant: g}
 	if !g.Usable() {
-		plan.Reason = g.unusable().Error()
+		plan.Reason = told(g.unusable(), p)
 		return plan, nil
 	}
 	pair, ring, err := s.open(ctx, g)
 	if err != nil {
-		plan.Reason = err.Error() // such as another app's credentials
+		plan.Reason = told(err, p) // such as another app's credentials
 		return plan, nil
 	}
 	v := s.view(g, pair)
@@ -49,7 +50,7 @@ func (u Upkeep) Plan(ctx context.Context, p Principal, within time.Duration) (Pl
 		return Plan{}, err
 	}
 	if _, err := b.admits(p); err != nil {
-		plan.Reason = err.Error()
+		plan.Reason = told(err, p)
 		return plan, nil
 	}
 	before, err := s.ledger(p, ring, pair.RefreshToken).entered(ctx, s)
@@ -82,7 +83,7 @@ func (v view) unsent(do step, cause error, within time.Duration) string {
 	case do == end:
 		return cause.Error() + "; the user has to authorize again"
 	case do == refuse:
-		return cause.Error()
+		return told(cause, v.Principal)
 	case v.pair.RefreshToken.IsZero():
 		return noSuccessor + "; the access token is valid until " + until
 	}
@@ -98,6 +99,11 @@ func (v view) sent() string {
 		return "its access token is valid until " + utc(v.pair.Expiry)
 	}
 	return "its access token expired at " + utc(v.pair.Expiry)
+}
+
+// told is an error about a grant whose name stands before it.
+func told(err error, p Principal) string {
+	return strings.TrimPrefix(err.Error(), "tokens: "+string(p)+": ")
 }
 
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
 )
 
@@ -41,7 +44,7 @@ func TestRestored(t *testing.T) {
 			s := w.store()
 			late := before(w, s)
 			sent, p := w.presented(), User(joe)
-			if n, err := w.store().Upkeep().Restored(t.Context()); n != 1 || err != nil {
+			if n, err := w.store().Upkeep().Restored(t.Context(), ""); n != 1 || err != nil {
 				t.Fatalf("ended %d, %v; want 1", n, err)
 			}
 			if g := w.row(p); g.State != Reauthorize || g.Reason != restored || g.claimed() {
@@ -58,7 +61,7 @@ func TestRestored(t *testing.T) {
 			if got := w.presented(); got != sent {
 				t.Errorf("%d refresh tokens were sent, want %d", got, sent)
 			}
-			if n, err := w.store().Upkeep().Restored(t.Context()); n != 0 || err != nil {
+			if n, err := w.store().Upkeep().Restored(t.Context(), ""); n != 0 || err != nil {
 				t.Errorf("the second time: ended %d, %v", n, err)
 			}
 			w.authorize(w.store())
@@ -79,11 +82,11 @@ func TestRestoredEndsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.dynamo.Intercept(dynamotest.Nth(17, "GetItem", dynamotest.Fault{Code: "ProvisionedThroughputExceededException"}))
-	first, err := s.Upkeep().Restored(t.Context())
+	first, err := s.Upkeep().Restored(t.Context(), "")
 	if err == nil {
 		t.Error("storage failed, and no error")
 	}
-	n, err := s.Upkeep().Restored(t.Context())
+	n, err := s.Upkeep().Restored(t.Context(), "")
 	if err != nil || first+n != len(all) {
 		t.Errorf("ended %d and %d of %d, %v", first, n, len(all), err)
 	}
@@ -92,5 +95,21 @@ func TestRestoredEndsAll(t *testing.T) {
 	}
 	if got := w.row(App).State; got != Active {
 		t.Errorf("the app's grant is %s", got)
+	}
+}
+
+// A row that cannot be read is an error, and does not keep the others from ending. The reason names who said so.
+func TestRestoredGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := w.many(3)
+	s := w.store()
+	w.put(map[string]types.AttributeValue{"grant": dynamo.Text(s.Environment.Name + "#user#12"), "state": dynamo.Number(7)})
+	n, err := s.Upkeep().Restored(t.Context(), "an operator")
+	if n != len(all) || err == nil {
+		t.Errorf("ended %d of %d, %v; want all, and an error about the row", n, len(all), err)
+	}
+	if got, want := w.row(all[0]).Reason, restored+"; an operator"; got != want {
+		t.Errorf("got reason %q, want %q", got, want)
 	}
 }

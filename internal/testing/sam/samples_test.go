@@ -1,7 +1,6 @@
 package sam_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -46,7 +45,6 @@ func samples() []sample {
 		{"announcer/disconnected", announced},
 		{"refresher/housekeeping", housekept},
 		{"refresher/refresh", refreshed},
-		{"refresher/acknowledge-departures", acknowledged},
 		{"refresher/webhook-keys", keysAnswered},
 		{"reconciler/reconcile", reconciled},
 		{"reconciler/coverage", covered},
@@ -291,17 +289,5 @@ func refreshed(t *testing.T, w *world, answer []byte) {
 		if r.Presented > 1 {
 			t.Errorf("a refresh token was presented %d times", r.Presented)
 		}
-	}
-}
-
-// acknowledged checks the answer while no departed user's connection has ended.
-func acknowledged(t *testing.T, _ *world, answer []byte) {
-	t.Helper()
-	var got bytes.Buffer // the SAM CLI writes the answer with spaces
-	if err := json.Compact(&got, answer); err != nil {
-		t.Fatal(err)
-	}
-	if want := `{"engaged":false,"endings":0,"withheld":0}`; got.String() != want {
-		t.Errorf("answer %s, want %s", got.String(), want)
 	}
 }

@@ -374,7 +374,7 @@ func (s *scene) rescued() {
 	s.handled(id)
 }
 
-// departed makes a user leave a company, and acknowledges the departure.
+// departed makes a user leave a company.
 func (s *scene) departed() {
 	s.t.Helper()
 	s.connect("Ann Planner", "Northern Planning Ltd")
@@ -384,7 +384,6 @@ func (s *scene) departed() {
 		s.t.Fatalf("emitted %v, want one event; %v", emitted.EventIDs, err)
 	}
 	eventually(s.t, "the departure is counted", func() bool { return s.has("event-consumer dynamodb:UpdateItem connections custom#departures") })
-	s.task("acknowledge-departures", true)
 }
 
 // outageOfProcore leaves a refresh without an answer.

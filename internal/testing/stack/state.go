@@ -136,7 +136,7 @@ func (s *Stack) end(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ended, err := s.connections().Tokens.Upkeep().Restored(ctx)
+	ended, err := s.connections().Tokens.Upkeep().Restored(ctx, "")
 	if err != nil {
 		return err
 	}
