@@ -61,10 +61,6 @@ func TestRevoke(t *testing.T) {
 func TestErase(t *testing.T) {
 	t.Parallel()
 	w := two(t)
-	s := &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}
-	if _, err := s.Quarantine(t.Context(), procoretest.MyConstruction, "no id", []byte(`{"company_id":5678}`)); err != nil {
-		t.Fatal(err)
-	}
 	w.Clock.Advance(time.Minute)
 	w.Fault(func(operation string, _ []byte) (f dynamotest.Fault) {
 		if operation == "DeleteItem" {
@@ -74,6 +70,10 @@ func TestErase(t *testing.T) {
 	})
 	wants(t, w, "erase-interrupted", "erase", "5678", "--yes")
 	w.Fault(nil)
+	s := &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}
+	if _, err := s.Quarantine(t.Context(), procoretest.MyConstruction, "no id", []byte(`{"company_id":5678}`)); err != nil {
+		t.Fatal(err)
+	}
 	wants(t, w, "erase", "erase", "5678", "--yes")
 	wants(t, w, "erase-again", "erase", "5678", "--yes")
 	for _, table := range []string{w.Tables.Connections, w.Tables.Inbox, w.Tables.Grants, w.Tables.Spends, w.Tables.Sessions} {

@@ -14,7 +14,7 @@ import (
 type Revocation struct {
 	CompanyID int64        `json:"company_id"`
 	Company   string       `json:"company"`
-	Ended     []Ending      `json:"connections"`
+	Ended     []Ending     `json:"connections"`
 	Hook      string       `json:"hook_id,omitempty"` // that is to be deleted, or could not be
 	Keeps     []Connection `json:"keeps"`             // the connections that are not ended
 }

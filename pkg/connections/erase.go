@@ -16,30 +16,35 @@ var ErrInUse = errors.New("the company was connected again, or a row of it has j
 
 // erasable is what is read of any row of a company.
 type erasable struct {
-	principal, state, write string
-	rev                     int64
+	principal, write string
+	rev              int64
+	inUse            bool
 }
 
-func (e *erasable) fields(f *dynamo.Fields) {
-	f.Text("principal", &e.principal)
-	f.Text("state", &e.state)
-	f.Number("rev", &e.rev)
-	f.Text("write", &e.write)
+func (e *erasable) read(item dynamo.Item) error {
+	is := ""
+	err := dynamo.Decode(item, func(f *dynamo.Fields) {
+		f.Text("principal", &e.principal)
+		f.Text("state", &is)
+		f.Number("rev", &e.rev)
+		f.Text("write", &e.write)
+	})
+	e.inUse = isPrincipal(tokens.Principal(e.principal)) && State(is) != Ended
+	return err
 }
 
 // Erase deletes all rows of a company: its connections, which must have ended, and what other packages keep beside them. It
-// returns how many it deleted. ErrInUse means that one is connected, or changed meanwhile. It may be repeated after any
+// returns how many it deleted. ErrInUse means that one is connected, or has just changed. It may be repeated after any
 // error.
 func (s *Store) Erase(ctx context.Context, companyID int64) (deleted int, err error) {
 	partition := s.Row(Key{CompanyID: companyID}.holder(), "")["company"]
 	in := new(dynamo.Expression).Equal("company", partition).Query(s.Table, "")
 	in.ConsistentRead = aws.Bool(true)
-	read := func(e *erasable, item dynamo.Item) error { return dynamo.Decode(item, e.fields) }
-	for row, err := range dynamo.Query(ctx, s.DB, "connections: the rows of a company", in, read) {
+	for row, err := range dynamo.Query(ctx, s.DB, "connections: the rows of a company", in, (*erasable).read) {
 		if err != nil {
 			return deleted, err
 		}
-		if isPrincipal(tokens.Principal(row.principal)) && State(row.state) != Ended {
+		if row.inUse {
 			return deleted, fmt.Errorf("company %d: %w", companyID, ErrInUse)
 		}
 		unchanged := new(dynamo.Expression).Equal("rev", dynamo.NonZero(row.rev)).Equal("write", dynamo.Text(row.write))
