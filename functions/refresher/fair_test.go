@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -106,4 +107,44 @@ func TestNewCustomerAmongTwentyThousand(t *testing.T) {
 		t.Errorf("%d companies wait for a limit, want %d", got, 2*limited)
 	}
 	r.wantMetric("OldestCheckSeconds", 0, 1)
+}
+
+// Of 2,400 companies 800 are due. The runs of all shares at once check each of them once, and a new customer's before all
+// others of its share.
+func TestSharesOfManyCompanies(t *testing.T) {
+	t.Parallel()
+	r := manyCompanies(t)
+	const due = 800
+	first := int64(100_000)
+	next := r.scheduled(first, due, connections.WebhooksActive, func(i int) time.Duration { return time.Duration(i-due) * time.Second })
+	r.atProcore(first, next)
+	r.scheduled(next, 1_600, connections.WebhooksActive, func(i int) time.Duration { return time.Duration(1+i) * time.Hour })
+	customer := r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
+
+	ctx, cancel := context.WithTimeout(t.Context(), lambdaTime)
+	defer cancel()
+	start := time.Now()
+	r.together(func(one *refresher, minute int) {
+		if err := one.at(ctx, "housekeeping", minute); err != nil {
+			t.Errorf("minute %d: %v", minute, err)
+		}
+	})
+	t.Logf("the runs took %v", time.Since(start).Round(time.Millisecond))
+	times, before := make(map[string]int), -1
+	for i, line := range r.Log.Lines(t, "hook reconciled") {
+		id := fmt.Sprint(line["company_id"])
+		if times[id]++; times[id] > 1 {
+			t.Errorf("company %s was checked %d times", id, times[id])
+		}
+		if line["company_id"] == float64(customer.CompanyID) {
+			before = i
+		}
+	}
+	if len(times) != due+1 {
+		t.Errorf("%d companies were checked, want %d", len(times), due+1)
+	}
+	if most := maxShares * defaultPasses; before < 0 || before > most {
+		t.Errorf("%d companies of all shares were checked before the new customer's, want %d at most", before, most)
+	}
+	r.wantWebhooks(customer, connections.WebhooksActive, provision.Recheck)
 }
