@@ -57,9 +57,9 @@ func (s *session) quarantineList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		companies := []int64{company}
+		companies, unread := []int64{company}, error(nil)
 		if company == 0 {
-			if companies, err = o.Companies(c.Context()); err != nil {
+			if companies, unread, err = s.companies(c.Context(), o); err != nil {
 				return err
 			}
 		}
@@ -70,7 +70,8 @@ func (s *session) quarantineList() *cobra.Command {
 		if total > len(found) {
 			fmt.Fprintf(s.err, "These are the last %d of %d.\n", len(found), total)
 		}
-		return s.write(append([]operator.Quarantined{}, found...), func(w io.Writer) error { return quarantineTable(w, found, now) })
+		err = s.write(append([]operator.Quarantined{}, found...), func(w io.Writer) error { return quarantineTable(w, found, now) })
+		return errors.Join(err, unread)
 	}
 	return c
 }
@@ -193,11 +194,11 @@ delivery is kept. This command decodes as its own version does: build it from wh
 		if err != nil {
 			return err
 		}
-		which, err := r.selection(c.Context(), o)
+		which, err := r.selection(c.Context(), s, o)
 		if err != nil {
 			return err
 		}
-		return s.replays(c, o, which, &r)
+		return errors.Join(s.replays(c, o, which, &r), r.unread)
 	}
 	return s.changes(c)
 }

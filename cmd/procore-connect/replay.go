@@ -34,6 +34,7 @@ type replaying struct {
 	quarantined   bool
 	understood    string // what the times were understood as
 	begins, until time.Time
+	unread        error // why companies may be missing
 }
 
 func (s *session) replay() *cobra.Command {
@@ -75,11 +76,11 @@ The inbox has the events of 14 days.`,
 		if err != nil {
 			return err
 		}
-		which, err := r.selection(c.Context(), o)
+		which, err := r.selection(c.Context(), s, o)
 		if err != nil {
 			return err
 		}
-		return s.replays(c, o, which, &r)
+		return errors.Join(s.replays(c, o, which, &r), r.unread)
 	}
 	return s.searches(s.changes(c))
 }
@@ -125,10 +126,10 @@ func moment(t, now time.Time) string {
 }
 
 // selection returns what was typed as the operator takes it.
-func (r *replaying) selection(ctx context.Context, o *operator.Operator) (which operator.Selection, err error) {
+func (r *replaying) selection(ctx context.Context, s *session, o *operator.Operator) (which operator.Selection, err error) {
 	which.Companies = []int64{r.company}
 	if r.all {
-		if which.Companies, err = o.Companies(ctx); err != nil {
+		if which.Companies, r.unread, err = s.companies(ctx, o); err != nil {
 			return which, err
 		}
 	}
@@ -140,6 +141,19 @@ func (r *replaying) selection(ctx context.Context, o *operator.Operator) (which 
 		which.Handled, err = o.Handled(ctx, which.Companies, r.begins)
 	}
 	return which, err
+}
+
+// companies returns all companies. On a bad day a row may not be readable, which does not hold up the others: the person is
+// warned before, and the command fails in the end with unread.
+func (s *session) companies(ctx context.Context, o *operator.Operator) (ids []int64, unread, err error) {
+	ids, unread = o.Companies(ctx)
+	if len(ids) == 0 || ctx.Err() != nil {
+		return nil, nil, unread
+	}
+	if unread != nil {
+		fmt.Fprintln(s.err, "Not all connections could be read, so that companies may be missing here.")
+	}
+	return ids, unread, nil
 }
 
 // replays shows the plan, and follows it.

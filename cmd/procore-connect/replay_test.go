@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procore"
@@ -77,6 +78,17 @@ func TestReplay(t *testing.T) {
 	outputs["LogGroups"] = "dispatcher=" + stack.LogGroup("dispatcher")
 	w.aws.Stacks.Put(stack.StackName, outputs)
 	wants(t, w, "replay-no-consumer", "replay", "--company", "5678", "--from", "2h", "--not-handled")
+}
+
+// A connection that cannot be read does not hold up the replay of the others.
+func TestReplayUnreadRow(t *testing.T) {
+	t.Parallel()
+	w := busy(t)
+	w.put(w.Tables.Connections, dynamo.Item{"company": dynamo.Text("custom#1"), "principal": dynamo.Text("user#1"), "rev": dynamo.Text("one")})
+	_, aside, code := w.run("replay", "--all-companies", "--from", "2h", "--yes")
+	if code != exitFailed || !strings.Contains(aside, "may be missing") || !strings.Contains(aside, "company 1, user#1") || len(w.sent()) != 11 {
+		t.Errorf("exit code %d: %s", code, aside)
+	}
 }
 
 // A replay in parts shows the command that goes on, and that one sends the rest, wherever the first one stopped.

@@ -72,18 +72,16 @@ func (r Replayed) Done() (n int) {
 	return n
 }
 
-// Companies returns the ids of all companies that were ever connected, ascending.
+// Companies returns the ids of all companies that were ever connected, ascending. An error beside them is about rows that
+// could not be read: their companies may be missing.
 func (o *Operator) Companies(ctx context.Context) ([]int64, error) {
-	rows, err := all(ctx, o.Connections.All(ctx))
-	if err != nil {
-		return nil, err
-	}
+	rows, unread := all(ctx, o.Connections.All(ctx))
 	var ids []int64
 	for _, c := range rows {
 		ids = append(ids, c.CompanyID)
 	}
 	slices.Sort(ids)
-	return slices.Compact(ids), nil
+	return slices.Compact(ids), unread
 }
 
 // CountReplay counts what a selection chooses. It reads keys alone.
