@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,11 +71,20 @@ func newWorld(t *testing.T) *world {
 	}))
 	t.Cleanup(server.Close)
 	w.addr = strings.TrimPrefix(server.URL, "http://")
+	if err := stack.CreateQueues(w.aws.Queues); err != nil {
+		t.Fatal(err)
+	}
 	w.aws.Stacks.Put(stack.StackName, stack.Outputs(app, server.URL))
 	for _, name := range []string{"refresher", "reconciler"} {
 		w.lambda.Put(name, w.environment(server.URL))
 	}
-	t.Cleanup(func() { w.Log.Search(t, "the command's output", w.shown.String()) })
+	t.Cleanup(func() {
+		for _, name := range []string{functiontest.KeysSecret, functiontest.WebhookSecret} {
+			value, _ := w.Secrets.Value(name)
+			w.Log.Secret(slices.DeleteFunc(strings.Split(value, `"`), func(s string) bool { return len(s) < 32 })...) // the keys
+		}
+		w.Log.Search(t, "the command's output", w.shown.String())
+	})
 	return w
 }
 
@@ -117,10 +128,18 @@ func (w *world) typed(to streams, args ...string) (out, aside string, code int) 
 	var stdout, stderr bytes.Buffer
 	to.out, to.err = &stdout, &stderr
 	env := func(name string) string { return map[string]string{"LOCAL_AWS_ADDR": w.addr}[name] }
-	code = run(w.t.Context(), append([]string{"--local"}, args...), env, to, w.Clock.Seam())
+	code = run(w.t.Context(), append([]string{"--local"}, args...), env, to, w.waits())
 	w.shown.Write(stdout.Bytes())
 	w.shown.Write(stderr.Bytes())
 	return stdout.String(), stderr.String(), code
+}
+
+// waits is the world's clock, which passes while the command waits.
+func (w *world) waits() procore.Clock {
+	return procore.Clock{Time: w.Clock.Now, Wait: func(ctx context.Context, d time.Duration) error {
+		w.Clock.Advance(d)
+		return context.Cause(ctx)
+	}}
 }
 
 // connect connects a company by a user.

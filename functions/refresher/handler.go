@@ -52,10 +52,8 @@ func (h *handler) handle(ctx context.Context, in input) (any, error) {
 		return nil, h.refresh(ctx, turn(in.ScheduledAt, h.shares))
 	case "housekeeping":
 		return nil, h.housekeeping(ctx, turn(in.ScheduledAt, h.shares))
-	case "webhook-keys":
-		return h.webhookKeys(ctx)
 	}
-	return nil, fmt.Errorf(`unknown task %.40q: want refresh, housekeeping or webhook-keys`, in.Task)
+	return nil, fmt.Errorf(`unknown task %.40q: want refresh or housekeeping`, in.Task)
 }
 
 // outOfTime reports whether the rest is for the next run, which finds again what

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/webhook/provision"
@@ -251,28 +250,4 @@ func TestWebhooksOff(t *testing.T) {
 	if got := len(r.Procore.State().Calls); got > 0 {
 		t.Errorf("got %d calls, want none", got)
 	}
-}
-
-// An old key may not be retired before every hook has the new one.
-func TestWebhookKeys(t *testing.T) {
-	t.Parallel()
-	r := newRefresher(t)
-	off := false
-	r.Connect(procoretest.MyConstruction, procoretest.Joe, connections.WebhooksPending)
-	r.Connect(procoretest.NorthernPlanner, procoretest.Ann, connections.WebhooksPending)
-	r.Connect(procoretest.HarborHill, procoretest.Joe, connections.WebhooksOff) // without a hook
-	r.run("housekeeping")
-	want := func(want hookKeys) {
-		t.Helper()
-		got, err := r.h.handle(t.Context(), input{Task: "webhook-keys"})
-		if diff := cmp.Diff(got, any(want), cmpopts.EquateEmpty()); diff != "" || err != nil {
-			t.Errorf("%v (-got +want):\n%s", err, diff)
-		}
-	}
-	want(hookKeys{Hooks: 2, Retire: true})
-	r.Secrets.Put(functiontest.WebhookSecret, `{"current":"k2","k1":"fake-webhook-key-0123456789-0123456789-01234","k2":"fake-webhook-key-two-0123456789-0123456789"}`)
-	r.PatchCompany(procoretest.NorthernPlanner, procoretest.CompanyPatch{WebhooksPermission: &off})
-	r.Clock.Advance(provision.Recheck + time.Second)
-	r.run("housekeeping")
-	want(hookKeys{Hooks: 2, Old: map[string]int{"k1.0": 1}, Companies: []int64{procoretest.NorthernPlanner}})
 }

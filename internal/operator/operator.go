@@ -59,6 +59,9 @@ type Operator struct {
 	Logs        *logs.Client
 	EventsQueue queue.Queue // to the consumer
 
+	secrets                   *secretsmanager.Client
+	sealSecret, webhookSecret string // their names
+
 	sdk   aws.Config
 	log   *slog.Logger
 	clock procore.Clock
@@ -107,6 +110,7 @@ func (o *Operator) wire(env *config.Env) {
 		Store: o.Connections, Ring: base.WebhookKeys(), Want: provision.ReadConfig(env, o.PublicURL), Log: o.log,
 		Recovery: &recovery.Recoverer{Inbox: o.Inbox, Log: o.log},
 	}
+	o.secrets, o.sealSecret, o.webhookSecret = base.Secrets, env.Require("KEYS_SECRET_ID"), env.Require("WEBHOOK_SECRET_ID")
 	o.Departures = &departures.Watch{Store: o.Connections, Hooks: o.Hooks, Log: o.log}
 }
 

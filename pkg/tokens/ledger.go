@@ -10,13 +10,13 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// ledgerLife is how long the ledger knows a spent token.
-const ledgerLife = 400 * 24 * time.Hour
+// LedgerLife is how long the ledger knows a spent token, under each key that the ring had when it was spent.
+const LedgerLife = 400 * 24 * time.Hour
 
 // maxPairAge is how old a pair may be whose refresh token is sent. The ledger may have
 // forgotten an older one: a row comes back from a backup of any age. A pair in use is
 // replaced after 90 minutes, an idle one after 30 days.
-const maxPairAge = ledgerLife - 30*24*time.Hour
+const maxPairAge = LedgerLife - 30*24*time.Hour
 
 // ledger is the part of a claim, and of its release, that is about the refresh
 // token's value: rows of the Spends table. The table is what makes R1 hold for a
@@ -66,7 +66,7 @@ func (l ledger) keep(attempt string, now time.Time) (all []types.TransactWriteIt
 func (l ledger) entry(attempt string, now time.Time) dynamo.Item {
 	return dynamo.Item{
 		"grant": dynamo.Text(l.grant), "attempt": dynamo.Text(attempt),
-		"spent_at": dynamo.Seconds(now), "ttl": dynamo.Seconds(now.Add(ledgerLife)),
+		"spent_at": dynamo.Seconds(now), "ttl": dynamo.Seconds(now.Add(LedgerLife)),
 	}
 }
 

@@ -133,7 +133,7 @@ func TestRestoredRowOlderThanTheLedger(t *testing.T) {
 	if _, err := w.store().Token(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.Advance(ledgerLife + 24*time.Hour)
+	w.clock.Advance(LedgerLife + 24*time.Hour)
 	w.forget()
 	restore()
 	if _, err := w.store().Token(t.Context(), p); !errors.Is(err, ErrReauthorize) || !strings.Contains(err.Error(), olderThanTheLedger) {
@@ -192,7 +192,7 @@ func TestLedgerEntry(t *testing.T) {
 	for name, want := range map[string]types.AttributeValue{
 		"grant":   &types.AttributeValueMemberS{Value: "custom#user#1234567"},
 		"attempt": &types.AttributeValueMemberS{Value: held.claimed.attempt},
-		"ttl":     &types.AttributeValueMemberN{Value: strconv.FormatInt(w.clock.Now().Add(ledgerLife).Unix(), 10)},
+		"ttl":     &types.AttributeValueMemberN{Value: strconv.FormatInt(w.clock.Now().Add(LedgerLife).Unix(), 10)},
 	} {
 		if diff := cmp.Diff(all[0][name], want, cmpopts.IgnoreUnexported(types.AttributeValueMemberS{}, types.AttributeValueMemberN{})); diff != "" {
 			t.Errorf("%s (-got +want):\n%s", name, diff)

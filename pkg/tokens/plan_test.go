@@ -51,7 +51,7 @@ func TestPlan(t *testing.T) {
 			}
 			restore()
 		}, false, "this refresh token is in the ledger"},
-		"too old for the ledger": {func(w *world, _ *Store) { w.clock.Advance(ledgerLife) }, false, olderThanTheLedger},
+		"too old for the ledger": {func(w *world, _ *Store) { w.clock.Advance(LedgerLife) }, false, olderThanTheLedger},
 		"another client": {func(w *world, s *Store) {
 			w.clock.Advance(2 * time.Hour)
 			other := *w.oauth

@@ -15,9 +15,11 @@ import (
 	"procore-connect/pkg/procore"
 )
 
+// MaxAge is after how long a value is read again.
+const MaxAge = 5 * time.Minute
+
 const (
-	maxAge      = 5 * time.Minute // a value is read again after this
-	rereadEvery = time.Minute     // at most, when a value did not work
+	rereadEvery = time.Minute // at most, when a value did not work
 	timeout     = 3 * time.Second
 )
 
@@ -54,7 +56,7 @@ func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 	defer s.mu.Unlock()
 	now := s.Clock.Now()
 	known := s.value != nil
-	if known && (within(rereadEvery, s.triedAt, now) || within(maxAge, s.readAt, now) && !reread) {
+	if known && (within(rereadEvery, s.triedAt, now) || within(MaxAge, s.readAt, now) && !reread) {
 		return s.value(), nil
 	}
 	s.triedAt = now
@@ -77,7 +79,7 @@ func (s *Secret[T]) read(ctx context.Context) (T, error) {
 	if err != nil {
 		return none, fmt.Errorf("secret %s cannot be read: %w", s.ID, err)
 	}
-	value, err := s.Parse(text(out))
+	value, err := s.Parse(Text(out))
 	if err != nil {
 		return none, fmt.Errorf("secret %s: %w", s.ID, err)
 	}

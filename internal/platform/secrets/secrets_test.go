@@ -259,7 +259,7 @@ func TestConcurrentGetsReadOnce(t *testing.T) {
 		if got := w.parsed.Load(); got != int64(round) {
 			t.Errorf("parsed %d times, want %d", got, round)
 		}
-		w.clock.Advance(maxAge)
+		w.clock.Advance(MaxAge)
 	}
 }
 

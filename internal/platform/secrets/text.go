@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// text returns a secret's text, whichever way it was entered: as a string or as a file's
+// Text returns a secret's text, whichever way it was entered: as a string or as a file's
 // bytes, with a byte order mark in front, in the UTF-16 that editors and shells on Windows
 // write, or as a JSON string of the text, as tools make that encode a value twice.
-func text(out *secretsmanager.GetSecretValueOutput) string {
+func Text(out *secretsmanager.GetSecretValueOutput) string {
 	value := decoded(out)
 	var inner string
 	if strings.HasPrefix(value, `"`) && json.Unmarshal([]byte(value), &inner) == nil {

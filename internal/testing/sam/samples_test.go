@@ -45,7 +45,6 @@ func samples() []sample {
 		{"announcer/disconnected", announced},
 		{"refresher/housekeeping", housekept},
 		{"refresher/refresh", refreshed},
-		{"refresher/webhook-keys", keysAnswered},
 		{"reconciler/reconcile", reconciled},
 		{"reconciler/coverage", covered},
 	}
@@ -245,18 +244,6 @@ func housekept(t *testing.T, w *world, answer []byte) {
 	hooks, want := w.Procore.State().Hooks, w.AppURL+provision.Path
 	if string(answer) != "null" || len(hooks) != 1 || len(hooks[0].Triggers) != len(triggers) || hooks[0].DestinationURL != want {
 		t.Errorf("answer %s, hooks %+v; want null, and one hook with %d triggers that leads to %s", answer, hooks, len(triggers), want)
-	}
-}
-
-// keysAnswered checks the answer after the company's hook was created.
-func keysAnswered(t *testing.T, _ *world, answer []byte) {
-	t.Helper()
-	var got struct {
-		Hooks  int
-		Retire bool
-	}
-	if err := json.Unmarshal(answer, &got); err != nil || !got.Retire {
-		t.Errorf("answer %s, %v, want that all hooks have the current key", answer, err)
 	}
 }
 

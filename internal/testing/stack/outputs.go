@@ -37,6 +37,7 @@ func Outputs(app, aws string) map[string]string {
 		"SpendsTableName":              names.Spends,
 		"KeysSecretArn":                keysSecret,
 		"RescueQueueUrl":               awstest.QueueURL(aws, rescueQueue),
+		"RescueDeadLetterQueueUrl":     awstest.QueueURL(aws, rescueDeadQueue),
 		"LogGroups":                    logGroups(path.Base(DefaultConsumer)),
 		"OperatorLogGroup":             LogGroup(operatorLog),
 	}

@@ -28,6 +28,8 @@ const (
 	eventsQueue = "events.fifo"
 	rescueQueue = "rescue"
 
+	rescueDeadQueue = "rescue-dead"
+
 	eventsDeadQueue = "events-dead.fifo"
 
 	dispatchDeadQueue = "dispatch-dead"
@@ -35,7 +37,8 @@ const (
 
 	connectionsTopic = "connections-topic"
 
-	maxReceive = 5 // deliveries of an event before it is a dead letter
+	maxReceive  = 5   // deliveries of an event before it is a dead letter
+	rescueTries = 288 // the same of a pair, as in the template
 )
 
 var names = tables.Names{Grants: "grants", Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"}
@@ -72,9 +75,15 @@ func (s *Stack) put(name string, value map[string]string) {
 // CreateQueues creates the template's queues. Outputs has their URLs.
 func CreateQueues(to *awstest.Queues) error {
 	dead, err := to.Create(eventsDeadQueue, awstest.QueueOptions{})
-	for _, name := range []string{rescueQueue, dispatchDeadQueue, announceDeadQueue} {
+	for _, name := range []string{rescueDeadQueue, dispatchDeadQueue, announceDeadQueue} {
 		if err == nil {
 			_, err = to.Create(name, awstest.QueueOptions{})
+		}
+	}
+	if err == nil {
+		var rescueDead *awstest.Queue
+		if rescueDead, err = to.Queue(rescueDeadQueue); err == nil {
+			_, err = to.Create(rescueQueue, awstest.QueueOptions{DeadLetters: rescueDead, MaxReceiveCount: rescueTries})
 		}
 	}
 	if err == nil {

@@ -58,7 +58,11 @@ func (h *hand) converge(ctx context.Context, want wanted, creatorLost bool) erro
 			return err
 		}
 		for _, s := range steps {
+			was := m.Credential
 			err := apply(ctx, h.client, h.by, want, s, m)
+			if m.Credential != "" && (m.Credential != was || m.CredentialAt.IsZero()) {
+				m.CredentialAt = have.at
+			}
 			h.logStep(ctx, s, err)
 			if err != nil {
 				return err

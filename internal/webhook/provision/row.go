@@ -44,11 +44,14 @@ type Row struct {
 // lease is the row while this process holds it.
 type lease struct{ row Row }
 
+// hookRow is the sort key of a hook's item.
+const hookRow = "webhook"
+
 // items are the hooks' items.
 type items struct{ store *connections.Store }
 
 func (i items) key(companyID int64) dynamo.Item {
-	return i.store.Row(strconv.FormatInt(companyID, 10), "webhook")
+	return i.store.Row(strconv.FormatInt(companyID, 10), hookRow)
 }
 
 func (i items) rows(companyID int64) dynamo.Rows[Row] {
@@ -127,6 +130,7 @@ func (r *Row) fields(f *dynamo.Fields) {
 	f.Text("creator", (*string)(&r.Creator))
 	f.Text("replaces", (*string)(&r.Replaces))
 	f.Text("credential", &r.Credential)
+	f.Millis("credential_ms", &r.CredentialAt)
 	f.Text("payload_version", &r.Version)
 	f.Millis("since_ms", &r.Since)
 	dynamo.Maps(f, "foreign_hooks", &r.Foreign, func(id *procore.ID, f *dynamo.Fields) { f.Text("id", (*string)(id)) })

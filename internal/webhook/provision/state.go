@@ -38,11 +38,12 @@ type Memory struct {
 	Creator  tokens.Principal // whose connection made the hook
 	Replaces procore.ID       // a hook to delete once HookID has its triggers
 	// Credential names the one that Procore last accepted: its key and the epoch.
-	Credential string
-	Version    string       // the payload version for which the triggers were made
-	Since      time.Time    // when the hook's first trigger was about to be created; zero: not yet
-	Foreign    []procore.ID // hooks of other deployments in our namespace
-	Repairs    []Repair
+	Credential   string
+	CredentialAt time.Time    // when it first accepted that one, a pass's length too early at most
+	Version      string       // the payload version for which the triggers were made
+	Since        time.Time    // when the hook's first trigger was about to be created; zero: not yet
+	Foreign      []procore.ID // hooks of other deployments in our namespace
+	Repairs      []Repair
 
 	Recovery recovery.Progress // through the hook's discarded deliveries
 

@@ -21,7 +21,7 @@ const (
 )
 
 // Secrets is a Secrets Manager with the operations CreateSecret,
-// DescribeSecret, GetSecretValue and PutSecretValue. Make it with [NewSecrets] or [OpenSecrets].
+// DescribeSecret, GetSecretValue, PutSecretValue and UpdateSecretVersionStage. Make it with [NewSecrets] or [OpenSecrets].
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/
 type Secrets struct {
@@ -98,6 +98,8 @@ func (s *Secrets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"DescribeSecret": input(s.describeSecret),
 		"GetSecretValue": input(s.getSecretValue),
 		"PutSecretValue": input(s.putSecretValue),
+
+		"UpdateSecretVersionStage": input(s.updateSecretVersionStage),
 	})
 }
 
@@ -191,6 +193,9 @@ func (s *Secrets) putSecretValue(_ context.Context, _ *http.Request, in putSecre
 	if err := checkSecret(in.SecretId, value); err != nil {
 		return nil, err
 	}
+	if err := checkToken(in.ClientRequestToken); err != nil {
+		return nil, err
+	}
 	defer s.lock()()
 	sec, err := s.find(in.SecretId)
 	if err != nil {
@@ -217,6 +222,9 @@ type createSecretInput struct{ Name, SecretString, ClientRequestToken, Descripti
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
 func (s *Secrets) createSecret(_ context.Context, _ *http.Request, in createSecretInput) (any, error) {
 	if err := checkSecret(in.Name, in.SecretString); err != nil {
+		return nil, err
+	}
+	if err := checkToken(in.ClientRequestToken); err != nil {
 		return nil, err
 	}
 	defer s.lock()()
@@ -263,6 +271,14 @@ func checkSecret(name, value string) error {
 		return errorf("InvalidRequestException", "SecretString or SecretBinary is needed")
 	case len(value) > maxSecret:
 		return errorf("InvalidParameterException", "the secret is longer than %d bytes", maxSecret)
+	}
+	return nil
+}
+
+// checkToken checks the id of a new version; the SDK makes one if there is none.
+func checkToken(token string) error {
+	if token != "" && (len(token) < 32 || len(token) > 64) {
+		return errorf("InvalidParameterException", "ClientRequestToken must be 32-64 characters long.")
 	}
 	return nil
 }

@@ -32,7 +32,5 @@ func hooks() []mutant {
 			`			return true, err`, `			return false, err`, only("TestCreatorLostAccessWhileFailing", hooking)},
 		{"", "the next pass does not know what this one adopted", pass,
 			`if err := h.items.save(ctx, h.lease); err != nil {`, `if err := error(nil); err != nil {`, only("TestVersionChangeOfAnUnknownHook", hooking)},
-		{"", "a key is retired while a hook has it", "functions/refresher/keys.go",
-			`answer.Retire = len(answer.Old) == 0`, `answer.Retire = len(answer.Old) >= 0`, only("TestWebhookKeys", refresher)},
 	}
 }
