@@ -37,9 +37,6 @@ func TestTasks(t *testing.T) {
 	h := newReconciler(functiontest.New(t))
 	for text, want := range map[string]string{
 		`{"task":"reconcile"}`:                         "",
-		`{"task":"coverage","company_id":"5678"}`:      "",
-		`{"task":"coverage"}`:                          `"company_id": "5678"`,
-		`{"task":"coverage","company_id":"-1"}`:        `"company_id": "5678"`,
 		`{"task":"refresh"}`:                           `unknown task "refresh": want reconcile`,
 		`{"task":"` + strings.Repeat("x", 1000) + `"}`: `xxx": want reconcile`,
 		`{}`: `unknown task ""`,
@@ -52,16 +49,6 @@ func TestTasks(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || len(err.Error()) > 200) {
 			t.Errorf("%.60s: %v, want an error with %q", text, err, want)
 		}
-	}
-}
-
-// The answer for an operator is about the company that was asked for.
-func TestCoverage(t *testing.T) {
-	t.Parallel()
-	h := newReconciler(functiontest.New(t))
-	got, err := h.handle(t.Context(), input{Task: "coverage", CompanyID: procoretest.MyConstruction})
-	if c, ok := got.(reconcile.Coverage); err != nil || !ok || c.CompanyID != procoretest.MyConstruction {
-		t.Errorf("%+v, %v, want the coverage of company %d", got, err, procoretest.MyConstruction)
 	}
 }
 
@@ -96,8 +83,8 @@ func TestLostDelivery(t *testing.T) {
 	if err != nil || len(traces) != 1 || !traces[0].Reconciled {
 		t.Errorf("%+v, %v, want one event, that of reconciliation", traces, err)
 	}
-	got, err := h.handle(t.Context(), input{Task: "coverage", CompanyID: procoretest.MyConstruction})
-	if c, ok := got.(reconcile.Coverage); err != nil || !ok || len(c.Resources) != 1 || !c.Resources[0].Until.After(w.Clock.Now().Add(-2*time.Minute)) {
-		t.Errorf("%+v, %v, want RFIs covered until a minute ago", got, err)
+	c, err := h.reconciler.Coverage(t.Context(), procoretest.MyConstruction)
+	if err != nil || len(c.Resources) != 1 || !c.Resources[0].Until.After(w.Clock.Now().Add(-2*time.Minute)) {
+		t.Errorf("%+v, %v, want RFIs covered until a minute ago", c, err)
 	}
 }

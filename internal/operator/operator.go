@@ -21,6 +21,7 @@ import (
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/reconcile"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/internal/wire"
 	"procore-connect/pkg/connections"
@@ -56,6 +57,7 @@ type Operator struct {
 	Hooks       *provision.Reconciler
 	Departures  *departures.Watch
 	Rescue      *rescue.Queue
+	Reconciler  *reconcile.Reconciler
 	Logs        *logs.Client
 	EventsQueue queue.Queue // to the consumer
 
@@ -111,6 +113,7 @@ func (o *Operator) wire(env *config.Env) {
 		Recovery: &recovery.Recoverer{Inbox: o.Inbox, Log: o.log},
 	}
 	o.secrets, o.sealSecret, o.webhookSecret = base.Secrets, env.Require("KEYS_SECRET_ID"), env.Require("WEBHOOK_SECRET_ID")
+	o.Reconciler = &reconcile.Reconciler{Store: o.Connections, Inbox: o.Inbox, Hooks: o.Hooks, Want: reconcile.ReadConfig(env), Log: o.log}
 	o.Departures = &departures.Watch{Store: o.Connections, Hooks: o.Hooks, Log: o.log}
 }
 

@@ -40,6 +40,9 @@ func ParseRescued(message []byte) (Rescued, error) {
 	return r, nil
 }
 
+// Awaits reports whether the row still waits for a rescued pair.
+func (g Grant) Awaits(r Rescued) bool { return g.Generation == r.Generation && g.attempt == r.Attempt }
+
 // homecoming is a new pair on its way to the row.
 type homecoming struct {
 	claimed     Grant // generation and attempt say where it may land

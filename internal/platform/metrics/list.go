@@ -68,7 +68,7 @@ func ofReconciliation() []Metric {
 		{Name: "NeverDelivered", Unit: Count, Line: reconcile, Value: "never_delivered",
 			Help: "A day after a change was found, its webhook had not come."},
 		{Name: "ResourcesNotCovered", Unit: Count, Line: reconcile, Value: "not_covered",
-			Help: "A subscribed resource of a company of this run cannot be searched for changes. The task coverage names it."},
+			Help: "A subscribed resource of a company of this run cannot be searched for changes. procore-connect coverage names it."},
 		{Name: "ReconcileLagSeconds", Unit: Seconds, Line: reconcile, Value: "reconcile_lag_s",
 			Help: "How long the longest overdue company has been due for a search when a run of the reconciler finishes. 0 if none is due."},
 	}

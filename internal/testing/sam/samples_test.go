@@ -46,7 +46,6 @@ func samples() []sample {
 		{"refresher/housekeeping", housekept},
 		{"refresher/refresh", refreshed},
 		{"reconciler/reconcile", reconciled},
-		{"reconciler/coverage", covered},
 	}
 }
 
@@ -253,15 +252,6 @@ func reconciled(t *testing.T, _ *world, answer []byte) {
 	var got reconcile.Report
 	if err := json.Unmarshal(answer, &got); err != nil || got.Lag != 0 {
 		t.Errorf("answer %s, %v, want a run that is not behind", answer, err)
-	}
-}
-
-// covered checks that the answer is about the company.
-func covered(t *testing.T, _ *world, answer []byte) {
-	t.Helper()
-	var got reconcile.Coverage
-	if err := json.Unmarshal(answer, &got); err != nil || got.CompanyID != procoretest.MyConstruction {
-		t.Errorf("answer %s, %v, want the coverage of company %d", answer, err, procoretest.MyConstruction)
 	}
 }
 

@@ -47,11 +47,7 @@ func TestServiceAccount(t *testing.T) {
 		}
 	}
 	eventually(t, "the company is reconciled", func() bool {
-		answer, err := s.Invoke(t.Context(), "reconciler", fmt.Appendf(nil, `{"task":"coverage","company_id":"%d"}`, procoretest.LockedGate))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.Contains(string(answer), `"until":"`)
+		return strings.Contains(stdout.String(), `"msg":"reconcile run finished","companies":1,`)
 	})
 	install(t, s, procoretest.LockedGate, false)
 	eventually(t, "the connection ended", func() bool {

@@ -29,7 +29,7 @@ func (t *turn) open(ctx context.Context) error {
 	now, half := t.now(), t.Want.Period/2
 	isDue := false
 	for _, c := range t.w.cursors {
-		isDue = isDue || c.To.IsZero() && !now.Before(c.due(t.Want.Period))
+		isDue = isDue || c.To.IsZero() && (t.asked || !now.Before(c.due(t.Want.Period)))
 	}
 	if !isDue {
 		return nil
@@ -51,7 +51,7 @@ func (t *turn) open(ctx context.Context) error {
 	to := t.procoreNow().Add(-settling)
 	for i := range t.w.cursors {
 		c := &t.w.cursors[i]
-		if c.To.IsZero() && !now.Before(c.due(half)) && c.open(to) {
+		if c.To.IsZero() && (t.asked || !now.Before(c.due(half))) && c.open(to) {
 			f, err := t.refusalsOf(ctx, c.Resource)
 			if err != nil {
 				return err

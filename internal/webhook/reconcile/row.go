@@ -72,14 +72,14 @@ func (r *Reconciler) readRow(ctx context.Context, companyID int64) (row, error) 
 	return w, err
 }
 
-// take takes the lease of a company whose turn it is, or returns errBusy.
-func (r *Reconciler) take(ctx context.Context, companyID int64) (row, error) {
+// take takes the lease of a company whose turn it is, or of one that a person asked for, or returns errBusy.
+func (r *Reconciler) take(ctx context.Context, companyID int64, asked bool) (row, error) {
 	w, err := r.readRow(ctx, companyID)
 	if err != nil {
 		return w, err
 	}
 	now := r.now()
-	if now.Before(w.until) || now.Before(w.retry) || now.Before(w.due) {
+	if now.Before(w.until) || !asked && (now.Before(w.retry) || now.Before(w.due)) {
 		return w, errBusy
 	}
 	w.until = now.Add(leaseFor)

@@ -29,6 +29,7 @@ type run struct {
 	*Reconciler
 	subjects []subject
 	budget   *budget
+	asked    bool // a person asked for the company: it has a turn, and its windows open, although nothing is due
 
 	mu     sync.Mutex
 	report Report
@@ -36,6 +37,7 @@ type run struct {
 	aside  map[string]bool  // resources of companies that failed
 	lists  map[int64]listed // projects by company
 	skew   time.Duration    // Procore's clock less ours, at most
+	ended  error            // how the last turn ended
 }
 
 // listed are the projects that a connection saw.

@@ -57,7 +57,7 @@ func (p *run) turn(ctx context.Context, companyID int64) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, end)
 	defer cancel()
-	w, err := p.take(ctx, companyID)
+	w, err := p.take(ctx, companyID, p.asked)
 	if errors.Is(err, errBusy) {
 		return false
 	}
@@ -67,6 +67,7 @@ func (p *run) turn(ctx context.Context, companyID int64) bool {
 	}
 	t := &turn{run: p, w: w, allowed: turnCalls, denied: map[string]*refusals{}}
 	err = t.work(ctx)
+	p.count(func(*Report) { p.ended = err })
 	more := errors.Is(err, errTurn)
 	if err == nil || len(t.w.cursors) > 0 { // else nothing is known, and the company stays due
 		t.w.plan(p.Want.Period, p.now())
