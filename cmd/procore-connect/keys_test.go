@@ -25,6 +25,7 @@ import (
 func rotated(t *testing.T) *world {
 	t.Helper()
 	w := hooked(t)
+	w.passes = true
 	for user, company := range map[int64]int64{procoretest.Joe: procoretest.MyConstruction, procoretest.Ann: procoretest.NorthernPlanner} {
 		w.Authorize(user)
 		w.connect(company, user, "Company", "User", connections.WebhooksPending)
@@ -183,6 +184,7 @@ func TestTwoRotate(t *testing.T) {
 func TestInterruptedRotation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.passes = true
 	ctx, cancel := context.WithCancel(t.Context())
 	stops := procore.Clock{Time: w.Clock.Now, Wait: func(ctx context.Context, _ time.Duration) error {
 		cancel()

@@ -36,7 +36,6 @@ func (w *world) unstored(user int64, queue string) {
 func TestRescue(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.aws.Queues.Time = w.Clock.Now
 	wants(t, w, "rescue-none", "rescue", "list")
 	for _, user := range []int64{procoretest.Joe, procoretest.Ann, procoretest.Max} {
 		w.Authorize(user)

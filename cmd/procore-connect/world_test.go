@@ -38,6 +38,7 @@ type world struct {
 	asked  []awstest.Call // of them
 	shown  bytes.Buffer   // all that the command ever wrote
 	lambda *awstest.Functions
+	passes bool     // time passes while the command waits
 	ids    []string // that are made at random, and have a number in testdata
 
 	instead func(http.ResponseWriter, *http.Request) bool // answers instead of AWS if it returns true; may be nil
@@ -71,9 +72,6 @@ func newWorld(t *testing.T) *world {
 	}))
 	t.Cleanup(server.Close)
 	w.addr = strings.TrimPrefix(server.URL, "http://")
-	if err := stack.CreateQueues(w.aws.Queues); err != nil {
-		t.Fatal(err)
-	}
 	w.aws.Stacks.Put(stack.StackName, stack.Outputs(app, server.URL))
 	for _, name := range []string{"refresher", "reconciler"} {
 		w.lambda.Put(name, w.environment(server.URL))
@@ -128,10 +126,18 @@ func (w *world) typed(to streams, args ...string) (out, aside string, code int) 
 	var stdout, stderr bytes.Buffer
 	to.out, to.err = &stdout, &stderr
 	env := func(name string) string { return map[string]string{"LOCAL_AWS_ADDR": w.addr}[name] }
-	code = run(w.t.Context(), append([]string{"--local"}, args...), env, to, w.waits())
+	code = run(w.t.Context(), append([]string{"--local"}, args...), env, to, w.clock())
 	w.shown.Write(stdout.Bytes())
 	w.shown.Write(stderr.Bytes())
 	return stdout.String(), stderr.String(), code
+}
+
+// clock is that of the command.
+func (w *world) clock() procore.Clock {
+	if w.passes {
+		return w.waits()
+	}
+	return w.Clock.Seam()
 }
 
 // waits is the world's clock, which passes while the command waits.
