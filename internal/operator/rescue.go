@@ -26,7 +26,7 @@ type Rescued struct {
 
 // RescuedPair is a pair that waits to be stored, without the pair.
 type RescuedPair struct {
-	Dead       bool      `json:"dead"` // housekeeping tries it no more
+	Dead       bool      `json:"dead"` // housekeeping tries it no longer
 	Since      time.Time `json:"since"`
 	Tries      int       `json:"tries"`
 	Principal  string    `json:"principal,omitempty"`
