@@ -95,7 +95,7 @@ func TestRefused(t *testing.T) {
 		"the current key removed":      func(r *keyring.Ring) error { return r.Remove("k1") },
 		"another field removed":        func(r *keyring.Ring) error { return r.Remove("minimum_epochs") },
 		"too many": func(r *keyring.Ring) (err error) {
-			for _, id := range strings.Fields("k2 k3 k4 k5 k6 k7 k8 k9") {
+			for id := range strings.FieldsSeq("k2 k3 k4 k5 k6 k7 k8 k9") {
 				err = r.Add(id, procore.Random{}, now)
 			}
 			return err
