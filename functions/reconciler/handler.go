@@ -16,8 +16,7 @@ type input struct {
 }
 
 func (h *handler) handle(ctx context.Context, in input) (any, error) {
-	switch in.Task {
-	case "reconcile":
+	if in.Task == "reconcile" {
 		return h.reconciler.Run(ctx)
 	}
 	return nil, fmt.Errorf(`unknown task %.40q: want reconcile`, in.Task)
