@@ -17,7 +17,10 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-const slots = 8 // processes that run at once, not counting stopped ones
+const (
+	slots     = 8 // processes that run at once, not counting stopped ones
+	operators = 3 // who type commands at once
+)
 
 // chaos runs everything at once for a while, and then waits until all of it has ended.
 func (w *world) chaos(ctx context.Context, length time.Duration) {
@@ -40,7 +43,9 @@ func (w *world) chaos(ctx context.Context, length time.Duration) {
 	all.Go(w.injectFaults)
 	all.Go(w.hitProcesses)
 	all.Go(func() { w.act(ctx) })
-	all.Go(func() { w.operate(ctx, w.refreshVerbs) })
+	for range operators {
+		all.Go(func() { w.operate(ctx, w.refreshVerbs) })
+	}
 	all.Wait()
 	w.calm.Store(true)
 	w.background.Wait()

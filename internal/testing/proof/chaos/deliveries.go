@@ -110,7 +110,7 @@ func deliver(ctx context.Context, w *world, goal int) (violations int, err error
 func (d *deliveries) chaos() {
 	d.w.calm.Store(false)
 	var all sync.WaitGroup
-	for _, work := range []func(){d.runStream, d.advanceClock, d.hitProcesses, d.injectFaults, d.sendBad} {
+	for _, work := range []func(){d.runStream, d.advanceClock, d.hitProcesses, d.injectFaults, d.sendBad, d.operate} {
 		all.Go(work)
 	}
 	for range consumers {
@@ -294,6 +294,9 @@ func (d *deliveries) progress(kind string) int {
 	}
 	return d.ledger.reached
 }
+
+// operate types commands until the faults end.
+func (d *deliveries) operate() { d.w.operate(d.running, d.w.deliveryVerbs) }
 
 // injectFaults makes the API fail for a consumer now and then. It waits for some events
 // each time: if faults were added faster than they are used up, consumers would see

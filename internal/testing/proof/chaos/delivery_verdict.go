@@ -229,6 +229,7 @@ func (a *deliveryVerdict) report(out io.Writer) int {
 	line("killed", "%s", &w.kills)
 	line("network", "%s", &w.network)
 	line("Procore", "injected: %s", &w.injected)
+	line("operator", "%s", &w.typedCount)
 	line("forwarded", "%d events more than once; %s", a.repeated, &d.trouble)
 	for n, text := range a.violations {
 		if n == maxLines {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,10 @@ func (v *verdict) judgeReauthorize(p *person, r invariants.Row) {
 		v.judgeRefused(p, token)
 	case strings.HasPrefix(r.Reason, "Procore's answer to a refresh"), strings.HasPrefix(r.Reason, "the process that refreshed it"):
 		v.judgeUnanswered(p, r, token)
+	case markedRestored(r):
+		if !slices.ContainsFunc(v.w.actions, func(a action) bool { return a.what == marked }) {
+			v.add(p.row(), "said to be restored, but no operator said so")
+		}
 	case strings.HasPrefix(r.Reason, "this refresh token is in the ledger"):
 		if !v.elsewhere(p.row(), r.Generation, token) {
 			v.add(p.row(), "said to have sent refresh token %s before, but it was in no other row or generation", token)
@@ -85,6 +90,11 @@ func (v *verdict) judgeReauthorize(p *person, r invariants.Row) {
 	default:
 		v.add(p.row(), "reauthorize for an unknown reason: %q", r.Reason)
 	}
+}
+
+// markedRestored reports whether a grant ended because an operator said that it was restored.
+func markedRestored(r invariants.Row) bool {
+	return strings.HasPrefix(r.Reason, "the table was copied, or restored")
 }
 
 // judgeRefused checks that Procore refused the token, and had a reason.

@@ -49,7 +49,7 @@ func (v *verdict) superseded(row, attempt string, generation int64) bool {
 	for _, w := range v.rows[row] {
 		if w.row.Attempt == attempt && w.row.Generation == generation {
 			claimed = true
-		} else if claimed && (w.restored || w.row.Generation > generation || w.row.Attempt != attempt && w.row.Attempt != "") {
+		} else if claimed && (w.restored || w.row.Generation > generation || w.row.Attempt != attempt && w.row.Attempt != "" || markedRestored(w.row)) {
 			return true
 		}
 	}

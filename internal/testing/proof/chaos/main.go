@@ -13,8 +13,8 @@
 // at any time, and at the moments that matter: when a claim, a refresh token, its
 // answer or the store of the new pair is on its way. Users authorize again, admins
 // disconnect, connections end. Requests and answers are lost, late or cut;
-// Procore fails. Tokens are valid for seconds, so that there are always refreshes. An operator
-// types commands at random, which meet all of this too.
+// Procore fails. Tokens are valid for seconds, so that there are always refreshes. Three
+// operators type commands at random, which meet all of this too.
 // Then the faults end, housekeeping and the schedule run as usual, and the verdict
 // comes from three records: all writes of grants, all calls to the token
 // endpoint, and Procore's own count of refresh tokens.

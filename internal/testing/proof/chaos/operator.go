@@ -27,11 +27,11 @@ type verb struct {
 	does []action // what it may do, to be recorded before
 }
 
-// operate types commands at random, one after another, as an operator who does not know what is going on. Each is a
+// operate types commands at random, one after another, as an operator does who does not know what is going on. Each is a
 // process that meets the same faults as the functions.
 func (w *world) operate(ctx context.Context, verbs func() verb) {
-	for n := 1; w.ctx.Err() == nil; n++ {
-		if err := w.typed(ctx, n, verbs()); err != nil {
+	for w.ctx.Err() == nil && !w.calm.Load() {
+		if err := w.typed(ctx, w.typedNumber.Add(1), verbs()); err != nil {
 			w.violation("the operator's command: %v", err)
 			return
 		}
@@ -43,28 +43,69 @@ func (w *world) operate(ctx context.Context, verbs func() verb) {
 func (w *world) refreshVerbs() verb {
 	p := pick(w.dice, w.people)
 	c := pick(w.dice, p.companies)
-	id := strconv.FormatInt(c.id, 10)
-	return pick(w.dice, []verb{
-		{args: []string{"list"}},
-		{args: []string{"list", "--needs-person"}},
-		{args: []string{"show", id}},
-		{args: []string{"why", id}},
-		{args: []string{"breaker"}},
-	})
+	id, principal := strconv.FormatInt(c.id, 10), string(p.principal())
+	if w.dice.oneIn(80) {
+		return verb{[]string{"mark-restored", "--yes"}, []action{{what: marked}}}
+	}
+	if w.dice.oneIn(12) && p.user != 0 {
+		return verb{[]string{"revoke", id, "--user", strconv.FormatInt(p.user, 10), "--yes"}, []action{{what: ended, company: c.id, row: p.row()}}}
+	}
+	if w.dice.oneIn(30) {
+		return verb{[]string{pick(w.dice, []string{"revoke", "erase"}), id, "--yes"}, w.endings(c.id)}
+	}
+	return verb{args: pick(w.dice, [][]string{
+		{"list"}, {"list", "--needs-person"}, {"show", id}, {"why", id}, {"doctor"},
+		{"breaker"}, {"breaker", "probe", "--yes"}, {"departures"}, {"departures", "acknowledge", "--yes"},
+		{"refresh", principal, "--dry-run"}, {"refresh", principal, "--yes"}, {"refresh", principal, "--now", "--yes"},
+		{"call", "GET", "/rest/v1.0/me", "--company", id},
+		{"webhooks", "show", id}, {"webhooks", "sync", id, "--yes"},
+		{"events", "list", "--company", id}, {"dead", "list"},
+	})}
+}
+
+// deliveryVerbs returns what may be typed while events are delivered.
+func (w *world) deliveryVerbs() verb {
+	id := strconv.FormatInt(pick(w.dice, pick(w.dice, w.people).companies).id, 10)
+	return verb{args: pick(w.dice, [][]string{
+		{"list"}, {"show", id}, {"doctor"},
+		{"events", "list", "--company", id}, {"quarantine", "list", "--company", id},
+		{"replay", "--company", id, "--from", "1h", "--limit", "20", "--yes"},
+		{"replay", "--company", id, "--from", "1h", "--limit", "20", "--not-handled", "--yes"},
+		{"quarantine", "replay", "--company", id, "--yes"},
+		{"dead", "list"}, {"dead", "redrive", "--yes"},
+	})}
+}
+
+// endings are the ends of all connections of a company.
+func (w *world) endings(id int64) (all []action) {
+	for _, p := range w.people {
+		if p.has(id) {
+			all = append(all, action{what: ended, company: id, row: p.row()})
+		}
+	}
+	return all
+}
+
+// newServices returns what only the operator's command needs of AWS. It finds the others' configuration there.
+func (w *world) newServices() *awstest.Services {
+	return &awstest.Services{
+		Stacks: awstest.NewStacks(), Functions: awstest.NewFunctions(), Topics: awstest.NewTopics(), Logs: stack.NewLogs(nil),
+	}
 }
 
 // typed types one command and waits for its end.
-func (w *world) typed(ctx context.Context, n int, v verb) error {
-	p := &process{w: w, name: fmt.Sprintf("operator-%d", n), tls: n%2 == 0, stacks: awstest.NewStacks(), functions: awstest.NewFunctions()}
+func (w *world) typed(ctx context.Context, n int64, v verb) error {
+	p := &process{w: w, name: fmt.Sprintf("operator-%d", n), tls: n%2 == 0, operator: w.newServices()}
 	env, err := p.serve()
 	if err != nil {
 		p.close()
 		return err
 	}
 	aws := env["AWS_ENDPOINT_URL_SQS"]
-	p.stacks.Put(stack.StackName, stack.Outputs(env["PUBLIC_URL"], aws))
-	for _, name := range []string{"refresher", "reconciler"} {
-		p.functions.Put(name, env)
+	outputs := stack.Outputs(env["PUBLIC_URL"], aws)
+	p.operator.Stacks.Put(stack.StackName, outputs)
+	for name := range strings.SplitSeq(outputs["FunctionNames"], ",") {
+		p.operator.Functions.Put(name, env)
 	}
 	for _, a := range v.does {
 		w.record(a)

@@ -58,6 +58,7 @@ const (
 	ended        = "the connection was ended"
 	revoked      = "the grant was revoked"
 	restored     = "an operator restored the row from a backup"
+	marked       = "an operator marked all grants as restored"
 )
 
 func (w *world) record(d action) {

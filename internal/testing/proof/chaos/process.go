@@ -42,8 +42,7 @@ type process struct {
 	tls  bool
 	f    *lambdatest.Function // nil: the operator's command
 
-	stacks    *awstest.Stacks // of the operator's command, which finds the others' configuration there
-	functions *awstest.Functions
+	operator *awstest.Services // what only the operator's command needs; nil: a function
 
 	servers []*http.Server
 

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/fake/awstest"
-	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/tokens"
 )
 
@@ -24,7 +23,11 @@ type rescued struct {
 
 // awsFor returns Secrets Manager and SQS as one process sees them.
 func (w *world) awsFor(p *process) http.Handler {
-	services := &awstest.Services{Secrets: w.secrets, Queues: w.queues, Stacks: p.stacks, Functions: p.functions, Logs: stack.NewLogs(nil)}
+	services := &awstest.Services{}
+	if p.operator != nil {
+		services = p.operator
+	}
+	services.Secrets, services.Queues = w.secrets, w.queues
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		operation, isQueue := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
 		if !isQueue {

@@ -50,9 +50,12 @@ const (
 
 // world is everything that the functions use, and the records of it.
 type world struct {
-	ctx      context.Context // ends with the chaos
-	cancel   context.CancelFunc
-	calm     atomic.Bool // no faults: during setup, and after the chaos
+	ctx    context.Context // ends with the chaos
+	cancel context.CancelFunc
+	calm   atomic.Bool // no faults: during setup, and after the chaos
+
+	typedNumber atomic.Int64 // commands of operators so far
+
 	dice     *dice
 	discard  *log.Logger
 	binaries string
@@ -88,7 +91,7 @@ type world struct {
 
 	mu         sync.Mutex
 	processes  []*process
-	typing     *process // the operator's last command; nil: there was none
+	typing     *process // the last command of an operator; nil: there was none
 	stopped    int
 	rescues    []rescued
 	entries    []logEntry
