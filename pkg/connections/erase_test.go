@@ -2,6 +2,7 @@ package connections
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"procore-connect/internal/platform/dynamo"
@@ -15,9 +16,7 @@ func TestErase(t *testing.T) {
 	w.authorize(user)
 	all := w.connect(user, 5678, 5679)
 	beside := dynamo.Item{"rev": dynamo.Number(3), "write": dynamo.Text("w")}
-	for name, value := range s.Row("5678", "webhook") {
-		beside[name] = value
-	}
+	maps.Copy(beside, s.Row("5678", "webhook"))
 	if err := dynamo.Write(t.Context(), w.db, new(dynamo.Expression).Put(s.Table, beside)); err != nil {
 		t.Fatal(err)
 	}

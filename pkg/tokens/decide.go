@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"errors"
 	"time"
 
 	"procore-connect/pkg/procore"
@@ -35,11 +34,10 @@ const (
 	end                  // the grant ends, because of the error
 )
 
-// The reasons why a refresh token is not sent that no ledger has seen.
-var (
-	errNoSuccessor        = errors.New(noSuccessor)
-	errOlderThanTheLedger = errors.New(olderThanTheLedger)
-)
+// unsendable is why a grant ends whose refresh token no ledger has seen.
+type unsendable string
+
+func (u unsendable) Error() string { return string(u) }
 
 // decide returns what the reading asks for, and with refuse and end the reason.
 func (v view) decide(d demand) (step, error) {
@@ -58,9 +56,9 @@ func (v view) decide(d demand) (step, error) {
 	case v.pair.RefreshToken.IsZero() && v.living:
 		return keep, nil
 	case v.pair.RefreshToken.IsZero():
-		return end, errNoSuccessor
+		return end, unsendable(noSuccessor)
 	case v.now.After(g.RefreshedAt.Add(maxPairAge)):
-		return end, errOlderThanTheLedger
+		return end, unsendable(olderThanTheLedger)
 	}
 	// A refresh in the future, by a clock that was wrong, counts as one now. An
 	// authorization is no refresh.

@@ -116,7 +116,7 @@ func keep() []mutant {
 	if f == (tokenFields{}) {`, apiPackage},
 		{"R2", "a pair without a refresh token is never given up", "pkg/tokens/decide.go",
 			`	case v.pair.RefreshToken.IsZero():
-		return end, errNoSuccessor
+		return end, unsendable(noSuccessor)
 `, ``, storePackage},
 		{"R2", "a release leaves the token in the ledger", "pkg/tokens/claim.go",
 			`g.released(s.Clock.Now()), l.unspend(claimed.attempt)...)`, `g.released(s.Clock.Now()))`, storePackage},
