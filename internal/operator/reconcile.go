@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"procore-connect/internal/webhook/reconcile"
 )
@@ -33,14 +32,4 @@ func Outcome(companyID int64, n reconcile.Now) string {
 	add(n.Backfilled > 0, "Older changes that were stored: %d.", n.Backfilled)
 	add(n.Waits, "The rest waits: the calls of this hour are used up, or deliveries of the webhook still wait at Procore. The reconciler goes on; procore-connect webhooks show %d.", companyID)
 	return strings.Join(s, " ")
-}
-
-// CoveredUntil is the earliest time until which a resource is covered; zero: one is not, or none is.
-func CoveredUntil(c reconcile.Coverage) (until time.Time) {
-	for i, r := range c.Resources {
-		if i == 0 || r.Until.Before(until) {
-			until = r.Until
-		}
-	}
-	return until
 }
