@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"time"
 
 	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -30,6 +34,36 @@ var eventDrills = map[string]drill{
 	"EventsAgeAlarm": {alone: true, sign: "RFIs", trouble: func(n *night) {
 		n.failing()
 	}, others: (*night).corrected},
+	"EventsDeadLetterAlarm": {sign: "RFIs", trouble: func(n *night) {
+		n.failing()
+		dead, err := n.Queues.Queue("events-dead.fifo")
+		n.must(err)
+		n.until("the event is a dead letter", func() bool { waiting, _, _ := dead.Counts(); return waiting > 0 })
+	}, others: (*night).corrected},
+	"event not handled": {alone: true, sign: "failing", trouble: func(n *night) {
+		n.failing()
+		n.Events.Purge()
+	}, others: (*night).corrected},
+	"EventsQuarantinedAlarm": {sign: "a replay stores it", trouble: func(n *night) {
+		n.connected()
+		store := &inbox.Store{DB: dynamotest.Client(n.AWSURL), Table: "inbox"}
+		body := fmt.Appendf(nil, `{"id":%[1]d,"company_id":%[1]d,"resource_name":"RFIs","resource_id":5,"event_type":"update","timestamp":"2026-03-01T12:00:00Z"}`, n.company)
+		_, err := store.Quarantine(n.t.Context(), n.company, "an older version did not understand it", body)
+		n.must(err)
+		n.fills["ID"] = regexp.MustCompile(fmt.Sprintf(`%d/[0-9a-f]+`, n.company)).FindString(n.enter("procore-connect quarantine list"))
+	}},
+	"StreamDeadLetterAlarm": {alone: true, sign: "Position", trouble: func(n *night) {
+		n.connected()
+		began := time.Now().UTC()
+		n.emit()
+		n.said(`"msg":"handled"`, n.fills["EVENT"])
+		dead, err := n.Queues.Queue("dispatch-dead")
+		n.must(err)
+		id, _, err := dead.Send(awstest.Message{Body: fmt.Sprintf(`{"DDBStreamBatchInfo":{"approximateArrivalOfFirstRecord":%[1]q,"approximateArrivalOfLastRecord":%[1]q,"batchSize":1}}`,
+			began.Format(time.RFC3339))})
+		n.must(err)
+		n.fills["ID"], n.fills["FROM"], n.fills["TO"] = id, began.Add(-time.Minute).Format("2006-01-02T15:04"), began.Add(2*time.Minute).Format("2006-01-02T15:04")
+	}},
 	"DispatchStoppedAlarm": notDispatched,
 	"StreamAgeAlarm":       notDispatched,
 	"HooksReactivatedAlarm": {sign: "is not as it should be", trouble: func(n *night) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -27,6 +28,47 @@ var stackDrills = map[string]drill{
 		})
 		n.must(err)
 	}},
+	"A row that breaks an invariant": {alone: true, sign: "failed rows", trouble: func(n *night) {
+		n.connected()
+		_, err := dynamotest.Client(n.AWSURL).DeleteItem(n.t.Context(), &dynamodb.DeleteItemInput{
+			TableName: aws.String("grants"), Key: dynamo.Item{"grant": dynamo.Text(n.grant()["grant"])},
+		})
+		n.must(err)
+	}, others: (*night).connect},
+	"restored table": {alone: true, sign: "failed rows", trouble: func(n *night) {
+		uncertain(n)
+		n.forgetSpends()
+	}},
+	"copied credential": {alone: true, sign: ".0 (last accepted)", trouble: (*night).connected},
+	"key rotation": {alone: true, sign: "webhook KEY current", trouble: func(n *night) {
+		n.connected()
+		var ring struct{ Current string }
+		value, _ := n.Secrets.Value("local/webhook")
+		n.must(json.Unmarshal([]byte(value), &ring))
+		n.fills["KEY"] = ring.Current
+	}, others: func(n *night) {
+		value, _ := n.Secrets.Value("local/webhook")
+		ring := map[string]any{}
+		n.must(json.Unmarshal([]byte(value), &ring))
+		since, _ := ring["current_since"].(map[string]any)
+		for key := range since {
+			since[key] = time.Now().Add(-14 * time.Hour).Unix()
+		}
+		text, err := json.Marshal(ring)
+		n.must(err)
+		n.Secrets.Put("local/webhook", string(text))
+		for _, hook := range n.Procore.State().Hooks {
+			key := map[string]string{"company": fmt.Sprintf("custom#%d", hook.CompanyID), "principal": "webhook"}
+			n.set("connections", key, map[string]string{"credential_ms": fmt.Sprint(time.Now().Add(-14 * time.Hour).UnixMilli())})
+		}
+	}},
+	"ReconcileOverdueAlarm": {alone: true, sign: "a company is due to be reconciled", trouble: func(n *night) {
+		n.connected()
+		_, err := n.Invoke(n.t.Context(), "reconciler", []byte(`{"task":"reconcile"}`))
+		n.must(err)
+		n.set("connections", map[string]string{"company": n.connection(0)["company"], "principal": "reconcile"},
+			map[string]string{"check_at": fmt.Sprint(time.Now().Add(-3 * time.Hour).Unix())})
+	}},
 	"HousekeepingOverdueAlarm": {alone: true, sign: "a company is due to be checked", trouble: func(n *night) {
 		n.connected()
 		n.set("connections", n.connection(0), map[string]string{"check_at": fmt.Sprint(time.Now().Add(-3 * time.Hour).Unix())})
@@ -43,4 +85,16 @@ func (n *night) row() dynamo.Item {
 	out, err := dynamotest.Client(n.AWSURL).GetItem(n.t.Context(), &dynamodb.GetItemInput{TableName: aws.String("connections"), Key: key})
 	n.must(err)
 	return out.Item
+}
+
+// forgetSpends empties the ledger, as a table is that was restored from an old backup.
+func (n *night) forgetSpends() {
+	n.t.Helper()
+	db := dynamotest.Client(n.AWSURL)
+	out, err := db.Scan(n.t.Context(), &dynamodb.ScanInput{TableName: aws.String("spends")})
+	n.must(err)
+	for _, item := range out.Items {
+		_, err := db.DeleteItem(n.t.Context(), &dynamodb.DeleteItemInput{TableName: aws.String("spends"), Key: dynamo.Item{"fingerprint": item["fingerprint"]}})
+		n.must(err)
+	}
 }

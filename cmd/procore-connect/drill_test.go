@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -102,9 +103,10 @@ type night struct {
 	t *testing.T
 	*shared
 	user, company int64
-	began, heard  int    // in log: where the drill began, and the end of the last line that it waited for
-	last          string // command, and what it wrote
-	code          int    // its exit code
+	began, heard  int           // in log: where the drill began, and the end of the last line that it waited for
+	last          string        // command, and what it wrote
+	code          int           // its exit code
+	passed        time.Duration // beside the machine's time
 	fills         map[string]string
 }
 
@@ -112,6 +114,7 @@ func newNight(t *testing.T, s *shared, number int64) *night {
 	t.Helper()
 	n := &night{t: t, shared: s, user: 10_000 + number, company: 100_000 + 100*number, began: len(s.log.String()), fills: map[string]string{}}
 	n.heard = n.began
+	n.fills["USER"] = fmt.Sprint(n.user)
 	n.fills["COMPANY"] = fmt.Sprint(n.company)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -151,19 +154,33 @@ func (n *night) turn(d *drill) {
 
 // over reports whether the page's last command shows what it does when the trouble is over.
 func (n *night) over(p page) bool {
-	return n.shows(p.over, p.shows) && n.code == exitOK
+	return n.shows(p.over, p.shows) && n.code == exitOK && (p.lacks == "" || !strings.Contains(onOneLine(n.last), n.fill(p.lacks)))
 }
 
 // shows reports whether a command shows a text, wherever its lines break.
 func (n *night) shows(line, text string) bool {
 	n.t.Helper()
-	return strings.Contains(strings.Join(strings.Fields(n.enter(line)), " "), text)
+	return strings.Contains(onOneLine(n.enter(line)), n.fill(text))
 }
 
 // enter fills in the placeholders, types a command to the end, and agrees when it asks.
 func (n *night) enter(line string) (out string) {
 	n.t.Helper()
-	words := strings.Fields(line)
+	words := strings.Fields(n.fill(line))
+	var stdout, stderr bytes.Buffer
+	env := map[string]string{"LOCAL_AWS_ADDR": strings.TrimPrefix(n.AWSURL, "http://")}
+	to := streams{in: strings.NewReader("y\n"), out: &stdout, err: &stderr, person: true}
+	n.code = run(n.t.Context(), append([]string{"--local"}, words[1:]...), func(name string) string { return env[name] }, to, procore.Clock{Time: n.now, Wait: n.wait})
+	out = stdout.String() + stderr.String()
+	fmt.Fprintf(n.log.shown, "$ %s\n%s", strings.Join(words, " "), out)
+	n.last = fmt.Sprintf("$ %s\n%s--- exit code %d", strings.Join(words, " "), out, n.code)
+	return out
+}
+
+// fill replaces the placeholders of a line.
+func (n *night) fill(line string) string {
+	n.t.Helper()
+	words := strings.Split(line, " ")
 	for i, word := range words {
 		if _, ok := placeholders[word]; ok && n.fills[word] == "" {
 			n.t.Fatalf("%s: the drill does not know %s", line, word)
@@ -171,14 +188,19 @@ func (n *night) enter(line string) (out string) {
 			words[i] = n.fills[word]
 		}
 	}
-	var stdout, stderr bytes.Buffer
-	env := map[string]string{"LOCAL_AWS_ADDR": strings.TrimPrefix(n.AWSURL, "http://")}
-	to := streams{in: strings.NewReader("y\n"), out: &stdout, err: &stderr, person: true}
-	n.code = run(n.t.Context(), append([]string{"--local"}, words[1:]...), func(name string) string { return env[name] }, to, procore.Clock{})
-	out = stdout.String() + stderr.String()
-	fmt.Fprintf(n.log.shown, "$ %s\n%s", strings.Join(words, " "), out)
-	n.last = fmt.Sprintf("$ %s\n%s--- exit code %d", strings.Join(words, " "), out, n.code)
-	return out
+	return strings.Join(words, " ")
+}
+
+// now is the time of the person who types.
+func (n *night) now() time.Time { return time.Now().Add(n.passed) }
+
+// wait lets minutes pass at once for the person who types, and all functions read their secrets again.
+func (n *night) wait(ctx context.Context, d time.Duration) error {
+	if d < 10*time.Second {
+		return procore.Clock{}.Sleep(ctx, d)
+	}
+	n.passed += d
+	return n.Renew(ctx)
 }
 
 // until waits for something that other processes do. Most of it follows a line of theirs.

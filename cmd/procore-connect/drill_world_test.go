@@ -105,15 +105,21 @@ func (n *night) patch(p procoretest.CompanyPatch) {
 	n.must(n.Procore.UpdateCompany(n.company, p))
 }
 
-// refresh connects the company with a pair that is valid for a minute, which the schedule refreshes. Procore's token endpoint
-// answers the probe before as always, and then so.
-func (n *night) refresh(f procoretest.Fault) {
+// briefly connects the company with a pair that is valid for a minute, which the schedule is to refresh.
+func (n *night) briefly() {
 	n.t.Helper()
 	n.hire(1)
 	n.must(n.Procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: new(int64(60))}))
 	n.connect()
 	n.must(n.Procore.UpdateOptions(procoretest.OptionsPatch{ExpiresInSeconds: new(int64(5400))}))
 	n.task("housekeeping")
+}
+
+// refresh lets the schedule refresh the grant of a company. Procore's token endpoint answers the probe before as always, and
+// then so.
+func (n *night) refresh(f procoretest.Fault) {
+	n.t.Helper()
+	n.briefly()
 	for _, f := range []procoretest.Fault{refused, f} {
 		f.Endpoint = "token"
 		n.must(n.Procore.Fault(f))

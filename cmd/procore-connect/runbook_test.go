@@ -19,12 +19,13 @@ type page struct {
 	typed []string // lines: commands, and what others do first, after a #
 	over  string   // a command that shows whether it is over
 	shows string   // what it shows then
+	lacks string   // what it does not show then; may be empty
 }
 
 var (
 	heading  = regexp.MustCompile(`(?m)^### (.+)\n`)
 	pageForm = regexp.MustCompile("(?s)^\\n\\*It means\\* .+\\n\\n\\*Type\\*(?:[^\\n]+\\n)+\\n```sh\\n(.+?)```\\n\\n" +
-		"\\*It is over when\\* `([^`]+)`\\s+shows\\s+`([^`]+)`\\.\\n$")
+		"\\*It is over when\\* `([^`]+)`\\s+shows\\s+`([^`]+)`(?:\\s+and\\s+no\\s+`([^`]+)`)?\\.\\n$")
 )
 
 // pages reads the pages below the headings *States* and *Alarms*. Each has three parts and nothing else.
@@ -45,20 +46,20 @@ func pages(text string) (all []page, errs []error) {
 			}
 			p := page{name: rest[m[2]:m[3]]}
 			parts := pageForm.FindStringSubmatch(rest[m[1]:end])
-			if parts == nil && chapter == "Alarms" && !strings.Contains(rest[m[1]:end], "*It means*") {
-				continue // until its verbs exist
-			}
 			if parts == nil {
 				errs = append(errs, fmt.Errorf("the page %q is not: *It means* …, *Type* with a block of commands, *It is over when* `a command` shows `a text`", p.name))
 				continue
 			}
 			p.typed = strings.Split(strings.TrimRight(parts[1], "\n"), "\n")
-			p.over, p.shows = strings.Join(strings.Fields(parts[2]), " "), strings.Join(strings.Fields(parts[3]), " ")
+			p.over, p.shows, p.lacks = onOneLine(parts[2]), onOneLine(parts[3]), onOneLine(parts[4])
 			all = append(all, p)
 		}
 	}
 	return all, errs
 }
+
+// onOneLine removes the line breaks.
+func onOneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // unmatched returns what is wrong if each page is to have a drill, each drill a page, and all commands are to be understood.
 func unmatched(all []page, drills []string) (errs []error) {
