@@ -24,7 +24,9 @@ func (s *session) list() *cobra.Command {
 A connection needs a person if its company is served by no other one, and the user has to authorize again, an administrator
 disconnected the app, or Procore refuses the company. A company whose webhook nobody may set up needs one too.
 
-The list reads the whole of two tables. LAST EVENT is shown for up to 200 companies.`,
+With --needs-person, and of the states reauthorize, disconnected and paused, it reads indexes, and otherwise the whole of two
+tables. After the restore of one table alone, the whole list also shows what no index has. LAST EVENT is shown for up to 200
+companies.`,
 		Example: `  procore-connect list --needs-person
   procore-connect list --state disconnected
   procore-connect list --json`,

@@ -154,7 +154,7 @@ func TestUnreadRow(t *testing.T) {
 	t.Parallel()
 	w := morning(t)
 	w.put(w.Tables.Connections, dynamo.Item{"company": dynamo.Text("custom#1"), "principal": dynamo.Text("user#1"), "rev": dynamo.Text("one")})
-	out, aside, code := w.run("list", "--needs-person")
+	out, aside, code := w.run("list")
 	if code != exitFailed || !strings.Contains(out, "My Construction Co.") || !strings.Contains(aside, "company 1, user#1") {
 		t.Errorf("got exit code %d, %q, %q, want %d, the list and an error that names the row", code, out, aside, exitFailed)
 	}
@@ -165,8 +165,10 @@ func TestUnreadGrant(t *testing.T) {
 	t.Parallel()
 	w := morning(t)
 	w.put(w.Tables.Grants, dynamo.Item{"grant": dynamo.Text(fmt.Sprintf("custom#user#%d", procoretest.Ann)), "rev": dynamo.Text("one")})
-	out, aside, code := w.run("list")
-	if code != exitFailed || strings.Contains(out, "Ann Admin") || !strings.Contains(out, "Joe Builder") || !strings.Contains(aside, "2 connections") {
-		t.Errorf("got exit code %d, %q, %q, want %d, a list without Ann's, and an error that says so", code, out, aside, exitFailed)
+	for _, args := range [][]string{{"list"}, {"list", "--needs-person"}} {
+		out, aside, code := w.run(args...)
+		if code != exitFailed || strings.Contains(out, "Ann Admin") || !strings.Contains(out, "Joe Builder") || !strings.Contains(aside, "2 connections") {
+			t.Errorf("%v: got exit code %d, %q, %q, want %d, a list without Ann's, and an error that says so", args, code, out, aside, exitFailed)
+		}
 	}
 }

@@ -160,10 +160,10 @@ func CheckRow(r Row, now time.Time) []string {
 	return p.all
 }
 
-// due reports whether a schedule has to do something with the row: refresh what is usable
-// and held, and revoke what has no holder.
+// due reports whether something is to be done with the row: a schedule refreshes what is
+// usable and held, and revokes what has no holder, and a user authorizes the rest again.
 func (r Row) due() bool {
-	return r.user() && r.State != "revoked" && (len(r.Holders) == 0 || r.Usable())
+	return r.user() && r.State != "revoked" && (len(r.Holders) == 0 || r.Usable() || r.State == "reauthorize")
 }
 
 func (r Row) checkTransitions(p *problems) {

@@ -29,10 +29,21 @@ type Filter struct {
 
 // List returns the connections that the filter chooses, those that need a person first, and then by company.
 //
-// It reads two tables from beginning to end, at the same time, since no index lists what users connected: an index would
-// cost another write with each change of each row. Ten thousand connections are about ten pages of each table. An error
-// beside a list is about rows that could not be read.
+// Where a person may have to act is in two sparse indexes, which cost a write only when that begins or ends. Any other
+// list reads two tables from beginning to end, at the same time: an index of all that is connected would cost another write
+// with each connection, and save nothing, because all is what such a list shows. Ten thousand connections are about ten
+// pages of each table. An error beside a list is about rows that could not be read.
 func (o *Operator) List(ctx context.Context, f Filter) ([]Connection, error) {
+	if f.indexed() {
+		if found, ok, err := o.byIndex(ctx, f); ok {
+			return found, errors.Join(err, o.lastEvents(ctx, found))
+		}
+	}
+	return o.byScan(ctx, f)
+}
+
+// byScan returns the connections that the filter chooses, by all rows of two tables.
+func (o *Operator) byScan(ctx context.Context, f Filter) ([]Connection, error) {
 	var rows []connections.Connection
 	var grants map[tokens.Principal]tokens.Grant
 	var unread, unreadGrants error
@@ -53,16 +64,22 @@ func (o *Operator) List(ctx context.Context, f Filter) ([]Connection, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	if unreadGrants != nil { // what is not known is not judged: a grant may be gone, or only unread
-		judged := slices.DeleteFunc(rows, func(c connections.Connection) bool {
-			_, read := grants[c.Principal]
-			return c.Principal != tokens.App && !read
-		})
-		unreadGrants = fmt.Errorf("%w; %d connections, whose grants were not read, are not in the list", unreadGrants, len(rows)-len(judged))
-		rows = judged
-	}
+	rows, unreadGrants = known(rows, grants, unreadGrants)
 	found := o.judge(rows, grants, f)
 	return found, errors.Join(unread, unreadGrants, o.lastEvents(ctx, found))
+}
+
+// known returns the connections whose grants are known. What is not is not judged: if some grants could not be read, one that
+// is missing may be gone, or only unread.
+func known(rows []connections.Connection, grants map[tokens.Principal]tokens.Grant, unread error) ([]connections.Connection, error) {
+	if unread == nil {
+		return rows, nil
+	}
+	judged := slices.DeleteFunc(slices.Clone(rows), func(c connections.Connection) bool {
+		_, read := grants[c.Principal]
+		return c.Principal != tokens.App && !read
+	})
+	return judged, fmt.Errorf("%w; %d connections, whose grants were not read, are not in the list", unread, len(rows)-len(judged))
 }
 
 // maxErrors is how many errors of rows are reported.

@@ -55,6 +55,22 @@ func (s *Store) All(ctx context.Context) iter.Seq2[Connection, error] {
 	}
 }
 
+// Suspects returns the connections for which a person may have to act: disconnected ones, paused ones, and those whose
+// webhook needs an administrator. What their grants need is not known here. It reads an index of their keys alone, for a
+// person who asks; one that changed a moment ago may be missing.
+func (s *Store) Suspects(ctx context.Context) iter.Seq2[Key, error] {
+	in := new(dynamo.Expression).Equal("needs", dynamo.Text(s.needs())).Query(s.Table, "needs")
+	return dynamo.Query(ctx, s.DB, "connections: those that may need a person", in, s.readKey)
+}
+
+// suspect reports whether a person may have to act. A pause that is over counts until the user connects again.
+func (c Connection) suspect() bool {
+	return c.State == Disconnected || c.State == Connected && (c.Webhooks == WebhooksNeedsAdmin || !c.PausedUntil.IsZero())
+}
+
+// needs is the partition of the index.
+func (s *Store) needs() string { return s.Tokens.Environment.Name + "#person" }
+
 // owns reports whether a row is of the store's environment. A row without a company is, so that it is reported.
 func (s *Store) owns(item dynamo.Item) bool {
 	var company string

@@ -59,7 +59,10 @@ func (s *Store) rowKey(k Key) dynamo.Item { return s.Row(k.holder(), string(k.Pr
 // attributes returns the row without its key.
 func (s *Store) attributes(c Connection) dynamo.Item {
 	a := dynamo.Encode(c.fields)
-	a["check_shard"], a["installed"] = nil, nil
+	a["check_shard"], a["installed"], a["needs"] = nil, nil, nil
+	if c.suspect() {
+		a["needs"] = dynamo.Text(s.needs())
+	}
 	if c.Principal == tokens.App && c.State != Ended { // an index of those that a list of installations is compared with
 		a["installed"] = dynamo.Text(s.installed(c.State))
 	}

@@ -14,12 +14,13 @@ import (
 // kind of work.
 const Shards = 16
 
-// The partitions of the sparse index. It holds only the rows that a schedule may act on,
-// and each kind apart, so that a run never reads past the others.
+// The partitions of the sparse index. It holds only the rows that a schedule or a person may
+// act on, and each kind apart, so that a run never reads past the others.
 const (
 	inUse  = ""       // to be refreshed before the access token expires
 	atTime = "later-" // idle or uncertain: at its own time
 	unheld = "unheld-"
+	person = "person-" // no schedule can do anything: the user has to authorize again
 )
 
 func (s *Store) partition(kind string, shard int) string {
@@ -82,7 +83,7 @@ func (s *Store) attributes(g Grant) dynamo.Item {
 	return a
 }
 
-// due returns what a schedule has to do with the grant, and when.
+// due returns what is to be done with the grant, and when, or for a person since when.
 func (g Grant) due() (kind string, at time.Time, ok bool) {
 	switch {
 	case g.Principal == App || g.State == Revoked:
@@ -96,7 +97,7 @@ func (g Grant) due() (kind string, at time.Time, ok bool) {
 		}
 		return atTime, at, true
 	case !g.Usable():
-		return "", time.Time{}, false
+		return person, g.ReasonAt, true
 	case g.idle():
 		return atTime, g.Expiry.Add(IdleEvery), true
 	}

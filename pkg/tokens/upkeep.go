@@ -77,6 +77,20 @@ func (u Upkeep) OldestDue(ctx context.Context, within time.Duration) (oldest tim
 	return oldest, nil
 }
 
+// Ended returns the grants that have holders and no usable pair: their users have to authorize again. It reads an index
+// of them alone, for a person who asks; one that changed a moment ago may be missing.
+func (u Upkeep) Ended(ctx context.Context) iter.Seq2[Principal, error] {
+	return func(yield func(Principal, error) bool) {
+		for shard := range Shards {
+			for p, err := range query(ctx, u.s, u.s.readPrincipal, u.s.due(person, shard, u.s.Clock.Now().Add(time.Hour))) {
+				if !yield(p, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // All returns the grants of all users. It reads the whole table: it is for a person who asks, not for a schedule. A row
 // that cannot be read is an error beside the others.
 func (u Upkeep) All(ctx context.Context) iter.Seq2[Grant, error] {

@@ -29,7 +29,7 @@ func definitions() []definition {
 	const both = types.StreamViewTypeNewAndOldImages
 	return []definition{
 		{"GRANTS_TABLE", "grant", map[string]string{"due": "due_shard due_at KEYS_ONLY"}, both, false, true, true},
-		{"CONNECTIONS_TABLE", "company principal", map[string]string{"checks": "check_shard check_at KEYS_ONLY", "installed": "installed KEYS_ONLY"},
+		{"CONNECTIONS_TABLE", "company principal", map[string]string{"checks": "check_shard check_at KEYS_ONLY", "installed": "installed KEYS_ONLY", "needs": "needs KEYS_ONLY"},
 			both, false, true, true},
 		{"SPENDS_TABLE", "fingerprint", nil, "", true, false, true},
 		{"SESSIONS_TABLE", "session", map[string]string{"held": "held_shard expires_at ALL"}, "", true, false, false},

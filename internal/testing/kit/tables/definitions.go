@@ -14,11 +14,12 @@ func Grants(name string) *dynamodb.CreateTableInput {
 }
 
 // Connections has a row for each company and principal, and one for the company's hook. The index checks lists the rows
-// that the refresher has to check, and installed those of the service account.
+// that the refresher has to check, installed those of the service account, and needs those for which a person may have to act.
 func Connections(name string) *dynamodb.CreateTableInput {
 	return streamed(types.StreamViewTypeNewAndOldImages, table(name, text("company"), text("principal"),
 		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly),
-		index("installed", text("installed"), nil, types.ProjectionTypeKeysOnly)))
+		index("installed", text("installed"), nil, types.ProjectionTypeKeysOnly),
+		index("needs", text("needs"), nil, types.ProjectionTypeKeysOnly)))
 }
 
 // Spends has a fingerprint of each refresh token that was sent.

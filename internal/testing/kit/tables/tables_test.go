@@ -25,6 +25,7 @@ func TestCreateMakesTheFiveTables(t *testing.T) {
 		{names.Grants, []string{"grant S"}, map[string][]string{"due": {"due_shard S", "due_at N", "KEYS_ONLY"}}, "", types.StreamViewTypeNewAndOldImages},
 		{names.Connections, []string{"company S", "principal S"}, map[string][]string{
 			"checks": {"check_shard S", "check_at N", "KEYS_ONLY"}, "installed": {"installed S", "KEYS_ONLY"},
+			"needs": {"needs S", "KEYS_ONLY"},
 		}, "", types.StreamViewTypeNewAndOldImages},
 		{names.Spends, []string{"fingerprint S"}, map[string][]string{}, "ttl", ""},
 		{names.Sessions, []string{"session S"}, map[string][]string{"held": {"held_shard S", "expires_at N", "ALL"}}, "ttl", ""},

@@ -10,5 +10,8 @@ func terminal() []mutant {
 		{"", "a company outside ALLOWED_COMPANIES is connected at a terminal", login, `case !o.Allowed.Admits(companyID):`, `case false:`, only("TestLoginInVain", pkg)},
 		{"", "a company is connected that Procore refuses", login, `o.chooser().Enter(ctx, key); err != nil {`, `o.chooser().Enter(ctx, key); err != nil && false {`, only("TestLoginInVain", pkg)},
 		{"", "a refresh names another redirect URI than the authorization", login, `Pair: pair, RedirectURI: procore.OutOfBand`, `Pair: pair, RedirectURI: o.PublicURL`, only("TestLogin", pkg)},
+		{"", "a grant that has ended is in no index", "pkg/tokens/item.go", `		return person, g.ReasonAt, true`, `		return "", time.Time{}, false`, only("TestMorning", pkg)},
+		{"", "a paused connection is in no index", "pkg/connections/company.go", `c.Webhooks == WebhooksNeedsAdmin || !c.PausedUntil.IsZero())`, `c.Webhooks == WebhooksNeedsAdmin)`, only("TestMorning", pkg)},
+		{"", "a company that is not connected differs from none", "internal/upkeep/installations/compare.go", `return i.State != connections.Connected`, `return false`, only("TestServiceAccount", pkg)},
 	}
 }
