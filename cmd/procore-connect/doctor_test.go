@@ -137,6 +137,8 @@ func (c *clinic) deployed(args ...string) (out, aside string, code int) {
 	}
 	var stdout, stderr bytes.Buffer
 	none := func(string) string { return "" }
+	c.types(args)
+	defer c.types(nil)
 	args = append([]string{"--stack", stack.StackName, "--region", "us-east-1"}, args...)
 	code = run(c.t.Context(), args, none, streams{in: strings.NewReader(""), out: &stdout, err: &stderr}, procore.Clock{Time: func() time.Time { return c.Clock.Now().Add(c.ahead) }})
 	c.shown.Write(stdout.Bytes())

@@ -69,7 +69,9 @@ func (w *world) signIn(file string, user int64, more string, args ...string) *at
 	var out bytes.Buffer
 	args = append([]string{"login", "--yes"}, args...)
 	env := func(name string) string { return map[string]string{"LOCAL_AWS_ADDR": w.addr}[name] }
+	w.types(args)
 	code := run(w.t.Context(), append([]string{"--local"}, args...), env, streams{in: a, out: &out, err: a}, w.Clock.Seam())
+	w.types(nil)
 	if a.code != "" && strings.Contains(a.shown.String()+out.String(), a.code) {
 		w.t.Error("the code is shown")
 	}

@@ -36,6 +36,7 @@ type world struct {
 	addr   string // of the AWS services
 	mu     sync.Mutex
 	asked  []awstest.Call // of them
+	typing []string       // what the command is asked for, while it runs
 	shown  bytes.Buffer   // all that the command ever wrote
 	lambda *awstest.Functions
 	passes bool     // time passes while the command waits
@@ -58,6 +59,9 @@ func newWorld(t *testing.T) *world {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.asked = append(w.asked, c)
+			if w.typing != nil {
+				policies.add(w.typing, []awstest.Call{c})
+			}
 		},
 	}
 	w.aws.Queues.Time = w.Clock.Now
@@ -126,7 +130,9 @@ func (w *world) typed(to streams, args ...string) (out, aside string, code int) 
 	var stdout, stderr bytes.Buffer
 	to.out, to.err = &stdout, &stderr
 	env := func(name string) string { return map[string]string{"LOCAL_AWS_ADDR": w.addr}[name] }
+	w.types(args)
 	code = run(w.t.Context(), append([]string{"--local"}, args...), env, to, w.clock())
+	w.types(nil)
 	w.shown.Write(stdout.Bytes())
 	w.shown.Write(stderr.Bytes())
 	return stdout.String(), stderr.String(), code
@@ -146,6 +152,13 @@ func (w *world) waits() procore.Clock {
 		w.Clock.Advance(d)
 		return context.Cause(ctx)
 	}}
+}
+
+// types notes what the command is asked for, for the policies.
+func (w *world) types(args []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.typing = args
 }
 
 // connect connects a company by a user.
