@@ -102,7 +102,7 @@ func (s *session) signIn(ctx context.Context, o *operator.Operator, l *operator.
 func (s *session) chosen(ctx context.Context, o *operator.Operator, u operator.User, in *bufio.Reader) (int64, error) {
 	list := o.Admitted(u)
 	if len(list) == 0 {
-		return 0, fmt.Errorf("Procore lists no company for %s that may be connected", short(u.Name))
+		return 0, fmt.Errorf("no company that may be connected is listed for %s", short(u.Name))
 	}
 	t := tabwriter.NewWriter(s.err, 0, 0, 2, ' ', 0)
 	for _, c := range list[:min(len(list), maxShown)] {

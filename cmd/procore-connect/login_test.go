@@ -48,7 +48,13 @@ func (a *at) allow() string {
 	form := address.Query()
 	form.Set("user", decimal(a.user))
 	form.Set("decision", "authorize")
-	resp, err := http.PostForm(address.Scheme+"://"+address.Host+address.Path, form)
+	target := address.Scheme + "://" + address.Host + address.Path
+	r, err := http.NewRequestWithContext(a.w.t.Context(), http.MethodPost, target, strings.NewReader(form.Encode()))
+	if err != nil {
+		a.w.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		a.w.t.Fatal(err)
 	}

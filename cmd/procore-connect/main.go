@@ -34,13 +34,11 @@ func main() {
 	os.Exit(code)
 }
 
-// open shows an address in the person's browser.
+// open shows an address of Procore's login, which the command has made, in the person's browser.
 func open(url string) error {
-	switch runtime.GOOS {
-	case "darwin":
-		return exec.Command("open", url).Run()
-	case "windows":
-		return exec.Command("rundll32", "url.dll,FileProtocolHandler", url).Run()
+	program := map[string][]string{"darwin": {"open"}, "windows": {"rundll32", "url.dll,FileProtocolHandler"}}[runtime.GOOS]
+	if program == nil {
+		program = []string{"xdg-open"}
 	}
-	return exec.Command("xdg-open", url).Run()
+	return exec.Command(program[0], append(program[1:], url)...).Run() //nolint:gosec // no shell reads the address
 }

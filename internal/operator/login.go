@@ -53,7 +53,7 @@ func (o *Operator) Login(ctx context.Context) (*Login, error) {
 func (o *Operator) SignIn(ctx context.Context, l *Login, code procore.Secret) (User, error) {
 	pair, err := l.oauth.Exchange(ctx, code, l.verifier, procore.OutOfBand)
 	if e, ok := errors.AsType[*procore.TokenError](err); ok && e.Outcome == procore.Refused {
-		return User{}, fmt.Errorf("Procore does not accept the code: it is good once, for 10 minutes, and for the last address that was shown; type procore-connect login again: %w", err)
+		return User{}, fmt.Errorf("the code is not accepted: it is good once, for 10 minutes, and for the last address that was shown; type procore-connect login again: %w", err)
 	}
 	if err != nil {
 		return User{}, fmt.Errorf("the code was not exchanged: %w", err)
@@ -66,7 +66,7 @@ func (o *Operator) SignIn(ctx context.Context, l *Login, code procore.Secret) (U
 	u := User{Principal: tokens.User(me.ID), Name: me.Name}
 	_, err = store.Authorize(ctx, tokens.Authorization{Principal: u.Principal, Pair: pair, RedirectURI: procore.OutOfBand})
 	if errors.Is(err, tokens.ErrStale) {
-		return u, fmt.Errorf("Procore issued a pair that was used before; type procore-connect login again: %w", errors.Join(err, store.Discard(ctx, pair)))
+		return u, fmt.Errorf("the pair that Procore issued was used before; type procore-connect login again: %w", errors.Join(err, store.Discard(ctx, pair)))
 	}
 	if err != nil {
 		return u, err
@@ -96,7 +96,7 @@ func (o *Operator) Choose(ctx context.Context, u User, companyID int64) (connect
 	case !listed && u.Companies.Cut != nil:
 		return connections.Connection{}, u.Companies.Cut
 	case !listed:
-		return connections.Connection{}, fmt.Errorf("Procore does not list company %d for %s", companyID, u.Name)
+		return connections.Connection{}, fmt.Errorf("company %d is not among those that Procore lists for %s", companyID, u.Name)
 	case c.Inactive():
 		return connections.Connection{}, fmt.Errorf("company %d is not active at Procore", companyID)
 	case !o.Allowed.Admits(companyID):
