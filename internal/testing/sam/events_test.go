@@ -39,6 +39,7 @@ func TestEvents(t *testing.T) {
 	}
 	w.run(t)
 	noneMadeUp(t, dir)
+	operate(t, w)
 }
 
 // noneMadeUp checks that every made-up value was replaced, except for the one that has to be refused.

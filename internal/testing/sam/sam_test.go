@@ -150,6 +150,7 @@ func TestSAMLocal(t *testing.T) {
 		return []byte(stdout)
 	}
 	w.run(t)
+	t.Run("operator", func(t *testing.T) { operate(t, w) })
 	t.Run("start-api", func(t *testing.T) { startAPI(t, w) })
 }
 
