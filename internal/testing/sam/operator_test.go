@@ -59,7 +59,7 @@ var outcome = regexp.MustCompile(`handled +… +(handled|not_found) +…`)
 func steady(w *world, text string) string {
 	text = strings.NewReplacer(w.AppURL, "https://app.example.com", host(w.ProcoreURL), "procore.example.com", w.login, "https://procore.example.com").Replace(text)
 	text = changing.ReplaceAllString(text, "…")
-	text = outcome.ReplaceAllString(text, "handled  …  …  …") // by the consumer that was first, in a container or of the stack
+	text = outcome.ReplaceAllString(text, "handled  …  …  …")                             // by the consumer that was first, in a container or of the stack
 	if first, rest, _ := strings.Cut(text, "\n\n"); strings.HasPrefix(text, "Company ") { // a paragraph, broken by its width
 		text = strings.Join(strings.Fields(first), " ") + "\n\n" + rest
 	}
