@@ -37,6 +37,10 @@ func operator() []mutant {
 `, ``, only("TestEventBody", pkg)},
 		{"", "an event that fails again after it was handled counts as handled", "internal/operator/state.go",
 			`!p.Handled.IsZero() && !p.Handled.Before(p.Failed)`, `!p.Handled.IsZero()`, only("TestEvents", pkg)},
+		{"", "a company that is connected is erased", "pkg/connections/erase.go",
+			`		if row.inUse {`, `		if row.rev < 0 {`, only("TestErase", "./pkg/connections")},
+		{"", "a company that connects during its erasure is erased", "pkg/connections/erase.go",
+			`.Equal("rev", dynamo.NonZero(row.rev)).Equal("write", dynamo.Text(row.write))`, ``, only("TestEraseOfAConnectedCompany", pkg)},
 		{"", "the same id of another company tells what became of an event", "internal/operator/progress.go",
 			`wanted[EventKey{company, l.Fields.Text("event_id")}]; ok`, `wanted[EventKey{of[0].CompanyID, l.Fields.Text("event_id")}]; ok && company != 0`, only("TestEvents", pkg)},
 	}
