@@ -58,7 +58,7 @@ for all of the user's companies.`,
 func (s *session) signIn(ctx context.Context, o *operator.Operator, l *operator.Login, company int64, browser bool) error {
 	fmt.Fprintf(s.err, "Open this address, sign in, and allow the app:\n\n%s\n\n", l.URL)
 	if browser {
-		if err := s.opened(l.URL); err != nil {
+		if err := s.opened(ctx, l.URL); err != nil {
 			fmt.Fprintf(s.err, "No browser could be opened: %v\n", err)
 		}
 	}
@@ -164,9 +164,9 @@ func (s *session) typedIn(ctx context.Context, in *bufio.Reader, question string
 }
 
 // opened opens an address in the person's browser.
-func (s *session) opened(url string) error {
+func (s *session) opened(ctx context.Context, url string) error {
 	if s.open == nil {
 		return errors.New("there is no one at this terminal")
 	}
-	return s.open(url)
+	return s.open(ctx, url)
 }

@@ -35,10 +35,10 @@ func main() {
 }
 
 // open shows an address of Procore's login, which the command has made, in the person's browser.
-func open(url string) error {
+func open(ctx context.Context, url string) error {
 	program := map[string][]string{"darwin": {"open"}, "windows": {"rundll32", "url.dll,FileProtocolHandler"}}[runtime.GOOS]
 	if program == nil {
 		program = []string{"xdg-open"}
 	}
-	return exec.Command(program[0], append(program[1:], url)...).Run() //nolint:gosec // no shell reads the address
+	return exec.CommandContext(ctx, program[0], append(program[1:], url)...).Run() //nolint:gosec // no shell reads the address
 }

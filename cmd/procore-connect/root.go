@@ -32,9 +32,9 @@ type usageError struct{ error }
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	person   bool                   // in is a terminal
-	hidden   func() ([]byte, error) // reads a line of in without showing it; nil: it is not a terminal
-	open     func(url string) error // in the person's browser
+	person   bool                                        // in is a terminal
+	hidden   func() ([]byte, error)                      // reads a line of in without showing it; nil: it is not a terminal
+	open     func(ctx context.Context, url string) error // in the person's browser
 }
 
 // session is one run of the command.
