@@ -32,6 +32,11 @@ two-users-keep           | -DNP=2 -DUSERS=2 -DMODE=KEEP
 two-users-kill           | -DNP=2 -DUSERS=2 -DMODE=KILL
 two-users-return         | -DNP=2 -DUSERS=2 -DMODE=RETURN
 two-revoke-backup        | -DNP=2 -DREVOKERS=1 -DBACKUPS=1
+three-mark               | -DNP=3 -DMARKS=1
+two-user-keep-mark       | -DNP=2 -DUSERS=1 -DMODE=KEEP -DMARKS=1
+two-user-return-mark     | -DNP=2 -DUSERS=1 -DMODE=RETURN -DMARKS=1
+two-revoke-mark          | -DNP=2 -DREVOKERS=1 -DMARKS=1
+two-backup-mark          | -DNP=2 -DBACKUPS=1 -DMARKS=1
 '
 # The same, only when they are named: minutes, and up to 6 GB.
 more='
@@ -80,6 +85,7 @@ REVOKE_FAILS_IN_DOUBT | -DNP=1 -DUSERS=1 -DREVOKERS=1                    | TRUTH
 REVOKED_BY_ATTEMPT    | -DNP=1 -DUSERS=1 -DREVOKERS=1                    | REVOKED_a_revoked_grant_leaves_no_living_pair
 HOLD_ACTIVE           | -DNP=1 -DUSERS=1 -DREVOKERS=1                    | HELD_a_grant_with_a_holder_is_not_revoked
 HOLD_WAITS            | -DNP=1 -DUSERS=1 -DMODE=RETURN -DREVOKERS=1      | HELD_a_grant_with_a_holder_is_not_revoked
+MARK_STAYS            | -DNP=2 -DMARKS=1                                 | MARK_a_grant_that_an_operator_ended_needs_its_user
 '
 
 # check "name | flags | assertion": no assertion means that all must hold.

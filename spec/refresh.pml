@@ -8,6 +8,7 @@
  *   MODE=RETURN   what Procore does to earlier pairs then: KEEP, KILL or RETURN
  *   REVOKERS=1    the first company's end, which revokes the grant if it was the last holder
  *   BACKUPS=1     a restore of the grant's row from an old copy
+ *   MARKS=1       an operator who marks the grant as restored, which ends it
  *   NO_DELAY=1    clocks differ by more than the delay after which doubt ends
  *   STEADY=1      no process dies, no claim expires, and storage never fails: each process must reach its end
  *   WITHOUT=X     leaves out the guard X of the list below
@@ -26,6 +27,9 @@
 #endif
 #ifndef BACKUPS
 #define BACKUPS 0
+#endif
+#ifndef MARKS
+#define MARKS 0
 #endif
 #ifndef NO_DELAY
 #define NO_DELAY 0
@@ -76,6 +80,7 @@
 #define REVOKED_BY_ATTEMPT    35
 #define HOLD_ACTIVE           36 /* a holder is added to an active grant */
 #define HOLD_WAITS            37 /* not to one that is being revoked */
+#define MARK_STAYS            38 /* a pair that arrives late is kept, and does not revive a grant that an operator ended */
 
 #define fails (!STEADY) /* what comes next may happen to a process, a clock or storage */
 
@@ -108,6 +113,7 @@ typedef Row {
   byte pair = 1;
   byte attempt;
   bit claimed;
+  bit marked; /* an operator has ended it */
   byte holders = 1; /* set of companies */
   byte mine;        /* for the assertions: the last refresh that claimed since the pair was written */
 };
@@ -143,6 +149,7 @@ bit TRUTH_a_dead_pair_does_not_replace_a_living_one;
 bit TRUTH_a_user_is_not_sent_in_circles;
 bit REVOKED_a_revoked_grant_leaves_no_living_pair;
 bit HELD_a_grant_with_a_holder_is_not_revoked;
+bit MARK_a_grant_that_an_operator_ended_needs_its_user;
 
 c_decl {
   extern int readtrail; /* this is the replay of a counterexample */
@@ -183,7 +190,8 @@ inline wrote() {
   checked = 0;
   if :: !without(REV) -> late = repeated /* none */ :: else fi;
   assert(!row.holders || row.state != REVOKED || HELD_a_grant_with_a_holder_is_not_revoked);
-  assert(BACKUPS || row.state == ACTIVE || row.state == REVOKED || ledger[row.pair] || TRUTH_only_a_token_in_the_ledger_is_in_doubt)
+  assert(!row.marked || row.state == REAUTHORIZE || row.state == REVOKED || MARK_a_grant_that_an_operator_ended_needs_its_user);
+  assert(BACKUPS || row.marked || row.state == ACTIVE || row.state == REVOKED || ledger[row.pair] || TRUTH_only_a_token_in_the_ledger_is_in_doubt)
 }
 
 /* claim: the transaction on row and ledger. */
@@ -207,7 +215,7 @@ inline release(p) {
      row.attempt = 0; row.claimed = 0;
      if
      :: ledger[spends[p]] == ATTEMPT(p) ->
-        row.state = ACTIVE;
+        if :: !row.marked -> row.state = ACTIVE :: else fi;
         if :: !without(RELEASE_UNSPENDS) -> ledger[spends[p]] = 0 :: else fi
      :: else /* a Discard has entered it in the meantime: the doubt remains */
      fi;
@@ -244,7 +252,8 @@ inline renewed(p) {
   writing();
   assert(row.state != REVOKED || R8_a_late_write_does_not_revive_a_revoked_grant);
   assert(row.mine == ATTEMPT(p) || R8_a_late_write_does_not_replace_a_newer_pair);
-  row.state = ACTIVE; row.pair = RENEWED(p); row.attempt = 0; row.claimed = 0; row.mine = 0;
+  if :: !row.marked || without(MARK_STAYS) -> row.state = ACTIVE :: else fi;
+  row.pair = RENEWED(p); row.attempt = 0; row.claimed = 0; row.mine = 0;
   wrote()
 }
 #define awaits(p) (row.attempt == ATTEMPT(p) && (row.state != REAUTHORIZE || !without(LATE_STORE_HEALS)))
@@ -433,7 +442,7 @@ inline authorized(u) {
   printf("user: pair %d is stored\n", u);
   assert(!HAS(sent, u) && !HAS(ended, u) || TRUTH_an_authorization_is_neither_spent_nor_revoked);
   assert(!older(u) || HAS(live, u) || TRUTH_a_dead_pair_does_not_replace_a_living_one);
-  row.state = ACTIVE; row.pair = u; row.mine = 0;
+  row.state = ACTIVE; row.pair = u; row.mine = 0; row.marked = 0;
   if :: !without(AUTHORIZE_FENCES) -> row.attempt = 0; row.claimed = 0 :: else fi;
   wrote()
 }
@@ -536,7 +545,7 @@ Claim:
        writing();
        printf("revoker: the grant is revoked\n");
        assert(!HAS(live, row.pair) || REVOKED_a_revoked_grant_leaves_no_living_pair);
-       row.state = REVOKED; row.pair = 0; row.attempt = 0; row.claimed = 0; row.mine = 0;
+       row.state = REVOKED; row.pair = 0; row.attempt = 0; row.claimed = 0; row.mine = 0; row.marked = 0;
        wrote()
     :: !(row.attempt == REVOCATION) && !without(REVOKED_BY_ATTEMPT) -> goto Claim
     fi
@@ -549,7 +558,7 @@ end:
 
 inline copy(to, from) {
   to.state = from.state; to.pair = from.pair; to.attempt = from.attempt; to.claimed = from.claimed;
-  to.holders = from.holders; to.mine = from.mine
+  to.holders = from.holders; to.mine = from.mine; to.marked = from.marked
 }
 
 /* The row is restored from a copy; the ledger never is. */
@@ -565,6 +574,23 @@ end:
   false
 }
 
+/* Restored: whatever attempt has the claim, the grant ends. Whether a revocation has come through is not known. */
+proctype Mark() {
+Again:
+  atomic {
+    if
+    :: beingRevoked && (row.state == ACTIVE || row.state == UNCERTAIN) ->
+       writing(); printf("operator: the revocation is in doubt\n"); row.claimed = 0; row.state = UNCERTAIN; wrote(); goto Again
+    :: !beingRevoked && (row.state == ACTIVE || row.state == UNCERTAIN) ->
+       writing(); printf("operator: the grant is marked as restored\n");
+       row.claimed = 0; row.state = REAUTHORIZE; row.marked = 1; wrote()
+    :: row.state == REAUTHORIZE || row.state == REVOKED
+    fi
+  };
+end:
+  false
+}
+
 init {
   atomic {
     byte p;
@@ -573,6 +599,7 @@ init {
     do :: p < USERS -> run User(p); p++ :: else -> break od;
     if :: REVOKERS -> run Revoker() :: else fi;
     if :: BACKUPS -> run Backup() :: else fi;
+    if :: MARKS -> run Mark() :: else fi;
     p = 0
   };
 end:

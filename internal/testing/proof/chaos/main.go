@@ -47,6 +47,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"procore-connect/internal/testing/fake/awstest"
 )
 
 func main() {
@@ -116,6 +118,11 @@ func run(ctx context.Context, o options) (violations int, err error) {
 
 // refresh is the run of the refresh protocol. It returns the number of violations.
 func refresh(ctx context.Context, w *world, o options) (violations int, err error) {
+	for _, name := range []string{"events.fifo", "events-dead.fifo"} { // for the operators, who look into them
+		if _, err := w.queues.Create(name, awstest.QueueOptions{}); err != nil {
+			return 0, err
+		}
+	}
 	if err := w.populate(ctx); err != nil {
 		return 0, err
 	}

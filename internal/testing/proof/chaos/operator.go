@@ -23,8 +23,9 @@ const maxTyped = 3 * time.Minute
 
 // verb is something that the operator types.
 type verb struct {
-	args []string
-	does []action // what it may do, to be recorded before
+	args    []string
+	does    []action // what it may do, to be recorded before
+	endless bool     // it waits for minutes, unless it is interrupted
 }
 
 // operate types commands at random, one after another, as an operator does who does not know what is going on. Each is a
@@ -44,14 +45,18 @@ func (w *world) refreshVerbs() verb {
 	p := pick(w.dice, w.people)
 	c := pick(w.dice, p.companies)
 	id, principal := strconv.FormatInt(c.id, 10), string(p.principal())
-	if w.dice.oneIn(80) {
-		return verb{[]string{"mark-restored", "--yes"}, []action{{what: marked}}}
-	}
-	if w.dice.oneIn(12) && p.user != 0 {
-		return verb{[]string{"revoke", id, "--user", strconv.FormatInt(p.user, 10), "--yes"}, []action{{what: ended, company: c.id, row: p.row()}}}
-	}
-	if w.dice.oneIn(30) {
-		return verb{[]string{pick(w.dice, []string{"revoke", "erase"}), id, "--yes"}, w.endings(c.id)}
+	switch n := w.dice.n(300); {
+	case n == 0:
+		return verb{args: []string{"mark-restored", "--yes"}, does: []action{{what: marked}}}
+	case n < 15:
+		return verb{args: []string{pick(w.dice, []string{"revoke", "erase"}), id, "--yes"}, does: w.endings(c.id)}
+	case n < 40 && p.user != 0:
+		return verb{
+			args: []string{"revoke", id, "--user", strconv.FormatInt(p.user, 10), "--yes"},
+			does: []action{{what: ended, company: c.id, row: p.row()}},
+		}
+	case n < 50:
+		return verb{args: []string{"keys", "rotate", pick(w.dice, []string{"seal", "webhook"}), "--yes"}, endless: true}
 	}
 	return verb{args: pick(w.dice, [][]string{
 		{"list"}, {"list", "--needs-person"}, {"show", id}, {"why", id}, {"doctor"},
@@ -59,6 +64,8 @@ func (w *world) refreshVerbs() verb {
 		{"refresh", principal, "--dry-run"}, {"refresh", principal, "--yes"}, {"refresh", principal, "--now", "--yes"},
 		{"call", "GET", "/rest/v1.0/me", "--company", id},
 		{"webhooks", "show", id}, {"webhooks", "sync", id, "--yes"},
+		{"coverage", id}, {"reconcile", id, "--yes"},
+		{"rescue", "list"}, {"rescue", "run", "--yes"}, {"rescue", "run", "--dead", "--yes"}, {"keys", "status"},
 		{"events", "list", "--company", id}, {"dead", "list"},
 	})}
 }
@@ -72,7 +79,7 @@ func (w *world) deliveryVerbs() verb {
 		{"replay", "--company", id, "--from", "1h", "--limit", "20", "--yes"},
 		{"replay", "--company", id, "--from", "1h", "--limit", "20", "--not-handled", "--yes"},
 		{"quarantine", "replay", "--company", id, "--yes"},
-		{"dead", "list"}, {"dead", "redrive", "--yes"},
+		{"dead", "list"}, {"dead", "redrive", "--yes"}, {"keys", "status"}, {"rescue", "list"},
 	})}
 }
 
@@ -126,6 +133,10 @@ func (w *world) typed(ctx context.Context, n int64, v verb) error {
 	w.mu.Lock()
 	w.typing = p
 	w.mu.Unlock()
+	if v.endless || w.dice.oneIn(8) {
+		stop := time.AfterFunc(w.dice.between(50*time.Millisecond, 3*time.Second), func() { _ = cmd.Process.Signal(os.Interrupt) })
+		defer stop.Stop()
+	}
 	err = cmd.Wait()
 	p.mu.Lock()
 	p.pid = 0 // it may be another process's from now on

@@ -74,6 +74,9 @@ func (v *verdict) unsettled(ctx context.Context) (string, error) {
 		}
 		switch {
 		case p.user == 0:
+			if _, err := w.store.Tokens.Token(ctx, tokens.App); errors.Is(err, tokens.ErrTryAgain) {
+				return fmt.Sprintf("the service account's token: %v", err), nil
+			}
 		case r.Claimed(): // the next reader of the grant ends a claim that has expired
 			_, err := w.store.Tokens.Upkeep().Refresh(ctx, p.principal(), 0)
 			return fmt.Sprintf("%s is claimed: %v", p.row(), err), nil

@@ -20,7 +20,8 @@ import (
 
 // verdict is the result of a run, from its records.
 type verdict struct {
-	w *world
+	w    *world
+	ring *keys.Ring
 
 	settled, breakerAfter time.Duration
 
@@ -52,6 +53,10 @@ func (v *verdict) add(row, format string, args ...any) {
 func (v *verdict) judge(ctx context.Context) error {
 	v.pairs, v.stored, v.claims = map[*write]procore.Token{}, map[string][]*write{}, map[string]*write{}
 	v.final, v.rows, v.seen = map[string]invariants.Row{}, map[string][]*write{}, invariants.Transitions{}
+	var err error
+	if v.ring, err = v.w.ring(ctx, true); err != nil {
+		return err
+	}
 	grants, err := v.w.scan(ctx, v.w.names.Grants)
 	if err != nil {
 		return err
@@ -166,7 +171,7 @@ func (v *verdict) unseal(row string, w *write) {
 	if len(w.row.Sealed) == 0 {
 		return
 	}
-	pair, err := v.w.keys.Open(keys.Sealed{KeyID: w.row.SealKey, Ciphertext: w.row.Sealed}, place(row, w.row.Generation))
+	pair, err := v.ring.Open(keys.Sealed{KeyID: w.row.SealKey, Ciphertext: w.row.Sealed}, place(row, w.row.Generation))
 	if err != nil {
 		v.add(row, "generation %d cannot be opened: %v", w.row.Generation, err)
 		return
@@ -254,7 +259,7 @@ func (v *verdict) claimFor(c *call) *write {
 func (v *verdict) judgeRescues() {
 	for _, r := range v.w.rescues {
 		row := r.Environment + "#" + string(r.Principal)
-		pair, err := v.w.keys.Open(keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place(row, r.Generation+1))
+		pair, err := v.ring.Open(keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}, place(row, r.Generation+1))
 		f := fingerprint(pair)
 		switch {
 		case r.Principal == tokens.App: // nothing was spent for it

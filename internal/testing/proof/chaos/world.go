@@ -63,7 +63,6 @@ type world struct {
 	rootFile string
 	external string // address of another DynamoDB, "" for the one in memory
 	names    tables.Names
-	keys     *keys.Ring
 	secrets  *awstest.Secrets
 	queues   *awstest.Queues
 	rescue   *awstest.Queue
@@ -145,19 +144,25 @@ func (w *world) createSecrets() error {
 			return err
 		}
 		w.secrets.Put(name, string(text))
-		switch name {
-		case "chaos/keys":
-			if w.keys, err = keys.Parse(string(text)); err != nil {
-				return err
-			}
-		case "chaos/webhook":
+		if name == "chaos/webhook" {
 			w.webhookSecret = string(text)
+		}
+	}
+	for _, name := range []string{"rescue-dead", "dispatch-dead", "announce-dead"} {
+		if _, err := w.queues.Create(name, awstest.QueueOptions{}); err != nil {
+			return err
 		}
 	}
 	var err error
 	// Short, so that a message that a killed process had received is redelivered within the run.
 	w.rescue, err = w.queues.Create("rescue", awstest.QueueOptions{VisibilityTimeout: 5 * time.Second})
 	return err
+}
+
+// ring is the key ring as it is: operators rotate it.
+func (w *world) ring(context.Context, bool) (*keys.Ring, error) {
+	text, _ := w.secrets.Value("chaos/keys")
+	return keys.Parse(text)
 }
 
 // backend returns the DynamoDB for all processes.
@@ -209,7 +214,7 @@ func (w *world) setUpDriver(db *dynamodb.Client) error {
 	grants := func(clock procore.Clock) *tokens.Store {
 		return &tokens.Store{
 			DB: db, Grants: w.names.Grants, Spends: w.names.Spends, Environment: oauth.Environment,
-			Keys: secrettest.Constant(w.keys), OAuth: secrettest.Constant(oauth), Log: log, Clock: clock,
+			Keys: secrettest.Func[*keys.Ring](w.ring), OAuth: secrettest.Constant(oauth), Log: log, Clock: clock,
 		}
 	}
 	w.late = grants(procore.Clock{Time: func() time.Time { return time.Now().Add(lateBy) }})
