@@ -39,7 +39,8 @@ func TestEvents(t *testing.T) {
 	}
 	w.run(t)
 	noneMadeUp(t, dir)
-	operate(t, w)
+	operate(t, w, looks)
+	operate(t, w, [][2]string{{"revoke", revoke}, {"erase", erase}})
 }
 
 // noneMadeUp checks that every made-up value was replaced, except for the one that has to be refused.

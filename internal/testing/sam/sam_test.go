@@ -150,8 +150,9 @@ func TestSAMLocal(t *testing.T) {
 		return []byte(stdout)
 	}
 	w.run(t)
-	t.Run("operator", func(t *testing.T) { operate(t, w) })
+	t.Run("operator", func(t *testing.T) { operate(t, w, looks) })
 	t.Run("start-api", func(t *testing.T) { startAPI(t, w) })
+	t.Run("operator ends it", func(t *testing.T) { operate(t, w, [][2]string{{"sam-revoke", revoke}, {"sam-erase", erase}}) })
 }
 
 // logged adds the containers' log to the test's output, which is searched for secrets.
