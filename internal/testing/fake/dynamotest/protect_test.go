@@ -26,6 +26,7 @@ func protect(t *testing.T, client *dynamodb.Client, table string, on bool) {
 // A table has neither at first. A protected one is not deleted.
 func TestProtect(t *testing.T) {
 	t.Parallel()
+	ours(t) // dynoxide has no UpdateContinuousBackups
 	f := fixtureOn(t, dynamotest.Start(t))
 	for _, on := range []bool{false, true, false} {
 		protect(t, f.client, f.table, on)
