@@ -120,3 +120,18 @@ func TestEraseOfAConnectedCompany(t *testing.T) {
 		t.Errorf("the new connection is %s", c.State)
 	}
 }
+
+// A company can be revoked on a day on which its events cannot be read.
+func TestRevokeWithoutInbox(t *testing.T) {
+	t.Parallel()
+	w := two(t)
+	w.Fault(func(operation string, body []byte) (f dynamotest.Fault) {
+		if operation == "Query" && strings.Contains(string(body), w.Tables.Inbox) {
+			f.Code = "AccessDeniedException"
+		}
+		return f
+	})
+	if _, aside, code := w.run("revoke", "5678", "--yes"); code != exitOK {
+		t.Errorf("exit code %d: %s", code, aside)
+	}
+}

@@ -62,6 +62,15 @@ type Transition struct {
 // Company reads a company by its keys. If it is not connected, the error matches ErrNotConnected. An error beside a company
 // is about rows that could not be read.
 func (o *Operator) Company(ctx context.Context, id int64) (*Company, error) {
+	c, err := o.connected(ctx, id)
+	if c == nil {
+		return nil, err
+	}
+	return c, errors.Join(err, o.around(ctx, c))
+}
+
+// connected reads the connections of a company and their grants.
+func (o *Operator) connected(ctx context.Context, id int64) (*Company, error) {
 	rows, unread := all(ctx, o.Connections.Company(ctx, id))
 	if len(rows) == 0 {
 		if unread == nil {
@@ -81,7 +90,7 @@ func (o *Operator) Company(ctx context.Context, id int64) (*Company, error) {
 	c.Name = c.Connections[0].Company
 	slices.SortStableFunc(c.Transitions, func(a, b Transition) int { return b.At.Compare(a.At) })
 	c.Transitions = c.Transitions[:min(len(c.Transitions), maxTransitions)]
-	return c, errors.Join(append(errs, o.around(ctx, c))...)
+	return c, errors.Join(errs...)
 }
 
 // add adds a connection and its grant.

@@ -31,7 +31,12 @@ func (o *Operator) Erase(ctx context.Context, companyID int64, by string, progre
 		if err := o.Revoke(ctx, plan, by); err != nil {
 			return r, fmt.Errorf("nothing was deleted yet, because the connections have not all ended: %w", err)
 		}
-		r.Connections, hook = len(plan.Ended), plan.Hook
+		hook = plan.Hook
+		for _, one := range plan.Ended {
+			if !one.Before {
+				r.Connections++
+			}
+		}
 	case !errors.Is(err, ErrNotConnected):
 		return r, err
 	}

@@ -33,12 +33,13 @@ type Ending struct {
 // PlanRevocation returns what [Operator.Revoke] would do. user chooses that user's connection; 0: all. The error matches
 // ErrNotConnected if there is no such connection.
 func (o *Operator) PlanRevocation(ctx context.Context, companyID, user int64) (*Revocation, error) {
-	c, err := o.Company(ctx, companyID)
-	if c == nil {
-		return nil, err
-	}
+	c, err := o.connected(ctx, companyID)
 	if err != nil {
 		return nil, err // what is not known is not ended
+	}
+	row, err := o.Hooks.Row(ctx, companyID)
+	if err != nil {
+		return nil, err
 	}
 	r := &Revocation{CompanyID: companyID, Company: c.Name, Ended: []Ending{}, Keeps: []Connection{}}
 	for _, one := range c.Connections {
@@ -55,7 +56,7 @@ func (o *Operator) PlanRevocation(ctx context.Context, companyID, user int64) (*
 		return nil, fmt.Errorf("company %d by %s: %w", companyID, tokens.User(user), ErrNotConnected)
 	}
 	if !slices.ContainsFunc(r.Keeps, Connection.serves) {
-		r.Hook = c.Hook.ID
+		r.Hook = string(row.HookID)
 	}
 	slices.Reverse(r.Ended) // that which serves the company, and may delete its hook, is the last
 	return r, nil
