@@ -16,11 +16,7 @@ import (
 
 // read opens the stack and reads the company of the arguments.
 func (s *session) read(ctx context.Context, args []string) (*operator.Company, error) {
-	id, err := companyID(args)
-	if err != nil {
-		return nil, err
-	}
-	o, err := operator.Open(ctx, s.target)
+	o, id, err := s.about(ctx, args)
 	if err != nil {
 		return nil, err
 	}
@@ -86,11 +82,7 @@ The link is the app's address: the person signs in at Procore and chooses the co
   procore-connect link 5678 | pbcopy`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := companyID(args)
-			if err != nil {
-				return err
-			}
-			o, err := operator.Open(cmd.Context(), s.target)
+			o, id, err := s.about(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -210,11 +210,7 @@ give the hook the old one again, so the command makes a pass at once, waits six 
 		Example: `  procore-connect keys raise-epoch 5678`,
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := companyID(args)
-			if err != nil {
-				return err
-			}
-			o, err := operator.Open(cmd.Context(), s.target)
+			o, id, err := s.about(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

@@ -23,11 +23,7 @@ it.`,
 		Example: `  procore-connect coverage 5678`,
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := companyID(args)
-			if err != nil {
-				return err
-			}
-			o, err := operator.Open(cmd.Context(), s.target)
+			o, id, err := s.about(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -75,11 +71,7 @@ an hour. It waits as the reconciler does while deliveries of the webhook still w
 		Example: `  procore-connect reconcile 5678`,
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := companyID(args)
-			if err != nil {
-				return err
-			}
-			o, err := operator.Open(cmd.Context(), s.target)
+			o, id, err := s.about(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

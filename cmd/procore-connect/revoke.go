@@ -29,11 +29,7 @@ It may be interrupted and repeated: the next one goes on with what remains.`,
 	}
 	c.Flags().Int64Var(&user, "user", 0, "the id of the user whose connection ends (default: all)")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		id, err := companyID(args)
-		if err != nil {
-			return err
-		}
-		o, err := operator.Open(cmd.Context(), s.target)
+		o, id, err := s.about(cmd.Context(), args)
 		if err != nil {
 			return err
 		}
@@ -137,11 +133,7 @@ It may be interrupted and repeated: the next one goes on, and deletes also what 
   procore-connect erase 5678 --json --yes`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := companyID(args)
-			if err != nil {
-				return err
-			}
-			o, err := operator.Open(cmd.Context(), s.target)
+			o, id, err := s.about(cmd.Context(), args)
 			if err != nil {
 				return err
 			}

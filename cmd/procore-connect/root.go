@@ -133,6 +133,16 @@ func companyID(args []string) (int64, error) {
 	return id, nil
 }
 
+// about opens the stack for a verb about one company, which is its argument.
+func (s *session) about(ctx context.Context, args []string) (*operator.Operator, int64, error) {
+	id, err := companyID(args)
+	if err != nil {
+		return nil, 0, err
+	}
+	o, err := operator.Open(ctx, s.target)
+	return o, id, err
+}
+
 // write writes the answer: as JSON, or as text does.
 func (s *session) write(answer any, text func(io.Writer) error) error {
 	if !s.json {

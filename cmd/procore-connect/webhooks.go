@@ -38,11 +38,7 @@ the credential: whether it is current follows from what Procore last accepted. T
   procore-connect webhooks show 5678 --json`,
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := companyID(args)
-			if err != nil {
-				return err
-			}
-			o, err := operator.Open(cmd.Context(), s.target)
+			o, id, err := s.about(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
