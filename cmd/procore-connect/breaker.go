@@ -88,7 +88,7 @@ func probeText(b operator.Breaker, when string) string {
 func breakerText(b operator.Breaker, since string) string {
 	switch {
 	case b.Open:
-		return fmt.Sprintf("open since %s (%s): %s\n%s", b.Since.UTC().Format("2006-01-02 15:04 UTC"), since, oneLine(b.Reason),
+		return fmt.Sprintf("open since %s (%s): %s\n%s", toMinute(b.Since), since, oneLine(b.Reason),
 			wrap("No token is refreshed; access tokens that are valid still work. If Procore refuses the app's client id and secret, "+
 				"correct the secret of the output AppSecretArn. Otherwise wait for Procore. The refresher probes before each run, and closes the breaker.", 100))
 	case b.Suspect:

@@ -50,7 +50,7 @@ func brakeText(b operator.Brake, now time.Time) string {
 	}
 	return fmt.Sprintf("Connections of departed users have not ended since %s (%s), when %d had ended within a day. Since then %d checks found "+
 		"a departed user. Look at some of them at Procore first, as docs/RUNBOOK.md says under DeparturesStoppedAlarm. If they did leave, type "+
-		"procore-connect departures acknowledge.", b.EngagedAt.UTC().Format("2006-01-02 15:04 UTC"), ago(now, b.EngagedAt), b.Endings, b.Withheld)
+		"procore-connect departures acknowledge.", toMinute(b.EngagedAt), ago(now, b.EngagedAt), b.Endings, b.Withheld)
 }
 
 func (s *session) acknowledge() *cobra.Command {

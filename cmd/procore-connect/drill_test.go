@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/fake/awstest"
-	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procore"
 )
@@ -51,7 +49,7 @@ func TestDrills(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles and starts everything")
 	}
-	log, all, runbook := &lines{changed: make(chan struct{}), shown: logtest.Output(t)}, drills(), readRunbook(t)
+	log, all, runbook := newLines(t), drills(), readRunbook(t)
 	refuses := new(atomic.Value)
 	refuses.Store(func(awstest.Call) bool { return false })
 	s, err := stack.Start(t.Context(), stack.Options{
@@ -203,22 +201,15 @@ func (n *night) wait(ctx context.Context, d time.Duration) error {
 	return n.Renew(ctx)
 }
 
-// until waits for something that other processes do. Most of it follows a line of theirs.
+// until waits for something that other processes do.
 func (n *night) until(what string, ok func() bool) {
 	n.t.Helper()
-	late := time.After(time.Minute)
-	for {
-		changed := n.log.next()
-		if ok() {
-			return
+	defer func() {
+		if n.t.Failed() {
+			n.t.Logf("the last command:\n%s", n.last)
 		}
-		select {
-		case <-changed:
-		case <-time.After(100 * time.Millisecond):
-		case <-late:
-			n.t.Fatalf("still not after a minute: %s. The last command:\n%s", what, n.last)
-		}
-	}
+	}()
+	n.log.until(n.t, what, ok)
 }
 
 // said waits for a line of a function, after the one that it waited for before, and fills in its request's id.
@@ -241,33 +232,3 @@ func (n *night) said(texts ...string) {
 }
 
 var requestID = regexp.MustCompile(`"request_id":"([^"]+)"`)
-
-// lines are what the stack wrote.
-type lines struct {
-	shown   io.Writer
-	mu      sync.Mutex
-	all     strings.Builder
-	changed chan struct{} // closed by the next write
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, _ = l.shown.Write(b)
-	close(l.changed)
-	l.changed = make(chan struct{})
-	return l.all.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.String()
-}
-
-// next returns a channel that the next line closes.
-func (l *lines) next() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.changed
-}

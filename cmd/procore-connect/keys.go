@@ -61,7 +61,7 @@ func keyTable(w io.Writer, all []operator.RingKey) error {
 		case k.Retire:
 			retire = "now"
 		case !k.From.IsZero():
-			retire = "from " + k.From.UTC().Format("2006-01-02 15:04 UTC")
+			retire = "from " + toMinute(k.From)
 		}
 		if k.New {
 			state, retire = "new", "–"

@@ -43,7 +43,7 @@ func (s *session) covered(w io.Writer, c reconcile.Coverage) error {
 	for _, r := range c.Resources {
 		until, not := "–", orDash(oneLine(r.Reason))
 		if !r.Until.IsZero() {
-			until = r.Until.Format("2006-01-02 15:04 UTC")
+			until = toMinute(r.Until)
 		}
 		if len(r.Refused) > 0 {
 			not = fmt.Sprintf("projects whose tool may not be read: %d, such as %s", len(r.Refused), r.Refused[0])

@@ -83,7 +83,7 @@ func (s *session) refreshNow(ctx context.Context, o *operator.Operator, p tokens
 			return fmt.Errorf("%w. procore-connect refresh %s --dry-run says how it is now", err, p)
 		}
 		return s.write(done, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s has an access token that is valid until %s, of generation %d.\n", p, done.Expires.UTC().Format("2006-01-02 15:04 UTC"), done.Generation)
+			_, err := fmt.Fprintf(w, "%s has an access token that is valid until %s, of generation %d.\n", p, toMinute(done.Expires), done.Generation)
 			return err
 		})
 	})

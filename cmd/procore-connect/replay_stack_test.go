@@ -28,7 +28,7 @@ func finished(s *stack.Stack) (ids []string) {
 }
 
 // replayOnStack changes an RFI several times, and replays everything: the consumer handles all events again, in order.
-func replayOnStack(t *testing.T, s *stack.Stack) {
+func replayOnStack(t *testing.T, s *stack.Stack, log *lines) {
 	t.Helper()
 	before := finished(s)
 	rfi := procore.ID("")
@@ -42,7 +42,7 @@ func replayOnStack(t *testing.T, s *stack.Stack) {
 		}
 		rfi, want = e.ResourceID, append(want, e.EventIDs...)
 	}
-	eventually(t, "the events are handled", func() bool { return len(finished(s)) == len(want) })
+	log.until(t, "the events are handled", func() bool { return len(finished(s)) == len(want) })
 	out, code := typed(t, s, "replay", "--all-companies", "--from", "1h", "--not-handled", "--yes")
 	if code != exitOK || !strings.Contains(out, "Nothing is to be done.") {
 		t.Errorf("all is handled: exit code %d\n%s", code, out)
@@ -50,7 +50,7 @@ func replayOnStack(t *testing.T, s *stack.Stack) {
 	if out, code := typed(t, s, "replay", "--all-companies", "--from", "1h", "--yes"); code != exitOK {
 		t.Fatalf("replay: exit code %d\n%s", code, out)
 	}
-	eventually(t, "the events are handled again", func() bool { return len(finished(s)) >= 2*len(want) })
+	log.until(t, "the events are handled again", func() bool { return len(finished(s)) >= 2*len(want) })
 	if d := cmp.Diff(finished(s), append(want, want...)); d != "" {
 		t.Errorf("handled (-got +want):\n%s", d)
 	}

@@ -60,7 +60,7 @@ func revocation(verb string, company, user int64) string {
 // revocationPlan says what will end.
 func revocationPlan(r *operator.Revocation) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Company %d (%s) loses %s.\n", r.CompanyID, short(r.Company), counted(len(r.Ended), "connection"))
+	fmt.Fprintf(&b, "Company %d (%s) loses %s.\n", r.CompanyID, short(r.Company), plural(len(r.Ended), "connection"))
 	for _, one := range r.Ended {
 		fmt.Fprintf(&b, "  %s\n", grantFate(one))
 	}
@@ -68,7 +68,7 @@ func revocationPlan(r *operator.Revocation) string {
 	case r.Hook != "":
 		fmt.Fprintf(&b, "Its webhook %s is deleted.", short(r.Hook))
 	case len(r.Keeps) > 0:
-		fmt.Fprintf(&b, "It keeps %s.", counted(len(r.Keeps), "connection"))
+		fmt.Fprintf(&b, "It keeps %s.", plural(len(r.Keeps), "connection"))
 	default:
 		b.WriteString("It has no webhook.")
 	}
@@ -106,17 +106,6 @@ func revoked(w io.Writer, r *operator.Revocation) error {
 		fmt.Fprintf(w, "Webhook %s remains at Procore, because no connection may delete it: an administrator of the company deletes it.\n", short(r.Hook))
 	}
 	return nil
-}
-
-// counted is a number of things.
-func counted(n int, thing string) string {
-	switch {
-	case n == 1:
-		return "1 " + thing
-	case strings.HasSuffix(thing, "y"): // delivery
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(thing, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func (s *session) erase() *cobra.Command {
@@ -166,14 +155,14 @@ func erasurePlan(ctx context.Context, o *operator.Operator, id int64) (string, e
 }
 
 func deleted(r *operator.Receipt) string {
-	return fmt.Sprintf("%s, %d in quarantine, %s", counted(r.Events, "event"), r.Quarantined, counted(r.Rows, "row"))
+	return fmt.Sprintf("%s, %d in quarantine, %s", plural(r.Events, "event"), r.Quarantined, plural(r.Rows, "row"))
 }
 
 // receipt writes what was deleted, and what remains.
 func receipt(w io.Writer, r *operator.Receipt) error {
 	fmt.Fprintf(w, "Company %d was erased at %s by %s.\n\n", r.CompanyID, r.At.UTC().Format("2006-01-02 15:04:05 UTC"), oneLine(r.By))
-	fmt.Fprintf(w, "Ended:    %s\nDeleted:  %s of connections, webhook and reconciliation\n", counted(r.Connections, "connection"), counted(r.Rows, "row"))
-	fmt.Fprintf(w, "          %s, with payload\n          %s in quarantine\nRemains:\n", counted(r.Events, "event"), counted(r.Quarantined, "delivery"))
+	fmt.Fprintf(w, "Ended:    %s\nDeleted:  %s of connections, webhook and reconciliation\n", plural(r.Connections, "connection"), plural(r.Rows, "row"))
+	fmt.Fprintf(w, "          %s, with payload\n          %s in quarantine\nRemains:\n", plural(r.Events, "event"), plural(r.Quarantined, "delivery"))
 	for _, one := range r.Remains {
 		fmt.Fprintf(w, "  %s\n", oneLine(one))
 	}

@@ -12,7 +12,6 @@ import (
 
 	"procore-connect/internal/operator"
 	"procore-connect/internal/testing/kit/browsertest"
-	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -30,16 +29,6 @@ func typed(t *testing.T, s *stack.Stack, args ...string) (out string, code int) 
 	return stdout.String(), code
 }
 
-// eventually repeats a check of what other processes do.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still not after a minute: %s", what)
-		}
-	}
-}
-
 // On the real functions, the id that a page shows leads to the lines of its request, whether it is Lambda's or API
 // Gateway's, and an event to its whole way, from the delivery to the consumer's line.
 func TestOnStack(t *testing.T) {
@@ -47,7 +36,8 @@ func TestOnStack(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles and starts everything")
 	}
-	s, err := stack.Start(t.Context(), stack.Options{Housekeeping: 200 * time.Millisecond, Refresh: -1, Reconcile: -1, Stderr: logtest.Output(t)})
+	log := newLines(t)
+	s, err := stack.Start(t.Context(), stack.Options{Housekeeping: 200 * time.Millisecond, Refresh: -1, Reconcile: -1, Stdout: log, Stderr: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +73,7 @@ func TestOnStack(t *testing.T) {
 		}
 	}
 
-	eventually(t, "the hook has its triggers", func() bool {
+	log.until(t, "the hook has its triggers", func() bool {
 		hooks := s.Procore.State().Hooks
 		return len(hooks) == 1 && len(hooks[0].Triggers) == 5
 	})
@@ -95,7 +85,7 @@ func TestOnStack(t *testing.T) {
 	}
 	id := emitted.EventIDs[0]
 	var d operator.Delivery
-	eventually(t, "the event is handled", func() bool {
+	log.until(t, "the event is handled", func() bool {
 		out, code := typed(t, s, "events", "show", id, "--json")
 		return code == exitOK && json.Unmarshal([]byte(out), &d) == nil && d.State == operator.EventHandled
 	})
@@ -111,7 +101,7 @@ func TestOnStack(t *testing.T) {
 			t.Errorf("trace of an event: exit code %d, no %q:\n%s", code, want, out)
 		}
 	}
-	replayOnStack(t, s)
+	replayOnStack(t, s, log)
 }
 
 // project returns a project of the company that the test connects.

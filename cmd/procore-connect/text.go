@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -58,3 +59,6 @@ func plural(n int, one string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, one)
 }
+
+// toMinute is a time to the minute, as a person compares it with a log.
+func toMinute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
