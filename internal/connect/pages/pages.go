@@ -1,8 +1,8 @@
 // Package pages shows the application to people: server-rendered pages that need no script and no resource from
 // anywhere else, readable on a phone, usable with a keyboard and with a screen reader.
 //
-// A fork changes the name, logo and colours in brand.go and every sentence in texts.go. The structure is in
-// templates/, the style in templates/style.css.
+// A fork changes the name, logo and colours in brand.go. The sentences are in words.go, in the *_text.go beside each page
+// and in problem_*.go. The structure is in templates/, the style in templates/style.css.
 //
 //	p := pages.New(pages.Site{PublicURL: cfg.PublicURL, Support: cfg.SupportContact})
 //	p.Landing(w, r)

@@ -10,7 +10,7 @@ import (
 )
 
 // Problem is a situation that stops the visitor: one sentence for what happened, one for what to do and who can do it.
-// The functions in texts.go return them.
+// The functions in problem_*.go return them, grouped by the step at which they arise.
 type Problem struct {
 	// Code names the problem in the log line, as problem.
 	Code string

@@ -48,7 +48,7 @@ func connected(c pages.Connection) write {
 	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.Connected(w, r, c) }
 }
 
-// catalogue returns every problem of texts.go, by its function's name.
+// catalogue returns every problem of problem_*.go, by its function's name.
 func catalogue() map[string]pages.Problem {
 	const name = "Acme Construction"
 	quoted := pages.AuthorizationFailed()

@@ -1,0 +1,84 @@
+package pages
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// chooseWords are the texts of the company choice.
+type chooseWords struct {
+	Title, Lead, SignedInAs, Legend, Connect, Cancel, Error string
+	FilterLabel, FilterButton, ShowAll, NoMatch             string
+	UnavailableTitle, UnavailableLead                       string
+	Missing, Retry                                          string
+}
+
+func (words) choose(app string, available, unavailable int, cut bool) chooseWords {
+	t := chooseWords{
+		Title:            "Choose a company to connect",
+		Lead:             "Choose the one company that " + app + " may work with. It doesn't touch any other company.",
+		SignedInAs:       "Signed in to Procore as",
+		Legend:           "Your companies",
+		Connect:          "Connect this company",
+		Cancel:           "Don't connect",
+		Error:            "You haven't chosen a company yet. Choose one, then connect it.",
+		FilterLabel:      "Find a company by name or ID",
+		FilterButton:     "Find",
+		ShowAll:          "Show all companies",
+		NoMatch:          "No company that you can connect matches. Try fewer letters, or show all companies.",
+		UnavailableTitle: "Companies that can't be connected",
+		UnavailableLead:  "Your Procore account also belongs to these companies.",
+		Missing:          "Procore didn't send all of your companies in time, so yours may be missing.",
+		Retry:            retryLabel,
+	}
+	switch {
+	case available == 0 && cut:
+		t.Lead = "None of the companies that Procore has sent so far can be connected."
+	case available == 0:
+		t.Title = "None of your companies can be connected"
+		t.Lead = "Each company below shows the reason and who can help."
+	case available == 1 && !cut:
+		t.Title = "Connect your company"
+		t.Legend = "Your company"
+		t.Lead = app + " will work with this company and no other. If it isn't the one you want, sign out of Procore and start again with another Procore account."
+	}
+	if unavailable == 0 && available > 1 && !cut {
+		t.Lead = "Your Procore account belongs to several companies. " + t.Lead
+	}
+	return t
+}
+
+// count describes how much of the list is shown.
+func (words) count(shown, found, all int, more bool) string {
+	of := thousands(all)
+	if more {
+		of = "your first " + of
+	}
+	switch {
+	case found > shown:
+		return fmt.Sprintf("Showing %s of %s companies. Find the rest by name or ID.", thousands(shown), of)
+	case found < all:
+		return fmt.Sprintf("%s of %s companies found.", thousands(found), of)
+	case more:
+		return fmt.Sprintf("Showing %s companies.", of)
+	}
+	return fmt.Sprintf("%s companies.", thousands(all))
+}
+
+// thousands writes 2000 as 2,000. Procore lists a few thousand companies at most.
+func thousands(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return thousands(n/1000) + fmt.Sprintf(",%03d", n%1000)
+}
+
+func (words) companyNote(c Company) string {
+	switch c.State {
+	case Inactive:
+		return "This company is inactive in Procore. A company administrator can ask Procore to activate it."
+	case NotAdmitted:
+		return "This company isn't enabled for {app}. Ask {support} to enable it."
+	}
+	return ""
+}

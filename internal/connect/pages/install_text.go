@@ -1,0 +1,79 @@
+package pages
+
+// installWords are the texts of a page that explains how an administrator installs the application.
+type installWords struct {
+	Title, Lead, StepsTitle               string
+	Steps                                 []string
+	About                                 string // the company that was asked for
+	CheckTitle, Check, Where, NoID        string
+	UsersTitle, UsersText, Connect, Small string
+}
+
+// install is for a visitor who has not asked for a company. The way to an installation is Procore's, see
+// https://developers.procore.com/documentation/building-apps-install-arch.
+func (words) install(app string, users bool) installWords {
+	t := installWords{
+		Title:      "Install " + app + " in Procore",
+		Lead:       "A company administrator installs " + app + " in Procore. After that it works on its own, and no one has to sign in here.",
+		StepsTitle: "What a company administrator does",
+		Steps: []string{
+			"In Procore, open Company Admin, then App Management.",
+			"Choose Install App, then Install from Marketplace, and find " + app + ". If you were given a version key for it, choose Install Custom App instead.",
+			"Choose the projects that " + app + " may work with. You can change them later: under App Management, open " + app + ", then Permissions.",
+			"Wait up to five minutes. " + app + " finds the installation, and your company is connected.",
+		},
+		CheckTitle: "Is your company connected?",
+		Check:      "Check",
+		Where:      "It is the number in the address of your company's pages in Procore.",
+		NoID:       "That is not a company ID. Enter the number alone.",
+		UsersTitle: "Or connect as yourself",
+		UsersText: "If your company hasn't installed " + app + ", you can sign in to Procore and choose one company. " + app +
+			" then works there with your permissions, and doesn't touch your other companies.",
+		Connect: connectLabel,
+		Small:   "If you sign in, this site sets one cookie, so that it knows your browser when you come back from Procore.",
+	}
+	if users {
+		t.Title = "Connect " + app + " to Procore"
+		t.Lead = "There are two ways: a company administrator installs " + app + " in Procore, or you connect one company with your own account."
+	}
+	return t
+}
+
+// installVisitor is for a visitor of /connected, whom Procore may have sent after an installation.
+func (w words) installVisitor(app string, users bool) installWords {
+	t := w.install(app, users)
+	t.Title = app + " connects on its own"
+	t.Lead = "If you have just installed " + app + " in Procore, you don't need to do anything else: your company is connected within five minutes. Check it below."
+	return t
+}
+
+// notInstalled is for a visitor who asked for a company that is not connected by its installation.
+func (w words) notInstalled(app string, i Installation) installWords {
+	t := w.install(app, false)
+	t.Title = "Not connected yet"
+	t.About = app + " hasn't found an installation in this company."
+	t.Lead = "If a company administrator has just installed it, check again in five minutes. If it still isn't connected then, check the company ID, or contact {support}."
+	if i == InstallationRefused {
+		t.Title = "The connection is interrupted"
+		t.About = app + " was installed in this company, but Procore doesn't let it in."
+		t.Lead = "A company administrator can connect it again in Procore. If it is connected there, contact {support}."
+		t.Steps = []string{
+			t.Steps[0],
+			"Open " + app + " and connect it again. If it isn't among the installed apps, reinstall it.",
+			"You don't need to do anything here. " + app + " tries again on its own, at first every hour, later once a day.",
+		}
+	}
+	return t
+}
+
+// installed are the words of a company that is connected by its installation.
+func (w words) installed(app string, next bool) connectedWords {
+	t := w.connected(app, Connection{CompanyName: "this company"})
+	t.NeedsAdmin = "Off, because Procore didn't allow it. In Procore, a company administrator can give " + app +
+		" the permission “Webhooks API” at Standard or higher. " + app + " then tries again automatically."
+	t.What = app + " is installed in this company and works there on its own. No one has to sign in."
+	if next {
+		t.Next = "There is nothing else to do on this page."
+	}
+	return t
+}
