@@ -6,10 +6,6 @@ GO ?= go
 # The pinned checkers. They stay out of go.mod because no part of them is in the program.
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 DEADCODE := golang.org/x/tools/cmd/deadcode@v0.52.0
-CFN_LINT := 1.51.0
-
-# The regions in which API Gateway has no HTTP API; see docs/DEPLOY.md.
-NO_REGIONS := ap-east-2 ap-southeast-6
 
 # The architecture that Lambda runs the functions on; make build GOARCH=amd64 for x86_64.
 GOARCH ?= arm64
@@ -62,7 +58,7 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	fi
 
 .PHONY: lint
-lint: lint-format lint-docs lint-go lint-dead lint-template ## Check format, links, vocabulary, Go code (golangci-lint), functions that nothing calls (deadcode) and template.yaml (cfn-lint).
+lint: lint-format lint-docs lint-go lint-dead lint-template ## Check format, links, vocabulary, Go code (golangci-lint), functions that nothing calls (deadcode) and template.yaml (cfn-lint, checkov, parliament).
 
 .PHONY: lint-format
 lint-format:
@@ -84,19 +80,7 @@ lint-dead:
 
 .PHONY: lint-template
 lint-template:
-	@if ! python3 -m pip --version >/dev/null 2>&1; then \
-		echo "lint-template: SKIPPED, template.yaml was not checked: cfn-lint needs python3 with pip"; exit 0; \
-	fi; \
-	set -e; dir=build/tools/cfn-lint-$(CFN_LINT); \
-	if [ ! -e $$dir/.complete ]; then \
-		echo "installing cfn-lint $(CFN_LINT) into $$dir"; \
-		PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts \
-			--target $$dir cfn-lint==$(CFN_LINT); \
-		touch $$dir/.complete; \
-	fi; \
-	regions=$$(PYTHONPATH=$$dir python3 -c 'from cfnlint.helpers import REGIONS; print(*(r for r in REGIONS if r not in "$(NO_REGIONS)".split()))'); \
-	echo "cfn-lint template.yaml, for $$(echo "$$regions" | wc -w) regions"; \
-	PYTHONPATH=$$dir python3 $$dir/bin/cfn-lint --regions $$regions -- template.yaml
+	.ci/lint-template
 
 .PHONY: build
 build: ## Build the functions and the example consumer as they are deployed, into build/NAME/bootstrap.
