@@ -6,6 +6,7 @@ GO ?= go
 # The pinned checkers. They stay out of go.mod because no part of them is in the program.
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 DEADCODE := golang.org/x/tools/cmd/deadcode@v0.52.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # The architecture that Lambda runs the functions on; make build GOARCH=amd64 for x86_64.
 GOARCH ?= arm64
@@ -58,7 +59,7 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	fi
 
 .PHONY: lint
-lint: lint-format lint-docs lint-go lint-dead lint-template ## Check format, links, vocabulary, Go code (golangci-lint), functions that nothing calls (deadcode) and template.yaml (cfn-lint, checkov, parliament).
+lint: lint-format lint-docs lint-go lint-dead lint-workflows lint-template ## Check format, links, vocabulary, Go code (golangci-lint), functions that nothing calls (deadcode), workflows (actionlint) and templates (cfn-lint, checkov, parliament).
 
 .PHONY: lint-format
 lint-format:
@@ -78,9 +79,14 @@ lint-go:
 lint-dead:
 	DEADCODE=$(DEADCODE) $(GO) test -count=1 -run '^TestDeadCode$$' ./internal/testing/repo
 
+# Without shellcheck and pyflakes, which some machines have, so that it finds the same everywhere.
+.PHONY: lint-workflows
+lint-workflows:
+	$(GO) run $(ACTIONLINT) -shellcheck= -pyflakes=
+
 .PHONY: lint-template
 lint-template:
-	.ci/lint-template
+	GO="$(GO)" .ci/lint-template
 
 .PHONY: build
 build: ## Build the functions and the example consumer as they are deployed, into build/NAME/bootstrap.
