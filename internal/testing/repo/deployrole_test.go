@@ -295,10 +295,11 @@ func TestDeployRoleDoesWhatCloudFormationNeeds(t *testing.T) {
 func handlers(t *testing.T, lint string) map[string][]string {
 	t.Helper()
 	n := template(t)
-	// SAM makes these of a function, and of how it is rolled out.
+	// SAM makes these of a function, its events, and how it is rolled out, or may do so.
 	actions := map[string][]string{
 		"AWS::Lambda::Function": nil, "AWS::Lambda::EventInvokeConfig": nil, "AWS::Lambda::Version": nil, "AWS::Lambda::Alias": nil,
 		"AWS::CodeDeploy::Application": nil, "AWS::CodeDeploy::DeploymentGroup": nil,
+		"AWS::Lambda::EventSourceMapping": nil, "AWS::Lambda::Permission": nil, "AWS::Scheduler::Schedule": nil,
 		"AWS::AppConfig::Application": nil, "AWS::AppConfig::ConfigurationProfile": nil, "AWS::AppConfig::HostedConfigurationVersion": nil,
 	}
 	for _, name := range keysOf(get(n, "Resources")) {
