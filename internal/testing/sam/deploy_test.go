@@ -112,8 +112,8 @@ func deployScript(t *testing.T) string {
 	return ""
 }
 
-// The workflow's sam deploy needs what the deploy role of .github/deploy-role.yaml allows, and uses all of that. It passes the role of
-// CloudFormation, and asks no question.
+// The workflow's sam deploy needs what the deploy role of .github/deploy-role.yaml allows, and uses all of that. It passes the
+// role of CloudFormation, and asks no question.
 func TestSAMDeploy(t *testing.T) {
 	t.Parallel()
 	needsSAM(t)
