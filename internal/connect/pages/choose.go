@@ -140,7 +140,7 @@ func split(all []Company) (available, unavailable []line) {
 		lines[i] = line{c, folded}
 	}
 	slices.SortFunc(lines, func(a, b line) int {
-		return cmp.Or(strings.Compare(a.folded, b.folded), strings.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(natural(a.folded, b.folded), strings.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	for _, l := range lines {
 		if l.State == Available {
