@@ -100,10 +100,10 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	gateway.Note(r.Context(), slog.Any("", connections.Key{CompanyID: companyID, Principal: s.Principal}))
 	switch h.state(company) {
 	case pages.Inactive:
-		h.pages.Problem(w, r, pages.CompanyInactive(company.Name).BackToCompanies(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, pages.CompanyInactive(company.Name).InCompany(company.ID).BackToCompanies(companiesPath(s.Flow)))
 		return
 	case pages.NotAdmitted:
-		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name).BackToCompanies(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name).InCompany(company.ID).BackToCompanies(companiesPath(s.Flow)))
 		return
 	}
 	s, err = h.recordChoice(r.Context(), s, companyID)
@@ -168,13 +168,13 @@ func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Sess
 	gateway.Note(r.Context(), slog.Any("error", cause))
 	p, certain := refusal(c, cause)
 	if !certain {
-		h.pages.Problem(w, r, p.Retry(companiesPath(s.Flow)))
+		h.pages.Problem(w, r, p.InCompany(c.ID).Retry(companiesPath(s.Flow)))
 		return
 	}
 	if err := h.sessions.Unchoose(r.Context(), s); err != nil {
 		gateway.Note(r.Context(), slog.String("unchoose_error", err.Error()))
 	}
-	h.pages.Problem(w, r, p.BackToCompanies(companiesPath(s.Flow)))
+	h.pages.Problem(w, r, p.InCompany(c.ID).BackToCompanies(companiesPath(s.Flow)))
 }
 
 func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {

@@ -45,7 +45,7 @@ func newHandler() (*handler, *wire.Base, error) {
 		tokens:      grants,
 		connections: base.Connections(grants),
 		cookies:     session.Cookies{Secure: public.Scheme == "https"},
-		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), Principals: principals}),
+		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals}),
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err

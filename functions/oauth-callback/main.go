@@ -30,7 +30,8 @@ func newHandler() (*handler, *wire.Base, error) {
 		return nil, nil, err
 	}
 	env := base.Env
-	public, keys, oauth := env.PublicURL(), base.Keys(), base.OAuth(base.Environment())
+	procoreEnv := base.Environment()
+	public, keys, oauth := env.PublicURL(), base.Keys(), base.OAuth(procoreEnv)
 	principals := env.Principals()
 	h := &handler{
 		users:    principals.Users,
@@ -38,7 +39,7 @@ func newHandler() (*handler, *wire.Base, error) {
 		oauth:    oauth,
 		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		cookies:  session.Cookies{Secure: public.Scheme == "https"},
-		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), Principals: principals}),
+		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals}),
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err

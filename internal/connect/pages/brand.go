@@ -1,16 +1,31 @@
 package pages
 
 import (
+	"errors"
 	"fmt"
 	"html/template"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Brand is the application's name and appearance.
 type Brand struct {
 	// Name appears on every page and in the sentences about who does what.
 	Name string
+
+	// Tagline is one sentence for what the application does, and Publisher is the company behind it. They are the first
+	// that a visitor reads. An empty one shows nothing.
+	Tagline, Publisher string
+
+	// Abilities are what the application will be able to do with a connection, each of which completes "Acme Connect will
+	// be able to". Keep them true when you change what the consumer reads, or WEBHOOK_TRIGGERS. None shows nothing.
+	Abilities []string
+
+	// PrivacyURL, TermsURL and MarketplaceURL are the application's privacy policy, its terms of use, and its page on
+	// Procore's Marketplace: https addresses. An empty one shows nothing.
+	PrivacyURL, TermsURL, MarketplaceURL string
 
 	// Logo is one SVG element, shown beside the name and as the tab's icon; empty shows none. It begins with <svg and has
 	// xmlns and a viewBox. Its colours are attributes, because the pages allow no style= and no <style>.
@@ -38,7 +53,14 @@ type Palette struct {
 // that is listed on the Marketplace may not have that name in its own.
 func DefaultBrand() Brand {
 	return Brand{
-		Name: "Acme Connect",
+		Name:      "Acme Connect",
+		Tagline:   "Keeps your company's other systems up to date with your work in Procore.",
+		Publisher: "Acme Software",
+		Abilities: []string{
+			"read the name of the person who connects, and the names of companies and projects",
+			"read RFIs, project details and company users, when they change",
+			"ask Procore to report these changes as they happen",
+		},
 		Logo: `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">` +
 			`<rect width="32" height="32" rx="8" fill="currentColor"/>` +
 			`<g fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round">` +
@@ -78,4 +100,28 @@ func stylesheet(b Brand) template.CSS {
 func (b Brand) icon() template.URL {
 	svg := strings.Replace(string(b.Logo), "<svg", `<svg color="`+b.Light.Accent+`"`, 1)
 	return template.URL("data:image/svg+xml," + url.PathEscape(svg))
+}
+
+// Check reports what is wrong with the brand's texts and addresses. A test checks the default brand.
+func (b Brand) Check() error {
+	var errs []error
+	for name, address := range map[string]string{"PrivacyURL": b.PrivacyURL, "TermsURL": b.TermsURL, "MarketplaceURL": b.MarketplaceURL} {
+		if address != "" && secure(address) == "" {
+			errs = append(errs, fmt.Errorf("%s is %q, not an https address", name, address))
+		}
+	}
+	for _, a := range b.Abilities {
+		if first, _ := utf8.DecodeRuneInString(a); !unicode.IsLower(first) || strings.HasSuffix(a, ".") {
+			errs = append(errs, fmt.Errorf("the ability %q doesn't complete “%s will be able to”: begin it with a verb in lower case, without a full stop", a, b.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// secure returns an https address, or nothing.
+func secure(address string) string {
+	if u, err := url.Parse(address); err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil {
+		return address
+	}
+	return ""
 }

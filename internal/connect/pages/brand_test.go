@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"procore-connect/internal/connect/pages"
+	"procore-connect/internal/platform/config"
 )
 
 // TestContrast computes the contrast ratios of WCAG 2.2 (https://www.w3.org/TR/WCAG22/#contrast-minimum, 1.4.3 for
@@ -144,4 +145,81 @@ func contains(p page, s string) bool {
 		}
 	}
 	return false
+}
+
+// Who asks, and for what, stands before the button; what a brand leaves out is not there.
+func TestBeforeTheButton(t *testing.T) {
+	t.Parallel()
+	full, bare := pages.DefaultBrand(), pages.DefaultBrand()
+	full.Tagline, full.Publisher, full.Abilities = "Copies drawings.", "Site Tools Ltd", []string{"read drawings", "écrire"}
+	full.PrivacyURL, full.TermsURL, full.MarketplaceURL = "https://a.example/privacy", "https://a.example/terms", "https://a.example/marketplace"
+	bare.Tagline, bare.Publisher, bare.Abilities = "", "", nil
+	insecure := bare
+	insecure.PrivacyURL, insecure.TermsURL, insecure.MarketplaceURL = "http://a.example/privacy", "javascript:alert(1)", "/marketplace"
+	before := []string{"Copies drawings.", "Acme Connect is made by Site Tools Ltd.", "What Acme Connect will be able to do", "Read drawings", "Écrire", "Privacy policy", "Terms of use"}
+	for _, to := range []config.Principals{{Users: true}, {ServiceAccount: true}, {ServiceAccount: true, Users: true}} {
+		site := func(b pages.Brand) page {
+			return show(t, pages.New(pages.Site{PublicURL: publicURL, Brand: b, Principals: to}), (*pages.Pages).Landing)
+		}
+		shown, at := text(site(full).all("main")[0]), 0
+		for _, want := range before {
+			i := strings.Index(shown[at:], want)
+			if i < 0 {
+				t.Errorf("%+v: %q is missing, or not where it belongs:\n%s", to, want, shown)
+				continue
+			}
+			at += i
+		}
+		if end := max(strings.LastIndex(shown, "Connect to Procore"), strings.LastIndex(shown, "Check")); end < at {
+			t.Errorf("%+v: the button comes first:\n%s", to, shown)
+		}
+		if got := site(full); linkNamed(got, "Privacy policy") != full.PrivacyURL || linkNamed(got, "Terms of use") != full.TermsURL ||
+			to.ServiceAccount && linkNamed(got, "Open Acme Connect on the Procore Marketplace") != full.MarketplaceURL {
+			t.Errorf("%+v: a link of the brand leads elsewhere", to)
+		}
+		for _, b := range []pages.Brand{bare, insecure} {
+			got := site(b)
+			for _, not := range []string{"made by", "will be able", "Privacy", "Terms", "on the Procore Marketplace", "a.example", "javascript"} {
+				if strings.Contains(got.body, not) {
+					t.Errorf("%+v: a brand without it has %q", to, not)
+				}
+			}
+		}
+	}
+	got := show(t, pages.New(pages.Site{PublicURL: publicURL, Brand: full}), situations()["choose"])
+	if d := got.all("details"); len(d) != 1 || text(d[0]) != "What Acme Connect will be able to do Read drawings Écrire" {
+		t.Error("the choice doesn't show what the application will be able to do")
+	}
+}
+
+// TestBrand reports what is wrong with a fork's texts and addresses.
+func TestBrand(t *testing.T) {
+	t.Parallel()
+	if err := pages.DefaultBrand().Check(); err != nil {
+		t.Errorf("brand.go: %v", err)
+	}
+	for name, change := range map[string]func(*pages.Brand){
+		"http":          func(b *pages.Brand) { b.PrivacyURL = "http://a.example" },
+		"no host":       func(b *pages.Brand) { b.TermsURL = "https:///terms" },
+		"script":        func(b *pages.Brand) { b.MarketplaceURL = "javascript:alert(1)" },
+		"user":          func(b *pages.Brand) { b.TermsURL = "https://procore.com@a.example/" },
+		"upper case":    func(b *pages.Brand) { b.Abilities = []string{"Read drawings"} },
+		"a full stop":   func(b *pages.Brand) { b.Abilities = []string{"read drawings."} },
+		"empty ability": func(b *pages.Brand) { b.Abilities = []string{""} },
+	} {
+		b := pages.DefaultBrand()
+		change(&b)
+		if b.Check() == nil {
+			t.Errorf("%s: the brand passes", name)
+		}
+	}
+}
+
+// The title and the button of the first page say the same.
+func TestTitleAndButtonAgree(t *testing.T) {
+	t.Parallel()
+	got := show(t, newPages(), (*pages.Pages).Landing)
+	if title := text(got.all("h1")[0]); linkNamed(got, title) != publicURL+"/oauth/start" {
+		t.Errorf("the page is called %q, and no button is", title)
+	}
 }

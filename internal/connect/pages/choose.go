@@ -66,6 +66,15 @@ type chooseView struct {
 	Count       string
 	All         string // address of the unfiltered list
 	Again       string // address of the list as it is
+	Who         about
+	Ways        *ways // if no company can be connected
+}
+
+// ways are what a visitor can do who has no company that can be connected: one way for each reason.
+type ways struct {
+	Team    []part   // the team that runs the application enables a company
+	Request *request // an administrator has a company activated
+	Account *account
 }
 
 // option is one radio button.
@@ -93,6 +102,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 		All:        p.flowLink(PathCompanies, c.Flow),
 		Again:      p.flowLink(PathCompanies, c.Flow),
 		ShowFilter: len(c.Companies) >= filterFrom,
+		Who:        p.about(),
 	}
 	if c.Filter != "" {
 		v.Again += "&" + url.Values{FieldFilter: {c.Filter}}.Encode()
@@ -106,10 +116,35 @@ func (p *Pages) chooseView(c Choice) chooseView {
 	for _, co := range foundUnavailable[:min(len(foundUnavailable), maxShown)] {
 		v.Unavailable = append(v.Unavailable, p.option(co.Company))
 	}
+	if len(available) == 0 && !c.Cut {
+		v.Ways = p.ways(unavailable)
+	}
 	if v.ShowFilter {
 		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundUnavailable), len(c.Companies), c.More || c.Cut)
 	}
 	return v
+}
+
+// ways returns what a visitor can do about the companies that can't be connected. A request names the company if it is the
+// only one.
+func (p *Pages) ways(unavailable []line) *ways {
+	w := &ways{Account: p.account()}
+	var inactive []line
+	for _, l := range unavailable {
+		switch l.State {
+		case Inactive:
+			inactive = append(inactive, l)
+		case NotAdmitted:
+			w.Team = p.parts(p.words.enable())
+		}
+	}
+	switch {
+	case len(inactive) == 1:
+		w.Request = p.request(askActivate, inactive[0].Name, inactive[0].ID)
+	case len(inactive) > 1:
+		w.Request = p.request(askActivate, "", 0)
+	}
+	return w
 }
 
 // option describes a company by its id, because two of a user's companies may have the same name.

@@ -45,7 +45,7 @@ func TestChoose(t *testing.T) {
 		{Value: "5679", Label: "Acme Construction", Description: "Procore company ID 5679"},
 		{Value: "8089", Label: "Turner Brothers", Description: "Procore company ID 8089"},
 		{Value: "9002", Label: "Elsewhere Inc", Disabled: true,
-			Description: "Procore company ID 9002. This company isn't enabled for Acme Connect. Ask support to enable it."},
+			Description: "Procore company ID 9002. This company isn't enabled for Acme Connect. Ask help@acme.example to enable it."},
 		{Value: "9001", Label: "Old Harbour Ltd", Disabled: true,
 			Description: "Procore company ID 9001. This company is inactive in Procore. A company administrator can ask Procore to activate it."},
 	}

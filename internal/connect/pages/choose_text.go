@@ -10,7 +10,7 @@ type chooseWords struct {
 	Title, Lead, SignedInAs, Legend, Connect, Cancel, Error string
 	FilterLabel, FilterButton, ShowAll, NoMatch             string
 	UnavailableTitle, UnavailableLead                       string
-	Missing, Retry                                          string
+	Missing, Retry, TeamTitle                               string
 }
 
 func (words) choose(app string, available, unavailable int, cut bool) chooseWords {
@@ -30,17 +30,18 @@ func (words) choose(app string, available, unavailable int, cut bool) chooseWord
 		UnavailableLead:  "Your Procore account also belongs to these companies.",
 		Missing:          "Procore didn't send all of your companies in time, so yours may be missing.",
 		Retry:            retryLabel,
+		TeamTitle:        "Have a company enabled",
 	}
 	switch {
 	case available == 0 && cut:
 		t.Lead = "None of the companies that Procore has sent so far can be connected."
 	case available == 0:
 		t.Title = "None of your companies can be connected"
-		t.Lead = "Each company below shows the reason and who can help."
+		t.Lead = "Each company below shows the reason. Below the list is what you can do."
 	case available == 1 && !cut:
 		t.Title = "Connect your company"
 		t.Legend = "Your company"
-		t.Lead = app + " will work with this company and no other. If it isn't the one you want, sign out of Procore and start again with another Procore account."
+		t.Lead = app + " will work with this company and no other. Isn't it the one you want? Then sign out of Procore, and start again with another Procore account."
 	}
 	if unavailable == 0 && available > 1 && !cut {
 		t.Lead = "Your Procore account belongs to several companies. " + t.Lead
@@ -71,6 +72,11 @@ func thousands(n int) string {
 		return strconv.Itoa(n)
 	}
 	return thousands(n/1000) + fmt.Sprintf(",%03d", n%1000)
+}
+
+// enable is the way for companies that ALLOWED_COMPANIES leaves out.
+func (words) enable() string {
+	return "Ask {support} to enable your company for {app}. Include its company ID. Then try again."
 }
 
 func (words) companyNote(c Company) string {

@@ -80,5 +80,5 @@ func (p *Pages) ConnectedVisitor(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := p.words.visitor(p.brand.Name)
-	p.show(w, r, http.StatusOK, "landing", t.Title, t)
+	p.showLanding(w, r, t)
 }

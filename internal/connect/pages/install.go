@@ -18,19 +18,24 @@ const (
 // installView is the data of templates/install.html.
 type installView struct {
 	installWords
-	Notice, Kind string // kind is warn or bad; a bad one is an alert
-	Users        bool   // users connect companies too
-	Action       string // of the form that asks for a company
-	Company      string // what the form has in its field
+	Who          about
+	LeadParts    []part
+	Request      *request // for a visitor who is no administrator
+	Notice, Kind string   // kind is warn or bad; a bad one is an alert
+	Users        bool     // users connect companies too
+	Action       string   // of the form that asks for a company
+	Company      string   // what the form has in its field
 }
 
 // install returns the page that explains an installation.
 func (p *Pages) install(t installWords) installView {
-	return installView{installWords: t, Users: p.principals.Users, Action: p.link(PathConnected)}
+	return installView{
+		installWords: t, Who: p.about(), Request: p.request(askInstall, "", 0), Users: p.principals.Users, Action: p.link(PathConnected),
+	}
 }
 
 func (p *Pages) showInstall(w http.ResponseWriter, r *http.Request, status int, v installView) {
-	v.Lead = p.fill(v.Lead)
+	v.LeadParts = p.parts(v.Lead)
 	p.show(w, r, status, "install", v.Title, v)
 }
 
@@ -47,6 +52,10 @@ func (p *Pages) Installed(w http.ResponseWriter, r *http.Request, companyID int6
 func (p *Pages) NotInstalled(w http.ResponseWriter, r *http.Request, companyID int64, i Installation) {
 	v := p.install(p.words.notInstalled(p.brand.Name, i))
 	v.Notice, v.Kind, v.Company = v.About, "warn", strconv.FormatInt(companyID, 10)
+	v.Request = p.request(askInstall, "", companyID)
+	if i == InstallationRefused {
+		v.Request = p.request(askReconnect, "", companyID)
+	}
 	p.showInstall(w, r, http.StatusOK, v)
 }
 

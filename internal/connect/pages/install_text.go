@@ -6,6 +6,7 @@ type installWords struct {
 	Steps                                 []string
 	About                                 string // the company that was asked for
 	CheckTitle, Check, Where, NoID        string
+	NotAdmin, ToCheck                     string
 	UsersTitle, UsersText, Connect, Small string
 }
 
@@ -14,7 +15,7 @@ type installWords struct {
 func (words) install(app string, users bool) installWords {
 	t := installWords{
 		Title:      "Install " + app + " in Procore",
-		Lead:       "A company administrator installs " + app + " in Procore. After that it works on its own, and no one has to sign in here.",
+		Lead:       "A company administrator installs " + app + " in Procore. After that, it works on its own. No one has to sign in here.",
 		StepsTitle: "What a company administrator does",
 		Steps: []string{
 			"In Procore, open Company Admin, then App Management.",
@@ -26,15 +27,17 @@ func (words) install(app string, users bool) installWords {
 		Check:      "Check",
 		Where:      "It is the number in the address of your company's pages in Procore.",
 		NoID:       "That is not a company ID. Enter the number alone.",
+		NotAdmin:   "Not an administrator? Send this to one",
+		ToCheck:    "Already installed? Check whether your company is connected",
 		UsersTitle: "Or connect as yourself",
 		UsersText: "If your company hasn't installed " + app + ", you can sign in to Procore and choose one company. " + app +
-			" then works there with your permissions, and doesn't touch your other companies.",
+			" then works there with your permissions. It doesn't touch your other companies.",
 		Connect: connectLabel,
-		Small:   "If you sign in, this site sets one cookie, so that it knows your browser when you come back from Procore.",
+		Small:   "If you sign in, this site sets one cookie, to recognize your browser when you come back from Procore.",
 	}
 	if users {
-		t.Title = "Connect " + app + " to Procore"
-		t.Lead = "There are two ways: a company administrator installs " + app + " in Procore, or you connect one company with your own account."
+		t.Title = connectLabel
+		t.Lead = "There are two ways. A company administrator installs " + app + " in Procore, or you connect one company with your own account."
 	}
 	return t
 }
@@ -43,7 +46,7 @@ func (words) install(app string, users bool) installWords {
 func (w words) installVisitor(app string, users bool) installWords {
 	t := w.install(app, users)
 	t.Title = app + " connects on its own"
-	t.Lead = "If you have just installed " + app + " in Procore, you don't need to do anything else: your company is connected within five minutes. Check it below."
+	t.Lead = "Have you just installed " + app + " in Procore? Then you are done. Your company is connected within five minutes, and you can check it below."
 	return t
 }
 
@@ -52,16 +55,13 @@ func (w words) notInstalled(app string, i Installation) installWords {
 	t := w.install(app, false)
 	t.Title = "Not connected yet"
 	t.About = app + " hasn't found an installation in this company."
-	t.Lead = "If a company administrator has just installed it, check again in five minutes. If it still isn't connected then, check the company ID, or contact {support}."
+	t.Lead = "Has a company administrator just installed it? Then check again in five minutes. If your company still isn't connected, check the company ID or contact {support}."
 	if i == InstallationRefused {
 		t.Title = "The connection is interrupted"
 		t.About = app + " was installed in this company, but Procore doesn't let it in."
-		t.Lead = "A company administrator can connect it again in Procore. If it is connected there, contact {support}."
-		t.Steps = []string{
-			t.Steps[0],
-			"Open " + app + " and connect it again. If it isn't among the installed apps, reinstall it.",
-			"You don't need to do anything here. " + app + " tries again on its own, at first every hour, later once a day.",
-		}
+		t.Lead = "A company administrator can connect it again in Procore. If Procore shows it as connected, contact {support}."
+		t.Steps = append(w.reconnect(app),
+			"You don't need to do anything here. "+app+" tries again on its own, at first every hour, later once a day.")
 	}
 	return t
 }

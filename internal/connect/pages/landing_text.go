@@ -9,8 +9,8 @@ type landingWords struct {
 
 func (words) landing(app string) landingWords {
 	return landingWords{
-		Title:      "Connect " + app + " to Procore",
-		Lead:       app + " works with one of your Procore companies. You need a Procore account that belongs to that company.",
+		Title:      connectLabel,
+		Lead:       app + " works with one of your Procore companies. You choose which one.",
 		StepsTitle: "What happens next",
 		Steps: []string{
 			"You sign in to Procore and allow access. " + app + " never sees your password.",
@@ -18,14 +18,14 @@ func (words) landing(app string) landingWords {
 			app + " keeps the connection working. A company administrator can end it at any time, under App Management in Procore.",
 		},
 		Connect: connectLabel,
-		Small:   "This site sets one cookie, so that it knows your browser when you come back from Procore.",
+		Small:   "You need a Procore account that belongs to the company. This site sets one cookie, to recognize your browser when you come back from Procore.",
 	}
 }
 
 func (words) visitor(app string) landingWords {
 	return landingWords{
 		Title:      app + " is ready to connect",
-		Lead:       "If you have just installed " + app + " in Procore, one step is left: connect it to your company. If it is already connected, you don't need to do anything.",
+		Lead:       "Have you just installed " + app + " in Procore? Then one step is left: connect it to your company. If it is already connected, you don't need to do anything.",
 		StepsTitle: "What happens next",
 		Steps: []string{
 			"You sign in to Procore and allow access.",

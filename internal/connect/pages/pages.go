@@ -1,8 +1,9 @@
 // Package pages shows the application to people: server-rendered pages that need no script and no resource from
 // anywhere else, readable on a phone, usable with a keyboard and with a screen reader.
 //
-// A fork changes the name, logo and colours in brand.go. The sentences are in words.go, in the *_text.go beside each page
-// and in problem_*.go. The structure is in templates/, the style in templates/style.css.
+// A fork changes the name, the logo, the colours and what stands before the button in brand.go. The sentences are in
+// words.go, in the *_text.go beside each page and in problem_*.go. The structure is in templates/, the style in
+// templates/style.css.
 //
 //	p := pages.New(pages.Site{PublicURL: cfg.PublicURL, Support: cfg.SupportContact})
 //	p.Landing(w, r)
@@ -49,6 +50,10 @@ type Site struct {
 	// Support is the contact for help: an email address, an https address, or a few words. Empty shows none.
 	Support string
 
+	// ProcoreLogin is the address of Procore's login in this environment, for visitors who change their account there.
+	// Empty shows no link.
+	ProcoreLogin string
+
 	// Principals is who connects companies. The zero value means users.
 	Principals config.Principals
 
@@ -63,6 +68,7 @@ type Pages struct {
 	host    string // of PublicURL
 	https   bool
 	support Contact
+	login   string // Site.ProcoreLogin
 	words   words
 	// principals is who connects companies.
 	principals config.Principals
@@ -88,6 +94,7 @@ func New(s Site) *Pages {
 		base:    strings.TrimRight(s.PublicURL, "/"),
 		https:   strings.HasPrefix(s.PublicURL, "https://"),
 		support: contact(s.Support),
+		login:   s.ProcoreLogin,
 		words:   english(),
 		css:     stylesheet(s.Brand),
 		icon:    s.Brand.icon(),
@@ -108,7 +115,7 @@ func New(s Site) *Pages {
 func (p *Pages) Prepare(context.Context) { p.pages() }
 
 func parse() map[string]*template.Template {
-	frame := template.Must(template.ParseFS(files, "templates/layout.html"))
+	frame := template.Must(template.ParseFS(files, "templates/layout.html", "templates/parts.html"))
 	all := map[string]*template.Template{}
 	for _, name := range []string{"landing", "install", "choose", "connected", "setup", "problem"} {
 		t := template.Must(template.Must(frame.Clone()).ParseFS(files, "templates/"+name+".html"))
@@ -144,13 +151,17 @@ type layout struct {
 	Main      any
 }
 
-// show renders one whole page before it sends the first byte.
+// show renders one whole page before it sends the first byte. Pages that stop the visitor show the request's id.
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, name, title string, main any) {
-	var b bytes.Buffer
-	err := p.pages()[name].Execute(&b, layout{
+	l := layout{
 		Title: title, Brand: p.brand, CSS: p.css, Icon: p.icon, Home: p.link(PathHome), Start: p.link(PathStart),
-		Support: p.support, RequestID: gateway.RequestID(r.Context()), Words: p.words, Main: main,
-	})
+		Support: p.support, Words: p.words, Main: main,
+	}
+	if name == "problem" || name == "setup" {
+		l.RequestID = gateway.RequestID(r.Context())
+	}
+	var b bytes.Buffer
+	err := p.pages()[name].Execute(&b, l)
 	p.SetHeaders(w.Header())
 	if err != nil {
 		gateway.Note(r.Context(), slog.Any("error", err))

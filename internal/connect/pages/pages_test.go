@@ -43,6 +43,12 @@ func TestStructure(t *testing.T) {
 			checkFields(t, got)
 			checkInert(t, got)
 			checkLinks(t, got)
+			if n := len(got.body); n > 30<<10 && !strings.Contains(name, "choose") {
+				t.Errorf("%d bytes, want at most 30 KB", n)
+			}
+			if stops := strings.HasPrefix(name, "problem ") || name == "setup"; strings.Contains(got.body, requestID) != stops && !strings.HasPrefix(name, "problem, ") {
+				t.Errorf("a request ID: %v, want %v: it helps where something went wrong", !stops, stops)
+			}
 			if strings.Contains(got.body, "{app}") || strings.Contains(got.body, "{support}") || strings.Contains(got.body, "ZgotmplZ") {
 				t.Error("an unfilled placeholder is on the page")
 			}
@@ -141,7 +147,7 @@ func checkLinks(t *testing.T, p page) {
 	t.Helper()
 	for _, n := range p.all("a", "form") {
 		to := attr(n, "href") + attr(n, "action")
-		if !strings.HasPrefix(to, publicURL+"/") && to != "mailto:help@acme.example" && to != "https://app.example/start" {
+		if !strings.HasPrefix(to, publicURL+"/") && to != "mailto:help@acme.example" && !strings.HasPrefix(to, "mailto:?subject=") && to != loginURL && to != "#company" && to != "https://app.example/start" {
 			t.Errorf("<%s> leads to %q", n.Data, to)
 		}
 	}

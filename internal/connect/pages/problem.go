@@ -9,6 +9,17 @@ import (
 	"procore-connect/internal/platform/gateway"
 )
 
+// Kind is who has to act after a problem. The page shows it above the heading.
+type Kind string
+
+// The kinds of problems.
+const (
+	YourMove  Kind = "yours"  // the visitor goes on alone
+	AdminMove Kind = "admin"  // an administrator of the visitor's company, at Procore
+	Waiting   Kind = "wait"   // it passes
+	Broken    Kind = "broken" // the team that runs the application
+)
+
 // Problem is a situation that stops the visitor: one sentence for what happened, one for what to do and who can do it.
 // The functions in problem_*.go return them, grouped by the step at which they arise.
 type Problem struct {
@@ -17,6 +28,9 @@ type Problem struct {
 
 	// Status is the HTTP status. Zero means 500.
 	Status int
+
+	// Kind is who has to act. Empty means the visitor.
+	Kind Kind
 
 	Title string
 	What  string
@@ -31,6 +45,22 @@ type Problem struct {
 
 	// RetryAfter is the header of that name. Zero sends none.
 	RetryAfter time.Duration
+
+	ask       ask    // what the visitor forwards to an administrator
+	company   string // the name of the company that it is about
+	companyID int64
+
+	otherAccount bool // another Procore account may help
+}
+
+// problemView is the data of templates/problem.html.
+type problemView struct {
+	Problem
+	KindLabel string
+	NextParts []part
+	Request   *request
+	Account   *account
+	Action    link
 }
 
 // Problem shows pr with its status, support contact and request id, and notes its code for the log.
@@ -38,15 +68,34 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr Problem) {
 	if pr.Status == 0 {
 		pr.Status = http.StatusInternalServerError
 	}
+	if pr.Kind == "" {
+		pr.Kind = YourMove
+	}
 	if pr.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(pr.RetryAfter.Seconds())))
 	}
 	gateway.Note(r.Context(), slog.String("problem", pr.Code))
-	pr.Title, pr.What, pr.Next = p.fill(pr.Title), p.fill(pr.What), p.fill(pr.Next)
+	pr.Title, pr.What = p.fill(pr.Title), p.fill(pr.What)
 	pr.Detail = clean(pr.Detail, maxQuote)
 	if pr.ActionURL == PathStart && !p.principals.Users { // no sign-in leads on
 		pr = home(pr)
 	}
-	pr.ActionURL = p.link(pr.ActionURL)
-	p.show(w, r, pr.Status, "problem", pr.Title, pr)
+	v := problemView{Problem: pr, KindLabel: p.fill(p.words.kind(pr.Kind)), NextParts: p.parts(pr.Next), Request: p.request(pr.ask, pr.company, pr.companyID)}
+	v.Action = link{Label: pr.ActionLabel, URL: p.link(pr.ActionURL), Quiet: v.Request != nil}
+	if pr.otherAccount && p.principals.Users {
+		v.Account = p.account()
+		v.Action = link{}
+	}
+	p.show(w, r, pr.Status, "problem", pr.Title, v)
+}
+
+// account is what a visitor does who has another account at Procore.
+type account struct {
+	accountWords
+	Login string // Procore's login host; may be empty
+	Start string
+}
+
+func (p *Pages) account() *account {
+	return &account{p.words.account(), p.login, p.link(PathStart)}
 }

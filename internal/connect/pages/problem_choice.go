@@ -4,9 +4,11 @@ import "net/http"
 
 // NoCompanies explains that Procore lists no company for this user.
 func NoCompanies() Problem {
-	return restart(http.StatusForbidden, "no_companies", "No company to connect",
+	p := asking(askAdd, "", restart(http.StatusForbidden, "no_companies", "No company to connect",
 		"Your Procore account doesn't belong to any company.",
-		"Ask a company administrator to add you to the company's directory in Procore. Or sign out of Procore and connect with another Procore account.")
+		"A company administrator can add you to the company in Procore. Or use another Procore account."))
+	p.otherAccount = true
+	return p
 }
 
 // CompanyNotListed explains that Procore does not list the chosen company for this user.
@@ -18,22 +20,22 @@ func CompanyNotListed() Problem {
 
 // CompanyNotAdmitted explains that ALLOWED_COMPANIES leaves the company out.
 func CompanyNotAdmitted(name string) Problem {
-	return restart(http.StatusForbidden, "company_not_admitted", "This company is not enabled",
+	return broken(restart(http.StatusForbidden, "company_not_admitted", "This company is not enabled",
 		"{app} isn't enabled for "+company(name)+".",
-		"Ask {support} to enable it, or choose another company.")
+		"Ask {support} to enable it. You can also go back and choose another company."))
 }
 
 // CompanyInactive explains that the company's is_active is false.
 func CompanyInactive(name string) Problem {
-	return restart(http.StatusForbidden, "company_inactive", "This company is inactive",
+	return asking(askActivate, name, restart(http.StatusForbidden, "company_inactive", "This company is inactive",
 		"In Procore, "+company(name)+" is marked as inactive.",
-		"A company administrator can ask Procore to activate it. Or choose another company.")
+		"A company administrator can ask Procore to activate it. Then try again."))
 }
 
 // ChoiceExpired explains that the 30 minutes for choosing are over, or that the session is gone.
 func ChoiceExpired() Problem {
 	return restart(http.StatusGone, "choice_expired", "Please connect again",
-		"You have to choose a company within 30 minutes of signing in. That time is over, or the sign-in has ended.",
+		"You have 30 minutes to choose a company after you sign in. That time is over, or the sign-in has ended.",
 		"Connect again. You can do that right away.")
 }
 
@@ -41,14 +43,14 @@ func ChoiceExpired() Problem {
 // choice.
 func Canceled() Problem {
 	return restart(http.StatusGone, "canceled", "Nothing was connected",
-		"This sign-in ended before a company was connected, so {app} ends the access that you allowed in Procore.",
+		"This sign-in ended before a company was connected. {app} gives up the access that you allowed in Procore.",
 		"You can close this page, or connect again.")
 }
 
 // ChoiceUsed explains that the form was sent before: a double click, a reload, another tab.
 func ChoiceUsed() Problem {
 	p := restart(http.StatusConflict, "choice_used", "You already chose a company",
-		"You chose a company in this tab or in another one.",
+		"You made the choice in this tab or in another one.",
 		"See the connection. To connect another company, start again from the home page.")
 	p.ActionLabel, p.ActionURL = "See the connection", PathConnected
 	return p

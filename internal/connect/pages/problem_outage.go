@@ -5,7 +5,7 @@ import "net/http"
 // ProcoreUnreachable explains that Procore did not answer, or not in time.
 func ProcoreUnreachable() Problem {
 	return temporary(http.StatusBadGateway, "procore_unreachable", "Procore is not responding",
-		"{app} couldn't reach Procore, or Procore was too busy, so nothing was connected.",
+		"{app} couldn't reach Procore, or Procore was too busy. Nothing was connected.",
 		"Try again in a few minutes. If it keeps happening, contact {support}.")
 }
 
@@ -13,8 +13,9 @@ func ProcoreUnreachable() Problem {
 // needs.
 func CredentialsRefused() Problem {
 	return Problem{Status: http.StatusServiceUnavailable, Code: "credentials_refused", Title: "The setup needs attention",
+		Kind: Broken,
 		What: "Procore doesn't accept {app} as it is set up, so no one can connect right now.",
-		Next: "Please contact {support}: only they can fix this."}
+		Next: "You did nothing wrong, and trying again doesn't help. Please contact {support}."}
 }
 
 // StorageUnavailable explains that the database did not answer.

@@ -20,21 +20,21 @@ func AuthorizationFailed() Problem {
 // AuthorizationExpired explains that the state is older than ten minutes.
 func AuthorizationExpired() Problem {
 	return restart(http.StatusGone, "authorization_expired", "The sign-in took too long",
-		"For your safety, a sign-in has to be finished within 10 minutes.",
+		"For your safety, you have 10 minutes to finish a sign-in.",
 		"Connect again. You can do that right away.")
 }
 
 // CodeExpired explains that Procore refused the code with invalid_grant: it is older than ten minutes, or was used before.
 func CodeExpired() Problem {
 	return restart(http.StatusGone, "code_expired", "The sign-in is no longer valid",
-		"Procore no longer accepts this sign-in, because it is older than 10 minutes or was used before.",
+		"Procore no longer accepts this sign-in. It is older than 10 minutes, or it was used before.",
 		"Connect again. You can do that right away.")
 }
 
 // StateMissing explains that the callback came without a state.
 func StateMissing() Problem {
 	return restart(http.StatusBadRequest, "state_missing", "This address is incomplete",
-		"This page is part of a sign-in, and a part of its address is missing.",
+		"This page is one step of a sign-in, and part of its address is missing.",
 		"Connect again from the start. Don't use a bookmark or a copied address.")
 }
 
@@ -42,12 +42,12 @@ func StateMissing() Problem {
 func StateUsed() Problem {
 	return restart(http.StatusConflict, "state_used", "This sign-in was already used",
 		"This page was opened a second time, and each sign-in works only once.",
-		"If another tab shows “Connected”, everything is fine. Otherwise, connect again.")
+		"If another tab shows “Connected”, you are done. Otherwise, connect again.")
 }
 
 // OtherBrowser explains that the state belongs to another browser, or that the cookie is gone.
 func OtherBrowser() Problem {
 	return restart(http.StatusForbidden, "other_browser", "This sign-in started in another browser",
-		"For your safety, a sign-in has to end in the browser where it started, with cookies allowed.",
+		"For your safety, you have to finish a sign-in in the browser where you started it, with cookies allowed.",
 		"Connect again in this browser. If someone sent you this address, don't use it.")
 }

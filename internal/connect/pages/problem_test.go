@@ -30,6 +30,9 @@ func TestProblems(t *testing.T) {
 			t.Errorf("%s: status = %d, want %d", name, got.res.StatusCode, pr.Status)
 		}
 		shown := text(got.all("main")[0])
+		if first := regexp.MustCompile(`<p class="kind (yours|admin|wait|broken)">[^<]+</p>\s*<h1>`); !first.MatchString(got.body) {
+			t.Errorf("%s: nothing above the heading shows who has to act", name)
+		}
 		if !strings.Contains(text(got.all("footer")[0]), requestID) {
 			t.Errorf("%s: no request id", name)
 		}
@@ -105,5 +108,73 @@ func TestProblemIsLogged(t *testing.T) {
 	}
 	if !strings.Contains(res.Body, "a message from outside") || !strings.Contains(res.Body, "JKJaXmPLvHcESHA=") {
 		t.Error("the page lacks Procore's message or the request id")
+	}
+}
+
+// The support contact stands in the sentence itself, as a link if it is an address.
+func TestSupportInSentences(t *testing.T) {
+	t.Parallel()
+	for contact, want := range map[string]struct{ sentence, to string }{
+		"help@acme.example":         {"contact help@acme.example.", "mailto:help@acme.example"},
+		"https://help.acme.example": {"contact support at https://help.acme.example.", "https://help.acme.example"},
+		"the help desk, ext. 42":    {"contact the help desk, ext. 42.", ""},
+		"":                          {"contact the team that runs Acme Connect.", ""},
+	} {
+		got := show(t, pages.New(pages.Site{PublicURL: publicURL, Support: contact}), problem(pages.ProcoreUnreachable()))
+		if main := got.all("main")[0]; !strings.Contains(text(main), want.sentence) || want.to != "" && linkNamed(got, contact) != want.to {
+			t.Errorf("%q: %q, want %q", contact, text(main), want.sentence)
+		}
+	}
+}
+
+// A visitor whose account has no company is not sent in a circle: the account has to change at Procore first.
+func TestOtherAccount(t *testing.T) {
+	t.Parallel()
+	for name, got := range map[string]page{
+		"no company":   show(t, newPages(), problem(pages.NoCompanies())),
+		"none of them": show(t, newPages(), situations()["choose, none available"]),
+	} {
+		if linkNamed(got, "Open Procore") != loginURL || linkNamed(got, "Connect with another account") != publicURL+"/oauth/start" || linkNamed(got, "Connect to Procore") != "" {
+			t.Errorf("%s: %s", name, text(got.all("main")[0]))
+		}
+		for _, a := range got.all("a") {
+			if attr(a, "target") != "" && attr(a, "rel") != "noopener noreferrer" {
+				t.Errorf("%s: the other tab can reach this one", name)
+			}
+		}
+	}
+	if got := show(t, pages.New(pages.Site{PublicURL: publicURL}), problem(pages.NoCompanies())); linkNamed(got, "Open Procore") != "" || !strings.Contains(got.body, "sign out there") {
+		t.Error("a link to a login that is not known")
+	}
+}
+
+// Each reason why a company can't be connected has a next step.
+func TestWays(t *testing.T) {
+	t.Parallel()
+	inactive, closed := pages.Company{ID: 1, Name: "Old Harbour", State: pages.Inactive}, pages.Company{ID: 2, Name: "Elsewhere", State: pages.NotAdmitted}
+	for name, tt := range map[string]struct {
+		companies    []pages.Company
+		admin, team  bool
+		text, noText string
+	}{
+		"inactive":     {[]pages.Company{inactive}, true, false, "“Old Harbour” (Procore company ID 1)", "Elsewhere"},
+		"two inactive": {[]pages.Company{inactive, {ID: 3, Name: "Quay", State: pages.Inactive}}, true, false, "our company,", "Old Harbour"},
+		"not admitted": {[]pages.Company{closed}, false, true, "", ""},
+		"both":         {[]pages.Company{inactive, closed}, true, true, "“Old Harbour”", "Elsewhere"},
+	} {
+		got := show(t, newPages(), choose(pages.Choice{Companies: tt.companies}))
+		shown := text(got.all("main")[0])
+		if strings.Contains(shown, "Ask help@acme.example to enable your company") != tt.team || linkNamed(got, "Try again") != publicURL+"/companies?flow=flow-1" {
+			t.Errorf("%s: %s", name, shown)
+		}
+		if !tt.admin {
+			if len(got.all("textarea")) != 0 {
+				t.Errorf("%s: a text for an administrator, who can't help", name)
+			}
+			continue
+		}
+		if box, _ := requested(t, got); !strings.Contains(box, tt.text) || strings.Contains(box, tt.noText) {
+			t.Errorf("%s: the text is %q", name, box)
+		}
 	}
 }

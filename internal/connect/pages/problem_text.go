@@ -4,13 +4,31 @@ import "time"
 
 // restart returns a problem that the visitor solves by going through the flow again.
 func restart(status int, code, title, what, next string) Problem {
-	return Problem{Status: status, Code: code, Title: title, What: what, Next: next, ActionLabel: connectLabel, ActionURL: PathStart}
+	return Problem{Status: status, Code: code, Title: title, What: what, Next: next, Kind: YourMove, ActionLabel: connectLabel, ActionURL: PathStart}
 }
 
 // temporary returns a problem that passes without anyone's help.
 func temporary(status int, code, title, what, next string) Problem {
 	p := restart(status, code, title, what, next)
-	p.ActionLabel, p.RetryAfter = retryLabel, 30*time.Second
+	p.Kind, p.ActionLabel, p.RetryAfter = Waiting, retryLabel, 30*time.Second
+	return p
+}
+
+// broken returns a problem that only the team that runs the application can end.
+func broken(p Problem) Problem {
+	p.Kind = Broken
+	return p
+}
+
+// asking returns a problem that an administrator of the company can end, with a text to send to one.
+func asking(a ask, company string, p Problem) Problem {
+	p.Kind, p.ask, p.company = AdminMove, a, company
+	return p
+}
+
+// InCompany returns p with the id of the company that it is about, which a text to an administrator names.
+func (p Problem) InCompany(id int64) Problem {
+	p.companyID = id
 	return p
 }
 
@@ -27,8 +45,11 @@ func (p Problem) Retry(path string) Problem {
 }
 
 // BackToCompanies returns p with the list of companies as its action: the visitor chooses again, or goes on with a
-// choice made before.
+// choice made before. If an administrator has to act first, the visitor tries again there.
 func (p Problem) BackToCompanies(path string) Problem {
+	if p.ask != askNothing {
+		return p.Retry(path)
+	}
 	p.ActionLabel, p.ActionURL = "Back to your companies", path
 	return p
 }

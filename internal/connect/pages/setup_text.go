@@ -2,11 +2,12 @@ package pages
 
 // setupWords are for the person who deploys.
 type setupWords struct {
-	Title, What, Next, StepsTitle, Command, After string
+	Kind, Title, What, Next, StepsTitle, Command, After string
 }
 
 func (words) setup(app string) setupWords {
 	return setupWords{
+		Kind:       "Needs the " + app + " team",
 		Title:      "Finish the setup",
 		What:       app + " is deployed, but some of its secrets are not filled in yet.",
 		Next:       "If you deployed it, fill them in now in AWS Secrets Manager. Otherwise, please come back later.",

@@ -17,12 +17,13 @@ import (
 
 const (
 	publicURL = "https://connect.example/prod"
+	loginURL  = "https://login.example"
 	requestID = "c1a1f5b4-6c5b-4a5e"
 	hostile   = `<script>alert(1)</script>"'&` + "\u202e" + `{{.}}`
 )
 
 func newPages() *pages.Pages {
-	return pages.New(pages.Site{PublicURL: publicURL, Support: "help@acme.example"})
+	return pages.New(pages.Site{PublicURL: publicURL, Support: "help@acme.example", ProcoreLogin: loginURL})
 }
 
 func request(t testing.TB, method, target string) *http.Request {

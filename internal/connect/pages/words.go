@@ -9,11 +9,42 @@ import "strings"
 
 // fill replaces {app} and {support}.
 func (p *Pages) fill(s string) string {
-	who := "support"
-	if p.support.Text == "" {
-		who = "the team that runs {app}"
+	var b strings.Builder
+	for _, part := range p.parts(s) {
+		b.WriteString(part.Text)
 	}
-	return strings.NewReplacer("{app}", p.brand.Name, "{support}", strings.ReplaceAll(who, "{app}", p.brand.Name)).Replace(s)
+	return b.String()
+}
+
+// part is a piece of a sentence, which is a link if it has a URL.
+type part struct {
+	Text, URL string
+}
+
+// parts fills a sentence, with the support contact as a link.
+func (p *Pages) parts(s string) []part {
+	var all []part
+	for i, piece := range strings.Split(s, "{support}") {
+		if i > 0 {
+			all = append(all, p.helpers()...)
+		}
+		if piece != "" {
+			all = append(all, part{Text: strings.ReplaceAll(piece, "{app}", p.brand.Name)})
+		}
+	}
+	return all
+}
+
+// helpers are who helps, in the middle of a sentence: the support contact itself.
+func (p *Pages) helpers() []part {
+	contact := part(p.support)
+	switch {
+	case contact.Text == "":
+		return []part{{Text: "the team that runs " + p.brand.Name}}
+	case strings.HasPrefix(contact.URL, "https:"):
+		return []part{{Text: "support at "}, contact}
+	}
+	return []part{contact}
 }
 
 // The labels of links and buttons that lead on from a problem. connectLabel is also the landing page's.

@@ -26,7 +26,8 @@ export async function forEveryone(page) {
     }
   }
   await zoomed(page)
-  await page.emulateMedia({ colorScheme: 'light' })
+  await forcedColors(page)
+  await page.emulateMedia({ colorScheme: 'light', forcedColors: 'none' })
   await page.setViewportSize(wide)
 }
 
@@ -54,6 +55,38 @@ async function zoomed(page) {
   await page.evaluate(() => { document.documentElement.style.fontSize = '200%' })
   await fits(page, 'text of 200 %')
   await page.evaluate(() => { document.documentElement.style.fontSize = '' })
+}
+
+// forcedColors checks a high-contrast theme, in which the system removes backgrounds and shadows: what can be pressed, a
+// company that is chosen and who has to act still have an edge, and the focus is visible.
+async function forcedColors(page) {
+  await page.emulateMedia({ forcedColors: 'active' })
+  const bare = await page.evaluate(() => [...document.querySelectorAll('.button, button, textarea, input[type=search], .kind, .notice, .option:has(:checked)')]
+    .filter((e) => {
+      const { borderLeftStyle, borderLeftWidth, borderLeftColor, backgroundColor } = getComputedStyle(e)
+      return borderLeftStyle === 'none' || parseFloat(borderLeftWidth) < 1 || borderLeftColor === backgroundColor
+    }).map((e) => e.outerHTML))
+  assert.deepEqual(bare, [], 'without an edge in forced colors')
+}
+
+// small checks that a page is small: it is read on a building site.
+export async function small(response) {
+  const size = (await response.body()).length
+  assert.ok(size <= 30 * 1024, `${size} bytes, want at most 30 KB`)
+}
+
+// seen checks that the focused element, with the box around it, is on the screen and that nothing lies over it (WCAG 2.2,
+// 2.4.11).
+export async function seen(page) {
+  const hidden = await page.evaluate(() => {
+    const box = document.activeElement.closest('.option') ?? document.activeElement
+    const { left, right, top, bottom } = box.getBoundingClientRect()
+    return [top + 2, (top + bottom) / 2, bottom - 2].filter((y) => {
+      const over = document.elementFromPoint((left + right) / 2, y)
+      return !over || !box.contains(over) && !over.contains(box)
+    }).map((y) => `${box.innerText || box.id} at ${Math.round(y)} of ${innerHeight}`)
+  })
+  assert.deepEqual(hidden, [], 'the focus is hidden')
 }
 
 // focused checks that a keyboard user sees where they are: the focused element, or the box around it, has a visible

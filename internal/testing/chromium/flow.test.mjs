@@ -3,10 +3,10 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { focused } from './checks.mjs'
-import { newUser } from './situations.mjs'
+import { focused, seen } from './checks.mjs'
+import { many, newUser } from './situations.mjs'
 import { start } from './stack.mjs'
-import { launch, visit } from './visitor.mjs'
+import { launch, narrow, visit } from './visitor.mjs'
 
 const two = () => [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }]
 
@@ -117,7 +117,7 @@ journey('back button', async (v, user) => {
     if (new URL(v.page.url()).origin === stack.app) assert.ok(v.response.status() < 400, v.page.url())
     if (v.page.url() === stack.app + '/') break
   }
-  await shows(v, `Connect ${await v.brand()} to Procore`)
+  await shows(v, 'Connect to Procore')
 })
 
 journey('back to the form after a refusal', async (v, user) => {
@@ -165,4 +165,53 @@ journey('canceled, then connected', async (v, user) => {
   await v.login(user)
   await v.choose('Acme Construction')
   await shows(v, 'Connected')
+})
+
+// With many companies the button is in reach of the list, and covers no company that has the focus: on a phone, with text twice as
+// large, and with 200 % zoom.
+for (const [how, viewport, text] of [
+  ['on a phone', narrow, ''], ['with text of 200 %', narrow, '200%'], ['with 200 % zoom', { width: 640, height: 430 }, ''], ['on a phone on its side', { width: 740, height: 360 }, ''],
+]) {
+  test(`23 companies ${how}`, { timeout: 60_000 }, async () => {
+    const v = await visit(browser, stack, { viewport })
+    try {
+      await v.start()
+      await v.login(await newUser(stack, many(23)))
+      await shows(v, 'Choose a company to connect')
+      await v.page.evaluate((size) => { document.documentElement.style.fontSize = size }, text)
+      await tabTo(v, 'Cedar Builders 5')
+      const { top, bottom, height, sticky } = await v.button('Connect this company').evaluate((b) =>
+        ({ ...b.getBoundingClientRect().toJSON(), height: innerHeight, sticky: getComputedStyle(b.parentElement).position === 'sticky' }))
+      if (sticky) assert.ok(top >= 0 && bottom <= height, `the button is at ${top} to ${bottom} of ${height}`)
+      assert.equal(sticky, height >= 384, 'it covers too much of a low screen, or is out of reach')
+      for (let i = 0; i < 23; i++) {
+        await focused(v.page)
+        await seen(v.page)
+        await v.page.keyboard.press('ArrowDown')
+      }
+      await v.page.keyboard.press('Tab')
+      await seen(v.page)
+      await v.page.keyboard.press('Enter')
+      await shows(v, 'Connected')
+    } finally {
+      await v.close()
+    }
+  })
+}
+
+// A visitor who needs an administrator copies the whole text with the keyboard, and tries again.
+journey('a text for an administrator', async (v) => {
+  const user = await newUser(stack, [{ name: 'Acme Construction', user_installs: false }])
+  await v.connect(user, 'Acme Construction')
+  await tabTo(v, 'Send this text to a company administrator')
+  await v.page.keyboard.press('Control+A')
+  const [chosen, all] = await v.page.evaluate(() => {
+    const { selectionStart, selectionEnd, value, readOnly } = document.activeElement
+    return [readOnly && value.slice(selectionStart, selectionEnd), value]
+  })
+  assert.equal(chosen, all)
+  assert.match(all, /“Acme Construction” \(Procore company ID \d+\)/)
+  assert.match(await v.link('Write the email').getAttribute('href'), /^mailto:\?subject=[^&]+&body=[^&]+$/)
+  await v.follow(v.link('Try again'))
+  await shows(v, 'Connect your company')
 })

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { check } from './checks.mjs'
+import { check, small } from './checks.mjs'
 import { bothWays, deployment, installations, mixed, placeholder, serviceAccount, situations } from './situations.mjs'
 import { start } from './stack.mjs'
 import { launch, visit } from './visitor.mjs'
@@ -45,7 +45,10 @@ async function compare(v, s) {
   assert.equal(v.response.status(), s.status)
   for (const words of s.shows ?? []) assert.ok(text.includes(words), `“${words}” is not in:\n${text}`)
   assert.ok(text.includes(support), 'no support contact')
-  assert.match(text, /request id:?\s+[\w-]{10,}/i)
+  const stopped = s.status >= 400 && !s.form
+  assert.equal(/request id:?\s+[\w-]{10,}/i.test(text), stopped, 'a request ID')
+  assert.equal(await main.locator('.kind').count(), stopped ? 1 : 0, 'who has to act')
+  if (!s.long) await small(v.response)
   const alert = s.alert ?? s.status >= 400
   assert.equal(await v.page.getByRole('alert').count(), alert ? 1 : 0, 'alerts')
 }

@@ -1,6 +1,7 @@
 // Every situation that a visitor can get into, reached as they would reach it. go brings v there. heading, status and
-// shows are what the page must then have; {brand} is the application's name. A page that stops the visitor is an alert
-// and shows a request ID.
+// shows are what the page must then have; {brand} is the application's name. A page that stops the visitor is an alert,
+// and shows who has to act and a request ID. form marks a page with a form that reports what is wrong with it, long one
+// that may be larger than the others.
 
 let id = 700_000 // of users and companies; the ids of the fake's own world are lower
 
@@ -33,11 +34,11 @@ async function atChoice(v, companies) {
 }
 
 const past = { N: '1700000000' }
-const many = (n) => Array.from({ length: n }, (_, i) => ({ name: `${['Northern', 'Harbor', 'Summit', 'Granite', 'Cedar'][i % 5]} Builders ${i + 1}` }))
+export const many = (n) => Array.from({ length: n }, (_, i) => ({ name: `${['Northern', 'Harbor', 'Summit', 'Granite', 'Cedar'][i % 5]} Builders ${i + 1}` }))
 
 const beforeTheChoice = [
   {
-    name: 'first visit', heading: 'Connect {brand} to Procore', status: 200,
+    name: 'first visit', heading: 'Connect to Procore', status: 200,
     shows: ['You choose one company'],
     go: (v) => v.open('/'),
   },
@@ -161,7 +162,7 @@ const theChoice = [
     go: (v) => atChoice(v, many(23)),
   },
   {
-    name: '2,000 companies', heading: 'Choose a company to connect', status: 200, shows: ['Showing 100 of 2,000 companies'],
+    name: '2,000 companies', heading: 'Choose a company to connect', status: 200, long: true, shows: ['Showing 100 of 2,000 companies'],
     go: (v) => atChoice(v, many(2000)),
   },
   {
@@ -189,7 +190,7 @@ const theChoice = [
     },
   },
   {
-    name: 'companies that came in time', heading: 'Choose a company to connect', status: 200,
+    name: 'companies that came in time', heading: 'Choose a company to connect', status: 200, long: true,
     shows: ['send all of your companies in time', 'Showing 100 of your first 1,400 companies'],
     async go(v) {
       await v.start()
@@ -214,11 +215,12 @@ const theChoice = [
     },
   },
   {
-    name: 'no company', heading: 'No company to connect', status: 403,
+    name: 'no company', heading: 'No company to connect', status: 403, shows: ['Open Procore in a new tab, and sign out there', 'Connect with another account'],
     go: (v) => atChoice(v, []),
   },
   {
     name: 'no company that can be connected', heading: 'None of your companies can be connected', status: 200,
+    shows: ['Send this text', 'Use another Procore account'],
     go: (v) => atChoice(v, [{ name: 'Old Harbour Ltd', is_active: false }]),
   },
   {
@@ -265,7 +267,7 @@ const theChoice = [
     },
   },
   {
-    name: 'nothing chosen', heading: 'Choose a company to connect', status: 422, alert: true,
+    name: 'nothing chosen', heading: 'Choose a company to connect', status: 422, alert: true, form: true,
     shows: ['You haven\'t chosen a company yet'],
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
@@ -282,7 +284,7 @@ const theChoice = [
     },
   },
   {
-    name: 'company inactive', heading: 'This company is inactive', status: 403,
+    name: 'company inactive', heading: 'This company is inactive', status: 403, shows: ['Needs an administrator', 'Send this text'],
     async go(v) { // since the list was shown
       await atChoice(v, [{}])
       const company = await v.page.locator('[name=company_id]').getAttribute('value')
@@ -294,11 +296,11 @@ const theChoice = [
 
 const afterTheChoice = [
   {
-    name: 'user installs off', heading: 'An administrator has to install {brand} first', status: 403,
+    name: 'user installs off', heading: 'An administrator has to install {brand} first', status: 403, shows: ['Needs an administrator', 'Send this text'],
     go: (v) => chosen(v, { user_installs: false }),
   },
   {
-    name: 'not connected', heading: '{brand} is not connected in Procore', status: 403,
+    name: 'not connected', heading: '{brand} is not connected in Procore', status: 403, shows: ['Needs an administrator', 'Send this text'],
     go: (v) => chosen(v, { connected: false }),
   },
   {
@@ -306,7 +308,7 @@ const afterTheChoice = [
     go: (v) => chosen(v, { unauthorized_until_installed: true }),
   },
   {
-    name: 'no permission', heading: 'You need more permissions', status: 403,
+    name: 'no permission', heading: 'You need more permissions', status: 403, shows: ['Needs an administrator', 'Send this text'],
     go: (v) => chosen(v, { denied_tools: ['projects'] }),
   },
   {
@@ -440,7 +442,7 @@ export const installations = [
     },
   },
   {
-    name: 'no company id', heading: 'Install {brand} in Procore', status: 400,
+    name: 'no company id', heading: 'Install {brand} in Procore', status: 400, form: true,
     shows: ['That is not a company ID'],
     async go(v) {
       await v.open('/connected')
@@ -497,7 +499,7 @@ export const mixed = { env: { PROCORE_PRINCIPAL: 'both' } }
 
 export const bothWays = [
   {
-    name: 'both ways', heading: 'Connect {brand} to Procore', status: 200,
+    name: 'both ways', heading: 'Connect to Procore', status: 200,
     shows: ['There are two ways', 'Or connect as yourself'],
     go: (v) => v.open('/'),
   },
