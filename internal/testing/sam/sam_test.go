@@ -72,24 +72,30 @@ func TestSAMBuild(t *testing.T) {
 	needsSAM(t)
 	here, there := t.TempDir(), filepath.Join(t.TempDir(), "elsewhere")
 	output(t, command(t.Context(), root, "sam", "build", "--build-dir", here))
+	copyTree(t, there)
+	output(t, command(t.Context(), there, "sam", "build"))
+	got, want := built(t, here), built(t, filepath.Join(there, ".aws-sam", "build"))
+	if d := cmp.Diff(got, want); d != "" || len(got) != 8 {
+		t.Errorf("%d functions; built here - elsewhere +:\n%s", len(got), d)
+	}
+}
+
+// copyTree copies the repository as it would be committed.
+func copyTree(t *testing.T, to string) {
+	t.Helper()
 	files, _ := output(t, command(t.Context(), root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"))
 	for name := range strings.SplitSeq(strings.TrimRight(files, "\x00"), "\x00") {
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if os.IsNotExist(err) {
 			continue // deleted, and not committed
 		}
-		path := filepath.Join(there, name)
+		path := filepath.Join(to, name)
 		if err = os.MkdirAll(filepath.Dir(path), 0o750); err == nil {
 			err = os.WriteFile(path, text, 0o600)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	output(t, command(t.Context(), there, "sam", "build"))
-	got, want := built(t, here), built(t, filepath.Join(there, ".aws-sam", "build"))
-	if d := cmp.Diff(got, want); d != "" || len(got) != 8 {
-		t.Errorf("%d functions; built here - elsewhere +:\n%s", len(got), d)
 	}
 }
 
