@@ -14,7 +14,6 @@ import (
 
 const (
 	managed = "aws-sam-cli-managed-default" // the stack of SAM's bucket
-	bucket  = "aws-sam-cli-managed-default-samclisourcebucket-abcdefghijkl"
 	user    = "arn:aws:iam::123456789012:user/rehearsal"
 )
 
@@ -104,10 +103,6 @@ func (a *account) query(w http.ResponseWriter, form url.Values) {
 	default:
 		fail(w, http.StatusBadRequest, "InvalidAction", "Could not find operation "+action)
 	}
-}
-
-func answer(w http.ResponseWriter, action, result string) {
-	fmt.Fprintf(w, `<%[1]sResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>`, action, result)
 }
 
 func fail(w http.ResponseWriter, status int, code, message string) {

@@ -45,11 +45,15 @@ func (d *awsDeployment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost && r.ParseForm() == nil && r.Form.Get("Action") != "":
 		action := r.Form.Get("Action")
 		d.need("cloudformation:" + action)
-		fmt.Fprintf(w, `<%[1]sResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>`,
-			action, d.result(action, r.Form))
+		answer(w, action, d.result(action, r.Form))
 	default:
 		http.Error(w, "not expected: "+r.Method+" "+r.URL.Path, http.StatusBadRequest)
 	}
+}
+
+// answer writes what the query protocol answers.
+func answer(w http.ResponseWriter, action, result string) {
+	fmt.Fprintf(w, `<%[1]sResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>`, action, result)
 }
 
 func (d *awsDeployment) need(actions ...string) {
