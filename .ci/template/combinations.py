@@ -34,7 +34,7 @@ def check(where, text, values):
     found = deployments.objections(parameters, values)
     if found:
         return found, {}
-    values = {name: p["Default"] for name, p in parameters.items()} | values
+    values = deployments.with_defaults(template, values)
     region = "us-gov-west-1" if values.get("ProcoreEnvironment") == "federal" else "us-east-1"
     r = expansion.Resolver(expansion.expand(text, values), values, region)
     found = deployments.broken_rules(template, r)

@@ -26,7 +26,7 @@ EXAMPLES = [
 
 SPAN = re.compile(r"`([^`\n]+)`")
 ASSIGNMENT = re.compile(r"([A-Z][a-z]\w*)=(\S*)")
-OVERRIDES = re.compile(r"--parameter-overrides((?:[ \t]+(?:\\\n[ \t]*)?(?:[A-Za-z]\w*=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'\\])*))+)")
+OVERRIDES = re.compile(r"sam deploy[^\n`]*?--parameter-overrides((?:[ \t]+(?:\\\n[ \t]*)?(?:[A-Za-z]\w*=(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"'\\])*))+)")
 
 
 def documented(root):
@@ -92,6 +92,11 @@ def objections(parameters, values):
         if p["Type"] == "Number" and not p.get("MinValue", float("-inf")) <= float(value) <= p.get("MaxValue", float("inf")):
             found.append(f"{name}={value}: not from {p.get('MinValue')} to {p.get('MaxValue')}")
     return found
+
+
+def with_defaults(template, values):
+    """Returns the values, and the default of each other parameter."""
+    return {name: p["Default"] for name, p in template["Parameters"].items() if name not in values} | values
 
 
 def broken_rules(template, resolver):

@@ -3,17 +3,20 @@ command is not used: it writes every policy into /tmp/parliament.log."""
 
 import json
 import pathlib
+import re
 import sys
 
-from parliament import analyze_policy_string, enhance_finding
+import parliament
+from parliament import analyze_policy_string, enhance_finding, override_config
 
+override_config(pathlib.Path(parliament.__file__).parent / "community_auditors" / "config_override.yaml")
 
 
 def actions(detail):
     """Returns the actions that a finding is about, or one empty text if it is about none."""
-    if not isinstance(detail, list):
-        return [""]
-    return [d["action"] if isinstance(d, dict) else d for d in detail]
+    if isinstance(detail, list):
+        return [d["action"] if isinstance(d, dict) else d for d in detail]
+    return re.findall(r"[a-z0-9-]+:[A-Z]\w+", str(detail)) or [""]
 
 
 found = []

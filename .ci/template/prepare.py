@@ -1,5 +1,6 @@
 """Writes what checkov and parliament examine into the directory that the first argument names: SAM's expansion of
-template.yaml, with the default parameters and as for production, and each policy of a role in it and of docs/policies."""
+template.yaml, with the default parameters and as for production, the roles of .github/deploy-role.yaml, and each policy of
+these and of docs/policies."""
 
 import json
 import pathlib
@@ -19,6 +20,8 @@ VARIANTS = {
 
 # What AWS writes for a Ref or GetAtt in the policies, by the type of the resource.
 ARNS = {
+    "AWS::IAM::ManagedPolicy.Ref": "arn:aws:iam::123456789012:policy/{name}",
+    "AWS::IAM::Role.Arn": "arn:aws:iam::123456789012:role/{name}",
     "AWS::DynamoDB::Table.Arn": "arn:aws:dynamodb:{account}:table/{name}",
     "AWS::DynamoDB::Table.StreamArn": "arn:aws:dynamodb:{account}:table/{name}/stream/label",
     "AWS::Lambda::Alias.Ref": "arn:aws:lambda:{account}:function:{name}:live",
@@ -63,13 +66,21 @@ def policies(resources):
     return {name: written(resources, document) for name, document in found.items()}
 
 
+def variants(root):
+    """Returns what is examined, by the name that findings.yaml has for it."""
+    text = (root / "template.yaml").read_text()
+    for variant, values in VARIANTS.items():
+        values = deployments.with_defaults(expansion.parse(text), values)
+        yield variant, expansion.Resolver(expansion.expand(text, values), values, "us-east-1")
+    template = expansion.parse((root / ".github" / "deploy-role.yaml").read_text())
+    values = deployments.with_defaults(template, {"Repository": "you@12/procore-connect@345", "KmsKeyArn": KEY})
+    yield "deploy-role", expansion.Resolver(template, values, "us-east-1")
+
+
 def main():
     to, root = pathlib.Path(sys.argv[1]), deployments.root()
-    text = (root / "template.yaml").read_text()
-    parameters = expansion.parse(text)["Parameters"]
-    for variant, values in VARIANTS.items():
-        values = {name: p["Default"] for name, p in parameters.items()} | values
-        concrete = expansion.Resolver(expansion.expand(text, values), values, "us-east-1").concrete()
+    for variant, resolver in variants(root):
+        concrete = resolver.concrete()
         (to / f"{variant}.json").write_text(json.dumps(concrete, indent=1))
         directory = to / "policies" / variant
         directory.mkdir(parents=True)
