@@ -106,7 +106,7 @@ var logical = map[string]string{
 	"dispatch-dead": "DispatcherDeadLetterQueue", "announce-dead": "AnnouncerDeadLetterQueue",
 	"connections-topic": "ConnectionsTopic", "none": "AlarmsTopic",
 	"oauth-callback": "OAuthCallback", "company-select": "CompanySelect", "webhook-receiver": "WebhookReceiver", "dispatcher": "Dispatcher",
-	"announcer": "Announcer", "refresher": "Refresher", "reconciler": "Reconciler", "event-consumer": "EventConsumer", "operator": "Operator", "http-api": "Access",
+	"announcer": "Announcer", "refresher": "Refresher", "reconciler": "Reconciler", "event-consumer": "EventConsumer", "local/functions": "Functions", "local/operator": "Operator",
 }
 
 // resourceOf returns the resource of a call as a policy names it, and reports whether it is one of the stack.
@@ -135,14 +135,15 @@ func resourceOf(c awstest.Call) (string, bool) {
 	case "sns":
 		return named(service, "", c.Resource, "-*")
 	case "logs":
-		group, ours := strings.CutPrefix(c.Resource, stack.LogGroup(""))
 		switch {
 		case c.Resource == "":
 			return "*", true
-		case !ours: // that of --log-group, in another stack
+		case c.Resource == stack.LogGroup("http-api"):
+			return "arn:${Partition}:logs:${Region}:${Account}:log-group:/aws/vendedlogs/${Stack}/http-api:*", true
+		case !strings.HasPrefix(c.Resource, stack.StackName+"/"): // that of --log-group, in another stack
 			return "", true
 		}
-		return named(service, "log-group:", group, "Log-*")
+		return named(service, "log-group:", c.Resource, "Log-*")
 	}
 	return "", false
 }

@@ -19,12 +19,17 @@ func TestTrace(t *testing.T) {
 	w.line("company-select", `"level":"INFO","msg":"request","request_id":%q,"method":"GET","route":"GET /companies","status":502,"duration_ms":31,`+
 		`"outcome":"failed","api_request_id":%q,"name":"\u001b[2J"`, request, api)
 	w.aws.Logs.Put(stack.LogGroup("company-select"), w.Clock.Now(), "REPORT RequestId: "+request+"\tDuration: 33.10 ms\t\n")
+	const crashed = "JKJbYnQMwIdFTIB="
+	w.aws.Logs.Put(stack.LogGroup("http-api"), w.Clock.Now(), `{"requestId":"`+crashed+`","route":"POST /webhooks/procore","status":"503",`+
+		`"lambdaRequestId":"1c2d3e4f-0000-4000-8000-5a6b7c8d9e0f"}`)
+	w.aws.Logs.Put(stack.LogGroup("webhook-receiver"), w.Clock.Now(), "2026-03-03T09:00:00Z 1c2d3e4f-0000-4000-8000-5a6b7c8d9e0f Task timed out after 5.00 seconds\n")
 	for _, one := range []struct{ file, args string }{
 		{"trace-request", "trace " + request},
 		{"trace-api", "trace " + api},
 		{"trace-procore", "trace " + procoreID},
 		{"trace-event", "trace 01JB0000000000000000000007"},
 		{"trace-json", "trace 01JB0000000000000000000009 --json"},
+		{"trace-crash", "trace " + crashed},
 		{"trace-none", "trace 00000000-0000-0000-0000-000000000000"},
 		{"trace-short", "trace 12"},
 	} {

@@ -38,6 +38,10 @@ func (t Target) sdk(ctx context.Context) (aws.Config, error) {
 	return c, nil
 }
 
+// Alias is what invokes a function invokes: the version that runs. The function without it is what was deployed last, also
+// while a rollout has not reached it, and after one that went back.
+const Alias = "live"
+
 // found is what a stack is made of.
 type found struct {
 	outputs   map[string]string
@@ -57,7 +61,7 @@ func (t Target) discover(ctx context.Context, sdk aws.Config) (*found, error) {
 		if name == "" {
 			return nil, fmt.Errorf("%s has no output %s: is it a stack of this application, deployed in this version?", t.name(), output)
 		}
-		c, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+		c, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name, Qualifier: aws.String(Alias)})
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("the configuration of function %s cannot be read: %w", name, err)

@@ -88,7 +88,7 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 		o.log = slog.New(slog.DiscardHandler)
 	}
 	o.wire(env)
-	o.Logs = &logs.Client{API: cloudwatchlogs.NewFromConfig(sdk), Groups: logs.Groups(o.Outputs[logs.GroupsOutput], t.LogGroups...), Clock: t.Clock}
+	o.Logs = &logs.Client{API: cloudwatchlogs.NewFromConfig(sdk), Groups: logs.ParseGroups(o.Outputs[logs.GroupsOutput], t.LogGroups...), Clock: t.Clock}
 	if err := env.Err(); err != nil {
 		return o, fmt.Errorf("the configuration of the functions %s is not what this version of the command reads: %w", found.functions, err)
 	}

@@ -85,7 +85,7 @@ func what(lines []logs.Line, id string) string {
 	switch {
 	case has("event_id", logging.Short(id)):
 		return ofEvent
-	case has("request_id", id):
+	case has("request_id", id), has("lambdaRequestId", id):
 		return ofRequest
 	case has("api_request_id", id), has("requestId", id):
 		return ofAPI
@@ -106,8 +106,12 @@ func relatedTo(lines []logs.Line, is string) (filter logs.Filter, any bool) {
 		filters = append(filters, logs.Text("requestId", ids...)) // of the access log
 	}
 	if is == ofAPI || is == ofProcore {
-		for _, id := range values(lines, "request_id") {
-			filters = append(filters, logs.Contains(id)) // Lambda writes it into lines without attributes
+		// Lambda writes the id into lines without attributes. Of a function that crashed there is no other, and the access log
+		// alone has both ids.
+		for _, attribute := range []string{"request_id", "lambdaRequestId"} {
+			for _, id := range values(lines, attribute) {
+				filters = append(filters, logs.Contains(id))
+			}
 		}
 	}
 	return logs.Any(filters...), filters != nil

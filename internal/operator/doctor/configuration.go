@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"procore-connect/internal/operator"
 	"procore-connect/internal/platform/config"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/reconcile"
@@ -38,7 +40,7 @@ func (d *Doctor) configuration(ctx context.Context) []Finding {
 	functions := strings.Split(d.Outputs["FunctionNames"], ",")
 	d.variables = map[string]string{}
 	for _, name := range functions {
-		c, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name})
+		c, err := client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: &name, Qualifier: aws.String(operator.Alias)})
 		if err == nil && (c.Environment == nil || c.Environment.Error != nil) {
 			err = errors.New("it shows none of its variables, which may need kms:Decrypt")
 		}

@@ -84,7 +84,7 @@ const maxQuery = 10_000
 // text returns the query as the service takes it.
 func (q Query) text() (string, error) {
 	limit := q.limit()
-	text := fmt.Sprintf("fields @timestamp, @log, @message | filter %s | sort @timestamp asc | limit %d", q.Filter.text, limit)
+	text := fmt.Sprintf("fields @timestamp, @log, @logStream, @message | filter %s | sort @timestamp asc | limit %d", q.Filter.text, limit)
 	switch {
 	case q.Filter.err != nil:
 		return "", q.Filter.err

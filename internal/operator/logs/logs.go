@@ -12,7 +12,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,7 +39,7 @@ const (
 // Client asks the log groups of one stack. API and Groups must be set.
 type Client struct {
 	API    *cloudwatchlogs.Client
-	Groups map[string]string // by name of the log group: of which function it is, such as dispatcher
+	Groups Groups
 	Clock  procore.Clock
 }
 
@@ -70,7 +69,7 @@ func (c *Client) Lines(ctx context.Context, q Query) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := slices.Sorted(maps.Keys(c.Groups))
+	names := c.Groups.names()
 	if len(names) == 0 {
 		return nil, fmt.Errorf("the stack has no output %s: deploy this version, or name log groups with --log-group", GroupsOutput)
 	}
@@ -109,7 +108,7 @@ func (c *Client) lines(rows []map[string]string) []Line {
 	for _, row := range rows {
 		_, group, _ := strings.Cut(row["@log"], ":") // behind the account
 		at, _ := time.Parse("2006-01-02 15:04:05.000", row["@timestamp"])
-		line := read(c.Groups[group], at, row["@message"])
+		line := read(c.Groups.of(group, row["@logStream"]), at, row["@message"])
 		line.ID = row["@ptr"]
 		all = append(all, line)
 	}

@@ -31,7 +31,7 @@ func newWorld(t *testing.T) world {
 	t.Helper()
 	clock := clocktest.New()
 	clock.Set(start.Add(time.Hour))
-	fake := awstest.NewLogs(clock.Now, "stack-DispatcherLog-1", "stack-ConsumerLog-2")
+	fake := awstest.NewLogs(clock.Now, "stack-FunctionsLog-1", "stack-ConsumerLog-2")
 	var asked []string
 	server := httptest.NewServer(&awstest.Services{Logs: fake, Watch: func(c awstest.Call) { asked = append(asked, c.Action+" "+c.Resource) }})
 	t.Cleanup(server.Close)
@@ -42,7 +42,7 @@ func newWorld(t *testing.T) world {
 				return aws.Credentials{AccessKeyID: "operator", SecretAccessKey: "operator"}, nil
 			}),
 		}),
-		Groups: logs.Groups("dispatcher=stack-DispatcherLog-1,event-consumer=stack-ConsumerLog-2"),
+		Groups: logs.ParseGroups("dispatcher=stack-FunctionsLog-1:stack-DispatcherFunction-1,event-consumer=stack-ConsumerLog-2"),
 		Clock:  clock.Seam(),
 	}, fake, &asked}
 }
@@ -70,19 +70,21 @@ func TestLines(t *testing.T) {
 	put := func(group string, after time.Duration, format string, args ...any) {
 		w.aws.Put(group, start.Add(after), fmt.Sprintf(format, args...))
 	}
-	const dispatcher, consumer = "stack-DispatcherLog-1", "stack-ConsumerLog-2"
+	const dispatcher, gone, consumer = "stack-FunctionsLog-1:stack-DispatcherFunction-1", "stack-FunctionsLog-1:stack-GoneFunction-1", "stack-ConsumerLog-2"
 	put(consumer, 3*time.Second, `{"level":"INFO","msg":"handled","event_id":"e1","company_id":4294967311}`)
 	put(dispatcher, 2*time.Second, `{"time":"2026-03-02T08:00:01Z","level":"INFO","msg":"event dispatched","event_id":"e1","company_id":4294967311}`)
 	put(dispatcher, 4*time.Second, "REPORT RequestId: 9a\tDuration: 3 ms\n")
 	put(consumer, 5*time.Second, `{"level":"ERROR","msg":"not handled","event_id":"e2","company_id":5678}`)
 	put(consumer, time.Minute, `{"level":"INFO","msg":"handled","event_id":"e2","company_id":5678}`)
+	put(gone, 2*time.Minute, `{"level":"INFO","msg":"of another version","event_id":"e4"}`)
 	for name, tt := range map[string]struct {
 		q    logs.Query
 		want []string
 	}{
+		"a function that the stack no longer has":        {logs.Query{Filter: logs.Text("event_id", "e4")}, []string{"stack-GoneFunction-1: of another version"}},
 		"one text, in order of what the functions wrote": {logs.Query{Filter: logs.Text("event_id", "e1")}, []string{"dispatcher: event dispatched", "event-consumer: handled"}},
-		"a part of a text": {logs.Query{Filter: logs.Contains("RequestId: 9a")}, []string{"dispatcher: REPORT RequestId: 9a\tDuration: 3 ms"}},
-		"a number":         {logs.Query{Filter: logs.Number("company_id", 4294967311)}, []string{"dispatcher: event dispatched", "event-consumer: handled"}},
+		"a part of a text":                               {logs.Query{Filter: logs.Contains("RequestId: 9a")}, []string{"dispatcher: REPORT RequestId: 9a\tDuration: 3 ms"}},
+		"a number":                                       {logs.Query{Filter: logs.Number("company_id", 4294967311)}, []string{"dispatcher: event dispatched", "event-consumer: handled"}},
 		"all of several": {
 			logs.Query{Filter: logs.All(logs.Text("msg", "handled", "not handled"), logs.Number("company_id", 5678))},
 			[]string{"event-consumer: not handled", "event-consumer: handled"},
@@ -163,7 +165,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("after the retention: %v", err)
 	}
 	w.aws.Fail(nil)
-	w.Groups = logs.Groups("", "/mine/consumer")
+	w.Groups = logs.ParseGroups("", "/mine/consumer")
 	if _, err := w.Lines(t.Context(), q); err == nil || !strings.Contains(err.Error(), "'/mine/consumer' does not exist") {
 		t.Errorf("an unknown log group: %v", err)
 	}
@@ -182,7 +184,7 @@ func TestInterrupted(t *testing.T) {
 	if _, err := w.Lines(ctx, logs.Query{Filter: logs.Number("a", 1), From: start}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v", err)
 	}
-	want := []string{"logs:StartQuery stack-ConsumerLog-2", "logs:StartQuery stack-DispatcherLog-1", "logs:GetQueryResults ", "logs:StopQuery "}
+	want := []string{"logs:StartQuery stack-ConsumerLog-2", "logs:StartQuery stack-FunctionsLog-1", "logs:GetQueryResults ", "logs:StopQuery "}
 	if d := cmp.Diff(*w.asked, want); d != "" {
 		t.Errorf("calls (-got +want):\n%s", d)
 	}

@@ -123,10 +123,22 @@ func TestThrottling(t *testing.T) {
 func TestSchedulesDoNotRetry(t *testing.T) {
 	t.Parallel()
 	n := template(t)
-	for _, name := range ofType(t, n, "AWS::Scheduler::Schedule") {
-		if got := text(get(n, "Resources", name, "Properties", "Target", "RetryPolicy", "MaximumRetryAttempts")); got != "0" {
-			t.Errorf("%s: %q attempts, want 0", name, got)
+	schedules := 0
+	for _, e := range triggers(n) {
+		if e.kind != "ScheduleV2" {
+			continue
 		}
+		schedules++
+		if got := text(get(e.properties, "RetryPolicy", "MaximumRetryAttempts")); got != "0" {
+			t.Errorf("%s: %q attempts, want 0", e.name, got)
+		}
+		// Without a role SAM makes one; with a name no second stack could be deployed beside the first.
+		if get(e.properties, "RoleArn") != node(tagged{"GetAtt", "ScheduleRole.Arn"}) || text(get(e.properties, "OmitName")) != "true" {
+			t.Errorf("%s: role %v, OmitName %v", e.name, get(e.properties, "RoleArn"), get(e.properties, "OmitName"))
+		}
+	}
+	if schedules != 3 {
+		t.Errorf("%d schedules, want 3", schedules)
 	}
 	for _, function := range []string{"RefresherFunction", "ReconcilerFunction"} {
 		if got := text(get(n, "Resources", function, "Properties", "EventInvokeConfig", "MaximumRetryAttempts")); got != "0" {
@@ -170,7 +182,7 @@ func TestReconcilePeriods(t *testing.T) {
 		}
 	}
 	for place, want := range map[string]node{
-		"ReconcileSchedule State":                get(n, "Resources", "ReconcileSchedule", "Properties", "State"),
+		"State of the schedule":                  get(triggerOf(t, n, "ReconcilerFunction", "Reconcile"), "State"),
 		"ReconcileOverdueAlarm TreatMissingData": get(n, "Resources", "ReconcileOverdueAlarm", "Properties", "TreatMissingData"),
 	} {
 		if f, ok := want.(tagged); !ok || f.tag != "If" || text(items(f.value)[0]) != "Reconciles" {
@@ -186,12 +198,15 @@ func TestFunctions(t *testing.T) {
 	if got := get(n, "Globals", "Function", "Tracing"); got != node(tagged{"Ref", "Tracing"}) {
 		t.Errorf("tracing: %v", got)
 	}
+	log, _ := get(n, "Globals", "Function", "LoggingConfig", "LogGroup").(tagged)
+	if get(n, "Resources", text(log.value), "Properties", "RetentionInDays") != node(tagged{"Ref", "LogRetentionDays"}) {
+		t.Errorf("the functions' log group %v has no retention", log)
+	}
 	doc := read(t, "docs/DEPLOY.md")
 	for _, name := range functions {
 		p := get(n, "Resources", name, "Properties")
-		log, _ := get(p, "LoggingConfig", "LogGroup").(tagged)
-		if get(n, "Resources", text(log.value), "Properties", "RetentionInDays") != node(tagged{"Ref", "LogRetentionDays"}) {
-			t.Errorf("%s: its log group %v has no retention", name, log)
+		if get(p, "LoggingConfig") != nil {
+			t.Errorf("%s has a log group besides that of all functions", name)
 		}
 		row := regexp.MustCompile(`(?m)^\| [^|]*` + strings.TrimSuffix(name, "Function") + `[^|]* \| ` + text(get(p, "Timeout")) + ` s \|`)
 		if !row.MatchString(doc) {
@@ -217,17 +232,18 @@ func TestConcurrency(t *testing.T) {
 		return v
 	}
 	most := map[string]int{"WebhookReceiver": receiver}
-	for _, name := range ofType(t, n, "AWS::Lambda::EventSourceMapping") {
-		p := get(n, "Resources", name, "Properties")
-		function := strings.TrimSuffix(texts(get(p, "FunctionName"))[0], "Function")
-		if limit := get(p, "ScalingConfig", "MaximumConcurrency"); limit != nil {
-			most[function] += int(settings{}.number(t, limit))
-			continue
+	for _, e := range triggers(n) {
+		function := strings.TrimSuffix(e.function, "Function")
+		switch e.kind {
+		case "SQS":
+			most[function] += int(settings{}.number(t, get(e.properties, "ScalingConfig", "MaximumConcurrency")))
+		case "DynamoDB":
+			most[function] += number(get(e.properties, "ParallelizationFactor")) // of one shard
+		case "ScheduleV2":
+			most[function]++
+		default:
+			t.Errorf("%s has an event of the type %s, whose executions this test cannot count", e.function, e.kind)
 		}
-		most[function] += number(get(p, "ParallelizationFactor")) // of one shard
-	}
-	for _, name := range ofType(t, n, "AWS::Scheduler::Schedule") {
-		most[strings.TrimSuffix(texts(get(n, "Resources", name, "Properties", "Target", "Arn"))[0], "Function.Arn")]++
 	}
 	sum := 0
 	doc := read(t, "docs/DEPLOY.md")

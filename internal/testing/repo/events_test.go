@@ -192,15 +192,16 @@ func TestConsumerEvent(t *testing.T) {
 func TestTaskEvents(t *testing.T) {
 	t.Parallel()
 	n := template(t)
-	for name, schedule := range map[string]string{
-		"refresher/refresh": "RefreshSchedule", "refresher/housekeeping": "HousekeepingSchedule", "reconciler/reconcile": "ReconcileSchedule",
+	for name, schedule := range map[string][2]string{
+		"refresher/refresh": {"RefresherFunction", "Refresh"}, "refresher/housekeeping": {"RefresherFunction", "Housekeeping"},
+		"reconciler/reconcile": {"ReconcilerFunction", "Reconcile"},
 	} {
 		got := sample[struct {
 			Task string `json:"task"`
 		}](t, name)
 		// By hand a run does the whole. The time is replaced by EventBridge Scheduler.
 		const time = `,"scheduled_at":"<aws.scheduler.scheduled-time>"`
-		input := strings.Replace(text(get(n, "Resources", schedule, "Properties", "Target", "Input")), time, "", 1)
+		input := strings.Replace(text(get(triggerOf(t, n, schedule[0], schedule[1]), "Input")), time, "", 1)
 		if want := `{"task":"` + got.Task + `"}`; got.Task != path.Base(name) || input != want {
 			t.Errorf("events/%s.json has task %q, the schedule sends %s", name, got.Task, input)
 		}

@@ -12,7 +12,7 @@ func TestAccessLogHasNoSecret(t *testing.T) {
 	t.Parallel()
 	format := text(get(template(t), "Resources", "HttpApiStage", "Properties", "AccessLogSettings", "Format"))
 	may := []string{"requestId", "requestTime", "routeKey", "status", "responseLatency", "integrationLatency", "integrationErrorMessage",
-		"integration.error", "integration.status", "error.message", "error.responseType", "responseLength", "protocol", "identity.sourceIp"}
+		"integration.error", "integration.status", "error.message", "error.responseType", "responseLength", "protocol", "identity.sourceIp", "awsEndpointRequestId"}
 	found := regexp.MustCompile(`\$context\.([A-Za-z.]+)`).FindAllStringSubmatch(format, -1)
 	if len(found) == 0 || strings.Count(format, "$") != len(found) {
 		t.Errorf("the access log's format is %q, want only $context variables", format)

@@ -68,7 +68,7 @@ func limits(t *testing.T, s settings) []limit {
 	}
 	parameter := func(name string) float64 { return s.number(t, tagged{"Ref", name}) }
 
-	consumers := property("EventConsumerMapping", "Properties", "ScalingConfig", "MaximumConcurrency")
+	consumers := s.number(t, consumersAtOnce(t))
 	consumer := consumers / of("seconds of an event in the consumer")
 	receivers, free := parameter("ReservedConcurrency"), "`ReservedConcurrency`"
 	if receivers == 0 {
@@ -205,7 +205,7 @@ func executions(t *testing.T, s settings) float64 {
 	if reserved == 0 {
 		return n.of(t, "executions of a new account")
 	}
-	consumer := s.number(t, get(template(t), "Resources", "EventConsumerMapping", "Properties", "ScalingConfig", "MaximumConcurrency"))
+	consumer := s.number(t, consumersAtOnce(t))
 	shards := max(s.number(t, tagged{"Ref", "InboxWarmWrites"}), n.of(t, "write units a second of a new table")) / n.of(t, "write units a second of a partition")
 	const announcer, reconciler, tasks = 2, 1, 2
 	others := consumer + shards + announcer + reconciler + tasks*s.number(t, tagged{"Ref", "RefresherShares"})

@@ -94,7 +94,7 @@ func permissions(t *testing.T) map[string][]*permission {
 	return all
 }
 
-// statementComments returns the comment of each statement of a role, or "".
+// statementComments returns the comment before each statement of a role, or "".
 func statementComments(t *testing.T, role string) (all []string) {
 	t.Helper()
 	_, after, ok := strings.Cut(read(t, "template.yaml"), "\n  "+role+":\n")
@@ -103,7 +103,7 @@ func statementComments(t *testing.T, role string) (all []string) {
 		t.Fatalf("no policies of %s", role)
 	}
 	policies = policies[:regexp.MustCompile(`\n {0,4}\S`).FindStringIndex(policies)[0]]
-	for _, match := range regexp.MustCompile(`- Effect: Allow *(#.*)?`).FindAllStringSubmatch(policies, -1) {
+	for _, match := range regexp.MustCompile(`(?m)(?:^ *# (.*)\n)? *- (?:Effect: Allow$|\{Effect: Allow,)`).FindAllStringSubmatch(policies, -1) {
 		all = append(all, match[1])
 	}
 	return all

@@ -68,10 +68,16 @@ func (s settings) number(t *testing.T, n node) float64 {
 	return f
 }
 
+// consumersAtOnce is how many events the example consumer handles at once.
+func consumersAtOnce(t *testing.T) node {
+	t.Helper()
+	return get(triggerOf(t, template(t), "EventConsumerFunction", "Queue"), "ScalingConfig", "MaximumConcurrency")
+}
+
 // Of a parameter that decides others, both sides are what docs/DEPLOY.md states.
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	limit := get(template(t), "Resources", "EventConsumerMapping", "Properties", "ScalingConfig", "MaximumConcurrency")
+	limit := consumersAtOnce(t)
 	for _, tt := range []struct {
 		set  settings
 		want float64
@@ -85,8 +91,8 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%v: the consumer handles %v events at once, want %v", tt.set, got, tt.want)
 		}
 	}
-	for _, name := range []string{"RefreshSchedule", "HousekeepingSchedule"} {
-		rate := get(template(t), "Resources", name, "Properties", "ScheduleExpression")
+	for _, name := range []string{"Refresh", "Housekeeping"} {
+		rate := get(triggerOf(t, template(t), "RefresherFunction", name), "ScheduleExpression")
 		if one, five := (settings{}).value(t, rate), (settings{"RefresherShares": "5"}).value(t, rate); one != "rate(5 minutes)" || five != "rate(1 minute)" {
 			t.Errorf("%s runs at %s with one share and at %s with five; a cycle is five minutes", name, one, five)
 		}

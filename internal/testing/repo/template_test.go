@@ -90,6 +90,38 @@ func ofTypeOrNone(n node, kind string) (names []string) {
 	return names
 }
 
+// trigger is an event of a function, which SAM expands to a schedule or a mapping.
+type trigger struct {
+	function, name, kind string
+	properties           node
+}
+
+// triggers returns the functions' events.
+func triggers(n node) (all []trigger) {
+	resources := get(n, "Resources")
+	for _, function := range keysOf(resources) {
+		events := get(resources, function, "Properties", "Events")
+		for _, name := range keysOf(events) {
+			e := get(events, name)
+			all = append(all, trigger{function, name, text(get(e, "Type")), get(e, "Properties")})
+		}
+	}
+	return all
+}
+
+// triggerOf returns the properties of the function's event of a name.
+func triggerOf(t *testing.T, n node, function, name string) node {
+	t.Helper()
+	p := get(n, "Resources", function, "Properties", "Events", name, "Properties")
+	if p == nil {
+		t.Fatalf("%s has no event %s", function, name)
+	}
+	return p
+}
+
+// alias is behind the ARN of a function that the API invokes.
+const alias = ".Arn}:live"
+
 // routes returns the function of each route.
 func routes(t *testing.T) map[string]string {
 	t.Helper()
@@ -99,7 +131,7 @@ func routes(t *testing.T) map[string]string {
 		target, _ := get(n, "Resources", name, "Properties", "Target").(tagged)
 		integration := strings.TrimSuffix(strings.TrimPrefix(text(target.value), "integrations/${"), "}")
 		uri, _ := get(n, "Resources", integration, "Properties", "IntegrationUri").(tagged)
-		all[text(get(n, "Resources", name, "Properties", "RouteKey"))] = strings.TrimSuffix(text(uri.value), ".Arn")
+		all[text(get(n, "Resources", name, "Properties", "RouteKey"))] = strings.TrimSuffix(strings.TrimPrefix(text(uri.value), "${"), alias)
 	}
 	return all
 }
@@ -181,16 +213,31 @@ func TestGeneratedSecretsNeverChange(t *testing.T) {
 }
 
 // The receiver can read neither a connection nor the client secret, and no role may do everything. Only the actions of
-// tracing are not limited to resources.
+// tracing are not limited to resources. What all functions may is in one policy.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	n := template(t)
-	tracing := get(n, "Resources", "TracingPolicy", "Properties", "PolicyDocument", "Statement")
-	if got := len(ofType(t, n, "AWS::IAM::ManagedPolicy")); got != 1 || len(items(tracing)) != 1 {
-		t.Fatalf("%d managed policies, want one, of tracing, with one statement", got)
+	if got := len(ofType(t, n, "AWS::IAM::ManagedPolicy")); got != 1 {
+		t.Fatalf("%d managed policies, want one", got)
 	}
-	if d := cmp.Diff(texts(get(items(tracing)[0], "Action")), []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}); d != "" {
-		t.Errorf("actions of tracing (-got +want):\n%s", d)
+	var shared []string
+	for _, s := range items(get(n, "Resources", "FunctionPolicy", "Properties", "PolicyDocument", "Statement")) {
+		if f, ok := s.(tagged); ok && f.tag == "If" { // of the key; TestKey
+			s = items(f.value)[1]
+		}
+		shared = append(shared, strings.Join(append(texts(get(s, "Action")), texts(get(s, "Resource"))...), " "))
+	}
+	if d := cmp.Diff(shared, []string{
+		"logs:CreateLogStream logs:PutLogEvents FunctionsLog.Arn", "xray:PutTraceSegments xray:PutTelemetryRecords *",
+		"kms:Decrypt kms:GenerateDataKey KmsKeyArn",
+	}); d != "" {
+		t.Errorf("what all functions may (-got +want):\n%s", d)
+	}
+	for _, name := range functions {
+		role, _ := get(n, "Resources", name, "Properties", "Role").(tagged)
+		if got := texts(get(n, "Resources", strings.TrimSuffix(text(role.value), ".Arn"), "Properties", "ManagedPolicyArns")); !slices.Equal(got, []string{"FunctionPolicy"}) {
+			t.Errorf("managed policies of %s: %v", name, got)
+		}
 	}
 	may, reaches := make(map[string][]string), make(map[string][]string)
 	for _, role := range ofType(t, n, "AWS::IAM::Role") {
@@ -214,16 +261,16 @@ func TestRoles(t *testing.T) {
 		}
 	}
 	got := slices.Sorted(slices.Values(may["WebhookReceiverRole"]))
-	want := []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"}
+	want := []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"}
 	if d := cmp.Diff(got, want); d != "" {
 		t.Errorf("the receiver's actions (-got +want):\n%s", d)
 	}
 	// What sends events cannot read grants, and neither of the two has a secret. What reconciles reaches no session.
 	for role, want := range map[string][]string{
-		"DispatcherRole": {"DispatcherDeadLetterQueue.Arn", "DispatcherLog.Arn", "EventsQueue.Arn", "InboxTable.Arn", "InboxTable.StreamArn"},
-		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "AnnouncerLog.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
+		"DispatcherRole": {"DispatcherDeadLetterQueue.Arn", "EventsQueue.Arn", "InboxTable.Arn", "InboxTable.StreamArn"},
+		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
 		"ReconcilerRole": {"${ConnectionsTable.Arn}/index/checks", "${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn",
-			"GrantsTable.Arn", "InboxTable.Arn", "KeysSecret", "ReconcilerLog.Arn", "RescueQueue.Arn", "SpendsTable.Arn", "WebhookSecret"},
+			"GrantsTable.Arn", "InboxTable.Arn", "KeysSecret", "RescueQueue.Arn", "SpendsTable.Arn", "WebhookSecret"},
 	} {
 		if d := cmp.Diff(slices.Compact(slices.Sorted(slices.Values(reaches[role]))), want); d != "" {
 			t.Errorf("what %s reaches (-got +want):\n%s", role, d)
@@ -240,11 +287,12 @@ func TestMappings(t *testing.T) {
 		table, dead string
 		filters     []string
 	}{
-		"DispatcherMapping":           {"InboxTable", "DispatcherDeadLetterQueue", dispatch.Filters()},
-		"GrantsAnnouncerMapping":      {"GrantsTable", "AnnouncerDeadLetterQueue", announce.GrantFilters()},
-		"ConnectionsAnnouncerMapping": {"ConnectionsTable", "AnnouncerDeadLetterQueue", announce.ConnectionFilters()},
+		"DispatcherFunction Inbox":      {"InboxTable", "DispatcherDeadLetterQueue", dispatch.Filters()},
+		"AnnouncerFunction Grants":      {"GrantsTable", "AnnouncerDeadLetterQueue", announce.GrantFilters()},
+		"AnnouncerFunction Connections": {"ConnectionsTable", "AnnouncerDeadLetterQueue", announce.ConnectionFilters()},
 	} {
-		p := get(n, "Resources", name, "Properties")
+		function, event, _ := strings.Cut(name, " ")
+		p := triggerOf(t, n, function, event)
 		for key, want := range map[string]string{
 			"ParallelizationFactor":      "1", // more would keep the order per item alone
 			"StartingPosition":           "TRIM_HORIZON",
@@ -259,7 +307,7 @@ func TestMappings(t *testing.T) {
 		if got := texts(get(p, "FunctionResponseTypes")); !slices.Equal(got, []string{"ReportBatchItemFailures"}) {
 			t.Errorf("%s: response types %v", name, got)
 		}
-		if got := texts(get(p, "EventSourceArn")); !slices.Equal(got, []string{want.table + ".StreamArn"}) {
+		if got := texts(get(p, "Stream")); !slices.Equal(got, []string{want.table + ".StreamArn"}) {
 			t.Errorf("%s: source %v", name, got)
 		}
 		if got := texts(get(p, "DestinationConfig", "OnFailure", "Destination")); !slices.Equal(got, []string{want.dead + ".Arn"}) {
@@ -290,7 +338,7 @@ func TestEventsQueue(t *testing.T) {
 		}
 	}
 	// More would fail the events behind a failed one too.
-	if got := text(get(n, "Resources", "EventConsumerMapping", "Properties", "BatchSize")); got != "1" {
+	if got := text(get(triggerOf(t, n, "EventConsumerFunction", "Queue"), "BatchSize")); got != "1" {
 		t.Errorf("the consumer receives %s events at once, want 1", got)
 	}
 }

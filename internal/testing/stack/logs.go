@@ -16,17 +16,26 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 )
 
-// operatorLog names the log group in which the operator's command notes what it changes.
-const operatorLog = "operator"
+const (
+	operatorLog  = "operator"  // the log group in which the operator's command notes what it changes
+	accessLog    = "http-api"  // that of the API, to which the stack's front does not write
+	functionsLog = "functions" // that of all functions
+)
 
-// LogGroup returns the name of a function's log group.
-func LogGroup(function string) string { return StackName + "/" + function }
+// LogGroup returns the log group of the operator's command or of the API, or else a function's streams in the group of all
+// functions, as [awstest.Logs] names them.
+func LogGroup(of string) string {
+	if of == operatorLog || of == accessLog {
+		return StackName + "/" + of
+	}
+	return StackName + "/" + functionsLog + ":" + of
+}
 
 // logGroups returns the value of the output of this name.
 func logGroups(consumer string) string {
 	var all []string
 	for _, name := range []string{
-		oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler, consumer, operatorLog,
+		oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler, consumer, operatorLog, accessLog,
 	} {
 		all = append(all, name+"="+LogGroup(name))
 	}
@@ -41,6 +50,7 @@ func newLogs(now func() time.Time, consumer string) *awstest.Logs {
 	var names []string
 	for one := range strings.SplitSeq(logGroups(consumer), ",") {
 		_, group, _ := strings.Cut(one, "=")
+		group, _, _ = strings.Cut(group, ":")
 		names = append(names, group)
 	}
 	return awstest.NewLogs(now, names...)

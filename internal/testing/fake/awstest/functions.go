@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// Functions is a Lambda with the operation GetFunctionConfiguration. Package lambdatest runs functions.
+// Functions is a Lambda with the operation GetFunctionConfiguration, of functions whose alias live is what runs. Package
+// lambdatest runs functions.
 //
 // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConfiguration.html
 type Functions struct {
@@ -17,7 +18,10 @@ type Functions struct {
 // NewFunctions returns a Lambda without a function.
 func NewFunctions() *Functions { return &Functions{env: map[string]map[string]string{}} }
 
-// Put adds a function with these environment variables.
+// alias is the one that the template's functions have.
+const alias = "live"
+
+// Put adds a function with these environment variables, which the alias leads to.
 func (f *Functions) Put(name string, env map[string]string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -37,7 +41,7 @@ func functionName(r *http.Request) string {
 
 // ServeHTTP answers one request.
 func (f *Functions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name := functionName(r)
+	name, qualifier := functionName(r), r.URL.Query().Get("Qualifier")
 	f.mu.Lock()
 	env, found := f.env[name]
 	f.mu.Unlock()
@@ -45,6 +49,8 @@ func (f *Functions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case name == "":
 		e = errorf("UnknownOperationException", "%s %.100s is not supported here, only GET %s{name}/configuration", r.Method, r.URL.Path, functionPath)
+	case qualifier != alias:
+		e = errorf("InvalidParameterValueException", "%q is not the alias %s, which is what runs", qualifier, alias)
 	case !found:
 		e = &Error{Code: "ResourceNotFoundException", Message: "Function not found: " + name, status: http.StatusNotFound}
 	default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,7 +27,7 @@ const (
 //
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/
 type Logs struct {
-	Keep func(group string, at time.Time, message string) // receives each line that is stored; may be nil
+	Keep func(group string, at time.Time, message string) // receives each line that is stored, as for Put; may be nil
 
 	mu      sync.Mutex
 	now     func() time.Time
@@ -45,6 +46,7 @@ type logGroup struct {
 type logLine struct {
 	id      string // @ptr
 	at      time.Time
+	stream  string
 	message string
 }
 
@@ -60,23 +62,36 @@ func NewLogs(now func() time.Time, groups ...string) *Logs {
 	return l
 }
 
-// Put adds a line, as Lambda does with what a function writes. A group that does not exist is ignored.
+// Put adds a line, as Lambda does with what a function writes, to a group, or to the streams of a function in it, which is
+// named behind a colon. A group that does not exist is ignored.
 func (l *Logs) Put(group string, at time.Time, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if g := l.groups[group]; g != nil {
-		l.add(group, g, at, message)
+	name, function, _ := strings.Cut(group, ":")
+	if g := l.groups[name]; g != nil {
+		l.add(group, g, logLine{newID(), at, streamOf(function, at), message})
 	}
 }
 
-// Messages returns the lines of a group, in order of arrival.
+// streamOf names a function's stream as Lambda does in a group that was made for it; in Lambda's own groups the function has
+// no name there.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-loggroups.html
+func streamOf(function string, at time.Time) string {
+	return at.UTC().Format("2006/01/02/") + function + "[1]a1b2c3d4e5f60718293a4b5c6d7e8f90"
+}
+
+// Messages returns the lines of a group, or of a function's streams in it, in order of arrival.
 func (l *Logs) Messages(group string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	name, function, _ := strings.Cut(group, ":")
 	var all []string
-	if g := l.groups[group]; g != nil {
+	if g := l.groups[name]; g != nil {
 		for _, line := range g.lines {
-			all = append(all, line.message)
+			if function == "" || line.stream == streamOf(function, line.at) {
+				all = append(all, line.message)
+			}
 		}
 	}
 	return all
@@ -90,12 +105,12 @@ func (l *Logs) Fail(e *Error) {
 }
 
 // add adds a line, and drops the oldest over the bounds. The caller has the lock.
-func (l *Logs) add(name string, g *logGroup, at time.Time, message string) {
+func (l *Logs) add(name string, g *logGroup, line logLine) {
 	if l.Keep != nil {
-		l.Keep(name, at, message)
+		l.Keep(name, line.at, line.message)
 	}
-	g.lines = append(g.lines, logLine{newID(), at, message})
-	g.bytes += len(message)
+	g.lines = append(g.lines, line)
+	g.bytes += len(line.message)
 	drop := 0
 	for len(g.lines)-drop > maxGroupLines || g.bytes > maxGroupBytes {
 		g.bytes -= len(g.lines[drop].message)
@@ -191,7 +206,7 @@ func (l *Logs) store(g *logGroup, in logEvents) any {
 				rejected["tooNewLogEventStartIndex"] = i
 			}
 		default:
-			l.add(in.LogGroupName, g, at, e.Message)
+			l.add(in.LogGroupName, g, logLine{newID(), at, in.LogStreamName, e.Message})
 		}
 	}
 	out := map[string]any{}

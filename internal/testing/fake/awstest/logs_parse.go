@@ -39,14 +39,14 @@ func fieldsOf(message string) fields {
 }
 
 var (
-	queryForm = regexp.MustCompile(`^fields @timestamp, @log, @message \| filter (.+) \| sort @timestamp asc \| limit (\d+)$`)
+	queryForm = regexp.MustCompile(`^fields @timestamp, @log, @logStream, @message \| filter (.+) \| sort @timestamp asc \| limit (\d+)$`)
 	name      = regexp.MustCompile(`^[A-Za-z_]+$`)
 	token     = regexp.MustCompile(`^\s*("[^"\\]*"|[\w.@]+|[=(),\[\]])`)
 )
 
 // parseQuery reads a query of the one form that the operator's command makes:
 //
-//	fields @timestamp, @log, @message | filter CONDITION | sort @timestamp asc | limit 100
+//	fields @timestamp, @log, @logStream, @message | filter CONDITION | sort @timestamp asc | limit 100
 //
 // A condition is @message like "text", name in ["text", "text"], name = 5678, or several in parentheses with and or or
 // between them. Texts have no quote and no backslash.

@@ -82,7 +82,7 @@ func (run *logQuery) add(name string, g *logGroup, q query, in queryInput) {
 		}
 		run.rows = append(run.rows, resultRow{
 			{"@timestamp", line.at.UTC().Format("2006-01-02 15:04:05.000")}, {"@log", account + ":" + name},
-			{"@message", line.message}, {"@ptr", line.id},
+			{"@logStream", line.stream}, {"@message", line.message}, {"@ptr", line.id},
 		})
 	}
 }

@@ -48,7 +48,7 @@ func TestLogsQueries(t *testing.T) {
 		})
 		return err
 	}
-	const before, after = "fields @timestamp, @log, @message | filter ", " | sort @timestamp asc | limit 10"
+	const before, after = "fields @timestamp, @log, @logStream, @message | filter ", " | sort @timestamp asc | limit 10"
 	for _, good := range []string{
 		`@message like "a b"`, `msg in ["handled", "not handled"]`, `company_id = 5678`, `(a = 1)`, `(a = 1 and (b = 2 or b = 3) and @message like "x | y")`,
 	} {
