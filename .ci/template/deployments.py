@@ -21,6 +21,7 @@ EXAMPLES = [
         "PublicUrl": "https://connect.example.com",
         "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
     },
+    {"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"},
     {"AllowedCompanies": "5678, 9012", "WebhookNamespace": "a" * 64, "WebhookTriggers": ""},
 ]
 

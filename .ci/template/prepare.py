@@ -90,6 +90,8 @@ def main():
     operator.mkdir()
     names = {"Partition": "aws", "Region": "us-east-1", "Account": "123456789012", "Stack": "procore-connect"}
     for file in (root / "docs" / "policies").glob("*.json"):
+        if file.name == "kms-key.json":  # that of a key, which parliament does not know; repo TestKeyPolicy examines it
+            continue
         (operator / file.name).write_text(re.sub(r"\$\{(\w+)\}", lambda m: names[m[1]], file.read_text()))
 
 
