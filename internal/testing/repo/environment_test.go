@@ -23,8 +23,8 @@ var getenv = regexp.MustCompile(`os\.(Getenv|LookupEnv|Environ)\b`)
 // publishing is the variable that no function reads. It makes a function change with the parameters.
 const publishing = "CONFIGURATION"
 
-// A function has each variable that it reads. What several functions may read is in Globals, and at least two read it, or
-// all of AWS's endpoints; what one alone reads is its own. No variable is declared that no function reads.
+// A function has each variable that it reads. What several functions read is in Globals, what one alone reads is its own.
+// No variable is declared that no function reads.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	n := template(t)

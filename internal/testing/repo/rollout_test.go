@@ -12,7 +12,7 @@ import (
 )
 
 // What invokes a function invokes the alias live. SAM lets the functions' events do so; the template's own resources have
-// to. An integration names the alias, which it then has to wait for.
+// to. An integration names the alias, and so has to wait for it, and for the permission to invoke it.
 func TestNothingInvokesAnUnpublishedVersion(t *testing.T) {
 	t.Parallel()
 	n := template(t)
@@ -25,8 +25,9 @@ func TestNothingInvokesAnUnpublishedVersion(t *testing.T) {
 		r := get(n, "Resources", name)
 		uri, _ := get(r, "Properties", "IntegrationUri").(tagged)
 		function := strings.TrimSuffix(strings.TrimPrefix(text(uri.value), "${"), alias)
-		if want := (tagged{"Sub", "${" + function + alias}); uri != want || text(get(r, "DependsOn")) != function+"Aliaslive" {
-			t.Errorf("%s invokes %v after %v, want an alias that exists", name, uri, get(r, "DependsOn"))
+		permission, _ := get(n, "Resources", text(get(r, "DependsOn")), "Properties", "FunctionName").(tagged)
+		if uri != (tagged{"Sub", "${" + function + alias}) || permission != (tagged{"Ref", function + ".Alias"}) {
+			t.Errorf("%s invokes %v after a permission of %v, want an alias that it may invoke", name, uri, permission)
 		}
 	}
 	for _, name := range ofType(t, n, "AWS::Lambda::Permission") {
