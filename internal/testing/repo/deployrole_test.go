@@ -168,6 +168,21 @@ func TestBoundaryAllowsTheRoles(t *testing.T) {
 	}
 }
 
+// The deploy role knows the names that template.yaml gives itself; CloudFormation generates the others.
+func TestDeployRoleKnowsTheNames(t *testing.T) {
+	t.Parallel()
+	n, role := template(t), strings.NewReplacer("${AWS::StackName}", "${StackName}", "/http-api", "/*")
+	for resource, property := range map[string]string{"AccessLog": "LogGroupName", "Dashboard": "DashboardName"} {
+		name, _ := get(n, "Resources", resource, "Properties", property).(tagged)
+		want := role.Replace(text(name.value))
+		if !slices.ContainsFunc(managed(t, "StoragePolicy"), func(s node) bool {
+			return slices.ContainsFunc(texts(get(s, "Resource")), func(r string) bool { return strings.HasSuffix(r, ":"+want) || strings.HasSuffix(r, "/"+want) })
+		}) {
+			t.Errorf("no resource of the deploy role is %s, the name of %s", want, resource)
+		}
+	}
+}
+
 // What template.yaml retains when its stack is deleted, a workflow cannot delete either.
 func TestDeployRoleCannotDeleteWhatIsRetained(t *testing.T) {
 	t.Parallel()
