@@ -85,9 +85,12 @@ func TestConfigurationHasWhatReachesFunctions(t *testing.T) {
 		p := get(n, "Resources", name, "Properties")
 		for _, key := range keysOf(p) {
 			// No part of a version: who may do what, what invokes the function, and how many at once.
-			if !slices.Contains([]string{"Role", "Events", "VersionDescription", "ReservedConcurrentExecutions", "EventInvokeConfig"}, key) {
+			if !slices.Contains([]string{"Role", "Events", "VersionDescription", "AutoPublishAliasAllProperties", "ReservedConcurrentExecutions", "EventInvokeConfig"}, key) {
 				dependsOn(t, n, get(p, key), reaching)
 			}
+		}
+		if text(get(p, "AutoPublishAliasAllProperties")) != "true" {
+			t.Errorf("%s publishes a version only when its code or variables change", name)
 		}
 		if get(p, "VersionDescription") != node(tagged{"Sub", "Configuration ${Configuration}"}) {
 			t.Errorf("%s: the description of its version is %v", name, get(p, "VersionDescription"))
