@@ -36,7 +36,7 @@ func TestProcoreSetup(t *testing.T) {
 		t.Errorf("only %d outputs are named", len(outputs))
 	}
 	for _, m := range outputs {
-		if name := m[1] + m[2]; !regexp.MustCompile(`\n  `+name+`:( \{Desc.*)?\n`).MatchString(template) {
+		if name := m[1] + m[2]; !regexp.MustCompile(`\n  ` + name + `:( \{Desc.*)?\n`).MatchString(template) {
 			t.Errorf("the template has no output %s", name)
 		}
 	}
