@@ -129,7 +129,7 @@ func TestManyCompanies(t *testing.T) {
 		}
 	}
 	v := s.visitor(procoretest.Ann)
-	v.list().Wants(http.StatusOK, "100 of your first 2,000 companies", "Find a company")
+	v.list().Wants(http.StatusOK, "50 of your first 2,000 companies", "Find a company")
 	v.Get("/companies?q=1998&flow="+v.flow).Wants(http.StatusOK, "Branch 1998")
 	v.connect(1_001_998)
 	s.wantEntered(1_001_998)

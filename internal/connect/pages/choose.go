@@ -22,8 +22,9 @@ const (
 )
 
 const (
-	filterFrom = 9   // companies from which the filter field is shown
-	maxShown   = 100 // companies listed at once; the filter finds the rest
+	filterFrom = 9  // companies from which the filter field is shown
+	maxShown   = 50 // companies listed at once, so that the page stays small; the filter finds the rest
+	maxClosed  = 15 // companies listed at once that can't be chosen
 )
 
 // CompanyState is whether a company can be chosen, or why not.
@@ -113,7 +114,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 		o.Checked = len(available) == 1 && !c.Cut
 		v.Options = append(v.Options, o)
 	}
-	for _, co := range foundUnavailable[:min(len(foundUnavailable), maxShown)] {
+	for _, co := range foundUnavailable[:min(len(foundUnavailable), maxClosed)] {
 		v.Unavailable = append(v.Unavailable, p.option(co.Company))
 	}
 	if len(available) == 0 && !c.Cut {

@@ -124,7 +124,7 @@ func TestFilter(t *testing.T) {
 		shown  int
 		count  string
 	}{
-		{"", nil, 101, "Showing 101 of 2,000 companies"},
+		{"", nil, 51, "Showing 51 of 2,000 companies"},
 		{"große", []string{"1008", "1007"}, 3, "3 of 2,000 companies found"},
 		{"GROSSE R", nil, 1, "1 of 2,000 companies found"},
 		{" 2999 ", []string{"2999"}, 1, "1 of 2,000 companies found"},
@@ -166,7 +166,7 @@ func TestCut(t *testing.T) {
 	t.Parallel()
 	const notice = "Procore didn't send all of your companies in time, so yours may be missing. Try again"
 	for name, tt := range map[string]struct{ title, count, again string }{
-		"choose, cut":           {"Choose a company to connect", "Showing 100 of your first 1,400 companies.", ""},
+		"choose, cut":           {"Choose a company to connect", "Showing 50 of your first 1,400 companies.", ""},
 		"choose, cut, filtered": {"Choose a company to connect", "0 of your first 1,400 companies found.", "&q=a+%26+b"},
 		"choose, cut, one":      {"Choose a company to connect", "", ""},
 		"choose, cut, none":     {"Choose a company to connect", "", ""},

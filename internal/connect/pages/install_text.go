@@ -27,7 +27,7 @@ func (words) install(app string, users bool) installWords {
 		Check:      "Check",
 		Where:      "It is the number in the address of your company's pages in Procore.",
 		NoID:       "That is not a company ID. Enter the number alone.",
-		NotAdmin:   "Not an administrator? Send this to one",
+		NotAdmin:   "Not an administrator? Ask one",
 		ToCheck:    "Already installed? Check whether your company is connected",
 		UsersTitle: "Or connect as yourself",
 		UsersText: "If your company hasn't installed " + app + ", you can sign in to Procore and choose one company. " + app +

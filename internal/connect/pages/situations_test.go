@@ -82,6 +82,15 @@ func companies(n int) []pages.Company {
 	return out
 }
 
+// mixed returns n companies of each state.
+func mixed(n int) []pages.Company {
+	out := companies(n)
+	for i := range out {
+		out[i].Name, out[i].State = "Great Northern Construction Company "+out[i].Name, pages.CompanyState(i%3)
+	}
+	return out
+}
+
 // situations returns every page in every state.
 func situations() map[string]write {
 	few := []pages.Company{
@@ -89,26 +98,27 @@ func situations() map[string]write {
 		{ID: 9001, Name: "Old Harbour Ltd", State: pages.Inactive}, {ID: 9002, Name: "Elsewhere Inc", State: pages.NotAdmitted},
 	}
 	m := map[string]write{
-		"landing":                (*pages.Pages).Landing,
-		"visitor":                (*pages.Pages).ConnectedVisitor,
-		"choose":                 choose(pages.Choice{Companies: few}),
-		"choose one":             choose(pages.Choice{Companies: few[1:2]}),
-		"choose, none available": choose(pages.Choice{Companies: few[3:]}),
-		"choose, nothing":        choose(pages.Choice{Companies: few, NoneSent: true}),
-		"choose many":            choose(pages.Choice{Companies: companies(12)}),
-		"choose very many":       choose(pages.Choice{Companies: companies(2000)}),
-		"choose, filtered":       choose(pages.Choice{Companies: companies(2000), Filter: "1999"}),
-		"choose, no match":       choose(pages.Choice{Companies: companies(12), Filter: "zzz"}),
-		"choose, cut":            choose(pages.Choice{Companies: companies(1400), Cut: true}),
-		"choose, cut, one":       choose(pages.Choice{Companies: few[1:2], Cut: true}),
-		"choose, cut, none":      choose(pages.Choice{Companies: few[3:], Cut: true}),
-		"choose, cut, filtered":  choose(pages.Choice{Companies: companies(1400), Cut: true, Filter: "a & b"}),
-		"choose, hostile":        choose(pages.Choice{Companies: append(companies(9), pages.Company{ID: 1, Name: hostile + strings.Repeat("W", 500)}), Filter: hostile}),
-		"connected":              connected(pages.Connection{Webhooks: pages.WebhooksOff, NextURL: "https://app.example/start"}),
-		"connected, pending":     connected(pages.Connection{Webhooks: pages.WebhooksPending}),
-		"connected, active":      connected(pages.Connection{Webhooks: pages.WebhooksActive, Reconnected: true}),
-		"connected, admin":       connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Others: 2}),
-		"choose, long":           choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: hostile + strings.Repeat("W", 500)}, {ID: 562949953421312, Name: strings.Repeat("Great ", 30)}}}),
+		"landing":                   (*pages.Pages).Landing,
+		"visitor":                   (*pages.Pages).ConnectedVisitor,
+		"choose":                    choose(pages.Choice{Companies: few}),
+		"choose one":                choose(pages.Choice{Companies: few[1:2]}),
+		"choose, none available":    choose(pages.Choice{Companies: few[3:]}),
+		"choose, nothing":           choose(pages.Choice{Companies: few, NoneSent: true}),
+		"choose many":               choose(pages.Choice{Companies: companies(12)}),
+		"choose very many":          choose(pages.Choice{Companies: companies(2000)}),
+		"choose, very many of each": choose(pages.Choice{Companies: mixed(2000)}),
+		"choose, filtered":          choose(pages.Choice{Companies: companies(2000), Filter: "1999"}),
+		"choose, no match":          choose(pages.Choice{Companies: companies(12), Filter: "zzz"}),
+		"choose, cut":               choose(pages.Choice{Companies: companies(1400), Cut: true}),
+		"choose, cut, one":          choose(pages.Choice{Companies: few[1:2], Cut: true}),
+		"choose, cut, none":         choose(pages.Choice{Companies: few[3:], Cut: true}),
+		"choose, cut, filtered":     choose(pages.Choice{Companies: companies(1400), Cut: true, Filter: "a & b"}),
+		"choose, hostile":           choose(pages.Choice{Companies: append(companies(9), pages.Company{ID: 1, Name: hostile + strings.Repeat("W", 500)}), Filter: hostile}),
+		"connected":                 connected(pages.Connection{Webhooks: pages.WebhooksOff, NextURL: "https://app.example/start"}),
+		"connected, pending":        connected(pages.Connection{Webhooks: pages.WebhooksPending}),
+		"connected, active":         connected(pages.Connection{Webhooks: pages.WebhooksActive, Reconnected: true}),
+		"connected, admin":          connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Others: 2}),
+		"choose, long":              choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: hostile + strings.Repeat("W", 500)}, {ID: 562949953421312, Name: strings.Repeat("Great ", 30)}}}),
 		"setup": func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
 			p.SetupUnfinished(w, r, []string{"APP_SECRET_ID", "KEYS_SECRET_ID", "WEBHOOK_SECRET_ID"})
 		},

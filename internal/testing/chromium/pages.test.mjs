@@ -48,7 +48,7 @@ async function compare(v, s) {
   const stopped = s.status >= 400 && !s.form
   assert.equal(/request id:?\s+[\w-]{10,}/i.test(text), stopped, 'a request ID')
   assert.equal(await main.locator('.kind').count(), stopped ? 1 : 0, 'who has to act')
-  if (!s.long) await small(v.response)
+  await small(v.response)
   const alert = s.alert ?? s.status >= 400
   assert.equal(await v.page.getByRole('alert').count(), alert ? 1 : 0, 'alerts')
 }

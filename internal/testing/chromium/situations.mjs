@@ -1,7 +1,6 @@
 // Every situation that a visitor can get into, reached as they would reach it. go brings v there. heading, status and
 // shows are what the page must then have; {brand} is the application's name. A page that stops the visitor is an alert,
-// and shows who has to act and a request ID. form marks a page with a form that reports what is wrong with it, long one
-// that may be larger than the others.
+// and shows who has to act and a request ID. form marks a page with a form that reports what is wrong with it.
 
 let id = 700_000 // of users and companies; the ids of the fake's own world are lower
 
@@ -162,7 +161,7 @@ const theChoice = [
     go: (v) => atChoice(v, many(23)),
   },
   {
-    name: '2,000 companies', heading: 'Choose a company to connect', status: 200, long: true, shows: ['Showing 100 of 2,000 companies'],
+    name: '2,000 companies', heading: 'Choose a company to connect', status: 200, shows: ['Showing 50 of 2,000 companies'],
     go: (v) => atChoice(v, many(2000)),
   },
   {
@@ -190,8 +189,8 @@ const theChoice = [
     },
   },
   {
-    name: 'companies that came in time', heading: 'Choose a company to connect', status: 200, long: true,
-    shows: ['send all of your companies in time', 'Showing 100 of your first 1,400 companies'],
+    name: 'companies that came in time', heading: 'Choose a company to connect', status: 200,
+    shows: ['send all of your companies in time', 'Showing 50 of your first 1,400 companies'],
     async go(v) {
       await v.start()
       const user = await newUser(v.stack)
