@@ -120,6 +120,7 @@ func (a *account) checkChangeSet(t *testing.T, form url.Values, parameters []par
 	}
 	for key, want := range map[string]string{
 		"StackName": "procore-connect", "ChangeSetType": "CREATE", "Capabilities.member.1": "CAPABILITY_IAM", "Capabilities.member.2": "",
+		"Tags.member.1.Key": "app", "Tags.member.1.Value": "procore-connect",
 	} {
 		if got := form.Get(key); got != want {
 			t.Errorf("%s is %q, want %q", key, got, want)
