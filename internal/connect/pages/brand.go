@@ -1,13 +1,10 @@
 package pages
 
 import (
-	"errors"
 	"fmt"
 	"html/template"
 	"net/url"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Brand is the application's name and appearance.
@@ -19,12 +16,13 @@ type Brand struct {
 	// that a visitor reads. An empty one shows nothing.
 	Tagline, Publisher string
 
-	// Abilities are what the application will be able to do with a connection, each of which completes "Acme Connect will
-	// be able to". Keep them true when you change what the consumer reads, or WEBHOOK_TRIGGERS. None shows nothing.
+	// Abilities are what the application will be able to do with a connection. Each completes "Acme Connect will be able
+	// to": a verb in lower case comes first, and no full stop last. Keep them true when you change what the consumer
+	// reads, or WEBHOOK_TRIGGERS. None shows nothing.
 	Abilities []string
 
 	// PrivacyURL, TermsURL and MarketplaceURL are the application's privacy policy, its terms of use, and its page on
-	// Procore's Marketplace: https addresses. An empty one shows nothing.
+	// Procore's Marketplace: https addresses. An empty one shows nothing, and neither does one of another scheme.
 	PrivacyURL, TermsURL, MarketplaceURL string
 
 	// Logo is one SVG element, shown beside the name and as the tab's icon; empty shows none. It begins with <svg and has
@@ -100,22 +98,6 @@ func stylesheet(b Brand) template.CSS {
 func (b Brand) icon() template.URL {
 	svg := strings.Replace(string(b.Logo), "<svg", `<svg color="`+b.Light.Accent+`"`, 1)
 	return template.URL("data:image/svg+xml," + url.PathEscape(svg))
-}
-
-// Check reports what is wrong with the brand's texts and addresses. A test checks the default brand.
-func (b Brand) Check() error {
-	var errs []error
-	for name, address := range map[string]string{"PrivacyURL": b.PrivacyURL, "TermsURL": b.TermsURL, "MarketplaceURL": b.MarketplaceURL} {
-		if address != "" && secure(address) == "" {
-			errs = append(errs, fmt.Errorf("%s is %q, not an https address", name, address))
-		}
-	}
-	for _, a := range b.Abilities {
-		if first, _ := utf8.DecodeRuneInString(a); !unicode.IsLower(first) || strings.HasSuffix(a, ".") {
-			errs = append(errs, fmt.Errorf("the ability %q doesn't complete “%s will be able to”: begin it with a verb in lower case, without a full stop", a, b.Name))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // secure returns an https address, or nothing.

@@ -2,10 +2,14 @@ package pages_test
 
 import (
 	"encoding/xml"
+	"fmt"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/platform/config"
@@ -195,8 +199,8 @@ func TestBeforeTheButton(t *testing.T) {
 // TestBrand reports what is wrong with a fork's texts and addresses.
 func TestBrand(t *testing.T) {
 	t.Parallel()
-	if err := pages.DefaultBrand().Check(); err != nil {
-		t.Errorf("brand.go: %v", err)
+	for _, problem := range brandProblems(pages.DefaultBrand()) {
+		t.Errorf("brand.go: %s", problem)
 	}
 	for name, change := range map[string]func(*pages.Brand){
 		"http":          func(b *pages.Brand) { b.PrivacyURL = "http://a.example" },
@@ -209,10 +213,24 @@ func TestBrand(t *testing.T) {
 	} {
 		b := pages.DefaultBrand()
 		change(&b)
-		if b.Check() == nil {
+		if len(brandProblems(b)) != 1 {
 			t.Errorf("%s: the brand passes", name)
 		}
 	}
+}
+
+func brandProblems(b pages.Brand) (all []string) {
+	for _, address := range []string{b.PrivacyURL, b.TermsURL, b.MarketplaceURL} {
+		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil) {
+			all = append(all, fmt.Sprintf("%q is not an https address", address))
+		}
+	}
+	for _, a := range b.Abilities {
+		if first, _ := utf8.DecodeRuneInString(a); !unicode.IsLower(first) || strings.HasSuffix(a, ".") {
+			all = append(all, fmt.Sprintf("%q doesn't complete “%s will be able to”: begin it with a verb in lower case, without a full stop", a, b.Name))
+		}
+	}
+	return all
 }
 
 // The title and the button of the first page say the same.
