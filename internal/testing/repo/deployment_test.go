@@ -218,8 +218,8 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// A new account has ten executions at once for all functions, and none can be reserved. docs/DEPLOY.md divides them, and
-// the template's own limits keep to that, so that the receiver is not the one that is throttled.
+// A new account has ten executions at once for all functions, and none can be reserved. docs/DEPLOY.md divides them with
+// ConsumerConcurrency=2, and the template's own limits keep to that, so that the receiver is not the one that is throttled.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	const account, receiver = 10, 2
@@ -236,7 +236,7 @@ func TestConcurrency(t *testing.T) {
 		function := strings.TrimSuffix(e.function, "Function")
 		switch e.kind {
 		case "SQS":
-			most[function] += int(settings{}.number(t, get(e.properties, "ScalingConfig", "MaximumConcurrency")))
+			most[function] += int(settings{"ConsumerConcurrency": "2"}.number(t, get(e.properties, "ScalingConfig", "MaximumConcurrency")))
 		case "DynamoDB":
 			most[function] += number(get(e.properties, "ParallelizationFactor")) // of one shard
 		case "ScheduleV2":

@@ -49,13 +49,14 @@ func (n numbers) of(t *testing.T, name string) float64 {
 
 // The units of loads.
 const (
-	webhooks   = "webhooks a second"
-	ofCompany  = "the same, of one company"
-	ofResource = "the same, of one resource"
-	inUse      = "grants in use"
-	companies  = "companies"
-	installed  = "companies of the service account"
-	waiting    = "events that wait"
+	webhooks     = "webhooks a second"
+	inNewAccount = "the same, in a new account"
+	ofCompany    = "the same, of one company"
+	ofResource   = "the same, of one resource"
+	inUse        = "grants in use"
+	companies    = "companies"
+	installed    = "companies of the service account"
+	waiting      = "events that wait"
 )
 
 // limits are those of a stack with these settings, the lowest of each load first.
@@ -70,13 +71,13 @@ func limits(t *testing.T, s settings) []limit {
 
 	consumers := s.number(t, consumersAtOnce(t))
 	consumer := consumers / of("seconds of an event in the consumer")
-	receivers, free := parameter("ReservedConcurrency"), "`ReservedConcurrency`"
-	if receivers == 0 {
-		receivers = of("executions for the receiver in a new account")
-	}
-	receiver := receivers * min(of("requests a second of an execution"), 1/of("seconds of a delivery"))
 	units := max(parameter("InboxWarmWrites"), of("write units a second of a new table"))
 	partitions := math.Floor(units / of("write units a second of a partition"))
+	receivers := parameter("ReservedConcurrency")
+	if receivers == 0 { // what the others leave
+		receivers = of("executions of an account") - consumers - partitions - besides(s.number(t, tagged{"Ref", "RefresherShares"}))
+	}
+	receiver := min(of("requests a second of an execution"), 1/of("seconds of a delivery"))
 	keeps := property("EventsQueue", "Properties", "MessageRetentionPeriod")
 
 	shares := parameter("RefresherShares")
@@ -89,11 +90,12 @@ func limits(t *testing.T, s settings) []limit {
 
 	all := []limit{
 		{webhooks, consumer, fmt.Sprintf("the consumer, %.0f at once: events wait", consumers), "EventsAgeAlarm", "`ConsumerConcurrency`"},
-		{webhooks, receiver, fmt.Sprintf("the receiver, %.0f at once: hooks pause", receivers), "FunctionThrottlesAlarm", free},
+		{webhooks, receivers * receiver, fmt.Sprintf("the receiver, %.0f at once: hooks pause", receivers), "FunctionThrottlesAlarm", "quota"},
 		{webhooks, parameter("WebhooksPerSecond"), "the API's route: hooks pause", "WebhooksRefusedAlarm", "`WebhooksPerSecond`"},
 		{webhooks, units / of("write units of an event"), "the Inbox table, before DynamoDB has grown it: 503, hooks pause", "ServerErrorsAlarm", "`InboxWarmWrites`"},
 		{webhooks, partitions * of("events a second of a dispatcher"), fmt.Sprintf("the dispatcher, %.0f at once: events wait in the stream", partitions), "StreamAgeAlarm", "`InboxWarmWrites`"},
 		{webhooks, of("requests a second of an account's API"), "the account's API: hooks pause", "WebhooksRefusedAlarm", "quota"},
+		{inNewAccount, of("executions for the receiver in a new account") * receiver, "the receiver, with `ConsumerConcurrency=2`: hooks pause", "FunctionThrottlesAlarm", "quota"},
 		{ofCompany, of("write units a second of a partition"), "its partition of the index `by_company`: 503, hooks pause", "ServerErrorsAlarm", "–"},
 		{ofResource, 1 / of("seconds of an event in the consumer"), "its order: its events wait", "EventsAgeAlarm", "a faster consumer"},
 		{inUse, shares * busy * refreshes * of("seconds between refreshes"), "the refresher: tokens are refreshed late", "RefreshOverdueAlarm", refresher},
@@ -155,17 +157,16 @@ func (b busiest) uses(t *testing.T, s settings) (most limit, part float64) {
 }
 
 // Loads up to a million grants, and the settings that serve each: no limit is used by more than four fifths, and none of
-// the settings is superfluous. The load that Cost prices needs no other setting than the reservation for the receiver,
-// which no new account allows.
+// the settings is superfluous. The load that Cost prices is served by the defaults.
 func TestLoads(t *testing.T) {
 	t.Parallel()
 	var want []string
 	for _, b := range []busiest{
 		{100, 10_000, nil},
-		{10_000, 10_000_000, settings{"ReservedConcurrency": "10"}},
-		{100_000, 100_000_000, settings{"ReservedConcurrency": "20", "ConsumerConcurrency": "80", "RefresherMemory": "512"}},
+		{10_000, 10_000_000, nil},
+		{100_000, 100_000_000, settings{"ConsumerConcurrency": "80", "RefresherMemory": "512"}},
 		{1_000_000, 1_000_000_000, settings{
-			"ReservedConcurrency": "200", "ConsumerConcurrency": "700", "WebhooksPerSecond": "2000", "InboxWarmWrites": "6000",
+			"ConsumerConcurrency": "700", "WebhooksPerSecond": "2000", "InboxWarmWrites": "6000",
 			"RefresherShares": "5", "RefresherMemory": "1024", "RefreshesAtOnce": "16",
 		}},
 	} {
@@ -192,25 +193,25 @@ func TestLoads(t *testing.T) {
 			now = "nothing"
 		}
 		want = append(want, fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s, %.0f %% |", thousands(b.grants), rounded(b.events), rounded(b.events/workingSeconds),
-			now, cmp.Or(strings.Join(set, ", "), "nothing"), thousands(executions(t, b.set)), short(most.part), 100*part))
+			now, cmp.Or(strings.Join(set, ", "), "nothing"), thousands(b.executions(t)), short(most.part), 100*part))
 	}
 	wantTable(t, "| grants, companies | events a month | a second | breaks first with the defaults | set | executions | then the busiest |", want)
 }
 
-// executions returns how many the account must allow. Lambda leaves some to the functions that reserve none.
-func executions(t *testing.T, s settings) float64 {
+// executions returns how many the load keeps busy at once, by four fifths, and those of the tasks that a schedule starts.
+func (b busiest) executions(t *testing.T) float64 {
 	t.Helper()
-	n := readNumbers(t)
-	reserved := s.number(t, tagged{"Ref", "ReservedConcurrency"})
-	if reserved == 0 {
-		return n.of(t, "executions of a new account")
-	}
-	consumer := s.number(t, consumersAtOnce(t))
-	shards := max(s.number(t, tagged{"Ref", "InboxWarmWrites"}), n.of(t, "write units a second of a new table")) / n.of(t, "write units a second of a partition")
-	const announcer, reconciler, tasks = 2, 1, 2
-	others := consumer + shards + announcer + reconciler + tasks*s.number(t, tagged{"Ref", "RefresherShares"})
-	return reserved + max(n.of(t, "executions that stay unreserved"), others)
+	n, load := readNumbers(t), b.load()[webhooks]
+	units := max(b.set.number(t, tagged{"Ref", "InboxWarmWrites"}), n.of(t, "write units a second of a new table"))
+	consumers := math.Ceil(load * n.of(t, "seconds of an event in the consumer") / fourFifths)
+	receivers := math.Ceil(load / n.of(t, "requests a second of an execution") / fourFifths)
+	dispatchers := min(math.Ceil(load), math.Floor(units/n.of(t, "write units a second of a partition")))
+	return consumers + receivers + dispatchers + besides(b.set.number(t, tagged{"Ref", "RefresherShares"}))
 }
+
+// besides returns the executions of what does not depend on the events: the announcer's of its two streams, the
+// reconciler's, and the refresher's of two tasks for each share.
+func besides(shares float64) float64 { return 2 + 1 + 2*shares }
 
 // The load of the cost table is the second of the loads.
 func TestPricedLoad(t *testing.T) {
@@ -219,13 +220,13 @@ func TestPricedLoad(t *testing.T) {
 		t.Error("docs/DEPLOY.md prices another load than the one that this test computes")
 	}
 	priced := busiest{grants: 10_000, events: 10_000_000}
-	most, part := priced.uses(t, settings{"ReservedConcurrency": "10"})
+	most, part := priced.uses(t, nil)
 	if part > fourFifths {
 		t.Errorf("the priced load uses %.0f %% of %s", 100*part, most.part)
 	}
-	arrive, outage := priced.load()[webhooks], 12.0
+	arrive, outage, gone := priced.load()[webhooks], 12.0, 31.0
 	backlog := arrive * outage * 3600
-	if got, want := rounded(backlog), "545,000"; got != want || math.Round(backlog/(most.at-arrive)/3600) != outage {
+	if got, want := rounded(backlog), "545,000"; got != want || math.Round(backlog/(most.at-arrive)/3600) != gone {
 		t.Errorf("%s events of %v hours are handled in %.1f more; docs/DEPLOY.md has %s", got, outage, backlog/(most.at-arrive)/3600, want)
 	}
 }

@@ -77,20 +77,6 @@ func consumersAtOnce(t *testing.T) node {
 // Of a parameter that decides others, both sides are what docs/DEPLOY.md states.
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	limit := consumersAtOnce(t)
-	for _, tt := range []struct {
-		set  settings
-		want float64
-	}{
-		{nil, 2},
-		{settings{"ReservedConcurrency": "50"}, 10},
-		{settings{"ConsumerConcurrency": "7"}, 7},
-		{settings{"ConsumerConcurrency": "7", "ReservedConcurrency": "50"}, 7},
-	} {
-		if got := tt.set.number(t, limit); got != tt.want {
-			t.Errorf("%v: the consumer handles %v events at once, want %v", tt.set, got, tt.want)
-		}
-	}
 	for _, name := range []string{"Refresh", "Housekeeping"} {
 		rate := get(triggerOf(t, template(t), "RefresherFunction", name), "ScheduleExpression")
 		if one, five := (settings{}).value(t, rate), (settings{"RefresherShares": "5"}).value(t, rate); one != "rate(5 minutes)" || five != "rate(1 minute)" {
