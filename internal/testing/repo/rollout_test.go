@@ -51,8 +51,13 @@ func TestNothingInvokesAnUnpublishedVersion(t *testing.T) {
 			t.Errorf("%v: SAM makes each %s, from the functions' events and from Globals", names, kind)
 		}
 	}
-	// No other resource has a function's ARN.
-	for i, line := range strings.Split(read(t, "template.yaml"), "\n") {
+	// No other resource has a function's ARN, besides the role that changes the aliases.
+	lines := strings.Split(read(t, "template.yaml"), "\n")
+	role := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "  RolloutRole:") })
+	for i, line := range lines {
+		if role <= i && i <= role+slices.Index(lines[role:], "") {
+			continue
+		}
 		if regexp.MustCompile(`\w+Function\.Arn`).MatchString(line) && !strings.Contains(line, alias) {
 			t.Errorf("template.yaml:%d has the ARN of a function, which is its unpublished version: %s", i+1, strings.TrimSpace(line))
 		}
