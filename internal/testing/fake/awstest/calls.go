@@ -50,6 +50,9 @@ func calls(r *http.Request) []Call {
 		SourceArn     string // of a dead-letter queue
 		LogGroupName  string
 		LogGroupNames []string
+
+		SourceTableName, TargetTableName string // of a restore
+
 		TransactItems []map[string]operands
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -72,6 +75,9 @@ func calls(r *http.Request) []Call {
 		operation = strings.TrimSuffix(operation, "Batch") // a batch has its operation's permission
 		return []Call{{Caller: caller, Action: "sqs:" + operation, Resource: lastPart(cmp.Or(in.QueueUrl, in.SourceArn))}}
 	case "DynamoDB_20120810":
+		if operation == "RestoreTableToPointInTime" {
+			return restores(caller, operation, in.SourceTableName, in.TargetTableName)
+		}
 		if operation != "TransactWriteItems" {
 			return []Call{in.call(caller, operation)}
 		}
@@ -84,6 +90,17 @@ func calls(r *http.Request) []Call {
 		return all
 	}
 	return nil
+}
+
+// restores returns what the caller of a restore must be allowed: DynamoDB fills the new table in the caller's name.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/backuprestore_IAM.html
+func restores(caller, operation, from, to string) []Call {
+	all := []Call{{Caller: caller, Action: "dynamodb:" + operation, Resource: from}}
+	for _, action := range []string{"BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"} {
+		all = append(all, Call{Caller: caller, Action: "dynamodb:" + action, Resource: to})
+	}
+	return all
 }
 
 // lastPart returns a queue's name in its URL or ARN.

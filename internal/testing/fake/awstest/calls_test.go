@@ -32,6 +32,11 @@ func TestWatch(t *testing.T) {
 			{"f", "dynamodb:UpdateItem", "a", ""}, {"f", "dynamodb:PutItem", "b", ""},
 			{"f", "dynamodb:DeleteItem", "c", ""}, {"f", "dynamodb:ConditionCheckItem", "d", ""},
 		}},
+		{"restore", "DynamoDB_20120810.RestoreTableToPointInTime", `{"SourceTableName":"a","TargetTableName":"b"}`, []awstest.Call{
+			{"f", "dynamodb:RestoreTableToPointInTime", "a", ""}, {"f", "dynamodb:BatchWriteItem", "b", ""}, {"f", "dynamodb:DeleteItem", "b", ""},
+			{"f", "dynamodb:GetItem", "b", ""}, {"f", "dynamodb:PutItem", "b", ""}, {"f", "dynamodb:Query", "b", ""},
+			{"f", "dynamodb:Scan", "b", ""}, {"f", "dynamodb:UpdateItem", "b", ""},
+		}},
 		{"secret", "secretsmanager.GetSecretValue", `{"SecretId":"local/app"}`, []awstest.Call{{"f", "secretsmanager:GetSecretValue", "local/app", ""}}},
 		{"queue", "AmazonSQS.SendMessage", `{"QueueUrl":"http://127.0.0.1:8000/000000000000/rescue","MessageBody":"m"}`,
 			[]awstest.Call{{"f", "sqs:SendMessage", "rescue", ""}}},

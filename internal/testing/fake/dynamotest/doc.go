@@ -4,7 +4,7 @@
 //	client := dynamotest.Start(t)
 //
 // It supports the operations, parameters, functions and operators that this project uses. It ignores none of the others:
-// it refuses them with the service's own errors. A table is ACTIVE at once, an index is never behind its table, every
+// it refuses them with the service's own errors. A table is ACTIVE at once unless it is restored, an index is never behind its table, every
 // read is consistent. Tests can do more than the service allows: Server.Now sets the clock, Server.Expire removes
 // expired items, Server.Feed reads the changes as a stream reports them, Server.Intercept makes storage misbehave.
 //

@@ -51,6 +51,7 @@ func (t *table) replace(old, updated item) {
 	t.index(old, updated)
 	t.saveChange(old, updated)
 	t.feed.add(t.primary().names, old, updated)
+	t.recovery.add(t.server.Now(), old, updated)
 }
 
 func (t *table) index(old, updated item) {

@@ -16,14 +16,19 @@ func (s *Server) updateTable(in struct {
 	return map[string]any{"TableDescription": t.description}
 }
 
-// updateContinuousBackups turns point-in-time recovery on or off. It is a setting alone: there is no backup here.
+// updateContinuousBackups turns point-in-time recovery on or off.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html
 func (s *Server) updateContinuousBackups(in struct {
 	TableName                        string
 	PointInTimeRecoverySpecification struct{ PointInTimeRecoveryEnabled bool }
 }) any {
 	t := s.table(in.TableName)
-	t.recovery = in.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled
+	switch on := in.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled; {
+	case !on:
+		t.recovery = nil
+	case t.recovery == nil:
+		t.recovery = &history{since: s.Now()}
+	}
 	t.saveTable()
 	return s.describeContinuousBackups(tableName{in.TableName})
 }
@@ -34,12 +39,15 @@ func (s *Server) describeContinuousBackups(in tableName) any {
 	if t == nil {
 		fail("TableNotFoundException", "Table not found: %s", in.TableName)
 	}
-	status := "DISABLED"
-	if t.recovery {
-		status = "ENABLED"
+	recovery := map[string]any{"PointInTimeRecoveryStatus": "DISABLED"}
+	if t.recovery != nil {
+		earliest, latest := t.recovery.window(s.Now())
+		recovery = map[string]any{
+			"PointInTimeRecoveryStatus": "ENABLED", "EarliestRestorableDateTime": epoch{earliest}, "LatestRestorableDateTime": epoch{latest},
+		}
 	}
 	return map[string]any{"ContinuousBackupsDescription": map[string]any{
 		"ContinuousBackupsStatus":        "ENABLED", // on every table
-		"PointInTimeRecoveryDescription": map[string]any{"PointInTimeRecoveryStatus": status},
+		"PointInTimeRecoveryDescription": recovery,
 	}}
 }

@@ -1,7 +1,7 @@
 package dynamotest
 
 import (
-	"maps"
+	"hash/fnv"
 	"slices"
 )
 
@@ -46,12 +46,37 @@ func (s *Server) query(in query) any {
 	return x.page(items, order, in.readMany)
 }
 
+type scan struct {
+	readMany
+	Segment, TotalSegments *int // of a parallel scan
+}
+
+const maxSegments = 1_000_000
+
 // scan: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
-func (s *Server) scan(in readMany) any {
-	_, x := s.index(in)
-	items := slices.Concat(slices.Collect(maps.Values(x.partitions))...)
+func (s *Server) scan(in scan) any {
+	_, x := s.index(in.readMany)
+	switch {
+	case (in.Segment == nil) != (in.TotalSegments == nil):
+		refuse("The Segment parameter and the TotalSegments parameter are required together")
+	case in.Segment != nil && (*in.TotalSegments < 1 || *in.TotalSegments > maxSegments || *in.Segment < 0 || *in.Segment >= *in.TotalSegments):
+		refuse("The Segment parameter is zero-based and must be less than parameter TotalSegments, which is between 1 and %d", maxSegments)
+	}
+	var items []item
+	for partition, some := range x.partitions {
+		if in.Segment == nil || segment(partition, *in.TotalSegments) == *in.Segment {
+			items = append(items, some...)
+		}
+	}
 	slices.SortFunc(items, x.compare)
-	return x.page(items, x.compare, in)
+	return x.page(items, x.compare, in.readMany)
+}
+
+// segment returns the part of a parallel scan that has a partition.
+func segment(partition string, total int) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(partition)) // never fails
+	return int(h.Sum32()) % total
 }
 
 // index returns the table and index to read, and checks the request against them.

@@ -22,6 +22,8 @@ type Server struct {
 	Now func() time.Time
 	// FeedLength is how many records of each stream are kept. 0: 10,000. It is set before a table is created.
 	FeedLength int
+	// RestoreTime is after how long a restored table is ACTIVE, once it has been described: AWS takes 20 minutes or more.
+	RestoreTime time.Duration
 
 	operations map[string]operation
 
@@ -47,6 +49,7 @@ func New() *Server {
 
 		"DescribeContinuousBackups": op((*Server).describeContinuousBackups),
 		"UpdateContinuousBackups":   op((*Server).updateContinuousBackups),
+		"RestoreTableToPointInTime": op((*Server).restoreTableToPointInTime),
 
 		"UpdateTimeToLive":   op((*Server).updateTimeToLive),
 		"DescribeTimeToLive": op((*Server).describeTimeToLive),

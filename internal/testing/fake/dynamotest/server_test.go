@@ -71,7 +71,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		},
 		"a parameter": func() error {
 			_, err := f.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &f.table,
-				Segment: aws.Int32(0), TotalSegments: aws.Int32(2)})
+				Select: types.SelectCount})
 			return err
 		},
 		"a parameter of a transaction's item": func() error {

@@ -35,14 +35,16 @@ const (
 type storedTable struct {
 	createTable
 	TTL       string `json:",omitempty"`
-	Recovery  bool   `json:",omitempty"` // point-in-time recovery
+	Recovery  bool   `json:",omitempty"` // point-in-time recovery; the history begins again with each server
 	Protected bool   `json:",omitempty"` // from deletion
+
+	Restored *restoreSummary `json:",omitempty"`
 }
 
 // saveTable saves the table without its content.
 func (t *table) saveTable() {
 	d := t.description
-	t.server.save(t.storageKey(), storedTable{d.createTable, t.ttl, t.recovery, d.DeletionProtectionEnabled})
+	t.server.save(t.storageKey(), storedTable{d.createTable, t.ttl, t.recovery != nil, d.DeletionProtectionEnabled, d.RestoreSummary})
 }
 
 func (t *table) storageKey() string { return tablePrefix + t.description.TableName }
@@ -123,7 +125,13 @@ func (s *Server) load(values map[string][]byte) error {
 			return fmt.Errorf("dynamotest: table %s: %s", name, failure.Message)
 		}
 		t := s.tables[name]
-		t.ttl, t.recovery, t.description.DeletionProtectionEnabled = stored.TTL, stored.Recovery, stored.Protected
+		t.ttl, t.description.DeletionProtectionEnabled, t.description.RestoreSummary = stored.TTL, stored.Protected, stored.Restored
+		if stored.Recovery {
+			t.recovery = &history{since: s.Now()}
+		}
+		if stored.Restored != nil {
+			stored.Restored.RestoreInProgress = false
+		}
 	}
 	err := each(values, itemPrefix, func(key string, i item) {
 		if t := s.tables[tableOf(key)]; t != nil {

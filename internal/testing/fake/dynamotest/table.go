@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A table keeps its items in its indexes. Every access happens under the server's lock.
@@ -15,7 +16,8 @@ type table struct {
 	indexes     []*index          // the first is the table itself, by its primary key
 	ttl         string            // the attribute's name; empty if not enabled
 	feed        *feed             // nil without a stream
-	recovery    bool              // to a point in time is enabled
+	recovery    *history          // nil: point-in-time recovery is not enabled
+	readyAt     time.Time         // when a restored table becomes ACTIVE
 }
 
 // primary returns the index of the table's own key.
@@ -23,9 +25,11 @@ func (t *table) primary() *index { return t.indexes[0] }
 
 type keyElement struct{ AttributeName, KeyType string }
 
+type attributeDefinition struct{ AttributeName, AttributeType string }
+
 type createTable struct {
 	TableName              string
-	AttributeDefinitions   []struct{ AttributeName, AttributeType string }
+	AttributeDefinitions   []attributeDefinition
 	KeySchema              []keyElement
 	BillingMode            string `json:",omitempty"`
 	GlobalSecondaryIndexes []struct {
@@ -43,8 +47,10 @@ type tableDescription struct {
 	createTable
 	BillingModeSummary struct{ BillingMode string }
 	TableStatus        string
+	TableArn           string
 
 	DeletionProtectionEnabled bool
+	RestoreSummary            *restoreSummary `json:",omitempty"` // of a restored table
 }
 
 type tableName struct{ TableName string }
@@ -62,7 +68,7 @@ func (s *Server) createTable(in createTable) any {
 	if in.BillingMode != "PAY_PER_REQUEST" {
 		refuse("dynamotest supports only BillingMode PAY_PER_REQUEST")
 	}
-	t := &table{server: s, types: map[string]string{}, description: tableDescription{createTable: in, TableStatus: "ACTIVE"}}
+	t := &table{server: s, types: map[string]string{}, description: tableDescription{createTable: in, TableStatus: "ACTIVE", TableArn: arn(in.TableName)}}
 	t.description.BillingModeSummary.BillingMode = in.BillingMode
 	for _, a := range in.AttributeDefinitions {
 		t.types[a.AttributeName] = a.AttributeType
@@ -131,11 +137,17 @@ func (s *Server) listTables(in listTables) any {
 }
 
 func (s *Server) describeTable(in tableName) any {
-	return map[string]any{"Table": s.table(in.TableName).description}
+	t := s.existing(in.TableName)
+	described := t.description
+	t.settle()
+	return map[string]any{"Table": described}
 }
 
 func (s *Server) deleteTable(in tableName) any {
-	t := s.table(in.TableName)
+	t := s.existing(in.TableName)
+	if !t.active() {
+		fail("ResourceInUseException", "Attempt to change a resource which is still in use: Table is being created: %s", in.TableName)
+	}
 	if t.description.DeletionProtectionEnabled {
 		refuse("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 	}
@@ -151,7 +163,17 @@ func (s *Server) deleteTable(in tableName) any {
 	return map[string]any{"TableDescription": t.description}
 }
 
+// table returns a table that can be used.
 func (s *Server) table(name string) *table {
+	t := s.existing(name)
+	if !t.active() {
+		fail("ResourceNotFoundException", "Requested resource not found: Table: %s is being created", name)
+	}
+	return t
+}
+
+// existing returns a table, whatever its status.
+func (s *Server) existing(name string) *table {
 	t := s.tables[name]
 	if t == nil {
 		fail("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
