@@ -22,7 +22,8 @@ const (
 	newestLog    = 2 * time.Hour
 )
 
-// Logs is a CloudWatch Logs with the operations CreateLogStream, PutLogEvents, StartQuery, GetQueryResults and StopQuery.
+// Logs is a CloudWatch Logs with the operations CreateLogStream, PutLogEvents, FilterLogEvents without a pattern, StartQuery,
+// GetQueryResults and StopQuery.
 // Of Logs Insights it knows the queries that internal/operator/logs makes. Make it with [NewLogs].
 //
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/
@@ -132,6 +133,7 @@ func (l *Logs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve(w, r, contentType, func() error { return nil }, map[string]operation{
 		"CreateLogStream": input(l.createLogStream),
 		"PutLogEvents":    input(l.putLogEvents),
+		"FilterLogEvents": input(l.filterLogEvents),
 		"StartQuery":      input(l.startQuery),
 		"GetQueryResults": input(l.getQueryResults),
 		"StopQuery":       input(l.stopQuery),

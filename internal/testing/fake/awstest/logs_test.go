@@ -134,3 +134,38 @@ func TestLogsBound(t *testing.T) {
 	}
 	fake.Put("h", time.Now(), "of no group")
 }
+
+// All lines of a time are on pages, of which the first has none. A pattern is refused.
+func TestLogsFilter(t *testing.T) {
+	t.Parallel()
+	client, fake := logsClient(t)
+	began := time.UnixMilli(1_800_000_000_000)
+	for i := range 250 {
+		fake.Put("g", began.Add(time.Duration(i)*time.Second), "a line")
+	}
+	in := &cloudwatchlogs.FilterLogEventsInput{
+		LogGroupName: aws.String("g"), StartTime: aws.Int64(began.Add(10 * time.Second).UnixMilli()), EndTime: aws.Int64(began.Add(240 * time.Second).UnixMilli()),
+	}
+	lines, pages := 0, 0
+	for p := cloudwatchlogs.NewFilterLogEventsPaginator(client, in); p.HasMorePages(); pages++ {
+		page, err := p.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pages == 0 && len(page.Events) > 0 {
+			t.Error("the first page has lines")
+		}
+		lines += len(page.Events)
+	}
+	if lines != 230 || pages != 4 {
+		t.Errorf("%d lines on %d pages, want 230 on 4", lines, pages)
+	}
+	for want, in := range map[string]*cloudwatchlogs.FilterLogEventsInput{
+		"ResourceNotFoundException": {LogGroupName: aws.String("h")},
+		"SerializationException":    {LogGroupName: aws.String("g"), FilterPattern: aws.String("erase")},
+	} {
+		if _, err := client.FilterLogEvents(t.Context(), in); code(err) != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
