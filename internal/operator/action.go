@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -15,6 +16,7 @@ type Action struct {
 	Verb      string           // as it is typed, such as "departures acknowledge"
 	CompanyID int64            // 0: it is about no one company
 	Principal tokens.Principal // empty: it is about no one grant
+	Backup    time.Time        // of which it restores something; zero: it restores nothing
 }
 
 // Caller returns the ARN of the identity that makes the operator's changes.

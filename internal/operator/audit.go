@@ -42,6 +42,9 @@ func (o *Operator) Record(ctx context.Context, w io.Writer, a Action, by string)
 	if a.Principal != "" {
 		line.AddAttrs(slog.String("principal", string(a.Principal)))
 	}
+	if !a.Backup.IsZero() {
+		line.AddAttrs(slog.Time("backup", a.Backup))
+	}
 	var text bytes.Buffer
 	if err := slog.NewJSONHandler(&text, nil).Handle(ctx, line); err != nil {
 		return err
