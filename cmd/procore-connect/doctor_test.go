@@ -106,15 +106,6 @@ func (c *clinic) deploy() {
 	}
 }
 
-func (c *clinic) recover(table string, on bool) {
-	c.t.Helper()
-	_, err := c.DB.UpdateContinuousBackups(c.t.Context(), &dynamodb.UpdateContinuousBackupsInput{TableName: &table,
-		PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: &on}})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-}
-
 func (c *clinic) protect(table string, on bool) {
 	c.t.Helper()
 	if _, err := c.DB.UpdateTable(c.t.Context(), &dynamodb.UpdateTableInput{TableName: &table, DeletionProtectionEnabled: &on}); err != nil {

@@ -80,13 +80,12 @@ func worldOfMany(t *testing.T) *world {
 		w.aws.DynamoDB = httputil.NewSingleHostReverseProxy(to)
 	} else {
 		storage := dynamotest.New()
+		storage.Now = w.Clock.Now
 		w.DB = dynamodb.New(dynamotest.Client("http://127.0.0.1:9").Options(), func(o *dynamodb.Options) { o.HTTPClient = inProcess{storage} })
 		w.aws.DynamoDB = storage
 	}
 	w.Tables = tables.CreateForTest(t, w.DB)
-	for _, name := range []string{"refresher", "reconciler"} {
-		w.lambda.Put(name, w.environment("http://"+w.addr))
-	}
+	w.deploy()
 	w.Authorize(procoretest.Joe)
 	w.connect(5678, procoretest.Joe, "My Construction Co.", "Joe Builder", connections.WebhooksActive)
 	connection, grant := w.only(w.Tables.Connections), w.only(w.Tables.Grants)

@@ -32,18 +32,21 @@ func TestMain(m *testing.M) {
 
 // verbCalls are the calls of all worlds.
 type verbCalls struct {
-	mu          sync.Mutex
-	read, write map[permission]bool
-	unknown     map[string]bool
+	mu                   sync.Mutex
+	read, write, restore map[permission]bool // the last two without those of the ones before
+	unknown              map[string]bool
 }
 
-var policies = &verbCalls{read: map[permission]bool{}, write: map[permission]bool{}, unknown: map[string]bool{}}
+var policies = &verbCalls{read: map[permission]bool{}, write: map[permission]bool{}, restore: map[permission]bool{}, unknown: map[string]bool{}}
 
 // permission is one action on one resource, as a policy names it.
 type permission struct{ action, resource string }
 
 // refreshes are verbs that change nothing that a person would ask about, but may refresh a token.
 var refreshes = []string{"procore-connect call", "procore-connect service-account"}
+
+// restoreVerb has a policy of its own, so that who changes something every day can neither copy a table nor delete one.
+const restoreVerb = "procore-connect restore"
 
 // verbOf returns what is typed, and whether it needs the right to write.
 func verbOf(args []string) (verb string, writes bool) {
@@ -56,7 +59,7 @@ func verbOf(args []string) (verb string, writes bool) {
 
 // add records the calls of a verb.
 func (v *verbCalls) add(args []string, calls []awstest.Call) {
-	_, writes := verbOf(args)
+	verb, writes := verbOf(args)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, c := range calls {
@@ -69,7 +72,10 @@ func (v *verbCalls) add(args []string, calls []awstest.Call) {
 			continue
 		}
 		to := v.read
-		if writes {
+		switch {
+		case verb == restoreVerb:
+			to = v.restore
+		case writes:
 			to = v.write
 		}
 		for _, action := range append([]string{c.Action}, implied[c.Action]...) {
@@ -125,6 +131,10 @@ func resourceOf(c awstest.Call) (string, bool) {
 		return named(service, "function:", c.Resource, "Function-*")
 	case "dynamodb":
 		table, index, indexed := strings.Cut(c.Resource, "/index/")
+		if source, _, copied := strings.Cut(table, "-restored-"); copied { // no name of CloudFormation has that
+			source, _, _ = strings.Cut(source, "-")
+			return named(service, "table/", source, "-*-restored-*")
+		}
 		table, _, _ = strings.Cut(table, "-")
 		if indexed {
 			return named(service, "table/", table, "-*/index/"+index)
@@ -205,7 +215,8 @@ func allowed(text string) (map[permission]bool, error) {
 	return all, nil
 }
 
-// compare returns what is wrong with the policies. The writing one is attached beside the reading one.
+// compare returns what is wrong with the policies. The writing one is attached beside the reading one, and that of restore
+// beside both.
 func (v *verbCalls) compare(whole bool) string {
 	var problems strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(v.unknown)) {
@@ -214,7 +225,8 @@ func (v *verbCalls) compare(whole bool) string {
 	maps.Copy(v.write, rare)
 	v.read[permission{"logs:StopQuery", "*"}] = true // no test of a verb gives a search of the logs up, which costs money until it ends
 	maps.DeleteFunc(v.write, func(p permission, _ bool) bool { return v.read[p] })
-	for file, made := range map[string]map[permission]bool{"operator-read.json": v.read, "operator-write.json": v.write} {
+	maps.DeleteFunc(v.restore, func(p permission, _ bool) bool { return v.read[p] || v.write[p] })
+	for file, made := range map[string]map[permission]bool{"operator-read.json": v.read, "operator-write.json": v.write, "operator-restore.json": v.restore} {
 		path := "../../docs/policies/" + file
 		if whole && os.Getenv("UPDATE") != "" {
 			if err := os.WriteFile(path, []byte(document(made)), 0o644); err != nil {
@@ -237,7 +249,7 @@ func (v *verbCalls) compare(whole bool) string {
 			fmt.Fprintf(&problems, "%s: %v\n", path, err)
 		}
 		for p := range made {
-			if !all[p] && !(file == "operator-write.json" && v.readable(p)) {
+			if !all[p] && !(file != "operator-read.json" && allowedBy("operator-read.json", p)) && !(file == "operator-restore.json" && allowedBy("operator-write.json", p)) {
 				fmt.Fprintf(&problems, "%s does not allow %s on %s\n", path, p.action, p.resource)
 			}
 		}
@@ -245,9 +257,9 @@ func (v *verbCalls) compare(whole bool) string {
 	return problems.String()
 }
 
-// readable reports whether the reading policy allows it.
-func (v *verbCalls) readable(p permission) bool {
-	text, err := os.ReadFile("../../docs/policies/operator-read.json")
+// allowedBy reports whether a policy allows it.
+func allowedBy(file string, p permission) bool {
+	text, err := os.ReadFile("../../docs/policies/" + file)
 	if err != nil {
 		return false
 	}

@@ -170,7 +170,7 @@ func (r *restoration) text(p *restore.Plan) string {
 	case p.Nothing():
 		b.WriteString("Nothing is missing that may come back.")
 	default:
-		fmt.Fprintf(&b, "Missing since, and coming back: %s of users, and %s of connections, webhooks and reconciliation.", plural(p.Grants, "grant"), plural(p.Rows, "row"))
+		fmt.Fprintf(&b, "What is missing comes back: %s, and %s of connections, webhooks and reconciliation.", plural(p.Grants, "grant"), plural(p.Rows, "row"))
 	}
 	if len(p.Companies) > 0 {
 		fmt.Fprintf(&b, "\nCompanies: %s", someIDs(p.Companies))

@@ -99,6 +99,13 @@ func (w *world) environment(aws string) map[string]string {
 	return env
 }
 
+// deploy shows the command the tables that the world has now.
+func (w *world) deploy() {
+	for _, name := range []string{"refresher", "reconciler"} {
+		w.lambda.Put(name, w.environment("http://"+w.addr))
+	}
+}
+
 // variable sets a variable of the functions.
 func (w *world) variable(name, value string) {
 	env := w.environment("http://" + w.addr)
