@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
@@ -35,6 +36,19 @@ var stackDrills = map[string]drill{
 		})
 		n.must(err)
 	}, others: (*night).connect},
+	"missing rows": {alone: true, sign: "never was", trouble: func(n *night) {
+		n.connected()
+		n.fills["TIME"] = n.backUp("grants", "connections")
+		db := dynamotest.Client(n.AWSURL)
+		for table, key := range map[string]map[string]string{"grants": n.grant(), "connections": n.connection(0)} {
+			in := &dynamodb.DeleteItemInput{TableName: &table, Key: dynamo.Item{}}
+			for name, value := range key {
+				in.Key[name] = dynamo.Text(value)
+			}
+			_, err := db.DeleteItem(n.t.Context(), in)
+			n.must(err)
+		}
+	}},
 	"restored table": {alone: true, sign: "failed rows", trouble: func(n *night) {
 		uncertain(n)
 		n.forgetSpends()
@@ -73,6 +87,19 @@ var stackDrills = map[string]drill{
 		n.connected()
 		n.set("connections", n.connection(0), map[string]string{"check_at": fmt.Sprint(time.Now().Add(-3 * time.Hour).Unix())})
 	}},
+}
+
+// backUp turns the backups of tables on, and returns a time to which they can be restored, when its second is over.
+func (n *night) backUp(names ...string) string {
+	n.t.Helper()
+	for _, name := range names {
+		_, err := dynamotest.Client(n.AWSURL).UpdateContinuousBackups(n.t.Context(), &dynamodb.UpdateContinuousBackupsInput{TableName: &name,
+			PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)}})
+		n.must(err)
+	}
+	at := time.Now().UTC().Truncate(time.Second)
+	n.until("the second of the backup is over", func() bool { return time.Since(at) > time.Second })
+	return at.Format(time.RFC3339)
 }
 
 // row returns the row of the company's connection.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"procore-connect/internal/testing/fake/awstest"
@@ -167,7 +168,7 @@ func (n *night) enter(line string) (out string) {
 	words := strings.Fields(n.fill(line))
 	var stdout, stderr bytes.Buffer
 	env := map[string]string{"LOCAL_AWS_ADDR": strings.TrimPrefix(n.AWSURL, "http://")}
-	to := streams{in: strings.NewReader("y\n"), out: &stdout, err: &stderr, person: true}
+	to := streams{in: iotest.OneByteReader(strings.NewReader(strings.Repeat("y\n", 9))), out: &stdout, err: &stderr, person: true}
 	n.code = run(n.t.Context(), append([]string{"--local"}, words[1:]...), func(name string) string { return env[name] }, to, procore.Clock{Time: n.now, Wait: n.wait})
 	out = stdout.String() + stderr.String()
 	fmt.Fprintf(n.log.shown, "$ %s\n%s", strings.Join(words, " "), out)

@@ -86,7 +86,7 @@ func unmatched(all []page, drills []string) (errs []error) {
 // placeholders are the words of a command that the reader replaces, with an example of each.
 var placeholders = map[string]string{
 	"COMPANY": "5678", "USER": "1234567", "EVENT": "01JA8Z7Q4M6X2V9T3C5B1N0KDE", "REQUEST": "d14ae17b-6fc1-4167-b845-fa002177c651",
-	"PATH": "/rest/v1.0/me", "FROM": "2026-03-02T08:00", "TO": "2026-03-02T09:00", "KEY": "k1", "ID": "0123456789abcdef",
+	"PATH": "/rest/v1.0/me", "FROM": "2026-03-02T08:00", "TIME": "2026-03-02T08:00:00Z", "TO": "2026-03-02T09:00", "KEY": "k1", "ID": "0123456789abcdef",
 }
 
 // shouted is a word that is no literal part of a command.

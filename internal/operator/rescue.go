@@ -84,7 +84,7 @@ func (o *Operator) judgePair(ctx context.Context, p *RescuedPair, body string) {
 	case m.Environment != o.Connections.Tokens.Environment.Name:
 		p.Next = "it is of another environment, " + m.Environment
 	case errors.Is(err, tokens.ErrNotFound):
-		p.Next = "its row is gone: restore that first, see docs/DEPLOY.md"
+		p.Next = "its row is gone: procore-connect restore brings it back first"
 	case err != nil:
 		p.Next = "its row cannot be read: " + err.Error()
 	case g.Awaits(m):
