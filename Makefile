@@ -126,7 +126,7 @@ bench: ## Measure the functions side by side with a bare handler and a naive bui
 .PHONY: test-aws
 test-aws: ## Run storage tests and chaos on dynoxide (needs cargo), another project's DynamoDB, and SAM with its containers.
 	.ci/with-dynoxide $(GO) test -count=1 ./internal/testing/fake/dynamotest ./internal/testing/kit/tables ./internal/testing/fake/streamtest ./internal/testing/stack
-	.ci/with-dynoxide $(GO) test -count=1 -run '^TestListOfTenThousand$$' ./cmd/procore-connect
+	.ci/with-dynoxide $(GO) test -count=1 -run '^(TestListOfTenThousand|TestRestoreOfTenThousand)$$' ./cmd/procore-connect
 	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -T $(or $(T),1m)
 	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -deliveries $(or $(N),100000)
 	SAM_TEST=1 .ci/with-sam $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestSAM' ./internal/testing/sam

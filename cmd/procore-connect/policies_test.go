@@ -45,7 +45,7 @@ type permission struct{ action, resource string }
 // refreshes are verbs that change nothing that a person would ask about, but may refresh a token.
 var refreshes = []string{"procore-connect call", "procore-connect service-account"}
 
-// restoreVerb has a policy of its own, so that who changes something every day can neither copy a table nor delete one.
+// restoreVerb has its own policy, so that an operator who changes something every day can neither copy a table nor delete one.
 const restoreVerb = "procore-connect restore"
 
 // verbOf returns what is typed, and whether it needs the right to write.

@@ -59,7 +59,7 @@ It may be interrupted at any time. The same command goes on with the copies that
 		r := &restoration{session: s, o: o, Restorer: o.Restorer(moment), except: ids, keep: keep}
 		r.again = again(cmd, map[string]string{"dry-run": "", "yes": "", "at": moment.UTC().Format(time.RFC3339)})
 		if dry {
-			return r.rehearse(cmd.Context())
+			return r.preview(cmd.Context())
 		}
 		return r.run(cmd.Context())
 	}
@@ -239,8 +239,8 @@ func (a restored) text(w io.Writer) error {
 	return err
 }
 
-// rehearse says what would come back, and changes nothing.
-func (r *restoration) rehearse(ctx context.Context) error {
+// preview says what would come back, and changes nothing.
+func (r *restoration) preview(ctx context.Context) error {
 	copies, err := r.Copies(ctx)
 	if err != nil {
 		return err

@@ -414,7 +414,7 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
-// While the rows come back, users connect companies, connections end, and a schedule refreshes: whoever writes a row first, no
+// While the rows come back, users connect companies, connections end, and a schedule refreshes. Whichever writes a row first, no
 // row is overwritten, no token is sent twice, and holders and connections agree.
 func TestRestoreBesideFunctions(t *testing.T) {
 	t.Parallel()
