@@ -27,7 +27,7 @@ var eventDrills = map[string]drill{
 	}},
 	"EventsRejectedAlarm": {alone: true, sign: "is not as it should be", trouble: func(n *night) {
 		n.connected()
-		n.secret("local/webhook", map[string]string{"current": "k2", "k2": "a new key of this drill, of 32 bytes or more"})
+		n.secret("local/webhook", map[string]string{"current": "k9", "k9": "a new key of this drill, of 32 bytes or more"})
 		n.emit()
 		n.said(`"claimed_company_id"`, fmt.Sprint(n.company))
 	}},
