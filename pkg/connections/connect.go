@@ -18,6 +18,7 @@ type New struct {
 	CompanyName string
 	UserName    string
 	Webhooks    Webhooks
+	Origin      string // names the authorization, in the caller's words; it stays with the connection
 }
 
 // Connect connects a company by a user's grant, in one transaction with the grant and
@@ -34,7 +35,7 @@ func (s *Store) Connect(ctx context.Context, n New, also ...types.TransactWriteI
 // connected is the row after the company was connected.
 func (c Connection) connected(n New, now time.Time) Connection {
 	c.CompanyName, c.UserName = n.CompanyName, n.UserName
-	c.ConnectedAt, c.SeenAt = now, toSecond(now)
+	c.ConnectedAt, c.SeenAt, c.Origin = now, toSecond(now), n.Origin
 	c.PausedUntil, c.pause = time.Time{}, 0
 	c.Webhooks, c.CheckAt = n.Webhooks, time.Time{}
 	if n.Webhooks == WebhooksPending {
@@ -48,8 +49,19 @@ func (c Connection) connected(n New, now time.Time) Connection {
 // connection has ended. Ending it again repeats a revocation that failed, and so does a
 // schedule, see [tokens.Upkeep.Unheld].
 func (s *Store) End(ctx context.Context, k Key, reason string) error {
+	return s.end(ctx, k, reason, func(Connection) bool { return true })
+}
+
+// EndSeen is End for one connection as it was seen. One that was connected again since
+// remains as it is.
+func (s *Store) EndSeen(ctx context.Context, seen Connection, reason string) error {
+	return s.end(ctx, seen.Key, reason, func(c Connection) bool { return c.made(seen) })
+}
+
+// end ends a connection that is meant.
+func (s *Store) end(ctx context.Context, k Key, reason string, meant func(Connection) bool) error {
 	end := func(c Connection) (Connection, bool) {
-		stays := c.Rev == 0 || c.State == Ended
+		stays := c.Rev == 0 || c.State == Ended || !meant(c)
 		c.CheckAt, c.PausedUntil, c.pause = time.Time{}, time.Time{}, 0
 		return c.enter(Ended, reason, s.now()), !stays
 	}
@@ -65,7 +77,7 @@ func (s *Store) End(ctx context.Context, k Key, reason string) error {
 		return err
 	case c.Rev == 0:
 		return &Error{Key: k, Decision: ErrNotFound}
-	case k.Principal == tokens.App:
+	case k.Principal == tokens.App || !meant(c):
 		return nil
 	}
 	if err := s.revoke(ctx, c, reason); err != nil {

@@ -615,3 +615,70 @@ func TestLostRaces(t *testing.T) {
 		t.Errorf("got error %v, want ErrTryAgain", err)
 	}
 }
+
+// EndSeen ends the connection that was seen, and none that was made again since, whenever that happens.
+func TestEndSeen(t *testing.T) {
+	t.Parallel()
+	k := Key{acme, joe}
+	by := func(origin string) New {
+		n := newOf(k)
+		n.Origin = origin
+		return n
+	}
+	for name, tt := range map[string]struct {
+		between func(*world) // the reading and the end
+		race    bool         // it happens during the end
+		state   State
+	}{
+		"as it was seen":            {func(*world) {}, false, Ended},
+		"changed otherwise":         {func(w *world) { _ = w.store().Saw(w.t.Context(), k, w.clock.Now().Add(time.Hour)) }, true, Ended},
+		"disconnected since":        {func(w *world) { _ = w.store().Disconnect(w.t.Context(), w.row(k)) }, true, Ended},
+		"ended since":               {func(w *world) { _ = w.store().End(w.t.Context(), k, "asked for") }, true, Ended},
+		"made again":                {func(w *world) { w.again(by("two")) }, false, Connected},
+		"made again during the end": {func(w *world) { w.again(by("two")) }, true, Connected},
+		"ended and made again": {func(w *world) {
+			_ = w.store().End(w.t.Context(), k, "asked for")
+			w.clock.Advance(underWay + time.Second)
+			w.again(by("two"))
+		}, false, Connected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.again(by("one"))
+			seen := w.row(k)
+			if seen.Origin != "one" {
+				t.Fatalf("its origin is %q", seen.Origin)
+			}
+			if tt.race {
+				w.once(1, "TransactWriteItems", func() dynamotest.Fault {
+					w.faults(nil)
+					tt.between(w)
+					return dynamotest.Fault{}
+				})
+			} else {
+				tt.between(w)
+			}
+			if err := w.store().EndSeen(t.Context(), seen, "its user did"); err != nil {
+				t.Fatal(err)
+			}
+			want := tokens.Active
+			if tt.state == Ended {
+				want = tokens.Revoked
+			}
+			if c, g := w.row(k), w.grant(joe); c.State != tt.state || g.State != want {
+				t.Errorf("it is %s, and its grant %s; want %s and %s", c.State, g.State, tt.state, want)
+			}
+		})
+	}
+}
+
+// again authorizes and connects.
+func (w *world) again(n New) {
+	w.t.Helper()
+	w.clock.Advance(time.Second)
+	w.authorize(n.Principal)
+	if _, err := w.store().Connect(w.t.Context(), n); err != nil {
+		w.t.Fatal(err)
+	}
+}

@@ -84,6 +84,7 @@ type Connection struct {
 	CompanyName string
 	UserName    string
 	ConnectedAt time.Time // last, to the millisecond
+	Origin      string    // names the authorization that connected it last; empty: unknown
 	SeenAt      time.Time // when Procore last showed the company to the user
 	PausedUntil time.Time // no calls before: Procore rejected valid tokens; see [Store.Pause]
 
@@ -112,6 +113,11 @@ func (c Connection) Renewed() bool {
 	return false
 }
 
+// made reports whether it was not connected again since it was seen.
+func (c Connection) made(seen Connection) bool {
+	return c.ConnectedAt.Equal(seen.ConnectedAt) && c.Origin == seen.Origin
+}
+
 // enter returns the connection in the state, with the transition.
 func (c Connection) enter(s State, reason string, now time.Time) Connection {
 	now = toSecond(now)
@@ -134,6 +140,7 @@ func (c *Connection) fields(f *dynamo.Fields) {
 	f.Text("company_name", &c.CompanyName)
 	f.Text("user_name", &c.UserName)
 	f.Millis("connected_at_ms", &c.ConnectedAt)
+	f.Text("origin", &c.Origin)
 	f.Seconds("seen_at", &c.SeenAt)
 	f.Seconds("paused_until", &c.PausedUntil)
 	f.Duration("pause_s", &c.pause)

@@ -48,7 +48,7 @@ func (s *Store) ServiceAccountUser(ctx context.Context, companyID int64) (int64,
 func (s *Store) AddServiceAccount(ctx context.Context, companyID int64, companyName string, w Webhooks) error {
 	k := Key{companyID, tokens.App}
 	_, err := s.apply(ctx, k, func(c Connection) (Connection, bool) {
-		return c.connected(New{k, companyName, "", w}, s.now()), c.State != Connected
+		return c.connected(New{Key: k, CompanyName: companyName, Webhooks: w}, s.now()), c.State != Connected
 	})
 	return err
 }

@@ -48,11 +48,11 @@ func (s Session) abandoned(why Reason) Session {
 }
 
 // Finish returns the part of the connecting transaction that ends a chosen session.
-// For an hour, the session shows the browser what was connected.
+// For [ReturnLifetime], the session opens the page of the connection.
 func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 	chosen.Status = Chosen // the condition, whatever the caller passes
 	next := chosen
 	next.Status = Connected
-	next.Expires = s.Clock.Now().Add(resultLifetime)
+	next.Expires = s.Clock.Now().Add(ReturnLifetime)
 	return s.update(chosen, next)
 }

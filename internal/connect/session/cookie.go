@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"procore-connect/pkg/procore"
 )
@@ -28,7 +29,7 @@ func (c Cookies) prefix() string {
 	return "flow-"
 }
 
-func (c Cookies) name(flow string) string { return c.prefix() + flow[:min(len(flow), 12)] }
+func (c Cookies) name(flow string) string { return c.prefix() + flow }
 
 // Value returns what the browser sent for the flow, or nothing. Of two cookies with one
 // name one was planted, and there is no way to know which, so neither counts.
@@ -42,22 +43,43 @@ func (c Cookies) Value(r *http.Request, flow string) procore.Secret {
 
 // Set sends the flow's cookie to the browser.
 func (c Cookies) Set(w http.ResponseWriter, flow string, value procore.Secret) {
-	http.SetCookie(w, c.cookie(c.name(flow), value.Reveal(), int(cookieLifetime.Seconds())))
+	c.Keep(w, flow, value, cookieLifetime)
+}
+
+// Keep has the browser keep the flow's cookie for so long from now on.
+func (c Cookies) Keep(w http.ResponseWriter, flow string, value procore.Secret, life time.Duration) {
+	http.SetCookie(w, c.cookie(c.name(flow), value.Reveal(), int(life.Seconds())))
+}
+
+// Flows returns the flows whose cookies the browser sent, the oldest first, as Trim counts
+// them: at most eight.
+func (c Cookies) Flows(r *http.Request) []string {
+	names := c.names(r)
+	names = names[max(len(names)-maxCookies, 0):]
+	for i, name := range names {
+		names[i] = strings.TrimPrefix(name, c.prefix())
+	}
+	return names
 }
 
 // Trim makes room for one more flow cookie: it deletes the oldest ones of a browser that has
 // too many. A browser sends its cookies in the order in which it received them (RFC 6265
 // section 5.4).
 func (c Cookies) Trim(w http.ResponseWriter, r *http.Request) {
-	var names []string
+	names := c.names(r)
+	for _, name := range names[:max(len(names)-maxCookies+1, 0)] {
+		http.SetCookie(w, c.cookie(name, "", -1))
+	}
+}
+
+// names returns the names of the flow cookies, in the browser's order.
+func (c Cookies) names(r *http.Request) (names []string) {
 	for _, cookie := range r.Cookies() {
 		if strings.HasPrefix(cookie.Name, c.prefix()) && !slices.Contains(names, cookie.Name) {
 			names = append(names, cookie.Name)
 		}
 	}
-	for _, name := range names[:max(len(names)-maxCookies+1, 0)] {
-		http.SetCookie(w, c.cookie(name, "", -1))
-	}
+	return names
 }
 
 // cookie returns a cookie with our attributes. The browser must also send it on the

@@ -18,8 +18,8 @@ func TestCookieSet(t *testing.T) {
 		secure bool
 		want   string
 	}{
-		{true, "__Host-flow-" + flow[:12] + "=a-value; Path=/; Max-Age=5400; HttpOnly; Secure; SameSite=Lax"},
-		{false, "flow-" + flow[:12] + "=a-value; Path=/; Max-Age=5400; HttpOnly; SameSite=Lax"},
+		{true, "__Host-flow-" + flow + "=a-value; Path=/; Max-Age=5400; HttpOnly; Secure; SameSite=Lax"},
+		{false, "flow-" + flow + "=a-value; Path=/; Max-Age=5400; HttpOnly; SameSite=Lax"},
 	} {
 		w := httptest.NewRecorder()
 		Cookies{Secure: tt.secure}.Set(w, flow, procore.NewSecret("a-value"))
@@ -86,7 +86,7 @@ func TestSimilarCookieNames(t *testing.T) {
 	flow, c := FlowOf(procore.NewSecret("a state")), Cookies{Secure: true}
 	name := c.name(flow)
 	for _, header := range []string{
-		"flow-" + flow[:12] + "=planted",
+		"flow-" + flow + "=planted",
 		"__host-" + strings.TrimPrefix(name, "__Host-") + "=planted",
 		"__Secure-" + strings.TrimPrefix(name, "__Host-") + "=planted",
 		"\u2000" + name + "=planted",

@@ -37,12 +37,13 @@ const (
 	ChoiceLifetime = 30 * time.Minute
 	// moveAfter is how old a session with a pair is before a schedule moves the pair.
 	moveAfter = 5 * time.Minute
-	// resultLifetime is how long the browser can open the result again.
-	resultLifetime = time.Hour
-	// cookieLifetime is how long a browser keeps a flow's cookie. It is longer than
-	// the row is valid: without the cookie, a flow that took too long would look as
-	// if it belonged to another browser.
-	cookieLifetime = ChoiceLifetime + resultLifetime
+	// ReturnLifetime is how long the browser can come back to the connection that it made. The
+	// row has no pair by then.
+	ReturnLifetime = 14 * 24 * time.Hour
+	// cookieLifetime is how long a browser keeps the cookie of a flow in progress. It is
+	// longer than the row is valid: without the cookie, a flow that took too long would look
+	// as if it belonged to another browser.
+	cookieLifetime = ChoiceLifetime + time.Hour
 )
 
 var (

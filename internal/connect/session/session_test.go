@@ -80,7 +80,7 @@ func TestLifecycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wants(st.Flow, Connected, true, false, false)
-	want.Status, want.Expires = Connected, w.clock.Now().Add(time.Hour)
+	want.Status, want.Expires = Connected, w.clock.Now().Add(ReturnLifetime)
 	if got := w.find(st.Flow, cookie); !cmp.Equal(got, want, same) {
 		t.Errorf("connected = %+v, want %+v", got, want)
 	}
@@ -180,10 +180,11 @@ func TestExpiry(t *testing.T) {
 	if _, err := w.Find(ctx, waiting.Flow, token); !errors.Is(err, ErrExpired) {
 		t.Errorf("with a pair after 30 minutes and a second: %v, want ErrExpired", err)
 	}
+	w.clock.Advance(ReturnLifetime - ChoiceLifetime - time.Second)
 	w.find(done.Flow, shown)
-	w.clock.Advance(30 * time.Minute)
+	w.clock.Advance(time.Second)
 	if _, err := w.Find(ctx, done.Flow, shown); !errors.Is(err, ErrExpired) {
-		t.Errorf("result after an hour: %v, want ErrExpired", err)
+		t.Errorf("the connection's page after 14 days: %v, want ErrExpired", err)
 	}
 }
 

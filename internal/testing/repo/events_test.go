@@ -118,7 +118,7 @@ func TestFlowOfEvents(t *testing.T) {
 	if form.Get(pages.FieldFlow) != flow || form.Get(pages.FieldCompany) != "5678" || form.Get(pages.FieldCSRF) == "" {
 		t.Errorf("the form = %v, want flow %s and company 5678", form, flow)
 	}
-	if want := "__Host-flow-" + flow[:12]; !strings.HasPrefix(callback.Cookies[0], want+"=") {
+	if want := "__Host-flow-" + flow; !strings.HasPrefix(callback.Cookies[0], want+"=") {
 		t.Errorf("cookie %s, want %s", callback.Cookies[0], want)
 	}
 }

@@ -100,7 +100,7 @@ func redirect(t *testing.T, r events.APIGatewayV2HTTPResponse, to string) url.Va
 // cookie checks the only cookie of an answer.
 func cookie(t *testing.T, r events.APIGatewayV2HTTPResponse, flow string) {
 	t.Helper()
-	if len(r.Cookies) != 1 || !strings.HasPrefix(r.Cookies[0], "flow-"+flow[:12]+"=") || !strings.Contains(r.Cookies[0], "HttpOnly") {
+	if len(r.Cookies) != 1 || !strings.HasPrefix(r.Cookies[0], "flow-"+flow+"=") || !strings.Contains(r.Cookies[0], "HttpOnly") {
 		t.Errorf("%d cookies, want one of the flow %s, HttpOnly", len(r.Cookies), flow)
 	}
 }
