@@ -26,8 +26,20 @@ func (k *Reconciler) End(ctx context.Context, key connections.Key, reason string
 	if err != nil {
 		return err
 	}
+	return k.end(ctx, c, func(ctx context.Context) error { return k.Store.End(ctx, key, reason) })
+}
+
+// EndSeen is End for one connection as it was seen ([connections.Store.EndSeen]). If it was
+// connected again a moment ago, the hook may be gone: the next pass makes another one.
+func (k *Reconciler) EndSeen(ctx context.Context, seen connections.Connection, reason string) error {
+	return k.end(ctx, seen, func(ctx context.Context) error { return k.Store.EndSeen(ctx, seen, reason) })
+}
+
+// end deletes the company's hook if need be, and then ends a connection.
+func (k *Reconciler) end(ctx context.Context, c connections.Connection, end func(context.Context) error) error {
+	key := c.Key
 	if c.State != connections.Connected {
-		return k.Store.End(ctx, key, reason)
+		return end(ctx)
 	}
 	// The lease is kept until the connection has ended, so that of two last
 	// connections that end at once one sees that the other is gone.
@@ -48,7 +60,7 @@ func (k *Reconciler) End(ctx context.Context, key connections.Key, reason string
 	if err != nil {
 		return err
 	}
-	err = k.Store.End(ctx, key, reason)
+	err = end(ctx)
 	if others && l.row.Creator == key.Principal {
 		err = errors.Join(err, k.soon(ctx, all))
 	}

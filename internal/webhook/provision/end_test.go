@@ -163,3 +163,38 @@ func TestEndWaits(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// EndSeen ends what was seen. A connection that is made again while it waits for the company's lease remains, and has its
+// hook after the next pass.
+func TestEndSeen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	seen := w.connect(joe)
+	w.reconcile(connections.WebhooksActive)
+	l, err := w.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- w.keeper().EndSeen(t.Context(), seen, "its user did") }()
+	w.Clock.Advance(time.Second)
+	again := w.connect(joe)
+	w.release(l)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Connection(again.Key); got.State != connections.Connected || !got.ConnectedAt.Equal(again.ConnectedAt) {
+		t.Errorf("the new connection is %s, made at %v", got.State, got.ConnectedAt)
+	}
+	w.reconcile(connections.WebhooksActive)
+	w.hook()
+	if err := w.EndSeen(t.Context(), again, "its user did"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.Connection(again.Key); got.State != connections.Ended || got.Reason != "its user did" || len(w.hooks()) > 0 {
+		t.Errorf("it is %s, %q, and %d hooks are left", got.State, got.Reason, len(w.hooks()))
+	}
+	if got := w.Grant(again.Principal).State; got != tokens.Revoked {
+		t.Errorf("its grant is %s, want revoked", got)
+	}
+}
