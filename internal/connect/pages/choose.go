@@ -11,7 +11,8 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Names of the fields. POST /companies sends FieldFlow, FieldCSRF, and FieldCompany or FieldCancel. The filter is
+// Names of the fields. POST /companies sends FieldFlow, FieldCSRF, and FieldCompany or FieldCancel, and POST /connected
+// FieldFlow and FieldCSRF. The filter is
 // GET /companies with FieldFlow and FieldFilter. The flow's id may be part of an address; the CSRF token never is.
 const (
 	FieldFlow    = "flow"
@@ -19,6 +20,9 @@ const (
 	FieldCompany = "company_id"
 	FieldCancel  = "cancel" // the user doesn't want to connect any company
 	FieldFilter  = "q"
+
+	FieldDisconnect = "disconnect" // of GET /connected: the page that asks whether to disconnect
+	FieldStill      = "still"      // of GET /connected: the browser does not load the page again on its own
 )
 
 const (

@@ -1,12 +1,16 @@
 package pages
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // connectedWords are the texts of the last page.
 type connectedWords struct {
 	Title, What, CompanyLabel, UserLabel, WebhooksLabel string
-	Pending, Active, NeedsAdmin, ReloadLabel            string
-	Others, Next, NextLabel                             string
+	Pending, Checks, Active, NeedsAdmin                 string
+	ReloadLabel, StopLabel, LastLabel                   string
+	Others, Next, NextLabel, EndLabel                   string
 }
 
 func (words) connected(app string, c Connection) connectedWords {
@@ -15,16 +19,25 @@ func (words) connected(app string, c Connection) connectedWords {
 		What:         fmt.Sprintf("%s can now work with %s in Procore.", app, c.CompanyName),
 		CompanyLabel: "Company", UserLabel: "Connected by", WebhooksLabel: "Updates from Procore",
 		Pending: "Being set up. This takes a few minutes, and you don't need to do anything.",
+		Checks:  "This page checks it every 30 seconds.",
 		Active:  "On. Changes in Procore reach " + app + " within seconds.",
 		NeedsAdmin: "Off, because Procore didn't allow it. In Procore, a company administrator can set the permission “Webhooks API” " +
 			"to Standard or higher for the user who connected. " + app + " then tries again automatically.",
 		ReloadLabel: "Check again",
-		Next:        "You can close this page.",
+		StopLabel:   "Stop checking",
+		LastLabel:   "Last update from Procore",
+		Next:        "You can close this page. To see it again, open its address in this browser within 14 days.",
 		NextLabel:   "Continue",
+		EndLabel:    "Disconnect this company",
 	}
 	if c.Reconnected {
 		t.Title = "Reconnected"
 		t.What = fmt.Sprintf("You had connected %s before. The new connection replaces the old one.", c.CompanyName)
+	}
+	if c.Paused {
+		t.Title = "The connection is interrupted"
+		t.What = fmt.Sprintf("Procore doesn't let %s into %s at the moment. %s tries again on its own. "+
+			"If this lasts, a company administrator checks in Procore, under App Management, that %s is installed.", app, c.CompanyName, app, app)
 	}
 	switch {
 	case c.Others == 1:
@@ -33,7 +46,28 @@ func (words) connected(app string, c Connection) connectedWords {
 		t.Others = fmt.Sprintf("%d other users have also connected this company. All connections stay in place.", c.Others)
 	}
 	if c.NextURL != "" {
-		t.Next = "There is nothing else to do on this page."
+		t.Next = "There is nothing else to do on this page. To see it again, open its address in this browser within 14 days."
 	}
 	return t
+}
+
+// ago describes how long ago the last event arrived.
+func (connectedWords) ago(since time.Duration) string {
+	some := func(n int, unit string) string {
+		if n != 1 {
+			unit += "s"
+		}
+		return fmt.Sprintf("%d %s ago", n, unit)
+	}
+	switch {
+	case since == Never:
+		return "None in the last 14 days."
+	case since < time.Minute:
+		return "Less than a minute ago"
+	case since < time.Hour:
+		return some(int(since.Minutes()), "minute")
+	case since < 48*time.Hour:
+		return some(int(since.Hours()), "hour")
+	}
+	return some(int(since.Hours()/24), "day")
 }

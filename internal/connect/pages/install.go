@@ -40,11 +40,11 @@ func (p *Pages) showInstall(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 // Installed shows to any visitor that a company is connected by its installation. It shows neither name nor user.
-func (p *Pages) Installed(w http.ResponseWriter, r *http.Request, companyID int64, s WebhookStatus, nextURL string) {
+func (p *Pages) Installed(w http.ResponseWriter, r *http.Request, companyID int64, s WebhookStatus, checks bool, nextURL string) {
 	id := strconv.FormatInt(companyID, 10)
 	t := p.words.installed(p.brand.Name, nextURL != "")
-	v := connectedView{connectedWords: t, Company: p.words.CompanyIDLabel + " " + id, NextURL: nextURL}
-	v.webhooks(s, p.link(PathConnected+"?"+url.Values{FieldCompany: {id}}.Encode()))
+	v := connectedView{connectedWords: t, Company: p.words.CompanyIDLabel + " " + id, NextURL: nextURL, Works: true}
+	v.webhooks(w, s, checks, p.link(PathConnected+"?"+url.Values{FieldCompany: {id}}.Encode()))
 	p.show(w, r, http.StatusOK, "connected", t.Title, v)
 }
 

@@ -117,7 +117,7 @@ func (p *Pages) Prepare(context.Context) { p.pages() }
 func parse() map[string]*template.Template {
 	frame := template.Must(template.ParseFS(files, "templates/layout.html", "templates/parts.html"))
 	all := map[string]*template.Template{}
-	for _, name := range []string{"landing", "install", "choose", "connected", "setup", "problem"} {
+	for _, name := range []string{"landing", "install", "choose", "connected", "disconnect", "setup", "problem"} {
 		t := template.Must(template.Must(frame.Clone()).ParseFS(files, "templates/"+name+".html"))
 		// html/template prepares its escaping at the first execution, which may fail without data.
 		_ = t.Execute(io.Discard, layout{})

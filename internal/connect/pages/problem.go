@@ -43,6 +43,9 @@ type Problem struct {
 	// ActionLabel and ActionURL are the button that leads on. An empty label shows none.
 	ActionLabel, ActionURL string
 
+	// AlsoLabel and AlsoURL are a link beside the button. An empty label shows none.
+	AlsoLabel, AlsoURL string
+
 	// RetryAfter is the header of that name. Zero sends none.
 	RetryAfter time.Duration
 
@@ -80,6 +83,7 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr Problem) {
 	if pr.ActionURL == PathStart && !p.principals.Users { // no sign-in leads on
 		pr = home(pr)
 	}
+	pr.AlsoURL = p.link(pr.AlsoURL)
 	v := problemView{Problem: pr, KindLabel: p.fill(p.words.kind(pr.Kind)), NextParts: p.parts(pr.Next), Request: p.request(pr.ask, pr.company, pr.companyID)}
 	v.Action = link{Label: pr.ActionLabel, URL: p.link(pr.ActionURL), Quiet: v.Request != nil}
 	if pr.otherAccount && p.principals.Users {

@@ -54,6 +54,12 @@ func (p Problem) BackToCompanies(path string) Problem {
 	return p
 }
 
+// Disconnectable returns p with a link to the page that asks whether to disconnect.
+func (p Problem) Disconnectable(path string) Problem {
+	p.AlsoLabel, p.AlsoURL = "Disconnect this company", path
+	return p
+}
+
 // company quotes an outside name for a sentence.
 func company(name string) string {
 	if name = clean(name, maxName); name == "" {

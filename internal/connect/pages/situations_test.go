@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -49,6 +50,11 @@ func connected(c pages.Connection) write {
 	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.Connected(w, r, c) }
 }
 
+func disconnect(e pages.Ending) write {
+	e.CompanyID, e.CompanyName, e.UserName, e.Flow, e.CSRF = 5678, "Acme Construction", "Joe Builder", "flow-1", procore.NewSecret("csrf-1")
+	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.Disconnect(w, r, e) }
+}
+
 // catalogue returns every problem of problem_*.go, by its function's name.
 func catalogue() map[string]pages.Problem {
 	const name = "Acme Construction"
@@ -68,7 +74,8 @@ func catalogue() map[string]pages.Problem {
 		"StorageUnavailable": pages.StorageUnavailable(),
 		"BadRequest":         pages.BadRequest(), "TooLarge": pages.TooLarge(), "NotFound": pages.NotFound(),
 		"Retry": retry, "MethodNotAllowed": pages.MethodNotAllowed(), "Canceled": pages.Canceled(), "CompanyRefused": pages.CompanyRefused(name),
-		"Reauthorize": pages.Reauthorize(name), "Disconnected": pages.Disconnected(name), "Revoked": pages.Revoked(name),
+		"EndedByUser": pages.EndedByUser(name), "ConnectedAgain": pages.ConnectedAgain(name), "ReturnExpired": pages.ReturnExpired(),
+		"Reauthorize": pages.Reauthorize(name).Disconnectable("/connected?flow=flow-1&disconnect=1"), "Disconnected": pages.Disconnected(name), "Revoked": pages.Revoked(name),
 		"OtherChosen": pages.OtherChosen(name).BackToCompanies("/companies?flow=flow-1"),
 	}
 }
@@ -119,6 +126,13 @@ func situations() map[string]write {
 		"connected, active":         connected(pages.Connection{Webhooks: pages.WebhooksActive, Reconnected: true}),
 		"connected, admin":          connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Others: 2}),
 		"choose, long":              choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: hostile + strings.Repeat("W", 500)}, {ID: 562949953421312, Name: strings.Repeat("Great ", 30)}}}),
+		"connected, checks":         connected(pages.Connection{Webhooks: pages.WebhooksPending, Checks: true, Flow: "flow-1"}),
+		"connected, events":         connected(pages.Connection{Webhooks: pages.WebhooksActive, LastEvent: new(3 * time.Minute), Flow: "flow-1"}),
+		"connected, no event":       connected(pages.Connection{Webhooks: pages.WebhooksActive, LastEvent: new(pages.Never)}),
+		"connected, paused":         connected(pages.Connection{Webhooks: pages.WebhooksActive, Paused: true}),
+		"disconnect":                disconnect(pages.Ending{Webhooks: pages.WebhooksActive}),
+		"disconnect, others":        disconnect(pages.Ending{Webhooks: pages.WebhooksActive, Others: 2, Installed: true}),
+		"disconnect, off":           disconnect(pages.Ending{Webhooks: pages.WebhooksOff, Others: 1}),
 		"setup": func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
 			p.SetupUnfinished(w, r, []string{"APP_SECRET_ID", "KEYS_SECRET_ID", "WEBHOOK_SECRET_ID"})
 		},
@@ -146,7 +160,7 @@ func installs() map[string]write {
 	}
 	for _, s := range []pages.WebhookStatus{pages.WebhooksOff, pages.WebhooksPending, pages.WebhooksActive, pages.WebhooksNeedsAdmin} {
 		m[fmt.Sprint("installed ", s)] = func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
-			p.Installed(w, r, 562949953421312, s, "https://app.example/start")
+			p.Installed(w, r, 562949953421312, s, s == pages.WebhooksPending, "https://app.example/start")
 		}
 	}
 	return m
