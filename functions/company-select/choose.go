@@ -139,6 +139,7 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request, s session.Sessio
 		return
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "connected"))
+	h.cookies.Keep(w, s.Flow, h.cookies.Value(r, s.Flow), session.ReturnLifetime)
 	h.pages.Redirect(w, connectedPath(s.Flow))
 }
 
@@ -202,6 +203,7 @@ func (h *handler) finish(ctx context.Context, s session.Session, c procore.Compa
 		CompanyName: c.Name,
 		UserName:    s.UserName,
 		Webhooks:    h.webhooks,
+		Origin:      s.Flow,
 	}, h.sessions.Finish(s))
 	if err == nil {
 		return nil

@@ -14,6 +14,8 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -41,8 +43,11 @@ type handler struct {
 	sessions    *session.Store
 	tokens      *tokens.Store
 	connections *connections.Store
+	hooks       *provision.Reconciler
+	inbox       *inbox.Store
 	cookies     session.Cookies
 	pages       *pages.Pages
+	log         *slog.Logger
 }
 
 func (h *handler) routes() http.Handler {
@@ -51,6 +56,7 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("HEAD /companies", inTime(h.peek))
 	mux.HandleFunc("POST /companies", h.sameOrigin(inTime(h.choose)))
 	mux.HandleFunc("GET /connected", inTime(h.connected))
+	mux.HandleFunc("POST /connected", h.sameOrigin(inTime(h.disconnect)))
 	return h.pages.Handler(mux)
 }
 
@@ -119,6 +125,10 @@ func companiesPath(flow string) string { return path(pages.PathCompanies, flow) 
 
 func connectedPath(flow string) string { return path(pages.PathConnected, flow) }
 
+func disconnectPath(flow string) string {
+	return connectedPath(flow) + "&" + pages.FieldDisconnect + "=1"
+}
+
 func path(to, flow string) string { return to + "?" + url.Values{pages.FieldFlow: {flow}}.Encode() }
 
 // fail shows the page for an error, with a next step in this flow. Errors become
@@ -140,6 +150,9 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err 
 		p.ActionURL = connectedPath(flow)
 	case pages.ProcoreUnreachable().Code, pages.StorageUnavailable().Code:
 		p = p.Retry(companiesPath(flow))
+		if flow == "" {
+			p = p.Retry(pages.PathConnected)
+		}
 	}
 	h.pages.Problem(w, r, p)
 }

@@ -30,7 +30,7 @@ func (h *handler) installed(w http.ResponseWriter, r *http.Request, asked string
 	is := func(target error) bool { return errors.Is(err, target) }
 	switch {
 	case err == nil:
-		h.pages.Installed(w, r, id, webhookStatus(c.Webhooks), h.next)
+		h.pages.Installed(w, r, id, webhookStatus(c.Webhooks), h.checks(r, c), h.next)
 	case is(connections.ErrNotFound), is(connections.ErrEnded):
 		h.pages.NotInstalled(w, r, id, pages.InstallationNone)
 	case is(connections.ErrDisconnected), is(connections.ErrPaused):

@@ -1,5 +1,5 @@
 // Command company-select is the Lambda function behind the choice of a company:
-// GET, HEAD and POST /companies, GET and HEAD /connected.
+// GET, HEAD and POST /companies, GET, HEAD and POST /connected.
 package main
 
 import (
@@ -11,8 +11,12 @@ import (
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/platform/queue"
+	"procore-connect/internal/upkeep/rescue"
+	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/wire"
+	"procore-connect/pkg/tokens"
 )
 
 func main() {
@@ -21,7 +25,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "company-select:", err)
 		os.Exit(1)
 	}
-	lambda.Start(gateway.Handler(h.routes(), gateway.Options{PublicURL: h.public, Log: base.Log}))
+	lambda.Start(tokens.Wrap(h.tokens, gateway.Handler(h.routes(), gateway.Options{PublicURL: h.public, Log: base.Log})))
 }
 
 func newHandler() (*handler, *wire.Base, error) {
@@ -34,18 +38,23 @@ func newHandler() (*handler, *wire.Base, error) {
 	procoreEnv := base.Environment()
 	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
 	grants := base.Tokens(procoreEnv, keys, oauth)
+	grants.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}).Send
+	store, hooks := base.Connections(grants), provision.ReadConfig(env, public.String())
 	principals := env.Principals()
 	h := &handler{
 		public:      public.String(),
 		principals:  principals,
 		allowed:     env.AllowedCompanies(),
-		webhooks:    provision.ReadConfig(env, public.String()).Initial(),
+		webhooks:    hooks.Initial(),
 		next:        env.ProductURL(),
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		tokens:      grants,
-		connections: base.Connections(grants),
+		connections: store,
+		hooks:       &provision.Reconciler{Store: store, Want: hooks, Log: base.Log},
+		inbox:       &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 		cookies:     session.Cookies{Secure: public.Scheme == "https"},
 		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals}),
+		log:         base.Log,
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err

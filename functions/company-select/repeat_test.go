@@ -171,7 +171,7 @@ func TestConnectedPage(t *testing.T) {
 			t.Errorf("%s shows another browser the connection", address)
 		}
 	}
-	s.Clock.Advance(time.Hour - 2*time.Second)
+	s.Clock.Advance(session.ReturnLifetime - 2*time.Second)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "My Construction Company")
 	s.Clock.Advance(4 * time.Second)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to connect")
@@ -185,7 +185,7 @@ func TestReloadMuchLater(t *testing.T) {
 	v := s.visitor(procoretest.Joe)
 	form := v.form("5678")
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected")
-	s.Clock.Advance(time.Hour + 2*time.Second)
+	s.Clock.Advance(session.ReturnLifetime + 2*time.Second)
 	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "If it is already connected")

@@ -21,6 +21,8 @@ import (
 	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -46,12 +48,16 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 			sessions: w.Sessions(), connections: w.Store(), pages: pages.New(pages.Site{PublicURL: public}),
 		}
 		s.h.tokens = s.h.connections.Tokens
+		s.h.hooks = &provision.Reconciler{Store: s.h.connections, Want: provision.Config{Namespace: "our-app", URL: public + provision.Path}, Log: w.Log.Logger}
+		s.h.inbox = &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}
+		s.h.log = w.Log.Logger
 		for _, f := range change {
 			f(s.h)
 		}
 		s.serve = w.Function(s.h.routes(), public)
 		return map[string]gateway.Func{
 			"GET /companies": s.serve, "HEAD /companies": s.serve, "POST /companies": s.serve, "GET /connected": s.serve, "HEAD /connected": s.serve,
+			"POST /connected": s.serve,
 		}
 	})
 	return s

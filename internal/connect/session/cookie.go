@@ -43,12 +43,13 @@ func (c Cookies) Value(r *http.Request, flow string) procore.Secret {
 
 // Set sends the flow's cookie to the browser.
 func (c Cookies) Set(w http.ResponseWriter, flow string, value procore.Secret) {
-	c.Keep(w, flow, value, cookieLifetime)
+	http.SetCookie(w, c.cookie(c.name(flow), value.Reveal(), int(cookieLifetime.Seconds())))
 }
 
-// Keep has the browser keep the flow's cookie for so long from now on.
-func (c Cookies) Keep(w http.ResponseWriter, flow string, value procore.Secret, life time.Duration) {
-	http.SetCookie(w, c.cookie(c.name(flow), value.Reveal(), int(life.Seconds())))
+// Keep has the browser keep the cookie of a flow whose row is valid for so long from now on
+// as long as the row.
+func (c Cookies) Keep(w http.ResponseWriter, flow string, value procore.Secret, valid time.Duration) {
+	http.SetCookie(w, c.cookie(c.name(flow), value.Reveal(), int((valid+keptFor).Seconds())))
 }
 
 // Flows returns the flows whose cookies the browser sent, the oldest first, as Trim counts

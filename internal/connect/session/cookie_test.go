@@ -29,6 +29,39 @@ func TestCookieSet(t *testing.T) {
 	}
 }
 
+// The cookie of a connection lasts as long as its row.
+func TestCookieKept(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	Cookies{Secure: true}.Keep(w, "flow-1", procore.NewSecret("a-value"), ReturnLifetime)
+	want := "__Host-flow-flow-1=a-value; Path=/; Max-Age=1296000; HttpOnly; Secure; SameSite=Lax"
+	if diff := cmp.Diff([]string{want}, w.Header().Values("Set-Cookie")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A browser's flows are at most eight, the newest ones, whatever it sends.
+func TestCookieFlows(t *testing.T) {
+	t.Parallel()
+	c := Cookies{Secure: true}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	var all []string
+	for i := range maxCookies + 5 {
+		flow := FlowOf(procore.NewSecret(strings.Repeat("x", i)))
+		all = append(all, flow)
+		r.AddCookie(&http.Cookie{Name: "flow-" + flow, Value: "of plain http"})
+		for range 2 {
+			r.AddCookie(&http.Cookie{Name: c.name(flow), Value: "x"})
+		}
+	}
+	if diff := cmp.Diff(all[5:], c.Flows(r)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := (Cookies{Secure: true}).Flows(httptest.NewRequest(http.MethodGet, "/", nil)); len(got) > 0 {
+		t.Errorf("without a cookie: %v", got)
+	}
+}
+
 func TestCookieValue(t *testing.T) {
 	t.Parallel()
 	flow := FlowOf(procore.NewSecret("a state"))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -67,7 +66,7 @@ func (s *Session) fields(f *dynamo.Fields) {
 // attributes are the row without its key.
 func (s Session) attributes() dynamo.Item {
 	a := dynamo.Encode(s.fields)
-	a["held_shard"], a["ttl"] = nil, dynamo.Seconds(s.Expires.Add(24*time.Hour))
+	a["held_shard"], a["ttl"] = nil, dynamo.Seconds(s.Expires.Add(keptFor))
 	if s.Status == Authorized { // TTL must not delete a pair before it is moved
 		a["held_shard"], a["ttl"] = dynamo.Text(heldShard), nil
 	}

@@ -40,6 +40,9 @@ const (
 	// ReturnLifetime is how long the browser can come back to the connection that it made. The
 	// row has no pair by then.
 	ReturnLifetime = 14 * 24 * time.Hour
+	// keptFor is how long a row is kept after it has expired, so that it shows that its flow is
+	// over.
+	keptFor = 24 * time.Hour
 	// cookieLifetime is how long a browser keeps the cookie of a flow in progress. It is
 	// longer than the row is valid: without the cookie, a flow that took too long would look
 	// as if it belonged to another browser.

@@ -52,7 +52,11 @@ func (k *Reconciler) end(ctx context.Context, c connections.Connection, end func
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(c connections.Connection) bool { return c.Key == key || c.State != connections.Connected })
+	all = slices.DeleteFunc(all, func(c connections.Connection) bool { return c.State != connections.Connected })
+	if !connected(all, key.Principal) { // another run has ended it in the meantime
+		return end(ctx)
+	}
+	all = slices.DeleteFunc(all, func(c connections.Connection) bool { return c.Key == key })
 	others, err := k.anyWorks(ctx, all)
 	if err == nil && !others {
 		err = k.remove(ctx, l, key)
