@@ -59,7 +59,7 @@ func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	c, ok := h.own(w, r, s)
 	switch {
 	case !ok:
-	case r.URL.Query().Has(pages.FieldDisconnect) && c.State != connections.Ended:
+	case r.URL.Query().Has(pages.FieldDisconnect) && !c.HasEnded():
 		h.ask(w, r, s, cookie, c)
 	default:
 		h.present(w, r, s, c)
@@ -88,7 +88,7 @@ func (h *handler) returning(r *http.Request, flow string) (newest session.Sessio
 	return newest, cookie, err
 }
 
-// isOver reports whether an error means that the browser's session opens no page of its own.
+// isOver reports whether an error means that the browser's session opens no page.
 func isOver(err error) bool {
 	for _, over := range []error{session.ErrUnknown, session.ErrExpired, session.ErrEnded, errFinished, errOnceMore} {
 		if errors.Is(err, over) {
@@ -100,7 +100,7 @@ func isOver(err error) bool {
 
 // own reads the connection that the session made. It shows a page itself, and returns
 // false, for one that is gone, or that the user made again by another flow: a browser shows
-// and ends no other connection than its own. One that has ended is nobody's secret.
+// and ends no other connection than its own. One that has ended is shown as such.
 func (h *handler) own(w http.ResponseWriter, r *http.Request, s session.Session) (c connections.Connection, ok bool) {
 	key := connections.Key{CompanyID: s.CompanyID, Principal: s.Principal}
 	gateway.Note(r.Context(), slog.Any("", key))
@@ -110,7 +110,7 @@ func (h *handler) own(w http.ResponseWriter, r *http.Request, s session.Session)
 		h.pages.Problem(w, r, pages.Revoked(""))
 	case err != nil:
 		h.fail(w, r, s.Flow, err)
-	case c.Origin != s.Flow && c.State != connections.Ended:
+	case c.Origin != s.Flow && !c.HasEnded():
 		h.madeAgain(w, r, c)
 	default:
 		return c, true
@@ -136,7 +136,7 @@ func (h *handler) present(w http.ResponseWriter, r *http.Request, s session.Sess
 	case err != nil:
 		h.fail(w, r, s.Flow, err)
 		return
-	case !works && c.State != connections.Ended:
+	case !works && !c.HasEnded():
 		h.pages.Problem(w, r, p.Disconnectable(disconnectPath(s.Flow)))
 		return
 	case !works:

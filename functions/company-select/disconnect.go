@@ -78,7 +78,7 @@ func (h *handler) disconnect(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if c.State != connections.Ended {
+	if !c.HasEnded() {
 		err = h.end(r.Context(), c)
 	}
 	if err != nil {
@@ -117,5 +117,5 @@ func within(ctx context.Context, limit time.Duration, seen connections.Connectio
 // hasEnded reports whether a connection has ended since it was seen, or was made again.
 func (h *handler) hasEnded(ctx context.Context, seen connections.Connection) bool {
 	c, err := h.connections.Connection(ctx, seen.Key)
-	return err == nil && (c.State == connections.Ended || c.Origin != seen.Origin)
+	return err == nil && (c.HasEnded() || c.Origin != seen.Origin)
 }

@@ -55,7 +55,7 @@ func (h *handler) routes() http.Handler {
 	// HEAD starts nothing and uses nothing up: programs that check links send it.
 	mux.HandleFunc("HEAD /oauth/start", h.landing)
 	mux.HandleFunc("HEAD /oauth/callback", h.landing)
-	for _, route := range []string{"GET " + pages.PathCompanies, "POST " + pages.PathCompanies, "GET " + pages.PathConnected} {
+	for _, route := range []string{"GET " + pages.PathCompanies, "POST " + pages.PathCompanies, "GET " + pages.PathConnected, "POST " + pages.PathConnected} {
 		mux.HandleFunc(route, h.pages.Elsewhere)
 	}
 	return h.pages.Handler(mux)

@@ -113,6 +113,9 @@ func (c Connection) Renewed() bool {
 	return false
 }
 
+// HasEnded reports whether the connection was ended on purpose.
+func (c Connection) HasEnded() bool { return c.State == Ended }
+
 // made reports whether it was not connected again since it was seen.
 func (c Connection) made(seen Connection) bool {
 	return c.ConnectedAt.Equal(seen.ConnectedAt) && c.Origin == seen.Origin

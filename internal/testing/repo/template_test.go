@@ -153,6 +153,7 @@ func TestRoutes(t *testing.T) {
 		"$default":                "OAuthCallbackFunction",
 		"HEAD /companies":         "CompanySelectFunction",
 		"HEAD /connected":         "CompanySelectFunction",
+		"POST /connected":         "CompanySelectFunction",
 	}
 	if d := cmp.Diff(routes(t), want); d != "" {
 		t.Errorf("routes of template.yaml (-got +want):\n%s", d)

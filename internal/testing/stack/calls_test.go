@@ -94,6 +94,7 @@ func TestCalls(t *testing.T) {
 	sc.expire()
 	sc.task("refresh", true)
 	sc.garbage()
+	sc.disconnected()
 	sc.departed()
 	sc.outageOfTheReceiver()
 	sc.rescued()
@@ -131,7 +132,7 @@ func newScene(t *testing.T, w *watcher, timeout time.Duration, principal string)
 // nowhere is the company of a browser that is closed before it shows the list.
 const nowhere = ""
 
-func (s *scene) connect(user, company string) {
+func (s *scene) connect(user, company string) *browsertest.Browser {
 	s.t.Helper()
 	ctx, b := s.t.Context(), browsertest.New()
 	b.StopAt = func(u *url.URL) bool { return company == nowhere && u.Path == "/companies" }
@@ -144,6 +145,22 @@ func (s *scene) connect(user, company string) {
 		b.Click(ctx, "Connect this company")
 	}
 	if b.Err() != nil || company != nowhere && b.URL.Path != "/connected" {
+		s.t.Fatalf("%v; at %s:\n%s", b.Err(), b.URL, b.Text())
+	}
+	return b
+}
+
+// disconnected is a user who comes back when the access token has expired, and disconnects.
+func (s *scene) disconnected() {
+	s.t.Helper()
+	ctx, b := s.t.Context(), s.connect("Ann Planner", "Northern Planning Ltd")
+	s.task("housekeeping", true)
+	s.Procore.Advance(time.Hour)
+	s.set("grants", grantOf(procoretest.Ann), "refreshed_at", time.Now().Add(-time.Hour))
+	b.Open(ctx, s.AppURL+"/connected")
+	b.Click(ctx, "Disconnect this company")
+	b.Click(ctx, "Disconnect")
+	if b.Err() != nil || b.Status != http.StatusGone || !strings.Contains(b.Text(), "You have disconnected this company") {
 		s.t.Fatalf("%v; at %s:\n%s", b.Err(), b.URL, b.Text())
 	}
 }

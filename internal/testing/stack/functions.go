@@ -108,6 +108,7 @@ func (s *Stack) front() http.Handler {
 		"$default":                oauthCallback,
 		"HEAD /companies":         companySelect,
 		"HEAD /connected":         companySelect,
+		"POST /connected":         companySelect,
 	} {
 		routes[key] = s.functions[name]
 	}
