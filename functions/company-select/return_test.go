@@ -69,14 +69,14 @@ func TestReturnAfterALostAnswer(t *testing.T) {
 	v.returns().Wants(http.StatusOK, acme)
 }
 
-// A row that waits for its browser has no pair and nothing sealed.
+// A row that waits for its browser has no pair, nothing sealed, and no name.
 func TestReturnHoldsNoPair(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
 	v.connect(procoretest.MyConstruction)
 	row := s.row(v.flow)
-	for _, name := range []string{"sealed", "seal_key", "held_shard"} {
+	for _, name := range []string{"sealed", "seal_key", "held_shard", "user_name"} {
 		if row[name] != nil {
 			t.Errorf("the row of a connected flow has %s", name)
 		}

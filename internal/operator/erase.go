@@ -68,7 +68,7 @@ func remains(plan *Revocation, hook string) (all []string) {
 		"the ledger of sent refresh tokens: fingerprints and ids of users, 400 days",
 		"logs of the functions: ids and states, as long as LogRetentionDays says; the operator's log: who erased it, 400 days",
 		"backups of the tables of grants and connections (point-in-time recovery): 35 days; restore leaves the company out",
-		"sign-ins under way: half an hour; events that wait in a queue: 14 days at most",
+		"sign-ins under way: half an hour; browsers that may return to a connection: ids, 15 days; events that wait in a queue: 14 days at most",
 		"what your own consumer has stored or sent",
 	)
 }

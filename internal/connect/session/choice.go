@@ -48,11 +48,12 @@ func (s Session) abandoned(why Reason) Session {
 }
 
 // Finish returns the part of the connecting transaction that ends a chosen session.
-// For [ReturnLifetime], the session opens the page of the connection.
+// For [ReturnLifetime], the session opens the page of the connection, which has the user's
+// name: the session has ids alone.
 func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 	chosen.Status = Chosen // the condition, whatever the caller passes
 	next := chosen
-	next.Status = Connected
+	next.Status, next.UserName = Connected, ""
 	next.Expires = s.Clock.Now().Add(ReturnLifetime)
 	return s.update(chosen, next)
 }

@@ -103,7 +103,7 @@ type Session struct {
 	Again       bool // the authorization repeats a stale one
 	Expires     time.Time
 	Principal   tokens.Principal // from pending on
-	UserName    string           // from pending on
+	UserName    string           // from pending on, until it is connected
 	CompanyID   int64            // once chosen
 
 	client string // hash of the client id

@@ -80,7 +80,7 @@ func TestLifecycle(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wants(st.Flow, Connected, true, false, false)
-	want.Status, want.Expires = Connected, w.clock.Now().Add(ReturnLifetime)
+	want.Status, want.UserName, want.Expires = Connected, "", w.clock.Now().Add(ReturnLifetime)
 	if got := w.find(st.Flow, cookie); !cmp.Equal(got, want, same) {
 		t.Errorf("connected = %+v, want %+v", got, want)
 	}

@@ -51,6 +51,7 @@ func TestHTTPEvents(t *testing.T) {
 		{"company-select/companies", "GET /companies"},
 		{"company-select/choice", "POST /companies"},
 		{"company-select/connected", "GET /connected"},
+		{"company-select/disconnect", "POST /connected"},
 		{"webhook-receiver/v2", "POST /webhooks/procore"},
 		{"webhook-receiver/v3", "POST /webhooks/procore"},
 		{"webhook-receiver/v4", "POST /webhooks/procore"},
@@ -105,7 +106,7 @@ func TestFlowOfEvents(t *testing.T) {
 	t.Parallel()
 	callback := sample[events.APIGatewayV2HTTPRequest](t, "oauth-callback/callback")
 	flow := session.FlowOf(procore.NewSecret(callback.QueryStringParameters["state"]))
-	for _, name := range []string{"oauth-callback/callback-denied", "company-select/companies", "company-select/choice", "company-select/connected"} {
+	for _, name := range []string{"oauth-callback/callback-denied", "company-select/companies", "company-select/choice", "company-select/connected", "company-select/disconnect"} {
 		e := sample[events.APIGatewayV2HTTPRequest](t, name)
 		if d := cmp.Diff(e.Cookies, callback.Cookies); d != "" {
 			t.Errorf("%s: cookies (-got +want):\n%s", name, d)

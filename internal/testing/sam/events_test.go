@@ -40,6 +40,7 @@ func TestEvents(t *testing.T) {
 	w.run(t)
 	noneMadeUp(t, dir)
 	operate(t, w, looks)
+	w.disconnect(t)
 	operate(t, w, [][2]string{{"revoke", revoke}, {"erase", erase}})
 }
 

@@ -3,11 +3,13 @@ package sam
 import (
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/pkg/procore"
 )
@@ -35,9 +37,10 @@ func (v *values) fill(name string, text []byte) ([]byte, error) {
 		v.choice.fill(&e)
 	case "company-select/choice.json":
 		e.Cookies = v.choice.cookies
-		body := v.form.Encode()
-		e.Headers["content-length"] = strconv.Itoa(len(body))
-		e.Body = base64.StdEncoding.EncodeToString([]byte(body))
+		post(&e, v.form)
+	case "company-select/disconnect.json": // its form has the same flow and token
+		e.Cookies = v.choice.cookies
+		post(&e, url.Values{pages.FieldFlow: v.form[pages.FieldFlow], pages.FieldCSRF: v.form[pages.FieldCSRF]})
 	case "webhook-receiver/bad-credential.json": // stays bad
 	default:
 		if e.Headers["authorization"] != "" {
@@ -63,6 +66,13 @@ func (v visit) fill(e *events.APIGatewayV2HTTPRequest) {
 	for name := range v.query {
 		e.QueryStringParameters[name] = v.query.Get(name)
 	}
+}
+
+// post makes the form the request's body.
+func post(e *events.APIGatewayV2HTTPRequest, form url.Values) {
+	body := form.Encode()
+	e.Headers["content-length"] = strconv.Itoa(len(body))
+	e.Body = base64.StdEncoding.EncodeToString([]byte(body))
 }
 
 // message makes the consumer's event about a resource that exists.

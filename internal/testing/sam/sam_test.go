@@ -157,6 +157,7 @@ func TestSAMLocal(t *testing.T) {
 	}
 	w.run(t)
 	t.Run("operator", func(t *testing.T) { operate(t, w, looks) })
+	w.disconnect(t)
 	t.Run("start-api", func(t *testing.T) { startAPI(t, w) })
 	t.Run("operator ends it", func(t *testing.T) { operate(t, w, [][2]string{{"sam-revoke", revoke}, {"sam-erase", erase}}) })
 }

@@ -46,6 +46,7 @@ func samples() []sample {
 		{"refresher/housekeeping", housekept},
 		{"refresher/refresh", refreshed},
 		{"reconciler/reconcile", reconciled},
+		{"company-select/disconnect", disconnected}, // see [world.disconnect]
 	}
 }
 
@@ -171,6 +172,14 @@ func chosen(t *testing.T, w *world, answer []byte) {
 			c.Rev, c.ConnectedAt, w.before.connection.Rev, w.before.connection.ConnectedAt)
 	}
 	w.wantHeld(t, w.before.grant.Generation)
+}
+
+func disconnected(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	redirect(t, answered(t, answer, 303), w.AppURL+"/connected")
+	if c, g := w.stored(t); c.State != connections.Ended || g.State != tokens.Revoked {
+		t.Errorf("the connection is %s, and its grant %s; want ended, revoked", c.State, g.State)
+	}
 }
 
 // wantHeld checks that the company is connected by a grant of this generation.

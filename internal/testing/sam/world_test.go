@@ -14,6 +14,7 @@ import (
 
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/browsertest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/connections"
@@ -67,10 +68,34 @@ func (w *world) expiresIn(t *testing.T, d time.Duration) {
 	}
 }
 
-// run invokes the functions with every sample event and checks the outcomes.
+// run invokes the functions with every sample event but the last, and checks the outcomes.
 func (w *world) run(t *testing.T) {
 	t.Helper()
-	for _, s := range samples() {
+	all := samples()
+	w.runSome(t, all[:len(all)-1])
+}
+
+// disconnect invokes company-select with the last sample event, which ends the connection, and connects the company again.
+func (w *world) disconnect(t *testing.T) {
+	t.Helper()
+	all := samples()
+	w.runSome(t, all[len(all)-1:])
+	b := browsertest.New()
+	b.Open(t.Context(), w.AppURL+"/")
+	b.Click(t.Context(), "Connect to Procore")
+	b.Choose("Joe Builder")
+	b.Click(t.Context(), "Authorize")
+	b.Choose("My Construction Company")
+	b.Click(t.Context(), "Connect this company")
+	if b.Err() != nil || b.URL.Path != "/connected" {
+		t.Fatalf("%v; at %s:\n%s", b.Err(), b.URL, b.Text())
+	}
+	w.invoke(t, "refresher/housekeeping") // makes its hook
+}
+
+func (w *world) runSome(t *testing.T, some []sample) {
+	t.Helper()
+	for _, s := range some {
 		ok := t.Run(s.event, func(t *testing.T) {
 			w.before = w.snapshot(t)
 			answer := w.invoke(t, s.event)
