@@ -33,7 +33,7 @@ func (words) install(app string, users bool) installWords {
 		UsersText: "If your company hasn't installed " + app + ", you can sign in to Procore and choose one company. " + app +
 			" then works there with your permissions. It doesn't touch your other companies.",
 		Connect: connectLabel,
-		Small:   "If you sign in, this site sets one cookie, to recognize your browser when you come back from Procore.",
+		Small:   "If you sign in, this site sets one cookie, to recognize your browser when you come back from Procore, and to your connection within 14 days.",
 	}
 	if users {
 		t.Title = connectLabel

@@ -18,7 +18,7 @@ func (words) landing(app string) landingWords {
 			app + " keeps the connection working. A company administrator can end it at any time, under App Management in Procore.",
 		},
 		Connect: connectLabel,
-		Small:   "You need a Procore account that belongs to the company. This site sets one cookie, to recognize your browser when you come back from Procore.",
+		Small:   "You need a Procore account that belongs to the company. This site sets one cookie, to recognize your browser when you come back from Procore, and to your connection within 14 days.",
 	}
 }
 

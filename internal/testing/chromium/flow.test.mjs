@@ -215,3 +215,43 @@ journey('a text for an administrator', async (v) => {
   await v.follow(v.link('Try again'))
   await shows(v, 'Connect your company')
 })
+
+journey('back later, to disconnect', async (v, user) => {
+  await v.connect(user, 'Acme Construction')
+  await shows(v, 'Connected')
+  await v.page.close()
+  const later = await v.tab()
+  await later.open('/connected')
+  await shows(later, 'Connected')
+  assert.match(await later.page.getByRole('main').innerText(), /Acme Construction/)
+  await tabTo(later, 'Disconnect this company')
+  await later.page.keyboard.press('Enter')
+  await shows(later, 'Disconnect this company?')
+  await later.follow(later.link('Keep the connection'))
+  await shows(later, 'Connected')
+  await later.page.goBack()
+  await tabTo(later, 'Disconnect')
+  await later.page.keyboard.press('Enter')
+  await shows(later, 'You have disconnected this company')
+  await later.page.goBack() // to the question, whose form was sent
+  await shows(later, 'You have disconnected this company')
+  await later.open('/connected')
+  await shows(later, 'You have disconnected this company')
+  await later.connect(user, 'Acme Construction')
+  await shows(later, 'Reconnected')
+})
+
+journey('disconnected by a double click', async (v, user) => {
+  await v.connect(user, 'Acme Construction')
+  await v.follow(v.link('Disconnect this company'))
+  await v.button('Disconnect').dblclick()
+  await shows(v, 'You have disconnected this company')
+}, { javaScriptEnabled: false })
+
+journey('webhooks that are set up while the page is open', async (v, user) => {
+  await stack.fault('/rest/v2.0/companies', { times: 999 })
+  await v.connect(user, 'Acme Construction')
+  await v.page.getByText('This page checks it every 30 seconds.').waitFor()
+  await stack.healthy()
+  await v.page.getByText('On. Changes in Procore reach').waitFor({ timeout: 50_000 }) // no one touches the page
+}, { javaScriptEnabled: false })

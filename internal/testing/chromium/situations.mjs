@@ -2,6 +2,8 @@
 // shows are what the page must then have; {brand} is the application's name. A page that stops the visitor is an alert,
 // and shows who has to act and a request ID. form marks a page with a form that reports what is wrong with it.
 
+import { visit } from './visitor.mjs'
+
 let id = 700_000 // of users and companies; the ids of the fake's own world are lower
 
 // newUser adds a user of Procore with new companies, each described by its differences from the usual one.
@@ -387,6 +389,81 @@ const afterTheChoice = [
       await v.page.reload()
     },
   })),
+  {
+    name: 'checking stopped', heading: 'Connected', status: 200, shows: ['Being set up'],
+    async go(v) {
+      await v.stack.fault('/rest/v2.0/companies', { times: 999 })
+      await chosen(v)
+      await v.follow(v.link('Stop checking'))
+    },
+  },
+  {
+    name: 'came back', heading: 'Connected', status: 200,
+    shows: ['Last update from Procore', 'None in the last 14 days', 'Disconnect this company'],
+    async go(v) {
+      await chosen(v)
+      await settled(v)
+      await v.open('/connected')
+    },
+  },
+  {
+    name: 'connection paused', heading: 'The connection is interrupted', status: 200, shows: ['tries again on its own'],
+    async go(v) {
+      const company = { id: ++id, name: 'Acme Construction' }
+      const user = await newUser(v.stack, [company])
+      await v.connect(user, company.name)
+      await settled(v)
+      await v.stack.connection(company.id, user.split(' ').pop(), 'paused_until', { N: '4102444800' })
+      await v.page.reload()
+    },
+  },
+  {
+    name: 'asked whether to disconnect', heading: 'Disconnect this company?', status: 200,
+    shows: ['What ends', 'Updates from Procore about this company stop', 'What stays', 'stays installed in Procore'],
+    async go(v) {
+      await chosen(v)
+      await v.follow(v.link('Disconnect this company'))
+    },
+  },
+  {
+    name: 'asked whether to disconnect one of two', heading: 'Disconnect this company?', status: 200,
+    shows: ['Another user has also connected this company. That connection stays.'],
+    async go(v) {
+      const [first, second] = [await newUser(v.stack, []), await newUser(v.stack, [])]
+      await newUser(v.stack, [{ members: [first, second].map((name) => Number(name.split(' ').pop())) }])
+      await v.connect(first, 'Acme Construction')
+      await v.connect(second, 'Acme Construction')
+      await v.follow(v.link('Disconnect this company'))
+    },
+  },
+  {
+    name: 'disconnected by the user', heading: 'You have disconnected this company', status: 410,
+    async go(v) {
+      await chosen(v)
+      await v.follow(v.link('Disconnect this company'))
+      await v.follow(v.button('Disconnect'))
+    },
+  },
+  {
+    name: 'disconnected too late', heading: 'This page is too old', status: 410,
+    async go(v) {
+      await chosen(v)
+      await v.follow(v.link('Disconnect this company'))
+      await v.context.clearCookies()
+      await v.follow(v.button('Disconnect'))
+    },
+  },
+  {
+    name: 'connected again in another browser', heading: 'You have connected this company again', status: 410,
+    async go(v) {
+      const user = await newUser(v.stack)
+      await v.connect(user, 'Acme Construction')
+      const other = await visit(v.context.browser(), v.stack)
+      await other.connect(user, 'Acme Construction')
+      await other.close()
+      await v.page.reload()
+    },
+  },
   {
     name: 'sent by the manifest', heading: '{brand} is ready to connect', status: 200,
     go: (v) => v.open('/connected'),
