@@ -274,6 +274,8 @@ func TestRoles(t *testing.T) {
 	for role, want := range map[string][]string{
 		"DispatcherRole": {"DispatcherDeadLetterQueue.Arn", "EventsQueue.Arn", "InboxTable.Arn", "InboxTable.StreamArn"},
 		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
+		"CompanySelectRole": {"${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn", "GrantsTable.Arn",
+			"KeysSecret", "RescueQueue.Arn", "SessionsTable.Arn", "SpendsTable.Arn"},
 		"ReconcilerRole": {"${ConnectionsTable.Arn}/index/checks", "${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn",
 			"GrantsTable.Arn", "InboxTable.Arn", "KeysSecret", "RescueQueue.Arn", "SpendsTable.Arn", "WebhookSecret"},
 	} {
