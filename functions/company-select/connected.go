@@ -151,7 +151,7 @@ func (h *handler) present(w http.ResponseWriter, r *http.Request, s session.Sess
 	h.pages.Connected(w, r, pages.Connection{
 		CompanyID: c.CompanyID, CompanyName: c.CompanyName, UserName: c.UserName, Paused: failed != nil,
 		Webhooks: webhookStatus(c.Webhooks), LastEvent: h.lastEvent(r.Context(), c), Checks: h.checks(r, c),
-		Reconnected: c.Renewed(), Others: others, NextURL: h.next, Flow: s.Flow,
+		Reconnected: c.Renewed(), Others: others, Until: s.Expires, NextURL: h.next, Flow: s.Flow,
 	})
 }
 
@@ -164,7 +164,7 @@ func (h *handler) checks(r *http.Request, c connections.Connection) bool {
 // lastEvent returns how long ago the company's last event arrived, or nil if that is not
 // known in time.
 func (h *handler) lastEvent(ctx context.Context, c connections.Connection) *time.Duration {
-	if c.Webhooks == connections.WebhooksOff {
+	if c.Webhooks == connections.WebhooksOff || c.Webhooks == connections.WebhooksPending {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lastEventTimeout)

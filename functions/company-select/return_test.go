@@ -37,7 +37,8 @@ func TestReturn(t *testing.T) {
 	v.returns().Wants(http.StatusOK, "is ready to connect") // nothing is chosen yet
 	v.connect(procoretest.MyConstruction)
 	s.Clock.Advance(6 * 24 * time.Hour) // the page was not opened: the answer to the choice had the cookie
-	v.returns().Wants(http.StatusOK, acme, "Connected by", "flow="+v.flow+"&amp;disconnect=1")
+	until := s.Clock.Now().Add(8 * 24 * time.Hour).UTC().Format("2 January 2006")
+	v.returns().Wants(http.StatusOK, acme, "Connected by", "opens it again until "+until, "flow="+v.flow+"&amp;disconnect=1")
 
 	second := v.second(procoretest.Joe)
 	v.returns().Wants(http.StatusOK, acme)
@@ -161,7 +162,11 @@ func TestLastEvent(t *testing.T) {
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
 	v.connect(procoretest.MyConstruction)
-	v.returns().Wants(http.StatusOK, "Last update from Procore", "None in the last 14 days.")
+	if page := v.returns().Wants(http.StatusOK, "Being set up"); strings.Contains(page.Body, "Last update") {
+		t.Error("a page without webhooks has the line")
+	}
+	s.withHook(procoretest.MyConstruction)
+	v.returns().Wants(http.StatusOK, "Last update from Procore", "None in the last 14 days")
 	e := procore.Event{ID: "e1", CompanyID: procoretest.MyConstruction, Resource: "RFIs", ResourceID: "7", Type: "update"}
 	if _, err := s.h.inbox.Add(t.Context(), e, []byte("{}")); err != nil {
 		t.Fatal(err)

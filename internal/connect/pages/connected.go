@@ -44,6 +44,9 @@ type Connection struct {
 	// Flow is the authorization that made the connection, for the addresses of this page and of the one that ends it.
 	Flow string
 
+	// Until is how long this browser can open the page. Zero leaves that out.
+	Until time.Time
+
 	// NextURL is where the developer's own application continues (PRODUCT_URL). Empty means "you can close this page".
 	NextURL string
 }
@@ -80,7 +83,7 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 	t := p.words.connected(p.brand.Name, c)
 	v := connectedView{connectedWords: t, Company: c.CompanyName, CompanyID: id, User: c.UserName, NextURL: c.NextURL, Works: !c.Paused}
 	v.webhooks(w, c.Webhooks, c.Checks, p.flowLink(PathConnected, c.Flow))
-	if c.LastEvent != nil && c.Webhooks != WebhooksOff {
+	if c.LastEvent != nil && c.Webhooks != WebhooksOff && c.Webhooks != WebhooksPending {
 		v.Last = t.ago(*c.LastEvent)
 	}
 	if c.Flow != "" {

@@ -26,7 +26,7 @@ func (words) connected(app string, c Connection) connectedWords {
 		ReloadLabel: "Check again",
 		StopLabel:   "Stop checking",
 		LastLabel:   "Last update from Procore",
-		Next:        "You can close this page. To see it again, open its address in this browser within 14 days.",
+		Next:        "You can close this page.",
 		NextLabel:   "Continue",
 		EndLabel:    "Disconnect this company",
 	}
@@ -46,7 +46,10 @@ func (words) connected(app string, c Connection) connectedWords {
 		t.Others = fmt.Sprintf("%d other users have also connected this company. All connections stay in place.", c.Others)
 	}
 	if c.NextURL != "" {
-		t.Next = "There is nothing else to do on this page. To see it again, open its address in this browser within 14 days."
+		t.Next = "There is nothing else to do on this page."
+	}
+	if !c.Until.IsZero() {
+		t.Next += " In this browser, its address opens it again until " + c.Until.UTC().Format("2 January 2006") + "."
 	}
 	return t
 }
@@ -61,7 +64,7 @@ func (connectedWords) ago(since time.Duration) string {
 	}
 	switch {
 	case since == Never:
-		return "None in the last 14 days."
+		return "None in the last 14 days"
 	case since < time.Minute:
 		return "Less than a minute ago"
 	case since < time.Hour:

@@ -127,7 +127,7 @@ func situations() map[string]write {
 		"connected, admin":          connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Others: 2}),
 		"choose, long":              choose(pages.Choice{Companies: []pages.Company{{ID: 1, Name: hostile + strings.Repeat("W", 500)}, {ID: 562949953421312, Name: strings.Repeat("Great ", 30)}}}),
 		"connected, checks":         connected(pages.Connection{Webhooks: pages.WebhooksPending, Checks: true, Flow: "flow-1"}),
-		"connected, events":         connected(pages.Connection{Webhooks: pages.WebhooksActive, LastEvent: new(3 * time.Minute), Flow: "flow-1"}),
+		"connected, events":         connected(pages.Connection{Webhooks: pages.WebhooksActive, LastEvent: new(3 * time.Minute), Flow: "flow-1", Until: time.Unix(1.8e9, 0)}),
 		"connected, no event":       connected(pages.Connection{Webhooks: pages.WebhooksActive, LastEvent: new(pages.Never)}),
 		"connected, paused":         connected(pages.Connection{Webhooks: pages.WebhooksActive, Paused: true}),
 		"disconnect":                disconnect(pages.Ending{Webhooks: pages.WebhooksActive}),
