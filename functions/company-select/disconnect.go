@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -93,7 +94,7 @@ func (h *handler) disconnect(w http.ResponseWriter, r *http.Request) {
 // housekeeping revokes the grant. An error means that it has not ended. While another run
 // has the company's lease, its hook could not be deleted: the user tries again.
 func (h *handler) end(ctx context.Context, seen connections.Connection) error {
-	err := within(ctx, hookTimeout, seen, h.hooks.EndSeen)
+	err := within(ctx, cmp.Or(h.hookWait, hookTimeout), seen, h.hooks.EndSeen)
 	if err != nil && !errors.Is(err, provision.ErrBusy) && !h.hasEnded(ctx, seen) {
 		h.log.WarnContext(ctx, "hook cleanup for ended connection failed", slog.Any("", seen.Key), slog.Any("error", err))
 		err = within(ctx, endTimeout, seen, h.connections.EndSeen)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -348,7 +347,7 @@ func TestDisconnectDuringAChoice(t *testing.T) {
 // While housekeeping has the company's lease, the page waits, and the user may try again.
 func TestDisconnectDuringAPass(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, func(h *handler) { h.hookWait = 500 * time.Millisecond })
 	v := s.visitor(procoretest.Joe)
 	v.connect(procoretest.MyConstruction)
 	form := v.ending()
@@ -367,11 +366,7 @@ func TestDisconnectDuringAPass(t *testing.T) {
 		pass <- err
 	}()
 	<-took
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if out := s.at(ctx, v, http.MethodPost, "/connected", form.Encode()); out.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("got status %d", out.StatusCode)
-	}
+	v.Post("/connected", form).Wants(http.StatusServiceUnavailable, `href="`+s.base+"/connected?flow="+v.flow+`&amp;disconnect=1"`)
 	if got := s.connection(procoretest.MyConstruction).State; got != connections.Connected {
 		t.Errorf("during the pass it is %s", got)
 	}

@@ -48,6 +48,7 @@ type handler struct {
 	cookies     session.Cookies
 	pages       *pages.Pages
 	log         *slog.Logger
+	hookWait    time.Duration // for the end of a connection with its hook; zero means hookTimeout
 }
 
 func (h *handler) routes() http.Handler {
