@@ -25,6 +25,7 @@ type Ending struct {
 type disconnectView struct {
 	disconnectWords
 	Company, CompanyID, User string
+	EndsParts, StaysParts    [][]part
 	Flow                     string
 	CSRF                     procore.Secret
 	Action, Back             string
@@ -35,16 +36,20 @@ func (p *Pages) Disconnect(w http.ResponseWriter, r *http.Request, e Ending) {
 	e.CompanyName, e.UserName = clean(e.CompanyName, maxName), clean(e.UserName, maxName)
 	id := strconv.FormatInt(e.CompanyID, 10)
 	t := p.words.disconnect(e)
-	for _, points := range [][]string{t.Ends, t.Stays} {
-		for i := range points {
-			points[i] = p.fill(points[i])
-		}
-	}
 	t.Lead = p.fill(t.Lead)
 	v := disconnectView{disconnectWords: t, Company: e.CompanyName, CompanyID: id, User: e.UserName, Flow: e.Flow, CSRF: e.CSRF,
-		Action: p.link(PathConnected), Back: p.flowLink(PathConnected, e.Flow)}
+		EndsParts: p.points(t.Ends), StaysParts: p.points(t.Stays), Action: p.link(PathConnected), Back: p.flowLink(PathConnected, e.Flow)}
 	if v.Company == "" {
 		v.Company, v.CompanyID = p.words.CompanyIDLabel+" "+id, ""
 	}
 	p.show(w, r, http.StatusOK, "disconnect", t.Title, v)
+}
+
+// points fills sentences.
+func (p *Pages) points(all []string) [][]part {
+	out := make([][]part, len(all))
+	for i, s := range all {
+		out[i] = p.parts(s)
+	}
+	return out
 }
