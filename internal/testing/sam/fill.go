@@ -3,13 +3,13 @@ package sam
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/pkg/procore"
 )
@@ -40,7 +40,9 @@ func (v *values) fill(name string, text []byte) ([]byte, error) {
 		post(&e, v.form)
 	case "company-select/disconnect.json": // its form has the same flow and token
 		e.Cookies = v.choice.cookies
-		post(&e, url.Values{pages.FieldFlow: v.form[pages.FieldFlow], pages.FieldCSRF: v.form[pages.FieldCSRF]})
+		form := maps.Clone(v.form)
+		form.Del("company_id")
+		post(&e, form)
 	case "webhook-receiver/bad-credential.json": // stays bad
 	default:
 		if e.Headers["authorization"] != "" {

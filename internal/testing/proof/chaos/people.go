@@ -223,12 +223,15 @@ func (w *world) disconnect(c company) {
 	}
 }
 
-// end ends a connection, and with the last one the grant.
+// end ends a connection as a person saw it on its page, and with the last one the grant.
 func (w *world) end(ctx context.Context, p *person, c company) {
 	w.record(action{what: ended, company: c.id, row: p.row()})
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	err := w.store.End(ctx, p.key(c), "chaos test")
+	seen, err := w.store.Connection(ctx, p.key(c))
+	if err == nil {
+		err = w.store.EndSeen(ctx, seen, "chaos test")
+	}
 	if err != nil && !errors.Is(err, tokens.ErrTryAgain) && !errors.Is(err, connections.ErrNotFound) {
 		w.violation("%s is not ended: %v", p.key(c), err)
 	}
