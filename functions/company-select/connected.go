@@ -28,9 +28,9 @@ const (
 )
 
 // connected shows the state of the connection to the browser that made it: of the flow in
-// the address, or of the browser's newest one. Any other
-// visitor sees what the app is, because Procore sends installers here, or whether a
-// company of the service account is connected.
+// the address, or of the browser's newest one. Any other visitor sees what the app is,
+// because Procore sends installers here, or whether a company of the service account is
+// connected.
 func (h *handler) connected(w http.ResponseWriter, r *http.Request) {
 	flow := r.URL.Query().Get(pages.FieldFlow)
 	if q := r.URL.Query(); h.principals.ServiceAccount && flow == "" && q.Has(pages.FieldCompany) {

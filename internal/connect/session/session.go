@@ -7,7 +7,7 @@
 //	authorized  a sealed pair waits for [Handover.Move]: the only status with a pair
 //	pending     the user's grant has the pair, or a better one; no company is chosen yet
 //	chosen      the company is recorded and being verified
-//	connected   the company is connected by the user's grant
+//	connected   the company is connected by the user's grant; the row opens its page
 //	abandoned   the user canceled, or the pair was of no use
 //
 // A row is found by its flow, the hash of the state, and opens only for the
