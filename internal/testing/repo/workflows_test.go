@@ -156,5 +156,11 @@ func TestWorkflowsCheckAndDeploy(t *testing.T) {
 	if version := regexp.MustCompile(`(?m)^version=(\S+)$`).FindStringSubmatch(read(t, ".ci/with-sam")); version == nil ||
 		!strings.Contains(read(t, ".github/workflows/deploy.yml"), "version: "+version[1]+" ") {
 		t.Errorf("deploy.yml does not install the SAM CLI of .ci/with-sam, %v", version)
+	} else {
+		for _, doc := range []string{"docs/DEPLOY.md", "docs/FIRST-DEPLOY.md"} {
+			if !strings.Contains(read(t, doc), "install-sam-cli.html) "+version[1]+" or\nnewer") {
+				t.Errorf("%s does not ask for the SAM CLI of .ci/with-sam, %s", doc, version[1])
+			}
+		}
 	}
 }
