@@ -40,7 +40,6 @@ type row struct {
 	company int64  // of a row of Connections
 	of      tokens.Principal
 	ended   bool   // a connection that has ended
-	name    string // of a grant
 	own     bool   // it is of the environment, and not of the moment
 }
 
