@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -170,10 +171,7 @@ func TestForgedDisconnection(t *testing.T) {
 	second.connect(procoretest.HarborHill)
 	own, other := v.ending(), second.ending()
 	with := func(form url.Values, name string, value ...string) url.Values {
-		changed := url.Values{}
-		for key, all := range form {
-			changed[key] = all
-		}
+		changed := maps.Clone(form)
 		changed[name] = value
 		return changed
 	}

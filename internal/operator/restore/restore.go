@@ -39,8 +39,8 @@ type row struct {
 	key     string // of the row, as text
 	company int64  // of a row of Connections
 	of      tokens.Principal
-	ended   bool   // a connection that has ended
-	own     bool   // it is of the environment, and not of the moment
+	ended   bool // a connection that has ended
+	own     bool // it is of the environment, and not of the moment
 }
 
 // kind reads the rows of a table.
