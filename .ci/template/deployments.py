@@ -22,6 +22,8 @@ EXAMPLES = [
         "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
     },
     {"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"},
+    {"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/github/boundary"},
+    {"ReservedConcurrency": "10"},
     {"AllowedCompanies": "5678, 9012", "WebhookNamespace": "a" * 64, "WebhookTriggers": ""},
 ]
 
