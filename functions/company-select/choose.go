@@ -19,9 +19,7 @@ import (
 // verifies with one call that the app may work there, and connects it in one transaction
 // with the end of the session.
 func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		h.unreadable(w, r, err)
+	if !h.readForm(w, r) {
 		return
 	}
 	flow := r.PostForm.Get(pages.FieldFlow)
@@ -69,12 +67,20 @@ func (h *handler) cancel(w http.ResponseWriter, r *http.Request, flow string, s 
 	h.pages.Redirect(w, companiesPath(flow))
 }
 
-func (h *handler) unreadable(w http.ResponseWriter, r *http.Request, err error) {
+// readForm reads a form, up to its bound. It shows a page itself, and returns false, for one
+// that cannot be read.
+func (h *handler) readForm(w http.ResponseWriter, r *http.Request) bool {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	err := r.ParseForm()
+	if err == nil {
+		return true
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		h.pages.Problem(w, r, pages.TooLarge())
-		return
+	} else {
+		h.pages.Problem(w, r, pages.BadRequest())
 	}
-	h.pages.Problem(w, r, pages.BadRequest())
+	return false
 }
 
 func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Session, companyID int64) {

@@ -49,9 +49,7 @@ func (h *handler) ask(w http.ResponseWriter, r *http.Request, s session.Session,
 // names the flow, and the flow's row the company and the user. A second click, and one in
 // another tab, lead to the page of what the first one did.
 func (h *handler) disconnect(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
-		h.unreadable(w, r, err)
+	if !h.readForm(w, r) {
 		return
 	}
 	flow := r.PostForm.Get(pages.FieldFlow)
