@@ -32,6 +32,22 @@ func TestDecisionSizes(t *testing.T) {
 	}
 }
 
+// The size of template.yaml in docs/DECISIONS.md is its size, within a twentieth.
+func TestTemplateSize(t *testing.T) {
+	t.Parallel()
+	row := regexp.MustCompile(`(?m)^It has (\d),(\d+) lines`).FindStringSubmatch(read(t, "docs/DECISIONS.md"))
+	if row == nil {
+		t.Fatal("docs/DECISIONS.md does not state the size of template.yaml")
+	}
+	stated, err := strconv.Atoi(row[1] + row[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(read(t, "template.yaml"), "\n"); lines*20 < stated*19 || lines*20 > stated*21 {
+		t.Errorf("docs/DECISIONS.md states %d lines, template.yaml has %d", stated, lines)
+	}
+}
+
 // linesOf counts the lines of a Go file, or of a directory's Go files without tests.
 func linesOf(t *testing.T, place string) (n int) {
 	t.Helper()
