@@ -84,6 +84,10 @@ func (r *Ring) Extra(name string) json.RawMessage {
 	return json.RawMessage(r.extra[name].Reveal())
 }
 
+// Text returns the text of a key, or nothing: for a signature that other programs make too. Our own purposes have keys
+// from [Ring.Derive].
+func (r *Ring) Text(id string) procore.Secret { return r.material[id] }
+
 // Derive returns the 32-byte key for a purpose, or ErrUnknown.
 func (r *Ring) Derive(id, purpose string) ([]byte, error) {
 	material, ok := r.material[id]
