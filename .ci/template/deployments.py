@@ -23,6 +23,7 @@ EXAMPLES = [
     },
     {"KmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012"},
     {"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/github/boundary"},
+    {"ReturnUrls": "https://app.example.com/procore, https://staging.example.com:8443/procore?from=connect"},
     {"ReservedConcurrency": "10"},
     {"AllowedCompanies": "5678, 9012", "WebhookNamespace": "a" * 64, "WebhookTriggers": ""},
 ]

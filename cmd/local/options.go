@@ -34,7 +34,7 @@ func options(args []string) (settings, error) {
 		Stdout:           readable.NewWriter(os.Stdout),
 		Stderr:           readable.NewWriter(os.Stderr),
 	}}
-	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PROCORE_PRINCIPAL", "PRODUCT_URL", "RECONCILE_PERIOD", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
+	for _, name := range []string{"ALLOWED_COMPANIES", "APP_SECRET_ID", "LOG_LEVEL", "PROCORE_PRINCIPAL", "PRODUCT_URL", "RECONCILE_PERIOD", "RETURN_URLS", "SUPPORT_CONTACT", "WEBHOOK_NAMESPACE", "WEBHOOK_TRIGGERS"} {
 		if value, ok := os.LookupEnv(name); ok {
 			o.Env[name] = value
 		}

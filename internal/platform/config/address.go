@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -105,6 +106,64 @@ func (e *Env) ProductURL() string {
 		return text
 	}
 	return ""
+}
+
+// maxReturns is how many addresses RETURN_URLS may have. Their origins are in a header of each page with a form.
+const maxReturns = 10
+
+// ReturnURLs reads RETURN_URLS: addresses of the host application, to which users return who came by a signed link. A
+// link names one of them, compared by character (RFC 9700 section 4.1.3), so they remain as they are written. Without any
+// there are no signed links.
+func (e *Env) ReturnURLs() (all []string) {
+	text := e.Optional("RETURN_URLS")
+	if text == "" {
+		return nil
+	}
+	for field := range strings.SplitSeq(text, ",") {
+		address := strings.TrimSpace(field)
+		err := e.returnURL(address)
+		switch {
+		case len(all) == maxReturns:
+			err = fmt.Errorf("has more than %d addresses", maxReturns)
+		case err == nil && slices.Contains(all, address):
+			err = errors.New("has an address twice")
+		}
+		if err != nil {
+			e.Fail("RETURN_URLS", "address %d: %v", len(all)+1, err) // not quoted, because it may have a password
+			return nil
+		}
+		all = append(all, address)
+	}
+	return all
+}
+
+var (
+	errReturn      = fmt.Errorf("is not an address such as https://app.example.com/procore of at most %d bytes in ASCII, without a user and a fragment", maxURL)
+	errReturnQuery = errors.New("may not have link, result or code in its query, which are added when a user returns")
+)
+
+// returnURL returns what is wrong with an address of RETURN_URLS. Its host goes into a header, where other characters
+// have a meaning.
+func (e *Env) returnURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxURL || u.User != nil || strings.Contains(text, "#") ||
+		strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) || strings.ContainsAny(u.Host, `*;'"`) {
+		return errReturn
+	}
+	if err := e.normalize(&url.URL{Scheme: u.Scheme, Host: u.Host}); err != nil {
+		if errors.Is(err, errSecure) {
+			return err
+		}
+		return errReturn
+	}
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return errReturn
+	}
+	if q.Has("link") || q.Has("result") || q.Has("code") {
+		return errReturnQuery
+	}
+	return nil
 }
 
 func (e *Env) secure(u *url.URL) bool {

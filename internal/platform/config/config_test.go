@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -163,6 +164,72 @@ func TestProductURL(t *testing.T) {
 		names, wrong := named(e.Err()), want == "" && value != ""
 		if wrong && !cmp.Equal(names, []string{"PRODUCT_URL"}) || !wrong && names != nil {
 			t.Errorf("%q: errors of %v: %v", value, names, e.Err())
+		}
+	}
+}
+
+func TestReturnURLs(t *testing.T) {
+	t.Parallel()
+	const one, two = "https://app.example.com/procore", "https://app.example.com/procore?tenant=5&b=c"
+	var ten []string
+	for i := range 10 {
+		ten = append(ten, fmt.Sprintf("%s/%d", one, i))
+	}
+	long := one + "/" + strings.Repeat("a", 2_000-len(one)-1)
+	for value, want := range map[string]struct {
+		all []string
+		err string // a part of it
+	}{
+		"":                              {},
+		" \n":                           {},
+		one:                             {all: []string{one}},
+		" " + one + " ,\t" + two:        {all: []string{one, two}},
+		"http://127.0.0.1:5000/procore": {all: []string{"http://127.0.0.1:5000/procore"}},
+		"http://localhost/, https://[2001:db8::1]:8443": {all: []string{"http://localhost/", "https://[2001:db8::1]:8443"}},
+		one + "," + one + "/":                           {all: []string{one, one + "/"}}, // another address, by character
+		"https://app.example.com?links=1&codes=2":       {all: []string{"https://app.example.com?links=1&codes=2"}},
+		long:                   {all: []string{long}},
+		strings.Join(ten, ","): {all: ten},
+
+		strings.Join(append(ten, one), ","):  {err: "more than 10"},
+		one + "," + two + ", " + one:         {err: "address 3: has an address twice"},
+		long + "a":                           {err: "at most 2000 bytes"},
+		one + ",":                            {err: "address 2: is not an address"},
+		",":                                  {err: "is not an address"},
+		one + " " + two:                      {err: "is not an address"},
+		"app.example.com/procore":            {err: "is not an address"},
+		"/procore":                           {err: "is not an address"},
+		"//app.example.com/procore":          {err: "must begin with https://"},
+		"http://app.example.com/procore":     {err: "must begin with https://"},
+		"http://localhost.example.com":       {err: "must begin with https://"},
+		"javascript:alert(1)":                {err: "is not an address"},
+		"javascript://localhost/%0aalert(1)": {err: "must begin with https://"},
+		one + "#top":                         {err: "without a user and a fragment"},
+		one + "#":                            {err: "without a user and a fragment"},
+		"https://fake-user:fake-password@app.example.com/": {err: "without a user and a fragment"},
+		"https://@app.example.com/":                        {err: "without a user and a fragment"},
+		"https://caf\u00e9.example.com/":                   {err: "in ASCII"},
+		one + "/caf\u00e9":                                 {err: "in ASCII"},
+		one + "/\x7f":                                      {err: "is not an address"},
+		"https://*.example.com/":                           {err: "is not an address"},
+		"https://app.example.com;script-src/":              {err: "is not an address"},
+		"https://app.example.com:0/":                       {err: "is not an address"},
+		one + "?code=1":                                    {err: "link, result or code"},
+		one + "?a=b&result":                                {err: "link, result or code"},
+		one + "?%6cink=1":                                  {err: "link, result or code"},
+		one + "?a;code=1":                                  {err: "is not an address"},
+	} {
+		e := env(map[string]string{"RETURN_URLS": value})
+		if got := e.ReturnURLs(); !slices.Equal(got, want.all) {
+			t.Errorf("%.80q: %q, want %q", value, got, want.all)
+		}
+		switch err := e.Err(); {
+		case want.err == "" && err != nil:
+			t.Errorf("%.80q: error %v, want none", value, err)
+		case want.err != "" && (!cmp.Equal(named(err), []string{"RETURN_URLS"}) || !strings.Contains(err.Error(), want.err)):
+			t.Errorf("%.80q: error %v, want one of RETURN_URLS with %q", value, err, want.err)
+		case err != nil && (strings.Contains(err.Error(), "fake-") || len(err.Error()) > 300):
+			t.Errorf("%.80q shows: %v", value, err)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestSetAppSecretCommand(t *testing.T) {
 func TestRetained(t *testing.T) {
 	t.Parallel()
 	n := template(t)
-	for _, name := range []string{"GrantsTable", "ConnectionsTable", "SpendsTable", "KeysSecret", "WebhookSecret", "RescueQueue", "RescueDeadLetterQueue"} {
+	for _, name := range []string{"GrantsTable", "ConnectionsTable", "SpendsTable", "KeysSecret", "WebhookSecret", "LinkSecret", "RescueQueue", "RescueDeadLetterQueue"} {
 		if got := text(get(n, "Resources", name, "DeletionPolicy")); got != "RetainExceptOnCreate" {
 			t.Errorf("%s: DeletionPolicy %q", name, got)
 		}

@@ -126,6 +126,7 @@ var forbidden = []struct{ file, path, rule string }{
 	{"internal/upkeep/departures/x.go", "pkg/consumer", "consumer"},
 	{"internal/wire/x.go", "pkg/consumer", "consumer"},
 	{"pkg/connections/x.go", "pkg/consumer", "connections"},
+	{"pkg/link/x.go", "pkg/tokens", "link"},
 	{"examples/event-consumer/x.go", "internal/platform/config", "examples"},
 	{"examples/event-consumer/x.go", "internal/wire", "examples"},
 	{"examples/event-consumer/x.go", "internal/connect/session", "examples"},

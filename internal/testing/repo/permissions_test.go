@@ -37,7 +37,7 @@ func recordedCalls(t *testing.T) (all []call) {
 // deployed maps the names of the local stack to logical ids.
 var deployed = map[string]string{
 	"grants": "GrantsTable", "connections": "ConnectionsTable", "spends": "SpendsTable", "sessions": "SessionsTable", "inbox": "InboxTable",
-	"local/app": "AppSecret", "local/keys": "KeysSecret", "local/webhook": "WebhookSecret", "rescue": "RescueQueue",
+	"local/app": "AppSecret", "local/keys": "KeysSecret", "local/webhook": "WebhookSecret", "local/link": "LinkSecret", "rescue": "RescueQueue",
 	"events.fifo": "EventsQueue", "connections-topic": "ConnectionsTopic",
 }
 
@@ -82,7 +82,7 @@ func permissions(t *testing.T) map[string][]*permission {
 					t.Errorf("%s: this test cannot evaluate a condition", name)
 				}
 				all[path.Base(dir)] = append(all[path.Base(dir)], &permission{
-					actions: texts(get(s, "Action")), resources: texts(get(s, "Resource")), comment: comments[len(all[path.Base(dir)])],
+					actions: texts(get(s, "Action")), resources: resources(get(s, "Resource")), comment: comments[len(all[path.Base(dir)])],
 					used: make(map[string]bool),
 				})
 			}

@@ -154,6 +154,8 @@ func TestRoutes(t *testing.T) {
 		"HEAD /companies":         "CompanySelectFunction",
 		"HEAD /connected":         "CompanySelectFunction",
 		"POST /connected":         "CompanySelectFunction",
+		"GET /return":             "CompanySelectFunction",
+		"POST /links/redeem":      "CompanySelectFunction",
 	}
 	if d := cmp.Diff(routes(t), want); d != "" {
 		t.Errorf("routes of template.yaml (-got +want):\n%s", d)
@@ -202,7 +204,7 @@ func TestGeneratedSecretsNeverChange(t *testing.T) {
 			"SecretStringTemplate": `{"current":"k1"}`, "GenerateStringKey": "k1", "ExcludePunctuation": "true", "PasswordLength": "64",
 		},
 	}
-	for _, name := range []string{"KeysSecret", "WebhookSecret"} {
+	for _, name := range []string{"KeysSecret", "WebhookSecret", "LinkSecret"} {
 		got := get(n, "Resources", name, "Properties", "GenerateSecretString")
 		if d := cmp.Diff(got, node(want), cmp.AllowUnexported(mapping{})); d != "" {
 			t.Errorf("%s (-got +want):\n%s", name, d)
@@ -251,8 +253,8 @@ func TestRoles(t *testing.T) {
 			statements, _ := get(p, "PolicyDocument", "Statement").(list)
 			for _, s := range statements {
 				may[role] = append(may[role], texts(get(s, "Action"))...)
-				reaches[role] = append(reaches[role], texts(get(s, "Resource"))...)
-				for _, r := range texts(get(s, "Resource")) {
+				reaches[role] = append(reaches[role], resources(get(s, "Resource"))...)
+				for _, r := range resources(get(s, "Resource")) {
 					if strings.Contains(r, "*") && text(get(s, "Action")) != "cloudwatch:DescribeAlarms" {
 						t.Errorf("%s: resource %s", role, r)
 					}
@@ -275,7 +277,7 @@ func TestRoles(t *testing.T) {
 		"DispatcherRole": {"DispatcherDeadLetterQueue.Arn", "EventsQueue.Arn", "InboxTable.Arn", "InboxTable.StreamArn"},
 		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
 		"CompanySelectRole": {"${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn", "GrantsTable.Arn",
-			"KeysSecret", "RescueQueue.Arn", "SessionsTable.Arn", "SpendsTable.Arn"},
+			"KeysSecret", "LinkSecret", "RescueQueue.Arn", "SessionsTable.Arn", "SpendsTable.Arn"},
 		"ReconcilerRole": {"${ConnectionsTable.Arn}/index/checks", "${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn",
 			"GrantsTable.Arn", "InboxTable.Arn", "KeysSecret", "RescueQueue.Arn", "SpendsTable.Arn", "WebhookSecret"},
 	} {
@@ -348,6 +350,20 @@ func TestEventsQueue(t *testing.T) {
 	if got := text(get(triggerOf(t, n, "EventConsumerFunction", "Queue"), "BatchSize")); got != "1" {
 		t.Errorf("the consumer receives %s events at once, want 1", got)
 	}
+}
+
+// resources returns the resources of a statement, those with a condition too.
+func resources(n node) (all []string) {
+	if f, ok := n.(tagged); ok && f.tag == "If" {
+		n = items(f.value)[1]
+	}
+	for _, item := range items(n) {
+		all = append(all, resources(item)...)
+	}
+	if all == nil {
+		return texts(n)
+	}
+	return all
 }
 
 // texts returns the string, or the strings of a list, without their tags.

@@ -109,6 +109,8 @@ func (s *Stack) front() http.Handler {
 		"HEAD /companies":         companySelect,
 		"HEAD /connected":         companySelect,
 		"POST /connected":         companySelect,
+		"GET /return":             companySelect,
+		"POST /links/redeem":      companySelect,
 	} {
 		routes[key] = s.functions[name]
 	}
@@ -124,6 +126,9 @@ func (s *Stack) environment() map[string]string {
 	maps.Copy(env, s.options.Env)
 	return env
 }
+
+// DefaultReturn is where users return who came by a signed link, unless RETURN_URLS is another address.
+const DefaultReturn = "http://127.0.0.1:5000/procore"
 
 // Environment returns the variables that the template sets for the functions, with the names of a stack's tables, secrets
 // and queues. The addresses are those at which the functions reach the stack.
@@ -142,6 +147,8 @@ func Environment(app, procore, aws string) map[string]string {
 		"APP_SECRET_ID":                    appSecret,
 		"KEYS_SECRET_ID":                   keysSecret,
 		"WEBHOOK_SECRET_ID":                webhookSecret,
+		"LINK_SECRET_ID":                   linkSecret,
+		"RETURN_URLS":                      DefaultReturn,
 		"RESCUE_QUEUE_URL":                 awstest.QueueURL(aws, rescueQueue),
 		"EVENTS_QUEUE_URL":                 awstest.QueueURL(aws, eventsQueue),
 		"CONNECTIONS_TOPIC_ARN":            awstest.TopicARN(connectionsTopic),

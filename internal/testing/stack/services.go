@@ -24,6 +24,7 @@ const (
 	appSecret     = "local/app"
 	keysSecret    = "local/keys"
 	webhookSecret = "local/webhook"
+	linkSecret    = "local/link"
 
 	eventsQueue = "events.fifo"
 	rescueQueue = "rescue"
@@ -51,6 +52,7 @@ func (s *Stack) credentials() error {
 	})
 	s.secret(keysSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
 	s.secret(webhookSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	s.secret(linkSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
 	o.ClientID, o.ClientSecret, o.Storage = app["client_id"], app["client_secret"], s.procoreStorage()
 	if o.RedirectURIs == nil {
 		o.RedirectURIs = []string{s.AppURL + "/oauth/callback"}
