@@ -22,9 +22,10 @@ type New struct {
 }
 
 // Connect connects a company by a user's grant, in one transaction with the grant and
-// with also. Connecting again changes the names and ends a pause. [tokens.ErrUsed] means
-// that an item of also refused it, and [tokens.ErrNotFound], [tokens.ErrReauthorize] or
-// [tokens.ErrRevoked] that the grant does not work: the user authorizes again.
+// with also. Connecting again changes the names and ends a pause, and keeps the reference
+// unless the connection had ended. [tokens.ErrUsed] means that an item of also refused it,
+// and [tokens.ErrNotFound], [tokens.ErrReauthorize] or [tokens.ErrRevoked] that the grant
+// does not work: the user authorizes again.
 func (s *Store) Connect(ctx context.Context, n New, also ...types.TransactWriteItem) (Connection, error) {
 	if n.Principal == tokens.App {
 		return Connection{}, errors.New("connections: a service account's connection is made by AddServiceAccount")
@@ -40,6 +41,9 @@ func (c Connection) connected(n New, now time.Time) Connection {
 	c.Webhooks, c.CheckAt = n.Webhooks, time.Time{}
 	if n.Webhooks == WebhooksPending {
 		c.CheckAt = toSecond(now)
+	}
+	if c.State == Ended {
+		c.Reference = ""
 	}
 	return c.enter(Connected, connected, now)
 }
@@ -111,6 +115,21 @@ const maxTries = 10
 // together makes one step of a connection in one transaction with its grant's step. As
 // with apply, step returns false when nothing is to be done.
 func (s *Store) together(ctx context.Context, k Key, grant grantStep, step func(Connection) (Connection, bool), also []types.TransactWriteItem) (Connection, error) {
+	return s.transact(ctx, k, step, func(write types.TransactWriteItem) (again bool, err error) {
+		_, err = grant(ctx, k.Principal, k.holder(), slices.Concat([]types.TransactWriteItem{write}, also)...)
+		if err == nil {
+			return false, nil
+		}
+		// The grant is the transaction's first item, and the connection the next one.
+		reasons, _ := dynamo.Refused(err)
+		return errors.Is(err, tokens.ErrUsed) && reasons.Failed(1), &Error{Key: k, Decision: err}
+	})
+}
+
+// transact makes one step of a connection in a transaction, which commit makes with the
+// connection's write. As with apply, step returns false when nothing is to be done. commit
+// returns whether to step again from the row as it is by then.
+func (s *Store) transact(ctx context.Context, k Key, step func(Connection) (Connection, bool), commit func(types.TransactWriteItem) (again bool, err error)) (Connection, error) {
 	defer s.memory.forget(k)
 	c, err := s.get(ctx, k)
 	for range maxTries {
@@ -122,7 +141,7 @@ func (s *Store) together(ctx context.Context, k Key, grant grantStep, step func(
 			return c, nil
 		}
 		next, write := s.rows().Prepare(c, next)
-		_, failed := grant(ctx, k.Principal, k.holder(), slices.Concat([]types.TransactWriteItem{write}, also)...)
+		again, failed := commit(write)
 		if failed == nil {
 			s.changed(ctx, c, next)
 			return next, nil
@@ -132,9 +151,8 @@ func (s *Store) together(ctx context.Context, k Key, grant grantStep, step func(
 			s.changed(ctx, from, c)
 			return c, nil
 		}
-		// The grant is the transaction's first item, and the connection the next one.
-		if reasons, _ := dynamo.Refused(failed); !errors.Is(failed, tokens.ErrUsed) || !reasons.Failed(1) {
-			return from, &Error{Key: k, Decision: failed}
+		if !again {
+			return from, failed
 		}
 	}
 	return c, later(k, "the connection keeps changing", nil)

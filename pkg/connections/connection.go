@@ -85,6 +85,7 @@ type Connection struct {
 	UserName    string
 	ConnectedAt time.Time // last, to the millisecond
 	Origin      string    // names the authorization that connected it last; empty: unknown
+	Reference   string    // a host application's id of its tenant; empty: none; see [Store.SetReference]
 	SeenAt      time.Time // when Procore last showed the company to the user
 	PausedUntil time.Time // no calls before: Procore rejected valid tokens; see [Store.Pause]
 
@@ -144,6 +145,7 @@ func (c *Connection) fields(f *dynamo.Fields) {
 	f.Text("user_name", &c.UserName)
 	f.Millis("connected_at_ms", &c.ConnectedAt)
 	f.Text("origin", &c.Origin)
+	f.Text("reference", &c.Reference)
 	f.Seconds("seen_at", &c.SeenAt)
 	f.Seconds("paused_until", &c.PausedUntil)
 	f.Duration("pause_s", &c.pause)

@@ -20,6 +20,9 @@
 // in one place which connection is a grant's last one, and a table that is restored from
 // a backup alone brings no connection back.
 //
+// A host application that has sent its tenant's user to connect a company knows the
+// connection by its own id of the tenant: see [Store.SetReference].
+//
 // By errors.Is, an error that a caller can act on matches one of [ErrNotFound],
 // [ErrDisconnected], [ErrEnded], [ErrPaused], or an error of the grant:
 // [tokens.ErrReauthorize], [tokens.ErrRevoked] or [tokens.ErrTryAgain].

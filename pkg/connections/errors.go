@@ -21,6 +21,9 @@ var (
 	// No calls are made for a while.
 	ErrPaused = errors.New("paused, because Procore answers 401 for this company to tokens that are good; " +
 		"a company admin has to check that the app is installed")
+	// ErrMadeAgain means that the connection was connected again since the caller saw it:
+	// what was to happen to that one does not happen to this one.
+	ErrMadeAgain = errors.New("the company was connected again in the meantime")
 )
 
 // Error describes what happened to a connection. It unwraps to the decision, and to the

@@ -155,8 +155,11 @@ func (s *Store) applyTo(ctx context.Context, c Connection, step func(Connection)
 	return next, nil
 }
 
-// changed logs a change of the state.
+// changed logs a change of the state, and of the reference.
 func (s *Store) changed(ctx context.Context, old, next Connection) {
+	if old.Reference != next.Reference {
+		s.log().LogAttrs(ctx, slog.LevelInfo, "reference changed", slog.Any("", next.Key), slog.String("from", old.Reference), slog.String("to", next.Reference))
+	}
 	if old.State == next.State {
 		return
 	}

@@ -28,7 +28,7 @@ func TestWrongType(t *testing.T) {
 	text, number := dynamo.Text(secret), &types.AttributeValueMemberN{Value: secret}
 	for attribute, value := range map[string]types.AttributeValue{
 		"state": number, "rev": text, "write": number, "company_name": number, "connected_at_ms": text, "paused_until": text,
-		"pause_s": text, "webhooks": number, "transitions": text,
+		"pause_s": text, "webhooks": number, "transitions": text, "reference": number,
 	} {
 		item := w.item(c)
 		item[attribute] = value

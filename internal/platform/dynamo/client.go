@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -121,6 +122,11 @@ func (r Reasons) Code(i int) string {
 
 // Failed reports whether the condition of a write failed.
 func (r Reasons) Failed(i int) bool { return r.Code(i) == conditionFailed }
+
+// Conflicted reports whether a write met another transaction, which may be over by now.
+func (r Reasons) Conflicted() bool {
+	return slices.ContainsFunc(r, func(c types.CancellationReason) bool { return aws.ToString(c.Code) == "TransactionConflict" })
+}
 
 // AnyFailed reports whether the condition of one of n writes, from this one on, failed.
 func (r Reasons) AnyFailed(from, n int) bool {

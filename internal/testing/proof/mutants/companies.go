@@ -4,7 +4,7 @@ package main
 func companies() []mutant {
 	const connect, change, client = "pkg/connections/connect.go", "pkg/connections/change.go", "pkg/connections/client.go"
 	const company, memory, hold = "pkg/connections/company.go", "pkg/connections/memory.go", "pkg/tokens/hold.go"
-	const pkg = "./pkg/connections"
+	const reference, pkg = "pkg/connections/reference.go", "./pkg/connections"
 	return []mutant{
 		{"R8", "a restored connection makes calls", client,
 			`t.key.Principal == tokens.App || a.HeldBy(t.key.holder())`, `true`, only("TestRestoredConnections", pkg)},
@@ -23,7 +23,7 @@ func companies() []mutant {
 		{"", "a transaction whose answer is lost is made twice", connect,
 			`err == nil && c.write == next.write {`, `err == nil && false {`, only("TestLostAnswers", pkg)},
 		{"", "a lost race of a connection is an error", connect,
-			`!errors.Is(failed, tokens.ErrUsed) || !reasons.Failed(1)`, `true || reasons.Failed(1)`, only("TestLostRaces", pkg)},
+			`errors.Is(err, tokens.ErrUsed) && reasons.Failed(1), `, `false && reasons.Failed(1), `, only("TestLostRaces", pkg)},
 		{"", "a late answer disconnects a connection that was made again", change,
 			`same := c.State == Connected && c.ConnectedAt.Equal(seen.ConnectedAt)`, `same := c.State == Connected`, only("TestFiveAnswersDisconnectOnce", pkg)},
 		{"", "an answer disconnects a connection that was made while the call was under way", change,
@@ -38,6 +38,19 @@ func companies() []mutant {
 		return unserved(c.Key, err)
 	}
 `, ``, only("TestForCompany", pkg)},
+		{"D", "a connection that was made again has the reference of the one before", reference,
+			`err == nil && !c.made(seen)`, `err == nil && !c.made(seen) && false`, only("TestReferenceOfWhatWasSeen", pkg)},
+		{"D", "a reference is set after the connection has ended", reference,
+			`	err := c.unusable(c.PausedUntil) // a pause is no reason`, `	var err error`, only("TestReferenceOfWhatWasSeen", pkg)},
+		{"D", "a reference is set without what joins it", reference,
+			`slices.Concat([]types.TransactWriteItem{write}, also)...`, `slices.Concat([]types.TransactWriteItem{write}, also[:0])...`, only("TestReferenceInATransaction", pkg)},
+		{"D", "a company that is connected after its end belongs to the tenant before", connect,
+			`	if c.State == Ended {
+		c.Reference = ""
+	}
+`, ``, only("TestReferenceIsKept", pkg)},
+		{"", "a reference loses a race for good", reference, `reasons.Failed(0), reasons.Conflicted():`, `reasons.Conflicted():`, only("TestReferenceOfWhatWasSeen", pkg)},
+		{"", "a reference of any length is stored", reference, ` || n > maxReference`, ``, only("TestCheckReference", pkg)},
 		{"", "all users of a company are read for one call", company, `aws.Int32(batch)`, `nil`, only("TestForCompanyOf2000Users", pkg)},
 	}
 }
