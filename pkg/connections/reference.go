@@ -12,14 +12,14 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// maxReference is how many characters a reference may have.
+// maxReference is how many characters a reference may have, in the row as in a link: see package link.
 const maxReference = 128
 
 // CheckReference returns an error for a text that cannot be a [Connection.Reference]. The error does not contain it.
 func CheckReference(reference string) error {
-	unprintable := func(r rune) bool { return r < ' ' || r > '~' }
-	if n := len(reference); n == 0 || n > maxReference || strings.ContainsFunc(reference, unprintable) {
-		return fmt.Errorf("connections: a reference of %d bytes: it must have 1 to %d characters, all of them printable ASCII", n, maxReference)
+	blank := func(r rune) bool { return r <= ' ' || r > '~' }
+	if n := len(reference); n == 0 || n > maxReference || strings.ContainsFunc(reference, blank) {
+		return fmt.Errorf("connections: a reference of %d bytes: it has to be 1 to %d characters of printable ASCII, without blanks", n, maxReference)
 	}
 	return nil
 }

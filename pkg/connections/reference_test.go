@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/link"
 	"procore-connect/pkg/tokens"
 )
 
@@ -21,7 +22,7 @@ func TestSetReference(t *testing.T) {
 	s, log := w.store(), new(bytes.Buffer)
 	s.Log = slog.New(slog.NewTextHandler(log, nil))
 	w.clock.Advance(time.Hour)
-	for i, reference := range []string{"tenant-1", "tenant-1", "~ tenant 2 !", strings.Repeat("x", 128)} {
+	for i, reference := range []string{"tenant-1", "tenant-1", "~tenant:2/!", strings.Repeat("x", 128)} {
 		before := w.row(seen.Key)
 		w.clock.Advance(time.Second)
 		c, err := s.SetReference(t.Context(), seen, reference)
@@ -37,7 +38,7 @@ func TestSetReference(t *testing.T) {
 			t.Errorf("stored (-got +returned):\n%s", d)
 		}
 	}
-	if n := strings.Count(log.String(), "reference changed"); n != 3 || !strings.Contains(log.String(), `company_id=501 principal=user#1234567 from=tenant-1 to="~ tenant 2 !"`) {
+	if n := strings.Count(log.String(), "reference changed"); n != 3 || !strings.Contains(log.String(), `company_id=501 principal=user#1234567 from=tenant-1 to=~tenant:2/!`) {
 		t.Errorf("%d changes are logged, want 3:\n%s", n, log)
 	}
 	if err := w.call(s, seen.Key); err != nil {
@@ -50,13 +51,16 @@ func TestCheckReference(t *testing.T) {
 	w := newWorld(t)
 	seen := w.connect(joe, acme)[0]
 	w.storage()
-	for _, bad := range []string{"", strings.Repeat("x", 129), "tenant\n1", "tenant\x7f", "ténant", "tenant\xff"} {
+	for _, bad := range []string{"", strings.Repeat("x", 129), "tenant\n1", "tenant\x7f", "ténant", "tenant\xff", "tenant 1"} {
 		_, err := w.store().SetReference(t.Context(), seen, bad)
 		if err == nil || !strings.Contains(err.Error(), "1 to 128 characters") || strings.Contains(err.Error(), "nant") {
 			t.Errorf("%q: got error %v, want one that states the rule, and not the reference", bad, err)
 		}
 	}
 	w.wantStorage("bad references")
+	if maxReference != link.MaxReference {
+		t.Errorf("a link may have a reference of %d characters, a connection one of %d", link.MaxReference, maxReference)
+	}
 }
 
 // A connection keeps its reference in each state and when it is made again, except after its end.

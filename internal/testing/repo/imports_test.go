@@ -115,6 +115,7 @@ var forbidden = []struct{ file, path, rule string }{
 	{"pkg/procore/x.go", "internal/platform/logging", "procore"},
 	{"pkg/procoretest/x.go", "internal/testing/kit/logtest", "procoretest"},
 	{"pkg/keys/x.go", "pkg/tokens", "keys"},
+	{"pkg/link/x.go", "pkg/connections", "link"},
 	{"pkg/tokens/x.go", "internal/platform/config", "tokens"},
 	{"pkg/tokens/x.go", "internal/webhook/inbox", "tokens"},
 	{"internal/platform/config/x.go", "pkg/tokens", "platform"},
