@@ -2,6 +2,7 @@ package pages
 
 import (
 	"cmp"
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,9 +27,11 @@ const (
 )
 
 const (
-	filterFrom = 9  // companies from which the filter field is shown
-	maxShown   = 50 // companies listed at once, so that the page stays small; the filter finds the rest
-	maxClosed  = 15 // companies listed at once that can't be chosen
+	filterFrom = 9        // companies from which the filter field is shown
+	maxShown   = 50       // companies listed at once, so that the page stays small; the filter finds the rest
+	maxClosed  = 15       // companies listed at once that can't be chosen
+	maxListed  = 17 << 10 // bytes of all companies listed at once, whatever their names
+	optionSize = 200      // bytes of one company's elements, without its id, name and hint
 )
 
 // CompanyState is whether a company can be chosen, or why not.
@@ -66,13 +69,16 @@ type chooseView struct {
 	Choice
 	Action      string // of both forms
 	ShowFilter  bool
+	Reach       bool // the button stays in reach of a long list
 	Options     []option
 	Unavailable []option
+	Reasons     [][]part // what helps, for each reason why a company can't be chosen
 	Count       string
 	All         string // address of the unfiltered list
 	Again       string // address of the list as it is
 	Who         about
-	Ways        *ways // if no company can be connected
+	Ways        *ways    // if no company can be connected
+	Switch      *account // if there is only one company to connect
 }
 
 // ways are what a visitor can do who has no company that can be connected: one way for each reason.
@@ -102,7 +108,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 	c.UserName, c.Filter = clean(c.UserName, maxName), clean(c.Filter, maxFilter)
 	available, unavailable := split(c.Companies)
 	v := chooseView{
-		chooseWords: p.words.choose(p.brand.Name, len(available), len(unavailable), c.Cut), Choice: c,
+		chooseWords: p.words.choose(p.brand.Name, len(available), c.Cut), Choice: c,
 		Action:     p.link(PathCompanies),
 		All:        p.flowLink(PathCompanies, c.Flow),
 		Again:      p.flowLink(PathCompanies, c.Flow),
@@ -113,16 +119,25 @@ func (p *Pages) chooseView(c Choice) chooseView {
 		v.Again += "&" + url.Values{FieldFilter: {c.Filter}}.Encode()
 	}
 	found, foundUnavailable := matching(available, c.Filter), matching(unavailable, c.Filter)
-	for _, co := range found[:min(len(found), maxShown)] {
-		o := p.option(co.Company)
-		o.Checked = len(available) == 1 && !c.Cut
-		v.Options = append(v.Options, o)
-	}
-	for _, co := range foundUnavailable[:min(len(foundUnavailable), maxClosed)] {
-		v.Unavailable = append(v.Unavailable, p.option(co.Company))
-	}
-	if len(available) == 0 && !c.Cut {
+	room := maxListed
+	v.Options = p.options(found[:min(len(found), maxShown)], &room)
+	v.Unavailable = p.options(foundUnavailable[:min(len(foundUnavailable), maxClosed)], &room)
+	v.Reach = len(v.Options) >= filterFrom
+	switch {
+	case c.Cut:
+	case len(available) == 0:
 		v.Ways = p.ways(unavailable)
+	case len(available) == 1:
+		v.Switch = p.account()
+		for i := range v.Options {
+			v.Options[i].Checked = true
+		}
+	}
+	if v.Ways == nil {
+		v.Reasons = p.points(p.words.reasons(unavailable))
+	}
+	if len(foundUnavailable) > 0 {
+		v.NoMatch = v.NoneOpen
 	}
 	if v.ShowFilter {
 		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundUnavailable), len(c.Companies), c.More || c.Cut)
@@ -150,6 +165,26 @@ func (p *Pages) ways(unavailable []line) *ways {
 		w.Request = p.request(askActivate, "", 0)
 	}
 	return w
+}
+
+// options describes companies, as many of them as there is room for, and takes their bytes from it.
+func (p *Pages) options(all []line, room *int) []option {
+	var shown []option
+	for _, l := range all {
+		o := p.option(l.Company)
+		if *room -= o.size(); *room < 0 {
+			break
+		}
+		shown = append(shown, o)
+	}
+	return shown
+}
+
+// size returns at least how many bytes an option takes. It has its id five times beside the hint, and html/template escapes a plus sign,
+// which HTMLEscapeString does not.
+func (o option) size() int {
+	escaped := func(s string) int { return len(template.HTMLEscapeString(s)) + 4*strings.Count(s, "+") }
+	return optionSize + 5*len(o.ID) + escaped(o.Name) + escaped(o.Hint)
 }
 
 // option describes a company by its id, because two of a user's companies may have the same name.

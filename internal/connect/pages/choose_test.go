@@ -45,12 +45,17 @@ func TestChoose(t *testing.T) {
 		{Value: "5679", Label: "Acme Construction", Description: "Procore company ID 5679"},
 		{Value: "8089", Label: "Turner Brothers", Description: "Procore company ID 8089"},
 		{Value: "9002", Label: "Elsewhere Inc", Disabled: true,
-			Description: "Procore company ID 9002. This company isn't enabled for Acme Connect. Ask help@acme.example to enable it."},
+			Description: "Procore company ID 9002. Not enabled for Acme Connect."},
 		{Value: "9001", Label: "Old Harbour Ltd", Disabled: true,
-			Description: "Procore company ID 9001. This company is inactive in Procore. A company administrator can ask Procore to activate it."},
+			Description: "Procore company ID 9001. Inactive in Procore."},
 	}
 	if diff := cmp.Diff(radios(got), want); diff != "" {
 		t.Errorf("companies (-got +want):\n%s", diff)
+	}
+	for _, reason := range []string{"A company administrator can ask Procore to activate an inactive company.", "Ask help@acme.example to enable a company for Acme Connect. Include its company ID."} {
+		if !contains(got, reason) {
+			t.Errorf("the page lacks %q", reason)
+		}
 	}
 	if len(got.all("form")) != 1 {
 		t.Errorf("%d forms, want no filter for a few companies", len(got.all("form")))

@@ -2,18 +2,19 @@ package pages
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
 // chooseWords are the texts of the company choice.
 type chooseWords struct {
 	Title, Lead, SignedInAs, Legend, Connect, Cancel, Error string
-	FilterLabel, FilterButton, ShowAll, NoMatch             string
-	UnavailableTitle, UnavailableLead                       string
-	Missing, Retry, TeamTitle                               string
+	FilterLabel, FilterButton, ShowAll, NoMatch, NoneOpen   string
+	UnavailableTitle                                        string
+	Missing, Retry, TeamTitle, Wrong                        string
 }
 
-func (words) choose(app string, available, unavailable int, cut bool) chooseWords {
+func (words) choose(app string, available int, cut bool) chooseWords {
 	t := chooseWords{
 		Title:            "Choose a company to connect",
 		Lead:             "Choose the one company that " + app + " may work with. It doesn't touch any other company.",
@@ -25,26 +26,25 @@ func (words) choose(app string, available, unavailable int, cut bool) chooseWord
 		FilterLabel:      "Find a company by name or ID",
 		FilterButton:     "Find",
 		ShowAll:          "Show all companies",
-		NoMatch:          "No company that you can connect matches. Try fewer letters, or show all companies.",
+		NoMatch:          "Try fewer letters, or the company ID.",
+		NoneOpen:         "None of the companies found can be connected.",
 		UnavailableTitle: "Companies that can't be connected",
-		UnavailableLead:  "Your Procore account also belongs to these companies.",
 		Missing:          "Procore didn't send all of your companies in time, so yours may be missing.",
 		Retry:            retryLabel,
 		TeamTitle:        "Have a company enabled",
+		Wrong:            "Not the company you want?",
 	}
 	switch {
 	case available == 0 && cut:
 		t.Lead = "None of the companies that Procore has sent so far can be connected."
 	case available == 0:
 		t.Title = "None of your companies can be connected"
-		t.Lead = "Each company below shows the reason. Below the list is what you can do."
+		t.Lead = "Here is why, and what you can do."
+		t.UnavailableTitle = "Your companies"
 	case available == 1 && !cut:
 		t.Title = "Connect your company"
 		t.Legend = "Your company"
-		t.Lead = app + " will work with this company and no other. Isn't it the one you want? Then sign out of Procore, and start again with another Procore account."
-	}
-	if unavailable == 0 && available > 1 && !cut {
-		t.Lead = "Your Procore account belongs to several companies. " + t.Lead
+		t.Lead = app + " will work with this company and no other."
 	}
 	return t
 }
@@ -79,12 +79,26 @@ func (words) enable() string {
 	return "Ask {support} to enable your company for {app}. Include its company ID. Then try again."
 }
 
+// reasons are what helps with the companies that can't be chosen, one sentence for each reason.
+func (words) reasons(unavailable []line) (all []string) {
+	has := func(s CompanyState) bool {
+		return slices.ContainsFunc(unavailable, func(l line) bool { return l.State == s })
+	}
+	if has(Inactive) {
+		all = append(all, "A company administrator can ask Procore to activate an inactive company.")
+	}
+	if has(NotAdmitted) {
+		all = append(all, "Ask {support} to enable a company for {app}. Include its company ID.")
+	}
+	return all
+}
+
 func (words) companyNote(c Company) string {
 	switch c.State {
 	case Inactive:
-		return "This company is inactive in Procore. A company administrator can ask Procore to activate it."
+		return "Inactive in Procore."
 	case NotAdmitted:
-		return "This company isn't enabled for {app}. Ask {support} to enable it."
+		return "Not enabled for {app}."
 	}
 	return ""
 }

@@ -43,7 +43,7 @@ func TestStructure(t *testing.T) {
 			checkFields(t, got)
 			checkInert(t, got)
 			checkLinks(t, got)
-			if n := len(got.body); n > 30<<10 {
+			if n := len(got.body); n > maxPage {
 				t.Errorf("%d bytes, want at most 30 KB", n)
 			}
 			if stops := strings.HasPrefix(name, "problem ") || name == "setup"; strings.Contains(got.body, requestID) != stops && !strings.HasPrefix(name, "problem, ") {

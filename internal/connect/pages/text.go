@@ -9,7 +9,7 @@ import (
 const (
 	maxText   = 200 // a contact, a name of a thing
 	maxName   = 120 // a person or a company
-	maxFilter = 100
+	maxFilter = 60
 	maxQuote  = 300 // a message from Procore
 )
 

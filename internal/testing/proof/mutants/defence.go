@@ -54,6 +54,9 @@ func browser() []mutant {
 			`case !listed && err != nil:`, only("TestChosenCompanyDidNotCome", selection)},
 		{"", "the filter needs the right marks", "internal/connect/pages/fold.go", `unicode.In(r, unicode.Mn, unicode.Cf)`, `unicode.In(r, unicode.Cf)`,
 			only("TestFold", pages)},
+		{"", "long names make a page large", "internal/connect/pages/choose.go", `*room -= o.size()`, `*room -= 0`, only("TestWorstSize", pages)},
+		{"", "an escaped name counts as it is written", "internal/connect/pages/choose.go", `len(template.HTMLEscapeString(s)) + 4*strings.Count(s, "+")`,
+			`min(len(s), len(template.HTMLEscapeString(s)))`, only("TestWorstSize", pages)},
 		{"", "an error at the callback ends another request's exchange", handler, `	if declined && err == nil {`, `	if declined {`, only("TestDeniedTooLate", callback)},
 		{"", "HEAD issues a state", handler, `	mux.HandleFunc("HEAD /oauth/start", h.landing)
 `, ``, only("TestHead", callback)},
