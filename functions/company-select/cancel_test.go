@@ -28,7 +28,7 @@ func TestCancel(t *testing.T) {
 	cancel.Set(pages.FieldCancel, "1")
 	for range 2 { // a double click, or the page loaded again
 		v.Post("/companies", cancel)
-		v.list().Wants(http.StatusGone, "Nothing was connected", "Connect to Procore")
+		v.list().Wants(http.StatusGone, "Nothing was connected", "Connect again")
 	}
 	v.Post("/companies", form).Wants(http.StatusGone, "Nothing was connected")
 	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "is ready to connect")

@@ -132,6 +132,7 @@ func (h *handler) madeAgain(w http.ResponseWriter, r *http.Request, c connection
 func (h *handler) present(w http.ResponseWriter, r *http.Request, s session.Session, c connections.Connection) {
 	failed := h.connections.Works(r.Context(), c)
 	works, p, err := working(c, failed)
+	p = p.InCompany(c.CompanyID)
 	switch {
 	case err != nil:
 		h.fail(w, r, s.Flow, err)

@@ -87,7 +87,7 @@ func TestDisconnect(t *testing.T) {
 	before, calls := s.tables(), s.Requests("")
 	v.returns().Wants(http.StatusOK, `href="`+s.base+"/connected?flow="+v.flow+`&amp;disconnect=1"`)
 	v.Get("/connected?disconnect=1").Wants(http.StatusOK, "Disconnect this company?", acme, "Joe", "Updates from Procore about this company stop",
-		"no longer acts with your Procore account", "stays installed in Procore", `href="`+s.base+"/connected?flow="+v.flow+`"`)
+		"stops using your Procore account", "stays installed in Procore", `href="`+s.base+"/connected?flow="+v.flow+`"`)
 	form := v.ending()
 	if d := cmp.Diff(s.tables(), before); d != "" || s.Requests("") != calls {
 		t.Errorf("the question called Procore %d times, or changed tables (-got +want):\n%s", s.Requests("")-calls, d)

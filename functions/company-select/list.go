@@ -51,7 +51,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		return
 	}
 	if len(u.Companies) == 0 {
-		h.pages.Problem(w, r, pages.NoCompanies())
+		h.pages.Problem(w, r, pages.NoCompanies().BackToCompanies(companiesPath(flow)))
 		return
 	}
 	if u.Cut != nil {

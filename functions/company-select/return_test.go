@@ -166,7 +166,7 @@ func TestLastEvent(t *testing.T) {
 		t.Error("a page without webhooks has the line")
 	}
 	s.withHook(procoretest.MyConstruction)
-	v.returns().Wants(http.StatusOK, "Last update from Procore", "None in the last 14 days")
+	v.returns().Wants(http.StatusOK, "Last update from Procore", "None since you connected this company")
 	e := procore.Event{ID: "e1", CompanyID: procoretest.MyConstruction, Resource: "RFIs", ResourceID: "7", Type: "update"}
 	if _, err := s.h.inbox.Add(t.Context(), e, []byte("{}")); err != nil {
 		t.Fatal(err)
@@ -255,7 +255,7 @@ func TestPausedPage(t *testing.T) {
 	if err := s.Store().Pause(t.Context(), s.connection(procoretest.MyConstruction)); err != nil {
 		t.Fatal(err)
 	}
-	v.returns().Wants(http.StatusOK, "The connection is interrupted", "tries again on its own", "disconnect=1")
+	v.returns().Wants(http.StatusOK, "The connection is interrupted", "tries again automatically", "disconnect=1")
 }
 
 // A connection that needs its user leads back to it, and can be disconnected as well.

@@ -195,7 +195,7 @@ func TestDenied(t *testing.T) {
 				back = s.Procore.Deny(t, procoretest.Joe, authorize)
 			}
 			for range 3 {
-				b.Get(back).Wants(tt.want.Status, tt.want.Title, "Connect to Procore")
+				b.Get(back).Wants(tt.want.Status, tt.want.Title, "Connect again")
 				if line := s.Log.Last(t); line["outcome"] != "rejected" || line["authorization_error"] != tt.known {
 					t.Errorf("logged %v", line)
 				}

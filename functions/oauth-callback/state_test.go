@@ -129,7 +129,7 @@ func TestErrorDescription(t *testing.T) {
 	tests := []struct {
 		name, description, shown string
 	}{
-		{"none", "", "Connect to Procore"},
+		{"none", "", "Connect again"},
 		{"plain", "The server is busy", "The server is busy"},
 		{"script", `<script>alert(1)</script>"'`, "&lt;script&gt;"},
 		{"line breaks", "one\r\nSet-Cookie: a=b\r\n\r\n{\"msg\":\"request\",\"outcome\":\"forged\"}", "Set-Cookie"},

@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -41,10 +40,15 @@ func capital(s string) string {
 	return string(unicode.ToUpper(first)) + s[size:]
 }
 
-// abilities returns what the application will be able to do as one sentence, or nothing.
-func (w words) abilities(b Brand) string {
+// needs lists what the application will be able to do, as lines of a text that end with an empty one. Without abilities
+// there are none.
+func (w words) needs(b Brand) []string {
 	if len(b.Abilities) == 0 {
-		return ""
+		return nil
 	}
-	return w.ability(b.Name, strings.Join(b.Abilities, "; "))
+	lines := []string{w.about(b).CanTitle + ":"}
+	for _, s := range b.Abilities {
+		lines = append(lines, "- "+s)
+	}
+	return append(lines, "")
 }

@@ -17,8 +17,3 @@ func (words) about(b Brand) aboutWords {
 	}
 	return t
 }
-
-// ability is one sentence of what the application will be able to do.
-func (words) ability(app, all string) string {
-	return app + " will be able to " + all + "."
-}

@@ -30,7 +30,7 @@ func TestContrast(t *testing.T) {
 			{"muted on selection", p.Muted, p.SelectionBg, 4.5}, {"text on selection", p.Text, p.SelectionBg, 4.5},
 			{"link on page", p.Accent, p.Page, 4.5}, {"link on card", p.Accent, p.Card, 4.5},
 			{"number on its circle", p.Accent, p.SelectionBg, 4.5}, {"button", p.OnAccent, p.Accent, 4.5},
-			{"good", p.Good, p.Card, 4.5}, {"warn", p.Warn, p.Card, 4.5}, {"mark", p.Good, p.GoodBg, 3},
+			{"good", p.Good, p.Card, 4.5}, {"warn", p.Warn, p.Card, 4.5}, {"done", p.Good, p.GoodBg, 4.5}, {"danger", p.BadBg, p.Bad, 4.5},
 			{"warning", p.Warn, p.WarnBg, 4.5}, {"error", p.Bad, p.BadBg, 4.5}, {"edge of a field", p.Border, p.Card, 3},
 		}
 		for _, c := range pairs {

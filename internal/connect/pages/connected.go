@@ -56,15 +56,18 @@ type connectedView struct {
 	connectedWords
 	Company, CompanyID, User string // without an id, the company's name is its id
 	Works                    bool
-	Notice, NoticeKind       string // kind is good, warn or wait
-	Last                     string // when the last event arrived
+	Notice, NoticeKind       string   // kind is good, warn or wait
+	NoticeMore               string   // what helps
+	Request                  *request // for a visitor who is no administrator
+	Last                     string   // when the last event arrived
 	NextURL                  string
 	Reload                   string // address of this page while something is pending
 	Stop                     string // address of this page that is not loaded again
 	End                      string // address of the page that asks whether to disconnect
 }
 
-// Never is the LastEvent of a company without an event within 14 days.
+// Never is the LastEvent of a company without an event within 14 days. A browser can open the page of its connection for
+// no longer than that, so the company has had none since it was connected.
 const Never time.Duration = -1
 
 // reloadEvery is how often a browser loads a page again where webhooks are pending. WCAG 2.2.1 asks for 20 seconds in
@@ -82,9 +85,14 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 	}
 	t := p.words.connected(p.brand.Name, c)
 	v := connectedView{connectedWords: t, Company: c.CompanyName, CompanyID: id, User: c.UserName, NextURL: c.NextURL, Works: !c.Paused}
-	v.webhooks(w, c.Webhooks, c.Checks, p.flowLink(PathConnected, c.Flow))
-	if c.LastEvent != nil && c.Webhooks != WebhooksOff && c.Webhooks != WebhooksPending {
+	if !c.Paused { // no update is sure to arrive
+		v.webhooks(w, c.Webhooks, c.Checks, p.flowLink(PathConnected, c.Flow))
+	}
+	if c.LastEvent != nil && (c.Webhooks == WebhooksActive || c.Webhooks == WebhooksNeedsAdmin && *c.LastEvent != Never) {
 		v.Last = t.ago(*c.LastEvent)
+	}
+	if v.NoticeMore != "" {
+		v.Request = p.request(askUpdates, c.CompanyName, c.CompanyID)
 	}
 	if c.Flow != "" {
 		v.End = with(p.flowLink(PathConnected, c.Flow), FieldDisconnect)
@@ -108,7 +116,7 @@ func (v *connectedView) webhooks(w http.ResponseWriter, s WebhookStatus, checks 
 	case WebhooksActive:
 		v.Notice, v.NoticeKind = v.Active, "good"
 	case WebhooksNeedsAdmin:
-		v.Notice, v.NoticeKind = v.NeedsAdmin, "warn"
+		v.Notice, v.NoticeKind, v.NoticeMore = v.Off, "warn", v.NeedsAdmin
 	}
 }
 

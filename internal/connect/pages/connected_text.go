@@ -7,10 +7,11 @@ import (
 
 // connectedWords are the texts of the last page.
 type connectedWords struct {
-	Title, What, CompanyLabel, UserLabel, WebhooksLabel string
-	Pending, Checks, Active, NeedsAdmin                 string
-	ReloadLabel, StopLabel, LastLabel                   string
-	Others, Next, NextLabel, EndLabel                   string
+	Title, What, More                        string
+	CompanyLabel, UserLabel, WebhooksLabel   string
+	Pending, Checks, Active, Off, NeedsAdmin string
+	ReloadLabel, StopLabel, LastLabel        string
+	Others, Next, NextLabel, EndLabel        string
 }
 
 func (words) connected(app string, c Connection) connectedWords {
@@ -18,11 +19,12 @@ func (words) connected(app string, c Connection) connectedWords {
 		Title:        "Connected",
 		What:         fmt.Sprintf("%s can now work with %s in Procore.", app, c.CompanyName),
 		CompanyLabel: "Company", UserLabel: "Connected by", WebhooksLabel: "Updates from Procore",
-		Pending: "Being set up. This takes a few minutes, and you don't need to do anything.",
-		Checks:  "This page checks it every 30 seconds.",
+		Pending: "Being set up. This takes a few minutes. You don't need to do anything.",
+		Checks:  "This page checks every 30 seconds.",
 		Active:  "On. Changes in Procore reach " + app + " within seconds.",
-		NeedsAdmin: "Off, because Procore didn't allow it. In Procore, a company administrator can set the permission “Webhooks API” " +
-			"to Standard or higher for the user who connected. " + app + " then tries again automatically.",
+		Off:     "Off, because Procore didn't allow them.",
+		NeedsAdmin: "In Procore, a company administrator can set the permission “Webhooks API” to Standard or higher for the user who connected. " +
+			app + " then tries again automatically.",
 		ReloadLabel: "Check again",
 		StopLabel:   "Stop checking",
 		LastLabel:   "Last update from Procore",
@@ -36,8 +38,9 @@ func (words) connected(app string, c Connection) connectedWords {
 	}
 	if c.Paused {
 		t.Title = "The connection is interrupted"
-		t.What = fmt.Sprintf("Procore doesn't let %s into %s at the moment. %s tries again on its own. "+
-			"If this lasts, a company administrator checks in Procore, under App Management, that %s is installed.", app, c.CompanyName, app, app)
+		t.What = fmt.Sprintf("Procore doesn't let %s into %s at the moment.", app, c.CompanyName)
+		t.More = app + " tries again automatically. If this lasts, ask a company administrator to check in Procore, under App Management, that " +
+			app + " is installed."
 	}
 	switch {
 	case c.Others == 1:
@@ -49,7 +52,7 @@ func (words) connected(app string, c Connection) connectedWords {
 		t.Next = "There is nothing else to do on this page."
 	}
 	if !c.Until.IsZero() {
-		t.Next += " In this browser, its address opens it again until " + c.Until.UTC().Format("2 January 2006") + "."
+		t.Next += " Until " + c.Until.UTC().Format("2\u00a0January\u00a02006") + ", you can open it again in this browser."
 	}
 	return t
 }
@@ -64,7 +67,7 @@ func (connectedWords) ago(since time.Duration) string {
 	}
 	switch {
 	case since == Never:
-		return "None in the last 14 days"
+		return "None since you connected this company"
 	case since < time.Minute:
 		return "Less than a minute ago"
 	case since < time.Hour:

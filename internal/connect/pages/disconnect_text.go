@@ -13,12 +13,12 @@ type disconnectWords struct {
 func (words) disconnect(e Ending) disconnectWords {
 	t := disconnectWords{
 		Title:        "Disconnect this company?",
-		Lead:         "{app} will no longer work with this company for you. You can connect it again at any time.",
+		Lead:         "You can connect it again at any time.",
 		CompanyLabel: "Company", UserLabel: "Connected by",
 		EndsTitle:  "What ends",
 		StaysTitle: "What stays",
 		Ends: []string{
-			"{app} no longer acts with your Procore account in this company. If you connected no other one, it gives back the access that you allowed.",
+			"{app} stops using your Procore account in this company. If you haven't connected another one, {app} also gives up the access that you allowed in Procore.",
 		},
 		Stays:      []string{"If you connected other companies, they stay connected."},
 		Disconnect: "Disconnect",
@@ -30,8 +30,8 @@ func (words) disconnect(e Ending) disconnectWords {
 	case shared:
 		t.Stays = append(t.Stays, "Updates from Procore about this company still reach {app}.")
 	default:
-		t.Ends = append(t.Ends, "Updates from Procore about this company stop. Those that have arrived are deleted 14 days after they came. "+
-			"About anything else that {app} has stored, ask {support}.")
+		t.Ends = append(t.Ends, "Updates from Procore about this company stop. Those that have arrived are deleted 14 days after they came.")
+		t.Stays = append(t.Stays, "Anything else that {app} has stored may stay. Ask {support} about it.")
 	}
 	switch {
 	case e.Others == 1:

@@ -23,6 +23,7 @@ type installView struct {
 	Request      *request // for a visitor who is no administrator
 	Notice, Kind string   // kind is warn or bad; a bad one is an alert
 	Users        bool     // users connect companies too
+	CheckFirst   bool     // nothing on the page is more important than the form that asks for a company
 	Action       string   // of the form that asks for a company
 	Company      string   // what the form has in its field
 }
@@ -36,6 +37,7 @@ func (p *Pages) install(t installWords) installView {
 
 func (p *Pages) showInstall(w http.ResponseWriter, r *http.Request, status int, v installView) {
 	v.LeadParts = p.parts(v.Lead)
+	v.CheckFirst = !v.Users && (v.Notice != "" || v.Who.Marketplace.URL == "")
 	p.show(w, r, status, "install", v.Title, v)
 }
 
@@ -45,13 +47,17 @@ func (p *Pages) Installed(w http.ResponseWriter, r *http.Request, companyID int6
 	t := p.words.installed(p.brand.Name, nextURL != "")
 	v := connectedView{connectedWords: t, Company: p.words.CompanyIDLabel + " " + id, NextURL: nextURL, Works: true}
 	v.webhooks(w, s, checks, p.link(PathConnected+"?"+url.Values{FieldCompany: {id}}.Encode()))
+	if v.NoticeMore != "" {
+		v.Request = p.request(askAppUpdates, "", companyID)
+	}
 	p.show(w, r, http.StatusOK, "connected", t.Title, v)
 }
 
 // NotInstalled shows to any visitor that a company is not connected by its installation, and what to do.
 func (p *Pages) NotInstalled(w http.ResponseWriter, r *http.Request, companyID int64, i Installation) {
-	v := p.install(p.words.notInstalled(p.brand.Name, i))
-	v.Notice, v.Kind, v.Company = v.About, "warn", strconv.FormatInt(companyID, 10)
+	id := strconv.FormatInt(companyID, 10)
+	v := p.install(p.words.notInstalled(p.brand.Name, id, i))
+	v.Notice, v.Kind, v.Company = v.About, "warn", id
 	v.Request = p.request(askInstall, "", companyID)
 	if i == InstallationRefused {
 		v.Request = p.request(askReconnect, "", companyID)
@@ -62,6 +68,6 @@ func (p *Pages) NotInstalled(w http.ResponseWriter, r *http.Request, companyID i
 // NotACompany explains that what the visitor asked for is not the id of a company. The text itself is not repeated.
 func (p *Pages) NotACompany(w http.ResponseWriter, r *http.Request) {
 	v := p.install(p.words.install(p.brand.Name, p.principals.Users))
-	v.Notice, v.Kind = v.NoID, "bad"
+	v.Title, v.Lead, v.Notice, v.Kind = v.CheckTitle, "", v.NoID, "bad"
 	p.showInstall(w, r, http.StatusBadRequest, v)
 }

@@ -6,13 +6,13 @@ type installWords struct {
 	Steps                                 []string
 	About                                 string // the company that was asked for
 	CheckTitle, Check, Where, NoID        string
-	NotAdmin, ToCheck                     string
+	ToCheck, Ends                         string
 	UsersTitle, UsersText, Connect, Small string
 }
 
 // install is for a visitor who has not asked for a company. The way to an installation is Procore's, see
 // https://developers.procore.com/documentation/building-apps-install-arch.
-func (words) install(app string, users bool) installWords {
+func (w words) install(app string, users bool) installWords {
 	t := installWords{
 		Title:      "Install " + app + " in Procore",
 		Lead:       "A company administrator installs " + app + " in Procore. After that, it works on its own. No one has to sign in here.",
@@ -20,24 +20,24 @@ func (words) install(app string, users bool) installWords {
 		Steps: []string{
 			"In Procore, open Company Admin, then App Management.",
 			"Choose Install App, then Install from Marketplace, and find " + app + ". If you were given a version key for it, choose Install Custom App instead.",
-			"Choose the projects that " + app + " may work with. You can change them later: under App Management, open " + app + ", then Permissions.",
+			"Choose the projects that " + app + " may work with. To change them later, open " + app + " under App Management, then Permissions.",
 			"Wait up to five minutes. " + app + " finds the installation, and your company is connected.",
 		},
 		CheckTitle: "Is your company connected?",
 		Check:      "Check",
 		Where:      "It is the number in the address of your company's pages in Procore.",
 		NoID:       "That is not a company ID. Enter the number alone.",
-		NotAdmin:   "Not an administrator? Ask one",
 		ToCheck:    "Already installed? Check whether your company is connected",
+		Ends:       "A company administrator can disconnect or remove " + app + " at any time, under App Management in Procore. The connection then ends.",
 		UsersTitle: "Or connect as yourself",
 		UsersText: "If your company hasn't installed " + app + ", you can sign in to Procore and choose one company. " + app +
-			" then works there with your permissions. It doesn't touch your other companies.",
+			" then works there with your permissions. It doesn't touch your other companies. You can disconnect the company here.",
 		Connect: connectLabel,
-		Small:   "If you sign in, this site sets one cookie, to recognize your browser when you come back from Procore, and to your connection within 14 days.",
+		Small:   w.cookie(),
 	}
 	if users {
 		t.Title = connectLabel
-		t.Lead = "There are two ways. A company administrator installs " + app + " in Procore, or you connect one company with your own account."
+		t.Lead = "There are two ways. A company administrator can install " + app + " in Procore. Or you can connect one company with your own account."
 	}
 	return t
 }
@@ -46,22 +46,23 @@ func (words) install(app string, users bool) installWords {
 func (w words) installVisitor(app string, users bool) installWords {
 	t := w.install(app, users)
 	t.Title = app + " connects on its own"
-	t.Lead = "Have you just installed " + app + " in Procore? Then you are done. Your company is connected within five minutes, and you can check it below."
+	t.Lead = "Have you just installed " + app + " in Procore? Then you are done. Your company is connected within five minutes. You can check that below."
 	return t
 }
 
 // notInstalled is for a visitor who asked for a company that is not connected by its installation.
-func (w words) notInstalled(app string, i Installation) installWords {
+func (w words) notInstalled(app, id string, i Installation) installWords {
 	t := w.install(app, false)
 	t.Title = "Not connected yet"
-	t.About = app + " hasn't found an installation in this company."
-	t.Lead = "Has a company administrator just installed it? Then check again in five minutes. If your company still isn't connected, check the company ID or contact {support}."
+	t.About = app + " hasn't found an installation in the company with the ID " + id + "."
+	t.Check = "Check again"
+	t.Lead = "Has a company administrator just installed it? Then check again in five minutes. If it still isn't connected, make sure that the ID is right, or contact {support}."
 	if i == InstallationRefused {
 		t.Title = "The connection is interrupted"
-		t.About = app + " was installed in this company, but Procore doesn't let it in."
+		t.About = app + " was installed in the company with the ID " + id + ", but Procore doesn't let it in."
 		t.Lead = "A company administrator can connect it again in Procore. If Procore shows it as connected, contact {support}."
 		t.Steps = append(w.reconnect(app),
-			"You don't need to do anything here. "+app+" tries again on its own, at first every hour, later once a day.")
+			"You don't need to do anything here. "+app+" tries again automatically: first every hour, later once a day.")
 	}
 	return t
 }
@@ -69,8 +70,8 @@ func (w words) notInstalled(app string, i Installation) installWords {
 // installed are the words of a company that is connected by its installation.
 func (w words) installed(app string, next bool) connectedWords {
 	t := w.connected(app, Connection{CompanyName: "this company"})
-	t.NeedsAdmin = "Off, because Procore didn't allow it. In Procore, a company administrator can give " + app +
-		" the permission “Webhooks API” at Standard or higher. " + app + " then tries again automatically."
+	t.NeedsAdmin = "In Procore, a company administrator can give " + app + " the permission “Webhooks API” at Standard or higher. " +
+		app + " then tries again automatically."
 	t.What = app + " is installed in this company and works there on its own. No one has to sign in."
 	if next {
 		t.Next = "There is nothing else to do on this page."

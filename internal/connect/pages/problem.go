@@ -18,6 +18,7 @@ const (
 	AdminMove Kind = "admin"  // an administrator of the visitor's company, at Procore
 	Waiting   Kind = "wait"   // it passes
 	Broken    Kind = "broken" // the team that runs the application
+	Done      Kind = "done"   // no one: it is what the visitor wanted
 )
 
 // Problem is a situation that stops the visitor: one sentence for what happened, one for what to do and who can do it.
@@ -60,6 +61,7 @@ type Problem struct {
 type problemView struct {
 	Problem
 	KindLabel string
+	CompanyID string // for the team that runs the application
 	NextParts []part
 	Request   *request
 	Account   *account
@@ -82,13 +84,19 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr Problem) {
 	pr.Detail = clean(pr.Detail, maxQuote)
 	if pr.ActionURL == PathStart && !p.principals.Users { // no sign-in leads on
 		pr = home(pr)
+		pr.Next = homeNext
 	}
 	pr.AlsoURL = p.link(pr.AlsoURL)
 	v := problemView{Problem: pr, KindLabel: p.fill(p.words.kind(pr.Kind)), NextParts: p.parts(pr.Next), Request: p.request(pr.ask, pr.company, pr.companyID)}
-	v.Action = link{Label: pr.ActionLabel, URL: p.link(pr.ActionURL), Quiet: v.Request != nil}
+	v.Action = link{Label: pr.ActionLabel, URL: p.link(pr.ActionURL), Quiet: v.Request != nil || pr.Kind == Broken || pr.Kind == Done}
+	if pr.Kind == Broken && pr.companyID != 0 {
+		v.CompanyID = strconv.FormatInt(pr.companyID, 10)
+	}
 	if pr.otherAccount && p.principals.Users {
 		v.Account = p.account()
-		v.Action = link{}
+		if pr.ActionURL == PathStart { // the account's own button leads there
+			v.Action = link{}
+		}
 	}
 	p.show(w, r, pr.Status, "problem", pr.Title, v)
 }

@@ -6,7 +6,7 @@ import "net/http"
 func NoCompanies() Problem {
 	p := asking(askAdd, "", restart(http.StatusForbidden, "no_companies", "No company to connect",
 		"Your Procore account doesn't belong to any company.",
-		"A company administrator can add you to the company in Procore. Or use another Procore account."))
+		"A company administrator can add you to the company in Procore. You can also use another Procore account."))
 	p.otherAccount = true
 	return p
 }
@@ -15,14 +15,14 @@ func NoCompanies() Problem {
 func CompanyNotListed() Problem {
 	return restart(http.StatusForbidden, "company_not_listed", "You cannot connect this company",
 		"Your Procore account doesn't belong to the company that you chose.",
-		"Choose one of your own companies, or ask a company administrator to add you to this one in Procore.")
+		"Choose one of your own companies. Or ask a company administrator to add you to this one in Procore.")
 }
 
 // CompanyNotAdmitted explains that ALLOWED_COMPANIES leaves the company out.
 func CompanyNotAdmitted(name string) Problem {
 	return broken(restart(http.StatusForbidden, "company_not_admitted", "This company is not enabled",
 		"{app} isn't enabled for "+company(name)+".",
-		"Ask {support} to enable it. You can also go back and choose another company."))
+		"Ask {support} to enable it, and include its company ID. You can also choose another company."))
 }
 
 // CompanyInactive explains that the company's is_active is false.
@@ -35,16 +35,16 @@ func CompanyInactive(name string) Problem {
 // ChoiceExpired explains that the 30 minutes for choosing are over, or that the session is gone.
 func ChoiceExpired() Problem {
 	return restart(http.StatusGone, "choice_expired", "Please connect again",
-		"You have 30 minutes to choose a company after you sign in. That time is over, or the sign-in has ended.",
-		"Connect again. You can do that right away.")
+		"After you sign in, you have 30 minutes to choose a company. That time is over, or the sign-in has ended.",
+		"You can connect again right away.")
 }
 
 // Canceled explains that the user pressed "Don't connect", or that housekeeping has just ended a sign-in without a
 // choice.
 func Canceled() Problem {
-	return restart(http.StatusGone, "canceled", "Nothing was connected",
+	return done(restart(http.StatusGone, "canceled", "Nothing was connected",
 		"This sign-in ended before a company was connected. {app} gives up the access that you allowed in Procore.",
-		"You can close this page, or connect again.")
+		"You can close this page, or connect again."))
 }
 
 // ChoiceUsed explains that the form was sent before: a double click, a reload, another tab.
@@ -58,7 +58,7 @@ func ChoiceUsed() Problem {
 
 // OtherChosen explains that the user chose another company in this sign-in, for which Procore's answer is not clear yet.
 func OtherChosen(name string) Problem {
-	return restart(http.StatusConflict, "other_chosen", "You chose another company before",
-		"In this sign-in you chose "+company(name)+", and {app} may already be installed there.",
-		"Go back to your companies and connect that one. To connect another company, choose “Don't connect” there and start again.")
+	return restart(http.StatusConflict, "other_chosen", "You already chose another company",
+		"In this sign-in, you chose "+company(name)+". {app} may already be installed there.",
+		"Go back to your companies and connect that one. If you want another company, choose “Don't connect” there, and start again.")
 }

@@ -35,7 +35,7 @@ func CompanyRefused(name string) Problem {
 func Reauthorize(name string) Problem {
 	p := restart(http.StatusGone, "reauthorize", "Your connection has stopped working",
 		"Procore no longer accepts the access that you allowed, so {app} can't work with "+company(name)+".",
-		"Connect again and choose the same company. Nothing else is needed.")
+		"Reconnect, and choose the same company. Nothing else is needed.")
 	p.ActionLabel = "Reconnect"
 	return p
 }
@@ -59,9 +59,9 @@ func Revoked(name string) Problem {
 
 // EndedByUser explains that the user ended the connection on its page.
 func EndedByUser(name string) Problem {
-	return restart(http.StatusGone, "ended_by_user", "You have disconnected this company",
+	return done(restart(http.StatusGone, "ended_by_user", "You have disconnected this company",
 		"You ended the connection to "+company(name)+", so {app} no longer works there for you.",
-		"You can close this page, or connect again. {app} stays installed in Procore until a company administrator removes it there, under App Management.")
+		"{app} stays installed in Procore until a company administrator removes it there, under App Management. You can close this page, or connect again."))
 }
 
 // ConnectedAgain explains that the same user has connected the company again, so that this page is no longer that of the
@@ -69,12 +69,12 @@ func EndedByUser(name string) Problem {
 func ConnectedAgain(name string) Problem {
 	return restart(http.StatusGone, "connected_again", "You have connected this company again",
 		"You connected "+company(name)+" again in another browser, so this page no longer shows the connection.",
-		"Open the page in that browser. Or connect again here, which replaces that connection.")
+		"Open the page in that browser. If you connect again here, that replaces the other connection.")
 }
 
 // ReturnExpired explains that the browser can no longer end the connection that it made.
 func ReturnExpired() Problem {
 	return restart(http.StatusGone, "return_expired", "This page is too old",
 		"This browser no longer knows your connection, so nothing was changed.",
-		"Connect the same company again, and then disconnect it. Or ask a company administrator to disconnect {app} in Procore, under App Management.")
+		"To disconnect the company here, connect it again first. A company administrator can also disconnect {app} in Procore, under App Management.")
 }

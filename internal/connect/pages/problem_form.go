@@ -6,7 +6,7 @@ import "net/http"
 func FormRefused() Problem {
 	return restart(http.StatusForbidden, "form_refused", "This form was not accepted",
 		"The form doesn't belong to your sign-in, so nothing was changed.",
-		"Connect again, and send the form from this site.")
+		"Connect again from here. If another website brought you to this page, you can close it.")
 }
 
 // BadRequest explains that the request can't be read.
@@ -34,5 +34,5 @@ func NotFound() Problem {
 func MethodNotAllowed() Problem {
 	return home(Problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "This does not work here",
 		What: "This address can't be used in this way.",
-		Next: "Go to the home page and start from there."})
+		Next: homeNext})
 }

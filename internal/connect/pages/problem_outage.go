@@ -22,5 +22,5 @@ func CredentialsRefused() Problem {
 func StorageUnavailable() Problem {
 	return temporary(http.StatusServiceUnavailable, "storage_unavailable", "Please try again in a moment",
 		"{app} couldn't reach its own data, so this step isn't finished.",
-		"Try again in a minute. If it keeps happening, contact {support}.")
+		"If it keeps happening, contact {support}.")
 }

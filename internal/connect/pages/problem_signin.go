@@ -21,14 +21,14 @@ func AuthorizationFailed() Problem {
 func AuthorizationExpired() Problem {
 	return restart(http.StatusGone, "authorization_expired", "The sign-in took too long",
 		"For your safety, you have 10 minutes to finish a sign-in.",
-		"Connect again. You can do that right away.")
+		"You can connect again right away.")
 }
 
 // CodeExpired explains that Procore refused the code with invalid_grant: it is older than ten minutes, or was used before.
 func CodeExpired() Problem {
 	return restart(http.StatusGone, "code_expired", "The sign-in is no longer valid",
 		"Procore no longer accepts this sign-in. It is older than 10 minutes, or it was used before.",
-		"Connect again. You can do that right away.")
+		"You can connect again right away.")
 }
 
 // StateMissing explains that the callback came without a state.
@@ -48,6 +48,6 @@ func StateUsed() Problem {
 // OtherBrowser explains that the state belongs to another browser, or that the cookie is gone.
 func OtherBrowser() Problem {
 	return restart(http.StatusForbidden, "other_browser", "This sign-in started in another browser",
-		"For your safety, you have to finish a sign-in in the browser where you started it, with cookies allowed.",
-		"Connect again in this browser. If someone sent you this address, don't use it.")
+		"For your safety, a sign-in has to end in the browser in which it began.",
+		"Connect again in this browser, and allow cookies. If someone sent you this address, you can close the page.")
 }

@@ -30,7 +30,7 @@ func TestProblems(t *testing.T) {
 			t.Errorf("%s: status = %d, want %d", name, got.res.StatusCode, pr.Status)
 		}
 		shown := text(got.all("main")[0])
-		if first := regexp.MustCompile(`<p class="kind (yours|admin|wait|broken)">[^<]+</p>\s*<h1>`); !first.MatchString(got.body) {
+		if first := regexp.MustCompile(`<p class="kind (yours|admin|wait|broken|done)">[^<]+</p>\s*<h1>`); !first.MatchString(got.body) {
 			t.Errorf("%s: nothing above the heading shows who has to act", name)
 		}
 		if !strings.Contains(text(got.all("footer")[0]), requestID) {

@@ -4,7 +4,7 @@ import "time"
 
 // restart returns a problem that the visitor solves by going through the flow again.
 func restart(status int, code, title, what, next string) Problem {
-	return Problem{Status: status, Code: code, Title: title, What: what, Next: next, Kind: YourMove, ActionLabel: connectLabel, ActionURL: PathStart}
+	return Problem{Status: status, Code: code, Title: title, What: what, Next: next, Kind: YourMove, ActionLabel: againLabel, ActionURL: PathStart}
 }
 
 // temporary returns a problem that passes without anyone's help.
@@ -20,13 +20,19 @@ func broken(p Problem) Problem {
 	return p
 }
 
+// done returns a problem that is none: it is what the visitor wanted.
+func done(p Problem) Problem {
+	p.Kind = Done
+	return p
+}
+
 // asking returns a problem that an administrator of the company can end, with a text to send to one.
 func asking(a ask, company string, p Problem) Problem {
 	p.Kind, p.ask, p.company = AdminMove, a, company
 	return p
 }
 
-// InCompany returns p with the id of the company that it is about, which a text to an administrator names.
+// InCompany returns p with the id of the company that it is about, which an administrator and the team need.
 func (p Problem) InCompany(id int64) Problem {
 	p.companyID = id
 	return p
@@ -57,6 +63,9 @@ func (p Problem) BackToCompanies(path string) Problem {
 // Disconnectable returns p with a link to the page that asks whether to disconnect.
 func (p Problem) Disconnectable(path string) Problem {
 	p.AlsoLabel, p.AlsoURL = "Disconnect this company", path
+	if p.ask == askReconnect { // it is disconnected in Procore
+		p.AlsoLabel = "Disconnect it here too"
+	}
 	return p
 }
 

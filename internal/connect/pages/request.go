@@ -20,6 +20,8 @@ const (
 	askPermission     // give the visitor's account the permissions
 	askActivate       // have the company activated
 	askAdd            // add the visitor to the company
+	askUpdates        // let Procore report changes to the connection of the visitor
+	askAppUpdates     // let it report them to the app itself
 )
 
 // request is a text that the visitor forwards to an administrator, on paper or by email.

@@ -22,7 +22,7 @@ func requested(t *testing.T, p page) (shown string, message url.Values) {
 	if !has(boxes[0], "readonly") {
 		t.Error("the text can be edited")
 	}
-	u, err := url.Parse(linkNamed(p, "Write the email"))
+	u, err := url.Parse(linkNamed(p, "Open as an email"))
 	if err != nil || u.Scheme != "mailto" || u.Opaque != "" {
 		t.Fatalf("the link leads to %v, %v, want a message without a recipient", u, err)
 	}

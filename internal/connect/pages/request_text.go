@@ -4,21 +4,22 @@ import "strconv"
 
 // requestWords are the texts of a request to an administrator.
 type requestWords struct {
-	Label, How, Write string
-	Subject           string
-	Lines             []string // of the text
+	Label, How, Write, NotAdmin string
+	Subject                     string
+	Lines                       []string // of the text
 }
 
 // request returns the text in which a visitor asks an administrator of the company.
 func (w words) request(a ask, b Brand, company, home string, users bool) requestWords {
 	app := b.Name
 	t := requestWords{
-		Label: "Send this text to a company administrator",
-		How:   "Copy this text, or open it as an email. You choose who gets it.",
-		Write: "Write the email",
+		Label:    "Send this text to a company administrator",
+		How:      "Copy this text, or open it as an email. You choose who gets it.",
+		Write:    "Open as an email",
+		NotAdmin: "Not an administrator? Ask one",
 	}
 	var why string
-	var steps []string
+	var needs, steps []string
 	end := "When it is done, please tell me. I can then finish the connection here:"
 	if !users {
 		end = "After that, no one has to sign in. A few minutes later, you can check the connection here:"
@@ -35,14 +36,17 @@ func (w words) request(a ask, b Brand, company, home string, users bool) request
 	case askPermission:
 		t.Subject = "Please give me permissions for " + app + " in Procore"
 		why = "I want to connect " + app + " to " + company + ", but my Procore account lacks permissions there."
-		if can := w.abilities(b); can != "" {
-			why += " " + can
-		}
+		needs = w.needs(b)
 		steps = []string{
 			"In Procore, open the company's Directory, and edit my user.",
 			"Give me access to the projects and tools that " + app + " works with.",
 		}
 		end = "When it is done, please tell me. You can also connect it yourself, with your own account. The address is:"
+	case askUpdates, askAppUpdates:
+		t.Subject = "Please allow updates for " + app + " in Procore"
+		why = app + " is connected to " + company + ", but Procore doesn't send it updates. It needs the permission “Webhooks API” there."
+		steps = w.updates(app, a == askUpdates)
+		end = app + " then tries again automatically. You find it here:"
 	case askActivate:
 		t.Subject = "Our company is inactive in Procore"
 		why = "I can't connect " + app + " to " + company + ", because Procore marks it as inactive."
@@ -55,7 +59,7 @@ func (w words) request(a ask, b Brand, company, home string, users bool) request
 			"Use the email address with which I sign in to Procore, and send me the invitation.",
 		}
 	}
-	t.Lines = []string{"Hello,", "", why, ""}
+	t.Lines = append([]string{"Hello,", "", why, ""}, needs...)
 	for i, s := range steps {
 		if len(steps) > 1 {
 			s = strconv.Itoa(i+1) + ". " + s
@@ -76,6 +80,20 @@ func (words) ourCompany(quoted string, id int64) string {
 		s += " (Procore company ID " + strconv.FormatInt(id, 10) + ")"
 	}
 	return s
+}
+
+// updates is what an administrator does so that Procore reports changes: to the visitor's connection, or to the app itself.
+func (w words) updates(app string, user bool) []string {
+	if user {
+		return []string{
+			"In Procore, open the company's Directory, and edit my user.",
+			"Set the permission “Webhooks API” to Standard or higher.",
+		}
+	}
+	return []string{
+		w.install(app, false).Steps[0],
+		"Open " + app + ", and give it the permission “Webhooks API” at Standard or higher.",
+	}
 }
 
 // reconnect is what an administrator does to connect an application again.
@@ -111,6 +129,8 @@ func (words) kind(k Kind) string {
 		return "Wait, then try again"
 	case Broken:
 		return "Needs the {app} team"
+	case Done:
+		return "Nothing left to do"
 	}
 	return "Your next step"
 }

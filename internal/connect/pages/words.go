@@ -50,7 +50,9 @@ func (p *Pages) helpers() []part {
 // The labels of links and buttons that lead on from a problem. connectLabel is also the landing page's.
 const (
 	connectLabel = "Connect to Procore"
+	againLabel   = "Connect again"
 	retryLabel   = "Try again"
+	homeNext     = "Go to the home page and start from there."
 )
 
 // words are the short texts that the templates use by name.

@@ -161,7 +161,7 @@ journey('canceled, then connected', async (v, user) => {
   await v.follow(v.button('Don\'t connect'))
   await shows(v, 'Nothing was connected')
   await v.page.goBack()
-  await v.follow(v.link('Connect to Procore'))
+  await v.follow(v.link('Connect again'))
   await v.login(user)
   await v.choose('Acme Construction')
   await shows(v, 'Connected')
@@ -211,7 +211,7 @@ journey('a text for an administrator', async (v) => {
   })
   assert.equal(chosen, all)
   assert.match(all, /“Acme Construction” \(Procore company ID \d+\)/)
-  assert.match(await v.link('Write the email').getAttribute('href'), /^mailto:\?subject=[^&]+&body=[^&]+$/)
+  assert.match(await v.link('Open as an email').getAttribute('href'), /^mailto:\?subject=[^&]+&body=[^&]+$/)
   await v.follow(v.link('Try again'))
   await shows(v, 'Connect your company')
 })
@@ -251,7 +251,7 @@ journey('disconnected by a double click', async (v, user) => {
 journey('webhooks that are set up while the page is open', async (v, user) => {
   await stack.fault('/rest/v2.0/companies', { times: 999 })
   await v.connect(user, 'Acme Construction')
-  await v.page.getByText('This page checks it every 30 seconds.').waitFor()
+  await v.page.getByText('This page checks every 30 seconds.').waitFor()
   await stack.healthy()
   await v.page.getByText('On. Changes in Procore reach').waitFor({ timeout: 50_000 }) // no one touches the page
 }, { javaScriptEnabled: false })

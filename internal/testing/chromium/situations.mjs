@@ -216,7 +216,7 @@ const theChoice = [
     },
   },
   {
-    name: 'no company', heading: 'No company to connect', status: 403, shows: ['Open Procore in a new tab, and sign out there', 'Connect with another account'],
+    name: 'no company', heading: 'No company to connect', status: 403, shows: ['Open Procore in a new tab, and sign out there', 'Connect with another account', 'Try again'],
     go: (v) => atChoice(v, []),
   },
   {
@@ -241,7 +241,7 @@ const theChoice = [
     },
   },
   {
-    name: 'other choice made in another tab', heading: 'You chose another company before', status: 409, shows: ['you chose “Acme Construction”'],
+    name: 'other choice made in another tab', heading: 'You already chose another company', status: 409, shows: ['you chose “Acme Construction”'],
     async go(v) {
       await atChoice(v, [{ name: 'Acme Construction' }, { name: 'Bright Buildings' }])
       const address = v.page.url()
@@ -399,7 +399,7 @@ const afterTheChoice = [
   },
   {
     name: 'came back', heading: 'Connected', status: 200,
-    shows: ['Last update from Procore', 'None in the last 14 days', 'Disconnect this company'],
+    shows: ['Last update from Procore', 'None since you connected this company', 'Disconnect this company'],
     async go(v) {
       await chosen(v)
       await settled(v)
@@ -407,7 +407,7 @@ const afterTheChoice = [
     },
   },
   {
-    name: 'connection paused', heading: 'The connection is interrupted', status: 200, shows: ['tries again on its own'],
+    name: 'connection paused', heading: 'The connection is interrupted', status: 200, shows: ['tries again automatically'],
     async go(v) {
       const company = { id: ++id, name: 'Acme Construction' }
       const user = await newUser(v.stack, [company])
@@ -518,7 +518,7 @@ export const installations = [
     },
   },
   {
-    name: 'no company id', heading: 'Install {brand} in Procore', status: 400, form: true,
+    name: 'no company id', heading: 'Is your company connected?', status: 400, form: true,
     shows: ['That is not a company ID'],
     async go(v) {
       await v.open('/connected')
@@ -552,7 +552,7 @@ export const installations = [
   },
   {
     name: 'installation interrupted', heading: 'The connection is interrupted', status: 200,
-    shows: ['Procore doesn\'t let it in', 'tries again on its own'],
+    shows: ['Procore doesn\'t let it in', 'tries again automatically'],
     async go(v) {
       const company = await installing(v, 'Connected')
       await settled(v)
