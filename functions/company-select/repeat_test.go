@@ -188,7 +188,7 @@ func TestReloadMuchLater(t *testing.T) {
 	s.Clock.Advance(session.ReturnLifetime + 2*time.Second)
 	v.list().RedirectsTo(s.base + "/connected?flow=" + v.flow)
 	v.Post("/companies", form).RedirectsTo(s.base + "/connected?flow=" + v.flow)
-	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "If it is already connected")
+	v.Get("/connected?flow="+v.flow).Wants(http.StatusOK, "If your company is already connected")
 }
 
 // For a connection that has ended, the page explains why and how to connect again.

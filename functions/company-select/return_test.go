@@ -37,8 +37,8 @@ func TestReturn(t *testing.T) {
 	v.returns().Wants(http.StatusOK, "is ready to connect") // nothing is chosen yet
 	v.connect(procoretest.MyConstruction)
 	s.Clock.Advance(6 * 24 * time.Hour) // the page was not opened: the answer to the choice had the cookie
-	until := s.Clock.Now().Add(8 * 24 * time.Hour).UTC().Format("2 January 2006")
-	v.returns().Wants(http.StatusOK, acme, "Connected by", "opens it again until "+until, "flow="+v.flow+"&amp;disconnect=1")
+	until := s.Clock.Now().Add(8 * 24 * time.Hour).UTC().Format("2\u00a0January\u00a02006")
+	v.returns().Wants(http.StatusOK, acme, "Connected by", "Until "+until+", you can open it again", "flow="+v.flow+"&amp;disconnect=1")
 
 	second := v.second(procoretest.Joe)
 	v.returns().Wants(http.StatusOK, acme)
@@ -217,7 +217,7 @@ func TestPageChecks(t *testing.T) {
 			if got := page.Header.Get("Refresh"); got != "" != want || got != "" && got != "30" {
 				t.Errorf("%s, %s: Refresh is %q", when, address, got)
 			}
-			if strings.Contains(page.Body, "This page checks it every 30 seconds") != want || strings.Contains(page.Body, "Stop checking") != want {
+			if strings.Contains(page.Body, "This page checks every 30 seconds") != want || strings.Contains(page.Body, "Stop checking") != want {
 				t.Errorf("%s, %s: whether the page says that it checks is not %t", when, address, want)
 			}
 		}
