@@ -49,7 +49,7 @@ func (words) connected(app string, c Connection) connectedWords {
 		t.Others = fmt.Sprintf("%d other users have also connected this company. All connections stay in place.", c.Others)
 	}
 	if c.NextURL != "" {
-		t.Next = "There is nothing else to do on this page."
+		t.Next = "You can continue now."
 	}
 	if !c.Until.IsZero() {
 		t.Next += " Until " + c.Until.UTC().Format("2\u00a0January\u00a02006") + ", you can open it again in this browser."

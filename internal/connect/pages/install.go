@@ -61,6 +61,7 @@ func (p *Pages) NotInstalled(w http.ResponseWriter, r *http.Request, companyID i
 	v.Request = p.request(askInstall, "", companyID)
 	if i == InstallationRefused {
 		v.Request = p.request(askReconnect, "", companyID)
+		v.Users = false // Procore is likely to refuse a user too
 	}
 	p.showInstall(w, r, http.StatusOK, v)
 }

@@ -74,7 +74,7 @@ func (w words) installed(app string, next bool) connectedWords {
 		app + " then tries again automatically."
 	t.What = app + " is installed in this company and works there on its own. No one has to sign in."
 	if next {
-		t.Next = "There is nothing else to do on this page."
+		t.Next = "You can continue now."
 	}
 	return t
 }

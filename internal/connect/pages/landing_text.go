@@ -32,11 +32,11 @@ func (w words) visitor(app string) landingWords {
 			"You choose the company where you installed " + app + ".",
 		},
 		Connect: connectLabel,
-		Small:   "This page can't show whether it is connected, because it doesn't know who you are. " + w.cookie(),
+		Small:   "This page can't show whether your company is connected, because it doesn't know who you are. " + w.cookie(),
 	}
 }
 
 // cookie is what this site stores in a browser.
 func (words) cookie() string {
-	return "If you connect, this site sets one cookie. By it, the site recognizes your browser when you come back from Procore, and for 14 days after that."
+	return "If you connect, this site sets one cookie to recognize your browser when you come back from Procore. The cookie lasts 14 days at most."
 }
