@@ -18,7 +18,7 @@ const (
 	AdminMove Kind = "admin"  // an administrator of the visitor's company, at Procore
 	Waiting   Kind = "wait"   // it passes
 	Broken    Kind = "broken" // the team that runs the application
-	Done      Kind = "done"   // no one: it is what the visitor wanted
+	Done      Kind = "done"   // no one: the visitor wanted it
 )
 
 // Problem is a situation that stops the visitor: one sentence for what happened, one for what to do and who can do it.

@@ -20,7 +20,7 @@ func broken(p Problem) Problem {
 	return p
 }
 
-// done returns a problem that is none: it is what the visitor wanted.
+// done returns p as a page for what the visitor wanted, which leaves nothing to do.
 func done(p Problem) Problem {
 	p.Kind = Done
 	return p
