@@ -180,8 +180,8 @@ func (p *Pages) options(all []line, room *int) []option {
 	return shown
 }
 
-// size returns at least how many bytes an option takes. It has its id five times beside the hint, and html/template escapes a plus sign,
-// which HTMLEscapeString does not.
+// size returns at least how many bytes an option takes. It has its id five times beside the hint. HTMLEscapeString leaves
+// a plus sign, which html/template escapes.
 func (o option) size() int {
 	escaped := func(s string) int { return len(template.HTMLEscapeString(s)) + 4*strings.Count(s, "+") }
 	return optionSize + 5*len(o.ID) + escaped(o.Name) + escaped(o.Hint)

@@ -49,5 +49,5 @@ func StateUsed() Problem {
 func OtherBrowser() Problem {
 	return restart(http.StatusForbidden, "other_browser", "This sign-in started in another browser",
 		"For your safety, a sign-in has to end in the browser in which it began.",
-		"Connect again in this browser, and allow cookies. If someone sent you this address, you can close the page.")
+		"Connect again in this browser, and allow cookies. If someone sent you this address, close this page.")
 }
