@@ -116,7 +116,7 @@ func TestSeveralConnections(t *testing.T) {
 func TestNoCompanies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.visitor(procoretest.Max).list().Wants(http.StatusForbidden, "No company to connect")
+	s.visitor(procoretest.Max).list().Wants(http.StatusForbidden, "No company to connect", "Try again")
 }
 
 // Procore lists the companies in pages.

@@ -205,7 +205,7 @@ func TestEndedConnection(t *testing.T) {
 		{"reauthorize", connections.Connected, tokens.Reauthorize, "Procore no longer accepts the access", func(s *site, _ connections.Connection) {
 			s.refuseRefresh(procoretest.Joe)
 		}},
-		{"disconnected", connections.Disconnected, tokens.Active, "was disconnected from", func(s *site, c connections.Connection) {
+		{"disconnected", connections.Disconnected, tokens.Active, "(Procore company ID 5678). It is disconnected there", func(s *site, c connections.Connection) {
 			_ = s.Store().Disconnect(s.t.Context(), c)
 		}},
 		{"not revoked yet", connections.Ended, "", "has ended the access", func(s *site, c connections.Connection) {

@@ -178,3 +178,33 @@ func TestWays(t *testing.T) {
 		}
 	}
 }
+
+// The button of a page that asks nothing of the visitor, or that only the team can help with, is not the main thing on it.
+// The team needs the company's id.
+func TestQuietButtons(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		problem pages.Problem
+		quiet   bool
+	}{
+		"connect again": {pages.AuthorizationExpired(), false},
+		"not enabled":   {pages.CompanyNotAdmitted("Acme").InCompany(5678), true},
+		"ended":         {pages.Revoked("Acme").InCompany(5678), true},
+		"canceled":      {pages.Canceled(), true},
+		"disconnected":  {pages.EndedByUser("Acme").InCompany(5678), true},
+	} {
+		got := show(t, newPages(), problem(tt.problem))
+		var classes string
+		for _, a := range got.all("a") {
+			if strings.HasPrefix(attr(a, "class"), "button") {
+				classes += attr(a, "class")
+			}
+		}
+		if strings.Contains(classes, "quiet") != tt.quiet {
+			t.Errorf("%s: the button is %q, want quiet %v", name, classes, tt.quiet)
+		}
+		if id := strings.Contains(text(got.all("main")[0]), "Procore company ID 5678"); id != (tt.problem.Kind == pages.Broken) {
+			t.Errorf("%s: the page has the company's id: %v", name, id)
+		}
+	}
+}

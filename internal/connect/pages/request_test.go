@@ -123,3 +123,24 @@ func TestRequestInstallation(t *testing.T) {
 		}
 	}
 }
+
+// Who is connected without updates has a text for an administrator too: for the permission of the user, or of the app.
+func TestRequestUpdates(t *testing.T) {
+	t.Parallel()
+	for step, w := range map[string]write{
+		"edit my user": connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin}),
+		"App Management": func(p *pages.Pages, w http.ResponseWriter, r *http.Request) {
+			p.Installed(w, r, 5678, pages.WebhooksNeedsAdmin, false, "")
+		},
+	} {
+		shown, _ := requested(t, show(t, newPages(), w))
+		for _, want := range []string{"(Procore company ID 5678)", "“Webhooks API”", step} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("the text lacks %q:\n%s", want, shown)
+			}
+		}
+	}
+	if got := show(t, newPages(), connected(pages.Connection{Webhooks: pages.WebhooksNeedsAdmin, Paused: true})); len(got.all("textarea")) != 0 {
+		t.Error("a connection that is interrupted has a text about updates")
+	}
+}

@@ -46,7 +46,7 @@ func (w words) request(a ask, b Brand, company, home string, users bool) request
 		t.Subject = "Please allow updates for " + app + " in Procore"
 		why = app + " is connected to " + company + ", but Procore doesn't send it updates. It needs the permission “Webhooks API” there."
 		steps = w.updates(app, a == askUpdates)
-		end = app + " then tries again automatically. You find it here:"
+		end = "After that, " + app + " turns updates on automatically. Its page is:"
 	case askActivate:
 		t.Subject = "Our company is inactive in Procore"
 		why = "I can't connect " + app + " to " + company + ", because Procore marks it as inactive."
