@@ -156,6 +156,33 @@ func TestProbeSeesAWrongSecret(t *testing.T) {
 	w.presented()
 }
 
+// Runs at the same time, such as those of several shares, do not cost each other the run: all find by their probes that
+// the endpoint has recovered, and one of them notes it.
+func TestProbesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.many(1)[0]
+	w.fault("token", procoretest.Fault{Kind: procoretest.Drop})
+	if _, err := w.store().Token(t.Context(), p); err == nil {
+		t.Fatal("a token came out of a lost answer")
+	}
+	const runs = 8
+	w.fault("token", procoretest.Fault{Kind: procoretest.Delay, DelayMS: 300, Times: runs}) // all have read the breaker
+	var all sync.WaitGroup
+	for range runs {
+		all.Go(func() {
+			if err := w.store().Upkeep().Probe(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if b, err := w.store().Upkeep().Breaker(t.Context()); err != nil || !b.AtRest() {
+		t.Errorf("got breaker %+v, %v; want it at rest", b, err)
+	}
+	w.presented()
+}
+
 // Refusals are about their tokens: however many there are in a row, they do not open
 // the breaker, which would stop the refreshes of others (R7).
 func TestRefusalsInARow(t *testing.T) {

@@ -184,6 +184,8 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 	return later`, `		r.judge(ctx, e)
 	}
 	return later`, storePackage},
+		{"R7", "a probe at the same time costs a run", "pkg/tokens/breaker.go",
+			`ok && cause == nil && !other.Current.Open`, `ok && false && !other.Current.Open`, only("TestProbesAtOnce", storePackage)},
 		{"R7", "a run goes on after ten refusals", "functions/refresher/refresh.go",
 			`if len(run.refused) >= maxRefused {`, `if false {`, only("TestRefusalsStopTheRun", refresher)},
 		{"R7", "the breaker is not asked", "pkg/tokens/refresh.go",
