@@ -142,6 +142,11 @@ test-browser: ## Check every page and the whole flow in headless Chromium with a
 	internal/testing/chromium/run --test pages.test.mjs flow.test.mjs fake.test.mjs
 	@[ ! -e build/browser.log ] || $(GO) run ./internal/testing/proof/leaks -scan build/browser.log
 
+.PHONY: test-oidc
+test-oidc: ## Run the flow and 1,000 refreshes against oidc-provider, a certified OAuth server. Needs Node.js.
+	@internal/testing/oidc/run prepare
+	OIDC_TEST=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestRefreshes$$' ./internal/testing/oidc
+
 .PHONY: screenshots
 screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every page into build/screenshots instead.
 	$(stack) ./cmd/local
