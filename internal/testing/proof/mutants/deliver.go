@@ -10,7 +10,7 @@ func deliver() []mutant {
 	)
 	return []mutant{
 		{"R4", "a delivery that storage refused is answered 200", receiver,
-			`return http.StatusServiceUnavailable`, `return http.StatusOK`, receiverPackage},
+			`return http.StatusServiceUnavailable`, `return http.StatusOK`, only("TestStorageFails", receiverPackage)},
 		{"R4", "an event is written again by its repetition", box,
 			`Absent("event_id")`, `Absent("nothing")`, boxPackage},
 		{"R4", "a counter that fails decides the answer", "internal/webhook/inbox/quarantine.go",
@@ -60,29 +60,29 @@ func dispatching() []mutant {
 	)
 	return []mutant{
 		{"", "a changed item is dispatched like a new one", dispatch, `r.Name == "INSERT" && e.body`, `e.body`, dispatchPackage},
-		{"", "a request has two events of a group", waves, `case seen[e.group]:`, `case false:`, dispatchPackage},
-		{"", "later waves continue a group that failed", waves, `case stopped[e.group]:`, `case false:`, dispatchPackage},
-		{"", "a request has more than ten events", waves, `len(all[last]) == maxEntries || `, ``, dispatchPackage},
-		{"", "a request has more than 256 KB", waves, ` || size+len(e.body) > maxBytes`, ``, dispatchPackage},
+		{"", "a request has two events of a group", waves, `case seen[e.group]:`, `case false:`, only("TestWaves", dispatchPackage)},
+		{"", "later waves continue a group that failed", waves, `case stopped[e.group]:`, `case false:`, only("TestRefusedGroupStops", dispatchPackage)},
+		{"", "a request has more than ten events", waves, `len(all[last]) == maxEntries || `, ``, only("TestWaves", dispatchPackage)},
+		{"", "a request has more than 256 KB", waves, ` || size+len(e.body) > maxBytes`, ``, only("TestWaves", dispatchPackage)},
 		{"", "an event that the queue refuses is skipped", run, `		r.stop(e)
 		r.d.Log.WarnContext`, `		r.finish(e)
 		r.d.Log.WarnContext`, dispatchPackage},
 		{"", "the answer names no failure", run, `slices.Index(r.done, false); at >= 0`, `slices.Index(r.done, false); at > len(r.done)`, dispatchPackage},
 		{"", "a run continues after a request that failed", run, `			r.halted = true
-`, ``, dispatchPackage},
-		{"", "an event that is too large is sent", waves, `case len(e.body) > maxBytes:`, `case false:`, dispatchPackage},
+`, ``, only("TestRequestFails", dispatchPackage)},
+		{"", "an event that is too large is sent", waves, `case len(e.body) > maxBytes:`, `case false:`, only("TestUndeliverable", dispatchPackage)},
 		{"", "an event with characters that no queue accepts is sent", waves,
-			` || strings.ContainsFunc(e.body, forbidden):`, `:`, dispatchPackage},
+			` || strings.ContainsFunc(e.body, forbidden):`, `:`, only("TestUndeliverable", dispatchPackage)},
 		{"", "an event with an id that no queue accepts is sent", waves, ` || len(s) > maxID`, ``, dispatchPackage},
 		{"", "poison is skipped without a mark", run, `		r.stop(e)
 		r.d.Log.ErrorContext`, `		r.finish(e)
-		r.d.Log.ErrorContext`, dispatchPackage},
+		r.d.Log.ErrorContext`, only("TestUndeliverableIsMarkedFirst", dispatchPackage)},
 		{"", "poison holds up its group", run, `	r.finish(e)
 	r.skipped++`, `	r.stop(e)
 	r.skipped++`, dispatchPackage},
 		{"", "what was sent is sent again while another group fails", dispatch, `|| d.sent[record.ID]; !`, `; !`, dispatchPackage},
-		{"", "a heartbeat overtakes an event", dispatch, `range in.Records[:first] {`, `range in.Records {`, dispatchPackage},
-		{"", "a dispatcher uses all of its time", dispatch, `end.Add(-answerMargin)`, `end`, dispatchPackage},
+		{"", "a heartbeat overtakes an event", dispatch, `range in.Records[:first] {`, `range in.Records {`, only("TestHeartbeat", dispatchPackage)},
+		{"", "a dispatcher uses all of its time", dispatch, `end.Add(-answerMargin)`, `end`, only("TestOutOfTime", dispatchPackage)},
 		{"", "a request without an answer counts as sent", run, `		return fmt.Errorf("dispatch: %w", err)`, `		for _, e := range batch {
 			r.finish(e)
 		}

@@ -19,38 +19,38 @@ func list() []mutant {
 func once() []mutant {
 	return []mutant{
 		{"R1", "the ledger accepts a token twice", "pkg/tokens/ledger.go",
-			`Absent("fingerprint").Put(`, `Absent("nothing").Put(`, storePackage},
+			`Absent("fingerprint").Put(`, `Absent("nothing").Put(`, only("TestLedgerSurvivesKeyRotation", storePackage)},
 		{"R1", "a pair older than the ledger is sent", "pkg/tokens/decide.go",
-			`case v.now.After(g.RefreshedAt.Add(maxPairAge)):`, `case false:`, storePackage},
+			`case v.now.After(g.RefreshedAt.Add(maxPairAge)):`, `case false:`, only("TestRestoredRowOlderThanTheLedger", storePackage)},
 		{"R1", "a pair is sent to another environment", "pkg/tokens/token.go",
-			`if oauth.Environment.Name != s.Environment.Name {`, `if false {`, storePackage},
+			`if oauth.Environment.Name != s.Environment.Name {`, `if false {`, only("TestOtherEnvironment", storePackage)},
 		{"R1", "a pair is sent by another client", "pkg/tokens/token.go",
 			`	case g.client != client:
 		return procore.Token{}, nil, later(g.Principal, "check the client id", errOtherClient)
 `, ``, only("TestCredentialsOfAnotherApp", storePackage)}, // other tests wait for an end that does not come
 		{"R1", "the ledger knows a token by the current key only", "pkg/keys/ring.go",
-			`for _, id := range r.IDs() {`, `for _, id := range []string{r.current} {`, storePackage},
+			`for _, id := range r.IDs() {`, `for _, id := range []string{r.current} {`, only("TestLedgerSurvivesKeyRotation", storePackage)},
 		{"R1", "writes are not conditional on what was read", "internal/platform/dynamo/rows.go",
 			`Equal("rev", NonZero(*oldRev)).Equal("write", Text(*oldWrite))`, `Absent("never"+*oldWrite)`, only("TestRestoreDuringAWrite", storePackage)}, // other tests write for ever
 		{"R1", "a lost race counts as won", "internal/platform/dynamo/rows.go", `*name == *write {`, `*name != "" || *write == "" {`, rowPackage},
 		{"R1", "an unconfirmed claim spends", "pkg/tokens/claim.go",
-			`			return g, claimLost, cause`, `			return wanted, claimTaken, nil`, storePackage},
+			`			return g, claimLost, cause`, `			return wanted, claimTaken, nil`, only("TestUnconfirmedClaimDoesNotSpend", storePackage)},
 		{"R1", "a claim counts as confirmed though another attempt holds it", "pkg/tokens/claim.go",
-			`g.attempt == wanted.attempt && g.Generation`, `g.Generation`, storePackage},
+			`g.attempt == wanted.attempt && g.Generation`, `g.Generation`, only("TestAnothersClaimDoesNotConfirm", storePackage)},
 		{"R1", "an unknown outcome counts as not sent", "pkg/tokens/refresh.go",
-			`if e.Outcome == procore.NotSent || r.principal == App {`, `if e.Outcome != procore.Refused {`, storePackage},
+			`if e.Outcome == procore.NotSent || r.principal == App {`, `if e.Outcome != procore.Refused {`, only("TestOutcomes", storePackage)},
 		{"R1", "an uncertain token is sent again", "pkg/tokens/decide.go",
 			`	case g.State == Uncertain:
 		return endDoubt, nil
-`, ``, storePackage},
+`, ``, only("TestUncertainLastsItsTime", storePackage)},
 		{"R1", "a request that failed while writing counts as not sent", "pkg/procore/line.go",
-			`		return answer{}, l.fence.passed(), withContext(ctx, err)`, `		return answer{}, false, withContext(ctx, err)`, apiPackage},
+			`		return answer{}, l.fence.passed(), withContext(ctx, err)`, `		return answer{}, false, withContext(ctx, err)`, only("TestSpendWriteFails", apiPackage)},
 		{"R1", "the clock is not checked before the first byte", "pkg/procore/line.go",
-			`!f.clock.Now().Before(f.notAfter)`, `false`, apiPackage},
+			`!f.clock.Now().Before(f.notAfter)`, `false`, only("TestSpendChecksTheClockLast", apiPackage)},
 		{"R1", "a request goes out on a connection that has answered already", "pkg/procore/line.go",
 			`	case <-l.begun:
 		return answer{}, false, errEarly
-`, ``, apiPackage},
+`, ``, only("TestConnectionEndsBeforeTheRequest", apiPackage)},
 		{"R2", "the connection is opened after the claim", "pkg/tokens/refresh.go",
 			`	if err := r.connect(ctx); err != nil {
 		r.unspent(ctx)
@@ -74,11 +74,11 @@ func once() []mutant {
 	if r.conn != nil {
 		defer r.conn.Close()
 	}
-`, storePackage},
+`, only("TestUnreachableClaimsNothing", storePackage)},
 		{"R1", "a connection of any age is used", "pkg/procore/line.go",
-			`.Sub(l.opened) > maxIdle`, `.Sub(l.opened) > 9*time.Hour`, apiPackage},
+			`.Sub(l.opened) > maxIdle`, `.Sub(l.opened) > 9*time.Hour`, only("TestConnectionIsOld", apiPackage)},
 		{"R1", "any 400 counts as a refusal", "pkg/procore/oauth.go",
-			`e.Code == "invalid_grant" && (a.status == http.StatusBadRequest ||`, `(a.status == http.StatusBadRequest ||`, apiPackage},
+			`e.Code == "invalid_grant" && (a.status == http.StatusBadRequest ||`, `(a.status == http.StatusBadRequest ||`, only("TestSpendUnusableAnswers", apiPackage)},
 	}
 }
 
@@ -86,25 +86,25 @@ func once() []mutant {
 func keep() []mutant {
 	return []mutant{
 		{"R2", "a slow claim uses up the time that is reserved for the store", "pkg/tokens/refresh.go",
-			`r.end.Sub(r.Clock.Now())-storeTime-rescueTime)`, `r.end.Sub(r.Clock.Now()))`, storePackage},
+			`r.end.Sub(r.Clock.Now())-storeTime-rescueTime)`, `r.end.Sub(r.Clock.Now()))`, only("TestClaimNotReadBack", storePackage)},
 		{"R2", "a claim on its way is released without a fence", "pkg/tokens/claim.go",
 			`			stored, o, err = s.swap(ctx, g, g.unclaimed())
 		}`, `			return nil
-		}`, storePackage},
+		}`, only("TestReleaseBeforeTheClaimLands", storePackage)},
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
 			`		r.releaseClaim(ctx)
-		return false, false, later(g.Principal, "whether storage`, `		return false, false, later(g.Principal, "whether storage`, storePackage},
+		return false, false, later(g.Principal, "whether storage`, `		return false, false, later(g.Principal, "whether storage`, only("TestClaimNotReadBack", storePackage)},
 		{"R2", "a rescued pair that does not open is stored", "pkg/tokens/rescue.go",
-			`if home.pair, err = s.unseal(`, `if home.pair, _ = s.unseal(`, storePackage},
+			`if home.pair, err = s.unseal(`, `if home.pair, _ = s.unseal(`, only("TestRestoreRefuses", storePackage)},
 		{"R2", "a pair that storage refuses is not rescued", "pkg/tokens/rescue.go",
-			`	if s.Rescue != nil {`, `	if s.Rescue == nil {`, storePackage},
+			`	if s.Rescue != nil {`, `	if s.Rescue == nil {`, only("TestLostPair", storePackage)},
 		{"R2", "an expired claim forgets its attempt", "pkg/tokens/claim.go",
 			`func (g Grant) doubt(attempt, reason, requestID string, now time.Time) Grant {
 	g.claimUntil = time.Time{}`, `func (g Grant) doubt(attempt, reason, requestID string, now time.Time) Grant {
 	g.claimUntil = time.Time{}
 	g.attempt = ""`, storePackage},
 		{"R2", "a caller that leaves ends the refresh", "pkg/tokens/refresh.go",
-			`context.WithTimeout(context.WithoutCancel(ctx), left)`, `context.WithTimeout(ctx, left)`, storePackage},
+			`context.WithTimeout(context.WithoutCancel(ctx), left)`, `context.WithTimeout(ctx, left)`, only("TestCallerLeavesTheRefreshGoesOn", storePackage)},
 		{"R2", "a handler returns before its refreshes ended", "pkg/tokens/wrap.go",
 			`defer s.flights.wait()`, `_ = s`, storePackage},
 		{"R2", "a pair in an unusual answer is thrown away", "pkg/procore/oauth.go",
@@ -169,7 +169,7 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 		{"R5", "a bearer client follows a redirect to another host", "pkg/procore/bearer.go",
 			`if !b.environment.HasAPI(r.URL) {`, `if false {`, only("TestTokenStaysInTheEnvironment", apiPackage)},
 		{"R6", "a company's credential writes another's event", "functions/webhook-receiver/handler.go",
-			`e.CompanyID != company`, `false`, receiverPackage},
+			`e.CompanyID != company`, `false`, only("TestCredentialOfAnotherCompany", receiverPackage)},
 		{"R7", "three unknown outcomes do not open the breaker", "pkg/tokens/breaker.go",
 			`const tripAfter = 3`, `const tripAfter = 300`, only("TestBreakerOpensAfterThree", storePackage)}, // the other tests wait for it to open
 		{"R7", "a wrong client secret does not open the breaker", "pkg/tokens/breaker.go",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -40,5 +41,57 @@ func TestDefencesAreDocumented(t *testing.T) {
 	}
 	if count < 50 {
 		t.Errorf("%d mutants of defence, want those of docs/SECURITY.md", count)
+	}
+}
+
+// Each share has all mutants of rules and defences, and each other mutant is in one share.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	count := map[string]int{}
+	for _, share := range []string{"0/4", "1/4", "2/4", "3/4"} {
+		chosen, err := choose("", share)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range chosen {
+			count[m.rule+" "+m.name]++
+		}
+	}
+	for _, m := range list() {
+		want := 4
+		if m.rule == "" {
+			want = 1
+		}
+		if got := count[m.rule+" "+m.name]; got != want {
+			t.Errorf("%s: it is in %d of 4 shares, want %d", m.name, got, want)
+		}
+	}
+	for _, share := range []string{"4/4", "0/0", "-1/4", "1", ""} {
+		if _, err := choose("", share); err == nil {
+			t.Errorf("a share of %q is accepted", share)
+		}
+	}
+}
+
+// A mutant that no test notices, and one that does not compile, are reported and counted.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	var report strings.Builder
+	survivors, err := run(&report, []mutant{{name: "one"}, {name: "two"}, {name: "three"}}, func(m mutant, _ string) (string, error) {
+		switch m.name {
+		case "one":
+			return "", nil
+		case "two":
+			return "", errors.New("does not compile")
+		}
+		return "TestThree", nil
+	})
+	if err != nil || survivors != 2 {
+		t.Errorf("%d survived, %v, want 2", survivors, err)
+	}
+	for _, want := range []string{"SURVIVED       one\n", "BROKEN         two: does not compile\n", "by TestThree", "1 caught, 2 survived"} {
+		if !strings.Contains(report.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, &report)
+		}
 	}
 }

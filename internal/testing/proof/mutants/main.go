@@ -1,7 +1,7 @@
 // Command mutants breaks the code on purpose, in one place at a time, and runs the
 // tests, which must fail each time: make mutants.
 //
-//	go run ./internal/testing/proof/mutants [-run name] [-build]
+//	go run ./internal/testing/proof/mutants [-run name] [-share n/of] [-build]
 //
 // It changes nothing in the tree: the compiler gets the broken file by go test's
 // -overlay. The breakages are in list.go.
@@ -12,13 +12,18 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // mutant is one breakage.
@@ -32,13 +37,19 @@ type mutant struct {
 
 func main() {
 	only := flag.String("run", "", "run only the mutants whose rule and name match this `regexp`, as '^D ' or 'R1 the ledger'")
+	share := flag.String("share", "0/1", "run those that break a rule or a defence, and one `n/of` of the others")
 	build := flag.Bool("build", false, "see only that each mutant compiles, which takes a minute or two")
 	flag.Parse()
 	caught := mutant.caught
 	if *build {
 		caught = mutant.compiles
 	}
-	survivors, err := run(os.Stdout, *only, caught)
+	chosen, err := choose(*only, *share)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(2)
+	}
+	survivors, err := run(os.Stdout, chosen, caught)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(2)
@@ -48,37 +59,63 @@ func main() {
 	}
 }
 
-func run(w io.Writer, only string, try func(m mutant, dir string) (by string, err error)) (survivors int, err error) {
+// choose returns the mutants whose rule and name match only, without those of the other shares.
+func choose(only, share string) ([]mutant, error) {
 	match, err := regexp.Compile(only)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "mutants")
-	if err != nil {
-		return 0, err
+	var n, of uint32
+	if _, err := fmt.Sscanf(share, "%d/%d", &n, &of); err != nil || n >= of {
+		return nil, fmt.Errorf("-share %q: want a number and how many there are, from 0/4 to 3/4", share)
 	}
-	defer os.RemoveAll(dir)
-	caught := 0
-	for _, m := range list() {
-		if !match.MatchString(m.rule + " " + m.name) {
-			continue
-		}
-		start := time.Now()
-		by, err := try(m, dir)
-		if err != nil {
-			survivors++
-			fmt.Fprintf(w, "BROKEN    %-4s %s: %v\n", m.rule, m.name, err)
-			continue
-		}
-		if by == "" {
-			survivors++
-			fmt.Fprintf(w, "SURVIVED  %-4s %s\n", m.rule, m.name)
-			continue
-		}
-		caught++
-		fmt.Fprintf(w, "caught    %-4s %-58s by %s (%.0f s)\n", m.rule, m.name, by, time.Since(start).Seconds())
+	return slices.DeleteFunc(list(), func(m mutant) bool {
+		return !match.MatchString(m.rule+" "+m.name) || m.rule == "" && crc32.ChecksumIEEE([]byte(m.name))%of != n
+	}), nil
+}
+
+// atOnce is how many run at a time. One alone leaves a second core idle: it compiles package after package.
+const atOnce = 2
+
+// run tries the mutants, each in a directory that no other uses at the time, and reports each as it is done.
+func run(w io.Writer, mutants []mutant, try func(m mutant, dir string) (by string, err error)) (survivors int, err error) {
+	var workers errgroup.Group
+	var mu sync.Mutex // of w and survivors
+	queue := make(chan mutant, len(mutants))
+	for _, m := range mutants {
+		queue <- m
 	}
-	fmt.Fprintf(w, "%d caught, %d survived: a rule that can be broken without a failure has no test\n", caught, survivors)
+	close(queue)
+	for range atOnce {
+		workers.Go(func() error {
+			dir, err := os.MkdirTemp("", "mutants")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(dir)
+			for m := range queue {
+				start := time.Now()
+				by, err := try(m, dir)
+				mu.Lock()
+				switch {
+				case err != nil:
+					survivors++
+					fmt.Fprintf(w, "BROKEN    %-4s %s: %v\n", m.rule, m.name, err)
+				case by == "":
+					survivors++
+					fmt.Fprintf(w, "SURVIVED  %-4s %s\n", m.rule, m.name)
+				default:
+					fmt.Fprintf(w, "caught    %-4s %-58s by %s (%.0f s)\n", m.rule, m.name, by, time.Since(start).Seconds())
+				}
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	if err := workers.Wait(); err != nil {
+		return survivors, err
+	}
+	fmt.Fprintf(w, "%d caught, %d survived: a rule that can be broken without a failure has no test\n", len(mutants)-survivors, survivors)
 	return survivors, nil
 }
 
@@ -91,7 +128,7 @@ func (m mutant) caught(dir string) (by string, err error) {
 	if err != nil {
 		return "", err
 	}
-	args := append([]string{"test", "-count=1", "-overlay", overlay, "-failfast", "-timeout", "240s"}, strings.Fields(m.test)...)
+	args := append([]string{"test", "-count=1", "-vet=off", "-overlay", overlay, "-failfast", "-timeout", "240s"}, strings.Fields(m.test)...)
 	cmd := exec.CommandContext(context.Background(), "go", args...)
 	cmd.Env = append(os.Environ(), "EXPLORE_TIME=15s", "EXPLORE_SEED=0", "MUTANT_OVERLAY="+overlay)
 	out, err := cmd.CombinedOutput()
