@@ -22,8 +22,12 @@ const (
 // Nothing else fails.
 func breakers() []simulation.Scenario {
 	var all []simulation.Scenario
+	depth := 1
+	if racing {
+		depth = -1
+	}
 	for _, how := range []simulation.Fault{simulation.Status503, simulation.Vanish, simulation.InvalidClient} {
-		all = append(all, simulation.Scenario{Name: "down by " + string(how), Setup: func(w *simulation.World) {
+		all = append(all, simulation.Scenario{Name: "down by " + string(how), Depth: depth, Setup: func(w *simulation.World) {
 			x := newRun(w, &transitions{all: invariants.Transitions{}})
 			w.Judge = func(context.Context) { x.checkBreaker() }
 			x.consumers(how)

@@ -127,7 +127,7 @@ func (e *Exploration) Run(t *testing.T) {
 func (e *Exploration) systematic(t *testing.T, on storage, shard int) bool {
 	t.Helper()
 	for i, s := range e.Scenarios {
-		if i%max(e.Shards, 1) == shard && !e.deviate(t, on, s, deviations{}, 0, max(s.Depth, 1)) {
+		if i%max(e.Shards, 1) == shard && !e.deviate(t, on, s, deviations{}, 0, cmp.Or(s.Depth, 1)) {
 			return false
 		}
 	}

@@ -20,7 +20,7 @@ type Scenario struct {
 	Setup func(w *World)
 	// Weight is how often the scenario is tried by seeds, compared with the others; 0: 1.
 	Weight int
-	// Depth is how many deviations the systematic search combines; 0: 1.
+	// Depth is how many deviations the systematic search combines; 0: 1, and -1: none.
 	Depth int
 }
 
