@@ -76,7 +76,8 @@ func renamed(t *testing.T) string {
 	return dir
 }
 
-// A fork's module has its own path everywhere: it compiles with its tests, the import rules guard it, and nothing names the old path.
+// A fork's module has its own path everywhere: each import of a package or a test exists and is allowed, the import rules guard
+// it, and nothing names the old path. Compiling it would add nothing: the path is only in imports and texts.
 func TestRenameModule(t *testing.T) {
 	t.Parallel()
 	old := module(t)
@@ -102,8 +103,7 @@ func TestRenameModule(t *testing.T) {
 	if got := run(t, dir, "gofmt", "-l", "."); got != "" {
 		t.Errorf("gofmt would change:\n%s", got)
 	}
-	run(t, dir, "go", "vet", "./...")
-	run(t, dir, "go", "build", "-o", t.TempDir(), "./functions/...", "./examples/...", "./cmd/...")
+	run(t, dir, "go", "list", "-deps", "-test", "./...")
 }
 
 // The linter itself guards a fork's imports: make lint runs this with its pinned linter.
