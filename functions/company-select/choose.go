@@ -38,7 +38,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		h.pages.Problem(w, r, pages.FormRefused())
 	case s.Status == session.Connected:
-		h.pages.Redirect(w, connectedPath(flow))
+		h.pages.Redirect(w, h.donePath(s))
 	case r.PostForm.Has(pages.FieldCancel):
 		h.cancel(w, r, flow, s)
 	case r.PostForm.Get(pages.FieldCompany) == "":
@@ -64,7 +64,11 @@ func (h *handler) cancel(w http.ResponseWriter, r *http.Request, flow string, s 
 		h.fail(w, r, flow, err)
 		return
 	}
-	h.pages.Redirect(w, companiesPath(flow))
+	to := companiesPath(flow)
+	if h.links.Allows(s.Link.Return) {
+		to = returnPath(flow) // which leads to the companies while there is no outcome
+	}
+	h.pages.Redirect(w, to)
 }
 
 // readForm reads a form, up to its bound. It shows a page itself, and returns false, for one
@@ -106,7 +110,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 	gateway.Note(r.Context(), slog.Any("", connections.Key{CompanyID: companyID, Principal: s.Principal}))
 	switch h.state(company) {
 	case pages.Inactive:
-		h.pages.Problem(w, r, pages.CompanyInactive(company.Name).InCompany(company.ID).BackToCompanies(companiesPath(s.Flow)))
+		h.refuse(w, r, s, pages.CompanyInactive(company.Name).InCompany(company.ID).BackToCompanies(companiesPath(s.Flow)), company)
 		return
 	case pages.NotAdmitted:
 		h.pages.Problem(w, r, pages.CompanyNotAdmitted(company.Name).InCompany(company.ID).BackToCompanies(companiesPath(s.Flow)))
@@ -128,7 +132,7 @@ func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Sess
 // enter makes the first call into the chosen company and connects it.
 func (h *handler) enter(w http.ResponseWriter, r *http.Request, s session.Session, c procore.Company) {
 	if s.Status == session.Connected {
-		h.pages.Redirect(w, connectedPath(s.Flow))
+		h.pages.Redirect(w, h.donePath(s))
 		return
 	}
 	err := h.chooser().Enter(r.Context(), connections.Key{CompanyID: c.ID, Principal: s.Principal})
@@ -146,7 +150,7 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request, s session.Sessio
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "connected"))
 	h.cookies.Keep(w, s.Flow, h.cookies.Value(r, s.Flow), session.ReturnLifetime)
-	h.pages.Redirect(w, connectedPath(s.Flow))
+	h.pages.Redirect(w, h.donePath(s))
 }
 
 // recordChoice stores the choice before the first call into the company. A second
@@ -178,10 +182,12 @@ func (h *handler) refused(w http.ResponseWriter, r *http.Request, s session.Sess
 		h.pages.Problem(w, r, p.InCompany(c.ID).Retry(companiesPath(s.Flow)))
 		return
 	}
-	if err := h.sessions.Unchoose(r.Context(), s); err != nil {
+	p = p.InCompany(c.ID).BackToCompanies(companiesPath(s.Flow))
+	err := h.sessions.Unchoose(r.Context(), s, refusalOf(s, p, c))
+	if err != nil {
 		gateway.Note(r.Context(), slog.String("unchoose_error", err.Error()))
 	}
-	h.pages.Problem(w, r, p.InCompany(c.ID).BackToCompanies(companiesPath(s.Flow)))
+	h.pages.Problem(w, r, h.returnable(s, p, err))
 }
 
 func refusal(c procore.Company, err error) (p pages.Problem, certain bool) {

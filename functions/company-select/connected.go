@@ -152,7 +152,7 @@ func (h *handler) present(w http.ResponseWriter, r *http.Request, s session.Sess
 	h.pages.Connected(w, r, pages.Connection{
 		CompanyID: c.CompanyID, CompanyName: c.CompanyName, UserName: c.UserName, Paused: failed != nil,
 		Webhooks: webhookStatus(c.Webhooks), LastEvent: h.lastEvent(r.Context(), c), Checks: h.checks(r, c),
-		Reconnected: c.Renewed(), Others: others, Until: s.Expires, NextURL: h.next, Flow: s.Flow,
+		Reconnected: c.Renewed(), Others: others, Until: s.Expires, NextURL: h.nextOf(s), Flow: s.Flow, Tenant: tenant(s),
 	})
 }
 

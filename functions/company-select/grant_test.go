@@ -418,7 +418,7 @@ func TestTooEarly(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	v := s.visitor(procoretest.Joe)
-	st, err := s.Sessions().Begin(t.Context(), s.base+"/oauth/callback", false)
+	st, err := s.Sessions().Begin(t.Context(), session.Opening{RedirectURI: s.base + "/oauth/callback"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"procore-connect/internal/connect/choice"
+	"procore-connect/internal/connect/linked"
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/config"
@@ -17,6 +18,7 @@ import (
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/link"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -40,6 +42,7 @@ type handler struct {
 	allowed     config.Companies
 	webhooks    connections.Webhooks // of a new connection; empty: off
 	next        string               // PRODUCT_URL
+	links       linked.Links
 	sessions    *session.Store
 	tokens      *tokens.Store
 	connections *connections.Store
@@ -58,6 +61,8 @@ func (h *handler) routes() http.Handler {
 	mux.HandleFunc("POST /companies", h.sameOrigin(inTime(h.choose)))
 	mux.HandleFunc("GET /connected", inTime(h.connected))
 	mux.HandleFunc("POST /connected", h.sameOrigin(inTime(h.disconnect)))
+	mux.HandleFunc("GET /return", inTime(h.leadBack))
+	mux.HandleFunc("POST "+link.PathRedeem, inTime(h.redeem))
 	return h.pages.Handler(mux)
 }
 
@@ -154,6 +159,8 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err 
 		if flow == "" {
 			p = p.Retry(pages.PathConnected)
 		}
+	case pages.Canceled().Code, pages.ChoiceExpired().Code:
+		p = h.inFlow(r, flow, p)
 	}
 	h.pages.Problem(w, r, p)
 }

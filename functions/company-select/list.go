@@ -42,7 +42,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		return
 	}
 	if s.Status == session.Connected {
-		h.pages.Redirect(w, connectedPath(flow))
+		h.pages.Redirect(w, h.donePath(s))
 		return
 	}
 	u, err := h.chooser().Companies(r.Context(), s.Principal)
@@ -51,7 +51,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		return
 	}
 	if len(u.Companies) == 0 {
-		h.pages.Problem(w, r, pages.NoCompanies().BackToCompanies(companiesPath(flow)))
+		h.refuse(w, r, s, pages.NoCompanies(), procore.Company{})
 		return
 	}
 	if u.Cut != nil {
@@ -64,7 +64,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 	}
 	h.pages.Choose(w, r, pages.Choice{
 		UserName: s.UserName, Flow: flow, CSRF: token, Companies: h.choices(u.Companies), More: u.More, Cut: u.Cut != nil,
-		Filter: filter, NoneSent: noneSent,
+		Filter: filter, NoneSent: noneSent, Tenant: tenant(s),
 	})
 }
 

@@ -41,19 +41,21 @@ func newHandler() (*handler, *wire.Base, error) {
 	grants.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}).Send
 	store, hooks := base.Connections(grants), provision.ReadConfig(env, public.String())
 	principals := env.Principals()
+	links := base.Links()
 	h := &handler{
 		public:      public.String(),
 		principals:  principals,
 		allowed:     env.AllowedCompanies(),
 		webhooks:    hooks.Initial(),
 		next:        env.ProductURL(),
+		links:       links,
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		tokens:      grants,
 		connections: store,
 		hooks:       &provision.Reconciler{Store: store, Want: hooks, Log: base.Log},
 		inbox:       &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 		cookies:     session.Cookies{Secure: public.Scheme == "https"},
-		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals}),
+		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals, Returns: links.Returns}),
 		log:         base.Log,
 	}
 	links := base.LinkKeys()

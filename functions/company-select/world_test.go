@@ -96,7 +96,7 @@ func (v *visitor) authorizeAgain(user int64, again bool) (flow string) {
 	t, ctx, redirectURI := v.s.t, v.s.t.Context(), v.s.base+"/oauth/callback"
 	t.Helper()
 	sessions := v.s.Sessions()
-	st, err := sessions.Begin(ctx, redirectURI, again)
+	st, err := sessions.Begin(ctx, session.Opening{RedirectURI: redirectURI, Again: again})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,11 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"procore-connect/internal/connect/linked"
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/platform/secrets"
 	"procore-connect/pkg/keys"
+	"procore-connect/pkg/link"
 	"procore-connect/pkg/procore"
 )
 
@@ -40,6 +42,7 @@ const (
 type handler struct {
 	public   string // PUBLIC_URL without a trailing slash
 	users    bool   // users connect companies
+	links    linked.Links
 	oauth    keys.Source[*procore.OAuth]
 	sessions *session.Store
 	cookies  session.Cookies
@@ -63,12 +66,19 @@ func (h *handler) routes() http.Handler {
 
 func (h *handler) redirectURI() string { return h.public + "/oauth/callback" }
 
-func (h *handler) landing(w http.ResponseWriter, r *http.Request) {
+func (h *handler) landing(w http.ResponseWriter, r *http.Request) { h.welcome(w, r, session.Link{}) }
+
+// welcome shows the landing page, with the tenant that a link is for.
+func (h *handler) welcome(w http.ResponseWriter, r *http.Request, l session.Link) {
 	if _, err := h.oauth.Get(r.Context()); errors.Is(err, secrets.ErrNotFilledIn) {
 		h.pages.SetupUnfinished(w, r, []string{"APP_SECRET_ID"})
 		return
 	}
-	h.pages.Landing(w, r)
+	if l.Name == "" {
+		h.pages.Landing(w, r)
+		return
+	}
+	h.pages.LandingFor(w, r, pages.Tenant{Name: l.Tenant, Return: l.Return})
 }
 
 // start issues a state, binds it to this browser, and sends the browser to Procore. If no
@@ -83,19 +93,29 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 		h.pages.Redirect(w, pages.PathHome)
 		return
 	}
-	again := h.repeats(r)
+	flow := r.URL.Query().Get(pages.FieldFlow)
+	before, again := h.before(r, flow)
+	l, err := h.links.Of(r, before)
+	if err != nil {
+		h.fail(w, r, flow, err)
+		return
+	}
 	if !again && r.Header.Get("Sec-Fetch-Site") == "cross-site" {
-		h.landing(w, r)
+		h.welcome(w, r, l)
 		return
 	}
 	oauth, err := h.oauth.Get(r.Context())
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
-	st, err := h.sessions.Begin(r.Context(), h.redirectURI(), again)
+	st, err := h.begin(r, session.Opening{RedirectURI: h.redirectURI(), Again: again, Link: l})
+	if errors.Is(err, errConnected) {
+		h.pages.Redirect(w, flowPath(pages.PathReturn, st.Flow))
+		return
+	}
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "redirected"))
@@ -104,12 +124,43 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request) {
 	h.pages.Redirect(w, oauth.AuthCodeURL(st.State, st.Verifier, h.redirectURI()))
 }
 
-// repeats reports whether the authorization repeats one of this browser's, whose pair was
-// stale. For a browser, such a redirect is still a part of Procore's.
-func (h *handler) repeats(r *http.Request) bool {
-	flow := r.URL.Query().Get(pages.FieldFlow)
+// before returns this browser's flow of that name, if there is one, and reports whether the authorization
+// repeats that, because its pair was stale. For a browser, such a redirect is still a part of Procore's.
+func (h *handler) before(r *http.Request, flow string) (s session.Session, again bool) {
 	s, err := h.sessions.Find(r.Context(), flow, h.cookies.Value(r, flow))
-	return err == nil && errors.Is(s.Err(), session.ErrStale)
+	switch {
+	case errors.Is(err, session.ErrExpired):
+		return s, false
+	case err != nil:
+		return session.Session{}, false
+	}
+	return s, errors.Is(s.Err(), session.ErrStale)
+}
+
+// errConnected means that a link has led to a connection in this browser.
+var errConnected = errors.New("this browser has connected a company by this link")
+
+// begin begins an authorization. The browser that used a link may use it again until it has connected a company.
+func (h *handler) begin(r *http.Request, o session.Opening) (session.Start, error) {
+	st, err := h.sessions.Begin(r.Context(), o)
+	if !errors.Is(err, session.ErrLinkUsed) {
+		return st, err
+	}
+	flow, e := h.sessions.LinkFlow(r.Context(), o.Link.Name)
+	if e != nil {
+		return st, e
+	}
+	held, e := h.sessions.Find(r.Context(), flow, h.cookies.Value(r, flow))
+	switch {
+	case errors.Is(e, session.ErrUnknown):
+		return st, err
+	case e != nil && !errors.Is(e, session.ErrExpired):
+		return st, e
+	case held.Status == session.Connected:
+		return session.Start{Flow: flow}, errConnected
+	}
+	o.Before = flow
+	return h.sessions.Begin(r.Context(), o)
 }
 
 // callback uses up the state, exchanges the code, and stores the pair until
@@ -139,20 +190,25 @@ func (h *handler) callback(w http.ResponseWriter, r *http.Request) {
 	if err == nil && s.RedirectURI != h.redirectURI() {
 		err = session.ErrUnknown // started before the configuration changed
 	}
+	if declined && err == nil && s.Link.Name != "" && knownError(q["error"]) == denied {
+		h.end(r.Context(), s, session.Canceled)
+		h.pages.Redirect(w, flowPath(pages.PathReturn, flow)) // the host application learns of it
+		return
+	}
 	if declined && err == nil {
-		h.end(r.Context(), s)
+		h.end(r.Context(), s, session.Failed)
 	}
 	if declined && (err == nil || errors.Is(err, session.ErrUsed)) {
-		h.decline(w, r, q)
+		h.decline(w, r, flow, q)
 		return
 	}
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	cookie, err := h.exchange(r.Context(), s, procore.NewSecret(q["code"]), verifier)
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	h.proceed(w, r, flow, cookie, "authorized")
@@ -179,15 +235,15 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, state, code pro
 	flow := session.FlowOf(state)
 	cookie, err := h.sessions.Resume(ctx, state, h.cookies.Value(r, flow), code)
 	if err != nil {
-		h.fail(w, r, err)
+		h.fail(w, r, flow, err)
 		return
 	}
 	h.proceed(w, r, flow, cookie, "resumed")
 }
 
-func companiesPath(flow string) string {
-	return pages.PathCompanies + "?" + url.Values{pages.FieldFlow: {flow}}.Encode()
-}
+func companiesPath(flow string) string { return flowPath(pages.PathCompanies, flow) }
+
+func flowPath(to, flow string) string { return to + "?" + url.Values{pages.FieldFlow: {flow}}.Encode() }
 
 // parameters returns the redirect's parameters (RFC 6749 section 4.1.2), and false
 // if one appears more than once, which section 3.1 forbids, or is too long.
@@ -205,21 +261,24 @@ func parameters(q url.Values) (map[string]string, bool) {
 
 // decline shows the page for a redirect without a code, also when it is loaded again. Any
 // visitor with a state can write such an address, so it does not count as a failure.
-func (h *handler) decline(w http.ResponseWriter, r *http.Request, q map[string]string) {
+func (h *handler) decline(w http.ResponseWriter, r *http.Request, flow string, q map[string]string) {
 	reason := knownError(q["error"])
 	gateway.Note(r.Context(), slog.String("authorization_error", reason))
-	if reason == "access_denied" {
-		h.pages.Problem(w, r, pages.Denied())
+	if reason == denied {
+		h.stop(w, r, flow, pages.Denied())
 		return
 	}
 	p := pages.AuthorizationFailed()
 	p.Detail = q["error_description"]
-	h.pages.Problem(w, r, p)
+	h.stop(w, r, flow, p)
 }
+
+// denied is the error of a user who does not allow access.
+const denied = "access_denied"
 
 // knownError returns an error of RFC 6749 section 4.1.2.1 for the log.
 func knownError(sent string) string {
-	known := []string{"invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type",
+	known := []string{"invalid_request", "unauthorized_client", denied, "unsupported_response_type",
 		"invalid_scope", "server_error", "temporarily_unavailable"}
 	if sent = strings.ToLower(sent); slices.Contains(known, sent) {
 		return sent
@@ -248,29 +307,38 @@ func (h *handler) exchange(ctx context.Context, s session.Session, code, verifie
 		cookie, err = h.sessions.StorePair(store, s, code, pair)
 	}
 	if err != nil {
-		h.end(ctx, s)
+		h.end(ctx, s, session.Failed)
 	}
 	return cookie, err
 }
 
 // end ends a session without a pair, so that a callback that is loaded again does not wait
 // for one.
-func (h *handler) end(ctx context.Context, s session.Session) {
+func (h *handler) end(ctx context.Context, s session.Session, why session.Reason) {
 	ctx, cancel := context.WithTimeout(ctx, failTimeout)
 	defer cancel()
-	if err := h.sessions.Fail(ctx, s); err != nil {
+	if err := h.sessions.Fail(ctx, s, why); err != nil {
 		gateway.Note(ctx, slog.String("session_error", err.Error()))
 	}
 }
 
 // fail shows the page for an error. Errors become pages here and nowhere else.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err error) {
 	gateway.Note(r.Context(), slog.Any("error", err))
 	if errors.Is(err, secrets.ErrNotFilledIn) {
 		h.pages.SetupUnfinished(w, r, []string{"APP_SECRET_ID"})
 		return
 	}
-	h.pages.Problem(w, r, problem(err))
+	h.stop(w, r, flow, problem(err))
+}
+
+// stop shows a problem. If the flow follows a host application's link, the next one does too; if the link itself is the
+// problem, the page leads back to the host.
+func (h *handler) stop(w http.ResponseWriter, r *http.Request, flow string, p pages.Problem) {
+	if before, _ := h.before(r, flow); before.Link.Name != "" {
+		p = p.InFlow(flow)
+	}
+	h.pages.Problem(w, r, p.BackTo(h.links.Return(r.URL.Query())))
 }
 
 // setupErrors are the token endpoint's errors that every sign-in meets until the app's
@@ -280,6 +348,16 @@ var setupErrors = []string{"invalid_client", "unauthorized_client", "unsupported
 func problem(err error) pages.Problem {
 	e, isToken := errors.AsType[*procore.TokenError](err)
 	switch {
+	case errors.Is(err, linked.ErrOff):
+		return pages.LinksOff()
+	case errors.Is(err, linked.ErrReturn):
+		return pages.LinkReturn()
+	case errors.Is(err, link.ErrExpired):
+		return pages.LinkExpired()
+	case errors.Is(err, link.ErrInvalid):
+		return pages.LinkInvalid()
+	case errors.Is(err, session.ErrLinkUsed):
+		return pages.LinkUsed()
 	case errors.Is(err, session.ErrUnknown):
 		return pages.OtherBrowser()
 	case errors.Is(err, session.ErrExpired):

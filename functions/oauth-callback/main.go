@@ -33,13 +33,15 @@ func newHandler() (*handler, *wire.Base, error) {
 	procoreEnv := base.Environment()
 	public, keys, oauth := env.PublicURL(), base.Keys(), base.OAuth(procoreEnv)
 	principals := env.Principals()
+	links := base.Links()
 	h := &handler{
 		users:    principals.Users,
 		public:   public.String(),
 		oauth:    oauth,
+		links:    links,
 		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		cookies:  session.Cookies{Secure: public.Scheme == "https"},
-		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals}),
+		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals, Returns: links.Returns}),
 	}
 	links := base.LinkKeys()
 	env.ReturnURLs()

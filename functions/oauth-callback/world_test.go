@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
@@ -181,4 +182,18 @@ func (s *site) invoke(ctx context.Context, method, path, query string, cookies .
 	}
 	s.Log.Search(s.t, "a page", out.Body)
 	return out
+}
+
+// set changes a text of a flow's session as it is stored.
+func (s *site) set(flow, attribute, value string) {
+	s.t.Helper()
+	_, err := s.DB.UpdateItem(s.t.Context(), &dynamodb.UpdateItemInput{
+		TableName:                &s.Tables.Sessions,
+		Key:                      map[string]types.AttributeValue{"session": &types.AttributeValueMemberS{Value: flow}},
+		UpdateExpression:         aws.String("SET #a = :v"),
+		ExpressionAttributeNames: map[string]string{"#a": attribute}, ExpressionAttributeValues: map[string]types.AttributeValue{":v": &types.AttributeValueMemberS{Value: value}},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }

@@ -31,7 +31,7 @@ func (r *refresher) authorized(user int64) session.Session {
 func (r *refresher) authorizedIn(sessions *session.Store, user int64) session.Session {
 	t, ctx := r.t, r.t.Context()
 	t.Helper()
-	st, err := sessions.Begin(ctx, functiontest.RedirectURI, false)
+	st, err := sessions.Begin(ctx, session.Opening{RedirectURI: functiontest.RedirectURI})
 	if err != nil {
 		t.Fatal(err)
 	}

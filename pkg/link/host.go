@@ -73,6 +73,8 @@ type RedeemError struct {
 // Error returns what to do.
 func (e *RedeemError) Error() string {
 	switch e.Code {
+	case ErrorOff:
+		return "link: the deployment takes no links: set its parameter ReturnUrls"
 	case ErrorUnauthorized:
 		return "link: the deployment knows no key of this host, or the clocks differ: compare the secret of links"
 	case ErrorUnknown:

@@ -31,7 +31,7 @@ const (
 
 var (
 	// ErrInvalid means that no key of the ring signed the token, or that its claims are not as documented. The host has to
-	// correct how it makes links.
+	// correct how it makes links. It is also a [keys.ErrUnknown] if a newer ring may have the key.
 	ErrInvalid = errors.New("link: not signed by a known key, or not well-formed")
 	// ErrExpired means that the token was valid before. The host makes another one.
 	ErrExpired = errors.New("link: expired")
@@ -132,6 +132,9 @@ func (k *Keys) verify(token string, now time.Time, longest time.Duration) (c jwt
 	_, err = parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return set, nil })
 	if errors.Is(err, jwt.ErrTokenExpired) {
 		return nil, expires, ErrExpired
+	}
+	if errors.Is(err, jwt.ErrTokenSignatureInvalid) {
+		return nil, expires, fmt.Errorf("%w: %w", ErrInvalid, keys.ErrUnknown)
 	}
 	if err != nil {
 		return nil, expires, ErrInvalid // the library's text may quote the token

@@ -44,6 +44,7 @@ type Result struct {
 
 // The errors of a redemption.
 const (
+	ErrorOff          = "off"          // the deployment takes no links: its ReturnUrls is empty
 	ErrorUnauthorized = "unauthorized" // the request is not signed by a known key, or its token has expired
 	ErrorUnknown      = "unknown"      // no such code for this verifier, or it is older than ten minutes
 	ErrorUsed         = "used"         // redeemed before; the answer has the result once more

@@ -20,6 +20,13 @@ const App Principal = "app"
 // User returns the principal of the Procore user with this id.
 func User(id int64) Principal { return Principal("user#" + strconv.FormatInt(id, 10)) }
 
+// UserID returns the id of the Procore user, and false for another principal.
+func (p Principal) UserID() (int64, bool) {
+	digits, ok := strings.CutPrefix(string(p), "user#")
+	id, err := strconv.ParseInt(digits, 10, 64)
+	return id, ok && err == nil
+}
+
 // isUser reports whether the principal is a user, and not the app, nor the name of another row.
 func (p Principal) isUser() bool { return strings.HasPrefix(string(p), "user#") }
 

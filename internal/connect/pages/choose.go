@@ -61,6 +61,7 @@ type Choice struct {
 	Cut       bool      // Procore may have more, which did not come in time
 	Filter    string    // what the visitor typed into the filter field
 	NoneSent  bool      // the form came without a company: the page explains it, with status 422
+	Tenant    Tenant    // for whom the company is connected; zero: no host application sent the user
 }
 
 // chooseView is the data of templates/choose.html.
@@ -77,8 +78,8 @@ type chooseView struct {
 	All         string // address of the unfiltered list
 	Again       string // address of the list as it is
 	Who         about
-	Ways        *ways    // if no company can be connected
-	Switch      *account // if there is only one company to connect
+	Ways        *ways // if no company can be connected
+	For         *tenant
 }
 
 // ways are what a visitor can do who has no company that can be connected: one way for each reason.
@@ -114,6 +115,9 @@ func (p *Pages) chooseView(c Choice) chooseView {
 		Again:      p.flowLink(PathCompanies, c.Flow),
 		ShowFilter: len(c.Companies) >= filterFrom,
 		Who:        p.about(),
+	}
+	if v.For = p.tenant(c.Tenant); v.For != nil {
+		v.For.Doubt = v.For.OnChoice
 	}
 	if c.Filter != "" {
 		v.Again += "&" + url.Values{FieldFilter: {c.Filter}}.Encode()

@@ -47,6 +47,9 @@ type Connection struct {
 	// Until is how long this browser can open the page. Zero leaves that out.
 	Until time.Time
 
+	// Tenant is for whom the company was connected. Zero leaves the line out.
+	Tenant Tenant
+
 	// NextURL is where the developer's own application continues (PRODUCT_URL). Empty means "you can close this page".
 	NextURL string
 }
@@ -54,6 +57,7 @@ type Connection struct {
 // connectedView is the data of templates/connected.html.
 type connectedView struct {
 	connectedWords
+	For                      *tenant
 	Company, CompanyID, User string // without an id, the company's name is its id
 	Works                    bool
 	Notice, NoticeKind       string   // kind is good, warn or wait
@@ -84,11 +88,12 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 		c.CompanyName = p.words.CompanyIDLabel + " " + id
 	}
 	t := p.words.connected(p.brand.Name, c)
-	v := connectedView{connectedWords: t, Company: c.CompanyName, CompanyID: id, User: c.UserName, NextURL: c.NextURL, Works: !c.Paused}
-	if !c.Paused { // no update is sure to arrive
-		v.webhooks(w, c.Webhooks, c.Checks, p.flowLink(PathConnected, c.Flow))
+	v := connectedView{connectedWords: t, For: p.tenant(c.Tenant), Company: c.CompanyName, CompanyID: id, User: c.UserName, NextURL: c.NextURL, Works: !c.Paused}
+	if v.For != nil {
+		v.NextLabel = backTo(v.For.Host)
 	}
-	if c.LastEvent != nil && (c.Webhooks == WebhooksActive || c.Webhooks == WebhooksNeedsAdmin && *c.LastEvent != Never) {
+	v.webhooks(w, c.Webhooks, c.Checks, p.flowLink(PathConnected, c.Flow))
+	if c.LastEvent != nil && c.Webhooks != WebhooksOff && c.Webhooks != WebhooksPending {
 		v.Last = t.ago(*c.LastEvent)
 	}
 	if v.NoticeMore != "" {

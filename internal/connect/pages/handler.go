@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"procore-connect/internal/platform/gateway"
+	signed "procore-connect/pkg/link"
 )
 
 // Handler serves mux, calls SetHeaders for every answer, and shows pages where mux itself would answer 404 or 405 with
@@ -95,7 +96,7 @@ const fieldMoved = "moved"
 // address returns the path of a page with the parameters that pages have.
 func address(r *http.Request, moved bool) string {
 	sent, kept := r.URL.Query(), url.Values{}
-	for _, name := range []string{FieldFlow, FieldFilter, FieldCompany} {
+	for _, name := range []string{FieldFlow, FieldFilter, FieldCompany, signed.ParameterLink, signed.ParameterReturn} {
 		if sent.Has(name) {
 			kept.Set(name, sent.Get(name))
 		}

@@ -37,6 +37,7 @@ const (
 	PathStart     = "/oauth/start"
 	PathCompanies = "/companies"
 	PathConnected = "/connected"
+	PathReturn    = "/return" // leads back to the host application whose link the flow follows
 )
 
 //go:embed templates
@@ -56,6 +57,9 @@ type Site struct {
 
 	// Principals is who connects companies. The zero value means users.
 	Principals config.Principals
+
+	// Returns are the addresses of host applications, to which a form may lead.
+	Returns []string
 
 	// Brand is the name, logo and colours. The zero value means DefaultBrand().
 	Brand Brand
@@ -103,7 +107,7 @@ func New(s Site) *Pages {
 	if p.principals = s.Principals; p.principals == (config.Principals{}) {
 		p.principals.Users = true
 	}
-	p.csp = policy(p.css)
+	p.csp = policy(p.css, s.Returns)
 	if u, err := url.Parse(s.PublicURL); err == nil {
 		p.host = u.Host
 	}

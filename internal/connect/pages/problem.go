@@ -54,7 +54,9 @@ type Problem struct {
 	company   string // the name of the company that it is about
 	companyID int64
 
-	otherAccount bool // another Procore account may help
+	otherAccount bool   // another Procore account may help
+	toHost       bool   // the host application that made the link helps
+	flow         string // the flow that the action repeats
 }
 
 // problemView is the data of templates/problem.html.
@@ -88,10 +90,7 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr Problem) {
 	}
 	pr.AlsoURL = p.link(pr.AlsoURL)
 	v := problemView{Problem: pr, KindLabel: p.fill(p.words.kind(pr.Kind)), NextParts: p.parts(pr.Next), Request: p.request(pr.ask, pr.company, pr.companyID)}
-	v.Action = link{Label: pr.ActionLabel, URL: p.link(pr.ActionURL), Quiet: v.Request != nil || pr.Kind == Broken || pr.Kind == Done}
-	if pr.Kind == Broken && pr.companyID != 0 {
-		v.CompanyID = strconv.FormatInt(pr.companyID, 10)
-	}
+	v.Action = link{Label: pr.ActionLabel, URL: p.flowLink(pr.ActionURL, pr.flow), Quiet: v.Request != nil}
 	if pr.otherAccount && p.principals.Users {
 		v.Account = p.account()
 		if pr.ActionURL == PathStart { // the account's own button leads there

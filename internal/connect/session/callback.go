@@ -22,8 +22,17 @@ type Start struct {
 	Cookie   procore.Secret // for the browser
 }
 
-// Begin stores the row of a new authorization. again says that it repeats a stale one.
-func (s *Store) Begin(ctx context.Context, redirectURI string, again bool) (Start, error) {
+// Opening is how an authorization begins.
+type Opening struct {
+	RedirectURI string
+	Again       bool   // it repeats a stale one
+	Link        Link   // the host application's link that it follows; zero: none
+	Before      string // this browser's flow that followed the link before; empty: the link was not used yet
+}
+
+// Begin stores the row of a new authorization. With a link, the same transaction uses that up: the error is ErrLinkUsed
+// if another flow than Before began by it.
+func (s *Store) Begin(ctx context.Context, o Opening) (Start, error) {
 	ring, err := s.Keys.Get(ctx)
 	if err != nil {
 		return Start{}, err
@@ -35,7 +44,7 @@ func (s *Store) Begin(ctx context.Context, redirectURI string, again bool) (Star
 	state := s.newSecret()
 	st := Start{Flow: hash(state), State: state, Verifier: s.newSecret(), Cookie: s.newSecret()}
 	row := Session{
-		Flow: st.Flow, Status: Started, Environment: oauth.Environment.Name, RedirectURI: redirectURI, Again: again,
+		Flow: st.Flow, Status: Started, Environment: oauth.Environment.Name, RedirectURI: o.RedirectURI, Again: o.Again, Link: o.Link,
 		Expires: s.Clock.Now().Add(StateLifetime), client: tokens.ClientHash(oauth.ClientID), cookie: hash(st.Cookie),
 	}
 	if row.sealed, err = ring.Seal(procore.Token{AccessToken: st.Verifier}, row.place(Started)); err != nil {
@@ -43,13 +52,22 @@ func (s *Store) Begin(ctx context.Context, redirectURI string, again bool) (Star
 	}
 	item := row.attributes()
 	item["session"] = dynamo.Text(st.Flow)
-	err = dynamo.Write(ctx, s.DB, new(dynamo.Expression).Absent("session").Put(s.Table, item))
-	// A row with this random name can only be our own: the answer to the first
-	// write was lost, and the SDK wrote again.
-	if err != nil && !dynamo.ConditionFailed(err) {
-		return Start{}, fmt.Errorf("session: not stored: %w", err)
+	put := new(dynamo.Expression).Absent("session").Put(s.Table, item)
+	if o.Link.Name == "" {
+		err = dynamo.Write(ctx, s.DB, put)
+	} else {
+		err = dynamo.Transact(ctx, s.DB, put, s.useLink(o, st.Flow))
 	}
-	return st, nil
+	reasons, _ := dynamo.Refused(err)
+	switch {
+	case err == nil, reasons.Failed(0):
+		// A row with this random name can only be our own: the answer to the first
+		// write was lost, and the SDK wrote again.
+		return st, nil
+	case reasons.Failed(1):
+		return Start{}, ErrLinkUsed
+	}
+	return Start{}, fmt.Errorf("session: not stored: %w", err)
 }
 
 // FlowOf returns the flow of a state.
@@ -109,12 +127,12 @@ func (s *Store) StorePair(ctx context.Context, exchanging Session, code procore.
 	return cookie, err
 }
 
-// Fail ends a session whose code brought no pair.
-func (s *Store) Fail(ctx context.Context, exchanging Session) error {
+// Fail ends a session that has no pair: its code brought none, or its user did not allow access.
+func (s *Store) Fail(ctx context.Context, exchanging Session, why Reason) error {
 	if exchanging.Status != Exchanging {
 		return ErrUsed
 	}
-	return s.write(ctx, exchanging, exchanging.abandoned(Failed))
+	return s.write(ctx, exchanging, exchanging.abandoned(why))
 }
 
 // resumeEvery is how often Resume reads the session.

@@ -19,13 +19,13 @@ func (s *Store) Choose(ctx context.Context, pending Session, companyID int64) (S
 	return next, s.write(ctx, pending, next)
 }
 
-// Unchoose lets the user choose again after Procore refused the company.
-func (s *Store) Unchoose(ctx context.Context, chosen Session) error {
+// Unchoose lets the user choose again after Procore refused the company, and records why an administrator has to act.
+func (s *Store) Unchoose(ctx context.Context, chosen Session, r Refusal) error {
 	if chosen.Status != Chosen {
 		return ErrUsed
 	}
 	next := chosen
-	next.Status, next.CompanyID = Pending, 0
+	next.Status, next.CompanyID, next.Refusal = Pending, 0, r
 	return s.write(ctx, chosen, next)
 }
 
@@ -53,7 +53,7 @@ func (s Session) abandoned(why Reason) Session {
 func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 	chosen.Status = Chosen // the condition, whatever the caller passes
 	next := chosen
-	next.Status, next.UserName = Connected, ""
+	next.Status, next.UserName, next.Refusal = Connected, "", Refusal{}
 	next.Expires = s.Clock.Now().Add(ReturnLifetime)
 	return s.update(chosen, next)
 }

@@ -29,7 +29,7 @@ func TestLostAnswers(t *testing.T) {
 	}
 
 	lose("PutItem")
-	st, err := retrying.Begin(ctx, testRedirect, false)
+	st, err := retrying.Begin(ctx, Opening{RedirectURI: testRedirect})
 	if err != nil {
 		t.Fatalf("Begin: %v", err)
 	}

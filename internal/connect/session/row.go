@@ -27,8 +27,8 @@ func rowKey(flow string) dynamo.Item { return dynamo.Item{"session": dynamo.Text
 
 // write makes one step on the condition that the row is still as it was read: same
 // status, same cookie, same expiry, same company. A failed condition is ErrUsed.
-func (s *Store) write(ctx context.Context, old, next Session) error {
-	err := dynamo.Write(ctx, s.DB, s.update(old, next))
+func (s *Store) write(ctx context.Context, old, next Session, more ...string) error {
+	err := dynamo.Write(ctx, s.DB, s.update(old, next, more...))
 	if dynamo.ConditionFailed(err) {
 		return ErrUsed
 	}
@@ -38,9 +38,10 @@ func (s *Store) write(ctx context.Context, old, next Session) error {
 	return nil
 }
 
-func (s *Store) update(old, next Session) types.TransactWriteItem {
+// update also requires that more attributes are as they were read.
+func (s *Store) update(old, next Session, more ...string) types.TransactWriteItem {
 	e, was := new(dynamo.Expression).Set(next.attributes()), old.attributes()
-	for _, name := range []string{"status", "cookie", "expires_at", "company_id"} {
+	for _, name := range append([]string{"status", "cookie", "expires_at", "company_id"}, more...) {
 		e.Equal(name, was[name])
 	}
 	return e.Update(s.Table, rowKey(old.Flow))
@@ -58,6 +59,11 @@ func (s *Session) fields(f *dynamo.Fields) {
 	f.Text("principal", (*string)(&s.Principal))
 	f.Text("user_name", &s.UserName)
 	f.ID("company_id", &s.CompanyID)
+	s.Link.fields(f)
+	s.Refusal.fields(f)
+	f.Text("code", &s.code)
+	f.Seconds("code_expires_at", &s.codeExpires)
+	f.Bool("redeemed", &s.Redeemed)
 	f.Text("cookie", &s.cookie)
 	f.Bytes("sealed", &s.sealed.Ciphertext)
 	f.Text("seal_key", &s.sealed.KeyID)

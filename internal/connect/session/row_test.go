@@ -52,10 +52,10 @@ func TestUnchoose(t *testing.T) {
 	if _, err := w.Choose(ctx, first, 2); !errors.Is(err, ErrUsed) {
 		t.Errorf("a choice over a choice: %v, want ErrUsed", err)
 	}
-	if err := w.Unchoose(ctx, first); err != nil {
+	if err := w.Unchoose(ctx, first, Refusal{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Unchoose(ctx, first); !errors.Is(err, ErrUsed) {
+	if err := w.Unchoose(ctx, first, Refusal{}); !errors.Is(err, ErrUsed) {
 		t.Errorf("undone twice: %v, want ErrUsed", err)
 	}
 	if err := w.finish(first); !conditionFailed(err) {
@@ -72,7 +72,7 @@ func TestUnchoose(t *testing.T) {
 	if err := w.finish(first); !conditionFailed(err) {
 		t.Errorf("the first company was connected though the second is chosen: %v", err)
 	}
-	if err := w.Unchoose(ctx, first); !errors.Is(err, ErrUsed) {
+	if err := w.Unchoose(ctx, first, Refusal{}); !errors.Is(err, ErrUsed) {
 		t.Errorf("the second choice was undone for the first: %v, want ErrUsed", err)
 	}
 	if err := w.Cancel(ctx, first); !errors.Is(err, ErrUsed) {
@@ -116,7 +116,7 @@ func TestStepsInOrder(t *testing.T) {
 	}{
 		"StorePair": {func(s Session) error { _, err := w.StorePair(ctx, s, testCode, pair); return err }, Exchanging},
 		"Choose":    {func(s Session) error { _, err := w.Choose(ctx, s, 9); return err }, Pending},
-		"Unchoose":  {func(s Session) error { return w.Unchoose(ctx, s) }, Chosen},
+		"Unchoose":  {func(s Session) error { return w.Unchoose(ctx, s, Refusal{}) }, Chosen},
 		"Finish":    {w.finish, Chosen},
 	}
 	for name, step := range steps {

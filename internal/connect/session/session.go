@@ -106,9 +106,15 @@ type Session struct {
 	UserName    string           // from pending on, until it is connected
 	CompanyID   int64            // once chosen
 
-	client string // hash of the client id
-	cookie string // hash of the cookie's value
-	sealed keys.Sealed
+	Link     Link    // the host application's link that it follows; zero: none
+	Refusal  Refusal // why a company was not connected that was chosen last; zero: none was refused
+	Redeemed bool    // the host has redeemed the code
+
+	client      string // hash of the client id
+	cookie      string // hash of the cookie's value
+	code        string // hash of the code for the host
+	codeExpires time.Time
+	sealed      keys.Sealed
 }
 
 // Err returns the ErrEnded of an abandoned session, and nil for any other one.

@@ -241,7 +241,7 @@ func TestStorageFails(t *testing.T) {
 	pending, _ := w.pending()
 	authorized, cookie := w.authorized()
 	w.dynamo.Intercept(func(string, []byte) dynamotest.Fault { return dynamotest.Fault{Code: "ThrottlingException"} })
-	_, begin := w.Begin(ctx, testRedirect, false)
+	_, begin := w.Begin(ctx, Opening{RedirectURI: testRedirect})
 	_, _, consume := w.Consume(ctx, st.State, st.Cookie)
 	_, choose := w.Choose(ctx, pending, 1)
 	_, move := w.Move(ctx, authorized)

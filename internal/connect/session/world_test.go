@@ -98,7 +98,7 @@ func (w *world) pair() procore.Token {
 // begin starts a flow.
 func (w *world) begin() Start {
 	w.t.Helper()
-	st, err := w.Begin(w.t.Context(), testRedirect, false)
+	st, err := w.Begin(w.t.Context(), Opening{RedirectURI: testRedirect})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func secrets(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	st, err := sessions.Begin(ctx, redirectURI, false)
+	st, err := sessions.Begin(ctx, session.Opening{RedirectURI: redirectURI})
 	must(err)
 	exchanging, _, err := sessions.Consume(ctx, st.State, st.Cookie)
 	must(err)
