@@ -54,13 +54,10 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, s session.Sessi
 // returnable returns the problem with a link to the host application, if the session follows one of its links, and the
 // refusal was recorded.
 func (h *handler) returnable(s session.Session, p pages.Problem, notRecorded error) pages.Problem {
-	if notRecorded != nil {
+	if p.Kind != pages.AdminMove || notRecorded != nil || !h.links.Allows(s.Link.Return) {
 		return p
 	}
-	if p.Kind != pages.AdminMove || !h.links.Allows(s.Link.Return) {
-		return p
-	}
-	return p.Returnable(returnPath(s.Flow), s.Link.Return)
+	return p.InFlow(s.Flow).Returnable(returnPath(s.Flow), s.Link.Return)
 }
 
 // inFlow returns a problem whose button begins again for the same tenant, and that leads back to the host application.

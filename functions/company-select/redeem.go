@@ -17,23 +17,23 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// refusal is why a redemption is refused. Its code and status are the host's, its cause is for the log.
-type refusal struct {
+// denial is why a redemption is refused. Its code and status are the host's, its cause is for the log.
+type denial struct {
 	status  int
 	code    string
 	message string
 	cause   error
 }
 
-func (e *refusal) Error() string { return e.code }
-func (e *refusal) Unwrap() error { return e.cause }
+func (e *denial) Error() string { return e.code }
+func (e *denial) Unwrap() error { return e.cause }
 
 // redeem answers the host application's server: it exchanges the code that a browser brought back, and the verifier of
 // that browser's session at the host, for what became of the link. If a company was connected, only this puts the
 // reference on the connection.
 func (h *handler) redeem(w http.ResponseWriter, r *http.Request) {
 	if !h.links.On() {
-		h.answer(w, r, link.Result{}, &refusal{status: http.StatusNotFound, code: link.ErrorOff, message: "RETURN_URLS is empty: this deployment takes no links."})
+		h.answer(w, r, link.Result{}, &denial{status: http.StatusNotFound, code: link.ErrorOff, message: "RETURN_URLS is empty: this deployment takes no links."})
 		return
 	}
 	s, err := h.redeemed(w, r)
@@ -52,19 +52,19 @@ func (h *handler) redeemed(w http.ResponseWriter, r *http.Request) (session.Sess
 		return ok, k.VerifyRedemption(token, h.sessions.Clock.Now())
 	})
 	if errors.Is(err, link.ErrInvalid) || errors.Is(err, link.ErrExpired) {
-		return session.Session{}, &refusal{http.StatusUnauthorized, link.ErrorUnauthorized, "Sign a bearer token with a key of the secret of links.", err}
+		return session.Session{}, &denial{http.StatusUnauthorized, link.ErrorUnauthorized, "Sign a bearer token with a key of the secret of links.", err}
 	}
 	if err != nil {
 		return session.Session{}, err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		return session.Session{}, &refusal{http.StatusBadRequest, link.ErrorUnknown, "Send a form with code and verifier.", err}
+		return session.Session{}, &denial{http.StatusBadRequest, link.ErrorUnknown, "Send a form with code and verifier.", err}
 	}
 	verifier := procore.NewSecret(r.PostForm.Get(link.FieldVerifier))
 	s, err := h.sessions.Linked(r.Context(), link.Challenge(verifier), procore.NewSecret(r.PostForm.Get(link.FieldCode)))
 	if errors.Is(err, session.ErrUnknown) {
-		return s, &refusal{http.StatusNotFound, link.ErrorUnknown, "There is no such code for this verifier, or it has expired. Make another link.", err}
+		return s, &denial{http.StatusNotFound, link.ErrorUnknown, "There is no such code for this verifier, or it has expired. Make another link.", err}
 	}
 	return s, err
 }
@@ -79,13 +79,13 @@ func (h *handler) takeEffect(ctx context.Context, s session.Session) (link.Resul
 		if err == nil {
 			err = h.sessions.Redeem(ctx, s)
 		}
-		return result, h.used(err)
+		return result, used(err)
 	}
 	key := connections.Key{CompanyID: s.CompanyID, Principal: s.Principal}
 	gateway.Note(ctx, slog.Any("", key))
 	c, err := h.connections.Connection(ctx, key)
 	if errors.Is(err, connections.ErrNotFound) || err == nil && (c.Origin != s.Flow || c.State != connections.Connected) {
-		return result, over(err)
+		return result, overtaken(err)
 	}
 	if err != nil {
 		return result, err
@@ -93,17 +93,19 @@ func (h *handler) takeEffect(ctx context.Context, s session.Session) (link.Resul
 	result.CompanyID, result.CompanyName, result.UserName = c.CompanyID, c.CompanyName, c.UserName
 	result.UserID, _ = c.Principal.UserID()
 	if err := usedBefore(s); err != nil {
-		return result, h.used(err)
+		return result, used(err)
 	}
 	_, err = h.connections.SetReference(ctx, c, s.Link.Reference, h.sessions.Redemption(s))
-	if errors.Is(err, connections.ErrChanged) {
-		return result, over(err)
+	for _, gone := range []error{connections.ErrMadeAgain, connections.ErrDisconnected, connections.ErrEnded, connections.ErrNotFound} {
+		if errors.Is(err, gone) {
+			return result, overtaken(err)
+		}
 	}
-	return result, h.used(err)
+	return result, used(err)
 }
 
-func over(cause error) error {
-	return &refusal{http.StatusConflict, link.ErrorOver, "The connection has ended, or was made again, since the browser came back. Make another link.", cause}
+func overtaken(cause error) error {
+	return &denial{http.StatusConflict, link.ErrorOver, "The connection has ended, or was made again, since the browser came back. Make another link.", cause}
 }
 
 func usedBefore(s session.Session) error {
@@ -114,9 +116,9 @@ func usedBefore(s session.Session) error {
 }
 
 // used returns the refusal of a code that was redeemed before, or another error as it is.
-func (h *handler) used(err error) error {
+func used(err error) error {
 	if errors.Is(err, session.ErrUsed) || errors.Is(err, tokens.ErrUsed) {
-		return &refusal{http.StatusConflict, link.ErrorUsed, "The code was redeemed before.", err}
+		return &denial{http.StatusConflict, link.ErrorUsed, "The code was redeemed before.", err}
 	}
 	return err
 }
@@ -124,7 +126,7 @@ func (h *handler) used(err error) error {
 // answer writes the result, with an error if there is one.
 func (h *handler) answer(w http.ResponseWriter, r *http.Request, result link.Result, err error) {
 	status := http.StatusOK
-	if e, known := errors.AsType[*refusal](err); known {
+	if e, known := errors.AsType[*denial](err); known {
 		status, result.Error, result.Message = e.status, e.code, e.message
 		gateway.Note(r.Context(), slog.String("redemption", e.code))
 		err = e.cause

@@ -57,7 +57,7 @@ func newSite(t *testing.T, change ...func(*handler)) *site {
 		s.serve = w.Function(s.h.routes(), public)
 		return map[string]gateway.Func{
 			"GET /companies": s.serve, "HEAD /companies": s.serve, "POST /companies": s.serve, "GET /connected": s.serve, "HEAD /connected": s.serve,
-			"POST /connected": s.serve,
+			"POST /connected": s.serve, "GET /return": s.serve, "POST /links/redeem": s.serve,
 		}
 	})
 	return s
@@ -93,10 +93,16 @@ func (v *visitor) authorize(user int64) (flow string) {
 }
 
 func (v *visitor) authorizeAgain(user int64, again bool) (flow string) {
+	v.s.t.Helper()
+	return v.authorizeBy(user, session.Opening{Again: again})
+}
+
+func (v *visitor) authorizeBy(user int64, o session.Opening) (flow string) {
 	t, ctx, redirectURI := v.s.t, v.s.t.Context(), v.s.base+"/oauth/callback"
 	t.Helper()
 	sessions := v.s.Sessions()
-	st, err := sessions.Begin(ctx, session.Opening{RedirectURI: redirectURI, Again: again})
+	o.RedirectURI = redirectURI
+	st, err := sessions.Begin(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}

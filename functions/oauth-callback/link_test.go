@@ -261,6 +261,5 @@ func TestLinksAreOff(t *testing.T) {
 	t.Parallel()
 	s := newLinkSite(t, func(h *handler) { h.links = linked.Links{} })
 	s.Browser(s.base).Get(s.link()).Wants(http.StatusNotFound, "can&#39;t be used here")
-	s.Browser(s.base).Get("/oauth/start?return=x").Wants(http.StatusNotFound, "can&#39;t be used here")
 	s.works()
 }

@@ -36,7 +36,7 @@ func (l Links) On() bool { return len(l.Returns) > 0 }
 // keys.
 func (l Links) Of(r *http.Request, before session.Session) (session.Link, error) {
 	q := r.URL.Query()
-	sent := q.Has(link.ParameterLink) || q.Has(link.ParameterReturn)
+	sent := q.Has(link.ParameterLink) || q.Has(link.ParameterReturn) && l.On()
 	switch {
 	case sent && !l.On():
 		return session.Link{}, ErrOff

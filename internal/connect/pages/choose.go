@@ -131,17 +131,9 @@ func (p *Pages) chooseView(c Choice) chooseView {
 	case c.Cut:
 	case len(available) == 0:
 		v.Ways = p.ways(unavailable)
-	case len(available) == 1:
-		v.Switch = p.account()
-		for i := range v.Options {
-			v.Options[i].Checked = true
+		if v.For != nil {
+			v.Ways.Account = p.account(c.Flow)
 		}
-	}
-	if v.Ways == nil {
-		v.Reasons = p.points(p.words.reasons(unavailable))
-	}
-	if len(foundUnavailable) > 0 {
-		v.NoMatch = v.NoneOpen
 	}
 	if v.ShowFilter {
 		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundUnavailable), len(c.Companies), c.More || c.Cut)
@@ -152,7 +144,7 @@ func (p *Pages) chooseView(c Choice) chooseView {
 // ways returns what a visitor can do about the companies that can't be connected. A request names the company if it is the
 // only one.
 func (p *Pages) ways(unavailable []line) *ways {
-	w := &ways{Account: p.account()}
+	w := &ways{Account: p.account("")}
 	var inactive []line
 	for _, l := range unavailable {
 		switch l.State {

@@ -88,7 +88,7 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 		c.CompanyName = p.words.CompanyIDLabel + " " + id
 	}
 	t := p.words.connected(p.brand.Name, c)
-	v := connectedView{connectedWords: t, For: p.tenant(c.Tenant), Company: c.CompanyName, CompanyID: id, User: c.UserName, NextURL: c.NextURL, Works: !c.Paused}
+	v := connectedView{connectedWords: t, For: p.tenant(c.Tenant), Company: c.CompanyName, CompanyID: id, User: c.UserName, NextURL: p.link(c.NextURL), Works: !c.Paused}
 	if v.For != nil {
 		v.NextLabel = backTo(v.For.Host)
 	}

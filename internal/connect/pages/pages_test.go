@@ -147,7 +147,7 @@ func checkLinks(t *testing.T, p page) {
 	t.Helper()
 	for _, n := range p.all("a", "form") {
 		to := attr(n, "href") + attr(n, "action")
-		if !strings.HasPrefix(to, publicURL+"/") && to != "mailto:help@acme.example" && !strings.HasPrefix(to, "mailto:?subject=") && to != loginURL && to != "#company" && to != "#yourself" && to != "https://app.example/start" {
+		if !strings.HasPrefix(to, publicURL+"/") && to != "mailto:help@acme.example" && !strings.HasPrefix(to, "mailto:?subject=") && to != loginURL && to != "#company" && to != "https://app.example/start" && to != acme.Return {
 			t.Errorf("<%s> leads to %q", n.Data, to)
 		}
 	}
@@ -174,6 +174,10 @@ func TestHeaders(t *testing.T) {
 				}
 			}
 		})
+	}
+	to := pages.New(pages.Site{PublicURL: publicURL, Returns: []string{acme.Return, acme.Return + "/2", "http://127.0.0.1:8080/x"}})
+	if got := show(t, to, (*pages.Pages).Landing).res.Header.Get("Content-Security-Policy"); !strings.Contains(got, "form-action 'self' https://host.example http://127.0.0.1:8080; ") {
+		t.Errorf("with return addresses, the policy is %q", got)
 	}
 	plain := show(t, pages.New(pages.Site{PublicURL: "http://127.0.0.1:3000"}), (*pages.Pages).Landing)
 	if got := plain.res.Header.Get("Strict-Transport-Security"); got != "" {

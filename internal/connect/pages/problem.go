@@ -92,10 +92,8 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr Problem) {
 	v := problemView{Problem: pr, KindLabel: p.fill(p.words.kind(pr.Kind)), NextParts: p.parts(pr.Next), Request: p.request(pr.ask, pr.company, pr.companyID)}
 	v.Action = link{Label: pr.ActionLabel, URL: p.flowLink(pr.ActionURL, pr.flow), Quiet: v.Request != nil}
 	if pr.otherAccount && p.principals.Users {
-		v.Account = p.account()
-		if pr.ActionURL == PathStart { // the account's own button leads there
-			v.Action = link{}
-		}
+		v.Account = p.account(pr.flow)
+		v.Action = link{}
 	}
 	p.show(w, r, pr.Status, "problem", pr.Title, v)
 }
@@ -107,6 +105,7 @@ type account struct {
 	Start string
 }
 
-func (p *Pages) account() *account {
-	return &account{p.words.account(), p.login, p.link(PathStart)}
+// account returns the way for a flow that follows a host application's link, or for any other without it.
+func (p *Pages) account(flow string) *account {
+	return &account{p.words.account(), p.login, p.flowLink(PathStart, flow)}
 }

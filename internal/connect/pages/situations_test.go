@@ -77,7 +77,16 @@ func catalogue() map[string]pages.Problem {
 		"EndedByUser": pages.EndedByUser(name), "ConnectedAgain": pages.ConnectedAgain(name), "ReturnExpired": pages.ReturnExpired(),
 		"Reauthorize": pages.Reauthorize(name).Disconnectable("/connected?flow=flow-1&disconnect=1"), "Disconnected": pages.Disconnected(name), "Revoked": pages.Revoked(name),
 		"OtherChosen": pages.OtherChosen(name).BackToCompanies("/companies?flow=flow-1"),
+		"LinksOff":    pages.LinksOff(), "LinkReturn": pages.LinkReturn(), "LinkInvalid": pages.LinkInvalid().BackTo(acme.Return),
+		"LinkExpired": pages.LinkExpired().BackTo(acme.Return), "LinkUsed": pages.LinkUsed().BackTo(acme.Return),
 	}
+}
+
+// acme is a tenant of a host application.
+var acme = pages.Tenant{Name: "Acme & Sons", Return: "https://host.example/procore/done"}
+
+func landingFor(t pages.Tenant) write {
+	return func(p *pages.Pages, w http.ResponseWriter, r *http.Request) { p.LandingFor(w, r, t) }
 }
 
 // companies returns n companies, in no useful order.
@@ -130,6 +139,13 @@ func situations() map[string]write {
 		"connected, events":         connected(pages.Connection{Webhooks: pages.WebhooksActive, LastEvent: new(3 * time.Minute), Flow: "flow-1", Until: time.Unix(1.8e9, 0)}),
 		"connected, no event":       connected(pages.Connection{Webhooks: pages.WebhooksActive, LastEvent: new(pages.Never)}),
 		"connected, paused":         connected(pages.Connection{Webhooks: pages.WebhooksActive, Paused: true}),
+		"landing, tenant":           landingFor(acme),
+		"landing, hostile tenant":   landingFor(pages.Tenant{Name: hostile + strings.Repeat("W", 500), Return: "https://" + strings.Repeat("w", 200) + ".example/"}),
+		"choose, tenant":            choose(pages.Choice{Companies: few, Tenant: acme}),
+		"choose, tenant, none":      choose(pages.Choice{Companies: few[3:], Tenant: acme}),
+		"connected, tenant":         connected(pages.Connection{Webhooks: pages.WebhooksActive, Tenant: acme, NextURL: "/return?flow=flow-1", Flow: "flow-1"}),
+		"problem, tenant, admin":    problem(pages.UserInstallsOff("Acme Construction").InFlow("flow-1").Returnable("/return?flow=flow-1", acme.Return)),
+		"problem, tenant, canceled": problem(pages.Canceled().InFlow("flow-1").Returnable("/return?flow=flow-1", acme.Return)),
 		"disconnect":                disconnect(pages.Ending{Webhooks: pages.WebhooksActive}),
 		"disconnect, others":        disconnect(pages.Ending{Webhooks: pages.WebhooksActive, Others: 2, Installed: true}),
 		"disconnect, off":           disconnect(pages.Ending{Webhooks: pages.WebhooksOff, Others: 1}),

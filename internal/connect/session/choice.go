@@ -25,7 +25,7 @@ func (s *Store) Unchoose(ctx context.Context, chosen Session, r Refusal) error {
 		return ErrUsed
 	}
 	next := chosen
-	next.Status, next.CompanyID, next.Refusal = Pending, 0, r
+	next.Status, next.CompanyID, next.Refusal, next.Redeemed = Pending, 0, r, false
 	return s.write(ctx, chosen, next)
 }
 
@@ -43,7 +43,7 @@ func (s *Store) Cancel(ctx context.Context, held Session) error {
 }
 
 func (s Session) abandoned(why Reason) Session {
-	s.Status, s.Reason, s.sealed = Abandoned, why, keys.Sealed{}
+	s.Status, s.Reason, s.sealed, s.Redeemed = Abandoned, why, keys.Sealed{}, false
 	return s
 }
 
@@ -53,7 +53,7 @@ func (s Session) abandoned(why Reason) Session {
 func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 	chosen.Status = Chosen // the condition, whatever the caller passes
 	next := chosen
-	next.Status, next.UserName, next.Refusal = Connected, "", Refusal{}
+	next.Status, next.UserName, next.Refusal, next.Redeemed = Connected, "", Refusal{}, false
 	next.Expires = s.Clock.Now().Add(ReturnLifetime)
 	return s.update(chosen, next)
 }

@@ -98,7 +98,7 @@ func (s *Store) Refuse(ctx context.Context, pending Session, r Refusal) error {
 		return ErrUsed
 	}
 	next := pending
-	next.Refusal = r
+	next.Refusal, next.Redeemed = r, false
 	return s.write(ctx, pending, next)
 }
 

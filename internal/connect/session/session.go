@@ -108,7 +108,7 @@ type Session struct {
 
 	Link     Link    // the host application's link that it follows; zero: none
 	Refusal  Refusal // why a company was not connected that was chosen last; zero: none was refused
-	Redeemed bool    // the host has redeemed the code
+	Redeemed bool    // the host has redeemed the code of the outcome
 
 	client      string // hash of the client id
 	cookie      string // hash of the cookie's value
