@@ -36,7 +36,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	companyID, idErr := strconv.ParseInt(r.PostForm.Get(pages.FieldCompany), 10, 64)
 	switch {
 	case !ok:
-		h.pages.Problem(w, r, pages.FormRefused())
+		h.stop(w, r, flow, pages.FormRefused())
 	case s.Status == session.Connected:
 		h.pages.Redirect(w, h.donePath(s))
 	case r.PostForm.Has(pages.FieldCancel):

@@ -159,10 +159,8 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, flow string, err 
 		if flow == "" {
 			p = p.Retry(pages.PathConnected)
 		}
-	case pages.Canceled().Code, pages.ChoiceExpired().Code:
-		p = h.inFlow(r, flow, p)
 	}
-	h.pages.Problem(w, r, p)
+	h.stop(w, r, flow, p)
 }
 
 // over are the errors after which only another authorization helps.

@@ -60,16 +60,19 @@ func (h *handler) returnable(s session.Session, p pages.Problem, notRecorded err
 	return p.InFlow(s.Flow).Returnable(returnPath(s.Flow), s.Link.Return)
 }
 
-// inFlow returns a problem whose button begins again for the same tenant, and that leads back to the host application.
-func (h *handler) inFlow(r *http.Request, flow string, p pages.Problem) pages.Problem {
-	s, err := h.sessions.Find(r.Context(), flow, h.cookies.Value(r, flow))
-	if err != nil && !errors.Is(err, session.ErrExpired) || !h.links.Allows(s.Link.Return) {
-		return p
+// stop shows a problem. In a flow that follows a host application's link, its button begins again for the same tenant, and
+// leads back to the host if that may learn the outcome.
+func (h *handler) stop(w http.ResponseWriter, r *http.Request, flow string, p pages.Problem) {
+	if p.ActionURL == pages.PathStart && h.links.On() {
+		s, err := h.sessions.Find(r.Context(), flow, h.cookies.Value(r, flow))
+		if known := err == nil || errors.Is(err, session.ErrExpired); known && h.links.Allows(s.Link.Return) {
+			p = p.InFlow(flow)
+		}
+		if err == nil && s.Outcome() != "" && h.links.Allows(s.Link.Return) {
+			p = p.Returnable(returnPath(flow), s.Link.Return)
+		}
 	}
-	if s.Outcome() != "" && err == nil {
-		p = p.Returnable(returnPath(flow), s.Link.Return)
-	}
-	return p.InFlow(flow)
+	h.pages.Problem(w, r, p)
 }
 
 // leadBack sends the browser back to the host application with the outcome of its link. The code in the address is of use

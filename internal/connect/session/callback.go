@@ -64,7 +64,7 @@ func (s *Store) Begin(ctx context.Context, o Opening) (Start, error) {
 		// A row with this random name can only be our own: the answer to the first
 		// write was lost, and the SDK wrote again.
 		return st, nil
-	case reasons.Failed(1):
+	case reasons.Failed(1), reasons.Conflicted(): // two flows at a time
 		return Start{}, ErrLinkUsed
 	}
 	return Start{}, fmt.Errorf("session: not stored: %w", err)

@@ -14,7 +14,7 @@ func (s *Store) Choose(ctx context.Context, pending Session, companyID int64) (S
 	if pending.Status != Pending {
 		return pending, ErrUsed
 	}
-	next := pending
+	next := pending.withoutCode()
 	next.Status, next.CompanyID = Chosen, companyID
 	return next, s.write(ctx, pending, next)
 }
@@ -24,8 +24,8 @@ func (s *Store) Unchoose(ctx context.Context, chosen Session, r Refusal) error {
 	if chosen.Status != Chosen {
 		return ErrUsed
 	}
-	next := chosen
-	next.Status, next.CompanyID, next.Refusal, next.Redeemed = Pending, 0, r, false
+	next := chosen.withoutCode()
+	next.Status, next.CompanyID, next.Refusal = Pending, 0, r
 	return s.write(ctx, chosen, next)
 }
 
@@ -43,7 +43,8 @@ func (s *Store) Cancel(ctx context.Context, held Session) error {
 }
 
 func (s Session) abandoned(why Reason) Session {
-	s.Status, s.Reason, s.sealed, s.Redeemed = Abandoned, why, keys.Sealed{}, false
+	s = s.withoutCode()
+	s.Status, s.Reason, s.sealed = Abandoned, why, keys.Sealed{}
 	return s
 }
 
@@ -52,8 +53,8 @@ func (s Session) abandoned(why Reason) Session {
 // name: the session has ids alone.
 func (s *Store) Finish(chosen Session) types.TransactWriteItem {
 	chosen.Status = Chosen // the condition, whatever the caller passes
-	next := chosen
-	next.Status, next.UserName, next.Refusal, next.Redeemed = Connected, "", Refusal{}, false
+	next := chosen.withoutCode()
+	next.Status, next.UserName, next.Refusal = Connected, "", Refusal{}
 	next.Expires = s.Clock.Now().Add(ReturnLifetime)
 	return s.update(chosen, next)
 }

@@ -97,9 +97,15 @@ func (s *Store) Refuse(ctx context.Context, pending Session, r Refusal) error {
 	if pending.Status != Pending {
 		return ErrUsed
 	}
-	next := pending
-	next.Refusal, next.Redeemed = r, false
+	next := pending.withoutCode()
+	next.Refusal = r
 	return s.write(ctx, pending, next)
+}
+
+// withoutCode returns a session whose outcome changes: a code belongs to one outcome.
+func (s Session) withoutCode() Session {
+	s.code, s.codeExpires, s.Redeemed = "", time.Time{}, false
+	return s
 }
 
 // Code returns the code for the session's outcome, valid for [CodeLifetime] from now. It is the same one each time that

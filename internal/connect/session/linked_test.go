@@ -198,6 +198,7 @@ func TestCode(t *testing.T) {
 	}
 
 	refuse(procoretest.HarborHill)
+	find(testLink.Name, first, ErrUnknown)
 	second := code()
 	find(testLink.Name, first, ErrUnknown)
 	if find(testLink.Name, second, nil).Redeemed {
@@ -212,6 +213,44 @@ func TestCode(t *testing.T) {
 
 	w.oauth = &procore.OAuth{Environment: w.oauth.Environment, ClientID: "another-client", ClientSecret: w.oauth.ClientSecret}
 	find(testLink.Name, second, ErrUnknown)
+}
+
+// The code of one outcome is of no use for another.
+func TestCodeOfAnEarlierOutcome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, cookie := w.linked()
+	if err := w.Refuse(t.Context(), s, Refusal{"user_installs_off", 1, "Acme"}); err != nil {
+		t.Fatal(err)
+	}
+	steps := []struct {
+		name string
+		do   func(Session) error
+	}{
+		{"chosen", func(s Session) error { _, err := w.Choose(t.Context(), s, 2); return err }},
+		{"unchosen", func(s Session) error {
+			return w.Unchoose(t.Context(), s, Refusal{"no_permission", 2, "Bright"})
+		}},
+		{"chosen again", func(s Session) error { _, err := w.Choose(t.Context(), s, 2); return err }},
+		{"finished", func(s Session) error { return dynamo.Write(t.Context(), w.DB, w.Finish(s)) }},
+	}
+	for _, step := range steps {
+		before := w.find(s.Flow, cookie)
+		var code procore.Secret
+		if before.Outcome() != "" {
+			var err error
+			if code, err = w.Code(t.Context(), before); err != nil {
+				t.Fatal(err)
+			}
+			before = w.find(s.Flow, cookie)
+		}
+		if err := step.do(before); err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if _, err := w.Linked(t.Context(), testLink.Name, code); !errors.Is(err, ErrUnknown) {
+			t.Errorf("%s: %v, want that the code before is unknown", step.name, err)
+		}
+	}
 }
 
 // Another flow that follows the link makes the code of the one before worthless.

@@ -104,7 +104,7 @@ func handing() []mutant {
 		{"", "time to live deletes a pair", row, `	if s.Status == Authorized {`, `	if s.Status == Pending {`, only("TestLifecycle", sessions)},
 		{"", "a pair whose browser does not come back is found late", row, `ChoiceLifetime - moveAfter`, `0`, only("TestBrowserComesLate", selection)},
 		{"", "a session whose key is gone stays", handover, `(expired || `, `(expired && false || `, only("TestKeyIsGone", sessions)},
-		{"", "a pair that was not stored is revoked", "functions/oauth-callback/handler.go", `		h.end(ctx, s)`, `		_ = oauth.Revoke(ctx, pair)`,
+		{"", "a pair that was not stored is revoked", "functions/oauth-callback/handler.go", `		h.end(ctx, s, session.Failed)`, `		_ = oauth.Revoke(ctx, pair)`,
 			only("TestNotStoredIsNotRevoked", callback)},
 		{"", "a token that was replaced ends the choice", "internal/connect/choice/choice.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,
 			only("TestTokenReplaced", selection)},

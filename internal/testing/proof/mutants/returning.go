@@ -18,7 +18,7 @@ func returning() []mutant {
 			only("TestDisconnectWhatWasMadeAgain", selection)},
 		{"D", "an end is not bound to what was seen", "pkg/connections/connection.go", `c.ConnectedAt.Equal(seen.ConnectedAt) && c.Origin == seen.Origin`, `c.Key == seen.Key`,
 			only("TestEndSeen", "./pkg/connections")},
-		{"D", "a finished flow keeps its user's name", row, `next.Status, next.UserName = Connected, ""`, `next.Status = Connected`, only("TestReturnHoldsNoPair", selection)},
+		{"D", "a finished flow keeps its user's name", row, `next.Status, next.UserName, next.Refusal = Connected, "", Refusal{}`, `next.Status, next.Refusal = Connected, Refusal{}`, only("TestReturnHoldsNoPair", selection)},
 		{"D", "a browser ends its connection for ever", "internal/connect/session/session.go", `ReturnLifetime = 14 * 24 * time.Hour`, `ReturnLifetime = 14000 * 24 * time.Hour`,
 			only("TestReturn", selection)},
 		{"D", "a disconnection ends another company of the user", ending, `	return end(ctx, seen, byUser)`, `	seen.CompanyID = max(seen.CompanyID, 4294967311)
