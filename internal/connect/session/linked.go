@@ -147,7 +147,7 @@ func (s *Store) Linked(ctx context.Context, name string, code procore.Secret) (S
 	switch {
 	case err != nil:
 		return Session{}, err
-	case found.Link.Name != name, !equal(found.code, hash(code)), s.Clock.Now().After(found.codeExpires):
+	case !equal(found.code, hash(code)), s.Clock.Now().After(found.codeExpires):
 		return Session{}, ErrUnknown
 	}
 	ours, err := s.ours(ctx, found)
