@@ -43,11 +43,9 @@ func newHandler() (*handler, *wire.Base, error) {
 		cookies:  session.Cookies{Secure: public.Scheme == "https"},
 		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals, Returns: links.Returns}),
 	}
-	links := base.LinkKeys()
-	env.ReturnURLs()
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(links), h.pages.Prepare)
+	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(links.Keys), h.pages.Prepare)
 	return h, base, nil
 }
