@@ -142,22 +142,22 @@ func TestLinkedConnection(t *testing.T) {
 	s.wantWorking(connections.Key{CompanyID: procoretest.MyConstruction, Principal: tokens.User(procoretest.Joe)})
 }
 
-// A link that was forwarded binds nothing: the stranger's browser brings the code to a host whose session there has no
+// A link that was forwarded binds nothing: the other person's browser brings the code to a host whose session there has no
 // verifier, or the verifier of another link; and who has the verifier lacks the code.
 func TestForwardedLink(t *testing.T) {
 	t.Parallel()
 	s := newHostSite(t)
-	sender, stranger := s.guest(procoretest.Joe, "tenant-1"), s.guest(procoretest.Ann, "tenant-2")
-	code := stranger.connected(procoretest.NorthernPlanner)
+	sender, receiver := s.guest(procoretest.Joe, "tenant-1"), s.guest(procoretest.Ann, "tenant-2")
+	code := receiver.connected(procoretest.NorthernPlanner)
 	s.refuses(code, sender.verifier, link.ErrorUnknown)
 	s.refuses(code, procore.Secret{}, link.ErrorUnknown)
-	s.refuses("", stranger.verifier, link.ErrorUnknown)
-	s.refuses(strings.ToLower(code), stranger.verifier, link.ErrorUnknown)
+	s.refuses("", receiver.verifier, link.ErrorUnknown)
+	s.refuses(strings.ToLower(code), receiver.verifier, link.ErrorUnknown)
 	if c := s.connection(procoretest.NorthernPlanner); c.Reference != "" {
 		t.Errorf("the reference is %q", c.Reference)
 	}
-	s.Browser(s.base).Get("/return?flow="+stranger.flow).Wants(http.StatusGone, "connect again") // another browser has no code
-	if _, refused := s.redeem(code, stranger.verifier); refused != nil {
+	s.Browser(s.base).Get("/return?flow="+receiver.flow).Wants(http.StatusGone, "connect again") // another browser has no code
+	if _, refused := s.redeem(code, receiver.verifier); refused != nil {
 		t.Errorf("its own session: %v", refused)
 	}
 }

@@ -86,7 +86,7 @@ func (s *linkSite) cookie(b *functiontest.Browser, flow string) procore.Secret {
 	return procore.Secret{}
 }
 
-// Whoever comes from another site sees for whom the company will be connected, and nothing has begun.
+// A user who comes from another site sees for whom the company will be connected, and nothing has begun.
 func TestLinkFromAnotherSite(t *testing.T) {
 	t.Parallel()
 	s := newLinkSite(t)
