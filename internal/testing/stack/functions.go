@@ -128,7 +128,7 @@ func (s *Stack) environment() map[string]string {
 }
 
 // DefaultReturn is where users return who came by a signed link, unless RETURN_URLS is another address.
-const DefaultReturn = "http://127.0.0.1:5000/procore"
+const DefaultReturn = "http://127.0.0.1:3500/procore"
 
 // Environment returns the variables that the template sets for the functions, with the names of a stack's tables, secrets
 // and queues. The addresses are those at which the functions reach the stack.
@@ -147,7 +147,7 @@ func Environment(app, procore, aws string) map[string]string {
 		"APP_SECRET_ID":                    appSecret,
 		"KEYS_SECRET_ID":                   keysSecret,
 		"WEBHOOK_SECRET_ID":                webhookSecret,
-		"LINK_SECRET_ID":                   linkSecret,
+		"LINK_SECRET_ID":                   LinkSecret,
 		"RETURN_URLS":                      DefaultReturn,
 		"RESCUE_QUEUE_URL":                 awstest.QueueURL(aws, rescueQueue),
 		"EVENTS_QUEUE_URL":                 awstest.QueueURL(aws, eventsQueue),

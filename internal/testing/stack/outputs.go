@@ -36,7 +36,7 @@ func Outputs(app, aws string) map[string]string {
 		"ConnectionsTableName":         names.Connections,
 		"SpendsTableName":              names.Spends,
 		"KeysSecretArn":                keysSecret,
-		"LinkSecretArn":                linkSecret,
+		"LinkSecretArn":                LinkSecret,
 		"RescueQueueUrl":               awstest.QueueURL(aws, rescueQueue),
 		"RescueDeadLetterQueueUrl":     awstest.QueueURL(aws, rescueDeadQueue),
 		"LogGroups":                    logGroups(path.Base(DefaultConsumer)),

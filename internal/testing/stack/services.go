@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -20,11 +21,13 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
+// LinkSecret is the name of the secret that signs links.
+const LinkSecret = "local/link"
+
 const (
 	appSecret     = "local/app"
 	keysSecret    = "local/keys"
 	webhookSecret = "local/webhook"
-	linkSecret    = "local/link"
 
 	eventsQueue = "events.fifo"
 	rescueQueue = "rescue"
@@ -47,12 +50,17 @@ var names = tables.Names{Grants: "grants", Connections: "connections", Spends: "
 // credentials makes up the secrets, unless the last run has left them, and starts the fake Procore with them.
 func (s *Stack) credentials() error {
 	o := s.options.Procore
-	app := s.secret(appSecret, map[string]string{
+	s.secret(appSecret, map[string]string{
 		"client_id": cmp.Or(o.ClientID, "fake-client-id"), "client_secret": cmp.Or(o.ClientSecret, "fake-client-secret-"+rand.Text()),
 	})
 	s.secret(keysSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
 	s.secret(webhookSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
-	s.secret(linkSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	s.secret(LinkSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	text, _ := s.Secrets.Value(appSecret)
+	var app map[string]string
+	if err := json.Unmarshal([]byte(text), &app); err != nil {
+		return fmt.Errorf("the secret %s that the last run left is not an object of texts; start over (-fresh)", appSecret)
+	}
 	o.ClientID, o.ClientSecret, o.Storage = app["client_id"], app["client_secret"], s.procoreStorage()
 	if o.RedirectURIs == nil {
 		o.RedirectURIs = []string{s.AppURL + "/oauth/callback"}

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -92,14 +91,11 @@ func (s *Stack) streamStorage(table string) streamtest.Storage {
 	return s.journal.Part("stream-" + table)
 }
 
-// secret returns a secret as the last run left it, or else as it was made, which it stores.
-func (s *Stack) secret(name string, made map[string]string) map[string]string {
-	var values map[string]string
-	if text, ok := s.Secrets.Value(name); ok && json.Unmarshal([]byte(text), &values) == nil {
-		return values
+// secret stores a secret as it was made, unless the last run has left it: an operator may have rotated its key.
+func (s *Stack) secret(name string, made map[string]string) {
+	if _, ok := s.Secrets.Value(name); !ok {
+		s.put(name, made)
 	}
-	s.put(name, made)
-	return made
 }
 
 // resume prepares what the last run left for this one, before a function uses it.

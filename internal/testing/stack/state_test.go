@@ -77,6 +77,9 @@ func TestRestart(t *testing.T) {
 	s, stdout := start(t, o)
 	connect(t, s, true)
 	arrives(t, s, stdout)
+	ring, _ := s.Secrets.Value("local/keys")
+	rotated := strings.TrimSuffix(ring, "}") + `,"k2":"fake-seal-key-two-0123456789-0123456789","added":{"k2":1767225600}}` // as an operator does
+	s.Secrets.Put("local/keys", rotated)
 	if _, err := stack.Start(t.Context(), o); !errors.As(err, new(*journal.LockedError)) {
 		t.Errorf("a second stack: %v", err)
 	}
@@ -89,6 +92,9 @@ func TestRestart(t *testing.T) {
 	s, stdout = start(t, o)
 	if lines := s.Logs.Messages(stack.LogGroup("event-consumer")); !strings.Contains(strings.Join(lines, "\n"), `"msg":"handled"`) {
 		t.Errorf("the lines of the last run are gone: %q", lines)
+	}
+	if got, _ := s.Secrets.Value("local/keys"); got != rotated {
+		t.Error("the keys of the last run are gone")
 	}
 	connect(t, s, false)
 	task(t, s, "refresh")
