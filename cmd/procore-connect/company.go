@@ -71,35 +71,6 @@ func (s *session) why() *cobra.Command {
 	}
 }
 
-func (s *session) link() *cobra.Command {
-	return &cobra.Command{
-		Use:   "link COMPANY",
-		Short: "Write the link to send to the person who connects a company",
-		Long: `Write the link to send to the person who connects a company, on standard output; and to whom, on standard error.
-
-The link is the app's address: the person signs in at Procore and chooses the company there.`,
-		Example: `  procore-connect link 5678
-  procore-connect link 5678 | pbcopy`,
-		Args: usage(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o, id, err := s.about(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			c, err := o.Company(cmd.Context(), id)
-			if err != nil && !errors.Is(err, operator.ErrNotConnected) {
-				return err
-			}
-			fmt.Fprintln(s.err, "For "+recipient(c)+".")
-			answer := map[string]string{"link": o.Link()}
-			return s.write(answer, func(w io.Writer) error {
-				_, err := fmt.Fprintln(w, o.Link())
-				return err
-			})
-		},
-	}
-}
-
 // recipient is who should get the link. c is nil if no one connected the company.
 func recipient(c *operator.Company) string {
 	switch {

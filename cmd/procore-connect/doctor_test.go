@@ -50,6 +50,7 @@ func newClinic(t *testing.T) *clinic {
 	c.set("INBOX_TABLE", "InboxTableName", c.Tables.Inbox)
 	c.set("APP_SECRET_ID", "AppSecretArn", functiontest.AppSecret)
 	c.set("KEYS_SECRET_ID", "KeysSecretArn", functiontest.KeysSecret)
+	c.set("LINK_SECRET_ID", "LinkSecretArn", functiontest.LinkSecret)
 	c.env["WEBHOOK_SECRET_ID"] = functiontest.WebhookSecret
 	c.deploy()
 	c.aws.Queues, c.aws.Topics = awstest.NewQueues(), awstest.NewTopics()
@@ -205,7 +206,12 @@ func TestDoctor(t *testing.T) {
 		"placeholder": {func(c *clinic) {
 			c.Secrets.Put(functiontest.AppSecret, `{"client_id":"FILL-IN","client_secret":"FILL-IN"}`)
 		}, "doctor"},
-		"keys": {func(c *clinic) { c.Secrets.Put(functiontest.KeysSecret, `{"current":"k2"}`) }, "doctor"},
+		"keys":         {func(c *clinic) { c.Secrets.Put(functiontest.KeysSecret, `{"current":"k2"}`) }, "doctor"},
+		"link-keys":    {func(c *clinic) { c.Secrets.Put(functiontest.LinkSecret, `{"current":"k1","k1":"short"}`) }, "doctor"},
+		"return-urls":  {func(c *clinic) { c.env["RETURN_URLS"] = "https://host.example/a#top" }, "doctor"},
+		"no-return":    {func(c *clinic) { c.env["RETURN_URLS"] = "" }, "doctor"},
+		"no-links":     {func(c *clinic) { c.env["RETURN_URLS"] = ""; c.set("LINK_SECRET_ID", "LinkSecretArn", "") }, "doctor"},
+		"another-link": {func(c *clinic) { c.outputs["LinkSecretArn"] = "another" }, "doctor"},
 		"another-key": {func(c *clinic) {
 			c.Secrets.Put(functiontest.KeysSecret, strings.ReplaceAll(functiontest.KeysValue, `"k1"`, `"k2"`))
 		}, "doctor"},

@@ -19,8 +19,9 @@ func (s *session) keys() *cobra.Command {
 		Short: "Show, rotate and retire the generated keys, and retire one company's webhook credential",
 		Long: `Show, rotate and retire the generated keys, and retire one company's webhook credential.
 
-There are two rings. The ring seal seals the pairs of tokens, and names spent refresh tokens in the ledger. The ring webhook
-makes the credentials by which deliveries are known to be Procore's. No key is ever shown.`,
+There are three rings. The ring seal seals the pairs of tokens, and names spent refresh tokens in the ledger. The ring webhook
+makes the credentials by which deliveries are known to be Procore's. The ring link signs the links of a host application, in
+a stack with ReturnUrls. No key is ever shown.`,
 		Example: `  procore-connect keys status`,
 		Args:    usage(cobra.NoArgs),
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -87,7 +88,7 @@ func keyTable(w io.Writer, all []operator.RingKey) error {
 // ringName reads the argument that names a ring.
 func ringName(arg string) (operator.RingName, error) {
 	if !slices.Contains(operator.Rings(), operator.RingName(arg)) {
-		return "", usageError{fmt.Errorf("%.30q is not a ring; they are seal and webhook", arg)}
+		return "", usageError{fmt.Errorf("%.30q is not a ring; they are seal, webhook and link", arg)}
 	}
 	return operator.RingName(arg), nil
 }
@@ -96,12 +97,12 @@ func rings(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellComp
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return []string{"seal", "webhook"}, cobra.ShellCompDirectiveNoFileComp
+	return []string{"seal", "webhook", "link"}, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (s *session) keysRotate() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "rotate seal|webhook",
+		Use:   "rotate seal|webhook|link",
 		Short: "Make a new generated key the current one of a ring",
 		Long: `Make a new generated key the current one of a ring.
 
@@ -158,6 +159,9 @@ func after(ring operator.RingName, old string) string {
 	if ring == operator.WebhookRing {
 		s += " Housekeeping gives each hook its new credential within a day, or a week where the app is not used; procore-connect webhooks sync --all does it now."
 	}
+	if ring == operator.LinkRing {
+		s += " A host application that has a copy of the secret needs the new one until then."
+	}
 	return s
 }
 
@@ -166,12 +170,13 @@ func (s *session) say(text string) { fmt.Fprintln(s.err, text) }
 
 func (s *session) keysRetire() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "retire seal|webhook KEY",
+		Use:   "retire seal|webhook|link KEY",
 		Short: "Remove an old key from its ring, if nothing needs it any longer",
 		Long: `Remove an old key from its ring, if nothing needs it any longer.
 
 It is refused while a grant or a hook has the key, while Procore may repeat a delivery that has its credential, while a pair
-that it sealed may wait in the rescue queue, and while the ledger may know a spent refresh token by it alone: 400 days.`,
+that it sealed may wait in the rescue queue, and while the ledger may know a spent refresh token by it alone: 400 days. A
+key of links is needed for an hour after the next one became current.`,
 		Example:           `  procore-connect keys retire webhook k1`,
 		Args:              usage(cobra.ExactArgs(2)),
 		ValidArgsFunction: rings,

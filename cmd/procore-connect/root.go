@@ -101,7 +101,7 @@ Exit codes: 0 all is well; 1 it failed; 2 wrong usage; 3 the answer is complete,
 			s.target.Local = localAddress(getenv)
 		}
 	}
-	root.AddCommand(s.list(), s.show(), s.why(), s.link(), s.breaker(), s.webhooks(), s.doctor(), s.events(), s.trace(),
+	root.AddCommand(s.list(), s.show(), s.why(), s.link(), s.redeem(), s.breaker(), s.webhooks(), s.doctor(), s.events(), s.trace(),
 		s.refresh(), s.departures(), s.markRestored(), s.restore(), s.revoke(), s.erase())
 	root.AddCommand(s.keys(), s.rescue(), s.reconcile(), s.coverage())
 	return root

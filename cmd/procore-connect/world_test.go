@@ -81,7 +81,7 @@ func newWorld(t *testing.T) *world {
 		w.lambda.Put(name, w.environment(server.URL))
 	}
 	t.Cleanup(func() {
-		for _, name := range []string{functiontest.KeysSecret, functiontest.WebhookSecret} {
+		for _, name := range []string{functiontest.KeysSecret, functiontest.WebhookSecret, functiontest.LinkSecret} {
 			value, _ := w.Secrets.Value(name)
 			w.Log.Secret(slices.DeleteFunc(strings.Split(value, `"`), func(s string) bool { return len(s) < 32 })...) // the keys
 		}
@@ -96,6 +96,7 @@ func (w *world) environment(aws string) map[string]string {
 	env["GRANTS_TABLE"], env["CONNECTIONS_TABLE"], env["SPENDS_TABLE"] = w.Tables.Grants, w.Tables.Connections, w.Tables.Spends
 	env["INBOX_TABLE"], env["SESSIONS_TABLE"] = w.Tables.Inbox, w.Tables.Sessions
 	env["APP_SECRET_ID"], env["KEYS_SECRET_ID"], env["WEBHOOK_SECRET_ID"] = functiontest.AppSecret, functiontest.KeysSecret, functiontest.WebhookSecret
+	env["LINK_SECRET_ID"] = functiontest.LinkSecret
 	return env
 }
 

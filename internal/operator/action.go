@@ -16,6 +16,7 @@ type Action struct {
 	Verb      string           // as it is typed, such as "departures acknowledge"
 	CompanyID int64            // 0: it is about no one company
 	Principal tokens.Principal // empty: it is about no one grant
+	Reference string           // of a host application's tenant; empty: it is about no one tenant
 	Backup    time.Time        // of which it restores something; zero: it restores nothing
 }
 

@@ -42,6 +42,9 @@ func (o *Operator) Record(ctx context.Context, w io.Writer, a Action, by string)
 	if a.Principal != "" {
 		line.AddAttrs(slog.String("principal", string(a.Principal)))
 	}
+	if a.Reference != "" {
+		line.AddAttrs(slog.String("reference", a.Reference))
+	}
 	if !a.Backup.IsZero() {
 		line.AddAttrs(slog.Time("backup", a.Backup))
 	}

@@ -13,20 +13,22 @@ import (
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/keys"
+	"procore-connect/pkg/link"
 	"procore-connect/pkg/tokens"
 )
 
-// RingName names one of the two rings.
+// RingName names one of the rings.
 type RingName string
 
 // The rings.
 const (
 	SealRing    RingName = "seal"    // seals pairs, and names spent refresh tokens in the ledger
 	WebhookRing RingName = "webhook" // makes the credentials of the hooks
+	LinkRing    RingName = "link"    // signs the links of a host application; only with return addresses
 )
 
-// Rings are both.
-func Rings() []RingName { return []RingName{SealRing, WebhookRing} }
+// Rings are all that a stack may have.
+func Rings() []RingName { return []RingName{SealRing, WebhookRing, LinkRing} }
 
 // RingKey is a key, without the key, and what still needs it.
 type RingKey struct {
@@ -66,15 +68,30 @@ func (o *Operator) secret(ring RingName) *keyring.Secret {
 		s.ID, s.Parse = o.sealSecret, func(text string) error { _, err := keys.Parse(text); return err }
 	case WebhookRing:
 		s.ID, s.Parse = o.webhookSecret, func(text string) error { _, err := credential.Parse(text); return err }
+	case LinkRing:
+		s.ID, s.Parse = o.linkSecret, func(text string) error { _, err := link.ParseKeys(text); return err }
 	}
 	return s
 }
 
-// Keys reads both rings, and counts what needs each key. It reads two tables from beginning to end.
+// read reads a ring. Without signed links the error is [ErrNoLinks] for theirs.
+func (o *Operator) read(ctx context.Context, name RingName) (*keyring.Secret, *keyring.Ring, error) {
+	s := o.secret(name)
+	if s.ID == "" {
+		return nil, nil, ErrNoLinks
+	}
+	ring, err := s.Read(ctx)
+	return s, ring, err
+}
+
+// Keys reads all rings, and counts what needs each key. It reads two tables from beginning to end.
 func (o *Operator) Keys(ctx context.Context) ([]RingKey, error) {
 	var all []RingKey
 	for _, name := range Rings() {
-		ring, err := o.secret(name).Read(ctx)
+		_, ring, err := o.read(ctx, name)
+		if errors.Is(err, ErrNoLinks) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -111,10 +128,24 @@ func (o *Operator) judged(k RingKey) RingKey {
 
 // uses returns what needs each key of a ring. The current key is needed for all that is new.
 func (o *Operator) uses(ctx context.Context, name RingName, ring *keyring.Ring) (map[string][]KeyUse, error) {
-	if name == WebhookRing {
+	switch name {
+	case WebhookRing:
 		return o.webhookUses(ctx, ring)
+	case LinkRing:
+		return linkUses(ring), nil
 	}
 	return o.sealUses(ctx, ring)
+}
+
+// linkUses are the links that a host application signed before it knew the current key.
+func linkUses(ring *keyring.Ring) map[string][]KeyUse {
+	uses := map[string][]KeyUse{}
+	for _, k := range ring.Keys() {
+		if !k.Current {
+			uses[k.ID] = []KeyUse{{What: "links that were signed with it", Until: ring.Current().CurrentSince.Add(keyring.Settled + link.MaxLifetime)}}
+		}
+	}
+	return uses
 }
 
 // sealUses counts the grants that each key seals.

@@ -25,6 +25,8 @@ import (
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/internal/wire"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
+	"procore-connect/pkg/link"
 	"procore-connect/pkg/procore"
 )
 
@@ -61,8 +63,11 @@ type Operator struct {
 	Logs        *logs.Client
 	EventsQueue queue.Queue // to the consumer
 
-	secrets                   *secretsmanager.Client
-	sealSecret, webhookSecret string // their names
+	Links      keys.Source[*link.Keys] // nil: the stack takes no signed links
+	ReturnURLs []string                // where users return to who came by one
+
+	secrets                               *secretsmanager.Client
+	sealSecret, webhookSecret, linkSecret string // their names; without signed links there is no third
 
 	sdk   aws.Config
 	log   *slog.Logger
@@ -113,6 +118,7 @@ func (o *Operator) wire(env *config.Env) {
 		Recovery: &recovery.Recoverer{Inbox: o.Inbox, Log: o.log},
 	}
 	o.secrets, o.sealSecret, o.webhookSecret = base.Secrets, env.Require("KEYS_SECRET_ID"), env.Require("WEBHOOK_SECRET_ID")
+	o.Links, o.ReturnURLs, o.linkSecret = base.LinkKeys(), env.ReturnURLs(), env.Optional("LINK_SECRET_ID")
 	o.Reconciler = &reconcile.Reconciler{Store: o.Connections, Inbox: o.Inbox, Hooks: o.Hooks, Want: reconcile.ReadConfig(env), Log: o.log}
 	o.Departures = &departures.Watch{Store: o.Connections, Hooks: o.Hooks, Log: o.log}
 }

@@ -20,7 +20,7 @@ type Rotation struct {
 
 // NextRotation returns what a rotation of a ring would do now.
 func (o *Operator) NextRotation(ctx context.Context, name RingName) (Rotation, error) {
-	ring, err := o.secret(name).Read(ctx)
+	_, ring, err := o.read(ctx, name)
 	if err != nil {
 		return Rotation{}, err
 	}
@@ -105,8 +105,7 @@ var ErrNeeded = errors.New("is still needed")
 // Retire removes a key from its ring if nothing needs it any longer. Otherwise the error matches ErrNeeded, and says what
 // needs it, and until when.
 func (o *Operator) Retire(ctx context.Context, name RingName, id string) error {
-	secret := o.secret(name)
-	ring, err := secret.Read(ctx) // before what is counted: a change in between is then refused
+	secret, ring, err := o.read(ctx, name) // before what is counted: a change in between is then refused
 	if err != nil {
 		return err
 	}

@@ -22,12 +22,16 @@ import (
 // deployAgain repairs what differs from the template.
 const deployAgain = "sam deploy, with the parameters of the last time"
 
+// linkOutput is the output that a stack has only with ReturnUrls.
+const linkOutput = "LinkSecretArn"
+
 // named returns the outputs that have the value of a variable.
 func named() map[string]string {
 	return map[string]string{ //nolint:gosec // names, not credentials
 		"AppUrl": "PUBLIC_URL", "AppSecretArn": "APP_SECRET_ID", "KeysSecretArn": "KEYS_SECRET_ID", "ConnectionsTopicArn": "CONNECTIONS_TOPIC_ARN",
 		"GrantsTableName": "GRANTS_TABLE", "ConnectionsTableName": "CONNECTIONS_TABLE", "SpendsTableName": "SPENDS_TABLE",
 		"InboxTableName": "INBOX_TABLE", "EventsQueueUrl": "EVENTS_QUEUE_URL", "RescueQueueUrl": "RESCUE_QUEUE_URL",
+		linkOutput: "LINK_SECRET_ID",
 	}
 }
 
@@ -101,8 +105,12 @@ func (d *Doctor) parsed() (found []Finding) {
 	env.Principals()
 	provision.ReadConfig(env, env.PublicURL().String())
 	reconcile.ReadConfig(env)
-	for _, variable := range named() {
-		env.Require(variable)
+	base.LinkKeys()
+	env.ReturnURLs()
+	for output, variable := range named() {
+		if output != linkOutput {
+			env.Require(variable)
+		}
 	}
 	if err := env.Err(); err != nil {
 		lines := slices.Compact(slices.Sorted(strings.SplitSeq(err.Error(), "\n")))

@@ -13,7 +13,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// secrets checks that the three secrets are there and understood, and that Procore accepts the client id and secret.
+// secrets checks that the secrets are there and understood, and that Procore accepts the client id and secret.
 func (d *Doctor) secrets(ctx context.Context) []Finding {
 	var found []Finding
 	setApp := d.Outputs["SetAppSecretCommand"]
@@ -24,6 +24,14 @@ func (d *Doctor) secrets(ctx context.Context) []Finding {
 	}
 	if _, err := d.Hooks.Ring.Get(ctx); err != nil {
 		found = append(found, d.unusable("the keys of webhooks", err, "restore the value of the secret: deliveries are refused without it"))
+	}
+	count := "three"
+	if d.Links != nil {
+		count = "four"
+		if _, err := d.Links.Get(ctx); err != nil {
+			found = append(found, d.unusable("the keys of signed links", err, "restore the value of "+d.Outputs["LinkSecretArn"]+
+				": links of the host application are refused without it"))
+		}
 	}
 	if _, err := d.Connections.Tokens.OAuth.Get(ctx); err != nil {
 		return append(found, d.unusable("the client id and secret", err, setApp))
@@ -40,8 +48,8 @@ func (d *Doctor) secrets(ctx context.Context) []Finding {
 	if ring == nil {
 		return found
 	}
-	return orOK(found, "three secrets are as they should be: the current key is %s of %s, and Procore accepts the client id and secret",
-		ring.Current(), strings.Join(ring.IDs(), " "))
+	return orOK(found, "%s secrets are as they should be: the current key is %s of %s, and Procore accepts the client id and secret",
+		count, ring.Current(), strings.Join(ring.IDs(), " "))
 }
 
 // unusable is the finding about a secret: one that cannot be read, or whose value is not what it should be.

@@ -16,7 +16,7 @@ import (
 
 // secretMarks are in every secret of the fakes.
 var secretMarks = [...]string{
-	"fake-access-", "fake-refresh-", "fake-code-", "fake-client-secret", "fake-seal-key", "fake-webhook-key", "Bearer ",
+	"fake-access-", "fake-refresh-", "fake-code-", "fake-client-secret", "fake-seal-key", "fake-webhook-key", "fake-link-key", "Bearer ",
 }
 
 // Log collects what a function logs. When the test ends, it must not contain a secret.

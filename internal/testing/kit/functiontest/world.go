@@ -34,6 +34,7 @@ import (
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/keys"
+	"procore-connect/pkg/link"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -44,6 +45,7 @@ const (
 	AppSecret     = "test/app"
 	KeysSecret    = "test/keys"
 	WebhookSecret = "test/webhook"
+	LinkSecret    = "test/link"
 )
 
 // Values of the secrets. The keys are recognisable, so that the log can be searched for
@@ -52,6 +54,7 @@ const (
 	AppValue     = `{"client_id":"fake-client-id","client_secret":"fake-client-secret"}`
 	KeysValue    = `{"current":"k1","k1":"fake-seal-key-0123456789-0123456789-0123456789"}`
 	WebhookValue = `{"current":"k1","k1":"fake-webhook-key-0123456789-0123456789-01234"}`
+	LinkValue    = `{"current":"k1","k1":"fake-link-key-0123456789-0123456789-01234567"}`
 )
 
 // World has everything that a handler reaches.
@@ -82,7 +85,7 @@ func New(t *testing.T) *World {
 	w := &World{
 		t:       t,
 		Clock:   clocktest.New(),
-		Secrets: awstest.NewSecrets(map[string]string{AppSecret: AppValue, KeysSecret: KeysValue, WebhookSecret: WebhookValue}),
+		Secrets: awstest.NewSecrets(map[string]string{AppSecret: AppValue, KeysSecret: KeysValue, WebhookSecret: WebhookValue, LinkSecret: LinkValue}),
 		Log:     newLog(t),
 	}
 	w.startProcore()
@@ -271,6 +274,11 @@ func (w *World) Keys() *secrets.Secret[*keys.Ring] {
 // Ring reads the webhook keys as a function does.
 func (w *World) Ring() *secrets.Secret[*credential.Ring] {
 	return &secrets.Secret[*credential.Ring]{Client: w.manager, ID: WebhookSecret, Parse: credential.Parse, Log: w.Log.Logger, Clock: w.Clock.Seam()}
+}
+
+// LinkKeys reads the keys of signed links as a function does.
+func (w *World) LinkKeys() *secrets.Secret[*link.Keys] {
+	return &secrets.Secret[*link.Keys]{Client: w.manager, ID: LinkSecret, Parse: link.ParseKeys, Log: w.Log.Logger, Clock: w.Clock.Seam()}
 }
 
 // OAuth reads the app's credentials as a function does.

@@ -21,6 +21,8 @@ var forms = []form{
 	{"client secret", []byte("fake-client-secret"), regexp.MustCompile(`fake-client-secret`)},
 	{"sealing key", []byte("fake-seal-key"), regexp.MustCompile(`fake-seal-key`)},
 	{"webhook key", []byte("fake-webhook-key"), regexp.MustCompile(`fake-webhook-key`)},
+	{"key of links", []byte("fake-link-key"), regexp.MustCompile(`fake-link-key`)},
+	{"signed link", []byte("eyJ"), regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10}`)},
 	// internal/webhook/credential: key id, company, epoch, mac.
 	{"webhook credential", nil, regexp.MustCompile(`[A-Za-z0-9]\.[0-9]+\.[0-9]+\.[A-Za-z0-9_-]{43}`)},
 	{"bearer credential", []byte("earer "), regexp.MustCompile(`[Bb]earer [A-Za-z0-9._~+/-]{20}`)},

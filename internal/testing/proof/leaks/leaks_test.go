@@ -13,6 +13,7 @@ import (
 
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/link"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
@@ -48,13 +49,17 @@ func secrets(t *testing.T) map[string]string {
 	must(err)
 	callback, err := url.Parse(w.Procore.Authorize(t, procoretest.Joe, oauth.AuthCodeURL(st.State, st.Verifier, redirectURI)))
 	must(err)
+	linkKeys, err := link.ParseKeys(functiontest.LinkValue)
+	must(err)
+	signed, err := linkKeys.Sign(link.Link{Reference: "tenant-42", Tenant: "Acme Corp", Challenge: link.Challenge(st.Verifier), Expires: w.Clock.Now()})
+	must(err)
 	set := httptest.NewRecorder()
 	session.Cookies{Secure: true}.Set(set, st.Flow, cookie)
 	return map[string]string{
 		"access token": pair.AccessToken.Reveal(), "refresh token": pair.RefreshToken.Reveal(), "code": callback.Query().Get("code"),
 		"state": st.State.Reveal(), "verifier": st.Verifier.Reveal(), "first cookie": st.Cookie.Reveal(), "cookie": cookie.Reveal(), "form": form.Reveal(),
 		"credential": header.Reveal(), "credential without its scheme": strings.TrimPrefix(header.Reveal(), "Bearer "),
-		"app": functiontest.AppValue, "keys": functiontest.KeysValue, "webhook keys": functiontest.WebhookValue,
+		"app": functiontest.AppValue, "keys": functiontest.KeysValue, "webhook keys": functiontest.WebhookValue, "keys of links": functiontest.LinkValue, "signed link": signed,
 		"Set-Cookie": set.Header().Get("Set-Cookie"),
 	}
 }
