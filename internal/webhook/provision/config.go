@@ -16,15 +16,20 @@ type Config struct {
 	Namespace string
 	URL       string
 	Triggers  []procore.Trigger // empty: webhooks are off
+	// Unreachable reports that Procore cannot deliver to URL. No hook is made then, and changes are found by
+	// reconciliation alone.
+	Unreachable bool
 	// PayloadVersion is v2.0, v3.0, v4.0, or empty: see [PayloadVersion].
 	PayloadVersion string
 }
 
 // ReadConfig reads WEBHOOK_TRIGGERS, WEBHOOK_NAMESPACE and WEBHOOK_PAYLOAD_VERSION. If
 // there are triggers, a namespace is required. Without triggers it is that of the hooks to
-// delete. publicURL is PUBLIC_URL.
+// delete. publicURL is PUBLIC_URL. Without https, which PUBLIC_URL may lack on loopback alone, Procore cannot deliver
+// there; only a fake in a custom environment can.
 func ReadConfig(env *config.Env, publicURL string) Config {
 	c := Config{URL: publicURL + Path, Namespace: env.Optional("WEBHOOK_NAMESPACE")}
+	c.Unreachable = strings.HasPrefix(publicURL, "http://") && env.Optional("PROCORE_ENVIRONMENT") != "custom"
 	var err error
 	if c.Triggers, err = procore.ParseTriggers(env.Optional("WEBHOOK_TRIGGERS")); err != nil {
 		env.Fail("WEBHOOK_TRIGGERS", "%v", err)
@@ -45,6 +50,9 @@ func ReadConfig(env *config.Env, publicURL string) Config {
 	}
 	return c
 }
+
+// off reports whether a company should have no hook.
+func (c Config) off() bool { return len(c.Triggers) == 0 || c.Unreachable }
 
 // Initial returns the webhook state of a company that has just been connected.
 func (c Config) Initial() connections.Webhooks {

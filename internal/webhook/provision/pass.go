@@ -31,6 +31,11 @@ type hand struct {
 func (h *hand) converge(ctx context.Context, want wanted, creatorLost bool) error {
 	m := &h.lease.row.Memory
 	creator := m.Creator
+	if want.unhooked { // whatever becomes of a former hook
+		if err := h.began(ctx, want, h.items.store.Tokens.Clock.Now()); err != nil || m.HookID == "" {
+			return err // another hook cannot be ours, because none can have our URL
+		}
+	}
 	for range maxRounds {
 		have, err := observe(ctx, h.client, want, *m)
 		if err != nil {

@@ -24,8 +24,10 @@ func plan(want wanted, have observed, m Memory) ([]step, Memory, error) {
 				p.steps = append(p.steps, step{do: deleteHook, hook: h.ID})
 			}
 		}
-		if len(p.steps) == 0 {
-			m.forget()
+		if since := m.Since; len(p.steps) == 0 {
+			if m.forget(); want.unhooked {
+				m.Since = since
+			}
 		}
 		m.Repairs = nil
 		return p.steps, m, nil

@@ -130,7 +130,7 @@ func (k *Reconciler) Row(ctx context.Context, companyID int64) (Row, error) {
 // want is the hook that a company should have. Its credential is derived from the current
 // key and the company's epoch.
 func (k *Reconciler) want(ctx context.Context, companyID int64, all []connections.Connection) (wanted, error) {
-	w := wanted{off: len(k.Want.Triggers) == 0, triggers: k.Want.Triggers}
+	w := wanted{off: k.Want.off(), unhooked: k.Want.Unreachable && len(k.Want.Triggers) > 0, triggers: k.Want.Triggers}
 	w.spec = procore.HookSpec{Namespace: k.Want.Namespace, DestinationURL: k.Want.URL, PayloadVersion: PayloadVersion(k.Want.PayloadVersion, all)}
 	if w.off {
 		return w, nil

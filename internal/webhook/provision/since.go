@@ -12,10 +12,11 @@ import (
 
 // began notes, before the hook's first trigger is created, since when changes may be
 // reported, and makes the company's row of reconciliation due, unless it has a turn.
-// internal/webhook/reconcile owns that row.
+// internal/webhook/reconcile owns that row. Where no hook can be, it does so at the first pass.
 func (h *hand) began(ctx context.Context, want wanted, at time.Time) error {
 	m := &h.lease.row.Memory
-	if want.off || m.HookID == "" || !m.Since.IsZero() {
+	reports := m.HookID != "" && !want.off
+	if !m.Since.IsZero() || !reports && !want.unhooked {
 		return nil
 	}
 	s, companyID := h.items.store, h.lease.row.CompanyID

@@ -11,6 +11,7 @@ import (
 // wanted is the hook that one company should have.
 type wanted struct {
 	off        bool // none
+	unhooked   bool // none, and changes are reconciled all the same
 	spec       procore.HookSpec
 	credential string // names the one in spec
 	triggers   []procore.Trigger
@@ -41,7 +42,7 @@ type Memory struct {
 	Credential   string
 	CredentialAt time.Time    // when it first accepted that one, a pass's length too early at most
 	Version      string       // the payload version for which the triggers were made
-	Since        time.Time    // when the hook's first trigger was about to be created; zero: not yet
+	Since        time.Time    // when the hook's first trigger was about to be created, or when a pass found that there is to be none; zero: not yet
 	Foreign      []procore.ID // hooks of other deployments in our namespace
 	Repairs      []Repair
 

@@ -64,7 +64,7 @@ type verdict struct {
 // right is the verdict after one of the company's connections found, or made, all as it
 // is configured.
 func (k *Reconciler) right(ctx context.Context, by connections.Connection, all []connections.Connection) verdict {
-	if len(k.Want.Triggers) == 0 {
+	if k.Want.off() {
 		return verdict{status: connections.WebhooksOff}
 	}
 	// The connection that works comes first: if its grant is in use, no other one is read.
