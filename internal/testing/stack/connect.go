@@ -21,6 +21,9 @@ import (
 //
 // If the fake has no such company, the error lists those that it has.
 func (s *Stack) Connect(ctx context.Context, companyID int64, users bool) (bool, error) {
+	if s.Procore == nil {
+		return false, errors.New("a person connects a company of Procore's sandbox, in a browser")
+	}
 	company := s.Procore.State().Company(companyID)
 	if company.ID == 0 {
 		return false, fmt.Errorf("the fake Procore has no company %d; its companies:%s", companyID, s.companies())

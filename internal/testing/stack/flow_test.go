@@ -20,6 +20,7 @@ import (
 	"procore-connect/internal/testing/fake/streamtest"
 	"procore-connect/internal/testing/kit/browsertest"
 	"procore-connect/internal/testing/kit/logtest"
+	"procore-connect/internal/testing/kit/sandboxtest"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/pkg/procoretest"
 )
@@ -44,7 +45,11 @@ func (l *log) String() string {
 	return l.buf.String()
 }
 
-var buildDir string // set by TestMain
+// Set by TestMain.
+var (
+	buildDir  string
+	authority *sandboxtest.Authority
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "localstack")
@@ -52,6 +57,10 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	buildDir = dir
+	if authority, err = sandboxtest.NewAuthority(dir); err != nil {
+		panic(err)
+	}
+	os.Setenv("SSL_CERT_FILE", authority.File) // the fake trusts the tunnel
 	code := m.Run()
 	os.RemoveAll(dir)
 	os.Exit(code)

@@ -121,7 +121,10 @@ func (s *Stack) front() http.Handler {
 
 // environment returns the environment variables of this stack's functions.
 func (s *Stack) environment() map[string]string {
-	env := Environment(s.AppURL, s.ProcoreURL, s.AWSURL)
+	env := Environment(s.PublicURL, s.ProcoreURL, s.AWSURL)
+	if s.options.Sandbox != nil {
+		s.options.Sandbox.environment(env)
+	}
 	env["AWS_ENDPOINT_URL_DYNAMODB"] = s.dynamoURL()
 	maps.Copy(env, s.options.Env)
 	return env

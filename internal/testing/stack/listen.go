@@ -56,7 +56,7 @@ func (e AddrErrors) Unwrap() []error {
 
 type listeners struct{ app, procore, aws []net.Listener }
 
-// listen opens the three addresses, and those for containers, and sets the URLs. If it cannot, the error is [AddrErrors].
+// listen opens the addresses, and those for containers, and sets the URLs. If it cannot, the error is [AddrErrors].
 func (s *Stack) listen() (*listeners, error) {
 	var l listeners
 	var failed AddrErrors
@@ -70,6 +70,9 @@ func (s *Stack) listen() (*listeners, error) {
 		{"procore", s.options.ProcoreAddr, s.options.ContainersIP, &l.procore, &s.ProcoreURL},
 		{"aws", s.options.AWSAddr, s.options.ContainersIP, &l.aws, &s.AWSURL},
 	} {
+		if a.part == "procore" && s.options.Sandbox != nil {
+			continue
+		}
 		addr := cmp.Or(a.addr, "127.0.0.1:0")
 		first, err := s.open(a.part, addr, a.to)
 		if err != nil {
@@ -87,6 +90,10 @@ func (s *Stack) listen() (*listeners, error) {
 	}
 	if failed != nil {
 		return nil, failed
+	}
+	s.PublicURL = s.AppURL
+	if s.options.Sandbox != nil {
+		s.PublicURL = cmp.Or(s.options.Sandbox.PublicURL, s.AppURL)
 	}
 	return &l, nil
 }

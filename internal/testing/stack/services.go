@@ -47,15 +47,20 @@ const (
 
 var names = tables.Names{Grants: "grants", Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"}
 
-// credentials makes up the secrets, unless the last run has left them, and starts the fake Procore with them.
+// credentials makes up the secrets, unless the last run has left them, and starts the fake Procore with them, if there is
+// to be one.
 func (s *Stack) credentials() error {
+	for _, name := range []string{keysSecret, webhookSecret, LinkSecret} {
+		s.secret(name, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
+	}
+	if s.options.Sandbox != nil {
+		s.sandboxCredentials()
+		return nil
+	}
 	o := s.options.Procore
 	s.secret(appSecret, map[string]string{
 		"client_id": cmp.Or(o.ClientID, "fake-client-id"), "client_secret": cmp.Or(o.ClientSecret, "fake-client-secret-"+rand.Text()),
 	})
-	s.secret(keysSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
-	s.secret(webhookSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
-	s.secret(LinkSecret, map[string]string{"current": "k1", "k1": rand.Text() + rand.Text()})
 	text, _ := s.Secrets.Value(appSecret)
 	var app map[string]string
 	if err := json.Unmarshal([]byte(text), &app); err != nil {
@@ -118,7 +123,7 @@ func (s *Stack) queues() error {
 // aws returns the handler of AWSURL.
 func (s *Stack) aws() (http.Handler, error) {
 	services := &awstest.Services{Secrets: s.Secrets, Queues: s.Queues, Topics: s.Topics, Stacks: awstest.NewStacks(), Functions: s.Lambda, Logs: s.Logs, Watch: s.options.Watch}
-	outputs := Outputs(s.AppURL, s.AWSURL)
+	outputs := Outputs(s.PublicURL, s.AWSURL)
 	outputs["LogGroups"], outputs["FunctionNames"] = logGroups(s.options.consumer()), functionNames(s.options.consumer())
 	services.Stacks.Put(StackName, outputs)
 	if s.options.DynamoDBEndpoint == "" {
@@ -139,6 +144,9 @@ func (s *Stack) aws() (http.Handler, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		}),
 	})
+	if s.options.Sandbox != nil {
+		return guarded(services), nil
+	}
 	return services, nil
 }
 

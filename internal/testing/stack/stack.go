@@ -76,8 +76,11 @@ type Options struct {
 	// Procore configures the fake. Start sets client and redirect URI.
 	Procore procoretest.Options
 
+	// Sandbox replaces the fake. Nil: the fake.
+	Sandbox *Sandbox
+
 	// Refresh, Housekeeping and Reconcile are how often the schedules' tasks run. 0: 15 s,
-	// 3 s and 15 s; negative: never.
+	// 3 s and 15 s, or less often with Sandbox; negative: never.
 	Refresh, Housekeeping, Reconcile time.Duration
 
 	// Timeout is the timeout of each invocation. 0: that of the template, or less.
@@ -95,10 +98,11 @@ type Options struct {
 // Stack is the running system.
 type Stack struct {
 	AppURL     string // of the functions behind the front
-	ProcoreURL string // login, API and pages of the fake Procore
+	PublicURL  string // the functions' PUBLIC_URL: AppURL, unless Options.Sandbox has another
+	ProcoreURL string // login, API and pages of the fake Procore; empty with Options.Sandbox
 	AWSURL     string // DynamoDB, Secrets Manager, SQS, SNS, and what finds the stack
 
-	Procore *procoretest.Server
+	Procore *procoretest.Server // nil with Options.Sandbox
 	Secrets *awstest.Secrets
 	Queues  *awstest.Queues
 	Topics  *awstest.Topics
@@ -129,6 +133,10 @@ type Stack struct {
 // If addresses are taken, the error is [AddrErrors]. If a function does not start, it
 // is a [*lambdatest.FunctionError] with its last log lines.
 func Start(ctx context.Context, o Options) (*Stack, error) {
+	if err := o.Sandbox.check(o); err != nil {
+		return nil, err
+	}
+	o.Sandbox.schedules(&o)
 	s := &Stack{options: o, out: newOutput(o.Stdout, o.Stderr), Topics: awstest.NewTopics(connectionsTopic), Lambda: awstest.NewFunctions()}
 	s.Logs = newLogs(nil, o.consumer())
 	s.out.keep = func(function string, line []byte) { s.Logs.Put(LogGroup(function), time.Now(), string(line)) }
@@ -266,7 +274,11 @@ func (s *Stack) build(ctx context.Context) (string, error) {
 func (s *Stack) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("not within 30 s"))
 	defer cancel()
-	for what, url := range map[string]string{"the app": s.AppURL, "the fake Procore": s.ProcoreURL, "the AWS services": s.AWSURL} {
+	parts := map[string]string{"the app": s.AppURL, "the AWS services": s.AWSURL}
+	if s.Procore != nil {
+		parts["the fake Procore"] = s.ProcoreURL
+	}
+	for what, url := range parts {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/", nil)
 		if err != nil {
 			return err

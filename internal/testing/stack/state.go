@@ -39,6 +39,9 @@ func (s *Stack) openState(ctx context.Context) (err error) {
 	if s.Secrets, err = awstest.OpenSecrets(s.journal.Part("secrets")); err != nil {
 		return err
 	}
+	if err := s.checkOrigin(); err != nil {
+		return err
+	}
 	if s.Queues, err = awstest.OpenQueues(s.journal.Part("queues")); err != nil {
 		return err
 	}
