@@ -3,6 +3,10 @@
 //	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-connect ids] [-consumer package] [-state directory]
 //	    [-fresh] [-json] [-docker] [-crooked names] [-principal who]
 //
+// or, against Procore's developer sandbox in place of the fake Procore (docs/SANDBOX.md),
+//
+//	go run ./cmd/local -procore sandbox [-public address] ...
+//
 // It needs Go and nothing else. What it has when it stops, the next run continues
 // with. A function is compiled and replaced when its source changes. The functions' log
 // lines go to standard output; everything else goes to standard error.

@@ -44,7 +44,7 @@ func options(args []string) (settings, error) {
 		f.StringVar(to, name, cmp.Or(os.Getenv(variable(name)), otherwise), "`address` of "+what+"; "+variable(name)+" in the environment")
 	}
 	address(&o.AppAddr, "app", "127.0.0.1:3000", "the app")
-	address(&o.ProcoreAddr, "procore", "127.0.0.1:4000", "the fake Procore")
+	address(&o.ProcoreAddr, "procore", "127.0.0.1:4000", "the fake Procore; or sandbox, for Procore's developer sandbox (docs/SANDBOX.md)")
 	address(&o.AWSAddr, "aws", "127.0.0.1:8000", "DynamoDB, Secrets Manager and SQS")
 	docker := f.Bool("docker", false, "let Docker's containers reach Procore and AWS, for sam local")
 	f.Func("crooked", "`names` of ways in which the fake Procore differs from its plain self, with commas between, or seed:NUMBER", func(text string) error {
@@ -56,13 +56,14 @@ func options(args []string) (settings, error) {
 		o.Env["PROCORE_PRINCIPAL"] = text
 		return nil
 	})
-	f.StringVar(&o.StateDir, "state", ".state", "`directory` in which everything is kept for the next run; empty: in memory")
+	f.StringVar(&o.StateDir, "state", ".state", "`directory` in which everything is kept for the next run; empty: in memory; "+sandboxState+" with -procore sandbox")
 	f.BoolVar(&o.Fresh, "fresh", false, "start over, without what the last run left")
 	f.StringVar(&o.Consumer, "consumer", stack.DefaultConsumer, "`package` that receives the events, such as examples/rfi-copy")
 	f.Func("connect", "`ids` of the fake Procore's companies that are connected at the start, with commas between", func(text string) (err error) {
 		o.connect, err = ids(text)
 		return err
 	})
+	public := f.String("public", "", "https `address` of a tunnel to the app, with -procore sandbox; empty: no webhooks")
 	f.BoolFunc("json", "write the functions' log lines as JSON, one a line", func(string) error {
 		o.Stdout, o.Stderr = os.Stdout, os.Stderr
 		return nil
@@ -75,6 +76,9 @@ func options(args []string) (settings, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	if _, err := principals(o.Options); err != nil {
+		return o, err
+	}
+	if err := sandbox(&o, f, *public); err != nil {
 		return o, err
 	}
 	if *docker {

@@ -30,7 +30,8 @@ func taken(ctx context.Context, errs stack.AddrErrors, args []string) error {
 		fmt.Fprintf(&text, "\n  -%-8s %-21s %s", e.Part, e.Addr, holder)
 		args = slices.Concat(without(args, e.Part), []string{"-" + e.Part, free(e.Addr)})
 	}
-	if another && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(strings.TrimLeft(a, "-"), "state") }) {
+	sandbox := slices.ContainsFunc(args, func(a string) bool { return strings.HasSuffix(a, "sandbox") }) // whose state is elsewhere
+	if another && !sandbox && !slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(strings.TrimLeft(a, "-"), "state") }) {
 		args = append(args, "-state", ".state-2") // it holds .state too
 	}
 	fmt.Fprintf(&text, "\n\nThese are free now:\n\n  make run ARGS=%q\n", strings.Join(args, " "))

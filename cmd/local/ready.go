@@ -6,10 +6,15 @@ import (
 	"strings"
 
 	"procore-connect/internal/testing/stack"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
 
 func ready(s *stack.Stack, o settings) {
+	if o.Sandbox != nil {
+		readyForSandbox(s, o)
+		return
+	}
 	var ways []string
 	p, _ := principals(o.Options) // options has checked them
 	if p.Users {
@@ -46,4 +51,32 @@ Ready. %s
 Press Ctrl-C to stop.
 
 `, strings.Join(ways, "\n\nOr: "), s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, state, containers, &crooked)
+}
+
+func readyForSandbox(s *stack.Stack, o settings) {
+	var ways []string
+	p, _ := principals(o.Options) // options has checked them
+	if p.Users {
+		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Connect to Procore\".", s.PublicURL))
+	}
+	if p.ServiceAccount {
+		ways = append(ways, "Install the app in the sandbox, in App Management: it is connected within a minute.")
+	}
+	webhooks := "none: changes are found by reconciliation, every two minutes (-public ADDRESS of a tunnel for webhooks)"
+	if o.Sandbox.PublicURL != "" {
+		webhooks = "to " + s.PublicURL + ", whose tunnel has to lead to " + s.AppURL
+	}
+	fmt.Fprintf(os.Stderr, `
+Ready. %s
+
+  Procore        its developer sandbox, %s
+  redirect URI   %s/oauth/callback  (exactly this one has to be registered in the Developer Portal)
+  webhooks       %s
+  the app        %s
+  AWS services   %s  (DynamoDB, Secrets Manager, SQS, SNS)
+  state          %s  (tokens, their keys and the app's credentials, for you alone; the next run continues with it)
+
+Press Ctrl-C to stop.
+
+`, strings.Join(ways, "\n\nOr: "), procore.Sandbox().APIURL, s.PublicURL, webhooks, s.AppURL, s.AWSURL, o.StateDir)
 }

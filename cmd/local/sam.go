@@ -21,6 +21,9 @@ func prepareSAM(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.Sandbox != nil {
+		return errors.New("the functions run in containers with the fake Procore alone")
+	}
 	dir := filepath.Join("build", "sam")
 	err = sam.Prepare(ctx, sam.Options{
 		Dir: dir, Events: "events", Env: o.Env, Image: os.Getenv("SAM_IMAGE"), Architecture: architecture(),
