@@ -69,7 +69,7 @@ func WithStaleEvents() Option { return func(s *settings) { s.stale = true } }
 func WithProcoreErrors() Option { return func(s *settings) { s.errors = true } }
 
 // Run runs the Lambda function, and does not return. It exits with a message that names
-// every variable of the environment that is missing or wrong. The README lists them.
+// every variable of the environment that is missing or wrong. docs/CONFIGURATION.md lists them.
 func Run(handle Handle, options ...Option) {
 	h, err := fromEnvironment(handle, options)
 	if err != nil {

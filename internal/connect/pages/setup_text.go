@@ -29,5 +29,5 @@ func (words) setupStep(name string) setupStep {
 		return setupStep{name, "The key from which webhook credentials are derived: 32 or more random characters, different from every other key.",
 			`{"current":"k1","k1":"…"}`}
 	}
-	return setupStep{name, "See the configuration table in the README.", "…"}
+	return setupStep{name, "See the table in docs/CONFIGURATION.md.", "…"}
 }

@@ -5,7 +5,7 @@
 //	table := env.Require("INBOX_TABLE")
 //	if err := env.Err(); err != nil { ... }
 //
-// The README lists the variables.
+// docs/CONFIGURATION.md lists the variables.
 package config
 
 import (

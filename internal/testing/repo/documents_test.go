@@ -135,7 +135,7 @@ func code(text string) string {
 	return strings.Join(spans, "\n")
 }
 
-// The README's table names every variable that a function reads.
+// The table of docs/CONFIGURATION.md names every variable that a function reads.
 func TestConfigurationTable(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -144,12 +144,12 @@ func TestConfigurationTable(t *testing.T) {
 	}
 	slices.Sort(want)
 	var got []string
-	for _, match := range row.FindAllStringSubmatch(read(t, "README.md"), -1) {
+	for _, match := range row.FindAllStringSubmatch(read(t, "docs/CONFIGURATION.md"), -1) {
 		got = append(got, match[1])
 	}
 	slices.Sort(got)
 	if d := cmp.Diff(got, slices.Compact(want)); d != "" {
-		t.Errorf("README.md's table - what the functions read +:\n%s", d)
+		t.Errorf("the table - what the functions read +:\n%s", d)
 	}
 }
 
