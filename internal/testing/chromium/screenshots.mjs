@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { schemes } from './checks.mjs'
 import { bothWays, deployment, installations, mixed, placeholder, serviceAccount, settled, situations } from './situations.mjs'
+import { product } from './product.mjs'
 import { start } from './stack.mjs'
 import { launch, narrow, visit, wide } from './visitor.mjs'
 
@@ -66,6 +67,10 @@ await mkdir(root + 'docs/pictures', { recursive: true })
 const stack = await start(support)
 await (process.env.ALL ? capture(browser, stack, situations, all(situations)) : capture(browser, stack, scenes, pictures))
 await stack.close()
+if (!process.env.ALL) {
+  await product(browser, root + 'docs/pictures/product.png')
+  console.log('docs/pictures/product.png')
+}
 for (const [list, { env }] of [[installations, serviceAccount], [bothWays, mixed]]) {
   const other = await start({ ...support, ...env })
   await capture(browser, other, list, process.env.ALL ? all(list) : pictures)

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFileSync, openSync } from 'node:fs'
+import { appendFileSync, openSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -13,6 +13,11 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 // The output of the stacks and their functions, which make test-browser searches for secrets. It is opened for appending,
 // because the test files run at the same time.
 const log = openSync(root + 'build/browser.log', 'a')
+
+// logged returns what is in that output.
+export function logged() {
+  return readFileSync(root + 'build/browser.log', 'utf8')
+}
 
 // start runs build/local/stack on free ports, with env for the functions, until close.
 export async function start(env = {}) {

@@ -174,22 +174,16 @@ func host(address string) string { return strings.TrimPrefix(address, "http://")
 
 var invocation = regexp.MustCompile(`(?m)^sam (local invoke \w+ --event events/(\S+)\.json)$`)
 
-// documented returns the commands of the documents, by event.
+// documented returns the commands of docs/LOCAL-SAM.md, by event.
 func documented(t *testing.T) map[string][]string {
 	t.Helper()
 	commands := make(map[string][]string)
-	for _, doc := range []string{"README.md", "docs/LOCAL-SAM.md"} {
-		text, err := os.ReadFile(filepath.Join(root, doc))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range invocation.FindAllStringSubmatch(string(text), -1) {
-			args, event := strings.Fields(m[1]), m[2]
-			if other, ok := commands[event]; ok && !slices.Equal(other, args) {
-				t.Errorf("%s: sam %s, but elsewhere sam %s", doc, m[1], strings.Join(other, " "))
-			}
-			commands[event] = args
-		}
+	text, err := os.ReadFile(filepath.Join(root, "docs", "LOCAL-SAM.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range invocation.FindAllStringSubmatch(string(text), -1) {
+		commands[m[2]] = strings.Fields(m[1])
 	}
 	return commands
 }
