@@ -1,7 +1,7 @@
 // Command local runs the whole system on this machine: make run, or
 //
 //	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-connect ids] [-consumer package] [-state directory]
-//	    [-fresh] [-json] [-docker] [-crooked names] [-principal who]
+//	    [-fresh] [-json] [-docker] [-crooked names] [-principal who] [-host]
 //
 // or, against Procore's developer sandbox in place of the fake Procore (docs/SANDBOX.md),
 //
@@ -70,7 +70,13 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	ready(s, o)
+	hostURL := ""
+	if o.host {
+		if hostURL, err = serveHost(ctx, s); err != nil {
+			return errors.Join(unlessStopped(ctx, err), s.Close())
+		}
+	}
+	ready(s, o, hostURL)
 	if err := connect(ctx, s, o); err != nil {
 		return errors.Join(unlessStopped(ctx, err), s.Close())
 	}

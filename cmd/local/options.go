@@ -23,6 +23,7 @@ func variable(flag string) string { return "LOCAL_" + strings.ToUpper(flag) + "_
 type settings struct {
 	stack.Options
 	connect []int64 // companies
+	host    bool    // the host application of examples is served
 }
 
 func options(args []string) (settings, error) {
@@ -64,6 +65,7 @@ func options(args []string) (settings, error) {
 		return err
 	})
 	public := f.String("public", "", "https `address` of a tunnel to the app, with -procore sandbox; empty: no webhooks")
+	f.BoolVar(&o.host, "host", false, "serve examples/host-application, whose tenants connect companies by signed links")
 	f.BoolFunc("json", "write the functions' log lines as JSON, one a line", func(string) error {
 		o.Stdout, o.Stderr = os.Stdout, os.Stderr
 		return nil
@@ -80,6 +82,11 @@ func options(args []string) (settings, error) {
 	}
 	if err := sandbox(&o, f, *public); err != nil {
 		return o, err
+	}
+	if o.host {
+		if err := admitsHost(o.Env); err != nil {
+			return o, err
+		}
 	}
 	if *docker {
 		if o.ContainersIP = stack.DockerBridge(); o.ContainersIP == "" {

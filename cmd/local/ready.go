@@ -10,7 +10,7 @@ import (
 	"procore-connect/pkg/procoretest"
 )
 
-func ready(s *stack.Stack, o settings) {
+func ready(s *stack.Stack, o settings, hostURL string) {
 	if o.Sandbox != nil {
 		readyForSandbox(s, o)
 		return
@@ -22,6 +22,9 @@ func ready(s *stack.Stack, o settings) {
 	}
 	if p.ServiceAccount {
 		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Install app\" at a company.", s.ProcoreURL))
+	}
+	if hostURL != "" {
+		ways = append(ways, fmt.Sprintf("Open  %s  and click \"Connect Procore\", as a user of a product that has tenants.", hostURL))
 	}
 	dynamo := ""
 	if o.DynamoDBEndpoint != "" {

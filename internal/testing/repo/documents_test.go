@@ -81,7 +81,7 @@ func anchors(text string) (all []string) {
 func TestGuides(t *testing.T) {
 	t.Parallel()
 	var code []string
-	for _, pattern := range []string{"pkg/procore/*.go", "pkg/tokens/*.go", "pkg/procoretest/*.go", "pkg/consumer/*.go"} {
+	for _, pattern := range []string{"pkg/procore/*.go", "pkg/tokens/*.go", "pkg/procoretest/*.go", "pkg/consumer/*.go", "examples/host-application/host/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || files == nil {
 			t.Fatalf("%s: %v", pattern, err)
@@ -94,7 +94,7 @@ func TestGuides(t *testing.T) {
 			code = append(code, unindented(string(b)))
 		}
 	}
-	for _, doc := range []string{"docs/CLIENT.md", "docs/FAKE.md"} {
+	for _, doc := range []string{"docs/CLIENT.md", "docs/FAKE.md", "docs/HOST-APPLICATION.md"} {
 		blocks := goBlock.FindAllStringSubmatch(read(t, doc), -1)
 		if len(blocks) == 0 {
 			t.Fatalf("%s has no Go block", doc)
