@@ -17,6 +17,7 @@ import (
 	"procore-connect/internal/testing/kit/browsertest"
 	"procore-connect/internal/testing/kit/logtest"
 	"procore-connect/internal/testing/kit/sandboxtest"
+	"procore-connect/internal/testing/stack/portal"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -40,7 +41,7 @@ func TestSandbox(t *testing.T) {
 	defer cancel()
 	state := filepath.Join(t.TempDir(), "state")
 	cmd := exec.CommandContext(ctx, path, "-procore", "sandbox", "-app", "localhost:0", "-aws", "127.0.0.1:0", "-state", state)
-	cmd.Env = append(os.Environ(), clientID+"="+anID, clientSecret+"="+aSecret)
+	cmd.Env = append(os.Environ(), portal.ClientID+"="+anID, portal.ClientSecret+"="+aSecret)
 	for name, value := range world.Environment() {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

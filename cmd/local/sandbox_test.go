@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"procore-connect/internal/testing/stack/portal"
 )
 
 const (
@@ -15,8 +17,8 @@ const (
 // setCredentials sets them until the test ends, whatever removes them in the meantime.
 func setCredentials(t *testing.T, id, secret string) {
 	t.Helper()
-	t.Setenv(clientID, id)
-	t.Setenv(clientSecret, secret)
+	t.Setenv(portal.ClientID, id)
+	t.Setenv(portal.ClientSecret, secret)
 	t.Setenv("MAKEFLAGS", "")
 }
 
@@ -35,7 +37,7 @@ func TestSandboxOption(t *testing.T) {
 	if o.StateDir != ".state-sandbox" || o.AppAddr != "localhost:3000" || o.ProcoreAddr != "" || o.Env["HTTPS_PROXY"] == "" || o.Env["WEBHOOK_TRIGGERS"] == "" {
 		t.Errorf("state %q, app %q, Procore %q, variables %q", o.StateDir, o.AppAddr, o.ProcoreAddr, o.Env)
 	}
-	for _, name := range []string{clientID, clientSecret} {
+	for _, name := range []string{portal.ClientID, portal.ClientSecret} {
 		if value, there := os.LookupEnv(name); there {
 			t.Errorf("%s is still in the environment, which the compiler inherits: %d bytes", name, len(value))
 		}
@@ -54,24 +56,24 @@ func TestSandboxChoices(t *testing.T) {
 // Credentials that cannot work are refused before anything starts, all at once, with what to do, and are not shown.
 func TestSandboxCredentials(t *testing.T) {
 	for _, tt := range []struct{ id, secret, makeflags, want string }{
-		{"", "", "", clientID + " is not set\n  " + clientSecret + " is not set"},
-		{anID, "", "", clientSecret + " is not set"},
-		{"", aSecret, "", clientID + " is not set"},
-		{anID, aNewLine, "", clientSecret + " has a blank"},
-		{anID, aSecret + "é", "", clientSecret + " has a blank, or a character that"},
-		{anID, `"` + aSecret + `"`, "", clientSecret + " has quotation marks"},
-		{"<the client id>", aSecret, "", clientID + " has a blank"},
-		{"${CLIENT_ID}", aSecret, "", clientID + " has quotation marks, brackets or a dollar"},
-		{anID, "FILL-IN-the-secret", "", clientSecret + " is a placeholder"},
-		{anID, "short", "", clientSecret + " is a placeholder"},
-		{anID, strings.Repeat("x", maxCredential+1), "", clientSecret + " has more than 512 bytes"},
+		{"", "", "", portal.ClientID + " is not set\n  " + portal.ClientSecret + " is not set"},
+		{anID, "", "", portal.ClientSecret + " is not set"},
+		{"", aSecret, "", portal.ClientID + " is not set"},
+		{anID, aNewLine, "", portal.ClientSecret + " has a blank"},
+		{anID, aSecret + "é", "", portal.ClientSecret + " has a blank, or a character that"},
+		{anID, `"` + aSecret + `"`, "", portal.ClientSecret + " has quotation marks"},
+		{"<the client id>", aSecret, "", portal.ClientID + " has a blank"},
+		{"${CLIENT_ID}", aSecret, "", portal.ClientID + " has quotation marks, brackets or a dollar"},
+		{anID, "FILL-IN-the-secret", "", portal.ClientSecret + " is a placeholder"},
+		{anID, "short", "", portal.ClientSecret + " is a placeholder"},
+		{anID, strings.Repeat("x", 513), "", portal.ClientSecret + " has more than 512 bytes"},
 		{aSecret, aSecret, "", "are the same"},
-		{anID, aSecret, " -- " + clientSecret + "=" + aSecret + " ARGS=-procore\\ sandbox", clientSecret + " is on make's command line"},
+		{anID, aSecret, " -- " + portal.ClientSecret + "=" + aSecret + " ARGS=-procore\\ sandbox", portal.ClientSecret + " is on make's command line"},
 	} {
 		setCredentials(t, tt.id, tt.secret)
 		t.Setenv("MAKEFLAGS", tt.makeflags)
 		_, err := options([]string{"-procore", "sandbox"})
-		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "read -rs "+clientSecret+" && export "+clientSecret) {
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "read -rs "+portal.ClientSecret+" && export "+portal.ClientSecret) {
 			t.Errorf("%s: got %v", tt.want, err)
 			continue
 		}
@@ -80,7 +82,7 @@ func TestSandboxCredentials(t *testing.T) {
 				t.Errorf("the error shows a credential: %v", err)
 			}
 		}
-		if _, there := os.LookupEnv(clientSecret); there {
+		if _, there := os.LookupEnv(portal.ClientSecret); there {
 			t.Error("the secret is still in the environment")
 		}
 	}
