@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"procore-connect/internal/testing/kit/browsertest"
+	"procore-connect/internal/testing/kit/sandboxtest"
+	"procore-connect/internal/testing/stack/portal"
+	"procore-connect/pkg/procoretest"
+)
+
+// The program itself, with no other addresses than the sandbox's, and its credentials from the environment. The fake
+// accepts no hook to an address that does not exist.
+func TestBinary(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("compiles the program")
+	}
+	authority, err := sandboxtest.NewAuthority(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	world := sandboxtest.Start(t, authority, procoretest.Options{ClientID: id, ClientSecret: secret})
+	path, file := filepath.Join(t.TempDir(), "check"), filepath.Join(t.TempDir(), "report.md")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := exec.CommandContext(t.Context(), path, "-addr", "localhost:0", "-o", file)
+	cmd.Env = append(os.Environ(), portal.ClientID+"="+id, portal.ClientSecret+"="+secret)
+	for name, value := range world.Environment() {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Stdin = strings.NewReader(fmt.Sprintf("yes\n%d\n", procoretest.MyConstruction))
+	var said, stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		fmt.Fprintln(&said, lines.Text())
+		if strings.HasPrefix(lines.Text(), "https://login-sandbox.procore.com/oauth/authorize?") {
+			b := browsertest.New()
+			b.Transport = world.Transport()
+			b.Open(t.Context(), lines.Text())
+			b.Choose("Joe Builder")
+			b.Click(t.Context(), "Authorize")
+			if err := b.Err(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &said)
+	}
+	report, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(stdout.String(), string(report)) {
+		t.Errorf("the report is not on standard output: %v", err)
+	}
+	for _, want := range []string{
+		"# What https://sandbox.procore.com did", "- Seen: POST /oauth/token: 400 invalid_grant\n- Answer: **400 invalid_grant**\n- This **confirms**",
+		"- Answer: **not tried**", "Everything that was made at Procore is deleted or revoked.",
+	} {
+		if !strings.Contains(string(report), want) {
+			t.Errorf("the report lacks %q:\n%s", want, report)
+		}
+	}
+	if strings.Contains(said.String()+stdout.String(), secret) {
+		t.Error("the output has the client secret")
+	}
+	if m := world.Mistakes(); len(m) > 0 {
+		t.Errorf("other calls than those of the sandbox: %q", m)
+	}
+}
