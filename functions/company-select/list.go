@@ -51,7 +51,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, flow, filter stri
 		return
 	}
 	if len(u.Companies) == 0 {
-		h.refuse(w, r, s, pages.NoCompanies(), procore.Company{})
+		h.refuse(w, r, s, pages.NoCompanies().BackToCompanies(companiesPath(flow)), procore.Company{})
 		return
 	}
 	if u.Cut != nil {

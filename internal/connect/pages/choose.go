@@ -78,7 +78,8 @@ type chooseView struct {
 	All         string // address of the unfiltered list
 	Again       string // address of the list as it is
 	Who         about
-	Ways        *ways // if no company can be connected
+	Ways        *ways    // if no company can be connected
+	Switch      *account // if there is only one company to connect
 	For         *tenant
 }
 
@@ -116,8 +117,9 @@ func (p *Pages) chooseView(c Choice) chooseView {
 		ShowFilter: len(c.Companies) >= filterFrom,
 		Who:        p.about(),
 	}
+	again := "" // the flow that another account's authorization follows
 	if v.For = p.tenant(c.Tenant); v.For != nil {
-		v.For.Doubt = v.For.OnChoice
+		v.For.Doubt, again = v.For.OnChoice, c.Flow
 	}
 	if c.Filter != "" {
 		v.Again += "&" + url.Values{FieldFilter: {c.Filter}}.Encode()
@@ -130,10 +132,18 @@ func (p *Pages) chooseView(c Choice) chooseView {
 	switch {
 	case c.Cut:
 	case len(available) == 0:
-		v.Ways = p.ways(unavailable)
-		if v.For != nil {
-			v.Ways.Account = p.account(c.Flow)
+		v.Ways = p.ways(unavailable, again)
+	case len(available) == 1:
+		v.Switch = p.account(again)
+		for i := range v.Options {
+			v.Options[i].Checked = true
 		}
+	}
+	if v.Ways == nil {
+		v.Reasons = p.points(p.words.reasons(unavailable))
+	}
+	if len(foundUnavailable) > 0 {
+		v.NoMatch = v.NoneOpen
 	}
 	if v.ShowFilter {
 		v.Count = p.words.count(len(v.Options)+len(v.Unavailable), len(found)+len(foundUnavailable), len(c.Companies), c.More || c.Cut)
@@ -143,8 +153,8 @@ func (p *Pages) chooseView(c Choice) chooseView {
 
 // ways returns what a visitor can do about the companies that can't be connected. A request names the company if it is the
 // only one.
-func (p *Pages) ways(unavailable []line) *ways {
-	w := &ways{Account: p.account("")}
+func (p *Pages) ways(unavailable []line, flow string) *ways {
+	w := &ways{Account: p.account(flow)}
 	var inactive []line
 	for _, l := range unavailable {
 		switch l.State {

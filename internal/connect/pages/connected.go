@@ -92,8 +92,10 @@ func (p *Pages) Connected(w http.ResponseWriter, r *http.Request, c Connection) 
 	if v.For != nil {
 		v.NextLabel = backTo(v.For.Host)
 	}
-	v.webhooks(w, c.Webhooks, c.Checks, p.flowLink(PathConnected, c.Flow))
-	if c.LastEvent != nil && c.Webhooks != WebhooksOff && c.Webhooks != WebhooksPending {
+	if !c.Paused { // no update is sure to arrive
+		v.webhooks(w, c.Webhooks, c.Checks, p.flowLink(PathConnected, c.Flow))
+	}
+	if c.LastEvent != nil && (c.Webhooks == WebhooksActive || c.Webhooks == WebhooksNeedsAdmin && *c.LastEvent != Never) {
 		v.Last = t.ago(*c.LastEvent)
 	}
 	if v.NoticeMore != "" {

@@ -7,10 +7,11 @@ import (
 
 // connectedWords are the texts of the last page.
 type connectedWords struct {
-	Title, What, CompanyLabel, UserLabel, ForLabel, WebhooksLabel string
-	Pending, Checks, Active, NeedsAdmin                           string
-	ReloadLabel, StopLabel, LastLabel                             string
-	Others, Next, NextLabel, EndLabel                             string
+	Title, What, More                                string
+	CompanyLabel, UserLabel, ForLabel, WebhooksLabel string
+	Pending, Checks, Active, Off, NeedsAdmin         string
+	ReloadLabel, StopLabel, LastLabel                string
+	Others, Next, NextLabel, EndLabel                string
 }
 
 func (words) connected(app string, c Connection) connectedWords {
@@ -18,8 +19,8 @@ func (words) connected(app string, c Connection) connectedWords {
 		Title:        "Connected",
 		What:         fmt.Sprintf("%s can now work with %s in Procore.", app, c.CompanyName),
 		CompanyLabel: "Company", UserLabel: "Connected by", ForLabel: "Connected for", WebhooksLabel: "Updates from Procore",
-		Pending: "Being set up. This takes a few minutes, and you don't need to do anything.",
-		Checks:  "This page checks it every 30 seconds.",
+		Pending: "Being set up. This takes a few minutes. You don't need to do anything.",
+		Checks:  "This page checks every 30 seconds.",
 		Active:  "On. Changes in Procore reach " + app + " within seconds.",
 		Off:     "Off, because Procore didn't allow them.",
 		NeedsAdmin: "In Procore, a company administrator can set the permission “Webhooks API” to Standard or higher for the user who connected. " +

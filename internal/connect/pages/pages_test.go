@@ -147,7 +147,7 @@ func checkLinks(t *testing.T, p page) {
 	t.Helper()
 	for _, n := range p.all("a", "form") {
 		to := attr(n, "href") + attr(n, "action")
-		if !strings.HasPrefix(to, publicURL+"/") && to != "mailto:help@acme.example" && !strings.HasPrefix(to, "mailto:?subject=") && to != loginURL && to != "#company" && to != "https://app.example/start" && to != acme.Return {
+		if !strings.HasPrefix(to, publicURL+"/") && to != "mailto:help@acme.example" && !strings.HasPrefix(to, "mailto:?subject=") && to != loginURL && to != "#company" && to != "#yourself" && to != "https://app.example/start" && to != acme.Return {
 			t.Errorf("<%s> leads to %q", n.Data, to)
 		}
 	}

@@ -90,10 +90,18 @@ func (p *Pages) Problem(w http.ResponseWriter, r *http.Request, pr Problem) {
 	}
 	pr.AlsoURL = p.link(pr.AlsoURL)
 	v := problemView{Problem: pr, KindLabel: p.fill(p.words.kind(pr.Kind)), NextParts: p.parts(pr.Next), Request: p.request(pr.ask, pr.company, pr.companyID)}
-	v.Action = link{Label: pr.ActionLabel, URL: p.flowLink(pr.ActionURL, pr.flow), Quiet: v.Request != nil}
+	v.Action = link{Label: pr.ActionLabel, URL: p.link(pr.ActionURL), Quiet: v.Request != nil || pr.Kind == Broken || pr.Kind == Done}
+	if pr.ActionURL == PathStart {
+		v.Action.URL = p.flowLink(PathStart, pr.flow)
+	}
+	if pr.Kind == Broken && pr.companyID != 0 {
+		v.CompanyID = strconv.FormatInt(pr.companyID, 10)
+	}
 	if pr.otherAccount && p.principals.Users {
 		v.Account = p.account(pr.flow)
-		v.Action = link{}
+		if pr.ActionURL == PathStart { // the account's own button leads there
+			v.Action = link{}
+		}
 	}
 	p.show(w, r, pr.Status, "problem", pr.Title, v)
 }

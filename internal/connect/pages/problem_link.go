@@ -52,9 +52,7 @@ func (p Problem) BackTo(address string) Problem {
 
 // InFlow returns p with a button that goes through the flow again for the same tenant.
 func (p Problem) InFlow(flow string) Problem {
-	if p.ActionURL == PathStart {
-		p.flow = flow
-	}
+	p.flow = flow
 	return p
 }
 
