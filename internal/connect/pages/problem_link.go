@@ -19,7 +19,7 @@ func LinkInvalid() Problem {
 // LinkReturn explains that the link leads back to an address that is not allowed.
 func LinkReturn() Problem {
 	return fromHost(http.StatusBadRequest, "link_return", "This link is not valid",
-		"The link would lead you to a site that {app} doesn't know, so nothing was started.",
+		"The link would lead you to a site that {app} doesn't know.",
 		"Don't use this link. If an application that you know sent you here, tell its team.")
 }
 
