@@ -1,5 +1,6 @@
 // Command announcer is the Lambda function between the streams of the tables Grants and
-// Connections and the topic of what needs a person.
+// Connections and the topic of what needs a person, and of
+// what hosts learn about their tenants.
 package main
 
 import (
@@ -28,9 +29,11 @@ func newAnnouncer() (*announce.Announcer, error) {
 		return nil, err
 	}
 	a := &announce.Announcer{
-		Topic:    sns.NewFromConfig(base.AWS, func(o *sns.Options) { o.BaseEndpoint = base.Env.Endpoint("SNS") }),
-		TopicARN: base.Env.Require("CONNECTIONS_TOPIC_ARN"),
-		Log:      base.Log,
+		Topic:       sns.NewFromConfig(base.AWS, func(o *sns.Options) { o.BaseEndpoint = base.Env.Endpoint("SNS") }),
+		TopicARN:    base.Env.Require("CONNECTIONS_TOPIC_ARN"),
+		DB:          base.DB,
+		Connections: base.Env.Require("CONNECTIONS_TABLE"),
+		Log:         base.Log,
 	}
 	return a, base.Env.Err()
 }

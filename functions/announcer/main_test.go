@@ -10,5 +10,5 @@ func TestMissingConfiguration(t *testing.T) {
 	functiontest.Requires(t, func() error {
 		_, err := newAnnouncer()
 		return err
-	}, "AWS_REGION", "CONNECTIONS_TOPIC_ARN")
+	}, "AWS_REGION", "CONNECTIONS_TABLE", "CONNECTIONS_TOPIC_ARN")
 }

@@ -80,8 +80,8 @@ func TestHTTPEvents(t *testing.T) {
 			}
 		})
 	}
-	if got := len(files(t)); got != len(tests)+6 { // three tasks, and the events of consumer, dispatcher and announcer
-		t.Errorf("%d sample events, but %d are tested", got, len(tests)+6)
+	if got := len(files(t)); got != len(tests)+7 { // three tasks, and the events of consumer, dispatcher and announcer
+		t.Errorf("%d sample events, but %d are tested", got, len(tests)+7)
 	}
 }
 
@@ -154,10 +154,10 @@ func TestWebhookEvents(t *testing.T) {
 	}
 }
 
-// The dispatcher's record has what the consumer's message has, and the announcer's is announced: the mappings let both through.
+// The dispatcher's record has what the consumer's message has, and the announcer's are announced: the mappings let all through.
 func TestStreamEvents(t *testing.T) {
 	t.Parallel()
-	for name, filters := range map[string][]string{"dispatcher/event": dispatch.Filters(), "announcer/disconnected": announce.ConnectionFilters()} {
+	for name, filters := range map[string][]string{"dispatcher/event": dispatch.Filters(), "announcer/disconnected": announce.ConnectionFilters(), "announcer/connected": announce.ConnectionFilters()} {
 		for _, record := range sample[struct{ Records []any }](t, name).Records {
 			if ok, err := streamtest.Matches(filters, record); !ok || err != nil {
 				t.Errorf("events/%s.json does not match the filters: %v", name, err)

@@ -275,7 +275,7 @@ func TestRoles(t *testing.T) {
 	// What sends events cannot read grants, and neither of the two has a secret. What reconciles reaches no session.
 	for role, want := range map[string][]string{
 		"DispatcherRole": {"DispatcherDeadLetterQueue.Arn", "EventsQueue.Arn", "InboxTable.Arn", "InboxTable.StreamArn"},
-		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
+		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "ConnectionsTable.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
 		"CompanySelectRole": {"${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn", "GrantsTable.Arn",
 			"KeysSecret", "LinkSecret", "RescueQueue.Arn", "SessionsTable.Arn", "SpendsTable.Arn"},
 		"ReconcilerRole": {"${ConnectionsTable.Arn}/index/checks", "${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn",

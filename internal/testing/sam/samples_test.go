@@ -42,7 +42,8 @@ func samples() []sample {
 		{"webhook-receiver/bad-credential", delivery(401, 0)},
 		{"dispatcher/event", dispatched},
 		{"event-consumer/event", consumed},
-		{"announcer/disconnected", announced},
+		{"announcer/disconnected", announced(`{"company":"sandbox#5678","principal":"user#1234567","state":"disconnected","was":"connected","webhooks":"active"}`)},
+		{"announcer/connected", announced(`{"reference":"tenant-42","state":"connected","company_id":5678,"principal":"user#1234567","at":"2026-02-06T23:34:12Z","rev":2}`)},
 		{"refresher/housekeeping", housekept},
 		{"refresher/refresh", refreshed},
 		{"reconciler/reconcile", reconciled},
@@ -214,13 +215,14 @@ func dispatched(t *testing.T, _ *world, answer []byte) {
 	}
 }
 
-// announced checks that the topic has the announcement.
-func announced(t *testing.T, w *world, answer []byte) {
-	t.Helper()
-	dispatched(t, w, answer)
-	messages := w.Topics.Messages("connections-topic")
-	if want := `{"company":"sandbox#5678","principal":"user#1234567","state":"disconnected","was":"connected","webhooks":"active"}`; !slices.Contains(messages, want) {
-		t.Errorf("the topic has %v, want %s", messages, want)
+// announced returns a check that the topic has the announcement.
+func announced(want string) func(*testing.T, *world, []byte) {
+	return func(t *testing.T, w *world, answer []byte) {
+		t.Helper()
+		dispatched(t, w, answer)
+		if messages := w.Topics.Messages("connections-topic"); !slices.Contains(messages, want) {
+			t.Errorf("the topic has %v, want %s", messages, want)
+		}
 	}
 }
 

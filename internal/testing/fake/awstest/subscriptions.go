@@ -16,7 +16,7 @@ func (t *Topics) Subscribe(topic, protocol, endpoint string, confirmed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	arn := TopicARN(topic)
-	t.topics[arn] = append([]string{}, t.topics[arn]...)
+	t.topics[arn] = append([]Published{}, t.topics[arn]...)
 	s := subscription{TopicArn: arn, Protocol: protocol, SubscriptionArn: "PendingConfirmation", Owner: account, Endpoint: endpoint}
 	if confirmed {
 		s.SubscriptionArn = fmt.Sprintf("%s:%s", arn, newID())

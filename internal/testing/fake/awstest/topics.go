@@ -2,7 +2,9 @@ package awstest
 
 import (
 	"encoding/xml"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -19,14 +21,14 @@ const (
 // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 type Topics struct {
 	mu          sync.Mutex
-	topics      map[string][]string
+	topics      map[string][]Published
 	subscribers map[string][]subscription
 	failed      *Error
 }
 
 // NewTopics returns an SNS with these topics.
 func NewTopics(names ...string) *Topics {
-	t := &Topics{topics: map[string][]string{}, subscribers: map[string][]subscription{}}
+	t := &Topics{topics: map[string][]Published{}, subscribers: map[string][]subscription{}}
 	for _, name := range names {
 		t.topics[TopicARN(name)] = nil
 	}
@@ -36,11 +38,25 @@ func NewTopics(names ...string) *Topics {
 // TopicARN returns the ARN of a topic.
 func TopicARN(name string) string { return topicPrefix + name }
 
-// Messages returns what was published to a topic.
-func (t *Topics) Messages(name string) []string {
+// Published is one message with its attributes, which are all texts.
+type Published struct {
+	Subject, Message string
+	Attributes       map[string]string
+}
+
+// Published returns what was published to a topic.
+func (t *Topics) Published(name string) []Published {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.topics[TopicARN(name)])
+}
+
+// Messages returns the texts of what was published to a topic.
+func (t *Topics) Messages(name string) (all []string) {
+	for _, p := range t.Published(name) {
+		all = append(all, p.Message)
+	}
+	return all
 }
 
 // Fail makes each call fail with the error until it is called with nil.
@@ -50,7 +66,7 @@ func (t *Topics) Fail(e *Error) {
 	t.failed = e
 }
 
-type published struct {
+type publication struct {
 	XMLName xml.Name                   `xml:"http://sns.amazonaws.com/doc/2010-03-31/ PublishResponse"`
 	Result  struct{ MessageId string } `xml:"PublishResult"`
 }
@@ -72,7 +88,7 @@ func (t *Topics) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		e = errorf("InvalidParameter", "%v", err)
 	case action == "Publish":
-		out, e = t.publish(r.PostForm.Get("TopicArn"), r.PostForm.Get("Subject"), r.PostForm.Get("Message"))
+		out, e = t.publish(r.PostForm.Get("TopicArn"), r.PostForm)
 	case action == "ListSubscriptionsByTopic":
 		out, e = t.list(r.PostForm.Get("TopicArn"), r.PostForm.Get("NextToken"))
 	default:
@@ -95,7 +111,30 @@ func writeFormError(w http.ResponseWriter, e *Error) {
 	_ = xml.NewEncoder(w).Encode(no) // the caller may have left
 }
 
-func (t *Topics) publish(arn, subject, message string) (any, *Error) {
+// attributes reads the attributes of a message: texts, up to ten.
+//
+// https://docs.aws.amazon.com/sns/latest/api/API_MessageAttributeValue.html
+func attributes(form url.Values) (map[string]string, bool) {
+	const most = 10
+	var all map[string]string
+	for i := 1; ; i++ {
+		entry := fmt.Sprintf("MessageAttributes.entry.%d.", i)
+		name, value := form.Get(entry+"Name"), form.Get(entry+"Value.StringValue")
+		switch {
+		case !form.Has(entry + "Name"):
+			return all, true
+		case i > most, name == "", value == "", form.Get(entry+"Value.DataType") != "String":
+			return nil, false
+		case all == nil:
+			all = make(map[string]string)
+		}
+		all[name] = value
+	}
+}
+
+func (t *Topics) publish(arn string, form url.Values) (any, *Error) {
+	subject, message := form.Get("Subject"), form.Get("Message")
+	with, understood := attributes(form)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all, ok := t.topics[arn]
@@ -108,9 +147,11 @@ func (t *Topics) publish(arn, subject, message string) (any, *Error) {
 		return nil, errorf("InvalidParameter", "Invalid parameter: Message")
 	case len(subject) > maxSubject || strings.ContainsFunc(subject, func(r rune) bool { return r < ' ' || r > '~' }):
 		return nil, errorf("InvalidParameter", "Invalid parameter: Subject")
+	case !understood:
+		return nil, errorf("ParameterValueInvalid", "The message contains an attribute that is invalid or unknown here")
 	}
-	t.topics[arn] = append(all, message)
-	out := published{}
+	t.topics[arn] = append(all, Published{subject, message, with})
+	out := publication{}
 	out.Result.MessageId = newID()
 	return out, nil
 }
