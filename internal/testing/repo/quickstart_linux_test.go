@@ -33,6 +33,7 @@ func TestQuickStart(t *testing.T) {
 	addresses := map[string]string{
 		"http://127.0.0.1:3000": out.until(t, `^ +the app +(http://\S+)`)[1],
 		"http://127.0.0.1:4000": out.until(t, `^ +fake Procore +(http://\S+)`)[1],
+		"http://127.0.0.1:8000": out.until(t, `^ +AWS services +(http://\S+)`)[1],
 	}
 	out.until(t, `^Press Ctrl-C`)
 
@@ -77,6 +78,15 @@ func TestQuickStart(t *testing.T) {
 	}
 	out.until(t, `event-consumer +my function .*subject="RFI 1: Which door schedule applies\?"`)
 	out.until(t, `event-consumer +handled `)
+
+	// docs/CLIENT.md has two commands for what runs now.
+	commands := blocks(t, "docs/CLIENT.md", "Quick start", "sh")[0]
+	for address, free := range addresses {
+		commands = strings.ReplaceAll(commands, strings.TrimPrefix(address, "http://"), free)
+	}
+	if got := typeIn(t, dir, os.Environ(), commands); !strings.Contains(got, `\"client_secret\":`) {
+		t.Errorf("the commands of docs/CLIENT.md print %q, want the client secret", got)
+	}
 }
 
 // action is what a step of the quick start does: an address to open, something to choose, or something to click.
