@@ -17,15 +17,15 @@ import (
 	"procore-connect/pkg/tokens"
 )
 
-// denial is why a redemption is refused. Its code and status are the host's, its cause is for the log.
+// denial is why a redemption is refused. Status, reason and message are the host's, the cause is for the log.
 type denial struct {
 	status  int
-	code    string
+	reason  string // one of link's Error constants
 	message string
 	cause   error
 }
 
-func (e *denial) Error() string { return e.code }
+func (e *denial) Error() string { return e.reason }
 func (e *denial) Unwrap() error { return e.cause }
 
 // redeem answers the host application's server: it exchanges the code that a browser brought back, and the verifier of
@@ -33,7 +33,7 @@ func (e *denial) Unwrap() error { return e.cause }
 // reference on the connection.
 func (h *handler) redeem(w http.ResponseWriter, r *http.Request) {
 	if !h.links.On() {
-		h.answer(w, r, link.Result{}, &denial{status: http.StatusNotFound, code: link.ErrorOff, message: "RETURN_URLS is empty: this deployment takes no links."})
+		h.answer(w, r, link.Result{}, &denial{status: http.StatusNotFound, reason: link.ErrorOff, message: "RETURN_URLS is empty: this deployment takes no links."})
 		return
 	}
 	s, err := h.redeemed(w, r)
@@ -84,7 +84,7 @@ func (h *handler) takeEffect(ctx context.Context, s session.Session) (link.Resul
 	key := connections.Key{CompanyID: s.CompanyID, Principal: s.Principal}
 	gateway.Note(ctx, slog.Any("", key))
 	c, err := h.connections.Connection(ctx, key)
-	if errors.Is(err, connections.ErrNotFound) || err == nil && (c.Origin != s.Flow || c.State != connections.Connected) {
+	if errors.Is(err, connections.ErrNotFound) || err == nil && c.Origin != s.Flow {
 		return result, overtaken(err)
 	}
 	if err != nil {
@@ -127,8 +127,8 @@ func used(err error) error {
 func (h *handler) answer(w http.ResponseWriter, r *http.Request, result link.Result, err error) {
 	status := http.StatusOK
 	if e, known := errors.AsType[*denial](err); known {
-		status, result.Error, result.Message = e.status, e.code, e.message
-		gateway.Note(r.Context(), slog.String("redemption", e.code))
+		status, result.Error, result.Message = e.status, e.reason, e.message
+		gateway.Note(r.Context(), slog.String("redemption", e.reason))
 		err = e.cause
 	} else if err != nil {
 		status, result = http.StatusServiceUnavailable, link.Result{Error: link.ErrorUnavailable, Message: "Send the same request again."}

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { focused, seen } from './checks.mjs'
+import { answer, arrival, link, redeem } from './host.mjs'
 import { many, newUser } from './situations.mjs'
 import { start } from './stack.mjs'
 import { launch, narrow, visit } from './visitor.mjs'
@@ -215,6 +216,29 @@ journey('a text for an administrator', async (v) => {
   await v.follow(v.link('Try again'))
   await shows(v, 'Connect your company')
 })
+
+// The browser leaves our form for the host application, which a page's policy has to admit, and comes back with the code.
+for (const javaScriptEnabled of [true, false]) {
+  journey(`sent by a host application, ${javaScriptEnabled ? 'with' : 'without'} script`, async (v, user) => {
+    await answer(v)
+    const sent = await link(stack)
+    await v.openFrom(sent.path)
+    await v.follow(v.link('Connect to Procore'))
+    await v.login(user)
+    await v.company('Acme Construction').check({ force: true })
+    await v.button('Connect this company').click()
+    const brought = await arrival(v)
+    assert.equal(brought.get('result'), 'connected')
+    assert.equal((await redeem(stack, { ...sent, verifier: 'x'.repeat(43) }, brought.get('code'))).error, 'unknown')
+    const result = await redeem(stack, sent, brought.get('code'))
+    assert.deepEqual([result.status, result.reference, result.company_name], [200, 'tenant-42', 'Acme Construction'])
+    assert.equal((await redeem(stack, sent, brought.get('code'))).error, 'used')
+    await v.open('/connected')
+    await shows(v, 'Connected')
+    await v.link('Back to 127.0.0.1').click()
+    assert.equal((await arrival(v)).get('code'), brought.get('code'))
+  }, { javaScriptEnabled })
+}
 
 journey('back later, to disconnect', async (v, user) => {
   await v.connect(user, 'Acme Construction')

@@ -2,6 +2,7 @@
 // shows are what the page must then have; {brand} is the application's name. A page that stops the visitor is an alert,
 // and shows who has to act and a request ID. form marks a page with a form that reports what is wrong with it.
 
+import { answer, arrival, link } from './host.mjs'
 import { visit } from './visitor.mjs'
 
 let id = 700_000 // of users and companies; the ids of the fake's own world are lower
@@ -42,6 +43,33 @@ const beforeTheChoice = [
     name: 'first visit', heading: 'Connect to Procore', status: 200,
     shows: ['You choose one company'],
     go: (v) => v.open('/'),
+  },
+  {
+    name: 'sent by a host application', heading: 'Connect to Procore', status: 200,
+    shows: ['You are connecting a company for', 'Acme Corp', 'at 127.0.0.1', 'close this page'],
+    go: async (v) => v.openFrom((await link(v.stack)).path),
+  },
+  {
+    name: 'link used', heading: 'This link was already used', status: 409,
+    async go(v) {
+      const { path } = await link(v.stack)
+      const other = await visit(v.context.browser(), v.stack)
+      await other.open(path)
+      await other.close()
+      await v.open(path)
+    },
+  },
+  {
+    name: 'link expired', heading: 'This link has expired', status: 410,
+    go: async (v) => v.open((await link(v.stack, { exp: Date.now() / 1000 - 120 })).path),
+  },
+  {
+    name: 'link by another key', heading: 'This link is not valid', status: 400,
+    go: async (v) => v.open((await link(v.stack, { key: 'another key' })).path),
+  },
+  {
+    name: 'link that leads elsewhere', heading: 'This link is not valid', status: 400,
+    go: async (v) => v.open((await link(v.stack, { back: 'https://elsewhere.example/' })).path),
   },
   {
     name: 'denied', heading: 'Access was not allowed', status: 403,
@@ -296,6 +324,49 @@ const theChoice = [
 ]
 
 const afterTheChoice = [
+  {
+    name: 'choice for a tenant', heading: 'Choose a company to connect', status: 200,
+    shows: ['You are connecting a company for', 'Acme Corp'],
+    async go(v) {
+      await v.openFrom((await link(v.stack)).path)
+      await v.follow(v.link('Connect to Procore'))
+      await v.login(await newUser(v.stack, [{}, { name: 'Bright Buildings' }]))
+    },
+  },
+  {
+    name: 'admin for a tenant', heading: 'An administrator has to install {brand} first', status: 403,
+    shows: ['Back to 127.0.0.1'],
+    async go(v) {
+      await v.open((await link(v.stack)).path)
+      await v.login(await newUser(v.stack, [{ user_installs: false }]))
+      await v.choose('Acme Construction')
+    },
+  },
+  {
+    name: 'connected for a tenant', heading: 'Connected', status: 200,
+    shows: ['Connected for', 'Acme Corp', 'Back to 127.0.0.1'],
+    async go(v) {
+      await answer(v)
+      await v.open((await link(v.stack)).path)
+      await v.login(await newUser(v.stack))
+      await v.choose('Acme Construction')
+      await arrival(v)
+      await v.open('/connected')
+    },
+  },
+  {
+    name: 'canceled for a tenant', heading: 'Nothing was connected', status: 410,
+    shows: ['Back to 127.0.0.1'],
+    async go(v) {
+      await answer(v)
+      await v.open((await link(v.stack)).path)
+      await v.login(await newUser(v.stack))
+      const choice = v.page.url()
+      await v.follow(v.button("Don't connect"))
+      await arrival(v)
+      await v.page.goto(choice)
+    },
+  },
   {
     name: 'user installs off', heading: 'An administrator has to install {brand} first', status: 403, shows: ['Needs an administrator', 'Send this text'],
     go: (v) => chosen(v, { user_installs: false }),

@@ -1,7 +1,8 @@
 // A visitor: a new browser profile without cookies, which reports what must not happen: a message on the console (such as a
-// breach of the content security policy), or a request to any host except the application and Procore.
+// breach of the content security policy), or a request to any host except the application, Procore and the host application.
 
 import { chromium } from 'playwright-core'
+import { returnURL } from './host.mjs'
 
 export const narrow = { width: 360, height: 740 }
 export const wide = { width: 1280, height: 860 }
@@ -22,7 +23,7 @@ export async function visit(browser, stack, options = {}) {
   const complaints = []
   context.on('request', (r) => {
     const url = new URL(r.url())
-    if (url.protocol !== 'data:' && ![stack.app, stack.procore].includes(url.origin)) complaints.push(`request to ${url.origin}`)
+    if (url.protocol !== 'data:' && ![stack.app, stack.procore, new URL(returnURL).origin].includes(url.origin)) complaints.push(`request to ${url.origin}`)
   })
   context.on('console', (m) => {
     // This message of Chromium only reports the page's error status.
@@ -53,6 +54,12 @@ class Visitor {
 
   async open(path) {
     await this.page.goto(this.stack.app + path)
+  }
+
+  // openFrom opens a path by a link on another site.
+  async openFrom(path) {
+    await this.page.goto(`data:text/html,<a href="${encodeURIComponent((this.stack.app + path).replaceAll('&', '&amp;'))}">elsewhere</a>`)
+    await this.follow(this.link('elsewhere'))
   }
 
   // brand returns the application's name.

@@ -17,6 +17,7 @@ var secretFields = regexp.MustCompile(
 // harmless are the fields that match and need not be a procore.Secret, each with the reason.
 var harmless = map[string]string{
 	"internal/connect/pages Problem.Code":              "names the problem on the page",
+	"internal/connect/session Session.code":            "the hash of the code",
 	"internal/connect/session Session.cookie":          "the hash of the cookie",
 	"internal/webhook/credential Credential.KeyID":     "the name of a key",
 	"internal/webhook/provision Memory.Credential":     "the name of a key, and an epoch",
