@@ -38,7 +38,7 @@ func TestReturn(t *testing.T) {
 	v.connect(procoretest.MyConstruction)
 	s.Clock.Advance(6 * 24 * time.Hour) // the page was not opened: the answer to the choice had the cookie
 	until := s.Clock.Now().Add(8 * 24 * time.Hour).UTC().Format("2\u00a0January\u00a02006")
-	v.returns().Wants(http.StatusOK, acme, "Connected by", "Until "+until+", you can open it again", "flow="+v.flow+"&amp;disconnect=1")
+	v.returns().Wants(http.StatusOK, acme, "Connected by", "Until "+until+", you can open this page again", "flow="+v.flow+"&amp;disconnect=1")
 
 	second := v.second(procoretest.Joe)
 	v.returns().Wants(http.StatusOK, acme)

@@ -52,7 +52,7 @@ func (words) connected(app string, c Connection) connectedWords {
 		t.Next = "You can continue now."
 	}
 	if !c.Until.IsZero() {
-		t.Next += " Until " + c.Until.UTC().Format("2\u00a0January\u00a02006") + ", you can open it again in this browser."
+		t.Next += " Until " + c.Until.UTC().Format("2\u00a0January\u00a02006") + ", you can open this page again in this browser."
 	}
 	return t
 }

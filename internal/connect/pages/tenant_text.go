@@ -9,8 +9,8 @@ func (words) tenant() tenantWords {
 	return tenantWords{
 		For:       "You are connecting a company for",
 		At:        "at",
-		OnLanding: "Don't you belong to it, or did someone else send you this address? Then close this page.",
-		OnChoice:  "Don't you belong to it? Then don't connect a company.",
+		OnLanding: "If you don't belong to it, or if someone else sent you this address, close this page.",
+		OnChoice:  "If you don't belong to it, don't connect a company.",
 	}
 }
 
