@@ -18,7 +18,7 @@ const (
 )
 
 // onlyWithFake are options about the fake Procore.
-var onlyWithFake = []string{"connect", "crooked", "docker"}
+var onlyWithFake = []string{"connect", "crooked", "docker", "host"}
 
 // sandbox makes a run against Procore's developer sandbox of the settings, if -procore says so.
 func sandbox(o *settings, f *flag.FlagSet, public string) error {
@@ -50,7 +50,7 @@ func sandbox(o *settings, f *flag.FlagSet, public string) error {
 	}
 	o.ProcoreAddr = ""
 	o.Sandbox = new(stack.Sandbox)
-	for _, name := range []string{"HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"} { // how this machine reaches Procore
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"} { // how this machine reaches Procore
 		if value := os.Getenv(name); value != "" {
 			o.Env[name] = value
 		}

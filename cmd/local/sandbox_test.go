@@ -100,6 +100,7 @@ func TestSandboxRefusals(t *testing.T) {
 		{"-procore sandbox -connect 5678", "-connect is for the fake"},
 		{"-procore sandbox -crooked gzip", "-crooked is for the fake"},
 		{"-procore sandbox -docker", "-docker is for the fake"},
+		{"-procore sandbox -host", "-host is for the fake"},
 		{"-procore sandbox -state=", "give a directory"},
 		{"-procore sandbox -public http://tunnel.example.com", "-public must begin with https://"},
 		{"-procore sandbox -public http://127.0.0.1:3000", "-public must begin with https://"},
