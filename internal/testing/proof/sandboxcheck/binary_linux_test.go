@@ -82,3 +82,22 @@ func TestBinary(t *testing.T) {
 		t.Errorf("other calls than those of the sandbox: %q", m)
 	}
 }
+
+// A wrong option or credential is refused before anything listens or is asked.
+func TestRunRefuses(t *testing.T) {
+	for _, tt := range []struct{ args, secret, want string }{
+		{"", "", portal.ClientSecret + " is not set"},
+		{"extra", secret, "unexpected argument"},
+		{"-addr 0.0.0.0:0", secret, "an address of this machine alone"},
+		{"-addr :0", secret, "an address of this machine alone"},
+		{"-addr localhost", secret, "an address of this machine alone"},
+		{"-public http://tunnel.example.com", secret, "-public must begin with https://"},
+	} {
+		t.Setenv(portal.ClientID, id)
+		t.Setenv(portal.ClientSecret, tt.secret)
+		t.Setenv("MAKEFLAGS", "")
+		if err := run(t.Context(), strings.Fields(tt.args)); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: run = %v, want %q", tt.args, err, tt.want)
+		}
+	}
+}

@@ -52,6 +52,9 @@ func run(ctx context.Context, args []string) error {
 	if c.Public, err = portal.PublicURL(*public); err != nil {
 		return err
 	}
+	if host, _, err := net.SplitHostPort(*addr); err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return fmt.Errorf("-addr %.100s: want an address of this machine alone, such as localhost:3000, because Procore's code comes there without https", *addr)
+	}
 	if c.Listener, err = net.Listen("tcp", *addr); err != nil {
 		return fmt.Errorf("%w: end make run, or choose another -addr, whose port is in the redirect URI then", err)
 	}
