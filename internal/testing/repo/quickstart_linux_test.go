@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"procore-connect/internal/testing/kit/browsertest"
 	"procore-connect/internal/testing/kit/logtest"
@@ -150,12 +151,22 @@ func (o output) until(t *testing.T, line string) []string {
 	t.Helper()
 	want := regexp.MustCompile(line)
 	var seen []string
-	for text := range o.lines {
-		if m := want.FindStringSubmatch(text); m != nil {
-			return m
-		}
-		seen = append(seen, text)
+	late := make(<-chan time.Time)
+	if deadline, ok := t.Deadline(); ok {
+		late = time.After(time.Until(deadline) - time.Minute) // so that everything is stopped
 	}
-	t.Fatalf("the terminal closed before %s:\n%s", line, strings.Join(seen, "\n"))
-	return nil
+	for {
+		select {
+		case text, open := <-o.lines:
+			if m := want.FindStringSubmatch(text); m != nil {
+				return m
+			}
+			seen = append(seen, text)
+			if !open || strings.Contains(text, "not compile") {
+				t.Fatalf("there is no line %s:\n%s", line, strings.Join(seen, "\n"))
+			}
+		case <-late:
+			t.Fatalf("too late for a line %s:\n%s", line, strings.Join(seen, "\n"))
+		}
+	}
 }
