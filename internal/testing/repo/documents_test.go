@@ -153,6 +153,21 @@ func TestConfigurationTable(t *testing.T) {
 	}
 }
 
+// docs/LOCAL.md has each option of make run.
+func TestLocalOptions(t *testing.T) {
+	t.Parallel()
+	doc := read(t, "docs/LOCAL.md")
+	options := regexp.MustCompile(`\b(?:address|f\.\w+)\((?:&[\w.]+, )?"([a-z]+)",`).FindAllStringSubmatch(read(t, "cmd/local/options.go"), -1)
+	if len(options) < 10 {
+		t.Errorf("cmd/local/options.go declares %d options", len(options))
+	}
+	for _, m := range options {
+		if !regexp.MustCompile("`-" + m[1] + "\\b").MatchString(doc) {
+			t.Errorf("docs/LOCAL.md lacks the option -%s", m[1])
+		}
+	}
+}
+
 // The index has every document of docs.
 func TestDocumentsIndex(t *testing.T) {
 	t.Parallel()
