@@ -1,11 +1,14 @@
 package repo
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -192,5 +195,44 @@ func TestClientGuideNames(t *testing.T) {
 		if !declares(t, "pkg/procore", m[1]) {
 			t.Errorf("docs/CLIENT.md names %s, which package procore does not declare", m[1])
 		}
+	}
+}
+
+// The README's map has every function and table of the template, and its numbers are those of the repository.
+func TestReadmeIsTrue(t *testing.T) {
+	t.Parallel()
+	readme, n := read(t, "README.md"), template(t)
+	drawn := blocks(t, "README.md", "On AWS", "mermaid")[0]
+	for dir := range functions {
+		if name := path.Base(dir); !regexp.MustCompile(`\[` + name + `\b`).MatchString(drawn) {
+			t.Errorf("README.md's map lacks %s", name)
+		}
+	}
+	alarms := 0
+	for _, name := range keysOf(get(n, "Resources")) {
+		switch text(get(n, "Resources", name, "Type")) {
+		case "AWS::CloudWatch::Alarm":
+			alarms++
+		case "AWS::DynamoDB::Table":
+			if table := strings.TrimSuffix(name, "Table"); !strings.Contains(drawn, table) {
+				t.Errorf("README.md's map lacks the table %s", table)
+			}
+		}
+	}
+	if want := fmt.Sprintf("%d alarms", alarms); !strings.Contains(readme, want) {
+		t.Errorf("README.md lacks %q", want)
+	}
+	lines := 0
+	for _, file := range tracked(t, root) {
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") && !strings.Contains(file, "test/") && !strings.Contains(file, "/testing/") {
+			lines += strings.Count(read(t, file), "\n")
+		}
+	}
+	m := regexp.MustCompile(`(\d+),000 lines of Go`).FindStringSubmatch(readme)
+	if m == nil {
+		t.Fatal("README.md has no number of lines")
+	}
+	if said, _ := strconv.Atoi(m[1]); lines < said*950 || lines > said*1150 {
+		t.Errorf("README.md says that there are %s,000 lines of Go; there are %d", m[1], lines)
 	}
 }
