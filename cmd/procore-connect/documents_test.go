@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -17,6 +18,7 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 	line := regexp.MustCompile(`(?m)^(?:.* && )?(?:go run \./cmd/)?(procore-connect .+)$`)
 	block := regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```")
+	quoted := regexp.MustCompile(`"[^"]*"`)
 	count := 0
 	for _, doc := range append(docs, "../../README.md", "../../CONTRIBUTING.md") {
 		text, err := os.ReadFile(doc)
@@ -29,7 +31,11 @@ func TestDocumentedCommands(t *testing.T) {
 				if bytes.HasPrefix(m[1], []byte("procore-connect completion ")) {
 					continue // TestCompletion; cobra adds it when the command runs
 				}
-				if err := typable(string(m[1])); err != nil {
+				// A quoted text is one word.
+				command := quoted.ReplaceAllStringFunc(string(m[1]), func(s string) string {
+					return strings.ReplaceAll(strings.Trim(s, `"`), " ", "_")
+				})
+				if err := typable(command); err != nil {
 					t.Errorf("%s: %q: %v", filepath.Base(doc), m[1], err)
 				}
 			}

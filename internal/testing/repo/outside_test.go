@@ -91,11 +91,13 @@ func TestClientGuideOutside(t *testing.T) {
 	}
 	for name, use := range map[string]func(t *testing.T, dir, copied string) (env []string, path string){
 		"clone": func(t *testing.T, dir, copied string) ([]string, string) {
+			t.Helper()
 			env := append(published(t, copied, "v0.1.0"), proxy...)
 			typeIn(t, dir, env, blocks(t, doc, "In your module", "sh")[0])
 			return env, module(t)
 		},
 		"fork": func(t *testing.T, dir, copied string) ([]string, string) {
+			t.Helper()
 			commands := regexp.MustCompile("`((?:make rename-module|go get) [^`]+)`").FindAllStringSubmatch(sectionOf(t, doc, "In your module"), -1)
 			if len(commands) != 2 {
 				t.Fatalf("%s has the commands %q, want one that renames and one that requires", doc, commands)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -113,7 +114,7 @@ func terminal(t *testing.T, dir string, env []string, commands string) output {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-ec", commands)
 	cmd.Dir = dir
-	cmd.Env = append(env, "LOCAL_APP_ADDR=127.0.0.1:0", "LOCAL_PROCORE_ADDR=127.0.0.1:0", "LOCAL_AWS_ADDR=127.0.0.1:0")
+	cmd.Env = slices.Concat(env, []string{"LOCAL_APP_ADDR=127.0.0.1:0", "LOCAL_PROCORE_ADDR=127.0.0.1:0", "LOCAL_AWS_ADDR=127.0.0.1:0"})
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	r, w, err := os.Pipe()
 	if err != nil {
