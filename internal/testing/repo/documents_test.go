@@ -156,6 +156,17 @@ func TestConfigurationTable(t *testing.T) {
 	}
 }
 
+// No file has the marks of a merge that was not finished.
+func TestNothingIsHalfMerged(t *testing.T) {
+	t.Parallel()
+	mark := regexp.MustCompile(`(?m)^(?:<{7}|>{7}) .*$`)
+	for _, file := range tracked(t, root) {
+		if m := mark.FindString(read(t, file)); m != "" {
+			t.Errorf("%s: %s", file, m)
+		}
+	}
+}
+
 // docs/LOCAL.md has each option of make run.
 func TestLocalOptions(t *testing.T) {
 	t.Parallel()
