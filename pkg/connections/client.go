@@ -32,6 +32,22 @@ func (s *Store) BackgroundTransport(k Key) http.RoundTripper {
 	return &transport{store: s, key: k, background: true}
 }
 
+// Access returns the access token with which a call of Client would be sent now, for a
+// program that makes its calls itself. Only the store's own clients record what an answer
+// means for the connection.
+func (s *Store) Access(ctx context.Context, k Key) (tokens.Access, error) {
+	t := &transport{store: s, key: k}
+	c, err := s.usable(ctx, k)
+	if err != nil {
+		return tokens.Access{}, err
+	}
+	access, err := t.of(c).Access(ctx)
+	if err != nil {
+		return tokens.Access{}, t.own(err)
+	}
+	return access, nil
+}
+
 func (s *Store) client(k Key, background bool, opts []procore.Option) *procore.CompanyClient {
 	hc := &http.Client{Transport: &transport{store: s, key: k, background: background}}
 	return procore.NewCompanyClient(s.Tokens.Environment, hc, k.CompanyID, s.Options(k, opts...)...)
@@ -61,13 +77,21 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.of(c).RoundTrip(req)
-	if _, ok := errors.AsType[*tokens.Error](err); ok {
-		return nil, unserved(t.key, err)
+	if err != nil {
+		return nil, t.own(err)
 	}
-	if err == nil && resp.StatusCode == http.StatusForbidden && errors.Is(procore.CheckResponse(resp), procore.ErrNotConnected) {
+	if resp.StatusCode == http.StatusForbidden && errors.Is(procore.CheckResponse(resp), procore.ErrNotConnected) {
 		t.recorded(req.Context(), "disconnected", t.store.Disconnect(req.Context(), c))
 	}
-	return resp, err
+	return resp, nil
+}
+
+// own returns the error of a grant as that of the connection, and any other as it is.
+func (t *transport) own(err error) error {
+	if _, ok := errors.AsType[*tokens.Error](err); ok {
+		return unserved(t.key, err)
+	}
+	return err
 }
 
 // of returns the transport of the connection's grant.

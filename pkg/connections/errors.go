@@ -33,6 +33,7 @@ type Error struct {
 	Decision error // one of the sentinels, or the error of the grant
 	Reason   string
 	Since    time.Time // zero: now
+	Until    time.Time // of a pause
 	Err      error     // the cause, or nil
 }
 
@@ -64,7 +65,7 @@ func (c Connection) unusable(now time.Time) error {
 	case c.State != Connected:
 		return &Error{Key: c.Key, Decision: ErrEnded, Reason: c.Reason, Since: c.ReasonAt}
 	case now.Before(c.PausedUntil):
-		return &Error{Key: c.Key, Decision: ErrPaused, Reason: "no calls until " + c.PausedUntil.UTC().Format(time.RFC3339)}
+		return &Error{Key: c.Key, Decision: ErrPaused, Reason: "no calls until " + c.PausedUntil.UTC().Format(time.RFC3339), Until: c.PausedUntil}
 	}
 	return nil
 }

@@ -108,11 +108,16 @@ func (t *Transport) access(req *http.Request) (Access, error) {
 	if !t.Store.Environment.HasAPI(req.URL) {
 		return Access{}, errors.New("tokens: a grant's token is for the API of its environment only")
 	}
-	access, err := t.admitted(req.Context())
+	return t.Access(req.Context())
+}
+
+// Access returns the access with which the next request would be sent, if it is admitted.
+func (t *Transport) Access(ctx context.Context) (Access, error) {
+	access, err := t.admitted(ctx)
 	if err != nil && access.Generation > 0 {
 		// Another process may have added the holder. The token remains, for an outage of storage.
 		t.Store.memory.change(t.Principal, func(k known) known { k.readAt = time.Time{}; return k })
-		access, err = t.admitted(req.Context())
+		access, err = t.admitted(ctx)
 	}
 	return access, err
 }
