@@ -11,7 +11,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 # The architecture that Lambda runs the functions on; make build GOARCH=amd64 for x86_64.
 GOARCH ?= arm64
 
-FUNCTIONS := oauth-callback company-select webhook-receiver dispatcher announcer refresher reconciler
+FUNCTIONS := oauth-callback company-select webhook-receiver dispatcher announcer refresher reconciler access-token
 
 # The function that receives the events; CONSUMER=examples/rfi-copy sam build for another one.
 CONSUMER ?= examples/event-consumer
@@ -131,11 +131,12 @@ bench: ## Measure the functions side by side with a bare handler and a naive bui
 	@$(GO) build -o build/bench ./internal/testing/proof/bench && exec build/bench -n $(or $(N),21) $(ARGS)
 
 .PHONY: test-aws
-test-aws: ## Run storage tests and chaos on dynoxide (needs cargo), another project's DynamoDB, and SAM with its containers.
+test-aws: ## Run storage tests and chaos on dynoxide (needs cargo), another project's DynamoDB, and SAM with its containers; the consumer in Python (needs python3 with pip).
 	.ci/with-dynoxide $(GO) test -count=1 ./internal/testing/fake/dynamotest ./internal/testing/kit/tables ./internal/testing/fake/streamtest ./internal/testing/stack
 	.ci/with-dynoxide $(GO) test -count=1 -run '^(TestListOfTenThousand|TestRestoreOfTenThousand)$$' ./cmd/procore-connect
 	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -T $(or $(T),1m)
 	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -deliveries $(or $(N),100000)
+	PYTHON_TEST=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestPython' ./internal/testing/stack
 	SAM_TEST=1 .ci/with-sam $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestSAM' ./internal/testing/sam
 
 .PHONY: vuln
@@ -188,7 +189,7 @@ compile-$(notdir $(CONSUMER)):
 	$(call compile,$(CONSUMER),build/$(notdir $(CONSUMER)))
 
 # The targets of sam build, by the functions' logical ids in template.yaml.
-.PHONY: build-OAuthCallbackFunction build-CompanySelectFunction build-WebhookReceiverFunction build-DispatcherFunction build-AnnouncerFunction build-RefresherFunction build-ReconcilerFunction build-EventConsumerFunction
+.PHONY: build-OAuthCallbackFunction build-CompanySelectFunction build-WebhookReceiverFunction build-DispatcherFunction build-AnnouncerFunction build-RefresherFunction build-ReconcilerFunction build-EventConsumerFunction build-PythonConsumerFunction build-AccessTokenFunction
 build-OAuthCallbackFunction:
 	$(call compile,functions/oauth-callback,$(ARTIFACTS_DIR))
 build-CompanySelectFunction:
@@ -205,3 +206,7 @@ build-ReconcilerFunction:
 	$(call compile,functions/reconciler,$(ARTIFACTS_DIR))
 build-EventConsumerFunction:
 	$(call compile,$(CONSUMER),$(ARTIFACTS_DIR))
+build-PythonConsumerFunction:
+	cp examples/consumer-python/*.py "$(ARTIFACTS_DIR)"
+build-AccessTokenFunction:
+	$(call compile,functions/access-token,$(ARTIFACTS_DIR))

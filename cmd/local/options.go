@@ -59,7 +59,7 @@ func options(args []string) (settings, error) {
 	})
 	f.StringVar(&o.StateDir, "state", ".state", "`directory` in which everything is kept for the next run; empty: in memory; "+sandboxState+" with -procore sandbox")
 	f.BoolVar(&o.Fresh, "fresh", false, "start over, without what the last run left")
-	f.StringVar(&o.Consumer, "consumer", stack.DefaultConsumer, "`package` that receives the events, such as examples/rfi-copy")
+	f.StringVar(&o.Consumer, "consumer", stack.DefaultConsumer, "`package` that receives the events, such as examples/rfi-copy or, in Python, examples/consumer-python")
 	f.Func("connect", "`ids` of the fake Procore's companies that are connected at the start, with commas between", func(text string) (err error) {
 		o.connect, err = ids(text)
 		return err

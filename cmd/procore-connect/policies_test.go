@@ -112,7 +112,7 @@ var logical = map[string]string{
 	"dispatch-dead": "DispatcherDeadLetterQueue", "announce-dead": "AnnouncerDeadLetterQueue",
 	"connections-topic": "ConnectionsTopic", "none": "AlarmsTopic",
 	"oauth-callback": "OAuthCallback", "company-select": "CompanySelect", "webhook-receiver": "WebhookReceiver", "dispatcher": "Dispatcher",
-	"announcer": "Announcer", "refresher": "Refresher", "reconciler": "Reconciler", "event-consumer": "EventConsumer", "local/functions": "Functions", "local/operator": "Operator",
+	"announcer": "Announcer", "refresher": "Refresher", "reconciler": "Reconciler", "access-token": "AccessToken", "event-consumer": "EventConsumer", "local/functions": "Functions", "local/operator": "Operator",
 }
 
 // resourceOf returns the resource of a call as a policy names it, and reports whether it is one of the stack.

@@ -2,6 +2,9 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -195,5 +198,29 @@ func TestForbidden(t *testing.T) {
 	c.want("", `{"company_id": 5678, "rejected": true}`)
 	if got := c.Connection(joes); got.State != connections.Connected || !got.PausedUntil.IsZero() {
 		t.Errorf("the connection is %s, paused until %v", got.State, got.PausedUntil)
+	}
+}
+
+// docs/ANY-LANGUAGE.md has each reason, and no other.
+func TestContractHasEachReason(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/ANY-LANGUAGE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "\n| `reason` |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var got []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(table, -1) {
+		got = append(got, m[1])
+	}
+	want := []string{"invalid_request"}
+	for _, r := range reasons {
+		want = append(want, r.reason)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if want = slices.Compact(want); !slices.Equal(got, want) {
+		t.Errorf("docs/ANY-LANGUAGE.md has %q, the function %q", got, want)
 	}
 }

@@ -192,12 +192,38 @@ func TestGrantServesNoCalls(t *testing.T) {
 			w := newWorld(t)
 			c := w.connect(joe, acme)[0]
 			tt.spoil(w)
-			for what, err := range map[string]error{"call": w.call(w.store(), c.Key), "Works": w.store().Works(t.Context(), c), "WorksBy": w.worksBy(c)} {
+			_, served := w.store().Access(t.Context(), c.Key)
+			for what, err := range map[string]error{"call": w.call(w.store(), c.Key), "Access": served, "Works": w.store().Works(t.Context(), c), "WorksBy": w.worksBy(c)} {
 				if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), c.Key.String()) || !strings.Contains(err.Error(), tt.text) {
 					t.Errorf("%s: got error %v, want %v of the company", what, err, tt.want)
 				}
 			}
 		})
+	}
+}
+
+// An access token is served as a call would be sent: only while the connection is connected, and its company holds the grant.
+func TestAccess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, c := w.store(), w.connect(joe, acme, brick)[0]
+	a, err := s.Access(t.Context(), c.Key)
+	if err != nil || !w.accepted(a.Bearer().Reveal()) {
+		t.Errorf("got error %v, or a token that Procore does not accept", err)
+	}
+	if _, err := s.Access(t.Context(), Key{crane, joe}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("of another company: got error %v, want ErrNotFound", err)
+	}
+	restore := w.backup(w.names.Connections)
+	if err := s.End(t.Context(), c.Key, "a test"); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.Access(t.Context(), c.Key); !errors.Is(err, ErrEnded) || !a.Bearer().IsZero() {
+		t.Errorf("ended: got error %v, want ErrEnded and no token", err)
+	}
+	restore()
+	if a, err := w.store().Access(t.Context(), c.Key); !errors.Is(err, tokens.ErrReauthorize) || !a.Bearer().IsZero() {
+		t.Errorf("restored without the grant: got error %v, want ErrReauthorize and no token", err)
 	}
 }
 

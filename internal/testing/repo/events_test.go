@@ -80,8 +80,8 @@ func TestHTTPEvents(t *testing.T) {
 			}
 		})
 	}
-	if got := len(files(t)); got != len(tests)+7 { // three tasks, and the events of consumer, dispatcher and announcer
-		t.Errorf("%d sample events, but %d are tested", got, len(tests)+7)
+	if got := len(files(t)); got != len(tests)+8 { // three tasks, a request, and the events of consumer, dispatcher and announcer
+		t.Errorf("%d sample events, but %d are tested", got, len(tests)+8)
 	}
 }
 

@@ -24,8 +24,12 @@ var functions = map[string]string{
 	"functions/announcer":        "AnnouncerFunction",
 	"functions/refresher":        "RefresherFunction",
 	"functions/reconciler":       "ReconcilerFunction",
+	"functions/access-token":     "AccessTokenFunction",
 	"examples/event-consumer":    "EventConsumerFunction",
 }
+
+// pythonConsumer takes the place of EventConsumerFunction.
+const pythonConsumer = "PythonConsumerFunction"
 
 func read(t *testing.T, path string) string {
 	t.Helper()
@@ -189,7 +193,10 @@ func TestBuildTargets(t *testing.T) {
 			t.Errorf("the Makefile lacks %s", want)
 		}
 	}
-	if got, want := len(ofType(t, n, "AWS::Serverless::Function")), len(functions); got != want {
+	if want := "\nbuild-" + pythonConsumer + ":\n\tcp examples/consumer-python/*.py \"$(ARTIFACTS_DIR)\"\n"; !strings.Contains(makefile, want) {
+		t.Errorf("the Makefile lacks %s", want)
+	}
+	if got, want := len(ofType(t, n, "AWS::Serverless::Function")), len(functions)+1; got != want {
 		t.Errorf("template.yaml has %d functions, want %d", got, want)
 	}
 }
@@ -278,6 +285,8 @@ func TestRoles(t *testing.T) {
 		"AnnouncerRole":  {"AnnouncerDeadLetterQueue.Arn", "ConnectionsTable.Arn", "ConnectionsTable.StreamArn", "ConnectionsTopic", "GrantsTable.StreamArn"},
 		"CompanySelectRole": {"${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn", "GrantsTable.Arn",
 			"KeysSecret", "LinkSecret", "RescueQueue.Arn", "SessionsTable.Arn", "SpendsTable.Arn"},
+		"AccessTokenRole":    {"AppSecret", "ConnectionsTable.Arn", "GrantsTable.Arn", "KeysSecret", "RescueQueue.Arn", "SpendsTable.Arn"},
+		"PythonConsumerRole": {"AccessTokenFunction.Alias", "EventsQueue.Arn"},
 		"ReconcilerRole": {"${ConnectionsTable.Arn}/index/checks", "${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn",
 			"GrantsTable.Arn", "InboxTable.Arn", "KeysSecret", "RescueQueue.Arn", "SpendsTable.Arn", "WebhookSecret"},
 	} {
@@ -347,8 +356,59 @@ func TestEventsQueue(t *testing.T) {
 		}
 	}
 	// More would fail the events behind a failed one too.
-	if got := text(get(triggerOf(t, n, "EventConsumerFunction", "Queue"), "BatchSize")); got != "1" {
+	consumer := triggerOf(t, n, "EventConsumerFunction", "Queue")
+	if got := text(get(consumer, "BatchSize")); got != "1" {
 		t.Errorf("the consumer receives %s events at once, want 1", got)
+	}
+	if d := cmp.Diff(triggerOf(t, n, pythonConsumer, "Queue"), consumer, cmp.AllowUnexported(mapping{}, tagged{})); d != "" {
+		t.Errorf("the queue of %s - of EventConsumerFunction +:\n%s", pythonConsumer, d)
+	}
+}
+
+// Of two consumers on one queue, each would get some of a resource's events: a parameter has one of them deployed at most.
+// Each depends on its own condition, and the one in Python has the function that it invokes.
+func TestOneConsumer(t *testing.T) {
+	t.Parallel()
+	n := template(t)
+	deploys := func(value string) node {
+		return tagged{"Equals", list{tagged{"Ref", "DeployConsumer"}, value}}
+	}
+	for name, want := range map[string]node{
+		"HasConsumer": deploys("true"), "HasPythonConsumer": deploys("python"),
+		"HasAccessToken": tagged{"Or", list{tagged{"Condition", "HasPythonConsumer"}, tagged{"Equals", list{tagged{"Ref", "DeployAccessToken"}, "true"}}}},
+	} {
+		if d := cmp.Diff(get(n, "Conditions", name), want, cmp.AllowUnexported(tagged{})); d != "" {
+			t.Errorf("%s (-got +want):\n%s", name, d)
+		}
+	}
+	for name, want := range map[string]string{
+		"EventConsumerFunction": "HasConsumer", "EventConsumerRole": "HasConsumer", pythonConsumer: "HasPythonConsumer",
+		"PythonConsumerRole": "HasPythonConsumer", "AccessTokenFunction": "HasAccessToken", "AccessTokenRole": "HasAccessToken",
+	} {
+		if got := text(get(n, "Resources", name, "Condition")); got != want {
+			t.Errorf("%s has the condition %q, want %s", name, got, want)
+		}
+	}
+	if got := text(get(n, "Parameters", "DeployAccessToken", "Default")); got != "false" {
+		t.Errorf("DeployAccessToken is %s by default", got)
+	}
+}
+
+// Lambda would keep the answer of an asynchronous invocation for a destination, or the invocation for a dead-letter queue.
+// The answer of access-token is a token, so it has neither, and no address but its own.
+func TestAccessTokensGoNowhere(t *testing.T) {
+	t.Parallel()
+	p := get(template(t), "Resources", "AccessTokenFunction", "Properties")
+	for _, key := range []string{"Events", "DeadLetterQueue", "FunctionUrlConfig"} {
+		if get(p, key) != nil {
+			t.Errorf("AccessTokenFunction has %s", key)
+		}
+	}
+	if got := keysOf(get(p, "EventInvokeConfig")); !slices.Equal(got, []string{"MaximumRetryAttempts", "MaximumEventAgeInSeconds"}) {
+		t.Errorf("EventInvokeConfig has %v", got)
+	}
+	if got := text(get(p, "EventInvokeConfig", "MaximumRetryAttempts")); got != "0" {
+		t.Errorf("an asynchronous invocation is repeated %s times", got)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 func (v *values) fill(name string, text []byte) ([]byte, error) {
 	function, _, _ := strings.Cut(name, "/")
 	switch function {
-	case "dispatcher", "announcer", "refresher", "reconciler":
+	case "dispatcher", "announcer", "refresher", "reconciler", "access-token":
 		return text, nil
 	case "event-consumer":
 		return v.message(text)

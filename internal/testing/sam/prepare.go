@@ -95,7 +95,7 @@ func inside(address string) (string, error) {
 
 // config returns the samconfig.toml of the directory in which the commands run.
 func (o Options) config() []byte {
-	common := fmt.Sprintf("parameter_overrides = \"Architecture=%s DeployConsumer=true\"\n", o.Architecture) +
+	common := fmt.Sprintf("parameter_overrides = \"Architecture=%s DeployConsumer=true DeployAccessToken=true\"\n", o.Architecture) +
 		fmt.Sprintf("add_host = [\"%s:host-gateway\"]\n", containerHost)
 	if o.Image != "" {
 		common += fmt.Sprintf("skip_pull_image = true\ninvoke_image = [%q]\n", o.Image)
@@ -115,7 +115,7 @@ warm_containers = "LAZY"
 
 // events writes each sample event with the values.
 func (o Options) events(v *values) error {
-	for _, function := range []string{"oauth-callback", "company-select", "webhook-receiver", "dispatcher", "announcer", "refresher", "reconciler", "event-consumer"} {
+	for _, function := range []string{"oauth-callback", "company-select", "webhook-receiver", "dispatcher", "announcer", "refresher", "reconciler", "access-token", "event-consumer"} {
 		from := os.DirFS(filepath.Join(o.Events, function))
 		names, err := fs.Glob(from, "*.json")
 		if err != nil {

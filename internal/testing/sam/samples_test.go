@@ -3,6 +3,7 @@ package sam_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ func samples() []sample {
 		{"webhook-receiver/bad-credential", delivery(401, 0)},
 		{"dispatcher/event", dispatched},
 		{"event-consumer/event", consumed},
+		{"access-token/company", served},
 		{"announcer/disconnected", announced(`{"company":"sandbox#5678","principal":"user#1234567","state":"disconnected","was":"connected","webhooks":"active"}`)},
 		{"announcer/connected", announced(`{"reference":"tenant-42","state":"connected","company_id":5678,"principal":"user#1234567","at":"2026-02-06T23:34:12Z","rev":2}`)},
 		{"refresher/housekeeping", housekept},
@@ -241,6 +243,32 @@ func consumed(t *testing.T, w *world, answer []byte) {
 	}
 	if read != 1 {
 		t.Errorf("the RFI was read %d times, want once", read)
+	}
+}
+
+// served checks that Procore accepts the headers of the answer.
+func served(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	var got struct {
+		Headers map[string]string `json:"headers"`
+	}
+	if err := json.Unmarshal(answer, &got); err != nil || len(got.Headers) != 2 {
+		t.Fatalf("the answer has %d headers, want 2; %v", len(got.Headers), err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.ProcoreURL+"/rest/v1.1/projects?company_id=5678", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range got.Headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("Procore answers %s to the headers", resp.Status)
 	}
 }
 

@@ -90,6 +90,7 @@ func TestCalls(t *testing.T) {
 	sc.rfi = resource(t, sc.Stack, procoretest.HarborHill)
 	sc.expire()
 	sc.event()
+	sc.served(true)
 	sc.reconciled()
 	sc.expire()
 	sc.task("refresh", true)
@@ -99,6 +100,7 @@ func TestCalls(t *testing.T) {
 	sc.outageOfTheReceiver()
 	sc.rescued()
 	sc.outageOfProcore()
+	sc.served(false)
 	eventually(t, "what needs a person is announced", func() bool { return len(sc.Topics.Messages("connections-topic")) > 0 })
 
 	got := w.all()
@@ -162,6 +164,16 @@ func (s *scene) disconnected() {
 	b.Click(ctx, "Disconnect")
 	if b.Err() != nil || b.Status != http.StatusGone || !strings.Contains(b.Text(), "You have disconnected this company") {
 		s.t.Fatalf("%v; at %s:\n%s", b.Err(), b.URL, b.Text())
+	}
+}
+
+// served asks for an access token, which has expired: it is refreshed, or the breaker is open.
+func (s *scene) served(well bool) {
+	s.t.Helper()
+	s.expire()
+	answer, err := s.Invoke(s.t.Context(), "access-token", fmt.Appendf(nil, `{"company_id":"%d"}`, s.rfi.CompanyID))
+	if err != nil || strings.Contains(string(answer), `"access_token"`) != well {
+		s.t.Errorf("a token was served: %v, want %v; %v", !well, well, err)
 	}
 }
 

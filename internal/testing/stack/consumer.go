@@ -27,7 +27,10 @@ func (o Options) consumer() string { return path.Base(cmp.Or(o.Consumer, Default
 
 // packages are the commands to build, each to a binary with its last name. The consumer is the first that is compiled
 // again, because it is the one that is edited.
-func (o Options) packages() []string {
+func (o Options) packages(root string) []string {
+	if o.python(root) {
+		return packages[:]
+	}
 	return append([]string{"./" + cmp.Or(o.Consumer, DefaultConsumer)}, packages[:]...)
 }
 

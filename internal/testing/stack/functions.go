@@ -26,6 +26,7 @@ const (
 	announcer       = "announcer"
 	refresher       = "refresher"
 	reconciler      = "reconciler"
+	accessToken     = "access-token"
 
 	consumers = 2 // batches that run at once
 )
@@ -33,7 +34,7 @@ const (
 // packages are those of the functions; Options.packages adds the consumer's.
 var packages = [...]string{
 	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
-	"./functions/dispatcher", "./functions/announcer", "./functions/refresher", "./functions/reconciler",
+	"./functions/dispatcher", "./functions/announcer", "./functions/refresher", "./functions/reconciler", "./functions/access-token",
 }
 
 // startFunctions starts a process of each function and waits until all ask for work.
@@ -52,6 +53,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		{Name: announcer, Timeout: 30 * time.Second, Concurrency: 2},
 		{Name: refresher, Timeout: time.Minute, Concurrency: 2},
 		{Name: reconciler, Timeout: time.Minute},
+		{Name: accessToken, Timeout: 30 * time.Second, Concurrency: 2},
 		{Name: consumer, Timeout: 30 * time.Second, Concurrency: consumers},
 	} {
 		o.Binary, o.Env, o.MemoryMB = rebuild.Binary(dir, o.Name), env, 256
@@ -63,6 +65,7 @@ func (s *Stack) startFunctions(ctx context.Context, dir string) error {
 		}
 		s.Lambda.Put(o.Name, o.Env)
 		s.functions[o.Name], s.binaries[o.Name] = lambdatest.New(o), o.Binary
+		s.Lambda.Run(o.Name, s.functions[o.Name])
 	}
 	s.out.report("starting the functions")
 	g, ctx := errgroup.WithContext(ctx)
@@ -79,16 +82,22 @@ func (s *Stack) rebuild(ctx context.Context, dir string, since time.Time) {
 		return // ctx has ended: it was found before
 	}
 	w := &rebuild.Watcher{
-		Root: root, Dir: filepath.Join(dir, "next"), Packages: s.options.packages(), Around: "./cmd/local", Since: since, Report: s.out.report,
-		Replace: func(ctx context.Context, name, binary string) error {
-			err := s.functions[name].Replace(ctx, binary)
-			if e, ok := errors.AsType[*lambdatest.FunctionError](err); ok {
-				e.Log = nil // its lines were written as they came
-			}
-			return err
-		},
+		Root: root, Dir: filepath.Join(dir, "next"), Packages: s.options.packages(root), Around: "./cmd/local", Since: since, Report: s.out.report,
+		Replace: s.replace,
+	}
+	if s.options.python(root) {
+		s.loops.Go(func() { s.followPython(ctx, root, dir) })
 	}
 	w.Run(ctx)
+}
+
+// replace lets another binary take the place of a function's.
+func (s *Stack) replace(ctx context.Context, name, binary string) error {
+	err := s.functions[name].Replace(ctx, binary)
+	if e, ok := errors.AsType[*lambdatest.FunctionError](err); ok {
+		e.Log = nil // its lines were written as they came
+	}
+	return err
 }
 
 // front routes requests as the template's HTTP API does.
@@ -166,5 +175,7 @@ func Environment(app, procore, aws string) map[string]string {
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": aws,
 		"AWS_ENDPOINT_URL_SQS":             aws,
 		"AWS_ENDPOINT_URL_SNS":             aws,
+		"AWS_ENDPOINT_URL_LAMBDA":          aws,
+		"ACCESS_TOKEN_FUNCTION":            awstest.FunctionARN(accessToken),
 	}
 }

@@ -35,7 +35,7 @@ func LogGroup(of string) string {
 func logGroups(consumer string) string {
 	var all []string
 	for _, name := range []string{
-		oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler, consumer, operatorLog, accessLog,
+		oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler, accessToken, consumer, operatorLog, accessLog,
 	} {
 		all = append(all, name+"="+LogGroup(name))
 	}

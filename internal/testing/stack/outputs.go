@@ -46,5 +46,5 @@ func Outputs(app, aws string) map[string]string {
 
 // functionNames returns the value of the output of this name.
 func functionNames(consumer string) string {
-	return strings.Join([]string{oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler, consumer}, ",")
+	return strings.Join([]string{oauthCallback, companySelect, webhookReceiver, dispatcher, announcer, refresher, reconciler, accessToken, consumer}, ",")
 }

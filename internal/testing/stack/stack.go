@@ -66,8 +66,8 @@ type Options struct {
 	// Rebuild compiles functions again whose source files change, and replaces them between two invocations.
 	Rebuild bool
 
-	// Consumer is the package that receives the events, such as examples/rfi-copy. The tables and variables of the
-	// template.yaml in its directory are its own. Empty: [DefaultConsumer].
+	// Consumer is the package that receives the events, such as examples/rfi-copy, or a directory with the app.py of one
+	// in Python. The tables and variables of the template.yaml in its directory are its own. Empty: [DefaultConsumer].
 	Consumer string
 
 	// Env overrides variables of all functions, such as WEBHOOK_TRIGGERS.
@@ -120,6 +120,7 @@ type Stack struct {
 	db        *dynamodb.Client
 	functions map[string]*lambdatest.Function
 	binaries  map[string]string // of the functions, by name
+	launcher  []byte            // of a consumer in Python
 	servers   []*http.Server
 	loops     sync.WaitGroup
 	stop      context.CancelFunc // ends the loops
@@ -267,7 +268,10 @@ func (s *Stack) build(ctx context.Context) (string, error) {
 		dir = filepath.Join(root, dir)
 	}
 	s.out.report("compiling the functions")
-	return dir, rebuild.Compile(ctx, root, dir, s.options.packages(), s.out.report)
+	if err := rebuild.Compile(ctx, root, dir, s.options.packages(root), s.out.report); err != nil || !s.options.python(root) {
+		return dir, err
+	}
+	return dir, s.startPython(ctx, root, dir)
 }
 
 // answers waits until each part answers over HTTP.

@@ -32,7 +32,11 @@ func calls(r *http.Request) []Call {
 	caller := caller(r)
 	switch {
 	case scope(r) == "lambda":
-		return []Call{{Caller: caller, Action: "lambda:GetFunctionConfiguration", Resource: functionName(r)}} // the service refuses any other
+		operation, name, _ := functionCall(r) // the service refuses any other
+		if operation == "Invoke" {
+			operation = "InvokeFunction" // as IAM calls it
+		}
+		return []Call{{Caller: caller, Action: "lambda:" + operation, Resource: name}}
 	case r.Header.Get("X-Amz-Target") == "" && scope(r) == "cloudformation":
 		form, _ := url.ParseQuery(string(body))
 		return []Call{{Caller: caller, Action: "cloudformation:" + form.Get("Action"), Resource: form.Get("StackName")}}

@@ -58,7 +58,7 @@ func TestOddCalls(t *testing.T) {
 		{name: "an unknown service with a form", method: "POST", path: "/", authorization: signed("iam"), contentType: form, body: "Action=ListUsers",
 			status: 400, wants: []string{"<ErrorResponse", "there is no service &#34;iam&#34; here", "Lambda and STS"}},
 		{name: "S3", method: "GET", path: "/", authorization: signed("s3"), status: 400, wants: []string{"<Error><Code>UnknownOperationException</Code>", "&#34;s3&#34;"}},
-		{name: "Lambda", method: "GET", path: "/2015-03-31/functions", authorization: signed("lambda"), status: 400, wants: []string{`{"__type":"UnknownOperationException"`, "only GET /2015-03-31/functions/{name}/configuration"}},
+		{name: "Lambda", method: "GET", path: "/2015-03-31/functions", authorization: signed("lambda"), status: 400, wants: []string{`{"__type":"UnknownOperationException"`, "only GET /2015-03-31/functions/{name}/configuration and POST "}},
 		{name: "a function that does not exist", method: "GET", path: "/2015-03-31/functions/none/configuration?Qualifier=live", authorization: signed("lambda"), status: 404, wants: []string{`{"__type":"ResourceNotFoundException"`}},
 		{name: "a function's unpublished version", method: "GET", path: "/2015-03-31/functions/none/configuration", authorization: signed("lambda"), status: 400, wants: []string{`{"__type":"InvalidParameterValueException"`}},
 		{name: "a stack that does not exist", method: "POST", path: "/", authorization: signed("cloudformation"), contentType: form, body: "Action=DescribeStacks&StackName=none",

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,4 +177,31 @@ func (s *sources) relative(path string) string {
 		return short
 	}
 	return path
+}
+
+// Follow calls changed when a file of the directory changes, appears or goes whose name ends with ext, until ctx ends.
+func Follow(ctx context.Context, dir, ext string, every time.Duration, changed func()) {
+	now := func() snapshot {
+		files := make(snapshot)
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			if filepath.Ext(e.Name()) == ext {
+				files.add(filepath.Join(dir, e.Name()))
+			}
+		}
+		return files
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for seen := now(); ; {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if next := now(); !maps.Equal(seen, next) {
+			seen = next
+			changed()
+		}
+	}
 }
