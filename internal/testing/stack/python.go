@@ -3,6 +3,7 @@ package stack
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,8 +35,11 @@ func (o Options) source(root string) string {
 	return filepath.Join(root, filepath.FromSlash(path.Clean(cmp.Or(o.Consumer, DefaultConsumer))))
 }
 
+// ErrNoPython means that this machine cannot run a consumer in Python.
+var ErrNoPython = errors.New("a consumer in Python needs python3 with pip")
+
 // Python returns the interpreter, and the directory of the packages that a function needs, which it installs first. The
-// error says what is missing.
+// error matches ErrNoPython if it has to be installed.
 func Python(ctx context.Context, report func(string)) (interpreter, packages string, err error) {
 	root, err := rebuild.Root(ctx)
 	if err != nil {
@@ -43,7 +47,7 @@ func Python(ctx context.Context, report func(string)) (interpreter, packages str
 	}
 	out, err := exec.CommandContext(ctx, "python3", "-c", "import pip, sys; print(sys.executable); print(*sys.version_info[:2], sep='.')").Output()
 	if err != nil {
-		return "", "", fmt.Errorf("a consumer in Python needs python3 with pip: %w", err)
+		return "", "", fmt.Errorf("%w: %w", ErrNoPython, err)
 	}
 	interpreter, version, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	packages = filepath.Join(root, "build", "tools", strings.NewReplacer("==", "-").Replace("python"+version+"-"+awslambdaric+"-"+boto3))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,14 +24,7 @@ import (
 // accepts, a resource that is gone and a company that disconnected the app, it does too.
 func TestPythonConsumer(t *testing.T) {
 	t.Parallel()
-	if os.Getenv("PYTHON_TEST") == "" {
-		t.Skip("it installs packages with pip: PYTHON_TEST=1, which make test-aws sets")
-	}
-	if _, _, err := stack.Python(t.Context(), func(string) {}); errors.Is(err, exec.ErrNotFound) {
-		t.Skip(err)
-	} else if err != nil {
-		t.Fatal(err)
-	}
+	python(t)
 	w := &watcher{seen: make(map[string]bool)}
 	running, stdout := start(t, stack.Options{
 		Consumer: "examples/consumer-python", Refresh: -1, Housekeeping: -1, Reconcile: -1, Watch: w.watch,
@@ -78,6 +72,34 @@ func TestPythonConsumer(t *testing.T) {
 		t.Errorf("calls of the consumer (-got +want):\n%s", d)
 	}
 	s.quiet()
+}
+
+// The rules that the consumer in Python keeps, with stand-ins for access-token and Procore.
+func TestPythonRules(t *testing.T) {
+	t.Parallel()
+	interpreter, packages := python(t)
+	cmd := exec.CommandContext(t.Context(), interpreter, "-m", "unittest", "discover", "test")
+	cmd.Dir = filepath.Join("..", "..", "..", "examples", "consumer-python")
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+packages, "PYTHONDONTWRITEBYTECODE=1", "AWS_DEFAULT_REGION=us-east-1")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Ran 5 tests") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// python returns the interpreter and the directory of the packages, or skips the test.
+func python(t *testing.T) (interpreter, packages string) {
+	t.Helper()
+	if os.Getenv("PYTHON_TEST") == "" {
+		t.Skip("it installs packages with pip: PYTHON_TEST=1, which make test-aws sets")
+	}
+	interpreter, packages, err := stack.Python(t.Context(), func(text string) { t.Log(text) })
+	if errors.Is(err, stack.ErrNoPython) {
+		t.Skip("SKIPPED: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return interpreter, packages
 }
 
 // outcome waits until the consumer has finished an event, and checks its line.
