@@ -32,11 +32,8 @@ func calls(r *http.Request) []Call {
 	caller := caller(r)
 	switch {
 	case scope(r) == "lambda":
-		operation, name, _ := functionCall(r) // the service refuses any other
-		if operation == "Invoke" {
-			operation = "InvokeFunction" // as IAM calls it
-		}
-		return []Call{{Caller: caller, Action: "lambda:" + operation, Resource: name}}
+		action, name := functionAction(r) // the service refuses any other
+		return []Call{{Caller: caller, Action: action, Resource: name}}
 	case r.Header.Get("X-Amz-Target") == "" && scope(r) == "cloudformation":
 		form, _ := url.ParseQuery(string(body))
 		return []Call{{Caller: caller, Action: "cloudformation:" + form.Get("Action"), Resource: form.Get("StackName")}}

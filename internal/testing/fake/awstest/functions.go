@@ -78,6 +78,15 @@ func functionCall(r *http.Request) (operation, name, qualifier string) {
 	return operation, name, qualifier
 }
 
+// functionAction returns what IAM calls the operation of a request, with the function's name.
+func functionAction(r *http.Request) (action, name string) {
+	operation, name, _ := functionCall(r)
+	if operation == "Invoke" {
+		operation = "InvokeFunction"
+	}
+	return "lambda:" + operation, name
+}
+
 // ServeHTTP answers one request.
 func (f *Functions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	operation, name, qualifier := functionCall(r)
