@@ -32,8 +32,7 @@ func calls(r *http.Request) []Call {
 	caller := caller(r)
 	switch {
 	case scope(r) == "lambda":
-		action, name := functionAction(r) // the service refuses any other
-		return []Call{{Caller: caller, Action: action, Resource: name}}
+		return []Call{ofFunction(r, caller)} // the service refuses any other
 	case r.Header.Get("X-Amz-Target") == "" && scope(r) == "cloudformation":
 		form, _ := url.ParseQuery(string(body))
 		return []Call{{Caller: caller, Action: "cloudformation:" + form.Get("Action"), Resource: form.Get("StackName")}}

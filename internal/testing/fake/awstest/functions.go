@@ -78,13 +78,13 @@ func functionCall(r *http.Request) (operation, name, qualifier string) {
 	return operation, name, qualifier
 }
 
-// functionAction returns what IAM calls the operation of a request, with the function's name.
-func functionAction(r *http.Request) (action, name string) {
+// ofFunction returns the call of a request.
+func ofFunction(r *http.Request, caller string) Call {
 	operation, name, _ := functionCall(r)
 	if operation == "Invoke" {
-		operation = "InvokeFunction"
+		operation = "InvokeFunction" // as IAM calls it
 	}
-	return "lambda:" + operation, name
+	return Call{Caller: caller, Action: "lambda:" + operation, Resource: name}
 }
 
 // ServeHTTP answers one request.
