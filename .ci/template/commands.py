@@ -10,7 +10,7 @@ import jmespath
 from botocore import xform_name
 
 # The options of the CLI itself, and its commands that are no operation of a service.
-EVERYWHERE = {"query", "output", "region", "profile"}
+EVERYWHERE = {"query", "output", "region", "profile", "endpoint-url", "cli-binary-format"}
 COMMANDS = {
     ("cloudformation", "deploy"): {"template-file", "stack-name", "capabilities", "parameter-overrides"},
     ("configure", "get"): set(),
