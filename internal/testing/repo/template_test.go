@@ -286,7 +286,7 @@ func TestRoles(t *testing.T) {
 		"CompanySelectRole": {"${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn", "GrantsTable.Arn",
 			"KeysSecret", "LinkSecret", "RescueQueue.Arn", "SessionsTable.Arn", "SpendsTable.Arn"},
 		"AccessTokenRole":    {"AppSecret", "ConnectionsTable.Arn", "GrantsTable.Arn", "KeysSecret", "RescueQueue.Arn", "SpendsTable.Arn"},
-		"PythonConsumerRole": {"AccessTokenFunction.Alias", "EventsQueue.Arn"},
+		"PythonConsumerRole": {"${AccessTokenFunction.Arn}:live", "EventsQueue.Arn"},
 		"ReconcilerRole": {"${ConnectionsTable.Arn}/index/checks", "${InboxTable.Arn}/index/by_company", "AppSecret", "ConnectionsTable.Arn",
 			"GrantsTable.Arn", "InboxTable.Arn", "KeysSecret", "RescueQueue.Arn", "SpendsTable.Arn", "WebhookSecret"},
 	} {
@@ -387,6 +387,12 @@ func TestOneConsumer(t *testing.T) {
 	} {
 		if got := text(get(n, "Resources", name, "Condition")); got != want {
 			t.Errorf("%s has the condition %q, want %s", name, got, want)
+		}
+	}
+	// RolloutRole has each function, and each alias waits for it: a function that refers to an alias would wait for itself.
+	for _, name := range []string{pythonConsumer, "PythonConsumerRole"} {
+		if _, of, _ := strings.Cut(read(t, "template.yaml"), "\n  "+name+":"); strings.Contains(of[:strings.Index(of, "\n\n")], "AccessTokenFunction.Alias") {
+			t.Errorf("%s refers to an alias, which waits for RolloutRole and so for %s", name, pythonConsumer)
 		}
 	}
 	if got := text(get(n, "Parameters", "DeployAccessToken", "Default")); got != "false" {
