@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -50,7 +52,7 @@ func (r *Restorer) Put(ctx context.Context, p *Plan, progress func(done int)) (R
 		}
 	}
 	if w.result.Failed > 0 {
-		return w.result, fmt.Errorf("%d rows could not be restored: %w", w.result.Failed, errors.Join(w.errs...))
+		return w.result, fmt.Errorf("%d rows could not be restored: %w", w.result.Failed, w.joined())
 	}
 	err := w.release(ctx)
 	return w.result, err
@@ -133,6 +135,12 @@ func (w *putter) blocked(one *row) error {
 	return nil
 }
 
+// joined returns the errors of all rows in the order of their texts: they came in any.
+func (w *putter) joined() error {
+	slices.SortFunc(w.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(w.errs...)
+}
+
 // failed notes a row that could not be put. The caller has the lock.
 func (w *putter) failed(k kind, one *row, err error) error {
 	if w.result.Failed++; len(w.errs) < maxErrors {
@@ -142,7 +150,7 @@ func (w *putter) failed(k kind, one *row, err error) error {
 		w.waits[one.of] = true
 	}
 	if w.result.Failed >= maxFailed {
-		return fmt.Errorf("%d rows could not be restored, and no more are tried: %w", w.result.Failed, errors.Join(w.errs...))
+		return fmt.Errorf("%d rows could not be restored, and no more are tried: %w", w.result.Failed, w.joined())
 	}
 	return nil
 }
@@ -181,7 +189,7 @@ func (w *putter) release(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	return errors.Join(w.errs...)
+	return w.joined()
 }
 
 // releaseOne releases a grant by those of its companies that are not connected.
