@@ -9,11 +9,12 @@ import { narrow, visit } from './visitor.mjs'
 const project = 'Pier 9 Warehouse'
 const rfi = 'RFI 1: Which door schedule applies?'
 const size = { width: 1180, height: 860 }
+const phone = { ...narrow, height: 830 } // fills its frame
 
 // product runs the steps of the README's quick start, and writes the picture.
 export async function product(browser, file) {
   const stack = await start()
-  const v = await visit(browser, stack, { viewport: narrow, colorScheme: 'light', deviceScaleFactor: 2 })
+  const v = await visit(browser, stack, { viewport: phone, colorScheme: 'light', deviceScaleFactor: 2 })
   const parts = {}
   await v.start()
   await v.login('Joe Builder')
