@@ -37,6 +37,15 @@ var (
 	ErrExpired = errors.New("link: expired")
 )
 
+// claimError is an ErrInvalid about a claim, which the one who signs reads too.
+type claimError string
+
+func (e claimError) Error() string      { return "link: " + string(e) }
+func (claimError) Is(target error) bool { return target == ErrInvalid }
+
+// badClaim returns a claimError.
+func badClaim(format string, a ...any) error { return claimError(fmt.Sprintf(format, a...)) }
+
 // Link is what a link says.
 type Link struct {
 	Reference string    // names the tenant in the host application: 1 to 128 characters of printable ASCII, without blanks
@@ -63,7 +72,7 @@ func ParseKeys(secret string) (*Keys, error) {
 	return &Keys{ring}, nil
 }
 
-// Sign returns the token of a link, by the current key. Its error says what is wrong with the link.
+// Sign returns the token of a link, by the current key. Its ErrInvalid says what is wrong with the link.
 func (k *Keys) Sign(l Link) (string, error) {
 	if err := l.check(); err != nil {
 		return "", err
@@ -87,11 +96,11 @@ func (l Link) check() error {
 	_, err := base64.RawURLEncoding.Strict().DecodeString(l.Challenge)
 	switch {
 	case l.Reference == "", len(l.Reference) > MaxReference, strings.ContainsFunc(l.Reference, blank):
-		return fmt.Errorf("%w: ref has to be 1 to %d characters of printable ASCII, without blanks", ErrInvalid, MaxReference)
+		return badClaim("ref has to be 1 to %d characters of printable ASCII, without blanks", MaxReference)
 	case strings.TrimSpace(l.Tenant) == "", utf8.RuneCountInString(l.Tenant) > MaxTenant, !utf8.ValidString(l.Tenant):
-		return fmt.Errorf("%w: tenant has to be 1 to %d characters", ErrInvalid, MaxTenant)
+		return badClaim("tenant has to be 1 to %d characters", MaxTenant)
 	case err != nil, len(l.Challenge) != base64.RawURLEncoding.EncodedLen(sha256.Size):
-		return fmt.Errorf("%w: challenge has to be the SHA-256 of the verifier in base64url, without padding", ErrInvalid)
+		return badClaim("challenge has to be the SHA-256 of the verifier in base64url, without padding")
 	}
 	return nil
 }
@@ -144,7 +153,7 @@ func (k *Keys) verify(token string, now time.Time, longest time.Duration) (c jwt
 		return nil, expires, ErrInvalid
 	}
 	if at.After(now.Add(longest + skew)) {
-		return nil, expires, fmt.Errorf("%w: it is valid for more than %v", ErrInvalid, longest)
+		return nil, expires, badClaim("exp has to be at most %v ahead", longest)
 	}
 	return c, at.Time, nil
 }

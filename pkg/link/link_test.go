@@ -149,8 +149,15 @@ func TestSign(t *testing.T) {
 	if got.Expires = got.Expires.UTC(); err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
-	if _, err := k.Sign(Link{Reference: "tenant-42", Challenge: challenge}); !errors.Is(err, ErrInvalid) {
-		t.Errorf("without a tenant: %v", err)
+	for claim, bad := range map[string]Link{
+		"ref":       {Reference: "tenant 42", Tenant: "Acme", Challenge: challenge},
+		"tenant":    {Reference: "tenant-42", Challenge: challenge},
+		"challenge": {Reference: "tenant-42", Tenant: "Acme", Challenge: "verifier"},
+	} {
+		// The one who signs has a good key, and reads of the claim alone.
+		if _, err := k.Sign(bad); !errors.Is(err, ErrInvalid) || !strings.HasPrefix(err.Error(), "link: "+claim+" has to be ") {
+			t.Errorf("a bad %s: %v", claim, err)
+		}
 	}
 }
 

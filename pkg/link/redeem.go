@@ -1,7 +1,6 @@
 package link
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -64,7 +63,7 @@ func (k *Keys) VerifyRedemption(token string, now time.Time) error {
 		return err
 	}
 	if audience, err := c.GetAudience(); err != nil || !slices.Contains(audience, redemptionAudience) {
-		return fmt.Errorf("%w: the audience has to be %q", ErrInvalid, redemptionAudience)
+		return badClaim("aud has to be %q", redemptionAudience)
 	}
 	return nil
 }
