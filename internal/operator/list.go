@@ -25,6 +25,12 @@ const atOnce = 16
 type Filter struct {
 	State       State // empty: any
 	NeedsPerson bool
+	Reference   string // empty: any, and none
+}
+
+// chooses reports whether the filter chooses a connection.
+func (f Filter) chooses(c Connection) bool {
+	return (f.State == "" || f.State == c.State) && (!f.NeedsPerson || c.NeedsPerson) && (f.Reference == "" || f.Reference == c.Reference)
 }
 
 // List returns the connections that the filter chooses, those that need a person first, and then by company.
@@ -120,7 +126,7 @@ func (o *Operator) judge(rows []connections.Connection, grants map[tokens.Princi
 	for _, id := range slices.Sorted(maps.Keys(companies)) {
 		order(companies[id])
 		for _, c := range companies[id] {
-			if (f.State == "" || f.State == c.State) && (!f.NeedsPerson || c.NeedsPerson) {
+			if f.chooses(c) {
 				found = append(found, c)
 			}
 		}

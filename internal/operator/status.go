@@ -32,6 +32,7 @@ type Connection struct {
 	Company      string    `json:"company"`
 	Principal    string    `json:"principal"`
 	ConnectedBy  string    `json:"connected_by"`
+	Reference    string    `json:"reference,omitempty"` // a host application's id of its tenant; of an ended one, the last
 	State        State     `json:"state"`
 	Since        time.Time `json:"since,omitzero"`
 	Reason       string    `json:"reason,omitempty"`
@@ -51,7 +52,7 @@ const ServiceAccount = "service account"
 // status judges a connection. A user's connection has a grant; nil: it is gone.
 func (o *Operator) status(c connections.Connection, g *tokens.Grant) Connection {
 	s := Connection{
-		CompanyID: c.CompanyID, Company: c.CompanyName, Principal: string(c.Principal), ConnectedBy: c.UserName,
+		CompanyID: c.CompanyID, Company: c.CompanyName, Principal: string(c.Principal), ConnectedBy: c.UserName, Reference: c.Reference,
 		State: Connected, Since: c.ConnectedAt, Webhook: string(c.Webhooks), connectedAt: c.ConnectedAt,
 	}
 	if c.Principal == tokens.App {

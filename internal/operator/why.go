@@ -23,6 +23,7 @@ func (c *Company) Why() string {
 		sentences = append(sentences, c.webhook(), c.breaker())
 	}
 	sentences = append(sentences, c.others()...)
+	sentences = append(sentences, c.references()...)
 	if !c.NeedsPerson() && first.State != Ended && !c.Breaker.Open {
 		sentences = append(sentences, "No one needs to do anything.")
 	}
@@ -100,6 +101,21 @@ func (c *Company) others() (all []string) {
 			all = append(all, fmt.Sprintf("The connection of %s is in the state %s, which costs the company nothing.", one.user(), one.State))
 		default:
 			all = append(all, fmt.Sprintf("The connection of %s is in the state %s.", one.user(), one.State))
+		}
+	}
+	return all
+}
+
+// references are about the tenants of a host application. A reference is not the last word, because it may end with a
+// full stop.
+func (c *Company) references() (all []string) {
+	for _, one := range c.Connections {
+		verb := "is"
+		if one.State == Ended {
+			verb = "was"
+		}
+		if one.Reference != "" {
+			all = append(all, fmt.Sprintf("In the host application, %s %s the reference of the connection of %s.", one.Reference, verb, one.user()))
 		}
 	}
 	return all

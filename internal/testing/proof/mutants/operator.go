@@ -12,6 +12,8 @@ func operator() []mutant {
 			`&& !c.Breaker.Open {`, `{`, only("TestOutage", pkg)},
 		{"", "a company's name moves the operator's cursor", text,
 			`unicode.IsGraphic(r) && !unicode.IsSpace(r)`, `unicode.IsGraphic(r) || true`, only("TestMorning", pkg)},
+		{"", "the list of a tenant has another tenant's connections", "internal/operator/list.go",
+			` && (f.Reference == "" || f.Reference == c.Reference)`, ``, only("TestReferences", pkg)},
 		{"", "another environment's connections are listed", "pkg/connections/company.go",
 			`strings.HasPrefix(company, s.Tokens.Environment.Name+"#")`, `true`, only("TestMorning", pkg)},
 		{"", "two operators overwrite each other's keys", "internal/operator/keyring/secret.go",
