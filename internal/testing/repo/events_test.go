@@ -52,6 +52,8 @@ func TestHTTPEvents(t *testing.T) {
 		{"company-select/choice", "POST /companies"},
 		{"company-select/connected", "GET /connected"},
 		{"company-select/disconnect", "POST /connected"},
+		{"company-select/return", "GET /return"},
+		{"company-select/redeem", "POST /links/redeem"},
 		{"webhook-receiver/v2", "POST /webhooks/procore"},
 		{"webhook-receiver/v3", "POST /webhooks/procore"},
 		{"webhook-receiver/v4", "POST /webhooks/procore"},
@@ -106,7 +108,7 @@ func TestFlowOfEvents(t *testing.T) {
 	t.Parallel()
 	callback := sample[events.APIGatewayV2HTTPRequest](t, "oauth-callback/callback")
 	flow := session.FlowOf(procore.NewSecret(callback.QueryStringParameters["state"]))
-	for _, name := range []string{"oauth-callback/callback-denied", "company-select/companies", "company-select/choice", "company-select/connected", "company-select/disconnect"} {
+	for _, name := range []string{"oauth-callback/callback-denied", "company-select/companies", "company-select/choice", "company-select/connected", "company-select/disconnect", "company-select/return"} {
 		e := sample[events.APIGatewayV2HTTPRequest](t, name)
 		if d := cmp.Diff(e.Cookies, callback.Cookies); d != "" {
 			t.Errorf("%s: cookies (-got +want):\n%s", name, d)
@@ -118,6 +120,9 @@ func TestFlowOfEvents(t *testing.T) {
 	form := posted(t, sample[events.APIGatewayV2HTTPRequest](t, "company-select/choice"))
 	if form.Get(pages.FieldFlow) != flow || form.Get(pages.FieldCompany) != "5678" || form.Get(pages.FieldCSRF) == "" {
 		t.Errorf("the form = %v, want flow %s and company 5678", form, flow)
+	}
+	if form := posted(t, sample[events.APIGatewayV2HTTPRequest](t, "company-select/redeem")); !form.Has("code") || !form.Has("verifier") {
+		t.Errorf("the form of a redemption = %v, want a code and a verifier", form)
 	}
 	if want := "__Host-flow-" + flow; !strings.HasPrefix(callback.Cookies[0], want+"=") {
 		t.Errorf("cookie %s, want %s", callback.Cookies[0], want)

@@ -35,6 +35,11 @@ func (v *values) fill(name string, text []byte) ([]byte, error) {
 		v.denied.fill(&e)
 	case "company-select/companies.json", "company-select/connected.json":
 		v.choice.fill(&e)
+	case "company-select/return.json":
+		v.back.fill(&e)
+	case "company-select/redeem.json":
+		e.Headers["authorization"] = v.bearer
+		post(&e, v.redemption)
 	case "company-select/choice.json":
 		e.Cookies = v.choice.cookies
 		post(&e, v.form)

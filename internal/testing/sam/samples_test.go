@@ -12,9 +12,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"procore-connect/internal/connect/session"
+	"procore-connect/internal/testing/stack"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/reconcile"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/link"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
@@ -33,6 +35,8 @@ func samples() []sample {
 		{"oauth-callback/start", started},
 		{"oauth-callback/callback", calledBack},
 		{"oauth-callback/callback-denied", denied},
+		{"company-select/return", returned},
+		{"company-select/redeem", redeemed},
 		{"company-select/companies", companies},
 		{"company-select/choice", chosen},
 		{"company-select/connected", page(200, "My Construction Company")},
@@ -150,6 +154,28 @@ func denied(t *testing.T, w *world, answer []byte) {
 	page(403, "Access was not allowed")(t, w, answer)
 	flow := session.FlowOf(procore.NewSecret(w.event(t, "oauth-callback/callback-denied").QueryStringParameters["state"]))
 	w.wantSession(t, flow, session.Abandoned, false)
+}
+
+func returned(t *testing.T, _ *world, answer []byte) {
+	t.Helper()
+	q := redirect(t, answered(t, answer, 303), stack.DefaultReturn)
+	if got := q.Get(link.ParameterOutcome); got != string(link.Connected) || q.Get(link.ParameterName) == "" || q.Get(link.ParameterCode) == "" {
+		t.Errorf("result %q, want %s, with the link's name and a code", got, link.Connected)
+	}
+}
+
+func redeemed(t *testing.T, w *world, answer []byte) {
+	t.Helper()
+	var got link.Result
+	if err := json.Unmarshal([]byte(answered(t, answer, 200).Body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Outcome != link.Connected || got.Reference != "tenant-42" || got.CompanyID != procoretest.MyConstruction || got.UserID != procoretest.Joe {
+		t.Errorf("redeemed %+v, want the company and the user that are connected for tenant-42", got)
+	}
+	if c, _ := w.stored(t); c.Reference != got.Reference || w.before.connection.Reference != "" {
+		t.Errorf("the connection has the reference %q, and had %q before", c.Reference, w.before.connection.Reference)
+	}
 }
 
 func companies(t *testing.T, w *world, answer []byte) {
