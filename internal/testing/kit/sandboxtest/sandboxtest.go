@@ -83,11 +83,12 @@ func (a *Authority) listen(t testing.TB) net.Listener {
 	return l
 }
 
-// World is a fake in the place of the sandbox.
+// World is a server in the place of the sandbox.
 type World struct {
-	Fake *procoretest.Server
+	Fake *procoretest.Server // nil after [Serve]
 
 	authority      *Authority
+	procore        http.Handler
 	proxy, sandbox net.Listener
 	tunnel         net.Listener // set by Lead
 
@@ -109,14 +110,27 @@ func Start(t testing.TB, a *Authority, o procoretest.Options) *World {
 	}
 	w.Fake = procoretest.New(o)
 	t.Cleanup(w.Fake.Close)
-	w.sandbox = a.listen(t)
+	w.start(t, w.Fake)
+	return w
+}
+
+// Serve serves another server than the fake, until the test ends.
+func Serve(t testing.TB, a *Authority, procore http.Handler) *World {
+	t.Helper()
+	w := &World{authority: a}
+	w.start(t, procore)
+	return w
+}
+
+func (w *World) start(t testing.TB, procore http.Handler) {
+	t.Helper()
+	w.procore, w.sandbox = procore, w.authority.listen(t)
 	w.serve(t, w.sandbox, http.HandlerFunc(w.separate))
 	var err error
 	if w.proxy, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	w.serve(t, w.proxy, http.HandlerFunc(w.connect))
-	return w
 }
 
 func (w *World) serve(t testing.TB, l net.Listener, h http.Handler) {
@@ -126,17 +140,17 @@ func (w *World) serve(t testing.TB, l net.Listener, h http.Handler) {
 	t.Cleanup(func() { server.Close() })
 }
 
-// Environment returns the variables by which a program reaches the fake at the sandbox's addresses.
+// Environment returns the variables by which a program reaches the server at the sandbox's addresses.
 func (w *World) Environment() map[string]string {
 	return map[string]string{"HTTPS_PROXY": "http://" + w.proxy.Addr().String(), "SSL_CERT_FILE": w.authority.File}
 }
 
-// Transport is for a browser: it reaches what is on loopback, and the sandbox by the proxy.
+// Transport is for a browser: it reaches what is on loopback, and everything else by the proxy, which has the sandbox alone.
 func (w *World) Transport() http.RoundTripper {
 	return &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: w.authority.pool},
 		Proxy: func(r *http.Request) (*url.URL, error) {
-			if r.URL.Scheme != "https" {
+			if host := r.URL.Hostname(); host == "localhost" || net.ParseIP(host).IsLoopback() {
 				return nil, nil
 			}
 			return url.Parse("http://" + w.proxy.Addr().String())
@@ -168,18 +182,18 @@ func (w *World) mistake(text string) {
 	w.mistakes = append(w.mistakes, text)
 }
 
-// separate lets the login's host have the login alone, and the API's host the API.
+// separate lets the API's host have the API alone, and the login's host everything else.
 func (w *World) separate(rw http.ResponseWriter, r *http.Request) {
-	want := hostOf(procore.Sandbox().APIURL)
-	if strings.HasPrefix(r.URL.Path, "/oauth/") {
-		want = hostOf(procore.Sandbox().LoginURL)
+	want := hostOf(procore.Sandbox().LoginURL)
+	if strings.HasPrefix(r.URL.Path, "/rest/") {
+		want = hostOf(procore.Sandbox().APIURL)
 	}
 	if r.Host != want {
 		w.mistake(r.Method + " " + r.Host + r.URL.Path)
 		http.NotFound(rw, r)
 		return
 	}
-	w.Fake.ServeHTTP(rw, r)
+	w.procore.ServeHTTP(rw, r)
 }
 
 // connect is the proxy.

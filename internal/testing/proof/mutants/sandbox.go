@@ -15,6 +15,9 @@ func sandbox() []mutant {
 		{"", "a stack's grant is replayed", check + "grants.go", `return time.Unix(created, 0).Before(`, `return false && time.Unix(created, 0).Before(`, only("TestGrantOfAStack", checks)},
 		{"", "tokens are replayed in production", check + "check.go", `c.Environment == procore.Sandbox() ||`, `c.Environment != (procore.Environment{}) ||`, only("TestNothingIsCalled", checks)},
 		{"", "grants of the check stay at Procore", check + "grants.go", `range c.pairs {`, `range c.pairs[:0] {`, only("TestEnds", checks)},
+		{"", "any refusal is one for want of the company header", check + "tokens.go", `if !s.ok() && !with.ok() {`, `if false {`, only("TestWithoutPermission", checks)},
+		{"", "what a user may not see breaks an assumption", check + "hooks.go", `case slices.Contains([]int{401, 403, 404}, created.status), `, `case `, only("TestWithoutPermission", checks)},
+		{"", "a hook that is perhaps there is not named", check + "hooks.go", `if created.ok() || created.err != nil || created.status >= 500 {`, `if false {`, only("TestPerhapsCreated", checks)},
 		{"", "a sign-in of another browser is taken", check + "grants.go", `subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(c.state.Reveal())) == 1`, `subtle.ConstantTimeEq(0, 0) == 1`, only("TestForeignState", checks)},
 	}
 }

@@ -1,12 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,54 +23,22 @@ func TestBinary(t *testing.T) {
 		t.Fatal(err)
 	}
 	world := sandboxtest.Start(t, authority, procoretest.Options{ClientID: id, ClientSecret: secret})
-	path, file := filepath.Join(t.TempDir(), "check"), filepath.Join(t.TempDir(), "report.md")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd := exec.CommandContext(t.Context(), path, "-addr", "localhost:0", "-o", file)
-	cmd.Env = append(os.Environ(), portal.ClientID+"="+id, portal.ClientSecret+"="+secret)
-	for name, value := range world.Environment() {
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
-	cmd.Stdin = strings.NewReader(fmt.Sprintf("yes\n%d\n", procoretest.MyConstruction))
-	var said, stdout bytes.Buffer
-	cmd.Stdout = &stdout
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(stderr); lines.Scan(); {
-		fmt.Fprintln(&said, lines.Text())
-		if strings.HasPrefix(lines.Text(), "https://login-sandbox.procore.com/oauth/authorize?") {
-			b := browsertest.New()
-			b.Transport = world.Transport()
-			b.Open(t.Context(), lines.Text())
+	report, output := world.Check(t, sandboxtest.Check{
+		ClientID: id, ClientSecret: secret, Company: fmt.Sprint(procoretest.MyConstruction),
+		SignIn: func(b *browsertest.Browser) {
 			b.Choose("Joe Builder")
 			b.Click(t.Context(), "Authorize")
-			if err := b.Err(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, &said)
-	}
-	report, err := os.ReadFile(file)
-	if err != nil || !strings.Contains(stdout.String(), string(report)) {
-		t.Errorf("the report is not on standard output: %v", err)
-	}
+		},
+	})
 	for _, want := range []string{
 		"# What https://sandbox.procore.com did", "- Seen: POST /oauth/token: 400 invalid_grant\n- Answer: **400 invalid_grant**\n- This **confirms**",
 		"- Answer: **not tried**", "Everything that was made at Procore is deleted or revoked.",
 	} {
-		if !strings.Contains(string(report), want) {
+		if !strings.Contains(report, want) {
 			t.Errorf("the report lacks %q:\n%s", want, report)
 		}
 	}
-	if strings.Contains(said.String()+stdout.String(), secret) {
+	if strings.Contains(output, secret) {
 		t.Error("the output has the client secret")
 	}
 	if m := world.Mistakes(); len(m) > 0 {

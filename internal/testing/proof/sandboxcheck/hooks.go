@@ -46,11 +46,7 @@ func (c *checker) webhooks(ctx context.Context, p pair) {
 	c.probe(w, created)
 	id := text(created.data(), "id")
 	if !created.ok() || id == "" {
-		f := versionFinding([]seen{created}, []string{"create"})
-		if created.status == http.StatusForbidden || c.Public == "" && refused(created) {
-			f.Verdict = undecided // this user lacks the permission, or the address is refused
-		}
-		c.add(f)
+		c.add(c.notCreated(created, base))
 		return
 	}
 	hook := base + "/" + id
@@ -64,6 +60,23 @@ func (c *checker) webhooks(ctx context.Context, p pair) {
 		[]string{"create", "read", "list", "bulk", "triggers", "change", "deliveries", "delete"}))
 	c.echoes(w, read, all)
 	c.links(one)
+}
+
+// notCreated judges an answer without a hook's id, and notes a hook that may have been made all the same.
+func (c *checker) notCreated(created seen, base string) finding {
+	f := versionFinding([]seen{created}, []string{"create"})
+	switch {
+	case created.ok():
+		f.Fact, f.Verdict = f.Fact+" without an id", breaks
+	case slices.Contains([]int{401, 403, 404}, created.status), c.Public == "" && refused(created):
+		f.Verdict = undecided // this user lacks the permission, which hides what there is, or the address is refused
+	default:
+		f.Verdict = decided(created, false)
+	}
+	if created.ok() || created.err != nil || created.status >= 500 {
+		c.leftover = append(c.leftover, fmt.Sprintf("perhaps a webhook in namespace %s of company %s: delete it if it is there, %s", namespace, c.company, base))
+	}
+	return f
 }
 
 // remove deletes the hook, whatever became of ctx, and notes one that stays.
@@ -106,6 +119,8 @@ func (c *checker) probe(w sent, created seen) {
 		Assumption: "it may, by HEAD, which is answered 200", Where: "functions/webhook-receiver", Verdict: undecided,
 	}
 	switch {
+	case len(probes) == 0 && !created.ok() && !refused(created):
+		f.Fact = "no hook was made: " + created.verdict()
 	case c.Public == "" && created.ok():
 		f.Did, f.Fact, f.Verdict = "made a hook to an address that no one can have", "a hook is accepted although nothing answers", confirms
 	case c.Public == "":
@@ -116,7 +131,7 @@ func (c *checker) probe(w sent, created seen) {
 	case refused(created):
 		f.Fact = "nothing came, and then " + created.verdict() + ": does the tunnel lead here?"
 	default:
-		f.Fact, f.Verdict = "nothing came", decided(created, created.ok())
+		f.Fact, f.Verdict = "nothing came", confirms
 	}
 	c.add(f)
 }

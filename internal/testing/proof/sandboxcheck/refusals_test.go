@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"procore-connect/internal/testing/kit/browsertest"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -111,18 +113,59 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// A user without the permission decides nothing about webhooks.
+// A user without the permission decides nothing about webhooks, and one who may read nothing in the company nothing about
+// its header.
 func TestWithoutPermission(t *testing.T) {
 	t.Parallel()
-	tr := newTrial(t, procoretest.Options{}, false)
-	if err := tr.fake.UpdateCompany(procoretest.MyConstruction, procoretest.CompanyPatch{WebhooksPermission: new(bool)}); err != nil {
-		t.Fatal(err)
+	for name, tt := range map[string]struct {
+		patch  procoretest.CompanyPatch
+		header string
+	}{
+		"no webhooks":   {procoretest.CompanyPatch{WebhooksPermission: new(bool)}, plain["company header"]},
+		"not connected": {procoretest.CompanyPatch{Connected: new(bool)}, "does not decide: 400, and with it 403"},
+	} {
+		for _, listens := range []bool{false, true} {
+			tr := newTrial(t, procoretest.Options{}, listens)
+			if err := tr.fake.UpdateCompany(procoretest.MyConstruction, tt.patch); err != nil {
+				t.Fatal(err)
+			}
+			got, r := tr.facts(t)
+			if d := cmp.Diff(got, expected(map[string]string{
+				"company header": tt.header, "probe of an address": "does not decide: no hook was made: 403", "webhooks v2.0": "does not decide: create 403",
+				"echoes of a hook": "", "echoes of triggers": "", "links of pages": "",
+			})); d != "" {
+				t.Errorf("%s, listens: %v: facts (-got +want):\n%s", name, listens, d)
+			}
+			tr.clean(t, r)
+		}
 	}
-	facts, r := tr.facts(t)
-	if got := facts["webhooks v2.0"]; got != "does not decide: create 403" {
-		t.Errorf("webhooks v2.0: %s", got)
+}
+
+// A hook that is perhaps there is named in the report.
+func TestPerhapsCreated(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		fault       procoretest.Fault
+		probe, want string
+	}{
+		{procoretest.Fault{Status: 201, Body: `{"data":{}}`}, plain["probe of an address"], "BREAKS: create 201 without an id"},
+		{procoretest.Fault{Status: 503}, "does not decide: no hook was made: 503", "does not decide: create 503"},
+	} {
+		tr := newTrial(t, procoretest.Options{}, false)
+		tt.fault.Endpoint, tt.fault.Kind, tt.fault.Method = "/rest/v2.0", procoretest.Status, http.MethodPost
+		if err := tr.fake.Fault(tt.fault); err != nil {
+			t.Fatal(err)
+		}
+		got, r := tr.facts(t)
+		if d := cmp.Diff(got, expected(map[string]string{
+			"probe of an address": tt.probe, "webhooks v2.0": tt.want, "echoes of a hook": "", "echoes of triggers": "", "links of pages": "",
+		})); d != "" {
+			t.Errorf("facts (-got +want):\n%s", d)
+		}
+		if text := r.markdown(); !strings.Contains(text, "perhaps a webhook in namespace sandbox-check of company 5678: delete it if it is there, /rest/v2.0/companies/5678/webhooks/hooks") {
+			t.Errorf("the report does not name what may be left:\n%s", text)
+		}
 	}
-	tr.clean(t, r)
 }
 
 // A hook that cannot be deleted is named in the report.

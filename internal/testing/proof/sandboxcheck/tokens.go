@@ -56,13 +56,21 @@ func kindOf(v any) string {
 	return "number"
 }
 
-// companyHeader calls into the chosen company without naming it in the header.
+// companyHeader calls into the chosen company without naming it in the header. Only if the same call works with the header
+// is the header what was missed.
 func (c *checker) companyHeader(ctx context.Context, p pair) {
-	s := c.get(ctx, "/rest/v1.0/projects?company_id="+c.company, p.access, "")
-	c.add(finding{
-		ID: "company header", Question: "How is a call without Procore-Company-Id answered?", Did: "listed the company's projects without the header", Saw: []string{s.String()},
+	path := "/rest/v1.1/projects?company_id=" + c.company
+	with := c.get(ctx, path, p.access, c.company)
+	s := c.get(ctx, path, p.access, "")
+	f := finding{
+		ID: "company header", Question: "How is a call without Procore-Company-Id answered?", Did: "listed the company's projects with the header and without it",
+		Saw:  []string{with.String(), s.String()},
 		Fact: s.verdict(), Assumption: "each call needs it, so that each of ours has it", Where: "pkg/procore/request.go", Verdict: decided(s, !s.ok()),
-	})
+	}
+	if !s.ok() && !with.ok() {
+		f.Fact, f.Verdict = s.verdict()+", and with it "+with.verdict(), undecided
+	}
+	c.add(f)
 }
 
 // decided is holds for an answer that came.
@@ -128,9 +136,13 @@ func (c *checker) refreshed(ctx context.Context, old pair) {
 		Assumption: "either: a call that is answered 401 is repeated once, with the newer token", Where: "pkg/tokens/transport.go", Verdict: decided(a, s.ok() && settled(a, 401)),
 	})
 	_, replay := c.refresh(ctx, old.refresh, "")
+	replayed, kept := replay.verdict(), same(next.refresh, old.refresh)
+	if kept {
+		replayed += ": a refresh does not replace it"
+	}
 	c.add(finding{
 		ID: "spent refresh token", Question: "How is a refresh token answered that was used before?", Did: "sent the spent token again",
-		Saw: []string{replay.String()}, Fact: replay.verdict(),
+		Saw: []string{replay.String()}, Fact: replayed,
 		Assumption: "it is good once: invalid_grant, with 400 or 401, and only that means refused", Where: "pkg/procore/oauth.go",
 		Verdict: decided(replay, replay.oauthCode() == "invalid_grant" && (replay.status == 400 || replay.status == 401)),
 	})
@@ -144,7 +156,10 @@ func (c *checker) refreshed(ctx context.Context, old pair) {
 		Saw: []string{l.String(), r.String()}, Fact: "it " + lives(lived, r.ok()),
 		Assumption: "it may: no refresh token is ever sent twice", Where: "docs/REFRESH.md", Verdict: confirms,
 	}
-	if !settled(l, 401) || !settled(r, 400, 401) {
+	switch {
+	case kept:
+		f.Fact, f.Verdict = "there is none", undecided
+	case !settled(l, 401) || !settled(r, 400, 401):
 		f.Verdict = undecided
 	}
 	c.add(f)
