@@ -151,9 +151,9 @@ test-browser: ## Check every page and the whole flow in headless Chromium with a
 	@[ ! -e build/browser.log ] || $(GO) run ./internal/testing/proof/leaks -scan build/browser.log
 
 .PHONY: test-oidc
-test-oidc: ## Run the flow and 1,000 refreshes against oidc-provider, a certified OAuth server. Needs Node.js.
+test-oidc: ## Run the flow, 1,000 refreshes and sandbox-check against oidc-provider, a certified OAuth server. Needs Node.js.
 	@internal/testing/oidc/run prepare
-	OIDC_TEST=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestRefreshes$$' ./internal/testing/oidc
+	OIDC_TEST=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^Test(SandboxCheck|Refreshes)$$' ./internal/testing/oidc
 
 .PHONY: screenshots
 screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every page into build/screenshots instead.

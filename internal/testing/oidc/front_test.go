@@ -64,13 +64,19 @@ func newFront(t *testing.T) *front {
 // lead connects the front with the server.
 func (f *front) lead(t *testing.T, to string) {
 	t.Helper()
-	u, err := url.Parse(to)
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := address(t, to)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.to = u
+}
+
+func address(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 // set has the front do harm; nil: none.

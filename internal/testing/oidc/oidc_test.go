@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,9 +37,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	if os.Getenv("OIDC_TEST") == "" {
-		t.Skip("needs Node.js: make test-oidc")
-	}
+	needServer(t)
 	w := &world{front: newFront(t), browsers: map[int64]*browsertest.Browser{}, chosen: map[int64]bool{}}
 	o := stack.Options{
 		BuildDir: "build/local", Refresh: -1, Housekeeping: -1, Reconcile: -1, Stdout: logtest.Output(t), Stderr: logtest.Output(t),
@@ -52,7 +49,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	w.server = startServer(t, w.front.URL, w.AppURL, users)
+	w.server = startServer(t, w.front.URL, w.AppURL+"/oauth/callback", users)
 	w.front.lead(t, w.server.url)
 	outputs := stack.Outputs(w.AppURL, w.AWSURL)
 	ring, _ := w.Secrets.Value(outputs["KeysSecretArn"])
@@ -205,13 +202,7 @@ func (w *world) connect(t *testing.T, id int64) {
 	b := w.browsers[id]
 	b.Open(t.Context(), w.AppURL+"/")
 	b.Click(t.Context(), "Connect to Procore")
-	if strings.HasPrefix(b.Text(), "Sign in ") {
-		b.Choose(fmt.Sprintf("User %d", id))
-		b.Click(t.Context(), "Sign in")
-	}
-	if strings.Contains(b.Text(), "authorize the app?") {
-		b.Click(t.Context(), "Authorize")
-	}
+	authorize(t, b, id)
 	b.Choose(fmt.Sprintf("Company %d", id))
 	w.asksOnlyWhoAndWhere(t, id)
 	b.Click(t.Context(), "Connect this company")
@@ -220,6 +211,18 @@ func (w *world) connect(t *testing.T, id int64) {
 	}
 	if b.Status != http.StatusOK || b.URL.Path != "/connected" {
 		t.Fatalf("user %d is at %s (%d): %s", id, b.URL.Path, b.Status, b.Text())
+	}
+}
+
+// authorize goes through those of the server's pages that it shows.
+func authorize(t *testing.T, b *browsertest.Browser, id int64) {
+	t.Helper()
+	if strings.HasPrefix(b.Text(), "Sign in ") {
+		b.Choose(fmt.Sprintf("User %d", id))
+		b.Click(t.Context(), "Sign in")
+	}
+	if strings.Contains(b.Text(), "authorize the app?") {
+		b.Click(t.Context(), "Authorize")
 	}
 }
 

@@ -14,9 +14,9 @@ const signingKey = () => {
 }
 
 // createProvider configures the provider with Procore's addresses and as strictly as it can be: one redirect URI, one
-// way to authenticate the client, PKCE, opaque access tokens, and a new refresh token for each one that is spent.
-// Presenting a spent one ends the whole grant: the provider always does that.
-export function createProvider({ issuer, clientID, clientSecret, redirectURI, lifetime, users, storage }) {
+// way to authenticate the client, PKCE, opaque access tokens, and a new refresh token for each one that is spent, unless
+// rotate is false. Presenting a spent one ends the whole grant: the provider always does that.
+export function createProvider({ issuer, clientID, clientSecret, redirectURI, lifetime, rotate, users, storage }) {
   const provider = new Provider(issuer, {
     adapter: (model) => storage.adapter(model),
     clients: [{
@@ -38,7 +38,7 @@ export function createProvider({ issuer, clientID, clientSecret, redirectURI, li
     jwks: { keys: [signingKey()] },
     pkce: { required: () => true },
     responseTypes: ['code'],
-    rotateRefreshToken: true,
+    rotateRefreshToken: rotate,
     routes: { authorization: '/oauth/authorize', token: '/oauth/token', revocation: '/oauth/revoke' },
     scopes: defaultScope.split(' '),
     ttl: {
@@ -46,6 +46,7 @@ export function createProvider({ issuer, clientID, clientSecret, redirectURI, li
       RefreshToken: 400 * day, Session: day,
     },
   })
+  provider.proxy = true // the test's, which has the certificate
   provider.use(async (ctx, next) => {
     if (ctx.path === '/oauth/authorize' && !ctx.query.scope) ctx.query = { ...ctx.query, scope: defaultScope }
     await next()

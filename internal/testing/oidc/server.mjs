@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     redirect: { type: 'string', default: 'http://127.0.0.1:3000/oauth/callback' },
     users: { type: 'string', default: '3' },
     lifetime: { type: 'string', default: '5400' }, // of access tokens, in seconds
+    keep: { type: 'boolean', default: false }, // a refresh token is good more than once
   },
 })
 
@@ -49,7 +50,7 @@ const here = `http://127.0.0.1:${server.address().port}`
 const storage = new Storage()
 const provider = createProvider({
   issuer: options.address ?? here, clientID, clientSecret, redirectURI: options.redirect, lifetime: Number(options.lifetime),
-  users, storage,
+  rotate: !options.keep, users, storage,
 })
 const counts = new Counts(provider)
 const api = new Api(provider, users)

@@ -24,12 +24,20 @@ const (
 // server is oidc-provider with the addresses of Procore, in a separate process.
 type server struct{ url string }
 
-// startServer starts it for the app at these addresses: where browsers and functions reach the server, and its own. It
-// skips the test if the machine lacks what the server needs.
-func startServer(t *testing.T, address, app string, users int) *server {
+// needServer skips a test that is not wanted here.
+func needServer(t *testing.T) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "./run", "-address", address, "-redirect", app+"/oauth/callback",
-		"-users", strconv.Itoa(users), "-lifetime", strconv.Itoa(lifetime))
+	if os.Getenv("OIDC_TEST") == "" {
+		t.Skip("needs Node.js: make test-oidc")
+	}
+}
+
+// startServer starts it, with an address at which browsers and functions reach it and the redirect URI of the app, and
+// with further options. It skips the test if the machine lacks what the server needs.
+func startServer(t *testing.T, address, redirectURI string, users int, options ...string) *server {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "./run", append([]string{"-address", address, "-redirect", redirectURI,
+		"-users", strconv.Itoa(users), "-lifetime", strconv.Itoa(lifetime)}, options...)...)
 	cmd.Env = append(os.Environ(), "OIDC_CLIENT_ID="+clientID, "OIDC_CLIENT_SECRET="+clientSecret)
 	cmd.Stderr = logtest.Output(t)
 	stdin, err := cmd.StdinPipe()
