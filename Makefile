@@ -137,7 +137,7 @@ test-aws: ## Run storage tests and chaos on dynoxide (needs cargo), another proj
 	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -T $(or $(T),1m)
 	.ci/with-dynoxide $(GO) run ./internal/testing/proof/chaos -deliveries $(or $(N),100000)
 	PYTHON_TEST=1 $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestPython' ./internal/testing/stack
-	SAM_TEST=1 .ci/with-sam $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -run '^TestSAM' ./internal/testing/sam
+	SAM_TEST=1 .ci/with-sam $(GO) run ./internal/testing/proof/leaks $(GO) test -count=1 -timeout 20m -run '^TestSAM' ./internal/testing/sam
 
 .PHONY: vuln
 vuln: ## Search for known vulnerabilities that the code can reach (govulncheck), if their database can be reached.

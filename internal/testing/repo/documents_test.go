@@ -167,6 +167,16 @@ func TestNothingIsHalfMerged(t *testing.T) {
 	}
 }
 
+// No program that was built by the way is committed.
+func TestNothingIsLarge(t *testing.T) {
+	t.Parallel()
+	for _, file := range tracked(t, root) {
+		if n := len(read(t, file)); n > 1<<20 {
+			t.Errorf("%s has %d bytes: is it meant to be committed?", file, n)
+		}
+	}
+}
+
 // docs/LOCAL.md has each option of make run.
 func TestLocalOptions(t *testing.T) {
 	t.Parallel()
