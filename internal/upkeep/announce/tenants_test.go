@@ -228,7 +228,9 @@ func TestHoldersAreRepeated(t *testing.T) {
 	for _, p := range a.topics.Published(topic)[before:] {
 		got = append(got, p.Attributes["reference"]+" "+p.Attributes["state"]+" "+p.Subject)
 	}
-	if want := []string{"t2 needs_user ", "  " + subject}; !slices.Equal(got, want) || !strings.Contains(a.log.String(), "connection not read") {
+	slices.Sort(got)
+	got = slices.Compact(got) // one may have been under way when another failed, and arrive late
+	if want := []string{"  " + subject, "t2 needs_user "}; !slices.Equal(got, want) || !strings.Contains(a.log.String(), "connection not read") {
 		t.Errorf("got %q, want %q, and a line about the other row in\n%s", got, want, a.log.String())
 	}
 }
