@@ -228,10 +228,14 @@ func TestHoldersAreRepeated(t *testing.T) {
 	for _, p := range a.topics.Published(topic)[before:] {
 		got = append(got, p.Attributes["reference"]+" "+p.Attributes["state"]+" "+p.Subject)
 	}
-	slices.Sort(got)
-	got = slices.Compact(got) // one may have been under way when another failed, and arrive late
-	if want := []string{"  " + subject, "t2 needs_user "}; !slices.Equal(got, want) || !strings.Contains(a.log.String(), "connection not read") {
-		t.Errorf("got %q, want %q, and a line about the other row in\n%s", got, want, a.log.String())
+	// One that was under way when another failed may arrive late, and so twice, or for the other tenant.
+	for _, want := range []string{"  " + subject, "t2 needs_user "} {
+		if !slices.Contains(got, want) {
+			t.Errorf("got %q, want also %q", got, want)
+		}
+	}
+	if !strings.Contains(a.log.String(), "connection not read") {
+		t.Errorf("no line about the other row in\n%s", a.log.String())
 	}
 }
 
