@@ -150,7 +150,6 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request, s session.Sessio
 	}
 	gateway.Note(r.Context(), slog.String("outcome", "connected"))
 	h.cookies.Keep(w, s.Flow, h.cookies.Value(r, s.Flow), session.ReturnLifetime)
-	s.Redeemed = false // a host application that redeemed a refusal does not know of the connection yet
 	h.pages.Redirect(w, h.donePath(s))
 }
 

@@ -34,6 +34,5 @@ func links() []mutant {
 		{"", "a problem makes a user connect for no tenant", "functions/oauth-callback/handler.go", `	if before, _ := h.before(r, flow); before.Link.Name != "" {`, `	if false {`, only("TestLinkIsKeptAfterAProblem", callback)},
 		{"", "a host application does not learn that its user declined", "functions/oauth-callback/handler.go", `s.Link.Name != "" && knownError`, `s.Link.Name == "" && knownError`, only("TestLinkIsDeclined", callback)},
 		{"", "a form leads to no host application", "internal/connect/pages/headers.go", `append([]string{"'self'"}, origins(returns)...)`, `[]string{"'self'"}`, only("TestFormActionAdmitsTheHost", selection)},
-		{"", "a host that redeemed a refusal is not told of the connection", "functions/company-select/choose.go", `	s.Redeemed = false //`, `	//`, only("TestLinkedUserNeedsAnAdmin", selection)},
 	}
 }
