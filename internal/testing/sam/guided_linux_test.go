@@ -135,7 +135,7 @@ func (a *account) checkChangeSet(t *testing.T, form url.Values, parameters []par
 		t.Errorf("the template at %s has %d bytes, want from 1 to %d", address, len(text), mostTemplateBytes)
 	}
 	t.Logf("%d bytes of template, %d objects uploaded", len(text), len(a.objects))
-	if n := strings.Count(string(text), "CodeUri: s3://"+bucket+"/procore-connect/"); n != 8 {
-		t.Errorf("the template names the uploaded code of %d functions, want 8", n)
+	if n := strings.Count(string(text), "CodeUri: s3://"+bucket+"/procore-connect/"); n != 10 {
+		t.Errorf("the template names the uploaded code of %d functions, want 10", n)
 	}
 }
