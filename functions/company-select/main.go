@@ -16,6 +16,7 @@ import (
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/links"
 	"procore-connect/pkg/tokens"
 )
 
@@ -41,26 +42,26 @@ func newHandler() (*handler, *wire.Base, error) {
 	grants.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}).Send
 	store, hooks := base.Connections(grants), provision.ReadConfig(env, public.String())
 	principals := env.Principals()
-	links := base.Links()
+	takes := links.New(base)
 	h := &handler{
 		public:      public.String(),
 		principals:  principals,
 		allowed:     env.AllowedCompanies(),
 		webhooks:    hooks.Initial(),
 		next:        env.ProductURL(),
-		links:       links,
+		links:       takes,
 		sessions:    &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		tokens:      grants,
 		connections: store,
 		hooks:       &provision.Reconciler{Store: store, Want: hooks, Log: base.Log},
 		inbox:       &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 		cookies:     session.Cookies{Secure: public.Scheme == "https"},
-		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals, Returns: links.Returns}),
+		pages:       pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals, Returns: takes.Returns}),
 		log:         base.Log,
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(links.Keys), h.pages.Prepare)
+	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(takes.Keys), h.pages.Prepare)
 	return h, base, nil
 }

@@ -13,6 +13,7 @@ import (
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/links"
 )
 
 func main() {
@@ -33,19 +34,19 @@ func newHandler() (*handler, *wire.Base, error) {
 	procoreEnv := base.Environment()
 	public, keys, oauth := env.PublicURL(), base.Keys(), base.OAuth(procoreEnv)
 	principals := env.Principals()
-	links := base.Links()
+	takes := links.New(base)
 	h := &handler{
 		users:    principals.Users,
 		public:   public.String(),
 		oauth:    oauth,
-		links:    links,
+		links:    takes,
 		sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth},
 		cookies:  session.Cookies{Secure: public.Scheme == "https"},
-		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals, Returns: links.Returns}),
+		pages:    pages.New(pages.Site{PublicURL: public.String(), Support: env.Optional("SUPPORT_CONTACT"), ProcoreLogin: procoreEnv.LoginURL, Principals: principals, Returns: takes.Returns}),
 	}
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(links.Keys), h.pages.Prepare)
+	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(takes.Keys), h.pages.Prepare)
 	return h, base, nil
 }

@@ -24,6 +24,7 @@ import (
 	"procore-connect/internal/webhook/reconcile"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/links"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/link"
@@ -118,7 +119,7 @@ func (o *Operator) wire(env *config.Env) {
 		Recovery: &recovery.Recoverer{Inbox: o.Inbox, Log: o.log},
 	}
 	o.secrets, o.sealSecret, o.webhookSecret = base.Secrets, env.Require("KEYS_SECRET_ID"), env.Require("WEBHOOK_SECRET_ID")
-	o.Links, o.ReturnURLs, o.linkSecret = base.LinkKeys(), env.ReturnURLs(), env.Optional("LINK_SECRET_ID")
+	o.Links, o.ReturnURLs, o.linkSecret = links.Keys(base), env.ReturnURLs(), env.Optional("LINK_SECRET_ID")
 	o.Reconciler = &reconcile.Reconciler{Store: o.Connections, Inbox: o.Inbox, Hooks: o.Hooks, Want: reconcile.ReadConfig(env), Log: o.log}
 	o.Departures = &departures.Watch{Store: o.Connections, Hooks: o.Hooks, Log: o.log}
 }

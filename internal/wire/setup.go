@@ -17,7 +17,6 @@ import (
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/keys"
-	"procore-connect/pkg/link"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -80,19 +79,6 @@ func (b *Base) OAuth(env procore.Environment) *secrets.Secret[*procore.OAuth] {
 // WebhookKeys reads WEBHOOK_SECRET_ID, and returns the secret with the keys of the webhooks' credentials.
 func (b *Base) WebhookKeys() *secrets.Secret[*credential.Ring] {
 	return &secrets.Secret[*credential.Ring]{Client: b.Secrets, ID: b.Env.Require("WEBHOOK_SECRET_ID"), Parse: credential.Parse, Log: b.Log, Clock: b.Clock}
-}
-
-// LinkKeys reads LINK_SECRET_ID, and returns the secret with the keys of signed links; nil: there are no such links, and
-// RETURN_URLS is empty too.
-func (b *Base) LinkKeys() keys.Source[*link.Keys] {
-	id := b.Env.Optional("LINK_SECRET_ID")
-	if (id == "") != (b.Env.Optional("RETURN_URLS") == "") {
-		b.Env.Fail("LINK_SECRET_ID", "is set without RETURN_URLS, or the other way round")
-	}
-	if id == "" {
-		return nil
-	}
-	return &secrets.Secret[*link.Keys]{Client: b.Secrets, ID: id, Parse: link.ParseKeys, Log: b.Log, Clock: b.Clock}
 }
 
 // Read returns a step for Warm that reads the secret, unless it is nil.

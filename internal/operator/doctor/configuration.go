@@ -17,6 +17,7 @@ import (
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/reconcile"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/links"
 )
 
 // deployAgain repairs what differs from the template.
@@ -105,7 +106,7 @@ func (d *Doctor) parsed() (found []Finding) {
 	env.Principals()
 	provision.ReadConfig(env, env.PublicURL().String())
 	reconcile.ReadConfig(env)
-	base.LinkKeys()
+	links.Keys(base)
 	env.ReturnURLs()
 	for output, variable := range named() {
 		if output != linkOutput {
