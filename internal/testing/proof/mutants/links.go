@@ -15,7 +15,7 @@ func links() []mutant {
 		{"D", "a link redeems", "pkg/link/redeem.go", `!slices.Contains(audience, redemptionAudience)`, `slices.Contains(audience, "nothing")`, only("TestVerifyRedemption", pkg)},
 		{"D", "a link works in every browser", row, `		unused.Absent("session")`, `		unused.Absent("nothing")`, only("TestLinkIsUsedOnce", sessions)},
 		{"D", "a link works after a flow that it did not begin", row, `unused.Equal("flow", dynamo.Text(o.Before))`, `unused.Absent("nothing")`, only("TestLinkIsUsedOnce", sessions)},
-		{"D", "another browser repeats a link", "functions/oauth-callback/handler.go", `	case errors.Is(e, session.ErrUnknown):
+		{"D", "another browser repeats a link", "functions/oauth-callback/linked.go", `	case errors.Is(e, session.ErrUnknown):
 		return st, err
 `, `	case errors.Is(e, session.ErrUnknown):
 `, only("TestUsedLink", callback)},
@@ -31,7 +31,7 @@ func links() []mutant {
 		return`, `	if false {
 		return`, only("TestRedemptionIsSigned", selection)},
 		{"D", "a connection that was made again takes the reference", redeem, `err == nil && c.Origin != s.Flow {`, `err == nil && c.Origin == "" {`, only("TestRedeemedTooLate", selection)},
-		{"", "a problem makes a user connect for no tenant", "functions/oauth-callback/handler.go", `	if before, _ := h.before(r, flow); before.Link.Name != "" {`, `	if false {`, only("TestLinkIsKeptAfterAProblem", callback)},
+		{"", "a problem makes a user connect for no tenant", "functions/oauth-callback/linked.go", `	if before, _ := h.before(r, flow); before.Link.Name != "" {`, `	if false {`, only("TestLinkIsKeptAfterAProblem", callback)},
 		{"", "a host application does not learn that its user declined", "functions/oauth-callback/handler.go", `s.Link.Name != "" && knownError`, `s.Link.Name == "" && knownError`, only("TestLinkIsDeclined", callback)},
 		{"", "a form leads to no host application", "internal/connect/pages/headers.go", `append([]string{"'self'"}, origins(returns)...)`, `[]string{"'self'"}`, only("TestFormActionAdmitsTheHost", selection)},
 	}
