@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"procore-connect/internal/connect/choice"
 	"procore-connect/internal/connect/pages"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/platform/gateway"
@@ -137,7 +138,7 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request, s session.Sessio
 	}
 	err := h.chooser().Enter(r.Context(), connections.Key{CompanyID: c.ID, Principal: s.Principal})
 	switch _, ours := errors.AsType[*tokens.Error](err); {
-	case ours: // not Procore's answer
+	case ours, errors.Is(err, choice.ErrSignedOut): // not the company's answer
 		h.fail(w, r, s.Flow, err)
 		return
 	case err != nil:

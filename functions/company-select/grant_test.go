@@ -332,6 +332,21 @@ func TestTokenReplaced(t *testing.T) {
 	}
 }
 
+// A token that was revoked a moment ago is not the company's refusal: the user signs in again, and bothers no administrator.
+func TestSignedOutDuringAChoice(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	v := s.visitor(procoretest.Joe)
+	form := v.form("5678")
+	for _, endpoint := range []string{"/rest/v1.1/projects", "/rest/v1.0/me"} {
+		s.ProcoreFails(procoretest.Fault{Endpoint: endpoint, Kind: procoretest.Status, Status: 401})
+	}
+	v.Post("/companies", form).Wants(http.StatusGone, "Please connect again")
+	if len(s.connections(5678)) > 0 {
+		t.Error("the company is connected")
+	}
+}
+
 // failed reports whether an endpoint has answered 401.
 func (s *site) failed(endpoint string) bool {
 	for _, c := range s.Procore.State().Calls {

@@ -31,6 +31,9 @@ const (
 // ErrProcore marks the errors of calls to Procore that list companies. All other errors of a list are storage's.
 var ErrProcore = errors.New("the user's companies could not be read")
 
+// ErrSignedOut means that Procore no longer accepts the user's token: the user signs in again.
+var ErrSignedOut = errors.New("Procore does not accept the user's token")
+
 // List is what Procore lists for a user who authorized.
 type List struct {
 	Companies []procore.Company
@@ -96,13 +99,25 @@ func companies(all iter.Seq2[procore.Company, error], wanted []int64) (l List, e
 }
 
 // Enter makes the first call into the company, which installs the app there. Its error is the reason if Procore refuses,
-// or one of package tokens.
+// one of package tokens, or ErrSignedOut. A company without the app may answer 401, as Procore does to a token that was
+// revoked a moment ago: /me tells them apart.
 func (c Chooser) Enter(ctx context.Context, key connections.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return c.as(ctx, key.Principal, func(hc *http.Client) error {
+	err := c.as(ctx, key.Principal, func(hc *http.Client) error {
 		return procore.NewCompanyClient(c.Tokens.Environment, hc, key.CompanyID, c.Connections.Options(key)...).Enter(ctx)
 	})
+	if !errors.Is(err, procore.ErrUnauthorized) {
+		return err
+	}
+	me := c.as(ctx, key.Principal, func(hc *http.Client) error {
+		_, err := procore.NewUserClient(c.Tokens.Environment, hc, c.Tokens.Options("")...).Me(ctx)
+		return err
+	})
+	if errors.Is(me, procore.ErrUnauthorized) {
+		return fmt.Errorf("%w: %w", ErrSignedOut, me)
+	}
+	return cmp.Or(me, err)
 }
 
 // as calls Procore with the token that the user's grant has. After a 401 it reads the grant once more, because a refresh,

@@ -66,7 +66,7 @@ func browser() []mutant {
 		{"", "a browser at another host receives its cookie there", handler, `if h.pages.ToPublicURL(w, r) {`, `if false {`, only("TestOtherHost", callback)},
 		{"", "a browser behind a proxy is redirected for ever", "internal/connect/pages/handler.go", ` || r.URL.Query().Has(fieldMoved) {`, ` {`,
 			only("TestToPublicURL", pages)},
-		{"D", "any flow of the browser authorizes once more", handler, `errors.Is(s.Err(), session.ErrStale)`, `s.Flow != ""`, only("TestStartOnceMore", callback)},
+		{"D", "any flow of the browser authorizes once more", "functions/oauth-callback/linked.go", `errors.Is(s.Err(), session.ErrStale)`, `s.Flow != ""`, only("TestStartOnceMore", callback)},
 		{"D", "a parameter decides where the browser goes next", handler, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companiesPath(flow))`, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, cmp.Or(r.URL.Query().Get("next"), companiesPath(flow)))`, only("TestOpenRedirect", callback)},
@@ -108,6 +108,8 @@ func handing() []mutant {
 			only("TestNotStoredIsNotRevoked", callback)},
 		{"", "a token that was replaced ends the choice", "internal/connect/choice/choice.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,
 			only("TestTokenReplaced", selection)},
+		{"", "a token that was revoked a moment ago is the company's refusal", "internal/connect/choice/choice.go", `	if errors.Is(me, procore.ErrUnauthorized) {`, `	if false {`,
+			only("TestSignedOutDuringAChoice", selection)},
 		{"", "a choice refreshes the grant", "internal/connect/choice/choice.go", `	access, err := c.Tokens.Current(ctx, p)`, `	access, err := c.Tokens.Token(ctx, p)`,
 			only("TestGrantEnds", selection)},
 	}
