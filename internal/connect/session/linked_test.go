@@ -2,15 +2,16 @@ package session
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/pkg/link"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -253,18 +254,26 @@ func TestCodeOfAnEarlierOutcome(t *testing.T) {
 	}
 }
 
+// declined cancels a flow, and returns the code for the host.
+func (w *world) declined(s Session, cookie procore.Secret) procore.Secret {
+	w.t.Helper()
+	err := w.Cancel(w.t.Context(), s)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	code, err := w.Code(w.t.Context(), w.find(s.Flow, cookie))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return code
+}
+
 // Another flow that follows the link makes the code of the one before worthless.
 func TestCodeOfAnEarlierFlow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s, cookie := w.linked()
-	if err := w.Cancel(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	code, err := w.Code(t.Context(), w.find(s.Flow, cookie))
-	if err != nil {
-		t.Fatal(err)
-	}
+	code := w.declined(s, cookie)
 	if found, err := w.Linked(t.Context(), testLink.Name, code); err != nil || found.Outcome() != link.Declined {
 		t.Errorf("%v, %v, want declined", found.Outcome(), err)
 	}
@@ -276,25 +285,26 @@ func TestCodeOfAnEarlierFlow(t *testing.T) {
 	}
 }
 
-// A session prints neither its code nor its verifier.
+// The row has neither the code nor the cookie in clear, and its session prints none.
 func TestLinkedSessionHidesItsCode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s, cookie := w.linked()
-	if err := w.Cancel(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	code, err := w.Code(t.Context(), w.find(s.Flow, cookie))
-	if err != nil {
-		t.Fatal(err)
-	}
+	code := w.declined(s, cookie)
 	item, err := dynamo.Get(t.Context(), w.DB, w.Table, rowKey(s.Flow))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range item {
-		if text := fmt.Sprintf("%v", v); text == code.Reveal() {
-			t.Error("the row has the code in clear")
+	texts := 0
+	for name, v := range item {
+		if m, ok := v.(*types.AttributeValueMemberS); ok {
+			if texts++; m.Value == code.Reveal() || m.Value == cookie.Reveal() {
+				t.Errorf("%s is a secret in clear", name)
+			}
 		}
 	}
+	if texts < 8 {
+		t.Errorf("the row has %d texts", texts)
+	}
+	secrettest.NotPrinted(t, w.find(s.Flow, cookie), code.Reveal(), cookie.Reveal())
 }
