@@ -32,7 +32,7 @@ const (
 var ErrProcore = errors.New("the user's companies could not be read")
 
 // ErrSignedOut means that Procore no longer accepts the user's token: the user signs in again.
-var ErrSignedOut = errors.New("Procore does not accept the user's token")
+var ErrSignedOut = errors.New("choice: Procore does not accept the user's token")
 
 // List is what Procore lists for a user who authorized.
 type List struct {
