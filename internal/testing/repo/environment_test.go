@@ -69,7 +69,8 @@ func variables(t *testing.T, dir string) []string {
 	for _, d := range []string{dir, "internal/platform/config", "internal/wire"} {
 		s.files(t, d)
 	}
-	for _, d := range []string{"internal/webhook/provision", "internal/webhook/reconcile"} { // which both have a ReadConfig
+	// Which have functions of the same names, ReadConfig and New.
+	for _, d := range []string{"internal/webhook/provision", "internal/webhook/reconcile", "internal/wire/links"} {
 		if strings.Contains(wiring, "/"+d+`"`) {
 			s.files(t, d)
 		}
