@@ -1,5 +1,9 @@
 // Package secrets reads values from AWS Secrets Manager and caches them for five
 // minutes.
+//
+// The next caller waits until an older value was read again. Where callers must not
+// wait, MaxStale lets them have the old value while one read goes on beside them, as
+// stale-while-revalidate does for HTTP (RFC 5861).
 package secrets
 
 import (
@@ -15,7 +19,7 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// MaxAge is after how long a value is read again.
+// MaxAge is the age from which a value is read again.
 const MaxAge = 5 * time.Minute
 
 const (
@@ -37,28 +41,42 @@ type Secret[T any] struct {
 	Log    *slog.Logger            // nil: slog.Default
 	Clock  procore.Clock
 
+	// MaxStale is the age from which Get waits for a read. From MaxAge until then it
+	// returns the old value while it is read beside the caller. 0: as MaxAge.
+	MaxStale time.Duration
+
 	mu      sync.Mutex
-	value   func() T // a function, so that package fmt cannot print it; nil: not known yet
-	readAt  time.Time
-	triedAt time.Time
+	value   func() T  // a function, so that package fmt cannot print it; nil: not known yet
+	readAt  time.Time // when the read of value began
+	triedAt time.Time // when a caller last waited for a read, or readAt if that is later
+
+	beside   *reading[T] // nil: none
+	besideAt time.Time   // when the last one began
 }
 
-// Get returns the value, read again when it is old. If that read fails, Get logs a
-// warning and returns the value known before.
+// Get returns the value, read again when it is old. If that read fails, a warning is
+// logged, and the value known before remains.
 func (s *Secret[T]) Get(ctx context.Context) (T, error) { return s.get(ctx, false) }
 
 // Reread returns the value read again, because the known one did not work. Within a
-// minute of the last read it returns the known one.
+// minute of the last read it returns the known one. A read beside the callers counts
+// only once it has succeeded.
 func (s *Secret[T]) Reread(ctx context.Context) (T, error) { return s.get(ctx, true) }
 
 func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Clock.Now()
+	s.collect(ctx, now)
 	known := s.value != nil
-	if known && (within(rereadEvery, s.triedAt, now) || within(MaxAge, s.readAt, now) && !reread) {
+	switch {
+	case known && (within(rereadEvery, s.triedAt, now) || within(MaxAge, s.readAt, now) && !reread):
+		return s.value(), nil
+	case known && within(s.MaxStale, s.readAt, now) && !reread:
+		s.readBeside(now)
 		return s.value(), nil
 	}
+	s.abandon()
 	s.triedAt = now
 	value, err := s.read(ctx)
 	if err != nil && known {

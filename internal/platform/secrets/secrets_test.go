@@ -31,6 +31,8 @@ type world struct {
 	log    bytes.Buffer
 	store  *awstest.Secrets
 	broken atomic.Bool
+	next   atomic.Pointer[gate] // holds back the answer to the next request; nil: none
+	asked  atomic.Int64         // requests
 	parsed atomic.Int64
 	clock  *clocktest.Clock
 }
@@ -45,6 +47,11 @@ func newWorld(t *testing.T, value string) *world {
 		w.store.Put("app", value)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.asked.Add(1)
+		if g := w.next.Swap(nil); g != nil {
+			close(g.asked)
+			<-g.opened
+		}
 		if w.broken.Load() {
 			panic(http.ErrAbortHandler)
 		}
@@ -71,16 +78,20 @@ func newWorld(t *testing.T, value string) *world {
 // reads in all.
 func (w *world) wantGet(t *testing.T, when string, reread bool, want string, reads int) {
 	t.Helper()
+	w.wantValue(t, when, reread, want)
+	if got := w.store.Reads("app"); got != reads {
+		t.Errorf("%s: read %d times, want %d", when, got, reads)
+	}
+}
+
+func (w *world) wantValue(t *testing.T, when string, reread bool, want string) {
+	t.Helper()
 	get := w.Get
 	if reread {
 		get = w.Reread
 	}
-	got, err := get(t.Context())
-	if err != nil || got != want {
+	if got, err := get(t.Context()); err != nil || got != want {
 		t.Errorf("%s: Get = %q, %v, want %q", when, got, err, want)
-	}
-	if got := w.store.Reads("app"); got != reads {
-		t.Errorf("%s: read %d times, want %d", when, got, reads)
 	}
 }
 
