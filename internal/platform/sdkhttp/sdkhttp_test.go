@@ -2,6 +2,8 @@ package sdkhttp
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -59,6 +62,65 @@ func TestOneWriteForEachRequestAndOneConnectionForAll(t *testing.T) {
 	}
 	if n, c := w.writes.Load(), w.connections.Load(); n != calls || c != 1 {
 		t.Errorf("%d writes on %d connections for %d requests, want as many on one", n, c, calls)
+	}
+}
+
+// A connection that the server closes as the next request arrives costs one new connection, and not the SDK's wait
+// before a repetition, whether it is closed or reset. A request on a new connection is not repeated here.
+func TestClosedConnection(t *testing.T) {
+	t.Parallel()
+	if got := New(nil).sdk.GetTransport().IdleConnTimeout; got != idle || got < 10*time.Minute {
+		t.Errorf("a connection is kept for %v without a request, want %v", got, idle)
+	}
+	for name, linger := range map[string]int{"closed": -1, "reset": 0} {
+		var asked atomic.Int64
+		var down atomic.Bool
+		server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil || !strings.Contains(string(body), `"TableName":"connections"`) || r.Header["Idempotency-Key"] != nil {
+				t.Errorf("%s: the server got %q, %v, %v", name, r.Header, body, err)
+			}
+			if n := asked.Add(1); n != 2 && !down.Load() {
+				_, _ = io.WriteString(w, `{}`)
+				return
+			}
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if secured, ok := c.(*tls.Conn); ok && linger >= 0 {
+				_ = secured.NetConn().(*net.TCPConn).SetLinger(linger)
+				c = secured.NetConn()
+			}
+			_ = c.Close()
+		}))
+		t.Cleanup(server.Close)
+		var w wire
+		c := w.client()
+		c.sdk = c.sdk.WithTransportOptions(func(t *http.Transport) {
+			t.TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+		})
+		db := dynamodb.New(dynamodb.Options{
+			BaseEndpoint: &server.URL, Region: "us-east-1", Retryer: aws.NopRetryer{}, HTTPClient: c,
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: "fake", SecretAccessKey: "fake"}, nil
+			}),
+		})
+		describe := func() error {
+			_, err := db.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("connections")})
+			return err
+		}
+		if err := errors.Join(describe(), describe(), describe()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if a, c := asked.Load(), w.connections.Load(); a != 4 || c != 2 {
+			t.Errorf("%s: %d requests on %d connections, want 4 on 2", name, a, c)
+		}
+		down.Store(true)
+		if err := describe(); err == nil || asked.Load() != 6 {
+			t.Errorf("%s: down: %v after %d requests, want an error after 6: one on each connection", name, err, asked.Load())
+		}
 	}
 }
 

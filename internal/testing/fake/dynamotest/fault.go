@@ -15,7 +15,8 @@ type Fault struct {
 	// for instance "None", "TransactionConflict".
 	Reasons []string
 
-	// Drop closes the connection without an answer.
+	// Drop closes the connection without an answer, after an informational one. A connection that is closed without
+	// a word may have been closed while it was idle, and sdkhttp repeats the request at once.
 	Drop bool
 
 	// Applied makes the operation take effect first. With Drop only the answer is lost, with Code the answer is wrong.
@@ -42,7 +43,7 @@ func Nth(n int64, operation string, fault Fault) func(string, []byte) Fault {
 }
 
 // intercepted does one operation with the fault that the interceptor chose.
-func (s *Server) intercepted(name string, body []byte) (out any, failure *apiError) {
+func (s *Server) intercepted(w http.ResponseWriter, name string, body []byte) (out any, failure *apiError) {
 	s.mu.Lock()
 	intercept, fault := s.intercept, Fault{}
 	s.mu.Unlock()
@@ -54,6 +55,7 @@ func (s *Server) intercepted(name string, body []byte) (out any, failure *apiErr
 	}
 	switch {
 	case fault.Drop:
+		w.WriteHeader(http.StatusEarlyHints)
 		panic(http.ErrAbortHandler) // net/http's way to close the connection
 	case fault.Reasons != nil:
 		reasons := make([]reason, len(fault.Reasons))

@@ -95,7 +95,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="):
 		respond(w, nil, &apiError{Code: "MissingAuthenticationTokenException", Message: "Request is not signed"})
 	default:
-		out, failure := s.intercepted(name, body)
+		out, failure := s.intercepted(w, name, body)
 		respond(w, out, failure)
 	}
 }
