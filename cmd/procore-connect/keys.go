@@ -176,7 +176,8 @@ func (s *session) keysRetire() *cobra.Command {
 
 It is refused while a grant or a hook has the key, while Procore may repeat a delivery that has its credential, while a pair
 that it sealed may wait in the rescue queue, and while the ledger may know a spent refresh token by it alone: 400 days. A
-key of links is needed for an hour after the next one became current.`,
+key of links is needed for an hour after the next one became current. A webhook receiver that was idle may
+accept deliveries with the removed key for up to an hour.`,
 		Example:           `  procore-connect keys retire webhook k1`,
 		Args:              usage(cobra.ExactArgs(2)),
 		ValidArgsFunction: rings,
@@ -210,8 +211,9 @@ func (s *session) keysRaiseEpoch() *cobra.Command {
 		Short: "Retire one company's webhook credential, because someone may have copied it",
 		Long: `Retire one company's webhook credential, because someone may have copied it, and give its hook the next one.
 
-Functions refuse the old credential once they have read the secret again, within five minutes. Until then one of them may
-give the hook the old one again, so the command makes a pass at once, waits six minutes, and makes another one.`,
+The receiver refuses the old credential once it has read the secret again: after five minutes, or if it was idle, beside
+its next delivery, and an hour after its last read at the latest. For five minutes another function may give the hook the
+old one again, so the command makes a pass at once, waits six minutes, and makes another one.`,
 		Example: `  procore-connect keys raise-epoch 5678`,
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -237,7 +239,7 @@ func (s *session) raiseEpoch(ctx context.Context, o *operator.Operator, id int64
 	first := o.Sync(ctx, id)
 	s.say(oneLine(first.String()))
 	if err := o.Settle(ctx, settled, s.say); err != nil {
-		return fmt.Errorf("interrupted: the old credential is refused; type procore-connect webhooks sync %d after %s, because until then a function may give the hook the old one again",
+		return fmt.Errorf("interrupted: the receiver will refuse the old credential; type procore-connect webhooks sync %d after %s, because until then a function may give the hook the old one again",
 			id, settled.UTC().Format("15:04 UTC"))
 	}
 	p := o.Sync(ctx, id)

@@ -118,7 +118,7 @@ func TestKeyRotation(t *testing.T) {
 		t.Errorf("got %d reads of the secret, want 2", got)
 	}
 	r.Secrets.Put(functiontest.WebhookSecret, `{"current":"k2","k2":"fake-webhook-key-two-0123456789-0123456789"}`)
-	r.Clock.Advance(6 * time.Minute)
+	r.Clock.Advance(maxRingAge)
 	r.deliver(sample(t, "webhook-v4"), older).Wants(http.StatusUnauthorized)
 }
 
@@ -154,7 +154,7 @@ func TestSecretNotReadable(t *testing.T) {
 	w := functiontest.New(t)
 	secret := w.Ring()
 	secret.ID = "test/other"
-	h := &handler{ring: secret, inbox: &inbox.Store{DB: w.DB, Table: w.Tables.Inbox}}
+	h := receive(secret, &inbox.Store{DB: w.DB, Table: w.Tables.Inbox})
 	r := &receiver{World: w, t: t}
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		return map[string]gateway.Func{"POST " + path: w.Function(h, "")}

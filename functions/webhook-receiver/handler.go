@@ -13,6 +13,7 @@ import (
 
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/platform/logging"
+	"procore-connect/internal/platform/secrets"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/pkg/keys"
@@ -23,6 +24,11 @@ import (
 // connecting, and a 503 in time is better than a timeout.
 const answerWithin = 3500 * time.Millisecond
 
+// maxRingAge is up to which age of the ring no delivery waits for it to be read again. A
+// sandbox that was idle may accept a retired credential for as long. After an hour without
+// a delivery Lambda has usually ended the sandbox, and a new one reads the ring at its start.
+const maxRingAge = time.Hour
+
 // handler receives deliveries: authenticate, decode, one conditional write, 200.
 //
 // A 2xx means stored. An authenticated delivery that is not understood is
@@ -32,6 +38,12 @@ const answerWithin = 3500 * time.Millisecond
 type handler struct {
 	ring  keys.Source[*credential.Ring]
 	inbox *inbox.Store
+}
+
+// receive returns the handler, whose deliveries do not wait for the ring to be read again.
+func receive(ring *secrets.Secret[*credential.Ring], events *inbox.Store) *handler {
+	ring.MaxStale = maxRingAge
+	return &handler{ring: ring, inbox: events}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

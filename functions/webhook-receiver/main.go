@@ -27,10 +27,7 @@ func newHandler() (*handler, *wire.Base, error) {
 		return nil, nil, err
 	}
 	ring := base.WebhookKeys()
-	h := &handler{
-		ring:  ring,
-		inbox: &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
-	}
+	h := receive(ring, &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")})
 	if err := base.Env.Err(); err != nil {
 		return nil, nil, err
 	}

@@ -34,7 +34,7 @@ func newReceiver(t *testing.T) *receiver {
 	w := functiontest.New(t)
 	r := &receiver{World: w, t: t}
 	r.inbox = &inbox.Store{DB: w.DB, Table: w.Tables.Inbox, Clock: w.Clock.Seam()}
-	h := &handler{ring: w.Ring(), inbox: r.inbox}
+	h := receive(w.Ring(), r.inbox)
 	r.base = w.Front(func(string) map[string]gateway.Func {
 		f := gateway.Handler(h, gateway.Options{Log: w.Log.Logger, MaxBody: -1})
 		return map[string]gateway.Func{"POST " + path: f, "POST /webhooks/{proxy+}": f, "HEAD " + path: f, "HEAD /webhooks/{proxy+}": f,

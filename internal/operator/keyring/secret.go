@@ -18,7 +18,8 @@ import (
 )
 
 // Settled is how long after a change every function knows it: they read a secret again after five minutes, and clocks and
-// calls in flight have a minute.
+// calls in flight have a minute. The webhook receiver alone may use an older ring. It makes nothing with it, and reads it
+// before it refuses an unknown key.
 const Settled = secrets.MaxAge + time.Minute
 
 // ErrChanged means that another operator changed the secret in between. Read it again, and decide again.

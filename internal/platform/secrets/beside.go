@@ -23,7 +23,7 @@ type result[T any] struct {
 // readBeside begins a read that no caller waits for, at most once a minute. One at a
 // time: a read that was frozen has the next request to end in, because its answer may
 // have arrived. If it has not ended then, its connection is probably dead.
-func (s *Secret[T]) readBeside(now time.Time) {
+func (s *Secret[T]) readBeside(ctx context.Context, now time.Time) {
 	if within(rereadEvery, s.besideAt, now) {
 		return
 	}
@@ -32,7 +32,7 @@ func (s *Secret[T]) readBeside(now time.Time) {
 		return
 	}
 	s.abandon()
-	ctx, cancel := context.WithCancel(context.Background()) // the request ends before the read
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the request may end before the read
 	r := &reading[T]{began: now, cancel: cancel, result: make(chan result[T], 1)}
 	s.beside, s.besideAt = r, now
 	go func() {

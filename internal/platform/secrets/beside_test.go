@@ -222,6 +222,9 @@ func TestFrozenRead(t *testing.T) {
 		w.clock.Advance(10 * time.Minute)
 		w.store.Put("app", "two")
 		w.wantGet(t, "ten minutes later", false, "parsed one", 1)
+		if w.beside == old {
+			t.Fatal("the read still counts as under way")
+		}
 		if got := <-old.result; got.err == nil {
 			t.Error("the first read goes on")
 		}

@@ -73,7 +73,7 @@ func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 	case known && (within(rereadEvery, s.triedAt, now) || within(MaxAge, s.readAt, now) && !reread):
 		return s.value(), nil
 	case known && within(s.MaxStale, s.readAt, now) && !reread:
-		s.readBeside(now)
+		s.readBeside(ctx, now)
 		return s.value(), nil
 	}
 	s.abandon()

@@ -170,6 +170,7 @@ func answers() []mutant {
 // secrets removes guards of what is stored and compared.
 func secrets() []mutant {
 	const ring = "internal/webhook/credential/credential.go"
+	const values, reading, secretValues = "internal/platform/secrets/secrets.go", "internal/platform/secrets/beside.go", "./internal/platform/secrets"
 	return []mutant{
 		{"D", "the cookie is compared byte by byte", "internal/connect/session/secret.go", `subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1`,
 			`(a == b) == (subtle.ConstantTimeEq(1, 1) == 1)`, only("TestSecretsAreComparedInConstantTime", repository)},
@@ -182,7 +183,20 @@ func secrets() []mutant {
 		{"D", "a credential is good for every company", ring, `	h.Write([]byte(claim))`, `	h.Write([]byte(keyID))`, only("TestRefused", macs)},
 		{"D", "a retired credential is accepted", ring, `|| c.Epoch < r.epochs[c.CompanyID]`, ``, only("TestEpoch", receiverPackage)},
 		{"D", "of two Authorization headers one wins", "internal/platform/gateway/request.go", `v = old[0] + "," + v`, `v = old[0]`, only("TestHeadersThatDifferInCase", gateway)},
-		{"D", "unknown senders make the app read the secret again and again", "internal/platform/secrets/secrets.go", `within(rereadEvery, s.triedAt, now) || `, ``, only("TestUnknownKeysDoNotFloodSecrets", receiverPackage)},
+		{"D", "unknown senders make the app read the secret again and again", values, `within(rereadEvery, s.triedAt, now) || `, ``, only("TestUnknownKeysDoNotFloodSecrets", receiverPackage)},
+		{"D", "a retired credential is accepted after a pause of any length", values, `within(s.MaxStale, s.readAt, now) && !reread`, `s.MaxStale > 0 && !reread`,
+			only("TestRetiredDuringAPause", receiverPackage)},
+		{"", "a key is unknown while the ring is read", reading, `s.beside, s.besideAt = r, now`, `s.beside, s.besideAt, s.triedAt = r, now, now`,
+			only("TestKeyAddedDuringAPause", receiverPackage)},
+		{"", "an abandoned read replaces what was read later", reading, `		s.beside.cancel()
+		s.beside = nil`, `		_ = s.beside.cancel`, only("TestRereadDoesNotTrustAReadUnderWay", secretValues)},
+		{"", "a caller waits for the read beside it", reading, `	go func() {`, `	func() {`, only("TestOldValueIsServedWhileItIsRead", secretValues)},
+		{"", "the read beside a request ends with it", reading, `context.WithoutCancel(ctx)`, `ctx`, only("TestOldValueIsServedWhileItIsRead", secretValues)},
+		{"", "a read that a freeze ended is logged as a failure", reading, `case within(rereadEvery, r.began, got.ended):`, `case got.ended.After(r.began.Add(-rereadEvery)):`,
+			only("TestFrozenRead", secretValues)},
+		{"", "a read that hangs since a freeze is never given up", reading, `r != nil && !r.frozen {`, `r != nil {`, only("TestFrozenRead", secretValues)},
+		{"", "a request on a connection that AWS closed waits for the SDK", "internal/platform/sdkhttp/sdkhttp.go", `	out.Header["Idempotency-Key"] = nil`, `	_ = out.Header`,
+			only("TestClosedConnection", "./internal/platform/sdkhttp")},
 		{"D", "the table shows the states", "internal/connect/session/callback.go", `	item["session"] = dynamo.Text(st.Flow)`,
 			`	item["session"], item["state"] = dynamo.Text(st.Flow), dynamo.Text(state.Reveal())`, only("TestStart", callback)},
 		{"D", "the ledger shows the refresh tokens", "pkg/keys/ring.go", `id + "." + base64`, `id + "." + refreshToken.Reveal() + base64`, only("TestStolenTables", selection)},
