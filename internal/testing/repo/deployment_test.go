@@ -218,6 +218,36 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// No function can have more memory than that of one whole core, because GOMAXPROCS has each use no more than one.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+func TestOneCore(t *testing.T) {
+	t.Parallel()
+	const whole = 1769 // MB
+	n := template(t)
+	if got := text(get(n, "Globals", "Function", "Environment", "Variables", processors)); got != "1" {
+		t.Errorf("%s is %q, want 1", processors, got)
+	}
+	sizes := list{get(n, "Globals", "Function", "MemorySize")}
+	for _, name := range functions {
+		switch own := get(n, "Resources", name, "Properties", "MemorySize").(type) {
+		case nil:
+		case tagged:
+			allowed := items(get(n, "Parameters", text(own.value), "AllowedValues"))
+			if allowed == nil {
+				t.Errorf("%s may have any memory", name)
+			}
+			sizes = append(sizes, allowed...)
+		default:
+			sizes = append(sizes, own)
+		}
+	}
+	for _, size := range sizes {
+		if mb, err := strconv.Atoi(text(size)); err != nil || mb > whole {
+			t.Errorf("a function may have %v MB, and uses one core", size)
+		}
+	}
+}
+
 // A new account has ten executions at once for all functions, and none can be reserved. docs/DEPLOY.md divides them with
 // ConsumerConcurrency=2, and the template's own limits keep to that, so that the receiver is not the one that is throttled.
 func TestConcurrency(t *testing.T) {
