@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"procore-connect/internal/platform/config"
+	"procore-connect/internal/platform/dynamo"
 )
 
 // Warm opens the connection to DynamoDB and runs the function's own steps, such as
@@ -15,7 +15,7 @@ func (b *Base) Warm(steps ...func(context.Context)) {
 	ctx := context.Background()
 	var all errgroup.Group
 	all.Go(func() error {
-		config.Warm(ctx, b.AWS, b.Env.Endpoint("DYNAMODB"), "dynamodb")
+		dynamo.Warm(ctx, b.DB)
 		return nil
 	})
 	for _, step := range steps {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"procore-connect/internal/platform/config"
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/upkeep/rescue"
@@ -52,6 +52,7 @@ func Table(variable string) (*dynamodb.Client, string, error) {
 	if err := env.Err(); err != nil {
 		return nil, "", err
 	}
-	config.Warm(context.Background(), c, env.Endpoint("DYNAMODB"), "dynamodb")
-	return wire.DynamoDB(env, c), name, nil
+	db := wire.DynamoDB(env, c)
+	dynamo.Warm(context.Background(), db)
+	return db, name, nil
 }

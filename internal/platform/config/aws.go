@@ -3,9 +3,6 @@ package config
 import (
 	"context"
 	"errors"
-	"io"
-	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -45,25 +42,4 @@ func (e *Env) Endpoint(service string) *string {
 		return &v
 	}
 	return nil
-}
-
-// Warm opens a connection to an AWS service before the first event, while the CPU
-// is still at full speed: the first TLS handshake costs more than the rest of a
-// function's start. A failure does not matter. service is the name in the host,
-// endpoint the result of [Env.Endpoint].
-func Warm(ctx context.Context, c aws.Config, endpoint *string, service string) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	address := "https://" + service + "." + c.Region + ".amazonaws.com/"
-	if endpoint != nil {
-		address = *endpoint
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return
-	}
-	if resp, err := c.HTTPClient.Do(req); err == nil {
-		io.CopyN(io.Discard, resp.Body, 4<<10) // read to the end, so that the connection is kept
-		resp.Body.Close()
-	}
 }

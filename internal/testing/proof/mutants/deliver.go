@@ -81,6 +81,8 @@ func dispatching() []mutant {
 	r.skipped++`, `	r.stop(e)
 	r.skipped++`, dispatchPackage},
 		{"", "what was sent is sent again while another group fails", dispatch, `|| d.sent[record.ID]; !`, `; !`, dispatchPackage},
+		{"", "a function prewarms a connection to another host than its client's", "internal/platform/dynamo/warm.go",
+			`endpoint.URI.String()`, `endpoint.URI.Scheme+"://dynamodb."+o.Region+".amazonaws.com"`, only("TestWarmAsksTheClientsHost", "./internal/platform/dynamo")},
 		{"", "a heartbeat overtakes an event", dispatch, `range in.Records[:first] {`, `range in.Records {`, only("TestHeartbeat", dispatchPackage)},
 		{"", "a dispatcher uses all of its time", dispatch, `end.Add(-answerMargin)`, `end`, only("TestOutOfTime", dispatchPackage)},
 		{"", "a request without an answer counts as sent", run, `		return fmt.Errorf("dispatch: %w", err)`, `		for _, e := range batch {
