@@ -19,7 +19,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/testing/stack"
-	"procore-connect/internal/upkeep/announce"
+	"procore-connect/internal/upkeep/heartbeat"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
@@ -77,7 +77,7 @@ func newClinic(t *testing.T) *clinic {
 	c.connect(5678, procoretest.Joe, "My Construction Co.", "Joe Builder", connections.WebhooksActive)
 	c.connect(5679, procoretest.Joe, "Second Construction Co.", "Joe Builder", connections.WebhooksActive)
 	c.connect(4294967311, procoretest.Ann, "Harbor & Hill", "Ann Admin", connections.WebhooksOff)
-	if err := announce.Beat(t.Context(), c.Store()); err != nil {
+	if err := heartbeat.Write(t.Context(), c.Store()); err != nil {
 		t.Fatal(err)
 	}
 	return c

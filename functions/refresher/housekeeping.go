@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"procore-connect/internal/connect/session"
-	"procore-connect/internal/upkeep/announce"
+	"procore-connect/internal/upkeep/heartbeat"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
@@ -24,7 +24,7 @@ func (h *handler) housekeeping(ctx context.Context, s share) error {
 	if !s.first() {
 		return h.checks(ctx, s)
 	}
-	return errors.Join(h.inbox.Beat(ctx), announce.Beat(ctx, h.store),
+	return errors.Join(h.inbox.Beat(ctx), heartbeat.Write(ctx, h.store),
 		fifth(ctx, h.rescued), fifth(ctx, h.moved), fifth(ctx, h.unheld), fifth(ctx, h.installed), h.checks(ctx, s))
 }
 

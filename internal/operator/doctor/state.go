@@ -7,7 +7,7 @@ import (
 
 	"procore-connect/internal/operator"
 	"procore-connect/internal/platform/config"
-	"procore-connect/internal/upkeep/announce"
+	"procore-connect/internal/upkeep/heartbeat"
 	"procore-connect/internal/webhook/reconcile"
 	"procore-connect/pkg/connections"
 )
@@ -56,7 +56,7 @@ func (d *Doctor) schedules(ctx context.Context) []Finding {
 			found = append(found, Finding{Verdict: Failed, Finding: fmt.Sprintf("%s: since %s", what, operator.Ago(now, since)), Next: "docs/RUNBOOK.md, " + alarm})
 		}
 	}
-	beat, err := announce.LastBeat(ctx, d.Connections)
+	beat, err := heartbeat.Last(ctx, d.Connections)
 	if err == nil && beat.IsZero() {
 		found = append(found, Finding{Verdict: Unknown, Finding: "housekeeping has never run", Next: "wait five minutes after the deployment, and ask again"})
 	}

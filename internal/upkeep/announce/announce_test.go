@@ -21,6 +21,7 @@ import (
 	"procore-connect/internal/testing/fake/streamtest"
 	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/internal/upkeep/heartbeat"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
@@ -335,7 +336,7 @@ func TestHeartbeat(t *testing.T) {
 	streams := map[string][]string{a.names.Grants: GrantFilters(), a.names.Connections: ConnectionFilters()}
 	a.now = a.now.Truncate(time.Millisecond)
 	for range 2 { // a new row, and then a changed one
-		if err := Beat(t.Context(), a.connections); err != nil {
+		if err := heartbeat.Write(t.Context(), a.connections); err != nil {
 			t.Fatal(err)
 		}
 		a.now = a.now.Add(1500 * time.Millisecond)
@@ -344,7 +345,7 @@ func TestHeartbeat(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if err := errors.Join(a.authorize(), a.connect(procoretest.MyConstruction), a.disconnect(procoretest.MyConstruction), Beat(t.Context(), a.connections)); err != nil {
+	if err := errors.Join(a.authorize(), a.connect(procoretest.MyConstruction), a.disconnect(procoretest.MyConstruction), heartbeat.Write(t.Context(), a.connections)); err != nil {
 		t.Fatal(err)
 	}
 	a.topics.Fail(&awstest.Error{Code: "Throttled", Message: "on purpose"})

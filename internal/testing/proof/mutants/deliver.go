@@ -98,7 +98,7 @@ func dispatching() []mutant {
 	}
 	for _, r := range in.Records {
 `, "./internal/upkeep/announce"},
-		{"", "one of the announcer's streams has no heartbeat", "internal/upkeep/announce/heartbeat.go", `		if err := dynamo.Write(`, `		if table == s.Table {
+		{"", "one of the announcer's streams has no heartbeat", "internal/upkeep/heartbeat/heartbeat.go", `		if err := dynamo.Write(`, `		if table == s.Table {
 			continue
 		}
 		if err := dynamo.Write(`, "./internal/upkeep/announce"},
