@@ -12,6 +12,8 @@ import (
 	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/upkeep/rescue"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/secret"
+	"procore-connect/internal/wire/stores"
 	"procore-connect/pkg/tokens"
 )
 
@@ -30,13 +32,13 @@ func newHandler() (*handler, error) {
 		return nil, err
 	}
 	procoreEnv := base.Environment()
-	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
-	grants := base.Tokens(procoreEnv, keys, oauth)
+	keys, oauth := secret.Keys(base), secret.OAuth(base, procoreEnv)
+	grants := stores.Grants(base, procoreEnv, keys, oauth)
 	grants.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, base.Env.Endpoint("SQS"), base.Env.Require("RESCUE_QUEUE_URL"))}).Send
-	h := &handler{store: base.Connections(grants), log: base.Log}
+	h := &handler{store: stores.Connections(base, grants), log: base.Log}
 	if err := base.Env.Err(); err != nil {
 		return nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth))
+	base.Warm(secret.Read(keys), secret.Read(oauth))
 	return h, nil
 }

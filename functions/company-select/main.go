@@ -17,6 +17,8 @@ import (
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/wire"
 	"procore-connect/internal/wire/links"
+	"procore-connect/internal/wire/secret"
+	"procore-connect/internal/wire/stores"
 	"procore-connect/pkg/tokens"
 )
 
@@ -37,10 +39,10 @@ func newHandler() (*handler, *wire.Base, error) {
 	env := base.Env
 	public := env.PublicURL()
 	procoreEnv := base.Environment()
-	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
-	grants := base.Tokens(procoreEnv, keys, oauth)
+	keys, oauth := secret.Keys(base), secret.OAuth(base, procoreEnv)
+	grants := stores.Grants(base, procoreEnv, keys, oauth)
 	grants.Rescue = (&rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}).Send
-	store, hooks := base.Connections(grants), provision.ReadConfig(env, public.String())
+	store, hooks := stores.Connections(base, grants), provision.ReadConfig(env, public.String())
 	principals := env.Principals()
 	takes := links.New(base)
 	h := &handler{
@@ -62,6 +64,6 @@ func newHandler() (*handler, *wire.Base, error) {
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(takes.Keys), h.pages.Prepare)
+	base.Warm(secret.Read(keys), secret.Read(oauth), secret.Read(takes.Keys), h.pages.Prepare)
 	return h, base, nil
 }

@@ -14,6 +14,7 @@ import (
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/wire"
 	"procore-connect/internal/wire/links"
+	"procore-connect/internal/wire/secret"
 )
 
 func main() {
@@ -32,7 +33,7 @@ func newHandler() (*handler, *wire.Base, error) {
 	}
 	env := base.Env
 	procoreEnv := base.Environment()
-	public, keys, oauth := env.PublicURL(), base.Keys(), base.OAuth(procoreEnv)
+	public, keys, oauth := env.PublicURL(), secret.Keys(base), secret.OAuth(base, procoreEnv)
 	principals := env.Principals()
 	takes := links.New(base)
 	h := &handler{
@@ -47,6 +48,6 @@ func newHandler() (*handler, *wire.Base, error) {
 	if err := env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(takes.Keys), h.pages.Prepare)
+	base.Warm(secret.Read(keys), secret.Read(oauth), secret.Read(takes.Keys), h.pages.Prepare)
 	return h, base, nil
 }

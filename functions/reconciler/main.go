@@ -15,6 +15,8 @@ import (
 	"procore-connect/internal/webhook/reconcile"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/secret"
+	"procore-connect/internal/wire/stores"
 	"procore-connect/pkg/tokens"
 )
 
@@ -34,12 +36,12 @@ func newHandler() (*handler, error) {
 	}
 	env := base.Env
 	procoreEnv := base.Environment()
-	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
-	ring := base.WebhookKeys()
-	grants := base.Tokens(procoreEnv, keys, oauth)
+	keys, oauth := secret.Keys(base), secret.OAuth(base, procoreEnv)
+	ring := secret.Webhook(base)
+	grants := stores.Grants(base, procoreEnv, keys, oauth)
 	pairs := &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}
 	grants.Rescue = pairs.Send
-	store := base.Connections(grants)
+	store := stores.Connections(base, grants)
 	events := &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")}
 	// Without MaxWait: a run never waits for the rate limit, and the next one continues.
 	hooks := &provision.Reconciler{
@@ -52,6 +54,6 @@ func newHandler() (*handler, error) {
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(ring))
+	base.Warm(secret.Read(keys), secret.Read(oauth), secret.Read(ring))
 	return h, nil
 }

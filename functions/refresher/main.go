@@ -18,6 +18,8 @@ import (
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/secret"
+	"procore-connect/internal/wire/stores"
 	"procore-connect/pkg/tokens"
 )
 
@@ -40,10 +42,10 @@ func newHandler() (*handler, error) {
 	}
 	env := base.Env
 	procoreEnv := base.Environment()
-	keys, oauth := base.Keys(), base.OAuth(procoreEnv)
-	ring := base.WebhookKeys()
+	keys, oauth := secret.Keys(base), secret.OAuth(base, procoreEnv)
+	ring := secret.Webhook(base)
 	h := &handler{
-		tokens: base.Tokens(procoreEnv, keys, oauth),
+		tokens: stores.Grants(base, procoreEnv, keys, oauth),
 		rescue: &rescue.Queue{Queue: queue.New(base.AWS, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))},
 		inbox:  &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 		log:    base.Log,
@@ -52,7 +54,7 @@ func newHandler() (*handler, error) {
 		passes: env.Number("CHECKS_AT_ONCE", defaultPasses, 256),
 	}
 	h.tokens.Rescue = h.rescue.Send
-	h.store = base.Connections(h.tokens)
+	h.store = stores.Connections(base, h.tokens)
 	h.sessions = session.Handover{
 		Sessions: &session.Store{DB: base.DB, Table: env.Require("SESSIONS_TABLE"), Keys: keys, OAuth: oauth}, Tokens: h.tokens,
 	}
@@ -69,6 +71,6 @@ func newHandler() (*handler, error) {
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth), wire.Read(ring))
+	base.Warm(secret.Read(keys), secret.Read(oauth), secret.Read(ring))
 	return h, nil
 }

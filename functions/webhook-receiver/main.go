@@ -10,6 +10,7 @@ import (
 	"procore-connect/internal/platform/gateway"
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/secret"
 )
 
 func main() {
@@ -26,11 +27,11 @@ func newHandler() (*handler, *wire.Base, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	ring := base.WebhookKeys()
+	ring := secret.Webhook(base)
 	h := receive(ring, &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")})
 	if err := base.Env.Err(); err != nil {
 		return nil, nil, err
 	}
-	base.Warm(wire.Read(ring), h.inbox.Warm)
+	base.Warm(secret.Read(ring), h.inbox.Warm)
 	return h, base, nil
 }

@@ -25,6 +25,8 @@ import (
 	"procore-connect/internal/webhook/recovery"
 	"procore-connect/internal/wire"
 	"procore-connect/internal/wire/links"
+	"procore-connect/internal/wire/secret"
+	"procore-connect/internal/wire/stores"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/link"
@@ -103,22 +105,19 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 
 // wire makes what the refresher is made of.
 func (o *Operator) wire(env *config.Env) {
-	base := &wire.Base{
-		Env: env, AWS: o.sdk, DB: wire.DynamoDB(env, o.sdk), Log: o.log, Clock: o.clock,
-		Secrets: secretsmanager.NewFromConfig(o.sdk, func(s *secretsmanager.Options) { s.BaseEndpoint = env.Endpoint("SECRETS_MANAGER") }),
-	}
+	base := &wire.Base{Env: env, AWS: o.sdk, DB: wire.DynamoDB(env, o.sdk), Log: o.log, Clock: o.clock}
 	procoreEnv := base.Environment()
-	grants := base.Tokens(procoreEnv, base.Keys(), base.OAuth(procoreEnv))
+	grants := stores.Grants(base, procoreEnv, secret.Keys(base), secret.OAuth(base, procoreEnv))
 	o.Rescue = &rescue.Queue{Queue: queue.New(o.sdk, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}
 	grants.Rescue = o.Rescue.Send
-	o.Connections = base.Connections(grants)
+	o.Connections = stores.Connections(base, grants)
 	o.EventsQueue = queue.New(o.sdk, env.Endpoint("SQS"), o.Outputs["EventsQueueUrl"])
 	o.Inbox = &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE"), Clock: o.clock}
 	o.Hooks = &provision.Reconciler{
-		Store: o.Connections, Ring: base.WebhookKeys(), Want: provision.ReadConfig(env, o.PublicURL), Log: o.log,
+		Store: o.Connections, Ring: secret.Webhook(base), Want: provision.ReadConfig(env, o.PublicURL), Log: o.log,
 		Recovery: &recovery.Recoverer{Inbox: o.Inbox, Log: o.log},
 	}
-	o.secrets, o.sealSecret, o.webhookSecret = base.Secrets, env.Require("KEYS_SECRET_ID"), env.Require("WEBHOOK_SECRET_ID")
+	o.secrets, o.sealSecret, o.webhookSecret = secret.Client(base), env.Require("KEYS_SECRET_ID"), env.Require("WEBHOOK_SECRET_ID")
 	o.Links, o.ReturnURLs, o.linkSecret = links.Keys(base), env.ReturnURLs(), env.Optional("LINK_SECRET_ID")
 	o.Reconciler = &reconcile.Reconciler{Store: o.Connections, Inbox: o.Inbox, Hooks: o.Hooks, Want: reconcile.ReadConfig(env), Log: o.log}
 	o.Departures = &departures.Watch{Store: o.Connections, Hooks: o.Hooks, Log: o.log}

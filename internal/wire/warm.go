@@ -9,7 +9,7 @@ import (
 )
 
 // Warm opens the connection to DynamoDB and runs the function's own steps, such as
-// [Read], before the first event. They run in parallel, because they wait for AWS.
+// secret.Read, before the first event. They run in parallel, because they wait for AWS.
 // A failure shows later, where it matters.
 func (b *Base) Warm(steps ...func(context.Context)) {
 	ctx := context.Background()

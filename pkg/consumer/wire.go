@@ -12,6 +12,8 @@ import (
 	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/secret"
+	"procore-connect/internal/wire/stores"
 )
 
 // fromEnvironment returns a handler with what the environment's variables name.
@@ -21,10 +23,10 @@ func fromEnvironment(handle Handle, options []Option) (*handler, error) {
 		return nil, err
 	}
 	environment := base.Environment()
-	keys, oauth := base.Keys(), base.OAuth(environment)
+	keys, oauth := secret.Keys(base), secret.OAuth(base, environment)
 	h := &handler{
 		handle: handle,
-		store:  base.Connections(base.Tokens(environment, keys, oauth)),
+		store:  stores.Connections(base, stores.Grants(base, environment, keys, oauth)),
 		oauth:  oauth,
 		inbox:  &inbox.Store{DB: base.DB, Table: base.Env.Require("INBOX_TABLE")},
 		log:    base.Log,
@@ -39,7 +41,7 @@ func fromEnvironment(handle Handle, options []Option) (*handler, error) {
 	if err := base.Env.Err(); err != nil {
 		return nil, err
 	}
-	base.Warm(wire.Read(keys), wire.Read(oauth))
+	base.Warm(secret.Read(keys), secret.Read(oauth))
 	return h, nil
 }
 

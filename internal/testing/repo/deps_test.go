@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -39,10 +41,9 @@ func inTree(path, module string, trees []string) bool {
 	})
 }
 
-// What is deployed links nothing that only tests, the local stack and the operator's command need.
-func TestDeployedLinksNoTests(t *testing.T) {
-	t.Parallel()
-	module := module(t)
+// linked returns the packages that each package of the module links when it is built for Lambda.
+func linked(t *testing.T) map[string][]string {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-tags", "lambda.norpc", "-json=ImportPath,Deps", "./...")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
@@ -50,7 +51,7 @@ func TestDeployedLinksNoTests(t *testing.T) {
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	var checked []string
+	all := make(map[string][]string)
 	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
 		var p struct {
 			ImportPath string
@@ -59,22 +60,62 @@ func TestDeployedLinksNoTests(t *testing.T) {
 		if err := d.Decode(&p); err != nil {
 			t.Fatal(err)
 		}
-		if inTree(p.ImportPath, module, local) {
+		all[p.ImportPath] = p.Deps
+	}
+	return all
+}
+
+// What is deployed links nothing that only tests, the local stack and the operator's command need.
+func TestDeployedLinksNoTests(t *testing.T) {
+	t.Parallel()
+	module, all := module(t), linked(t)
+	for path, deps := range all {
+		if inTree(path, module, local) {
 			continue
 		}
-		checked = append(checked, strings.TrimPrefix(p.ImportPath, module+"/"))
-		for _, dep := range p.Deps {
+		for _, dep := range deps {
 			if inTree(dep, module, onlyTests) {
-				t.Errorf("%s depends on %s, which is for tests", p.ImportPath, dep)
+				t.Errorf("%s depends on %s, which is for tests", path, dep)
 			}
-			if inTree(dep, module, onlyOperator) && !inTree(p.ImportPath, module, operators) {
-				t.Errorf("%s depends on %s, which is for the operator's command", p.ImportPath, dep)
+			if inTree(dep, module, onlyOperator) && !inTree(path, module, operators) {
+				t.Errorf("%s depends on %s, which is for the operator's command", path, dep)
 			}
 		}
 	}
 	for dir := range functions {
-		if !slices.Contains(checked, dir) {
-			t.Errorf("%s was not checked, only %v", dir, checked)
+		if all[module+"/"+dir] == nil {
+			t.Errorf("%s was not checked", dir)
+		}
+	}
+}
+
+// unused are trees that a function has no use for. They would slow its cold start.
+var unused = map[string][]string{
+	"functions/webhook-receiver": {"/pkg/tokens/", "/pkg/connections/", "/pkg/link/"},
+	"functions/dispatcher":       {"/pkg/tokens/", "/pkg/connections/", "/pkg/link/", "/pkg/keys/"},
+}
+
+var service = regexp.MustCompile(`^github\.com/aws/aws-sdk-go-v2/service/(\w+)$`)
+
+// A function links the client of no service of AWS that its role may not use, because each client makes thousands of
+// allocations when a function starts. And it links nothing that it has no use for.
+func TestFunctionsLinkWhatTheyUse(t *testing.T) {
+	t.Parallel()
+	module, all, may := module(t), linked(t), permissions(t)
+	for dir := range functions {
+		if all[module+"/"+dir] == nil || may[path.Base(dir)] == nil {
+			t.Errorf("%s was not checked", dir)
+		}
+		for _, dep := range all[module+"/"+dir] {
+			client := service.FindStringSubmatch(dep)
+			if client != nil && !slices.ContainsFunc(may[path.Base(dir)], func(p *permission) bool {
+				return slices.ContainsFunc(p.actions, func(action string) bool { return strings.HasPrefix(action, client[1]+":") })
+			}) {
+				t.Errorf("%s links the client of %s, which its role may not use", dir, client[1])
+			}
+			if inTree(dep, module, unused[dir]) {
+				t.Errorf("%s links %s, which it does not use", dir, dep)
+			}
 		}
 	}
 }

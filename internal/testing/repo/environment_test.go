@@ -70,7 +70,7 @@ func variables(t *testing.T, dir string) []string {
 		s.files(t, d)
 	}
 	// Which have functions of the same names, ReadConfig and New.
-	for _, d := range []string{"internal/webhook/provision", "internal/webhook/reconcile", "internal/wire/links"} {
+	for _, d := range []string{"internal/webhook/provision", "internal/webhook/reconcile", "internal/wire/secret", "internal/wire/stores", "internal/wire/links"} {
 		if strings.Contains(wiring, "/"+d+`"`) {
 			s.files(t, d)
 		}

@@ -4,8 +4,8 @@ package links
 
 import (
 	"procore-connect/internal/connect/linked"
-	"procore-connect/internal/platform/secrets"
 	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/secret"
 	"procore-connect/pkg/keys"
 	"procore-connect/pkg/link"
 )
@@ -25,5 +25,5 @@ func Keys(b *wire.Base) keys.Source[*link.Keys] {
 	if id == "" {
 		return nil
 	}
-	return &secrets.Secret[*link.Keys]{Client: b.Secrets, ID: id, Parse: link.ParseKeys, Log: b.Log, Clock: b.Clock}
+	return secret.New(b, id, link.ParseKeys)
 }
