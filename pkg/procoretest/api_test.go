@@ -218,6 +218,12 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: %d items, headers %v", tt.path, len(list), got.header)
 		}
 	}
+	steer(t, p, "PATCH", "options", `{"max_per_page":-1}`).wants(t, 400, "max_per_page")
+	steer(t, p, "PATCH", "options", `{"max_per_page":2}`).wants(t, 200, "ok")
+	got := api(t, p, token, 0, "GET", "/rest/v1.0/companies?per_page=2000", "").wants(t, 200, "")
+	if h := got.header; h.Get("Per-Page") != "2" || h.Get("Total") != "3" || !strings.Contains(h.Get("Link"), `page=2&per_page=2>; rel="next"`) {
+		t.Errorf("headers %v, want the first of two pages", h)
+	}
 }
 
 func TestV2(t *testing.T) {

@@ -35,7 +35,9 @@ func option(f func(*Options)) how                               { return how{opt
 func requests(f func(*Server, *answer, *http.Request) bool) how { return how{request: f} }
 func answers(f ...func(*transfer)) how                          { return how{answer: f} }
 func deliveries(f ...func(*transfer)) how                       { return how{delivery: f} }
-func pages(f ...func(*transfer)) how                            { return how{request: onePerPage, answer: f} }
+func pages(f ...func(*transfer)) how {
+	return how{options: func(o *Options) { o.MaxPerPage = 1 }, answer: f}
+}
 
 const gatewayPage = "<!DOCTYPE html><html><head><title>Please wait</title></head><body><h1>Maintenance</h1></body></html>"
 
@@ -107,15 +109,6 @@ func disableOnce(s *Server, _ *answer, r *http.Request) bool {
 			s.met[key], h.disabled = true, true
 			s.keepHook(h)
 		}
-	}
-	return false
-}
-
-// onePerPage makes every page of a list have one item.
-func onePerPage(_ *Server, _ *answer, r *http.Request) bool {
-	if q := r.URL.Query(); r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/rest/") {
-		q.Set("per_page", "1")
-		r.URL.RawQuery = q.Encode()
 	}
 	return false
 }

@@ -94,6 +94,9 @@ type Options struct {
 	// DisableAfter is the number of failed deliveries in a row after which a hook is
 	// disabled and discards what waits. Zero means never. Procore documents no number.
 	DisableAfter int
+	// MaxPerPage is how many items a page of a list has at most, whatever a client asks for.
+	// Zero means 2,000, and 100 in REST v2.
+	MaxPerPage int
 	// HourlyLimit and SpikeLimit are the calls that one user may make per hour and
 	// per 10 seconds. Zero means 36,000 and 3,600.
 	HourlyLimit, SpikeLimit int
@@ -182,6 +185,7 @@ type OptionsPatch struct {
 	SharedURLs              *bool                `json:"shared_urls,omitempty"`
 	DeliveryOrder           *DeliveryOrder       `json:"delivery_order,omitempty"`
 	DisableAfter            *int                 `json:"disable_after,omitempty"`
+	MaxPerPage              *int                 `json:"max_per_page,omitempty"`
 	HourlyLimit             *int                 `json:"hourly_limit,omitempty"`
 	SpikeLimit              *int                 `json:"spike_limit,omitempty"`
 	HideHourlyLimit         *bool                `json:"hide_hourly_limit,omitempty"`
@@ -211,6 +215,9 @@ func (s *Server) UpdateOptions(p OptionsPatch) (err error) {
 	}
 	if e := p.ExpiresInSeconds; e != nil && (*e < 1 || *e > maxSeconds) {
 		return fmt.Errorf("expires_in_seconds is %d, not 1 to %d", *e, maxSeconds)
+	}
+	if n := p.MaxPerPage; n != nil && *n < 0 {
+		return fmt.Errorf("max_per_page is %d, not 0 or more", *n)
 	}
 	for _, n := range []*int{p.HourlyLimit, p.SpikeLimit} {
 		if n != nil && *n < 1 {
@@ -251,6 +258,7 @@ func (p OptionsPatch) apply(o Options) Options {
 	set(&o.SharedURLs, p.SharedURLs)
 	set(&o.DeliveryOrder, p.DeliveryOrder)
 	set(&o.DisableAfter, p.DisableAfter)
+	set(&o.MaxPerPage, p.MaxPerPage)
 	set(&o.HourlyLimit, p.HourlyLimit)
 	set(&o.SpikeLimit, p.SpikeLimit)
 	set(&o.HideHourlyLimit, p.HideHourlyLimit)

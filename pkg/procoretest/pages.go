@@ -30,7 +30,7 @@ func page[T any](c *call, p paging, all []T) ([]T, bool) {
 			*v = n
 		}
 	}
-	size = min(size, p.most)
+	size = min(size, p.most, or(c.opts.MaxPerPage, p.most))
 	last := max((len(all)+size-1)/size, 1)
 	c.w.Header().Set("Total", strconv.Itoa(len(all)))
 	c.w.Header().Set("Per-Page", strconv.Itoa(size))
