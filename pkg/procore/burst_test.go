@@ -28,13 +28,19 @@ type wire struct {
 
 func newWire(t *testing.T, o procoretest.Options) *wire {
 	t.Helper()
+	return newWireTaking(t, o, func() time.Duration { return time.Duration(rand.Int64N(int64(150 * time.Millisecond))) })
+}
+
+// newWireTaking returns a wire on which a request and its answer take so long each.
+func newWireTaking(t *testing.T, o procoretest.Options, takes func() time.Duration) *wire {
+	t.Helper()
 	o.ExpiresIn = 100 * time.Hour
 	w := &wire{Server: procoretest.New(o), conns: make(chan net.Conn),
 		env: procore.Environment{Name: "custom", LoginURL: "http://127.0.0.1:1", APIURL: "http://127.0.0.1:1"}}
 	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		time.Sleep(time.Duration(rand.Int64N(int64(150 * time.Millisecond))))
+		time.Sleep(takes())
 		w.ServeHTTP(rw, r)
-		time.Sleep(time.Duration(rand.Int64N(int64(150 * time.Millisecond))))
+		time.Sleep(takes())
 	})}
 	go srv.Serve(w)
 	t.Cleanup(func() {

@@ -117,7 +117,7 @@ func listPage[T any](ctx context.Context, a *api, path string, query url.Values,
 // more items than it was asked for is the whole list of an endpoint that has no pages.
 func follows(h http.Header, n, number, size int) bool {
 	if h.Get("Link") != "" {
-		return linkNext(h) != ""
+		return linkTo(h, "next") != ""
 	}
 	if served, err := strconv.Atoi(h.Get("Per-Page")); err == nil && served > 0 {
 		size = min(size, served)

@@ -18,10 +18,10 @@ const (
 	maxRedirects   = 3
 )
 
-// A UserClient makes the two calls that an app may make for a user who has not
-// chosen a company yet: [UserClient.Me] and [UserClient.Companies]. Any other call
-// would install the app in the company it touches. So it has no other call, and a
-// [CompanyClient] is another type.
+// A UserClient makes the calls that an app may make for a user who has not chosen a
+// company yet: [UserClient.Me], and [UserClient.Companies] or a part of that list. Any
+// other call would install the app in the company it touches. So it has no other call,
+// and a [CompanyClient] is another type.
 //
 // https://procore.github.io/documentation/api-call-sequencing
 type UserClient struct{ api api }
@@ -86,6 +86,7 @@ type api struct {
 	clock     Clock
 	random    Random
 	pacer     *pacer
+	ahead     int    // items of a list whose pages are read at once
 	company   *int64 // nil for a user without a company
 	odd       func(ctx context.Context, path string, names []string)
 	own       *OwnWrites

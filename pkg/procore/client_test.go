@@ -26,7 +26,7 @@ func TestUserClientHasNoCompanyCalls(t *testing.T) {
 	for m := range reflect.TypeFor[*UserClient]().Methods() {
 		got = append(got, m.Name)
 	}
-	if d := cmp.Diff(got, []string{"Companies", "Me"}); d != "" {
+	if d := cmp.Diff(got, []string{"Companies", "CompaniesNear", "Me"}); d != "" {
 		t.Errorf("methods of UserClient (-got +want):\n%s", d)
 	}
 	if n := reflect.TypeFor[UserClient]().NumField(); n != 1 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"iter"
 	"net/url"
+	"slices"
+	"strconv"
 )
 
 // A Company is a customer of Procore.
@@ -25,6 +27,16 @@ const companiesPath = "/rest/v1.0/companies"
 // Companies lists the companies of the user. It does not install the app in any.
 func (c *UserClient) Companies(ctx context.Context) iter.Seq2[Company, error] {
 	return companies(ctx, &c.api)
+}
+
+// CompaniesNear reads the part of that list around a position, which counts from 0, by one
+// call. It has at most a hundred companies: those that [UserClient.Companies] lists there,
+// unless the list has changed since or Procore's pages are smaller.
+func (c *UserClient) CompaniesNear(ctx context.Context, position int) ([]Company, error) {
+	const size = 100 // Procore serves pages of this size, whatever the greatest one is
+	query := url.Values{"page": {strconv.Itoa(position/size + 1)}, "per_page": {strconv.Itoa(size)}}
+	all, err := get[[]Company](ctx, &c.api, companiesPath, query)
+	return slices.DeleteFunc(all, func(c Company) bool { return c.ID <= 0 }), err
 }
 
 // companies lists each company with an id once. A large page saves a user of many

@@ -55,7 +55,7 @@ func everything(t *testing.T, crooked string) map[string][]int64 {
 	}})
 	env, token := environment(t, p), pairs(t, p)
 	hc := env.Bearer(token.AccessToken, nil)
-	user := procore.NewUserClient(env, hc, clock)
+	user, ahead := procore.NewUserClient(env, hc, clock), procore.NewUserClient(env, hc, clock, procore.WithReadAhead(2000))
 	c := procore.NewCompanyClient(env, hc, procoretest.MyConstruction, clock)
 	me, err := user.Me(ctx)
 	if err != nil {
@@ -64,6 +64,7 @@ func everything(t *testing.T, crooked string) map[string][]int64 {
 	got := map[string][]int64{
 		"me":        {me.ID},
 		"companies": idsOf(t, user.Companies(ctx), func(c procore.Company) int64 { return c.ID }),
+		"ahead":     idsOf(t, ahead.Companies(ctx), func(c procore.Company) int64 { return c.ID }),
 		"projects":  idsOf(t, c.Projects(ctx), func(p procore.Project) int64 { return p.ID }),
 		"users":     idsOf(t, c.CompanyUsers(ctx), func(u procore.CompanyUser) int64 { return u.ID }),
 		"rfis":      idsOf(t, c.RFIs(ctx, 2001), func(r procore.RFI) int64 { return r.ID }),

@@ -91,7 +91,7 @@ func (c *CompanyClient) DeliveryPage(ctx context.Context, hookID ID, f DeliveryF
 	query.Set("page", strconv.Itoa(max(number, 1)))
 	query.Set("per_page", strconv.Itoa(DeliveriesPerPage))
 	h, err := c.api.do(ctx, call{method: http.MethodGet, path: c.deliveriesPath(hookID), query: query}, &all)
-	return all, h.Get("Link") != "" && linkNext(h) == "", err
+	return all, h.Get("Link") != "" && linkTo(h, "next") == "", err
 }
 
 func (c *CompanyClient) deliveriesPath(hookID ID) string { return c.hookPath(hookID) + "/deliveries" }

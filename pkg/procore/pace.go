@@ -99,6 +99,23 @@ func (p *pacer) next(n int) (begin time.Time, limit int) {
 	return begin, limit
 }
 
+// spare returns how many calls may be in flight for what could be read one after another: half
+// of what is left, and none while other processes make calls as well.
+func (p *pacer) spare(now time.Time) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Before(p.crowdedUntil) {
+		return 0
+	}
+	left := maxLimit
+	for _, w := range []window{p.blocked, p.spike, p.hour} {
+		if now.Before(w.end) {
+			left = min(left, w.limit-w.used)
+		}
+	}
+	return int64(left / 2)
+}
+
 // dequeue removes a call from the queue.
 func (p *pacer) dequeue(w *waiter) {
 	p.mu.Lock()

@@ -39,18 +39,22 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 func list[T any](ctx context.Context, a *api, path string, query url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		p := newPager(path, query)
+		ctx, cancel := context.WithCancel(ctx)
+		p, r := newPager(path, query), reader{api: a}
+		defer r.calls.Wait()
+		defer cancel()
 		for p.call.query != nil {
-			var page []json.RawMessage
-			h, err := a.do(ctx, p.call, &page)
+			got := r.read(ctx, len(p.seen)+1, p.call)
+			err := got.err
 			if err == nil {
-				err = p.take(h, page)
+				err = p.take(got.header, got.items)
 			}
 			if err != nil && !errors.Is(err, errPaging) {
 				yield(none, p.failed(err))
 				return
 			}
-			items, odd := itemsOf[T](page)
+			r.plan(p, got.header)
+			items, odd := itemsOf[T](got.items)
 			a.noteOdd(ctx, p.call, odd)
 			for _, v := range items {
 				if !yield(v, nil) {
@@ -118,7 +122,7 @@ func (p *pager) take(h http.Header, page []json.RawMessage) error {
 	same := len(page) > 0 && slices.EqualFunc(page, p.page, func(a, b json.RawMessage) bool { return string(a) == string(b) })
 	p.read += len(page)
 	p.page = page
-	link := linkNext(h)
+	link := linkTo(h, "next")
 	next, err := p.next(link)
 	switch {
 	case err != nil:
@@ -145,15 +149,25 @@ func (p *pager) next(link string) (url.Values, error) {
 		query.Set("page", strconv.Itoa(len(p.seen)+1))
 		return query, nil
 	}
-	_, text, _ := strings.Cut(link, "?")
-	text, _, _ = strings.Cut(text, "#")
-	linked, err := url.ParseQuery(strings.ReplaceAll(text, "&amp;", "&"))
-	if err != nil || len(linked) == 0 {
+	linked := queryOf(link)
+	if len(linked) == 0 {
 		return nil, fmt.Errorf("%w: the query of its link cannot be read", errPaging)
 	}
 	query.Del("page")
 	maps.Copy(query, linked)
 	return query, nil
+}
+
+// pages returns how many pages the first one announces by its link to the last page or by the
+// total, of which the smaller counts, or 0.
+func (p *pager) pages(h http.Header) int {
+	n, _ := strconv.Atoi(queryOf(linkTo(h, "last")).Get("page"))
+	if p.total > p.read && p.read > 0 {
+		if byTotal := (p.total-1)/p.read + 1; n <= 0 || byTotal < n {
+			n = byTotal
+		}
+	}
+	return n
 }
 
 // failed returns the error of a list, in which items before it were read.
@@ -189,10 +203,22 @@ func (e *PartialError) Error() string {
 // Unwrap returns the reason.
 func (e *PartialError) Unwrap() error { return e.Err }
 
-// linkNext returns the target of rel="next" in the Link header, or "" if it has none.
+// queryOf returns the query of a link, or nil if it has none that can be read.
+func queryOf(link string) url.Values {
+	_, text, _ := strings.Cut(link, "?")
+	text, _, _ = strings.Cut(text, "#")
+	query, err := url.ParseQuery(strings.ReplaceAll(text, "&amp;", "&"))
+	if err != nil {
+		return nil
+	}
+	return query
+}
+
+// linkTo returns the target of a relation, such as next, in the Link header, or "" if it has
+// none.
 //
 // RFC 8288, section 3.
-func linkNext(h http.Header) string {
+func linkTo(h http.Header, relation string) string {
 	for _, field := range h.Values("Link") {
 		for {
 			_, rest, begins := strings.Cut(field, "<")
@@ -201,7 +227,7 @@ func linkNext(h http.Header) string {
 				break
 			}
 			var params string
-			if params, field = cutUnquoted(rest, ','); isNext(params) {
+			if params, field = cutUnquoted(rest, ','); names(params, relation) {
 				return strings.TrimSpace(target)
 			}
 		}
@@ -209,16 +235,16 @@ func linkNext(h http.Header) string {
 	return ""
 }
 
-// isNext reports whether the first rel, the only one that counts, names the relation
-// next. It may name several relations.
-func isNext(params string) bool {
+// names reports whether the first rel, the only one that counts, names the relation. It may
+// name several.
+func names(params, relation string) bool {
 	for params != "" {
 		var param string
 		param, params = cutUnquoted(params, ';')
 		name, value, _ := strings.Cut(param, "=")
 		if strings.EqualFold(strings.TrimSpace(name), "rel") {
 			relations := strings.Fields(strings.Trim(value, "\"' \t"))
-			return slices.ContainsFunc(relations, func(r string) bool { return strings.EqualFold(r, "next") })
+			return slices.ContainsFunc(relations, func(r string) bool { return strings.EqualFold(r, relation) })
 		}
 	}
 	return false

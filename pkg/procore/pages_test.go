@@ -254,7 +254,7 @@ func TestEndlessList(t *testing.T) {
 	}
 }
 
-func TestLinkNext(t *testing.T) {
+func TestLinkTo(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
@@ -280,13 +280,13 @@ func TestLinkNext(t *testing.T) {
 		{"unfinished", []string{`<a; rel="next"`, `;;`, `<`, `>`}, ""},
 	}
 	for _, tt := range tests {
-		if got := linkNext(http.Header{"Link": tt.links}); got != tt.want {
+		if got := linkTo(http.Header{"Link": tt.links}, "next"); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }
 
-func FuzzLinkNext(f *testing.F) {
+func FuzzLinkTo(f *testing.F) {
 	f.Add(`<https://api.procore.com/rest/v1.0/x?page=2>; rel="next", <b>; rel="last",`)
 	f.Add(`</rest/v1.0/x?page=2>;rel=next`)
 	f.Add(`<https://api.procore.com.example.com/rest/v1.0/x?page=2>; rel="next"`)
@@ -295,7 +295,7 @@ func FuzzLinkNext(f *testing.F) {
 	f.Add(`<?page=2&page=3&%zz>; REL=NEXT, <`)
 	f.Fuzz(func(t *testing.T, link string) {
 		h := http.Header{"Link": {link}}
-		q, err := newPager("/rest/v1.0/x", nil).next(linkNext(h))
+		q, err := newPager("/rest/v1.0/x", nil).next(linkTo(h, "next"))
 		if err != nil && !errors.Is(err, errPaging) {
 			t.Errorf("got error %v", err)
 		}

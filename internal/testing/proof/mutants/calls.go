@@ -2,7 +2,7 @@ package main
 
 // calls breaks the API client: what it sends again, where, and how often.
 func calls() []mutant {
-	const client, pace, retry, transport = "pkg/procore/client.go", "pkg/procore/pace.go", "pkg/procore/retry.go", "pkg/tokens/transport.go"
+	const client, ahead, pace, retry, transport = "pkg/procore/client.go", "pkg/procore/ahead.go", "pkg/procore/pace.go", "pkg/procore/retry.go", "pkg/tokens/transport.go"
 	return []mutant{
 		{"", "a call is sent into a window that is used up", pace,
 			`w.limit-w.used <= n`, `w.limit-w.used < n`, apiPackage},
@@ -48,6 +48,24 @@ func calls() []mutant {
 			continue`, `			return false`, only("TestUnmarshalList", apiPackage)},
 		{"", "a list that is shorter than announced ends without an error", "pkg/procore/pages.go",
 			`!p.numbers || p.total <= p.read`, `true`, only("TestTotal", apiPackage)},
+		{"", "pages are read ahead beyond what the loop needs", ahead,
+			`min(p.pages(h), r.api.ahead/p.read+1)`, `p.pages(h)`, only("TestReadAheadIsBounded", apiPackage)},
+		{"", "pages that are read ahead use up the rate limit", pace,
+			`return int64(left / 2)`, `return int64(left)`, only("TestReadAheadWithinTheRateLimit", apiPackage)},
+		{"", "pages are read at once after a refusal", pace,
+			`	if now.Before(p.crowdedUntil) {
+		return 0
+	}
+`, ``, only("TestReadAheadRefused", apiPackage)},
+		{"", "a page that is linked elsewhere is one that was read ahead", ahead,
+			`c.query.Encode() != r.call(n).query.Encode()`, `false`, only("TestReadAheadReadsTheSame", apiPackage)},
+		{"", "pages are read without end while one is late", ahead,
+			`r.next < n+maxAtOnce && `, ``, only("TestReadAheadWaitsForTheLoop", apiPackage)},
+		{"", "calls of a list go on after its loop", "pkg/procore/pages.go",
+			`		defer r.calls.Wait()
+`, ``, only("TestReadAheadStopsWithTheLoop", apiPackage)},
+		{"", "a background job reads pages at once", ahead,
+			`r.api.ahead/p.read+1`, `max(r.api.ahead, 2000)/p.read+1`, only("TestReadAheadWithinTheRateLimit", apiPackage)},
 		{"", "a gateway's 401 is taken for Procore's", "pkg/procore/errors.go",
 			`	if e.byGateway() {`, `	if false {`, only("TestGatewayRefuses", apiPackage)},
 		{"", "a gateway's 401 costs a refresh", transport,
