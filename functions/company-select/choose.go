@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"procore-connect/internal/connect/choice"
 	"procore-connect/internal/connect/pages"
@@ -34,7 +33,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, flow, err)
 		return
 	}
-	companyID, idErr := strconv.ParseInt(r.PostForm.Get(pages.FieldCompany), 10, 64)
+	companyID, position, idErr := pages.Chosen(r.PostForm.Get(pages.FieldCompany))
 	switch {
 	case !ok:
 		h.stop(w, r, flow, pages.FormRefused())
@@ -47,7 +46,7 @@ func (h *handler) choose(w http.ResponseWriter, r *http.Request) {
 	case idErr != nil:
 		h.pages.Problem(w, r, pages.CompanyNotListed().BackToCompanies(companiesPath(s.Flow)))
 	default:
-		h.connect(w, r, s, companyID)
+		h.connect(w, r, s, companyID, position)
 	}
 }
 
@@ -88,14 +87,14 @@ func (h *handler) readForm(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Session, companyID int64) {
+func (h *handler) connect(w http.ResponseWriter, r *http.Request, s session.Session, companyID int64, position int) {
 	flow := s.Flow
 	s, err := h.moved(r.Context(), s)
 	if err != nil {
 		h.fail(w, r, flow, err)
 		return
 	}
-	u, err := h.chooser().Companies(r.Context(), s.Principal, companyID, s.CompanyID)
+	u, err := h.chooser().Find(r.Context(), s.Principal, position, companyID, s.CompanyID)
 	company, listed := u.Company(companyID)
 	switch {
 	case err != nil:

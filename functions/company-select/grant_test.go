@@ -298,12 +298,12 @@ func TestTokenReplaced(t *testing.T) {
 		},
 		"nothing": func(*site) {},
 	} {
-		for _, endpoint := range []string{"/rest/v1.0/companies", "/rest/v1.1/projects"} {
-			t.Run(name+endpoint, func(t *testing.T) {
+		for company, endpoint := range map[string]string{"5678": "/rest/v1.0/companies", "5678.1": "/rest/v1.0/companies", "5678.2": "/rest/v1.1/projects"} {
+			t.Run(name+endpoint+company, func(t *testing.T) {
 				t.Parallel()
 				s := newSite(t)
 				v := s.visitor(procoretest.Joe)
-				form := v.form("5678")
+				form := v.form(company)
 				s.ProcoreFails(procoretest.Fault{Endpoint: endpoint, Kind: procoretest.Status, Status: 401})
 				var met atomic.Bool
 				s.Fault(func(operation string, _ []byte) (f dynamotest.Fault) {

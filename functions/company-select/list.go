@@ -82,7 +82,7 @@ func (h *handler) chooser() choice.Chooser {
 func (h *handler) choices(companies []procore.Company) []pages.Company {
 	out := make([]pages.Company, len(companies))
 	for i, c := range companies {
-		out[i] = pages.Company{ID: c.ID, Name: c.Name, State: h.state(c)}
+		out[i] = pages.Company{ID: c.ID, Name: c.Name, State: h.state(c), Position: i}
 	}
 	return out
 }

@@ -21,7 +21,6 @@ import (
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/webhook/credential"
 	"procore-connect/internal/webhook/inbox"
-	"procore-connect/pkg/procore"
 )
 
 // R4: deliveries beyond the quota of quarantine are answered 200 too, and not stored.
@@ -85,9 +84,7 @@ func TestManyWithoutAnID(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			began := time.Now() // the quota is an hour's of the clock
-			clock := procore.Clock{Time: func() time.Time { return began }}
-			serve := gateway.Handler(&handler{inbox: &inbox.Store{DB: db, Table: names.Inbox, Clock: clock}, ring: secrettest.Constant(ring)},
+			serve := gateway.Handler(&handler{inbox: &inbox.Store{DB: db, Table: names.Inbox}, ring: secrettest.Constant(ring)},
 				gateway.Options{Log: slog.New(slog.DiscardHandler), MaxBody: -1})
 			body, authorization := strings.Replace(sample(t, "webhook-v4"), `"id"`, `"no_id"`, 1), header(t, functiontest.WebhookValue, company)
 			var next atomic.Int64

@@ -65,13 +65,32 @@ type Chooser struct {
 	Connections *connections.Store
 }
 
-// Companies lists the user's companies, or reads the list until it has those that are wanted. If Procore fails in the
-// middle, or is too slow, the companies that came are listed.
-func (c Chooser) Companies(ctx context.Context, p tokens.Principal, wanted ...int64) (l List, err error) {
+// Companies lists the user's companies. If Procore fails in the middle, or is too slow, the companies that came are listed.
+func (c Chooser) Companies(ctx context.Context, p tokens.Principal) (List, error) {
+	return c.list(ctx, p, 0, nil)
+}
+
+// Find reads the list until it has the companies that are wanted. What is listed around the position is read first, if it
+// is not 0, because a page listed the company there a moment ago. That spares reading the whole list, and decides nothing.
+func (c Chooser) Find(ctx context.Context, p tokens.Principal, position int, wanted ...int64) (List, error) {
+	return c.list(ctx, p, position, wanted)
+}
+
+func (c Chooser) list(ctx context.Context, p tokens.Principal, position int, wanted []int64) (l List, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	err = c.as(ctx, p, func(hc *http.Client) (err error) {
-		l, err = companies(procore.NewUserClient(c.Tokens.Environment, hc, c.Tokens.Options("")...).Companies(ctx), wanted)
+		user := procore.NewUserClient(c.Tokens.Environment, hc, c.Tokens.Options("", procore.WithReadAhead(maxCompanies))...)
+		if 0 < position && position < maxCompanies {
+			near, err := user.CompaniesNear(ctx, position)
+			if l = (List{Companies: near}); err == nil && l.has(wanted) {
+				return nil
+			}
+			if errors.Is(err, procore.ErrUnauthorized) {
+				return fmt.Errorf("%w: %w", ErrProcore, err)
+			}
+		}
+		l, err = companies(user.Companies(ctx), wanted)
 		return err
 	})
 	return l, err

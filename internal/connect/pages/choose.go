@@ -2,6 +2,7 @@ package pages
 
 import (
 	"cmp"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -46,9 +47,27 @@ const (
 
 // Company is one line of the choice.
 type Company struct {
-	ID    int64
-	Name  string
-	State CompanyState
+	ID       int64
+	Name     string
+	State    CompanyState
+	Position int // in Procore's list, from 0; the form has it, so that a choice finds the company again
+}
+
+// value is what the form sends for the company.
+func (c Company) value() string {
+	if c.Position == 0 {
+		return strconv.FormatInt(c.ID, 10)
+	}
+	return fmt.Sprintf("%d.%d", c.ID, c.Position)
+}
+
+// Chosen reads FieldCompany: the company's id, and the position at which it was listed, or 0. A browser can send any, so
+// neither proves that Procore lists the company.
+func Chosen(value string) (id int64, position int, err error) {
+	text, listed, _ := strings.Cut(value, ".")
+	position, _ = strconv.Atoi(listed)
+	id, err = strconv.ParseInt(text, 10, 64)
+	return id, position, err
 }
 
 // Choice is what Choose shows.
@@ -92,8 +111,8 @@ type ways struct {
 
 // option is one radio button.
 type option struct {
-	ID, Name, Hint string
-	Checked        bool
+	ID, Value, Name, Hint string
+	Checked               bool
 }
 
 // Choose shows the companies to choose one from.
@@ -186,17 +205,17 @@ func (p *Pages) options(all []line, room *int) []option {
 	return shown
 }
 
-// size returns at least how many bytes an option takes. It has its id five times beside the hint. HTMLEscapeString leaves
-// a plus sign, which html/template escapes.
+// size returns at least how many bytes an option takes. It has its id four times beside the value and the hint.
+// HTMLEscapeString leaves a plus sign, which html/template escapes.
 func (o option) size() int {
 	escaped := func(s string) int { return len(template.HTMLEscapeString(s)) + 4*strings.Count(s, "+") }
-	return optionSize + 5*len(o.ID) + escaped(o.Name) + escaped(o.Hint)
+	return optionSize + 4*len(o.ID) + len(o.Value) + escaped(o.Name) + escaped(o.Hint)
 }
 
 // option describes a company by its id, because two of a user's companies may have the same name.
 func (p *Pages) option(c Company) option {
 	id := strconv.FormatInt(c.ID, 10)
-	o := option{ID: id, Name: c.Name, Hint: p.words.CompanyIDLabel + " " + id}
+	o := option{ID: id, Value: c.value(), Name: c.Name, Hint: p.words.CompanyIDLabel + " " + id}
 	if o.Name == "" {
 		o.Name = o.Hint
 	}

@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -90,6 +91,30 @@ func TestChooseOne(t *testing.T) {
 	want := []radio{{Value: "5678", Label: "Acme Construction", Description: "Procore company ID 5678", Checked: true}}
 	if diff := cmp.Diff(radios(got), want); diff != "" {
 		t.Errorf("companies (-got +want):\n%s", diff)
+	}
+}
+
+// The form sends the position at which a company is listed, however the page sorts and filters. What a browser made of it is
+// an id, or an error.
+func TestChosen(t *testing.T) {
+	t.Parallel()
+	listed := []pages.Company{{ID: 7, Name: "Zoo"}, {ID: 8, Name: "Arch", Position: 1}, {ID: 9, Name: "Zinc", Position: 1999}}
+	got := radios(show(t, newPages(), choose(pages.Choice{Companies: listed, Filter: "z"})))
+	if len(got) != 2 || got[0].Value != "9.1999" || got[1].Value != "7" {
+		t.Errorf("got %v", got)
+	}
+	for value, want := range map[string]struct {
+		id       int64
+		position int
+	}{"9.1999": {9, 1999}, "7": {7, 0}, "7.": {7, 0}, "7.x": {7, 0}, "-7.-1": {-7, -1}, "9223372036854775807.1": {math.MaxInt64, 1}} {
+		if id, position, err := pages.Chosen(value); id != want.id || position != want.position || err != nil {
+			t.Errorf("%q is company %d at %d, %v, want %d at %d", value, id, position, err, want.id, want.position)
+		}
+	}
+	for _, value := range []string{"", ".", ".1", "x", "7x.1", "7 .1", "0x7", "99999999999999999999.1"} {
+		if id, _, err := pages.Chosen(value); err == nil {
+			t.Errorf("%q is company %d, want an error", value, id)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func TestWorstSize(t *testing.T) {
 		named := func(n int, states ...pages.CompanyState) []pages.Company {
 			all := make([]pages.Company, n)
 			for i := range all {
-				all[i] = pages.Company{ID: math.MaxInt64 - int64(i), Name: name, State: states[i%len(states)]}
+				all[i] = pages.Company{ID: math.MaxInt64 - int64(i), Name: name, State: states[i%len(states)], Position: 1000 + i}
 			}
 			return all
 		}

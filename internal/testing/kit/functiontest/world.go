@@ -13,6 +13,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +73,7 @@ type World struct {
 	t        *testing.T
 	endpoint *string
 	manager  *secretsmanager.Client
+	rounds   rounds
 
 	mu       sync.Mutex
 	fault    func(operation string, body []byte) dynamotest.Fault
@@ -202,6 +204,9 @@ func (w *World) startProcore() {
 		w.requests = append(w.requests, r.Method+" "+r.URL.Path)
 		w.mu.Unlock()
 		rw.Header().Set("Date", w.Clock.Now().UTC().Format(http.TimeFormat))
+		if strings.HasPrefix(r.URL.Path, "/rest/") {
+			w.rounds.hold(r.Context())
+		}
 		w.Procore.ServeHTTP(rw, r)
 	}))
 	server.Config.ConnState = w.Procore.ConnState

@@ -118,6 +118,7 @@ func handing() []mutant {
 // choice removes guards of the choice of a company.
 func choice() []mutant {
 	const list, choose = "functions/company-select/list.go", "functions/company-select/choose.go"
+	const chooser = "internal/connect/choice/choice.go"
 	return []mutant{
 		{"D", "a form needs no token", choose, `	case !ok:`, `	case !ok && r.Host == "":`, only("TestForgedForm", selection)},
 		{"D", "another site's form is accepted with a token", "functions/company-select/origin.go", `err != nil && !hidden(r)`, `err != nil && hidden(r)`,
@@ -128,6 +129,13 @@ func choice() []mutant {
 		{"D", "a company that Procore did not list is entered", choose, `	case !listed:
 `, `	case !listed && companyID == 0:
 `, only("TestCompanyOutOfBounds", selection)},
+		{"D", "what is listed at a forged position is all that counts", chooser, `err == nil && l.has(wanted) {`, `err == nil {`,
+			only("TestPositionIsNotTrusted", selection)},
+		{"", "a choice reads the whole list", chooser, `if 0 < position && position < maxCompanies {`, `if false {`, only("TestLargeAccount", selection)},
+		{"", "a list's pages are read one after another", chooser, `procore.WithReadAhead(maxCompanies)`, ``, only("TestLargeAccount", selection)},
+		{"", "a token that is no longer accepted reads the whole list", chooser, `			if errors.Is(err, procore.ErrUnauthorized) {
+				return`, `			if false {
+				return`, only("TestTokenReplaced", selection)},
 		{"D", "ALLOWED_COMPANIES has no effect", list, `case !h.allowed.Admits(c.ID):`, `case false:`, only("TestCompanyOutOfBounds", selection)},
 		{"D", "a form has no bound", choose, `http.MaxBytesReader(w, r.Body, maxForm)`, `http.MaxBytesReader(w, r.Body, 100*maxForm)`, only("TestUnreadableForm", selection)},
 	}

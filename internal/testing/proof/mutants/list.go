@@ -128,8 +128,8 @@ func reach() []mutant {
 	const client = "pkg/procore/client.go"
 	return []mutant{
 		{"R3", "the list reads each company's projects", "internal/connect/choice/choice.go",
-			`		l, err = companies(procore.NewUserClient(c.Tokens.Environment, hc, c.Tokens.Options("")...).Companies(ctx), wanted)
-`, `		l, err = companies(procore.NewUserClient(c.Tokens.Environment, hc, c.Tokens.Options("")...).Companies(ctx), wanted)
+			`		l, err = companies(user.Companies(ctx), wanted)
+`, `		l, err = companies(user.Companies(ctx), wanted)
 		for _, one := range l.Companies {
 			for range procore.NewCompanyClient(c.Tokens.Environment, hc, one.ID, c.Tokens.Options("")...).Projects(ctx) {
 				break
