@@ -5,8 +5,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -60,7 +58,7 @@ func TestRefreshesPerDay(t *testing.T) {
 	t.Parallel()
 	const off, on, days = connections.WebhooksOff, connections.WebhooksPending, countedDays
 	w, storage := functiontest.New(t), dynamotest.New()
-	w.DB = dynamodb.New(dynamotest.Client("http://127.0.0.1:9").Options(), func(o *dynamodb.Options) { o.HTTPClient = inProcess{storage} })
+	w.DB = inProcessClient(storage)
 	w.Tables = tables.CreateForTest(t, w.DB)
 	r := refresherIn(t, w)
 	kinds := []*counted{
@@ -99,15 +97,6 @@ func TestRefreshesPerDay(t *testing.T) {
 	}
 	c.wantMetric("RefreshesFailed", 0, 0)
 	c.presented()
-}
-
-// inProcess makes the requests of a client without a network, for a test with many.
-type inProcess struct{ server http.Handler }
-
-func (p inProcess) Do(r *http.Request) (*http.Response, error) {
-	rec := httptest.NewRecorder()
-	p.server.ServeHTTP(rec, r)
-	return rec.Result(), nil
 }
 
 // connectCounted connects companies, whose ids begin with this one, by a user of this id.

@@ -24,24 +24,16 @@ const (
 	maxUnchecked = 3
 )
 
-// checkUser ends the user's connections to companies that the user left. It uses the
-// token that was just refreshed, so that it spends no refresh token.
-func (h *handler) checkUser(ctx context.Context, p tokens.Principal, access tokens.Access, r *run) {
-	if !r.checking() {
-		return
-	}
+// checkUser ends the user's connections to companies that the user left, and returns how
+// many. It uses the token that was just refreshed, so that it spends no refresh token.
+// failed reports whether more than this one user's check would fail.
+func (h *handler) checkUser(ctx context.Context, p tokens.Principal, access tokens.Access) (ended int, failed bool) {
 	ended, err := h.checkCompanies(ctx, p, access)
 	if err != nil {
 		h.log.WarnContext(ctx, "departure check failed", slog.String("principal", string(p)), slog.Any("error", err))
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.departed += ended
-	switch {
-	case errors.Is(err, procore.ErrUnauthorized), errors.Is(err, procore.ErrRateLimited): // only this user's
-	case err != nil:
-		r.unchecked++
-	}
+	ofThisUser := errors.Is(err, procore.ErrUnauthorized) || errors.Is(err, procore.ErrRateLimited)
+	return ended, err != nil && !ofThisUser
 }
 
 // checkCompanies checks the user's connections that were not checked for a day, and
@@ -84,13 +76,6 @@ func (h *handler) endDeparted(ctx context.Context, p tokens.Principal, every tim
 		}
 	}
 	return ended, err
-}
-
-// checking reports whether the run still checks users.
-func (r *run) checking() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.unchecked < maxUnchecked
 }
 
 // withheld logs an error in each run while departed users keep their connections, which

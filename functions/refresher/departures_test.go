@@ -205,7 +205,7 @@ func TestNoAnswers(t *testing.T) {
 	if got := r.presented(); got != 30 {
 		t.Errorf("got %d refreshes, want 30", got)
 	}
-	if got, most := r.Requests("GET /rest/v1.0/companies"), maxUnchecked+defaultWave; got > most {
+	if got, most := r.Requests("GET /rest/v1.0/companies"), maxUnchecked+defaultWindow; got > most {
 		t.Errorf("Procore was asked %d times, want at most %d", got, most)
 	}
 }

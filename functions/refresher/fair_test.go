@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/testing/kit/tables"
@@ -28,7 +26,7 @@ const lambdaTime = 240 * time.Second
 func manyCompanies(t *testing.T) *refresher {
 	t.Helper()
 	w := functiontest.New(t)
-	w.DB = dynamodb.New(dynamotest.Client("http://127.0.0.1:9").Options(), func(o *dynamodb.Options) { o.HTTPClient = inProcess{dynamotest.New()} })
+	w.DB = inProcessClient(dynamotest.New())
 	w.Tables = tables.CreateForTest(t, w.DB)
 	return refresherIn(t, w)
 }

@@ -32,7 +32,7 @@ type handler struct {
 	// installations are those of the service account; nil: the app works for users alone.
 	installations *installations.Watch
 	shares        int // of the schedule's runs; 0: each run does the whole
-	waves         int // refreshes that a run has in flight; 0: defaultWave
+	window        int // refreshes that a run has in flight at most; 0: defaultWindow
 	passes        int // companies that a run checks at once; 0: defaultPasses
 	log           *slog.Logger
 }

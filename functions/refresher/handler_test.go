@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"procore-connect/internal/connect/session"
+	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/upkeep/departures"
 	"procore-connect/internal/webhook/inbox"
@@ -140,6 +143,20 @@ func (r *refresher) companies(user int64, n int, webhooks connections.Webhooks) 
 		all = append(all, c)
 	}
 	return all
+}
+
+// inProcess makes the requests of a client without a network, for a test with many.
+type inProcess struct{ server http.Handler }
+
+func (p inProcess) Do(r *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	p.server.ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+// inProcessClient returns a client of the storage that uses no network.
+func inProcessClient(storage http.Handler) *dynamodb.Client {
+	return dynamodb.New(dynamotest.Client("http://127.0.0.1:9").Options(), func(o *dynamodb.Options) { o.HTTPClient = inProcess{storage} })
 }
 
 func TestUnknownTask(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"golang.org/x/sync/errgroup"
 
 	"procore-connect/internal/platform/config"
@@ -28,7 +27,7 @@ func TestTenThousandInstallations(t *testing.T) {
 	t.Parallel()
 	const companies = 10_000
 	w, storage := functiontest.New(t), dynamotest.New()
-	w.DB = dynamodb.New(dynamotest.Client("http://127.0.0.1:9").Options(), func(o *dynamodb.Options) { o.HTTPClient = inProcess{storage} })
+	w.DB = inProcessClient(storage)
 	w.Tables = tables.CreateForTest(t, w.DB)
 	var mu sync.Mutex
 	grant, all := map[string]int{}, map[string]int{}

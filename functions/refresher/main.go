@@ -50,7 +50,7 @@ func newHandler() (*handler, error) {
 		inbox:  &inbox.Store{DB: base.DB, Table: env.Require("INBOX_TABLE")},
 		log:    base.Log,
 		shares: env.Number("REFRESHER_SHARES", 1, maxShares),
-		waves:  env.Number("REFRESHES_AT_ONCE", defaultWave, 100),
+		window: env.Number("REFRESHES_AT_ONCE", defaultWindow, 100),
 		passes: env.Number("CHECKS_AT_ONCE", defaultPasses, 256),
 	}
 	h.tokens.Rescue = h.rescue.Send

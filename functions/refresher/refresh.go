@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"sync"
 	"time"
 
 	"procore-connect/internal/platform/secrets"
@@ -16,8 +15,8 @@ import (
 )
 
 const (
-	// defaultWave is how many refreshes of a run are in flight at most. An outage costs them.
-	defaultWave = 10
+	// defaultWindow is how many refreshes of a run are in flight at most. An outage costs them.
+	defaultWindow = 10
 	// maxRefused is how many principals' refresh tokens one run lets Procore refuse
 	// without a success. An endpoint that is given another app's valid credentials
 	// refuses every token, and each is spent.
@@ -28,15 +27,12 @@ const (
 // endpoint first, and starts slowly, so that an outage that begins now costs few
 // tokens. If nothing is due, it does not probe, unless the breaker waits for it.
 func (h *handler) refresh(ctx context.Context, s share) error {
-	run := run{refused: make(map[tokens.Principal]bool)}
+	run := run{window: 1, most: cmp.Or(h.window, defaultWindow), outcomes: make(chan outcome)}
 	defer h.finished(ctx, &run)
 	next, stop := iter.Pull2(h.due(ctx, s))
 	defer stop()
-	wave := run.collect(next, 1)
-	b, err := h.tokens.Upkeep().Breaker(ctx)
-	if err == nil && (len(wave) > 0 || !b.AtRest()) {
-		err = h.tokens.Upkeep().Probe(ctx)
-	}
+	p, found := run.next(next)
+	err := h.probe(ctx, found)
 	if errors.Is(err, secrets.ErrNotFilledIn) {
 		h.log.WarnContext(ctx, "refresh skipped, client id and secret not set")
 		return nil // no user can have connected
@@ -44,19 +40,24 @@ func (h *handler) refresh(ctx context.Context, s share) error {
 	if err != nil {
 		return errors.Join(append(run.errs, fmt.Errorf("nothing refreshed: %w", err))...)
 	}
-	for size := 1; len(wave) > 0 && !outOfTime(ctx); wave = run.collect(next, size) {
-		h.wave(ctx, wave, &run)
-		if len(run.refused) >= maxRefused {
-			run.errs = append(run.errs, fmt.Errorf("the run stops: Procore refused the refresh tokens of %d users in a row; check the client id", len(run.refused)))
-			break
+	for {
+		for ; found && run.room() && !outOfTime(ctx); p, found = run.next(next) {
+			h.begin(ctx, p, &run)
 		}
-		size = run.next(2*size, cmp.Or(h.waves, defaultWave))
-		if b, err := h.tokens.Upkeep().Breaker(ctx); err != nil || b.Open {
-			run.errs = append(run.errs, fmt.Errorf("the run stops: %s", b.Reason), err)
-			break
+		if run.inFlight == 0 {
+			return errors.Join(run.errs...)
 		}
+		h.count(ctx, <-run.outcomes, &run)
 	}
-	return errors.Join(run.errs...)
+}
+
+// probe probes the token endpoint if a grant is due, or if the breaker waits for it.
+func (h *handler) probe(ctx context.Context, due bool) error {
+	b, err := h.tokens.Upkeep().Breaker(ctx)
+	if err != nil || !due && b.AtRest() {
+		return err
+	}
+	return h.tokens.Upkeep().Probe(ctx)
 }
 
 // finished logs the result of the run, what is still due, and whether departures are
@@ -78,57 +79,63 @@ func (h *handler) finished(ctx context.Context, r *run) {
 	h.withheld(ctx)
 }
 
-// run counts what one run does.
+// run is one run of refresh, which alone uses it.
 type run struct {
-	mu                sync.Mutex
+	window, most int // refreshes that may be in flight now, and later; 0 after the run stopped
+	inFlight     int
+	outcomes     chan outcome // of those in flight
+
 	refreshed, failed int
-	overwritten       int                       // with the monthly sandbox, as expected
-	refused           map[tokens.Principal]bool // since the last success
-	departed          int                       // connections whose users left their company
-	unchecked         int                       // departure checks that failed
+	overwritten       int // with the monthly sandbox, as expected
+	refused           int // tokens since the last success
+	departed          int // connections whose users left their company
+	unchecked         int // departure checks that failed
 	errs              []error
 }
 
-// next returns the size of the next wave. After a refusal it is no more than may still be
-// refused.
-func (r *run) next(size, most int) int {
-	if n := len(r.refused); n > 0 {
-		most = min(most, maxRefused-n)
-	}
-	return min(size, most)
+// outcome is what came of one grant.
+type outcome struct {
+	principal tokens.Principal
+	err       error
+	departed  int
+	unchecked bool
 }
 
-// collect returns the next grants of the list. A row that cannot be read does not stop
-// the rest.
-func (r *run) collect(next func() (tokens.Principal, error, bool), size int) []tokens.Principal {
-	var wave []tokens.Principal
-	for len(wave) < size {
-		p, err, ok := next()
-		switch {
-		case !ok:
-			return wave
-		case err != nil:
-			r.errs = append(r.errs, err)
-		default:
-			wave = append(wave, p)
+// room reports whether another refresh may begin.
+func (r *run) room() bool { return r.inFlight < r.window }
+
+// stop lets no more refreshes begin. Those in flight end.
+func (r *run) stop(reason error) {
+	if r.most > 0 {
+		r.window, r.most = 0, 0
+		r.errs = append(r.errs, fmt.Errorf("the run stops: %w", reason))
+	}
+}
+
+// next returns the next grant of the list. A row that cannot be read does not stop the
+// rest.
+func (r *run) next(list func() (tokens.Principal, error, bool)) (p tokens.Principal, found bool) {
+	for {
+		p, err, ok := list()
+		if err == nil || !ok {
+			return p, ok
 		}
+		r.errs = append(r.errs, err)
 	}
-	return wave
 }
 
-// wave refreshes a few grants at once.
-func (h *handler) wave(ctx context.Context, wave []tokens.Principal, r *run) {
-	var all sync.WaitGroup
-	for _, p := range wave {
-		all.Go(func() {
-			access, err := h.renew(ctx, p)
-			h.count(ctx, p, r, err)
-			if err == nil {
-				h.checkUser(ctx, p, access, r)
-			}
-		})
-	}
-	all.Wait()
+// begin refreshes a grant, and checks whether its user is still there.
+func (h *handler) begin(ctx context.Context, p tokens.Principal, r *run) {
+	r.inFlight++
+	check := r.unchecked < maxUnchecked
+	go func() {
+		access, err := h.renew(ctx, p)
+		o := outcome{principal: p, err: err}
+		if err == nil && check {
+			o.departed, o.unchecked = h.checkUser(ctx, p, access)
+		}
+		r.outcomes <- o
+	}()
 }
 
 func (h *handler) renew(ctx context.Context, p tokens.Principal) (tokens.Access, error) {
@@ -142,21 +149,43 @@ func (h *handler) renew(ctx context.Context, p tokens.Principal) (tokens.Access,
 	return access, err
 }
 
-func (h *handler) count(ctx context.Context, p tokens.Principal, r *run, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// count counts an outcome, and decides how many refreshes may be in flight from then on:
+// one more after each success, and fewer after a failure.
+func (h *handler) count(ctx context.Context, o outcome, r *run) {
+	r.inFlight--
+	r.departed += o.departed
+	if o.unchecked {
+		r.unchecked++
+	}
 	switch {
-	case err == nil:
+	case o.err == nil:
 		r.refreshed++
-		clear(r.refused)
-	case errors.Is(err, tokens.ErrOverwritten):
+		r.refused, r.window = 0, min(r.window+1, r.most)
+	case errors.Is(o.err, tokens.ErrOverwritten):
 		r.overwritten++
 	default:
 		r.failed++
-		if e, ok := errors.AsType[*procore.TokenError](err); ok && e.Outcome == procore.Refused {
-			r.refused[p] = true
+		h.log.WarnContext(ctx, "grant not refreshed", slog.String("principal", string(o.principal)), slog.Any("error", o.err))
+		h.slow(ctx, o.err, r)
+	}
+}
+
+// slow slows the run after a failure, or stops it. After a refusal a refresh begins only if
+// those in flight and the tokens refused in a row are maxRefused at most.
+func (h *handler) slow(ctx context.Context, failure error, r *run) {
+	if e, ok := errors.AsType[*procore.TokenError](failure); ok && e.Outcome == procore.Refused {
+		if r.refused++; r.refused >= maxRefused {
+			r.stop(fmt.Errorf("Procore refused the refresh tokens of %d users in a row; check the client id", r.refused))
 		}
-		h.log.WarnContext(ctx, "grant not refreshed", slog.String("principal", string(p)), slog.Any("error", err))
+		r.window = min(r.window, maxRefused-r.refused)
+	}
+	switch b, err := h.tokens.Upkeep().Breaker(ctx); {
+	case err != nil:
+		r.stop(err)
+	case b.Open:
+		r.stop(errors.New(b.Reason))
+	case !b.AtRest():
+		r.window = min(r.window, 1) // each refresh is a trial
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,31 +35,50 @@ const (
 	due    = 1_000
 )
 
-// BenchmarkRefresh is one run of the refresh task among 100,000 grants, of
-// which 1,000 are due: go test -run '^$' -bench Refresh -benchtime 1x ./functions/refresher
+// BenchmarkRefresh is a run of the refresh task among 100,000 grants, of which 1,000 are due,
+// and several runs at once, each of its own share, with 1,000 due for each:
+// go test -run '^$' -bench Refresh -benchtime 1x ./functions/refresher
 func BenchmarkRefresh(b *testing.B) {
-	db := dynamotest.Client(dynamotest.New().Start(b))
-	names := tables.CreateForTest(b, db)
-	fill(b, db, names.Grants)
-	for _, latency := range []time.Duration{0, 150 * time.Millisecond} {
-		b.Run(fmt.Sprint("Procore answers in ", latency), func(b *testing.B) {
-			p := procoretest.Start(b)
-			h := scaled(b, db, names, p.URL)
+	storage := dynamotest.New()
+	names := tables.CreateForTest(b, inProcessClient(storage))
+	fill(b, inProcessClient(storage), names.Grants)
+	db := dynamotest.Client(storage.Start(b))
+	for _, test := range []struct {
+		latency        time.Duration
+		window, shares int
+	}{
+		{0, 10, 1},
+		{150 * time.Millisecond, 10, 1}, {150 * time.Millisecond, 20, 1},
+		{150 * time.Millisecond, 10, 2}, {150 * time.Millisecond, 10, 4},
+	} {
+		b.Run(fmt.Sprintf("latency=%v/window=%d/shares=%d", test.latency, test.window, test.shares), func(b *testing.B) {
+			p, all := procoretest.Start(b), due*test.shares
+			runs := make([]*handler, test.shares)
+			for i := range runs {
+				runs[i] = scaled(b, db, names, p.URL, nil)
+				runs[i].window, runs[i].tokens.Keys = test.window, runs[0].tokens.Keys
+			}
 			for b.Loop() {
 				b.StopTimer()
-				authorize(b, h, p)
-				if latency > 0 {
-					delay := procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: latency.Milliseconds(), Times: due + 1}
+				authorize(b, runs[0], p, all)
+				if test.latency > 0 {
+					delay := procoretest.Fault{Endpoint: "token", Kind: procoretest.Delay, DelayMS: test.latency.Milliseconds(), Times: all + test.shares}
 					if err := p.Fault(delay); err != nil {
 						b.Fatal(err)
 					}
 				}
 				b.StartTimer()
-				if err := h.refresh(b.Context(), whole); err != nil {
-					b.Fatal(err)
+				var together sync.WaitGroup
+				for i, h := range runs {
+					together.Go(func() {
+						if err := h.refresh(b.Context(), share{i, test.shares}); err != nil {
+							b.Error(err)
+						}
+					})
 				}
+				together.Wait()
 			}
-			b.ReportMetric(due*float64(b.N)/b.Elapsed().Seconds(), "grants/s")
+			b.ReportMetric(float64(all*b.N)/b.Elapsed().Seconds(), "grants/s")
 		})
 	}
 }
@@ -79,10 +99,10 @@ func fill(b *testing.B, db *dynamodb.Client, table string) {
 	}
 }
 
-// authorize makes the grants that are due.
-func authorize(b *testing.B, h *handler, p *procoretest.Server) {
+// authorize makes n grants that are due.
+func authorize(b testing.TB, h *handler, p *procoretest.Server, n int) {
 	b.Helper()
-	for i := range due {
+	for i := range n {
 		pair, user := p.Token(b, procoretest.Joe, "http://127.0.0.1/callback"), tokens.User(int64(1+i))
 		_, err := h.tokens.Authorize(b.Context(), tokens.Authorization{
 			Principal:   user,
@@ -98,7 +118,8 @@ func authorize(b *testing.B, h *handler, p *procoretest.Server) {
 	}
 }
 
-func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *handler {
+// scaled returns a handler with what refreshes and checks need. dial may be nil.
+func scaled(b testing.TB, db *dynamodb.Client, names tables.Names, url string, dial procore.Dial) *handler {
 	b.Helper()
 	env, err := procore.ParseEnvironment("custom", url, url)
 	if err != nil {
@@ -112,11 +133,11 @@ func scaled(b *testing.B, db *dynamodb.Client, names tables.Names, url string) *
 	if err != nil {
 		b.Fatal(err)
 	}
-	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret")}
+	oauth := &procore.OAuth{Environment: env, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Dial: dial}
 	quiet := slog.New(slog.DiscardHandler)
 	h := &handler{log: quiet, tokens: &tokens.Store{
 		DB: db, Grants: names.Grants, Spends: names.Spends, Environment: env, Log: quiet,
-		Keys: secrettest.Constant(ring), OAuth: secrettest.Constant(oauth),
+		Keys: secrettest.Constant(ring), OAuth: secrettest.Constant(oauth), Dial: dial,
 	}}
 	h.store = &connections.Store{DB: db, Table: names.Connections, Tokens: h.tokens, Log: quiet}
 	h.departures = &departures.Watch{Store: h.store, Log: quiet}
@@ -135,7 +156,7 @@ const (
 func BenchmarkChecks(b *testing.B) {
 	db := dynamotest.Client(dynamotest.New().Start(b))
 	p := procoretest.Start(b)
-	h := scaled(b, db, tables.CreateForTest(b, db), p.URL)
+	h := scaled(b, db, tables.CreateForTest(b, db), p.URL, nil)
 	h.hooks = reconciler(b, h)
 	for id := int64(1); id <= companies; id++ {
 		company := procoretest.NewCompany(id, "A Company", procoretest.Joe)

@@ -2,7 +2,7 @@ package main
 
 // fair breaks the order and the limits of housekeeping's checks.
 func fair() []mutant {
-	const checks, hooks, turns, verdict = "functions/refresher/checks.go", "functions/refresher/webhooks.go", "pkg/connections/checks.go", "internal/webhook/provision/verdict.go"
+	const checks, refresh, hooks, turns, verdict = "functions/refresher/checks.go", "functions/refresher/refresh.go", "functions/refresher/webhooks.go", "pkg/connections/checks.go", "internal/webhook/provision/verdict.go"
 	return []mutant{
 		{"", "a rate limit ends the run", checks, `return r.inVain >= maxInVain ||`, `return len(r.limited) > 0 ||`, only("TestRateLimitSkipsItsOwner", refresher)},
 		{"", "each company of a limited user is tried", hooks,
@@ -26,8 +26,18 @@ func fair() []mutant {
 		{"", "two companies of a user are checked at once", checks, `	case r.busy[owner]:`, `	case r.busy[owner] && false:`, only("TestPassesAtOnce", refresher)},
 		{"", "one company is checked after the other", checks, `cmp.Or(h.passes, defaultPasses)`, `cmp.Or(h.passes, 1)`, only("TestPassesAtOnce", refresher)},
 		{"", "the runs of all shares do the whole", "functions/refresher/share.go", `return shard%s.of == s.index`, `return true`, only("TestSharesOfGrants", refresher)},
-		{"", "a run has ten refreshes in flight, whatever is set", "functions/refresher/refresh.go", `cmp.Or(h.waves, defaultWave))`, `cmp.Or(0, defaultWave))`, only("TestRefreshesAtOnce", refresher)},
-		{"R7", "a wave is greater than the brake allows", "functions/refresher/refresh.go", `most = min(most, maxRefused-n)`, `most = max(most, maxRefused-n)`, only("TestRefreshesAtOnce", refresher)},
+		{"", "a run has ten refreshes in flight, whatever is set", refresh, `cmp.Or(h.window, defaultWindow)`, `cmp.Or(0, defaultWindow)`, only("TestWindow", refresher)},
+		{"R7", "a run begins with all that may be in flight", refresh, `run{window: 1, most:`, `run{window: defaultWindow, most:`, only("TestWindow", refresher)},
+		{"R7", "a success allows many more refreshes", refresh, `min(r.window+1, r.most)`, `r.most`, only("TestWindow", refresher)},
+		{"", "a refresh waits for the slowest", refresh, `return r.inFlight < r.window`, `return r.inFlight < 1`, only("TestSlowestHoldsUpNoOther", refresher)},
+		{"R7", "more refreshes are in flight than the brake allows", refresh, `r.window = min(r.window, maxRefused-r.refused)`, ``, only("TestRefusedInFlight", refresher)},
+		{"R7", "a run goes on at an open breaker", refresh, `	case b.Open:
+		r.stop(errors.New(b.Reason))
+`, ``, only("TestOutageInFlight", refresher)},
+		{"R7", "a run is as fast as before after a failure", refresh, `		r.window = min(r.window, 1) // each refresh is a trial
+`, ``, only("TestOutageInFlight", refresher)},
+		{"R7", "a run that stopped goes on", refresh, `		r.window, r.most = 0, 0
+`, ``, only("TestOutageInFlight", refresher)},
 		{"", "some shards have no turn", "functions/refresher/share.go", `% int64(of)), of}`, `% 4), of}`, only("TestTurns", refresher)},
 		{"", "each share lists the installations", "functions/refresher/housekeeping.go", `if !s.first() {`, `if false {`, only("TestOneShareKeepsTheRest", refresher)},
 		{"", "a company is checked for each of its connections", checks, `	case r.seen[key.CompanyID]:`, `	case r.seen[key.CompanyID] && false:`,

@@ -187,7 +187,7 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 		{"R7", "a probe at the same time costs a run", "pkg/tokens/breaker.go",
 			`ok && cause == nil && !other.Current.Open`, `ok && false && !other.Current.Open`, only("TestProbesAtOnce", storePackage)},
 		{"R7", "a run goes on after ten refusals", "functions/refresher/refresh.go",
-			`if len(run.refused) >= maxRefused {`, `if false {`, only("TestRefusalsStopTheRun", refresher)},
+			`if r.refused++; r.refused >= maxRefused {`, `if r.refused = 1; false {`, only("TestRefusalsStopTheRun", refresher)},
 		{"R7", "the breaker is not asked", "pkg/tokens/refresh.go",
 			`if r.trial, err = s.admit(ctx, g.Principal); err != nil {`, `if false {`, storePackage},
 		{"R8", "a late pair overwrites a newer authorization", "pkg/tokens/refresh.go",
