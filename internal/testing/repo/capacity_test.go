@@ -40,13 +40,7 @@ func (f fleet) lists() float64 { return float64(f.projects * f.resources) }
 func TestCapacity(t *testing.T) {
 	t.Parallel()
 	doc := read(t, "docs/DEPLOY.md")
-	makes := make(map[string]amount)
-	for _, m := range amounts.FindAllStringSubmatch(doc, -1) {
-		makes[m[1]] = amount{parse(t, m[2]), parse(t, m[3]), parse(t, m[4])}
-	}
-	if len(makes) != 3 {
-		t.Fatalf("docs/DEPLOY.md has %d parts of a pass, want 3", len(makes))
-	}
+	makes := passMakes(t, doc)
 	n := template(t)
 	owner := parse(t, text(get(n, "Parameters", "ReconcileCallsPerOwner", "Default")))
 	app := parse(t, text(get(n, "Parameters", "ReconcileCallsPerApp", "Default")))
@@ -67,12 +61,7 @@ func TestCapacity(t *testing.T) {
 		if takes > hours {
 			late = ", too long"
 		}
-		passes := float64(f.companies) * gigabyteMonth / hours
-		changes := float64(f.companies*f.projects*changesADay*days) * makes["a changed item"].reads
-		dynamo := passes * (price(t, doc, "write units")*(makes["the company"].writes+f.lists()*makes["a list"].writes) +
-			price(t, doc, "read units")*(makes["the company"].reads+f.lists()*makes["a list"].reads))
-		dynamo += changes * price(t, doc, "read units")
-		lambda := passes * pass * secondsACall / callsAtOnce * functionGB * price(t, doc, "GB-seconds")
+		dynamo, lambda := f.costs(t, doc)
 		want = append(want, fmt.Sprintf("| %s | %s | %d | %v | %s | %s, %s | %s%s | %.2f | %.2f |",
 			thousands(float64(f.companies)), thousands(float64(f.projects)), f.resources, strings.TrimSuffix(f.period.String(), "0m0s"),
 			thousands(pass), thousands(math.Ceil(pass/hours)), thousands(math.Ceil(all/hours)), decimal(takes), late, dynamo, lambda))
@@ -83,6 +72,32 @@ func TestCapacity(t *testing.T) {
 	if d := cmp.Diff(strings.Split(table, "\n"), want); d != "" {
 		t.Errorf("capacity of docs/DEPLOY.md (-got +want):\n%s", d)
 	}
+}
+
+// passMakes returns what each part of a pass makes.
+func passMakes(t *testing.T, doc string) map[string]amount {
+	t.Helper()
+	makes := make(map[string]amount)
+	for _, m := range amounts.FindAllStringSubmatch(doc, -1) {
+		makes[m[1]] = amount{parse(t, m[2]), parse(t, m[3]), parse(t, m[4])}
+	}
+	if len(makes) != 3 {
+		t.Fatalf("docs/DEPLOY.md has %d parts of a pass, want 3", len(makes))
+	}
+	return makes
+}
+
+// costs returns what reconciliation costs a month, in $.
+func (f fleet) costs(t *testing.T, doc string) (dynamo, lambda float64) {
+	t.Helper()
+	makes := passMakes(t, doc)
+	company, list := makes["the company"], makes["a list"]
+	passes := float64(f.companies) * gigabyteMonth / f.period.Hours()
+	changes := float64(f.companies*f.projects*changesADay*days) * makes["a changed item"].reads
+	dynamo = passes*price(t, doc, "write units")*(company.writes+f.lists()*list.writes) +
+		(passes*(company.reads+f.lists()*list.reads)+changes)*price(t, doc, "read units")
+	calls := passes * (company.calls + f.lists()*list.calls)
+	return dynamo, calls * secondsACall / callsAtOnce * functionGB * price(t, doc, "GB-seconds")
 }
 
 func parse(t *testing.T, s string) float64 {

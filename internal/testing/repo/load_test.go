@@ -80,11 +80,7 @@ func limits(t *testing.T, s settings) []limit {
 	receiver := min(of("requests a second of an execution"), 1/of("seconds of a delivery"))
 	keeps := property("EventsQueue", "Properties", "MessageRetentionPeriod")
 
-	shares := parameter("RefresherShares")
-	// A run has all of a cycle but what the function's timeout leaves, and ten seconds to finish.
-	busy := (property("RefresherFunction", "Properties", "Timeout") - 10) / 300
-	processor := of("requests a second of a processor") * parameter("RefresherMemory") / of("MB of a processor")
-	refreshes := min(processor/of("requests of a refresh"), of("refreshes a second, ten in flight")*parameter("RefreshesAtOnce")/10)
+	shares, busy, processor := parameter("RefresherShares"), partOfCycle(t, s), n.processor(t, s)
 	checks := min(processor/of("requests of a check"), of("checks a second, 16 at once")*parameter("ChecksAtOnce")/16)
 	refresher, checker := "`RefresherShares`, `RefresherMemory`, `RefreshesAtOnce`", "`RefresherShares`, `RefresherMemory`, `ChecksAtOnce`"
 
@@ -98,13 +94,63 @@ func limits(t *testing.T, s settings) []limit {
 		{inNewAccount, of("executions for the receiver in a new account") * receiver, "the receiver, with `ConsumerConcurrency=2`: hooks pause", "FunctionThrottlesAlarm", "quota"},
 		{ofCompany, of("write units a second of a partition"), "its partition of the index `by_company`: 503, hooks pause", "ServerErrorsAlarm", "–"},
 		{ofResource, 1 / of("seconds of an event in the consumer"), "its order: its events wait", "EventsAgeAlarm", "a faster consumer"},
-		{inUse, shares * busy * refreshes * of("seconds between refreshes"), "the refresher: tokens are refreshed late", "RefreshOverdueAlarm", refresher},
+		{inUse, shares * n.keepsUp(t, s), "the refresher: tokens are refreshed late", "RefreshOverdueAlarm", refresher},
 		{inUse, of("write units a second of a new table") / of("write units of a refresh in Grants") * of("seconds between refreshes"), "the Grants table, before DynamoDB has grown it", "FunctionErrorsAlarm", "–"},
 		{companies, shares * busy * checks * of("seconds between checks"), "housekeeping: hooks are checked late", "HousekeepingOverdueAlarm", checker},
 		{installed, math.Floor(busy*300/5/of("seconds of a call")) * of("companies in a call"), "a fifth of housekeeping: new installations are not found", "FunctionErrorsAlarm", "–"},
 		{waiting, consumer * keeps, fmt.Sprintf("the queue, which keeps %.0f days: the oldest are lost", keeps/86400), "EventsAgeAlarm", "as for the consumer"},
 	}
 	return all
+}
+
+// partOfCycle returns how much of a cycle a run of the refresher has: all but what the function's timeout leaves, and ten seconds
+// to finish.
+func partOfCycle(t *testing.T, s settings) float64 {
+	t.Helper()
+	return (s.number(t, get(template(t), "Resources", "RefresherFunction", "Properties", "Timeout")) - 10) / 300
+}
+
+// processor returns how many requests a second the refresher's memory buys.
+func (n numbers) processor(t *testing.T, s settings) float64 {
+	t.Helper()
+	return n.of(t, "requests a second of a processor") * s.number(t, tagged{"Ref", "RefresherMemory"}) / n.of(t, "MB of a processor")
+}
+
+// refreshes returns how many refreshes a second a run makes.
+func (n numbers) refreshes(t *testing.T, s settings) float64 {
+	t.Helper()
+	return min(n.processor(t, s)/n.of(t, "requests of a refresh"),
+		n.of(t, "refreshes a second, ten in flight")*s.number(t, tagged{"Ref", "RefreshesAtOnce"})/10)
+}
+
+// keepsUp returns how many grants in use one share's runs keep fresh.
+func (n numbers) keepsUp(t *testing.T, s settings) float64 {
+	t.Helper()
+	return partOfCycle(t, s) * n.refreshes(t, s) * n.of(t, "seconds between refreshes")
+}
+
+// How many grants in use one refresher keeps up with, and five.
+func TestRefresherLimits(t *testing.T) {
+	t.Parallel()
+	n := readNumbers(t)
+	var want []string
+	for _, s := range []settings{
+		{"RefresherMemory": "256", "RefreshesAtOnce": "10"},
+		{"RefresherMemory": "512", "RefreshesAtOnce": "10"},
+		{"RefresherMemory": "1024", "RefreshesAtOnce": "10"},
+		{"RefresherMemory": "1024", "RefreshesAtOnce": "16"},
+		{"RefresherMemory": "1769", "RefreshesAtOnce": "30"},
+	} {
+		want = append(want, fmt.Sprintf("| %s | %s | %s | %s | %s |", s["RefresherMemory"], s["RefreshesAtOnce"],
+			trim(n.refreshes(t, s)), rounded(n.keepsUp(t, s)), rounded(5*n.keepsUp(t, s))))
+	}
+	wantTable(t, "| `RefresherMemory` | `RefreshesAtOnce` | refreshes a second | grants in use, one share | five shares |", want)
+	million := 1_000_000 / n.of(t, "seconds between refreshes")
+	text := fmt.Sprintf("1,000,000 grants in use need %s refreshes a second all the time, which is %s while runs last, and %s for each of five.",
+		trim(million), trim(million/partOfCycle(t, nil)), trim(million/partOfCycle(t, nil)/5))
+	if doc := strings.Join(strings.Fields(read(t, "docs/DEPLOY.md")), " "); !strings.Contains(doc, text) {
+		t.Errorf("docs/DEPLOY.md lacks: %s", text)
+	}
 }
 
 // first sorts the limits of each load, the one that breaks first before the others.
@@ -216,7 +262,7 @@ func besides(shares float64) float64 { return 2 + 1 + 2*shares }
 // The load of the cost table is the second of the loads.
 func TestPricedLoad(t *testing.T) {
 	t.Parallel()
-	if !strings.Contains(read(t, "docs/DEPLOY.md"), "10,000 connections, 10 million events |") {
+	if !strings.Contains(read(t, "docs/DEPLOY.md"), "10,000 companies, 3,334 grants, 10 million events |") {
 		t.Error("docs/DEPLOY.md prices another load than the one that this test computes")
 	}
 	priced := busiest{grants: 10_000, events: 10_000_000}
@@ -242,7 +288,7 @@ func TestLoadNumbers(t *testing.T) {
 		"events a second of a dispatcher":    {"docs/WEBHOOKS.md", `it was (\d+) a second`},
 		"checks a second, 16 at once":        {"docs/WEBHOOKS.md", `\| \*\*16\*\* \| (\d+) \|`},
 		"refreshes a second, ten in flight":  {"docs/REFRESH.md", `it refreshes (\d+) a second, with at most ten in flight`},
-		"write units of an event":            {"docs/DEPLOY.md", `An event is an item of (\d) KB`},
+		"write units of an event":            {"docs/DEPLOY.md", `an item of (\d) KB has a place in one index`},
 		"seconds of a call":                  {"internal/testing/repo/capacity_test.go", `secondsACall\s+= ([\d.]+)`},
 		"write units of a refresh in Grants": {"docs/REFRESH.md", `store 3; index 2\. |claim (3) KB and ledger`},
 	} {
