@@ -127,8 +127,9 @@ chaos: ## Kill, stop and cut off real processes at random, and all of make run, 
 	KILLS=$(or $(K),50) $(GO) test -count=1 -timeout 20m -run '^TestKilled$$' ./internal/testing/proof/crash
 
 .PHONY: bench
-bench: ## Measure the functions side by side with a bare handler and a naive build: make bench N=51. Needs Linux; one row needs root.
-	@$(GO) build -o build/bench ./internal/testing/proof/bench && exec build/bench -n $(or $(N),21) $(ARGS)
+bench: PAUSES ?= 100s,305s
+bench: ## Measure the functions side by side with a bare handler and a naive build: make bench N=51. PEERS=1: with Node.js and Python too. PAUSES=: without the pauses of five minutes. Needs Linux; some rows need root.
+	@$(GO) build -o build/bench ./internal/testing/proof/bench && exec build/bench -n $(or $(N),21) $(if $(PAUSES),-pauses $(PAUSES)) $(if $(PEERS),-peers) $(ARGS)
 
 .PHONY: test-aws
 test-aws: ## Run storage tests and chaos on dynoxide (needs cargo), another project's DynamoDB, and SAM with its containers; the consumer in Python (needs python3 with pip).

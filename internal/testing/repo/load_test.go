@@ -284,7 +284,7 @@ func TestLoadNumbers(t *testing.T) {
 	t.Parallel()
 	n := readNumbers(t)
 	for name, place := range map[string][2]string{
-		"requests a second of a processor":   {"docs/PERFORMANCE.md", `warm webhooks per core  webhook-receiver  (\d+)/s`},
+		"requests a second of a processor":   {"docs/PERFORMANCE.md", `warm webhooks per core +webhook-receiver +(\d+)/s`},
 		"events a second of a dispatcher":    {"docs/WEBHOOKS.md", `it was (\d+) a second`},
 		"checks a second, 16 at once":        {"docs/WEBHOOKS.md", `\| \*\*16\*\* \| (\d+) \|`},
 		"refreshes a second, ten in flight":  {"docs/REFRESH.md", `it refreshes (\d+) a second, with at most ten in flight`},

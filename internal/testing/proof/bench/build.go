@@ -17,14 +17,10 @@ import (
 // does, so both builds have the same SDK.
 const naiveConfig = "github.com/aws/aws-sdk-go-v2/config@v1.33.12"
 
-const (
-	bare     = "bare"
-	naive    = "naive"
-	receiver = "webhook-receiver"
-)
-
 // functions are the deployed functions, by the names of their binaries.
-var functions = [...]string{"oauth-callback", "company-select", receiver, "dispatcher", "announcer", "refresher", "reconciler", "event-consumer"}
+var functions = [...]string{
+	oauthCallback, companySelect, receiver, "dispatcher", "announcer", refresher, "reconciler", "event-consumer",
+}
 
 var packages = [...]string{
 	"./functions/oauth-callback", "./functions/company-select", "./functions/webhook-receiver",
@@ -36,9 +32,9 @@ var packages = [...]string{
 const cold = "cold"
 
 // build compiles for this machine into dir: the functions and the bare handler with
-// the flags of a deployment, the functions without prewarming, and the naive build
-// without flags.
-func build(ctx context.Context, dir string) error {
+// the flags of a deployment, and, for the part start, the functions without prewarming
+// and the naive build without flags.
+func build(ctx context.Context, dir string, parts parts) error {
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
@@ -46,9 +42,13 @@ func build(ctx context.Context, dir string) error {
 	deployed := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-tags", "lambda.norpc"}
 	c := compiler{root: root, dir: dir}
 	c.run(ctx, deployed, ".", nil, append(packages[:], "./internal/testing/proof/bench/bare")...)
+	if !parts.has("start") {
+		return c.err
+	}
 	c.run(ctx, deployed, cold, coldFiles(), packages[:]...)
 	mod := c.naiveModule(ctx)
-	c.run(ctx, []string{"build", "-modfile", mod}, naive, replace{"functions/webhook-receiver/main.go": "naive/main.go"}, "./functions/webhook-receiver")
+	files := replace{"functions/webhook-receiver/main.go": "naive/main.go"}
+	c.run(ctx, []string{"build", "-modfile", mod}, naive, files, "./functions/webhook-receiver")
 	return c.err
 }
 

@@ -12,3 +12,7 @@ var errSystem = errors.New("this needs Linux, where a process's CPU time and pea
 func cpuTime(int) (time.Duration, error) { return 0, errSystem }
 
 func peakMemory(int) (int64, error) { return 0, errSystem }
+
+func freeze(int) error { return errSystem }
+
+func thaw(int) error { return errSystem }

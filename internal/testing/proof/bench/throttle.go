@@ -9,13 +9,12 @@ import (
 	"strings"
 )
 
-// After init, a function of 128 MB has about 7 % of a core on Lambda: 128/1769, in
-// slices of 20 ms.
+// After init a function has the part of a core that its memory buys, in slices of 20 ms: at 1,769 MB a whole one.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 const (
-	period = 20_000 // microseconds
-	quota  = 1_400
+	period      = 20_000 // microseconds
+	wholeCoreMB = 1769
 )
 
 // throttle is a cgroup whose processes get that share. They have priority over other
@@ -23,17 +22,17 @@ const (
 type throttle struct{ dir string }
 
 // newThrottle creates a cgroup of version 2 or 1. The caller closes it.
-func newThrottle() (*throttle, error) {
-	name := "procore-connect-bench-" + strconv.Itoa(os.Getpid())
+func newThrottle(megabytes int) (*throttle, error) {
+	quota := strconv.Itoa(period * megabytes / wholeCoreMB)
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
-		return version2(filepath.Join("/sys/fs/cgroup", name))
+		return version2("/sys/fs/cgroup", quota)
 	}
-	return version1(filepath.Join("/sys/fs/cgroup/cpu", name))
+	return version1("/sys/fs/cgroup/cpu", quota)
 }
 
 // https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu
-func version2(dir string) (*throttle, error) {
-	control := filepath.Join(filepath.Dir(dir), "cgroup.subtree_control")
+func version2(parent, quota string) (*throttle, error) {
+	control := filepath.Join(parent, "cgroup.subtree_control")
 	controllers, err := os.ReadFile(control)
 	if err != nil {
 		return nil, err
@@ -43,16 +42,19 @@ func version2(dir string) (*throttle, error) {
 			return nil, fmt.Errorf("the cpu controller cannot be enabled for cgroups: %w", err)
 		}
 	}
-	return create(dir, map[string]string{"cpu.max": fmt.Sprintf("%d %d", quota, period), "cpu.weight": "10000"})
+	return create(parent, map[string]string{"cpu.max": fmt.Sprintf("%s %d", quota, period), "cpu.weight": "10000"})
 }
 
 // https://docs.kernel.org/scheduler/sched-bwc.html
-func version1(dir string) (*throttle, error) {
-	return create(dir, map[string]string{"cpu.cfs_period_us": strconv.Itoa(period), "cpu.cfs_quota_us": strconv.Itoa(quota), "cpu.shares": "262144"})
+func version1(parent, quota string) (*throttle, error) {
+	return create(parent, map[string]string{
+		"cpu.cfs_period_us": strconv.Itoa(period), "cpu.cfs_quota_us": quota, "cpu.shares": "262144",
+	})
 }
 
-func create(dir string, settings map[string]string) (*throttle, error) {
-	if err := os.Mkdir(dir, 0o755); err != nil {
+func create(parent string, settings map[string]string) (*throttle, error) {
+	dir, err := os.MkdirTemp(parent, "procore-connect-bench-")
+	if err != nil {
 		return nil, fmt.Errorf("it needs root and a cgroup with the cpu controller: %w", err)
 	}
 	t := &throttle{dir}
