@@ -1,10 +1,15 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // The bench starts every function, and each kind of pause ends with an answer.
@@ -111,5 +116,41 @@ func TestJudge(t *testing.T) {
 		if got != want {
 			t.Errorf("judged %q, want %q", got, want)
 		}
+	}
+}
+
+var columns = regexp.MustCompile(`  +`)
+
+// docs/PERFORMANCE.md has the rows that make bench PEERS=1 prints, in its order.
+func TestDocumented(t *testing.T) {
+	t.Parallel()
+	root, err := moduleRoot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "docs/PERFORMANCE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "\n$ make bench PEERS=1\n")
+	block, _, _ = strings.Cut(block, "```")
+	var got, want [][]string
+	for line := range strings.Lines(block) {
+		switch c := columns.Split(strings.TrimSpace(line), -1); {
+		case len(c) < 6 || c[1] == "of" || c[1] == "connections": // no row
+		case c[1] == "alive" || c[1] == "closed":
+			got = append(got, c[:2])
+		default:
+			got = append(got, []string{c[0], c[1], c[3]})
+		}
+	}
+	for _, r := range rows() {
+		want = append(want, []string{string(r.quantity), r.name, r.against})
+	}
+	for _, k := range kinds([]time.Duration{100 * time.Second, 305 * time.Second}) {
+		want = append(want, []string{k.String(), k.connections()})
+	}
+	if d := cmp.Diff(got, want); d != "" {
+		t.Errorf("docs/PERFORMANCE.md lacks rows of make bench PEERS=1, or has others (-documented +printed):\n%s", d)
 	}
 }
