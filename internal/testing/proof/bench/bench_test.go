@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 )
 
 // The bench starts every function, and each kind of pause ends with an answer.
@@ -79,9 +80,11 @@ func TestSettings(t *testing.T) {
 	}{{"", 256}, {"512", 512}, {"Size", 1024}} {
 		var made template
 		made.Globals.Function.MemorySize = "256"
+		made.Globals.Function.Environment.Variables = map[string]yaml.Node{"GOMAXPROCS": {Value: "1"}, "INBOX_TABLE": {Value: "x"}}
 		made.Parameters = map[string]parameter{"Size": {"1024"}}
 		made.Resources = map[string]resource{"WebhookReceiverFunction": {properties{tt.own}}}
-		if s, err := made.settings(); err != nil || s.megabytes(receiver) != tt.want || s.megabytes(refresher) != 256 {
+		s, err := made.settings()
+		if err != nil || s.megabytes(receiver) != tt.want || s.String() != "256 MB, GOMAXPROCS=1" {
 			t.Errorf("memory %q: %v, %v, want %d", tt.own, s, err, tt.want)
 		}
 	}
