@@ -27,7 +27,7 @@ func (s *session) changes(c *cobra.Command) *cobra.Command {
 // the refreshes that do began have ended.
 func (s *session) change(ctx context.Context, o *operator.Operator, a operator.Action, plan string, do func(ctx context.Context, by string) error) error {
 	fmt.Fprintln(s.err, plan)
-	if err := s.agreed(ctx, a.Verb); err != nil {
+	if err := s.agreed(ctx, a.Verb, plan); err != nil {
 		return err
 	}
 	by, err := o.Caller(ctx)
@@ -46,9 +46,14 @@ func (s *session) change(ctx context.Context, o *operator.Operator, a operator.A
 }
 
 // agreed asks whether to go on.
-func (s *session) agreed(ctx context.Context, verb string) error {
+func (s *session) agreed(ctx context.Context, verb, plan string) error {
 	switch {
 	case s.yes:
+		return nil
+	case s.ask != nil:
+		if !s.ask(ctx, plan) {
+			return errDeclined
+		}
 		return nil
 	case !s.person:
 		return usageError{fmt.Errorf("%s changes something, and there is no one to ask: add --yes", verb)}

@@ -74,7 +74,7 @@ func TestInterruptedQuestion(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	s := &session{streams: streams{in: never{}, err: new(strings.Builder), person: true}}
-	if err := s.agreed(ctx, "revoke"); !errors.Is(err, errDeclined) {
+	if err := s.agreed(ctx, "revoke", ""); !errors.Is(err, errDeclined) {
 		t.Errorf("got %v, want %v", err, errDeclined)
 	}
 }

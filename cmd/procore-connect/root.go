@@ -33,6 +33,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	person   bool                                        // in is a terminal
+	ask      func(ctx context.Context, plan string) bool // asks a person whether to go on, otherwise than by in; nil: by in
 	hidden   func() ([]byte, error)                      // reads a line of in without showing it; nil: it is not a terminal
 	open     func(ctx context.Context, url string) error // in the person's browser
 }
@@ -40,6 +41,7 @@ type streams struct {
 // session is one run of the command.
 type session struct {
 	streams
+	getenv func(string) string
 	target operator.Target
 	local  bool
 	json   bool
@@ -50,7 +52,7 @@ type session struct {
 
 // run runs the command and returns its exit code. getenv is asked for LOCAL_AWS_ADDR alone.
 func run(ctx context.Context, args []string, getenv func(string) string, to streams, clock procore.Clock) int {
-	s := &session{streams: to, target: operator.Target{Clock: clock}}
+	s := &session{streams: to, getenv: getenv, target: operator.Target{Clock: clock}}
 	root := s.root(getenv)
 	root.SetArgs(args)
 	root.SetOut(to.out)
@@ -103,7 +105,7 @@ Exit codes: 0 all is well; 1 it failed; 2 wrong usage; 3 the answer is complete,
 	}
 	root.AddCommand(s.list(), s.show(), s.why(), s.link(), s.redeem(), s.breaker(), s.webhooks(), s.doctor(), s.events(), s.trace(),
 		s.refresh(), s.departures(), s.markRestored(), s.restore(), s.revoke(), s.erase())
-	root.AddCommand(s.keys(), s.rescue(), s.reconcile(), s.coverage())
+	root.AddCommand(s.keys(), s.rescue(), s.reconcile(), s.coverage(), s.console())
 	return root
 }
 

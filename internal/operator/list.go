@@ -115,6 +115,19 @@ func all[T any](ctx context.Context, from func(func(T, error) bool)) (list []T, 
 
 // judge returns the connections that the filter chooses.
 func (o *Operator) judge(rows []connections.Connection, grants map[tokens.Principal]tokens.Grant, f Filter) (found []Connection) {
+	for _, c := range ordered(o.byCompany(rows, grants)) {
+		if f.chooses(c) {
+			found = append(found, c)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Connection) int {
+		return cmp.Compare(boolRank(a.NeedsPerson), boolRank(b.NeedsPerson))
+	})
+	return found
+}
+
+// byCompany judges the connections by their grants.
+func (o *Operator) byCompany(rows []connections.Connection, grants map[tokens.Principal]tokens.Grant) map[int64][]Connection {
 	companies := make(map[int64][]Connection)
 	for _, c := range rows {
 		var grant *tokens.Grant
@@ -123,18 +136,16 @@ func (o *Operator) judge(rows []connections.Connection, grants map[tokens.Princi
 		}
 		companies[c.CompanyID] = append(companies[c.CompanyID], o.status(c, grant))
 	}
+	return companies
+}
+
+// ordered returns the connections of all companies, by company, and of each the one that serves it first.
+func ordered(companies map[int64][]Connection) (list []Connection) {
 	for _, id := range slices.Sorted(maps.Keys(companies)) {
 		order(companies[id])
-		for _, c := range companies[id] {
-			if f.chooses(c) {
-				found = append(found, c)
-			}
-		}
+		list = append(list, companies[id]...)
 	}
-	slices.SortStableFunc(found, func(a, b Connection) int {
-		return cmp.Compare(boolRank(a.NeedsPerson), boolRank(b.NeedsPerson))
-	})
-	return found
+	return list
 }
 
 // lastEvents adds when the last event of each company arrived, unless there are too many companies.

@@ -14,7 +14,7 @@ import (
 	"procore-connect/internal/platform/dynamo"
 )
 
-// Shards is the number of partitions of the sparse index, for each environment and turn.
+// Shards is the number of partitions of the index checks, for each environment and turn, and of the index listed.
 const Shards = 16
 
 // Turn divides the connections whose check is due, so that housekeeping makes the checks

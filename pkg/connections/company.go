@@ -3,6 +3,7 @@ package connections
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -61,6 +62,22 @@ func (s *Store) All(ctx context.Context) iter.Seq2[Connection, error] {
 func (s *Store) Suspects(ctx context.Context) iter.Seq2[Key, error] {
 	in := new(dynamo.Expression).Equal("needs", dynamo.Text(s.needs())).Query(s.Table, "needs")
 	return dynamo.Query(ctx, s.DB, "connections: those that may need a person", in, s.readKey)
+}
+
+// Listed returns what a list shows of the connections of a shard (0 to Shards-1) that have not ended, without their
+// transitions and checks. It reads an index, for a person who asks; one that changed a moment ago may be as it was.
+func (s *Store) Listed(ctx context.Context, shard int) iter.Seq2[Connection, error] {
+	in := new(dynamo.Expression).Equal("listed", dynamo.Text(s.listed(shard))).Query(s.Table, "listed")
+	return dynamo.Query(ctx, s.DB, "connections: the list", in, func(c *Connection, item dynamo.Item) error {
+		err := s.read(c, item)
+		c.Rev = 1 // the index has none, so that most writes do not write to it, and 0 is a row that does not exist
+		return err
+	})
+}
+
+// listed is a partition of the index. There are several, so that they are read at once, and no single one has all writes.
+func (s *Store) listed(shard int) string {
+	return fmt.Sprintf("%s#%d", s.Tokens.Environment.Name, shard)
 }
 
 // suspect reports whether a person may have to act. A pause that is over counts until the user connects again.

@@ -59,7 +59,10 @@ func (s *Store) rowKey(k Key) dynamo.Item { return s.Row(k.holder(), string(k.Pr
 // attributes returns the row without its key.
 func (s *Store) attributes(c Connection) dynamo.Item {
 	a := dynamo.Encode(c.fields)
-	a["check_shard"], a["installed"], a["needs"] = nil, nil, nil
+	a["check_shard"], a["installed"], a["needs"], a["listed"] = nil, nil, nil, nil
+	if c.State != Ended {
+		a["listed"] = dynamo.Text(s.listed(shard(c.CompanyID)))
+	}
 	if c.suspect() {
 		a["needs"] = dynamo.Text(s.needs())
 	}

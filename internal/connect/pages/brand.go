@@ -76,8 +76,8 @@ func DefaultBrand() Brand {
 	}
 }
 
-// variables returns the palette as the custom properties that style.css uses.
-func (p Palette) variables() string {
+// Variables returns the palette as the custom properties that style.css uses.
+func (p Palette) Variables() string {
 	return fmt.Sprintf("--page:%s;--card:%s;--text:%s;--muted:%s;--line:%s;--border:%s;--accent:%s;--on-accent:%s;"+
 		"--good:%s;--good-bg:%s;--warn:%s;--warn-bg:%s;--bad:%s;--bad-bg:%s;--selection-bg:%s",
 		p.Page, p.Card, p.Text, p.Muted, p.Line, p.Border, p.Accent, p.OnAccent,
@@ -91,11 +91,11 @@ func stylesheet(b Brand) template.CSS {
 		panic(err) // it is embedded
 	}
 	return template.CSS(fmt.Sprintf(":root{color-scheme:light dark;--logo:%s;%s}\n@media (prefers-color-scheme:dark){:root{%s}}\n%s",
-		b.Light.Accent, b.Light.variables(), b.Dark.variables(), css))
+		b.Light.Accent, b.Light.Variables(), b.Dark.Variables(), css))
 }
 
-// icon returns the logo as the browser tab's icon.
-func (b Brand) icon() template.URL {
+// Icon returns the logo as the browser tab's icon.
+func (b Brand) Icon() template.URL {
 	svg := strings.Replace(string(b.Logo), "<svg", `<svg color="`+b.Light.Accent+`"`, 1)
 	return template.URL("data:image/svg+xml," + url.PathEscape(svg))
 }

@@ -101,7 +101,7 @@ func New(s Site) *Pages {
 		login:   s.ProcoreLogin,
 		words:   english(),
 		css:     stylesheet(s.Brand),
-		icon:    s.Brand.icon(),
+		icon:    s.Brand.Icon(),
 		pages:   sync.OnceValue(parse),
 	}
 	if p.principals = s.Principals; p.principals == (config.Principals{}) {

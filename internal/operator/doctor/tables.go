@@ -29,7 +29,8 @@ func definitions() []definition {
 	const both = types.StreamViewTypeNewAndOldImages
 	return []definition{
 		{"GRANTS_TABLE", "grant", map[string]string{"due": "due_shard due_at KEYS_ONLY"}, both, false, true, true},
-		{"CONNECTIONS_TABLE", "company principal", map[string]string{"checks": "check_shard check_at KEYS_ONLY", "installed": "installed KEYS_ONLY", "needs": "needs KEYS_ONLY"},
+		{"CONNECTIONS_TABLE", "company principal", map[string]string{"checks": "check_shard check_at KEYS_ONLY", "installed": "installed KEYS_ONLY", "needs": "needs KEYS_ONLY",
+			"listed": "listed INCLUDE company_name connected_at_ms paused_until reason reason_at reference state user_name webhooks"},
 			both, false, true, true},
 		{"SPENDS_TABLE", "fingerprint", nil, "", true, false, true},
 		{"SESSIONS_TABLE", "session", map[string]string{"held": "held_shard expires_at ALL"}, "", true, false, false},
@@ -80,7 +81,8 @@ func (want definition) differs(name string, got *types.TableDescription) (found 
 	}
 	indexes := map[string]string{}
 	for _, i := range got.GlobalSecondaryIndexes {
-		indexes[aws.ToString(i.IndexName)] = keyOf(i.KeySchema) + " " + string(i.Projection.ProjectionType)
+		projected := slices.Sorted(slices.Values(i.Projection.NonKeyAttributes))
+		indexes[aws.ToString(i.IndexName)] = strings.Join(append([]string{keyOf(i.KeySchema), string(i.Projection.ProjectionType)}, projected...), " ")
 		if i.IndexStatus == types.IndexStatusCreating || i.IndexStatus == types.IndexStatusDeleting {
 			add("has the index %s in the state %s", aws.ToString(i.IndexName), i.IndexStatus)
 		}

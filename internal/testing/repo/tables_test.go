@@ -62,7 +62,7 @@ func declared(table node) []string {
 		fmt.Sprint("attributes ", len(kinds)),
 	}
 	for _, i := range items(get(table, "GlobalSecondaryIndexes")) {
-		lines = append(lines, fmt.Sprint("index ", text(get(i, "IndexName")), key(i), text(get(i, "Projection", "ProjectionType"))))
+		lines = append(lines, fmt.Sprint("index ", text(get(i, "IndexName")), key(i), text(get(i, "Projection", "ProjectionType")), items(get(i, "Projection", "NonKeyAttributes"))))
 	}
 	slices.Sort(lines)
 	return lines
@@ -109,7 +109,7 @@ func created(t *testing.T, client *dynamodb.Client, name string) []string {
 		fmt.Sprint("attributes ", len(kinds)),
 	}
 	for _, i := range out.Table.GlobalSecondaryIndexes {
-		lines = append(lines, fmt.Sprint("index ", *i.IndexName, key(i.KeySchema), i.Projection.ProjectionType))
+		lines = append(lines, fmt.Sprint("index ", *i.IndexName, key(i.KeySchema), i.Projection.ProjectionType, i.Projection.NonKeyAttributes))
 	}
 	slices.Sort(lines)
 	return lines

@@ -54,6 +54,60 @@ func (s *Store) Latest(ctx context.Context, companyID int64, from time.Time) ite
 	}
 }
 
+// Activity is how many deliveries were stored for a company in each of some periods.
+type Activity struct {
+	Counts []int
+	Cut    []bool    // there are more in this period than were read
+	Last   time.Time // when the last event arrived; zero: none in these periods, or all that was read is in quarantine
+}
+
+// maxCounted is how many keys Activity reads of a period, and at first of all periods together.
+const maxCounted = 200
+
+// Activity counts what was stored for a company in n periods from a time on. A company with few deliveries costs one query,
+// and any other one at most one more for each period, of a bounded number of keys each.
+func (s *Store) Activity(ctx context.Context, companyID int64, from time.Time, period time.Duration, n int) (Activity, error) {
+	a := Activity{Counts: make([]int, n), Cut: make([]bool, n)}
+	ends := from.Add(period * time.Duration(n))
+	read := 0
+	for k, err := range s.Latest(ctx, companyID, from) {
+		if err != nil {
+			return a, err
+		}
+		if a.Last.IsZero() && !k.Quarantined {
+			a.Last = k.At
+		}
+		if k.At.Before(ends) {
+			a.Counts[k.At.Sub(from)/period]++
+		}
+		if read++; read == maxCounted {
+			return a, s.periods(ctx, &a, companyID, from, period)
+		}
+	}
+	return a, nil
+}
+
+// periods counts each period for itself, because there is more in them together than is read at once.
+func (s *Store) periods(ctx context.Context, a *Activity, companyID int64, from time.Time, period time.Duration) error {
+	for i := range a.Counts {
+		a.Counts[i] = 0
+		begins := from.Add(period * time.Duration(i))
+		for k, err := range s.list(ctx, Selection{CompanyID: companyID, From: begins}, nil) {
+			if err != nil {
+				return err
+			}
+			if !time.UnixMilli(k.receivedMS).Before(begins.Add(period)) {
+				break
+			}
+			if a.Counts[i]++; a.Counts[i] == maxCounted {
+				a.Cut[i] = true
+				break
+			}
+		}
+	}
+	return nil
+}
+
 // An Item is a delivery as the inbox has it.
 type Item struct {
 	CompanyID     int64

@@ -7,7 +7,7 @@ type index struct {
 	name       string
 	names      []string // the attributes of its key and then those of the table's, each once
 	parts      int      // how many of them form the index's key: a partition key and perhaps a sort key
-	keysOnly   bool     // it projects names alone, otherwise everything
+	projected  []string // the attributes that it projects, names among them; nil: everything
 	partitions map[string][]item
 }
 

@@ -114,8 +114,8 @@ func (x *index) page(items []item, order func(a, b item) int, in readMany) any {
 	full := func() bool { return in.Limit != nil && len(found) == *in.Limit || size > 1<<20 }
 	for len(found) < len(items) && !full() {
 		seen := items[len(found)]
-		if x.keysOnly {
-			seen = seen.only(x.names)
+		if x.projected != nil {
+			seen = seen.only(x.projected)
 		}
 		found, size = append(found, seen), size+seen.bytes()
 	}

@@ -82,7 +82,7 @@ func TestWhatIsNotKnownIsRefused(t *testing.T) {
 		"an index's projection": func() error {
 			in := schema("suite-include")
 			in.GlobalSecondaryIndexes[0].Projection = &types.Projection{
-				ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"v"}}
+				ProjectionType: types.ProjectionTypeAll, NonKeyAttributes: []string{"v"}}
 			_, err := f.client.CreateTable(t.Context(), in)
 			return err
 		},

@@ -76,7 +76,7 @@ func schema(name string) *dynamodb.CreateTableInput {
 		BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{
 			attribute("pk", "S"), attribute("sk", "N"), attribute("queue", "S"), attribute("at_ms", "N"),
-			attribute("owner_id", "S"),
+			attribute("owner_id", "S"), attribute("shelf", "S"),
 		},
 		KeySchema: []types.KeySchemaElement{key("pk", "HASH"), key("sk", "RANGE")},
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
@@ -87,6 +87,10 @@ func schema(name string) *dynamodb.CreateTableInput {
 			IndexName:  aws.String("by_owner"),
 			KeySchema:  []types.KeySchemaElement{key("owner_id", "HASH")},
 			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+		}, {
+			IndexName:  aws.String("by_shelf"),
+			KeySchema:  []types.KeySchemaElement{key("shelf", "HASH")},
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"v"}},
 		}},
 		StreamSpecification: &types.StreamSpecification{
 			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage,

@@ -27,6 +27,11 @@ type keyElement struct{ AttributeName, KeyType string }
 
 type attributeDefinition struct{ AttributeName, AttributeType string }
 
+type projection struct {
+	ProjectionType   string
+	NonKeyAttributes []string `json:",omitempty"`
+}
+
 type createTable struct {
 	TableName              string
 	AttributeDefinitions   []attributeDefinition
@@ -35,7 +40,7 @@ type createTable struct {
 	GlobalSecondaryIndexes []struct {
 		IndexName  string
 		KeySchema  []keyElement
-		Projection struct{ ProjectionType string }
+		Projection projection
 	} `json:",omitempty"`
 	StreamSpecification *struct {
 		StreamEnabled  bool
@@ -73,9 +78,9 @@ func (s *Server) createTable(in createTable) any {
 	for _, a := range in.AttributeDefinitions {
 		t.types[a.AttributeName] = a.AttributeType
 	}
-	t.addIndex("", in.KeySchema, "ALL")
+	t.addIndex("", in.KeySchema, projection{ProjectionType: "ALL"})
 	for _, g := range in.GlobalSecondaryIndexes {
-		t.addIndex(g.IndexName, g.KeySchema, g.Projection.ProjectionType)
+		t.addIndex(g.IndexName, g.KeySchema, g.Projection)
 	}
 	if stream := in.StreamSpecification; stream != nil {
 		old := stream.StreamViewType == "NEW_AND_OLD_IMAGES"
@@ -90,8 +95,8 @@ func (s *Server) createTable(in createTable) any {
 }
 
 // addIndex checks a key schema against the attribute definitions.
-func (t *table) addIndex(name string, schema []keyElement, projection string) {
-	x := &index{name: name, parts: len(schema), keysOnly: projection == "KEYS_ONLY", partitions: map[string][]item{}}
+func (t *table) addIndex(name string, schema []keyElement, p projection) {
+	x := &index{name: name, parts: len(schema), partitions: map[string][]item{}}
 	for n, element := range schema {
 		if n > 1 || element.KeyType != []string{"HASH", "RANGE"}[n] || t.types[element.AttributeName] == "" {
 			refuse("Invalid KeySchema: it is a HASH element and perhaps a RANGE element, of attributes that are in "+
@@ -99,15 +104,17 @@ func (t *table) addIndex(name string, schema []keyElement, projection string) {
 		}
 		x.names = append(x.names, element.AttributeName)
 	}
-	if x.parts == 0 || projection != "ALL" && !x.keysOnly {
-		refuse("One or more parameter values were invalid: a KeySchema is empty, or dynamotest does not support ProjectionType %q",
-			projection)
+	if x.parts == 0 || !slices.Contains([]string{"ALL", "KEYS_ONLY", "INCLUDE"}, p.ProjectionType) || (len(p.NonKeyAttributes) > 0) != (p.ProjectionType == "INCLUDE") {
+		refuse("One or more parameter values were invalid: a KeySchema is empty, ProjectionType %q is unknown, or NonKeyAttributes do not fit it", p.ProjectionType)
 	}
 	t.indexes = append(t.indexes, x)
 	for _, part := range t.primary().keys() {
 		if !slices.Contains(x.names, part) {
 			x.names = append(x.names, part)
 		}
+	}
+	if p.ProjectionType != "ALL" {
+		x.projected = slices.Concat(x.names, p.NonKeyAttributes)
 	}
 }
 

@@ -15,11 +15,14 @@ func Grants(name string) *dynamodb.CreateTableInput {
 
 // Connections has a row for each company and principal, and one for the company's hook. The index checks lists the rows
 // that the refresher has to check, installed those of the service account, and needs those for which a person may have to act.
+// The index listed has what a list shows of all connections but those that have ended.
 func Connections(name string) *dynamodb.CreateTableInput {
 	return streamed(types.StreamViewTypeNewAndOldImages, table(name, text("company"), text("principal"),
 		index("checks", text("check_shard"), number("check_at"), types.ProjectionTypeKeysOnly),
 		index("installed", text("installed"), nil, types.ProjectionTypeKeysOnly),
-		index("needs", text("needs"), nil, types.ProjectionTypeKeysOnly)))
+		index("needs", text("needs"), nil, types.ProjectionTypeKeysOnly),
+		index("listed", text("listed"), nil, types.ProjectionTypeInclude,
+			"state", "company_name", "user_name", "connected_at_ms", "reference", "paused_until", "reason", "reason_at", "webhooks")))
 }
 
 // Spends has a fingerprint of each refresh token that was sent.
@@ -63,7 +66,8 @@ type definition struct {
 	attributes []types.AttributeDefinition
 }
 
-func index(name string, hash, sort attribute, projection types.ProjectionType) definition {
+// index defines an index. also are what it projects besides keys.
+func index(name string, hash, sort attribute, projection types.ProjectionType, also ...string) definition {
 	attributes := []types.AttributeDefinition{*hash}
 	if sort != nil {
 		attributes = append(attributes, *sort)
@@ -72,7 +76,7 @@ func index(name string, hash, sort attribute, projection types.ProjectionType) d
 		index: types.GlobalSecondaryIndex{
 			IndexName:  &name,
 			KeySchema:  schema(hash, sort),
-			Projection: &types.Projection{ProjectionType: projection},
+			Projection: &types.Projection{ProjectionType: projection, NonKeyAttributes: also},
 		},
 		attributes: attributes,
 	}

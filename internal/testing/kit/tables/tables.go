@@ -21,7 +21,7 @@ const activeWithin = time.Minute
 // Names are the names under which the tables are created.
 type Names struct {
 	Grants      string // grant; index due
-	Connections string // company, principal; index checks
+	Connections string // company, principal; indexes checks, installed, needs, listed
 	Spends      string // fingerprint; expires by ttl
 	Sessions    string // session; index held; expires by ttl
 	Inbox       string // resource, event_id; index by_company; expires by ttl; has a stream

@@ -1,0 +1,118 @@
+package console
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"procore-connect/internal/operator"
+	"procore-connect/internal/webhook/inbox"
+)
+
+const (
+	// renewAfter is the age at which a request renews the list of companies beside its answer.
+	renewAfter = 10 * time.Second
+	// firstWait is how long a request waits for the first list. After that the page says that it is being read.
+	firstWait = 3 * time.Second
+	// readWithin bounds the reading of a list.
+	readWithin = 2 * time.Minute
+)
+
+// snapshot is the list of all companies in memory, so that search, filter and pages need no reading. It is renewed while
+// someone looks at it, and never otherwise.
+type snapshot struct {
+	read func(context.Context) ([]operator.Connection, error)
+
+	mu      sync.Mutex
+	list    []entry
+	unread  error
+	at      time.Time     // when the reading of the list began; zero: there is no list
+	reading chan struct{} // is closed when the reading that is under way has ended; nil: none is
+	stale   bool
+}
+
+// get returns the list and when it was read. It begins to read another one if it is old. at is zero if there is none yet.
+func (s *snapshot) get(ctx context.Context, now time.Time) (list []entry, at time.Time, unread error) {
+	s.mu.Lock()
+	if s.reading == nil && (s.at.IsZero() || s.stale || now.Sub(s.at) > renewAfter) {
+		s.reading = make(chan struct{})
+		go s.renew(context.WithoutCancel(ctx), now)
+	}
+	reading, wait := s.reading, s.at.IsZero() || s.stale
+	s.mu.Unlock()
+	if reading != nil && wait {
+		ctx, cancel := context.WithTimeout(ctx, firstWait)
+		defer cancel()
+		select {
+		case <-reading:
+		case <-ctx.Done():
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list, s.at, s.unread
+}
+
+// renew reads the list.
+func (s *snapshot) renew(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	s.mu.Lock()
+	s.stale = false
+	s.mu.Unlock()
+	found, err := s.read(ctx)
+	list := entries(found)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unread = err
+	if found != nil || err == nil {
+		s.list, s.at = list, now
+	}
+	close(s.reading)
+	s.reading = nil
+}
+
+// changed makes the next request wait for a list that is read after it.
+func (s *snapshot) changed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = true
+}
+
+// maxActivities is of how many companies the activity is remembered.
+const maxActivities = 2000
+
+// activities remembers the activity of companies that were shown a moment ago.
+type activities struct {
+	mu sync.Mutex
+	of map[int64]remembered
+}
+
+type remembered struct {
+	inbox.Activity
+	from, at time.Time
+}
+
+// get returns the activity of the companies, and reads what it does not know since a moment ago.
+func (s *activities) get(ctx context.Context, o *operator.Operator, ids []int64, now time.Time) (map[int64]inbox.Activity, error) {
+	from, found, missing := sparkFrom(now), map[int64]inbox.Activity{}, []int64(nil)
+	s.mu.Lock()
+	for _, id := range ids {
+		if a, ok := s.of[id]; ok && a.from.Equal(from) && now.Sub(a.at) <= renewAfter {
+			found[id] = a.Activity
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	s.mu.Unlock()
+	read, err := o.Activity(ctx, missing, from, sparkPeriod, sparkDays)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of == nil || len(s.of) > maxActivities {
+		s.of = map[int64]remembered{}
+	}
+	for id, a := range read {
+		found[id], s.of[id] = a, remembered{a, from, now}
+	}
+	return found, err
+}
