@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -91,6 +92,8 @@ func worldOfMany(t *testing.T) *world {
 	connection, grant := w.only(w.Tables.Connections), w.only(w.Tables.Grants)
 	for i := range many - 1 {
 		id := strconv.Itoa(100_000 + i)
+		connection["listed"] = dynamo.Text(fmt.Sprintf("custom#%d", i%connections.Shards))
+		connection["company_name"] = dynamo.Text(fmt.Sprintf("%s %s %d", manyNames[i%len(manyNames)], []string{"Builders", "Construction", "Contractors", "Group"}[i/7%4], i))
 		connection["company"], connection["principal"] = dynamo.Text("custom#"+id), dynamo.Text("user#"+id)
 		grant["grant"], grant["holders"] = dynamo.Text("custom#user#"+id), dynamo.Texts([]string{id})
 		row := maps.Clone(grant)
@@ -103,6 +106,9 @@ func worldOfMany(t *testing.T) *world {
 	}
 	return w
 }
+
+// manyNames are what names of companies begin with.
+var manyNames = []string{"Northern", "Harbor", "Summit", "Granite", "Cedar", "Lakeside", "Union", "Pioneer", "Bluestone", "Meridian", "Atlas"}
 
 // only returns the only row of a table.
 func (w *world) only(table string) dynamo.Item {

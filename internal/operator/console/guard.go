@@ -94,7 +94,7 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, &http.Cookie{Name: c.cookie(), Value: c.session, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}) //nolint:gosec // no TLS on loopback
-	c.render(w, r, page{Template: "enter", Title: "Console"})
+	c.render(w, r, page{Template: "enter", Title: "Console", Bare: true})
 }
 
 // first reports whether the address of the launch is opened for the first time.
@@ -115,5 +115,5 @@ func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byt
 
 // refuse shows a page without what the console knows.
 func (c *Console) refuse(w http.ResponseWriter, r *http.Request, status int, text string) {
-	c.render(w, r, page{Template: "refused", Title: "Not admitted", Status: status, Main: text})
+	c.render(w, r, page{Template: "refused", Title: "Not admitted", Status: status, Bare: true, Main: text})
 }

@@ -27,6 +27,7 @@ type page struct {
 	Menu     string // the path of the menu's link to the view
 	Status   int    // zero: 200
 	To       string // a path to redirect to, instead of a page
+	Bare     bool   // without menu and script, for a browser that is not admitted
 	Live     int    // after how many seconds the page renews itself; zero: never
 	Main     any    // for the template
 }
@@ -159,14 +160,21 @@ const maxShort = 60
 
 // short makes a name from outside fit a table.
 func short(name string) string {
-	if runes := []rune(plain(name)); len(runes) > maxShort {
+	name = plain(name)
+	if runes := []rune(name); len(runes) > maxShort {
 		return string(runes[:maxShort-1]) + "…"
 	}
-	return plain(name)
+	return name
 }
 
-// plain removes what no reader sees from a text of outside, such as marks that turn the direction of the line.
+// maxPlain is the longest text, in characters.
+const maxPlain = 2000
+
+// plain removes what no reader sees from a text of outside, such as marks that turn the direction of the line, and bounds it.
 func plain(text string) string {
+	if runes := []rune(text); len(runes) > maxPlain {
+		text = string(runes[:maxPlain]) + "…"
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
