@@ -18,8 +18,8 @@ const (
 	readWithin = 2 * time.Minute
 )
 
-// snapshot is the list of all companies in memory, so that search, filter and pages need no reading. It is renewed while
-// someone looks at it, and never otherwise.
+// snapshot is the list of all companies in memory, so that search, filter and pages need no reading. It is renewed beside
+// requests for it, and never otherwise.
 type snapshot struct {
 	read func(context.Context) ([]operator.Connection, error)
 

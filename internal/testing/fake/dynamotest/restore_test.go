@@ -81,7 +81,7 @@ func TestRestoreTable(t *testing.T) {
 	if s := got.RestoreSummary; got.TableStatus != types.TableStatusActive || *s.RestoreInProgress || !s.RestoreDateTime.Equal(at) || *s.SourceTableArn != *source.TableArn {
 		t.Errorf("after 20 minutes it is %s, %+v", got.TableStatus, s)
 	}
-	if got.GlobalSecondaryIndexes != nil || got.StreamSpecification != nil || len(source.GlobalSecondaryIndexes) != 2 {
+	if got.GlobalSecondaryIndexes != nil || got.StreamSpecification != nil || len(source.GlobalSecondaryIndexes) != 3 {
 		t.Errorf("it has %d indexes, stream %v", len(got.GlobalSecondaryIndexes), got.StreamSpecification)
 	}
 	out, err := r.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: aws.String("copy")})

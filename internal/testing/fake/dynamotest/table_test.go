@@ -24,8 +24,8 @@ func TestTableLife(t *testing.T) {
 	if got := out.Table.TableStatus; got != types.TableStatusActive {
 		t.Errorf("status %s, want ACTIVE", got)
 	}
-	if got := len(out.Table.GlobalSecondaryIndexes); got != 2 {
-		t.Errorf("%d indexes, want 2", got)
+	if got := len(out.Table.GlobalSecondaryIndexes); got != 3 {
+		t.Errorf("%d indexes, want 3", got)
 	}
 	if _, err := f.client.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &f.table}); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,8 @@ func TestCreateMakesTheFiveTables(t *testing.T) {
 		{names.Grants, []string{"grant S"}, map[string][]string{"due": {"due_shard S", "due_at N", "KEYS_ONLY"}}, "", types.StreamViewTypeNewAndOldImages},
 		{names.Connections, []string{"company S", "principal S"}, map[string][]string{
 			"checks": {"check_shard S", "check_at N", "KEYS_ONLY"}, "installed": {"installed S", "KEYS_ONLY"},
-			"needs": {"needs S", "KEYS_ONLY"},
+			"needs":  {"needs S", "KEYS_ONLY"},
+			"listed": {"listed S", "INCLUDE", "state", "company_name", "user_name", "connected_at_ms", "reference", "paused_until", "reason", "reason_at", "webhooks"},
 		}, "", types.StreamViewTypeNewAndOldImages},
 		{names.Spends, []string{"fingerprint S"}, map[string][]string{}, "ttl", ""},
 		{names.Sessions, []string{"session S"}, map[string][]string{"held": {"held_shard S", "expires_at N", "ALL"}}, "ttl", ""},
@@ -49,7 +50,7 @@ func TestCreateMakesTheFiveTables(t *testing.T) {
 			}
 			indexes := map[string][]string{}
 			for _, x := range table.GlobalSecondaryIndexes {
-				indexes[*x.IndexName] = append(keys(x.KeySchema), string(x.Projection.ProjectionType))
+				indexes[*x.IndexName] = append(append(keys(x.KeySchema), string(x.Projection.ProjectionType)), x.Projection.NonKeyAttributes...)
 			}
 			if diff := cmp.Diff(keys(table.KeySchema), test.keys); diff != "" {
 				t.Errorf("key, got - want +:\n%s", diff)
