@@ -147,8 +147,9 @@ vuln: ## Search for known vulnerabilities that the code can reach (govulncheck),
 .PHONY: test-browser
 test-browser: ## Check every page and the whole flow in headless Chromium with axe-core. Needs Node.js.
 	$(stack) ./cmd/local
+	$(GO) build -o build/local/console ./cmd/procore-connect
 	@rm -f build/browser.log
-	internal/testing/chromium/run --test pages.test.mjs flow.test.mjs fake.test.mjs
+	internal/testing/chromium/run --test pages.test.mjs console.test.mjs flow.test.mjs fake.test.mjs
 	@[ ! -e build/browser.log ] || $(GO) run ./internal/testing/proof/leaks -scan build/browser.log
 
 .PHONY: test-oidc

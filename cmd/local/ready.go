@@ -49,6 +49,7 @@ Ready. %s
   the app        %s
   fake Procore   %s  (make a change there and watch the event arrive here)
   AWS services   %s  (DynamoDB, Secrets Manager, SQS, SNS%s)
+  console        go run ./cmd/procore-connect --local console  (who is connected, and what happens)
   state          %s%s%s
 
 Press Ctrl-C to stop.

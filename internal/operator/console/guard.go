@@ -55,6 +55,8 @@ func (c *Console) protect(next http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == "/enter" && r.Method == http.MethodGet:
 			c.enter(w, r)
+		case r.URL.Path == "/style.css": // also of the page that does not admit
+			next.ServeHTTP(w, r)
 		case !c.admitted(r):
 			c.refuse(w, r, http.StatusForbidden, "Open the address that the terminal shows. If you came here by a link, load this page again.")
 		case r.Method == http.MethodPost:

@@ -88,7 +88,7 @@ export async function small(response) {
 }
 
 // keyboard goes through a page with the Tab key, on a phone. Each stop is visible, and not hidden by something else.
-async function keyboard(page) {
+export async function keyboard(page) {
   await page.setViewportSize(narrow)
   const stops = await page.locator('a, button, input:not([type=hidden]), textarea, summary, pre').count()
   for (let i = 0; i < stops; i++) {

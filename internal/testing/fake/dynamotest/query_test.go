@@ -240,6 +240,21 @@ func TestKeysOnlyIndex(t *testing.T) {
 	}
 }
 
+func TestIncludingIndex(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.put(plain{"pk": "a", "sk": 1, "shelf": "a", "v": 1, "queue": "x"}, plain{"pk": "b", "sk": 1, "shelf": "a"}, plain{"pk": "c", "sk": 1, "v": 1})
+	out, err := f.client.Query(t.Context(), &dynamodb.QueryInput{TableName: &f.table, IndexName: aws.String("by_shelf"),
+		KeyConditionExpression: aws.String("shelf = :a"), ExpressionAttributeValues: mentioned(":a")})
+	if err != nil || len(out.Items) != 2 {
+		t.Fatalf("got %v, error %v, want two items", out, err)
+	}
+	got := []plain{plainOf(out.Items[0]), plainOf(out.Items[1])}
+	if diff := cmp.Diff(got, []plain{{"pk": "a", "sk": 1, "shelf": "a", "v": 1}, {"pk": "b", "sk": 1, "shelf": "a"}}); diff != "" {
+		t.Errorf("got - want +:\n%s", diff)
+	}
+}
+
 func TestScan(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
