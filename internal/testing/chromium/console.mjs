@@ -1,4 +1,4 @@
-// The operator's console of a stack, in a process of its own.
+// Serves the operator's console of a stack.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
