@@ -20,10 +20,11 @@ type result[T any] struct {
 	ended time.Time
 }
 
-// readBeside begins a read that no caller waits for, at most once a minute. One at a
-// time: a read that was frozen has the next request to end in, because its answer may
+// readBeside begins a read that no caller waits for, at most once a minute. It begins when
+// the caller's context ends, so that it takes no processor from what the caller does. One
+// at a time: a read that was frozen has the next request to end in, because its answer may
 // have arrived. If it has not ended then, its connection is probably dead.
-func (s *Secret[T]) readBeside(ctx context.Context, now time.Time) {
+func (s *Secret[T]) readBeside(caller context.Context, now time.Time) {
 	if within(rereadEvery, s.besideAt, now) {
 		return
 	}
@@ -32,14 +33,14 @@ func (s *Secret[T]) readBeside(ctx context.Context, now time.Time) {
 		return
 	}
 	s.abandon()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the request may end before the read
+	ctx, cancel := context.WithCancel(context.WithoutCancel(caller))
 	r := &reading[T]{began: now, cancel: cancel, result: make(chan result[T], 1)}
 	s.beside, s.besideAt = r, now
-	go func() {
+	context.AfterFunc(caller, func() {
 		defer cancel()
 		value, err := s.read(ctx)
 		r.result <- result[T]{func() T { return value }, err, s.Clock.Now()}
-	}()
+	})
 }
 
 // collect adopts the result of the read beside the callers if it has ended. A value

@@ -2,13 +2,22 @@ package secrets
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/go-cmp/cmp"
 
+	"procore-connect/internal/platform/sdkhttp"
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/kit/clocktest"
+	"procore-connect/internal/testing/kit/memnet"
 	"procore-connect/internal/testing/kit/secrettest"
 )
 
@@ -90,6 +99,45 @@ func TestOldValueIsServedWhileItIsRead(t *testing.T) {
 	w.wantGet(t, "almost five minutes after it began", false, "parsed two", 2)
 	w.wantAsked(t, "in the end", 2)
 	w.wantWarnings(t, "in the end")
+}
+
+// Until its caller is done, a read beside asks nothing of Secrets Manager.
+func TestReadBesideBeginsAfterItsCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const address = "127.0.0.1:8000"
+		var network memnet.Network
+		var asked atomic.Int64
+		store := &awstest.Services{Secrets: awstest.NewSecrets(map[string]string{"app": "one"})}
+		server := network.Serve(address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			store.ServeHTTP(w, r)
+		}))
+		defer server.Close()
+		clock := clocktest.New()
+		s := &Secret[string]{
+			Client: secretsmanager.New(secretsmanager.Options{
+				BaseEndpoint: aws.String("http://" + address), Region: "us-east-1", HTTPClient: sdkhttp.New(network.Dial), Credentials: who,
+			}),
+			ID: "app", Parse: func(s string) (string, error) { return s, nil }, Clock: clock.Seam(), MaxStale: time.Hour,
+		}
+		for n := range int64(2) {
+			request, done := context.WithCancel(t.Context())
+			if _, err := s.Get(request); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if got := asked.Load(); got != 1 {
+				t.Errorf("request %d: %d reads before it is done, want the first one", n, got)
+			}
+			done()
+			clock.Advance(10 * time.Minute)
+		}
+		synctest.Wait()
+		if got := asked.Load(); got != 2 {
+			t.Errorf("%d reads, want one after the second request", got)
+		}
+	})
 }
 
 // From MaxStale on a caller waits, also while a read is under way, whose answer is not
@@ -250,7 +298,9 @@ func TestEachReadIsFrozen(t *testing.T) {
 		if g == nil {
 			g = w.hold(t)
 		}
-		got, err := w.Get(t.Context())
+		request, done := context.WithCancel(t.Context())
+		got, err := w.Get(request)
+		done()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,8 +2,8 @@
 // minutes.
 //
 // The next caller waits until an older value was read again. Where callers must not
-// wait, MaxStale lets them have the old value while one read goes on beside them, as
-// stale-while-revalidate does for HTTP (RFC 5861).
+// wait, MaxStale lets them have the old value, and one read begins when the first of them
+// is done, as stale-while-revalidate does for HTTP (RFC 5861).
 package secrets
 
 import (
@@ -42,7 +42,8 @@ type Secret[T any] struct {
 	Clock  procore.Clock
 
 	// MaxStale is the age from which Get waits for a read. From MaxAge until then it
-	// returns the old value while it is read beside the caller. 0: as MaxAge.
+	// returns the old value, which is read again when the caller's context has ended.
+	// 0: as MaxAge.
 	MaxStale time.Duration
 
 	mu      sync.Mutex

@@ -40,6 +40,11 @@ type world struct {
 // errParse is an error that does not hold the value.
 var errParse = errors.New("not understood")
 
+// who signs the requests.
+var who = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+})
+
 func newWorld(t *testing.T, value string) *world {
 	t.Helper()
 	w := &world{store: awstest.NewSecrets(nil), clock: clocktest.New()}
@@ -60,9 +65,7 @@ func newWorld(t *testing.T, value string) *world {
 	t.Cleanup(server.Close)
 	client := secretsmanager.New(secretsmanager.Options{
 		BaseEndpoint: &server.URL, Region: "us-east-1", RetryMaxAttempts: 1,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
+		Credentials: who,
 	})
 	w.Secret = &Secret[string]{Client: client, ID: "app", Log: slog.New(slog.NewJSONHandler(&w.log, nil)), Clock: w.clock.Seam(), Parse: func(s string) (string, error) {
 		w.parsed.Add(1)
@@ -90,7 +93,9 @@ func (w *world) wantValue(t *testing.T, when string, reread bool, want string) {
 	if reread {
 		get = w.Reread
 	}
-	if got, err := get(t.Context()); err != nil || got != want {
+	request, done := context.WithCancel(t.Context())
+	defer done()
+	if got, err := get(request); err != nil || got != want {
 		t.Errorf("%s: Get = %q, %v, want %q", when, got, err, want)
 	}
 }

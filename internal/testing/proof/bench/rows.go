@@ -68,9 +68,9 @@ func rows() []row {
 	}
 	all = append(all,
 		row{quantity: listTime, name: companySelect, against: aCall, goal: 3 + 0.3/call.Seconds()},
-		row{quantity: listCalls, name: companySelect, against: aCall, goal: 3},
-		row{quantity: choiceTime, name: companySelect, against: aCall},
-		row{quantity: choiceCalls, name: companySelect, against: aCall, goal: 3},
+		row{quantity: listCalls, name: companySelect, against: aCall},
+		row{quantity: choiceTime, name: companySelect, against: aCall, goal: 3},
+		row{quantity: choiceCalls, name: companySelect, against: aCall},
 		row{quantity: refreshRate, name: refresher, against: tenCalls},
 		row{quantity: refreshRate, name: wholeRefresher, against: tenCalls, goal: mostGrants, atLeast: true},
 		row{quantity: refreshRate, name: fourRefreshers, against: wholeRefresher},

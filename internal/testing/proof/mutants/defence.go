@@ -198,8 +198,11 @@ func secrets() []mutant {
 			only("TestKeyAddedDuringAPause", receiverPackage)},
 		{"", "an abandoned read replaces what was read later", reading, `		s.beside.cancel()
 		s.beside = nil`, `		_ = s.beside.cancel`, only("TestRereadDoesNotTrustAReadUnderWay", secretValues)},
-		{"", "a caller waits for the read beside it", reading, `	go func() {`, `	func() {`, only("TestOldValueIsServedWhileItIsRead", secretValues)},
-		{"", "the read beside a request ends with it", reading, `context.WithoutCancel(ctx)`, `ctx`, only("TestOldValueIsServedWhileItIsRead", secretValues)},
+		{"", "a caller waits for the read beside it", reading, `	context.AfterFunc(caller, func() {`, `	func(_ context.Context, f func()) { f() }(caller, func() {`,
+			only("TestOldValueIsServedWhileItIsRead", secretValues)},
+		{"", "the read beside a request takes its processor", reading, `	context.AfterFunc(caller, func() {`, `	go func(_ context.Context, f func()) { f() }(caller, func() {`,
+			only("TestReadBesideBeginsAfterItsCaller", secretValues)},
+		{"", "the read beside a request ends with it", reading, `context.WithoutCancel(caller)`, `caller`, only("TestReadBesideBeginsAfterItsCaller", secretValues)},
 		{"", "a read that a freeze ended is logged as a failure", reading, `case within(rereadEvery, r.began, got.ended):`, `case got.ended.After(r.began.Add(-rereadEvery)):`,
 			only("TestFrozenRead", secretValues)},
 		{"", "a read that hangs since a freeze is never given up", reading, `r != nil && !r.frozen {`, `r != nil {`, only("TestFrozenRead", secretValues)},
