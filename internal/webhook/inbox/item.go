@@ -26,6 +26,11 @@ func (k listed) arrival(companyID int64) Arrival {
 	return Arrival{k.resource, k.id, strings.HasSuffix(k.id, reconciledMark), k.resource == quarantineKey(companyID), time.UnixMilli(k.receivedMS)}
 }
 
+// ArrivalOf returns the arrival of what is stored by a key.
+func ArrivalOf(companyID int64, resource, id string, at time.Time) Arrival {
+	return listed{resource, id, at.UnixMilli()}.arrival(companyID)
+}
+
 // Arrivals returns what was stored for a company from a time on, in order.
 func (s *Store) Arrivals(ctx context.Context, companyID int64, from time.Time) iter.Seq2[Arrival, error] {
 	return func(yield func(Arrival, error) bool) {
@@ -42,12 +47,23 @@ const latestPage = 100
 
 // Latest returns what was stored for a company from a time on, the last first.
 func (s *Store) Latest(ctx context.Context, companyID int64, from time.Time) iter.Seq2[Arrival, error] {
-	in := new(dynamo.Expression).Equal("company_id", dynamo.ID(companyID)).
-		Compare("received_at_ms", ">=", dynamo.Number(from.UnixMilli())).Query(s.Table, "by_company")
+	return s.LatestUntil(ctx, companyID, from, time.Time{})
+}
+
+// LatestUntil returns what was stored for a company from a time until another one, both included, the last first. A zero to
+// is now.
+func (s *Store) LatestUntil(ctx context.Context, companyID int64, from, to time.Time) iter.Seq2[Arrival, error] {
+	e := new(dynamo.Expression).Equal("company_id", dynamo.ID(companyID))
+	if to.IsZero() {
+		e.Compare("received_at_ms", ">=", dynamo.Number(from.UnixMilli()))
+	} else {
+		e.Compare("received_at_ms", "<=", dynamo.Number(to.UnixMilli())) // a key has one bound, and that of the other end is checked here
+	}
+	in := e.Query(s.Table, "by_company")
 	in.ScanIndexForward, in.Limit = aws.Bool(false), aws.Int32(latestPage)
 	return func(yield func(Arrival, error) bool) {
 		for k, err := range dynamo.Query(ctx, s.DB, fmt.Sprintf("inbox: the last deliveries of company %d", companyID), in, (*listed).read) {
-			if !yield(k.arrival(companyID), err) {
+			if err == nil && k.receivedMS < from.UnixMilli() || !yield(k.arrival(companyID), err) {
 				return
 			}
 		}
