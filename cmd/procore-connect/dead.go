@@ -112,15 +112,8 @@ func positionText(p operator.Position, now time.Time) string {
 
 // todo is what to type because of a position, and then for it.
 func todo(p operator.Position) string {
-	first := "  procore-connect list --needs-person"
-	if p.Of == operator.Dispatcher && !p.From.IsZero() {
-		first = "  procore-connect replay --all-companies --from " + minute(p.From.Add(-time.Minute)) + " --to " + minute(p.To.Add(2*time.Minute))
-	}
-	return first + "\n  procore-connect dead purge " + p.MessageID
+	return "  procore-connect " + strings.Join(p.First(), " ") + "\n  procore-connect dead purge " + p.MessageID
 }
-
-// minute is the minute that a time is in, as replay takes it.
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02T15:04") }
 
 func (s *session) deadRedrive() *cobra.Command {
 	return s.changes(&cobra.Command{

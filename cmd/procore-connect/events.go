@@ -17,7 +17,6 @@ import (
 
 	"procore-connect/internal/operator"
 	"procore-connect/internal/platform/logging"
-	"procore-connect/pkg/consumer"
 )
 
 func (s *session) events() *cobra.Command {
@@ -60,9 +59,9 @@ seconds to be found, seldom minutes. A consumer in another stack needs --log-gro
 	flags.Int64Var(&f.CompanyID, "company", 0, "only of this company (default: all, up to 200 companies)")
 	flags.StringVar(&since, "since", "24h", "arrived since then: how long ago (90m, 24h, 3d), or a time in UTC (2026-03-02T08:00)")
 	flags.StringVar(&f.Type, "type", "", "only of this type, such as update")
-	flags.StringVar(&f.Outcome, "outcome", "", "only these: "+strings.Join(outcomes(), ", "))
+	flags.StringVar(&f.Outcome, "outcome", "", "only these: "+strings.Join(operator.EventOutcomes(), ", "))
 	flags.IntVar(&f.Limit, "limit", 50, fmt.Sprintf("at most so many, up to %d", operator.MaxEvents))
-	_ = c.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions(outcomes(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+	_ = c.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions(operator.EventOutcomes(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		now := s.target.Clock.Now()
 		if err := checkEvents(f); err != nil {
@@ -89,28 +88,14 @@ seconds to be found, seldom minutes. A consumer in another stack needs --log-gro
 	return s.searches(c)
 }
 
-// outcomes are the words of --outcome: the states, and what a consumer reports.
-func outcomes() []string {
-	var all []string
-	for _, s := range operator.EventStates() {
-		all = append(all, string(s))
-	}
-	for _, o := range []consumer.Outcome{
-		consumer.Own, consumer.Stale, consumer.NotFound, consumer.Forbidden, consumer.NotConnected, consumer.UnknownResource,
-	} {
-		all = append(all, string(o))
-	}
-	return all
-}
-
 func checkEvents(f operator.EventFilter) error {
 	switch {
 	case f.CompanyID < 0:
 		return usageError{errors.New("--company is not the id of a company")}
 	case f.Limit < 1 || f.Limit > operator.MaxEvents:
 		return usageError{fmt.Errorf("--limit is not between 1 and %d", operator.MaxEvents)}
-	case f.Outcome != "" && !slices.Contains(outcomes(), f.Outcome):
-		return usageError{fmt.Errorf("%.30q is not an outcome; there are %s", f.Outcome, strings.Join(outcomes(), ", "))}
+	case f.Outcome != "" && !slices.Contains(operator.EventOutcomes(), f.Outcome):
+		return usageError{fmt.Errorf("%.30q is not an outcome; there are %s", f.Outcome, strings.Join(operator.EventOutcomes(), ", "))}
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (s *session) quarantineList() *cobra.Command {
 				return err
 			}
 		}
-		found, total, err := o.Quarantine(c.Context(), companies, from, limit)
+		found, total, err := o.Quarantine(c.Context(), companies, from, limit, 0)
 		if err != nil {
 			return err
 		}
@@ -137,27 +137,12 @@ func quarantineDetails(w io.Writer, q *operator.Quarantined, body string, now ti
 	fmt.Fprintf(t, "received\t%s (%s)\n", clock(q.ReceivedAt), ago(now, q.ReceivedAt))
 	fmt.Fprintf(t, "size\t%d bytes\n", q.Size)
 	fmt.Fprintf(t, "reason\t%s\n", oneLine(q.Reason))
-	fmt.Fprintf(t, "now\t%s\n", wouldBe(q.Fate, q.Now))
+	fmt.Fprintf(t, "now\t%s\n", oneLine(q.Would()))
 	if err := t.Flush(); err != nil || body == "" {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "\nWhat Procore sent:\n%s\n", oneLine(body))
 	return err
-}
-
-// wouldBe says what a replay would do with a delivery in quarantine.
-func wouldBe(fate inbox.Fate, reason string) string {
-	switch fate {
-	case inbox.StoredNow:
-		return "it is an event; a replay stores it, and the consumer receives it"
-	case inbox.StoredBefore:
-		return "it is an event that is stored already; nothing is to be done"
-	case inbox.Truncated:
-		return "only its beginning is kept, so that it cannot be replayed"
-	case inbox.NotUnderstood:
-		return "still not understood: " + oneLine(reason)
-	}
-	return string(fate)
 }
 
 func (s *session) quarantineReplay() *cobra.Command {
@@ -212,7 +197,7 @@ func (s *session) replayHeld(c *cobra.Command, id string, r replaying) error {
 	if err != nil {
 		return err
 	}
-	plan := fmt.Sprintf("Delivery %s, received %s: %s.", q.ID, clock(q.ReceivedAt), wouldBe(q.Fate, q.Now))
+	plan := fmt.Sprintf("Delivery %s, received %s: %s.", q.ID, clock(q.ReceivedAt), oneLine(q.Would()))
 	would := operator.Replayed{Counts: map[inbox.Fate]int{q.Fate: 1}}
 	if r.dryRun || q.Fate != inbox.StoredNow {
 		fmt.Fprintln(s.err, plan)

@@ -34,15 +34,23 @@ func (o *Operator) Event(ctx context.Context, id string, companyID int64) (*Deli
 	if err != nil {
 		return nil, err
 	}
-	item, err := o.Inbox.Item(ctx, found.Resource, found.ID)
+	return o.delivery(ctx, found.Resource, found.ID)
+}
+
+// EventOf returns the event that the inbox has by a key, as [Event.Key] returns it. Otherwise it is as Event.
+func (o *Operator) EventOf(ctx context.Context, companyID int64, resource, id string) (*Delivery, error) {
+	return o.delivery(ctx, strconv.FormatInt(companyID, 10)+"#"+resource, id)
+}
+
+func (o *Operator) delivery(ctx context.Context, resource, id string) (*Delivery, error) {
+	item, err := o.Inbox.Item(ctx, resource, id)
 	if err != nil {
 		return nil, err
 	}
 	if item == nil {
 		return nil, fmt.Errorf("event %q: %w", id, ErrNoEvent)
 	}
-	found.Arrival.At = item.ReceivedAt
-	events := []Event{newEvent(item.CompanyID, found.Arrival, item)}
+	events := []Event{newEvent(item.CompanyID, inbox.ArrivalOf(item.CompanyID, resource, id, item.ReceivedAt), item)}
 	err = o.judgeEvents(ctx, events)
 	d := &Delivery{Event: events[0], Envelope: item.Event, Body: item.Body}
 	d.Envelope.Data = nil

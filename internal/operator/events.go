@@ -17,32 +17,52 @@ const (
 	MaxEvents = 1000
 	// maxExamined is how many deliveries are read to find those that a filter chooses.
 	maxExamined = 2000
-	// maxCompanies is of how many companies the events are listed together.
-	maxCompanies = 200
+	// MaxCompanies is of how many companies the events are listed together.
+	MaxCompanies = 200
 )
 
 // EventFilter chooses events.
 type EventFilter struct {
 	CompanyID int64     // 0: all companies
+	Among     []int64   // without a company: these; nil: all, for which the table of connections is read
 	From      time.Time // of arrival
+	To        time.Time // of arrival, included; zero: now
 	Type      string    // such as update; empty: all
 	Outcome   string    // a state, or a consumer's outcome; empty: all
 	Limit     int       // the most, the last ones first
 }
 
+// EventPage is a part of the events that a filter chooses.
+type EventPage struct {
+	Events []Event
+	More   bool      // there may be more
+	Until  time.Time // the arrival of the last one that was examined, if there may be more and all are of one company
+}
+
 // Events returns what the inbox has and what became of it, the last arrival first, and whether there may be more. An error
 // beside a list is about what could not be read.
 func (o *Operator) Events(ctx context.Context, f EventFilter) (found []Event, more bool, err error) {
+	p, err := o.EventPage(ctx, f)
+	return p.Events, p.More, err
+}
+
+// EventPage returns what Events returns, and how far it came.
+func (o *Operator) EventPage(ctx context.Context, f EventFilter) (p EventPage, err error) {
 	companies := []int64{f.CompanyID}
-	if f.CompanyID == 0 {
+	switch {
+	case f.CompanyID != 0:
+	case f.Among != nil:
+		companies = f.Among
+	default:
 		if companies, err = o.companies(ctx); err != nil {
-			return nil, false, err
+			return p, err
 		}
 	}
 	arrived, more, err := o.arrived(ctx, companies, f)
 	if err != nil {
-		return nil, false, err
+		return p, err
 	}
+	var found []Event
 	var unread []error
 	for chunk := range slices.Chunk(arrived, max(f.Limit, idsAtOnce)) {
 		events, err := o.examine(ctx, chunk, f)
@@ -53,14 +73,21 @@ func (o *Operator) Events(ctx context.Context, f EventFilter) (found []Event, mo
 			break
 		}
 	}
-	return found, more, errors.Join(unread...)
+	p.Events, p.More = found, more
+	if len(arrived) > 0 && more && len(companies) == 1 {
+		p.Until = arrived[len(arrived)-1].At
+		if len(found) == f.Limit {
+			p.Until = found[len(found)-1].ReceivedAt
+		}
+	}
+	return p, errors.Join(unread...)
 }
 
 // companies returns all companies, unless there are too many.
 func (o *Operator) companies(ctx context.Context) ([]int64, error) {
 	ids, err := o.Companies(ctx)
-	if len(ids) > maxCompanies {
-		err = fmt.Errorf("events are listed of at most %d companies together, and there are %d; name one with --company", maxCompanies, len(ids))
+	if len(ids) > MaxCompanies {
+		err = fmt.Errorf("events are listed of at most %d companies together, and there are %d; name one with --company", MaxCompanies, len(ids))
 	}
 	return ids, err
 }
@@ -82,7 +109,7 @@ func (o *Operator) arrived(ctx context.Context, companies []int64, f EventFilter
 	g.SetLimit(atOnce)
 	for i, id := range companies {
 		g.Go(func() error {
-			for a, err := range o.Inbox.Latest(ctx, id, f.From) {
+			for a, err := range o.Inbox.LatestUntil(ctx, id, f.From, f.To) {
 				if err != nil {
 					return err
 				}

@@ -86,6 +86,23 @@ func (o *Operator) read(ctx context.Context, name RingName) (*keyring.Secret, *k
 
 // Keys reads all rings, and counts what needs each key. It reads two tables from beginning to end.
 func (o *Operator) Keys(ctx context.Context) ([]RingKey, error) {
+	return o.keys(ctx, func(name RingName, ring *keyring.Ring, list []RingKey) error {
+		uses, err := o.uses(ctx, name, ring)
+		for i, k := range list {
+			k.Uses = uses[k.ID]
+			list[i] = o.judged(k)
+		}
+		return err
+	})
+}
+
+// RingKeys reads all rings, and counts nothing: so it is not known of an old key whether it may be retired.
+func (o *Operator) RingKeys(ctx context.Context) ([]RingKey, error) {
+	return o.keys(ctx, func(RingName, *keyring.Ring, []RingKey) error { return nil })
+}
+
+// keys reads all rings, and calls judge with the keys of each.
+func (o *Operator) keys(ctx context.Context, judge func(RingName, *keyring.Ring, []RingKey) error) ([]RingKey, error) {
 	var all []RingKey
 	for _, name := range Rings() {
 		_, ring, err := o.read(ctx, name)
@@ -95,16 +112,15 @@ func (o *Operator) Keys(ctx context.Context) ([]RingKey, error) {
 		if err != nil {
 			return nil, err
 		}
-		uses, err := o.uses(ctx, name, ring)
-		if err != nil {
-			return nil, err
-		}
+		var list []RingKey
 		target, added := ring.Target()
 		for _, k := range ring.Keys() {
-			all = append(all, o.judged(RingKey{
-				Ring: name, ID: k.ID, Current: k.Current, New: added && k.ID == target, Added: k.Added, CurrentSince: k.CurrentSince, Uses: uses[k.ID],
-			}))
+			list = append(list, RingKey{Ring: name, ID: k.ID, Current: k.Current, New: added && k.ID == target, Added: k.Added, CurrentSince: k.CurrentSince})
 		}
+		if err := judge(name, ring, list); err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
 	}
 	return all, nil
 }

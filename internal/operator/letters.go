@@ -121,6 +121,21 @@ func position(of string, l dead.Letter) Position {
 	return p
 }
 
+// First returns what is typed because of a position before it is purged.
+func (p Position) First() []string {
+	if p.Of != Dispatcher || p.From.IsZero() {
+		return []string{"list", "--needs-person"}
+	}
+	from, to := p.Replay()
+	return []string{"replay", "--all-companies", "--from", from, "--to", to}
+}
+
+// Replay returns from when until when to replay what a position of the dispatcher has lost, as replay takes it.
+func (p Position) Replay() (from, to string) {
+	const minute = "2006-01-02T15:04"
+	return p.From.UTC().Add(-time.Minute).Format(minute), p.To.UTC().Add(2 * time.Minute).Format(minute)
+}
+
 // ErrNoPosition means that no dead letter with this id is a position.
 var ErrNoPosition = errors.New("is not the id of a position; procore-connect dead list shows them")
 

@@ -33,22 +33,41 @@ type Quarantined struct {
 	held inbox.Held
 }
 
+// Would says what a replay would do with a delivery that is shown.
+func (q Quarantined) Would() string {
+	switch q.Fate {
+	case inbox.StoredNow:
+		return "it is an event; a replay stores it, and the consumer receives it"
+	case inbox.StoredBefore:
+		return "it is an event that is stored already; nothing is to be done"
+	case inbox.Truncated:
+		return "only its beginning is kept, so that it cannot be replayed"
+	case inbox.NotUnderstood:
+		return "still not understood: " + q.Now
+	}
+	return string(q.Fate)
+}
+
 func quarantined(company int64, h inbox.Held) Quarantined {
 	id := QuarantineID(strconv.FormatInt(company, 10), h.ID)
 	return Quarantined{ID: id, CompanyID: company, Digest: h.ID, ReceivedAt: h.ReceivedAt.UTC(), Size: h.Size, Reason: h.Reason, Body: h.Body, held: h}
 }
 
 // Quarantine returns the last deliveries of companies that are in quarantine and arrived since a time, the last one first,
-// and how many there are.
-func (o *Operator) Quarantine(ctx context.Context, companies []int64, since time.Time, limit int) (found []Quarantined, total int, err error) {
+// and how many there are. Of each company it reads at most so many; then there are at least so many. Zero: all.
+func (o *Operator) Quarantine(ctx context.Context, companies []int64, since time.Time, limit, each int) (found []Quarantined, total int, err error) {
 	of := make([][]Quarantined, len(companies))
 	g, reading := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for i, id := range companies {
 		g.Go(func() error {
+			read := 0
 			for h, err := range o.Inbox.Held(reading, id, "") {
 				if err != nil {
 					return err
+				}
+				if read++; each > 0 && read > each {
+					break
 				}
 				if !h.ReceivedAt.Before(since) {
 					h.Body = nil // many of them would not fit into memory
@@ -117,3 +136,6 @@ func (o *Operator) Held(ctx context.Context, id string) (*Quarantined, error) {
 func (o *Operator) StoreHeld(ctx context.Context, q *Quarantined) (inbox.Replayed, error) {
 	return o.replay().Again(ctx, q.CompanyID, q.held, false)
 }
+
+// Replayable reports whether a replay stores a delivery that is shown.
+func (q Quarantined) Replayable() bool { return q.Fate == inbox.StoredNow }

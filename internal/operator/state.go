@@ -3,9 +3,11 @@ package operator
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"procore-connect/internal/webhook/inbox"
+	"procore-connect/pkg/consumer"
 )
 
 // EventState is how far an event came.
@@ -30,6 +32,20 @@ func EventStates() []EventState {
 	}
 }
 
+// EventOutcomes are the words by which events are chosen: the states, and what a consumer reports.
+func EventOutcomes() []string {
+	var all []string
+	for _, s := range EventStates() {
+		all = append(all, string(s))
+	}
+	for _, o := range []consumer.Outcome{
+		consumer.Own, consumer.Stale, consumer.NotFound, consumer.Forbidden, consumer.NotConnected, consumer.UnknownResource,
+	} {
+		all = append(all, string(o))
+	}
+	return all
+}
+
 // underWay is how long an event may be without its next line before its state is unknown. A consumer that is far behind
 // takes longer; then it is unknown whether the event is in the queue.
 const underWay = 24 * time.Hour
@@ -52,12 +68,18 @@ type Event struct {
 	Reason     string     `json:"reason,omitempty"`  // of what is not handled
 	How        string     `json:"how"`               // it is known
 
-	key string // of the inbox
+	stored inbox.Arrival
+}
+
+// Key returns the key of an event in the inbox, without its company.
+func (e Event) Key() (resource, id string) {
+	_, resource, _ = strings.Cut(e.stored.Resource, "#")
+	return resource, e.stored.ID
 }
 
 // newEvent returns an event whose state the lines have to tell, unless the inbox knows it.
 func newEvent(companyID int64, a inbox.Arrival, item *inbox.Item) Event {
-	e := Event{ID: a.ID, CompanyID: companyID, ReceivedAt: a.At, Reconciled: a.Reconciled, State: EventUnknown, key: a.Resource}
+	e := Event{ID: a.ID, CompanyID: companyID, ReceivedAt: a.At, Reconciled: a.Reconciled, State: EventUnknown, stored: a}
 	if item == nil {
 		e.How = "it has just expired from the inbox"
 		return e

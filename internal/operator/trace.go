@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,7 +41,28 @@ type Trace struct {
 // Gateway names it, of an event, or of Procore's request. What belongs to it is found by a second search: for an event all
 // its requests, for a request the events that it received or handled, for one of Procore the request that made it.
 func (o *Operator) Trace(ctx context.Context, id string, from time.Time) (*Trace, error) {
-	named, err := o.Logs.Lines(ctx, logs.Query{Filter: logs.Contains(id), From: from, Limit: maxTraced})
+	return o.trace(ctx, id, logs.Contains(id), from)
+}
+
+// EventTrace searches all log groups for what was written about an event of a company since it arrived. Another company may
+// have an event with this id, whose lines are left out.
+func (o *Operator) EventTrace(ctx context.Context, e Event) (*Trace, error) {
+	id := logging.Short(e.ID)
+	t, err := o.trace(ctx, id, logs.All(logs.Text("event_id", id), logs.Number("company_id", e.CompanyID)), e.ReceivedAt.Add(-time.Minute))
+	if err != nil {
+		return nil, err
+	}
+	company := strconv.FormatInt(e.CompanyID, 10)
+	t.Lines = slices.DeleteFunc(t.Lines, func(l logs.Line) bool {
+		of := l.Fields.Number("company_id")
+		return of != "" && of != company
+	})
+	return t, nil
+}
+
+// trace searches for the lines that a filter chooses, and for what belongs to them.
+func (o *Operator) trace(ctx context.Context, id string, by logs.Filter, from time.Time) (*Trace, error) {
+	named, err := o.Logs.Lines(ctx, logs.Query{Filter: by, From: from, Limit: maxTraced})
 	more := errors.Is(err, logs.ErrMore)
 	if err != nil && !more {
 		return nil, err
