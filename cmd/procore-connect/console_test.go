@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -169,14 +170,14 @@ func TestConsoleCompanies(t *testing.T) {
 
 // TestServeConsole serves the console of a world until it is interrupted:
 // CONSOLE=morning go test -run TestServeConsole -v -timeout 0 ./cmd/procore-connect
-// CONSOLE=many is 10,000 companies.
+// CONSOLE=many is 10,000 companies, and CONSOLE=events has events of each kind.
 func TestServeConsole(t *testing.T) {
-	worlds := map[string]func(*testing.T) *world{"morning": morning, "many": worldOfMany}
+	worlds := map[string]func(*testing.T) *world{"morning": morning, "many": worldOfMany, "events": eventful}
 	build, ok := worlds[os.Getenv("CONSOLE")]
 	if !ok {
 		t.Skip("CONSOLE names no world")
 	}
-	v := consoleOf(t, build(t), "--port=8700")
+	v := consoleOf(t, build(t), "--port="+cmp.Or(os.Getenv("CONSOLE_PORT"), "8700"))
 	if err := os.WriteFile(os.Getenv("CONSOLE_ADDRESS"), []byte(v.enter), 0o600); err != nil {
 		t.Log(err)
 	}

@@ -78,6 +78,10 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.
 func menu() []link {
 	return []link{
 		{"/", "Companies"},
+		{"/events", "Events"},
+		{"/quarantine", "Quarantine"},
+		{"/dead", "Dead letters"},
+		{"/keys", "Keys"},
 		{"/changes", "Changes"},
 	}
 }
@@ -91,6 +95,13 @@ func (c *Console) routes() *http.ServeMux {
 	mux.HandleFunc("GET /console.js", c.serve("text/javascript; charset=utf-8", script()))
 	mux.HandleFunc("GET /{$}", c.view(c.companies))
 	mux.HandleFunc("GET /companies/{id}", c.view(c.company))
+	mux.HandleFunc("GET /events", c.view(c.events))
+	mux.HandleFunc("GET /events/find", c.view(c.findEvent))
+	mux.HandleFunc("GET /events/{company}/{id}", c.view(c.event))
+	mux.HandleFunc("GET /quarantine", c.view(c.quarantine))
+	mux.HandleFunc("GET /quarantine/{company}/{digest}", c.view(c.held))
+	mux.HandleFunc("GET /dead", c.view(c.dead))
+	mux.HandleFunc("GET /keys", c.view(c.keys))
 	mux.HandleFunc("GET /changes", c.view(c.changes))
 	mux.HandleFunc("GET /changes/{verb}", c.view(c.form))
 	mux.HandleFunc("POST /changes/{verb}", c.view(c.start))

@@ -50,7 +50,7 @@ func (c *Console) view(show func(*http.Request) (page, error)) http.HandlerFunc 
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := show(r)
 		switch {
-		case errors.Is(err, errNotFound), errors.Is(err, operator.ErrNotConnected):
+		case errors.Is(err, errNotFound), errors.Is(err, operator.ErrNotConnected), errors.Is(err, operator.ErrNoEvent), errors.Is(err, operator.ErrNotHeld):
 			p = page{Template: "problem", Title: "Not found", Status: http.StatusNotFound, Main: err.Error()}
 		case err != nil:
 			p = page{Template: "problem", Title: "That did not work", Status: http.StatusBadGateway, Main: err.Error()}
@@ -111,6 +111,7 @@ func (c *Console) functions() template.FuncMap {
 		"stamp":  stamp,
 		"pill":   pill,
 		"state":  statePill,
+		"event":  eventPill,
 		"spark":  spark,
 		"short":  short,
 		"plain":  plain,
@@ -151,6 +152,15 @@ func pill(kind, text string) template.HTML {
 func statePill(s operator.State) template.HTML {
 	kind := map[operator.State]string{
 		operator.Connected: "good", operator.Uncertain: "warn", operator.Paused: "warn", operator.Reauthorize: "bad", operator.Disconnected: "bad",
+	}[s]
+	return pill(kind, string(s))
+}
+
+// eventPill is the pill of an event's state.
+func eventPill(s operator.EventState) template.HTML {
+	kind := map[operator.EventState]string{
+		operator.EventReceived: "wait", operator.EventDispatched: "wait", operator.EventHandled: "good", operator.EventFailing: "warn", operator.EventQuarantined: "warn",
+		operator.EventDead: "bad", operator.EventUndeliverable: "bad",
 	}[s]
 	return pill(kind, string(s))
 }

@@ -47,10 +47,10 @@ func verbs() []verb {
 	return []verb{
 		{Name: "webhooks sync", Fields: []field{optional(company), {Name: "all", Label: "All connected companies", Switch: true}, {Name: "after", Label: "After", Hint: "with all: those with a higher id", form: number}}},
 		{Name: "reconcile", Fields: []field{company}},
-		{Name: "replay", Dry: true, Logs: true, Fields: slices.Concat(selection("event"), []field{
-			{Name: "resource", Label: "Resource", Hint: "such as RFIs#1234; empty: all", form: resource},
-			{Name: "not-handled", Label: "Leave out what the consumer has finished", Switch: true},
-		})},
+		{Name: "replay", Dry: true, Logs: true, Fields: selection("event",
+			field{Name: "resource", Label: "Resource", Hint: "of one company, such as RFIs#1234; empty: all", form: resource},
+			field{Name: "not-handled", Label: "Leave out what the consumer has finished", Switch: true},
+		)},
 		{Name: "quarantine replay", Dry: true, Fields: slices.Concat([]field{{Name: "id", Label: "Delivery", Hint: "company/digest; empty: those of a company", Argument: true, form: word}}, selection("delivery"))},
 		{Name: "dead redrive"},
 		{Name: "dead purge", Danger: true, Fields: []field{{Name: "id", Label: "Position", Hint: "the id of its message", Argument: true, Required: true, form: word}}},
@@ -85,16 +85,17 @@ func omitted() map[string]string {
 // unaudited is the flag that every change has.
 const unaudited = "without-audit"
 
-// selection are the fields of a replay.
-func selection(what string) []field {
-	return []field{
+// selection are the fields of a replay, and more of them in between.
+func selection(what string, more ...field) []field {
+	return slices.Concat([]field{
 		{Name: "company", Label: "Company", Hint: "its id; empty with all companies", form: number},
 		{Name: "all-companies", Label: "All companies", Switch: true},
 		{Name: "from", Label: "Arrived since", Hint: "how long ago, such as 90m or 3d, or a time in UTC, such as 2026-11-28T14:05", form: moment},
 		{Name: "to", Label: "Arrived before", Hint: "likewise; empty: now", form: moment},
+	}, more, []field{
 		{Name: "limit", Label: "At most", Hint: "so many: " + what + " by " + what + " in order; empty: all", form: number},
 		{Name: "position", Label: "Position", Hint: "where an earlier replay stopped, which showed it", form: word},
-	}
+	})
 }
 
 func optional(f field) field {
