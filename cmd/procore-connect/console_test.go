@@ -172,7 +172,7 @@ func TestConsoleCompanies(t *testing.T) {
 // CONSOLE=morning go test -run TestServeConsole -v -timeout 0 ./cmd/procore-connect
 // CONSOLE=many is 10,000 companies, and CONSOLE=events has events of each kind.
 func TestServeConsole(t *testing.T) {
-	worlds := map[string]func(*testing.T) *world{"morning": morning, "many": worldOfMany, "events": eventful}
+	worlds := map[string]func(*testing.T) *world{"morning": morning, "many": worldOfMany, "events": eventful, "measured": measured}
 	build, ok := worlds[os.Getenv("CONSOLE")]
 	if !ok {
 		t.Skip("CONSOLE names no world")

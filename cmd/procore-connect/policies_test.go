@@ -123,6 +123,8 @@ func resourceOf(c awstest.Call) (string, bool) {
 		return "arn:${Partition}:" + service + ":${Region}:${Account}:" + kind + "${Stack}-" + id + suffix, ok
 	}
 	switch service {
+	case "cloudwatch":
+		return "*", true
 	case "cloudformation":
 		return "arn:${Partition}:cloudformation:${Region}:${Account}:stack/${Stack}/*", true
 	case "secretsmanager": // CloudFormation does not put the stack's name into a secret's

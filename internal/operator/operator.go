@@ -11,10 +11,12 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"procore-connect/internal/operator/logs"
+	"procore-connect/internal/operator/meters"
 	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/queue"
 	"procore-connect/internal/upkeep/departures"
@@ -64,6 +66,7 @@ type Operator struct {
 	Rescue      *rescue.Queue
 	Reconciler  *reconcile.Reconciler
 	Logs        *logs.Client
+	Meters      *meters.Client
 	EventsQueue queue.Queue // to the consumer
 
 	Links      keys.Source[*link.Keys] // nil: the stack takes no signed links
@@ -97,6 +100,7 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 	}
 	o.wire(env)
 	o.Logs = &logs.Client{API: cloudwatchlogs.NewFromConfig(sdk), Groups: logs.ParseGroups(o.Outputs[logs.GroupsOutput], t.LogGroups...), Clock: t.Clock}
+	o.Meters = &meters.Client{API: cloudwatch.NewFromConfig(sdk), Namespace: env.Optional("METRICS_NAMESPACE")}
 	if err := env.Err(); err != nil {
 		return o, fmt.Errorf("the configuration of the functions %s is not what this version of the command reads: %w", found.functions, err)
 	}

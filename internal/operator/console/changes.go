@@ -115,6 +115,9 @@ func (c *Console) run(r *http.Request) (page, error) {
 
 func runPage(s state, note string) page {
 	p := page{Template: "run", Title: s.Verb.Name, Menu: "/changes", Main: runView{s, note}}
+	if s.Verb.Button != "" {
+		p.Menu = "/system"
+	}
 	if s.Runs() {
 		p.Live = 1
 	}

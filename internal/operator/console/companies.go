@@ -161,7 +161,7 @@ func (c *Console) rows(r *http.Request, shown []entry) ([]row, error) {
 func tabs(matches []entry, v companiesView) (all []tab) {
 	text := map[string]string{"": "All", needsPerson: "Needs a person", string(operator.Reauthorize): "Reauthorize"}
 	for _, f := range filters() {
-		t := tab{Text: cmp.Or(text[f], strings.ToUpper(f[:min(1, len(f))])+f[min(1, len(f)):]), Value: f, Path: v.path(f, 1), Chosen: f == v.State}
+		t := tab{Text: cmp.Or(text[f], capital(f)), Value: f, Path: v.path(f, 1), Chosen: f == v.State}
 		for _, e := range matches {
 			if e.is(f) {
 				t.Count++

@@ -52,6 +52,7 @@ type Console struct {
 	pages    map[string]*template.Template
 	style    []byte
 	list     snapshot
+	meters   meterReader
 	activity activities
 	jobs     jobs
 }
@@ -82,6 +83,7 @@ func menu() []link {
 		{"/quarantine", "Quarantine"},
 		{"/dead", "Dead letters"},
 		{"/keys", "Keys"},
+		{"/system", "System"},
 		{"/changes", "Changes"},
 	}
 }
@@ -102,6 +104,9 @@ func (c *Console) routes() *http.ServeMux {
 	mux.HandleFunc("GET /quarantine/{company}/{digest}", c.view(c.held))
 	mux.HandleFunc("GET /dead", c.view(c.dead))
 	mux.HandleFunc("GET /keys", c.view(c.keys))
+	mux.HandleFunc("GET /system", c.view(c.system))
+	mux.HandleFunc("GET /system/reconciliation", c.view(c.reconciliation))
+	mux.HandleFunc("POST /system/run/{verb}", c.view(c.examine))
 	mux.HandleFunc("GET /changes", c.view(c.changes))
 	mux.HandleFunc("GET /changes/{verb}", c.view(c.form))
 	mux.HandleFunc("POST /changes/{verb}", c.view(c.start))

@@ -173,6 +173,13 @@ func (j *jobs) start(v verb, args []string, now time.Time, work func(ctx context
 	return one, nil
 }
 
+// read notes that the run asks nothing.
+func (j *job) read() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.agreed = true
+}
+
 // ask is how the command asks the person of the page.
 func (j *job) ask(now func() time.Time) func(ctx context.Context, plan string) bool {
 	return func(ctx context.Context, plan string) bool {

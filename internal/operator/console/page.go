@@ -118,6 +118,11 @@ func (c *Console) functions() template.FuncMap {
 		"count":  count,
 		"plural": plural,
 		"line":   c.Line,
+		"draw":   draw,
+		"money":  dollars,
+		"amount": amount,
+		"length": operator.Length,
+		"upper":  capital,
 	}
 }
 

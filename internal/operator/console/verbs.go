@@ -16,6 +16,8 @@ type verb struct {
 	Danger bool // what it ends or deletes does not come back
 	Dry    bool // it has --dry-run, whose output is shown before the question
 	Logs   bool // it has --log-group, with which the console was started
+
+	Button string // it changes nothing, and this button of the system page runs it
 }
 
 // field is an argument or a flag.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"procore-connect/internal/operator/cost"
 )
 
 // item is an item of a month's bill.
@@ -41,7 +43,7 @@ func TestCost(t *testing.T) {
 	doc, users := read(t, "docs/DEPLOY.md"), costNumbers(t).of(t, "companies of a user")
 	type load struct{ companies, events float64 }
 	small, large := load{100, 10_000}, load{10_000, 10_000_000}
-	cost := func(group string, l load) (sum float64) {
+	costs := func(group string, l load) (sum float64) {
 		for _, i := range bill(t) {
 			if group == "" || i.group == group {
 				sum += (i.aGrant*math.Ceil(l.companies/users) + i.aCompany*l.companies + i.anEvent*l.events + i.besides) / i.per * i.price
@@ -57,13 +59,28 @@ func TestCost(t *testing.T) {
 	for _, i := range bill(t) {
 		if !slices.Contains(groups, i.group) {
 			groups = append(groups, i.group)
-			want = append(want, fmt.Sprintf("| %s | %.2f | %.0f |", i.group, cost(i.group, small), cost(i.group, large)))
+			want = append(want, fmt.Sprintf("| %s | %.2f | %.0f |", i.group, costs(i.group, small), costs(i.group, large)))
 		}
 	}
 	want = append(want, fmt.Sprintf("| reconciliation | %.2f | %.0f |", reconciliation(small), reconciliation(large)),
-		fmt.Sprintf("| **together** | %.2f | %.0f |", cost("", small)+reconciliation(small), cost("", large)+reconciliation(large)))
+		fmt.Sprintf("| **together** | %.2f | %.0f |", costs("", small)+reconciliation(small), costs("", large)+reconciliation(large)))
 	wantTable(t, fmt.Sprintf("| $ a month | 100 companies, %s grants, 10,000 events | 10,000 companies, %s grants, 10 million events |",
 		thousands(math.Ceil(small.companies/users)), thousands(math.Ceil(large.companies/users))), want)
+}
+
+// The command estimates by the items of docs/DEPLOY.md.
+func TestCostItemsAreTheCommands(t *testing.T) {
+	t.Parallel()
+	var want []cost.Item
+	for _, i := range bill(t) {
+		want = append(want, cost.Item{Group: i.group, Name: i.name, Price: i.price, Per: i.per, Grant: i.aGrant, Company: i.aCompany, Event: i.anEvent, Besides: i.besides})
+	}
+	if d := cmp.Diff(cost.Items(), want); d != "" {
+		t.Errorf("items of internal/operator/cost and docs/DEPLOY.md (-code +docs):\n%s", d)
+	}
+	if got, want := float64(cost.RefreshesAMonth), cost.Month.Seconds()/costNumbers(t).of(t, "seconds between refreshes"); got != want {
+		t.Errorf("got %v refreshes a month, want %v", got, want)
+	}
 }
 
 // costNumbers are those of which the amounts of the cost table follow.

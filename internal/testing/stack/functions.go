@@ -171,6 +171,7 @@ func Environment(app, procore, aws string) map[string]string {
 		"RECONCILE_CALLS_PER_OWNER":        "3000",
 		"RECONCILE_CALLS_PER_APP":          "3000",
 		"LOG_LEVEL":                        "info",
+		"METRICS_NAMESPACE":                StackName,
 		"GOMAXPROCS":                       "1", // as template.yaml has it
 		"AWS_ENDPOINT_URL_DYNAMODB":        aws,
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER": aws,

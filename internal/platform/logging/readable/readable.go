@@ -219,10 +219,30 @@ func (l Fields) Idle() bool {
 		return false
 	}
 	compared := []string{"companies", "calls", "not_covered", "listed", "connected"}
-	return !slices.ContainsFunc(l, func(f Field) bool {
+	return !slices.ContainsFunc(l.unmeasured(), func(f Field) bool {
 		_, err := strconv.ParseFloat(string(f.Value), 64)
 		counts := err == nil && !strings.HasSuffix(f.Name, "_s") && !strings.HasSuffix(f.Name, "_ms") && !slices.Contains(compared, f.Name)
 		return counts && string(f.Value) != "0" || string(f.Value) == "true" || f.Name == "error"
+	})
+}
+
+// unmeasured returns the fields without those that CloudWatch reads as metrics, which repeat others.
+func (l Fields) unmeasured() Fields {
+	var embedded struct {
+		CloudWatchMetrics []struct{ Metrics []struct{ Name string } }
+	}
+	if value := l.get("_aws"); value == nil || json.Unmarshal(value, &embedded) != nil {
+		return l
+	}
+	return slices.DeleteFunc(slices.Clone(l), func(f Field) bool {
+		for _, of := range embedded.CloudWatchMetrics {
+			for _, m := range of.Metrics {
+				if m.Name == f.Name {
+					return true
+				}
+			}
+		}
+		return f.Name == "_aws"
 	})
 }
 
@@ -230,7 +250,7 @@ func (l Fields) Idle() bool {
 // in the line's order.
 func (l Fields) shown() Fields {
 	most := []string{"company_id", "project_id", "resource", "resource_id", "type", "event_id", "attempt", "error", "outcome"}
-	hidden := []string{"function", "time", "level", "msg", "method", "_aws"} // the route names the method
+	hidden := []string{"function", "time", "level", "msg", "method"} // the route names the method
 	if l.Text("level") == "INFO" || l.Text("level") == "DEBUG" {
 		hidden = append(hidden, "request_id")
 	}
@@ -240,7 +260,7 @@ func (l Fields) shown() Fields {
 			first = append(first, Field{name, v})
 		}
 	}
-	for _, f := range l {
+	for _, f := range l.unmeasured() {
 		if !slices.Contains(most, f.Name) && !slices.Contains(hidden, f.Name) {
 			rest = append(rest, f)
 		}

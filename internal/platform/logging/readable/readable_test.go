@@ -38,6 +38,8 @@ func TestReadable(t *testing.T) {
 		{"an idle run", from(`"level":"INFO","msg":"reconcile run finished","companies":2,"calls":9,"reconciled":0,"not_covered":1,"reconcile_lag_s":0.5,"breaker_open":false`), ""},
 		{"a heartbeat", from(`"level":"DEBUG","msg":"heartbeat dispatched","lag_s":2`), ""},
 		{"a run that found something", from(`"level":"INFO","msg":"reconcile run finished","calls":9,"reconciled":1`), "10:57:43 dispatcher       reconcile run finished calls=9 reconciled=1\n"},
+		{"an idle run with a metric", from(`"level":"INFO","msg":"reconcile run finished","reconcile_lag_s":60,"ReconcileLagSeconds":60,"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"local","Dimensions":[[]],"Metrics":[{"Name":"ReconcileLagSeconds","Unit":"Count"}]}]}`), ""},
+		{"metrics", from(`"level":"INFO","msg":"request","outcome":"stored","EventsStored":1,"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"local","Dimensions":[[]],"Metrics":[{"Name":"EventsStored","Unit":"Count"}]}]}`), "10:57:43 dispatcher       request outcome=stored\n"},
 		{"an open breaker", from(`"level":"INFO","msg":"refresh run finished","breaker_open":true`), "10:57:43 dispatcher       refresh run finished breaker_open=true\n"},
 		{"a run with a warning", from(`"level":"WARN","msg":"refresh run finished","failed":0`), "10:57:43 dispatcher       WARN refresh run finished failed=0\n"},
 		{"without a time", `{"function":"x","level":"INFO","msg":"m"}` + "\n", "         x                m\n"},

@@ -38,6 +38,8 @@ func calls(r *http.Request) []Call {
 		return []Call{{Caller: caller, Action: "cloudformation:" + form.Get("Action"), Resource: form.Get("StackName")}}
 	case r.Header.Get("X-Amz-Target") == "" && scope(r) == "sts":
 		return []Call{{Caller: caller, Action: "sts:GetCallerIdentity"}} // the service refuses any other
+	case scope(r) == "monitoring": // it has no resource, but IAM's *
+		return []Call{{Caller: caller, Action: "cloudwatch:" + strings.TrimPrefix(r.URL.Path, metricsPath)}}
 	case r.Header.Get("X-Amz-Target") == "" && r.Method == http.MethodPost:
 		form, _ := url.ParseQuery(string(body)) // the service refuses what is not one
 		arn := form.Get("TopicArn")

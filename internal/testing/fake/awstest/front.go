@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-const services = "DynamoDB, DynamoDB Streams, Secrets Manager, SQS, SNS, CloudWatch Logs, CloudFormation, Lambda and STS"
+const services = "DynamoDB, DynamoDB Streams, Secrets Manager, SQS, SNS, CloudWatch, CloudWatch Logs, CloudFormation, Lambda and STS"
 
 // about answers a person's GET.
 func (s *Services) about(w http.ResponseWriter, r *http.Request) {

@@ -29,7 +29,7 @@ func TestOddCalls(t *testing.T) {
 		status                                                       int
 		wants                                                        []string // in the body
 	}{
-		{name: "a browser", method: "GET", path: "/", status: 200, wants: []string{"stands in for AWS: DynamoDB, DynamoDB Streams, Secrets Manager, SQS, SNS, CloudWatch Logs, CloudFormation, Lambda and STS", "AWS_ENDPOINT_URL=http://example.com"}},
+		{name: "a browser", method: "GET", path: "/", status: 200, wants: []string{"stands in for AWS: DynamoDB, DynamoDB Streams, Secrets Manager, SQS, SNS, CloudWatch, CloudWatch Logs, CloudFormation, Lambda and STS", "AWS_ENDPOINT_URL=http://example.com"}},
 		{name: "a browser elsewhere", method: "GET", path: "/favicon.ico", status: 404, wants: []string{"stands in for AWS"}},
 		{name: "DynamoDB, not signed", method: "POST", path: "/", target: "DynamoDB_20120810.ListTables", body: "{}",
 			status: 400, wants: []string{`"__type":"MissingAuthenticationTokenException"`, "any key does"}},

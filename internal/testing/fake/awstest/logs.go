@@ -24,7 +24,8 @@ const (
 
 // Logs is a CloudWatch Logs with the operations CreateLogStream, PutLogEvents, FilterLogEvents without a pattern, StartQuery,
 // GetQueryResults and StopQuery.
-// Of Logs Insights it knows the queries that internal/operator/logs makes. Make it with [NewLogs].
+// Of Logs Insights it knows the queries that internal/operator/logs makes. Make it with [NewLogs]. It is also the CloudWatch
+// that has the metrics of the lines, with the operation GetMetricData.
 //
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/
 type Logs struct {
@@ -34,7 +35,8 @@ type Logs struct {
 	now     func() time.Time
 	groups  map[string]*logGroup
 	queries map[string]*logQuery
-	started []string // ids of queries, oldest first
+	metrics map[string]metric // by namespace and name
+	started []string          // ids of queries, oldest first
 	failed  *Error
 }
 
@@ -56,7 +58,7 @@ func NewLogs(now func() time.Time, groups ...string) *Logs {
 	if now == nil {
 		now = time.Now
 	}
-	l := &Logs{now: now, groups: map[string]*logGroup{}, queries: map[string]*logQuery{}}
+	l := &Logs{now: now, groups: map[string]*logGroup{}, queries: map[string]*logQuery{}, metrics: map[string]metric{}}
 	for _, name := range groups {
 		l.groups[name] = &logGroup{streams: map[string]bool{}}
 	}
@@ -111,6 +113,7 @@ func (l *Logs) add(name string, g *logGroup, line logLine) {
 		l.Keep(name, line.at, line.message)
 	}
 	g.lines = append(g.lines, line)
+	l.measure(line.message)
 	g.bytes += len(line.message)
 	drop := 0
 	for len(g.lines)-drop > maxGroupLines || g.bytes > maxGroupBytes {

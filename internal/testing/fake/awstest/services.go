@@ -1,5 +1,5 @@
-// Package awstest is Secrets Manager, SQS, SNS and CloudWatch Logs in memory, and the parts of CloudFormation, Lambda and
-// STS by which the operator's command finds a stack and itself: the AWS services that the project uses besides DynamoDB.
+// Package awstest is Secrets Manager, SQS, SNS, CloudWatch Logs and the metrics of its lines in memory, and the parts of
+// CloudFormation, Lambda and STS by which the operator's command finds a stack and itself: the AWS services that the project uses besides DynamoDB.
 // The real SDK reaches them over the wire. They serve tests and the local stack.
 //
 //	secrets := awstest.NewSecrets(map[string]string{"local/app": `{"client_id":"..."}`})
@@ -29,7 +29,7 @@ type Services struct {
 
 	Stacks    *Stacks    // a form that is signed for cloudformation
 	Functions *Functions // a path, signed for lambda
-	Logs      *Logs      // target Logs_20140328
+	Logs      *Logs      // target Logs_20140328, and what is signed for monitoring
 
 	Watch func(Call) // receives each call before it is answered; may be nil
 }
@@ -50,6 +50,8 @@ func (s *Services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		handler = s.Logs
 	case service == "AmazonSQS" && s.Queues != nil:
 		handler = s.Queues
+	case target == "" && s.Logs != nil && scope(r) == "monitoring":
+		handler = http.HandlerFunc(s.Logs.serveMetrics)
 	case target == "" && r.Method == http.MethodPost && s.Topics != nil && form(r) && (scope(r) == "sns" || scope(r) == ""):
 		handler = s.Topics
 	case target == "" && s.Stacks != nil && form(r) && scope(r) == "cloudformation":
