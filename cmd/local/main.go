@@ -1,7 +1,7 @@
 // Command local runs the whole system on this machine: make run, or
 //
 //	go run ./cmd/local [-app addr] [-procore addr] [-aws addr] [-connect ids] [-consumer package] [-state directory]
-//	    [-fresh] [-json] [-docker] [-crooked names] [-principal who] [-host]
+//	    [-fresh] [-json] [-docker] [-crooked names] [-principal who] [-host] [-console=false]
 //
 // or, against Procore's developer sandbox in place of the fake Procore (docs/SANDBOX.md),
 //
@@ -77,6 +77,14 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	ready(s, o, hostURL)
+	if o.console {
+		ctx, end := context.WithCancel(ctx)
+		ended := serveConsole(ctx, s, o)
+		defer func() {
+			end()
+			<-ended
+		}()
+	}
 	if err := connect(ctx, s, o); err != nil {
 		return errors.Join(unlessStopped(ctx, err), s.Close())
 	}
@@ -108,7 +116,7 @@ func connect(ctx context.Context, s *stack.Stack, o settings) error {
 		if made {
 			what = "is connected"
 		}
-		fmt.Fprintf(o.Stderr, "%-16s | company %d %s\n", "local", id, what)
+		o.say("company %d %s", id, what)
 	}
 	return nil
 }

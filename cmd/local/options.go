@@ -24,6 +24,7 @@ type settings struct {
 	stack.Options
 	connect []int64 // companies
 	host    bool    // the host application of examples is served
+	console bool    // the operator's console is served
 }
 
 func options(args []string) (settings, error) {
@@ -66,6 +67,7 @@ func options(args []string) (settings, error) {
 	})
 	public := f.String("public", "", "https `address` of a tunnel to the app, with -procore sandbox; empty: no webhooks")
 	f.BoolVar(&o.host, "host", false, "serve examples/host-application, whose tenants connect companies by signed links")
+	f.BoolVar(&o.console, "console", true, "serve the operator's console")
 	f.BoolFunc("json", "write the functions' log lines as JSON, one a line", func(string) error {
 		o.Stdout, o.Stderr = os.Stdout, os.Stderr
 		return nil

@@ -34,6 +34,10 @@ func ready(s *stack.Stack, o settings, hostURL string) {
 	if o.ContainersIP != "" {
 		containers = "\n  containers     reach Procore and AWS at " + o.ContainersIP + ", the same ports; docs/LOCAL-SAM.md"
 	}
+	console := ""
+	if o.console {
+		console = "  console        Console at the fake Procore, as soon as it is compiled  (who is connected, and what happens)\n"
+	}
 	state := "in memory: all data is lost when this program stops"
 	if o.StateDir != "" {
 		state = o.StateDir + "  (the next run continues with it; -fresh starts over)"
@@ -49,12 +53,11 @@ Ready. %s
   the app        %s
   fake Procore   %s  (make a change there and watch the event arrive here)
   AWS services   %s  (DynamoDB, Secrets Manager, SQS, SNS%s)
-  console        go run ./cmd/procore-connect --local console  (who is connected, and what happens)
-  state          %s%s%s
+%s  state          %s%s%s
 
 Press Ctrl-C to stop.
 
-`, strings.Join(ways, "\n\nOr: "), s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, state, containers, &crooked)
+`, strings.Join(ways, "\n\nOr: "), s.AppURL, s.ProcoreURL, s.AWSURL, dynamo, console, state, containers, &crooked)
 }
 
 func readyForSandbox(s *stack.Stack, o settings) {

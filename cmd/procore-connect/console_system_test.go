@@ -71,7 +71,7 @@ func TestConsoleSystem(t *testing.T) {
 	w.mu.Lock()
 	w.wantCalls(map[string]int{"dynamodb:GetItem": 3, "dynamodb:Query": 16 + 3*connections.Shards + 33})
 	w.mu.Unlock()
-	v.wants(http.StatusOK, a, "1 trouble", "Stream of connections", "AnnounceStoppedAlarm", ">late<", ">on time<", "at most 16s in 3 hours",
+	v.wants(http.StatusOK, a, "1 trouble", "Stream of connections", "AnnounceStoppedAlarm", ">late<", ">on time<", "at most 16.0 s in 3 hours",
 		"EventsStored", "An event was stored and will be passed to the consumer.", "Cost so far in March 2026", "March 2026 so far", "write units", "0.625 for 1,000,000",
 		"33 of 34", "Refreshes", "Examine the stack")
 	if strings.Contains(a.body, "Compare installations") {

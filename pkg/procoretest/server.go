@@ -45,6 +45,7 @@ type Server struct {
 	byUserID    map[int64]*User
 	companies   map[int64]*Company
 	order       []int64         // ids of companies, in the order they were added
+	linked      []pageLink      // of the page
 	projects    map[int64]int64 // project id -> company id
 	shelves     map[scope][]*shelf
 	created     int64 // resources, ever

@@ -111,7 +111,7 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) {
 	if notice != "" && !strings.HasSuffix(notice, ".") { // of a tool that is gone
 		notice += "."
 	}
-	s.render(w, http.StatusOK, "home.html", map[string]any{"Notice": notice, "At": at, "AppURL": s.appURL(),
+	s.render(w, http.StatusOK, "home.html", map[string]any{"Notice": notice, "At": at, "Links": s.links(),
 		"Companies": views, "More": more, "Names": resourceNames(), "Live": s.live()})
 }
 
@@ -150,10 +150,23 @@ func (s *Server) companyViews() (views []companyView, more int) {
 	return views, more
 }
 
-func (s *Server) appURL() string {
+// pageLink is a link of the page to another program.
+type pageLink struct{ Text, URL string }
+
+// Link adds a link to the page, such as to a console of the app.
+func (s *Server) Link(text, url string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.opts.AppURL
+	s.linked = append(s.linked, pageLink{text, url})
+}
+
+func (s *Server) links() (all []pageLink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opts.AppURL != "" {
+		all = append(all, pageLink{"The app", s.opts.AppURL})
+	}
+	return append(all, s.linked...)
 }
 
 func installedFirst(c Company) int {

@@ -3,7 +3,10 @@ package console
 import (
 	"fmt"
 	"html/template"
+	"math"
 	"strings"
+
+	"procore-connect/internal/operator/cost"
 )
 
 // gauge is a chart of bars.
@@ -64,10 +67,22 @@ func dollars(d float64) string {
 
 // amount is how many of an item.
 func amount(n float64) string {
-	if n > 0 && n < 10 {
-		return fmt.Sprintf("%.1f", n)
+	if n < 10 && n != math.Trunc(n) {
+		return fmt.Sprintf("%.2f", n)
 	}
 	return count(int(n + 0.5))
+}
+
+// price is what an item costs.
+func price(i cost.Item) string {
+	text := fmt.Sprintf("$%.2f", i.Price)
+	if long := fmt.Sprintf("$%g", i.Price); len(long) > len(text) {
+		text = long
+	}
+	if i.Per > 1 {
+		text += " for " + count(int(i.Per))
+	}
+	return text
 }
 
 // capital is a text as the beginning of a sentence.

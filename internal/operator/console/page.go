@@ -121,6 +121,7 @@ func (c *Console) functions() template.FuncMap {
 		"draw":   draw,
 		"money":  dollars,
 		"amount": amount,
+		"price":  price,
 		"length": operator.Length,
 		"upper":  capital,
 	}

@@ -120,7 +120,7 @@ func schedules(l operator.Lags, m measured, now time.Time) []schedule {
 // lagText is a lag, which is seldom long.
 func lagText(d time.Duration) string {
 	if d < time.Minute {
-		return d.Round(100 * time.Millisecond).String()
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return operator.Length(d)
 }

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "syscall"
+
+// attributes are none: a Ctrl-C at the terminal reaches the console too.
+func attributes() *syscall.SysProcAttr { return nil }
