@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,4 +139,32 @@ func TestConsoleDoctor(t *testing.T) {
 	v.wants(http.StatusNotFound, v.post("", "/system/run/revoke", nil))
 	v.wants(http.StatusNotFound, v.post("", "/system/run/service-account", nil))
 	v.ended(v.post("rescue list", "/system/run/rescue-list", nil).path, "rescue list", ">done<")
+}
+
+// While the list is being read, those that need a person are shown.
+func TestConsoleBeforeTheList(t *testing.T) {
+	t.Parallel()
+	w := morning(t)
+	read := make(chan struct{})
+	w.instead = func(_ http.ResponseWriter, r *http.Request) bool {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err == nil && bytes.Contains(body, []byte(`"listed"`)) {
+			<-read
+		}
+		return false
+	}
+	v := consoleOf(t, w)
+	v.early = true
+	a := v.get("/")
+	v.wants(http.StatusOK, a, "is being read. These need a person.", "My Construction Co.", `data-live="1"`)
+	if strings.Contains(a.body, "Second Construction Co.") || strings.Contains(a.body, "By state") {
+		t.Errorf("a list that is not known is shown: %s", a.body)
+	}
+	if b := v.get("/?q=second").body; strings.Contains(b, "These need a person") || strings.Contains(b, "No company matches") {
+		t.Errorf("a search has an answer before the list is read: %s", b)
+	}
+	close(read)
+	v.early = false
+	v.wants(http.StatusOK, v.get("/"), "1–5 of 5 companies")
 }

@@ -33,6 +33,8 @@ type visitor struct {
 	enter   string // the address that the command writes
 	client  *http.Client
 	stop    func() int // presses ^C, and returns the exit code
+	early   bool       // get returns the page that is there before the list is read
+	again   int        // how often it was not
 }
 
 // consoleOf types the command, and opens the address that it writes.
@@ -106,12 +108,18 @@ func (v *visitor) request(method, path string, body io.Reader) *http.Request {
 	return r
 }
 
-// get reads a page.
+// get reads a page, again while the list of companies is being read.
 func (v *visitor) get(path string) answer {
 	v.t.Helper()
 	v.w.types([]string{"console"})
 	defer v.w.types(nil)
-	return v.do(v.request(http.MethodGet, path, nil))
+	for {
+		a := v.do(v.request(http.MethodGet, path, nil))
+		if v.early || !strings.Contains(a.body, "The list of companies is being read") {
+			return a
+		}
+		v.again++
+	}
 }
 
 var formToken = regexp.MustCompile(`name="form" value="([A-Z0-9]+)"`)

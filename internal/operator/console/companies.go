@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"procore-connect/internal/operator"
@@ -84,6 +85,7 @@ type companiesView struct {
 	Rows    []row
 	Before  string // the path of the page before; empty: this is the first one
 	After   string
+	Urgent  bool  // the rows are those that need a person, while the list is being read
 	ID      int64 // the search is the id of a company that is not in the list
 	Unread  error
 	Breaker operator.Breaker
@@ -126,15 +128,28 @@ func (c *Console) companies(r *http.Request) (page, error) {
 	if id, err := strconv.ParseInt(v.Search, 10, 64); err == nil && id > 0 && !slices.ContainsFunc(chosen, func(e entry) bool { return e.CompanyID == id }) {
 		v.ID = id
 	}
-	rows, err := c.rows(r, chosen[v.First-1:min(v.First-1+perPage, v.Found)])
-	var breakerErr error
-	v.Breaker, breakerErr = c.Operator.Breaker(r.Context())
-	v.Rows, v.Unread = rows, errors.Join(unread, err, breakerErr)
-	live := 5
+	shown, live := chosen[v.First-1:min(v.First-1+perPage, v.Found)], 5
+	var rowsErr, breakerErr, firstErr error
+	var all sync.WaitGroup
+	all.Go(func() { v.Breaker, breakerErr = c.Operator.Breaker(r.Context()) })
 	if at.IsZero() && unread == nil {
 		live = 1
+		if v.Urgent = v.Search == "" && (v.State == "" || v.State == needsPerson); v.Urgent {
+			shown, firstErr = c.urgent(r)
+		}
 	}
+	v.Rows, rowsErr = c.rows(r, shown)
+	all.Wait()
+	v.Unread = errors.Join(unread, rowsErr, breakerErr, firstErr)
 	return page{Template: "companies", Title: "Companies", Menu: "/", Live: live, Main: v}, nil
+}
+
+// urgent returns the companies that need a person, of which there is an index of its own. They are shown while the list is
+// being read.
+func (c *Console) urgent(r *http.Request) ([]entry, error) {
+	found, err := c.Operator.List(r.Context(), operator.Filter{NeedsPerson: true})
+	list := entries(found)
+	return list[:min(len(list), perPage)], err
 }
 
 // rows reads the companies of a page by key.
@@ -143,12 +158,16 @@ func (c *Console) rows(r *http.Request, shown []entry) ([]row, error) {
 	for i, e := range shown {
 		ids[i], rows[i].entry = e.CompanyID, e
 	}
+	var activity map[int64]inbox.Activity
+	var err error
+	var beside sync.WaitGroup
+	beside.Go(func() { activity, err = c.activity.get(r.Context(), c.Operator, ids, c.now()) })
 	judged, unread := c.Operator.Judged(r.Context(), ids)
 	exact := map[int64]entry{}
 	for _, e := range entries(judged) {
 		exact[e.CompanyID] = e
 	}
-	activity, err := c.activity.get(r.Context(), c.Operator, ids, c.now())
+	beside.Wait()
 	for i, id := range ids {
 		if e, ok := exact[id]; ok {
 			rows[i].entry = e

@@ -69,6 +69,7 @@ func New(ctx context.Context, addr net.Addr, c Config) (*Console, error) {
 	one.jobs.begin(ctx)
 	one.pages = one.parse()
 	one.handler = one.protect(one.routes())
+	one.list.begin(ctx, one.now())
 	return one, nil
 }
 

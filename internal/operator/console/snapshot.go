@@ -12,8 +12,9 @@ import (
 const (
 	// renewAfter is the age at which a request renews the list of companies beside its answer.
 	renewAfter = 10 * time.Second
-	// firstWait is how long a request waits for the first list. After that the page says that it is being read.
-	firstWait = 3 * time.Second
+	// firstWait is how long a request waits for the first list. After that the page shows who needs a person, and says that
+	// the list is being read. A page of ten thousand companies is complete before, if they are on this machine.
+	firstWait = 700 * time.Millisecond
 	// readWithin bounds the reading of a list.
 	readWithin = 2 * time.Minute
 )
@@ -31,12 +32,24 @@ type snapshot struct {
 	stale   bool
 }
 
+// begin begins to read the list for the first request, which comes as soon as a browser has started.
+func (s *snapshot) begin(ctx context.Context, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.start(ctx, now)
+}
+
+// start begins to read the list. The caller has the lock.
+func (s *snapshot) start(ctx context.Context, now time.Time) {
+	s.reading = make(chan struct{})
+	go s.renew(context.WithoutCancel(ctx), now)
+}
+
 // get returns the list and when it was read. It begins to read another one if it is old. at is zero if there is none yet.
 func (s *snapshot) get(ctx context.Context, now time.Time) (list []entry, at time.Time, unread error) {
 	s.mu.Lock()
 	if s.reading == nil && (s.at.IsZero() || s.stale || now.Sub(s.at) > renewAfter) {
-		s.reading = make(chan struct{})
-		go s.renew(context.WithoutCancel(ctx), now)
+		s.start(ctx, now)
 	}
 	reading, wait := s.reading, s.at.IsZero() || s.stale
 	s.mu.Unlock()
