@@ -73,6 +73,22 @@ func (n node) holds(i item) bool {
 	return ordered && strings.IndexByte(n.op, "<=>"[order+1]) >= 0
 }
 
+// precedes reports whether an item of the partition is before all that a key condition selects.
+func (n node) precedes(i item) bool {
+	switch n.op {
+	case "AND":
+		return n.args[0].precedes(i) || n.args[1].precedes(i)
+	case ">", ">=":
+		return !n.holds(i)
+	case "=":
+		left, _ := n.args[0].in(i)
+		right, _ := n.args[1].in(i)
+		order, _ := left.compare(right)
+		return order < 0
+	}
+	return false
+}
+
 // keyCondition reads an equality on the index's partition key and, perhaps, one condition on its sort key, in either
 // order. It returns the condition and the partition's key.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html

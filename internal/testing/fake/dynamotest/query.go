@@ -3,6 +3,7 @@ package dynamotest
 import (
 	"hash/fnv"
 	"slices"
+	"sort"
 )
 
 // readMany has the parameters that Query and Scan share.
@@ -30,16 +31,12 @@ func (s *Server) query(in query) any {
 	if in.ExclusiveStartKey != nil && !condition.holds(in.ExclusiveStartKey) {
 		refuse("The provided starting key is outside query boundaries based on provided conditions")
 	}
-	var items []item
-	for _, i := range x.partitions[partition] {
-		if condition.holds(i) {
-			items = append(items, i)
-		} else if len(items) > 0 {
-			break // the items that a key condition selects are adjacent
-		}
-	}
+	items := x.partitions[partition] // in order, so that those of a key condition are adjacent
+	items = items[sort.Search(len(items), func(n int) bool { return !condition.precedes(items[n]) }):]
+	items = items[:sort.Search(len(items), func(n int) bool { return !condition.holds(items[n]) })]
 	order := x.compare
 	if in.ScanIndexForward != nil && !*in.ScanIndexForward {
+		items = slices.Clone(items)
 		slices.Reverse(items)
 		order = func(a, b item) int { return x.compare(b, a) }
 	}
