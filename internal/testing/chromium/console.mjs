@@ -32,6 +32,8 @@ export const situations = [
   { name: 'quarantine', path: '/quarantine', heading: 'Quarantine' },
   { name: 'dead letters', path: '/dead', heading: 'Dead letters' },
   { name: 'keys', path: '/keys', heading: 'Keys' },
+  { name: 'the system', path: '/system', heading: 'System' },
+  { name: 'what reconciliation found', path: '/system/reconciliation', heading: 'Reconciliation' },
   { name: 'changes', path: '/changes', heading: 'Changes' },
   { name: 'the form of a change', path: '/changes/replay', heading: 'replay' },
   { name: 'a change that asks', path: '/companies/5678', press: 'Revoke', heading: 'revoke' },
