@@ -6,13 +6,12 @@ import (
 	"strconv"
 
 	"procore-connect/internal/operator"
-	"procore-connect/internal/webhook/inbox"
 )
 
 // companyView is what is known of a company.
 type companyView struct {
 	*operator.Company
-	Activity inbox.Activity
+	Timeline timelineView
 	Actions  []action
 	Unread   error
 }
@@ -25,7 +24,7 @@ type action struct {
 	Form   bool // it leads to the form of the change, because the person has more to say
 }
 
-// company shows a company: GET /companies/{id}.
+// company shows a company: GET /companies/{id}, with the query of its timeline.
 func (c *Console) company(r *http.Request) (page, error) {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil || id <= 0 {
@@ -35,12 +34,12 @@ func (c *Console) company(r *http.Request) (page, error) {
 	if known == nil {
 		return page{}, unread
 	}
-	v := companyView{Company: known, Unread: unread, Actions: companyActions(known)}
-	activity, err := c.activity.get(r.Context(), c.Operator, []int64{id}, c.now())
-	if v.Activity = activity[id]; err != nil && v.Unread == nil {
-		v.Unread = err
+	v := companyView{Company: known, Timeline: c.timeline(r, known), Unread: unread, Actions: companyActions(known)}
+	p := page{Template: "company", Title: short(name(known)), Menu: "/", Live: 10, Main: v}
+	if v.Timeline.Searches {
+		p.Live = 2
 	}
-	return page{Template: "company", Title: short(name(known)), Menu: "/", Live: 10, Main: v}, nil
+	return p, nil
 }
 
 // name is the company's, or its id.

@@ -54,6 +54,7 @@ type Console struct {
 	list     snapshot
 	meters   meterReader
 	activity activities
+	searches searches
 	jobs     jobs
 }
 

@@ -11,11 +11,11 @@ import (
 
 // gauge is a chart of bars.
 type gauge struct {
-	Bars []bar
+	Bars []gaugeBar
 	Text string // in its place, for who does not see it
 }
 
-type bar struct {
+type gaugeBar struct {
 	Height float64
 	Known  bool // a time without a value has no bar
 	Late   bool

@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	day = 24 * time.Hour
 	// chartDays is how many days the charts of counts have.
 	chartDays = 14
 	// recentFor and recentBar are the time and the bars of the charts of lags.
@@ -103,8 +102,8 @@ func daysAgo(now time.Time, n int) time.Time {
 	return now.UTC().Truncate(day).Add(-time.Duration(n) * day)
 }
 
-// since returns the values from a time on.
-func since(v meters.Values, from time.Time) meters.Values {
+// valuesSince returns the values from a time on.
+func valuesSince(v meters.Values, from time.Time) meters.Values {
 	i := slices.IndexFunc(v, func(one meters.Value) bool { return !one.At.Before(from) })
 	if i < 0 {
 		return nil
@@ -141,13 +140,13 @@ func (m measured) counts(now time.Time) []countGroup {
 	for i, g := range all {
 		for _, name := range g.Names {
 			v := m.long[daily(name)]
-			one := counts{Name: name, Help: help[name], Today: int(since(v, daysAgo(now, 0)).Sum()), Month: int(since(v, monthOf(now)).Sum())}
+			one := counts{Name: name, Help: help[name], Today: int(valuesSince(v, daysAgo(now, 0)).Sum()), Month: int(valuesSince(v, monthOf(now)).Sum())}
 			for n := range chartDays {
 				from := daysAgo(now, chartDays-1-n)
-				sum := since(v, from).Sum() - since(v, from.Add(day)).Sum()
-				one.Days.Bars = append(one.Days.Bars, bar{Height: sum, Known: true})
+				sum := valuesSince(v, from).Sum() - valuesSince(v, from.Add(day)).Sum()
+				one.Days.Bars = append(one.Days.Bars, gaugeBar{Height: sum, Known: true})
 			}
-			one.Days.Text = count(int(since(v, daysAgo(now, chartDays-1)).Sum())) + " in 14 days"
+			one.Days.Text = count(int(valuesSince(v, daysAgo(now, chartDays-1)).Sum())) + " in 14 days"
 			all[i].Counts = append(all[i].Counts, one)
 		}
 	}
@@ -164,7 +163,7 @@ func (m measured) gauge(metric string, late time.Duration, now time.Time) (g gau
 		return g
 	}
 	from, most := now.UTC().Truncate(recentBar).Add(recentBar-recentFor), 0.0
-	g.Bars = make([]bar, recentFor/recentBar)
+	g.Bars = make([]gaugeBar, recentFor/recentBar)
 	for _, v := range values {
 		if i := int(v.At.Sub(from) / recentBar); i >= 0 && i < len(g.Bars) {
 			b := &g.Bars[i]
@@ -181,7 +180,7 @@ func (m measured) gauge(metric string, late time.Duration, now time.Time) (g gau
 func (m measured) usage(now time.Time, companies float64) cost.Usage {
 	month := func(names ...string) (sum float64) {
 		for _, name := range names {
-			sum += since(m.long[daily(name)], monthOf(now)).Sum()
+			sum += valuesSince(m.long[daily(name)], monthOf(now)).Sum()
 		}
 		return sum
 	}
@@ -189,6 +188,6 @@ func (m measured) usage(now time.Time, companies float64) cost.Usage {
 		Refreshes: month("RefreshesSucceeded", "RefreshesFailed"),
 		Events:    month("EventsStored", "EventsDuplicated", "EventsQuarantined", "EventsRecovered", "ChangesReconciled", "ChangesBackfilled"),
 		Companies: companies,
-		Ran:       time.Duration(len(since(m.long[hours], monthOf(now)))) * time.Hour,
+		Ran:       time.Duration(len(valuesSince(m.long[hours], monthOf(now)))) * time.Hour,
 	}
 }

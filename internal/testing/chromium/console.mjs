@@ -24,6 +24,7 @@ export const situations = [
   { name: 'companies', path: '/', heading: 'Companies' },
   { name: 'a search without a match', path: '/?q=no+such+name', heading: 'Companies' },
   { name: 'a company', path: '/companies/5678', heading: null },
+  { name: 'an hour of a company', path: '/companies/5678?from=1h', heading: null },
   { name: 'no such company', path: '/companies/1', heading: 'Not found' },
   { name: 'events', path: '/events', heading: 'Events' },
   { name: 'events of a company', path: '/events?company=5678&since=14d', heading: null },

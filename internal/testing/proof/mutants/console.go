@@ -32,6 +32,12 @@ func console() []mutant {
 			`	if c.State != Ended {
 		a["listed"]`, `	if true {
 		a["listed"]`, only("TestListed", "./pkg/connections")},
+		{"D", "the console shows a command with a flag that Procore chose", "internal/operator/entries.go",
+			`return argument.MatchString(text)`, `return text != ""`, only("TestConsoleTimelineHostile", pkg)},
+		{"D", "a text of outside ends the console's drawing", "internal/operator/console/drawing.go",
+			`args[i] = template.HTMLEscapeString(text)`, `args[i] = text`, only("TestConsoleTimelineHostile", pkg)},
+		{"", "each renewal of the console's page searches the logs", "internal/operator/console/timeline.go",
+			`most = renewedAgain`, `most = 0`, only("TestConsoleTimelineSearches", pkg)},
 		{"", "the console's list shows a grant that has ended as good", "internal/operator/overview.go",
 			`grant.State = tokens.Reauthorize`, `grant.State = tokens.Active`, only("TestConsoleCompanies", pkg)},
 		{"", "a page of events repeats those before", "internal/operator/console/events.go",
