@@ -4,5 +4,5 @@ package main
 
 import "syscall"
 
-// attributes are none: a Ctrl-C at the terminal reaches the console too.
+// attributes returns nil: a Ctrl-C at the terminal reaches the console too.
 func attributes() *syscall.SysProcAttr { return nil }

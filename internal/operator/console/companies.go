@@ -144,7 +144,7 @@ func (c *Console) companies(r *http.Request) (page, error) {
 	return page{Template: "companies", Title: "Companies", Menu: "/", Live: live, Main: v}, nil
 }
 
-// urgent returns the companies that need a person, of which there is an index of its own. They are shown while the list is
+// urgent returns the companies that need a person, which an index has. They are shown while the list is
 // being read.
 func (c *Console) urgent(r *http.Request) ([]entry, error) {
 	found, err := c.Operator.List(r.Context(), operator.Filter{NeedsPerson: true})

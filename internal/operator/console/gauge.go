@@ -6,7 +6,7 @@ import (
 	"math"
 	"strings"
 
-	"procore-connect/internal/operator/cost"
+	"procore-connect/internal/cost"
 )
 
 // gauge is a chart of bars.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"procore-connect/internal/operator/cost"
+	"procore-connect/internal/cost"
 	"procore-connect/internal/operator/meters"
 	"procore-connect/internal/platform/metrics"
 )

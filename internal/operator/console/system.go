@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"procore-connect/internal/cost"
 	"procore-connect/internal/operator"
-	"procore-connect/internal/operator/cost"
 	"procore-connect/internal/upkeep/departures"
 )
 
@@ -77,7 +77,7 @@ func (c *Console) system(r *http.Request) (page, error) {
 	return page{Template: "system", Title: "System", Menu: "/system", Live: 15, Main: v}, nil
 }
 
-// schedules judges what runs by itself: schedules by the rows, and streams by the metrics.
+// schedules judges what runs automatically: schedules by the rows, and streams by the metrics.
 func schedules(l operator.Lags, m measured, now time.Time) []schedule {
 	of := func(name, metric string, lag operator.Lag) schedule {
 		s := schedule{Name: name, Within: lag.Within, Alarm: lag.Alarm, Err: lag.Err, Late: lag.Late(now), Recent: m.gauge(metric, lag.Within, now)}

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"procore-connect/internal/operator/cost"
+	"procore-connect/internal/cost"
 )
 
 // item is an item of a month's bill.
@@ -76,7 +76,7 @@ func TestCostItemsAreTheCommands(t *testing.T) {
 		want = append(want, cost.Item{Group: i.group, Name: i.name, Price: i.price, Per: i.per, Grant: i.aGrant, Company: i.aCompany, Event: i.anEvent, Besides: i.besides})
 	}
 	if d := cmp.Diff(cost.Items(), want); d != "" {
-		t.Errorf("items of internal/operator/cost and docs/DEPLOY.md (-code +docs):\n%s", d)
+		t.Errorf("items of internal/cost and docs/DEPLOY.md (-code +docs):\n%s", d)
 	}
 	if got, want := float64(cost.RefreshesAMonth), cost.Month.Seconds()/costNumbers(t).of(t, "seconds between refreshes"); got != want {
 		t.Errorf("got %v refreshes a month, want %v", got, want)
