@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,10 +78,10 @@ func (s *session) consoleOf(cmd *cobra.Command, o *operator.Operator) console.Co
 	return console.Config{
 		Operator: o, Stack: stackName(s), LogGroups: s.target.LogGroups, Log: s.say,
 		Run: func(ctx context.Context, args []string, to console.Streams) int {
-			return run(ctx, append(global[:len(global):len(global)], args...), s.getenv, streams{in: strings.NewReader(""), out: to.Out, err: to.Err, ask: to.Ask}, s.target.Clock)
+			return run(ctx, append(slices.Clip(global), args...), s.getenv, streams{in: strings.NewReader(""), out: to.Out, err: to.Err, ask: to.Ask}, s.target.Clock)
 		},
 		Line: func(args []string) string {
-			words := append([]string{cmd.Root().Name()}, append(global[:len(global):len(global)], args...)...)
+			words := append([]string{cmd.Root().Name()}, append(slices.Clip(global), args...)...)
 			for i, w := range words {
 				words[i] = shellWord(w)
 			}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -134,9 +135,7 @@ func (v *visitor) post(verb, path string, fields url.Values) answer {
 	v.w.types(strings.Fields(verb))
 	defer v.w.types(nil)
 	sent := url.Values{"form": {token[1]}}
-	for name, values := range fields {
-		sent[name] = values
-	}
+	maps.Copy(sent, fields)
 	r := v.request(http.MethodPost, path, strings.NewReader(sent.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")

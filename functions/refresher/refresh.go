@@ -175,7 +175,7 @@ func (h *handler) count(ctx context.Context, o outcome, r *run) {
 func (h *handler) slow(ctx context.Context, failure error, r *run) {
 	if e, ok := errors.AsType[*procore.TokenError](failure); ok && e.Outcome == procore.Refused {
 		if r.refused++; r.refused >= maxRefused {
-			r.stop(fmt.Errorf("Procore refused the refresh tokens of %d users in a row; check the client id", r.refused))
+			r.stop(fmt.Errorf("refresh tokens of %d users in a row were refused by Procore; check the client id", r.refused))
 		}
 		r.window = min(r.window, maxRefused-r.refused)
 	}

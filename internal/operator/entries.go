@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -55,9 +56,8 @@ func (h Happened) EventStatesOf(companyID int64, now time.Time) map[string]Event
 			continue
 		}
 		progress[id] = progress[id].after(l)
-		if e, ok := failed[id]; l.Message == failedLine && !ok {
-			e = Event{ID: id, CompanyID: companyID, ReceivedAt: l.Time, State: EventUnknown, Resource: l.Fields.Text("resource"), ResourceID: l.Fields.Text("resource_id"), Type: l.Fields.Text("type")}
-			failed[id] = e
+		if _, ok := failed[id]; l.Message == failedLine && !ok {
+			failed[id] = Event{ID: id, CompanyID: companyID, ReceivedAt: l.Time, State: EventUnknown, Resource: l.Fields.Text("resource"), ResourceID: l.Fields.Text("resource_id"), Type: l.Fields.Text("type")}
 		}
 	}
 	for id, e := range failed {
@@ -254,9 +254,7 @@ func merge(all []Entry, e Entry) []Entry {
 						all[i].Facts = append(all[i].Facts, f)
 					}
 				}
-				for name, value := range e.Names {
-					all[i].Names[name] = value
-				}
+				maps.Copy(all[i].Names, e.Names)
 				return all
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -91,7 +92,7 @@ func (c *Console) start(r *http.Request) (page, error) {
 // work runs the command: what it would do, if it can tell, and then for good, which asks.
 func (c *Console) work(ctx context.Context, j *job) {
 	if j.Verb.Dry {
-		c.Run(ctx, append(j.Args[:len(j.Args):len(j.Args)], "--dry-run"), Streams{Out: sink{j, &j.dry}, Err: sink{j, &j.dry}})
+		c.Run(ctx, append(slices.Clip(j.Args), "--dry-run"), Streams{Out: sink{j, &j.dry}, Err: sink{j, &j.dry}})
 	}
 	code := c.Run(ctx, j.Args, Streams{Out: sink{j, &j.out}, Err: sink{j, &j.out}, Ask: j.ask(c.now)})
 	j.end(code, c.now())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,8 +40,7 @@ type trouble struct{ from, to time.Time }
 // troubles are the times in which a grant, or the connection, of a company was in a state that needs a person.
 func troubles(transitions []operator.Transition, now time.Time) (all []trouble) {
 	began := map[string]time.Time{}
-	for i := len(transitions) - 1; i >= 0; i-- { // the first one first
-		t := transitions[i]
+	for _, t := range slices.Backward(transitions) { // the first one first
 		since, open := began[t.Of]
 		switch bad := t.State == string(operator.Reauthorize) || t.State == string(operator.Disconnected); {
 		case bad && !open:

@@ -132,8 +132,9 @@ func (c *Console) when(t time.Time) template.HTML {
 	if t.IsZero() {
 		return "–"
 	}
-	now, text := c.now(), ""
-	if text = operator.Ago(now, t); t.After(now) {
+	now := c.now()
+	text := operator.Ago(now, t)
+	if t.After(now) {
 		text = "in " + operator.Length(t.Sub(now))
 	}
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, t.UTC().Format(time.RFC3339), exact(t), template.HTMLEscapeString(text))) //nolint:gosec // escaped

@@ -63,7 +63,7 @@ func (c *Console) reconciliation(r *http.Request) (page, error) {
 		})
 	}
 	all.Wait()
-	v.Unread = errors.Join(append(errs, unread, listErr)...)
+	v.Unread = errors.Join(errors.Join(errs...), unread, listErr)
 	v.Shown = runs.Runs[:min(len(runs.Runs), maxRuns)]
 	return page{Template: "reconciliation", Title: "Reconciliation", Menu: "/system", Main: v}, nil
 }

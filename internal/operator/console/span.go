@@ -54,7 +54,7 @@ func spanOf(q url.Values, now time.Time) span {
 }
 
 // divide chooses the columns and bars of a length.
-func (s *span) divide(length time.Duration) {
+func (t *span) divide(length time.Duration) {
 	for _, d := range []struct{ column, bar, label time.Duration }{
 		{time.Minute, 10 * time.Second, time.Minute},
 		{5 * time.Minute, time.Minute, 15 * time.Minute},
@@ -63,15 +63,15 @@ func (s *span) divide(length time.Duration) {
 		{6 * time.Hour, 2 * time.Hour, day},
 		{day, 3 * time.Hour, day},
 	} {
-		if s.Column, s.Bar, s.Label = d.column, d.bar, d.label; length < (maxColumns+1)*d.column {
+		if t.Column, t.Bar, t.Label = d.column, d.bar, d.label; length < (maxColumns+1)*d.column {
 			break
 		}
 	}
 	switch {
 	case length > 8*day:
-		s.Bar, s.Label = 6*time.Hour, 2*day
-	case s.Column == time.Minute && length > 8*time.Minute:
-		s.Label = 5 * time.Minute
+		t.Bar, t.Label = 6*time.Hour, 2*day
+	case t.Column == time.Minute && length > 8*time.Minute:
+		t.Label = 5 * time.Minute
 	}
 }
 
@@ -92,16 +92,16 @@ func momentOf(text string, now time.Time) time.Time {
 }
 
 // columns is how many columns the span has.
-func (s span) columns() int { return int(s.To.Sub(s.From) / s.Column) }
+func (t span) columns() int { return int(t.To.Sub(t.From) / t.Column) }
 
 // bars is how many bars it has.
-func (s span) bars() int { return int(s.To.Sub(s.From) / s.Bar) }
+func (t span) bars() int { return int(t.To.Sub(t.From) / t.Bar) }
 
 // has reports whether a time is in the span.
-func (s span) has(t time.Time) bool { return !t.Before(s.From) && t.Before(s.To) }
+func (t span) has(at time.Time) bool { return !at.Before(t.From) && at.Before(t.To) }
 
 // column returns the beginning of the column that a time is in.
-func (s span) column(t time.Time) time.Time { return t.Truncate(s.Column) }
+func (t span) column(at time.Time) time.Time { return at.Truncate(t.Column) }
 
 // query is the query of a time.
 func query(from, to time.Time) url.Values {

@@ -79,7 +79,7 @@ func (c *Client) Read(ctx context.Context, from, to time.Time, queries ...Query)
 		id := fmt.Sprintf("m%d", i)
 		of[id] = q
 		in.MetricDataQueries = append(in.MetricDataQueries, types.MetricDataQuery{Id: &id, MetricStat: &types.MetricStat{
-			Metric: &types.Metric{Namespace: &c.Namespace, MetricName: &q.Metric}, Period: aws.Int32(int32(q.Period / time.Second)), Stat: &q.Stat,
+			Metric: &types.Metric{Namespace: &c.Namespace, MetricName: &q.Metric}, Period: aws.Int32(int32(q.Period / time.Second)), Stat: &q.Stat, //nolint:gosec // a day at most
 		}})
 	}
 	all := map[Query]Values{}

@@ -227,6 +227,7 @@ func TestReadBesideFails(t *testing.T) {
 func TestFrozenRead(t *testing.T) {
 	t.Parallel()
 	frozen := func(t *testing.T) (*world, *gate) {
+		t.Helper()
 		w := newStale(t)
 		w.clock.Advance(10 * time.Minute)
 		g := w.hold(t)

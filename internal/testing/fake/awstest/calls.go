@@ -33,17 +33,11 @@ func calls(r *http.Request) []Call {
 	switch {
 	case scope(r) == "lambda":
 		return []Call{ofFunction(r, caller)} // the service refuses any other
-	case r.Header.Get("X-Amz-Target") == "" && scope(r) == "cloudformation":
-		form, _ := url.ParseQuery(string(body))
-		return []Call{{Caller: caller, Action: "cloudformation:" + form.Get("Action"), Resource: form.Get("StackName")}}
-	case r.Header.Get("X-Amz-Target") == "" && scope(r) == "sts":
-		return []Call{{Caller: caller, Action: "sts:GetCallerIdentity"}} // the service refuses any other
 	case scope(r) == "monitoring": // it has no resource, but IAM's *
 		return []Call{{Caller: caller, Action: "cloudwatch:" + strings.TrimPrefix(r.URL.Path, metricsPath)}}
 	case r.Header.Get("X-Amz-Target") == "" && r.Method == http.MethodPost:
 		form, _ := url.ParseQuery(string(body)) // the service refuses what is not one
-		arn := form.Get("TopicArn")
-		return []Call{{Caller: caller, Action: "sns:" + form.Get("Action"), Resource: arn[strings.LastIndexByte(arn, ':')+1:]}}
+		return []Call{ofForm(scope(r), caller, form)}
 	}
 	var in struct {
 		operands
@@ -92,6 +86,18 @@ func calls(r *http.Request) []Call {
 		return all
 	}
 	return nil
+}
+
+// ofForm returns the action of a service whose requests are forms.
+func ofForm(service, caller string, form url.Values) Call {
+	switch service {
+	case "cloudformation":
+		return Call{Caller: caller, Action: "cloudformation:" + form.Get("Action"), Resource: form.Get("StackName")}
+	case "sts":
+		return Call{Caller: caller, Action: "sts:GetCallerIdentity"} // the service refuses any other
+	}
+	arn := form.Get("TopicArn")
+	return Call{Caller: caller, Action: "sns:" + form.Get("Action"), Resource: arn[strings.LastIndexByte(arn, ':')+1:]}
 }
 
 // restores returns what the caller of a restore must be allowed: DynamoDB fills the new table in the caller's name.

@@ -18,7 +18,7 @@ type front struct {
 	url    string
 	server *http.Server
 
-	opened  atomic.Int64 // connections
+	opened  atomic.Int64 // connections, counted when their handshake ends
 	arrived atomic.Int64 // requests
 	done    atomic.Int64 // requests that were answered
 
@@ -44,17 +44,20 @@ func newFront(h http.Handler, config *tls.Config) (*front, error) {
 		}),
 		ConnState: f.watch,
 	}
+	config.VerifyConnection = func(tls.ConnectionState) error {
+		f.opened.Add(1)
+		return nil
+	}
 	go func() { _ = f.server.Serve(tls.NewListener(l, config)) }() // ends with close
 	return f, nil
 }
 
-// watch counts the connections.
+// watch remembers the open connections.
 func (f *front) watch(c net.Conn, s http.ConnState) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch s {
 	case http.StateNew:
-		f.opened.Add(1)
 		f.open[c] = true
 	case http.StateClosed:
 		delete(f.open, c)
@@ -91,7 +94,7 @@ func (r region) env() map[string]string {
 	}
 }
 
-// opened counts the connections to both.
+// opened counts the connections to both whose handshake has ended.
 func (r region) opened() int64 { return r.dynamodb.opened.Load() + r.secrets.opened.Load() }
 
 func (r region) closeAll() {

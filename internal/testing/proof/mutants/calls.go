@@ -2,7 +2,7 @@ package main
 
 // calls breaks the API client: what it sends again, where, and how often.
 func calls() []mutant {
-	const client, ahead, pace, retry, transport = "pkg/procore/client.go", "pkg/procore/ahead.go", "pkg/procore/pace.go", "pkg/procore/retry.go", "pkg/tokens/transport.go"
+	const client, pace, retry, transport = "pkg/procore/client.go", "pkg/procore/pace.go", "pkg/procore/retry.go", "pkg/tokens/transport.go"
 	return []mutant{
 		{"", "a call is sent into a window that is used up", pace,
 			`w.limit-w.used <= n`, `w.limit-w.used < n`, apiPackage},
@@ -48,6 +48,26 @@ func calls() []mutant {
 			continue`, `			return false`, only("TestUnmarshalList", apiPackage)},
 		{"", "a list that is shorter than announced ends without an error", "pkg/procore/pages.go",
 			`!p.numbers || p.total <= p.read`, `true`, only("TestTotal", apiPackage)},
+		{"", "a gateway's 401 is taken for Procore's", "pkg/procore/errors.go",
+			`	if e.byGateway() {`, `	if false {`, only("TestGatewayRefuses", apiPackage)},
+		{"", "a gateway's 401 costs a refresh", transport,
+			`resp.StatusCode == http.StatusUnauthorized && !procore.FromGateway(resp)`, `resp.StatusCode == http.StatusUnauthorized`,
+			only("TestGatewayIsNotProcore", storePackage)},
+		{"", "a gateway's page is the answer to a GET", client,
+			`fromGateway(b) || len(plainText(b)) == 0 && c.method == http.MethodGet`, `false`, only("TestGatewayAnswersOnce", apiPackage)},
+		{"", "a write of another company is one's own", "pkg/procore/own_writes.go",
+			`return ownWrite{companyID, v.ID`, `return ownWrite{0, v.ID`, only("TestOwnWrites", apiPackage)},
+		{"D", "a connection's token goes wherever a redirect leads", transport,
+			`	if !t.Store.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
+		{"", "a canceled session can still be chosen with", "internal/connect/session/choice.go",
+			`		return s.write(ctx, held, held.abandoned(Canceled))`, `		return nil`, only("TestCancel", selection)},
+	}
+}
+
+// readAhead breaks how pages of a list are read at once.
+func readAhead() []mutant {
+	const ahead, pace = "pkg/procore/ahead.go", "pkg/procore/pace.go"
+	return []mutant{
 		{"", "pages are read ahead beyond what the loop needs", ahead,
 			`min(p.pages(h), r.api.ahead/p.read+1)`, `p.pages(h)`, only("TestReadAheadIsBounded", apiPackage)},
 		{"", "pages that are read ahead use up the rate limit", pace,
@@ -66,18 +86,5 @@ func calls() []mutant {
 `, ``, only("TestReadAheadStopsWithTheLoop", apiPackage)},
 		{"", "a background job reads pages at once", ahead,
 			`r.api.ahead/p.read+1`, `max(r.api.ahead, 2000)/p.read+1`, only("TestReadAheadWithinTheRateLimit", apiPackage)},
-		{"", "a gateway's 401 is taken for Procore's", "pkg/procore/errors.go",
-			`	if e.byGateway() {`, `	if false {`, only("TestGatewayRefuses", apiPackage)},
-		{"", "a gateway's 401 costs a refresh", transport,
-			`resp.StatusCode == http.StatusUnauthorized && !procore.FromGateway(resp)`, `resp.StatusCode == http.StatusUnauthorized`,
-			only("TestGatewayIsNotProcore", storePackage)},
-		{"", "a gateway's page is the answer to a GET", client,
-			`fromGateway(b) || len(plainText(b)) == 0 && c.method == http.MethodGet`, `false`, only("TestGatewayAnswersOnce", apiPackage)},
-		{"", "a write of another company is one's own", "pkg/procore/own_writes.go",
-			`return ownWrite{companyID, v.ID`, `return ownWrite{0, v.ID`, only("TestOwnWrites", apiPackage)},
-		{"D", "a connection's token goes wherever a redirect leads", transport,
-			`	if !t.Store.Environment.HasAPI(req.URL) {`, `	if false {`, only("TestTransportKeepsItsToken", storePackage)},
-		{"", "a canceled session can still be chosen with", "internal/connect/session/choice.go",
-			`		return s.write(ctx, held, held.abandoned(Canceled))`, `		return nil`, only("TestCancel", selection)},
 	}
 }

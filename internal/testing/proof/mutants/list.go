@@ -12,7 +12,7 @@ const (
 
 // list returns all breakages.
 func list() []mutant {
-	return slices.Concat(once(), keep(), reach(), fence(), browser(), handing(), choice(), answers(), secrets(), calls(), deliver(), dispatching(), tenants(), hooks(), reconciling(), departures(), returning(), links(), restoring(), companies(), installations(), races(), fair(), crash(), copies(), operator(), serving(), examining(), terminal(), replaying(), sandbox(), console())
+	return slices.Concat(once(), keep(), reach(), fence(), browser(), handing(), choice(), answers(), secrets(), calls(), readAhead(), deliver(), dispatching(), tenants(), hooks(), reconciling(), departures(), returning(), links(), restoring(), companies(), installations(), races(), fair(), crash(), copies(), operator(), serving(), examining(), terminal(), replaying(), sandbox(), console())
 }
 
 // once breaks R1: a refresh token is sent at most once.
