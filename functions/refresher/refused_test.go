@@ -36,7 +36,7 @@ func thirty(t *testing.T) *refresher {
 func TestRefusalsStopTheRun(t *testing.T) {
 	t.Parallel()
 	r := thirty(t)
-	r.fails("refresh", "refused the refresh tokens of 10 users in a row")
+	r.fails("refresh", "refresh tokens of 10 users in a row were refused")
 	if got := r.Requests("POST /oauth/token"); got != 1+10 {
 		t.Errorf("got %d requests, want the probe and 10 refreshes", got)
 	}

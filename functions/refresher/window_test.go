@@ -220,7 +220,7 @@ func TestRefusedInFlight(t *testing.T) {
 				return after(150+n, http.StatusBadRequest)
 			}
 			err := p.first.refresh(t.Context(), whole)
-			if err == nil || !strings.Contains(err.Error(), "refused the refresh tokens of 10 users in a row") {
+			if err == nil || !strings.Contains(err.Error(), "refresh tokens of 10 users in a row were refused") {
 				t.Errorf("window %d: got error %v", window, err)
 			}
 			if lost := p.states(due)[tokens.Reauthorize]; lost < maxRefused || lost > most {

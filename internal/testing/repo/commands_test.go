@@ -21,9 +21,10 @@ type typed struct {
 func (c typed) String() string { return strings.Join(c.argv, " ") }
 
 // recorder makes bash write each command that it would run into the file $typed, and run none. Commands in substitutions
-// are written too. The documents' own scripts have a slash, so that bash does not ask the handler for them.
+// are written too, and those of a pipe at the same time, so that each is one write. The documents' own scripts have a slash,
+// so that bash does not ask the handler for them.
 const recorder = `PATH=/nowhere
-command_not_found_handle() { { printf '%s\0' "$@"; printf '\n\0'; } >>"$typed"; }
+command_not_found_handle() { printf '%s\0' "$@" $'\n' >>"$typed"; }
 .ci/with-sam() { command_not_found_handle .ci/with-sam; "$@"; }
 .ci/with-dynoxide() { command_not_found_handle .ci/with-dynoxide; "$@"; }
 cd() { :; }

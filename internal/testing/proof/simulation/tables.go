@@ -294,8 +294,11 @@ func creation(s *dynamodb.CreateTableInput) []byte {
 		attributes = append(attributes, map[string]any{"AttributeName": *a.AttributeName, "AttributeType": string(a.AttributeType)})
 	}
 	for _, i := range s.GlobalSecondaryIndexes {
-		indexes = append(indexes, map[string]any{"IndexName": *i.IndexName, "KeySchema": keySchema(i.KeySchema),
-			"Projection": map[string]any{"ProjectionType": string(i.Projection.ProjectionType)}})
+		projection := map[string]any{"ProjectionType": string(i.Projection.ProjectionType)}
+		if names := i.Projection.NonKeyAttributes; names != nil {
+			projection["NonKeyAttributes"] = names
+		}
+		indexes = append(indexes, map[string]any{"IndexName": *i.IndexName, "KeySchema": keySchema(i.KeySchema), "Projection": projection})
 	}
 	m["AttributeDefinitions"], m["KeySchema"] = attributes, keySchema(s.KeySchema)
 	if len(indexes) > 0 {
