@@ -40,11 +40,14 @@ async function accessible(page, how) {
   assert.deepEqual(violations.map((f) => `${how}: ${f.id}: ${f.help}: ${f.nodes.map((n) => n.html).join(' ')}`), [])
 }
 
-// fits checks that no one has to scroll sideways.
+// fits checks that no one has to scroll sideways. It names what sticks out.
 async function fits(page, how) {
-  const { scrollWidth, clientWidth } = await page.evaluate(() => document.documentElement)
-    .then(() => page.evaluate(() => ({ scrollWidth: document.documentElement.scrollWidth, clientWidth: document.documentElement.clientWidth })))
-  assert.ok(scrollWidth <= clientWidth, `${how}: ${scrollWidth} px wide content in ${clientWidth} px`)
+  const { wide, room, out } = await page.evaluate(() => {
+    const { scrollWidth: wide, clientWidth: room } = document.documentElement
+    const out = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > room)
+    return { wide, room, out: out.slice(-3).map((e) => e.outerHTML.slice(0, 100)) }
+  })
+  assert.ok(wide <= room, `${how}: ${wide} px wide content in ${room} px: ${out.join(' ')}`)
 }
 
 // apart checks that no button lies over another one. The one that stays in reach of a long list lies over all it passes.
