@@ -165,6 +165,7 @@ func TestConsoleCompanies(t *testing.T) {
 		t.Errorf("a search finds what it does not name: %s", b)
 	}
 	v.wants(http.StatusOK, v.get("/?state=disconnected"), "Quay")
+	v.wants(http.StatusOK, v.get("/?state=reauthorize"), "My Construction Co.")
 	v.wants(http.StatusOK, v.get("/?q=7002"), "No company matches", "/companies/7002")
 	v.wants(http.StatusNotFound, v.get("/?state=broken"))
 	v.wants(http.StatusOK, v.get("/companies/5678"), "has not worked since", "Refresh user#", "keys-raise-epoch", "Transitions")
