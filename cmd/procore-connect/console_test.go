@@ -21,7 +21,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"procore-connect/internal/operator/console"
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procoretest"
 )
@@ -193,39 +192,55 @@ func TestServeConsole(t *testing.T) {
 	<-t.Context().Done()
 }
 
-// Each verb that changes something is one of the console, or omitted with a reason, and the console has each flag of it.
+// Each verb that changes something has a form in the console with each of its flags, or stands among those that are typed
+// in a terminal alone. No form has what the verb does not take.
 func TestConsoleVerbs(t *testing.T) {
 	t.Parallel()
-	known := console.Flags()
+	v := consoleOf(t, morning(t))
+	offered := v.get("/changes").body
+	input := regexp.MustCompile(`<(?:input|select)[^>]* name="([a-z-]+)"`)
+	automatic := []string{"yes", "help", "dry-run", "log-group"}
 	root := new(session).root(func(string) string { return "" })
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
-		name := strings.TrimPrefix(c.CommandPath(), root.Name()+" ")
-		if c.Flags().Lookup("yes") != nil {
-			flags, ok := known[name]
-			delete(known, name)
-			if !ok {
-				t.Errorf("%s changes something, and the console neither has it nor omits it", name)
-			}
-			c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-				if !slices.Contains([]string{"yes", "help"}, f.Name) && flags != nil && !slices.Contains(flags, f.Name) {
-					t.Errorf("%s --%s is not in the console", name, f.Name)
-				}
-			})
-			for _, f := range flags {
-				if c.Flags().Lookup(f) == nil {
-					t.Errorf("the console has %s --%s, which the command lacks", name, f)
-				}
-			}
-		}
 		for _, sub := range c.Commands() {
 			visit(sub)
 		}
+		name := strings.TrimPrefix(c.CommandPath(), root.Name()+" ")
+		if c.Flags().Lookup("yes") == nil || strings.Contains(offered, "<code>"+name+"</code>") {
+			return
+		}
+		form := v.get("/changes/" + strings.ReplaceAll(name, " ", "-"))
+		if form.status != http.StatusOK {
+			t.Errorf("%s changes something, and the console neither has it nor omits it", name)
+			return
+		}
+		var inputs []string
+		for _, m := range input.FindAllStringSubmatch(form.body, -1) {
+			inputs = append(inputs, m[1])
+		}
+		c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			if !slices.Contains(automatic, f.Name) && !slices.Contains(inputs, f.Name) {
+				t.Errorf("%s --%s is not in the console", name, f.Name)
+			}
+		})
+		inputs = slices.DeleteFunc(inputs, func(one string) bool { return one == "form" || c.Flags().Lookup(one) != nil })
+		if got, want := len(inputs), arguments(c.Use); got != want {
+			t.Errorf("%s takes %d arguments, and the console has %d: %q", c.Use, want, got, inputs)
+		}
 	}
 	visit(root)
-	for name := range known {
-		t.Errorf("the console has %s, which the command lacks", name)
+}
+
+// arguments counts the arguments that a verb takes, without the values of its flags.
+func arguments(use string) (n int) {
+	words := strings.Fields(use)
+	for i, w := range words[1:] {
+		if w != "|" && !strings.Contains(w, "--") && !strings.Contains(words[i], "--") {
+			n++
+		}
 	}
+	return n
 }
 
 // Only the browser that opened the address, by a host name of loopback, reads a page or makes a change.

@@ -15,8 +15,9 @@ const planWithin = 2 * time.Second
 
 // changesView is the list of what can be changed, and of what was.
 type changesView struct {
-	Verbs []offered
-	Runs  []state
+	Verbs   []offered
+	Omitted []typedOnly
+	Runs    []state
 }
 
 // offered is a verb with what the command says of it.
@@ -32,6 +33,7 @@ func (c *Console) changes(*http.Request) (page, error) {
 		short, _ := c.Help(one.Name)
 		v.Verbs = append(v.Verbs, offered{one, short})
 	}
+	v.Omitted = omitted()
 	return page{Template: "changes", Title: "Changes", Menu: "/changes", Live: 5, Main: v}, nil
 }
 

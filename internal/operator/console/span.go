@@ -91,9 +91,6 @@ func momentOf(text string, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// columns is how many columns the span has.
-func (t span) columns() int { return int(t.To.Sub(t.From) / t.Column) }
-
 // bars is how many bars it has.
 func (t span) bars() int { return int(t.To.Sub(t.From) / t.Bar) }
 

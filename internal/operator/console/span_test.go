@@ -35,8 +35,9 @@ func TestSpan(t *testing.T) {
 		if got := s.text(); got != want {
 			t.Errorf("%s: got %s, want %s", asked, got, want)
 		}
-		if s.columns() < 5 || s.columns() > maxColumns+2 || s.bars() > 80 || s.Column%s.Bar != 0 || s.Label%s.Column != 0 {
-			t.Errorf("%s: %d columns and %d bars", asked, s.columns(), s.bars())
+		columns := s.To.Sub(s.From) / s.Column
+		if columns < 5 || columns > maxColumns+2 || s.bars() > 80 || s.Column%s.Bar != 0 || s.Label%s.Column != 0 {
+			t.Errorf("%s: %d columns and %d bars", asked, columns, s.bars())
 		}
 	}
 }

@@ -75,12 +75,15 @@ func verbs() []verb {
 	}
 }
 
-// omitted are the verbs that change something and are typed in a terminal alone, with the reason.
-func omitted() map[string]string {
-	return map[string]string{
-		"login":  "it asks for a code, which no page shows",
-		"redeem": "it asks for a code and a verifier, which no page shows",
-		"link":   "a signed link comes with its verifier, which no page shows",
+// typedOnly is a verb that changes something and is typed in a terminal alone.
+type typedOnly struct{ Name, Why string }
+
+// omitted are all of those.
+func omitted() []typedOnly {
+	return []typedOnly{
+		{"login", "it asks for a code, which no page shows"},
+		{"redeem", "it asks for a code and a verifier, which no page shows"},
+		{"link", "a signed link comes with its verifier, which no page shows"},
 	}
 }
 
@@ -160,26 +163,3 @@ func (f field) values(text string) []string {
 
 // errBusy means that there are too many runs.
 var errBusy = errors.New("there are too many changes under way; end one of them first")
-
-// Flags returns the flags that the console may type after each verb, and nil after one that it omits.
-func Flags() map[string][]string {
-	all := map[string][]string{}
-	for name := range omitted() {
-		all[name] = nil
-	}
-	for _, v := range verbs() {
-		all[v.Name] = []string{unaudited}
-		if v.Dry {
-			all[v.Name] = append(all[v.Name], "dry-run")
-		}
-		if v.Logs {
-			all[v.Name] = append(all[v.Name], "log-group")
-		}
-		for _, f := range v.Fields {
-			if !f.Argument {
-				all[v.Name] = append(all[v.Name], f.Name)
-			}
-		}
-	}
-	return all
-}
