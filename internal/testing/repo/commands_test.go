@@ -20,11 +20,11 @@ type typed struct {
 
 func (c typed) String() string { return strings.Join(c.argv, " ") }
 
-// recorder makes bash write each command that it would run into the file $typed, and run none. Commands in substitutions
-// are written too, and those of a pipe at the same time, so that each is one write. The documents' own scripts have a slash,
-// so that bash does not ask the handler for them.
+// recorder makes bash write each command that it would run into the directory $typed, and run none. Commands in substitutions
+// are written too. Those of a pipe are written at the same time, so that each process has a file of its own. The documents'
+// own scripts have a slash, so that bash does not ask the handler for them.
 const recorder = `PATH=/nowhere
-command_not_found_handle() { printf '%s\0' "$@" $'\n' >>"$typed"; }
+command_not_found_handle() { printf '%s\0' "$@" $'\n' >>"$typed/$BASHPID"; }
 .ci/with-sam() { command_not_found_handle .ci/with-sam; "$@"; }
 .ci/with-dynoxide() { command_not_found_handle .ci/with-dynoxide; "$@"; }
 cd() { :; }
@@ -41,19 +41,22 @@ func typedCommands(t *testing.T) (all []typed) {
 	block := regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```")
 	for _, doc := range documents(t) {
 		for _, m := range block.FindAllStringSubmatch(read(t, doc), -1) {
-			dir := t.TempDir()
-			record := filepath.Join(dir, "typed")
+			dir, record := t.TempDir(), t.TempDir()
 			cmd := exec.CommandContext(t.Context(), bash, "--norc", "-c", recorder+m[1])
 			cmd.Dir, cmd.Env = dir, []string{"typed=" + record}
 			if out, err := cmd.CombinedOutput(); len(out) > 0 {
 				t.Errorf("%s: bash: %v, %s\n%s", doc, err, out, m[1])
 			}
-			text, err := os.ReadFile(record)
-			if err != nil && !os.IsNotExist(err) { // a block of nothing but the shell's own commands has none
+			processes, err := filepath.Glob(filepath.Join(record, "*")) // none for a block of nothing but the shell's own commands
+			if err != nil {
 				t.Fatal(err)
 			}
-			for argv := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n\x00"), "\n\x00") {
-				if argv != "" {
+			for _, process := range processes {
+				text, err := os.ReadFile(process)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for argv := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n\x00"), "\n\x00") {
 					all = append(all, typed{doc, strings.Split(strings.TrimSuffix(argv, "\x00"), "\x00")})
 				}
 			}
