@@ -21,7 +21,7 @@ type typed struct {
 func (c typed) String() string { return strings.Join(c.argv, " ") }
 
 // recorder makes bash write each command that it would run into the directory $typed, and run none. Commands in substitutions
-// are written too. Those of a pipe are written at the same time, so that each process has a file of its own. The documents'
+// are written too. Those of a pipe are written at the same time, so that each process has its file. The documents'
 // own scripts have a slash, so that bash does not ask the handler for them.
 const recorder = `PATH=/nowhere
 command_not_found_handle() { printf '%s\0' "$@" $'\n' >>"$typed/$BASHPID"; }
