@@ -177,9 +177,9 @@ func TestConsoleCompanies(t *testing.T) {
 
 // TestServeConsole serves the console of a world until it is interrupted:
 // CONSOLE=morning go test -run TestServeConsole -v -timeout 0 ./cmd/procore-connect
-// CONSOLE=many is 10,000 companies, events has events of each kind, and week a company with a past.
+// CONSOLE=many is 10,000 companies, events has events of each kind, week a company with a past, and story the week of STORY.
 func TestServeConsole(t *testing.T) {
-	worlds := map[string]func(*testing.T) *world{"morning": morning, "week": week, "many": worldOfMany, "events": eventful, "measured": measured}
+	worlds := map[string]func(*testing.T) *world{"morning": morning, "week": week, "many": worldOfMany, "events": eventful, "measured": measured, "story": storied}
 	build, ok := worlds[os.Getenv("CONSOLE")]
 	if !ok {
 		t.Skip("CONSOLE names no world")

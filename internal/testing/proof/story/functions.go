@@ -1,0 +1,254 @@
+package story
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"procore-connect/internal/platform/gateway"
+	"procore-connect/internal/platform/logging"
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/gatewaytest"
+	"procore-connect/internal/testing/fake/streamtest"
+	"procore-connect/internal/upkeep/heartbeat"
+	"procore-connect/internal/webhook/dispatch"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/reconcile"
+	"procore-connect/pkg/connections"
+	"procore-connect/pkg/consumer"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// invocation returns the context of an invocation, which takes less than its schedule's period.
+func (w *world) invocation() context.Context {
+	var id [16]byte
+	for i := range id {
+		id[i] = byte(w.random.Uint32())
+	}
+	return lambdacontext.NewContext(w.ctx, &lambdacontext.LambdaContext{AwsRequestID: fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])})
+}
+
+// reached lets no delivery reach the receiver in the outage, and makes a delivery one that is not understood.
+func (w *world) reached(receiver http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || during(outage) {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		body = w.garble(body)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		receiver.ServeHTTP(rw, r)
+	})
+}
+
+// garble removes the resource's id from a delivery that is not to be understood.
+func (w *world) garble(body []byte) []byte {
+	var fields map[string]any
+	if json.Unmarshal(body, &fields) != nil {
+		return body
+	}
+	company, _ := strconv.ParseInt(fmt.Sprint(fields["company_id"]), 10, 64)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.garbled[company] == 0 {
+		return body
+	}
+	w.garbled[company]--
+	delete(fields, "resource_id")
+	body, _ = json.Marshal(fields) // it was JSON
+	return body
+}
+
+// receiver is functions/webhook-receiver.
+func (w *world) receiver() gatewaytest.Invoker {
+	h := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		from, err := w.ring.value.Check(r.Header.Get("Authorization"))
+		if r.Method == http.MethodHead || err != nil {
+			return
+		}
+		gateway.Note(r.Context(), slog.String("key_id", from.KeyID), slog.Bool("current_key", from.Current), slog.Int64("company_id", from.CompanyID))
+		body, err := io.ReadAll(r.Body)
+		var o inbox.Outcome
+		if err == nil {
+			o, err = w.arrived(r.Context(), from.CompanyID, body)
+		}
+		if err != nil {
+			w.t.Errorf("a delivery was not stored: %v", err)
+		}
+		gateway.Note(r.Context(), slog.String("outcome", string(o.Word)), slog.Bool("new", o.New))
+	})
+	handle := gateway.Handler(h, gateway.Options{Log: w.log("webhook-receiver"), MaxBody: -1})
+	return invoker{w, lambda.NewHandler(handle)}
+}
+
+// arrived stores a delivery.
+func (w *world) arrived(ctx context.Context, company int64, body []byte) (inbox.Outcome, error) {
+	e, err := procore.DecodeEvent(body)
+	if err != nil {
+		gateway.Note(ctx, slog.String("reason", err.Error()))
+		return w.inbox().Quarantine(ctx, company, err.Error(), body)
+	}
+	gateway.Note(ctx, slog.String("event_id", logging.Short(e.ID)), slog.String("resource", logging.Short(e.Resource)))
+	return w.inbox().Add(ctx, e, body)
+}
+
+// invoker invokes a function with a request id of its own.
+type invoker struct {
+	w *world
+	lambda.Handler
+}
+
+// Invoke implements gatewaytest.Invoker and streamtest.Function.
+func (i invoker) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	of, _ := lambdacontext.FromContext(i.w.invocation())
+	return i.Handler.Invoke(lambdacontext.NewContext(ctx, of), payload)
+}
+
+// dispatcher is functions/dispatcher at the inbox's stream.
+func (w *world) dispatcher() {
+	d := &dispatch.Dispatcher{Inbox: w.inbox(), Queue: w.sqs(), QueueURL: awstest.QueueURL(awsAddress, eventsQueue), Log: w.log("dispatcher")}
+	for after := uint64(0); ; {
+		records, err := w.dynamo.Feed(w.ctx, w.Tables.Inbox, after)
+		if w.ctx.Err() != nil {
+			return
+		}
+		w.check(err)
+		var in dispatch.Event
+		for _, r := range records {
+			one := dispatch.Record{ID: strconv.FormatUint(r.Sequence, 10), Name: r.Event}
+			after, one.Change.SequenceNumber = r.Sequence, one.ID
+			if r.NewImage != nil {
+				w.check(json.Unmarshal(r.NewImage, &one.Change.NewImage))
+			}
+			if r.Event == "INSERT" && (one.Change.NewImage.Envelope.S != "" || one.Change.NewImage.Resource.S == inbox.Heartbeat) { // its filters
+				in.Records = append(in.Records, one)
+			}
+		}
+		if len(in.Records) == 0 {
+			continue
+		}
+		if out, err := d.Handle(w.invocation(), in); err != nil || len(out.BatchItemFailures) > 0 {
+			w.t.Errorf("the dispatcher did not send all: %v, %v", out, err)
+		}
+	}
+}
+
+const eventsQueue = "events.fifo"
+
+// consumer is examples/event-consumer at the events queue.
+func (w *world) consumer() {
+	q, err := w.queues.Queue(eventsQueue)
+	w.check(err)
+	log := w.log("event-consumer")
+	store := w.store(log)
+	m := &streamtest.QueueMapping{Queue: q, BatchSize: 1, Report: func(string) {}, Function: invoker{w, lambda.NewHandler(func(ctx context.Context, in events.SQSEvent) (out events.SQSEventResponse, err error) {
+		for _, message := range in.Records {
+			if !w.consume(ctx, store, log, message) {
+				out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+			}
+		}
+		return out, nil
+	})}}
+	m.Run(w.ctx)
+}
+
+// consume handles an event, and reports whether it is done.
+func (w *world) consume(ctx context.Context, store *connections.Store, log *slog.Logger, m events.SQSMessage) bool {
+	e, err := procore.ParseEvent([]byte(m.Body))
+	w.check(err)
+	attempt, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+	ctx = logging.WithEvent(ctx, e.ID)
+	of := slog.Group("", slog.String("event_id", e.ID), slog.Int64("company_id", e.CompanyID), slog.String("resource", e.Resource),
+		slog.String("resource_id", string(e.ResourceID)), slog.String("type", e.Type))
+	var read json.RawMessage
+	if err = fails(e, attempt); err == nil {
+		var c connections.Connection
+		if c, err = store.ForCompany(ctx, e.CompanyID); err == nil {
+			read, err = store.Client(c.Key).Read(ctx, e)
+		}
+	}
+	if err != nil {
+		log.LogAttrs(ctx, slog.LevelError, "not handled", of, slog.Int("attempt", attempt), slog.String("message_id", m.MessageId), slog.Any("error", err))
+		return false
+	}
+	log.InfoContext(ctx, "resource read", slog.Int("bytes", len(read)))
+	log.LogAttrs(ctx, slog.LevelInfo, "handled", of, slog.String("outcome", string(consumer.Handled)))
+	return true
+}
+
+// refresher is functions/refresher, which both of its schedules call.
+func (w *world) refresher() func(context.Context) {
+	log := w.log("refresher")
+	store := w.store(log)
+	hooks := w.hooks(store, log)
+	hooks.MaxWait = 12 * time.Second
+	return func(ctx context.Context) {
+		w.refresh(ctx, store.Tokens, log)
+		err := errors.Join(w.inbox().Beat(ctx), heartbeat.Write(ctx, store))
+		for i := range 2 * connections.Shards {
+			turn := []connections.Turn{connections.First, connections.Routine}[i/connections.Shards]
+			for key, failed := range store.Checks(ctx, turn, i%connections.Shards, time.Now().Add(time.Second)) {
+				if failed == nil {
+					_, failed = hooks.Reconcile(ctx, key.CompanyID)
+				}
+				err = errors.Join(err, failed)
+			}
+		}
+		oldest, failed := store.OldestCheck(ctx, connections.Routine)
+		w.check(errors.Join(err, failed))
+		log.DebugContext(ctx, "housekeeping run finished", slog.Float64("oldest_check_s", waits(oldest, time.Now())), slog.Float64("oldest_first_s", 0))
+	}
+}
+
+// refresh refreshes what is due.
+func (w *world) refresh(ctx context.Context, store *tokens.Store, log *slog.Logger) {
+	refreshed, failed := 0, 0
+	for shard := range tokens.Shards {
+		for principal, err := range store.Upkeep().Due(ctx, shard, tokens.Ahead) {
+			w.check(err)
+			if _, err := store.Upkeep().Refresh(ctx, principal, tokens.Ahead); err != nil {
+				failed++
+				log.WarnContext(ctx, "grant not refreshed", slog.String("principal", string(principal)), slog.Any("error", err))
+				continue
+			}
+			refreshed++
+		}
+	}
+	oldest, err := store.Upkeep().OldestDue(ctx, tokens.Ahead)
+	w.check(err)
+	log.InfoContext(ctx, "refresh run finished", slog.Int("refreshed", refreshed), slog.Int("failed", failed), slog.Int("overwritten", 0),
+		slog.Int("departed", 0), slog.Bool("breaker_open", false), slog.Float64("oldest_due_s", waits(oldest, time.Now().Add(tokens.Ahead))))
+}
+
+// waits is how long the oldest of what is due has waited, in seconds.
+func waits(oldest, now time.Time) float64 {
+	if oldest.IsZero() {
+		return 0
+	}
+	return max(now.Sub(oldest), 0).Seconds()
+}
+
+// reconciler is functions/reconciler.
+func (w *world) reconciler() func(context.Context) {
+	log := w.log("reconciler")
+	store := w.store(log)
+	r := &reconcile.Reconciler{Store: store, Inbox: w.inbox(), Hooks: w.hooks(store, log), Log: log, Want: reconcile.Config{Triggers: triggers(), Period: reconcilePeriod}}
+	return func(ctx context.Context) {
+		if _, err := r.Run(ctx); err != nil && w.ctx.Err() == nil {
+			log.ErrorContext(ctx, "reconcile run failed", slog.Any("error", err))
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package story
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/pkg/connections"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// reconcilePeriod is how old the state of a changed item may be.
+const reconcilePeriod = 6 * time.Hour
+
+// Variables are those of the functions' variables that differ from make run's.
+func Variables() map[string]string {
+	return map[string]string{
+		"WEBHOOK_TRIGGERS": "RFIs:create,update;Punch Items:create,update;Company Vendors:create,update",
+		"RECONCILE_PERIOD": reconcilePeriod.String(), "RECONCILE_CALLS_PER_OWNER": "60", "RECONCILE_CALLS_PER_APP": "600",
+	}
+}
+
+// triggers are what the hooks report.
+func triggers() (all []procore.Trigger) {
+	for _, r := range resources {
+		for _, event := range []procore.EventType{"create", "update"} {
+			all = append(all, procore.Trigger{Resource: r.name, EventType: event})
+		}
+	}
+	return all
+}
+
+// resources are what people change, in a project or in the company.
+var resources = [...]struct {
+	name    string
+	company bool
+	titles  []string
+}{
+	{"RFIs", false, []string{"Which door schedule applies?", "Beam depth at grid C4", "Slab edge at the loading dock", "Fire rating of the east stair", "Conflict of duct and joist"}},
+	{"Punch Items", false, []string{"Paint touch-up, level 2", "Door closer is missing", "Ceiling tile is cracked", "Label the panel"}},
+	{"Company Vendors", true, []string{"Northside Glass", "Delta Rebar", "Summit Scaffolding"}},
+}
+
+// customer is a company of the story.
+type customer struct {
+	id       int64
+	name, by string
+	user     int64
+	projects int
+	perDay   int // changes on a day of work
+	from     time.Time
+}
+
+// Featured is the company to which the most happens.
+const Featured = 562949953426
+
+const (
+	copperline = 562949954210 // its user's authorization ends
+	ironwood   = 562949954388 // its user may not make webhooks
+	meridian   = 562949957031 // Procore answers 401 right now
+	dunmore    = 562949954901
+	cedar      = 562949953877
+)
+
+// customers are invented.
+var customers = []customer{
+	{id: 562949953102, name: "Alder Ridge Construction", by: "Dana Whitfield", user: 8410017, projects: 3, perDay: 24},
+	{id: 562949953655, name: "Bluewater Civil", by: "Marcus Oyelaran", user: 8410114, projects: 2, perDay: 14},
+	{id: cedar, name: "Cedar & Stone Builders", by: "Priya Raman", user: 8411520, projects: 2, perDay: 9},
+	{id: copperline, name: "Copperline Electric", by: "Tom Brandt", user: 8412033, projects: 1, perDay: 6},
+	{id: dunmore, name: "Dunmore General Contractors", by: "Elena Fischer", user: 8412301, projects: 4, perDay: 30},
+	{id: 562949955317, name: "Eastgate Development", by: "Sofia Marchetti", user: 8413998, projects: 2, perDay: 11},
+	{id: 562949955318, name: "Fairhaven Homes", by: "Sofia Marchetti", user: 8413998, projects: 1, perDay: 4},
+	{id: Featured, name: "Granite Peak Constructors", by: "James Okafor", user: 8414105, projects: 3, perDay: 36},
+	{id: ironwood, name: "Ironwood Mechanical", by: "Lena Vogel", user: 8414630, projects: 1, perDay: 0},
+	{id: 562949956120, name: "Juniper Street Partners", by: "Noah Bergström", user: 8415872, projects: 1, perDay: 3},
+	{id: 562949956644, name: "Keystone Bridge Works", by: "Amara Diallo", user: 8416009, projects: 2, perDay: 13},
+	{id: meridian, name: "Meridian Steel Erectors", by: "Carlos Ibáñez", user: 8417412, projects: 2, perDay: 17},
+	{id: 562949957803, name: "Northgate Roofing", by: "Wendy Cho", user: 8418260, projects: 1, perDay: 7, from: at(time.Thursday, "09:40")},
+}
+
+// at is a time of the week. The second Monday is day 7.
+func at(day time.Weekday, clock string) time.Time {
+	c := must(time.Parse("15:04", clock))
+	return begins.Truncate(24*time.Hour).AddDate(0, 0, int(day-time.Monday)).Add(time.Duration(c.Hour())*time.Hour + time.Duration(c.Minute())*time.Minute)
+}
+
+const (
+	sunday     = time.Saturday + 1
+	nextMonday = time.Saturday + 2
+)
+
+// between is a part of the week.
+type between struct{ from, to time.Time }
+
+func during(b between) bool { return !time.Now().Before(b.from) && time.Now().Before(b.to) }
+
+var (
+	outage   = between{at(time.Wednesday, "13:05"), at(time.Wednesday, "14:35")} // of the receiver
+	database = between{at(time.Tuesday, "15:10"), at(time.Tuesday, "15:50")}     // of the consumer's database, for one kind of resource
+)
+
+// fails is why the consumer does not handle an event.
+func fails(e procore.Event, attempt int) error {
+	switch {
+	case e.CompanyID == Featured && e.Resource == "Punch Items" && during(database):
+		return errors.New("punch list: the database refused the row: value too long for column location")
+	case attempt < 3 && e.CompanyID == dunmore && e.Resource == "Company Vendors":
+		return errors.New("vendors: the accounting system answers 503")
+	}
+	return nil
+}
+
+// script is what happens besides the work of each day.
+func (w *world) script() {
+	vogel := w.customer(ironwood)
+	for _, step := range []struct {
+		at   time.Time
+		does func()
+	}{
+		{at(time.Tuesday, "11:20"), func() { w.garbles(cedar, 1) }},
+		{at(time.Thursday, "10:30"), func() { w.garbles(Featured, 2) }},
+		{at(time.Friday, "08:05"), func() { w.refuses(Featured) }},
+		{at(time.Friday, "11:50"), func() { w.authorizes(w.customer(Featured)) }},
+		{at(sunday, "21:10"), func() { w.refuses(copperline) }},
+		{at(nextMonday, "10:13"), func() {
+			w.check(w.fake.Fault(procoretest.Fault{Endpoint: "api", CompanyID: meridian, Kind: procoretest.Status, Status: http.StatusUnauthorized, Seconds: 600}))
+			w.emits(vogel, 0)
+			w.emits(w.customer(meridian), 0)
+		}},
+	} {
+		if !w.until(step.at) {
+			return
+		}
+		step.does()
+	}
+}
+
+func (w *world) customer(id int64) customer {
+	return customers[slices.IndexFunc(customers, func(c customer) bool { return c.id == id })]
+}
+
+// garbles makes a company's next deliveries such that they are not understood.
+func (w *world) garbles(company int64, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.garbled[company] = n
+}
+
+// refuses makes Procore refuse the refresh token of a company's user, as after its withdrawal.
+func (w *world) refuses(company int64) {
+	w.check(w.fake.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: http.StatusBadRequest, Body: `{"error":"invalid_grant"}`, Times: 1}))
+	log := w.log("refresher")
+	if _, err := w.store(log).Tokens.Upkeep().Refresh(w.invocation(), tokens.User(w.customer(company).user), 24*time.Hour); err == nil {
+		w.t.Error("a refresh succeeded that was to be refused")
+	}
+}
+
+// addCompanies adds the companies, and connects those that are there from the beginning, one after the other.
+func (w *world) addCompanies() {
+	added := map[int64]bool{}
+	for _, c := range customers {
+		if !added[c.user] {
+			w.check(w.fake.AddUser(procoretest.User{ID: c.user, Login: "user@example.com", Name: c.by}))
+		}
+		added[c.user] = true
+		of := procoretest.NewCompany(c.id, c.name, c.user)
+		of.WebhooksPermission = c.id != ironwood
+		for i := range int64(c.projects) {
+			of.Projects = append(of.Projects, procoretest.Project{ID: c.id*10 + i, Name: "A project"})
+		}
+		w.check(w.fake.AddCompany(of))
+	}
+}
+
+// authorizes is what functions/oauth-callback and functions/company-select do when a user connects a company.
+func (w *world) authorizes(c customer) {
+	ctx, log := w.invocation(), w.log("company-select")
+	store := w.store(log)
+	pair := w.fake.Token(w.t, c.user, functiontest.RedirectURI)
+	_, err := store.Tokens.Authorize(ctx, tokens.Authorization{Principal: tokens.User(c.user), RedirectURI: functiontest.RedirectURI, Pair: procore.Token{
+		AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
+		IssuedAt: time.Now(), Expiry: time.Now().Add(time.Duration(pair.ExpiresIn) * time.Second),
+	}})
+	w.check(err)
+	_, err = store.Connect(ctx, connections.New{Key: connections.Key{CompanyID: c.id, Principal: tokens.User(c.user)}, CompanyName: c.name, UserName: c.by, Webhooks: connections.WebhooksPending})
+	w.check(err)
+}
+
+// people connect their companies, and work.
+func (w *world) people() {
+	type step struct {
+		at   time.Time
+		does func()
+	}
+	var all []step
+	for i, c := range customers {
+		connects := c.from
+		if connects.IsZero() {
+			connects = begins.Add(time.Duration(1+i*7) * time.Minute)
+		}
+		all = append(all, step{connects, func() { w.authorizes(c) }})
+		for _, at := range w.moments(c, connects.Add(20*time.Minute)) {
+			all = append(all, step{at, func() { w.emits(c, w.random.IntN(len(resources))) }})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b step) int { return a.at.Compare(b.at) })
+	for _, s := range all {
+		if !w.until(s.at) {
+			return
+		}
+		s.does()
+	}
+}
+
+// moments are when a company's people change something: on days of work, most before and after noon.
+func (w *world) moments(c customer, from time.Time) (all []time.Time) {
+	for day := begins.Truncate(24 * time.Hour); day.Before(ends); day = day.AddDate(0, 0, 1) {
+		n := c.perDay
+		if weekend := day.Weekday() == time.Saturday || day.Weekday() == time.Sunday; weekend {
+			n /= 8
+		}
+		if n > 0 {
+			n += w.random.IntN(n/2+1) - n/4
+		}
+		for range n {
+			peak := []float64{10, 15}[w.random.IntN(2)]
+			hour := min(max(peak+w.random.NormFloat64()*1.7, 5.5), 19.5)
+			if at := day.Add(time.Duration(hour * float64(time.Hour))); at.After(from) && at.Before(ends) {
+				all = append(all, at)
+			}
+		}
+	}
+	return all
+}
+
+// emits changes something at a company: something new, or for every second time what is there.
+func (w *world) emits(c customer, kind int) {
+	r := resources[kind]
+	e := procoretest.Event{CompanyID: c.id, ResourceName: r.name, EventType: "create", UserID: c.user, Title: r.titles[w.random.IntN(len(r.titles))]}
+	if !r.company {
+		e.ProjectID = c.id*10 + w.random.Int64N(int64(c.projects))
+	}
+	known := w.known[place{r.name, c.id, e.ProjectID}]
+	if len(known) > 0 && w.random.IntN(2) == 0 {
+		e.EventType, e.ResourceID, e.Title = "update", known[w.random.IntN(len(known))], ""
+	}
+	made, err := w.fake.Emit(e)
+	w.check(err)
+	if e.EventType == "create" {
+		w.known[place{r.name, c.id, e.ProjectID}] = append(known, made.ResourceID)
+	}
+}
+
+// place is where things of one kind are.
+type place struct {
+	resource         string
+	company, project int64
+}

@@ -1,0 +1,286 @@
+// Package story is a scripted week of a few companies, for the pictures of the operator's console: what is drawn there has
+// the shapes that the code makes, and not those that someone invented.
+//
+// It runs in a bubble of testing/synctest. The fake Procore, DynamoDB and SQS are reached in memory. What is below the
+// functions' handlers is theirs: tokens, connections, webhooks, inbox, dispatcher and reconciler, with their log lines.
+// functions.go has what only their handlers do, with the same lines.
+package story
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"procore-connect/internal/platform/logging"
+	"procore-connect/internal/platform/metrics"
+	"procore-connect/internal/testing/fake/awstest"
+	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/internal/testing/fake/gatewaytest"
+	"procore-connect/internal/testing/kit/functiontest"
+	"procore-connect/internal/testing/kit/memnet"
+	"procore-connect/internal/testing/kit/tables"
+	"procore-connect/internal/testing/stack"
+	"procore-connect/internal/webhook/credential"
+	"procore-connect/internal/webhook/inbox"
+	"procore-connect/internal/webhook/provision"
+	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
+	"procore-connect/pkg/keys"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
+)
+
+// The week is from a Monday's morning to the next one's.
+var (
+	begins = time.Date(2026, 3, 2, 7, 30, 0, 0, time.UTC)
+	ends   = time.Date(2026, 3, 9, 10, 20, 0, 0, time.UTC)
+)
+
+// Story is what the week left.
+type Story struct {
+	At     time.Time // when it ended
+	Tables tables.Names
+	// DynamoDB and Queues are what dynamotest.Open and awstest.OpenQueues continue with.
+	DynamoDB, Queues *Storage
+	Lines            []Line // of the functions
+}
+
+// Line is what a function wrote.
+type Line struct {
+	Group string // as awstest.Logs names it
+	At    time.Time
+	Text  string
+}
+
+// Addresses in the network. The fake delivers only to this machine.
+const (
+	procoreAddress  = "127.0.0.1:4000"
+	receiverAddress = "127.0.0.1:3000"
+	awsAddress      = "http://aws"
+)
+
+// Run lets the week pass until a time. The whole of it takes half a minute. The secrets are those of package functiontest.
+func Run(t *testing.T, until time.Time) *Story {
+	t.Helper()
+	s := &Story{At: until, Tables: tables.Names{Grants: "grants", Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"},
+		DynamoDB: new(Storage), Queues: new(Storage)}
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(begins))
+		newWorld(t, s).run()
+	})
+	return s
+}
+
+// world is all that the functions use.
+type world struct {
+	*Story
+
+	t      *testing.T
+	ctx    context.Context // ends with the story
+	random *rand.Rand      // of people
+
+	network     memnet.Network
+	fake        *procoretest.Server
+	dynamo      *dynamotest.Server
+	queues      *awstest.Queues
+	aws         http.Handler
+	environment procore.Environment
+	keys        constant[*keys.Ring]
+	ring        constant[*credential.Ring]
+
+	known map[place][]procore.ID // what people have made
+
+	mu      sync.Mutex
+	garbled map[int64]int // how many of a company's next deliveries are not understood
+}
+
+func newWorld(t *testing.T, s *Story) *world {
+	t.Helper()
+	w := &world{Story: s, t: t, ctx: t.Context(), random: rand.New(rand.NewPCG(7, 22)), known: map[place][]procore.ID{}, garbled: map[int64]int{}}
+	w.dynamo = must(dynamotest.Open(s.DynamoDB))
+	w.queues = must(awstest.OpenQueues(s.Queues))
+	w.check(stack.CreateQueues(w.queues))
+	w.aws = &awstest.Services{DynamoDB: w.dynamo, Queues: w.queues}
+	w.environment = must(procore.ParseEnvironment("custom", "http://"+procoreAddress, "http://"+procoreAddress))
+	w.keys.value = must(keys.Parse(functiontest.KeysValue))
+	w.ring.value = must(credential.Parse(functiontest.WebhookValue))
+	w.fake = procoretest.New(procoretest.Options{Dial: w.network.Dial, LoseDeliveries: 0.02, LoseSeed: 5, LoseAs: procoretest.LoseSucceeded})
+	receiver := gatewaytest.New(map[string]gatewaytest.Invoker{"POST " + provision.Path: w.receiver(), "HEAD " + provision.Path: w.receiver()},
+		gatewaytest.Options{Log: func(route string, err error) { t.Errorf("%s: %v", route, err) }})
+	servers := []*http.Server{w.network.Serve(procoreAddress, w.fake), w.network.Serve(receiverAddress, w.reached(receiver))}
+	t.Cleanup(func() {
+		w.fake.Close()
+		for _, s := range servers {
+			_ = s.Close()
+		}
+	})
+	w.check(tables.Create(w.ctx, w.db(), w.Tables))
+	return w
+}
+
+// run lets the week pass.
+func (w *world) run() {
+	ctx, end := context.WithDeadline(w.ctx, w.At)
+	defer end()
+	w.ctx = ctx
+	w.addCompanies()
+	var all sync.WaitGroup
+	all.Go(w.dispatcher)
+	for range 2 {
+		all.Go(w.consumer)
+	}
+	all.Go(func() { w.schedule(w.refresher()) })
+	all.Go(func() { w.schedule(w.reconciler()) })
+	all.Go(w.people)
+	all.Go(w.script)
+	all.Wait()
+}
+
+// schedule calls run regularly until the week ends: in its last hours as often as the template does, and before that a
+// third as often, because most of the story's time is theirs.
+func (w *world) schedule(run func(context.Context)) {
+	for next := time.Now(); w.until(next); {
+		run(w.invocation())
+		if next = next.Add(15 * time.Minute); next.After(w.At.Add(-4 * time.Hour)) {
+			next = next.Add(-10 * time.Minute)
+		}
+	}
+}
+
+// until lets time pass, and reports whether the week still is.
+func (w *world) until(t time.Time) bool {
+	select {
+	case <-time.After(time.Until(t)):
+		return w.ctx.Err() == nil
+	case <-w.ctx.Done():
+		return false
+	}
+}
+
+// log returns the log of a function.
+func (w *world) log(function string) *slog.Logger {
+	l := must(logging.New(lines{w, stack.LogGroup(function)}, "info"))
+	return slog.New(metrics.Handler(l.Handler(), stack.StackName))
+}
+
+// lines passes on what a function writes.
+type lines struct {
+	w     *world
+	group string
+}
+
+// Write implements io.Writer. A logger writes a line at once.
+func (l lines) Write(b []byte) (int, error) {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	l.w.Lines = append(l.w.Lines, Line{l.group, time.Now(), strings.TrimSuffix(string(b), "\n")})
+	return len(b), nil
+}
+
+// store returns the connections as a function has them.
+func (w *world) store(log *slog.Logger) *connections.Store {
+	oauth := &procore.OAuth{Environment: w.environment, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Dial: w.network.Dial}
+	return &connections.Store{DB: w.db(), Table: w.Tables.Connections, Log: log, Tokens: &tokens.Store{
+		DB: w.db(), Grants: w.Tables.Grants, Spends: w.Tables.Spends, Environment: w.environment, Log: log,
+		Keys: w.keys, OAuth: constant[*procore.OAuth]{oauth}, Dial: w.network.Dial,
+	}}
+}
+
+func (w *world) inbox() *inbox.Store { return &inbox.Store{DB: w.db(), Table: w.Tables.Inbox} }
+
+func (w *world) hooks(store *connections.Store, log *slog.Logger) *provision.Reconciler {
+	return &provision.Reconciler{Store: store, Ring: w.ring, Log: log, Recovery: &recovery.Recoverer{Inbox: w.inbox(), Log: log},
+		Want: provision.Config{Namespace: "procore-connect", URL: "http://" + receiverAddress + provision.Path, Triggers: triggers()}}
+}
+
+func (w *world) db() *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{BaseEndpoint: aws.String(awsAddress), Region: "us-east-1", Credentials: credentials, HTTPClient: inProcess{w.aws}})
+}
+
+func (w *world) sqs() *sqs.Client {
+	return sqs.New(sqs.Options{BaseEndpoint: aws.String(awsAddress), Region: "us-east-1", Credentials: credentials, HTTPClient: inProcess{w.aws}})
+}
+
+var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "story", SecretAccessKey: "story"}, nil // no signature is checked
+})
+
+// inProcess makes the requests of a client without a network.
+type inProcess struct{ server http.Handler }
+
+// Do answers a request.
+func (p inProcess) Do(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	p.server.ServeHTTP(answer, r)
+	return answer.Result(), nil
+}
+
+// constant is a source of what never changes.
+type constant[T any] struct{ value T }
+
+// Get implements keys.Source.
+func (c constant[T]) Get(context.Context) (T, error) { return c.value, nil }
+
+// Reread implements keys.Source.
+func (c constant[T]) Reread(context.Context) (T, error) { return c.value, nil }
+
+// Storage is a journal.Storage in memory, which outlives the bubble.
+type Storage struct {
+	mu     sync.Mutex
+	Values map[string]json.RawMessage // the stand-ins store JSON
+}
+
+// Load implements journal.Storage.
+func (s *Storage) Load() map[string][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[string][]byte{}
+	for key, value := range s.Values {
+		all[key] = value
+	}
+	return all
+}
+
+// Append implements journal.Storage.
+func (s *Storage) Append(changes map[string][]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Values == nil {
+		s.Values = map[string]json.RawMessage{}
+	}
+	for key, value := range changes {
+		if s.Values[key] = value; value == nil {
+			delete(s.Values, key)
+		}
+	}
+}
+
+// Sync implements journal.Storage.
+func (*Storage) Sync() error { return nil }
+
+func (w *world) check(err error) {
+	w.t.Helper()
+	if err != nil && w.ctx.Err() == nil { // it fails when the week ends
+		w.t.Error(err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
