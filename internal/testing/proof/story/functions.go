@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -20,7 +20,6 @@ import (
 	"procore-connect/internal/platform/logging"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/gatewaytest"
-	"procore-connect/internal/testing/fake/streamtest"
 	"procore-connect/internal/upkeep/heartbeat"
 	"procore-connect/internal/webhook/dispatch"
 	"procore-connect/internal/webhook/inbox"
@@ -35,7 +34,7 @@ import (
 func (w *world) invocation() context.Context {
 	var id [16]byte
 	for i := range id {
-		id[i] = byte(w.random.Uint32())
+		id[i] = byte(rand.Uint32()) // several functions run at once, so that it is not the people's
 	}
 	return lambdacontext.NewContext(w.ctx, &lambdacontext.LambdaContext{AwsRequestID: fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])})
 }
@@ -56,11 +55,11 @@ func (w *world) reached(receiver http.Handler) http.Handler {
 
 // garble removes the resource's id from a delivery that is not to be understood.
 func (w *world) garble(body []byte) []byte {
-	var fields map[string]any
+	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil {
 		return body
 	}
-	company, _ := strconv.ParseInt(fmt.Sprint(fields["company_id"]), 10, 64)
+	company, _ := strconv.ParseInt(string(fields["company_id"]), 10, 64)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.garbled[company] == 0 {
@@ -111,7 +110,7 @@ type invoker struct {
 	lambda.Handler
 }
 
-// Invoke implements gatewaytest.Invoker and streamtest.Function.
+// Invoke implements gatewaytest.Invoker.
 func (i invoker) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	of, _ := lambdacontext.FromContext(i.w.invocation())
 	return i.Handler.Invoke(lambdacontext.NewContext(ctx, of), payload)
@@ -119,7 +118,7 @@ func (i invoker) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 
 // dispatcher is functions/dispatcher at the inbox's stream.
 func (w *world) dispatcher() {
-	d := &dispatch.Dispatcher{Inbox: w.inbox(), Queue: w.sqs(), QueueURL: awstest.QueueURL(awsAddress, eventsQueue), Log: w.log("dispatcher")}
+	d := &dispatch.Dispatcher{Inbox: w.inbox(), Queue: w.sqs(), QueueURL: awstest.QueueURL(awsAddress, "events.fifo"), Log: w.log("dispatcher")}
 	for after := uint64(0); ; {
 		records, err := w.dynamo.Feed(w.ctx, w.Tables.Inbox, after)
 		if w.ctx.Err() != nil {
@@ -146,42 +145,39 @@ func (w *world) dispatcher() {
 	}
 }
 
-const eventsQueue = "events.fifo"
-
-// consumer is examples/event-consumer at the events queue.
+// consumer is examples/event-consumer at the events queue. What it does not finish is visible again after the queue's time.
 func (w *world) consumer() {
-	q, err := w.queues.Queue(eventsQueue)
-	w.check(err)
 	log := w.log("event-consumer")
 	store := w.store(log)
-	m := &streamtest.QueueMapping{Queue: q, BatchSize: 1, Report: func(string) {}, Function: invoker{w, lambda.NewHandler(func(ctx context.Context, in events.SQSEvent) (out events.SQSEventResponse, err error) {
-		for _, message := range in.Records {
-			if !w.consume(ctx, store, log, message) {
-				out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+	for {
+		batch, err := w.events.Receive(w.ctx, 1, 20*time.Second)
+		if err != nil {
+			return // the week ended
+		}
+		for _, m := range batch {
+			if w.consume(store, log, m) {
+				w.check(w.events.Delete(m.Receipt))
 			}
 		}
-		return out, nil
-	})}}
-	m.Run(w.ctx)
+	}
 }
 
 // consume handles an event, and reports whether it is done.
-func (w *world) consume(ctx context.Context, store *connections.Store, log *slog.Logger, m events.SQSMessage) bool {
+func (w *world) consume(store *connections.Store, log *slog.Logger, m awstest.Message) bool {
 	e, err := procore.ParseEvent([]byte(m.Body))
 	w.check(err)
-	attempt, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
-	ctx = logging.WithEvent(ctx, e.ID)
+	ctx := logging.WithEvent(w.invocation(), e.ID)
 	of := slog.Group("", slog.String("event_id", e.ID), slog.Int64("company_id", e.CompanyID), slog.String("resource", e.Resource),
 		slog.String("resource_id", string(e.ResourceID)), slog.String("type", e.Type))
 	var read json.RawMessage
-	if err = fails(e, attempt); err == nil {
+	if err = w.fails(e); err == nil {
 		var c connections.Connection
 		if c, err = store.ForCompany(ctx, e.CompanyID); err == nil {
 			read, err = store.Client(c.Key).Read(ctx, e)
 		}
 	}
 	if err != nil {
-		log.LogAttrs(ctx, slog.LevelError, "not handled", of, slog.Int("attempt", attempt), slog.String("message_id", m.MessageId), slog.Any("error", err))
+		log.LogAttrs(ctx, slog.LevelError, "not handled", of, slog.Int("attempt", m.Received), slog.String("message_id", m.ID), slog.Any("error", err))
 		return false
 	}
 	log.InfoContext(ctx, "resource read", slog.Int("bytes", len(read)))

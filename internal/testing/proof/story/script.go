@@ -89,10 +89,7 @@ func at(day time.Weekday, clock string) time.Time {
 	return begins.Truncate(24*time.Hour).AddDate(0, 0, int(day-time.Monday)).Add(time.Duration(c.Hour())*time.Hour + time.Duration(c.Minute())*time.Minute)
 }
 
-const (
-	sunday     = time.Saturday + 1
-	nextMonday = time.Saturday + 2
-)
+const nextMonday = time.Saturday + 2
 
 // between is a part of the week.
 type between struct{ from, to time.Time }
@@ -100,43 +97,50 @@ type between struct{ from, to time.Time }
 func during(b between) bool { return !time.Now().Before(b.from) && time.Now().Before(b.to) }
 
 var (
-	outage   = between{at(time.Wednesday, "13:05"), at(time.Wednesday, "14:35")} // of the receiver
-	database = between{at(time.Tuesday, "15:10"), at(time.Tuesday, "15:50")}     // of the consumer's database, for one kind of resource
+	outage     = between{at(time.Wednesday, "09:50"), at(time.Wednesday, "14:20")} // of the receiver
+	accounting = between{at(time.Thursday, "13:05"), at(time.Thursday, "13:50")}   // of a system that the consumer writes to
 )
 
 // fails is why the consumer does not handle an event.
-func fails(e procore.Event, attempt int) error {
-	switch {
-	case e.CompanyID == Featured && e.Resource == "Punch Items" && during(database):
-		return errors.New("punch list: the database refused the row: value too long for column location")
-	case attempt < 3 && e.CompanyID == dunmore && e.Resource == "Company Vendors":
+func (w *world) fails(e procore.Event) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch reason := w.poison[e.ResourceID]; {
+	case reason != "":
+		return errors.New(reason)
+	case e.Resource == "Company Vendors" && during(accounting):
 		return errors.New("vendors: the accounting system answers 503")
 	}
 	return nil
 }
 
+// poisons changes something whose events the consumer never handles.
+func (w *world) poisons(company int64, kind int, reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock() // the consumer waits
+	w.poison[w.emits(w.customer(company), kind, true)] = reason
+}
+
+// step is something that happens at a time.
+type step struct {
+	at   time.Time
+	does func()
+}
+
 // script is what happens besides the work of each day.
-func (w *world) script() {
-	vogel := w.customer(ironwood)
-	for _, step := range []struct {
-		at   time.Time
-		does func()
-	}{
+func (w *world) script() []step {
+	return []step{
+		{at(time.Tuesday, "09:41"), func() { w.poisons(Featured, 1, "punch list: the location has 312 characters, the column 255") }},
 		{at(time.Tuesday, "11:20"), func() { w.garbles(cedar, 1) }},
 		{at(time.Thursday, "10:30"), func() { w.garbles(Featured, 2) }},
+		{at(time.Thursday, "10:52"), func() { w.poisons(dunmore, 0, "rfi: no column for the status recycle_bin") }},
 		{at(time.Friday, "08:05"), func() { w.refuses(Featured) }},
 		{at(time.Friday, "11:50"), func() { w.authorizes(w.customer(Featured)) }},
-		{at(sunday, "21:10"), func() { w.refuses(copperline) }},
-		{at(nextMonday, "10:13"), func() {
+		{at(nextMonday, "06:05"), func() { w.refuses(copperline) }},
+		{at(nextMonday, "10:17"), func() {
 			w.check(w.fake.Fault(procoretest.Fault{Endpoint: "api", CompanyID: meridian, Kind: procoretest.Status, Status: http.StatusUnauthorized, Seconds: 600}))
-			w.emits(vogel, 0)
-			w.emits(w.customer(meridian), 0)
+			w.emits(w.customer(meridian), 0, false)
 		}},
-	} {
-		if !w.until(step.at) {
-			return
-		}
-		step.does()
 	}
 }
 
@@ -193,11 +197,7 @@ func (w *world) authorizes(c customer) {
 
 // people connect their companies, and work.
 func (w *world) people() {
-	type step struct {
-		at   time.Time
-		does func()
-	}
-	var all []step
+	all := w.script()
 	for i, c := range customers {
 		connects := c.from
 		if connects.IsZero() {
@@ -205,7 +205,7 @@ func (w *world) people() {
 		}
 		all = append(all, step{connects, func() { w.authorizes(c) }})
 		for _, at := range w.moments(c, connects.Add(20*time.Minute)) {
-			all = append(all, step{at, func() { w.emits(c, w.random.IntN(len(resources))) }})
+			all = append(all, step{at, func() { w.emits(c, w.random.IntN(len(resources)), false) }})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b step) int { return a.at.Compare(b.at) })
@@ -238,22 +238,23 @@ func (w *world) moments(c customer, from time.Time) (all []time.Time) {
 	return all
 }
 
-// emits changes something at a company: something new, or for every second time what is there.
-func (w *world) emits(c customer, kind int) {
+// emits changes something at a company, new or of what is there, and returns its id.
+func (w *world) emits(c customer, kind int, create bool) procore.ID {
 	r := resources[kind]
 	e := procoretest.Event{CompanyID: c.id, ResourceName: r.name, EventType: "create", UserID: c.user, Title: r.titles[w.random.IntN(len(r.titles))]}
 	if !r.company {
 		e.ProjectID = c.id*10 + w.random.Int64N(int64(c.projects))
 	}
-	known := w.known[place{r.name, c.id, e.ProjectID}]
-	if len(known) > 0 && w.random.IntN(2) == 0 {
+	where := place{r.name, c.id, e.ProjectID}
+	if known := w.known[where]; len(known) > 0 && !create && w.random.IntN(2) == 0 {
 		e.EventType, e.ResourceID, e.Title = "update", known[w.random.IntN(len(known))], ""
 	}
 	made, err := w.fake.Emit(e)
 	w.check(err)
-	if e.EventType == "create" {
-		w.known[place{r.name, c.id, e.ProjectID}] = append(known, made.ResourceID)
+	if e.EventType == "create" && !create {
+		w.known[where] = append(w.known[where], made.ResourceID)
 	}
+	return made.ResourceID
 }
 
 // place is where things of one kind are.

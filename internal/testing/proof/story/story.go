@@ -96,6 +96,7 @@ type world struct {
 	fake        *procoretest.Server
 	dynamo      *dynamotest.Server
 	queues      *awstest.Queues
+	events      *awstest.Queue
 	aws         http.Handler
 	environment procore.Environment
 	keys        constant[*keys.Ring]
@@ -104,15 +105,16 @@ type world struct {
 	known map[place][]procore.ID // what people have made
 
 	mu      sync.Mutex
-	garbled map[int64]int // how many of a company's next deliveries are not understood
+	poison  map[procore.ID]string // why the consumer never handles the events of an item
+	garbled map[int64]int         // how many of a company's next deliveries are not understood
 }
 
 func newWorld(t *testing.T, s *Story) *world {
 	t.Helper()
-	w := &world{Story: s, t: t, ctx: t.Context(), random: rand.New(rand.NewPCG(7, 22)), known: map[place][]procore.ID{}, garbled: map[int64]int{}}
+	w := &world{Story: s, t: t, ctx: t.Context(), random: rand.New(rand.NewPCG(7, 22)), known: map[place][]procore.ID{}, garbled: map[int64]int{}, poison: map[procore.ID]string{}}
 	w.dynamo = must(dynamotest.Open(s.DynamoDB))
 	w.queues = must(awstest.OpenQueues(s.Queues))
-	w.check(stack.CreateQueues(w.queues))
+	w.check(w.createQueues())
 	w.aws = &awstest.Services{DynamoDB: w.dynamo, Queues: w.queues}
 	w.environment = must(procore.ParseEnvironment("custom", "http://"+procoreAddress, "http://"+procoreAddress))
 	w.keys.value = must(keys.Parse(functiontest.KeysValue))
@@ -131,6 +133,20 @@ func newWorld(t *testing.T, s *Story) *world {
 	return w
 }
 
+// createQueues creates the template's queues, that of events with the template's times.
+func (w *world) createQueues() error {
+	dead, err := w.queues.Create("events-dead.fifo", awstest.QueueOptions{})
+	if err == nil {
+		w.events, err = w.queues.Create("events.fifo", awstest.QueueOptions{VisibilityTimeout: 6 * time.Minute, DeadLetters: dead, MaxReceiveCount: 50, GroupDedup: true})
+	}
+	for _, name := range []string{"rescue-dead", "dispatch-dead", "announce-dead", "rescue"} {
+		if err == nil {
+			_, err = w.queues.Create(name, awstest.QueueOptions{})
+		}
+	}
+	return err
+}
+
 // run lets the week pass.
 func (w *world) run() {
 	ctx, end := context.WithDeadline(w.ctx, w.At)
@@ -145,7 +161,6 @@ func (w *world) run() {
 	all.Go(func() { w.schedule(w.refresher()) })
 	all.Go(func() { w.schedule(w.reconciler()) })
 	all.Go(w.people)
-	all.Go(w.script)
 	all.Wait()
 }
 
