@@ -100,5 +100,5 @@ func single(one arrival, company int64) item {
 	if one.State != "" {
 		e.Add("state", string(one.State))
 	}
-	return item{Entry: e, Count: 1}
+	return item{Entry: e, Count: 1, Event: keyPath(company, what, one.ID)}
 }

@@ -64,6 +64,7 @@ type item struct {
 	Means    string // the runbook's words
 	Commands []string
 	Zoom     string // a path
+	Event    string // the path of its event's page
 }
 
 // timeline reads what happened to a company, for GET /companies/{id}?from=&to=&p=.
@@ -271,6 +272,9 @@ func (c *Console) days(items []item) (all []itemsOfDay) {
 			}
 		}
 		one.Commands = append(one.Commands, c.traced(one)...)
+		if id := one.Names["EVENT"]; id != "" && one.Event == "" && one.Count == 1 {
+			one.Event = fmt.Sprintf("/events/%s/%s", one.Names["COMPANY"], url.PathEscape(id))
+		}
 		last := &all[len(all)-1]
 		last.Items = append(last.Items, one)
 	}

@@ -80,6 +80,7 @@ func (w *world) receiver() gatewaytest.Invoker {
 		}
 		gateway.Note(r.Context(), slog.String("key_id", from.KeyID), slog.Bool("current_key", from.Current), slog.Int64("company_id", from.CompanyID))
 		body, err := io.ReadAll(r.Body)
+		takes(14 * time.Millisecond)
 		var o inbox.Outcome
 		if err == nil {
 			o, err = w.arrived(r.Context(), from.CompanyID, body)
@@ -125,6 +126,7 @@ func (w *world) dispatcher() {
 			return
 		}
 		w.check(err)
+		takes(180 * time.Millisecond) // the stream is read four times a second
 		var in dispatch.Event
 		for _, r := range records {
 			one := dispatch.Record{ID: strconv.FormatUint(r.Sequence, 10), Name: r.Event}

@@ -122,7 +122,10 @@ func newWorld(t *testing.T, s *Story) *world {
 	w.fake = procoretest.New(procoretest.Options{Dial: w.network.Dial, LoseDeliveries: 0.02, LoseSeed: 5, LoseAs: procoretest.LoseSucceeded})
 	receiver := gatewaytest.New(map[string]gatewaytest.Invoker{"POST " + provision.Path: w.receiver(), "HEAD " + provision.Path: w.receiver()},
 		gatewaytest.Options{Log: func(route string, err error) { t.Errorf("%s: %v", route, err) }})
-	servers := []*http.Server{w.network.Serve(procoreAddress, w.fake), w.network.Serve(receiverAddress, w.reached(receiver))}
+	servers := []*http.Server{w.network.Serve(procoreAddress, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		takes(130 * time.Millisecond)
+		w.fake.ServeHTTP(rw, r)
+	})), w.network.Serve(receiverAddress, w.reached(receiver))}
 	t.Cleanup(func() {
 		w.fake.Close()
 		for _, s := range servers {
@@ -184,6 +187,9 @@ func (w *world) until(t time.Time) bool {
 		return false
 	}
 }
+
+// takes lets the time pass that something takes.
+func takes(d time.Duration) { <-time.After(d) }
 
 // log returns the log of a function.
 func (w *world) log(function string) *slog.Logger {
