@@ -19,7 +19,10 @@ type deadView struct {
 }
 
 // deadRow is an event in the list.
-type deadRow struct{ operator.DeadEvent }
+type deadRow struct {
+	operator.DeadEvent
+	CompanyName string
+}
 
 // Path is the path of the event's page. The message has no key of the inbox, but what that is made of.
 func (d deadRow) Path() string {
@@ -43,8 +46,9 @@ func (c *Console) dead(r *http.Request) (page, error) {
 		return page{}, err
 	}
 	v := deadView{Letters: l, Behind: l.EventsTotal - len(l.Events), Redrive: c.button("dead redrive", "Move the events back", nil, false), Command: c.Line([]string{"dead", "list"})}
+	names, _ := c.list.names(r.Context(), c.now()) // without one a company is shown by its id
 	for _, e := range l.Events {
-		v.Rows = append(v.Rows, deadRow{e})
+		v.Rows = append(v.Rows, deadRow{e, names[e.CompanyID]})
 	}
 	for _, p := range l.Positions {
 		row := lostRow{Position: p, First: c.Line(p.First())}

@@ -123,12 +123,8 @@ func (c *Console) event(r *http.Request) (page, error) {
 	}
 	v.Actions = c.eventActions(d.Event)
 	c.traceEvent(r, &v)
-	list, _, _ := c.list.get(r.Context(), c.now())
-	for _, e := range list {
-		if e.CompanyID == company {
-			v.Name = e.Company
-		}
-	}
+	names, _ := c.list.names(r.Context(), c.now()) // without one a company is shown by its id
+	v.Name = names[company]
 	return page{Template: "event", Title: short(strings.TrimSpace(d.Resource + " " + d.ResourceID)), Menu: "/events", Main: v}, nil
 }
 

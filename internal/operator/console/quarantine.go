@@ -115,6 +115,7 @@ func (v quarantineView) path(number int) string {
 // heldView is one delivery in quarantine.
 type heldView struct {
 	*operator.Quarantined
+	Name    string // of its company
 	Payload payload
 	Stores  bool // a replay stores it
 	Actions []button
@@ -131,7 +132,8 @@ func (c *Console) held(r *http.Request) (page, error) {
 	if q == nil {
 		return page{}, err
 	}
-	v := heldView{Quarantined: q, Unread: err, Stores: q.Replayable()}
+	names, _ := c.list.names(r.Context(), c.now()) // without one a company is shown by its id
+	v := heldView{Quarantined: q, Name: names[q.CompanyID], Unread: err, Stores: q.Replayable()}
 	v.Payload = c.payload(q.Body, q.Size, []string{"quarantine", "show", q.ID, "--body"})
 	if v.Stores {
 		v.Actions = []button{c.button("quarantine replay", "Replay this delivery", url.Values{"id": {q.ID}}, false)}

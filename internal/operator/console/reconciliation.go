@@ -21,7 +21,8 @@ type reconciliationView struct {
 	Hours  int
 	Ranges []tab
 	Rows   []foundRow
-	Shown  []operator.ReconcileRun
+	Worked int                     // runs that had a company to search
+	Shown  []operator.ReconcileRun // the last ones of these
 	Unread error
 }
 
@@ -46,11 +47,7 @@ func (c *Console) reconciliation(r *http.Request) (page, error) {
 		return page{}, errNotFound
 	}
 	runs, unread := c.Operator.ReconcileRuns(ctx, now.Add(-time.Duration(v.Hours)*time.Hour), now)
-	list, _, listErr := c.list.get(ctx, now)
-	names := map[int64]string{}
-	for _, e := range list {
-		names[e.CompanyID] = e.Company
-	}
+	names, listErr := c.list.names(ctx, now)
 	v.ReconcileRuns = runs
 	v.Rows = make([]foundRow, min(len(runs.Found), maxFound))
 	errs := make([]error, len(v.Rows))
@@ -64,7 +61,8 @@ func (c *Console) reconciliation(r *http.Request) (page, error) {
 	}
 	all.Wait()
 	v.Unread = errors.Join(errors.Join(errs...), unread, listErr)
-	v.Shown = runs.Runs[:min(len(runs.Runs), maxRuns)]
+	worked := slices.DeleteFunc(slices.Clone(runs.Runs), func(r operator.ReconcileRun) bool { return r.Companies == 0 })
+	v.Worked, v.Shown = len(worked), worked[:min(len(worked), maxRuns)]
 	return page{Template: "reconciliation", Title: "Reconciliation", Menu: "/system", Main: v}, nil
 }
 

@@ -66,6 +66,16 @@ func (s *snapshot) get(ctx context.Context, now time.Time) (list []entry, at tim
 	return s.list, s.at, s.unread
 }
 
+// names returns the names of the companies in the list.
+func (s *snapshot) names(ctx context.Context, now time.Time) (map[int64]string, error) {
+	list, _, unread := s.get(ctx, now)
+	all := map[int64]string{}
+	for _, e := range list {
+		all[e.CompanyID] = e.Company
+	}
+	return all, unread
+}
+
 // renew reads the list.
 func (s *snapshot) renew(ctx context.Context, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)

@@ -2,6 +2,7 @@ package story
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -193,6 +194,7 @@ func (w *world) authorizes(c customer) {
 	w.check(err)
 	_, err = store.Connect(ctx, connections.New{Key: connections.Key{CompanyID: c.id, Principal: tokens.User(c.user)}, CompanyName: c.name, UserName: c.by, Webhooks: connections.WebhooksPending})
 	w.check(err)
+	log.InfoContext(ctx, "request", slog.String("route", "POST /companies"), slog.Int("status", http.StatusSeeOther), slog.String("outcome", "connected"), slog.Int64("company_id", c.id))
 }
 
 // people connect their companies, and work.

@@ -158,6 +158,9 @@ func (w *world) run() {
 	w.addCompanies()
 	var all sync.WaitGroup
 	all.Go(w.dispatcher)
+	for _, table := range []string{w.Tables.Grants, w.Tables.Connections} {
+		all.Go(func() { w.announcer(table) })
+	}
 	for range 2 {
 		all.Go(w.consumer)
 	}
