@@ -160,6 +160,8 @@ test-oidc: ## Run the flow, 1,000 refreshes and sandbox-check against oidc-provi
 .PHONY: screenshots
 screenshots: ## Renew the pictures in docs/; make screenshots ALL=1 puts every page into build/screenshots instead.
 	$(stack) ./cmd/local
+	STORY="$(abspath build/story.json)" $(GO) test -count=1 -run '^TestStory$$' ./internal/testing/proof/story
+	$(GO) test -c -o build/local/storied ./cmd/procore-connect
 	ALL=$(ALL) internal/testing/chromium/run screenshots.mjs
 
 .PHONY: mutants

@@ -181,9 +181,16 @@ func TestConsoleTimeline(t *testing.T) {
 		}
 	}
 	// An hour of Tuesday has its events one by one; the week has not.
-	hour := v.timeline("/companies/5678?from=2026-03-03T08:00Z&to=2026-03-03T09:00Z", "Event of RFIs#18 arrived", "events show 01JC0000000000000000000018 --company 5678", "Zoom out", "Tuesday 3 March 2026")
-	if strings.Contains(hour, "Webhook made") || strings.Contains(body, "Event of RFIs#18 arrived") {
+	hour := v.timeline("/companies/5678?from=2026-03-03T08:00Z&to=2026-03-03T09:00Z", "Event of RFIs 18 arrived", "events show 01JC0000000000000000000018 --company 5678", "Zoom out", "Tuesday 3 March 2026")
+	if strings.Contains(hour, "Webhook made") || strings.Contains(body, "Event of RFIs 18 arrived") {
 		t.Error("an entry is shown in another span")
+	}
+	// An event is a click away: one that arrived, and one that failed.
+	for body, path := range map[string]string{hour: "/events/5678/01JC0000000000000000000018?resource=RFIs%2318", body: "/events/5678/01JC0000000000000000000040"} {
+		if !strings.Contains(body, `href="`+path+`">Open the event`) {
+			t.Errorf("no entry leads to %s", path)
+		}
+		v.wants(http.StatusOK, v.get(path), "What became of it")
 	}
 	// What is wrong in no span is shown in none.
 	v.timeline("/companies/5678?from=2026-02-20&to=2026-02-21", "Nothing is known of this time.", "0 events")

@@ -184,7 +184,7 @@ func (d *drawing) bars(events, reconciled int) {
 		part(i, "part found", reconciled, min(b.reconciled*leastPart, laneHeight-4))
 	}
 	if most > 1 {
-		d.printf(`<text class="most" x="100%%" y="%d" text-anchor="end">%s</text>`, events-barsHeight-5, "up to "+atLeastNumber(d.stored.cut, most)+" per "+lengthOf(d.Bar))
+		d.printf(`<text class="most" x="0" dx="56" y="%d">%s</text>`, events-barsHeight-5, "up to "+atLeastNumber(d.stored.cut, most)+" per "+lengthOf(d.Bar))
 	}
 }
 

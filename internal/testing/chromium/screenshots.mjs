@@ -6,6 +6,7 @@ import { schemes } from './checks.mjs'
 import { bothWays, deployment, installations, mixed, placeholder, serviceAccount, settled, situations } from './situations.mjs'
 import { product } from './product.mjs'
 import { start } from './stack.mjs'
+import { take } from './storied.mjs'
 import { launch, narrow, visit, wide } from './visitor.mjs'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -70,6 +71,7 @@ await stack.close()
 if (!process.env.ALL) {
   await product(browser, root + 'docs/pictures/product.png')
   console.log('docs/pictures/product.png')
+  await take(browser, root + 'docs/pictures')
 }
 for (const [list, { env }] of [[installations, serviceAccount], [bothWays, mixed]]) {
   const other = await start({ ...support, ...env })

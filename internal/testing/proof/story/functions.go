@@ -205,6 +205,7 @@ func (w *world) consume(store *connections.Store, log *slog.Logger, m awstest.Me
 		return false
 	}
 	log.InfoContext(ctx, "resource read", slog.Int("bytes", len(read)))
+	takes(30 * time.Millisecond) // its own work
 	log.LogAttrs(ctx, slog.LevelInfo, "handled", of, slog.String("outcome", string(consumer.Handled)))
 	return true
 }
