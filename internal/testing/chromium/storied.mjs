@@ -27,7 +27,7 @@ const pictures = [
   { name: 'console', go: () => {} },
   { name: 'console-company', high: 1000, go: (page) => page.getByRole('link', { name: 'Granite Peak Constructors' }).click() },
   {
-    name: 'console-event', scheme: 'dark',
+    name: 'console-event', scheme: 'dark', high: 900,
     async go(page) {
       await page.getByLabel('State or outcome').selectOption('failing')
       await page.getByRole('button', { name: 'Show' }).click()
