@@ -72,5 +72,11 @@ func TestConsoleOfTenThousand(t *testing.T) {
 		v.again = 0
 		w.wantCalls(one.most) // no scan among them
 		w.mu.Unlock()
+	} // The quarantine of so many is found by the receiver's lines.
+	if _, err := w.inbox().Quarantine(t.Context(), 105_000, "no resource", []byte(`{"x":1}`)); err != nil {
+		t.Fatal(err)
 	}
+	w.at(w.Clock.Now(), "webhook-receiver", `"company_id":105000,"msg":"request","outcome":"quarantined"`)
+	v.wants(http.StatusOK, v.get("/quarantine"), "too many for one list", "/quarantine?search=1&amp;since=14d")
+	v.wants(http.StatusOK, v.get("/quarantine?search=1&since=14d"), "/quarantine/105000/", "no resource", "1–1 of 1")
 }

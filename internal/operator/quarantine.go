@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"procore-connect/internal/operator/logs"
 	"procore-connect/internal/webhook/inbox"
 )
 
@@ -82,6 +83,18 @@ func (o *Operator) Quarantine(ctx context.Context, companies []int64, since time
 	slices.SortStableFunc(found, func(a, b Quarantined) int { return b.ReceivedAt.Compare(a.ReceivedAt) })
 	total = len(found)
 	return found[:min(total, limit)], total, err
+}
+
+// HeldCompanies returns the companies of which a delivery came into quarantine since a time, by the receiver's lines, because
+// no index has them. The last ones are first.
+func (o *Operator) HeldCompanies(ctx context.Context, since time.Time) (all []int64, err error) {
+	lines, err := o.Logs.Lines(ctx, logs.Query{Filter: logs.All(logs.Text("msg", "request"), logs.Text("outcome", "quarantined")), From: since, To: o.clock.Now()})
+	for _, l := range slices.Backward(lines) {
+		if id, err := strconv.ParseInt(l.Fields.Number("company_id"), 10, 64); err == nil && !slices.Contains(all, id) {
+			all = append(all, id)
+		}
+	}
+	return all, err
 }
 
 // quarantineID is the id of a delivery in quarantine.

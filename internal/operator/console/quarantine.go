@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -19,18 +20,20 @@ var heldSince = []choice{{"14d", "14 days", 14 * 24 * time.Hour}, {"3d", "3 days
 // quarantineView is the list of deliveries in quarantine.
 type quarantineView struct {
 	about
-	At      time.Time
-	Since   string
-	Sinces  []choice
-	Rows    []heldRow
-	Found   int
-	Cut     bool // there are at least so many
-	First   int
-	Before  string
-	After   string
-	Command string
-	Actions []button
-	Unread  error
+	At       time.Time
+	Since    string
+	Sinces   []choice
+	Rows     []heldRow
+	Found    int
+	Cut      bool // there are at least so many
+	First    int
+	Before   string
+	After    string
+	Command  string
+	Actions  []button
+	Searched bool   // the companies are those that the log has
+	Search   string // the path that finds the companies in the log; empty: they are known
+	Unread   error
 }
 
 // heldRow is a delivery in the list.
@@ -50,7 +53,7 @@ func (h heldRow) Bytes() int { return int(h.Size) }
 // Last is the number of the last row.
 func (v quarantineView) Last() int { return v.First - 1 + len(v.Rows) }
 
-// quarantine shows the deliveries in quarantine: GET /quarantine?company=&since=&page=.
+// quarantine shows the deliveries in quarantine: GET /quarantine?company=&since=&page=&search=.
 func (c *Console) quarantine(r *http.Request) (page, error) {
 	q := r.URL.Query()
 	length, known := chosen(heldSince, q.Get("since"))
@@ -65,6 +68,9 @@ func (c *Console) quarantine(r *http.Request) (page, error) {
 		v.Actions = []button{c.button("quarantine replay", "Replay those of this company", url.Values{"company": {v.Company}, "from": {v.Since}}, true)}
 	}
 	v.Command = c.Line(append(args, "--since="+v.Since))
+	if v.Many > 0 {
+		c.searchHeld(r, &v, length.length)
+	}
 	p := page{Template: "quarantine", Title: "Quarantine", Menu: "/quarantine"}
 	switch {
 	case v.Wait:
@@ -74,6 +80,20 @@ func (c *Console) quarantine(r *http.Request) (page, error) {
 	}
 	p.Main = v
 	return p, nil
+}
+
+// searchHeld searches the log for the companies whose deliveries are listed, of very many. That costs money, so that a
+// person asks for it.
+func (c *Console) searchHeld(r *http.Request, v *quarantineView, length time.Duration) {
+	if r.URL.Query().Get("search") == "" {
+		v.Search = "/quarantine?" + url.Values{"since": {v.Since}, "search": {"1"}}.Encode()
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), searchWithin)
+	defer cancel()
+	found, err := c.Operator.HeldCompanies(ctx, v.At.Add(-length))
+	v.Unread = errors.Join(v.Unread, err)
+	v.all, v.Many, v.Searched = found[:min(len(found), operator.MaxCompanies)], 0, true
 }
 
 // listHeld reads a page of the list.
@@ -108,6 +128,9 @@ func (v quarantineView) path(number int) string {
 	q := url.Values{"since": {v.Since}, "page": {strconv.Itoa(number)}}
 	if v.ID != 0 {
 		q.Set("company", v.Company)
+	}
+	if v.Searched {
+		q.Set("search", "1")
 	}
 	return "/quarantine?" + q.Encode()
 }
