@@ -107,7 +107,7 @@ func (w *world) arrived(ctx context.Context, company int64, body []byte) (inbox.
 	return w.inbox().Add(ctx, e, body)
 }
 
-// invoker invokes a function with a request id of its own.
+// invoker invokes a function with its own request id.
 type invoker struct {
 	w *world
 	lambda.Handler
