@@ -326,7 +326,7 @@ func TestConsoleDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := v.get("/dead")
-	v.wants(http.StatusOK, a, "RFIs 5", "1,234 changes not sent to the consumer", "1 change not announced", "is no position",
+	v.wants(http.StatusOK, a, "RFIs 5", `/companies/5678"><bdi>My Construction Co.<`, "1,234 changes not sent to the consumer", "1 change not announced", "is no position",
 		"replay --all-companies --from 2026-03-02T07:0", "list --needs-person")
 	lacks(t, a, "data-live", "<b>")
 	event := links(a, "/events/5678/")

@@ -123,8 +123,11 @@ func (w *world) brake() {
 // What reconciliation found is one search of the logs, of the time that a person chooses.
 func TestConsoleReconciliation(t *testing.T) {
 	t.Parallel()
-	v := consoleOf(t, measured(t))
-	v.wants(http.StatusOK, v.get("/system/reconciliation"), "My Construction Co.", "Second Construction Co.", "<dd>82</dd>", "2026-03-02 09:06:00 UTC")
+	w := measured(t)
+	w.aws.Logs.Put(stack.LogGroup("reconciler"), w.Clock.Now().Add(-10*time.Minute), `{"level":"INFO","msg":"reconcile run finished","companies":0,"calls":0}`)
+	v := consoleOf(t, w)
+	v.wants(http.StatusOK, v.get("/system/reconciliation"), "My Construction Co.", "Second Construction Co.", "<dd>82</dd>", "2026-03-02 09:06:00 UTC",
+		"2 of 3 runs had a company that was due")
 	v.wants(http.StatusOK, v.get("/system/reconciliation?hours=24"), "Last 24 h")
 	v.wants(http.StatusNotFound, v.get("/system/reconciliation?hours=9999"))
 }
