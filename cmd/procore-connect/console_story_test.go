@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http/httputil"
 	"net/url"
 	"os"
@@ -44,9 +45,7 @@ func storied(t *testing.T) *world {
 		w.aws.Logs.Put(l.Group, l.At, l.Text)
 	}
 	env := w.environment("http://" + w.addr)
-	for name, value := range story.Variables() {
-		env[name] = value
-	}
+	maps.Copy(env, story.Variables())
 	for _, function := range []string{"refresher", "reconciler"} {
 		w.lambda.Put(function, env)
 	}

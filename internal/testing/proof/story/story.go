@@ -78,7 +78,7 @@ func Run(t *testing.T, until time.Time) *Story {
 	s := &Story{At: until, Tables: tables.Names{Grants: "grants", Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"},
 		DynamoDB: new(Storage), Queues: new(Storage)}
 	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Until(begins))
+		takes(time.Until(begins))
 		newWorld(t, s).run()
 	})
 	return s
