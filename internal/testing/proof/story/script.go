@@ -138,7 +138,7 @@ func (w *world) script() []step {
 		{at(time.Friday, "08:05"), func() { w.refuses(Featured) }},
 		{at(time.Friday, "11:50"), func() { w.authorizes(w.customer(Featured)) }},
 		{at(nextMonday, "06:05"), func() { w.refuses(copperline) }},
-		{at(nextMonday, "10:17"), func() {
+		{at(nextMonday, "10:18"), func() {
 			w.check(w.fake.Fault(procoretest.Fault{Endpoint: "api", CompanyID: meridian, Kind: procoretest.Status, Status: http.StatusUnauthorized, Seconds: 600}))
 			w.emits(w.customer(meridian), 0, false)
 		}},

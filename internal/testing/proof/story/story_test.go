@@ -5,13 +5,14 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The whole week is written to the file that STORY names, for the pictures: make screenshots. Without it the first day is
 // an ordinary test, so that the story does not end unseen when the code changes.
 func TestStory(t *testing.T) {
 	t.Parallel()
-	until, file := at(1, "12:00"), os.Getenv("STORY")
+	until, file := at(time.Monday, "12:01"), os.Getenv("STORY")
 	if file != "" {
 		until = ends
 	}
