@@ -36,9 +36,10 @@ func (s *Store) company(ctx context.Context, companyID int64, limit *int32) iter
 }
 
 // All returns the connections of all companies. It reads the whole table: it is for a person who asks, not for a schedule.
-// A row that cannot be read is an error beside the others.
+// A row that cannot be read is an error beside the others. Rows of the environment itself, such as the accounts of calls of its
+// users, are no connections: see [Store.Row].
 func (s *Store) All(ctx context.Context) iter.Seq2[Connection, error] {
-	const elsewhere tokens.Principal = "of another environment"
+	const elsewhere tokens.Principal = "of no company of this environment"
 	read := func(c *Connection, item dynamo.Item) error {
 		if !s.owns(item) {
 			c.Principal = elsewhere
@@ -88,11 +89,18 @@ func (c Connection) suspect() bool {
 // needs is the partition of the index.
 func (s *Store) needs() string { return s.Tokens.Environment.Name + "#person" }
 
-// owns reports whether a row is of the store's environment. A row without a company is, so that it is reported.
+// owns reports whether a row is of a company in the store's environment. A row without a company is, and one whose id is
+// damaged, so that they are reported.
 func (s *Store) owns(item dynamo.Item) bool {
 	var company string
 	err := dynamo.Decode(item, func(f *dynamo.Fields) { f.Text("company", &company) })
-	return err != nil || company == "" || strings.HasPrefix(company, s.Tokens.Environment.Name+"#")
+	id, ours := strings.CutPrefix(company, s.Tokens.Environment.Name+"#")
+	return err != nil || company == "" || ours && !isPartition(id)
+}
+
+// isPartition reports whether a part of a key names a partition of the environment, which has letters alone, and no company.
+func isPartition(id string) bool {
+	return id != "" && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
 // isPrincipal reports whether a row of a company is a connection. Packages that keep

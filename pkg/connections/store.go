@@ -40,7 +40,7 @@ func (s *Store) log() *slog.Logger {
 func (s *Store) now() time.Time { return s.Tokens.Clock.Now().Truncate(time.Millisecond) }
 
 // Row returns the key of a row of a company, or of another partition that belongs to the
-// environment. Packages that keep something beside the connections have their own rows.
+// environment, whose name has small letters alone. Packages that keep something beside the connections have their own rows.
 func (s *Store) Row(partition, sort string) dynamo.Item {
 	return dynamo.Item{"company": dynamo.Text(s.Tokens.Environment.Name + "#" + partition), "principal": dynamo.Text(sort)}
 }

@@ -236,3 +236,26 @@ func count(all []string, what string) int {
 	}
 	return n
 }
+
+// Rows that other packages keep for the environment are no connections, although a user may be in their key.
+func TestRowsOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, s := w.connect(joe, acme)[0], w.store()
+	for _, owner := range []string{"app", string(joe)} {
+		row := s.Row("budget", owner)
+		row["used"] = dynamo.Number(20)
+		w.put(w.names.Connections, row)
+	}
+	var got []Key
+	for one, err := range s.All(t.Context()) {
+		if err != nil {
+			t.Errorf("All: %v", err)
+			continue
+		}
+		got = append(got, one.Key)
+	}
+	if d := cmp.Diff(got, []Key{c.Key}); d != "" {
+		t.Errorf("all connections, got - want +:\n%s", d)
+	}
+}
