@@ -87,9 +87,10 @@ func (s stored) between(t span, begins time.Time) (sum bar) {
 // single is the item of an event.
 func single(one arrival, company int64) item {
 	what := strings.TrimPrefix(one.Resource, strconv.FormatInt(company, 10)+"#")
-	e := operator.Entry{At: one.At, Lane: operator.LaneEvents, Title: "Event of " + strings.ReplaceAll(what, "#", " ") + " arrived"}
+	name := strings.ReplaceAll(what, "#", " ")
+	e := operator.Entry{At: one.At, Lane: operator.LaneEvents, Title: "Event of " + name + " arrived"}
 	if one.Reconciled {
-		e.Lane, e.Title = operator.LaneReconciled, "Change of "+strings.ReplaceAll(what, "#", " ")+" found by reconciling"
+		e.Lane, e.Title = operator.LaneReconciled, "Change of "+name+" found by reconciling"
 	}
 	e.Names = map[string]string{"COMPANY": strconv.FormatInt(company, 10)}
 	if operator.Typable(one.ID) {

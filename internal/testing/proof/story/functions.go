@@ -76,7 +76,7 @@ func (w *world) garble(body []byte) []byte {
 // receiver is functions/webhook-receiver.
 func (w *world) receiver() gatewaytest.Invoker {
 	h := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		from, err := w.ring.value.Check(r.Header.Get("Authorization"))
+		from, err := w.ring.Check(r.Header.Get("Authorization"))
 		if r.Method == http.MethodHead || err != nil {
 			return
 		}

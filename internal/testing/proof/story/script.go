@@ -26,13 +26,8 @@ func Variables() map[string]string {
 }
 
 // triggers are what the hooks report.
-func triggers() (all []procore.Trigger) {
-	for _, r := range resources {
-		for _, event := range []procore.EventType{"create", "update"} {
-			all = append(all, procore.Trigger{Resource: r.name, EventType: event})
-		}
-	}
-	return all
+func triggers() []procore.Trigger {
+	return must(procore.ParseTriggers(Variables()["WEBHOOK_TRIGGERS"]))
 }
 
 // resources are what people change, in a project or in the company.

@@ -30,6 +30,7 @@ import (
 	"procore-connect/internal/testing/fake/gatewaytest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/testing/kit/memnet"
+	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/testing/stack"
 	"procore-connect/internal/webhook/credential"
@@ -99,8 +100,8 @@ type world struct {
 	events      *awstest.Queue
 	aws         http.Handler
 	environment procore.Environment
-	keys        constant[*keys.Ring]
-	ring        constant[*credential.Ring]
+	keys        *keys.Ring
+	ring        *credential.Ring
 
 	known map[place][]procore.ID // what people have made
 
@@ -117,8 +118,8 @@ func newWorld(t *testing.T, s *Story) *world {
 	w.check(w.createQueues())
 	w.aws = &awstest.Services{DynamoDB: w.dynamo, Queues: w.queues}
 	w.environment = must(procore.ParseEnvironment("custom", "http://"+procoreAddress, "http://"+procoreAddress))
-	w.keys.value = must(keys.Parse(functiontest.KeysValue))
-	w.ring.value = must(credential.Parse(functiontest.WebhookValue))
+	w.keys = must(keys.Parse(functiontest.KeysValue))
+	w.ring = must(credential.Parse(functiontest.WebhookValue))
 	w.fake = procoretest.New(procoretest.Options{Dial: w.network.Dial, LoseDeliveries: 0.02, LoseSeed: 5, LoseAs: procoretest.LoseSucceeded})
 	receiver := gatewaytest.New(map[string]gatewaytest.Invoker{"POST " + provision.Path: w.receiver(), "HEAD " + provision.Path: w.receiver()},
 		gatewaytest.Options{Log: func(route string, err error) { t.Errorf("%s: %v", route, err) }})
@@ -220,14 +221,14 @@ func (w *world) store(log *slog.Logger) *connections.Store {
 	oauth := &procore.OAuth{Environment: w.environment, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Dial: w.network.Dial}
 	return &connections.Store{DB: w.db(), Table: w.Tables.Connections, Log: log, Tokens: &tokens.Store{
 		DB: w.db(), Grants: w.Tables.Grants, Spends: w.Tables.Spends, Environment: w.environment, Log: log,
-		Keys: w.keys, OAuth: constant[*procore.OAuth]{oauth}, Dial: w.network.Dial,
+		Keys: secrettest.Constant(w.keys), OAuth: secrettest.Constant(oauth), Dial: w.network.Dial,
 	}}
 }
 
 func (w *world) inbox() *inbox.Store { return &inbox.Store{DB: w.db(), Table: w.Tables.Inbox} }
 
 func (w *world) hooks(store *connections.Store, log *slog.Logger) *provision.Reconciler {
-	return &provision.Reconciler{Store: store, Ring: w.ring, Log: log, Recovery: &recovery.Recoverer{Inbox: w.inbox(), Log: log},
+	return &provision.Reconciler{Store: store, Ring: secrettest.Constant(w.ring), Log: log, Recovery: &recovery.Recoverer{Inbox: w.inbox(), Log: log},
 		Want: provision.Config{Namespace: "procore-connect", URL: "http://" + receiverAddress + provision.Path, Triggers: triggers()}}
 }
 
@@ -252,15 +253,6 @@ func (p inProcess) Do(r *http.Request) (*http.Response, error) {
 	p.server.ServeHTTP(answer, r)
 	return answer.Result(), nil
 }
-
-// constant is a source of what never changes.
-type constant[T any] struct{ value T }
-
-// Get implements keys.Source.
-func (c constant[T]) Get(context.Context) (T, error) { return c.value, nil }
-
-// Reread implements keys.Source.
-func (c constant[T]) Reread(context.Context) (T, error) { return c.value, nil }
 
 // Storage is a journal.Storage in memory, which outlives the bubble.
 type Storage struct {
