@@ -112,5 +112,22 @@ func (d Dial) Transport() http.RoundTripper {
 	}
 	t := standard.Clone()
 	t.DialContext = d
-	return t
+	return named{t}
+}
+
+// named passes on to its Dial for which request it opens a connection.
+type named struct{ *http.Transport }
+
+type requestKey struct{}
+
+// RoundTrip implements [http.RoundTripper].
+func (n named) RoundTrip(r *http.Request) (*http.Response, error) {
+	return n.Transport.RoundTrip(r.WithContext(context.WithValue(r.Context(), requestKey{}, r.Method+" "+r.URL.Path)))
+}
+
+// DialedFor returns the method and the path of the request for which a [Dial] of a
+// [Dial.Transport] is called, so that it can tell those apart that are called at once.
+func DialedFor(ctx context.Context) string {
+	name, _ := ctx.Value(requestKey{}).(string)
+	return name
 }

@@ -49,7 +49,7 @@ type listed struct {
 
 func (r *Reconciler) begin() *run {
 	p := &run{Reconciler: r, subjects: subjects(r.Want.Triggers), skew: unknown, aside: map[string]bool{}, lists: map[int64]listed{}}
-	p.budget = &budget{Reconciler: r, share: map[string]*share{}, limited: map[string]bool{}}
+	p.budget = newBudget(r)
 	return p
 }
 

@@ -94,7 +94,7 @@ func (t *turn) work(ctx context.Context) (err error) {
 	if t.hook, err = t.Hooks.Row(ctx, t.w.companyID); err != nil {
 		return err
 	}
-	if t.hook.Since.IsZero() { // no hook, or a pass is about to create its triggers
+	if t.hook.Since.IsZero() { // no hook yet, or a pass is about to create its triggers
 		return errNobody
 	}
 	if err := t.connect(ctx); err != nil {

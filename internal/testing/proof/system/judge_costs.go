@@ -1,0 +1,71 @@
+package system
+
+import (
+	"strings"
+	"time"
+
+	"procore-connect/internal/testing/proof/simulation"
+)
+
+// cost is what something may cost: for a company's day, for a day of the whole system, and
+// for a fault, after which it is repeated.
+type cost struct{ company, day, fault float64 }
+
+// maxCost are about twice what a few runs measured: 97 events in 6.7 company-days. That agrees
+// with the schedules: 17 refreshes of 3 writes where tokens last 90 minutes, passes each 6
+// hours, and a heartbeat into three tables each 5 minutes. What a fault costs is estimated.
+var maxCost = map[string]cost{
+	"calls of event-consumer": {company: 40, fault: 1},            // a read of each event
+	"calls of reconciler":     {company: 72, fault: 12},           // 4 passes of 6 lists, and 3 calls to open them
+	"calls of refresher":      {company: 40, fault: 6},            // 4 passes over the hook of 4 calls, and 1 check of the user
+	"writes of spends":        {company: 34, fault: 1},            // one a refresh
+	"writes of grants":        {company: 102, day: 576, fault: 2}, // three a refresh, of which one notes the use
+	"writes of connections":   {company: 84, day: 576, fault: 4},  // four passes of leases, cursors and budgets
+	"writes of inbox":         {company: 40, day: 576, fault: 1},  // one an event
+}
+
+// costs judges what the app calls and writes.
+type costs struct {
+	court
+	counts map[string]int
+	hours  map[string]int // calls of the reconciler, by hour and owner
+}
+
+func newCosts(c court) *costs {
+	return &costs{court: c, counts: map[string]int{}, hours: map[string]int{}}
+}
+
+// called counts a call to Procore.
+func (c *costs) called(r *simulation.Request, owner string) {
+	if !strings.HasPrefix(r.Path, "/rest/") {
+		return
+	}
+	function, _, _ := strings.Cut(r.Actor.Name, "#")
+	c.counts["calls of "+function]++
+	if function == "reconciler" {
+		hour := c.now().Truncate(time.Hour).Format(time.DateTime)
+		c.hour(hour+" for "+owner, perOwner)
+		c.hour(hour, perApp)
+	}
+}
+
+func (c *costs) hour(hour string, most int) {
+	if c.hours[hour]++; c.hours[hour] == most+1 {
+		c.problem("the reconciler makes more than %d calls in the hour %s", most, hour)
+	}
+}
+
+// wrote counts a write.
+func (c *costs) wrote(table string) { c.counts["writes of "+table]++ }
+
+// settled judges the sums of some days. What begins costs more than what goes on: the first
+// day counts twice.
+func (c *costs) settled(companies, faults int, in time.Duration) {
+	days := 1 + in.Hours()/24
+	each(maxCost, func(what string, m cost) {
+		most := m.company*days*float64(companies) + m.day*days + m.fault*float64(faults)
+		if n := c.counts[what]; float64(n) > most {
+			c.problem("%d %s in %v with %d companies and %d faults, not %.0f", n, what, in, companies, faults, most)
+		}
+	})
+}
