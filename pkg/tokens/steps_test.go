@@ -4,9 +4,10 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"procore-connect/internal/testing/fake/dynamotest"
 	"procore-connect/internal/testing/kit/secrettest"
@@ -145,18 +146,20 @@ func (w *world) many(n int) []Principal {
 	w.t.Helper()
 	s := w.store()
 	all := make([]Principal, n)
-	var wait sync.WaitGroup
+	var some errgroup.Group
+	some.SetLimit(20) // all at once would run into the time limit of a busy machine
 	for i := range all {
 		all[i] = User(int64(1000 + i))
-		wait.Go(func() {
+		some.Go(func() error {
 			a := w.authorization()
 			a.Principal = all[i]
-			if _, err := s.Authorize(w.t.Context(), a); err != nil {
-				w.t.Error(err)
-			}
+			_, err := s.Authorize(w.t.Context(), a)
+			return err
 		})
 	}
-	wait.Wait()
+	if err := some.Wait(); err != nil {
+		w.t.Fatal(err)
+	}
 	w.clock.Advance(2 * time.Hour)
 	return all
 }

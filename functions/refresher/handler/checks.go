@@ -52,18 +52,9 @@ type checkRun struct {
 // checks handles the connections of a share whose check is due: their company's hook, once for all
 // connections of the company, or the end of a connection that is disconnected. What a
 // person waits for is first. Several companies are checked at once, but only one of a
-// user, so that no company waits for the rate limit of another one's user. A run starts
-// slowly, because the passes of idle companies refresh grants: an outage that begins now
-// costs few of them.
+// user, so that no company waits for the rate limit of another one's user.
 func (h *handler) checks(ctx context.Context, s share) error {
-	r := &checkRun{
-		handler: h, share: s, passes: make(chan struct{}, cmp.Or(h.passes, defaultPasses)), ended: make(chan struct{}, 1),
-		seen: map[int64]bool{}, busy: map[string]bool{}, limited: map[string]time.Time{},
-	}
-	for r.held < cap(r.passes)-1 {
-		r.passes <- struct{}{}
-		r.held++
-	}
+	r := h.newCheckRun(s)
 	for key, err := range r.due(ctx) {
 		if r.over(ctx) {
 			break
@@ -86,6 +77,21 @@ func (h *handler) checks(ctx context.Context, s share) error {
 	}
 	r.all.Wait()
 	return r.finished(ctx)
+}
+
+// newCheckRun returns a run that makes one pass at a time at first. It starts slowly,
+// because the passes of idle companies refresh grants: an outage that begins now costs few
+// of them.
+func (h *handler) newCheckRun(s share) *checkRun {
+	r := &checkRun{
+		handler: h, share: s, passes: make(chan struct{}, cmp.Or(h.passes, defaultPasses)), ended: make(chan struct{}, 1),
+		seen: map[int64]bool{}, busy: map[string]bool{}, limited: map[string]time.Time{},
+	}
+	for r.held < cap(r.passes)-1 {
+		r.passes <- struct{}{}
+		r.held++
+	}
+	return r
 }
 
 // turns lists the connections of a share that are due before the given time, one turn

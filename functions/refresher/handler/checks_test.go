@@ -323,6 +323,14 @@ func TestPassesInVain(t *testing.T) {
 	}
 }
 
+// A run makes one pass at a time until one has succeeded.
+func TestChecksStartSlowly(t *testing.T) {
+	t.Parallel()
+	if r := newRefresher(t).h.newCheckRun(whole); len(r.passes) != cap(r.passes)-1 || cap(r.passes) != defaultPasses {
+		t.Errorf("%d of %d passes are not allowed yet, want all but one", len(r.passes), cap(r.passes))
+	}
+}
+
 // R7: an outage of the token endpoint costs three grants of idle companies, and not one for
 // each company that is checked at once.
 func TestChecksDuringAnOutage(t *testing.T) {

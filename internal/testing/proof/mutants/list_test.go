@@ -44,7 +44,7 @@ func TestDefencesAreDocumented(t *testing.T) {
 	}
 }
 
-// Each share has all mutants of rules and defences, and each other mutant is in one share.
+// Each share has all mutants of R1 to R9, and each other mutant is in one share.
 func TestShares(t *testing.T) {
 	t.Parallel()
 	count := map[string]int{}
@@ -58,9 +58,9 @@ func TestShares(t *testing.T) {
 		}
 	}
 	for _, m := range list() {
-		want := 4
-		if m.rule == "" {
-			want = 1
+		want := 1
+		if strings.HasPrefix(m.rule, "R") {
+			want = 4
 		}
 		if got := count[m.rule+" "+m.name]; got != want {
 			t.Errorf("%s: it is in %d of 4 shares, want %d", m.name, got, want)
@@ -77,7 +77,7 @@ func TestShares(t *testing.T) {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	var report strings.Builder
-	survivors, err := run(&report, []mutant{{name: "one"}, {name: "two"}, {name: "three"}}, func(m mutant, _ string) (string, error) {
+	survived, err := run(&report, []mutant{{name: "one"}, {name: "three"}, {name: "two"}}, func(m mutant, _ string) (string, error) {
 		switch m.name {
 		case "one":
 			return "", nil
@@ -86,12 +86,15 @@ func TestRun(t *testing.T) {
 		}
 		return "TestThree", nil
 	})
-	if err != nil || survivors != 2 {
-		t.Errorf("%d survived, %v, want 2", survivors, err)
+	if err != nil || len(survived) != 2 {
+		t.Errorf("%q survived, %v, want 2", survived, err)
 	}
 	for _, want := range []string{"SURVIVED       one\n", "BROKEN         two: does not compile\n", "by TestThree", "1 caught, 2 survived"} {
 		if !strings.Contains(report.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, &report)
 		}
+	}
+	if !strings.HasSuffix(report.String(), strings.Join(survived, "")+"1 caught, 2 survived: a rule that can be broken without a failure has no test\n") {
+		t.Errorf("the report does not end with the survivors:\n%s", &report)
 	}
 }

@@ -37,7 +37,7 @@ type mutant struct {
 
 func main() {
 	only := flag.String("run", "", "run only the mutants whose rule and name match this `regexp`, as '^D ' or 'R1 the ledger'")
-	share := flag.String("share", "0/1", "run those that break a rule or a defence, and one `n/of` of the others")
+	share := flag.String("share", "0/1", "run those that break one of R1 to R9, and one `n/of` of the others")
 	build := flag.Bool("build", false, "see only that each mutant compiles, which takes a minute or two")
 	flag.Parse()
 	caught := mutant.caught
@@ -49,15 +49,18 @@ func main() {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(2)
 	}
-	survivors, err := run(os.Stdout, chosen, caught)
+	survived, err := run(os.Stdout, chosen, caught)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(2)
 	}
-	if survivors > 0 {
+	if len(survived) > 0 {
 		os.Exit(1)
 	}
 }
+
+// ofRule reports whether m breaks one of R1 to R9, so that every share tries it.
+func (m mutant) ofRule() bool { return strings.HasPrefix(m.rule, "R") }
 
 // choose returns the mutants whose rule and name match only, without those of the other shares.
 func choose(only, share string) ([]mutant, error) {
@@ -70,17 +73,22 @@ func choose(only, share string) ([]mutant, error) {
 		return nil, fmt.Errorf("-share %q: want a number and how many there are, from 0/4 to 3/4", share)
 	}
 	return slices.DeleteFunc(list(), func(m mutant) bool {
-		return !match.MatchString(m.rule+" "+m.name) || m.rule == "" && crc32.ChecksumIEEE([]byte(m.name))%of != n
+		return !match.MatchString(m.rule+" "+m.name) || !m.ofRule() && crc32.ChecksumIEEE([]byte(m.name))%of != n
 	}), nil
 }
 
 // atOnce is how many run at a time. One alone leaves a second core idle: it compiles package after package.
 const atOnce = 2
 
-// run tries the mutants, each in a directory that no other uses at the time, and reports each as it is done.
-func run(w io.Writer, mutants []mutant, try func(m mutant, dir string) (by string, err error)) (survivors int, err error) {
+// run tries the mutants, each in a directory that no other uses at the time, reports
+// each as it is done, and those that survived once more at the end.
+func run(w io.Writer, mutants []mutant, try func(m mutant, dir string) (by string, err error)) (survived []string, err error) {
 	var workers errgroup.Group
-	var mu sync.Mutex // of w and survivors
+	var mu sync.Mutex // of w and survived
+	report := func(format string, args ...any) {
+		survived = append(survived, fmt.Sprintf(format, args...))
+		fmt.Fprint(w, survived[len(survived)-1])
+	}
 	queue := make(chan mutant, len(mutants))
 	for _, m := range mutants {
 		queue <- m
@@ -99,11 +107,9 @@ func run(w io.Writer, mutants []mutant, try func(m mutant, dir string) (by strin
 				mu.Lock()
 				switch {
 				case err != nil:
-					survivors++
-					fmt.Fprintf(w, "BROKEN    %-4s %s: %v\n", m.rule, m.name, err)
+					report("BROKEN    %-4s %s: %v\n", m.rule, m.name, err)
 				case by == "":
-					survivors++
-					fmt.Fprintf(w, "SURVIVED  %-4s %s\n", m.rule, m.name)
+					report("SURVIVED  %-4s %s\n", m.rule, m.name)
 				default:
 					fmt.Fprintf(w, "caught    %-4s %-58s by %s (%.0f s)\n", m.rule, m.name, by, time.Since(start).Seconds())
 				}
@@ -113,10 +119,11 @@ func run(w io.Writer, mutants []mutant, try func(m mutant, dir string) (by strin
 		})
 	}
 	if err := workers.Wait(); err != nil {
-		return survivors, err
+		return survived, err
 	}
-	fmt.Fprintf(w, "%d caught, %d survived: a rule that can be broken without a failure has no test\n", len(mutants)-survivors, survivors)
-	return survivors, nil
+	fmt.Fprint(w, strings.Join(survived, ""))
+	fmt.Fprintf(w, "%d caught, %d survived: a rule that can be broken without a failure has no test\n", len(mutants)-len(survived), len(survived))
+	return survived, nil
 }
 
 var failed = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
