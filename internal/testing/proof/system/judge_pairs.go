@@ -55,9 +55,6 @@ type process interface{ Dead() bool }
 
 // received checks later that the pair of a refresh was not lost: R2.
 func (p *pairs) received(by string, in process, pair *simulation.Pair) {
-	if pair.Prev == nil {
-		return // an authorization; the user may repeat it
-	}
 	at := p.now()
 	p.after(lateStore, "R2 of "+by, func() {
 		lost := p.rewound.Before(at) && !p.safe[pair] && !p.fenced[pair.Prev] && pair.Ended == ""
