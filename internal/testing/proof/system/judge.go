@@ -66,6 +66,7 @@ func newJudge(s *system) *judge {
 func (j *judge) listen() {
 	j.Tables.OnWrite = j.wrote
 	j.Queues.OnSend = j.sent
+	j.OnCall = j.called
 	j.procore.Presented = func(r *simulation.Request, p *simulation.Pair) { j.pairs.presented(r.Actor.Name, p) }
 	j.procore.Received = j.received
 	j.Server = watched{j.procore, j}
@@ -223,6 +224,15 @@ func (j *judge) claims() (n int) {
 		}
 	}
 	return n
+}
+
+// called learns of calls of AWS's services, also of those that fail.
+func (j *judge) called(a *simulation.Actor, call string) {
+	if strings.HasPrefix(call, "SendMessage "+simulation.RescueQueue+" ") {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.pairs.tries(a.Process)
+	}
 }
 
 // sent checks each message that a queue accepts.

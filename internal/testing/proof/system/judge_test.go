@@ -54,7 +54,14 @@ func TestJudgment(t *testing.T) {
 			t.receives(alive{}, func(p *pairs, next *simulation.Pair) { p.wrote(change("x"), next) })
 		}, ""},
 		{"R2, rescued", func(t *trial) { t.receives(alive{}, func(p *pairs, next *simulation.Pair) { p.saved(next) }) }, ""},
-		{"R2, table and queue refuse", func(t *trial) { t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.gaveUp(alive{}) }) }, ""},
+		{"R2, table and queue refuse", func(t *trial) {
+			t.receives(alive{}, func(p *pairs, _ *simulation.Pair) {
+				p.tries(alive{})
+				p.gaveUp(alive{})
+			})
+		}, ""},
+		{"R2, the queue is not tried", func(t *trial) { t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.gaveUp(alive{}) }) }, "R2"},
+		{"R2, given up in silence", func(t *trial) { t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.tries(alive{}) }) }, "R2"},
 		{"R2, the process died", func(t *trial) { t.receives(dead{}, func(*pairs, *simulation.Pair) {}) }, ""},
 		{"R2, lost", func(t *trial) { t.receives(alive{}, func(*pairs, *simulation.Pair) {}) }, "R2"},
 		{"R2, fenced", func(t *trial) {
