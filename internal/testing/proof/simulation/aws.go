@@ -39,6 +39,10 @@ type Services struct {
 	Stacks    *awstest.Stacks
 	Functions *awstest.Functions
 	Logs      *awstest.Logs // without a group; a setup that needs one sets it
+
+	// OnCall is called before each call of an actor, which may fail or come too late. An actor's
+	// goroutines call it at once. nil: it is not called.
+	OnCall func(a *Actor, call string)
 }
 
 func newServices(w *World) Services {
@@ -120,10 +124,13 @@ var (
 
 // pass takes a call through its gate.
 func (w *World) pass(ctx context.Context, c remote) (any, error) {
+	name := strings.TrimSpace(c.operation + " " + c.about)
+	if a := ActorOf(ctx); a != nil && w.OnCall != nil {
+		w.OnCall(a, name)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, &aws.RequestCanceledError{Err: err} // the client does not send it
 	}
-	name := strings.TrimSpace(c.operation + " " + c.about)
 	f := Gate(ctx, name, c.faults...)
 	if f == Crash {
 		return nil, errCrashed

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"procore-connect/internal/connect/session"
 	"procore-connect/internal/invariants"
 	"procore-connect/internal/testing/kit/invarianttest"
 	"procore-connect/internal/testing/proof/simulation"
@@ -27,6 +28,7 @@ type judge struct {
 
 	mu      sync.Mutex // log lines may be written at once
 	pairs   *pairs
+	signIns *signIns
 	burns   *burns
 	stored  *stored
 	items   *items
@@ -50,7 +52,9 @@ func newJudge(s *system) *judge {
 	j := &judge{system: s, people: map[int64]*known{}, rows: map[string]invariants.Row{}, seen: invariants.Transitions{}}
 	c := j.court()
 	j.output = &output{court: c}
-	j.pairs = newPairs(c, func(d time.Duration, name string, do func()) { s.After(d, name, do) })
+	after := func(d time.Duration, name string, do func()) { s.After(d, name, do) }
+	j.pairs = newPairs(c, after)
+	j.signIns = newSignIns(c, after, func(p *simulation.Pair) bool { return j.procore.Good(p) })
 	j.burns = &burns{court: c, inFlight: j.claims}
 	j.stored = newStored(c)
 	j.items = newItems(c)
@@ -62,12 +66,22 @@ func newJudge(s *system) *judge {
 func (j *judge) listen() {
 	j.Tables.OnWrite = j.wrote
 	j.Queues.OnSend = j.sent
+	j.OnCall = j.called
 	j.procore.Presented = func(r *simulation.Request, p *simulation.Pair) { j.pairs.presented(r.Actor.Name, p) }
-	j.procore.Received = func(r *simulation.Request, p *simulation.Pair) { j.pairs.received(r.Actor.Name, r.Actor.Process, p) }
+	j.procore.Received = j.received
 	j.Server = watched{j.procore, j}
 	j.Judge = j.settled
 	j.Go("judge", j.sits)
 	j.Go("operator's dead letters", j.redrives)
+}
+
+// received learns of a pair that a process received: for a refresh token or for a code.
+func (j *judge) received(r *simulation.Request, p *simulation.Pair) {
+	if r.Form.Has("refresh_token") {
+		j.pairs.received(r.Actor.Name, r.Actor.Process, p)
+	} else {
+		j.signIns.receives(r.Actor.Name, r.Actor.Process, p)
+	}
 }
 
 // watched is Procore, whose answers the judge sees.
@@ -128,6 +142,8 @@ func (j *judge) wrote(by, table string, i invariants.Item) {
 		j.items.wrote(i)
 	case table == grants && invariants.IsGrant(i):
 		j.granted(by, i)
+	case table == sessions:
+		j.signIns.wrote(by, i, j.signedIn(i), j.pairs.held[prefix+text(i, "principal")])
 	}
 	if table != inboxTable { // which has what Procore sent
 		j.output.row(by, table, i)
@@ -169,6 +185,20 @@ const prefix = "custom#"
 
 // open opens what is sealed for a grant.
 func (j *judge) open(principal string, generation int64, s keys.Sealed) *simulation.Pair {
+	return j.unseal(s, keys.Place{Table: "grants", Key: principal, Generation: generation})
+}
+
+// signedIn returns the pair that a session has, nil if it has none.
+func (j *judge) signedIn(i invariants.Item) *simulation.Pair {
+	if session.Status(text(i, "status")) != session.Authorized {
+		return nil // what is sealed before is the verifier
+	}
+	s := keys.Sealed{KeyID: text(i, "seal_key"), Ciphertext: i["sealed"].B}
+	return j.unseal(s, keys.Place{Table: "sessions " + string(session.Authorized), Key: text(i, "session")})
+}
+
+// unseal opens what is sealed for a place of this environment and client.
+func (j *judge) unseal(s keys.Sealed, at keys.Place) *simulation.Pair {
 	if len(s.Ciphertext) == 0 {
 		return nil
 	}
@@ -177,9 +207,10 @@ func (j *judge) open(principal string, generation int64, s keys.Sealed) *simulat
 		must(err)
 		j.ring, j.rings = ring, text
 	}
-	t, err := j.ring.Open(s, keys.Place{Environment: strings.TrimSuffix(prefix, "#"), Client: tokens.ClientHash(clientID), Table: "grants", Key: principal, Generation: generation})
+	at.Environment, at.Client = strings.TrimSuffix(prefix, "#"), tokens.ClientHash(clientID)
+	t, err := j.ring.Open(s, at)
 	if err != nil {
-		j.Problem("the pair of %s does not open: %v", principal, err)
+		j.Problem("the pair of %s does not open: %v", at.Key, err)
 		return nil
 	}
 	return j.procore.ByToken(t.AccessToken.Reveal())
@@ -193,6 +224,15 @@ func (j *judge) claims() (n int) {
 		}
 	}
 	return n
+}
+
+// called learns of calls of AWS's services, also of those that fail.
+func (j *judge) called(a *simulation.Actor, call string) {
+	if strings.HasPrefix(call, "SendMessage "+simulation.RescueQueue+" ") {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.pairs.tries(a.Process)
+	}
 }
 
 // sent checks each message that a queue accepts.
@@ -230,6 +270,10 @@ func (j *judge) logged(by *simulation.Process, line string) {
 	switch message {
 	case "new pair lost":
 		j.pairs.gaveUp(by)
+	case "request":
+		if strings.Contains(line, `"route":"GET /oauth/callback"`) {
+			j.signIns.answered(by, strings.Contains(line, `"outcome":"authorized"`))
+		}
 	case "breaker update failed":
 		j.burns.blind++
 	}

@@ -21,7 +21,8 @@ type pairs struct {
 	held   map[string]*simulation.Pair // by a grant's key
 	safe   map[*simulation.Pair]bool   // stored, or rescued
 	fenced map[*simulation.Pair]bool   // their rows have moved on without their successors
-	gave   map[process]time.Time       // when one reported that it could keep a pair nowhere
+	tried  map[process]time.Time       // when one called the rescue queue
+	gave   map[process]time.Time       // when one reported then that it could keep a pair nowhere
 
 	rewound time.Time // when rows were last lost, or restored
 }
@@ -40,7 +41,8 @@ func (p *pairs) restored() {
 
 func (p *pairs) forget() {
 	p.held, p.safe = map[string]*simulation.Pair{}, map[*simulation.Pair]bool{}
-	p.fenced, p.gave = map[*simulation.Pair]bool{}, map[process]time.Time{}
+	p.fenced = map[*simulation.Pair]bool{}
+	p.tried, p.gave = map[process]time.Time{}, map[process]time.Time{}
 }
 
 // presented checks that no refresh token is sent twice: R1.
@@ -55,17 +57,17 @@ type process interface{ Dead() bool }
 
 // received checks later that the pair of a refresh was not lost: R2.
 func (p *pairs) received(by string, in process, pair *simulation.Pair) {
-	if pair.Prev == nil {
-		return // an authorization; the user may repeat it
-	}
 	at := p.now()
 	p.after(lateStore, "R2 of "+by, func() {
 		lost := p.rewound.Before(at) && !p.safe[pair] && !p.fenced[pair.Prev] && pair.Ended == ""
-		if lost && !in.Dead() && p.gave[in].Before(at) {
+		if lost && !in.Dead() && (p.gave[in].Before(at) || p.tried[in].Before(at)) {
 			p.problem("R2: a pair that %s received at %s was neither stored nor rescued", by, at.Format(time.TimeOnly))
 		}
 	})
 }
+
+// tries learns that a process calls the rescue queue, which may refuse.
+func (p *pairs) tries(by process) { p.tried[by] = p.now() }
 
 // gaveUp learns that a process could neither store nor rescue a pair.
 func (p *pairs) gaveUp(by process) { p.gave[by] = p.now() }

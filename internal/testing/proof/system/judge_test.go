@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"procore-connect/internal/connect/session"
 	"procore-connect/internal/invariants"
 	"procore-connect/internal/testing/proof/simulation"
 	"procore-connect/pkg/procore"
@@ -53,12 +54,45 @@ func TestJudgment(t *testing.T) {
 			t.receives(alive{}, func(p *pairs, next *simulation.Pair) { p.wrote(change("x"), next) })
 		}, ""},
 		{"R2, rescued", func(t *trial) { t.receives(alive{}, func(p *pairs, next *simulation.Pair) { p.saved(next) }) }, ""},
-		{"R2, table and queue refuse", func(t *trial) { t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.gaveUp(alive{}) }) }, ""},
+		{"R2, table and queue refuse", func(t *trial) {
+			t.receives(alive{}, func(p *pairs, _ *simulation.Pair) {
+				p.tries(alive{})
+				p.gaveUp(alive{})
+			})
+		}, ""},
+		{"R2, the queue is not tried", func(t *trial) { t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.gaveUp(alive{}) }) }, "R2"},
+		{"R2, given up in silence", func(t *trial) { t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.tries(alive{}) }) }, "R2"},
 		{"R2, the process died", func(t *trial) { t.receives(dead{}, func(*pairs, *simulation.Pair) {}) }, ""},
 		{"R2, lost", func(t *trial) { t.receives(alive{}, func(*pairs, *simulation.Pair) {}) }, "R2"},
 		{"R2, fenced", func(t *trial) {
 			t.receives(alive{}, func(p *pairs, next *simulation.Pair) { p.fenced[next.Prev] = true })
 		}, ""},
+		{"R2, a sign-in is stored", func(t *trial) {
+			t.exchanges(alive{}, func(s *signIns, pair *simulation.Pair) {
+				s.wrote("a", inSession(session.Authorized), pair, nil)
+				s.answered(alive{}, true)
+			})
+		}, ""},
+		{"R2, another pair is stored", func(t *trial) {
+			t.exchanges(alive{}, func(s *signIns, _ *simulation.Pair) {
+				s.wrote("a", inSession(session.Authorized), &simulation.Pair{}, nil)
+				s.answered(alive{}, true)
+			})
+		}, "not stored"},
+		{"R2, a sign-in is not stored", func(t *trial) {
+			t.exchanges(alive{}, func(s *signIns, _ *simulation.Pair) { s.answered(alive{}, true) })
+		}, "not stored"},
+		{"R2, the user knows", func(t *trial) {
+			t.exchanges(alive{}, func(s *signIns, _ *simulation.Pair) { s.answered(alive{}, false) })
+		}, ""},
+		{"R2, the callback died", func(t *trial) { t.exchanges(dead{}, func(*signIns, *simulation.Pair) {}) }, ""},
+		{"R2, the user waits", func(t *trial) { t.exchanges(alive{}, func(*signIns, *simulation.Pair) {}) }, "not stored"},
+		{"R2, a sign-in moves to its grant", func(t *trial) { t.moves(session.Pending, live, live) }, ""},
+		{"R2, a sign-in is older than its grant", func(t *trial) { t.moves(session.Pending, live, fresh) }, ""},
+		{"R2, a sign-in is dropped", func(t *trial) { t.moves(session.Pending, live, nil) }, "drops"},
+		{"R2, a sign-in is dropped for a spent pair", func(t *trial) { t.moves(session.Pending, live, spent) }, "drops"},
+		{"R2, a sign-in that works is abandoned", func(t *trial) { t.moves(session.Abandoned, live, fresh) }, "abandons"},
+		{"R2, a sign-in that does not work is abandoned", func(t *trial) { t.moves(session.Abandoned, spent, nil) }, ""},
 		{"R4, stored", func(t *trial) { t.answers("1", func(s *stored, e procore.Event) { s.wrote(arrived(e)) }) }, ""},
 		{"R4, not stored", func(t *trial) { t.answers("1", func(*stored, procore.Event) {}) }, "R4"},
 		{"R4, quarantined", func(t *trial) {
@@ -152,6 +186,37 @@ func (t *trial) receives(by process, then func(p *pairs, next *simulation.Pair))
 	p.received("a", by, next)
 	then(p, next)
 	judge()
+}
+
+// exchanges lets a process receive a pair for a code, and something happen before it is judged.
+func (t *trial) exchanges(in process, then func(s *signIns, pair *simulation.Pair)) {
+	judge := func() {}
+	s := newSignIns(t.court, func(_ time.Duration, _ string, do func()) { judge = do }, accepted)
+	pair := &simulation.Pair{Authorizations: 1}
+	s.receives("a", in, pair)
+	then(s, pair)
+	judge()
+}
+
+// Pairs whose refresh tokens work, and one that was spent.
+var (
+	live  = &simulation.Pair{Refresh: "1", Authorizations: 1}
+	fresh = &simulation.Pair{Refresh: "2", Authorizations: 1}
+	spent = &simulation.Pair{Refresh: "3", Authorizations: 1, Spent: true}
+)
+
+// accepted reports whether the API accepts a pair's access token, in the place of the fake Procore.
+func accepted(p *simulation.Pair) bool { return p != nil && p.Live() }
+
+// moves lets a pair leave its session, when the grant has a pair.
+func (t *trial) moves(to session.Status, pair, grant *simulation.Pair) {
+	s := newSignIns(t.court, func(time.Duration, string, func()) {}, accepted)
+	s.wrote("a", inSession(session.Authorized), pair, nil)
+	s.wrote("a", inSession(to), nil, grant)
+}
+
+func inSession(status session.Status) invariants.Item {
+	return invariants.Item{"session": attribute("flow"), "status": attribute(string(status))}
 }
 
 func change(sealed string) invariants.Change {
