@@ -58,8 +58,8 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
 		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
 		$(GO) run ./internal/testing/proof/leaks env CGO_ENABLED=1 $(GO) test -race -timeout 20m ./... && \
-		echo "$(GO) test -run 'TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash' ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash  (more schedules, days, companies and crashes, without the race detector)" && \
-		$(GO) test -run '^(TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash)$$' ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash; \
+		echo "$(GO) test -run 'TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|OfTenThousand' ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash ./cmd/procore-connect  (more schedules, days, companies and crashes, without the race detector)" && \
+		$(GO) test -run '^(TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|Test.*OfTenThousand)$$' ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash ./cmd/procore-connect; \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
 		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 20m ./...; \
