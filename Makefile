@@ -51,6 +51,9 @@ sam-local: ## Prepare build/sam for sam local invoke, while make run ARGS=-docke
 	@$(GO) run ./cmd/local sam $(ARGS)
 
 # A C compiler links the race detector; runtime/cgo builds only if there is one with its headers.
+unraced := TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|TestSystem|Test.*OfTenThousand
+unracedIn := ./pkg/tokens ./functions/refresher/handler ./internal/testing/proof/crash ./internal/testing/proof/system ./cmd/procore-connect
+
 # internal/testing/proof/leaks runs go test, passes on its output, and searches all output and logs for secrets.
 .PHONY: test
 test: ## Run go vet and every test, with the race detector where a C compiler exists, and search their output for secrets. Needs only Go.
@@ -58,8 +61,8 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 	@if CGO_ENABLED=1 $(GO) build -race -o /dev/null runtime/cgo 2>/dev/null; then \
 		echo "$(GO) test -race ./...  (C compiler: $$($(GO) env CC))"; \
 		$(GO) run ./internal/testing/proof/leaks env CGO_ENABLED=1 $(GO) test -race -timeout 20m ./... && \
-		echo "$(GO) test -run 'TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|TestSystem' ./pkg/tokens ./functions/refresher/handler ./internal/testing/proof/crash ./internal/testing/proof/system  (more schedules, days, companies, crashes and seeds, without the race detector)" && \
-		$(GO) test -run '^(TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|TestSystem)$$' ./pkg/tokens ./functions/refresher/handler ./internal/testing/proof/crash ./internal/testing/proof/system; \
+		echo "$(GO) test -run '$(unraced)' $(unracedIn)  (more schedules, days, companies, crashes and seeds, without the race detector)" && \
+		$(GO) test -run '^($(unraced))$$' $(unracedIn); \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
 		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 20m ./...; \
