@@ -147,8 +147,11 @@ func (t *table) replace(old, updated item) {
 	t.saveChange(old, updated)
 	t.feed.add(old, updated)
 	t.recovery.add(t.server.Now(), old, updated)
-	if t.server.Written != nil && updated != nil {
-		t.server.Written(t.description.TableName, typedItem(updated))
+	switch name := t.description.TableName; {
+	case updated != nil && t.server.Written != nil:
+		t.server.Written(name, typedItem(updated))
+	case updated == nil && old != nil && t.server.Deleted != nil:
+		t.server.Deleted(name, typedItem(old))
 	}
 }
 

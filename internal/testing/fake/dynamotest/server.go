@@ -29,6 +29,8 @@ type Server struct {
 	// Written is called after each write of an item, with the table and the item as it is now. It is called under the
 	// server's lock. nil: it is not called.
 	Written func(table string, item map[string]types.AttributeValue)
+	// Deleted is called likewise after an item is deleted, with the item as it was.
+	Deleted func(table string, item map[string]types.AttributeValue)
 
 	operations map[string]operation
 

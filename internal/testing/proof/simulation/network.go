@@ -191,6 +191,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	switch {
 	case isClosed(c.expired):
 		return 0, os.ErrDeadlineExceeded
+	case c.soft && c.refuses:
+		return 0, io.ErrUnexpectedEOF // as Read: which of the two an http.Transport reports is a race
 	case isClosed(c.closed), isClosed(c.served), c.refuses:
 		return 0, net.ErrClosed
 	}

@@ -25,6 +25,8 @@ type Tables struct {
 	// item as it is now. by is the actor, or empty. Deleted items are omitted. nil: it is
 	// not called.
 	OnWrite func(by, table string, item invariants.Item)
+	// OnDelete is called likewise after an item is deleted, with the item as it was.
+	OnDelete func(table string, item invariants.Item)
 	// OnAnswer is called when an actor gets the answer to an operation that succeeded.
 	// mentions reports whether the request contains this text. nil: it is not called.
 	OnAnswer func(a *Actor, operation string, mentions func(text string) bool)
@@ -41,7 +43,8 @@ type Tables struct {
 // newTables makes the tables.
 func newTables(w *World, client *dynamodb.Client, schemas []*dynamodb.CreateTableInput) *Tables {
 	t := &Tables{world: w, client: client, dynamo: dynamotest.New()}
-	t.dynamo.Now, t.dynamo.Written, t.dynamo.FeedLength = w.Now, t.note, feedLength
+	t.dynamo.Now, t.dynamo.FeedLength = w.Now, feedLength
+	t.dynamo.Written, t.dynamo.Deleted = t.note, t.noteDeleted
 	for _, s := range schemas {
 		t.names = append(t.names, *s.TableName)
 		if _, err := t.dynamo.Do(dynamotest.RequestOf(s)); err != nil {
@@ -254,14 +257,22 @@ func (t *Tables) apply(by, operation string, body []byte) *http.Response {
 
 // written is a write of an item.
 type written struct {
-	table string
-	item  invariants.Item
+	table   string
+	item    invariants.Item
+	deleted bool
 }
 
 // note notes a write until the operation is done.
 func (t *Tables) note(table string, item Item) {
 	if t.OnWrite != nil {
-		t.written = append(t.written, written{table, invariants.ItemOf(item)})
+		t.written = append(t.written, written{table, invariants.ItemOf(item), false})
+	}
+}
+
+// noteDeleted notes a deletion likewise.
+func (t *Tables) noteDeleted(table string, item Item) {
+	if t.OnDelete != nil {
+		t.written = append(t.written, written{table, invariants.ItemOf(item), true})
 	}
 }
 
@@ -271,7 +282,11 @@ func (t *Tables) report(by string) {
 	t.written = nil
 	for _, name := range t.names {
 		for _, w := range all {
-			if w.table == name {
+			switch {
+			case w.table != name:
+			case w.deleted:
+				t.OnDelete(name, w.item)
+			default:
 				t.OnWrite(by, name, w.item)
 			}
 		}

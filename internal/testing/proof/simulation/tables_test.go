@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"procore-connect/internal/invariants"
 	"procore-connect/internal/platform/dynamo"
 )
 
@@ -39,6 +41,31 @@ func TestGoroutines(t *testing.T) {
 	all.Repeats(t)
 	if trace := all.schedule(t, quickClient(), all.Scenarios[0], guess(1), true).Trace(); !strings.Contains(trace, "UpdateItem connections company=3 principal=p") {
 		t.Errorf("the trace names no item:\n%s", trace)
+	}
+}
+
+// A world learns of each write and of each deletion, in their order.
+func TestWritesAndDeletions(t *testing.T) {
+	t.Parallel()
+	s := Scenario{Name: "deletion", Setup: func(w *World) {
+		var got []string
+		w.Tables.OnWrite = func(_, _ string, i invariants.Item) { got = append(got, "write "+*i["company"].S) }
+		w.Tables.OnDelete = func(_ string, i invariants.Item) { got = append(got, "delete "+*i["company"].S) }
+		w.Judge = func(ctx context.Context) {
+			w.Tables.Put(table, keyOf("1"))
+			for range 2 { // the second one deletes nothing
+				if _, err := w.Tables.Client().DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(table), Key: keyOf("1")}); err != nil {
+					t.Error(err)
+				}
+			}
+			w.Tables.Put(table, keyOf("1"))
+			if want := []string{"write 1", "delete 1", "write 1"}; !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	}}
+	if got, ok := found(t, explorationOf(s), s, 1); ok {
+		t.Error(got)
 	}
 }
 

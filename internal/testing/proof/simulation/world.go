@@ -61,6 +61,7 @@ type World struct {
 	tracing  bool
 	trace    []string
 	problems []string
+	found    time.Duration // from the beginning to the first problem
 	events   map[string]int
 }
 
@@ -540,6 +541,9 @@ func (w *World) Problem(format string, args ...any) {
 	if slices.Contains(w.problems, p) {
 		return
 	}
+	if len(w.problems) == 0 {
+		w.found = time.Since(epoch)
+	}
 	w.problems = append(w.problems, p)
 	if w.long != nil {
 		w.long.line("PROBLEM " + p)
@@ -550,6 +554,9 @@ func (w *World) Problem(format string, args ...any) {
 
 // Problems returns what was recorded.
 func (w *World) Problems() []string { return w.problems }
+
+// Found returns how long a run had lasted when it had its first problem.
+func (w *World) Found() time.Duration { return w.found }
 
 // Trace returns the schedule in words.
 func (w *World) Trace() string { return strings.Join(w.trace, "\n") }

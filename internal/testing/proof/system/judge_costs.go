@@ -29,6 +29,7 @@ type costs struct {
 	court
 	counts map[string]int
 	hours  map[string]int // calls of the reconciler, by hour and owner
+	paged  bool           // each page of a list has one item
 }
 
 func newCosts(c court) *costs {
@@ -41,7 +42,9 @@ func (c *costs) called(r *simulation.Request, owner string) {
 		return
 	}
 	function, _, _ := strings.Cut(r.Actor.Name, "#")
-	c.counts["calls of "+function]++
+	if page := r.Query.Get("page"); !c.paged || page == "" || page == "1" { // otherwise a fault repeats a hundred pages
+		c.counts["calls of "+function]++
+	}
 	if function == "reconciler" {
 		hour := c.now().Truncate(time.Hour).Format(time.DateTime)
 		c.hour(hour+" for "+owner, perOwner)

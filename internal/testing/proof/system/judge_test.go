@@ -2,6 +2,8 @@ package system
 
 import (
 	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +147,8 @@ func TestJudgment(t *testing.T) {
 		{"sent again", func(t *trial) { t.sends(1, 2, 1) }, ""},
 		{"never sent", func(t *trial) { t.sends(2) }, "never sent"},
 		{"costs", func(t *trial) { t.costs(perOwner) }, ""},
+		{"pages of one item", func(t *trial) { t.pages(true) }, ""},
+		{"pages", func(t *trial) { t.pages(false) }, "162 calls of refresher"},
 		{"calls of a day", func(t *trial) {
 			c := newCosts(t.court)
 			c.counts["calls of refresher"] = 160
@@ -306,6 +310,17 @@ func (t *trial) changes(then func(i *items, x item)) {
 	i.changed(x)
 	then(i, x)
 	i.settled()
+}
+
+// pages lets the refresher read a list of many pages.
+func (t *trial) pages(paged bool) {
+	c := newCosts(t.court)
+	c.paged = paged
+	for n := range 162 {
+		query := url.Values{"page": {strconv.Itoa(n + 1)}}
+		c.called(&simulation.Request{Actor: &simulation.Actor{Name: "refresher#1"}, Path: "/rest/v2.0/companies/1/webhooks/resources", Query: query}, "user 2")
+	}
+	c.settled(2, 0, 24*time.Hour)
 }
 
 // costs lets the reconciler make so many calls for a user.

@@ -11,7 +11,7 @@ import (
 // fewer faults. It returns the smallest run. Whether the problem remains is all that it can
 // ask, because a run without one fault is another run from there on.
 func minimise(r *Result, most time.Duration, run func(c Config) *Result, logf func(format string, args ...any)) *Result {
-	m := &minimiser{best: r, problem: words(r.Problems[0]), until: time.Now().Add(most), run: run}
+	m := &minimiser{best: r, problem: words(r.Problems[0]), until: time.Now().Add(most), run: run, logf: logf}
 	for again := true; again && !m.late(); {
 		again = m.days()
 		again = m.companies() || again
@@ -28,6 +28,7 @@ type minimiser struct {
 	problem string
 	until   time.Time
 	run     func(c Config) *Result
+	logf    func(format string, args ...any) // reports each try: one may take minutes
 }
 
 // words are the first words of a problem, without what differs from run to run.
@@ -45,15 +46,21 @@ func (m *minimiser) try(c Config) bool {
 		return false
 	}
 	r := m.run(c)
-	if !slices.ContainsFunc(r.Problems, func(p string) bool { return words(p) == m.problem }) {
-		return false
+	found := slices.ContainsFunc(r.Problems, func(p string) bool { return words(p) == m.problem })
+	m.logf("%t: %d companies, %v, %d faults, without %d", found, c.Companies, c.Time, r.Faults, len(c.Without))
+	if found {
+		m.best = r
 	}
-	m.best = r
-	return true
+	return found
 }
 
-// days halves the time.
+// days lets the run end after its problem, and halves the time. Until the problem, a run
+// that ends after it is the same one.
 func (m *minimiser) days() (any bool) {
+	if c := m.best.Config; m.best.Found < c.Time {
+		c.Time = m.best.Found.Truncate(time.Minute) + time.Minute
+		any = c.Time < m.best.Config.Time && m.try(c)
+	}
 	for {
 		c := m.best.Config
 		if c.Time = (c.Time / 2).Round(time.Minute); c.Time < time.Hour || !m.try(c) {

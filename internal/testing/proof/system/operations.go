@@ -149,6 +149,7 @@ func (s *system) crooked() string {
 		name := all[s.Draw("quirk", "", i)%uint64(len(all))]
 		if s.Swarm().Has("quirk " + name) {
 			some = append(some, name)
+			s.judge.costs.paged = s.judge.costs.paged || name == "pages" || strings.HasPrefix(name, "link-")
 		}
 	}
 	s.Note("crooked: %v", some)

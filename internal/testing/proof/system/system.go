@@ -175,7 +175,8 @@ func (r *recorder) response() *http.Response {
 // Result is what came of a run.
 type Result struct {
 	Problems      []string
-	Days          float64 // of companies
+	Found         time.Duration // after which the first problem was found
+	Days          float64       // of companies
 	Took          time.Duration
 	Calls, Faults int
 	Sum           string
@@ -189,7 +190,7 @@ type Result struct {
 }
 
 func (s *system) result(took time.Duration) *Result {
-	r := &Result{Problems: s.Problems(), Days: float64(s.Companies) * s.Time.Hours() / 24, Took: took, Sum: s.Sum(), Events: s.World.Events(), Last: s.Last(), Config: s.Config}
+	r := &Result{Problems: s.Problems(), Found: s.Found(), Days: float64(s.Companies) * s.Time.Hours() / 24, Took: took, Sum: s.Sum(), Events: s.World.Events(), Last: s.Last(), Config: s.Config}
 	r.Calls, r.Faults = s.Counts()
 	r.Happened, r.Features = s.World.Faults(), s.Swarm().Features()
 	r.Reached, r.Messages = s.rare.count(r.Events), s.rare.messages
