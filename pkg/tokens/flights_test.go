@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -121,7 +122,7 @@ func TestCallersShareAFlight(t *testing.T) {
 		join := func(ctx context.Context) <-chan error {
 			done := make(chan error, 1)
 			go func() {
-				a, err := f.do(ctx, "user#1", work)
+				a, err := f.do(ctx, procore.Clock{}, "user#1", work)
 				if err == nil && a.Generation != want.Generation {
 					t.Errorf("got generation %d, want %d", a.Generation, want.Generation)
 				}

@@ -107,6 +107,7 @@ func (s *Secret[T]) lock(ctx context.Context) error {
 		s.mu.Unlock()
 		select {
 		case <-busy:
+			s.Clock.Woken(ctx)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -105,8 +105,13 @@ func newBudget(r *Reconciler) *budget {
 }
 
 // lock waits for the budget, and returns what releases it.
-func (b *budget) lock() (unlock func()) {
-	b.busy <- struct{}{}
+func (b *budget) lock(ctx context.Context) (unlock func()) {
+	select {
+	case b.busy <- struct{}{}:
+	default:
+		b.busy <- struct{}{}
+		b.Store.Tokens.Clock.Woken(ctx)
+	}
 	return func() { <-b.busy }
 }
 
@@ -139,7 +144,7 @@ func (b *budget) change(ctx context.Context, owner string, step func(account) ac
 // spend counts one call of the owner, before it is made. It reports false if there is none
 // left in this hour.
 func (b *budget) spend(ctx context.Context, owner string) (bool, error) {
-	defer b.lock()()
+	defer b.lock(ctx)()
 	of, all := b.of(owner), b.of(ofApp)
 	for _, one := range []struct {
 		s          *share
@@ -186,22 +191,22 @@ func (b *budget) fill(ctx context.Context, s *share, owner string, configured in
 }
 
 // spent reports whether the app has no calls left in this hour, or waits.
-func (b *budget) spent() bool {
-	defer b.lock()()
+func (b *budget) spent(ctx context.Context) bool {
+	defer b.lock(ctx)()
 	s := b.of(ofApp)
 	return s.empty && s.hour.Equal(b.now().Truncate(time.Hour)) || b.now().Before(s.blocked)
 }
 
 // learn notes the hourly limit of an owner.
-func (b *budget) learn(owner string, limit int) {
-	defer b.lock()()
+func (b *budget) learn(ctx context.Context, owner string, limit int) {
+	defer b.lock(ctx)()
 	b.of(owner).limit = limit
 }
 
 // block stops the calls of an owner, whom Procore asked to wait, and those of all if it
 // asked others too.
-func (b *budget) block(owner string, until time.Time) {
-	defer b.lock()()
+func (b *budget) block(ctx context.Context, owner string, until time.Time) {
+	defer b.lock(ctx)()
 	b.of(owner).blocked = until
 	if b.limited[owner] = true; len(b.limited) >= inVain {
 		b.of(ofApp).blocked = until
@@ -209,15 +214,15 @@ func (b *budget) block(owner string, until time.Time) {
 }
 
 // admitted notes that Procore made a call.
-func (b *budget) admitted() {
-	defer b.lock()()
+func (b *budget) admitted(ctx context.Context) {
+	defer b.lock(ctx)()
 	clear(b.limited)
 }
 
 // settle returns what is left, and stores what was learned. What a killed run had reserved
 // is lost for the hour.
 func (b *budget) settle(ctx context.Context) (errs []error) {
-	defer b.lock()()
+	defer b.lock(ctx)()
 	for _, owner := range slices.Sorted(maps.Keys(b.share)) {
 		s := b.share[owner]
 		unused, limit, blocked := s.left, s.limit, s.blocked

@@ -30,9 +30,9 @@ func TestSeveralOwnersAreLimited(t *testing.T) {
 		p := w.begin()
 		for _, owner := range tt.limited {
 			if owner == "" {
-				p.budget.admitted()
+				p.budget.admitted(t.Context())
 			} else {
-				p.budget.block(owner, until)
+				p.budget.block(t.Context(), owner, until)
 			}
 		}
 		if spends(p, "a") || spends(p, "another") == tt.over || p.over(t.Context()) != tt.over {

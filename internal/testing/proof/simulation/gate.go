@@ -36,8 +36,11 @@ type arrival struct {
 	faults  []Fault
 	resume  chan Fault
 
-	at   time.Time // in a long run: when it is decided
-	turn uint64    // and its number among the actor's
+	// In a long run:
+	at     time.Time // when it is decided
+	turn   uint64    // its number among the actor's
+	after  uint64    // the goroutine's operation before
+	number uint64    // among all that were decided
 }
 
 // fullName returns the name with the subject. An actor's operations that wait at the same time have different ones.
@@ -78,11 +81,17 @@ func gate(ctx context.Context, at *arrival) Fault {
 		return Crash
 	}
 	at.actor, at.resume = a, make(chan Fault)
+	if w.long != nil {
+		at.after = lastOperation()
+	}
 	w.mu.Lock()
 	w.pending = append(w.pending, at)
 	w.mu.Unlock()
 	w.arrives()
 	f := <-at.resume
+	if w.long != nil {
+		passed(at.number)
+	}
 	if a.Process.Dead() {
 		return Crash
 	}

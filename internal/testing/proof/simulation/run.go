@@ -147,7 +147,8 @@ func (w *World) elapse(d time.Duration) {
 }
 
 // queue draws for what arrived since the last decision when it is done. What several
-// goroutines did at once came in any order, so their operations' names decide about it.
+// goroutines did at once came in any order, so their operations' names decide about it,
+// and then what each goroutine did before.
 func (w *World) queue() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -155,7 +156,7 @@ func (w *World) queue() {
 		if a.actor != b.actor {
 			return a.actor.id - b.actor.id
 		}
-		return strings.Compare(a.fullName(), b.fullName())
+		return cmp.Or(strings.Compare(a.fullName(), b.fullName()), cmp.Compare(a.after, b.after))
 	})
 	for _, a := range w.pending {
 		w.long.turns[a.actor.Name]++
@@ -238,6 +239,7 @@ func (w *World) decide(d *due) {
 		return
 	}
 	w.long.calls++
+	a.number = uint64(w.long.calls) //nolint:gosec // it is not negative
 	f := w.long.fault(w, a)
 	if f == Fine {
 		w.Note("%s %s", a.actor.Name, a.fullName())

@@ -2,8 +2,10 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,18 +16,28 @@ import (
 	"procore-connect/internal/testing/kit/tables"
 )
 
-// counters is a world in which a function counts in several rows at once, for some days.
+// counters is a world in which a function counts in several rows at once, for a day.
 func counters(seed uint64, trace *strings.Builder) Long {
 	return Long{
 		Seed: seed, Swarm: NewSwarm(seed), Tables: []*dynamodb.CreateTableInput{tables.Spends("spends")},
 		Faulty: 24 * time.Hour, Settle: time.Hour,
 		Trace: func(line string) { trace.WriteString(line + "\n") },
 		Setup: func(w *World) {
-			f := w.Function(&Function{Name: "counter", Timeout: time.Minute, Start: func(*Process) (Handler, error) {
+			f := w.Function(&Function{Name: "counter", Timeout: time.Minute, Start: func(p *Process) (Handler, error) {
 				return func(ctx context.Context, _ any) (any, error) {
 					var all sync.WaitGroup
+					var places atomic.Int64
+					woken := make(chan struct{})
 					for _, row := range []string{"a", "b", "c", "d"} {
-						all.Go(func() { _ = count(ctx, w.Tables.Client(), row) })
+						all.Go(func() {
+							_ = count(ctx, w.Tables.Client(), row)
+							if row == "a" {
+								close(woken) // all go on at once, and each takes a place
+							}
+							<-woken
+							p.Clock().Woken(ctx)
+							_ = count(ctx, w.Tables.Client(), fmt.Sprint(row, places.Add(1)))
+						})
 					}
 					all.Wait()
 					return nil, ctx.Err()

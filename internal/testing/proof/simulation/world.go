@@ -188,8 +188,15 @@ func (p *Process) Skew() time.Duration { return p.skew }
 // of them ran first would be no decision of the schedule. A wait of more than some
 // minutes is [Actor.Sleep]'s.
 func (p *Process) Clock() procore.Clock {
-	return procore.Clock{Time: func() time.Time { return p.world.Now().Add(p.skew) }, Wait: wait}
+	c := procore.Clock{Time: func() time.Time { return p.world.Now().Add(p.skew) }, Wait: wait}
+	if p.world.long != nil {
+		c.Yield = yield
+	}
+	return c
 }
+
+// yield lets a long run decide when a goroutine goes on that another one has woken.
+func yield(ctx context.Context) { Gate(ctx, "goes on") }
 
 func wait(ctx context.Context, d time.Duration) error {
 	if w := worldOf(ctx); w == nil || w.long == nil {
@@ -198,7 +205,11 @@ func wait(ctx context.Context, d time.Duration) error {
 	if a := ActorOf(ctx); a != nil {
 		d += a.apart()
 	}
-	return procore.Clock{}.Sleep(ctx, d)
+	err := procore.Clock{}.Sleep(ctx, d)
+	if w := worldOf(ctx); err != nil && w != nil && w.long != nil {
+		yield(ctx)
+	}
+	return err
 }
 
 // apart is what keeps a wait of the actor from ending together with another one.
