@@ -6,7 +6,8 @@ import "testing"
 // it reports is no decision of the schedule.
 func TestClosedByServer(t *testing.T) {
 	t.Parallel()
-	c := &conn{soft: true, refuses: true, expired: make(chan struct{}), served: make(chan struct{}), closed: make(chan struct{})}
+	c := &conn{soft: true, refuses: true}
+	c.expired, c.served, c.closed = make(chan struct{}), make(chan struct{}), make(chan struct{})
 	_, wrote := c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 	c.serve(nil)
 	if _, read := c.Read(nil); read == nil || wrote == nil || read.Error() != wrote.Error() {
