@@ -54,7 +54,8 @@ func TestWritesAndDeletions(t *testing.T) {
 		w.Judge = func(ctx context.Context) {
 			w.Tables.Put(table, keyOf("1"))
 			for range 2 { // the second one deletes nothing
-				if _, err := w.Tables.Client().DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(table), Key: keyOf("1")}); err != nil {
+				in := &dynamodb.DeleteItemInput{TableName: aws.String(table), Key: keyOf("1")}
+				if _, err := w.Tables.Client().DeleteItem(ctx, in); err != nil {
 					t.Error(err)
 				}
 			}

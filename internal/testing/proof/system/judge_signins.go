@@ -28,7 +28,9 @@ type receipt struct {
 }
 
 func newSignIns(c court, after func(time.Duration, string, func()), good func(*simulation.Pair) bool) *signIns {
-	return &signIns{court: c, after: after, good: good, received: map[string]*receipt{}, held: map[string]*simulation.Pair{}}
+	return &signIns{
+		court: c, after: after, good: good, received: map[string]*receipt{}, held: map[string]*simulation.Pair{},
+	}
 }
 
 // receives learns of a pair that a code was exchanged for. Procore may have issued it before.
@@ -56,7 +58,8 @@ func (s *signIns) answered(by process, well bool) {
 }
 
 func (s *signIns) lost(by string, r *receipt) {
-	s.problem("R2: a pair that %s received for a code at %s was not stored, and the user does not know", by, r.at.Format(time.TimeOnly))
+	at := r.at.Format(time.TimeOnly)
+	s.problem("R2: a pair that %s received for a code at %s was not stored, and the user does not know", by, at)
 }
 
 // wrote learns of a write of a session. pair is what it holds, and grant the pair that its

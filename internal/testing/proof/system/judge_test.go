@@ -62,8 +62,12 @@ func TestJudgment(t *testing.T) {
 				p.gaveUp(alive{})
 			})
 		}, ""},
-		{"R2, the queue is not tried", func(t *trial) { t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.gaveUp(alive{}) }) }, "R2"},
-		{"R2, given up in silence", func(t *trial) { t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.tries(alive{}) }) }, "R2"},
+		{"R2, the queue is not tried", func(t *trial) {
+			t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.gaveUp(alive{}) })
+		}, "R2"},
+		{"R2, given up in silence", func(t *trial) {
+			t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.tries(alive{}) })
+		}, "R2"},
 		{"R2, the process died", func(t *trial) { t.receives(dead{}, func(*pairs, *simulation.Pair) {}) }, ""},
 		{"R2, lost", func(t *trial) { t.receives(alive{}, func(*pairs, *simulation.Pair) {}) }, "R2"},
 		{"R2, fenced", func(t *trial) {
@@ -318,7 +322,9 @@ func (t *trial) pages(paged bool) {
 	c.paged = paged
 	for n := range 162 {
 		query := url.Values{"page": {strconv.Itoa(n + 1)}}
-		c.called(&simulation.Request{Actor: &simulation.Actor{Name: "refresher#1"}, Path: "/rest/v2.0/companies/1/webhooks/resources", Query: query}, "user 2")
+		c.called(&simulation.Request{
+			Actor: &simulation.Actor{Name: "refresher#1"}, Path: "/rest/v2.0/companies/1/webhooks/resources", Query: query,
+		}, "user 2")
 	}
 	c.settled(2, 0, 24*time.Hour)
 }

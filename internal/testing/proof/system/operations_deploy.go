@@ -159,7 +159,9 @@ func (s *system) keeps() {
 			s.Problem("%s drops what the next version stores in %s", by, key)
 		}
 	}
-	s.Tables.OnDelete = func(table string, i invariants.Item) { delete(extended, keyOf(table, i)) } // another row may follow
+	s.Tables.OnDelete = func(table string, i invariants.Item) { // another row may follow
+		delete(extended, keyOf(table, i))
+	}
 }
 
 // keyOf names the row of an item.

@@ -85,6 +85,7 @@ func TestSimulate(t *testing.T) {
 	if len(r.Problems) == 0 {
 		return
 	}
+	t.Log(strings.Join(r.Problems, "\n")) // what follows repeats the run, which may take minutes
 	if os.Getenv("MINIMISE") != "" {
 		r = minimise(r, most, func(c Config) *Result { return Run(t, c) }, t.Logf)
 	}
