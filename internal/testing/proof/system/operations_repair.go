@@ -120,6 +120,9 @@ func (s *system) losesRows(ctx context.Context) {
 		return
 	}
 	before := s.Now().Add(-s.part("backup", 50*time.Minute)).Truncate(time.Second)
+	if before.Before(s.reverted) {
+		return // there is no backup of that time
+	}
 	s.lost = true
 	s.deleteRows()
 	if !s.Sleep(ctx, s.part("unnoticed", time.Hour)) || simulation.Gate(ctx, "restores") != simulation.Fine {
@@ -218,10 +221,11 @@ func makeCopies(ctx context.Context, r *restore.Restorer, copies []restore.Copy)
 // knows no better. The ledger is not restored, and refuses what was sent since.
 func (s *system) reverts(ctx context.Context) {
 	backup := s.Tables.Snapshot(grants, connectionsTable)
-	if !s.Sleep(ctx, s.part("backup", 6*time.Hour)) || simulation.Gate(ctx, "reverts the tables") != simulation.Fine || s.Calm() {
+	if !s.Sleep(ctx, s.part("backup", 6*time.Hour)) || simulation.Gate(ctx, "reverts the tables") != simulation.Fine || s.Calm() || s.lost {
 		return
 	}
 	s.Tables.Restore(backup)
+	s.reverted = s.Now()
 	s.judge.restored()
 	if s.Next("marks", "reverts")%2 == 0 {
 		s.until(ctx, "mark-restored", func(ctx context.Context, o *operator.Operator) error {

@@ -2,7 +2,6 @@ package system
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -63,6 +62,7 @@ type system struct {
 	deployed  int       // the version of the code
 	typed     int       // commands of the operator
 	lost      bool      // rows are gone, and not restored yet
+	reverted  time.Time // when backups were last put in the tables' place
 	rare      *reached
 }
 
@@ -211,5 +211,3 @@ func (r *Result) Replay() string {
 	}
 	return line
 }
-
-var _ = context.Background
