@@ -87,7 +87,9 @@ func (d *directory) Lock() error {
 }
 
 // Unlock leaves the lock file, because a process that waits for it may have opened it.
-func (d *directory) Unlock() error { return errors.Join(d.lock.Truncate(0), d.lock.Close()) }
+func (d *directory) Unlock() error {
+	return errors.Join(d.lock.Truncate(0), unlock(d.lock), d.lock.Close())
+}
 
 func (d *directory) Read(name string) ([]byte, error) { return os.ReadFile(d.join(name)) }
 
