@@ -165,7 +165,9 @@ func (f front) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 // stream starts the event source mapping of a table.
-func (s *system) stream(table string, f *simulation.Function, batch int, filters []string, dead string) {
+func (s *system) stream(table string, f *simulation.Function, batch int, texts []string, dead string) {
+	filters, err := streamtest.ParseFilters(texts)
+	must(err)
 	s.Stream(simulation.Stream{
 		Table: table, Function: f, Batch: batch, MaxAge: maxAge, Dead: dead,
 		Wants: func(c dynamotest.Change) bool {
@@ -173,7 +175,7 @@ func (s *system) stream(table string, f *simulation.Function, batch int, filters
 			if err := json.Unmarshal(recordOf(c), &record); err != nil {
 				panic(err)
 			}
-			ok, err := streamtest.Matches(filters, record)
+			ok, err := filters.Match(record)
 			return err == nil && ok
 		},
 		Event: func(all []dynamotest.Change) any {
