@@ -163,6 +163,17 @@ func TestJudgment(t *testing.T) {
 			c.counts["calls of refresher"] = 161
 			c.settled(2, 0, 24*time.Hour)
 		}, "161 calls of refresher"},
+		{"next version, kept", func(t *trial) { t.upgrades(func(_ *versions, row invariants.Item) { row[nextAttribute] = attribute("2") }) }, ""},
+		{"next version, dropped", func(t *trial) { t.upgrades(func(*versions, invariants.Item) {}) }, "drops what the next version stores"},
+		{"next version, another row", func(t *trial) {
+			t.upgrades(func(v *versions, row invariants.Item) { v.deleted(grants, row) })
+		}, ""},
+		{"next version, an older row restored", func(t *trial) {
+			t.upgrades(func(v *versions, row invariants.Item) { v.restored(grants, []invariants.Item{row}) })
+		}, ""},
+		{"next version, another table restored", func(t *trial) {
+			t.upgrades(func(v *versions, row invariants.Item) { v.restored(connectionsTable, nil) })
+		}, "drops what the next version stores"},
 		{"costs of an hour", func(t *trial) { t.costs(perOwner + 1) }, "more than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -314,6 +325,15 @@ func (t *trial) changes(then func(i *items, x item)) {
 	i.changed(x)
 	then(i, x)
 	i.settled()
+}
+
+// upgrades lets this version write a row of the next one, after something happened.
+func (t *trial) upgrades(then func(v *versions, row invariants.Item)) {
+	v := newVersions(t.court)
+	v.wrote("refresher#1", grants, invariants.Item{"grant": attribute("custom#app"), nextAttribute: attribute("2")})
+	row := invariants.Item{"grant": attribute("custom#app")}
+	then(v, row)
+	v.wrote("refresher#2", grants, row)
 }
 
 // pages lets the refresher read a list of many pages.
