@@ -334,9 +334,7 @@ func (j *judge) settled(context.Context) {
 	j.stored.settled()
 	j.items.settled()
 	_, faults := j.Counts()
-	if j.World.Events()["trouble API down"] == 0 { // what waits for it is tried every five minutes
-		j.costs.settled(j.Companies, faults, j.Config.Time+j.Settle)
-	}
+	j.costs.settled(j.Companies, faults, j.Config.Time+j.Settle)
 	j.rest(j.procore.State())
 }
 

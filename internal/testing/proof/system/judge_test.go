@@ -153,17 +153,13 @@ func TestJudgment(t *testing.T) {
 		{"costs", func(t *trial) { t.costs(perOwner) }, ""},
 		{"pages of one item", func(t *trial) { t.pages(true) }, ""},
 		{"pages", func(t *trial) { t.pages(false) }, "162 calls of refresher"},
-		{"calls of a day", func(t *trial) {
-			c := newCosts(t.court)
-			c.counts["calls of refresher"] = 160
-			c.settled(2, 0, 24*time.Hour)
+		{"calls of a day", func(t *trial) { t.refresherCalls(160, 0) }, ""},
+		{"too many calls of a day", func(t *trial) { t.refresherCalls(161, 0) }, "161 calls of refresher"},
+		{"calls of a day with an outage", func(t *trial) { t.refresherCalls(212, 2*time.Hour) }, ""},
+		{"too many calls of a day with an outage", func(t *trial) { t.refresherCalls(213, 2*time.Hour) }, "213 calls of refresher"},
+		{"next version, kept", func(t *trial) {
+			t.upgrades(func(_ *versions, row invariants.Item) { row[nextAttribute] = attribute("2") })
 		}, ""},
-		{"too many calls of a day", func(t *trial) {
-			c := newCosts(t.court)
-			c.counts["calls of refresher"] = 161
-			c.settled(2, 0, 24*time.Hour)
-		}, "161 calls of refresher"},
-		{"next version, kept", func(t *trial) { t.upgrades(func(_ *versions, row invariants.Item) { row[nextAttribute] = attribute("2") }) }, ""},
 		{"next version, dropped", func(t *trial) { t.upgrades(func(*versions, invariants.Item) {}) }, "drops what the next version stores"},
 		{"next version, another row", func(t *trial) {
 			t.upgrades(func(v *versions, row invariants.Item) { v.deleted(grants, row) })
@@ -346,6 +342,13 @@ func (t *trial) pages(paged bool) {
 			Actor: &simulation.Actor{Name: "refresher#1"}, Path: "/rest/v2.0/companies/1/webhooks/resources", Query: query,
 		}, "user 2")
 	}
+	c.settled(2, 0, 24*time.Hour)
+}
+
+// refresherCalls lets the refresher make so many calls in a day of two companies.
+func (t *trial) refresherCalls(calls int, outage time.Duration) {
+	c := newCosts(t.court)
+	c.counts["calls of refresher"], c.outage = calls, outage
 	c.settled(2, 0, 24*time.Hour)
 }
 
