@@ -19,10 +19,10 @@ type cost struct{ company, day, fault, outage float64 }
 // turns of the reconciler of 3 attempts and 4 writes, and for each event that waits 10 receipts of 3 attempts.
 var maxCost = map[string]cost{
 	"calls of event-consumer": {company: 40, fault: 1, outage: 120},          // a read of each event
-	"calls of reconciler":     {company: 72, fault: 12, outage: 36},          // 4 passes of 6 lists, and 3 calls to open them
-	"calls of refresher":      {company: 40, fault: 6, outage: 13},           // 4 passes over the hook of 4 calls, and 1 check of the user
+	"calls of reconciler":     {company: 72, fault: 12, outage: 36},          // 4 passes of 6 lists, 3 calls to open them
+	"calls of refresher":      {company: 40, fault: 6, outage: 13},           // 4 passes of 4 calls, 1 check of the user
 	"writes of spends":        {company: 34, fault: 1},                       // one a refresh
-	"writes of grants":        {company: 102, day: 576, fault: 2},            // three a refresh, of which one notes the use
+	"writes of grants":        {company: 102, day: 576, fault: 2},            // three a refresh, one of them for the use
 	"writes of connections":   {company: 84, day: 576, fault: 4, outage: 96}, // four passes of leases, cursors and budgets
 	"writes of inbox":         {company: 40, day: 576, fault: 1},             // one an event
 }

@@ -155,12 +155,12 @@ func TestJudgment(t *testing.T) {
 		{"pages", func(t *trial) { t.pages(false) }, "162 calls of refresher"},
 		{"calls of a day", func(t *trial) { t.refresherCalls(160, 0) }, ""},
 		{"too many calls of a day", func(t *trial) { t.refresherCalls(161, 0) }, "161 calls of refresher"},
-		{"calls of a day with an outage", func(t *trial) { t.refresherCalls(212, 2*time.Hour) }, ""},
-		{"too many calls of a day with an outage", func(t *trial) { t.refresherCalls(213, 2*time.Hour) }, "213 calls of refresher"},
+		{"calls with an outage", func(t *trial) { t.refresherCalls(212, 2*time.Hour) }, ""},
+		{"too many calls with an outage", func(t *trial) { t.refresherCalls(213, 2*time.Hour) }, "213 calls of refresher"},
 		{"next version, kept", func(t *trial) {
 			t.upgrades(func(_ *versions, row invariants.Item) { row[nextAttribute] = attribute("2") })
 		}, ""},
-		{"next version, dropped", func(t *trial) { t.upgrades(func(*versions, invariants.Item) {}) }, "drops what the next version stores"},
+		{"next version, dropped", func(t *trial) { t.upgrades(func(*versions, invariants.Item) {}) }, "drops what the next"},
 		{"next version, another row", func(t *trial) {
 			t.upgrades(func(v *versions, row invariants.Item) { v.deleted(grants, row) })
 		}, ""},

@@ -192,7 +192,8 @@ func (c *customer) disconnect(ctx context.Context) {
 	c.connect(ctx)
 }
 
-// disconnected clicks through the pages to the end of the connection. It reports whether it has ended, as the page says.
+// disconnected clicks through the pages to the end of the connection. It reports whether it has
+// ended, as the page says.
 func (c *customer) disconnected(ctx context.Context) bool {
 	b := c.browser()
 	c.authorize(ctx, b)
