@@ -146,6 +146,13 @@ func TestJudgment(t *testing.T) {
 		{"R9, read since", func(t *trial) { t.changes(func(i *items, x item) { i.read(x, t.at) }) }, ""},
 		{"R9, read before", func(t *trial) { t.changes(func(i *items, x item) { i.read(x, t.at.Add(-time.Second)) }) }, "R9"},
 		{"R9, the company left", func(t *trial) { t.changes(func(i *items, _ item) { i.wrote(connection("ended")) }) }, ""},
+		{"R9, a backup without the company", func(t *trial) { t.changes(func(i *items, _ item) { i.restored(nil) }) }, ""},
+		{"R9, a backup with the company", func(t *trial) {
+			t.changes(func(i *items, _ item) { i.restored([]invariants.Item{connection("connected")}) })
+		}, "R9"},
+		{"R9, a backup in which the company had left", func(t *trial) {
+			t.changes(func(i *items, _ item) { i.restored([]invariants.Item{connection("ended")}) })
+		}, ""},
 		{"in order", func(t *trial) { t.sends(1, 2) }, ""},
 		{"out of order", func(t *trial) { t.sends(2, 1) }, "arrived later"},
 		{"sent again", func(t *trial) { t.sends(1, 2, 1) }, ""},
