@@ -26,20 +26,21 @@ import (
 type judge struct {
 	*system
 
-	mu      sync.Mutex // log lines may be written at once
-	pairs   *pairs
-	signIns *signIns
-	burns   *burns
-	stored  *stored
-	items   *items
-	output  *output
-	costs   *costs
-	people  map[int64]*known
-	rows    map[string]invariants.Row
-	seen    invariants.Transitions
-	ring    *keys.Ring
-	rings   string // the text of ring
-	rescued int    // pairs that waited in the queue
+	mu       sync.Mutex // log lines may be written at once
+	pairs    *pairs
+	signIns  *signIns
+	burns    *burns
+	stored   *stored
+	items    *items
+	output   *output
+	costs    *costs
+	versions *versions
+	people   map[int64]*known
+	rows     map[string]invariants.Row
+	seen     invariants.Transitions
+	ring     *keys.Ring
+	rings    string // the text of ring
+	rescued  int    // pairs that waited in the queue
 }
 
 // court is what each part of the judge has.
@@ -59,12 +60,13 @@ func newJudge(s *system) *judge {
 	j.stored = newStored(c)
 	j.items = newItems(c)
 	j.costs = newCosts(c)
+	j.versions = newVersions(c)
 	return j
 }
 
 // listen lets the world tell the judge.
 func (j *judge) listen() {
-	j.Tables.OnWrite = j.wrote
+	j.Tables.OnWrite, j.Tables.OnDelete = j.wrote, j.versions.deleted
 	j.Queues.OnSend = j.sent
 	j.OnCall = j.called
 	j.procore.Presented = func(r *simulation.Request, p *simulation.Pair) { j.pairs.presented(r.Actor.Name, p) }
@@ -135,6 +137,7 @@ func (j *judge) tables(when string) {
 // wrote checks each write.
 func (j *judge) wrote(by, table string, i invariants.Item) {
 	j.costs.wrote(table)
+	j.versions.wrote(by, table, i)
 	switch {
 	case table == inboxTable:
 		j.stored.wrote(i)
@@ -292,7 +295,10 @@ func (j *judge) answered(r *http.Request, body []byte, w *recorder) {
 func (j *judge) restored() {
 	clear(j.rows)
 	j.pairs.restored()
-	for _, i := range j.Tables.Items(grants) {
+	j.versions.restored(connectionsTable, j.Tables.Items(connectionsTable))
+	all := j.Tables.Items(grants)
+	j.versions.restored(grants, all)
+	for _, i := range all {
 		if row, err := invariants.RowOf(i); err == nil && invariants.IsGrant(i) {
 			j.rows[row.Key()] = row
 			j.pairs.held[row.Key()] = j.holds(row)
@@ -328,9 +334,7 @@ func (j *judge) settled(context.Context) {
 	j.stored.settled()
 	j.items.settled()
 	_, faults := j.Counts()
-	if j.World.Events()["trouble API down"] == 0 { // what waits for it is tried every five minutes
-		j.costs.settled(j.Companies, faults, j.Config.Time+j.Settle)
-	}
+	j.costs.settled(j.Companies, faults, j.Config.Time+j.Settle)
 	j.rest(j.procore.State())
 }
 

@@ -74,6 +74,26 @@ func (t *items) wrote(i invariants.Item) {
 	}
 }
 
+// restored learns that a backup is in the table's place, with these rows and no others. What a
+// company that it lacks had changed is owed to no one.
+func (t *items) restored(all []invariants.Item) {
+	for _, c := range t.companies {
+		c.hook = time.Time{}
+		clear(c.connected)
+	}
+	for _, i := range all {
+		if text(i, "principal") == "webhook" || text(i, "state") == "connected" {
+			t.wrote(i)
+		}
+	}
+	for id, c := range t.companies {
+		if len(c.connected) == 0 {
+			c.ended = t.now()
+			t.drop(id)
+		}
+	}
+}
+
 // drop forgets what a company's end leaves uncovered.
 func (t *items) drop(company int64) {
 	maps.DeleteFunc(t.changes, func(i item, _ time.Time) bool { return i.company == company })

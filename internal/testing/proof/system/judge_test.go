@@ -146,6 +146,13 @@ func TestJudgment(t *testing.T) {
 		{"R9, read since", func(t *trial) { t.changes(func(i *items, x item) { i.read(x, t.at) }) }, ""},
 		{"R9, read before", func(t *trial) { t.changes(func(i *items, x item) { i.read(x, t.at.Add(-time.Second)) }) }, "R9"},
 		{"R9, the company left", func(t *trial) { t.changes(func(i *items, _ item) { i.wrote(connection("ended")) }) }, ""},
+		{"R9, a backup without the company", func(t *trial) { t.changes(func(i *items, _ item) { i.restored(nil) }) }, ""},
+		{"R9, a backup with the company", func(t *trial) {
+			t.changes(func(i *items, _ item) { i.restored([]invariants.Item{connection("connected")}) })
+		}, "R9"},
+		{"R9, a backup in which the company had left", func(t *trial) {
+			t.changes(func(i *items, _ item) { i.restored([]invariants.Item{connection("ended")}) })
+		}, ""},
 		{"in order", func(t *trial) { t.sends(1, 2) }, ""},
 		{"out of order", func(t *trial) { t.sends(2, 1) }, "arrived later"},
 		{"sent again", func(t *trial) { t.sends(1, 2, 1) }, ""},
@@ -153,16 +160,23 @@ func TestJudgment(t *testing.T) {
 		{"costs", func(t *trial) { t.costs(perOwner) }, ""},
 		{"pages of one item", func(t *trial) { t.pages(true) }, ""},
 		{"pages", func(t *trial) { t.pages(false) }, "162 calls of refresher"},
-		{"calls of a day", func(t *trial) {
-			c := newCosts(t.court)
-			c.counts["calls of refresher"] = 160
-			c.settled(2, 0, 24*time.Hour)
+		{"calls of a day", func(t *trial) { t.refresherCalls(160, 0) }, ""},
+		{"too many calls of a day", func(t *trial) { t.refresherCalls(161, 0) }, "161 calls of refresher"},
+		{"calls with an outage", func(t *trial) { t.refresherCalls(212, 2*time.Hour) }, ""},
+		{"too many calls with an outage", func(t *trial) { t.refresherCalls(213, 2*time.Hour) }, "213 calls of refresher"},
+		{"next version, kept", func(t *trial) {
+			t.upgrades(func(_ *versions, row invariants.Item) { row[nextAttribute] = attribute("2") })
 		}, ""},
-		{"too many calls of a day", func(t *trial) {
-			c := newCosts(t.court)
-			c.counts["calls of refresher"] = 161
-			c.settled(2, 0, 24*time.Hour)
-		}, "161 calls of refresher"},
+		{"next version, dropped", func(t *trial) { t.upgrades(func(*versions, invariants.Item) {}) }, "drops what the next"},
+		{"next version, another row", func(t *trial) {
+			t.upgrades(func(v *versions, row invariants.Item) { v.deleted(grants, row) })
+		}, ""},
+		{"next version, an older row restored", func(t *trial) {
+			t.upgrades(func(v *versions, row invariants.Item) { v.restored(grants, []invariants.Item{row}) })
+		}, ""},
+		{"next version, another table restored", func(t *trial) {
+			t.upgrades(func(v *versions, row invariants.Item) { v.restored(connectionsTable, nil) })
+		}, "drops what the next version stores"},
 		{"costs of an hour", func(t *trial) { t.costs(perOwner + 1) }, "more than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -316,6 +330,15 @@ func (t *trial) changes(then func(i *items, x item)) {
 	i.settled()
 }
 
+// upgrades lets this version write a row of the next one, after something happened.
+func (t *trial) upgrades(then func(v *versions, row invariants.Item)) {
+	v := newVersions(t.court)
+	v.wrote("refresher#1", grants, invariants.Item{"grant": attribute("custom#app"), nextAttribute: attribute("2")})
+	row := invariants.Item{"grant": attribute("custom#app")}
+	then(v, row)
+	v.wrote("refresher#2", grants, row)
+}
+
 // pages lets the refresher read a list of many pages.
 func (t *trial) pages(paged bool) {
 	c := newCosts(t.court)
@@ -326,6 +349,13 @@ func (t *trial) pages(paged bool) {
 			Actor: &simulation.Actor{Name: "refresher#1"}, Path: "/rest/v2.0/companies/1/webhooks/resources", Query: query,
 		}, "user 2")
 	}
+	c.settled(2, 0, 24*time.Hour)
+}
+
+// refresherCalls lets the refresher make so many calls in a day of two companies.
+func (t *trial) refresherCalls(calls int, outage time.Duration) {
+	c := newCosts(t.court)
+	c.counts["calls of refresher"], c.outage = calls, outage
 	c.settled(2, 0, 24*time.Hour)
 }
 

@@ -86,6 +86,9 @@ func (s *system) down(endpoint string, status int, body string) func(ctx context
 	return func(ctx context.Context) {
 		f := f
 		if f.Seconds = int64(s.length("down").Seconds()); f.Seconds > 0 {
+			if endpoint == "api" {
+				s.judge.costs.outage += time.Duration(f.Seconds) * time.Second
+			}
 			must(s.procore.Fault(f))
 			s.Sleep(ctx, time.Duration(f.Seconds)*time.Second)
 			s.Note("Procore is back")

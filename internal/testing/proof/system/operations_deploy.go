@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/smithy-go/middleware"
 
-	"procore-connect/internal/invariants"
 	"procore-connect/internal/testing/proof/simulation"
 )
 
@@ -139,38 +138,4 @@ func extendedMessage(body *string) *string {
 		return body
 	}
 	return aws.String(`{"` + nextAttribute + `":2,` + rest)
-}
-
-// keeps watches that this version keeps what the next one has stored in a row that it
-// changes: a rollback would lose it.
-func (s *system) keeps() {
-	judged := s.Tables.OnWrite
-	extended := map[string]bool{}
-	s.Tables.OnWrite = func(by, table string, i invariants.Item) {
-		if judged != nil {
-			judged(by, table, i)
-		}
-		key := keyOf(table, i)
-		switch _, has := i[nextAttribute]; {
-		case has:
-			extended[key] = true
-		case extended[key] && !restores(by): // a backup may be older
-			delete(extended, key)
-			s.Problem("%s drops what the next version stores in %s", by, key)
-		}
-	}
-	s.Tables.OnDelete = func(table string, i invariants.Item) { // another row may follow
-		delete(extended, keyOf(table, i))
-	}
-}
-
-// keyOf names the row of an item.
-func keyOf(table string, i invariants.Item) string {
-	parts := []string{table}
-	for _, name := range []string{"grant", "company", "principal", "session", "resource", "event_id", "fingerprint"} {
-		if v, ok := i[name]; ok {
-			parts = append(parts, aws.ToString(v.S))
-		}
-	}
-	return strings.Join(parts, " ")
 }

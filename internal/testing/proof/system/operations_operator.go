@@ -104,9 +104,6 @@ func allowing(err error, expected error) error {
 // operations starts the operator: a person who types verbs now and then, also in the calm.
 func (s *system) operations() {
 	s.stack()
-	if s.Swarm().Has("deployments") {
-		s.keeps()
-	}
 	if s.Swarm().Has("operator") {
 		s.Go("operator", s.operates)
 	}

@@ -227,6 +227,7 @@ func (s *system) reverts(ctx context.Context) {
 	s.Tables.Restore(backup)
 	s.reverted = s.Now()
 	s.judge.restored()
+	s.judge.items.restored(s.Tables.Items(connectionsTable))
 	if s.Next("marks", "reverts")%2 == 0 {
 		s.until(ctx, "mark-restored", func(ctx context.Context, o *operator.Operator) error {
 			_, err := o.Restored(ctx, "simulation")

@@ -123,7 +123,6 @@ func (c *customer) browser() *browsertest.Browser {
 // connect clicks through the pages. It reports whether the company is connected then, as
 // the page says.
 func (c *customer) connect(ctx context.Context) bool {
-	c.judge.begins(c)
 	b := c.browser()
 	c.authorize(ctx, b)
 	return c.choose(ctx, b)
@@ -140,6 +139,7 @@ func (c *customer) choose(ctx context.Context, b *browsertest.Browser) bool {
 	if c.ending {
 		return false // the user is asked to wait
 	}
+	c.judge.begins(c) // not before: the operator may have ended the connection since
 	c.last = b
 	c.connecting++
 	defer func() { c.connecting-- }()
@@ -180,22 +180,35 @@ func (c *customer) forbid(ctx context.Context) {
 	c.procore.UserInstalls(c.id, true)
 }
 
-// disconnect ends the connection by the app's page, and makes it again later.
+// disconnect ends the connection by the app's page, and makes it again later. A page that failed may have ended it: the
+// user tries again.
 func (c *customer) disconnect(ctx context.Context) {
-	b := c.browser()
-	c.authorize(ctx, b)
-	if !c.choose(ctx, b) {
-		return
-	}
-	b.Click(ctx, "Disconnect")
-	b.Click(ctx, "Disconnect this company")
-	if b.Err() == nil {
-		c.judge.gone(c)
-	} else {
-		c.Note("%s: not disconnected: %v", c.name, b.Err())
+	for !c.disconnected(ctx) {
+		if !c.Sleep(ctx, time.Minute+c.part("tries again", 30*time.Minute)) {
+			return
+		}
 	}
 	c.Sleep(ctx, time.Hour+c.part("disconnected", 20*time.Hour))
 	c.connect(ctx)
+}
+
+// disconnected clicks through the pages to the end of the connection. It reports whether it has
+// ended, as the page says.
+func (c *customer) disconnected(ctx context.Context) bool {
+	b := c.browser()
+	c.authorize(ctx, b)
+	if !c.choose(ctx, b) {
+		return false
+	}
+	b.Click(ctx, "Disconnect this company")
+	b.Click(ctx, "Disconnect")
+	if b.Err() != nil || b.Status != http.StatusGone {
+		c.Note("%s: not disconnected: status %d, %v", c.name, b.Status, b.Err())
+		return false
+	}
+	c.Happened("disconnected by the page")
+	c.judge.gone(c)
+	return true
 }
 
 // works is the time of the company's people: they change things at Procore.

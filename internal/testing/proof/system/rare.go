@@ -50,6 +50,7 @@ var rares = []rare{
 	{name: "a delivery arrives twice", seldom: true, events: []string{"fault twice"}},
 
 	// People and operators.
+	{name: "a user disconnects by the page", seldom: true, events: []string{"disconnected by the page"}},
 	{name: "a departed user's connection ends", seldom: true, message: "departed user's connection ended"},
 	{name: "a secret cannot be read again", message: "secret not read again"},
 	{name: "a rollback", events: []string{"rolled back"}},
