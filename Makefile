@@ -50,6 +50,10 @@ sam-local: ## Prepare build/sam for sam local invoke, while make run ARGS=-docke
 	GOARCH=$$($(GO) env GOHOSTARCH) sam build --build-dir build/sam/.aws-sam/build
 	@$(GO) run ./cmd/local sam $(ARGS)
 
+# What the race detector leaves out, or makes shorter, runs once more without it.
+unraced := TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|Test.*OfTenThousand
+unracedIn := ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash ./cmd/procore-connect
+
 # A C compiler links the race detector; runtime/cgo builds only if there is one with its headers.
 # internal/testing/proof/leaks runs go test, passes on its output, and searches all output and logs for secrets.
 .PHONY: test
@@ -59,8 +63,8 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 		echo "$(GO) test -race  (all packages but internal/testing/repo, which reads files; C compiler: $$($(GO) env CC))"; \
 		$(GO) run ./internal/testing/proof/leaks env CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '/internal/testing/repo$$') && \
 		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 20m ./internal/testing/repo && \
-		echo "$(GO) test -run 'TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|OfTenThousand' ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash ./cmd/procore-connect  (more schedules, days, companies and crashes, without the race detector)" && \
-		$(GO) test -run '^(TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|Test.*OfTenThousand)$$' ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash ./cmd/procore-connect; \
+		echo "$(GO) test -run '$(unraced)' $(unracedIn)  (more schedules, days, companies and crashes, without the race detector)" && \
+		$(GO) test -run '^($(unraced))$$' $(unracedIn); \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
 		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 20m ./...; \

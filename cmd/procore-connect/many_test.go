@@ -77,7 +77,7 @@ func (w *world) wantCalls(most map[string]int) {
 func worldOfMany(t *testing.T) *world {
 	t.Helper()
 	if racing {
-		t.Skip("make test has it once more, without the race detector")
+		t.Skip("make test runs it without the race detector")
 	}
 	w := newWorld(t)
 	if endpoint := os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" { // .ci/with-dynoxide

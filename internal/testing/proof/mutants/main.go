@@ -28,7 +28,7 @@ import (
 
 // mutant is one breakage.
 type mutant struct {
-	rule     string // what it breaks: R1 to R8 of docs/DESIGN.md, D for a defence, or a part of the protocol
+	rule     string // what it breaks: R1 to R9 of docs/DESIGN.md, D for a defence, or a part of the protocol
 	name     string
 	file     string // from the repository's root
 	old, new string // old is in the file exactly once
