@@ -51,8 +51,8 @@ sam-local: ## Prepare build/sam for sam local invoke, while make run ARGS=-docke
 	@$(GO) run ./cmd/local sam $(ARGS)
 
 # What the race detector leaves out, or makes shorter, runs once more without it.
-unraced := TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|Test.*OfTenThousand
-unracedIn := ./pkg/tokens ./functions/refresher ./internal/testing/proof/crash ./cmd/procore-connect
+unraced := TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|TestSystem|Test.*OfTenThousand
+unracedIn := ./pkg/tokens ./functions/refresher/handler ./internal/testing/proof/crash ./internal/testing/proof/system ./cmd/procore-connect
 
 # A C compiler links the race detector; runtime/cgo builds only if there is one with its headers.
 # internal/testing/proof/leaks runs go test, passes on its output, and searches all output and logs for secrets.
@@ -63,7 +63,7 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 		echo "$(GO) test -race  (all packages but internal/testing/repo, which reads files; C compiler: $$($(GO) env CC))"; \
 		$(GO) run ./internal/testing/proof/leaks env CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '/internal/testing/repo$$') && \
 		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 20m ./internal/testing/repo && \
-		echo "$(GO) test -run '$(unraced)' $(unracedIn)  (more schedules, days, companies and crashes, without the race detector)" && \
+		echo "$(GO) test -run '$(unraced)' $(unracedIn)  (more schedules, days, companies, crashes and seeds, without the race detector)" && \
 		$(GO) test -run '^($(unraced))$$' $(unracedIn); \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
@@ -113,7 +113,7 @@ fuzz: ## Run every fuzz test for T each: make fuzz T=10m
 	done
 
 .PHONY: model
-model: ## Check the model of the refresh protocol in spec/, and that its broken variants fail. Needs spin and gcc.
+model: ## Check the models of the refresh protocol and of provisioning in spec/, and that their broken variants fail. Needs spin and gcc.
 	spec/model.sh
 
 .PHONY: explore
@@ -121,8 +121,13 @@ explore: ## Run the refresh protocol and the dispatcher under millions of schedu
 	EXPLORE_TIME=$(or $(T),10m) $(if $(N),EXPLORE_SEEDS=$(N)) $(GO) test -count=1 -timeout 0 -run '^TestExplore$$' -v ./pkg/tokens ./internal/webhook/dispatch
 
 .PHONY: simulate
-simulate: ## Simulate days of many companies with lost deliveries, an outage and killed processes, and judge what is found: make simulate WEEK=1 SEED=7
-	SIMULATE=$(if $(WEEK),week,days) SEED=$(SEED) $(GO) test -count=1 -timeout 0 -run '^TestWeek$$' -v ./internal/testing/proof/week
+simulate: ## Simulate the whole system for days under seeds, and judge all of it: make simulate T=10m, or SEED=7 COMPANIES=3 DAYS=0.5 MINIMISE=1. WEEK=1: a week of reconciliation.
+ifneq ($(WEEK),)
+	SIMULATE=week SEED=$(SEED) $(GO) test -count=1 -timeout 0 -run '^TestWeek$$' -v ./internal/testing/proof/week
+else
+	@GOGC=400 SIMULATE=$(or $(T),3m) SEED=$(SEED) COMPANIES=$(COMPANIES) DAYS=$(DAYS) WITHOUT='$(WITHOUT)' FAULTS='$(FAULTS)' MINIMISE=$(MINIMISE) \
+		$(GO) test -count=1 -timeout 0 -run '^TestSimulate$$' -v ./internal/testing/proof/system
+endif
 
 .PHONY: chaos
 chaos: ## Kill, stop and cut off real processes at random, and all of make run, then check the rules: make chaos T=10m N=100000 K=50

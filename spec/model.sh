@@ -1,6 +1,6 @@
 #!/bin/bash
-# Checks the model of the refresh protocol: every configuration exhaustively, and without
-# each of its guards for the error that must reject it.
+# Checks both models, refresh.pml and hooks.pml: every configuration exhaustively, and without
+# each of their guards for the error that must reject it.
 # README.md explains. Arguments choose checks by name; none: all, and transitions.txt.
 #   UPDATE=1  writes transitions.txt instead of comparing
 #   JOBS=2    checks at a time; each takes up to 1 GB
@@ -11,7 +11,7 @@ for tool in spin gcc; do
 done
 export SPEC=$PWD OUT=${OUT:-$PWD/../build/model}
 
-# name | flags. Each must hold, in all its states.
+# The refresh protocol: name | flags. Each must hold, in all its states.
 hold='
 three-user-return-backup | -DNP=3 -DUSERS=1 -DMODE=RETURN -DBACKUPS=1
 three-user-keep-backup   | -DNP=3 -DUSERS=1 -DMODE=KEEP -DBACKUPS=1
@@ -88,20 +88,66 @@ HOLD_WAITS            | -DNP=1 -DUSERS=1 -DMODE=RETURN -DREVOKERS=1      | HELD_
 MARK_STAYS            | -DNP=2 -DMARKS=1                                 | MARK_a_grant_that_an_operator_ended_needs_its_user
 '
 
+# Provisioning and reconciliation: the same. A third column is how a counterexample is searched that the shortest-first
+# search finds among millions of states: depth first.
+hooks_hold='
+hooks-overlap | -DPASSES=2 -DOVERLAPS=1 -DLATE=1 -DDELETES=1 -DDISABLES=1 -DLOSES=1
+hooks-alone   | -DPASSES=2 -DOVERLAPS=1 -DLATE=1 -DDELETES=1 -DALONE=1 -DLOSES=1
+hooks-lease   | -DPASSES=2 -DLATE=1 -DDELETES=1 -DDISABLES=1
+hooks-end     | -DPASSES=2 -DENDS=2 -DLATE=1
+hooks-gap     | -DREADY=1 -DPASSES=1 -DTURNS=1 -DDELETES=1 -DCHANGES=1 -DTIME=1
+cursor-two    | -DREADY=1 -DTURNS=2 -DCHANGES=1 -DTIME=3
+cursor-denied | -DREADY=1 -DREFUSED=1 -DTURNS=2 -DCHANGES=1 -DTIME=2 -DDENIALS=1
+'
+hooks_reject='
+LEASE             | -DPASSES=2                                  | HOOK_passes_that_do_not_overlap_create_no_second_one
+LEASE_WRITE       | -DPASSES=2 -DOVERLAPS=1 -DCHANGES=1 -DTIME=1 | WINDOW_no_undelivered_change_is_passed
+LEASE_OUTLIVES    | -DPASSES=1 -DENDS=1                         | HOOK_none_remains_for_a_company_that_left
+OBSERVE           | -DPASSES=2                                  | HOOK_passes_that_do_not_overlap_create_no_second_one
+LOST_IS_UNKNOWN   | -DPASSES=1                                  | HOOK_passes_that_do_not_overlap_create_no_second_one
+LOST_KEEPS_LEASE  | -DPASSES=1 -DENDS=1 -DLATE=1                | HOOK_none_remains_for_a_company_that_left
+TWINS             | -DPASSES=2 -DOVERLAPS=1                     | HOOK_one_remains_for_a_company_that_is_connected
+TRIGGERS          | -DPASSES=1                                  | HOOK_what_remains_reports
+REACTIVATE        | -DPASSES=1 -DDISABLES=1                     | HOOK_what_remains_reports
+REPLACE           | -DPASSES=1 -DLOSES=1                        | HOOK_what_remains_reports
+ALONE_DELETES     | -DPASSES=1 -DLOSES=1 -DALONE=1              | HOOK_what_remains_reports
+CREATE_CONNECTED  | -DPASSES=1 -DENDS=1                         | HOOK_none_remains_for_a_company_that_left
+END_LEASE         | -DPASSES=1 -DENDS=1                         | HOOK_none_remains_for_a_company_that_left
+END_KEEPS_LEASE   | -DPASSES=1 -DENDS=1                         | HOOK_none_remains_for_a_company_that_left
+END_READS         | -DREADY=1 -DENDS=2                          | HOOK_none_remains_for_a_company_that_left
+END_OBSERVES      | -DPASSES=1 -DENDS=1                         | HOOK_none_remains_for_a_company_that_left
+END_DELETES_FIRST | -DREADY=1 -DENDS=1                          | HOOK_none_remains_for_a_company_that_left
+SINCE_FIRST       | -DPASSES=1 -DCHANGES=1 -DTIME=1             | WINDOW_every_undelivered_change_is_found
+SINCE_KEPT        | -DREADY=1 -DPASSES=1 -DDELETES=1 -DTURNS=1 -DCHANGES=1 -DTIME=1 | WINDOW_no_undelivered_change_is_passed
+DUE_FIRST         | -DPASSES=2 -DCHANGES=1                      | WINDOW_every_undelivered_change_is_found
+BEGIN             | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2    | WINDOW_no_undelivered_change_is_passed
+CURSOR_KEPT       | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2    | WINDOW_no_undelivered_change_is_passed
+CURSOR_AFTER_READ | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2    | WINDOW_no_undelivered_change_is_passed
+FROZEN_END        | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2    | WINDOW_no_undelivered_change_is_passed
+SETTLING          | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2    | WINDOW_no_undelivered_change_is_passed
+ALL_PROJECTS      | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2    | WINDOW_no_undelivered_change_is_passed
+PROJECTS_AGAIN    | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2    | WINDOW_no_undelivered_change_is_passed
+EVENT_FIRST       | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2    | WINDOW_no_undelivered_change_is_passed
+REFUSED_SINCE     | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2 -DDENIALS=1             | WINDOW_no_undelivered_change_is_passed
+REFUSED_FIRST     | -DREADY=1 -DTURNS=1 -DCHANGES=1 -DTIME=2 -DDENIALS=1             | WINDOW_no_undelivered_change_is_passed
+REFUSED_LEASE     | -DREADY=1 -DREFUSED=1 -DTURNS=2 -DCHANGES=1 -DTIME=3 -DDENIALS=1 | WINDOW_no_undelivered_change_is_passed | DEEP
+'
+
 # The replay of a counterexample, as the printf of the model tell it.
 replay() { gcc -w -DSAFETY -o replay pan.c && ./replay -S -m20000 2>&1 | sed '/^spin: trail ends/,$d'; }
 
-# check "name | flags | assertion": no assertion means that all must hold.
+# check "model | name | flags | assertion | search": no assertion means that all must hold.
 check() {
-  IFS='|' read -r name flags wanted <<<"$1"
+  IFS='|' read -r model name flags wanted search <<<"$1"
   name=${name// /} wanted=${wanted// /}
   local dir=$OUT/$name begun=$SECONDS
-  rm -rf "$dir" && mkdir -p "$dir" && cp "$SPEC/refresh.pml" "$dir" && cd "$dir" || return 1
+  rm -rf "$dir" && mkdir -p "$dir" && cp "$SPEC/$model.pml" "$dir" && cd "$dir" || return 1
   # A counterexample is found among few states, the shortest one first: optimizing would take longer than the search.
   local how="-O2"
-  [ -n "$wanted" ] && how="-O0 -DBFS" flags+=" -DWITHOUT=$name"
+  [ -n "$wanted" ] && how="-O0" flags+=" -DWITHOUT=$name"
+  [ -n "$wanted" ] && [ -z "$search" ] && how+=" -DBFS"
   # shellcheck disable=SC2086
-  if ! { spin $flags -a refresh.pml && gcc $how -w -DSAFETY -DCOLLAPSE -DMEMLIM=6000 -o pan pan.c; } >build.out 2>&1; then
+  if ! { spin $flags -a "$model.pml" && gcc $how -w -DSAFETY -DCOLLAPSE -DMEMLIM=6000 -o pan pan.c; } >build.out 2>&1; then
     printf '%-24s FAILED to build, see %s\n' "$name" "$dir/build.out"; return 1
   fi
   ./pan -m20000 -w24 -n >out 2>&1
@@ -121,13 +167,15 @@ check() {
 export -f check replay
 
 [ -n "${SHOW:-}" ] && { cd "$OUT/$SHOW" && replay; exit; }
-list=$(grep -h '|' <<<"$hold$more$reject")
+lines() { grep '|' <<<"$2" | sed "s/^/$1|/"; } # of a model
+list=$(lines refresh "$hold$more$reject"; lines hooks "$hooks_hold$hooks_reject")
 for name in "$@"; do
-  line=$(grep "^$name  *|" <<<"$list") || { echo "model: no check is named $name" >&2; exit 1; }
+  line=$(grep "^[a-z]*|$name  *|" <<<"$list") || { echo "model: no check is named $name" >&2; exit 1; }
   chosen+=$line$'\n'
 done
 status=0
-grep '|' <<<"${chosen-$hold$reject}" | tr '\n' '\0' | xargs -0 -P "${JOBS:-2}" -I{} bash -c 'check "$1"' - {} || status=1
+all=$(lines hooks "$hooks_hold"; lines refresh "$hold$reject"; lines hooks "$hooks_reject")
+grep '|' <<<"${chosen-$all}" | tr '\n' '\0' | xargs -0 -P "${JOBS:-2}" -I{} bash -c 'check "$1"' - {} || status=1
 [ $# -gt 0 ] && exit $status
 [ $status = 0 ] || { echo "model: FAILED"; exit 1; }
 grep '|' <<<"$hold" | while IFS='|' read -r name _; do sed -n 's/^TRANSITION //p' "$OUT/${name// /}/out"; done | LC_ALL=C sort -u >"$OUT/transitions.txt"

@@ -20,6 +20,9 @@ const localStack = "local"
 
 // sdk returns the configuration of AWS's clients.
 func (t Target) sdk(ctx context.Context) (aws.Config, error) {
+	if t.SDK != nil {
+		return *t.SDK, nil
+	}
 	if t.Local != "" {
 		return aws.Config{
 			Region: "us-east-1", BaseEndpoint: aws.String("http://" + strings.TrimPrefix(t.Local, "http://")), RetryMaxAttempts: 2,

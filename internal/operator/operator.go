@@ -48,6 +48,12 @@ type Target struct {
 
 	Log   *slog.Logger // nil: nothing is logged
 	Clock procore.Clock
+
+	// SDK is the configuration of AWS's clients, in place of Region, Profile and Local. Random and Dial are the operator's
+	// randomness and its way to Procore. Zero: this machine's.
+	SDK    *aws.Config
+	Random procore.Random
+	Dial   procore.Dial
 }
 
 // Operator answers what is asked of one stack. [Open] returns one.
@@ -98,7 +104,9 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
 	}
-	o.wire(env)
+	base := wire.From(env, o.sdk, o.log)
+	base.Clock, base.Random, base.Dial = t.Clock, t.Random, t.Dial
+	o.wire(base)
 	o.Logs = &logs.Client{API: cloudwatchlogs.NewFromConfig(sdk), Groups: logs.ParseGroups(o.Outputs[logs.GroupsOutput], t.LogGroups...), Clock: t.Clock}
 	o.Meters = &meters.Client{API: cloudwatch.NewFromConfig(sdk), Namespace: env.Optional("METRICS_NAMESPACE")}
 	if err := env.Err(); err != nil {
@@ -108,8 +116,8 @@ func Open(ctx context.Context, t Target) (*Operator, error) {
 }
 
 // wire makes what the refresher is made of.
-func (o *Operator) wire(env *config.Env) {
-	base := &wire.Base{Env: env, AWS: o.sdk, DB: wire.DynamoDB(env, o.sdk), Log: o.log, Clock: o.clock}
+func (o *Operator) wire(base *wire.Base) {
+	env := base.Env
 	procoreEnv := base.Environment()
 	grants := stores.Grants(base, procoreEnv, secret.Keys(base), secret.OAuth(base, procoreEnv))
 	o.Rescue = &rescue.Queue{Queue: queue.New(o.sdk, env.Endpoint("SQS"), env.Require("RESCUE_QUEUE_URL"))}

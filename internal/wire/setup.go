@@ -14,17 +14,21 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// Base is what every function needs.
+// Base is what every function needs. What is built from it has its seams.
 type Base struct {
-	Env   *config.Env
-	AWS   aws.Config
-	DB    *dynamodb.Client
-	Log   *slog.Logger
-	Clock procore.Clock // the functions leave it as it is
+	Env *config.Env
+	AWS aws.Config
+	DB  *dynamodb.Client
+	Log *slog.Logger
+
+	// New leaves them as they are: the machine's.
+	Clock  procore.Clock
+	Random procore.Random
+	Dial   procore.Dial // to Procore; AWS has its own HTTP client
 }
 
-// New reads the variables that all functions need. Its own error is about LOG_LEVEL
-// alone. Call Env.Err after the last variable was read: it reports the others.
+// New reads the variables that all functions need from the process's environment. Its own error is about
+// LOG_LEVEL alone. Call Env.Err after the last variable was read: it reports the others.
 func New() (*Base, error) {
 	env := Env()
 	log, err := logging.New(os.Stdout, env.Optional("LOG_LEVEL"))
@@ -33,8 +37,12 @@ func New() (*Base, error) {
 	}
 	log = slog.New(metrics.Handler(log.Handler(), env.Optional("METRICS_NAMESPACE")))
 	slog.SetDefault(log)
-	c := env.AWS()
-	return &Base{Env: env, AWS: c, DB: DynamoDB(env, c), Log: log}, nil
+	return From(env, env.AWS(), log), nil
+}
+
+// From returns a base that is made of these parts alone, so that one process may have several.
+func From(env *config.Env, c aws.Config, log *slog.Logger) *Base {
+	return &Base{Env: env, AWS: c, DB: DynamoDB(env, c), Log: log}
 }
 
 // Env reads the variables of this process.

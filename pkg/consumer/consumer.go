@@ -21,14 +21,12 @@ package consumer
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
+	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/run"
 	"procore-connect/pkg/procore"
-	"procore-connect/pkg/tokens"
 )
 
 // Handle handles one event. It reads the changed resource with c, whose company is the
@@ -71,10 +69,5 @@ func WithProcoreErrors() Option { return func(s *settings) { s.errors = true } }
 // Run runs the Lambda function, and does not return. It exits with a message that names
 // every variable of the environment that is missing or wrong. docs/CONFIGURATION.md lists them.
 func Run(handle Handle, options ...Option) {
-	h, err := fromEnvironment(handle, options)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(os.Args[0]), err)
-		os.Exit(1)
-	}
-	lambda.Start(tokens.Wrap(h.store.Tokens, h.batch))
+	run.Function(filepath.Base(os.Args[0]), func(base *wire.Base) (Function, error) { return build(base, handle, options) })
 }

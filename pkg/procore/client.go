@@ -1,6 +1,7 @@
 package procore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,6 +82,7 @@ type api struct {
 	base      string
 	http      *http.Client
 	userAgent string
+	timeout   time.Duration // of an attempt
 	attempts  int
 	maxWait   time.Duration
 	clock     Clock
@@ -99,9 +101,9 @@ func newAPI(env Environment, hc *http.Client, opts []Option) api {
 	if hc != nil {
 		*a.http = *hc
 	}
-	if a.http.Timeout == 0 {
-		a.http.Timeout = defaultTimeout
-	}
+	// A context ends the attempt, because http.Client has a goroutine and a second timer for
+	// a Transport that is not its own.
+	a.timeout, a.http.Timeout = cmp.Or(a.http.Timeout, defaultTimeout), 0
 	a.http.CheckRedirect = sameHostOnly
 	for _, o := range opts {
 		o(&a)
@@ -174,7 +176,9 @@ func (a *api) once(ctx context.Context, c call, v any, p *progress) (http.Header
 		}
 		return nil, wrapped(err)
 	}
-	resp, err := a.http.Do(r)
+	ctx, end := context.WithTimeout(ctx, a.timeout)
+	defer end()
+	resp, err := a.http.Do(r.WithContext(ctx))
 	a.pacer.leave(resp, p.wasSent(), a.clock.Now())
 	if err != nil {
 		p.failed()

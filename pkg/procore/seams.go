@@ -19,6 +19,8 @@ type Clock struct {
 	Time func() time.Time
 	// Wait does what [Clock.Sleep] does. nil: a timer.
 	Wait func(ctx context.Context, d time.Duration) error
+	// Yield does what [Clock.Woken] does. nil: nothing.
+	Yield func(ctx context.Context)
 }
 
 // Now returns the time without a monotonic reading, because the monotonic clock
@@ -42,6 +44,15 @@ func (c Clock) Sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	}
+}
+
+// Woken is called by a goroutine that waited for another one, before it goes on. The
+// other one goes on too, so which of them is first is chance, unless a scheduler that
+// runs a whole system decides it here. The zero Clock does nothing.
+func (c Clock) Woken(ctx context.Context) {
+	if c.Yield != nil {
+		c.Yield(ctx)
 	}
 }
 
@@ -112,5 +123,22 @@ func (d Dial) Transport() http.RoundTripper {
 	}
 	t := standard.Clone()
 	t.DialContext = d
-	return t
+	return named{t}
+}
+
+// named passes on to its Dial for which request it opens a connection.
+type named struct{ *http.Transport }
+
+type requestKey struct{}
+
+// RoundTrip implements [http.RoundTripper].
+func (n named) RoundTrip(r *http.Request) (*http.Response, error) {
+	return n.Transport.RoundTrip(r.WithContext(context.WithValue(r.Context(), requestKey{}, r.Method+" "+r.URL.Path)))
+}
+
+// DialedFor returns the method and the path of the request for which a [Dial] of a
+// [Dial.Transport] is called, so that it can tell those apart that are called at once.
+func DialedFor(ctx context.Context) string {
+	name, _ := ctx.Value(requestKey{}).(string)
+	return name
 }

@@ -30,36 +30,36 @@ type call struct {
 	company *Company // nil on /me and /companies
 }
 
-func (s *Server) apiRoutes(m *http.ServeMux) {
-	m.HandleFunc("GET /rest/v1.0/me", s.forUser((*call).me))
-	m.HandleFunc("GET /rest/v1.0/companies", s.serve((*call).listCompanies))
-	m.HandleFunc("GET /rest/v1.0/projects", s.forCompany((*call).listProjects))
-	m.HandleFunc("GET /rest/v1.1/projects", s.forCompany((*call).listProjects))
-	m.HandleFunc("GET /rest/v1.0/companies/{company}/projects", s.forCompany((*call).listProjects))
-	m.HandleFunc("GET /rest/v1.0/projects/{project}", s.forCompany((*call).showProject))
-	m.HandleFunc("POST /rest/v1.0/projects", s.forCompany((*call).createProject))
-	m.HandleFunc("PATCH /rest/v1.0/projects/{project}", s.forCompany((*call).updateProject))
-	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects", s.forCompany((*call).listProjects))
-	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects/{project}", s.forCompany((*call).showProject))
+func apiRoutes(m *http.ServeMux) {
+	m.HandleFunc("GET /rest/v1.0/me", forUser((*call).me))
+	m.HandleFunc("GET /rest/v1.0/companies", serve((*call).listCompanies))
+	m.HandleFunc("GET /rest/v1.0/projects", forCompany((*call).listProjects))
+	m.HandleFunc("GET /rest/v1.1/projects", forCompany((*call).listProjects))
+	m.HandleFunc("GET /rest/v1.0/companies/{company}/projects", forCompany((*call).listProjects))
+	m.HandleFunc("GET /rest/v1.0/projects/{project}", forCompany((*call).showProject))
+	m.HandleFunc("POST /rest/v1.0/projects", forCompany((*call).createProject))
+	m.HandleFunc("PATCH /rest/v1.0/projects/{project}", forCompany((*call).updateProject))
+	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects", forCompany((*call).listProjects))
+	m.HandleFunc("GET /rest/v2.0/companies/{company}/projects/{project}", forCompany((*call).showProject))
 	for _, base := range []string{"/rest/v1.0/projects/{project}/{collection}", "/rest/v1.0/companies/{company}/{collection}"} {
-		m.HandleFunc("GET "+base, s.forCompany((*call).listResources))
-		m.HandleFunc("GET "+base+"/{id}", s.forCompany((*call).showResource))
-		m.HandleFunc("POST "+base, s.forCompany((*call).createResource))
-		m.HandleFunc("PATCH "+base+"/{id}", s.forCompany((*call).updateResource))
-		m.HandleFunc("DELETE "+base+"/{id}", s.forCompany((*call).deleteResource))
+		m.HandleFunc("GET "+base, forCompany((*call).listResources))
+		m.HandleFunc("GET "+base+"/{id}", forCompany((*call).showResource))
+		m.HandleFunc("POST "+base, forCompany((*call).createResource))
+		m.HandleFunc("PATCH "+base+"/{id}", forCompany((*call).updateResource))
+		m.HandleFunc("DELETE "+base+"/{id}", forCompany((*call).deleteResource))
 	}
 	for _, base := range []string{"/rest/v2.0/companies/{company}/{collection}", "/rest/v2.0/companies/{company}/projects/{project}/{collection}"} {
-		m.HandleFunc("GET "+base, s.forCompany((*call).listResources))
-		m.HandleFunc("GET "+base+"/{id}", s.forCompany((*call).showResource))
+		m.HandleFunc("GET "+base, forCompany((*call).listResources))
+		m.HandleFunc("GET "+base+"/{id}", forCompany((*call).showResource))
 	}
-	s.tableRoutes(m)
-	m.HandleFunc("/rest/", s.forUser(func(c *call) { c.missing() }))
+	tableRoutes(m)
+	m.HandleFunc("/rest/", forUser(func(c *call) { c.missing() }))
 }
 
 // forUser serves the calls that a user may make before choosing a company. A
 // service account needs the company header here too.
-func (s *Server) forUser(h func(*call)) http.HandlerFunc {
-	return s.serve(func(c *call) {
+func forUser(h func(*call)) http.HandlerFunc {
+	return serve(func(c *call) {
 		if c.pair.userID == 0 && !c.enter() {
 			return
 		}
@@ -68,8 +68,8 @@ func (s *Server) forUser(h func(*call)) http.HandlerFunc {
 }
 
 // forCompany serves the calls that need the company header.
-func (s *Server) forCompany(h func(*call)) http.HandlerFunc {
-	return s.serve(func(c *call) {
+func forCompany(h func(*call)) http.HandlerFunc {
+	return serve(func(c *call) {
 		if c.enter() {
 			h(c)
 		}
@@ -78,8 +78,8 @@ func (s *Server) forCompany(h func(*call)) http.HandlerFunc {
 
 // serve checks the token and the rate limit, and records the call whatever its
 // answer is.
-func (s *Server) serve(h func(*call)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+func serve(h func(*call)) http.HandlerFunc {
+	return on(func(s *Server, w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		p := s.access[bearer(r)]
@@ -95,7 +95,7 @@ func (s *Server) serve(h func(*call)) http.HandlerFunc {
 			status = a.status
 		}
 		s.record(r, p, status)
-	}
+	})
 }
 
 // enter checks whether the call may enter the company of its header: the header

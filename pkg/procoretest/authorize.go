@@ -1,7 +1,6 @@
 package procoretest
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
 	"net/http"
 	"net/url"
@@ -40,12 +39,12 @@ func authorizationOf(v url.Values) authorization {
 	}
 }
 
-func (s *Server) oauthRoutes(m *http.ServeMux) {
-	m.HandleFunc("GET /oauth/authorize", s.showLogin)
-	m.Handle("POST /oauth/authorize", http.NewCrossOriginProtection().Handler(http.HandlerFunc(s.decideLogin)))
-	m.HandleFunc("POST /oauth/token", s.serveToken)
-	m.HandleFunc("POST /oauth/revoke", s.serveRevoke)
-	m.HandleFunc("GET /oauth/token/info", s.serveTokenInfo)
+func oauthRoutes(m *http.ServeMux) {
+	m.HandleFunc("GET /oauth/authorize", on((*Server).showLogin))
+	m.Handle("POST /oauth/authorize", http.NewCrossOriginProtection().Handler(on((*Server).decideLogin)))
+	m.HandleFunc("POST /oauth/token", on((*Server).serveToken))
+	m.HandleFunc("POST /oauth/revoke", on((*Server).serveRevoke))
+	m.HandleFunc("GET /oauth/token/info", on((*Server).serveTokenInfo))
 }
 
 // registered reports whether the redirect URI is registered for the app, by exact
@@ -134,7 +133,7 @@ func (s *Server) newCode(userID int64, a authorization) (string, bool) {
 			s.deleteCode(code)
 		}
 	}
-	code := "fake-code-" + rand.Text()
+	code := "fake-code-" + s.opts.Random.Text()
 	s.codes[code] = &grant{userID: userID, redirectURI: a.RedirectURI, challenge: a.Challenge, made: now}
 	s.keepCode(code)
 	return code, true

@@ -85,8 +85,8 @@ func unknownFields(o map[string]any) {
 
 func capitals(o map[string]any) {
 	renamed := map[string]any{}
-	for name, v := range o {
-		renamed[strings.ToUpper(name[:min(len(name), 1)])+name[min(len(name), 1):]] = v
+	for _, name := range slices.Sorted(maps.Keys(o)) { // two may become one
+		renamed[strings.ToUpper(name[:min(len(name), 1)])+name[min(len(name), 1):]] = o[name]
 	}
 	clear(o)
 	maps.Copy(o, renamed)

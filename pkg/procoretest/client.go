@@ -37,7 +37,7 @@ func (s *Server) Change(t TB, e Event) procore.Event {
 		return procore.Event{}
 	}
 	now := s.now()
-	id := newULID(now)
+	id := newULID(now, s.opts.Random)
 	if len(made.EventIDs) > 0 {
 		id = made.EventIDs[0]
 	}

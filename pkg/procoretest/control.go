@@ -11,37 +11,40 @@ import (
 
 // controlRoutes registers the JSON control interface under /_fake/. It mirrors the Go
 // methods and refuses unknown fields, so that a misspelt one is not ignored.
-func (s *Server) controlRoutes(m *http.ServeMux) {
+func controlRoutes(m *http.ServeMux) {
 	handle := func(pattern string, h http.HandlerFunc) {
 		m.Handle(pattern, http.NewCrossOriginProtection().Handler(h))
 	}
-	handle("GET /_fake/state", func(w http.ResponseWriter, _ *http.Request) {
+	handle("GET /_fake/state", on(func(s *Server, w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.State())
-	})
-	handle("POST /_fake/events", control(func(_ *http.Request, e Event) (any, error) { return s.Emit(e) }))
-	handle("POST /_fake/batches", control(func(_ *http.Request, all []Event) (any, error) { return s.EmitAll(all) }))
-	handle("POST /_fake/faults", control(func(_ *http.Request, f Fault) (any, error) { return done{true}, s.Fault(f) }))
-	handle("DELETE /_fake/faults", func(w http.ResponseWriter, _ *http.Request) {
+	}))
+	handle("POST /_fake/events", control(func(s *Server, _ *http.Request, e Event) (any, error) { return s.Emit(e) }))
+	handle("POST /_fake/batches", control(func(s *Server, _ *http.Request, all []Event) (any, error) { return s.EmitAll(all) }))
+	handle("POST /_fake/faults", control(func(s *Server, _ *http.Request, f Fault) (any, error) { return done{true}, s.Fault(f) }))
+	handle("DELETE /_fake/faults", on(func(s *Server, w http.ResponseWriter, _ *http.Request) {
 		s.ClearFaults()
 		writeJSON(w, http.StatusOK, done{true})
-	})
-	handle("GET /_fake/answers", func(w http.ResponseWriter, _ *http.Request) {
+	}))
+	handle("GET /_fake/answers", on(func(s *Server, w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.Answers())
-	})
-	handle("POST /_fake/answers", orForm(control(func(_ *http.Request, a Answer) (any, error) { return done{true}, s.Answer(a) })))
-	handle("DELETE /_fake/answers", func(w http.ResponseWriter, _ *http.Request) {
+	}))
+	handle("POST /_fake/answers", orForm(control(func(s *Server, _ *http.Request, a Answer) (any, error) { return done{true}, s.Answer(a) })))
+	handle("DELETE /_fake/answers", on(func(s *Server, w http.ResponseWriter, _ *http.Request) {
 		s.ClearAnswers()
 		writeJSON(w, http.StatusOK, done{true})
-	})
-	handle("PATCH /_fake/hooks/{id}", control(func(r *http.Request, p HookPatch) (any, error) {
+	}))
+	handle("PATCH /_fake/hooks/{id}", control(func(s *Server, r *http.Request, p HookPatch) (any, error) {
 		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 		if err != nil {
 			return nil, err
 		}
 		return done{true}, s.UpdateHook(id, p)
 	}))
-	handle("POST /_fake/redeliveries", control(func(_ *http.Request, d redelivery) (any, error) { return done{true}, s.Redeliver(d.DeliveryID) }))
-	handle("PATCH /_fake/companies/{id}", control(func(r *http.Request, p CompanyPatch) (any, error) {
+	handle("POST /_fake/redeliveries", control(func(s *Server, _ *http.Request, d redelivery) (any, error) {
+		return done{true}, s.Redeliver(d.DeliveryID)
+	}))
+	handle("POST /_fake/overwrite", control(func(s *Server, _ *http.Request, _ struct{}) (any, error) { return done{true}, s.Overwrite() }))
+	handle("PATCH /_fake/companies/{id}", control(func(s *Server, r *http.Request, p CompanyPatch) (any, error) {
 		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 		if err != nil {
 			return nil, err
@@ -51,10 +54,10 @@ func (s *Server) controlRoutes(m *http.ServeMux) {
 		}
 		return s.State().Company(id), nil
 	}))
-	handle("POST /_fake/companies", control(func(_ *http.Request, c Company) (any, error) { return c, s.AddCompany(c) }))
-	handle("POST /_fake/users", control(func(_ *http.Request, u User) (any, error) { return u, s.AddUser(u) }))
-	handle("PATCH /_fake/options", control(func(_ *http.Request, p OptionsPatch) (any, error) { return done{true}, s.UpdateOptions(p) }))
-	handle("POST /_fake/clock", control(s.serveClock))
+	handle("POST /_fake/companies", control(func(s *Server, _ *http.Request, c Company) (any, error) { return c, s.AddCompany(c) }))
+	handle("POST /_fake/users", control(func(s *Server, _ *http.Request, u User) (any, error) { return u, s.AddUser(u) }))
+	handle("PATCH /_fake/options", control(func(s *Server, _ *http.Request, p OptionsPatch) (any, error) { return done{true}, s.UpdateOptions(p) }))
+	handle("POST /_fake/clock", control((*Server).serveClock))
 	handle("/_fake/", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusNotFound, controlError{"no such endpoint"})
 	})
@@ -89,8 +92,8 @@ func (s *Server) serveClock(_ *http.Request, c clockRequest) (any, error) {
 
 // control returns a handler that decodes the body, applies it, and answers what
 // apply returns, or 400 with its error.
-func control[T any](apply func(*http.Request, T) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+func control[T any](apply func(*Server, *http.Request, T) (any, error)) http.HandlerFunc {
+	return on(func(s *Server, w http.ResponseWriter, r *http.Request) {
 		var v T
 		d := json.NewDecoder(r.Body)
 		d.DisallowUnknownFields()
@@ -98,11 +101,11 @@ func control[T any](apply func(*http.Request, T) (any, error)) http.HandlerFunc 
 			writeJSON(w, http.StatusBadRequest, controlError{err.Error()})
 			return
 		}
-		result, err := apply(r, v)
+		result, err := apply(s, r, v)
 		if err != nil {
 			writeJSON(w, http.StatusBadRequest, controlError{err.Error()})
 			return
 		}
 		writeJSON(w, http.StatusOK, result)
-	}
+	})
 }

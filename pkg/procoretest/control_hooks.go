@@ -33,6 +33,19 @@ func (s *Server) UpdateHook(id int64, p HookPatch) (err error) {
 	return nil
 }
 
+// DeleteHook deletes a hook, as an administrator of its company does.
+func (s *Server) DeleteHook(id int64) (err error) {
+	defer s.mu.synced(&err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.hooks, func(h *hook) bool { return h.id == id })
+	if i < 0 {
+		return fmt.Errorf("there is no hook %d", id)
+	}
+	s.deleteHook(s.hooks[i])
+	return nil
+}
+
 // Redeliver delivers the event of a [Delivery] once more, with the same payload and id, as
 // Procore may at any time.
 func (s *Server) Redeliver(delivery int64) (err error) {
@@ -52,7 +65,7 @@ func (s *Server) Redeliver(delivery int64) (err error) {
 		next := *h.deliveries[i].event
 		next.id, next.last = s.newID(), nil
 		s.insert(h, s.place(h), &next)
-		h.wakeWorker()
+		s.wakeWorker(h)
 		return nil
 	}
 	return fmt.Errorf("delivery %d does not exist, or is forgotten", delivery)

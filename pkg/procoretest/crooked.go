@@ -26,10 +26,10 @@ type Quirk struct {
 // between, "seed:42" for three that depend on the number and on [Quirks], or "" for none.
 // If the text is not valid, the error says what is.
 func Crooked(text string) ([]Quirk, error) {
-	table := Quirks()
 	if text == "" {
 		return nil, nil
 	}
+	table := Quirks()
 	if number, ok := strings.CutPrefix(text, "seed:"); ok {
 		seed, err := strconv.ParseUint(number, 10, 64)
 		if err != nil {
@@ -122,7 +122,7 @@ func (s *Server) serveCrooked(a *answer, r *http.Request) {
 			return
 		}
 	}
-	s.mux.ServeHTTP(a, r)
+	s.route(a, r)
 	if page && a.status != http.StatusFound {
 		return
 	}
@@ -150,9 +150,20 @@ func (d crookedDelivery) CloseIdleConnections() {
 
 // RoundTrip implements [http.RoundTripper].
 func (d crookedDelivery) RoundTrip(r *http.Request) (*http.Response, error) {
-	all := d.server.crooked()
-	if len(all) == 0 || r.Method != http.MethodPost {
+	if r.Method != http.MethodPost {
 		return d.next.RoundTrip(r)
+	}
+	r, err := crookedRequest(d.server.crooked(), r)
+	if err != nil {
+		return nil, err
+	}
+	return d.next.RoundTrip(r)
+}
+
+// crookedRequest returns the delivery as the quirks change it.
+func crookedRequest(all []Quirk, r *http.Request) (*http.Request, error) {
+	if len(all) == 0 {
+		return r, nil
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -166,5 +177,5 @@ func (d crookedDelivery) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.Header, r.Body, r.ContentLength = m.header, io.NopCloser(bytes.NewReader(m.body)), int64(len(m.body))
-	return d.next.RoundTrip(r)
+	return r, nil
 }

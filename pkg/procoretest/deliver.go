@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,15 +65,24 @@ func (s *Server) attemptOf(h *hook, q *queued, now time.Time) *Delivery {
 
 // newDeliveryClient returns a client that follows no redirects and uses no proxy.
 func newDeliveryClient(o Options) *http.Client {
+	transport := o.Transport
+	if transport == nil {
+		transport = &http.Transport{DialContext: o.Dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second}
+	}
 	return &http.Client{
 		Timeout:       o.DeliveryTimeout,
-		Transport:     &http.Transport{DialContext: o.Dial, MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// wakeWorker makes the worker check the queue.
-func (h *hook) wakeWorker() {
+// wakeWorker makes the worker check the queue, or who delivers in its place. The caller
+// holds mu.
+func (s *Server) wakeWorker(h *hook) {
+	if s.opts.Deliver != nil {
+		s.opts.Deliver(h.id)
+		return
+	}
 	select {
 	case h.wake <- struct{}{}:
 	default:
@@ -80,10 +90,13 @@ func (h *hook) wakeWorker() {
 }
 
 // startWorker starts a goroutine that delivers the hook's events until the hook is
-// deleted or the server is closed.
+// deleted or the server is closed, unless [Options] has another who does.
 func (s *Server) startWorker(h *hook) {
 	ctx, cancel := context.WithCancel(s.ctx)
-	h.cancel = cancel
+	h.ctx, h.cancel = ctx, cancel
+	if s.opts.Deliver != nil {
+		return
+	}
 	s.workers.Go(func() {
 		defer cancel()
 		for ctx.Err() == nil {
@@ -92,7 +105,7 @@ func (s *Server) startWorker(h *hook) {
 				return // what it would deliver may never have happened
 			}
 			if j.event != nil {
-				s.attempt(ctx, h, j)
+				s.attempt(h, j)
 				continue
 			}
 			timer := time.NewTimer(j.wait)
@@ -137,12 +150,23 @@ func (s *Server) nextJob(h *hook) job {
 }
 
 // attempt delivers one event and records the outcome.
-func (s *Server) attempt(ctx context.Context, h *hook, j job) {
+func (s *Server) attempt(h *hook, j job) {
 	d := s.attemptOf(h, j.event, s.Now())
-	s.post(ctx, j, d)
+	if r, err := j.request(h.ctx); err != nil {
+		d.ResponseError = err.Error()
+	} else if resp, err := s.delivery.Do(r); err != nil {
+		d.ResponseError = bounded(err.Error())
+	} else {
+		d.read(resp, j.headers)
+	}
+	s.finish(h, j, d)
+}
+
+// finish records the outcome of an attempt.
+func (s *Server) finish(h *hook, j job, d *Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if ctx.Err() != nil || j.event.place == 0 {
+	if h.ctx.Err() != nil || j.event.place == 0 {
 		return // the hook was deleted, the event discarded, or the server closed
 	}
 	defer s.keepHook(h)
@@ -175,30 +199,29 @@ func (s *Server) attempt(ctx context.Context, h *hook, j job) {
 	h.nextAttempt = now.Add(h.backoff)
 }
 
-// post sends the event and records the response in d.
-func (s *Server) post(ctx context.Context, j job, d *Delivery) {
+// request returns the request that delivers the event.
+func (j job) request(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, j.destination, bytes.NewReader(j.event.body))
 	if err != nil {
-		d.ResponseError = err.Error()
-		return
+		return nil, err
 	}
 	for k, v := range j.headers {
 		req.Header.Set(k, v)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Procore-Webhooks (fake)")
-	resp, err := s.delivery.Do(req)
-	if err != nil {
-		d.ResponseError = bounded(err.Error())
-		return
-	}
+	return req, nil
+}
+
+// read records a response, and closes it.
+func (d *Delivery) read(resp *http.Response, headers map[string]string) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		d.ResponseError = bounded(err.Error())
 	}
-	d.ResponseStatus, d.ResponseBody = resp.StatusCode, strings.ToValidUTF8(withoutHeaders(string(body), j.headers), "?")
-	for k := range resp.Header {
+	d.ResponseStatus, d.ResponseBody = resp.StatusCode, strings.ToValidUTF8(withoutHeaders(string(body), headers), "?")
+	for _, k := range slices.Sorted(maps.Keys(resp.Header)) {
 		if len(d.ResponseHeaders) < 50 && k != "Set-Cookie" {
 			d.ResponseHeaders[k] = bounded(resp.Header.Get(k))
 		}
@@ -207,7 +230,8 @@ func (s *Server) post(ctx context.Context, j job, d *Delivery) {
 
 // withoutHeaders removes from an answer what a destination echoes of the hook's headers.
 func withoutHeaders(body string, headers map[string]string) string {
-	for _, v := range headers {
+	for _, k := range slices.Sorted(maps.Keys(headers)) {
+		v := headers[k]
 		for _, secret := range []string{v, v[strings.LastIndex(v, " ")+1:]} {
 			if len(secret) >= 8 {
 				body = strings.ReplaceAll(body, secret, "[removed]")

@@ -49,6 +49,7 @@
 //	DELETE /_fake/answers
 //	POST   /_fake/redeliveries     {"delivery_id": ...}
 //	PATCH  /_fake/hooks/{id}       HookPatch
+//	POST   /_fake/overwrite        {}
 //	POST   /_fake/clock            {"advance_seconds": 3600}
 //	PATCH  /_fake/companies/{id}   CompanyPatch
 //	PATCH  /_fake/options          OptionsPatch

@@ -1,6 +1,7 @@
 package procoretest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -17,6 +18,9 @@ const (
 	Status = "status" // the answer is Fault.Status, and the only effect is that a refresh token is spent
 	Delay  = "delay"  // the request takes effect at once, and the answer follows after the delay
 	Hangup = "hangup" // a new connection is closed before any of a request is read
+	// Partial makes a bulk call of triggers refuse its last one, with status 207. Any other
+	// request is served as always.
+	Partial = "partial"
 )
 
 // Fault makes the next requests to an endpoint fail, for [Server.Fault]. It is the
@@ -31,7 +35,7 @@ type Fault struct {
 	// CompanyID limits the fault to API calls whose company header has this id. Zero
 	// means all requests.
 	CompanyID int64 `json:"company_id,omitempty"`
-	// Kind is Drop, Reset, Status, Delay or Hangup.
+	// Kind is Drop, Reset, Status, Delay, Hangup or Partial.
 	Kind string `json:"kind"`
 	// Times is how many requests fail, or connections of Kind Hangup. Zero means one,
 	// or any number with Seconds.
@@ -76,8 +80,8 @@ func (s *Server) Fault(f Fault) (err error) {
 		}
 	case !strings.HasPrefix(f.Endpoint, "/") || strings.HasPrefix(f.Endpoint, "/_fake"):
 		return fmt.Errorf("fault endpoint %q is not token, revoke, authorize, api or a path", f.Endpoint)
-	case !slices.Contains([]string{Drop, Reset, Status, Delay}, f.Kind):
-		return fmt.Errorf("fault kind %q is not drop, reset, status, delay or hangup", f.Kind)
+	case !slices.Contains([]string{Drop, Reset, Status, Delay, Partial}, f.Kind):
+		return fmt.Errorf("fault kind %q is not drop, reset, status, delay, hangup or partial", f.Kind)
 	case f.Kind == Status && (f.Status < 200 || f.Status > 599):
 		return fmt.Errorf("fault status %d is not 200 to 599", f.Status)
 	case f.DelayMS < 0 || f.DelayMS > maxDelay.Milliseconds():
@@ -176,6 +180,9 @@ func (s *Server) serveFault(w http.ResponseWriter, a *answer, r *http.Request, f
 		case <-s.ctx.Done():
 			panic(http.ErrAbortHandler)
 		}
+	case Partial:
+		s.serveCrooked(a, r.WithContext(context.WithValue(r.Context(), partialKey{}, true)))
+		s.send(w, a)
 	case Reset:
 		s.undone(r, 0)
 		s.mu.sync()
@@ -190,6 +197,14 @@ func (s *Server) serveFault(w http.ResponseWriter, a *answer, r *http.Request, f
 		a.body.WriteString(or(f.Body, fmt.Sprintf(`{"message":"fault: %d"}`, f.Status)))
 		s.send(w, a)
 	}
+}
+
+// partialKey is in the context of a request that met a fault of Kind [Partial].
+type partialKey struct{}
+
+// partial reports whether the place in a bulk call is one that a fault refuses.
+func (c *call) partial(place, all int) bool {
+	return place == all-1 && c.r.Context().Value(partialKey{}) != nil
 }
 
 // undone records a request that takes no effect. An API call is recorded. A refresh

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +20,9 @@ const (
 // validNamespace reports whether Procore accepts the namespace.
 //
 // https://developers.procore.com/documentation/webhooks-api
-func validNamespace(n string) bool { return regexp.MustCompile(`^[a-z0-9-]{1,64}$`).MatchString(n) }
+func validNamespace(n string) bool {
+	return n != "" && len(n) <= 64 && strings.Trim(n, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
 
 // hook is a destination for the events of a company, or of one project in it.
 type hook struct {
@@ -42,11 +43,12 @@ type hook struct {
 	failingSince time.Time // zero while deliveries succeed
 	nextAttempt  time.Time
 	backoff      time.Duration
-	wake         chan struct{} // signals the worker that the queue has grown
+	wake         chan struct{}   // signals the worker that the queue has grown
+	ctx          context.Context // ends with the hook
 	cancel       context.CancelFunc
 }
 
-func (s *Server) hookRoutes(m *http.ServeMux) {
+func hookRoutes(m *http.ServeMux) {
 	for _, scope := range []string{"/rest/v2.0/companies/{company}", "/rest/v2.0/companies/{company}/projects/{project}"} {
 		hooks := scope + "/webhooks/hooks"
 		for pattern, h := range map[string]func(*call){
@@ -63,7 +65,7 @@ func (s *Server) hookRoutes(m *http.ServeMux) {
 			"DELETE " + hooks + "/{hook}/triggers/bulk":      (*call).deleteTriggers,
 			"GET " + hooks + "/{hook}/deliveries":            (*call).listDeliveries,
 		} {
-			m.HandleFunc(pattern, s.forCompany(h))
+			m.HandleFunc(pattern, forCompany(h))
 		}
 	}
 }
@@ -75,6 +77,19 @@ type hookFields struct {
 	DestinationURL     *string            `json:"destination_url"`
 	DestinationHeaders *map[string]string `json:"destination_headers"`
 	Status             *string            `json:"status"`
+}
+
+// missing returns the first field that a new hook lacks, or "".
+func (f hookFields) missing() string {
+	switch {
+	case f.DestinationURL == nil:
+		return "destination_url"
+	case f.PayloadVersion == nil:
+		return "payload_version"
+	case f.Namespace == nil:
+		return "namespace"
+	}
+	return ""
 }
 
 // scope checks the Webhooks API permission, and returns the project of the path, or 0 if
@@ -195,11 +210,9 @@ func (c *call) createHook() {
 	if !ok || !c.body(&f) {
 		return
 	}
-	for name, v := range map[string]*string{"destination_url": f.DestinationURL, "payload_version": f.PayloadVersion, "namespace": f.Namespace} {
-		if v == nil {
-			c.invalid(name, "is missing")
-			return
-		}
+	if missing := f.missing(); missing != "" {
+		c.invalid(missing, "is missing")
+		return
 	}
 	now := c.now()
 	h := &hook{companyID: c.company.ID, projectID: project, creator: c.pair.userID, createdAt: now, updatedAt: now,
@@ -264,7 +277,7 @@ func (c *call) configure(h *hook, f hookFields) bool {
 	h.namespace, h.version, h.destination, h.headers = n.namespace, n.version, n.destination, n.headers
 	if f.Status != nil {
 		h.disabled, h.failures = *f.Status == "disabled", 0
-		h.wakeWorker()
+		c.wakeWorker(h)
 	}
 	return true
 }
@@ -288,8 +301,13 @@ func (c *call) deleteHook() {
 	if !ok {
 		return
 	}
-	h.cancel()
-	c.forgetHook(h)
-	c.hooks = slices.DeleteFunc(c.hooks, func(o *hook) bool { return o == h })
+	c.Server.deleteHook(h)
 	c.w.WriteHeader(http.StatusNoContent)
+}
+
+// deleteHook deletes a hook with what waits in it. The caller holds mu.
+func (s *Server) deleteHook(h *hook) {
+	h.cancel()
+	s.forgetHook(h)
+	s.hooks = slices.DeleteFunc(s.hooks, func(o *hook) bool { return o == h })
 }

@@ -161,7 +161,7 @@ func collection(resourceName string) string {
 // https://developers.procore.com/documentation/payload-formats
 func (s *Server) newResourceID(name string) procore.ID {
 	if strings.TrimSuffix(collection(name), "s") == "document_upload" {
-		return procore.ID(newULID(s.now()))
+		return procore.ID(newULID(s.now(), s.opts.Random))
 	}
 	return procore.NewID(s.newID())
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
 // OutOfBand is the redirect URI of installed apps. A page shows the code for the
@@ -123,6 +126,8 @@ type Options struct {
 	DeliveryTimeout time.Duration
 	// Dial opens the connections of webhook deliveries. Nil means [net.Dialer].
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Transport sends deliveries, and the probes of a quirk, instead of connections by Dial.
+	Transport http.RoundTripper
 	// Shuffle inserts an event, and each copy of it, at a random place among the
 	// last Shuffle events that wait in its hook, because Procore promises no order.
 	// Zero keeps the order of the changes.
@@ -142,6 +147,17 @@ type Options struct {
 	lists listOptions
 	// Now is the clock that [Server.Advance] moves ahead of. Nil means [time.Now].
 	Now func() time.Time
+	// Random is the source of tokens, codes and ULIDs, and of the places that Shuffle
+	// chooses. Its zero value is crypto/rand.
+	Random procore.Random
+	// Deliver, if set, takes over what the server otherwise does in a goroutine for each
+	// hook: it is called with the id of a hook that may have something to deliver. What
+	// gets it asks [Server.Next], once it has returned. It is called with the server's lock
+	// held, so it must not call the server.
+	Deliver func(hookID int64)
+	// Watch, if set, is called for each event of the log of tokens, with the pair of the
+	// token, the zero Pair if the token is unknown. It too must not call the server.
+	Watch func(TokenEvent, Pair)
 }
 
 // withDefaults returns the options with their defaults filled in.

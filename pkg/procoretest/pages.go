@@ -21,14 +21,19 @@ func v2() paging { return paging{10, 100} }
 func page[T any](c *call, p paging, all []T) ([]T, bool) {
 	q := c.r.URL.Query()
 	number, size := 1, p.size
-	for name, v := range map[string]*int{"page": &number, "per_page": &size} {
-		if text := q.Get(name); text != "" {
-			n, err := strconv.Atoi(text)
-			if err != nil || n < 1 || n > 1_000_000 {
-				return nil, c.fail(http.StatusBadRequest, fmt.Sprintf("%s must be a number, 1 or more.", name))
-			}
-			*v = n
+	for _, p := range []struct {
+		name string
+		to   *int
+	}{{"page", &number}, {"per_page", &size}} {
+		text := q.Get(p.name)
+		if text == "" {
+			continue
 		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1_000_000 {
+			return nil, c.fail(http.StatusBadRequest, fmt.Sprintf("%s must be a number, 1 or more.", p.name))
+		}
+		*p.to = n
 	}
 	size = min(size, p.most, or(c.opts.MaxPerPage, p.most))
 	last := max((len(all)+size-1)/size, 1)

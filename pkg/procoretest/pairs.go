@@ -1,7 +1,6 @@
 package procoretest
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -46,13 +45,13 @@ func (p *pair) usable(now time.Time) bool {
 }
 
 // revoke revokes both tokens, as Procore's revocation endpoint does.
-func (s *Server) revoke(p *pair) {
+func (s *Server) revoke(p *pair, reason string) {
 	p.accessRevoked = true
 	if p.refreshState == Live {
 		p.refreshState = Revoked
 	}
 	s.keepPair(p)
-	s.logToken(TokenEvent{Event: TokenRevoked, Fingerprint: Fingerprint(or(p.refresh, p.access)), UserID: p.userID})
+	s.logToken(p, TokenEvent{Event: TokenRevoked, Fingerprint: p.fingerprint(), UserID: p.userID, Reason: reason})
 }
 
 // answer returns the pair as the token endpoint answers it at the time now.
@@ -68,17 +67,20 @@ func Fingerprint(token string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// fingerprint names a pair in the log of tokens.
+func (p *pair) fingerprint() string { return Fingerprint(or(p.refresh, p.access)) }
+
 // issue issues a pair, for a refresh token if from is not nil. User 0 is the service
 // account, which gets no refresh token. The caller holds mu.
 func (s *Server) issue(userID int64, redirectURI string, from *pair) *pair {
 	now := s.now()
-	p := &pair{access: "fake-access-" + rand.Text(), userID: userID, redirectURI: redirectURI,
+	p := &pair{access: "fake-access-" + s.opts.Random.Text(), userID: userID, redirectURI: redirectURI,
 		created: now, expires: now.Add(s.opts.ExpiresIn)}
 	if s.opts.LongAccessTokens {
 		p.access += "-" + strings.Repeat("x", longToken-len(p.access)-1)
 	}
 	if userID != 0 {
-		p.refresh, p.refreshState = "fake-refresh-"+rand.Text(), Live
+		p.refresh, p.refreshState = "fake-refresh-"+s.opts.Random.Text(), Live
 	}
 	p.number = int64(len(s.pairs)) + 1
 	s.addPair(p)
@@ -95,6 +97,13 @@ func (s *Server) addPair(p *pair) {
 	s.pairs = append(s.pairs, p)
 }
 
+// Accepts reports whether the API accepts an access token.
+func (s *Server) Accepts(accessToken string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.access[accessToken].usable(s.now())
+}
+
 // longToken is the length of an access token with LongAccessTokens.
 const longToken = 1400
 
@@ -105,8 +114,9 @@ func (s *Server) authorized(userID int64, redirectURI string) *pair {
 		switch {
 		case p.userID != userID:
 		case s.opts.SecondAuthorization == Kill:
-			s.revoke(p)
+			s.revoke(p, ByAuthorization)
 		case s.opts.SecondAuthorization == Return && p.refreshState == Live && p.usable(s.now()):
+			s.logToken(p, TokenEvent{Event: TokenReturned, Fingerprint: p.fingerprint(), UserID: p.userID})
 			return p
 		}
 	}

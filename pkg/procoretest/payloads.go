@@ -1,10 +1,12 @@
 package procoretest
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
 // payload returns the body of a delivery in the hook's version.
@@ -69,17 +71,17 @@ func nullable[T comparable](v T) any {
 	return v
 }
 
+// crockford turns the base 32 of RFC 4648 into that of ULIDs, which lacks four of its letters.
+var crockford = strings.NewReplacer("I", "0", "L", "1", "O", "8", "U", "9")
+
 // newULID returns a ULID: 48 bits of milliseconds and 80 random bits, in Crockford's
 // base 32.
 //
 // https://github.com/ulid/spec
-func newULID(t time.Time) string {
+func newULID(t time.Time, random procore.Random) string {
 	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	var b [26]byte
-	rand.Read(b[10:])
-	for i := 10; i < 26; i++ {
-		b[i] = digits[b[i]&31]
-	}
+	copy(b[10:], crockford.Replace(random.Text()))
 	ms := t.UnixMilli()
 	for i := 9; i >= 0; i-- {
 		b[i] = digits[ms&31]

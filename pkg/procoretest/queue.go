@@ -2,7 +2,6 @@ package procoretest
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -44,7 +43,7 @@ func (s *Server) enqueue(hooks []*hook, e Event) []string {
 			next.id = s.newID()
 			s.insert(h, s.place(h), &next)
 		}
-		h.wakeWorker()
+		s.wakeWorker(h)
 	}
 	return ids
 }
@@ -55,7 +54,7 @@ func (s *Server) enqueue(hooks []*hook, e Event) []string {
 func (s *Server) place(h *hook) int {
 	end := len(h.queue)
 	if n := min(s.opts.Shuffle, end); n > 0 {
-		return end - rand.IntN(n)
+		return end - int(s.opts.Random.Jitter(time.Duration(n)))
 	}
 	return end
 }
@@ -86,5 +85,5 @@ type moment struct {
 }
 
 func (s *Server) newMoment(at time.Time) moment {
-	return moment{id: s.newID(), ulid: newULID(at), at: at}
+	return moment{id: s.newID(), ulid: newULID(at, s.opts.Random), at: at}
 }

@@ -81,8 +81,12 @@ func (c *call) titleIn(name string) (string, bool) {
 	if !c.body(&body) {
 		return "", false
 	}
-	for _, inner := range append(slices.Collect(maps.Values(body)), body) {
-		fields, _ := inner.(map[string]any)
+	inner := []any{}
+	for _, name := range slices.Sorted(maps.Keys(body)) {
+		inner = append(inner, body[name])
+	}
+	for _, v := range append(inner, body) {
+		fields, _ := v.(map[string]any)
 		for _, name := range []string{"subject", "title", "name"} {
 			if title, _ := fields[name].(string); title != "" {
 				return title, len(title) <= maxText || c.invalid(name, "is too long")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"html/template"
 	"io"
 	"maps"
 	"net/http"
@@ -25,8 +24,6 @@ type Server struct {
 	// Start sets it for the caller; the server does not read it.
 	URL string
 
-	mux      *http.ServeMux
-	pages    *template.Template
 	ctx      context.Context // ends with Close
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
@@ -117,8 +114,6 @@ func open(o Options) (*Server, error) {
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.delivery = newDeliveryClient(s.opts)
 	s.delivery.Transport = crookedDelivery{s, s.delivery.Transport}
-	s.pages = parsePages()
-	s.mux = s.routes()
 	return s, nil
 }
 
@@ -152,14 +147,32 @@ func (s *Server) Advance(d time.Duration) {
 	s.advanced = make(chan struct{})
 }
 
-func (s *Server) routes() *http.ServeMux {
+// routes are the same for all servers, because it takes milliseconds to make them.
+var routes = sync.OnceValue(func() *http.ServeMux {
 	m := http.NewServeMux()
-	s.oauthRoutes(m)
-	s.apiRoutes(m)
-	s.hookRoutes(m)
-	s.controlRoutes(m)
-	s.pageRoutes(m)
+	oauthRoutes(m)
+	apiRoutes(m)
+	hookRoutes(m)
+	controlRoutes(m)
+	pageRoutes(m)
 	return m
+})
+
+// serverKey is in the context of each request on its way to a handler.
+type serverKey struct{}
+
+// route passes a request to the handler of its path.
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	routes().ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), serverKey{}, s)))
+}
+
+// on makes a handler of what a server does.
+func on(h func(*Server, http.ResponseWriter, *http.Request)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if s, ok := r.Context().Value(serverKey{}).(*Server); ok {
+			h(s, w, r)
+		}
+	}
 }
 
 // ServeHTTP implements [http.Handler]. It reads the whole request and buffers the

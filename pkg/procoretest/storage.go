@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -122,7 +123,11 @@ func (r *recorder) synced(err *error) {
 const storedFormat = 1
 
 // numbered is the key of a value with a number. Keys are in the order of the numbers.
-func numbered(kind string, n int64) string { return fmt.Sprintf("%s/%019d", kind, n) }
+func numbered(kind string, n int64) string {
+	const zeros = "0000000000000000000" // as many as an int64 has digits
+	digits := strconv.FormatInt(n, 10)
+	return kind + "/" + zeros[len(digits):] + digits
+}
 
 // loading is a server as it is loaded.
 type loading struct {

@@ -18,7 +18,7 @@ type kind struct {
 
 // tableRoutes serves the items and lists of [procore.Resources], and their changes, also
 // where Procore has no such operation. Projects have their own form.
-func (s *Server) tableRoutes(m *http.ServeMux) {
+func tableRoutes(m *http.ServeMux) {
 	kinds := map[string]*kind{}
 	fill := strings.NewReplacer("{company_id}", "{company}", "{project_id}", "{project}", "{parent_id}", "{parent}")
 	add := func(method, path string, r procore.Resource, h func(*call, *kind)) {
@@ -27,7 +27,7 @@ func (s *Server) tableRoutes(m *http.ServeMux) {
 		if kinds[pattern] == nil {
 			k := &kind{path: path}
 			kinds[pattern] = k
-			m.HandleFunc(pattern, s.forCompany(func(c *call) { h(c, k) }))
+			m.HandleFunc(pattern, forCompany(func(c *call) { h(c, k) }))
 		}
 		k := kinds[pattern]
 		k.names = append(k.names, r.Name)

@@ -5,9 +5,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -52,7 +54,7 @@ func (s *Server) present(form url.Values, burn bool) spend {
 			s.presented[token]++
 			s.keepPresented(token)
 		}
-		s.logPresented(token, p)
+		s.logPresented(token, p, burn)
 		if p == nil {
 			continue
 		}
@@ -81,8 +83,8 @@ func formOf(r *http.Request) (url.Values, *oauthError) {
 	if err != nil || r.URL.RawQuery != "" {
 		return form, invalidRequest("The parameters must be in the body, properly encoded.")
 	}
-	for name, values := range form {
-		if len(values) > 1 {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		if len(form[name]) > 1 {
 			return form, invalidRequest(fmt.Sprintf("The parameter %.40q is duplicated.", name))
 		}
 	}
@@ -164,7 +166,7 @@ func (s *Server) exchangeRefresh(form url.Values, spent spend) (*pair, *oauthErr
 	}
 	old := spent.pair
 	if old != nil && !spent.live && old.next != nil && s.opts.ReplayKillsSuccessor {
-		s.revoke(old.next)
+		s.revoke(old.next, ByReplay)
 	}
 	if old == nil || !spent.live || form.Get("redirect_uri") != old.redirectURI {
 		return nil, invalidGrant()
@@ -201,9 +203,9 @@ func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case access.usable(s.now()):
-		s.revoke(access)
+		s.revoke(access, ByEndpoint)
 	case access == nil && refresh != nil:
-		s.revoke(refresh)
+		s.revoke(refresh, ByEndpoint)
 	}
 	writeJSON(w, http.StatusOK, struct{}{})
 }

@@ -106,8 +106,13 @@ func (c *call) createTriggers() {
 		return
 	}
 	made, failed := []any{}, []any{}
-	for _, f := range all {
-		if t, field, why := c.add(h, f); why != "" {
+	for i, f := range all {
+		var t trigger
+		field, why := "base", "could not be saved"
+		if !c.partial(i, len(all)) {
+			t, field, why = c.add(h, f)
+		}
+		if why != "" {
 			failed = append(failed, map[string]any{"resource_name": f.ResourceName, "event_type": f.EventType,
 				"errors": map[string][]string{field: {why}}})
 		} else {
@@ -149,10 +154,13 @@ func (c *call) deleteTriggers() {
 		return
 	}
 	gone, failed := []string{}, []any{}
-	for _, id := range ids {
-		if c.remove(h, id) {
+	for i, id := range ids {
+		switch {
+		case c.partial(i, len(ids)):
+			failed = append(failed, map[string]any{"id": id, "errors": []string{"could not be deleted"}})
+		case c.remove(h, id):
 			gone = append(gone, id)
-		} else {
+		default:
 			failed = append(failed, map[string]any{"id": id, "errors": []string{"does not exist"}})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"procore-connect/pkg/procore"
 )
@@ -20,16 +21,17 @@ const (
 	shownResources = 25
 )
 
-func parsePages() *template.Template {
+// parsedPages are the same for all servers.
+var parsedPages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.ParseFS(files, "templates/*.html"))
-}
+})
 
-func (s *Server) pageRoutes(m *http.ServeMux) {
-	m.HandleFunc("GET /{$}", s.showHome)
-	m.HandleFunc("GET /_ui/live", s.serveLive)
-	for path, h := range map[string]http.HandlerFunc{"change": s.changeByForm, "create": s.createByForm, "company": s.companyByForm,
-		"trouble": s.troubleByForm, "hook": s.hookByForm, "again": s.againByForm} {
-		m.Handle("POST /_ui/"+path, http.NewCrossOriginProtection().Handler(h))
+func pageRoutes(m *http.ServeMux) {
+	m.HandleFunc("GET /{$}", on((*Server).showHome))
+	m.HandleFunc("GET /_ui/live", on((*Server).serveLive))
+	for path, h := range map[string]func(*Server, http.ResponseWriter, *http.Request){"change": (*Server).changeByForm, "create": (*Server).createByForm,
+		"company": (*Server).companyByForm, "trouble": (*Server).troubleByForm, "hook": (*Server).hookByForm, "again": (*Server).againByForm} {
+		m.Handle("POST /_ui/"+path, http.NewCrossOriginProtection().Handler(on(h)))
 	}
 	for _, name := range []string{"style.css", "live.js"} {
 		m.HandleFunc("GET /_ui/"+name, func(w http.ResponseWriter, r *http.Request) {
@@ -50,7 +52,7 @@ func (s *Server) render(w http.ResponseWriter, status int, name string, data any
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
-	if err := s.pages.ExecuteTemplate(w, name, data); err != nil {
+	if err := parsedPages().ExecuteTemplate(w, name, data); err != nil {
 		fmt.Fprintln(w, "The page could not be rendered.")
 	}
 }

@@ -149,11 +149,11 @@ func TestTokenLog(t *testing.T) {
 	a, b := Fingerprint(first.RefreshToken), Fingerprint(second.RefreshToken)
 	want := []TokenEvent{
 		{Event: TokenIssued, Fingerprint: a, UserID: Joe},
-		{Event: TokenPresented, Fingerprint: a, State: Live, UserID: Joe},
+		{Event: TokenPresented, Fingerprint: a, State: Live, Spent: true, UserID: Joe},
 		{Event: TokenRefreshed, Fingerprint: b, From: a, UserID: Joe},
 		{Event: TokenPresented, Fingerprint: a, State: Spent, UserID: Joe},
 		{Event: TokenPresented, Fingerprint: Fingerprint("invented"), State: Unknown},
-		{Event: TokenRevoked, Fingerprint: b, UserID: Joe},
+		{Event: TokenRevoked, Fingerprint: b, Reason: ByEndpoint, UserID: Joe},
 		{Event: TokenIssued, Fingerprint: Fingerprint(service.AccessToken)},
 	}
 	got := p.State().TokenLog

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"sync"
+
+	"procore-connect/pkg/procore"
 )
 
 // flights make the callers of one process that want the same grant share one piece of
@@ -18,16 +20,20 @@ type flight struct {
 	cancel  context.CancelFunc
 	callers int // guarded by the mutex of flights
 	done    chan struct{}
+	shared  bool // by several callers, who go on at once when done is closed
 	access  Access
 	err     error
 }
 
 // do joins the principal's flight, or starts it with work.
-func (f *flights) do(ctx context.Context, p Principal, work func(context.Context) (Access, error)) (Access, error) {
+func (f *flights) do(ctx context.Context, clock procore.Clock, p Principal, work func(context.Context) (Access, error)) (Access, error) {
 	for {
 		fl := f.join(ctx, p, work)
 		select {
 		case <-fl.done:
+			if fl.shared {
+				clock.Woken(ctx)
+			}
 			f.leave(fl)
 			if errors.Is(fl.err, context.Canceled) && ctx.Err() == nil {
 				continue // the others had left just before
@@ -71,6 +77,7 @@ func (f *flights) run(ctx context.Context, p Principal, fl *flight, work func(co
 	defer func() {
 		f.mu.Lock()
 		delete(f.open, p)
+		fl.shared = fl.callers > 1
 		f.mu.Unlock()
 		close(fl.done)
 	}()

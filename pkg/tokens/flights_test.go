@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"procore-connect/internal/testing/fake/dynamotest"
+	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 )
 
@@ -106,6 +108,8 @@ func TestCallersShareAFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var f flights
+		var yields atomic.Int64
+		clock := procore.Clock{Yield: func(context.Context) { yields.Add(1) }}
 		want := Access{Generation: 7}
 		runs := 0
 		work := func(ctx context.Context) (Access, error) {
@@ -121,7 +125,7 @@ func TestCallersShareAFlight(t *testing.T) {
 		join := func(ctx context.Context) <-chan error {
 			done := make(chan error, 1)
 			go func() {
-				a, err := f.do(ctx, "user#1", work)
+				a, err := f.do(ctx, clock, "user#1", work)
 				if err == nil && a.Generation != want.Generation {
 					t.Errorf("got generation %d, want %d", a.Generation, want.Generation)
 				}
@@ -146,6 +150,15 @@ func TestCallersShareAFlight(t *testing.T) {
 		<-first
 		if err := <-join(t.Context()); err != nil || runs != 3 {
 			t.Errorf("the next caller: got error %v after %d runs, want none after 3", err, runs)
+		}
+		if n := yields.Load(); n != 0 {
+			t.Errorf("%d callers yield who go on alone", n)
+		}
+		first, second = join(t.Context()), join(t.Context())
+		<-first
+		<-second
+		if n := yields.Load(); n != 2 {
+			t.Errorf("%d of 2 callers yield who go on at once", n)
 		}
 		f.wait()
 		if len(f.open) != 0 {

@@ -77,7 +77,7 @@ func (s *Store) revoke(ctx context.Context, g Grant, reason string) (again bool,
 
 // renewed refreshes a grant that is to be revoked, and has it read again.
 func (s *Store) renewed(ctx context.Context, p Principal) (again bool, err error) {
-	_, err = s.flights.do(ctx, p, func(ctx context.Context) (Access, error) { return s.renew(ctx, p, demand{}) })
+	_, err = s.flights.do(ctx, s.Clock, p, func(ctx context.Context) (Access, error) { return s.renew(ctx, p, demand{}) })
 	if err != nil && !errors.Is(err, ErrReauthorize) && !errors.Is(err, ErrRevoked) {
 		return false, err
 	}

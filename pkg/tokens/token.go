@@ -40,7 +40,7 @@ func (s *Store) token(ctx context.Context, p Principal, d demand) (Access, error
 	if k.answers(now) && (!d.use || recorded(p, k.access.LastUsed, now)) {
 		return k.access, nil
 	}
-	return s.flights.do(ctx, p, func(ctx context.Context) (Access, error) {
+	return s.flights.do(ctx, s.Clock, p, func(ctx context.Context) (Access, error) {
 		return s.renew(ctx, p, d)
 	})
 }

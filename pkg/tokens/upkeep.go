@@ -140,7 +140,7 @@ func (u Upkeep) Token(ctx context.Context, p Principal) (Access, error) {
 // Refresh is Token for a schedule: it refreshes a token that expires within the given
 // time, and does not count as a use of the grant.
 func (u Upkeep) Refresh(ctx context.Context, p Principal, within time.Duration) (Access, error) {
-	return u.s.flights.do(ctx, p, func(ctx context.Context) (Access, error) {
+	return u.s.flights.do(ctx, u.s.Clock, p, func(ctx context.Context) (Access, error) {
 		return u.s.renew(ctx, p, demand{within: within})
 	})
 }

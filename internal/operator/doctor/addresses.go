@@ -18,12 +18,12 @@ type answer struct {
 }
 
 // ask makes a request of a public address, from outside of AWS, and follows no redirect.
-func ask(ctx context.Context, method, address string) (answer, error) {
+func (d *Doctor) ask(ctx context.Context, method, address string) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return answer{}, err
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: d.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Do(r)
 	if err != nil {
 		return answer{}, err
@@ -51,7 +51,7 @@ func (d *Doctor) addresses(ctx context.Context) []Finding {
 		{"WebhookUrl", http.MethodGet, http.StatusNotFound, true},
 	} {
 		address := d.Outputs[p.output]
-		got, err := ask(ctx, p.method, address)
+		got, err := d.ask(ctx, p.method, address)
 		if err != nil {
 			found = append(found, Finding{Verdict: Failed, Finding: fmt.Sprintf("%s cannot be reached from here: %v", p.output, err),
 				Next: "check the DNS record and the certificate of the domain, and this machine's way to the internet: curl -I " + address})

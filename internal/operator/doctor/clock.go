@@ -60,7 +60,7 @@ func (d *Doctor) awsTime(ctx context.Context) (time.Time, error) {
 }
 
 func (d *Doctor) procoreTime(ctx context.Context) (time.Time, error) {
-	got, err := ask(ctx, http.MethodHead, d.Connections.Tokens.Environment.LoginURL+"/")
+	got, err := d.ask(ctx, http.MethodHead, d.Connections.Tokens.Environment.LoginURL+"/")
 	if err != nil {
 		return time.Time{}, err
 	}

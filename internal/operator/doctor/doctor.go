@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,8 @@ type Doctor struct {
 	*operator.Operator
 	// Progress is called with what is being done. nil: no one wants to know.
 	Progress func(text string)
+	// Transport makes the requests of the public addresses. nil: http.DefaultTransport.
+	Transport http.RoundTripper
 
 	variables map[string]string // of all functions, by configuration
 	denied    []string          // actions that the operator's identity may not call

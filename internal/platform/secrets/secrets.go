@@ -46,10 +46,11 @@ type Secret[T any] struct {
 	// 0: as MaxAge.
 	MaxStale time.Duration
 
-	mu      sync.Mutex
-	value   func() T  // a function, so that package fmt cannot print it; nil: not known yet
-	readAt  time.Time // when the read of value began
-	triedAt time.Time // when a caller last waited for a read, or readAt if that is later
+	mu      sync.Mutex    // guards busy alone
+	busy    chan struct{} // closed when the caller that has what follows is done; nil: none has it
+	value   func() T      // a function, so that package fmt cannot print it; nil: not known yet
+	readAt  time.Time     // when the read of value began
+	triedAt time.Time     // when a caller last waited for a read, or readAt if that is later
 
 	beside   *reading[T] // nil: none
 	besideAt time.Time   // when the last one began
@@ -65,8 +66,11 @@ func (s *Secret[T]) Get(ctx context.Context) (T, error) { return s.get(ctx, fals
 func (s *Secret[T]) Reread(ctx context.Context) (T, error) { return s.get(ctx, true) }
 
 func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if err := s.lock(ctx); err != nil {
+		var none T
+		return none, fmt.Errorf("secret %s: another caller reads it: %w", s.ID, err)
+	}
+	defer s.unlock()
 	now := s.Clock.Now()
 	s.collect(ctx, now)
 	known := s.value != nil
@@ -88,6 +92,33 @@ func (s *Secret[T]) get(ctx context.Context, reread bool) (T, error) {
 		s.value, s.readAt = func() T { return value }, now
 	}
 	return value, err
+}
+
+// lock waits until no other caller reads, no longer than the caller's own time.
+func (s *Secret[T]) lock(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		busy := s.busy
+		if busy == nil {
+			s.busy = make(chan struct{})
+			s.mu.Unlock()
+			return nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-busy:
+			s.Clock.Woken(ctx)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *Secret[T]) unlock() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.busy)
+	s.busy = nil
 }
 
 func (s *Secret[T]) read(ctx context.Context) (T, error) {

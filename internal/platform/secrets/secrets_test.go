@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,6 +24,7 @@ import (
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/kit/clocktest"
 	"procore-connect/internal/testing/kit/secrettest"
+	"procore-connect/pkg/procore"
 )
 
 // world is a Secrets Manager that can fail, a clock, and one secret with its log.
@@ -285,4 +287,29 @@ func TestValueIsNotPrinted(t *testing.T) {
 	w := newWorld(t, "fake-secret-1")
 	w.wantGet(t, "first", false, "parsed fake-secret-1", 1)
 	secrettest.NotPrinted(t, w.Secret, "fake-secret-1")
+}
+
+// A caller that waited for another one yields before it goes on, and only that one does.
+func TestWaiterYields(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var yields atomic.Int64
+		s := &Secret[string]{Clock: procore.Clock{Yield: func(context.Context) { yields.Add(1) }}}
+		caller := func() {
+			if err := s.lock(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		caller()
+		go caller()
+		synctest.Wait()
+		if n := yields.Load(); n != 0 {
+			t.Errorf("%d callers yield before any has waited", n)
+		}
+		s.unlock()
+		synctest.Wait()
+		if n := yields.Load(); n != 1 {
+			t.Errorf("%d callers yield, want the one that waited", n)
+		}
+	})
 }

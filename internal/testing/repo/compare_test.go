@@ -50,7 +50,7 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 	t.Parallel()
 	constant := 0
 	for _, pattern := range []string{"pkg/procore/secret.go", "internal/connect/session/*.go", "internal/webhook/credential/*.go",
-		"functions/oauth-callback/*.go", "functions/company-select/*.go", "functions/webhook-receiver/*.go"} {
+		"functions/oauth-callback/handler/*.go", "functions/company-select/handler/*.go", "functions/webhook-receiver/handler/*.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || files == nil {
 			t.Fatalf("%s: no files, %v", pattern, err)

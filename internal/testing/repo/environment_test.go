@@ -56,17 +56,17 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// variables returns the variables that a function reads. It follows the calls of main and wire into the packages that
-// read the environment.
+// variables returns the variables that a function reads. It follows the calls of main, of the handler's New and of
+// wire into the packages that read the environment.
 func variables(t *testing.T, dir string) []string {
 	t.Helper()
 	s := scan{reads: make(map[string]map[string]bool), calls: make(map[string]map[string]bool)}
-	wiring := read(t, dir+"/main.go")
-	if strings.Contains(wiring, `/pkg/consumer"`) {
-		s.files(t, "pkg/consumer")
-		wiring = read(t, "pkg/consumer/wire.go")
+	wires := dir + "/handler"
+	if strings.Contains(read(t, dir+"/main.go"), `/pkg/consumer"`) {
+		wires = "pkg/consumer"
 	}
-	for _, d := range []string{dir, "internal/platform/config", "internal/wire"} {
+	wiring := read(t, wires+"/wire.go")
+	for _, d := range []string{dir, wires, "internal/platform/config", "internal/wire"} {
 		s.files(t, d)
 	}
 	// Which have functions of the same names, ReadConfig and New.
@@ -89,6 +89,7 @@ func variables(t *testing.T, dir string) []string {
 		}
 	}
 	visit("main")
+	visit("New") // which main passes on
 	for _, v := range lambdas {
 		delete(found, v)
 	}

@@ -107,10 +107,12 @@ func refused(rules map[string]importRule, file, path string) (names []string) {
 
 // forbidden are imports below the module path that break the direction, one for each rule and for each part of it.
 var forbidden = []struct{ file, path, rule string }{
-	{"internal/wire/x.go", "functions/refresher", "everywhere"},
+	{"internal/wire/x.go", "functions/refresher/handler", "handlers"},
+	{"functions/refresher/handler/x.go", "functions/dispatcher/handler", "handlers"},
+	{"internal/testing/stack/x_test.go", "functions/refresher/handler", "handlers"},
 	{"internal/testing/stack/x_test.go", "cmd/local", "everywhere"},
-	{"functions/refresher/x.go", "examples/event-consumer", "everywhere"},
-	{"functions/refresher/x.go", "internal/operator", "operator"},
+	{"functions/refresher/handler/x.go", "examples/event-consumer", "everywhere"},
+	{"functions/refresher/handler/x.go", "internal/operator", "operator"},
 	{"internal/wire/x.go", "internal/operator", "operator"},
 	{"pkg/procore/x.go", "internal/platform/logging", "procore"},
 	{"pkg/procoretest/x.go", "internal/testing/kit/logtest", "procoretest"},
@@ -133,7 +135,7 @@ var forbidden = []struct{ file, path, rule string }{
 	{"examples/event-consumer/x.go", "internal/connect/session", "examples"},
 	{"examples/event-consumer/x.go", "internal/webhook/inbox", "examples"},
 	{"examples/event-consumer/x.go", "internal/upkeep/rescue", "examples"},
-	{"functions/refresher/x.go", "internal/testing/kit/tables", "deployed"},
+	{"functions/refresher/handler/x.go", "internal/testing/kit/tables", "deployed"},
 	{"examples/event-consumer/x.go", "pkg/procoretest", "deployed"},
 	{"pkg/procore/x.go", "pkg/procoretest", "deployed"},
 	{"pkg/tokens/x.go", "internal/testing/fake/dynamotest", "deployed"},
@@ -142,7 +144,7 @@ var forbidden = []struct{ file, path, rule string }{
 	{"internal/invariants/x.go", "internal/testing/proof/simulation", "deployed"},
 	{"internal/connect/pages/x.go", "pkg/procoretest", "deployed"},
 	{"internal/upkeep/departures/x.go", "pkg/procoretest", "deployed"},
-	{"functions/webhook-receiver/x.go", "internal/connect/pages", "light"},
+	{"functions/webhook-receiver/handler/x.go", "internal/connect/pages", "light"},
 }
 
 // checkImports holds a repository's files to its rules, and the rules to what they have to refuse.

@@ -112,7 +112,7 @@ func (a *Announcer) tellHolders(ctx context.Context, r Record) error {
 		return nil
 	}
 	environment, principal, _ := strings.Cut(now.Grant.S, "#")
-	store := &connections.Store{DB: a.DB, Table: a.Connections, Tokens: &tokens.Store{Environment: procore.Environment{Name: environment}}}
+	store := &connections.Store{DB: a.DB, Table: a.Connections, Log: a.Log, Tokens: &tokens.Store{Environment: procore.Environment{Name: environment}}}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for _, holder := range now.Holders.SS {

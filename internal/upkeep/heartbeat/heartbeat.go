@@ -21,14 +21,15 @@ func grantsRow(s *connections.Store) dynamo.Item {
 
 // Write writes a heartbeat into each of the two tables.
 func Write(ctx context.Context, s *connections.Store) error {
-	var errs []error
-	for table, key := range map[string]dynamo.Item{s.Tokens.Grants: grantsRow(s), s.Table: s.Row(name, name)} {
-		beat := dynamo.Item{"beat_at_ms": dynamo.Millis(s.Tokens.Clock.Now())}
-		if err := dynamo.Write(ctx, s.DB, new(dynamo.Expression).Set(beat).Update(table, key)); err != nil {
-			errs = append(errs, fmt.Errorf("heartbeat: not written into %s: %w", table, err))
-		}
+	return errors.Join(beat(ctx, s, s.Tokens.Grants, grantsRow(s)), beat(ctx, s, s.Table, s.Row(name, name)))
+}
+
+func beat(ctx context.Context, s *connections.Store, table string, key dynamo.Item) error {
+	now := dynamo.Item{"beat_at_ms": dynamo.Millis(s.Tokens.Clock.Now())}
+	if err := dynamo.Write(ctx, s.DB, new(dynamo.Expression).Set(now).Update(table, key)); err != nil {
+		return fmt.Errorf("heartbeat: not written into %s: %w", table, err)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // Last returns when the last heartbeat was written, which each run of housekeeping does. It is zero if none was.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/testing/proof/simulation"
@@ -21,7 +22,7 @@ import (
 // continues when those before it have ended.
 type shard struct {
 	*simulation.World
-	queue   *simulation.Queue
+	queued  []simulation.Message // in the order in which the queue accepted them
 	records []Record
 	at      int // the first record that is not done
 	batch   int
@@ -33,7 +34,8 @@ const inboxTable = "inbox"
 // marks one that no queue accepts.
 func stream(name string, batch int, events string) simulation.Scenario {
 	return simulation.Scenario{Name: name, Setup: func(w *simulation.World) {
-		x := &shard{World: w, queue: simulation.NewQueue(w), batch: batch}
+		x := &shard{World: w, batch: batch}
+		w.Queues.OnSend = func(_ string, m simulation.Message) { x.queued = append(x.queued, m) }
 		for id := range strings.FieldsSeq(events) {
 			r := event(strings.ToLower(id))
 			if id != strings.ToLower(id) {
@@ -59,7 +61,7 @@ func stream(name string, batch int, events string) simulation.Scenario {
 func (x *shard) dispatcher(p *simulation.Process) *Dispatcher {
 	return &Dispatcher{
 		Inbox: &inbox.Store{DB: x.Tables.Client(), Table: inboxTable, Clock: p.Clock()},
-		Queue: x.queue.Client(), QueueURL: x.queue.URL(), Clock: p.Clock(), Log: slog.New(slog.DiscardHandler),
+		Queue: sqs.NewFromConfig(x.AWS()), QueueURL: x.Queues.URL(simulation.EventsQueue), Clock: p.Clock(), Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -109,7 +111,7 @@ func (x *shard) judge(ctx context.Context) {
 		}
 	}
 	got, want := map[string][]string{}, map[string][]string{}
-	for _, m := range x.queue.Accepted {
+	for _, m := range x.queued {
 		if slices.Contains(got[m.Group], m.Body) {
 			x.Happened("sent again")
 			continue

@@ -48,7 +48,9 @@ func (k *Reconciler) end(ctx context.Context, c connections.Connection, end func
 		return err
 	}
 	defer items{k.Store}.release(ctx, l, k.log())
-	all, err := procore.Collect(k.Store.Company(ctx, key.CompanyID))
+	within, cancel := context.WithTimeout(ctx, passFor) // the lease outlives it
+	defer cancel()
+	all, err := procore.Collect(k.Store.Company(within, key.CompanyID))
 	if err != nil {
 		return err
 	}
@@ -57,9 +59,9 @@ func (k *Reconciler) end(ctx context.Context, c connections.Connection, end func
 		return end(ctx)
 	}
 	all = slices.DeleteFunc(all, func(c connections.Connection) bool { return c.Key == key })
-	others, err := k.anyWorks(ctx, all)
+	others, err := k.anyWorks(within, all)
 	if err == nil && !others {
-		err = k.remove(ctx, l, key)
+		err = k.remove(within, l, key)
 	}
 	if err != nil {
 		return err

@@ -41,6 +41,9 @@ func TestEnd(t *testing.T) {
 	if all := w.hooks(); len(all) != 1 || procore.NewID(all[0].ID) != foreign.ID {
 		t.Errorf("got %+v, want the foreign hook alone", all)
 	}
+	if row, err := w.Row(t.Context(), company); err != nil || row.HookID != "" || !row.Since.IsZero() {
+		t.Errorf("got row %+v, %v, want no hook, and no changes that are wanted", row, err)
+	}
 	w.end(b) // again
 	if result, err := w.Reconcile(t.Context(), company); err != nil || result.HookID != "" || len(w.hooks()) != 1 {
 		t.Errorf("a pass afterwards: %+v, %v", result, err)

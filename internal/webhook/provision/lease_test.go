@@ -1,9 +1,11 @@
 package provision
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
@@ -106,5 +108,58 @@ func TestAuthorizedMeanwhile(t *testing.T) {
 	w.wantStatus(connections.WebhooksActive, Recheck, a)
 	if got := w.Connection(b.Key); got.Webhooks != connections.WebhooksPending || got.CheckAt.After(w.Clock.Now()) {
 		t.Errorf("the new one is %s, looked at in %v", got.Webhooks, got.CheckAt.Sub(w.Clock.Now()))
+	}
+}
+
+// A hook whose creation was not answered may still appear: until the lease expires, no other pass creates one, and no
+// connection ends as if there were none.
+func TestCreationWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	w.ProcoreFails(procoretest.Fault{Endpoint: hooksPath, Method: "POST", Kind: procoretest.Reset})
+	if result, err := w.Reconcile(t.Context(), company); err == nil {
+		t.Errorf("got %+v, want an error", result)
+	}
+	if result, err := w.Reconcile(t.Context(), company); err != nil || !result.Busy {
+		t.Errorf("got %+v, %v while the hook may still appear, want busy", result, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := w.End(ctx, c.Key, "asked for"); !errors.Is(err, ErrBusy) {
+		t.Errorf("got %v, want ErrBusy", err)
+	}
+	spec, err := w.want(t.Context(), company, []connections.Connection{c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.otherHook(joe, spec.spec) // it appears
+	w.Clock.Advance(leaseFor)
+	w.end(c)
+	if got := w.hooks(); len(got) > 0 {
+		t.Errorf("%d hooks are left", len(got))
+	}
+}
+
+// A connection that ended between its reading and the lease makes no hook, although its grant still serves another
+// company and this process used the connection a moment ago.
+func TestEndedBeforeTheLease(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.connect(joe)
+	w.Connect(procoretest.HarborHill, joe, connections.WebhooksPending)
+	w.reconcile(connections.WebhooksActive)
+	before, err := procore.Collect(w.Reconciler.Store.Company(t.Context(), company))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := procore.Collect(w.client(c.Key).Hooks(t.Context(), "our-app")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.keeper().End(t.Context(), c.Key, "asked for"); err != nil {
+		t.Fatal(err)
+	}
+	if result, err := w.Reconcile(t.Context(), company, before...); err != nil || len(w.hooks()) > 0 {
+		t.Errorf("got %+v, %v, and %d hooks of a company that left", result, err, len(w.hooks()))
 	}
 }

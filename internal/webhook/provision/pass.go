@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"time"
 
 	"procore-connect/internal/webhook/recovery"
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/tokens"
 )
@@ -63,19 +65,44 @@ func (h *hand) converge(ctx context.Context, want wanted, creatorLost bool) erro
 			return err
 		}
 		for _, s := range steps {
-			was := m.Credential
-			err := apply(ctx, h.client, h.by, want, s, m)
-			if m.Credential != "" && (m.Credential != was || m.CredentialAt.IsZero()) {
-				m.CredentialAt = have.at
-			}
-			h.logStep(ctx, s, err)
-			if err != nil {
+			if err := h.step(ctx, want, s, have.at); err != nil {
 				return err
 			}
-			h.reactivated = h.reactivated || s.activate
 		}
 	}
 	return errors.New("the hook keeps changing")
+}
+
+// step makes a step of the plan, which observed at this time.
+func (h *hand) step(ctx context.Context, want wanted, s step, at time.Time) error {
+	if s.do == createHook {
+		if err := h.connected(ctx); err != nil {
+			return err
+		}
+	}
+	m := &h.lease.row.Memory
+	was := m.Credential
+	err := apply(ctx, h.client, h.by, want, s, m)
+	if m.Credential != "" && (m.Credential != was || m.CredentialAt.IsZero()) {
+		m.CredentialAt = at
+	}
+	h.logStep(ctx, s, err)
+	if err != nil {
+		h.lease.unanswered = s.do == createHook && kindOf(err) == later
+		return err
+	}
+	h.reactivated = h.reactivated || s.activate
+	return nil
+}
+
+// connected returns an error if the connection does not work any more. It was read before the lease was taken, and
+// between them another run may have ended it and deleted the hook.
+func (h *hand) connected(ctx context.Context) error {
+	c, err := h.items.store.Connection(ctx, connections.Key{CompanyID: h.lease.row.CompanyID, Principal: h.by})
+	if err != nil {
+		return err
+	}
+	return h.items.store.Works(ctx, c)
 }
 
 // waiting reports whether deliveries wait in the hook, or are still to be recovered from

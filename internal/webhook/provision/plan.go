@@ -24,9 +24,9 @@ func plan(want wanted, have observed, m Memory) ([]step, Memory, error) {
 				p.steps = append(p.steps, step{do: deleteHook, hook: h.ID})
 			}
 		}
-		if since := m.Since; len(p.steps) == 0 {
-			if m.forget(); want.unhooked {
-				m.Since = since
+		if len(p.steps) == 0 {
+			if m.forget(); !want.unhooked {
+				m.Since = time.Time{}
 			}
 		}
 		m.Repairs = nil

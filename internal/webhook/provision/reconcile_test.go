@@ -160,6 +160,7 @@ func TestLostAnswers(t *testing.T) {
 				w.wantStatus(connections.WebhooksActive, Retry, c)
 			}
 			w.Procore.ClearFaults()
+			w.Clock.Advance(Retry)
 			w.reconcile(connections.WebhooksActive)
 			w.hook()
 			if writes := skip == 1 || skip == 4; writes && !lost { // net/http repeats a GET itself
@@ -326,6 +327,7 @@ func TestPassInALittleTime(t *testing.T) {
 		t.Errorf("got %+v, %v, and its caller's time is over: %v", result, err, ctx.Err())
 	}
 	w.wantStatus(connections.WebhooksPending, Retry, c)
+	w.Clock.Advance(Retry)
 	w.reconcile(connections.WebhooksActive)
 	w.hook()
 }

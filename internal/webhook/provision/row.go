@@ -42,7 +42,12 @@ type Row struct {
 }
 
 // lease is the row while this process holds it.
-type lease struct{ row Row }
+type lease struct {
+	row Row
+	// unanswered reports whether a request to create a hook may still be carried out. Until then no other run may
+	// conclude that there is none.
+	unanswered bool
+}
 
 // hookRow is the sort key of a hook's item.
 const hookRow = "webhook"
@@ -84,7 +89,7 @@ func (i items) take(ctx context.Context, companyID int64) (*lease, error) {
 	if now.Before(r.until) {
 		return nil, ErrBusy
 	}
-	l := &lease{r}
+	l := &lease{row: r}
 	l.row.until = now.Add(leaseFor)
 	if err := i.save(ctx, l); err != nil {
 		return nil, err
@@ -106,12 +111,14 @@ func (i items) save(ctx context.Context, l *lease) error {
 	return nil
 }
 
-// release stores what the pass found, and frees the lease. If that fails the lease
-// expires, and the next pass finds the same again.
+// release stores what the pass found, and frees the lease, unless a request may still be
+// carried out. If that fails the lease expires, and the next pass finds the same again.
 func (i items) release(ctx context.Context, l *lease, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	l.row.until = time.Time{}
+	if !l.unanswered {
+		l.row.until = time.Time{}
+	}
 	if err := i.save(ctx, l); err != nil {
 		log.WarnContext(ctx, "lease not released", slog.Int64("company_id", l.row.CompanyID), slog.Any("error", err))
 	}

@@ -40,19 +40,23 @@ type Memory struct {
 	Replaces procore.ID       // a hook to delete once HookID has its triggers
 	// Credential names the one that Procore last accepted: its key and the epoch.
 	Credential   string
-	CredentialAt time.Time    // when it first accepted that one, a pass's length too early at most
-	Version      string       // the payload version for which the triggers were made
-	Since        time.Time    // when the hook's first trigger was about to be created, or when a pass found that there is to be none; zero: not yet
-	Foreign      []procore.ID // hooks of other deployments in our namespace
-	Repairs      []Repair
+	CredentialAt time.Time // when it first accepted that one, a pass's length too early at most
+	Version      string    // the payload version for which the triggers were made
+	// Since is when the first trigger of the company's first hook was about to be created, or when a pass found that there
+	// is to be none. Zero: not yet.
+	Since   time.Time
+	Foreign []procore.ID // hooks of other deployments in our namespace
+	Repairs []Repair
 
 	Recovery recovery.Progress // through the hook's discarded deliveries
 
 	alone bool // Procore refuses two hooks with one URL; not stored
 }
 
-// forget removes what concerns the hook.
-func (m *Memory) forget() { *m = Memory{Foreign: m.Foreign, Repairs: m.Repairs, alone: m.alone} }
+// forget removes what concerns the hook. Since is the company's: what changes while a hook is missing is reconciled.
+func (m *Memory) forget() {
+	*m = Memory{Since: m.Since, Foreign: m.Foreign, Repairs: m.Repairs, alone: m.alone}
+}
 
 // A Repair is an attempt to remove a difference, which Procore answered. While the
 // difference is the same, the next attempt waits.

@@ -3,7 +3,8 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"sync"
+	"maps"
+	"slices"
 	"time"
 
 	"procore-connect/internal/platform/dynamo"
@@ -79,7 +80,9 @@ func ownerOf(k connections.Key) string {
 // budget is what one run may call.
 type budget struct {
 	*Reconciler
-	mu      sync.Mutex
+	// busy has one place: the goroutine that fills it has what follows, also while storage answers. A
+	// mutex would do, but a test's bubble takes its waiters for work that goes on.
+	busy    chan struct{}
 	share   map[string]*share // by owner
 	limited map[string]bool   // owners whom Procore limited since the last success
 }
@@ -95,6 +98,21 @@ type share struct {
 	limit   int // reported by an answer
 	blocked time.Time
 	empty   bool // the account has no more in this hour
+}
+
+func newBudget(r *Reconciler) *budget {
+	return &budget{Reconciler: r, busy: make(chan struct{}, 1), share: map[string]*share{}, limited: map[string]bool{}}
+}
+
+// lock waits for the budget, and returns what releases it.
+func (b *budget) lock(ctx context.Context) (unlock func()) {
+	select {
+	case b.busy <- struct{}{}:
+	default:
+		b.busy <- struct{}{}
+		b.Store.Tokens.Clock.Woken(ctx)
+	}
+	return func() { <-b.busy }
 }
 
 func (b *budget) accounts(owner string) (dynamo.Rows[account], dynamo.Item) {
@@ -126,8 +144,7 @@ func (b *budget) change(ctx context.Context, owner string, step func(account) ac
 // spend counts one call of the owner, before it is made. It reports false if there is none
 // left in this hour.
 func (b *budget) spend(ctx context.Context, owner string) (bool, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	defer b.lock(ctx)()
 	of, all := b.of(owner), b.of(ofApp)
 	for _, one := range []struct {
 		s          *share
@@ -174,25 +191,22 @@ func (b *budget) fill(ctx context.Context, s *share, owner string, configured in
 }
 
 // spent reports whether the app has no calls left in this hour, or waits.
-func (b *budget) spent() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *budget) spent(ctx context.Context) bool {
+	defer b.lock(ctx)()
 	s := b.of(ofApp)
 	return s.empty && s.hour.Equal(b.now().Truncate(time.Hour)) || b.now().Before(s.blocked)
 }
 
 // learn notes the hourly limit of an owner.
-func (b *budget) learn(owner string, limit int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *budget) learn(ctx context.Context, owner string, limit int) {
+	defer b.lock(ctx)()
 	b.of(owner).limit = limit
 }
 
 // block stops the calls of an owner, whom Procore asked to wait, and those of all if it
 // asked others too.
-func (b *budget) block(owner string, until time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *budget) block(ctx context.Context, owner string, until time.Time) {
+	defer b.lock(ctx)()
 	b.of(owner).blocked = until
 	if b.limited[owner] = true; len(b.limited) >= inVain {
 		b.of(ofApp).blocked = until
@@ -200,18 +214,17 @@ func (b *budget) block(owner string, until time.Time) {
 }
 
 // admitted notes that Procore made a call.
-func (b *budget) admitted() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *budget) admitted(ctx context.Context) {
+	defer b.lock(ctx)()
 	clear(b.limited)
 }
 
 // settle returns what is left, and stores what was learned. What a killed run had reserved
 // is lost for the hour.
 func (b *budget) settle(ctx context.Context) (errs []error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for owner, s := range b.share {
+	defer b.lock(ctx)()
+	for _, owner := range slices.Sorted(maps.Keys(b.share)) {
+		s := b.share[owner]
 		unused, limit, blocked := s.left, s.limit, s.blocked
 		if unused > 0 || limit > 0 || !blocked.IsZero() {
 			errs = append(errs, b.change(ctx, owner, func(a account) account { return a.settle(unused, limit, s.hour, blocked) }))

@@ -111,20 +111,26 @@ func (t *turn) project(ctx context.Context, s subject, c *cursor, id int64) erro
 		t.log().InfoContext(ctx, "project not reconciled", slog.Int64("company_id", t.w.companyID), slog.Int64("project_id", id),
 			slog.String("resource", s.Name), slog.Any("error", err))
 		f.add(id, by, c.At, now)
-		err = t.keepRefusals(ctx, f)
+		if err := t.keepRefusals(ctx, f); err != nil {
+			return err // done without a refusal would be read
+		}
 		c.done(id)
-		return err
+		return nil
 	case errors.Is(err, errSkip):
 		return nil
 	case err != nil:
 		return err
 	}
 	c.done(id)
-	if !old.since.IsZero() {
-		f.remove(id)
-		return t.keepRefusals(ctx, f)
+	if old.since.IsZero() {
+		return nil
 	}
-	return nil
+	// If the lease was lost, another turn's window may end later, and count on the refusal.
+	if t.w, err = t.save(ctx, t.w); err != nil {
+		return err
+	}
+	f.remove(id)
+	return t.keepRefusals(ctx, f)
 }
 
 // ranges reads a project's window in ranges that fit into a page each, because pages shift

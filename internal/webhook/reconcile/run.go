@@ -49,7 +49,7 @@ type listed struct {
 
 func (r *Reconciler) begin() *run {
 	p := &run{Reconciler: r, subjects: subjects(r.Want.Triggers), skew: unknown, aside: map[string]bool{}, lists: map[int64]listed{}}
-	p.budget = &budget{Reconciler: r, share: map[string]*share{}, limited: map[string]bool{}}
+	p.budget = newBudget(r)
 	return p
 }
 
@@ -83,7 +83,7 @@ func (p *run) each(ctx context.Context, companies iter.Seq[int64]) (again []int6
 // over reports whether the rest is for the next run.
 func (p *run) over(ctx context.Context) bool {
 	left, ok := procore.TimeLeft(ctx)
-	return ctx.Err() != nil || ok && left < reserve || p.budget.spent()
+	return ctx.Err() != nil || ok && left < reserve || p.budget.spent(ctx)
 }
 
 // due returns the companies that are due, the longest due first.
@@ -145,9 +145,9 @@ func (p *run) failed(companyID int64, resource string) bool {
 
 // answered learns from an answer's header. Its Date is cut to seconds and has travelled, so
 // the largest difference of all answers is nearest to the true one, and never above it.
-func (p *run) answered(owner string, a procore.Answer) {
+func (p *run) answered(ctx context.Context, owner string, a procore.Answer) {
 	if a.HourlyLimit > 0 {
-		p.budget.learn(owner, a.HourlyLimit)
+		p.budget.learn(ctx, owner, a.HourlyLimit)
 	}
 	if a.Date.IsZero() {
 		return

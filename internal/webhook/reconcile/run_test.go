@@ -4,8 +4,10 @@ import (
 	"testing"
 	"time"
 
+	"procore-connect/pkg/connections"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
+	"procore-connect/pkg/tokens"
 )
 
 // A change without an event gets one, once; one with an event gets none. Later runs find
@@ -89,6 +91,30 @@ func TestFirstWindow(t *testing.T) {
 	if c := w.cursor("RFIs"); !c.From.Equal(w.Clock.Now().Add(-settling).Truncate(time.Second)) || !c.To.IsZero() {
 		t.Errorf("got %+v, want a finished window", c)
 	}
+}
+
+// A hook that someone deleted before the first turn, and that was created again, leaves no gap.
+func TestFirstWindowBeginsWithTheFirstHook(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "RFIs:create,update")
+	row, err := w.Hooks.Row(t.Context(), company)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := w.Reconciler.Store.BackgroundClient(connections.Key{CompanyID: company, Principal: tokens.User(joe)})
+	if err := client.DeleteHook(t.Context(), row.HookID); err != nil {
+		t.Fatal(err)
+	}
+	w.later(time.Minute)
+	w.lose(school, "71")
+	w.later(time.Minute)
+	w.hooks(company)
+	if now, err := w.Hooks.Row(t.Context(), company); err != nil || now.HookID == row.HookID || !now.Since.Equal(row.Since) {
+		t.Errorf("got %+v, %v, want another hook, and changes since %v", now, err, row.Since)
+	}
+	w.later(period)
+	w.run()
+	w.wantStored("71")
 }
 
 // Items of more than a page are found in ranges that fit.

@@ -105,6 +105,70 @@ func TestRefusedTool(t *testing.T) {
 	}
 }
 
+// What was refused is read later although storage did not keep the refusal at first.
+func TestRefusalIsNotKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "RFIs:create,update")
+	w.PatchCompany(company, procoretest.CompanyPatch{DeniedTools: &[]string{"rfis"}})
+	w.later(time.Hour)
+	w.lose(school, "71")
+	w.later(period)
+	failed := false
+	w.Fault(func(operation string, body []byte) dynamotest.Fault {
+		if failed = failed || operation == "UpdateItem" && strings.Contains(string(body), "refused#"); failed && strings.Contains(string(body), "refused#") {
+			return dynamotest.Fault{Code: "InternalServerError"}
+		}
+		return dynamotest.Fault{}
+	})
+	if r, err := w.Run(t.Context()); err == nil || !failed {
+		t.Errorf("got %+v, want the error of the refusal's write", r)
+	}
+	w.Fault(nil)
+	for range 2 {
+		w.later(period)
+		w.run()
+	}
+	w.PatchCompany(company, procoretest.CompanyPatch{DeniedTools: &[]string{}})
+	w.later(refusedFor)
+	w.run()
+	w.wantStored("71")
+}
+
+// A turn that has lost its lease ends no refusal: the turn that has it may have counted on it in a longer window.
+func TestRefusalOfALongerWindow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "RFIs:create,update")
+	w.PatchCompany(company, procoretest.CompanyPatch{DeniedTools: &[]string{"rfis"}})
+	w.later(period)
+	w.run()
+	w.PatchCompany(company, procoretest.CompanyPatch{DeniedTools: &[]string{}})
+	w.later(refusedFor)
+	lost := false
+	w.Fault(func(operation string, body []byte) dynamotest.Fault {
+		if !lost && operation == "UpdateItem" && strings.Contains(string(body), "refused#") {
+			t.Error("a refusal was written before the lease was lost")
+		}
+		if r := w.Requests("GET /rest/v1.0/projects/2001/rfis"); !lost && r > 1 { // the project was read
+			lost = true
+			row, err := w.readRow(t.Context(), company)
+			if err == nil {
+				_, err = w.save(t.Context(), row)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		return dynamotest.Fault{}
+	})
+	if r, err := w.Run(t.Context()); err == nil || !lost {
+		t.Errorf("got %+v, lost the lease: %t; want an error", r, lost)
+	}
+	w.Fault(nil)
+	if f, err := w.readRefusals(t.Context(), company, "RFIs"); err != nil || len(f.all) != 2 {
+		t.Errorf("got %+v, %v, want the refusals of both projects", f.all, err)
+	}
+}
+
 // While deliveries wait at Procore nothing is looked for, and not for an hour after. What
 // was discarded is recovered first. So nothing is stored twice.
 func TestOutage(t *testing.T) {

@@ -94,7 +94,7 @@ func (t *turn) work(ctx context.Context) (err error) {
 	if t.hook, err = t.Hooks.Row(ctx, t.w.companyID); err != nil {
 		return err
 	}
-	if t.hook.Since.IsZero() { // no hook, or a pass is about to create its triggers
+	if t.hook.Since.IsZero() { // no hook yet, or a pass is about to create its triggers
 		return errNobody
 	}
 	if err := t.connect(ctx); err != nil {
@@ -128,7 +128,7 @@ func (t *turn) connect(ctx context.Context) error {
 		owner := ownerOf(c.Key)
 		note := procore.WithAnswers(func(a procore.Answer) {
 			t.date = a.Date
-			t.answered(owner, a)
+			t.answered(ctx, owner, a)
 		})
 		t.hands = append(t.hands, hand{c.Key, t.Store.BackgroundClient(c.Key, procore.WithAttempts(1), procore.WithMaxWait(0), note)})
 	}
@@ -176,10 +176,10 @@ func (t *turn) call(ctx context.Context, as tokens.Principal, do func(*procore.C
 		limit, limited := errors.AsType[*procore.RateLimitError](err)
 		switch {
 		case limited:
-			t.budget.block(owner, t.now().Add(min(max(limit.Answer.RetryAfter, time.Second), time.Hour)))
+			t.budget.block(ctx, owner, t.now().Add(min(max(limit.Answer.RetryAfter, time.Second), time.Hour)))
 			return errWait
 		case err == nil:
-			t.budget.admitted()
+			t.budget.admitted(ctx)
 		case unusable(err):
 			t.hands = slices.Delete(t.hands, i, i+1)
 			continue

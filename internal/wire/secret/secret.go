@@ -34,7 +34,7 @@ func OAuth(b *wire.Base, env procore.Environment) *secrets.Secret[*procore.OAuth
 	parse := func(text string) (*procore.OAuth, error) {
 		o, err := secrets.App(env)(text)
 		if err == nil {
-			o.Clock = b.Clock
+			o.Clock, o.Random, o.Dial = b.Clock, b.Random, b.Dial
 		}
 		return o, err
 	}

@@ -22,6 +22,8 @@ func Grants(b *wire.Base, env procore.Environment, ring *secrets.Secret[*keys.Ri
 		OAuth:       oauth,
 		Log:         b.Log,
 		Clock:       b.Clock,
+		Random:      b.Random,
+		Dial:        b.Dial,
 	}
 }
 

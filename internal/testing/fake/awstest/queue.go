@@ -166,9 +166,23 @@ func (q *Queue) wake() {
 }
 
 // check refuses what SQS refuses, and sets the deduplication id where it is derived.
+func (q *Queue) check(m *Message, delay *time.Duration) error {
+	if m.Dedup == "" && q.contentDedup {
+		m.Dedup = fmt.Sprintf("%x", sha256.Sum256([]byte(m.Body)))
+	}
+	if err := Check(*m, q.fifo()); err != nil {
+		return err
+	}
+	if q.fifo() && delay != nil {
+		return errorf("InvalidParameterValue", "Value for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.")
+	}
+	return nil
+}
+
+// Check returns the [*Error] by which SQS refuses a message for ever, or nil.
 //
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-func (q *Queue) check(m *Message, delay *time.Duration) error {
+func Check(m Message, fifo bool) error {
 	size := len(m.Body)
 	for name, a := range m.Attributes {
 		size += len(name) + len(a.DataType) + len(a.StringValue) + len(a.BinaryValue)
@@ -184,23 +198,11 @@ func (q *Queue) check(m *Message, delay *time.Duration) error {
 		return errorf("InvalidParameterValue", "Value for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
 	case m.Dedup != "" && !validID(m.Dedup):
 		return errorf("InvalidParameterValue", "Value for parameter MessageDeduplicationId is invalid. Reason: MessageDeduplicationId can only include alphanumeric and punctuation characters. 1 to 128 in length.")
-	}
-	if !q.fifo() {
-		if m.Dedup != "" {
-			return errorf("InvalidParameterValue", "The request include parameter MessageDeduplicationId which is not valid for this queue type")
-		}
-		return nil
-	}
-	if m.Group == "" {
+	case !fifo && m.Dedup != "":
+		return errorf("InvalidParameterValue", "The request include parameter MessageDeduplicationId which is not valid for this queue type")
+	case fifo && m.Group == "":
 		return errorf("MissingParameter", "The request must contain the parameter MessageGroupId.")
-	}
-	if delay != nil {
-		return errorf("InvalidParameterValue", "Value for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.")
-	}
-	if m.Dedup == "" && q.contentDedup {
-		m.Dedup = fmt.Sprintf("%x", sha256.Sum256([]byte(m.Body)))
-	}
-	if m.Dedup == "" {
+	case fifo && m.Dedup == "":
 		return errorf("InvalidParameterValue", "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly")
 	}
 	return nil

@@ -1,12 +1,18 @@
 package dynamotest_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/dynamotest"
 )
 
@@ -53,6 +59,62 @@ func BenchmarkOperations(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				do(bench.operation, bench.body)
+			}
+		})
+	}
+}
+
+// BenchmarkDo measures one operation without a wire, in a table of a hundred thousand items that are all in one partition
+// of its index.
+func BenchmarkDo(b *testing.B) {
+	server := dynamotest.New()
+	do := func(in any) {
+		if _, err := server.Do(dynamotest.RequestOf(in)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	in := schema("bench")
+	do(in)
+	const rows = 100_000
+	key := func(n int) dynamo.Item {
+		return dynamo.Item{"pk": dynamo.Text("p" + strconv.Itoa(n*7919%rows)), "sk": dynamo.Number(1)}
+	}
+	put := func(n int) *types.Put {
+		i := key(n)
+		maps.Copy(i, dynamo.Item{"queue": dynamo.Text("a"), "at_ms": dynamo.Number(int64(n * 31 % rows)), "state": dynamo.Text("active"),
+			"rev": dynamo.Number(7), "sealed": dynamo.Bytes(make([]byte, 200)), "holders": &types.AttributeValueMemberSS{Value: []string{"1", "2"}},
+			"write": dynamo.Text("AAAAAAAAAAAAAAAAAAAAAAAAAA"), "reason": dynamo.Text("refreshed"), "generation": dynamo.Number(5)})
+		return new(dynamo.Expression).Absent("none").Put("bench", i).Put
+	}
+	for n := range rows {
+		p := put(n)
+		do(&dynamodb.PutItemInput{TableName: p.TableName, Item: p.Item})
+	}
+	for _, bench := range []struct {
+		name string
+		in   func(n int) any
+	}{
+		{"GetItem", func(n int) any { return &dynamodb.GetItemInput{TableName: in.TableName, Key: key(n)} }},
+		{"PutItem", func(n int) any {
+			p := put(n)
+			return &dynamodb.PutItemInput{TableName: p.TableName, Item: p.Item, ConditionExpression: p.ConditionExpression, ExpressionAttributeNames: p.ExpressionAttributeNames}
+		}},
+		{"UpdateItem", func(n int) any {
+			u := new(dynamo.Expression).Set(dynamo.Item{"state": dynamo.Text("active"), "rev": dynamo.Number(7), "at_ms": dynamo.Number(int64(n % rows)), "claim": nil}).
+				Equal("rev", dynamo.Number(7)).Equal("write", dynamo.Text("AAAAAAAAAAAAAAAAAAAAAAAAAA")).Update("bench", key(n)).Update
+			return &dynamodb.UpdateItemInput{TableName: u.TableName, Key: u.Key, UpdateExpression: u.UpdateExpression, ConditionExpression: u.ConditionExpression,
+				ExpressionAttributeNames: u.ExpressionAttributeNames, ExpressionAttributeValues: u.ExpressionAttributeValues}
+		}},
+		{"Query", func(n int) any {
+			q := new(dynamo.Expression).Equal("queue", dynamo.Text("a")).Compare("at_ms", ">=", dynamo.Number(int64(n%rows))).Query("bench", "due")
+			q.Limit = aws.Int32(3)
+			return q
+		}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				do(bench.in(n))
 			}
 		})
 	}

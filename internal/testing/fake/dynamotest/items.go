@@ -1,5 +1,7 @@
 package dynamotest
 
+import "slices"
+
 // A request writes one item, on its own or in a transaction.
 type request struct {
 	TableName                           string
@@ -13,17 +15,17 @@ type request struct {
 
 // A write is a request that has passed every check that does not depend on stored items.
 type write struct {
-	request
+	*request
 	kind      string // Put, Update, Delete or ConditionCheck
 	table     *table
-	given     item  // the key, or the item that contains it
-	condition *node // nil without one
-	update    update
+	given     item        // the key, or the item that contains it
+	condition *expression // nil without one
+	update    *expression // nil without one
 
 	old, updated item // set by plan; nil for no item
 }
 
-func (s *Server) prepare(kind string, in request) *write {
+func (s *Server) prepare(kind string, in *request) *write {
 	w := &write{request: in, kind: kind, table: s.table(in.TableName), given: in.Key}
 	put, returned := kind == "Put", in.ReturnValuesOnConditionCheckFailure
 	if put {
@@ -39,13 +41,13 @@ func (s *Server) prepare(kind string, in request) *write {
 		refuse("1 validation error detected: Value null at 'transactItems.member.conditionCheck.conditionExpression' failed to " +
 			"satisfy constraint: Member must not be null")
 	}
-	p := in.parser()
-	w.update = p.update(in.UpdateExpression)
-	w.condition = p.condition(in.ConditionExpression)
-	p.finish()
+	w.update = updateOf(in.UpdateExpression)
+	w.condition = conditionOf("ConditionExpression", in.ConditionExpression)
+	w.check(w.update, w.condition)
+	changed := w.update.changes(&w.placeholders)
 	w.table.checkContent(w.given)
 	for _, name := range w.table.primary().names {
-		if _, ok := w.update[name]; ok {
+		if slices.Contains(changed, name) {
 			refuse("One or more parameter values were invalid: Cannot update attribute %s. "+
 				"This attribute is part of the key", name)
 		}
@@ -57,7 +59,7 @@ func (s *Server) prepare(kind string, in request) *write {
 func (w *write) plan() {
 	w.table.checkKeys(w.given, w.kind != "Put")
 	w.old = w.table.find(w.given)
-	if w.condition != nil && !w.condition.holds(w.old) {
+	if w.condition != nil && !w.condition.condition.holds(w.old, &w.placeholders) {
 		failure := &apiError{Code: "ConditionalCheckFailedException", Message: "The conditional request failed"}
 		if w.ReturnValuesOnConditionCheckFailure == "ALL_OLD" {
 			failure.Item = w.old
@@ -68,7 +70,7 @@ func (w *write) plan() {
 	case "ConditionCheck":
 		w.updated = w.old
 	case "Update":
-		w.updated = w.update.apply(w.old, w.given)
+		w.updated = w.update.apply(w.old, w.given, &w.placeholders)
 		w.table.checkContent(w.updated)
 		w.table.checkKeys(w.updated, false)
 	default:
@@ -81,27 +83,32 @@ func (w *write) plan() {
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DeleteItem.html
 func writeItem(kind string) operation {
-	return op(func(s *Server, in request) any {
-		w := s.prepare(kind, in)
-		w.plan()
-		w.table.replace(w.old, w.updated)
-		return struct{}{}
-	})
+	return op(func(s *Server, in request) struct{} { return s.writeItem(kind, &in) })
+}
+
+func (s *Server) writeItem(kind string, in *request) struct{} {
+	w := s.prepare(kind, in)
+	w.plan()
+	w.table.replace(w.old, w.updated)
+	return struct{}{}
+}
+
+type getItem struct {
+	TableName      string
+	Key            item
+	ConsistentRead bool
+}
+
+type foundItem struct {
+	Item item `json:",omitzero"`
 }
 
 // getItem: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_GetItem.html
 //
 // Every read is consistent, even if it does not ask for that.
-func (s *Server) getItem(in struct {
-	TableName      string
-	Key            item
-	ConsistentRead bool
-}) any {
+func (s *Server) getItem(in getItem) foundItem {
 	t := s.table(in.TableName)
 	t.checkContent(in.Key)
 	t.checkKeys(in.Key, true)
-	if found := t.find(in.Key); found != nil {
-		return map[string]any{"Item": found}
-	}
-	return struct{}{}
+	return foundItem{t.find(in.Key)}
 }

@@ -11,8 +11,9 @@ const (
 // checkContent refuses an item or a key that is wrong whatever the types of its key. The service checks this first, so
 // in a transaction it refuses the request, not the item.
 func (t *table) checkContent(i item) {
-	for name := range t.types {
-		if v, ok := i[name]; ok && v.text() == "" && (v.S != nil || v.B != nil) {
+	for _, a := range t.description.AttributeDefinitions {
+		name := a.AttributeName
+		if v, ok := i[name]; ok && v.text == "" && (v.kind == "S" || v.kind == "B") {
 			refuse("One or more parameter values are not valid. The AttributeValue for a key attribute "+
 				"cannot contain an empty string value. Key: %s", name)
 		}
@@ -32,11 +33,11 @@ func (t *table) checkKeys(i item, alone bool) {
 		limit := maxHashBytes
 		for _, name := range x.keys() {
 			v, ok := i[name]
-			if v.kind() != t.types[name] && (ok || x == t.primary()) {
+			if v.kind != t.types[name] && (ok || x == t.primary()) {
 				refuse("The provided key element does not match the schema: Missing the key %s, or type mismatch for it; "+
-					"expected: %s actual: %s IndexName: %s", name, t.types[name], v.kind(), x.name)
+					"expected: %s actual: %s IndexName: %s", name, t.types[name], v.kind, x.name)
 			}
-			if len(v.text()) > limit {
+			if len(v.text) > limit {
 				refuse("One or more parameter values were invalid: Size of %s has exceeded the limit of %d bytes", name, limit)
 			}
 			limit = maxSortBytes

@@ -13,17 +13,15 @@ type number string
 
 var numberPattern = regexp.MustCompile(`^[+-]?(\d{1,300}\.?\d{0,300}|\.\d{1,300})([eE][+-]?\d{1,3})?$`)
 
-// UnmarshalText reads a number in any spelling.
-func (n *number) UnmarshalText(text []byte) error {
-	if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-		*n = number(strconv.FormatInt(i, 10)) // almost every number is one, and this is much faster
-		return nil
+// numberOf reads a number in any spelling.
+func numberOf(text string) value {
+	if i, err := strconv.ParseInt(text, 10, 64); err == nil { // almost every number is one, and this is much faster
+		return value{kind: "N", text: strconv.FormatInt(i, 10)}
 	}
-	if !numberPattern.Match(text) {
+	if !numberPattern.MatchString(text) {
 		refuse("The parameter cannot be converted to a numeric value: %.40s", text)
 	}
-	*n = spell(number(text).rational())
-	return nil
+	return value{kind: "N", text: string(spell(number(text).rational()))}
 }
 
 func (n number) rational() *big.Rat {
@@ -58,6 +56,14 @@ func (n number) compare(m number) int {
 
 // plus returns n + m, or n - m if that is the operator.
 func (n number) plus(m number, operator string) number {
+	i, errI := strconv.ParseInt(string(n), 10, 32)
+	j, errJ := strconv.ParseInt(string(m), 10, 32)
+	if operator == "-" {
+		j = -j
+	}
+	if errI == nil && errJ == nil { // as in numberOf, and no sum overflows
+		return number(strconv.FormatInt(i+j, 10))
+	}
 	x, y := n.rational(), m.rational()
 	if operator == "-" {
 		y.Neg(y)

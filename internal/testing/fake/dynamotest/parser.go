@@ -4,69 +4,143 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // placeholders are the maps that a request's expressions share.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ExpressionAttributeNames.html
 type placeholders struct {
 	ExpressionAttributeNames  map[string]string
-	ExpressionAttributeValues map[string]value
+	ExpressionAttributeValues item
 }
 
-// A parser reads the expressions of one request, one after the other, by recursive descent.
-type parser struct {
-	placeholders
-	used      map[string]bool // placeholders
-	parameter string          // the parameter whose text is read
-	tokens    []string        // those that are left of it; the last is the end
+// attribute returns the attribute that a token of an expression names.
+func (p *placeholders) attribute(token string) string {
+	if token[0] == '#' {
+		return p.ExpressionAttributeNames[token]
+	}
+	return token
 }
 
-// A node is a parsed expression.
+// An expression is a parsed text. It has the text's placeholders, not what they stand for, so that it serves every request
+// with this text.
+type expression struct {
+	parameter    string // the request's
+	condition    *node  // of a condition
+	assignments  []assignment
+	placeholders []string
+}
+
+// A node is a part of an expression.
 type node struct {
 	op    string // an operator, a function, or "name" or "value" for an operand
-	name  string // the attribute, if op is "name"
-	value value  // if op is "value"
-	args  []node
+	token string // of an operand
+	args  []*node
 }
 
 // in returns the operand's value in an item, if it has one there.
-func (n node) in(i item) (v value, ok bool) {
+func (n *node) in(i item, p *placeholders) (v value, ok bool) {
 	if n.op == "value" {
-		return n.value, true
+		return n.value(p), true
 	}
-	v, ok = i[n.name]
+	v, ok = i[p.attribute(n.token)]
 	return v, ok
 }
 
-func (p placeholders) parser() *parser { return &parser{placeholders: p, used: map[string]bool{}} }
-
-// read parses a parameter by a rule that must consume all of its text. Without a text it does nothing.
-func (p *parser) read(parameter string, text *string, rule func()) {
-	if text == nil {
-		return
+// value returns the operand's value, or one without a kind if the operand is an attribute.
+func (n *node) value(p *placeholders) value {
+	if n.op != "value" {
+		return value{}
 	}
-	p.parameter, p.tokens = parameter, lex(*text)
-	rule()
-	if p.tokens[0] != "" {
-		p.unexpected()
-	}
+	return p.ExpressionAttributeValues[n.token]
 }
 
-// finish refuses placeholders that no expression used, as the service does.
-func (p *parser) finish() {
+// names reports whether the operand is this attribute.
+func (n *node) names(attribute string, p *placeholders) bool {
+	return n.op == "name" && p.attribute(n.token) == attribute
+}
+
+// check refuses placeholders that are not defined, and those that no expression used, as the service does.
+func (p *placeholders) check(all ...*expression) {
 	names, values := p.ExpressionAttributeNames, p.ExpressionAttributeValues
 	if names != nil && len(names) == 0 || values != nil && len(values) == 0 {
 		refuse("ExpressionAttributeNames and ExpressionAttributeValues must not be empty")
 	}
-	for _, name := range slices.AppendSeq(slices.Collect(maps.Keys(names)), maps.Keys(values)) {
-		if !p.used[name] {
-			refuse("Value provided in ExpressionAttributeNames or ExpressionAttributeValues unused in expressions: keys: {%s}", name)
+	used := 0
+	for n, e := range all {
+		if e != nil {
+			e.defined(p)
+			used += e.more(all[:n])
+		}
+	}
+	if used < len(names)+len(values) {
+		refuse("Value provided in ExpressionAttributeNames or ExpressionAttributeValues unused in expressions: %v, %v",
+			slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Keys(values)))
+	}
+}
+
+// more returns how many placeholders the expression has besides those of others.
+func (e *expression) more(others []*expression) int {
+	n := 0
+	for _, name := range e.placeholders {
+		if !slices.ContainsFunc(others, func(o *expression) bool { return o != nil && slices.Contains(o.placeholders, name) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// defined refuses placeholders that are not defined.
+func (e *expression) defined(p *placeholders) {
+	for _, name := range e.placeholders {
+		switch {
+		case name[0] == '#' && p.ExpressionAttributeNames[name] == "":
+			refuse("Invalid %s: An expression attribute name used in the document path is not defined; attribute name: %s", e.parameter, name)
+		case name[0] == ':' && p.ExpressionAttributeValues[name].kind == "":
+			refuse("Invalid %s: An expression attribute value used in expression is not defined; attribute value: %s", e.parameter, name)
 		}
 	}
 }
 
+// parsed has the expressions that were read. A program has few texts; a test that makes many has them read again.
+var parsed = struct {
+	sync.Mutex
+	expressions map[[2]string]*expression // by parameter and text
+}{expressions: map[[2]string]*expression{}}
+
+const maxParsed = 10_000
+
+// parse reads a parameter by a rule that must consume all of its text. Without a text it returns nil.
+func parse(parameter string, text *string, rule func(*parser)) *expression {
+	if text == nil {
+		return nil
+	}
+	parsed.Lock()
+	defer parsed.Unlock()
+	key := [2]string{parameter, *text}
+	if e := parsed.expressions[key]; e != nil {
+		return e
+	}
+	p := &parser{expression: expression{parameter: parameter}, tokens: lex(*text)}
+	rule(p)
+	if p.tokens[0] != "" {
+		p.unexpected()
+	}
+	if len(parsed.expressions) == maxParsed {
+		clear(parsed.expressions)
+	}
+	parsed.expressions[key] = &p.expression
+	return &p.expression
+}
+
+// A parser reads an expression by recursive descent.
+type parser struct {
+	expression expression
+	tokens     []string // those that are left; the last is the end
+}
+
 func (p *parser) refuse(format string, args ...any) {
-	refuse("Invalid "+p.parameter+": "+format, args...)
+	refuse("Invalid "+p.expression.parameter+": "+format, args...)
 }
 
 func (p *parser) unexpected() {
@@ -94,37 +168,34 @@ func (p *parser) expect(text string) {
 	}
 }
 
-// operand reads a :value or an attribute's name.
-func (p *parser) operand() node {
-	t := p.tokens[0]
-	if !strings.HasPrefix(t, ":") {
-		return p.name()
+// placeholder takes a #name or a :value.
+func (p *parser) placeholder() string {
+	t := p.take()
+	if !slices.Contains(p.expression.placeholders, t) {
+		p.expression.placeholders = append(p.expression.placeholders, t)
 	}
-	v := p.ExpressionAttributeValues[t]
-	if v.kind() == "" {
-		p.refuse("An expression attribute value used in expression is not defined; attribute value: %s", t)
-	}
-	p.used[p.take()] = true
-	return node{op: "value", value: v}
+	return t
 }
 
-func (p *parser) name() node {
+// operand reads a :value or an attribute's name.
+func (p *parser) operand() *node {
+	if !strings.HasPrefix(p.tokens[0], ":") {
+		return p.name()
+	}
+	return &node{op: "value", token: p.placeholder()}
+}
+
+func (p *parser) name() *node {
 	t := p.tokens[0]
-	name := p.ExpressionAttributeNames[t]
 	switch {
-	case strings.HasPrefix(t, "#") && name == "":
-		p.refuse("An expression attribute name used in the document path is not defined; attribute name: %s", t)
 	case strings.HasPrefix(t, "#"):
-		p.used[t] = true
+		return &node{op: "name", token: p.placeholder()}
 	case !isWord(t):
 		p.unexpected()
 	case p.tokens[1] == "(":
 		p.refuse("Invalid function name, or one that dynamotest does not support here; function: %s", t)
 	case isReserved(t):
 		p.refuse("Attribute name is a reserved keyword; reserved keyword: %s", t)
-	default:
-		name = t
 	}
-	p.take()
-	return node{op: "name", name: name}
+	return &node{op: "name", token: p.take()}
 }

@@ -2,8 +2,8 @@ package dynamotest
 
 import (
 	"hash/fnv"
+	"iter"
 	"slices"
-	"sort"
 )
 
 // readMany has the parameters that Query and Scan share.
@@ -23,24 +23,48 @@ type query struct {
 }
 
 // query: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
-func (s *Server) query(in query) any {
+func (s *Server) query(in query) page {
 	t, x := s.index(in.readMany)
-	p := in.parser()
-	condition, partition := p.keyCondition(t, x, in.KeyConditionExpression)
-	p.finish()
-	if in.ExclusiveStartKey != nil && !condition.holds(in.ExclusiveStartKey) {
+	if in.KeyConditionExpression == nil {
+		refuse("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
+	e := conditionOf("KeyConditionExpression", in.KeyConditionExpression)
+	in.check(e)
+	holds := func(i item) bool { return e.condition.holds(i, &in.placeholders) }
+	key := e.condition.partitionKey(t, x, &in.placeholders)
+	if in.ExclusiveStartKey != nil && !holds(in.ExclusiveStartKey) {
 		refuse("The provided starting key is outside query boundaries based on provided conditions")
 	}
-	items := x.partitions[partition] // in order, so that those of a key condition are adjacent
-	items = items[sort.Search(len(items), func(n int) bool { return !condition.precedes(items[n]) }):]
-	items = items[:sort.Search(len(items), func(n int) bool { return !condition.holds(items[n]) })]
-	order := x.compare
-	if in.ScanIndexForward != nil && !*in.ScanIndexForward {
-		items = slices.Clone(items)
-		slices.Reverse(items)
-		order = func(a, b item) int { return x.compare(b, a) }
+	p := x.partitions[key]
+	if p == nil {
+		p = &partition{}
 	}
-	return x.page(items, order, in.readMany)
+	// The items that the condition selects are adjacent.
+	before := func(r row) bool { return e.condition.precedes(r.item, &in.placeholders) }
+	backward := in.ScanIndexForward != nil && !*in.ScanIndexForward
+	switch {
+	case in.ExclusiveStartKey != nil:
+		before = x.before(in.ExclusiveStartKey, !backward)
+	case backward:
+		first := before
+		before = func(r row) bool { return first(r) || holds(r.item) }
+	}
+	rows := p.rows.from(before)
+	if backward {
+		rows = p.rows.backward(before)
+	}
+	return x.page(while(rows, holds), in.readMany)
+}
+
+// while returns the items before the first that does not match.
+func while(rows iter.Seq[row], matches func(item) bool) iter.Seq[item] {
+	return func(yield func(item) bool) {
+		for r := range rows {
+			if !matches(r.item) || !yield(r.item) {
+				return
+			}
+		}
+	}
 }
 
 type scan struct {
@@ -51,7 +75,7 @@ type scan struct {
 const maxSegments = 1_000_000
 
 // scan: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
-func (s *Server) scan(in scan) any {
+func (s *Server) scan(in scan) page {
 	_, x := s.index(in.readMany)
 	switch {
 	case (in.Segment == nil) != (in.TotalSegments == nil):
@@ -59,14 +83,28 @@ func (s *Server) scan(in scan) any {
 	case in.Segment != nil && (*in.TotalSegments < 1 || *in.TotalSegments > maxSegments || *in.Segment < 0 || *in.Segment >= *in.TotalSegments):
 		refuse("The Segment parameter is zero-based and must be less than parameter TotalSegments, which is between 1 and %d", maxSegments)
 	}
-	var items []item
-	for partition, some := range x.partitions {
-		if in.Segment == nil || segment(partition, *in.TotalSegments) == *in.Segment {
-			items = append(items, some...)
+	return x.page(x.after(in), in.readMany)
+}
+
+// after returns the items of a scan's segment in order, from the start key on.
+func (x *index) after(in scan) iter.Seq[item] {
+	start := in.ExclusiveStartKey
+	return func(yield func(item) bool) {
+		for p := range x.order.from(beforePartition(start[x.names[0]])) {
+			if in.Segment != nil && segment(p.key.text, *in.TotalSegments) != *in.Segment {
+				continue
+			}
+			rows := p.rows.all()
+			if start != nil && p.key.text == start[x.names[0]].text {
+				rows = p.rows.from(x.before(start, true))
+			}
+			for r := range rows {
+				if !yield(r.item) {
+					return
+				}
+			}
 		}
 	}
-	slices.SortFunc(items, x.compare)
-	return x.page(items, x.compare, in.readMany)
 }
 
 // segment returns the part of a parallel scan that has a partition.
@@ -90,35 +128,33 @@ func (s *Server) index(in readMany) (*table, *index) {
 	}
 	x := t.indexes[n]
 	for name, v := range in.ExclusiveStartKey {
-		if len(in.ExclusiveStartKey) != len(x.names) || !slices.Contains(x.names, name) || v.kind() != t.types[name] {
+		if len(in.ExclusiveStartKey) != len(x.names) || !slices.Contains(x.names, name) || v.kind != t.types[name] {
 			refuse("The provided starting key is invalid")
 		}
 	}
 	return t, x
 }
 
-// page answers with the ordered items after the start key, up to the limit or the size of a page. The item of the start
-// key need not exist.
-func (x *index) page(items []item, order func(a, b item) int, in readMany) any {
-	if in.ExclusiveStartKey != nil {
-		n, ok := slices.BinarySearchFunc(items, in.ExclusiveStartKey, order)
-		if ok {
-			n++
-		}
-		items = items[n:]
-	}
-	found, size := []item{}, 0
-	full := func() bool { return in.Limit != nil && len(found) == *in.Limit || size > 1<<20 }
-	for len(found) < len(items) && !full() {
-		seen := items[len(found)]
+// A page is an answer to Query or Scan.
+type page struct {
+	Items               []item
+	Count, ScannedCount int
+	LastEvaluatedKey    item `json:",omitzero"`
+}
+
+// page answers with the first of the items, up to the limit or the size of a page.
+func (x *index) page(items iter.Seq[item], in readMany) page {
+	p, size := page{Items: []item{}}, 0
+	for i := range items {
 		if x.projected != nil {
-			seen = seen.only(x.projected)
+			i = i.only(x.projected)
 		}
-		found, size = append(found, seen), size+seen.bytes()
+		p.Items, size = append(p.Items, i), size+i.bytes()
+		if in.Limit != nil && len(p.Items) == *in.Limit || size > 1<<20 {
+			p.LastEvaluatedKey = i.only(x.names) // as on the service, even when nothing follows
+			break
+		}
 	}
-	answer := map[string]any{"Items": found, "Count": len(found), "ScannedCount": len(found)}
-	if full() { // as on the service, even when nothing follows
-		answer["LastEvaluatedKey"] = found[len(found)-1].only(x.names)
-	}
-	return answer
+	p.Count, p.ScannedCount = len(p.Items), len(p.Items)
+	return p
 }

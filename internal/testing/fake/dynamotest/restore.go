@@ -56,10 +56,8 @@ func (h *history) window(now time.Time) (earliest, latest time.Time) {
 // at returns the items that the table had at the end of a second.
 func (t *table) at(second time.Time) map[string]item {
 	items := map[string]item{}
-	for _, partition := range t.primary().partitions {
-		for _, i := range partition {
-			items[t.itemKey(i)] = i
-		}
+	for i := range t.primary().all() {
+		items[t.itemKey(i)] = i
 	}
 	for _, c := range slices.Backward(t.recovery.changes) {
 		if c.at.Before(second.Add(time.Second)) {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"procore-connect/internal/testing/fake/journal"
 )
 
@@ -24,6 +26,11 @@ type Server struct {
 	FeedLength int
 	// RestoreTime is after how long a restored table is ACTIVE, once it has been described: AWS takes 20 minutes or more.
 	RestoreTime time.Duration
+	// Written is called after each write of an item, with the table and the item as it is now. It is called under the
+	// server's lock. nil: it is not called.
+	Written func(table string, item map[string]types.AttributeValue)
+	// Deleted is called likewise after an item is deleted, with the item as it was.
+	Deleted func(table string, item map[string]types.AttributeValue)
 
 	operations map[string]operation
 
@@ -64,7 +71,7 @@ func New() *Server {
 }
 
 // op makes an operation from a method. It refuses parameters that the method does not support, so that none is ignored.
-func op[In any](method func(*Server, In) any) operation {
+func op[In, Out any](method func(*Server, In) Out) operation {
 	return func(s *Server, body []byte) any {
 		var in In
 		d := json.NewDecoder(bytes.NewReader(body))
@@ -109,19 +116,25 @@ func (s *Server) do(name string, body []byte) (out any, failure *apiError) {
 	return out, failure
 }
 
-// run runs one operation under the lock.
+// run runs one operation.
 func (s *Server) run(name string, body []byte) (out any, failure *apiError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	failure = attempt(func() {
+	failure = s.locked(func() {
 		if s.operations[name] == nil {
 			fail("UnknownOperationException", "dynamotest does not support %.100q, only %s", name,
 				strings.Join(slices.Sorted(maps.Keys(s.operations)), ", "))
 		}
 		out = s.operations[name](s, body)
 	})
-	s.saved()
 	return out, failure
+}
+
+// locked runs an operation under the lock, and returns the error with which it refused.
+func (s *Server) locked(f func()) *apiError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	failure := attempt(f)
+	s.saved()
+	return failure
 }
 
 // respond answers with the checksum that the SDK verifies.

@@ -62,9 +62,10 @@ func (t *table) checkStored(in createTable) {
 // itemKey returns the item's key of the storage. The length keeps partition and sort key apart.
 func (t *table) itemKey(i item) string {
 	x := t.primary()
-	key := itemPrefix + t.description.TableName + "/" + strconv.Itoa(len(x.partition(i))) + "/" + x.partition(i)
+	hash := i[x.names[0]].text
+	key := itemPrefix + t.description.TableName + "/" + strconv.Itoa(len(hash)) + "/" + hash
 	if x.parts > 1 {
-		key += i[x.names[1]].text()
+		key += i[x.names[1]].text
 	}
 	return key
 }
@@ -143,8 +144,8 @@ func (s *Server) load(values map[string][]byte) error {
 	}
 	return each(values, recordPrefix, func(key string, r Record) {
 		if t := s.tables[tableOf(key)]; t != nil && t.feed != nil {
-			t.feed.records = append(t.feed.records, r)
-			t.feed.trimmed = t.feed.records[0].Sequence - 1
+			t.feed.changes = append(t.feed.changes, r.change())
+			t.feed.trimmed = t.feed.changes[0].Sequence - 1
 		}
 	})
 }

@@ -36,16 +36,20 @@ type createTable struct {
 	TableName              string
 	AttributeDefinitions   []attributeDefinition
 	KeySchema              []keyElement
-	BillingMode            string `json:",omitempty"`
-	GlobalSecondaryIndexes []struct {
-		IndexName  string
-		KeySchema  []keyElement
-		Projection projection
-	} `json:",omitempty"`
-	StreamSpecification *struct {
-		StreamEnabled  bool
-		StreamViewType string
-	} `json:",omitempty"`
+	BillingMode            string            `json:",omitempty"`
+	GlobalSecondaryIndexes []indexDefinition `json:",omitempty"`
+	StreamSpecification    *streamDefinition `json:",omitempty"`
+}
+
+type indexDefinition struct {
+	IndexName  string
+	KeySchema  []keyElement
+	Projection projection
+}
+
+type streamDefinition struct {
+	StreamEnabled  bool
+	StreamViewType string
 }
 
 type tableDescription struct {
@@ -87,7 +91,7 @@ func (s *Server) createTable(in createTable) any {
 		if !stream.StreamEnabled || stream.StreamViewType != "NEW_IMAGE" && !old {
 			refuse("dynamotest supports only StreamViewType NEW_IMAGE and NEW_AND_OLD_IMAGES, not %q", stream.StreamViewType)
 		}
-		t.feed = &feed{table: t, old: old, length: cmp.Or(s.FeedLength, feedLength), changed: make(chan struct{})}
+		t.feed = &feed{table: t, old: old, length: cmp.Or(s.FeedLength, feedLength), records: map[uint64]Record{}}
 	}
 	s.tables[in.TableName] = t
 	t.saveTable()
@@ -96,7 +100,7 @@ func (s *Server) createTable(in createTable) any {
 
 // addIndex checks a key schema against the attribute definitions.
 func (t *table) addIndex(name string, schema []keyElement, p projection) {
-	x := &index{name: name, parts: len(schema), partitions: map[string][]item{}}
+	x := &index{name: name, parts: len(schema), partitions: map[string]*partition{}}
 	for n, element := range schema {
 		if n > 1 || element.KeyType != []string{"HASH", "RANGE"}[n] || t.types[element.AttributeName] == "" {
 			refuse("Invalid KeySchema: it is a HASH element and perhaps a RANGE element, of attributes that are in "+
@@ -159,10 +163,8 @@ func (s *Server) deleteTable(in tableName) any {
 		refuse("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
 	}
 	delete(s.tables, in.TableName)
-	for _, partition := range t.primary().partitions {
-		for _, i := range partition {
-			t.saveChange(i, nil)
-		}
+	for i := range t.primary().all() {
+		t.saveChange(i, nil)
 	}
 	t.feed.forget(0)
 	s.save(t.storageKey(), nil)

@@ -14,8 +14,29 @@ const (
 )
 
 type transactWriteItems struct {
-	TransactItems      []map[string]request // each with one member, named like the kind of a write
+	TransactItems      []transactItem
 	ClientRequestToken string
+}
+
+// A transactItem has one member.
+type transactItem struct{ ConditionCheck, Put, Update, Delete *request }
+
+// member returns the write and its kind. It refuses more than one, and none.
+func (i transactItem) member() (kind string, r *request) {
+	n := 0
+	for _, m := range []struct {
+		kind string
+		*request
+	}{{"ConditionCheck", i.ConditionCheck}, {"Put", i.Put}, {"Update", i.Update}, {"Delete", i.Delete}} {
+		if m.request != nil {
+			n++
+			kind, r = m.kind, m.request
+		}
+	}
+	if n != 1 {
+		refuse("TransactItems can only contain one of Check, Put, Update or Delete")
+	}
+	return kind, r
 }
 
 // A done transaction is remembered by its token. The same request succeeds again without effect, another is refused.
@@ -26,7 +47,7 @@ type done struct {
 
 // transactWriteItems writes all items or none.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-func (s *Server) transactWriteItems(in transactWriteItems) any {
+func (s *Server) transactWriteItems(in transactWriteItems) struct{} {
 	if n := len(in.TransactItems); n < 1 || n > maxTransactItems || len(in.ClientRequestToken) > 36 {
 		refuse("1 validation error detected: 'transactItems' must have 1 to %d members, 'clientRequestToken' at most 36 "+
 			"characters", maxTransactItems)
@@ -38,14 +59,16 @@ func (s *Server) transactWriteItems(in transactWriteItems) any {
 	if len(s.done) == maxTokens {
 		clear(s.done)
 	}
-	s.done[in.ClientRequestToken] = done{in, s.Now()}
+	if in.ClientRequestToken != "" {
+		s.done[in.ClientRequestToken] = done{in, s.Now()}
+	}
 	return struct{}{}
 }
 
 // seen reports whether the same request was done while its token is remembered.
 func (s *Server) seen(in transactWriteItems) bool {
 	d, ok := s.done[in.ClientRequestToken]
-	if !ok || in.ClientRequestToken == "" || s.Now().Sub(d.at) >= tokenLife {
+	if !ok || s.Now().Sub(d.at) >= tokenLife {
 		return false
 	}
 	if !reflect.DeepEqual(d.in, in) {
@@ -56,22 +79,14 @@ func (s *Server) seen(in transactWriteItems) bool {
 }
 
 // prepareAll checks each request, and that no two write the same item.
-func (s *Server) prepareAll(items []map[string]request) (writes []*write) {
-	for _, members := range items {
-		if len(members) != 1 {
-			refuse("TransactItems can only contain one of Check, Put, Update or Delete")
+func (s *Server) prepareAll(items []transactItem) (writes []*write) {
+	for _, i := range items {
+		w := s.prepare(i.member())
+		same := func(v *write) bool { return v.table == w.table && w.table.primary().same(v.given, w.given) }
+		if slices.ContainsFunc(writes, same) {
+			refuse("Transaction request cannot include multiple operations on one item")
 		}
-		for kind, in := range members {
-			if !slices.Contains([]string{"Put", "Update", "Delete", "ConditionCheck"}, kind) {
-				refuse("dynamotest does not support %s in TransactItems", kind)
-			}
-			w := s.prepare(kind, in)
-			same := func(v *write) bool { return v.table == w.table && w.table.primary().compare(v.given, w.given) == 0 }
-			if slices.ContainsFunc(writes, same) {
-				refuse("Transaction request cannot include multiple operations on one item")
-			}
-			writes = append(writes, w)
-		}
+		writes = append(writes, w)
 	}
 	return writes
 }

@@ -2,115 +2,91 @@ package dynamotest
 
 import (
 	"cmp"
-	"encoding/json"
-	"reflect"
+	"maps"
 	"slices"
 )
 
 // An item is a map of attributes. Items and values are never changed once they are built, so they are shared freely.
 type item map[string]value
 
-// A value is one attribute value as on the wire: exactly one member is set. Sets of numbers and of binaries are not
-// supported.
+// A value is one attribute value. Sets of numbers and of binaries are not supported.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 type value struct {
-	S    *string `json:",omitzero"`
-	N    *number `json:",omitzero"`
-	B    []byte  `json:",omitzero"`
-	BOOL *bool   `json:",omitzero"`
-	NULL *bool   `json:",omitzero"`
-	SS   set     `json:",omitzero"`
-	L    []value `json:",omitzero"`
-	M    item    `json:",omitzero"`
+	kind string // S, N, B, BOOL, NULL, SS, L or M; "" for none
+	text string // of the first five. Equal values of one kind have the same text
+	more any    // of the others: a set, a []value or an item
 }
 
 // A set is a set of strings in order, so that equal sets have the same spelling. The service keeps no order.
 type set []string
 
-// UnmarshalJSON reads a set in any order. It refuses an empty set, and a string that the set has twice.
-func (s *set) UnmarshalJSON(text []byte) error {
-	var all []string
-	if err := json.Unmarshal(text, &all); err != nil {
-		return err
-	}
-	given := slices.Clone(all)
-	slices.Sort(all)
+// setOf makes a set of strings in any order. It refuses an empty set, and a string that the set has twice.
+func setOf(given []string) value {
+	all := slices.Sorted(slices.Values(given))
 	switch {
 	case len(all) == 0:
 		refuse("One or more parameter values were invalid: An string set  may not be empty")
 	case len(slices.Compact(slices.Clone(all))) < len(all):
 		refuse("One or more parameter values were invalid: Input collection %v contains duplicates.", given)
 	}
-	*s = all
-	return nil
-}
-
-// kind returns the name of the member that is set, or "" if not exactly one is.
-func (v value) kind() (kind string) {
-	names := [...]string{"S", "N", "B", "BOOL", "NULL", "SS", "L", "M"}
-	for n, there := range [...]bool{v.S != nil, v.N != nil, v.B != nil, v.BOOL != nil, v.NULL != nil, v.SS != nil, v.L != nil, v.M != nil} {
-		if there && kind != "" {
-			return ""
-		}
-		if there {
-			kind = names[n]
-		}
-	}
-	return kind
-}
-
-// text returns the content of an S, an N or a B. Equal values of one kind have the same text.
-func (v value) text() string {
-	switch {
-	case v.S != nil:
-		return *v.S
-	case v.N != nil:
-		return string(*v.N)
-	}
-	return string(v.B)
+	return value{kind: "SS", more: set(all)}
 }
 
 func (v value) equal(w value) bool {
-	order, ordered := v.compare(w)
-	return ordered && order == 0 || !ordered && reflect.DeepEqual(v, w)
+	if v.kind != w.kind || v.text != w.text {
+		return false
+	}
+	switch a := v.more.(type) {
+	case set:
+		return slices.Equal(a, w.more.(set))
+	case []value:
+		return slices.EqualFunc(a, w.more.([]value), value.equal)
+	case item:
+		return a.equal(w.more.(item))
+	}
+	return true
 }
+
+func (i item) equal(j item) bool { return maps.EqualFunc(i, j, value.equal) }
 
 // compare orders two values. ok is false if their kinds differ or have no order.
 func (v value) compare(w value) (order int, ok bool) {
-	switch kind := v.kind(); {
-	case kind != w.kind():
-		return cmp.Compare(kind, w.kind()), false
-	case kind == "N":
-		return v.N.compare(*w.N), true
+	switch {
+	case v.kind != w.kind:
+		return cmp.Compare(v.kind, w.kind), false
+	case v.kind == "N":
+		return number(v.text).compare(number(w.text)), true
 	default:
-		return cmp.Compare(v.text(), w.text()), kind == "S" || kind == "B"
+		return cmp.Compare(v.text, w.text), v.kind == "S" || v.kind == "B"
 	}
 }
 
-// bytes returns the value's share of the item size. It refuses a value without exactly one member.
+// bytes returns the value's share of the item size. It refuses a value that has no kind.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 func (v value) bytes() int {
-	switch v.kind() {
+	switch v.kind {
 	case "":
 		refuse("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
 	case "N":
-		return (len(v.text())+1)/2 + 1
+		return (len(v.text)+1)/2 + 1
 	case "BOOL", "NULL":
 		return 1
-	case "SS":
-		n := 0
-		for _, e := range v.SS {
+	}
+	n := len(v.text)
+	switch all := v.more.(type) {
+	case set:
+		for _, e := range all {
 			n += len(e)
 		}
-		return n
-	case "L", "M":
-		n := 3 + len(v.L) + len(v.M) + v.M.bytes()
-		for _, e := range v.L {
+	case []value:
+		n += 3 + len(all)
+		for _, e := range all {
 			n += e.bytes()
 		}
-		return n
+	case item:
+		n += 3 + len(all) + all.bytes()
 	}
-	return len(v.text())
+	return n
 }
 
 func (i item) bytes() int {

@@ -7,21 +7,15 @@ import (
 	"slices"
 )
 
-// Matches reports whether a record, as JSON that is decoded into an any, matches one of
-// the filters of an event source mapping. It knows the operators that template.yaml uses:
-// texts, exists and anything-but. Any other is an error.
+// Filters are those of an event source mapping. They know the operators that template.yaml
+// uses: texts, exists and anything-but. Any other is an error.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
-func Matches(filters []string, record any) (bool, error) {
-	all, err := parseFilters(filters)
-	if err != nil {
-		return false, err
-	}
-	return matchesAny(all, record)
-}
+type Filters []any
 
-func parseFilters(filters []string) (all []any, err error) {
-	for _, text := range filters {
+// ParseFilters reads filters, each a pattern as JSON.
+func ParseFilters(texts []string) (all Filters, err error) {
+	for _, text := range texts {
 		var pattern any
 		if err := json.Unmarshal([]byte(text), &pattern); err != nil {
 			return nil, fmt.Errorf("stream: filter %s: %w", text, err)
@@ -31,13 +25,23 @@ func parseFilters(filters []string) (all []any, err error) {
 	return all, nil
 }
 
-func matchesAny(filters []any, record any) (bool, error) {
-	for _, pattern := range filters {
+// Match reports whether a record, as JSON that is decoded into an any, matches one of them.
+func (f Filters) Match(record any) (bool, error) {
+	for _, pattern := range f {
 		if ok, err := matches(pattern, record); ok || err != nil {
 			return ok, err
 		}
 	}
 	return false, nil
+}
+
+// Matches is ParseFilters and [Filters.Match].
+func Matches(filters []string, record any) (bool, error) {
+	all, err := ParseFilters(filters)
+	if err != nil {
+		return false, err
+	}
+	return all.Match(record)
 }
 
 func matches(pattern, record any) (bool, error) {

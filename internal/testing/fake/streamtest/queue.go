@@ -30,7 +30,10 @@ type QueueMapping struct {
 	BatchSize int
 	// MaxReceive is the queue's setting: after that many receipts a message is a dead letter.
 	MaxReceive int
-	Report     func(string)
+	// Patient leaves a message that failed to the queue's time, as the service does. Otherwise it is visible again sooner,
+	// because a developer waits.
+	Patient bool
+	Report  func(string)
 }
 
 // Function is what a mapping calls, such as [lambdatest.Function].
@@ -57,14 +60,15 @@ func (m *QueueMapping) handle(ctx context.Context, batch []awstest.Message) {
 		m.Report(fmt.Sprintf("batch of %d events failed and is retried: %v", len(batch), err))
 	}
 	for _, message := range batch {
+		if failed[message.ID] && message.Received == m.MaxReceive {
+			m.Report(fmt.Sprintf("message %s failed %d times and is a dead letter", message.ID, m.MaxReceive))
+		}
 		var err error
-		if failed[message.ID] {
-			if message.Received == m.MaxReceive {
-				m.Report(fmt.Sprintf("message %s failed %d times and is a dead letter", message.ID, m.MaxReceive))
-			}
-			err = m.Queue.ChangeVisibility(message.Receipt, retryAfter(message.Received))
-		} else {
+		switch {
+		case !failed[message.ID]:
 			err = m.Queue.Delete(message.Receipt)
+		case !m.Patient:
+			err = m.Queue.ChangeVisibility(message.Receipt, retryAfter(message.Received))
 		}
 		if err != nil {
 			m.Report(fmt.Sprintf("message %s: %v", message.ID, err))

@@ -115,6 +115,28 @@ func TestDeadLetters(t *testing.T) {
 	})
 }
 
+// A patient mapping leaves a message that failed to the queue, whose own time is 30 seconds.
+func TestPatient(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q, _ := queueWith(t, "a1")
+		began := time.Now()
+		var at []time.Duration
+		var batches [][]string
+		m := &QueueMapping{
+			Queue: q, BatchSize: 10, Patient: true, Report: func(s string) { t.Error(s) },
+			Function: consumerOf(t, &batches, func(int, events.SQSMessage) bool {
+				at = append(at, time.Since(began))
+				return len(at) < 3
+			}),
+		}
+		runFor(t, m, 5*time.Minute)
+		if d := cmp.Diff(at, []time.Duration{0, 30 * time.Second, time.Minute}); d != "" {
+			t.Errorf("deliveries (-got +want):\n%s", d)
+		}
+	})
+}
+
 // An error fails the whole batch, and so does an answer that makes no sense.
 func TestBatchFailures(t *testing.T) {
 	t.Parallel()

@@ -96,5 +96,5 @@ func (m *StreamMapping) matches(r events.DynamoDBEventRecord) (bool, error) {
 	if err := json.Unmarshal(text, &record); err != nil {
 		return false, err
 	}
-	return matchesAny(m.filters, record)
+	return m.filters.Match(record)
 }

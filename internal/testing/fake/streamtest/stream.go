@@ -57,7 +57,7 @@ type StreamMapping struct {
 	Report  func(string) // receives what is repeated or lost
 
 	arn      string
-	filters  []any
+	filters  Filters
 	at       position
 	iterator *string
 	reported string // the latest report
@@ -67,7 +67,7 @@ type StreamMapping struct {
 // not called.
 func (m *StreamMapping) Begin(ctx context.Context) error {
 	var err error
-	if m.filters, err = parseFilters(m.Filters); err != nil {
+	if m.filters, err = ParseFilters(m.Filters); err != nil {
 		return err
 	}
 	out, err := m.Streams.ListStreams(ctx, &dynamodbstreams.ListStreamsInput{TableName: &m.Table})

@@ -180,17 +180,27 @@ func (s streams) records(ctx context.Context, in request) (any, error) {
 		if size += len(r.NewImage) + len(r.OldImage); len(out) == maxRecords || in.Limit > 0 && len(out) == in.Limit || size > maxBytes && len(out) > 0 {
 			break
 		}
-		d := map[string]any{"Keys": r.Keys, "SequenceNumber": sequence(r.Sequence), "ApproximateCreationDateTime": r.At.Unix()}
-		if r.NewImage != nil {
-			d["NewImage"] = r.NewImage
-		}
-		if r.OldImage != nil {
-			d["OldImage"] = r.OldImage
-		}
-		out = append(out, map[string]any{"eventID": strconv.FormatUint(r.Sequence, 10), "eventName": r.Event, "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1", "dynamodb": d})
+		out = append(out, Record(r))
 		after = r.Sequence
 	}
 	return map[string]any{"Records": out, "NextShardIterator": iteratorOf(name, after)}, nil
+}
+
+// Record returns a change as the stream has it, which is also how Lambda passes it to a function.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+func Record(r dynamotest.Record) map[string]any {
+	change := map[string]any{"Keys": r.Keys, "SequenceNumber": sequence(r.Sequence), "ApproximateCreationDateTime": r.At.Unix()}
+	if r.NewImage != nil {
+		change["NewImage"] = r.NewImage
+	}
+	if r.OldImage != nil {
+		change["OldImage"] = r.OldImage
+	}
+	return map[string]any{
+		"eventID": strconv.FormatUint(r.Sequence, 10), "eventName": r.Event, "eventVersion": "1.1", "eventSource": "aws:dynamodb",
+		"awsRegion": "us-east-1", "dynamodb": change,
+	}
 }
 
 func sequence(n uint64) string { return fmt.Sprintf(sequenceBase, n) }

@@ -47,7 +47,10 @@ func build(ctx context.Context, dir string, parts parts) error {
 	}
 	c.run(ctx, deployed, cold, coldFiles(), packages[:]...)
 	mod := c.naiveModule(ctx)
-	files := replace{"functions/webhook-receiver/main.go": "naive/main.go"}
+	files := replace{
+		"functions/webhook-receiver/main.go":         "naive/main.go",
+		"functions/webhook-receiver/handler/wire.go": "naive/wire.go",
+	}
 	c.run(ctx, []string{"build", "-modfile", mod}, naive, files, "./functions/webhook-receiver")
 	return c.err
 }

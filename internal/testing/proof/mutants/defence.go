@@ -4,9 +4,9 @@ package main
 
 // The packages of those tests.
 const (
-	callback   = "./functions/oauth-callback"
-	selection  = "./functions/company-select"
-	refresher  = "./functions/refresher"
+	callback   = "./functions/oauth-callback/handler"
+	selection  = "./functions/company-select/handler"
+	refresher  = "./functions/refresher/handler"
 	reconciler = "./internal/webhook/reconcile"
 	sessions   = "./internal/connect/session"
 	gateway    = "./internal/platform/gateway"
@@ -22,7 +22,7 @@ func only(test, pkg string) string { return "-run ^" + test + "$ " + pkg }
 
 // browser removes guards of the authorization against other browsers, other sites and other people's codes.
 func browser() []mutant {
-	const session, cookie, handler = "internal/connect/session/session.go", "internal/connect/session/cookie.go", "functions/oauth-callback/handler.go"
+	const session, cookie, handler = "internal/connect/session/session.go", "internal/connect/session/cookie.go", "functions/oauth-callback/handler/handler.go"
 	const handover, callbackSteps, oursIs = "internal/connect/session/handover.go", "internal/connect/session/callback.go", `err != nil || !ours {`
 	const cookieIs, attributes = `	if !equal(found.cookie, hash(cookie)) {`, `Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,`
 	return []mutant{
@@ -47,10 +47,10 @@ func browser() []mutant {
 		{"D", "a link on another site authorizes", handler, `r.Header.Get("Sec-Fetch-Site") == "cross-site"`, `r.Header.Get("Sec-Fetch-Site") == "cross-sites"`,
 			only("TestStartFromAnotherSite", callback)},
 		{"", "the verifying call needs a body that can be read", "pkg/procore/client.go", `	if c.status {`, `	if false {`, only("TestVerifiedByStatus", selection)},
-		{"", "a gateway's answer refuses a company", "functions/company-select/choose.go", `; ok && !e.Gateway && (`, `; ok && (`, only("TestVerifiedByStatus", selection)},
+		{"", "a gateway's answer refuses a company", "functions/company-select/handler/choose.go", `; ok && !e.Gateway && (`, `; ok && (`, only("TestVerifiedByStatus", selection)},
 		{"", "a list of companies that is cut is lost", "internal/connect/choice/choice.go", `if len(l.Companies) == 0 || `, `if len(l.Companies) >= 0 || `,
 			only("TestListIsCut", selection)},
-		{"", "a company that did not come in time is not the user's", "functions/company-select/choose.go", `case !listed && u.Cut != nil:`,
+		{"", "a company that did not come in time is not the user's", "functions/company-select/handler/choose.go", `case !listed && u.Cut != nil:`,
 			`case !listed && err != nil:`, only("TestChosenCompanyDidNotCome", selection)},
 		{"", "the filter needs the right marks", "internal/connect/pages/fold.go", `unicode.In(r, unicode.Mn, unicode.Cf)`, `unicode.In(r, unicode.Cf)`,
 			only("TestFold", pages)},
@@ -62,11 +62,11 @@ func browser() []mutant {
 `, ``, only("TestHead", callback)},
 		{"", "HEAD uses up a state", handler, `	mux.HandleFunc("HEAD /oauth/callback", h.landing)
 `, ``, only("TestHead", callback)},
-		{"", "HEAD moves a pair", "functions/company-select/handler.go", `inTime(h.peek)`, `inTime(h.list)`, only("TestHead", selection)},
+		{"", "HEAD moves a pair", "functions/company-select/handler/handler.go", `inTime(h.peek)`, `inTime(h.list)`, only("TestHead", selection)},
 		{"", "a browser at another host receives its cookie there", handler, `if h.pages.ToPublicURL(w, r) {`, `if false {`, only("TestOtherHost", callback)},
 		{"", "a browser behind a proxy is redirected for ever", "internal/connect/pages/handler.go", ` || r.URL.Query().Has(fieldMoved) {`, ` {`,
 			only("TestToPublicURL", pages)},
-		{"D", "any flow of the browser authorizes once more", "functions/oauth-callback/linked.go", `errors.Is(s.Err(), session.ErrStale)`, `s.Flow != ""`, only("TestStartOnceMore", callback)},
+		{"D", "any flow of the browser authorizes once more", "functions/oauth-callback/handler/linked.go", `errors.Is(s.Err(), session.ErrStale)`, `s.Flow != ""`, only("TestStartOnceMore", callback)},
 		{"D", "a parameter decides where the browser goes next", handler, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, companiesPath(flow))`, `	h.cookies.Set(w, flow, cookie)
 	h.pages.Redirect(w, cmp.Or(r.URL.Query().Get("next"), companiesPath(flow)))`, only("TestOpenRedirect", callback)},
@@ -100,11 +100,11 @@ func handing() []mutant {
 	case err != nil:`, only("TestMoveDead", sessions)},
 		{"", "a pair is moved apart from its session", handover, `a, h.Sessions.update(s, next))`, `a)`, only("TestMoveOnce", sessions)},
 		{"", "a stale pair is not revoked, and comes back", handover, `h.Tokens.Discard(ctx, pair); err != nil`, `ctx.Err(); err != nil`, only("TestMoveStale", sessions)},
-		{"", "a stale authorization is repeated for ever", "functions/company-select/handler.go", ` && !s.Again {`, ` {`, only("TestStalePair", selection)},
+		{"", "a stale authorization is repeated for ever", "functions/company-select/handler/handler.go", ` && !s.Again {`, ` {`, only("TestStalePair", selection)},
 		{"", "time to live deletes a pair", row, `	if s.Status == Authorized {`, `	if s.Status == Pending {`, only("TestLifecycle", sessions)},
 		{"", "a pair whose browser does not come back is found late", row, `ChoiceLifetime - moveAfter`, `0`, only("TestBrowserComesLate", selection)},
 		{"", "a session whose key is gone stays", handover, `(expired || `, `(expired && false || `, only("TestKeyIsGone", sessions)},
-		{"", "a pair that was not stored is revoked", "functions/oauth-callback/handler.go", `		h.end(ctx, s, session.Failed)`, `		_ = oauth.Revoke(ctx, pair)`,
+		{"", "a pair that was not stored is revoked", "functions/oauth-callback/handler/handler.go", `		h.end(ctx, s, session.Failed)`, `		_ = oauth.Revoke(ctx, pair)`,
 			only("TestNotStoredIsNotRevoked", callback)},
 		{"", "a token that was replaced ends the choice", "internal/connect/choice/choice.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,
 			only("TestTokenReplaced", selection)},
@@ -117,11 +117,11 @@ func handing() []mutant {
 
 // choice removes guards of the choice of a company.
 func choice() []mutant {
-	const list, choose = "functions/company-select/list.go", "functions/company-select/choose.go"
+	const list, choose = "functions/company-select/handler/list.go", "functions/company-select/handler/choose.go"
 	const chooser = "internal/connect/choice/choice.go"
 	return []mutant{
 		{"D", "a form needs no token", choose, `	case !ok:`, `	case !ok && r.Host == "":`, only("TestForgedForm", selection)},
-		{"D", "another site's form is accepted with a token", "functions/company-select/origin.go", `err != nil && !hidden(r)`, `err != nil && hidden(r)`,
+		{"D", "another site's form is accepted with a token", "functions/company-select/handler/origin.go", `err != nil && !hidden(r)`, `err != nil && hidden(r)`,
 			only("TestFormFromAnotherSite", selection)},
 		{"D", "a form's token is good in any browser", "internal/connect/session/secret.go", `"session form", held.Flow, cookie.Reveal())`, `"session form", held.Flow)`, only("TestCSRFToken", sessions)},
 		{"D", "a link chooses a company", choose, `	flow := r.PostForm.Get(pages.FieldFlow)`, `	r.PostForm = r.Form
@@ -171,7 +171,7 @@ func answers() []mutant {
 		{"D", "the log has the text of a panic", "internal/platform/gateway/context.go", `fmt.Sprintf("%T", p)`, `fmt.Sprint(p)`, only("TestPanic", gateway)},
 		{"D", "an address has no bound", "internal/platform/gateway/request.go", `maxTarget  = 16 << 10`, `maxTarget  = 16 << 20`, only("TestRefused", gateway)},
 		{"D", "headers and cookies have no bound", "internal/platform/gateway/request.go", `maxHeaders = 32 << 10`, `maxHeaders = 32 << 20`, only("TestRefused", gateway)},
-		{"D", "a parameter has no bound", "functions/oauth-callback/handler.go", `maxParameter = 2048`, `maxParameter = 1 << 20`, only("TestOversizedDescription", callback)},
+		{"D", "a parameter has no bound", "functions/oauth-callback/handler/handler.go", `maxParameter = 2048`, `maxParameter = 1 << 20`, only("TestOversizedDescription", callback)},
 	}
 }
 
@@ -219,8 +219,8 @@ func secrets() []mutant {
 // of those who did.
 func departures() []mutant {
 	const brake, departure = "internal/upkeep/departures/brake.go", "internal/upkeep/departures/departure.go"
-	const housekeeping, reconciler, verdict = "functions/refresher/housekeeping.go", "internal/webhook/provision/reconciler.go", "internal/webhook/provision/verdict.go"
-	const checking = "functions/refresher/webhooks.go"
+	const housekeeping, reconciler, verdict = "functions/refresher/handler/housekeeping.go", "internal/webhook/provision/reconciler.go", "internal/webhook/provision/verdict.go"
+	const checking = "functions/refresher/handler/webhooks.go"
 	return []mutant{
 		{"D", "departures are counted per run", brake, `window = 24 * time.Hour`, `window = 5 * time.Minute`, only("TestSlowEndings", departing)},
 		{"D", "the brake on departures is released after a day", brake, `engaged = b.Engaged();`,
@@ -228,7 +228,7 @@ func departures() []mutant {
 		{"D", "a connection ends although storage did not count it", brake, `	case err != nil:
 		return fmt.Errorf("departures: the ending`, `	case err != nil && false:
 		return fmt.Errorf("departures: the ending`, only("TestStorageDownEndsNone", departing)},
-		{"D", "another company ends than the one that was left", "functions/refresher/departures.go", `for _, key := range left {`,
+		{"D", "another company ends than the one that was left", "functions/refresher/handler/departures.go", `for _, key := range left {`,
 			`for _, key := range keys[:len(left)] {`, only("TestCompaniesAreLeftOneByOne", refresher)},
 		{"D", "a company that disconnected the app was left by its user", departure, `		return false, w.Store.Disconnect(ctx, c)`,
 			`		return true, w.Store.Disconnect(ctx, c)`, only("TestNotConnectedIsNoDeparture", departing)},

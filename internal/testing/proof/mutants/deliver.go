@@ -4,7 +4,7 @@ package main
 // these breakages too, in a run of some thousand deliveries.
 func deliver() []mutant {
 	const (
-		receiver, box, batch = "functions/webhook-receiver/handler.go", "internal/webhook/inbox/inbox.go", "pkg/consumer/batch.go"
+		receiver, box, batch = "functions/webhook-receiver/handler/handler.go", "internal/webhook/inbox/inbox.go", "pkg/consumer/batch.go"
 
 		boxPackage, consumerPackage = "./internal/webhook/inbox", "./pkg/consumer"
 	)
@@ -98,10 +98,7 @@ func dispatching() []mutant {
 	}
 	for _, r := range in.Records {
 `, "./internal/upkeep/announce"},
-		{"", "one of the announcer's streams has no heartbeat", "internal/upkeep/heartbeat/heartbeat.go", `		if err := dynamo.Write(`, `		if table == s.Table {
-			continue
-		}
-		if err := dynamo.Write(`, "./internal/upkeep/announce"},
+		{"", "one of the announcer's streams has no heartbeat", "internal/upkeep/heartbeat/heartbeat.go", `grantsRow(s)), beat(ctx, s, s.Table, s.Row(name, name)))`, `grantsRow(s)))`, "./internal/upkeep/announce"},
 		{"", "the stand-in of a stream's mapping continues behind a failure", mapping, `		first = min(first, at)`, `		first = max(first, at)`, streamPackage},
 		{"", "the stand-in saves its position before the function has answered", mapping, `		m.advance(records[:done])`, `		m.advance(records)`, streamPackage},
 	}

@@ -3,7 +3,7 @@ package main
 // installations breaks how the service account's companies are found, and how they end.
 func installations() []mutant {
 	const compare, list, vanished = "internal/upkeep/installations/installations.go", "internal/upkeep/installations/list.go", "internal/upkeep/installations/vanished.go"
-	const pkg = "./functions/refresher"
+	const pkg = "./functions/refresher/handler"
 	return []mutant{
 		{"", "a list that ends early ends connections", compare,
 			`	if unlisted != nil {

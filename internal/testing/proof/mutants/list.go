@@ -6,7 +6,7 @@ import "slices"
 const (
 	storePackage    = "./pkg/tokens"
 	apiPackage      = "./pkg/procore"
-	receiverPackage = "./functions/webhook-receiver"
+	receiverPackage = "./functions/webhook-receiver/handler"
 	rowPackage      = "./internal/platform/dynamo"
 )
 
@@ -168,7 +168,7 @@ func NewSecret(text string) Secret {
 func NewSecret(text string) Secret { return Secret{func() string { return text }, text} }`, only("TestNothingPrintsASecret", apiPackage)},
 		{"R5", "a bearer client follows a redirect to another host", "pkg/procore/bearer.go",
 			`if !b.environment.HasAPI(r.URL) {`, `if false {`, only("TestTokenStaysInTheEnvironment", apiPackage)},
-		{"R6", "a company's credential writes another's event", "functions/webhook-receiver/handler.go",
+		{"R6", "a company's credential writes another's event", "functions/webhook-receiver/handler/handler.go",
 			`e.CompanyID != company`, `false`, only("TestCredentialOfAnotherCompany", receiverPackage)},
 		{"R7", "three unknown outcomes do not open the breaker", "pkg/tokens/breaker.go",
 			`const tripAfter = 3`, `const tripAfter = 300`, only("TestBreakerOpensAfterThree", storePackage)}, // the other tests wait for it to open
@@ -186,7 +186,7 @@ func NewSecret(text string) Secret { return Secret{func() string { return text }
 	return later`, storePackage},
 		{"R7", "a probe at the same time costs a run", "pkg/tokens/breaker.go",
 			`ok && cause == nil && !other.Current.Open`, `ok && false && !other.Current.Open`, only("TestProbesAtOnce", storePackage)},
-		{"R7", "a run goes on after ten refusals", "functions/refresher/refresh.go",
+		{"R7", "a run goes on after ten refusals", "functions/refresher/handler/refresh.go",
 			`if r.refused++; r.refused >= maxRefused {`, `if r.refused = 1; false {`, only("TestRefusalsStopTheRun", refresher)},
 		{"R7", "the breaker is not asked", "pkg/tokens/refresh.go",
 			`if r.trial, err = s.admit(ctx, g.Principal); err != nil {`, `if false {`, storePackage},

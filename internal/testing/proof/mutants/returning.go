@@ -2,12 +2,12 @@ package main
 
 // returning removes guards of the page to which a browser comes back, and of the end of the connection there.
 func returning() []mutant {
-	const page, ending, row, step = "functions/company-select/connected.go", "functions/company-select/disconnect.go", "internal/connect/session/choice.go", "pkg/connections/connect.go"
+	const page, ending, row, step = "functions/company-select/handler/connected.go", "functions/company-select/handler/disconnect.go", "internal/connect/session/choice.go", "pkg/connections/connect.go"
 	return []mutant{
 		{"D", "a disconnection needs no token", ending, `	case !ok:
 		h.pages.Problem`, `	case !ok && err != nil:
 		h.pages.Problem`, only("TestForgedDisconnection", selection)},
-		{"D", "another site's form disconnects", "functions/company-select/handler.go", `h.sameOrigin(inTime(h.disconnect))`, `inTime(h.disconnect)`, only("TestForgedDisconnection", selection)},
+		{"D", "another site's form disconnects", "functions/company-select/handler/handler.go", `h.sameOrigin(inTime(h.disconnect))`, `inTime(h.disconnect)`, only("TestForgedDisconnection", selection)},
 		{"D", "a link disconnects", ending, `r.PostForm.Get(pages.FieldFlow)`, `r.FormValue(pages.FieldFlow)`, only("TestForgedDisconnection", selection)},
 		{"D", "the question disconnects", ending, `	token, err := h.sessions.CSRFToken(r.Context(), s, cookie)
 `, `	token, err := h.sessions.CSRFToken(r.Context(), s, cookie)

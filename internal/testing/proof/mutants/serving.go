@@ -2,8 +2,8 @@ package main
 
 // serving breaks access-token, which serves tokens to programs in other languages.
 func serving() []mutant {
-	const serves = "./functions/access-token"
-	const handler, request = "functions/access-token/handler.go", "functions/access-token/request.go"
+	const serves = "./functions/access-token/handler"
+	const handler, request = "functions/access-token/handler/handler.go", "functions/access-token/handler/request.go"
 	return []mutant{
 		{"D", "what a caller claims refreshes a token", handler, `if err := h.check(ctx, k); err != nil {`,
 			`if _, err := h.store.Tokens.Upkeep().Refresh(ctx, k.Principal, 24*time.Hour); err != nil {`, only("TestFalseRejections", serves)},

@@ -80,21 +80,13 @@ func (e *Exploration) Environment(t *testing.T) {
 	}
 }
 
-// storage is a client of one kind of tables.
-type storage struct {
-	client *dynamodb.Client
-	quick  bool
-}
-
-func quickly() storage { return storage{quickClient(), true} }
-func slowly() storage  { return storage{wireClient(), false} }
-
 // schedule runs one schedule of a scenario.
-func (e *Exploration) schedule(t *testing.T, on storage, s Scenario, c chooser, tracing bool) (w *World) {
+func (e *Exploration) schedule(t *testing.T, on *dynamodb.Client, s Scenario, c chooser, tracing bool) (w *World) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) {
 		w = &World{chooser: c, events: map[string]int{}, tracing: tracing}
-		w.Tables = newTables(w, on.client, e.Tables, on.quick)
+		w.Tables = newTables(w, on, e.Tables)
+		w.Services = newServices(w)
 		s.Setup(w)
 		w.play()
 	})
@@ -109,7 +101,7 @@ func (e *Exploration) Run(t *testing.T) {
 		for shard := range max(e.Shards, 1) {
 			t.Run(strconv.Itoa(shard), func(t *testing.T) {
 				t.Parallel()
-				on := quickly()
+				on := quickClient()
 				_ = e.systematic(t, on, shard) && e.random(t, on, shard)
 			})
 		}
@@ -124,7 +116,7 @@ func (e *Exploration) Run(t *testing.T) {
 
 // systematic tries each scenario without a fault, and with every combination of up to
 // Depth deviations from that.
-func (e *Exploration) systematic(t *testing.T, on storage, shard int) bool {
+func (e *Exploration) systematic(t *testing.T, on *dynamodb.Client, shard int) bool {
 	t.Helper()
 	for i, s := range e.Scenarios {
 		if i%max(e.Shards, 1) == shard && !e.deviate(t, on, s, deviations{}, 0, cmp.Or(s.Depth, 1)) {
@@ -136,7 +128,7 @@ func (e *Exploration) systematic(t *testing.T, on storage, shard int) bool {
 
 // deviate tries the schedule with these deviations, and with up to depth more of them
 // from the place on.
-func (e *Exploration) deviate(t *testing.T, on storage, s Scenario, from deviations, place, depth int) bool {
+func (e *Exploration) deviate(t *testing.T, on *dynamodb.Client, s Scenario, from deviations, place, depth int) bool {
 	t.Helper()
 	c := &deviating{from: from}
 	if !e.try(t, on, s, c) {
@@ -155,7 +147,7 @@ func (e *Exploration) deviate(t *testing.T, on storage, s Scenario, from deviati
 }
 
 // random tries seeds.
-func (e *Exploration) random(t *testing.T, on storage, shard int) bool {
+func (e *Exploration) random(t *testing.T, on *dynamodb.Client, shard int) bool {
 	t.Helper()
 	shards, all := uint64(max(e.Shards, 1)), cmp.Or(e.Seeds, math.MaxUint64)
 	for n := uint64(shard); n < all && !e.late(); n += shards {
@@ -194,7 +186,7 @@ func (e *Exploration) late() bool {
 
 // try runs one schedule and reports what is wrong with it. It returns false when there
 // are failures enough.
-func (e *Exploration) try(t *testing.T, on storage, s Scenario, c chooser) bool {
+func (e *Exploration) try(t *testing.T, on *dynamodb.Client, s Scenario, c chooser) bool {
 	t.Helper()
 	w := e.schedule(t, on, s, c, false)
 	goesOn := e.add(s, c, w)
@@ -226,7 +218,7 @@ func (e *Exploration) add(s Scenario, c chooser, w *World) bool {
 }
 
 // report shortens a schedule that fails, and prints it.
-func (e *Exploration) report(t *testing.T, on storage, s Scenario, d decisions, problems []string) {
+func (e *Exploration) report(t *testing.T, on *dynamodb.Client, s Scenario, d decisions, problems []string) {
 	t.Helper()
 	from, err := parseDeviations(d.String())
 	if err != nil {
@@ -262,7 +254,7 @@ func (e *Exploration) Replay(t *testing.T, schedule string) {
 		if s.Name != name {
 			continue
 		}
-		w := e.schedule(t, slowly(), s, &deviating{from: from}, true)
+		w := e.schedule(t, wireClient(), s, &deviating{from: from}, true)
 		t.Logf("%s", w.Trace())
 		for _, p := range w.problems {
 			t.Error(p)
@@ -276,7 +268,7 @@ func (e *Exploration) Replay(t *testing.T, schedule string) {
 // decisions, and the quick tables and dynamotest.
 func (e *Exploration) Repeats(t *testing.T) {
 	t.Helper()
-	quick, slow := quickly(), slowly()
+	quick, slow := quickClient(), wireClient()
 	until := time.Now().Add(e.MaxTime)
 	for seed := range e.Seeds {
 		if time.Now().After(until) {

@@ -29,24 +29,50 @@ const (
 
 // An arrival waits at a gate.
 type arrival struct {
-	actor  *Actor
-	name   string
-	faults []Fault
-	resume chan Fault
+	actor   *Actor
+	name    string
+	subject func() string // what the operation is about, if its name does not say that
+	full    string        // the name with the subject; empty until it is needed
+	faults  []Fault
+	resume  chan Fault
+
+	// In a long run:
+	at     time.Time // when it is decided
+	turn   uint64    // its number among the actor's
+	after  uint64    // the goroutine's operation before
+	number uint64    // among all that were decided
+}
+
+// fullName returns the name with the subject. An actor's operations that wait at the same time have different ones.
+func (a *arrival) fullName() string {
+	if a.full == "" {
+		a.full = a.name
+		if a.subject != nil {
+			a.full += " " + a.subject()
+		}
+	}
+	return a.full
 }
 
 // Gate waits for the decision how an operation ends. It does not return if the process
-// crashes before. Without an actor, as after the schedule, all is fine.
+// crashes before, except in a [Long] run: there it returns [Crash], and the caller an
+// error, so that all that the process had begun unwinds. Without an actor, as after the
+// schedule, all is fine.
 func Gate(ctx context.Context, name string, faults ...Fault) Fault {
-	f := gate(ctx, name, faults)
-	if f == Crash {
+	return gateOf(ctx, name, nil, faults)
+}
+
+// gateOf is Gate for an operation on a subject.
+func gateOf(ctx context.Context, name string, subject func() string, faults []Fault) Fault {
+	f := gate(ctx, &arrival{name: name, subject: subject, faults: faults})
+	if f == Crash && worldOf(ctx).long == nil {
 		runtime.Goexit()
 	}
 	return f
 }
 
 // gate is Gate on a goroutine that must not end: it returns Crash.
-func gate(ctx context.Context, name string, faults []Fault) Fault {
+func gate(ctx context.Context, at *arrival) Fault {
 	w, a := worldOf(ctx), ActorOf(ctx)
 	if a == nil {
 		return Fine
@@ -54,11 +80,18 @@ func gate(ctx context.Context, name string, faults []Fault) Fault {
 	if a.Process.Dead() {
 		return Crash
 	}
-	at := &arrival{actor: a, name: name, faults: faults, resume: make(chan Fault)}
+	at.actor, at.resume = a, make(chan Fault)
+	if w.long != nil {
+		at.after = lastOperation()
+	}
 	w.mu.Lock()
 	w.pending = append(w.pending, at)
 	w.mu.Unlock()
+	w.arrives()
 	f := <-at.resume
+	if w.long != nil {
+		passed(at.number)
+	}
 	if a.Process.Dead() {
 		return Crash
 	}
@@ -68,15 +101,17 @@ func gate(ctx context.Context, name string, faults []Fault) Fault {
 // kill ends the process of the context's actor.
 func kill(ctx context.Context) {
 	if a := ActorOf(ctx); a != nil {
-		a.Process.dead.Store(true)
+		a.Process.dies()
 	}
 }
 
-// die is kill, and ends the goroutine.
+// die is kill, and ends the goroutine, except in a long run.
 func die(ctx context.Context) {
 	if ActorOf(ctx) != nil {
 		kill(ctx)
-		runtime.Goexit()
+		if worldOf(ctx).long == nil {
+			runtime.Goexit()
+		}
 	}
 }
 
@@ -100,7 +135,7 @@ func (w *World) options() []option {
 		if a.actor != b.actor {
 			return a.actor.id - b.actor.id
 		}
-		return strings.Compare(a.name, b.name)
+		return strings.Compare(a.fullName(), b.fullName())
 	})
 	first := max(0, slices.IndexFunc(w.pending, func(a *arrival) bool { return a.actor == w.last }))
 	var all []option
@@ -112,7 +147,7 @@ func (w *World) options() []option {
 			all = append(all, w.ends(a, false)...)
 		}
 	}
-	if !w.calm {
+	if !w.calm.Load() {
 		all = append(all, w.others()...)
 	}
 	idle := len(w.pending) == 0
@@ -153,12 +188,15 @@ func (w *World) asleep() time.Duration {
 // ends lists how the operation at a gate may end.
 func (w *World) ends(a *arrival, current bool) []option {
 	faults := []Fault{Fine}
-	if !w.calm && !w.Orderly {
+	if !w.calm.Load() && !w.Orderly {
 		faults = append(faults, a.faults...)
 	}
 	all := make([]option, len(faults))
 	for i, f := range faults {
 		name := a.actor.Name + " " + a.name
+		if w.tracing {
+			name = a.actor.Name + " " + a.fullName()
+		}
 		weight := wellWeight
 		if f != Fine {
 			name += " " + string(f)

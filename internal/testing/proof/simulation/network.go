@@ -12,8 +12,13 @@ import (
 	"net/url"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
+	"testing/synctest"
 	"time"
+
+	"procore-connect/pkg/procore"
 )
 
 // Server answers the requests that are sent over a world's connections.
@@ -31,13 +36,18 @@ type Request struct {
 	Actor   *Actor          // nil: the world's own call
 	Method  string
 	Path    string
+	Query   url.Values
 	Header  http.Header
-	Form    url.Values // of the body
+	Body    []byte
+	Form    url.Values // of the body, if it is a form
+
+	wire *http.Request // as it was read; its body is Body
 }
 
 // Answer is a server's.
 type Answer struct {
 	Status int
+	Header http.Header // nil: that of JSON
 	Body   []byte
 	Cut    int    // so many bytes of the body are lost with the connection
 	Read   func() // called when the process begins to read the answer; may be nil
@@ -48,7 +58,9 @@ type conn struct {
 	net.Conn // its other methods are not used
 	ctx      context.Context
 	world    *World
-	soft     bool // the goroutines of an http.Transport use it, which must not end
+	soft     bool   // the goroutines of an http.Transport use it, which must not end
+	refuses  bool   // the server closes it before the request
+	about    string // the request, if it is known: those of one actor may wait at the same time
 
 	request bytes.Buffer
 	once    [3]sync.Once
@@ -69,9 +81,9 @@ func (w *World) DialTransport(ctx context.Context, _, _ string) (net.Conn, error
 }
 
 func (w *World) dial(ctx context.Context, soft bool) (net.Conn, error) {
-	c := &conn{ctx: ctx, world: w, soft: soft,
+	c := &conn{ctx: ctx, world: w, soft: soft, about: procore.DialedFor(ctx),
 		expired: make(chan struct{}), served: make(chan struct{}), closed: make(chan struct{})}
-	f := c.gate("dials", Unreachable, Closes, Crash)
+	f := c.gate(strings.TrimSpace("dials "+c.about), Unreachable, Closes, Crash)
 	switch {
 	case f == Unreachable:
 		return nil, errors.New("connection refused")
@@ -79,13 +91,40 @@ func (w *World) dial(ctx context.Context, soft bool) (net.Conn, error) {
 		return nil, errCrashed
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case f == Closes:
-		c.serve(nil)
 	}
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.conns = append(w.conns, c)
-	w.mu.Unlock()
+	if c.refuses = f == Closes; c.refuses {
+		w.closing = append(w.closing, c)
+	}
 	return c, nil
+}
+
+// closeAll closes the connections that are open.
+func (w *World) closeAll() {
+	w.mu.Lock()
+	open := slices.Clone(w.conns)
+	w.mu.Unlock()
+	for _, c := range open {
+		c.Close()
+	}
+}
+
+// hangUp ends the connections that the server closes before the request. Their readers
+// learn it when all actors wait, because a race between reader and writer would be no
+// decision of the schedule.
+func (w *World) hangUp() {
+	w.mu.Lock()
+	closing := w.closing
+	w.closing = nil
+	w.mu.Unlock()
+	for _, c := range closing {
+		c.serve(nil)
+	}
+	if len(closing) > 0 {
+		synctest.Wait()
+	}
 }
 
 // errCrashed is what the goroutines of a crashed process meet.
@@ -93,8 +132,8 @@ var errCrashed = errors.New("the process crashed")
 
 // gate is a gate that ends the goroutine of a crashed process if it may.
 func (c *conn) gate(name string, faults ...Fault) Fault {
-	f := gate(c.ctx, name, faults)
-	if f == Crash && !c.soft {
+	f := gate(c.ctx, &arrival{name: name, faults: faults})
+	if f == Crash && !c.soft && c.world.long == nil {
 		runtime.Goexit()
 	}
 	return f
@@ -120,7 +159,12 @@ func (c *conn) RemoteAddr() net.Addr { return &net.TCPAddr{} }
 
 // Close ends a Read that waits.
 func (c *conn) Close() error {
-	c.once[2].Do(func() { close(c.closed) })
+	c.once[2].Do(func() {
+		close(c.closed)
+		c.world.mu.Lock()
+		defer c.world.mu.Unlock()
+		c.world.conns = slices.DeleteFunc(c.world.conns, func(o *conn) bool { return o == c })
+	})
 	c.serve(nil)
 	return nil
 }
@@ -147,7 +191,9 @@ func (c *conn) Write(b []byte) (int, error) {
 	switch {
 	case isClosed(c.expired):
 		return 0, os.ErrDeadlineExceeded
-	case isClosed(c.closed), isClosed(c.served):
+	case c.soft && c.refuses:
+		return 0, io.ErrUnexpectedEOF // as Read: which of the two an http.Transport reports is a race
+	case isClosed(c.closed), isClosed(c.served), c.refuses:
 		return 0, net.ErrClosed
 	}
 	c.request.Write(b)
@@ -157,12 +203,11 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	f := c.gate("sends "+r.Method+" "+r.Path, c.world.Server.Faults(r)...)
 	if f == Crash {
-		c.serve(nil)
-		return 0, errCrashed
+		return 0, errCrashed // the reader learns nothing before the connection is closed
 	}
 	answer := c.world.Server.Serve(r, f)
 	if f == CrashAfter {
-		if kill(c.ctx); !c.soft && r.Actor != nil {
+		if kill(c.ctx); !c.soft && r.Actor != nil && c.world.long == nil {
 			runtime.Goexit() // before the reader continues
 		}
 	}
@@ -180,11 +225,13 @@ func (c *conn) parse() (*Request, bool) {
 	if err != nil {
 		return nil, false
 	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		panic(err)
+	r := &Request{Context: c.ctx, Actor: ActorOf(c.ctx), Method: h.Method, Path: h.URL.Path, Query: h.URL.Query(),
+		Header: h.Header, Body: body, wire: h}
+	if strings.HasPrefix(h.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		r.Form, _ = url.ParseQuery(string(body)) // the server has its own opinion of a wrong one
 	}
-	return &Request{c.ctx, ActorOf(c.ctx), h.Method, h.URL.Path, h.Header, form}, true
+	h.Body = io.NopCloser(bytes.NewReader(body))
+	return r, true
 }
 
 // Read waits for the answer and returns it.
@@ -213,7 +260,7 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // receive decides whether the answer arrives.
 func (c *conn) receive() error {
-	f := c.gate("receives", Lost, Hang, Crash)
+	f := c.gate(strings.TrimSpace("receives "+c.about), Lost, Hang, Crash)
 	switch {
 	case f == Lost:
 		return io.ErrUnexpectedEOF
@@ -231,8 +278,22 @@ func (c *conn) receive() error {
 	if c.answer.Read != nil {
 		c.answer.Read()
 	}
-	text := fmt.Appendf(nil, "HTTP/1.1 %d x\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
-		c.answer.Status, len(c.answer.Body), c.answer.Body)
+	text := c.answer.text()
 	c.reader = bytes.NewReader(text[:len(text)-min(c.answer.Cut, len(c.answer.Body))])
 	return nil
+}
+
+// text is the answer on the wire.
+func (a *Answer) text() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "HTTP/1.1 %d x\r\nConnection: close\r\nContent-Length: %d\r\n", a.Status, len(a.Body))
+	if a.Header == nil {
+		b.WriteString("Content-Type: application/json\r\n")
+	}
+	if err := a.Header.Write(&b); err != nil {
+		panic(err) // a buffer takes everything
+	}
+	b.WriteString("\r\n")
+	b.Write(a.Body)
+	return b.Bytes()
 }

@@ -1,121 +1,255 @@
 package simulation
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
-	"net/http"
+	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"time"
 
 	"procore-connect/internal/testing/fake/awstest"
 )
 
-// A queue may refuse a part of a request.
+// Message is one of a queue.
+type Message = awstest.Message
+
+// QueueSettings are those of one queue.
+type QueueSettings struct {
+	Visibility time.Duration // 0: 30 s
+	GroupDedup bool          // of a FIFO queue: deduplication ids count within their group
+	Dead       string        // the queue of dead letters; empty: there is none
+	MaxReceive int           // after which a message is a dead letter
+}
+
 const (
-	RefusesFirst Fault = "refusesFirst" // the first message is not accepted
-	RefusesLast  Fault = "refusesLast"  // the last one is not
-	RefusesOdd   Fault = "refusesOdd"   // every other one is not
+	retention     = 14 * 24 * time.Hour // of each of the template's queues
+	dedupInterval = 5 * time.Minute
+	// moveEvery is how long a task that moves dead letters back takes for each.
+	moveEvery = 100 * time.Millisecond
 )
 
-// Queue is a FIFO queue of a world. Each request of an actor passes a gate, where it may
-// fail, be late, or be accepted in part.
-type Queue struct {
-	// Accepted are the messages in the order in which the queue accepted them, including
-	// those that it drops because it received them within five minutes.
-	Accepted []awstest.Message
-
-	world    *World
-	queues   *awstest.Queues
-	fault    Fault // of the request that is served
-	place    int   // of the message in it
-	messages int   // of it
+// sqsQueue is one queue. Its time is that of the clocks on the wall: SQS itself never
+// freezes.
+type sqsQueue struct {
+	changed chan struct{} // closed when a message is added
+	QueueSettings
+	name     string
+	dead     *sqsQueue
+	messages []*queued // in order of arrival
+	oldest   time.Time // none was sent before that
+	dedup    map[string]accepted
+	order    []string // keys of dedup, the oldest first
+	sequence int
+	moves    []*moveTask
 }
 
-// NewQueue makes a queue.
-func NewQueue(w *World) *Queue {
-	q := &Queue{world: w, queues: awstest.NewQueues()}
-	q.queues.Refuse = q.refuse
-	if _, err := q.queues.Create("events.fifo", awstest.QueueOptions{GroupDedup: true}); err != nil {
-		panic(err)
+type queued struct {
+	Message
+	hidden time.Time // until when
+}
+
+// accepted is a message whose deduplication id is known.
+type accepted struct {
+	id, sequence string
+	until        time.Time
+}
+
+// moveTask is a task that moves dead letters back.
+type moveTask struct {
+	handle       string
+	started      time.Time
+	moved, total int
+	done         bool
+}
+
+func (q *sqsQueue) fifo() bool { return strings.HasSuffix(q.name, ".fifo") }
+
+// expire drops what is too old.
+func (q *sqsQueue) expire(w *World, now time.Time) {
+	for len(q.order) > 0 && !now.Before(q.dedup[q.order[0]].until) {
+		delete(q.dedup, q.order[0])
+		q.order = q.order[1:]
 	}
-	return q
-}
-
-// URL returns the queue's address.
-func (q *Queue) URL() string { return awstest.QueueURL("http://sqs", "events.fifo") }
-
-// Client returns the client by which all processes reach the queue.
-func (q *Queue) Client() *sqs.Client {
-	endpoint := "http://sqs"
-	return sqs.New(sqs.Options{
-		BaseEndpoint: &endpoint, Region: "us-east-1", Retryer: aws.NopRetryer{}, HTTPClient: q, Credentials: aws.AnonymousCredentials{},
+	if now.Sub(q.oldest) < retention {
+		return
+	}
+	q.oldest = now
+	q.messages = slices.DeleteFunc(q.messages, func(m *queued) bool {
+		if now.Sub(m.Sent) >= retention {
+			w.Happened("message expired")
+			return true
+		}
+		if m.Sent.Before(q.oldest) {
+			q.oldest = m.Sent
+		}
+		return false
 	})
 }
 
-// Do does one request.
-func (q *Queue) Do(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
+// add adds a message, unless it is a duplicate. Then it returns the first one.
+func (q *sqsQueue) add(m Message, id string, now time.Time) Message {
+	key := m.Dedup
+	if q.GroupDedup {
+		key = m.Group + " " + m.Dedup
+	}
+	if a, duplicate := q.dedup[key]; q.fifo() && duplicate {
+		m.ID, m.Sequence = a.id, a.sequence
+		return m
+	}
+	m.ID, m.Sent = id, now
+	m = q.append(m)
+	if q.fifo() {
+		q.dedup[key] = accepted{m.ID, m.Sequence, now.Add(dedupInterval)}
+		q.order = append(q.order, key)
+	}
+	return m
+}
+
+// append adds a message that is visible at once.
+func (q *sqsQueue) append(m Message) Message {
+	close(q.changed)
+	q.changed = make(chan struct{})
+	if q.fifo() {
+		q.sequence++
+		m.Sequence = fmt.Sprintf("%020d", q.sequence)
+	}
+	if m.Sent.Before(q.oldest) {
+		q.oldest = m.Sent
+	}
+	q.messages = append(q.messages, &queued{Message: m})
+	return m
+}
+
+// busy returns the groups of which messages are in flight.
+func (q *sqsQueue) busy(now time.Time) map[string]bool {
+	groups := map[string]bool{}
+	for _, m := range q.messages {
+		if q.fifo() && now.Before(m.hidden) {
+			groups[m.Group] = true
+		}
+	}
+	return groups
+}
+
+// receive returns up to most messages and hides them. One that was received too often is
+// a dead letter instead, and the next of its group is received in its place.
+//
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+func (q *sqsQueue) receive(w *World, most int, hidden time.Duration, f Fault) (got []Message) {
+	now := w.Now()
+	if f == Few {
+		most = 1
+	}
+	all := q.messages
+	if f == Unordered {
+		all = slices.Clone(all)
+		slices.Reverse(all)
+	}
+	busy := q.busy(now)
+	var dead []*queued
+	for _, m := range all {
+		if len(got) == most {
+			break
+		}
+		if now.Before(m.hidden) && f != Again || busy[m.Group] {
+			continue
+		}
+		if q.dead != nil && m.Received >= q.MaxReceive {
+			dead = append(dead, m)
+			continue
+		}
+		if m.Received++; m.Received > 1 {
+			w.Happened("redelivered")
+		} else {
+			m.FirstReceived = now
+		}
+		m.Receipt = fmt.Sprintf("%s/%s/%d", q.name, m.ID, m.Received)
+		m.hidden = now.Add(hidden)
+		got = append(got, m.Message)
+	}
+	for _, m := range dead {
+		w.Happened("dead letter")
+		q.remove(m)
+		q.dead.bury(m.Message, now)
+	}
+	return got
+}
+
+// bury adds a dead letter. In a FIFO queue its time begins again, and its deduplication
+// id is its message's.
+func (q *sqsQueue) bury(m Message, now time.Time) {
+	if q.fifo() {
+		m.Sent, m.Dedup = now, m.ID
+	}
+	q.append(m)
+}
+
+func (q *sqsQueue) remove(m *queued) {
+	if i := slices.Index(q.messages, m); i >= 0 {
+		q.messages = slices.Delete(q.messages, i, i+1)
+	}
+}
+
+// held returns the message of a receipt, nil if it was deleted. The receipt of an earlier
+// delivery no longer counts, nor, on a FIFO queue, one that has expired.
+func (q *sqsQueue) held(receipt string, now time.Time) (*queued, error) {
+	parts := strings.Split(receipt, "/")
+	if len(parts) != 3 || parts[0] != q.name {
+		return nil, errorOf("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+	}
+	i := slices.IndexFunc(q.messages, func(m *queued) bool { return m.ID == parts[1] })
+	switch {
+	case i < 0:
+		return nil, nil //nolint:nilnil // it was deleted
+	case q.messages[i].Receipt == receipt && (!q.fifo() || now.Before(q.messages[i].hidden)):
+		return q.messages[i], nil
+	case q.fifo():
+		return nil, errorOf("InvalidParameterValue", "The receipt handle has expired.")
+	}
+	return nil, nil //nolint:nilnil // SQS accepts it, and does nothing
+}
+
+// delete deletes the message of a receipt.
+func (q *sqsQueue) delete(receipt string, now time.Time) error {
+	m, err := q.held(receipt, now)
+	if m != nil {
+		q.remove(m)
+	}
+	return err
+}
+
+// hide changes for how long the message of a receipt remains hidden.
+func (q *sqsQueue) hide(receipt string, now time.Time, d time.Duration) error {
+	m, err := q.held(receipt, now)
+	if err == nil && (m == nil || !now.Before(m.hidden)) {
+		err = errorOf("MessageNotInflight", "The specified message isn't in flight.")
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	name := "sends " + strings.Join(groups(body), " ")
-	f := Gate(r.Context(), name, Refused, RefusesFirst, RefusesLast, RefusesOdd, Lost, Late, Crash, CrashAfter)
-	if err := r.Context().Err(); err != nil && f != Lost && f != Late {
-		return nil, err // it was not sent any more
-	}
-	switch f {
-	case Refused:
-		return response(http.StatusServiceUnavailable, []byte(`{"__type":"ServiceUnavailable","message":"as the schedule requires"}`)), nil
-	case Late:
-		q.world.late = append(q.world.late, operation{name, func() { q.serve(r, body, Fine) }}) //nolint:bodyclose // it is in memory
-		return nil, errWire
-	}
-	answer := q.serve(r, body, f)
-	if f == CrashAfter {
-		die(r.Context())
-	}
-	if f == Lost || r.Context().Err() != nil {
-		return nil, errors.Join(errWire, r.Context().Err())
-	}
-	return answer, nil
-}
-
-// serve passes a request to the queue.
-func (q *Queue) serve(r *http.Request, body []byte, f Fault) *http.Response {
-	q.fault, q.place, q.messages = f, 0, len(groups(body))
-	again := r.Clone(q.world.Context())
-	again.Body = io.NopCloser(bytes.NewReader(body))
-	w := &recorder{header: http.Header{}, status: http.StatusOK}
-	q.queues.ServeHTTP(w, again)
-	return response(w.status, w.body.Bytes())
-}
-
-// refuse decides about one message of the request that is served.
-func (q *Queue) refuse(_ string, m awstest.Message) error {
-	q.place++
-	if q.fault == RefusesFirst && q.place == 1 || q.fault == RefusesOdd && q.place%2 == 1 || q.fault == RefusesLast && q.place == q.messages {
-		return &awstest.Error{Code: "RequestThrottled", Message: "as the schedule requires"}
-	}
-	q.Accepted = append(q.Accepted, m)
+	m.hidden = now.Add(d)
 	return nil
 }
 
-// groups returns the groups of a request's messages.
-func groups(body []byte) (all []string) {
-	var in struct {
-		Entries []struct {
-			Group string `json:"MessageGroupId"`
+// counts returns how many messages are visible and in flight.
+func (q *sqsQueue) counts(now time.Time) (visible, inFlight int) {
+	for _, m := range q.messages {
+		if now.Before(m.hidden) {
+			inFlight++
 		}
 	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		panic(err)
+	return len(q.messages) - inFlight, inFlight
+}
+
+// next returns when a message can be received, which may be in the past.
+func (q *sqsQueue) next(now time.Time) (at time.Time, ok bool) {
+	busy := q.busy(now)
+	for _, m := range q.messages {
+		if busy[m.Group] && !now.Before(m.hidden) {
+			continue // it waits for those in flight
+		}
+		if !ok || m.hidden.Before(at) {
+			at, ok = m.hidden, true
+		}
 	}
-	for _, e := range in.Entries {
-		all = append(all, e.Group)
-	}
-	return all
+	return at, ok
 }

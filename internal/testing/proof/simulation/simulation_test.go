@@ -40,7 +40,7 @@ func stored(ctx context.Context, w *World, x types.TransactWriteItem) error {
 // found returns whether a seed among the first n leads to a problem, and the problem.
 func found(t *testing.T, e *Exploration, s Scenario, n uint64) (string, bool) {
 	t.Helper()
-	on := quickly()
+	on := quickClient()
 	for seed := range n {
 		if w := e.schedule(t, on, s, guess(seed), false); len(w.Problems()) > 0 {
 			return strings.Join(w.Problems(), "\n"), true
@@ -231,6 +231,35 @@ func TestTime(t *testing.T) {
 		w.Judge = func(context.Context) {
 			if now := w.Now(); now.Sub(begin) < 2*time.Hour || len(woke) != 3 {
 				w.Problem("%v passed, woken at %d times", now.Sub(begin), len(woke))
+			}
+		}
+	}}
+	if got, ok := found(t, explorationOf(s), s, 20); ok {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Two waits of the same length that begin at different steps of one moment end at different
+// times: who ran first would be no decision of the schedule.
+func TestSteps(t *testing.T) {
+	t.Parallel()
+	s := Scenario{Name: "steps", Setup: func(w *World) {
+		w.Orderly = true
+		var mu sync.Mutex
+		ended := map[time.Time]bool{}
+		for range 3 {
+			w.Actor(w.Process(0), Step{"waits", func(ctx context.Context, _ *Actor) {
+				ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+				defer cancel()
+				<-ctx.Done()
+				mu.Lock()
+				ended[time.Now()] = true
+				mu.Unlock()
+			}})
+		}
+		w.Judge = func(context.Context) {
+			if len(ended) != 3 {
+				w.Problem("three waits ended at %d times", len(ended))
 			}
 		}
 	}}

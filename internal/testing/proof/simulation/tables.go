@@ -7,8 +7,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,34 +25,30 @@ type Tables struct {
 	// item as it is now. by is the actor, or empty. Deleted items are omitted. nil: it is
 	// not called.
 	OnWrite func(by, table string, item invariants.Item)
+	// OnDelete is called likewise after an item is deleted, with the item as it was.
+	OnDelete func(table string, item invariants.Item)
 	// OnAnswer is called when an actor gets the answer to an operation that succeeded.
 	// mentions reports whether the request contains this text. nil: it is not called.
 	OnAnswer func(a *Actor, operation string, mentions func(text string) bool)
 
-	world  *World
-	client *dynamodb.Client
-	names  []string
-	quick  quickTables // nil: dynamo
-	dynamo *dynamotest.Server
-	feeds  map[string]uint64
-	outage atomic.Bool // storage refuses everything
+	world   *World
+	client  *dynamodb.Client
+	names   []string
+	dynamo  *dynamotest.Server
+	written []written   // by the present operation
+	mu      sync.Mutex  // held during an operation: those of no actor pass no gate
+	outage  atomic.Bool // storage refuses everything
 }
 
-// newTables makes the tables, quick ones or on dynamotest.
-func newTables(w *World, client *dynamodb.Client, schemas []*dynamodb.CreateTableInput, quick bool) *Tables {
-	t := &Tables{world: w, client: client, feeds: map[string]uint64{}}
+// newTables makes the tables.
+func newTables(w *World, client *dynamodb.Client, schemas []*dynamodb.CreateTableInput) *Tables {
+	t := &Tables{world: w, client: client, dynamo: dynamotest.New()}
+	t.dynamo.Now, t.dynamo.FeedLength = w.Now, feedLength
+	t.dynamo.Written, t.dynamo.Deleted = t.note, t.noteDeleted
 	for _, s := range schemas {
 		t.names = append(t.names, *s.TableName)
-	}
-	if quick {
-		t.quick = newQuickTables(schemas)
-		return t
-	}
-	t.dynamo = dynamotest.New()
-	t.dynamo.Now = w.Now
-	for _, s := range schemas {
-		if a := t.raw("CreateTable", creation(s)); a.status != http.StatusOK {
-			panic(a.body.String())
+		if _, err := t.dynamo.Do(dynamotest.RequestOf(s)); err != nil {
+			panic(err)
 		}
 	}
 	return t
@@ -66,39 +62,35 @@ func (t *Tables) Outage(begins bool) { t.outage.Store(begins) }
 
 // Item reads one item by its key, nil if there is none.
 func (t *Tables) Item(table string, key Item) Item {
-	if t.quick != nil {
-		return t.quick[table].get(key)
-	}
-	out, err := t.client.GetItem(t.world.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key})
-	if err != nil {
-		panic(err)
-	}
-	return out.Item
+	return answer[*dynamodb.GetItemOutput](t, &dynamodb.GetItemInput{TableName: &table, Key: key}).Item
 }
 
 // Items reads a whole table.
 func (t *Tables) Items(table string) (all []invariants.Item) {
-	if t.quick != nil {
-		for _, i := range t.quick[table].all() {
+	in := &dynamodb.ScanInput{TableName: &table}
+	for {
+		out := answer[*dynamodb.ScanOutput](t, in)
+		for _, i := range out.Items {
 			all = append(all, invariants.ItemOf(i))
 		}
-		return all
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; in.ExclusiveStartKey == nil {
+			return all
+		}
 	}
-	out, err := t.client.Scan(t.world.Context(), &dynamodb.ScanInput{TableName: &table})
+}
+
+// answer is that to a request of the world's own, which passes no gate.
+func answer[Out any](t *Tables, in any) Out {
+	out, err := t.do("", dynamotest.RequestOf(in))
 	if err != nil {
 		panic(err)
 	}
-	for _, i := range out.Items {
-		all = append(all, invariants.ItemOf(i))
-	}
-	return all
+	return out.(Out)
 }
 
 // Put puts an item, as an operator does who restores one.
 func (t *Tables) Put(table string, item Item) {
-	if _, err := t.client.PutItem(t.world.Context(), &dynamodb.PutItemInput{TableName: &table, Item: item}); err != nil {
-		panic(err)
-	}
+	answer[*dynamodb.PutItemOutput](t, &dynamodb.PutItemInput{TableName: &table, Item: item})
 }
 
 // call is one request on its way to either kind of tables.
@@ -106,6 +98,7 @@ type call[Out any] struct {
 	apply    func(by string) (Out, error)   // does it
 	fail     func(code string) (Out, error) // the answer of storage that did nothing
 	mentions func(text string) bool
+	subject  func() string // names what the request is about
 }
 
 // errWire is a connection that broke.
@@ -113,10 +106,10 @@ var errWire = errors.New("the connection was reset")
 
 // faultsOf lists how an operation of storage may fail.
 func faultsOf(operation string) []Fault {
-	switch operation {
-	case "GetItem", "Query", "Scan":
+	switch {
+	case operation == "GetItem", operation == "Query", operation == "Scan", strings.HasPrefix(operation, "Describe"):
 		return []Fault{Refused, Crash}
-	case "TransactWriteItems":
+	case operation == "TransactWriteItems":
 		return []Fault{Refused, Conflict, Throttled, Lost, Late, Crash, CrashAfter}
 	}
 	return []Fault{Refused, Conflict, Lost, Late, Crash, CrashAfter}
@@ -124,13 +117,16 @@ func faultsOf(operation string) []Fault {
 
 // pass takes a request through its gate.
 func pass[Out any](ctx context.Context, t *Tables, operation string, c call[Out]) (none Out, err error) {
-	f := Fine
+	var f Fault
 	if t.outage.Load() && ActorOf(ctx) != nil {
-		if Gate(ctx, operation+" in the outage"); t.outage.Load() {
+		if f = Gate(ctx, operation+" in the outage"); f == Fine && t.outage.Load() {
 			return c.fail("InternalServerError")
 		}
 	} else {
-		f = Gate(ctx, operation, faultsOf(operation)...)
+		f = gateOf(ctx, operation, c.subject, faultsOf(operation))
+	}
+	if f == Crash {
+		return none, errCrashed
 	}
 	if ctx.Err() != nil && f != Lost && f != Late {
 		return none, ctx.Err() // it was not sent any more
@@ -150,12 +146,13 @@ func pass[Out any](ctx context.Context, t *Tables, operation string, c call[Out]
 		}
 		return c.fail("TransactionConflictException")
 	case Late:
-		t.world.late = append(t.world.late, operationOf(operation, by, func() { _, _ = c.apply(by) }))
+		t.world.later(operation, by, func() { _, _ = c.apply(by) })
 		return none, errWire
 	}
 	answer, err := c.apply(by)
 	if f == CrashAfter {
 		die(ctx)
+		return none, errCrashed
 	}
 	if f == Lost || ctx.Err() != nil {
 		return none, errors.Join(errWire, ctx.Err())
@@ -200,6 +197,7 @@ func (wire) Do(r *http.Request) (*http.Response, error) {
 			return failure(code, http.StatusBadRequest), nil
 		},
 		mentions: func(text string) bool { return bytes.Contains(body, []byte(`"`+text+`"`)) },
+		subject:  func() string { return t.dynamo.Name(dynamotest.WireRequest(operation, body)) },
 	})
 }
 
@@ -245,68 +243,52 @@ func (t *Tables) raw(operation string, body []byte) *recorder {
 	return w
 }
 
-// apply does an operation on dynamotest, and reads what it wrote from the streams.
+// apply does an operation on dynamotest as text, and reports what it wrote.
 func (t *Tables) apply(by, operation string, body []byte) *http.Response {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	w := t.raw(operation, body)
-	if !slices.Contains([]string{"GetItem", "Query", "Scan"}, operation) && t.OnWrite != nil {
-		for _, name := range t.names {
-			t.follow(by, name)
-		}
+	if w.status == http.StatusBadRequest && bytes.Contains(w.body.Bytes(), []byte("dynamotest does not support")) {
+		panic(operation + ": " + w.body.String())
 	}
+	t.report(by)
 	return response(w.status, w.body.Bytes())
 }
 
-// over is a context that does not wait.
-var over = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
+// written is a write of an item.
+type written struct {
+	table   string
+	item    invariants.Item
+	deleted bool
+}
 
-// follow reports the writes of a table since the last time.
-func (t *Tables) follow(by, table string) {
-	records, err := t.dynamo.Feed(over, table, t.feeds[table])
-	if err != nil {
-		return // there is no new record
-	}
-	for _, r := range records {
-		t.feeds[table] = r.Sequence
-		if len(r.NewImage) == 0 {
-			continue
-		}
-		var item invariants.Item
-		if err := json.Unmarshal(r.NewImage, &item); err != nil {
-			panic(err)
-		}
-		for _, a := range item {
-			slices.Sort(a.SS)
-		}
-		t.OnWrite(by, table, item)
+// note notes a write until the operation is done.
+func (t *Tables) note(table string, item Item) {
+	if t.OnWrite != nil {
+		t.written = append(t.written, written{table, invariants.ItemOf(item), false})
 	}
 }
 
-// creation is the request that makes a table, with a stream.
-func creation(s *dynamodb.CreateTableInput) []byte {
-	m := map[string]any{"TableName": *s.TableName, "BillingMode": "PAY_PER_REQUEST",
-		"StreamSpecification": map[string]any{"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"}}
-	var attributes, indexes []map[string]any
-	for _, a := range s.AttributeDefinitions {
-		attributes = append(attributes, map[string]any{"AttributeName": *a.AttributeName, "AttributeType": string(a.AttributeType)})
+// noteDeleted notes a deletion likewise.
+func (t *Tables) noteDeleted(table string, item Item) {
+	if t.OnDelete != nil {
+		t.written = append(t.written, written{table, invariants.ItemOf(item), true})
 	}
-	for _, i := range s.GlobalSecondaryIndexes {
-		projection := map[string]any{"ProjectionType": string(i.Projection.ProjectionType)}
-		if names := i.Projection.NonKeyAttributes; names != nil {
-			projection["NonKeyAttributes"] = names
+}
+
+// report passes on the writes of an operation.
+func (t *Tables) report(by string) {
+	all := t.written
+	t.written = nil
+	for _, name := range t.names {
+		for _, w := range all {
+			switch {
+			case w.table != name:
+			case w.deleted:
+				t.OnDelete(name, w.item)
+			default:
+				t.OnWrite(by, name, w.item)
+			}
 		}
-		indexes = append(indexes, map[string]any{"IndexName": *i.IndexName, "KeySchema": keySchema(i.KeySchema), "Projection": projection})
 	}
-	m["AttributeDefinitions"], m["KeySchema"] = attributes, keySchema(s.KeySchema)
-	if len(indexes) > 0 {
-		m["GlobalSecondaryIndexes"] = indexes
-	}
-	text, err := json.Marshal(m)
-	if err != nil {
-		panic(err)
-	}
-	return text
 }

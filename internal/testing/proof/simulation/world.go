@@ -26,8 +26,9 @@ type Scenario struct {
 
 // World is one schedule of a scenario.
 type World struct {
-	Tables *Tables // storage
-	Server Server  // answers what is sent over the world's connections
+	Tables   *Tables // storage
+	Server   Server  // answers what is sent over the world's connections
+	Services         // AWS's besides the tables
 
 	Orderly bool // no operation fails
 	Slow    bool // time passes at most steps
@@ -39,12 +40,19 @@ type World struct {
 	chooser chooser
 	wall    atomic.Int64 // of the clocks on the wall, ahead of the timers
 	ids     atomic.Uint64
-	calm    bool // no decision is left: everything succeeds
+	calm    atomic.Bool // no decision is left: everything succeeds
+	long    *long
+	root    context.Context // of a long run
+	over    atomic.Bool     // a long run is over
+	reached map[string]int  // how often each rare state was
 	actions []*action
 	procs   []*Process
 	actors  []*Actor
+	made    int         // actors, ever
+	playing bool        // the actors run
 	late    []operation // that take effect later
-	conns   []*conn
+	conns   []*conn     // that are open
+	closing []*conn     // that the server closes
 
 	mu       sync.Mutex // guards pending and what the actors' goroutines note
 	pending  []*arrival
@@ -53,6 +61,7 @@ type World struct {
 	tracing  bool
 	trace    []string
 	problems []string
+	found    time.Duration // from the beginning to the first problem
 	events   map[string]int
 }
 
@@ -66,6 +75,15 @@ type Process struct {
 	id    int
 	skew  time.Duration
 	dead  atomic.Bool
+
+	// In a long run:
+	Version int             // of the code
+	ctx     context.Context // done when the process is dead
+	end     context.CancelFunc
+	idle    bool       // frozen until it is called again
+	held    []*arrival // that wait for that
+	frozen  time.Time  // until when nothing of it is done
+	ids     atomic.Uint64
 }
 
 // Actor is one caller in a process.
@@ -78,6 +96,7 @@ type Actor struct {
 	ctx    context.Context
 	doing  string
 	done   bool
+	extra  bool // by Spawn
 	waits  int
 
 	mu     sync.Mutex // guards all below
@@ -130,8 +149,29 @@ func (w *World) Context() context.Context {
 // Process starts a process, whose clock is ahead by skew.
 func (w *World) Process(skew time.Duration) *Process {
 	p := &Process{world: w, id: len(w.procs), skew: skew}
+	if w.long != nil {
+		p.ctx, p.end = context.WithCancel(w.root)
+		p.id = w.long.processes
+		w.long.processes++
+		w.long.live[p] = struct{}{}
+		return p
+	}
 	w.procs = append(w.procs, p)
 	return p
+}
+
+// dies ends the process. In a long run all that it had begun fails and unwinds, and
+// reaches nothing any more.
+func (p *Process) dies() {
+	if p.dead.Swap(true) || p.end == nil {
+		return
+	}
+	p.end()
+	delete(p.world.long.live, p)
+	for _, a := range p.held {
+		a.resume <- Crash
+	}
+	p.held = nil
 }
 
 // ID returns the number of the process, from 0 on.
@@ -148,16 +188,34 @@ func (p *Process) Skew() time.Duration { return p.skew }
 // of them ran first would be no decision of the schedule. A wait of more than some
 // minutes is [Actor.Sleep]'s.
 func (p *Process) Clock() procore.Clock {
-	return procore.Clock{Time: func() time.Time { return p.world.Now().Add(p.skew) }, Wait: wait}
+	c := procore.Clock{Time: func() time.Time { return p.world.Now().Add(p.skew) }, Wait: wait}
+	if p.world.long != nil {
+		c.Yield = yield
+	}
+	return c
 }
 
+// yield lets a long run decide when a goroutine goes on that another one has woken.
+func yield(ctx context.Context) { Gate(ctx, "goes on") }
+
 func wait(ctx context.Context, d time.Duration) error {
-	d *= 2
-	if a := ActorOf(ctx); a != nil {
-		a.waits++
-		d += time.Duration(a.id*7919 + a.waits%89*101)
+	if w := worldOf(ctx); w == nil || w.long == nil {
+		d *= 2
 	}
-	return procore.Clock{}.Sleep(ctx, d)
+	if a := ActorOf(ctx); a != nil {
+		d += a.apart()
+	}
+	err := procore.Clock{}.Sleep(ctx, d)
+	if w := worldOf(ctx); err != nil && w != nil && w.long != nil {
+		yield(ctx)
+	}
+	return err
+}
+
+// apart is what keeps a wait of the actor from ending together with another one.
+func (a *Actor) apart() time.Duration {
+	a.waits++
+	return time.Duration(a.id*7919 + a.waits%89*101)
 }
 
 // WithTimeout is context.WithTimeout for an actor's call. It adds a little that differs
@@ -182,11 +240,44 @@ func (w *World) Random() procore.Random {
 	}}
 }
 
+// Random returns the randomness of a process in a long run: its own, which differs each time.
+func (p *Process) Random() procore.Random {
+	return procore.Random{Read: func(b []byte) {
+		n := p.ids.Add(1)
+		for i := range b {
+			if i%8 == 0 {
+				n = mix(n + 0x9e3779b97f4a7c15*uint64(p.id+1) + p.world.Seed())
+			}
+			b[i] = byte(n >> (8 * (i % 8)))
+		}
+	}}
+}
+
 // Actor adds a caller to a process. It makes its steps one after the other.
 func (w *World) Actor(p *Process, script ...Step) *Actor {
-	a := &Actor{id: len(w.actors), Process: p, Name: fmt.Sprintf("a%d/p%d", len(w.actors), p.id), script: script}
+	a := &Actor{id: w.made, Process: p, Name: fmt.Sprintf("a%d/p%d", w.made, p.id), script: script}
+	w.made++
 	a.ctx = context.WithValue(w.Context(), actorKey{}, a)
 	w.actors = append(w.actors, a)
+	return a
+}
+
+// Spawn is Actor while the schedule runs: the actor begins at once.
+func (w *World) Spawn(p *Process, script ...Step) *Actor {
+	if w.long != nil {
+		a := w.newActor(p, script[0].Name)
+		a.script = script
+		go w.act(a)
+		return a
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.actors = slices.DeleteFunc(slices.Clone(w.actors), func(a *Actor) bool { return a.extra && a.done })
+	a := w.Actor(p, script...)
+	a.extra = true
+	if w.playing {
+		go w.act(a)
+	}
 	return a
 }
 
@@ -220,6 +311,29 @@ func (w *World) Happened(event string) {
 	w.events[event]++
 }
 
+// lateness draws in a long run how late something is.
+func (w *World) lateness(what string) time.Duration {
+	if w.long == nil {
+		return 0
+	}
+	return time.Duration(w.Next("late", what) % uint64(2*time.Minute))
+}
+
+// later lets an operation take effect later.
+func (w *World) later(name, by string, do func()) {
+	if w.long == nil {
+		w.late = append(w.late, operationOf(name, by, do))
+		return
+	}
+	d := w.lateness(by)
+	w.After(d, name+by, func() {
+		w.Note("arrives late: %s of %s", name, by)
+		operation, _, _ := strings.Cut(name, " ")
+		w.Happened("late " + operation)
+		do()
+	})
+}
+
 // Events returns how often each event happened.
 func (w *World) Events() map[string]int { return w.events }
 
@@ -241,8 +355,13 @@ func sleep(d time.Duration) { <-time.After(d) }
 
 // Sleep is a wait of the actor that no other one has to end.
 func (a *Actor) Sleep(d time.Duration) {
+	if w := a.Process.world; w.long != nil {
+		w.Sleep(a.ctx, d)
+		return
+	}
 	a.set(func() { a.until = time.Now().Add(d) })
 	sleep(d)
+	a.Process.world.barrier()
 	a.set(func() { a.until = time.Time{} })
 }
 
@@ -269,12 +388,13 @@ const (
 
 // play makes decisions until every actor is done, and calls the judge.
 func (w *World) play() {
+	w.playing = true
 	for _, a := range w.actors {
 		go w.act(a)
 	}
 	for w.step() {
 	}
-	w.calm = true
+	w.calm.Store(true)
 	w.Tables.Outage(false)
 	for len(w.late) > 0 {
 		w.arrive(0)
@@ -282,14 +402,23 @@ func (w *World) play() {
 	if w.Judge != nil {
 		w.Judge(w.Context())
 	}
-	for _, c := range w.conns {
-		c.Close()
-	}
+	w.closeAll()
+}
+
+// barrier lets what was done happen before what those do who wake next, also for the race
+// detector.
+func (w *World) barrier() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 }
 
 // step makes one decision, unless nothing is left to decide.
 func (w *World) step() bool {
 	synctest.Wait()
+	w.barrier()
+	sleep(time.Nanosecond) // so that waits which begin at different steps end at different times
+	synctest.Wait()
+	w.hangUp()
 	w.check()
 	w.mu.Lock()
 	over := len(w.pending) == 0 && w.quiet()
@@ -298,7 +427,7 @@ func (w *World) step() bool {
 		return false
 	}
 	if w.steps++; w.steps > maxSteps {
-		w.calm = true
+		w.calm.Store(true)
 		w.Tables.Outage(false)
 	}
 	if w.steps > maxSteps+maxCalm {
@@ -310,7 +439,7 @@ func (w *World) step() bool {
 	all := w.options()
 	w.mu.Unlock()
 	n := 0
-	if !w.calm {
+	if !w.calm.Load() {
 		n = w.chooser.choose(all)
 	}
 	w.Note("%s", all[n].name)
@@ -400,12 +529,18 @@ func (w *World) check() {
 // Note adds a line to the trace of the schedule. It names the fakes' tokens without the
 // word by which the search for secrets in tests' output finds them.
 func (w *World) Note(format string, args ...any) {
+	if w.long != nil {
+		if !w.over.Load() {
+			w.long.line(fmt.Sprintf("%s  ", w.Now().Format("02 15:04:05.000000000")) + strings.ReplaceAll(fmt.Sprintf(format, args...), "fake-", ""))
+		}
+		return
+	}
 	if !w.tracing {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.trace = append(w.trace, fmt.Sprintf("%3d %8s  ", w.steps, time.Since(epoch)+time.Duration(w.wall.Load()))+
+	w.trace = append(w.trace, fmt.Sprintf("%3d %8s  ", w.steps, (time.Since(epoch)+time.Duration(w.wall.Load())).Truncate(time.Millisecond))+
 		strings.ReplaceAll(fmt.Sprintf(format, args...), "fake-", ""))
 }
 
@@ -417,12 +552,22 @@ func (w *World) Problem(format string, args ...any) {
 	if slices.Contains(w.problems, p) {
 		return
 	}
+	if len(w.problems) == 0 {
+		w.found = time.Since(epoch)
+	}
 	w.problems = append(w.problems, p)
+	if w.long != nil {
+		w.long.line("PROBLEM " + p)
+		return
+	}
 	w.trace = append(w.trace, "    PROBLEM "+p)
 }
 
 // Problems returns what was recorded.
 func (w *World) Problems() []string { return w.problems }
+
+// Found returns how long a run had lasted when it had its first problem.
+func (w *World) Found() time.Duration { return w.found }
 
 // Trace returns the schedule in words.
 func (w *World) Trace() string { return strings.Join(w.trace, "\n") }

@@ -1,33 +1,31 @@
 package story
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/pkg/connections"
+	"procore-connect/pkg/consumer"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
 	"procore-connect/pkg/tokens"
 )
 
-// reconcilePeriod is how old the state of a changed item may be.
-const reconcilePeriod = 6 * time.Hour
-
 // Variables are those of the functions' variables that differ from make run's.
 func Variables() map[string]string {
 	return map[string]string{
 		"WEBHOOK_TRIGGERS": "RFIs:create,update;Punch Items:create,update;Company Vendors:create,update",
-		"RECONCILE_PERIOD": reconcilePeriod.String(), "RECONCILE_CALLS_PER_OWNER": "60", "RECONCILE_CALLS_PER_APP": "600",
+		"RECONCILE_PERIOD": "6h", "RECONCILE_CALLS_PER_OWNER": "60", "RECONCILE_CALLS_PER_APP": "600",
 	}
-}
-
-// triggers are what the hooks report.
-func triggers() []procore.Trigger {
-	return must(procore.ParseTriggers(Variables()["WEBHOOK_TRIGGERS"]))
 }
 
 // resources are what people change, in a project or in the company.
@@ -110,6 +108,22 @@ func (w *world) fails(e procore.Event) error {
 	return nil
 }
 
+// handle is what examples/event-consumer does with an event, except when the script lets it fail.
+func (w *world) handle(log *slog.Logger) consumer.Handle {
+	return func(ctx context.Context, e procore.Event, c *procore.CompanyClient) error {
+		if err := w.fails(e); err != nil {
+			return err
+		}
+		resource, err := c.Read(ctx, e)
+		if err != nil {
+			return err
+		}
+		log.InfoContext(ctx, "resource read", slog.Int("bytes", len(resource)))
+		takes(30 * time.Millisecond) // its own work
+		return nil
+	}
+}
+
 // poisons changes something whose events the consumer never handles.
 func (w *world) poisons(company int64, kind int, reason string) {
 	w.mu.Lock()
@@ -151,11 +165,43 @@ func (w *world) garbles(company int64, n int) {
 	w.garbled[company] = n
 }
 
+// reached lets no delivery reach the receiver in the outage, and makes a delivery one that is not understood.
+func (w *world) reached(receiver http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || during(outage) {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		body = w.garble(body)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		receiver.ServeHTTP(rw, r)
+	})
+}
+
+// garble removes the resource's id from a delivery that is not to be understood.
+func (w *world) garble(body []byte) []byte {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil {
+		return body
+	}
+	company, _ := strconv.ParseInt(string(fields["company_id"]), 10, 64)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.garbled[company] == 0 {
+		return body
+	}
+	w.garbled[company]--
+	delete(fields, "resource_id")
+	body, _ = json.Marshal(fields) // it was JSON
+	return body
+}
+
 // refuses makes Procore refuse the refresh token of a company's user, as after its withdrawal.
 func (w *world) refuses(company int64) {
 	w.check(w.fake.Fault(procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: http.StatusBadRequest, Body: `{"error":"invalid_grant"}`, Times: 1}))
-	log := w.log("refresher")
-	if _, err := w.store(log).Tokens.Upkeep().Refresh(w.invocation(), tokens.User(w.customer(company).user), 24*time.Hour); err == nil {
+	store := w.store(w.base("refresher"))
+	if _, err := store.Tokens.Upkeep().Refresh(invocation(w.ctx), tokens.User(w.customer(company).user), 24*time.Hour); err == nil {
 		w.t.Error("a refresh succeeded that was to be refused")
 	}
 }
@@ -179,8 +225,8 @@ func (w *world) addCompanies() {
 
 // authorizes is what functions/oauth-callback and functions/company-select do when a user connects a company.
 func (w *world) authorizes(c customer) {
-	ctx, log := w.invocation(), w.log("company-select")
-	store := w.store(log)
+	ctx, base := invocation(w.ctx), w.base("company-select")
+	store := w.store(base)
 	pair := w.fake.Token(w.t, c.user, functiontest.RedirectURI)
 	_, err := store.Tokens.Authorize(ctx, tokens.Authorization{Principal: tokens.User(c.user), RedirectURI: functiontest.RedirectURI, Pair: procore.Token{
 		AccessToken: procore.NewSecret(pair.AccessToken), RefreshToken: procore.NewSecret(pair.RefreshToken),
@@ -189,7 +235,7 @@ func (w *world) authorizes(c customer) {
 	w.check(err)
 	_, err = store.Connect(ctx, connections.New{Key: connections.Key{CompanyID: c.id, Principal: tokens.User(c.user)}, CompanyName: c.name, UserName: c.by, Webhooks: connections.WebhooksPending})
 	w.check(err)
-	log.InfoContext(ctx, "request", slog.String("route", "POST /companies"), slog.Int("status", http.StatusSeeOther), slog.String("outcome", "connected"), slog.Int64("company_id", c.id))
+	base.Log.InfoContext(ctx, "request", slog.String("route", "POST /companies"), slog.Int("status", http.StatusSeeOther), slog.String("outcome", "connected"), slog.Int64("company_id", c.id))
 }
 
 // people connect their companies, and work.

@@ -1,15 +1,15 @@
 // Package story is a scripted week of a few companies, for the pictures of the operator's console: what is drawn there has
 // the shapes that the code makes, and not those that someone invented.
 //
-// It runs in a bubble of testing/synctest. The fake Procore, DynamoDB and SQS are reached in memory. What is below the
-// functions' handlers is theirs: tokens, connections, webhooks, inbox, dispatcher and reconciler, with their log lines.
-// functions.go has what only their handlers do, with the same lines.
+// It runs in a bubble of testing/synctest. The fake Procore and the AWS services are reached in memory. The functions
+// are those of the template, except that script.go does what their pages do when a user connects a company.
 package story
 
 import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -20,9 +20,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	receiver "procore-connect/functions/webhook-receiver/handler"
+	"procore-connect/internal/platform/config"
 	"procore-connect/internal/platform/logging"
 	"procore-connect/internal/platform/metrics"
 	"procore-connect/internal/testing/fake/awstest"
@@ -30,18 +30,15 @@ import (
 	"procore-connect/internal/testing/fake/gatewaytest"
 	"procore-connect/internal/testing/kit/functiontest"
 	"procore-connect/internal/testing/kit/memnet"
-	"procore-connect/internal/testing/kit/secrettest"
 	"procore-connect/internal/testing/kit/tables"
 	"procore-connect/internal/testing/stack"
-	"procore-connect/internal/webhook/credential"
-	"procore-connect/internal/webhook/inbox"
 	"procore-connect/internal/webhook/provision"
-	"procore-connect/internal/webhook/recovery"
+	"procore-connect/internal/wire"
+	"procore-connect/internal/wire/secret"
+	"procore-connect/internal/wire/stores"
 	"procore-connect/pkg/connections"
-	"procore-connect/pkg/keys"
 	"procore-connect/pkg/procore"
 	"procore-connect/pkg/procoretest"
-	"procore-connect/pkg/tokens"
 )
 
 // The week is from a Monday's morning to the next one's.
@@ -73,7 +70,8 @@ const (
 	awsAddress      = "http://aws"
 )
 
-// Run lets the week pass until a time. The whole of it takes half a minute. The secrets are those of package functiontest.
+// Run lets the week pass until a time. The whole of it takes about a minute. The secrets are those of package
+// functiontest.
 func Run(t *testing.T, until time.Time) *Story {
 	t.Helper()
 	s := &Story{At: until, Tables: tables.Names{Grants: "grants", Connections: "connections", Spends: "spends", Sessions: "sessions", Inbox: "inbox"},
@@ -93,15 +91,13 @@ type world struct {
 	ctx    context.Context // ends with the story
 	random *rand.Rand      // of people
 
-	network     memnet.Network
-	fake        *procoretest.Server
-	dynamo      *dynamotest.Server
-	queues      *awstest.Queues
-	events      *awstest.Queue
-	aws         http.Handler
-	environment procore.Environment
-	keys        *keys.Ring
-	ring        *credential.Ring
+	network   memnet.Network
+	fake      *procoretest.Server
+	dynamo    *dynamotest.Server
+	queues    *awstest.Queues
+	events    *awstest.Queue
+	variables map[string]string // of the functions
+	sdk       aws.Config
 
 	known map[place][]procore.ID // what people have made
 
@@ -112,30 +108,59 @@ type world struct {
 
 func newWorld(t *testing.T, s *Story) *world {
 	t.Helper()
-	w := &world{Story: s, t: t, ctx: t.Context(), random: rand.New(rand.NewPCG(7, 22)), known: map[place][]procore.ID{}, garbled: map[int64]int{}, poison: map[procore.ID]string{}}
-	w.dynamo = must(dynamotest.Open(s.DynamoDB))
-	w.queues = must(awstest.OpenQueues(s.Queues))
-	w.check(w.createQueues())
-	w.aws = &awstest.Services{DynamoDB: w.dynamo, Queues: w.queues}
-	w.environment = must(procore.ParseEnvironment("custom", "http://"+procoreAddress, "http://"+procoreAddress))
-	w.keys = must(keys.Parse(functiontest.KeysValue))
-	w.ring = must(credential.Parse(functiontest.WebhookValue))
-	w.fake = procoretest.New(procoretest.Options{Dial: w.network.Dial, LoseDeliveries: 0.02, LoseSeed: 5, LoseAs: procoretest.LoseSucceeded})
-	receiver := gatewaytest.New(map[string]gatewaytest.Invoker{"POST " + provision.Path: w.receiver(), "HEAD " + provision.Path: w.receiver()},
-		gatewaytest.Options{Log: func(route string, err error) { t.Errorf("%s: %v", route, err) }})
+	w := &world{
+		Story: s, t: t, ctx: t.Context(), random: rand.New(rand.NewPCG(7, 22)),
+		known: map[place][]procore.ID{}, garbled: map[int64]int{}, poison: map[procore.ID]string{},
+	}
+	w.startAWS()
+	w.fake = procoretest.New(procoretest.Options{
+		Dial: w.network.Dial, LoseDeliveries: 0.02, LoseSeed: 5, LoseAs: procoretest.LoseSucceeded,
+	})
+	receives := start(w, "webhook-receiver", 5*time.Second, receiver.New)
+	front := gatewaytest.New(
+		map[string]gatewaytest.Invoker{"POST " + provision.Path: receives, "HEAD " + provision.Path: receives},
+		gatewaytest.Options{Log: func(route string, err error) { t.Errorf("%s: %v", route, err) }},
+	)
 	servers := []*http.Server{w.network.Serve(procoreAddress, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		takes(130 * time.Millisecond)
 		w.fake.ServeHTTP(rw, r)
-	})), w.network.Serve(receiverAddress, w.reached(receiver))}
+	})), w.network.Serve(receiverAddress, w.reached(front))}
 	t.Cleanup(func() {
 		w.fake.Close()
 		for _, s := range servers {
 			_ = s.Close()
 		}
 	})
-	w.check(tables.Create(w.ctx, w.db(), w.Tables))
 	return w
 }
+
+// startAWS creates what the template does, with the variables that it sets.
+func (w *world) startAWS() {
+	w.variables = stack.Environment("http://"+receiverAddress, "http://"+procoreAddress, awsAddress)
+	maps.Copy(w.variables, Variables())
+	w.variables["CONNECTIONS_TOPIC_ARN"] = awstest.TopicARN("connections")
+	w.dynamo = must(dynamotest.Open(w.DynamoDB))
+	w.queues = must(awstest.OpenQueues(w.Queues))
+	w.sdk = aws.Config{
+		Region: "us-east-1",
+		HTTPClient: inProcess{&awstest.Services{
+			DynamoDB: w.dynamo, Queues: w.queues, Topics: awstest.NewTopics("connections"),
+			Secrets: awstest.NewSecrets(map[string]string{
+				w.variable("APP_SECRET_ID"):     functiontest.AppValue,
+				w.variable("KEYS_SECRET_ID"):    functiontest.KeysValue,
+				w.variable("WEBHOOK_SECRET_ID"): functiontest.WebhookValue,
+			}),
+		}},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "story", SecretAccessKey: "story"}, nil // no signature is checked
+		}),
+	}
+	w.check(w.createQueues())
+	w.check(tables.Create(w.ctx, wire.DynamoDB(config.New(w.variable), w.sdk), w.Tables))
+}
+
+// variable returns a variable of the functions.
+func (w *world) variable(name string) string { return w.variables[name] }
 
 // createQueues creates the template's queues, that of events with the template's times.
 func (w *world) createQueues() error {
@@ -158,29 +183,10 @@ func (w *world) run() {
 	w.ctx = ctx
 	w.addCompanies()
 	var all sync.WaitGroup
-	all.Go(w.dispatcher)
-	for _, table := range []string{w.Tables.Grants, w.Tables.Connections} {
-		all.Go(func() { w.announcer(table) })
-	}
-	for range 2 {
-		all.Go(w.consumer)
-	}
-	all.Go(func() { w.schedule(w.refresher()) })
-	all.Go(func() { w.schedule(w.reconciler()) })
+	w.deploy(&all)
 	all.Go(w.people)
 	all.Wait()
 	takes(time.Minute) // a call to Procore that was under way ends; time stops with the bubble's first goroutine
-}
-
-// schedule calls run regularly until the week ends: in its last hours as often as the template does, and before that a
-// third as often, because most of the story's time is theirs.
-func (w *world) schedule(run func(context.Context)) {
-	for next := time.Now(); w.until(next); {
-		run(w.invocation())
-		if next = next.Add(15 * time.Minute); next.After(w.At.Add(-4 * time.Hour)) {
-			next = next.Add(-10 * time.Minute)
-		}
-	}
 }
 
 // until lets time pass, and reports whether the week still is.
@@ -217,38 +223,17 @@ func (l lines) Write(b []byte) (int, error) {
 }
 
 // store returns the connections as a function has them.
-func (w *world) store(log *slog.Logger) *connections.Store {
-	oauth := &procore.OAuth{Environment: w.environment, ClientID: "fake-client-id", ClientSecret: procore.NewSecret("fake-client-secret"), Dial: w.network.Dial}
-	return &connections.Store{DB: w.db(), Table: w.Tables.Connections, Log: log, Tokens: &tokens.Store{
-		DB: w.db(), Grants: w.Tables.Grants, Spends: w.Tables.Spends, Environment: w.environment, Log: log,
-		Keys: secrettest.Constant(w.keys), OAuth: secrettest.Constant(oauth), Dial: w.network.Dial,
-	}}
+func (w *world) store(b *wire.Base) *connections.Store {
+	environment := b.Environment()
+	return stores.Connections(b, stores.Grants(b, environment, secret.Keys(b), secret.OAuth(b, environment)))
 }
-
-func (w *world) inbox() *inbox.Store { return &inbox.Store{DB: w.db(), Table: w.Tables.Inbox} }
-
-func (w *world) hooks(store *connections.Store, log *slog.Logger) *provision.Reconciler {
-	return &provision.Reconciler{Store: store, Ring: secrettest.Constant(w.ring), Log: log, Recovery: &recovery.Recoverer{Inbox: w.inbox(), Log: log},
-		Want: provision.Config{Namespace: "procore-connect", URL: "http://" + receiverAddress + provision.Path, Triggers: triggers()}}
-}
-
-func (w *world) db() *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{BaseEndpoint: aws.String(awsAddress), Region: "us-east-1", Credentials: credentials, HTTPClient: inProcess{w.aws}})
-}
-
-func (w *world) sqs() *sqs.Client {
-	return sqs.New(sqs.Options{BaseEndpoint: aws.String(awsAddress), Region: "us-east-1", Credentials: credentials, HTTPClient: inProcess{w.aws}})
-}
-
-var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{AccessKeyID: "story", SecretAccessKey: "story"}, nil // no signature is checked
-})
 
 // inProcess makes the requests of a client without a network.
 type inProcess struct{ server http.Handler }
 
 // Do answers a request.
 func (p inProcess) Do(r *http.Request) (*http.Response, error) {
+	takes(4 * time.Millisecond)
 	answer := httptest.NewRecorder()
 	p.server.ServeHTTP(answer, r)
 	return answer.Result(), nil

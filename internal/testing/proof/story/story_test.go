@@ -21,7 +21,11 @@ func TestStory(t *testing.T) {
 	for _, l := range s.Lines {
 		all.WriteString(l.Text + "\n")
 	}
-	for _, want := range []string{`"msg":"connection changed"`, `"msg":"hook step"`, `"outcome":"stored"`, `"msg":"event dispatched"`, `"msg":"handled"`, `"msg":"token refreshed"`, `"EventsStored":1`} {
+	for _, want := range []string{
+		`"msg":"connection changed"`, `"msg":"hook step"`, `"outcome":"stored"`, `"msg":"event dispatched"`, `"msg":"handled"`,
+		`"msg":"token refreshed"`, `"msg":"companies checked"`, `"msg":"heartbeat announced"`, `"msg":"reconcile run finished"`,
+		`"EventsStored":1`,
+	} {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("no line has %s", want)
 		}

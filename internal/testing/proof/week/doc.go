@@ -9,5 +9,5 @@
 // in memory. A seed determines the changes, the losses and the kills; what happens within
 // one moment is in no fixed order.
 //
-// make simulate runs TestWeek; its small form is an ordinary test.
+// make simulate WEEK=1 runs TestWeek in its large form. Its small form is an ordinary test.
 package week

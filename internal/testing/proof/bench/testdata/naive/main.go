@@ -1,39 +1,10 @@
-// This file replaces the webhook receiver's main.go. It starts the function as it is
-// usually written: with the SDK's config package, and without opening or reading
-// anything before the first event. The handler is the same.
+// This file replaces the webhook receiver's main.go: nothing is read from the environment before naive's New does.
 package main
 
 import (
-	"context"
-	"log"
-	"log/slog"
-	"os"
-
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"procore-connect/internal/platform/gateway"
-	"procore-connect/internal/platform/secrets"
-	"procore-connect/internal/webhook/credential"
-	"procore-connect/internal/webhook/inbox"
+	"procore-connect/functions/webhook-receiver/handler"
 )
 
-func main() {
-	c, err := config.LoadDefaultConfig(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	ring := &secrets.Secret[*credential.Ring]{
-		Client: secretsmanager.NewFromConfig(c),
-		ID:     os.Getenv("WEBHOOK_SECRET_ID"),
-		Parse:  credential.Parse,
-	}
-	h := &handler{
-		ring:  ring,
-		inbox: &inbox.Store{DB: dynamodb.NewFromConfig(c), Table: os.Getenv("INBOX_TABLE")},
-	}
-	logger := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	lambda.Start(gateway.Handler(h, gateway.Options{Log: logger, MaxBody: -1}))
-}
+func main() { lambda.Start(handler.New()) }

@@ -1,0 +1,11 @@
+package handler
+
+import (
+	"testing"
+
+	"procore-connect/internal/testing/kit/functiontest"
+)
+
+func TestMissingConfiguration(t *testing.T) {
+	functiontest.Requires(t, New, "AWS_REGION", "INBOX_TABLE", "EVENTS_QUEUE_URL")
+}

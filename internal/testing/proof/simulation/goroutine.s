@@ -1,0 +1,1 @@
+// goroutine.go declares functions without a body, which needs a file of assembly.

@@ -1,0 +1,346 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"procore-connect/internal/connect/session"
+	"procore-connect/internal/invariants"
+	"procore-connect/internal/testing/kit/invarianttest"
+	"procore-connect/internal/testing/proof/simulation"
+	"procore-connect/pkg/keys"
+	"procore-connect/pkg/procore"
+	"procore-connect/pkg/tokens"
+)
+
+// judge watches a run. What it learns goes to its parts, which know nothing of the world,
+// so that a test can tell them what would be wrong.
+type judge struct {
+	*system
+
+	mu       sync.Mutex // log lines may be written at once
+	pairs    *pairs
+	signIns  *signIns
+	burns    *burns
+	stored   *stored
+	items    *items
+	output   *output
+	costs    *costs
+	versions *versions
+	people   map[int64]*known
+	rows     map[string]invariants.Row
+	seen     invariants.Transitions
+	ring     *keys.Ring
+	rings    string // the text of ring
+	rescued  int    // pairs that waited in the queue
+}
+
+// court is what each part of the judge has.
+type court struct {
+	now     func() time.Time
+	problem func(format string, args ...any)
+}
+
+func newJudge(s *system) *judge {
+	j := &judge{system: s, people: map[int64]*known{}, rows: map[string]invariants.Row{}, seen: invariants.Transitions{}}
+	c := j.court()
+	j.output = &output{court: c}
+	after := func(d time.Duration, name string, do func()) { s.After(d, name, do) }
+	j.pairs = newPairs(c, after)
+	j.signIns = newSignIns(c, after, func(p *simulation.Pair) bool { return j.procore.Good(p) })
+	j.burns = &burns{court: c, inFlight: j.claims}
+	j.stored = newStored(c)
+	j.items = newItems(c)
+	j.costs = newCosts(c)
+	j.versions = newVersions(c)
+	return j
+}
+
+// listen lets the world tell the judge.
+func (j *judge) listen() {
+	j.Tables.OnWrite, j.Tables.OnDelete = j.wrote, j.versions.deleted
+	j.Queues.OnSend = j.sent
+	j.OnCall = j.called
+	j.procore.Presented = func(r *simulation.Request, p *simulation.Pair) { j.pairs.presented(r.Actor.Name, p) }
+	j.procore.Received = j.received
+	j.Server = watched{j.procore, j}
+	j.Judge = j.settled
+	j.Go("judge", j.sits)
+	j.Go("operator's dead letters", j.redrives)
+}
+
+// received learns of a pair that a process received: for a refresh token or for a code.
+func (j *judge) received(r *simulation.Request, p *simulation.Pair) {
+	if r.Form.Has("refresh_token") {
+		j.pairs.received(r.Actor.Name, r.Actor.Process, p)
+	} else {
+		j.signIns.receives(r.Actor.Name, r.Actor.Process, p)
+	}
+}
+
+// watched is Procore, whose answers the judge sees.
+type watched struct {
+	*simulation.FakeProcore
+	judge *judge
+}
+
+// Serve implements simulation.Server.
+func (w watched) Serve(r *simulation.Request, f simulation.Fault) *simulation.Answer {
+	uses := len(w.Uses)
+	a := w.FakeProcore.Serve(r, f)
+	if r.Actor == nil {
+		return a
+	}
+	if len(w.Uses) > uses {
+		w.judge.burns.used(w.Uses[uses], a != nil && bytes.Contains(a.Body, []byte("invalid_grant")), r.Actor.Process.Dead)
+	}
+	w.judge.costs.called(r, w.owner(r))
+	w.judge.items.called(r)
+	return a
+}
+
+// owner names whose calls a call counts among, as Procore does.
+func (w watched) owner(r *simulation.Request) string {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if p := w.ByToken(token); p != nil && p.User != 0 {
+		return "user " + strconv.FormatInt(p.User, 10)
+	}
+	return "company " + r.Header.Get("Procore-Company-Id")
+}
+
+// sits checks what is stored once in each virtual day.
+func (j *judge) sits(ctx context.Context) {
+	for j.Sleep(ctx, 24*time.Hour) {
+		j.tables("on a day")
+	}
+}
+
+// tables checks all rows of grants, and whose they are.
+func (j *judge) tables(when string) {
+	g, c := j.Tables.Items(grants), j.Tables.Items(connectionsTable)
+	for _, p := range invariants.CheckTables(g, j.Tables.Items(spends), j.Now().Add(maxSkew)) {
+		j.Problem("%s: %s", when, p)
+	}
+	for _, p := range invarianttest.CheckHolders(c, g) {
+		j.Problem("%s: %s", when, p)
+	}
+}
+
+// wrote checks each write.
+func (j *judge) wrote(by, table string, i invariants.Item) {
+	j.costs.wrote(table)
+	j.versions.wrote(by, table, i)
+	switch {
+	case table == inboxTable:
+		j.stored.wrote(i)
+	case table == connectionsTable:
+		j.items.wrote(i)
+	case table == grants && invariants.IsGrant(i):
+		j.granted(by, i)
+	case table == sessions:
+		j.signIns.wrote(by, i, j.signedIn(i), j.pairs.held[prefix+text(i, "principal")])
+	}
+	if table != inboxTable { // which has what Procore sent
+		j.output.row(by, table, i)
+	}
+}
+
+// granted checks a write of a grant.
+func (j *judge) granted(by string, i invariants.Item) {
+	row, err := invariants.RowOf(i)
+	if err != nil {
+		j.Problem("%v", err)
+		return
+	}
+	c := invariants.Change{Old: j.rows[row.Key()], New: row}
+	j.rows[row.Key()] = row
+	if c.Old.Rev == 0 && row.Rev > 1 && restores(by) {
+		j.pairs.held[row.Key()] = j.holds(row)
+		return // it is no write of the protocol
+	}
+	for _, p := range invariants.CheckChange(c) {
+		j.Problem("%s: %s", by, p)
+	}
+	if t := c.Transition(); t != "" {
+		j.seen[t] = true
+	}
+	j.pairs.wrote(c, j.holds(row))
+}
+
+// holds returns the pair that a grant has, nil if it has none.
+func (j *judge) holds(r invariants.Row) *simulation.Pair {
+	return j.open(strings.TrimPrefix(r.Grant, prefix), r.Generation, keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed})
+}
+
+// maxSkew is how far the clocks of sandboxes differ from the world's.
+const maxSkew = 2 * time.Second
+
+// prefix begins the keys of the environment's rows.
+const prefix = "custom#"
+
+// open opens what is sealed for a grant.
+func (j *judge) open(principal string, generation int64, s keys.Sealed) *simulation.Pair {
+	return j.unseal(s, keys.Place{Table: "grants", Key: principal, Generation: generation})
+}
+
+// signedIn returns the pair that a session has, nil if it has none.
+func (j *judge) signedIn(i invariants.Item) *simulation.Pair {
+	if session.Status(text(i, "status")) != session.Authorized {
+		return nil // what is sealed before is the verifier
+	}
+	s := keys.Sealed{KeyID: text(i, "seal_key"), Ciphertext: i["sealed"].B}
+	return j.unseal(s, keys.Place{Table: "sessions " + string(session.Authorized), Key: text(i, "session")})
+}
+
+// unseal opens what is sealed for a place of this environment and client.
+func (j *judge) unseal(s keys.Sealed, at keys.Place) *simulation.Pair {
+	if len(s.Ciphertext) == 0 {
+		return nil
+	}
+	if text := j.Secrets.Value("keys"); text != j.rings {
+		ring, err := keys.Parse(text)
+		must(err)
+		j.ring, j.rings = ring, text
+	}
+	at.Environment, at.Client = strings.TrimSuffix(prefix, "#"), tokens.ClientHash(clientID)
+	t, err := j.ring.Open(s, at)
+	if err != nil {
+		j.Problem("the pair of %s does not open: %v", at.Key, err)
+		return nil
+	}
+	return j.procore.ByToken(t.AccessToken.Reveal())
+}
+
+// claims returns how many refreshes are in flight.
+func (j *judge) claims() (n int) {
+	for _, r := range j.rows {
+		if r.Claimed() && !r.Revoking() {
+			n++
+		}
+	}
+	return n
+}
+
+// called learns of calls of AWS's services, also of those that fail.
+func (j *judge) called(a *simulation.Actor, call string) {
+	if strings.HasPrefix(call, "SendMessage "+simulation.RescueQueue+" ") {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.pairs.tries(a.Process)
+	}
+}
+
+// sent checks each message that a queue accepts.
+func (j *judge) sent(queue string, m simulation.Message) {
+	switch queue {
+	case simulation.RescueQueue:
+		r, err := tokens.ParseRescued([]byte(m.Body))
+		if err != nil {
+			j.Problem("R2: %v", err)
+			return
+		}
+		j.rescued++
+		j.pairs.saved(j.open(string(r.Principal), r.Generation+1, keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}))
+		return // what it has is sealed
+	case simulation.EventsQueue:
+		j.stored.sent(m)
+	}
+	j.output.text("the queue "+queue, m.Body)
+}
+
+// failed learns of the errors of functions.
+func (j *judge) failed(name string, err error) {
+	if err != nil && !errors.Is(err, simulation.ErrCrashed) {
+		j.output.text("an error of "+name, err.Error())
+	}
+}
+
+// logged learns of a line of a log.
+func (j *judge) logged(by *simulation.Process, line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.output.text("a log", line)
+	_, rest, _ := strings.Cut(line, `"msg":"`)
+	message, _, _ := strings.Cut(rest, `"`)
+	switch message {
+	case "new pair lost":
+		j.pairs.gaveUp(by)
+	case "request":
+		if strings.Contains(line, `"route":"GET /oauth/callback"`) {
+			j.signIns.answered(by, strings.Contains(line, `"outcome":"authorized"`))
+		}
+	case "breaker update failed":
+		j.burns.blind++
+	}
+}
+
+// answered learns what the app answered to a person or to a delivery.
+func (j *judge) answered(r *http.Request, body []byte, w *recorder) {
+	j.output.answer(r.URL.Path, w)
+	if r.URL.Path == "/webhooks/procore" && r.Method == http.MethodPost {
+		j.stored.answered(r.Header.Get("Authorization"), body, w.status)
+	}
+}
+
+// restored learns that an operator restored tables from a backup: rows are not what they
+// were.
+func (j *judge) restored() {
+	clear(j.rows)
+	j.pairs.restored()
+	j.versions.restored(connectionsTable, j.Tables.Items(connectionsTable))
+	all := j.Tables.Items(grants)
+	j.versions.restored(grants, all)
+	for _, i := range all {
+		if row, err := invariants.RowOf(i); err == nil && invariants.IsGrant(i) {
+			j.rows[row.Key()] = row
+			j.pairs.held[row.Key()] = j.holds(row)
+		}
+	}
+}
+
+// changed learns of a change of something at Procore.
+func (j *judge) changed(c *customer, t thing) {
+	j.items.changed(item{c.id, t.resource, t.id})
+}
+
+// consumed is the consumer's own work.
+func (s *system) consumed(ctx context.Context, e procore.Event, c *procore.CompanyClient) error {
+	at := s.Now()
+	if _, err := c.Read(ctx, e); err != nil {
+		return err
+	}
+	s.judge.items.read(item{e.CompanyID, e.Resource, e.ResourceID}, at)
+	return nil
+}
+
+// settled judges what the run led to, when nothing has failed for some hours.
+func (j *judge) settled(context.Context) {
+	j.tables("at the end")
+	forbidden, _ := invarianttest.Compare(j.seen)
+	for _, line := range forbidden {
+		j.Problem("the model does not allow %s", line)
+	}
+	for _, m := range j.Topics.Messages("connections") {
+		j.output.text("the topic", m)
+	}
+	j.stored.settled()
+	j.items.settled()
+	_, faults := j.Counts()
+	j.costs.settled(j.Companies, faults, j.Config.Time+j.Settle)
+	j.rest(j.procore.State())
+}
+
+// each calls f for the entries of a map in order.
+func each[K ~string, V any](m map[K]V, f func(K, V)) {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		f(k, m[k])
+	}
+}

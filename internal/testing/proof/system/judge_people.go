@@ -1,0 +1,84 @@
+package system
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"procore-connect/internal/testing/proof/simulation"
+)
+
+// known is what a customer knows and wants.
+type known struct {
+	customer *customer
+	wants    bool      // the company is to be connected
+	sees     bool      // and the last page said that it is
+	since    time.Time // when wants changed
+	left     bool      // the user left, which the app does not learn at once
+}
+
+func (j *judge) knows(c *customer) *known {
+	if j.people[c.id] == nil {
+		j.people[c.id] = &known{customer: c}
+	}
+	return j.people[c.id]
+}
+
+// begins learns that a user begins to connect the company.
+func (j *judge) begins(c *customer) {
+	if k := j.knows(c); !k.wants {
+		*k = known{customer: c, wants: true, since: j.Now()}
+		j.items.gone(c.id, false)
+	}
+}
+
+// connected learns that a page said so.
+func (j *judge) connected(c *customer) { j.knows(c).sees = true }
+
+// gone learns that the user left the company, or ended its connection.
+func (j *judge) gone(c *customer) {
+	members := j.procore.State().Company(c.id).Members
+	*j.knows(c) = known{customer: c, since: j.Now(), left: !slices.Contains(members, c.user)}
+	j.items.gone(c.id, true)
+}
+
+// attends is the time in which the user reads what the operator passes on from the topic,
+// and does what it asks: connects the company again. A page that did not succeed asks the
+// same.
+func (c *customer) attends(ctx context.Context) {
+	read, told := 0, false
+	for c.Sleep(ctx, 10*time.Minute+c.part("reads the mail", c.leisure())) {
+		all := c.Topics.Messages("connections")
+		for _, m := range all[read:] {
+			told = told || strings.Contains(m, strconv.FormatInt(c.id, 10))
+		}
+		read = len(all)
+		if k := c.judge.knows(c); k.wants && (told || !k.sees && c.Calm()) {
+			c.Note("%s: the user reads that the connection needs a person", c.name)
+			told = !c.connect(ctx)
+		}
+	}
+}
+
+// leisure is how long a mail may wait.
+func (c *customer) leisure() time.Duration {
+	if c.Calm() {
+		return 20 * time.Minute
+	}
+	return 6 * time.Hour
+}
+
+// redrives is what the operator does with dead letters of events, as docs/RUNBOOK.md has it:
+// moves them back now and then. By then their cause is mended.
+func (s *system) redrives(ctx context.Context) {
+	for s.Sleep(ctx, time.Hour) {
+		for _, m := range s.Queues.Receive(simulation.EventsDeadQueue, 1000).Records {
+			s.Queues.Send(simulation.EventsQueue, simulation.Message{Body: m.Body, Group: m.Attributes["MessageGroupId"], Dedup: m.Attributes["MessageDeduplicationId"]})
+			if err := s.Queues.Delete(m.ReceiptHandle); err != nil {
+				s.Problem("a dead letter is not moved: %v", err)
+			}
+		}
+	}
+}

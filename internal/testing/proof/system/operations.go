@@ -1,0 +1,160 @@
+package system
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"procore-connect/internal/testing/proof/simulation"
+	"procore-connect/pkg/procoretest"
+)
+
+// trouble is what happens to the whole system now and then.
+type trouble struct {
+	name  string
+	every time.Duration // about
+	do    func(ctx context.Context)
+}
+
+// troubles starts those of them that the run has, each with its own actor.
+func (s *system) troubles() {
+	s.ends = s.Now().Add(s.Config.Time)
+	for _, t := range []trouble{
+		{"storage outage", 12 * time.Hour, s.outage(s.Tables.Outage)},
+		{"queue outage", 12 * time.Hour, s.outage(s.Queues.Outage)},
+		{"secrets outage", 12 * time.Hour, s.outage(s.Secrets.Outage)},
+		{"token endpoint down", 10 * time.Hour, s.down("token", 503, "")},
+		{"token endpoint refuses the app", 12 * time.Hour, s.down("token", 401, `{"error":"invalid_client"}`)},
+		{"token endpoint answers a page", 12 * time.Hour, s.down("token", 200, page)},
+		{"API down", 10 * time.Hour, s.down("api", 502, page)},
+		{"sandbox freezes", 15 * time.Minute, s.freezes},
+		{"clock steps", 2 * time.Hour, s.steps},
+		{"sandboxes recycled", time.Hour, s.recycles},
+		{"sandbox overwritten", 30 * time.Hour, func(context.Context) { must(s.procore.Overwrite()) }},
+		{"deployments", 5 * time.Hour, s.rollout},
+	} {
+		s.start(t)
+	}
+	s.operations()
+}
+
+// start starts the actor of a trouble.
+func (s *system) start(t trouble) {
+	if !s.Swarm().Has(t.name) {
+		return
+	}
+	s.Go("trouble "+t.name, func(ctx context.Context) {
+		for s.Sleep(ctx, s.part(t.name, 2*t.every)) && simulation.Gate(ctx, "begins") == simulation.Fine && !s.Calm() {
+			s.Happened("trouble " + t.name)
+			s.Note("%s", t.name)
+			t.do(ctx)
+		}
+	})
+}
+
+// part draws a duration up to a bound.
+func (s *system) part(of string, most time.Duration) time.Duration {
+	return time.Duration(s.Next("part", of) % uint64(most))
+}
+
+// length draws how long an outage lasts: mostly minutes, at most hours, and never longer than things may fail.
+func (s *system) length(of string) time.Duration {
+	most := []time.Duration{time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 4 * time.Hour}
+	d := s.part(of, most[s.Next("kind", of)%uint64(len(most))])
+	return max(min(d, s.ends.Sub(s.Now())), 0)
+}
+
+// outage lets a service of AWS refuse everything for a while.
+func (s *system) outage(set func(begins bool)) func(ctx context.Context) {
+	return func(ctx context.Context) {
+		set(true)
+		s.Sleep(ctx, s.length("outage"))
+		set(false)
+		s.Note("the outage is over")
+	}
+}
+
+// page is what a gateway shows in Procore's place.
+const page = "<!DOCTYPE html><html><body><h1>We'll be right back</h1></body></html>"
+
+// down lets Procore answer all calls alike for a while.
+func (s *system) down(endpoint string, status int, body string) func(ctx context.Context) {
+	f := procoretest.Fault{Endpoint: endpoint, Kind: procoretest.Status, Status: status, Body: body}
+	if body == page {
+		f.Headers = map[string]string{"Content-Type": "text/html; charset=utf-8"}
+	}
+	return func(ctx context.Context) {
+		f := f
+		if f.Seconds = int64(s.length("down").Seconds()); f.Seconds > 0 {
+			if endpoint == "api" {
+				s.judge.costs.outage += time.Duration(f.Seconds) * time.Second
+			}
+			must(s.procore.Fault(f))
+			s.Sleep(ctx, time.Duration(f.Seconds)*time.Second)
+			s.Note("Procore is back")
+		}
+	}
+}
+
+// sandbox draws one of the sandboxes that there are; nil: there is none.
+func (s *system) sandbox(of string) *simulation.Process {
+	f := s.functions[s.Next("function", of)%uint64(len(s.functions))]
+	all := f.Processes()
+	if len(all) == 0 {
+		return nil
+	}
+	return all[s.Next("sandbox", of)%uint64(len(all))]
+}
+
+// freezes stops a sandbox, most often in the middle of a call.
+func (s *system) freezes(context.Context) {
+	if p := s.sandbox("freezes"); p != nil {
+		p.Freeze(time.Second + s.part("frozen", 4*time.Minute))
+	}
+}
+
+// steps sets the clock of a sandbox, and sets it right after some minutes.
+func (s *system) steps(ctx context.Context) {
+	p := s.sandbox("steps")
+	if p == nil {
+		return
+	}
+	by := s.part("step", 10*time.Minute) - 5*time.Minute
+	p.Step(by)
+	s.Sleep(ctx, s.part("stepped", 20*time.Minute))
+	simulation.Gate(ctx, "corrects the clock")
+	p.Step(-by)
+}
+
+// recycles ends the sandboxes of a function that are not busy.
+func (s *system) recycles(context.Context) {
+	s.functions[s.Next("function", "recycles")%uint64(len(s.functions))].Recycle()
+}
+
+// bearable are the quirks of Procore that leave all promises possible. The others change
+// lists so that changes cannot be found, are options that the run draws itself, or code
+// deliveries, which the judge does not decode.
+const bearable = "gateway-502,gateway-503,gateway-504,gateway-520,gateway-524,gateway-page,gateway-empty,gateway-401,status-201," +
+	"status-202,status-200,delete-200,revoke-text,grant-401,token-type,callback-extra,pages,link-relative,link-query,link-rel," +
+	"link-fields,item-twice,odd-items,limits-absent,limits-odd,date-absent,field-case,unknown,absent,null,odd,names-padded," +
+	"dates-zone,url-slash,url-case,headers-masked,headers-absent,resource-case,type-case,state-case,event-field-case,event-unknown," +
+	"event-null,event-metadata,event-type-case,event-name-case,event-padded,event-plain,event-no-type," +
+	"type-charset,type-text,type-html,blanks,bom,gzip,long-tokens,one-event-id"
+
+// crooked draws up to three quirks.
+func (s *system) crooked() string {
+	if !s.Swarm().Has("crooked Procore") {
+		return ""
+	}
+	all := strings.Split(bearable, ",")
+	var some []string
+	for i := range uint64(3) {
+		name := all[s.Draw("quirk", "", i)%uint64(len(all))]
+		if s.Swarm().Has("quirk " + name) {
+			some = append(some, name)
+			s.judge.costs.paged = s.judge.costs.paged || name == "pages" || strings.HasPrefix(name, "link-")
+		}
+	}
+	s.Note("crooked: %v", some)
+	return strings.Join(some, ",")
+}
