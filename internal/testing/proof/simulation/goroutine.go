@@ -30,4 +30,4 @@ func lastOperation() uint64 {
 }
 
 // passed notes the last operation of this goroutine.
-func passed(operation uint64) { setLabel(unsafe.Pointer(&past{operation: operation})) } //nolint:gosec // see above
+func passed(operation uint64) { setLabel(unsafe.Pointer(&past{operation: operation})) }

@@ -239,7 +239,7 @@ func (w *World) decide(d *due) {
 		return
 	}
 	w.long.calls++
-	a.number = uint64(w.long.calls) //nolint:gosec // it is not negative
+	a.number = uint64(w.long.calls)
 	f := w.long.fault(w, a)
 	if f == Fine {
 		w.Note("%s %s", a.actor.Name, a.fullName())
