@@ -97,8 +97,8 @@ func (c *Console) work(ctx context.Context, j *job) {
 		c.Run(ctx, append(slices.Clip(j.Args), "--dry-run"), Streams{Out: sink{j, &j.dry}, Err: sink{j, &j.dry}})
 	}
 	code := c.Run(ctx, j.Args, Streams{Out: sink{j, &j.out}, Err: sink{j, &j.out}, Ask: j.ask(c.now)})
+	c.list.changed() // before a page shows that it is done
 	j.end(code, c.now())
-	c.list.changed()
 }
 
 // runView is a run.

@@ -29,7 +29,8 @@ type snapshot struct {
 	unread  error
 	at      time.Time     // when the reading of the list began; zero: there is no list
 	reading chan struct{} // is closed when the reading that is under way has ended; nil: none is
-	stale   bool
+	changes int           // that this console made
+	has     int           // of them the list has
 }
 
 // begin begins to read the list for the first request, which comes as soon as a browser has started.
@@ -42,28 +43,39 @@ func (s *snapshot) begin(ctx context.Context, now time.Time) {
 // start begins to read the list. The caller has the lock.
 func (s *snapshot) start(ctx context.Context, now time.Time) {
 	s.reading = make(chan struct{})
-	go s.renew(context.WithoutCancel(ctx), now)
+	go s.renew(context.WithoutCancel(ctx), now, s.changes)
 }
 
-// get returns the list and when it was read. It begins to read another one if it is old. at is zero if there is none yet.
+// get returns the list and when it was read. It begins to read another one if it is old, and waits a moment for one that
+// has what this console changed. at is zero if there is none yet.
 func (s *snapshot) get(ctx context.Context, now time.Time) (list []entry, at time.Time, unread error) {
-	s.mu.Lock()
-	if s.reading == nil && (s.at.IsZero() || s.stale || now.Sub(s.at) > renewAfter) {
-		s.start(ctx, now)
-	}
-	reading, wait := s.reading, s.at.IsZero() || s.stale
-	s.mu.Unlock()
-	if reading != nil && wait {
-		ctx, cancel := context.WithTimeout(ctx, firstWait)
-		defer cancel()
-		select {
-		case <-reading:
-		case <-ctx.Done():
-		}
-	}
+	ctx, cancel := context.WithTimeout(ctx, firstWait)
+	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.list, s.at, s.unread
+	for {
+		good := !s.at.IsZero() && s.has == s.changes
+		if s.reading == nil && (!good || now.Sub(s.at) > renewAfter) {
+			s.start(ctx, now)
+		}
+		if good || !s.ends(ctx) || s.unread != nil {
+			return s.list, s.at, s.unread
+		}
+	}
+}
+
+// ends waits for the end of the reading that is under way. It reports whether it has ended. The caller has the lock, but
+// not while it waits.
+func (s *snapshot) ends(ctx context.Context) bool {
+	reading := s.reading
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-reading:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // names returns the names of the companies in the list.
@@ -76,20 +88,17 @@ func (s *snapshot) names(ctx context.Context, now time.Time) (map[int64]string, 
 	return all, unread
 }
 
-// renew reads the list.
-func (s *snapshot) renew(ctx context.Context, now time.Time) {
+// renew reads the list, which has so many changes then.
+func (s *snapshot) renew(ctx context.Context, now time.Time, changes int) {
 	ctx, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
-	s.mu.Lock()
-	s.stale = false
-	s.mu.Unlock()
 	found, err := s.read(ctx)
 	list := entries(found)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unread = err
 	if found != nil || err == nil {
-		s.list, s.at = list, now
+		s.list, s.at, s.has = list, now, changes
 	}
 	close(s.reading)
 	s.reading = nil
@@ -99,7 +108,7 @@ func (s *snapshot) renew(ctx context.Context, now time.Time) {
 func (s *snapshot) changed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stale = true
+	s.changes++
 }
 
 // maxActivities is of how many companies the activity is remembered.
