@@ -89,7 +89,19 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.render(w, http.StatusOK, "login.html", map[string]any{"Request": a, "Users": s.users})
+	s.render(w, http.StatusOK, "login.html", map[string]any{"Request": a, "Users": s.hinted(r.URL.Query().Get("login_hint"))})
+}
+
+// hinted returns the user with this login alone if there is one, as a browser that knows who logs in asks for, and all of
+// them otherwise.
+// https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
+func (s *Server) hinted(login string) []*User {
+	for i, u := range s.users {
+		if login != "" && u.Login == login {
+			return s.users[i : i+1]
+		}
+	}
+	return s.users
 }
 
 // decideLogin handles the form of showLogin.

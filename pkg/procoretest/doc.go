@@ -23,8 +23,9 @@
 //
 // [Server.Client] returns a client for a company, [Server.Token] issues a user's tokens,
 // [Server.ServiceToken] the service account's, and [Server.Authorize] goes through the
-// login page. [Server.Fault] makes the next requests fail: a number of them, those of a
-// while, or those of one company. [Server.Emit] changes a resource, and the fake delivers
+// login page, which shows one user alone if it is opened with login_hint=LOGIN.
+// [Server.Fault] makes the next requests fail: a number of them, those of a while, or
+// those of one company. [Server.Emit] changes a resource, and the fake delivers
 // the event to the hooks that the client has created; [Server.EmitAll] makes thousands of
 // changes at once, and [Server.Change] returns the event as a consumer receives it.
 // [Server.Answer] adds an answer for a path that the fake lacks. [Server.Advance] moves

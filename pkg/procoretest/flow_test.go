@@ -23,6 +23,10 @@ func TestFlow(t *testing.T) {
 			t.Errorf("login page lacks %q", want)
 		}
 	}
+	hinted := mustSend(t, request(t, "GET", authorizeURL(p, "login_hint", "ann@northern.example"), "")).wants(t, 200, "Ann Planner")
+	if strings.Contains(hinted.body, "Joe Builder") {
+		t.Error("a login page with a hint shows another user")
+	}
 
 	verifier := strings.Repeat("v", 43)
 	sum := sha256.Sum256([]byte(verifier))

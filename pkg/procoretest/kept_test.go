@@ -324,8 +324,9 @@ func TestStorageFails(t *testing.T) {
 		"UpdateOptions": func() error { return p.UpdateOptions(OptionsPatch{}) },
 	}
 	names := slices.Collect(maps.Keys(methods))
+	methods["DeleteHook"] = func() error { return p.DeleteHook(st.Hooks[0].ID) }
 	methods["Overwrite"] = p.Overwrite
-	for _, name := range append(names, "Overwrite") { // last, because no hook is left after it
+	for _, name := range append(names, "DeleteHook", "Overwrite") { // last, because no hook is left after them
 		if err := methods[name](); err == nil || !strings.Contains(err.Error(), "the disk is full") {
 			t.Errorf("%s = %v without a disk", name, err)
 		}

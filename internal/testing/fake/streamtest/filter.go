@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"procore-connect/internal/testing/fake/dynamotest"
 )
 
 // Filters are those of an event source mapping. They know the operators that template.yaml
@@ -33,6 +37,32 @@ func (f Filters) Match(record any) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// MatchChange is Match for a change, which need not become JSON for it.
+func (f Filters) MatchChange(c dynamotest.Change) (bool, error) {
+	return f.Match(map[string]any{
+		"eventName": c.Event,
+		"dynamodb":  map[string]any{"Keys": plain(c.Keys()), "NewImage": plain(c.NewImage()), "OldImage": plain(c.OldImage())},
+	})
+}
+
+// plain returns an image as its JSON has it, as far as conditions can be about it.
+func plain(image map[string]types.AttributeValue) map[string]any {
+	all := make(map[string]any, len(image))
+	for name, v := range image {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			all[name] = map[string]any{"S": v.Value}
+		case *types.AttributeValueMemberN:
+			all[name] = map[string]any{"N": v.Value}
+		case *types.AttributeValueMemberBOOL:
+			all[name] = map[string]any{"BOOL": v.Value}
+		case *types.AttributeValueMemberM:
+			all[name] = map[string]any{"M": plain(v.Value)}
+		}
+	}
+	return all
 }
 
 // Matches is ParseFilters and [Filters.Match].

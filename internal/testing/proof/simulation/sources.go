@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/aws/aws-lambda-go/events"
+
 	"procore-connect/internal/testing/fake/dynamotest"
 )
 
@@ -203,17 +205,12 @@ func (w *World) changes(ctx context.Context, s *Stream, after *uint64, most int)
 		if err != nil {
 			panic(err)
 		}
-		read, last := len(all), *after
-		if read > 0 {
-			last = all[read-1].Sequence
+		if wanted := s.wanted(all, most); len(wanted) > 0 {
+			return wanted
 		}
-		wanted := slices.DeleteFunc(all, func(c dynamotest.Change) bool { return !s.Wants(c) })
-		if len(wanted) > 0 {
-			return wanted[:min(most, len(wanted))]
-		}
-		if read > 0 {
-			*after = last
-			w.Tables.dynamo.Trim(s.Table, last)
+		if n := len(all); n > 0 {
+			*after = all[n-1].Sequence
+			w.Tables.dynamo.Trim(s.Table, *after)
 			continue
 		}
 		select {
@@ -227,57 +224,82 @@ func (w *World) changes(ctx context.Context, s *Stream, after *uint64, most int)
 	}
 }
 
+// wanted returns the first changes that the function wants.
+func (s *Stream) wanted(all []dynamotest.Change, most int) (wanted []dynamotest.Change) {
+	for _, c := range all {
+		if len(wanted) < most && s.Wants(c) {
+			wanted = append(wanted, c)
+		}
+	}
+	return wanted
+}
+
 // Consume is an event source mapping of a queue, of which several calls may be in progress.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 func (w *World) Consume(queue string, f *Function, atOnce int, failed func(answer any) []string) {
-	for i := range atOnce {
-		w.Go(fmt.Sprintf("queue %s %d", queue, i), func(ctx context.Context) {
-			for w.await(ctx, queue) {
+	w.Go("queue "+queue, func(ctx context.Context) {
+		free := make(chan struct{}, atOnce) // has each call that has ended
+		for calls, ended := 0, 0; ; {
+			if Gate(ctx, "receives from "+queue) == Crash || w.Over() {
+				return
+			}
+			for ; len(free) > 0; ended++ {
+				<-free
+			}
+			for calls-ended < atOnce {
 				batch := w.Queues.Receive(queue, 1)
 				if len(batch.Records) == 0 {
-					continue
+					break
 				}
-				answer, err := f.Call(ctx, batch)
-				if w.Over() {
-					return
-				}
-				switch {
-				case err != nil:
-					w.Failed(f.Name, err)
-				case len(failed(answer)) == 0:
-					if Gate(ctx, "deletes a message of "+queue, Lost) == Fine {
-						_ = w.Queues.Delete(batch.Records[0].ReceiptHandle) // it may be visible again
-					}
-				}
+				calls++
+				w.Go(fmt.Sprintf("queue %s %d", queue, calls), func(ctx context.Context) {
+					w.handle(ctx, queue, f, batch, failed)
+					free <- struct{}{}
+				})
 			}
-		})
+			ended += w.await(ctx, queue, free, calls-ended == atOnce)
+		}
+	})
+}
+
+// handle calls a function with messages, and deletes the first one if it is done.
+func (w *World) handle(ctx context.Context, queue string, f *Function, batch events.SQSEvent, failed func(answer any) []string) {
+	answer, err := f.Call(ctx, batch)
+	switch {
+	case w.Over():
+	case err != nil:
+		w.Failed(f.Name, err)
+	case len(failed(answer)) == 0:
+		if Gate(ctx, "deletes a message of "+queue, Lost) == Fine {
+			_ = w.Queues.Delete(batch.Records[0].ReceiptHandle) // it may be visible again
+		}
 	}
 }
 
 // never is later than the end of any run.
 const never = 10_000 * time.Hour
 
-// await waits until a queue may have a message. It returns false when the run is over.
-func (w *World) await(ctx context.Context, queue string) bool {
-	for {
-		if Gate(ctx, "receives from "+queue) == Crash || w.Over() {
-			return false
-		}
-		changed := w.Queues.Changed(queue)
-		at, ok := w.Queues.Next(queue)
-		if ok && !at.After(w.Now()) {
-			return true
-		}
-		if !ok {
-			at = w.Now().Add(never)
-		}
-		timer := time.NewTimer(at.Sub(w.Now()) + ActorOf(ctx).apart())
-		select {
-		case <-changed:
-		case <-timer.C:
-		case <-w.root.Done():
-		}
+// await waits until a queue may have a message, or a call has ended. It returns how many have that it took note of. If all
+// work, it waits for that alone.
+func (w *World) await(ctx context.Context, queue string, free <-chan struct{}, full bool) (ended int) {
+	changed := w.Queues.Changed(queue)
+	at, ok := w.Queues.Next(queue)
+	if !ok {
+		at = w.Now().Add(never)
+	}
+	timer := time.NewTimer(at.Sub(w.Now()) + ActorOf(ctx).apart())
+	defer timer.Stop()
+	if full {
+		changed = nil
 		timer.Stop()
 	}
+	select {
+	case <-free:
+		return 1
+	case <-changed:
+	case <-timer.C:
+	case <-w.root.Done():
+	}
+	return 0
 }

@@ -171,11 +171,7 @@ func (s *system) stream(table string, f *simulation.Function, batch int, texts [
 	s.Stream(simulation.Stream{
 		Table: table, Function: f, Batch: batch, MaxAge: maxAge, Dead: dead,
 		Wants: func(c dynamotest.Change) bool {
-			var record any
-			if err := json.Unmarshal(recordOf(c), &record); err != nil {
-				panic(err)
-			}
-			ok, err := filters.Match(record)
+			ok, err := filters.MatchChange(c)
 			return err == nil && ok
 		},
 		Event: func(all []dynamotest.Change) any {

@@ -277,6 +277,8 @@ func (j *judge) logged(by *simulation.Process, line string) {
 		if strings.Contains(line, `"route":"GET /oauth/callback"`) {
 			j.signIns.answered(by, strings.Contains(line, `"outcome":"authorized"`))
 		}
+	case "hook cleanup for ended connection failed":
+		j.orphans(line)
 	case "breaker update failed":
 		j.burns.blind++
 	}

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ type known struct {
 	sees     bool      // and the last page said that it is
 	since    time.Time // when wants changed
 	left     bool      // the user left, which the app does not learn at once
+	orphaned bool      // a log named the company as one whose hook may remain
 }
 
 func (j *judge) knows(c *customer) *known {
@@ -37,10 +39,20 @@ func (j *judge) begins(c *customer) {
 // connected learns that a page said so.
 func (j *judge) connected(c *customer) { j.knows(c).sees = true }
 
+// orphans learns from a line of a log that a company's hook may remain: no one can delete it before the company is
+// connected again.
+func (j *judge) orphans(line string) {
+	for id, k := range j.people {
+		if strings.Contains(line, fmt.Sprintf(`"company_id":%d,`, id)) {
+			k.orphaned = true
+		}
+	}
+}
+
 // gone learns that the user left the company, or ended its connection.
 func (j *judge) gone(c *customer) {
 	members := j.procore.State().Company(c.id).Members
-	*j.knows(c) = known{customer: c, since: j.Now(), left: !slices.Contains(members, c.user)}
+	*j.knows(c) = known{customer: c, since: j.Now(), left: !slices.Contains(members, c.user), orphaned: j.knows(c).orphaned}
 	j.items.gone(c.id, true)
 }
 

@@ -76,7 +76,7 @@ func (e *evidence) customer(c court, k *known) {
 	case !k.wants && k.left && (since < departed || !e.active(company.ID)), !k.wants && since < ended:
 		// It takes its time, and a token by which Procore can be asked.
 	case !k.wants:
-		if connected > 0 || len(hooks) > 0 {
+		if connected > 0 || len(hooks) > 0 && !k.orphaned {
 			c.problem("%s left %v ago, and has %d connections and %d hooks", name, since.Round(time.Minute), connected, len(hooks))
 		}
 	case !company.UserInstalls || !slices.Contains(company.Members, k.customer.user):

@@ -26,6 +26,7 @@ type customer struct {
 	name     string
 	user     int64
 	userName string
+	login    string
 	things   []thing
 
 	connecting int  // pages on which the user chooses the company
@@ -43,11 +44,12 @@ type thing struct {
 // populate adds a company, and lets its people begin.
 func (s *system) populate(i int) {
 	n := int64(i)
-	c := &customer{system: s, id: firstCompany + n, name: fmt.Sprintf("Company %d", i), user: firstUser + n, userName: fmt.Sprintf("User %d", i)}
+	c := &customer{system: s, id: firstCompany + n, name: fmt.Sprintf("Company %d", i), user: firstUser + n, userName: fmt.Sprintf("User %d", i),
+		login: fmt.Sprintf("user-%d@example.com", i)}
 	if i%3 == 1 && s.Swarm().Has("users of two companies") {
-		c.user, c.userName = s.customers[i-1].user, s.customers[i-1].userName
+		c.user, c.userName, c.login = s.customers[i-1].user, s.customers[i-1].userName, s.customers[i-1].login
 	} else {
-		must(s.procore.AddUser(procoretest.User{ID: c.user, Login: fmt.Sprintf("user-%d@example.com", i), Name: c.userName}))
+		must(s.procore.AddUser(procoretest.User{ID: c.user, Login: c.login, Name: c.userName}))
 	}
 	company := procoretest.NewCompany(c.id, c.name, c.user)
 	for p := range int64(projects) {
@@ -116,8 +118,18 @@ func (c *customer) does(ctx context.Context) {
 // browser returns a new browser of the user.
 func (c *customer) browser() *browsertest.Browser {
 	b := browsertest.New()
-	b.Transport = c.system
+	b.Transport = c
 	return b
+}
+
+// RoundTrip is the way of the browser's requests. Procore's page need not show who else there is.
+func (c *customer) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodGet && r.URL.Path == "/oauth/authorize" {
+		query := r.URL.Query()
+		query.Set("login_hint", c.login)
+		r.URL.RawQuery = query.Encode()
+	}
+	return c.system.RoundTrip(r)
 }
 
 // connect clicks through the pages. It reports whether the company is connected then, as
