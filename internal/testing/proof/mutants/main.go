@@ -1,7 +1,7 @@
 // Command mutants breaks the code on purpose, in one place at a time, and runs the
 // tests, which must fail each time: make mutants.
 //
-//	go run ./internal/testing/proof/mutants [-run name] [-share n/of] [-build]
+//	go run ./internal/testing/proof/mutants [-run name] [-share n/of] [-build | -simulate 10m]
 //
 // It changes nothing in the tree: the compiler gets the broken file by go test's
 // -overlay. The breakages are in list.go.
@@ -39,10 +39,14 @@ func main() {
 	only := flag.String("run", "", "run only the mutants whose rule and name match this `regexp`, as '^D ' or 'R1 the ledger'")
 	share := flag.String("share", "0/1", "run those that break one of R1 to R9, and one `n/of` of the others")
 	build := flag.Bool("build", false, "see only that each mutant compiles, which takes a minute or two")
+	simulate := flag.Duration("simulate", 0, "let make simulate search for this `time` for each mutant, instead of its test")
 	flag.Parse()
 	caught := mutant.caught
-	if *build {
+	switch {
+	case *build:
 		caught = mutant.compiles
+	case *simulate > 0:
+		caught = func(m mutant, dir string) (by string, err error) { return m.found(dir, *simulate) }
 	}
 	chosen, err := choose(*only, *share)
 	if err != nil {
@@ -153,6 +157,28 @@ func (m mutant) caught(dir string) (by string, err error) {
 		return "a panic or the time limit", nil
 	}
 	return "", fmt.Errorf("go test failed without a failing test:\n%s", text)
+}
+
+// problem is what a simulated run reports first.
+var problem = regexp.MustCompile(`PROBLEM (.*)`)
+
+// found simulates the broken system, and returns the first problem that is found, or "".
+func (m mutant) found(dir string, most time.Duration) (by string, err error) {
+	overlay, err := m.overlay(dir)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(context.Background(), "go", "test", "-count=1", "-vet=off", "-overlay", overlay, "-timeout", "0",
+		"-run", "^TestSimulate$", "-v", "./internal/testing/proof/system")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "SIMULATE="+most.String(), "FROM=1", "FAILURES=1", "COMPANIES=8", "DAYS=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return "", nil
+	}
+	if f := problem.FindSubmatch(out); f != nil {
+		return string(f[1]), nil
+	}
+	return "", fmt.Errorf("go test found no problem:\n%s", out)
 }
 
 // compiles builds the broken package, and returns what a mutant is caught by when its

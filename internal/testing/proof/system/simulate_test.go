@@ -1,10 +1,14 @@
 package system
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,8 +63,8 @@ func fields(line string) func(name string) string {
 	}
 }
 
-// TestSimulate is make simulate: it makes the run of SEED, or runs from a seed of the clock
-// on for SIMULATE. MINIMISE=1 makes a run that fails smaller.
+// TestSimulate is make simulate: it makes the run of SEED, or runs for SIMULATE from the seed FROM on, or from one of the
+// clock, until FAILURES of them have failed. MINIMISE=1 makes a run that fails smaller.
 func TestSimulate(t *testing.T) {
 	text := os.Getenv("SIMULATE")
 	if text == "" {
@@ -75,11 +79,19 @@ func TestSimulate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if os.Getenv("SEED") == "" {
-		explore(t, c.seeded(uint64(time.Now().Unix())), most)
+		from, err := strconv.ParseUint(cmp.Or(os.Getenv("FROM"), strconv.FormatInt(time.Now().Unix(), 10)), 10, 64)
+		if err != nil {
+			t.Fatalf("FROM: %v", err)
+		}
+		enough, err := strconv.Atoi(cmp.Or(os.Getenv("FAILURES"), "3"))
+		if err != nil {
+			t.Fatalf("FAILURES: %v", err)
+		}
+		explore(t, c.seeded(from), most, enough)
 		return
 	}
 	began, sum := time.Now(), newTally()
-	r := Run(t, c)
+	r := alone(t, c)
 	sum.add(r)
 	t.Log(sum.line(time.Since(began)))
 	if len(r.Problems) == 0 {
@@ -87,22 +99,61 @@ func TestSimulate(t *testing.T) {
 	}
 	t.Log(strings.Join(r.Problems, "\n")) // what follows repeats the run, which may take minutes
 	if os.Getenv("MINIMISE") != "" {
-		r = minimise(r, most, func(c Config) *Result { return Run(t, c) }, t.Logf)
+		r = minimise(r, most, func(c Config) *Result { return alone(t, c) }, t.Logf)
 	}
 	report(t, r)
 }
 
-// enough failures to read.
-const enough = 3
+// alone makes a run in another process that has one processor. A run does one thing after the other: on two processors
+// it takes a fifth longer, and two runs take each other's.
+func alone(t *testing.T, c Config) *Result {
+	t.Helper()
+	in, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestAlone$", "-test.timeout", "0")
+	run.Env = append(os.Environ(), "ALONE=1", "GOMAXPROCS=1", "GOGC=400")
+	run.Stdin = bytes.NewReader(in)
+	out, err := run.CombinedOutput()
+	_, line, found := strings.Cut(string(out), asJSON)
+	r := &Result{}
+	if err == nil && found {
+		err = json.NewDecoder(strings.NewReader(line)).Decode(r)
+	}
+	if err != nil || !found {
+		t.Fatalf("seed %d: %v\n%s", c.Seed, err, out)
+	}
+	return r
+}
 
-// explore makes runs from a seed on until the time is over.
-func explore(t *testing.T, first Config, most time.Duration) {
+// asJSON is before a result.
+const asJSON = "the result is "
+
+// TestAlone is the other process of alone.
+func TestAlone(t *testing.T) {
+	if os.Getenv("ALONE") == "" {
+		t.Skip("for runs in processes apart")
+	}
+	var c Config
+	if err := json.NewDecoder(os.Stdin).Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(Run(t, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("%s%s\n", asJSON, out)
+}
+
+// explore makes runs from a seed on until the time is over, or enough of them have failed.
+func explore(t *testing.T, first Config, most time.Duration, enough int) {
 	t.Helper()
 	var mu sync.Mutex // guards sum and next
 	began, sum, next := time.Now(), newTally(), first.Seed
 	printed := began
 	t.Run("runs", func(t *testing.T) {
-		for shard := range shards {
+		for shard := range runtime.GOMAXPROCS(0) {
 			t.Run(strconv.Itoa(shard), func(t *testing.T) {
 				t.Parallel()
 				for {
@@ -113,7 +164,7 @@ func explore(t *testing.T, first Config, most time.Duration) {
 					if over {
 						return
 					}
-					r := Run(t, c)
+					r := alone(t, c)
 					mu.Lock()
 					sum.add(r)
 					if time.Since(printed) > time.Minute {
@@ -242,7 +293,7 @@ func concerned(problem string) (all []string) {
 			if err != nil || !sandbox && (n < firstCompany || n >= firstProject) || slices.Contains(all, part) {
 				continue
 			}
-			if all = append(all, part); len(all) == enough {
+			if all = append(all, part); len(all) == 3 {
 				return all
 			}
 		}

@@ -38,12 +38,12 @@ const (
 type Config struct {
 	Seed      uint64
 	Companies int
-	Time      time.Duration // in which things fail
-	Settle    time.Duration // in which nothing does, before the judge looks
-	Events    int           // of a company in a day
-	Without   []string      // what does not happen although the seed says so
-	Faults    []string      // the only ones that happen, as actor/turn; nil: all
-	Trace     func(line string)
+	Time      time.Duration     // in which things fail
+	Settle    time.Duration     // in which nothing does, before the judge looks
+	Events    int               // of a company in a day
+	Without   []string          // what does not happen although the seed says so
+	Faults    []string          // the only ones that happen, as actor/turn; nil: all
+	Trace     func(line string) `json:"-"`
 }
 
 // system is the whole system in a world.

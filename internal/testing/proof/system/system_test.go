@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,25 +20,23 @@ const settle = 14 * time.Hour
 // small is the size of the runs that each change must pass.
 var small = Config{Companies: 3, Time: 12 * time.Hour, Settle: settle, Events: 20}
 
-// shards are the runs that are made at once.
-const shards = 2
-
 // seeded is the configuration with a seed.
 func (c Config) seeded(seed uint64) Config {
 	c.Seed = seed
 	return c
 }
 
-// runs makes runs, two at once, and returns all of them.
+// runs makes runs, as many at once as there are processors, and returns all of them.
 func runs(t *testing.T, all []Config) (results []*Result) {
 	t.Helper()
 	var mu sync.Mutex
+	shards := runtime.GOMAXPROCS(0)
 	t.Run("runs", func(t *testing.T) {
 		for shard := range shards {
 			t.Run(strconv.Itoa(shard), func(t *testing.T) {
 				t.Parallel()
 				for i := shard; i < len(all); i += shards {
-					r := Run(t, all[i])
+					r := alone(t, all[i])
 					mu.Lock()
 					results = append(results, r)
 					mu.Unlock()
