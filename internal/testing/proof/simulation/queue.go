@@ -35,6 +35,7 @@ type sqsQueue struct {
 	name     string
 	dead     *sqsQueue
 	messages []*queued // in order of arrival
+	groups   map[string][]*queued
 	oldest   time.Time // none was sent before that
 	dedup    map[string]accepted
 	order    []string // keys of dedup, the oldest first
@@ -73,16 +74,14 @@ func (q *sqsQueue) expire(w *World, now time.Time) {
 		return
 	}
 	q.oldest = now
-	q.messages = slices.DeleteFunc(q.messages, func(m *queued) bool {
+	for _, m := range slices.Clone(q.messages) {
 		if now.Sub(m.Sent) >= retention {
 			w.Happened("message expired")
-			return true
-		}
-		if m.Sent.Before(q.oldest) {
+			q.remove(m)
+		} else if m.Sent.Before(q.oldest) {
 			q.oldest = m.Sent
 		}
-		return false
-	})
+	}
 }
 
 // add adds a message, unless it is a duplicate. Then it returns the first one.
@@ -115,19 +114,15 @@ func (q *sqsQueue) append(m Message) Message {
 	if m.Sent.Before(q.oldest) {
 		q.oldest = m.Sent
 	}
-	q.messages = append(q.messages, &queued{Message: m})
+	one := &queued{Message: m}
+	q.messages = append(q.messages, one)
+	q.groups[m.Group] = append(q.groups[m.Group], one)
 	return m
 }
 
-// busy returns the groups of which messages are in flight.
-func (q *sqsQueue) busy(now time.Time) map[string]bool {
-	groups := map[string]bool{}
-	for _, m := range q.messages {
-		if q.fifo() && now.Before(m.hidden) {
-			groups[m.Group] = true
-		}
-	}
-	return groups
+// busy reports whether a message of a FIFO queue's group is in flight.
+func (q *sqsQueue) busy(group string, now time.Time) bool {
+	return q.fifo() && slices.ContainsFunc(q.groups[group], func(m *queued) bool { return now.Before(m.hidden) })
 }
 
 // receive returns up to most messages and hides them. One that was received too often is
@@ -144,13 +139,19 @@ func (q *sqsQueue) receive(w *World, most int, hidden time.Duration, f Fault) (g
 		all = slices.Clone(all)
 		slices.Reverse(all)
 	}
-	busy := q.busy(now)
+	busy := map[string]bool{} // before this call
 	var dead []*queued
 	for _, m := range all {
 		if len(got) == most {
 			break
 		}
-		if now.Before(m.hidden) && f != Again || busy[m.Group] {
+		if now.Before(m.hidden) && f != Again {
+			continue
+		}
+		if _, known := busy[m.Group]; !known {
+			busy[m.Group] = q.busy(m.Group, now)
+		}
+		if busy[m.Group] {
 			continue
 		}
 		if q.dead != nil && m.Received >= q.MaxReceive {
@@ -186,6 +187,10 @@ func (q *sqsQueue) bury(m Message, now time.Time) {
 func (q *sqsQueue) remove(m *queued) {
 	if i := slices.Index(q.messages, m); i >= 0 {
 		q.messages = slices.Delete(q.messages, i, i+1)
+	}
+	q.groups[m.Group] = slices.DeleteFunc(q.groups[m.Group], func(one *queued) bool { return one == m })
+	if len(q.groups[m.Group]) == 0 {
+		delete(q.groups, m.Group)
 	}
 }
 
@@ -242,9 +247,8 @@ func (q *sqsQueue) counts(now time.Time) (visible, inFlight int) {
 
 // next returns when a message can be received, which may be in the past.
 func (q *sqsQueue) next(now time.Time) (at time.Time, ok bool) {
-	busy := q.busy(now)
 	for _, m := range q.messages {
-		if busy[m.Group] && !now.Before(m.hidden) {
+		if !now.Before(m.hidden) && q.busy(m.Group, now) {
 			continue // it waits for those in flight
 		}
 		if !ok || m.hidden.Before(at) {

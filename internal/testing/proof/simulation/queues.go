@@ -65,7 +65,7 @@ func newQueues(w *World) *Queues {
 
 func (q *Queues) create(name string, s QueueSettings) {
 	s.Visibility = cmp.Or(s.Visibility, 30*time.Second)
-	one := &sqsQueue{QueueSettings: s, name: name, dedup: map[string]accepted{}, changed: make(chan struct{})}
+	one := &sqsQueue{QueueSettings: s, name: name, dedup: map[string]accepted{}, groups: map[string][]*queued{}, changed: make(chan struct{})}
 	if s.Dead != "" {
 		one.dead = q.named(s.Dead)
 	}

@@ -64,7 +64,9 @@ func (q *Queues) prepareRest(c *remote, in any) {
 	case *sqs.PurgeQueueInput:
 		c.about = about(in.QueueUrl)
 		c.do = func(Fault) (any, error) {
-			q.queue(*in.QueueUrl).messages = nil
+			one := q.queue(*in.QueueUrl)
+			one.messages = nil
+			clear(one.groups)
 			return &sqs.PurgeQueueOutput{}, nil
 		}
 	case *sqs.StartMessageMoveTaskInput:

@@ -238,7 +238,9 @@ func (w *World) decide(d *due) {
 		heap.Push(&w.long.due, &due{at: a.at, arrival: a})
 		return
 	}
-	w.long.calls++
+	if !w.over.Load() { // what ends with the run ends in any order
+		w.long.calls++
+	}
 	a.number = uint64(w.long.calls)
 	f := w.long.fault(w, a)
 	if f == Fine {
