@@ -39,8 +39,9 @@ type judge struct {
 	rows     map[string]invariants.Row
 	seen     invariants.Transitions
 	ring     *keys.Ring
-	rings    string // the text of ring
-	rescued  int    // pairs that waited in the queue
+	rings    string        // the text of ring
+	rescued  int           // pairs that waited in the queue
+	claimed  chan struct{} // is closed at the next claim; nil: no one waits for it
 }
 
 // court is what each part of the judge has.
@@ -140,7 +141,10 @@ func (j *judge) wrote(by, table string, i invariants.Item) {
 	j.versions.wrote(by, table, i)
 	switch {
 	case table == inboxTable:
-		j.stored.wrote(i)
+		late := j.stored.late
+		if j.stored.wrote(i); j.stored.late > late {
+			j.Happened("late delivery of a reconciled change")
+		}
 	case table == connectionsTable:
 		j.items.wrote(i)
 	case table == grants && invariants.IsGrant(i):
@@ -162,6 +166,10 @@ func (j *judge) granted(by string, i invariants.Item) {
 	}
 	c := invariants.Change{Old: j.rows[row.Key()], New: row}
 	j.rows[row.Key()] = row
+	if j.claimed != nil && row.Claimed() {
+		close(j.claimed)
+		j.claimed = nil
+	}
 	if c.Old.Rev == 0 && row.Rev > 1 && restores(by) {
 		j.pairs.held[row.Key()] = j.holds(row)
 		return // it is no write of the protocol
@@ -231,6 +239,9 @@ func (j *judge) claims() (n int) {
 
 // called learns of calls of AWS's services, also of those that fail.
 func (j *judge) called(a *simulation.Actor, call string) {
+	if strings.HasPrefix(call, "PutSecretValue ") && j.claims() > 0 {
+		j.Happened("key rotated during a claim")
+	}
 	if strings.HasPrefix(call, "SendMessage "+simulation.RescueQueue+" ") {
 		j.mu.Lock()
 		defer j.mu.Unlock()

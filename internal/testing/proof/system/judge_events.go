@@ -18,7 +18,9 @@ type stored struct {
 	forged      map[string]bool     // events that no one may store, by resource and id
 	forgeries   map[string]int      // their number, by the company of the credential
 	count       int
-	last        map[string]int // of a resource, the number of the last event that was sent first
+	last        map[string]int    // of a resource, the number of the last event that was sent first
+	reconciled  map[string]string // of a resource, the time in the id of its last reconciled event
+	late        int               // deliveries of changes that were reconciled before
 }
 
 // arrival is an event in the inbox.
@@ -31,7 +33,8 @@ type arrival struct {
 }
 
 func newStored(c court) *stored {
-	return &stored{court: c, events: map[string]*arrival{}, quarantined: map[string]int{}, forged: map[string]bool{}, forgeries: map[string]int{}, last: map[string]int{}}
+	return &stored{court: c, events: map[string]*arrival{}, quarantined: map[string]int{}, forged: map[string]bool{}, forgeries: map[string]int{}, last: map[string]int{},
+		reconciled: map[string]string{}}
 }
 
 // text returns an attribute that is a text, or a number as a text.
@@ -76,6 +79,12 @@ func (s *stored) wrote(i invariants.Item) {
 	}
 	s.count++
 	s.events[key] = &arrival{number: s.count, at: at, resource: resource}
+	switch made := id[:min(len(id), 10)]; { // the time in an id
+	case strings.HasSuffix(id, "-reconciled"):
+		s.reconciled[resource] = made
+	case made <= s.reconciled[resource]:
+		s.late++
+	}
 }
 
 // forge learns of an event that is sent with another company's credential.

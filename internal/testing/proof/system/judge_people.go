@@ -18,6 +18,7 @@ type known struct {
 	sees     bool      // and the last page said that it is
 	since    time.Time // when wants changed
 	left     bool      // the user left, which the app does not learn at once
+	removed  bool      // the app, by an administrator
 	orphaned bool      // a log named the company as one whose hook may remain
 }
 
@@ -38,6 +39,12 @@ func (j *judge) begins(c *customer) {
 
 // connected learns that a page said so.
 func (j *judge) connected(c *customer) { j.knows(c).sees = true }
+
+// removed learns that an administrator removed the app. Until it is connected again nothing of it works there.
+func (j *judge) removed(c *customer) {
+	*j.knows(c) = known{customer: c, since: j.Now(), removed: true}
+	j.items.gone(c.id, true)
+}
 
 // orphans learns from a line of a log that a company's hook may remain: no one can delete it before the company is
 // connected again.

@@ -73,6 +73,8 @@ func (e *evidence) customer(c court, k *known) {
 		}
 	}
 	switch since := c.now().Sub(k.since); {
+	case k.removed:
+		// It cannot be asked for anything.
 	case !k.wants && k.left && (since < departed || !e.active(company.ID)), !k.wants && since < ended:
 		// It takes its time, and a token by which Procore can be asked.
 	case !k.wants:

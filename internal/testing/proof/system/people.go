@@ -104,6 +104,7 @@ func (c *customer) does(ctx context.Context) {
 		{"admin forbids user installs", c.forbid},
 		{"disconnects", c.disconnect},
 		{"returns", c.returns},
+		{"admin removes the app", c.removes},
 		{"admin disables the hook", c.disables},
 		{"admin deletes the hook", c.deletes},
 	}
@@ -190,6 +191,15 @@ func (c *customer) forbid(ctx context.Context) {
 	c.procore.UserInstalls(c.id, false)
 	c.Sleep(ctx, c.part("forbidden", 10*time.Hour))
 	c.procore.UserInstalls(c.id, true)
+}
+
+// removes lets an administrator remove the app in App Management, and install it again later.
+func (c *customer) removes(ctx context.Context) {
+	c.procore.Install(c.id, false)
+	c.judge.removed(c)
+	c.Sleep(ctx, time.Hour+c.part("removed", 20*time.Hour))
+	c.procore.Install(c.id, true)
+	c.connect(ctx)
 }
 
 // disconnect ends the connection by the app's page, and makes it again later. A page that failed may have ended it: the

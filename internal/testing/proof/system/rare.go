@@ -29,6 +29,7 @@ var rares = []rare{
 	{name: "an uncertain grant", message: "grant changed", with: `"to":"uncertain"`},
 	{name: "an uncertain grant is active again", seldom: true, message: "grant changed", with: `"from":"uncertain","to":"active"`},
 	{name: "a grant needs its user", message: "grant changed", with: `"to":"reauthorize"`},
+	{name: "a key is rotated during a claim", seldom: true, events: []string{"key rotated during a claim"}},
 	{name: "the breaker opens", message: "breaker opened"},
 	{name: "the breaker closes", message: "breaker closed"},
 	{name: "an authorization is abandoned", seldom: true, message: "authorization abandoned"},
@@ -42,6 +43,7 @@ var rares = []rare{
 
 	// Events.
 	{name: "changes are reconciled", message: "changes reconciled"},
+	{name: "a reconciled change meets its late delivery", seldom: true, events: []string{"late delivery of a reconciled change"}},
 	{name: "an event is stale when it is consumed", message: "handled", with: `"outcome":"stale"`},
 	{name: "an event of a company without a connection", seldom: true, message: "handled", with: `"outcome":"not_connected"`},
 	{name: "events wait for the queue", seldom: true, message: "events not sent, will be repeated"},
