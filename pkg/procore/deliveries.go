@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -85,12 +86,13 @@ const DeliveriesPerPage = 100
 // DeliveryPage reads one page of the deliveries of a hook, for a caller that continues
 // later; number counts from 1. last reports whether Procore announced that no page
 // follows. Where Procore announces nothing, the list ends with a page that has nothing
-// new.
+// new. An item that has neither an id nor a payload is no delivery, and is dropped.
 func (c *CompanyClient) DeliveryPage(ctx context.Context, hookID ID, f DeliveryFilter, number int) (all []Delivery, last bool, err error) {
 	query := f.query()
 	query.Set("page", strconv.Itoa(max(number, 1)))
 	query.Set("per_page", strconv.Itoa(DeliveriesPerPage))
 	h, err := c.api.do(ctx, call{method: http.MethodGet, path: c.deliveriesPath(hookID), query: query}, &all)
+	all = slices.DeleteFunc(all, func(d Delivery) bool { return d.ID == "" && len(d.Payload) == 0 })
 	return all, h.Get("Link") != "" && linkTo(h, "next") == "", err
 }
 

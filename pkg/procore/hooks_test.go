@@ -230,7 +230,8 @@ func TestDeliveries(t *testing.T) {
 	}
 }
 
-// A page is the last one if Procore links to others, and none of them is the next.
+// A page is the last one if Procore links to others, and none of them is the next. An empty object is no delivery: it would
+// look like one that is being retried.
 func TestDeliveryPage(t *testing.T) {
 	t.Parallel()
 	for link, want := range map[string]bool{"": false, `<https://x/y?page=1>; rel="first"`: true, `<https://x/y?page=3>; rel="next"`: false} {
@@ -238,10 +239,10 @@ func TestDeliveryPage(t *testing.T) {
 			if link != "" {
 				w.Header().Set("Link", link)
 			}
-			answers(200, data(`[{"id":1},{"id":"2"}]`))(w, r)
+			answers(200, data(`[{},{"id":1},{"id":"2"},{"payload":{}}]`))(w, r)
 		}})
 		all, last, err := f.company().DeliveryPage(t.Context(), "8", DeliveryFilter{}, 2)
-		if err != nil || last != want || len(all) != 2 || all[0].ID != "1" || f.all()[0].URL.Query().Get("page") != "2" {
+		if err != nil || last != want || len(all) != 3 || all[0].ID != "1" || f.all()[0].URL.Query().Get("page") != "2" {
 			t.Errorf("%q: got %v, %t, %v; want last %t", link, all, last, err, want)
 		}
 	}
