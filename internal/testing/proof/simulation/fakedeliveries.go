@@ -90,15 +90,19 @@ func (p *FakeProcore) letter(a *procoretest.Attempt) *letter {
 
 // travel takes the delivery to the receiver, and its answer back.
 func (l *letter) travel(ctx context.Context, answer chan<- *http.Response) {
-	switch Gate(ctx, "arrives", Vanish, Twice, Late) {
+	switch Gate(ctx, "arrives", Vanish, Twice, Late, Delayed) {
 	case Vanish, Crash:
 		answer <- nil
 		return
 	case Twice:
-		l.again()
+		l.again(1)
 	case Late:
-		l.again()
+		l.again(1)
 		return // the courier's time ends
+	case Delayed:
+		l.again(delayed)
+		answer <- &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: l.request, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+		return
 	}
 	r := l.arrive(ctx) //nolint:bodyclose // the attempt closes it
 	switch f := Gate(ctx, "is answered", Lost, Hang, Cut); {
@@ -113,10 +117,16 @@ func (l *letter) travel(ctx context.Context, answer chan<- *http.Response) {
 	}
 }
 
-// again lets the delivery arrive at any later moment. Its answer reaches no one.
-func (l *letter) again() {
+// Delayed is a delivery that something on its way accepts in the receiver's place, and passes on some hours later.
+const Delayed Fault = "delayed"
+
+// delayed makes hours of minutes.
+const delayed = 300
+
+// again lets the delivery arrive at any later moment, so many times as late as usual. Its answer reaches no one.
+func (l *letter) again(times time.Duration) {
 	w := l.procore.world
-	late := w.lateness(l.name)
+	late := w.lateness(l.name) * times
 	w.Spawn(l.procore.process, Step{l.name + ", again,", func(ctx context.Context, a *Actor) {
 		if late > 0 {
 			a.Sleep(late)

@@ -79,7 +79,11 @@ func (s *Swarm) allows(harm string) bool {
 
 // fault draws how an operation ends.
 func (s *Swarm) fault(possible []Fault, n uint64) Fault {
-	if n%1_000_000 >= s.Rate {
+	rate := s.Rate
+	if slices.Contains(possible, Partial) {
+		rate *= 20 // of calls that are made once in a connection's life
+	}
+	if n%1_000_000 >= rate {
 		return Fine
 	}
 	f := possible[n/1_000_000%uint64(len(possible))]

@@ -20,7 +20,7 @@ type trouble struct {
 func (s *system) troubles() {
 	s.ends = s.Now().Add(s.Config.Time)
 	for _, t := range []trouble{
-		{"storage outage", 12 * time.Hour, s.outage(s.Tables.Outage)},
+		{"storage outage", 12 * time.Hour, s.storageOutage},
 		{"queue outage", 12 * time.Hour, s.outage(s.Queues.Outage)},
 		{"secrets outage", 12 * time.Hour, s.outage(s.Secrets.Outage)},
 		{"token endpoint down", 10 * time.Hour, s.down("token", 503, "")},
@@ -62,6 +62,35 @@ func (s *system) length(of string) time.Duration {
 	most := []time.Duration{time.Minute, 10 * time.Minute, 10 * time.Minute, time.Hour, 4 * time.Hour}
 	d := s.part(of, most[s.Next("kind", of)%uint64(len(most))])
 	return max(min(d, s.ends.Sub(s.Now())), 0)
+}
+
+// awaitsClaim waits until a refresh of a grant, or of any, is in flight, for an hour at most. It reports whether the run
+// goes on.
+func (s *system) awaitsClaim(ctx context.Context, grant string) bool {
+	claimed := make(chan struct{})
+	s.judge.claimed = append(s.judge.claimed, waits{grant, claimed})
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	select {
+	case <-claimed:
+	case <-timer.C:
+	case <-s.Root().Done():
+	}
+	return simulation.Gate(ctx, "goes on after a claim") == simulation.Fine && !s.Calm()
+}
+
+// storageOutage is an outage of DynamoDB, which begins in the middle of a refresh if it can. Procore may disable hooks to
+// which it could not deliver for so long.
+func (s *system) storageOutage(ctx context.Context) {
+	if !s.awaitsClaim(ctx, "") {
+		return
+	}
+	s.outage(s.Tables.Outage)(ctx)
+	for _, h := range s.procore.State().Hooks {
+		if s.Swarm().Has("outages disable hooks") && s.Next("disables", "hooks")%4 == 0 && !s.Calm() {
+			s.procore.EnableHook(h.ID, false)
+		}
+	}
 }
 
 // outage lets a service of AWS refuse everything for a while.

@@ -54,7 +54,7 @@ func (s *system) until(ctx context.Context, name string, do func(ctx context.Con
 // rotates rotates a key as the runbook says, and retires the old ones that nothing needs.
 func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 	return func(ctx context.Context) {
-		if ring == operator.SealRing && !s.awaitsClaim(ctx) {
+		if ring == operator.SealRing && !s.awaitsClaim(ctx, "") {
 			return
 		}
 		s.until(ctx, "keys rotate "+string(ring), func(ctx context.Context, o *operator.Operator) error {
@@ -78,20 +78,6 @@ func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 		}
 		s.until(ctx, "keys retire "+string(ring), func(ctx context.Context, o *operator.Operator) error { return s.retire(ctx, o, ring) })
 	}
-}
-
-// awaitsClaim waits until a refresh is in flight, for some hours. It reports whether the run goes on.
-func (s *system) awaitsClaim(ctx context.Context) bool {
-	claimed := make(chan struct{})
-	s.judge.claimed = claimed
-	timer := time.NewTimer(4 * time.Hour)
-	defer timer.Stop()
-	select {
-	case <-claimed:
-	case <-timer.C:
-	case <-s.Root().Done():
-	}
-	return simulation.Gate(ctx, "rotates") == simulation.Fine && !s.Calm()
 }
 
 // retire removes the keys of a ring that may be removed.

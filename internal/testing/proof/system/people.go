@@ -100,6 +100,7 @@ func (c *customer) does(ctx context.Context) {
 		{"authorizes again", func(ctx context.Context) { c.connect(ctx) }},
 		{"abandons", c.abandon},
 		{"authorizes in two tabs", c.twice},
+		{"authorizes during a refresh", c.races},
 		{"leaves", c.leave},
 		{"admin forbids user installs", c.forbid},
 		{"disconnects", c.disconnect},
@@ -175,6 +176,15 @@ func (c *customer) twice(ctx context.Context) {
 	c.authorize(ctx, two)
 	c.choose(ctx, two)
 	c.choose(ctx, one)
+}
+
+// races authorizes, and chooses the company while its grant is being refreshed.
+func (c *customer) races(ctx context.Context) {
+	b := c.browser()
+	c.authorize(ctx, b)
+	if c.awaitsClaim(ctx, fmt.Sprintf("%suser#%d", prefix, c.user)) {
+		c.choose(ctx, b)
+	}
 }
 
 // leave lets the user leave the company, and come back after some days.
