@@ -188,6 +188,9 @@ func (m mutant) compiles(dir string) (by string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if filepath.Ext(m.file) != ".go" {
+		return "nothing yet, it is not compiled", nil
+	}
 	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", os.DevNull, "-overlay", overlay, "./"+filepath.Dir(m.file)).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("does not compile:\n%s", out)
