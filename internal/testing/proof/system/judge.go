@@ -39,9 +39,9 @@ type judge struct {
 	rows     map[string]invariants.Row
 	seen     invariants.Transitions
 	ring     *keys.Ring
-	rings    string  // the text of ring
-	rescued  int     // pairs that waited in the queue
-	claimed  []waits // for claims
+	rings    string         // the text of ring
+	rescued  int            // pairs that waited in the queue
+	claimed  []chan<- claim // each waits for one, with room for it
 }
 
 // court is what each part of the judge has.
@@ -167,7 +167,10 @@ func (j *judge) granted(by string, i invariants.Item) {
 	c := invariants.Change{Old: j.rows[row.Key()], New: row}
 	j.rows[row.Key()] = row
 	if row.Claimed() {
-		j.claimed = slices.DeleteFunc(j.claimed, func(w waits) bool { return w.ends(row.Grant) })
+		for _, waits := range j.claimed {
+			waits <- claim{row.Grant, by}
+		}
+		j.claimed = nil
 	}
 	if c.Old.Rev == 0 && row.Rev > 1 && restores(by) {
 		j.pairs.held[row.Key()] = j.holds(row)
@@ -182,20 +185,8 @@ func (j *judge) granted(by string, i invariants.Item) {
 	j.pairs.wrote(c, j.holds(row))
 }
 
-// waits is an actor that waits for the next claim of a grant.
-type waits struct {
-	grant   string // empty: of any
-	claimed chan<- struct{}
-}
-
-// ends reports whether the wait ends with a claim of this grant.
-func (w waits) ends(grant string) bool {
-	ends := w.grant == "" || w.grant == grant
-	if ends {
-		close(w.claimed)
-	}
-	return ends
-}
+// claim is a refresh that has begun.
+type claim struct{ grant, by string }
 
 // holds returns the pair that a grant has, nil if it has none.
 func (j *judge) holds(r invariants.Row) *simulation.Pair {

@@ -32,6 +32,7 @@ func (s *system) troubles() {
 		{"sandboxes recycled", time.Hour, s.recycles},
 		{"sandbox overwritten", 30 * time.Hour, func(context.Context) { must(s.procore.Overwrite()) }},
 		{"deployments", 5 * time.Hour, s.rollout},
+		{"users authorize during refreshes", time.Hour, s.races},
 	} {
 		s.start(t)
 	}
@@ -64,30 +65,40 @@ func (s *system) length(of string) time.Duration {
 	return max(min(d, s.ends.Sub(s.Now())), 0)
 }
 
-// awaitsClaim waits until a refresh of a grant, or of any, is in flight, for an hour at most. It reports whether the run
-// goes on.
-func (s *system) awaitsClaim(ctx context.Context, grant string) bool {
-	claimed := make(chan struct{})
-	s.judge.claimed = append(s.judge.claimed, waits{grant, claimed})
+// awaitsClaim waits until a refresh is in flight, for an hour at most. It reports whether the run goes on.
+func (s *system) awaitsClaim(ctx context.Context) (c claim, ok bool) {
+	claimed := make(chan claim, 1)
+	s.judge.claimed = append(s.judge.claimed, claimed)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	select {
-	case <-claimed:
+	case c = <-claimed:
 	case <-timer.C:
 	case <-s.Root().Done():
 	}
-	return simulation.Gate(ctx, "goes on after a claim") == simulation.Fine && !s.Calm()
+	return c, simulation.Gate(ctx, "goes on after a claim") == simulation.Fine && !s.Calm()
+}
+
+// freezes stops the sandbox that has a claim, if it is one of a function.
+func (c claim) freezes(s *system, d time.Duration) {
+	for _, f := range s.functions {
+		for _, p := range f.Processes() {
+			if simulation.ActorOf(p.Context()).Name == c.by {
+				p.Freeze(d)
+			}
+		}
+	}
 }
 
 // storageOutage is an outage of DynamoDB, which begins in the middle of a refresh if it can. Procore may disable hooks to
 // which it could not deliver for so long.
 func (s *system) storageOutage(ctx context.Context) {
-	if !s.awaitsClaim(ctx, "") {
+	if _, ok := s.awaitsClaim(ctx); !ok {
 		return
 	}
 	s.outage(s.Tables.Outage)(ctx)
 	for _, h := range s.procore.State().Hooks {
-		if s.Swarm().Has("outages disable hooks") && s.Next("disables", "hooks")%4 == 0 && !s.Calm() {
+		if s.Swarm().Has("outages disable hooks") && s.Next("disables", "hooks")%2 == 0 && !s.Calm() {
 			s.procore.EnableHook(h.ID, false)
 		}
 	}

@@ -54,13 +54,13 @@ func (s *system) until(ctx context.Context, name string, do func(ctx context.Con
 // rotates rotates a key as the runbook says, and retires the old ones that nothing needs.
 func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 	return func(ctx context.Context) {
-		if ring == operator.SealRing && !s.awaitsClaim(ctx, "") {
-			return
-		}
 		s.until(ctx, "keys rotate "+string(ring), func(ctx context.Context, o *operator.Operator) error {
 			next, err := o.NextRotation(ctx, ring)
 			if err != nil {
 				return err
+			}
+			if ring == operator.SealRing {
+				s.awaitsClaim(ctx)
 			}
 			return o.Rotate(ctx, next, func(string) {})
 		})

@@ -100,7 +100,6 @@ func (c *customer) does(ctx context.Context) {
 		{"authorizes again", func(ctx context.Context) { c.connect(ctx) }},
 		{"abandons", c.abandon},
 		{"authorizes in two tabs", c.twice},
-		{"authorizes during a refresh", c.races},
 		{"leaves", c.leave},
 		{"admin forbids user installs", c.forbid},
 		{"disconnects", c.disconnect},
@@ -178,12 +177,18 @@ func (c *customer) twice(ctx context.Context) {
 	c.choose(ctx, one)
 }
 
-// races authorizes, and chooses the company while its grant is being refreshed.
-func (c *customer) races(ctx context.Context) {
-	b := c.browser()
-	c.authorize(ctx, b)
-	if c.awaitsClaim(ctx, fmt.Sprintf("%suser#%d", prefix, c.user)) {
-		c.choose(ctx, b)
+// races lets a user authorize once more while the grant is being refreshed, by a sandbox that freezes.
+func (s *system) races(ctx context.Context) {
+	claim, ok := s.awaitsClaim(ctx)
+	if !ok {
+		return
+	}
+	claim.freezes(s, s.part("in a claim", 20*time.Second))
+	for _, c := range s.customers {
+		if claim.grant == fmt.Sprintf("%suser#%d", prefix, c.user) && s.judge.knows(c).wants && c.connecting == 0 {
+			c.connect(ctx)
+			return
+		}
 	}
 }
 

@@ -8,10 +8,9 @@ import (
 
 // rare is a state that a run seldom reaches, and in which much may go wrong. The seeds of
 // TestSystem reach each of them, so that a change after which one is reached no longer is
-// found, except those that only longer runs reach.
+// found.
 type rare struct {
-	name   string
-	seldom bool // make simulate counts it; the seeds of TestSystem need not reach it
+	name string
 	// message is that of a line of production code's log, and with a part of the line.
 	message, with string
 	// events are what the world or the judge counts; each of them is the state.
@@ -23,37 +22,37 @@ var rares = []rare{
 	// Grants.
 	{name: "a late store", events: []string{"late UpdateItem", "late PutItem", "late TransactWriteItems"}},
 	{name: "a lost answer of a store", events: []string{"fault lost"}},
-	{name: "a new pair in the rescue queue", seldom: true, message: "new pair queued for rescue"},
-	{name: "a rescued pair is stored", seldom: true, message: "rescued pairs stored"},
-	{name: "a fenced refresh", seldom: true, message: "refresh superseded"},
+	{name: "a new pair in the rescue queue", message: "new pair queued for rescue"},
+	{name: "a rescued pair is stored", message: "rescued pairs stored"},
+	{name: "a fenced refresh", message: "refresh superseded"},
 	{name: "an uncertain grant", message: "grant changed", with: `"to":"uncertain"`},
-	{name: "an uncertain grant is active again", seldom: true, message: "grant changed", with: `"from":"uncertain","to":"active"`},
+	{name: "an uncertain grant is active again", message: "grant changed", with: `"from":"uncertain","to":"active"`},
 	{name: "a grant needs its user", message: "grant changed", with: `"to":"reauthorize"`},
-	{name: "a key is rotated during a claim", seldom: true, events: []string{"key rotated during a claim"}},
+	{name: "a key is rotated during a claim", events: []string{"key rotated during a claim"}},
 	{name: "the breaker opens", message: "breaker opened"},
 	{name: "the breaker closes", message: "breaker closed"},
-	{name: "an authorization is abandoned", seldom: true, message: "authorization abandoned"},
+	{name: "an authorization is abandoned", message: "authorization abandoned"},
 
 	// Hooks and deliveries.
-	{name: "a bulk call is done in part", seldom: true, events: []string{"fault 207"}},
-	{name: "a hook is reactivated", seldom: true, message: "hook reactivated"},
+	{name: "a bulk call is done in part", events: []string{"fault 207"}},
+	{name: "a hook is reactivated", message: "hook reactivated"},
 	{name: "a lease is not released", message: "lease not released"},
-	{name: "discarded deliveries are recovered", seldom: true, message: "discarded deliveries recovered"},
-	{name: "a company disconnects the app", seldom: true, message: "company disconnected the app"},
+	{name: "discarded deliveries are recovered", message: "discarded deliveries recovered"},
+	{name: "a company disconnects the app", message: "company disconnected the app"},
 
 	// Events.
 	{name: "changes are reconciled", message: "changes reconciled"},
-	{name: "a reconciled change meets its late delivery", seldom: true, events: []string{"late delivery of a reconciled change"}},
+	{name: "a reconciled change meets its late delivery", events: []string{"late delivery of a reconciled change"}},
 	{name: "an event is stale when it is consumed", message: "handled", with: `"outcome":"stale"`},
-	{name: "an event of a company without a connection", seldom: true, message: "handled", with: `"outcome":"not_connected"`},
-	{name: "events wait for the queue", seldom: true, message: "events not sent, will be repeated"},
+	{name: "an event of a company without a connection", message: "handled", with: `"outcome":"not_connected"`},
+	{name: "events wait for the queue", message: "events not sent, will be repeated"},
 	{name: "a message is received again", events: []string{"redelivered"}},
 	{name: "a batch is redelivered", events: []string{"redelivered batch"}},
-	{name: "a delivery arrives twice", seldom: true, events: []string{"fault twice"}},
+	{name: "a delivery arrives twice", events: []string{"fault twice"}},
 
 	// People and operators.
-	{name: "a user disconnects by the page", seldom: true, events: []string{"disconnected by the page"}},
-	{name: "a departed user's connection ends", seldom: true, message: "departed user's connection ended"},
+	{name: "a user disconnects by the page", events: []string{"disconnected by the page"}},
+	{name: "a departed user's connection ends", message: "departed user's connection ended"},
 	{name: "a secret cannot be read again", message: "secret not read again"},
 	{name: "a rollback", events: []string{"rolled back"}},
 	{name: "a sandbox freezes", events: []string{"froze"}},
@@ -98,10 +97,10 @@ func (r *reached) count(events map[string]int) map[string]int {
 	return all
 }
 
-// missed names the rare states that were not reached, and those that need not be if it is asked for.
-func missed(reached map[string]int, seldom bool) (names []string) {
+// missed names the rare states that were not reached.
+func missed(reached map[string]int) (names []string) {
 	for _, one := range rares {
-		if reached[one.name] == 0 && (seldom || !one.seldom) {
+		if reached[one.name] == 0 {
 			names = append(names, one.name)
 		}
 	}

@@ -67,7 +67,7 @@ func TestReached(t *testing.T) {
 			t.Errorf("%s was reached %d times, not %d", name, all[name], want)
 		}
 	}
-	if got := len(missed(all, true)); got != len(rares)-3 {
+	if got := len(missed(all)); got != len(rares)-3 {
 		t.Errorf("%d of %d states were missed", got, len(rares))
 	}
 }

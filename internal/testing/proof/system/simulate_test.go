@@ -93,7 +93,7 @@ func TestSimulate(t *testing.T) {
 	began, sum := time.Now(), newTally()
 	r := alone(t, c)
 	sum.add(r)
-	t.Log(sum.line(time.Since(began)))
+	t.Logf("%s\n%s", sum.line(time.Since(began)), sum.rares())
 	if len(r.Problems) == 0 {
 		return
 	}
