@@ -83,7 +83,9 @@ type Process struct {
 	idle    bool       // frozen until it is called again
 	held    []*arrival // that wait for that
 	frozen  time.Time  // until when nothing of it is done
-	ids     atomic.Uint64
+
+	drawing sync.Mutex
+	drawn   map[uint64]uint64 // how much randomness each operation was followed by
 }
 
 // Actor is one caller in a process.
@@ -148,7 +150,7 @@ func (w *World) Context() context.Context {
 
 // Process starts a process, whose clock is ahead by skew.
 func (w *World) Process(skew time.Duration) *Process {
-	p := &Process{world: w, id: len(w.procs), skew: skew}
+	p := &Process{world: w, id: len(w.procs), skew: skew, drawn: map[uint64]uint64{}}
 	if w.long != nil {
 		p.ctx, p.end = context.WithCancel(w.root)
 		p.id = w.long.processes
@@ -240,10 +242,15 @@ func (w *World) Random() procore.Random {
 	}}
 }
 
-// Random returns the randomness of a process in a long run: its own, which differs each time.
+// Random returns the randomness of a process in a long run: its own, which differs each time. Goroutines that draw at once
+// have passed gates for different operations before.
 func (p *Process) Random() procore.Random {
 	return procore.Random{Read: func(b []byte) {
-		n := p.ids.Add(1)
+		after := lastOperation()
+		p.drawing.Lock()
+		p.drawn[after]++
+		n := after<<16 + p.drawn[after]
+		p.drawing.Unlock()
 		for i := range b {
 			if i%8 == 0 {
 				n = mix(n + 0x9e3779b97f4a7c15*uint64(p.id+1) + p.world.Seed())
