@@ -235,7 +235,7 @@ func (a restored) text(w io.Writer) error {
 	fmt.Fprintf(w, "Released:  %s of grants, whose connections have ended since or did not come back\n", plural(a.Released, "holder"))
 	fmt.Fprintf(w, "Companies: %s\n", orDash(someIDs(a.Companies)))
 	fmt.Fprintf(w, "Left out:  %s\nCopies:    %s\n", orDash(someIDs(a.Except)), a.Copies)
-	_, err := fmt.Fprintln(w, "\nprocore-connect doctor finds rows that do not agree, and procore-connect list --needs-person who has to connect again.")
+	_, err := fmt.Fprintln(w, "\nprocore-connect doctor finds rows that do not agree, and procore-connect list begins with who has to connect again.")
 	return err
 }
 

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"procore-connect/internal/invariants"
+	"procore-connect/internal/operator"
 	"procore-connect/internal/platform/dynamo"
 	"procore-connect/internal/testing/fake/awstest"
 	"procore-connect/internal/testing/fake/dynamotest"
@@ -275,6 +276,44 @@ func TestRestoreAfterAnEnd(t *testing.T) {
 	b.works(5678, tokens.User(procoretest.Joe), connections.ErrEnded)
 	b.works(5679, tokens.User(procoretest.Joe), nil)
 	b.agree()
+}
+
+// A grant that is newer than the backup is released by a company whose connection is newer too, and was lost.
+func TestRestoreWithNewerGrant(t *testing.T) {
+	t.Parallel()
+	b := newBackup(t)
+	b.Authorize(procoretest.Max)
+	b.connect(6000, procoretest.Max, "Lost Inc.", "Max", connections.WebhooksOff)
+	b.connect(6001, procoretest.Max, "Kept Inc.", "Max", connections.WebhooksOff)
+	b.lose(b.Tables.Connections, "6000")
+	if r := b.restores(); r.Grants != 0 || r.Rows != 0 || r.Released != 1 {
+		t.Errorf("%+v", r)
+	}
+	b.works(6001, tokens.User(procoretest.Max), nil)
+	b.agree()
+}
+
+// A user whose grant was lost authorizes for one company before it comes back. The other one needs the user, and the list that
+// the receipt names begins with it.
+func TestRestoreAfterAnAuthorization(t *testing.T) {
+	t.Parallel()
+	b := newBackup(t)
+	b.lose(b.Tables.Grants, "1234567")
+	b.Authorize(procoretest.Joe)
+	b.connect(5678, procoretest.Joe, "My Construction Co.", "Joe Builder", connections.WebhooksActive)
+	if r := b.restores(); r.Grants != 0 || r.Newer != 0 || r.Released != 0 {
+		t.Errorf("%+v", r)
+	}
+	b.works(5678, tokens.User(procoretest.Joe), nil)
+	b.works(5679, tokens.User(procoretest.Joe), tokens.ErrReauthorize)
+	out, aside, code := b.run("list", "--json")
+	var list []operator.Connection
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != exitOK {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, out, aside)
+	}
+	if len(list) == 0 || list[0].CompanyID != 5679 || !list[0].NeedsPerson {
+		t.Errorf("the list begins otherwise: %+v", list)
+	}
 }
 
 // A refresh token that was sent after the backup comes back, and is not sent again.

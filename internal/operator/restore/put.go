@@ -22,7 +22,7 @@ type Result struct {
 	Rows     int `json:"rows"`     // likewise, of connections, webhooks and reconciliation
 	Newer    int `json:"newer"`    // rows that exist by now, and remain; also one whose put had no answer and was repeated
 	Failed   int `json:"failed"`   // rows that could not be put, and those that wait for them
-	Released int `json:"released"` // holders of grants whose connections have ended since the backup, or were not restored
+	Released int `json:"released"` // holders of grants whose connections have ended since the backup, or are gone
 }
 
 const (
@@ -155,21 +155,12 @@ func (w *putter) failed(k kind, one *row, err error) error {
 	return nil
 }
 
-// release releases the grants of the copy by companies whose connections have ended, or are gone. Only the grants that the
-// copy has are considered, also if an interrupted call has put them.
+// release releases all grants by companies whose connections have ended, or are gone. A grant that is newer than the copy may
+// also have such a holder: its connection was newer too, and was lost.
 func (w *putter) release(ctx context.Context) error {
-	restorable := map[tokens.Principal]bool{}
-	k := w.grants()
-	err := w.scan(ctx, copyName(k.table, w.At), 0, 1, k, func(one *row) error {
-		restorable[one.of] = one.own && one.isUser()
-		return nil
-	})
-	if err != nil {
-		return err
-	}
 	connected := map[connections.Key]bool{}
-	k = w.Restorer.connections()
-	err = w.scan(ctx, k.table, 0, 1, k, func(one *row) error { // after the grants were put: what ends from now on releases them itself
+	k := w.Restorer.connections()
+	err := w.scan(ctx, k.table, 0, 1, k, func(one *row) error { // after the grants were put: what ends from now on releases them itself
 		if one.own && one.isUser() && !one.ended {
 			connected[connections.Key{CompanyID: one.company, Principal: one.of}] = true
 		}
@@ -179,7 +170,7 @@ func (w *putter) release(ctx context.Context) error {
 		return err
 	}
 	for g, err := range w.Connections.Tokens.Upkeep().All(ctx) {
-		if err == nil && restorable[g.Principal] {
+		if err == nil {
 			err = w.releaseOne(ctx, g, connected)
 		}
 		if err != nil && len(w.errs) < maxErrors {

@@ -16,6 +16,7 @@ type known struct {
 	customer *customer
 	wants    bool      // the company is to be connected
 	sees     bool      // and the last page said that it is
+	asked    bool      // the operator asks the user to connect it again, after a restore
 	since    time.Time // when wants changed
 	left     bool      // the user left, which the app does not learn at once
 	removed  bool      // the app, by an administrator
@@ -38,7 +39,10 @@ func (j *judge) begins(c *customer) {
 }
 
 // connected learns that a page said so.
-func (j *judge) connected(c *customer) { j.knows(c).sees = true }
+func (j *judge) connected(c *customer) {
+	k := j.knows(c)
+	k.sees, k.asked = true, false
+}
 
 // removed learns that an administrator removed the app. Until it is connected again nothing of it works there.
 func (j *judge) removed(c *customer) {
@@ -74,7 +78,7 @@ func (c *customer) attends(ctx context.Context) {
 			told = told || strings.Contains(m, strconv.FormatInt(c.id, 10))
 		}
 		read = len(all)
-		if k := c.judge.knows(c); k.wants && (told || !k.sees && c.Calm()) {
+		if k := c.judge.knows(c); k.wants && (told || k.asked || !k.sees && c.Calm()) {
 			c.Note("%s: the user reads that the connection needs a person", c.name)
 			told = !c.connect(ctx)
 		}

@@ -42,6 +42,11 @@ func row(rev int64, sealed, lastAttempt string) invariants.Row {
 	return invariants.Row{Grant: "custom#user#2", State: "active", Rev: rev, Generation: rev, Sealed: []byte(sealed), LastAttempt: lastAttempt}
 }
 
+// disagrees judges a connection of user 2 that has no grant.
+func (t *trial) disagrees(k known) {
+	t.found = disagreements([]invariants.Item{connection("connected")}, nil, map[int64]*known{1: &k})
+}
+
 // Every judgment finds what breaks its rule, and nothing in what keeps it.
 func TestJudgment(t *testing.T) {
 	t.Parallel()
@@ -120,6 +125,9 @@ func TestJudgment(t *testing.T) {
 			w.Header().Set("Location", "/?code=fake-code-1")
 			(&output{t.court}).answer("/", w)
 		}, "R5"},
+		{"holders, after a restore", func(t *trial) { t.disagrees(known{customer: &customer{user: 3}, asked: true}) }, "connected to [1], and there is no grant"},
+		{"holders, the user is asked", func(t *trial) { t.disagrees(known{customer: &customer{user: 2}, asked: true}) }, ""},
+		{"holders, the user has answered", func(t *trial) { t.disagrees(known{customer: &customer{user: 2}}) }, "connected to [1], and there is no grant"},
 		{"R5, a row", func(t *trial) { (&output{t.court}).row("a", grants, invariants.Item{"x": attribute("fake-refresh-1")}) }, "R5"},
 		{"R6, another company", func(t *trial) { newStored(t.court).wrote(stores("1#RFIs#2", "e", "3")) }, "R6"},
 		{"R6, no credential", func(t *trial) { newStored(t.court).answered("", nil, 200) }, "R6"},

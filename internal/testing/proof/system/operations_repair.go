@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,6 +99,9 @@ func (s *system) retire(ctx context.Context, o *operator.Operator, ring operator
 			return err
 		}
 		s.Happened("key retired")
+		if ring == operator.SealRing {
+			s.retired = s.Now()
+		}
 	}
 	return nil
 }
@@ -123,10 +127,11 @@ func (s *system) losesRows(ctx context.Context) {
 		return
 	}
 	before := s.Now().Add(-s.part("backup", 50*time.Minute)).Truncate(time.Second)
-	if before.Before(s.reverted) {
-		return // there is no backup of that time
+	if before.Before(s.reverted) || before.Before(s.retired) {
+		return // there is no backup of that time, or it has pairs that no key opens
 	}
 	s.lost = true
+	s.unsure++
 	s.deleteRows()
 	if !s.Sleep(ctx, s.part("unnoticed", time.Hour)) || simulation.Gate(ctx, "restores") != simulation.Fine {
 		return
@@ -223,10 +228,14 @@ func makeCopies(ctx context.Context, r *restore.Restorer, copies []restore.Copy)
 // reverts puts a backup of some hours in the place of both tables, as a person does who
 // knows no better. The ledger is not restored, and refuses what was sent since.
 func (s *system) reverts(ctx context.Context) {
-	backup := s.Tables.Snapshot(grants, connectionsTable)
-	if !s.Sleep(ctx, s.part("backup", 6*time.Hour)) || simulation.Gate(ctx, "reverts the tables") != simulation.Fine || s.Calm() || s.lost {
+	if s.lost {
+		return // a backup of that time lacks rows
+	}
+	backup, at := s.Tables.Snapshot(grants, connectionsTable), s.Now()
+	if !s.Sleep(ctx, s.part("backup", 6*time.Hour)) || simulation.Gate(ctx, "reverts the tables") != simulation.Fine || s.Calm() || s.lost || at.Before(s.retired) {
 		return
 	}
+	s.unsure++
 	s.Tables.Restore(backup)
 	s.reverted = s.Now()
 	s.judge.restored()
@@ -243,8 +252,8 @@ func (s *system) reverts(ctx context.Context) {
 // restores reports whether an actor is the verb restore.
 func restores(actor string) bool { return strings.HasSuffix(actor, ", restore,") }
 
-// compares is a person who asks each customer after a restore, and ends what came back of
-// those who have left.
+// compares is a person who asks each customer after a restore, ends what came back of those
+// who have left, and asks the users of whom the list says so to connect again.
 func (s *system) compares(ctx context.Context) {
 	for _, c := range s.customers {
 		k := s.judge.knows(c)
@@ -254,6 +263,24 @@ func (s *system) compares(ctx context.Context) {
 		}
 		s.until(ctx, "revoke "+c.name, func(ctx context.Context, o *operator.Operator) error { return c.ends(ctx, o) })
 	}
+	s.until(ctx, "list", s.asks)
+	if s.unsure--; s.unsure == 0 {
+		s.judge.holders("after a restore")
+	}
+}
+
+// asks asks the users of the companies that need a person to connect them again. It reads the
+// whole list, as the receipt of restore says.
+func (s *system) asks(ctx context.Context, o *operator.Operator) error {
+	all, err := o.List(ctx, operator.Filter{})
+	if err != nil {
+		return err
+	}
+	for _, c := range s.customers {
+		k := s.judge.knows(c)
+		k.asked = k.asked || slices.ContainsFunc(all, func(one operator.Connection) bool { return one.CompanyID == c.id && one.NeedsPerson })
+	}
+	return nil
 }
 
 // ends is the verb revoke. Its user does not connect at the same time.

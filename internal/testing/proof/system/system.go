@@ -62,7 +62,9 @@ type system struct {
 	deployed  int       // the version of the code
 	typed     int       // commands of the operator
 	lost      bool      // rows are gone, and not restored yet
+	unsure    int       // losses of rows, and reverts, after which no one has asked the customers yet
 	reverted  time.Time // when backups were last put in the tables' place
+	retired   time.Time // when a key was last removed that may have sealed pairs of a backup
 	rare      *reached
 }
 
