@@ -137,6 +137,7 @@ func (s *system) losesRows(ctx context.Context) {
 		return
 	}
 	s.until(ctx, "restore", func(ctx context.Context, o *operator.Operator) error { return restored(ctx, o, before) })
+	s.judge.items.restored(s.Tables.Items(connectionsTable)) // what was erased a day before the backup stays away
 	s.lost = false
 	s.compares(ctx)
 }
