@@ -293,6 +293,35 @@ func TestRestoreWithNewerGrant(t *testing.T) {
 	b.agree()
 }
 
+// A row of reconciliation that is newer than the backup was lost. The company has a turn again, unless its hook reports nothing.
+func TestRestoreReconciliation(t *testing.T) {
+	t.Parallel()
+	b := newBackup(t)
+	for _, company := range []string{"5678", "5679"} {
+		b.put(b.Tables.Connections, dynamo.Item{"company": dynamo.Text("custom#" + company), "principal": dynamo.Text("webhook"), "rev": dynamo.Number(2),
+			"since_ms": dynamo.Number(1772438400000)})
+	}
+	turn := dynamo.Item{"company": dynamo.Text("custom#5679"), "principal": dynamo.Text("reconcile"), "check_shard": dynamo.Text("custom#reconcile#1"),
+		"check_at": dynamo.Number(7)}
+	b.put(b.Tables.Connections, turn)
+	b.put(b.Tables.Connections, dynamo.Item{"company": dynamo.Text("custom#6000"), "principal": dynamo.Text("webhook"), "since_ms": dynamo.Number(1772438400000)})
+	b.restores()
+	all := b.items(b.Tables.Connections)
+	want := b.Store().InTurn(connections.Reconciliation, 5678, b.Clock.Now())
+	want["company"], want["principal"] = dynamo.Text("custom#5678"), dynamo.Text("reconcile")
+	if got := all["custom#5678 reconcile"]; !same(got, want) {
+		t.Errorf("the company's turn is %v, want %v", got, want)
+	}
+	if got := all["custom#5679 reconcile"]; !same(got, turn) {
+		t.Errorf("the other company's turn has become %v", got)
+	}
+	for _, name := range []string{"custom#4294967311 reconcile", "custom#6000 reconcile"} {
+		if got, ok := all[name]; ok {
+			t.Errorf("without a hook, or a connection, there is the turn %s: %v", name, got)
+		}
+	}
+}
+
 // A user whose grant was lost authorizes for one company before it comes back. The other one needs the user, and the list that
 // the receipt names begins with it.
 func TestRestoreAfterAnAuthorization(t *testing.T) {

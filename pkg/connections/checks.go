@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"iter"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -55,6 +56,16 @@ func shard(companyID int64) int {
 // at that time.
 func (s *Store) InTurn(t Turn, companyID int64, at time.Time) dynamo.Item {
 	return dynamo.Item{"check_shard": dynamo.Text(s.partition(t, shard(companyID))), "check_at": dynamo.Seconds(at)}
+}
+
+// Begin makes the company's row of Reconciliation due at a time, unless it has a turn.
+func (s *Store) Begin(ctx context.Context, companyID int64, at time.Time) error {
+	due := new(dynamo.Expression).SetAbsent(s.InTurn(Reconciliation, companyID, at))
+	key := s.Row(strconv.FormatInt(companyID, 10), string(Reconciliation))
+	if err := dynamo.Write(ctx, s.DB, due.Update(s.Table, key)); err != nil {
+		return fmt.Errorf("connections: company %d not scheduled for reconciliation: %w", companyID, err)
+	}
+	return nil
 }
 
 // Checks returns the connections of a turn and a shard (0 to Shards-1) that housekeeping

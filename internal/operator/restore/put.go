@@ -43,7 +43,8 @@ const (
 // others could never come back. So a connection also waits, for another call, while its user's grant could not be put.
 //
 // In the end a grant is released by companies whose connections have ended since the backup, or are not restored. No one
-// else would: see [connections.Store.ReleaseEnded]. A grant that nothing holds then is revoked by housekeeping.
+// else would: see [connections.Store.ReleaseEnded]. A grant that nothing holds then is revoked by housekeeping. A company whose
+// row of reconciliation is still missing becomes due.
 func (r *Restorer) Put(ctx context.Context, p *Plan, progress func(done int)) (Result, error) {
 	w := &putter{Restorer: r, plan: p, progress: progress, waits: map[tokens.Principal]bool{}}
 	for _, k := range []kind{r.grants(), r.connections()} {
@@ -158,14 +159,7 @@ func (w *putter) failed(k kind, one *row, err error) error {
 // release releases all grants by companies whose connections have ended, or are gone. A grant that is newer than the copy may
 // also have such a holder: its connection was newer too, and was lost.
 func (w *putter) release(ctx context.Context) error {
-	connected := map[connections.Key]bool{}
-	k := w.Restorer.connections()
-	err := w.scan(ctx, k.table, 0, 1, k, func(one *row) error { // after the grants were put: what ends from now on releases them itself
-		if one.own && one.isUser() && !one.ended {
-			connected[connections.Key{CompanyID: one.company, Principal: one.of}] = true
-		}
-		return nil
-	})
+	connected, err := w.rest(ctx)
 	if err != nil {
 		return err
 	}
@@ -181,6 +175,36 @@ func (w *putter) release(ctx context.Context) error {
 		}
 	}
 	return w.joined()
+}
+
+// rest returns the users' connections that have not ended, after the grants were put: what ends from now on releases them
+// itself. A connected company whose hook reports changes, and whose row of reconciliation is lost and newer than the backup,
+// has its turn again. Nothing else would give it one.
+func (w *putter) rest(ctx context.Context) (map[connections.Key]bool, error) {
+	connected, serving := map[connections.Key]bool{}, map[int64]bool{}
+	covered, turns := map[int64]bool{}, map[int64]bool{}
+	k := w.Restorer.connections()
+	err := w.scan(ctx, k.table, 0, 1, k, func(one *row) error {
+		switch {
+		case !one.own || one.ended:
+		case one.isUser():
+			connected[connections.Key{CompanyID: one.company, Principal: one.of}] = true
+			serving[one.company] = true
+		case one.of == tokens.App:
+			serving[one.company] = true
+		case one.covered:
+			covered[one.company] = true
+		case one.of == tokens.Principal(connections.Reconciliation):
+			turns[one.company] = true
+		}
+		return nil
+	})
+	for _, id := range sorted(covered) {
+		if err == nil && serving[id] && !turns[id] {
+			err = w.Connections.Begin(ctx, id, w.Clock.Now())
+		}
+	}
+	return connected, err
 }
 
 // releaseOne releases a grant by those of its companies that are not connected.

@@ -40,6 +40,7 @@ type row struct {
 	company int64  // of a row of Connections
 	of      tokens.Principal
 	ended   bool // a connection that has ended
+	covered bool // the company's hook reports changes, so that they are reconciled
 	own     bool // it is of the environment, and not of the moment
 }
 
@@ -68,15 +69,17 @@ func (r *Restorer) grants() kind {
 // webhook and its reconciliation. The calls of an hour, the brake and the heartbeat are of their moment.
 func (r *Restorer) connections() kind {
 	return kind{r.Connections.Table, func(one *row, item dynamo.Item) error {
-		company, state := "", ""
+		company, state, since := "", "", time.Time{}
 		err := dynamo.Decode(item, func(f *dynamo.Fields) {
 			f.Require("company", "principal")
 			f.Text("company", &company)
 			f.Text("principal", (*string)(&one.of))
 		})
 		_ = dynamo.Decode(item, func(f *dynamo.Fields) { f.Text("state", &state) }) // one that cannot be read has not ended
+		_ = dynamo.Decode(item, func(f *dynamo.Fields) { f.Millis("since_ms", &since) })
 		one.item, one.key = item, company+" "+string(one.of)
 		one.ended = connections.State(state) == connections.Ended
+		one.covered = one.of == webhook && !since.IsZero()
 		name, ours := strings.CutPrefix(company, r.environment())
 		var bad error
 		one.company, bad = strconv.ParseInt(name, 10, 64)
@@ -88,6 +91,9 @@ func (r *Restorer) connections() kind {
 // environment is the beginning of the keys of all rows of the environment. A stack whose environment was changed has rows of
 // the former one, which no function reads.
 func (r *Restorer) environment() string { return r.Connections.Tokens.Environment.Name + "#" }
+
+// webhook is the sort key of the row of a company's hook, which internal/webhook/provision owns.
+const webhook tokens.Principal = "webhook"
 
 // isUser reports whether the row is a user's grant, or a connection by one.
 func (one *row) isUser() bool { return strings.HasPrefix(string(one.of), "user#") }

@@ -3,11 +3,7 @@ package provision
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
-
-	"procore-connect/internal/platform/dynamo"
-	"procore-connect/pkg/connections"
 )
 
 // began notes, before the hook's first trigger is created, since when changes may be
@@ -19,10 +15,8 @@ func (h *hand) began(ctx context.Context, want wanted, at time.Time) error {
 	if !m.Since.IsZero() || !reports && !want.unhooked {
 		return nil
 	}
-	s, companyID := h.items.store, h.lease.row.CompanyID
-	due := new(dynamo.Expression).SetAbsent(s.InTurn(connections.Reconciliation, companyID, at))
-	if err := dynamo.Write(ctx, s.DB, due.Update(s.Table, s.Row(strconv.FormatInt(companyID, 10), string(connections.Reconciliation)))); err != nil {
-		return fmt.Errorf("hooks: company %d not scheduled for reconciliation: %w", companyID, err)
+	if err := h.items.store.Begin(ctx, h.lease.row.CompanyID, at); err != nil {
+		return fmt.Errorf("hooks: %w", err)
 	}
 	m.Since = at
 	return nil

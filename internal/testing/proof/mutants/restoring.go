@@ -13,6 +13,8 @@ func restoring() []mutant {
 		{"", "a restored grant keeps a holder whose connection has ended", "pkg/connections/restored.go", `c.Rev != 0 && c.State != Ended`, `c.Rev != 0`, only("TestReleaseEnded", "./pkg/connections")},
 		{"", "a company that connects loses its restored grant", "pkg/connections/restored.go", `, unchanged.Check(s.Table, s.rowKey(k)))`, `)
 		_ = unchanged`, only("TestReleaseEndedBesideConnect", "./pkg/connections")},
+		{"", "a company whose turn was lost is never reconciled", dir + "put.go", `serving[id] && !turns[id]`, `serving[id] && turns[id]`, only("TestRestoreReconciliation", command)},
+		{"", "a company that is not connected is reconciled", dir + "put.go", `serving[id] && !turns[id]`, `!turns[id]`, only("TestRestoreReconciliation", command)},
 		{"", "a heartbeat comes back", dir + "restore.go", `ours && (one.of == tokens.App || strings.HasPrefix(name, "user#"))`, `ours`, only("TestRestoreAll", command)},
 	}
 }
