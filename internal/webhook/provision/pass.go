@@ -41,6 +41,7 @@ func (h *hand) converge(ctx context.Context, want wanted, creatorLost bool) erro
 	for range maxRounds {
 		have, err := observe(ctx, h.client, want, *m)
 		if err != nil {
+			m.adopt(have.hook.ID, h.by)
 			return err
 		}
 		have.at, have.by = h.items.store.Tokens.Clock.Now(), h.by

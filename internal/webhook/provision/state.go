@@ -58,6 +58,14 @@ func (m *Memory) forget() {
 	*m = Memory{Since: m.Since, Foreign: m.Foreign, Repairs: m.Repairs, alone: m.alone}
 }
 
+// adopt notes a hook that was found, although the pass ends before it can plan. Should no connection work any more, its
+// id is what a person needs to delete it.
+func (m *Memory) adopt(hook procore.ID, by tokens.Principal) {
+	if m.HookID == "" && hook != "" {
+		m.HookID, m.Creator = hook, by
+	}
+}
+
 // A Repair is an attempt to remove a difference, which Procore answered. While the
 // difference is the same, the next attempt waits.
 type Repair struct {
