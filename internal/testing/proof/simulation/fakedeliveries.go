@@ -124,9 +124,9 @@ const Delayed Fault = "delayed"
 const delayed = 300
 
 // again lets the delivery arrive at any later moment, so many times as late as usual. Its answer reaches no one.
-func (l *letter) again(times time.Duration) {
+func (l *letter) again(times int) {
 	w := l.procore.world
-	late := w.lateness(l.name) * times
+	late := time.Duration(times) * w.lateness(l.name)
 	w.Spawn(l.procore.process, Step{l.name + ", again,", func(ctx context.Context, a *Actor) {
 		if late > 0 {
 			a.Sleep(late)

@@ -94,6 +94,14 @@ func (t *items) restored(all []invariants.Item) {
 	}
 }
 
+// lost learns that a row is gone. What its company had changed is owed to no one: whoever makes the row again before it is
+// restored, as a user who connects, begins anew.
+func (t *items) lost(i invariants.Item) {
+	if company, err := strconv.ParseInt(strings.TrimPrefix(text(i, "company"), prefix), 10, 64); err == nil {
+		t.drop(company)
+	}
+}
+
 // drop forgets what a company's end leaves uncovered.
 func (t *items) drop(company int64) {
 	maps.DeleteFunc(t.changes, func(i item, _ time.Time) bool { return i.company == company })

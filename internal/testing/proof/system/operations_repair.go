@@ -172,9 +172,11 @@ func (s *system) deleteRows() {
 			if _, err := s.Tables.Client().DeleteItem(s.Context(), &dynamodb.DeleteItemInput{TableName: &of.table, Key: key}); err != nil {
 				s.Problem("no row deleted: %v", err)
 			}
+			s.judge.items.lost(i)
 		}
 	}
 	s.judge.restored()
+	s.judge.items.restored(s.Tables.Items(connectionsTable))
 }
 
 // customersOwn reports whether a row is of a company or a user, not of the environment.

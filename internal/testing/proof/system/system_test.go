@@ -54,7 +54,7 @@ func runs(t *testing.T, all []Config) (results []*Result) {
 // machine makes it slower and nothing else.
 func TestSystem(t *testing.T) {
 	t.Parallel()
-	const seeds = 12
+	const seeds = 16
 	if racing {
 		t.Skip("one goroutine after the other: the race detector makes it ten times slower, and finds less than in the other tests")
 	}
