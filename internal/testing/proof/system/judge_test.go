@@ -158,6 +158,10 @@ func TestJudgment(t *testing.T) {
 		{"R9, a backup with the company", func(t *trial) {
 			t.changes(func(i *items, _ item) { i.restored([]invariants.Item{connection("connected")}) })
 		}, "R9"},
+		{"R9, a row of the company was lost", func(t *trial) { t.changes(func(i *items, _ item) { i.lost(connection("connected")) }) }, ""},
+		{"R9, a row of another company was lost", func(t *trial) {
+			t.changes(func(i *items, _ item) { i.lost(invariants.Item{"company": attribute("custom#7")}) })
+		}, "R9"},
 		{"R9, a backup in which the company had left", func(t *trial) {
 			t.changes(func(i *items, _ item) { i.restored([]invariants.Item{connection("ended")}) })
 		}, ""},
