@@ -94,8 +94,8 @@ func (t *items) restored(all []invariants.Item) {
 	}
 }
 
-// lost learns that a row is gone. What its company had changed is owed to no one: whoever makes the row again before it is
-// restored, as a user who connects, begins anew.
+// lost learns that a row is gone. What its company had changed is owed to no one: a user who connects it before the row is
+// restored begins again.
 func (t *items) lost(i invariants.Item) {
 	if company, err := strconv.ParseInt(strings.TrimPrefix(text(i, "company"), prefix), 10, 64); err == nil {
 		t.drop(company)
