@@ -422,8 +422,26 @@ func TestConsoleChange(t *testing.T) {
 	v.post("revoke", asks.path, url.Values{"question": {"1"}, "answer": {"yes"}})
 	v.ended(asks.path, "has ended.", ">done<", "&#34;verb&#34;:&#34;revoke&#34;", "exit code 0")
 	v.wants(http.StatusOK, v.get("/companies/5679"), "is no longer connected", "by an operator (arn:aws:iam")
-	v.wants(http.StatusOK, v.get("/"), "1–4 of 4 companies")
+	v.shows("/", "1–4 of 4 companies")
 	v.wants(http.StatusOK, v.get("/changes"), "procore-connect --local revoke 5679", "nothing was changed", "done")
+}
+
+// shows waits until a page shows a text: the list of companies is read beside the requests for it.
+func (v *visitor) shows(path, text string) {
+	v.t.Helper()
+	late := time.After(time.Minute)
+	for {
+		a := v.get(path)
+		if strings.Contains(a.body, text) {
+			return
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-late:
+			v.wants(http.StatusOK, a, text)
+			return
+		}
+	}
 }
 
 // ended waits until a run has ended.
