@@ -443,3 +443,37 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+// A change matches as its record does.
+func TestMatchChange(t *testing.T) {
+	t.Parallel()
+	memory := dynamotest.New()
+	server := httptest.NewServer(memory)
+	t.Cleanup(server.Close)
+	w := &world{t: t, db: dynamotest.Client(server.URL)}
+	w.table = tables.CreateForTest(t, w.db).Inbox
+	w.put(1, item{
+		"n": &types.AttributeValueMemberN{Value: "7"}, "y": &types.AttributeValueMemberBOOL{Value: true},
+		"m": &types.AttributeValueMemberM{Value: item{"in": text("x")}},
+	})
+	changes, err := memory.Changes(w.table, 0, 10)
+	if err != nil || len(changes) != 1 {
+		t.Fatalf("%d changes, %v", len(changes), err)
+	}
+	for pattern, want := range map[string]bool{
+		`{"eventName":["INSERT"],"dynamodb":{"Keys":{"event_id":{"S":[{"exists":true}]}}}}`: true,
+		`{"dynamodb":{"NewImage":{"n":{"N":["7"]},"y":{"BOOL":[true]}}}}`:                   true,
+		`{"dynamodb":{"NewImage":{"m":{"M":{"in":{"S":["x"]}}}}}}`:                          true,
+		`{"dynamodb":{"NewImage":{"n":{"N":[7]}}}}`:                                         false,
+		`{"dynamodb":{"OldImage":{"n":{"N":[{"exists":true}]}}}}`:                           false,
+		`{"eventName":["REMOVE"]}`:                                                          false,
+	} {
+		filters, err := ParseFilters([]string{pattern})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := filters.MatchChange(changes[0]); err != nil || got != want {
+			t.Errorf("%s: %t, %v, want %t", pattern, got, err, want)
+		}
+	}
+}
