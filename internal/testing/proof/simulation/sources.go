@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -189,7 +188,7 @@ func (s *Stream) failed(answer any, err error) []string {
 // first returns the place of the first change that an answer reports.
 func first(changes []dynamotest.Change, failed []string) int {
 	for i, c := range changes {
-		if slices.Contains(failed, strconv.FormatUint(c.Sequence, 10)) {
+		if slices.Contains(failed, SequenceNumber(c.Sequence)) {
 			return i
 		}
 	}

@@ -174,17 +174,7 @@ func (s *system) stream(table string, f *simulation.Function, batch int, texts [
 			ok, err := filters.MatchChange(c)
 			return err == nil && ok
 		},
-		Event: func(all []dynamotest.Change) any {
-			var records []json.RawMessage
-			for _, c := range all {
-				records = append(records, recordOf(c))
-			}
-			in, err := json.Marshal(map[string]any{"Records": records})
-			if err != nil {
-				panic(err)
-			}
-			return json.RawMessage(in)
-		},
+		Event: func(all []dynamotest.Change) any { return json.RawMessage(simulation.StreamEvent(table, all)) },
 		Failed: func(answer any) (failed []string) {
 			for _, f := range answer.(events.DynamoDBEventResponse).BatchItemFailures { //nolint:forcetypeassert // it is the function's
 				failed = append(failed, f.ItemIdentifier)
@@ -192,25 +182,6 @@ func (s *system) stream(table string, f *simulation.Function, batch int, texts [
 			return failed
 		},
 	})
-}
-
-// recordOf is a change as Lambda passes it.
-func recordOf(c dynamotest.Change) json.RawMessage {
-	r := c.Record()
-	change := map[string]any{
-		"ApproximateCreationDateTime": float64(r.At.UnixMilli()) / 1000, "Keys": r.Keys, "SequenceNumber": strconv.FormatUint(r.Sequence, 10),
-	}
-	if r.NewImage != nil {
-		change["NewImage"] = r.NewImage
-	}
-	if r.OldImage != nil {
-		change["OldImage"] = r.OldImage
-	}
-	text, err := json.Marshal(map[string]any{"eventID": strconv.FormatUint(r.Sequence, 10), "eventName": r.Event, "dynamodb": change})
-	if err != nil {
-		panic(err)
-	}
-	return text
 }
 
 // deliver is the way of a delivery to the receiver.
