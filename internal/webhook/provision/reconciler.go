@@ -147,6 +147,9 @@ func (k *Reconciler) want(ctx context.Context, companyID int64, all []connection
 // pass lets the company's connections reconcile, and recovers what Procore discarded.
 func (k *Reconciler) pass(ctx context.Context, l *lease, all []connections.Connection) (Result, verdict) {
 	want, err := k.want(ctx, l.row.CompanyID, all)
+	if err == nil && !want.off && !l.row.Since.IsZero() { // the row may be lost: deleted, or newer than the backup of its table
+		err = k.Store.Begin(ctx, l.row.CompanyID, k.now())
+	}
 	if err != nil {
 		return Result{}, verdict{next: Retry, err: err}
 	}
