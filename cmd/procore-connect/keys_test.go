@@ -86,23 +86,35 @@ func (w *world) ringFields(secret string) []string {
 	return slices.Sorted(maps.Keys(fields))
 }
 
-// The key that seals is needed by each pair that it sealed, and by the ledger for 400 days.
+// The key that seals is needed by each pair that it sealed, in backups too, and by the ledger for 400 days.
 func TestRotateSealKey(t *testing.T) {
 	t.Parallel()
 	w := rotated(t)
-	wants(t, w, "keys-rotate-seal", "keys", "rotate", "seal", "--yes")
-	wants(t, w, "keys-seal-old", "keys", "status")
-	w.Clock.Advance(2 * time.Hour)
-	for _, user := range []int64{procoretest.Joe, procoretest.Ann} {
-		if _, err := w.Tokens().Token(t.Context(), tokens.User(user)); err != nil {
-			t.Fatal(err)
+	refreshed := func() {
+		w.Clock.Advance(2 * time.Hour)
+		for _, user := range []int64{procoretest.Joe, procoretest.Ann} {
+			if _, err := w.Tokens().Token(t.Context(), tokens.User(user)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	wants(t, w, "keys-retire-ledger", "keys", "retire", "seal", "k1", "--yes")
-	w.Clock.Advance(tokens.LedgerLife)
-	if _, aside, code := w.run("keys", "retire", "seal", "k1", "--yes"); code != exitOK {
-		t.Errorf("400 days later: exit code %d, %s", code, aside)
+	retires := func(key string) {
+		t.Helper()
+		if _, aside, code := w.run("keys", "retire", "seal", key, "--yes"); code != exitOK {
+			t.Errorf("at %v: exit code %d, %s", w.Clock.Now(), code, aside)
+		}
 	}
+	wants(t, w, "keys-rotate-seal", "keys", "rotate", "seal", "--yes")
+	wants(t, w, "keys-seal-old", "keys", "status")
+	refreshed()
+	wants(t, w, "keys-retire-ledger", "keys", "retire", "seal", "k1", "--yes")
+	wants(t, w, "keys-rotate-seal-again", "keys", "rotate", "seal", "--yes")
+	refreshed()
+	wants(t, w, "keys-retire-backups", "keys", "retire", "seal", "k2", "--yes") // k1 knows what the ledger has
+	w.Clock.Advance(65 * 24 * time.Hour)
+	retires("k2")
+	w.Clock.Advance(tokens.LedgerLife)
+	retires("k1")
 }
 
 // A function that read the ring before a rotation seals with the old key afterwards: that pair opens, and its key remains.

@@ -60,6 +60,12 @@ const repeats = 13 * time.Hour
 // cookies is for how long a browser's flow may last.
 const cookies = session.StateLifetime + 2*session.ChoiceLifetime
 
+// backups is for how long backups may hold pairs that a former key sealed: a grant keeps its pair until it is refreshed, an
+// idle one for tokens.IdleEvery, and DynamoDB keeps a backup of it for 35 days.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/PointInTimeRecovery_Howitworks.html
+const backups = tokens.IdleEvery + 35*24*time.Hour
+
 // secret returns the secret of a ring.
 func (o *Operator) secret(ring RingName) *keyring.Secret {
 	s := &keyring.Secret{Client: o.secrets, Clock: o.clock, Random: o.Connections.Tokens.Random}
@@ -202,6 +208,7 @@ func (o *Operator) sealUses(ctx context.Context, ring *keyring.Ring) (map[string
 			list = append(list,
 				KeyUse{What: "pairs in the rescue queue, which it may seal", Count: waiting, Until: since, Do: "procore-connect rescue run"},
 				KeyUse{What: "cookies of browsers that authorize", Until: since.Add(cookies)},
+				KeyUse{What: "backups, which may hold pairs that it sealed", Until: since.Add(backups)},
 				KeyUse{What: "refresh tokens that the ledger knows by this key alone", Until: o.ledgerNeeds(ring, k.ID)})
 		}
 		uses[k.ID] = list

@@ -99,9 +99,6 @@ func (s *system) retire(ctx context.Context, o *operator.Operator, ring operator
 			return err
 		}
 		s.Happened("key retired")
-		if ring == operator.SealRing {
-			s.retired = s.Now()
-		}
 	}
 	return nil
 }
@@ -127,8 +124,8 @@ func (s *system) losesRows(ctx context.Context) {
 		return
 	}
 	before := s.Now().Add(-s.part("backup", 50*time.Minute)).Truncate(time.Second)
-	if before.Before(s.reverted) || before.Before(s.retired) {
-		return // there is no backup of that time, or it has pairs that no key opens
+	if before.Before(s.reverted) {
+		return // there is no backup of that time
 	}
 	s.lost = true
 	s.unsure++
@@ -234,8 +231,8 @@ func (s *system) reverts(ctx context.Context) {
 	if s.lost {
 		return // a backup of that time lacks rows
 	}
-	backup, at := s.Tables.Snapshot(grants, connectionsTable), s.Now()
-	if !s.Sleep(ctx, s.part("backup", 6*time.Hour)) || simulation.Gate(ctx, "reverts the tables") != simulation.Fine || s.Calm() || s.lost || at.Before(s.retired) {
+	backup := s.Tables.Snapshot(grants, connectionsTable)
+	if !s.Sleep(ctx, s.part("backup", 6*time.Hour)) || simulation.Gate(ctx, "reverts the tables") != simulation.Fine || s.Calm() || s.lost {
 		return
 	}
 	s.unsure++

@@ -64,7 +64,6 @@ type system struct {
 	lost      bool      // rows are gone, and not restored yet
 	unsure    int       // losses of rows, and reverts, after which no one has asked the customers yet
 	reverted  time.Time // when backups were last put in the tables' place
-	retired   time.Time // when a key was last removed that may have sealed pairs of a backup
 	rare      *reached
 }
 
