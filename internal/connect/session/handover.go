@@ -31,7 +31,8 @@ type Handover struct {
 //
 // An abandoned session is returned with its ErrEnded, and so is one that Move abandons
 // because its pair is of no use: Procore does not accept it, or it does not open, or it is
-// of another environment or client id, or it is stale (ErrStale). Any other error changes
+// stale (ErrStale). One of another environment or client id is kept while the user may
+// still choose: the app's secret may be wrong only for now. Any other error changes
 // nothing, and Move may be repeated. No pair is revoked but a stale one: it may be the one
 // that the grant has.
 func (h Handover) Move(ctx context.Context, s Session) (Session, error) {
@@ -70,21 +71,26 @@ func (h Handover) Move(ctx context.Context, s Session) (Session, error) {
 	return next, nil
 }
 
-// errUseless means that the pair can never be moved.
-var errUseless = errors.New("session: the pair is of another environment or client id, or does not open")
+var (
+	// errUseless means that the pair can never be moved.
+	errUseless = errors.New("session: the pair is of another environment or client id, or does not open")
+	errOther   = errors.New("session: the pair is of another environment or client id than the app's secret; check the secret")
+)
 
-// open opens the session's pair. A key that the ring lacks may be read later, while the
-// user may still choose.
+// open opens the session's pair. A secret that was changed by mistake may be right again, and a key that the ring lacks
+// may be read later, while the user may still choose.
 func (h Handover) open(ctx context.Context, s Session) (procore.Token, error) {
+	expired := h.Sessions.Clock.Now().After(s.Expires)
 	ours, err := h.Sessions.ours(ctx, s)
 	switch {
 	case err != nil:
 		return procore.Token{}, err
-	case !ours:
+	case !ours && expired:
 		return procore.Token{}, errUseless
+	case !ours:
+		return procore.Token{}, errOther
 	}
 	pair, err := h.Sessions.open(ctx, s, Authorized)
-	expired := h.Sessions.Clock.Now().After(s.Expires)
 	if errors.Is(err, errSealed) && (expired || !errors.Is(err, keys.ErrUnknown)) {
 		err = errUseless
 	}

@@ -406,9 +406,9 @@ func TestMoveTwoBrowsers(t *testing.T) {
 	}
 }
 
-// After a change of the environment or the client id, the sessions from before are unknown,
-// and housekeeping drops their pairs, which Procore would not accept from this app. Nothing
-// is sent to it.
+// After a change of the environment or the client id, the sessions from before are unknown, and Procore would not accept
+// their pairs from this app: nothing is sent to it. Housekeeping keeps them while their users may choose, and moves them if
+// the change was a mistake. Then it drops them.
 func TestOtherConfiguration(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*procore.OAuth){
@@ -434,15 +434,21 @@ func TestOtherConfiguration(t *testing.T) {
 			if _, err := w.Find(ctx, pending.Flow, other); !errors.Is(err, ErrUnknown) {
 				t.Errorf("Find: %v, want ErrUnknown", err)
 			}
-			w.clock.Advance(moveAfter + time.Second)
-			for s, err := range w.Stale(ctx) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got, err := w.Move(ctx, s); !errors.Is(err, ErrEnded) || got.Reason != Dead {
-					t.Errorf("Move = %s, %v, want it abandoned", got.Status, err)
+			moves := func(d time.Duration, status Status, reason Reason, want error) {
+				t.Helper()
+				w.clock.Advance(d)
+				for s, err := range w.Stale(ctx) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got, err := w.Move(ctx, s); !errors.Is(err, want) || got.Status != status || got.Reason != reason {
+						t.Errorf("Move = %s, %s, %v, want %s", got.Status, got.Reason, err, status)
+					}
 				}
 			}
+			moves(moveAfter+time.Second, Authorized, "", errOther)
+			w.wants(authorized.Flow, Authorized, false, true, true)
+			moves(ChoiceLifetime, Abandoned, Dead, ErrEnded)
 			w.wants(authorized.Flow, Abandoned, true, false, false)
 			if got := len(w.procore.State().Calls); got != calls {
 				t.Errorf("got %d calls to Procore", got-calls)
@@ -451,4 +457,22 @@ func TestOtherConfiguration(t *testing.T) {
 			w.begin()
 		})
 	}
+}
+
+// Another app's secret, stored by mistake, costs no pair if it is put right while the user may choose.
+func TestOtherSecretByMistake(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, _ := w.authorized()
+	right, wrong := w.oauth, *w.oauth
+	wrong.ClientID = "another"
+	w.oauth = &wrong
+	if got, err := w.Move(t.Context(), s); !errors.Is(err, errOther) || got.Status != Authorized {
+		t.Fatalf("Move = %s, %v, want the pair kept", got.Status, err)
+	}
+	w.oauth = right
+	if got, err := w.Move(t.Context(), s); err != nil || got.Status != Pending {
+		t.Fatalf("Move = %s, %v, want it moved", got.Status, err)
+	}
+	w.wantRefreshTokens(procoretest.Live)
 }

@@ -13,8 +13,8 @@ import (
 	"procore-connect/pkg/procore"
 )
 
-// maxKeys bounds a ring: each refresh enters its token in the ledger once for each key.
-const maxKeys = 8
+// MaxKeys bounds a ring: each refresh enters its token in the ledger once for each key.
+const MaxKeys = 8
 
 // Ring is a ring as it was read, with changes that are not written yet.
 type Ring struct {
@@ -142,8 +142,8 @@ func (r *Ring) Target() (id string, added bool) {
 
 // Add adds a generated key, which is not the current one.
 func (r *Ring) Add(id string, random procore.Random, now time.Time) error {
-	if len(r.Keys()) >= maxKeys {
-		return fmt.Errorf("the ring has %d keys already: retire one first", maxKeys)
+	if len(r.Keys()) >= MaxKeys {
+		return fmt.Errorf("the ring has %d keys already: retire one first", MaxKeys)
 	}
 	key, err := json.Marshal(random.Text() + random.Text() + random.Text()) // 78 characters
 	if err != nil {

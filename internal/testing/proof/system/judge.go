@@ -70,7 +70,9 @@ func (j *judge) listen() {
 	j.Tables.OnWrite, j.Tables.OnDelete = j.wrote, j.versions.deleted
 	j.Queues.OnSend = j.sent
 	j.OnCall = j.called
-	j.procore.Presented = func(r *simulation.Request, p *simulation.Pair) { j.pairs.presented(r.Actor.Name, p) }
+	j.procore.Presented = func(r *simulation.Request, p *simulation.Pair) {
+		j.pairs.presented(r.Actor.Name, r.Form.Get("client_id"), p)
+	}
 	j.procore.Received = j.received
 	j.Server = watched{j.procore, j}
 	j.Judge = j.settled
@@ -380,6 +382,9 @@ func (j *judge) settled(context.Context) {
 	j.stored.settled()
 	j.items.settled()
 	_, faults := j.Counts()
+	ring, err := keys.Parse(j.Secrets.Value("keys"))
+	must(err)
+	j.costs.keys = len(ring.IDs())
 	j.costs.settled(j.Companies, faults, j.Config.Time+j.Settle)
 	j.rest(j.procore.State())
 }

@@ -35,6 +35,7 @@ type coverage struct {
 	ended     time.Time       // when the last one was not connected any more
 	hook      time.Time       // since when its hook reports changes; zero: it does not
 	left      bool            // its user is gone, which the app may not have learned
+	chosen    bool            // a user has chosen it
 }
 
 func newItems(c court) *items {
@@ -129,14 +130,21 @@ func (t *items) read(i item, at time.Time) { t.reads[i] = at }
 // underWay is how long a call may take that began before its connection ended.
 const underWay = 5 * time.Minute
 
-// called checks that no call is made for a company that is not connected. One that is
+// chosen learns that a user chooses a company.
+func (t *items) chosen(company int64) { t.of(company).chosen = true }
+
+// called checks that no call is made for a company that no one has chosen (R3), or that is not connected. One that is
 // being chosen, or whose hook is being deleted, is no longer or not yet.
 func (t *items) called(r *simulation.Request) {
 	company, err := strconv.ParseInt(r.Header.Get("Procore-Company-Id"), 10, 64)
-	if err != nil || strings.HasPrefix(r.Actor.Name, "company-select") || strings.Contains(r.Path, "/webhooks/") {
+	if err != nil {
 		return
 	}
-	if c := t.of(company); len(c.connected) == 0 && t.now().Sub(c.ended) > underWay {
+	switch c := t.of(company); {
+	case !c.chosen:
+		t.problem("R3: %s calls %s for company %d, which no one has chosen", r.Actor.Name, r.Path, company)
+	case strings.HasPrefix(r.Actor.Name, "company-select"), strings.Contains(r.Path, "/webhooks/"):
+	case len(c.connected) == 0 && t.now().Sub(c.ended) > underWay:
 		t.problem("R8: %s calls %s for company %d, which is not connected", r.Actor.Name, r.Path, company)
 	}
 }

@@ -45,10 +45,13 @@ func (p *pairs) forget() {
 	p.tried, p.gave = map[process]time.Time{}, map[process]time.Time{}
 }
 
-// presented checks that no refresh token is sent twice: R1.
-func (p *pairs) presented(by string, pair *simulation.Pair) {
+// presented checks that no refresh token is sent twice, or by another app than the one that it was issued to: R1.
+func (p *pairs) presented(by, client string, pair *simulation.Pair) {
 	if pair.Presented > 1 {
 		p.problem("R1: %s sends a refresh token a second time", by)
+	}
+	if client != clientID {
+		p.problem("R1: %s sends a refresh token as another app, %q", by, client)
 	}
 }
 

@@ -32,6 +32,7 @@ func (j *judge) knows(c *customer) *known {
 
 // begins learns that a user begins to connect the company.
 func (j *judge) begins(c *customer) {
+	j.items.chosen(c.id)
 	if k := j.knows(c); !k.wants {
 		*k = known{customer: c, wants: true, since: j.Now()}
 		j.items.gone(c.id, false)

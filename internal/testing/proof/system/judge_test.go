@@ -55,8 +55,9 @@ func TestJudgment(t *testing.T) {
 		do   func(t *trial)
 		want string // part of the only problem; "": none
 	}{
-		{"R1, once", func(t *trial) { t.pairs().presented("a", &simulation.Pair{Presented: 1}) }, ""},
-		{"R1, twice", func(t *trial) { t.pairs().presented("a", &simulation.Pair{Presented: 2}) }, "R1"},
+		{"R1, once", func(t *trial) { t.pairs().presented("a", clientID, &simulation.Pair{Presented: 1}) }, ""},
+		{"R1, twice", func(t *trial) { t.pairs().presented("a", clientID, &simulation.Pair{Presented: 2}) }, "a second time"},
+		{"R1, as another app", func(t *trial) { t.pairs().presented("a", "another", &simulation.Pair{Presented: 1}) }, "as another app"},
 		{"R2, stored", func(t *trial) {
 			t.receives(alive{}, func(p *pairs, next *simulation.Pair) { p.wrote(change("x"), next) })
 		}, ""},
@@ -149,6 +150,12 @@ func TestJudgment(t *testing.T) {
 			t.replaces(func(*simulation.Pair) *simulation.Pair { return &simulation.Pair{Authorizations: 1} }, "")
 		}, ""},
 		{"R8, by no one", func(t *trial) { t.replaces(func(*simulation.Pair) *simulation.Pair { return &simulation.Pair{} }, "") }, "no one authorized"},
+		{"R3, a call for what no one has chosen", func(t *trial) { t.asks(newItems(t.court), "company-select#1") }, "R3"},
+		{"R3, a call for what a user chooses", func(t *trial) {
+			i := newItems(t.court)
+			i.chosen(1)
+			t.asks(i, "company-select#1")
+		}, ""},
 		{"R8, a call after the end", func(t *trial) { t.calls("ended") }, "R8"},
 		{"R8, a call while connected", func(t *trial) { t.calls("connected") }, ""},
 		{"R9, read since", func(t *trial) { t.changes(func(i *items, x item) { i.read(x, t.at) }) }, ""},
@@ -189,6 +196,8 @@ func TestJudgment(t *testing.T) {
 		{"next version, another table restored", func(t *trial) {
 			t.upgrades(func(v *versions, row invariants.Item) { v.restored(connectionsTable, nil) })
 		}, "drops what the next version stores"},
+		{"writes of a ledger with two keys", func(t *trial) { t.spends(2) }, ""},
+		{"too many writes of a ledger with one key", func(t *trial) { t.spends(1) }, "272 writes of spends"},
 		{"costs of an hour", func(t *trial) { t.costs(perOwner + 1) }, "more than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -325,11 +334,16 @@ func connection(state string) invariants.Item {
 // calls lets the consumer call for a company whose connection has a state.
 func (t *trial) calls(state string) {
 	i := newItems(t.court)
+	i.chosen(1)
 	i.wrote(connection("connected"))
 	i.wrote(connection(state))
 	t.at = t.at.Add(time.Hour)
-	r := &simulation.Request{Actor: &simulation.Actor{Name: "event-consumer#1"}, Path: "/rest/v1.0/projects", Header: map[string][]string{"Procore-Company-Id": {"1"}}}
-	i.called(r)
+	t.asks(i, "event-consumer#1")
+}
+
+// asks lets a function call for the company.
+func (t *trial) asks(i *items, by string) {
+	i.called(&simulation.Request{Actor: &simulation.Actor{Name: by}, Path: "/rest/v1.0/projects", Header: map[string][]string{"Procore-Company-Id": {"1"}}})
 }
 
 // changes lets something change that is covered, and something happen before it is judged.
@@ -368,6 +382,13 @@ func (t *trial) pages(paged bool) {
 func (t *trial) refresherCalls(calls int, outage time.Duration) {
 	c := newCosts(t.court)
 	c.counts["calls of refresher"], c.outage = calls, outage
+	c.settled(2, 0, 24*time.Hour)
+}
+
+// spends lets the ledger of a ring have as many writes in a day of two companies as one with two keys may.
+func (t *trial) spends(keys int) {
+	c := newCosts(t.court)
+	c.counts["writes of spends"], c.keys = 272, keys
 	c.settled(2, 0, 24*time.Hour)
 }
 

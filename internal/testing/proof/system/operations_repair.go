@@ -16,6 +16,7 @@ import (
 
 	"procore-connect/internal/invariants"
 	"procore-connect/internal/operator"
+	"procore-connect/internal/operator/keyring"
 	"procore-connect/internal/operator/restore"
 	"procore-connect/internal/testing/proof/simulation"
 	"procore-connect/pkg/procoretest"
@@ -56,6 +57,10 @@ func (s *system) until(ctx context.Context, name string, do func(ctx context.Con
 func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 	return func(ctx context.Context) {
 		s.until(ctx, "keys rotate "+string(ring), func(ctx context.Context, o *operator.Operator) error {
+			all, err := o.Keys(ctx)
+			if err != nil || len(of(ring, all)) == keyring.MaxKeys {
+				return err // with a full ring the person waits until a key may be retired
+			}
 			next, err := o.NextRotation(ctx, ring)
 			if err != nil {
 				return err
@@ -81,14 +86,19 @@ func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 	}
 }
 
+// of returns the keys of a ring.
+func of(ring operator.RingName, all []operator.RingKey) []operator.RingKey {
+	return slices.DeleteFunc(all, func(k operator.RingKey) bool { return k.Ring != ring })
+}
+
 // retire removes the keys of a ring that may be removed.
 func (s *system) retire(ctx context.Context, o *operator.Operator, ring operator.RingName) error {
 	all, err := o.Keys(ctx)
 	if err != nil {
 		return err
 	}
-	for _, k := range all {
-		if k.Ring != ring || k.Current || k.New || s.lost { // rows that come back may need it
+	for _, k := range of(ring, all) {
+		if k.Current || k.New || s.lost { // rows that come back may need it
 			continue
 		}
 		err := o.Retire(ctx, ring, k.ID)
@@ -103,8 +113,16 @@ func (s *system) retire(ctx context.Context, o *operator.Operator, ring operator
 	return nil
 }
 
-// changesSecret changes the app's client secret at Procore, and some minutes later here.
+// changesSecret changes the app's client secret at Procore, and some minutes later here. At times a person stores another
+// app's id and secret first, for a shorter time than a user has to choose a company.
 func (s *system) changesSecret(ctx context.Context) {
+	if s.Swarm().Has("another app's secret") && s.Next("another", "secret")%2 == 0 {
+		right := s.Secrets.Value("app")
+		s.Secrets.Put("app", `{"client_id":"fake-client-id-of-another","client_secret":"fake-client-secret-of-another"}`)
+		s.Note("another app's secret is stored")
+		s.Sleep(ctx, min(s.part("another", 10*time.Minute), max(s.ends.Sub(s.Now()), 0)))
+		s.Secrets.Put("app", right)
+	}
 	s.typed++
 	secret := fmt.Sprintf("fake-client-secret-%d", s.typed)
 	must(s.procore.UpdateOptions(procoretest.OptionsPatch{ClientSecret: &secret}))
