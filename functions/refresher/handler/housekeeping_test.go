@@ -184,7 +184,7 @@ func TestAbandonedElsewhere(t *testing.T) {
 	elsewhere := r.Sessions()
 	elsewhere.OAuth = secrettest.Constant(&procore.OAuth{Environment: procore.Sandbox(), ClientID: "fake-client-id"})
 	r.authorizedIn(elsewhere, procoretest.Joe)
-	r.Clock.Advance(session.ChoiceLifetime + time.Minute)
+	r.Clock.Advance(2 * time.Hour)
 	before := r.Requests("")
 	r.run("housekeeping")
 	if got := r.Requests("") - before; got != 0 || r.pairs() != 0 {

@@ -31,10 +31,10 @@ type Handover struct {
 //
 // An abandoned session is returned with its ErrEnded, and so is one that Move abandons
 // because its pair is of no use: Procore does not accept it, or it does not open, or it is
-// stale (ErrStale). One of another environment or client id is kept while the user may
-// still choose: the app's secret may be wrong only for now. Any other error changes
-// nothing, and Move may be repeated. No pair is revoked but a stale one: it may be the one
-// that the grant has.
+// stale (ErrStale). One of another environment or client id is kept while Procore may
+// accept it: the app's secret may be wrong only for now. Any other error changes nothing,
+// and Move may be repeated. No pair is revoked but a stale one: it may be the one that the
+// grant has.
 func (h Handover) Move(ctx context.Context, s Session) (Session, error) {
 	if s.Status != Authorized {
 		return s, s.Err()
@@ -77,21 +77,26 @@ var (
 	errOther   = errors.New("session: the pair is of another environment or client id than the app's secret; check the secret")
 )
 
-// open opens the session's pair. A secret that was changed by mistake may be right again, and a key that the ring lacks
-// may be read later, while the user may still choose.
+// accessLife is for how long Procore accepts an access token.
+//
+// https://developers.procore.com/documentation/oauth-auth-grant-flow
+const accessLife = 90 * time.Minute
+
+// open opens the session's pair. A secret that was changed by mistake may be right again while Procore accepts the pair,
+// and a key that the ring lacks may be read later while the user may still choose.
 func (h Handover) open(ctx context.Context, s Session) (procore.Token, error) {
-	expired := h.Sessions.Clock.Now().After(s.Expires)
+	now := h.Sessions.Clock.Now()
 	ours, err := h.Sessions.ours(ctx, s)
 	switch {
 	case err != nil:
 		return procore.Token{}, err
-	case !ours && expired:
+	case !ours && now.After(s.Expires.Add(accessLife-ChoiceLifetime)):
 		return procore.Token{}, errUseless
 	case !ours:
 		return procore.Token{}, errOther
 	}
 	pair, err := h.Sessions.open(ctx, s, Authorized)
-	if errors.Is(err, errSealed) && (expired || !errors.Is(err, keys.ErrUnknown)) {
+	if errors.Is(err, errSealed) && (now.After(s.Expires) || !errors.Is(err, keys.ErrUnknown)) {
 		err = errUseless
 	}
 	return pair, err

@@ -407,8 +407,8 @@ func TestMoveTwoBrowsers(t *testing.T) {
 }
 
 // After a change of the environment or the client id, the sessions from before are unknown, and Procore would not accept
-// their pairs from this app: nothing is sent to it. Housekeeping keeps them while their users may choose, and moves them if
-// the change was a mistake. Then it drops them.
+// their pairs from this app: nothing is sent to it. Housekeeping keeps them while they may be of use, should the change be a
+// mistake. Then it drops them.
 func TestOtherConfiguration(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*procore.OAuth){
@@ -448,7 +448,7 @@ func TestOtherConfiguration(t *testing.T) {
 			}
 			moves(moveAfter+time.Second, Authorized, "", errOther)
 			w.wants(authorized.Flow, Authorized, false, true, true)
-			moves(ChoiceLifetime, Abandoned, Dead, ErrEnded)
+			moves(accessLife, Abandoned, Dead, ErrEnded)
 			w.wants(authorized.Flow, Abandoned, true, false, false)
 			if got := len(w.procore.State().Calls); got != calls {
 				t.Errorf("got %d calls to Procore", got-calls)
@@ -459,7 +459,7 @@ func TestOtherConfiguration(t *testing.T) {
 	}
 }
 
-// Another app's secret, stored by mistake, costs no pair if it is put right while the user may choose.
+// Another app's secret, stored by mistake, costs no pair if it is put right while Procore accepts the pair.
 func TestOtherSecretByMistake(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -43,7 +43,7 @@ func TestSealIsBoundToTheRow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.clock.Advance(ChoiceLifetime + time.Second) // until then it is kept
+		w.clock.Advance(accessLife + time.Second) // until then it is kept
 		refused("a pair of another "+name, s)
 	}
 	if calls := w.procore.State().Calls; len(calls) > 0 {

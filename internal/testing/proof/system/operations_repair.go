@@ -114,13 +114,13 @@ func (s *system) retire(ctx context.Context, o *operator.Operator, ring operator
 }
 
 // changesSecret changes the app's client secret at Procore, and some minutes later here. At times a person stores another
-// app's id and secret first, for a shorter time than a user has to choose a company.
+// app's id and secret first.
 func (s *system) changesSecret(ctx context.Context) {
 	if s.Swarm().Has("another app's secret") && s.Next("another", "secret")%2 == 0 {
 		right := s.Secrets.Value("app")
 		s.Secrets.Put("app", `{"client_id":"fake-client-id-of-another","client_secret":"fake-client-secret-of-another"}`)
 		s.Note("another app's secret is stored")
-		s.Sleep(ctx, min(s.part("another", 10*time.Minute), max(s.ends.Sub(s.Now()), 0)))
+		s.Sleep(ctx, min(s.part("another", time.Hour), max(s.ends.Sub(s.Now()), 0)))
 		s.Secrets.Put("app", right)
 	}
 	s.typed++
