@@ -44,6 +44,10 @@ func (s *Store) revokeUnheld(ctx context.Context, p Principal, reason string, un
 	})
 }
 
+// otherFor is how long the pair of another client id is kept after its last holder: the app's secret may have been changed
+// by mistake, and only the right one can revoke the pair.
+const otherFor = 24 * time.Hour
+
 // revoke ends a grant as it was read, or has it read again.
 func (s *Store) revoke(ctx context.Context, g Grant, reason string) (again bool, err error) {
 	now := s.Clock.Now()
@@ -55,7 +59,7 @@ func (s *Store) revoke(ctx context.Context, g Grant, reason string) (again bool,
 	}
 	pair, ring, err := s.open(ctx, g)
 	switch {
-	case errors.Is(err, keys.ErrNotSealedHere) || errors.Is(err, errOtherClient):
+	case errors.Is(err, keys.ErrNotSealedHere) || errors.Is(err, errOtherClient) && !now.Before(g.UnheldAt.Add(otherFor)):
 		s.log().WarnContext(ctx, "grant ended, its pair cannot be revoked", attr(g.Principal), slog.Any("error", err))
 		return s.end(ctx, g, reason)
 	case err != nil:

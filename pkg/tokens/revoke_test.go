@@ -142,19 +142,22 @@ func TestRevocationIsCutShort(t *testing.T) {
 	}
 }
 
-// A pair that does not open, or is of another client id, cannot be revoked, by no later
-// attempt either. Nothing is sent, and the grant ends.
+// A pair that does not open cannot be revoked, by no later attempt either. Nothing is sent, and the grant ends. So it is
+// with one that is of another client id for longer than a mistake may last.
 func TestRevokeAPairThatCannotBeSent(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(*world){
-		"does not open":  func(w *world) { w.ring = forged() }, // another ring under the same key id
-		"another client": func(w *world) { w.oauth.ClientID = "another-app" },
+	for name, tt := range map[string]struct {
+		spoil func(*world)
+		ages  []time.Duration
+	}{
+		"does not open":  {func(w *world) { w.ring = forged() }, []time.Duration{0, 2 * time.Hour}}, // another ring under the same key id
+		"another client": {func(w *world) { w.oauth.ClientID = "another-app" }, []time.Duration{otherFor}},
 	} {
-		for _, age := range []time.Duration{0, 2 * time.Hour} {
+		for _, age := range tt.ages {
 			w := newWorld(t)
 			p := w.authorizeOnly(w.store()).Principal
 			w.clock.Advance(age)
-			spoil(w)
+			tt.spoil(w)
 			requests := w.countLogins()
 			if err := w.store().Revoke(t.Context(), p, "asked for"); err != nil {
 				t.Fatal(err)
@@ -170,6 +173,23 @@ func TestRevokeAPairThatCannotBeSent(t *testing.T) {
 	w.ring = newRing("k2", "k2")
 	if err := w.store().Revoke(t.Context(), p, "asked for"); !errors.Is(err, ErrTryAgain) || w.row(p).State != Active {
 		t.Errorf("without the key: got error %v, %s; want ErrTryAgain, active", err, w.row(p).State)
+	}
+}
+
+// A grant that is to be revoked while another app's secret is stored waits for the right one.
+func TestRevokeWithAnotherAppsSecret(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.authorizeOnly(w.store()).Principal
+	right := *w.oauth
+	w.oauth.ClientID = "another-app"
+	w.clock.Advance(otherFor - time.Second)
+	if err := w.store().Revoke(t.Context(), p, "asked for"); !errors.Is(err, errOtherClient) || w.row(p).State != Active {
+		t.Errorf("got error %v, %s; want that of another client, active", err, w.row(p).State)
+	}
+	*w.oauth = right
+	if err := w.store().Revoke(t.Context(), p, "asked for"); err != nil || w.row(p).State != Revoked || w.live() != 0 {
+		t.Errorf("with the right secret: %v, %s, %d pairs valid at Procore; want it revoked", err, w.row(p).State, w.live())
 	}
 }
 
