@@ -125,7 +125,7 @@ func (w watched) owner(r *simulation.Request) string {
 func (j *judge) sits(ctx context.Context) {
 	for j.Sleep(ctx, 24*time.Hour) {
 		j.ledger("on a day")
-		if e := j.World.Events(); e["trouble rows lost"]+e["trouble tables reverted"] == 0 {
+		if !j.lossy() {
 			j.holders("on a day")
 		}
 	}
@@ -353,9 +353,23 @@ func (j *judge) restored() {
 	}
 }
 
-// changed learns of a change of something at Procore.
+// changed learns of a change of something at Procore. From a loss of rows on a connection may be without its grant. Then
+// its events reach no one until the user connects the company again.
 func (j *judge) changed(c *customer, t thing) {
-	j.items.changed(item{c.id, t.resource, t.id})
+	if !j.lossy() || held(c.id, j.Tables.Items(grants)) {
+		j.items.changed(item{c.id, t.resource, t.id})
+	}
+}
+
+// lossy reports whether rows were lost, or replaced by older ones.
+func (j *judge) lossy() bool {
+	e := j.World.Events()
+	return e["trouble rows lost"]+e["trouble tables reverted"] > 0
+}
+
+// held reports whether a grant is held for a company.
+func held(company int64, grants []invariants.Item) bool {
+	return slices.ContainsFunc(grants, func(g invariants.Item) bool { return slices.Contains(g["holders"].SS, strconv.FormatInt(company, 10)) })
 }
 
 // consumed is the consumer's own work.

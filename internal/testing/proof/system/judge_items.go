@@ -95,11 +95,13 @@ func (t *items) restored(all []invariants.Item) {
 	}
 }
 
-// lost learns that a row is gone. What its company had changed is owed to no one: a user who connects it before the row is
-// restored begins again.
+// lost learns that a row is gone. What its companies had changed is owed to no one: a user who connects them before the
+// row is restored begins again.
 func (t *items) lost(i invariants.Item) {
-	if company, err := strconv.ParseInt(strings.TrimPrefix(text(i, "company"), prefix), 10, 64); err == nil {
-		t.drop(company)
+	for _, company := range append(i["holders"].SS, strings.TrimPrefix(text(i, "company"), prefix)) {
+		if id, err := strconv.ParseInt(company, 10, 64); err == nil {
+			t.drop(id)
+		}
 	}
 }
 

@@ -87,10 +87,15 @@ func (p *pairs) saved(pair *simulation.Pair) {
 func (p *pairs) wrote(c invariants.Change, pair *simulation.Pair) {
 	key := c.New.Key()
 	old := p.held[key]
+	if c.New.Claimed() && !c.Old.Claimed() {
+		delete(p.fenced, pair) // its successor is awaited
+	}
 	switch {
 	case pair == nil:
 		p.fenced[old] = true
-	case slices.Equal(c.Old.Sealed, c.New.Sealed) || pair == old: // sealed again
+	case slices.Equal(c.Old.Sealed, c.New.Sealed):
+	case pair == old: // sealed again, for an authorization to which Procore returned it
+		p.fenced[old] = true
 	case c.New.LastAttempt != "" && c.New.LastAttempt != c.Old.LastAttempt:
 		if old != nil && pair.Prev != old {
 			p.problem("R8: %s has a pair that its last one was not spent for", key)

@@ -79,6 +79,21 @@ func TestJudgment(t *testing.T) {
 		{"R2, fenced", func(t *trial) {
 			t.receives(alive{}, func(p *pairs, next *simulation.Pair) { p.fenced[next.Prev] = true })
 		}, ""},
+		{"R2, an authorization returned the pair", func(t *trial) {
+			t.receives(alive{}, func(p *pairs, next *simulation.Pair) {
+				p.wrote(change("x"), next.Prev)
+				p.wrote(invariants.Change{Old: row(1, "x", ""), New: row(2, "y", "")}, next.Prev)
+			})
+		}, ""},
+		{"R2, the pair that an authorization returned is claimed", func(t *trial) {
+			t.receives(alive{}, func(p *pairs, next *simulation.Pair) {
+				p.wrote(change("x"), next.Prev)
+				p.wrote(invariants.Change{Old: row(1, "x", ""), New: row(2, "y", "")}, next.Prev)
+				claimed := row(3, "y", "")
+				claimed.ClaimUntil = 1
+				p.wrote(invariants.Change{Old: row(2, "y", ""), New: claimed}, next.Prev)
+			})
+		}, "R2"},
 		{"R2, a sign-in is stored", func(t *trial) {
 			t.exchanges(alive{}, func(s *signIns, pair *simulation.Pair) {
 				s.wrote("a", inSession(session.Authorized), pair, nil)
@@ -166,6 +181,11 @@ func TestJudgment(t *testing.T) {
 			t.changes(func(i *items, _ item) { i.restored([]invariants.Item{connection("connected")}) })
 		}, "R9"},
 		{"R9, a row of the company was lost", func(t *trial) { t.changes(func(i *items, _ item) { i.lost(connection("connected")) }) }, ""},
+		{"R9, the grant of the company was lost", func(t *trial) {
+			t.changes(func(i *items, _ item) {
+				i.lost(invariants.Item{"grant": attribute("custom#user#2"), "holders": {SS: []string{"1"}}})
+			})
+		}, ""},
 		{"R9, a row of another company was lost", func(t *trial) {
 			t.changes(func(i *items, _ item) { i.lost(invariants.Item{"company": attribute("custom#7")}) })
 		}, "R9"},
@@ -225,7 +245,7 @@ func (t *trial) pairs() *pairs {
 func (t *trial) receives(by process, then func(p *pairs, next *simulation.Pair)) {
 	var judge func()
 	p := newPairs(t.court, func(_ time.Duration, _ string, do func()) { judge = do })
-	next := &simulation.Pair{Prev: &simulation.Pair{}, Authorizations: 1}
+	next := &simulation.Pair{Prev: &simulation.Pair{Authorizations: 1}, Authorizations: 1}
 	p.received("a", by, next)
 	then(p, next)
 	judge()
