@@ -69,12 +69,17 @@ func (h *handler) rescued(ctx context.Context) error {
 	return err
 }
 
+// maxUnanswered is after how many failures in a row Procore's API is taken to be down: the next run goes on. In an outage
+// users try again and again, and each try is one more authorization.
+const maxUnanswered = 3
+
 // moved moves the pairs of authorizations whose browsers did not come back to the grants
 // of their users.
 func (h *handler) moved(ctx context.Context) error {
 	var errs []error
+	unanswered := 0
 	for stale, err := range h.sessions.Sessions.Stale(ctx) {
-		if outOfTime(ctx) {
+		if outOfTime(ctx) || unanswered == maxUnanswered {
 			break
 		}
 		if err == nil {
@@ -82,6 +87,9 @@ func (h *handler) moved(ctx context.Context) error {
 		}
 		if err != nil {
 			errs = append(errs, err)
+		}
+		if unanswered++; !errors.Is(err, session.ErrProcore) {
+			unanswered = 0
 		}
 	}
 	return errors.Join(errs...)

@@ -177,6 +177,29 @@ func TestAbandonedButHeld(t *testing.T) {
 	}
 }
 
+// In an outage users try again and again. A run asks Procore about three of their authorizations, and the first run after
+// it about all.
+func TestAbandonedInAnOutage(t *testing.T) {
+	t.Parallel()
+	r := newRefresher(t)
+	r.authorizeIn(procoretest.Return)
+	for range 8 {
+		r.authorized(procoretest.Joe)
+	}
+	r.Clock.Advance(6 * time.Minute)
+	r.ProcoreFails(procoretest.Fault{Endpoint: "api", Kind: procoretest.Status, Status: http.StatusServiceUnavailable, Times: 100})
+	before := r.Requests("GET /rest/v1.0/me")
+	r.fails("housekeeping", "authorization not moved")
+	if got := r.Requests("GET /rest/v1.0/me") - before; got != 3*3 || r.pairs() != 8 {
+		t.Errorf("%d calls, and %d sessions have a pair; want three attempts for each of three, and 8", got, r.pairs())
+	}
+	r.Procore.ClearFaults()
+	r.run("housekeeping")
+	if got := r.pairs(); got != 0 {
+		t.Errorf("%d sessions have a pair after the outage, want none", got)
+	}
+}
+
 // A pair of another environment is neither sent nor kept.
 func TestAbandonedElsewhere(t *testing.T) {
 	t.Parallel()
