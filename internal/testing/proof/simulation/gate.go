@@ -24,6 +24,7 @@ const (
 	Vanish      Fault = "vanish"      // sent, but never seen by the server
 	Unreachable Fault = "unreachable" // no connection
 	Closes      Fault = "closes"      // the server closes the connection before the request
+	Torn        Fault = "torn"        // served, but the connection breaks before the sender knows that it has sent all
 	Hang        Fault = "hang"        // no answer until the deadline
 )
 

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing/synctest"
 	"time"
 
@@ -201,11 +202,18 @@ func (c *conn) Write(b []byte) (int, error) {
 	if !ok {
 		return len(b), nil // the rest follows
 	}
-	f := c.gate("sends "+r.Method+" "+r.Path, c.world.Server.Faults(r)...)
+	faults := c.world.Server.Faults(r)
+	if !c.soft && c.world.long != nil {
+		faults = append(faults, Torn) // an http.Transport's reader and writer would race for the error
+	}
+	f := c.gate("sends "+r.Method+" "+r.Path, faults...)
 	if f == Crash {
 		return 0, errCrashed // the reader learns nothing before the connection is closed
 	}
 	answer := c.world.Server.Serve(r, f)
+	if f == Torn {
+		return 0, syscall.EPIPE // likewise
+	}
 	if f == CrashAfter {
 		if kill(c.ctx); !c.soft && r.Actor != nil && c.world.long == nil {
 			runtime.Goexit() // before the reader continues

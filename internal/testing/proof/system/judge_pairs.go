@@ -87,6 +87,9 @@ func (p *pairs) saved(pair *simulation.Pair) {
 func (p *pairs) wrote(c invariants.Change, pair *simulation.Pair) {
 	key := c.New.Key()
 	old := p.held[key]
+	if c.Old.State == "active" && c.New.State == "reauthorize" && p.rewound.IsZero() && old != nil && old.Live() && old.Presented == 0 {
+		p.problem("R2: %s needs its user, although its refresh token was never sent", key)
+	}
 	if c.New.Claimed() && !c.Old.Claimed() {
 		delete(p.fenced, pair) // its successor is awaited
 	}

@@ -94,6 +94,11 @@ func TestJudgment(t *testing.T) {
 				p.wrote(invariants.Change{Old: row(2, "y", ""), New: claimed}, next.Prev)
 			})
 		}, "R2"},
+		{"R2, a user is needed for a token that was never sent", func(t *trial) { t.gives(&simulation.Pair{Refresh: "1"}, false) }, "R2"},
+		{"R2, a user is needed for a token that was sent", func(t *trial) { t.gives(&simulation.Pair{Refresh: "1", Presented: 1}, false) }, ""},
+		{"R2, a user is needed for a token that was revoked", func(t *trial) { t.gives(&simulation.Pair{Refresh: "1", Ended: "by its user"}, false) }, ""},
+		{"R2, a user is needed without a token", func(t *trial) { t.gives(&simulation.Pair{}, false) }, ""},
+		{"R2, a user is needed after a restore", func(t *trial) { t.gives(&simulation.Pair{Refresh: "1"}, true) }, ""},
 		{"R2, a sign-in is stored", func(t *trial) {
 			t.exchanges(alive{}, func(s *signIns, pair *simulation.Pair) {
 				s.wrote("a", inSession(session.Authorized), pair, nil)
@@ -249,6 +254,18 @@ func (t *trial) receives(by process, then func(p *pairs, next *simulation.Pair))
 	p.received("a", by, next)
 	then(p, next)
 	judge()
+}
+
+// gives lets a grant be given up that has a pair.
+func (t *trial) gives(pair *simulation.Pair, restored bool) {
+	p := t.pairs()
+	if restored {
+		p.restored()
+	}
+	p.held["custom#user#2"] = pair
+	up := row(2, "x", "")
+	up.State = "reauthorize"
+	p.wrote(invariants.Change{Old: row(1, "x", ""), New: up}, pair)
 }
 
 // exchanges lets a process receive a pair for a code, and something happen before it is judged.

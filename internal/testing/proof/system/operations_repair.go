@@ -119,7 +119,7 @@ func (s *system) changesSecret(ctx context.Context) {
 	if s.Swarm().Has("another app's secret") && s.Next("another", "secret")%2 == 0 {
 		right := s.Secrets.Value("app")
 		s.Secrets.Put("app", `{"client_id":"fake-client-id-of-another","client_secret":"fake-client-secret-of-another"}`)
-		s.Note("another app's secret is stored")
+		s.Happened("another app's secret is stored")
 		s.Sleep(ctx, min(s.part("another", time.Hour), max(s.ends.Sub(s.Now()), 0)))
 		s.Secrets.Put("app", right)
 	}
