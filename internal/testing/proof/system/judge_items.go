@@ -95,6 +95,13 @@ func (t *items) restored(all []invariants.Item) {
 	}
 }
 
+// reverted learns that older tables are in the place of all. What was changed before is owed to no one: its events may
+// wait while no connection has its grant.
+func (t *items) reverted(all []invariants.Item) {
+	t.restored(all)
+	clear(t.changes)
+}
+
 // lost learns that a row is gone. What its companies had changed is owed to no one: a user who connects them before the
 // row is restored begins again.
 func (t *items) lost(i invariants.Item) {

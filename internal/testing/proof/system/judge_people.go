@@ -43,6 +43,7 @@ func (j *judge) begins(c *customer) {
 func (j *judge) connected(c *customer) {
 	k := j.knows(c)
 	k.sees, k.asked = true, false
+	j.items.gone(c.id, false)
 }
 
 // removed learns that an administrator removed the app. Until it is connected again nothing of it works there.

@@ -186,6 +186,9 @@ func TestJudgment(t *testing.T) {
 			t.changes(func(i *items, _ item) { i.restored([]invariants.Item{connection("connected")}) })
 		}, "R9"},
 		{"R9, a row of the company was lost", func(t *trial) { t.changes(func(i *items, _ item) { i.lost(connection("connected")) }) }, ""},
+		{"R9, the tables were reverted", func(t *trial) {
+			t.changes(func(i *items, _ item) { i.reverted([]invariants.Item{connection("connected")}) })
+		}, ""},
 		{"R9, the grant of the company was lost", func(t *trial) {
 			t.changes(func(i *items, _ item) {
 				i.lost(invariants.Item{"grant": attribute("custom#user#2"), "holders": {SS: []string{"1"}}})

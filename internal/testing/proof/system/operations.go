@@ -30,7 +30,7 @@ func (s *system) troubles() {
 		{"sandbox freezes", 15 * time.Minute, s.freezes},
 		{"clock steps", 2 * time.Hour, s.steps},
 		{"sandboxes recycled", time.Hour, s.recycles},
-		{"sandbox overwritten", 30 * time.Hour, func(context.Context) { must(s.procore.Overwrite()) }},
+		{"sandbox overwritten", 30 * time.Hour, s.overwrites},
 		{"deployments", 5 * time.Hour, s.rollout},
 		{"users authorize during refreshes", time.Hour, s.races},
 	} {
@@ -39,10 +39,13 @@ func (s *system) troubles() {
 	s.operations()
 }
 
-// start starts the actor of a trouble.
+// start starts the actor of a trouble. In one run of three troubles come five times as often.
 func (s *system) start(t trouble) {
 	if !s.Swarm().Has(t.name) {
 		return
+	}
+	if s.Draw("often", "", 0)%3 == 0 {
+		t.every /= 5
 	}
 	s.Go("trouble "+t.name, func(ctx context.Context) {
 		for s.Sleep(ctx, s.part(t.name, 2*t.every)) && simulation.Gate(ctx, "begins") == simulation.Fine && !s.Calm() {
@@ -101,6 +104,15 @@ func (s *system) storageOutage(ctx context.Context) {
 		if s.Swarm().Has("outages disable hooks") && s.Next("disables", "hooks")%2 == 0 && !s.Calm() {
 			s.procore.EnableHook(h.ID, false)
 		}
+	}
+}
+
+// overwrites lets production overwrite the sandbox. What changes before a user connects again is owed to no one: the app is
+// installed nowhere.
+func (s *system) overwrites(context.Context) {
+	must(s.procore.Overwrite())
+	for _, c := range s.customers {
+		s.judge.items.gone(c.id, true)
 	}
 }
 

@@ -148,7 +148,7 @@ func (s *system) operates(ctx context.Context) {
 		if s.Calm() && v.changes || !s.Swarm().Has("verb "+v.name) {
 			continue
 		}
-		calm := s.Calm() && s.Now().Sub(s.ends) > s.Config.Settle/2
+		calm := s.rested()
 		s.Happened("verb " + v.name)
 		s.Note("%s for %s", v.name, c.name)
 		if err := s.types(v.name, func(ctx context.Context, o *operator.Operator) error { return v.do(ctx, o, c) }); err != nil {
@@ -164,6 +164,9 @@ func (s *system) operates(ctx context.Context) {
 		}
 	}
 }
+
+// rested reports whether nothing has failed for so long that no command may fail.
+func (s *system) rested() bool { return s.Calm() && s.Now().Sub(s.ends) > s.Config.Settle/2 }
 
 // errDied is the error of a command whose process died.
 var errDied = errors.New("the command's process died")

@@ -36,7 +36,7 @@ func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
 // until types a command until it is done, as a person does, or until nothing fails any longer.
 func (s *system) until(ctx context.Context, name string, do func(ctx context.Context, o *operator.Operator) error) {
 	for !s.Over() {
-		calm := s.Calm()
+		calm := s.rested()
 		err := s.types(name, do)
 		if err == nil {
 			s.Happened("done: " + name)
@@ -257,7 +257,7 @@ func (s *system) reverts(ctx context.Context) {
 	s.Tables.Restore(backup)
 	s.reverted = s.Now()
 	s.judge.restored()
-	s.judge.items.restored(s.Tables.Items(connectionsTable))
+	s.judge.items.reverted(s.Tables.Items(connectionsTable))
 	if s.Next("marks", "reverts")%2 == 0 {
 		s.until(ctx, "mark-restored", func(ctx context.Context, o *operator.Operator) error {
 			_, err := o.Restored(ctx, "simulation")
