@@ -324,6 +324,10 @@ func (j *judge) logged(by *simulation.Process, line string) {
 		}
 	case "hook cleanup for ended connection failed":
 		j.orphans(line)
+	case "hook not deleted":
+		if strings.Contains(line, `"hook_id":""`) && j.lossy() { // a pass made the company's row again before it was restored
+			j.orphans(line)
+		}
 	case "breaker update failed":
 		j.burns.blind++
 	}
