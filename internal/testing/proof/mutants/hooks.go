@@ -8,6 +8,8 @@ func hooks() []mutant {
 			`case s.do == patchHook && err == nil:`, `case s.do == patchHook:`, only("TestCredentialIsSetByAnAnswer", hooking)},
 		{"", "a rotation does not reach the hook", plan,
 			`compare(essential, "credential", want.credential, cmp.Or(m.Credential, "unknown"))`, `compare(essential, "credential", want.credential, m.Credential)`, only("TestPlan$", hooking)},
+		{"", "a row of reconciliation that was lost stays lost", "internal/webhook/provision/reconciler.go", `!l.row.Since.IsZero() { // the row`,
+			`false { // the row`, only("TestReconciliationScheduledAgain", "./internal/webhook/provision")},
 		{"", "a hook that is made again moves the beginning of reconciliation", "internal/webhook/provision/state.go",
 			`*m = Memory{Since: m.Since, `, `*m = Memory{`, only("TestFirstWindowBeginsWithTheFirstHook", "./internal/webhook/reconcile")},
 		{"", "a creation without an answer frees the lease", "internal/webhook/provision/row.go",

@@ -26,6 +26,7 @@ func operator() []mutant {
 			`now.Before(ready)`, `now.Before(ready) && false`, only("TestRefused", "./internal/operator/keyring")},
 		{"", "a key is retired that a grant or a hook needs", "internal/operator/keys.go",
 			`counted = counted || u.Count > 0`, `u.Count = 0`, only("TestRotateWebhookKey", pkg)},
+		{"", "a key is retired that backups need", "internal/operator/keys.go", `Until: since.Add(backups)`, `Until: since`, only("TestRotateSealKey", pkg)},
 		{"", "a key is retired that the ledger needs", "internal/operator/keys.go",
 			`until.Add(keyring.Settled + tokens.LedgerLife)`, `until.Add(keyring.Settled)`, only("TestRotateSealKey", pkg)},
 		{"", "a key is retired while Procore repeats deliveries with its credential", "internal/operator/keys.go",
