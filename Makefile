@@ -125,7 +125,7 @@ simulate: ## Simulate the whole system for days under seeds, and judge all of it
 ifneq ($(WEEK),)
 	SIMULATE=week SEED=$(SEED) $(GO) test -count=1 -timeout 0 -run '^TestWeek$$' -v ./internal/testing/proof/week
 else
-	@SIMULATE=$(or $(T),3m) SEED=$(SEED) FROM=$(FROM) FAILURES=$(FAILURES) COMPANIES=$(COMPANIES) DAYS=$(DAYS) WITHOUT='$(WITHOUT)' FAULTS='$(FAULTS)' MINIMISE=$(MINIMISE) \
+	@SIMULATE=$(or $(T),3m) SEED=$(SEED) FROM=$(FROM) FAILURES=$(FAILURES) COMPANIES=$(COMPANIES) DAYS=$(DAYS) EVENTS=$(EVENTS) STORMS=$(STORMS) WITHOUT='$(WITHOUT)' FAULTS='$(FAULTS)' MINIMISE=$(MINIMISE) \
 		$(GO) test -count=1 -timeout 0 -run '^TestSimulate$$' -v ./internal/testing/proof/system
 endif
 

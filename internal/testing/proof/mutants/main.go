@@ -170,7 +170,7 @@ func (m mutant) found(dir string, most time.Duration) (by string, err error) {
 	}
 	cmd := exec.CommandContext(context.Background(), "go", "test", "-count=1", "-vet=off", "-overlay", overlay, "-timeout", "0",
 		"-run", "^TestSimulate$", "-v", "./internal/testing/proof/system")
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "SIMULATE="+most.String(), "FROM=1", "FAILURES=1", "COMPANIES=8", "DAYS=1")
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "SIMULATE="+most.String(), "FROM=1", "FAILURES=1", "COMPANIES=16", "DAYS=1", "EVENTS=8", "STORMS=1")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return "", nil

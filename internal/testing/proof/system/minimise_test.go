@@ -40,13 +40,13 @@ func TestMinimise(t *testing.T) {
 // The command of a run repeats it.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	want := Config{Seed: 7, Companies: 3, Time: 90 * time.Minute, Without: []string{"skew", "fault lost"}, Faults: []string{"delivery 1 of hook 2, again,/1"}}
+	want := Config{Seed: 7, Companies: 3, Time: 90 * time.Minute, Events: 3, Storms: true, Without: []string{"skew", "fault lost"}, Faults: []string{"delivery 1 of hook 2, again,/1"}}
 	got, err := parse(fields((&Result{Config: want}).Replay() + "  # R1: SEED=9"))
 	if err != nil || got.Seed != want.Seed || got.Companies != want.Companies || got.Time != want.Time ||
-		!slices.Equal(got.Without, want.Without) || !slices.Equal(got.Faults, want.Faults) {
+		got.Events != want.Events || got.Storms != want.Storms || !slices.Equal(got.Without, want.Without) || !slices.Equal(got.Faults, want.Faults) {
 		t.Errorf("%+v, not %+v: %v", got, want, err)
 	}
-	for _, wrong := range []string{"SEED=x", "COMPANIES=0", "DAYS=-1", "COMPANIES=many"} {
+	for _, wrong := range []string{"SEED=x", "COMPANIES=0", "DAYS=-1", "COMPANIES=many", "EVENTS=0"} {
 		if _, err := parse(fields(wrong)); err == nil {
 			t.Errorf("%s is accepted", wrong)
 		}

@@ -39,12 +39,12 @@ func (s *system) troubles() {
 	s.operations()
 }
 
-// start starts the actor of a trouble. In one run of three troubles come five times as often.
+// start starts the actor of a trouble. In a storm troubles come five times as often.
 func (s *system) start(t trouble) {
 	if !s.Swarm().Has(t.name) {
 		return
 	}
-	if s.Draw("often", "", 0)%3 == 0 {
+	if s.Config.Storms || s.Draw("storms", "", 0)%3 == 0 {
 		t.every /= 5
 	}
 	s.Go("trouble "+t.name, func(ctx context.Context) {

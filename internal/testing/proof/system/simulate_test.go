@@ -18,9 +18,9 @@ import (
 )
 
 // usual is the size of the runs of make simulate. Many companies share the background work.
-var usual = Config{Companies: 40, Time: 24 * time.Hour, Settle: settle, Events: 20}
+var usual = Config{Companies: 40, Time: 24 * time.Hour, Settle: settle, Events: usualEvents}
 
-// parse reads a configuration from variables: SEED, COMPANIES, DAYS, WITHOUT and FAULTS.
+// parse reads a configuration from variables: SEED, COMPANIES, DAYS, EVENTS, STORMS, WITHOUT and FAULTS.
 func parse(variable func(name string) string) (c Config, err error) {
 	c = usual
 	if text := variable("SEED"); text != "" {
@@ -34,14 +34,18 @@ func parse(variable func(name string) string) (c Config, err error) {
 		days, err = strconv.ParseFloat(text, 64)
 		c.Time = time.Duration(days * 24 * float64(time.Hour)).Round(time.Second)
 	}
+	if text := variable("EVENTS"); text != "" && err == nil {
+		c.Events, err = strconv.Atoi(text)
+	}
+	c.Storms = variable("STORMS") != ""
 	if text := variable("WITHOUT"); text != "" {
 		c.Without = strings.Split(text, separator)
 	}
 	if text := variable("FAULTS"); text != "" {
 		c.Faults = strings.Split(text, separator)
 	}
-	if err == nil && (c.Companies < 1 || c.Time <= 0) {
-		err = fmt.Errorf("%d companies for %v", c.Companies, c.Time)
+	if err == nil && (c.Companies < 1 || c.Time <= 0 || c.Events < 1) {
+		err = fmt.Errorf("%d companies with %d events a day for %v", c.Companies, c.Events, c.Time)
 	}
 	return c, err
 }

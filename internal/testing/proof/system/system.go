@@ -41,6 +41,7 @@ type Config struct {
 	Time      time.Duration     // in which things fail
 	Settle    time.Duration     // in which nothing does, before the judge looks
 	Events    int               // of a company in a day
+	Storms    bool              // troubles come often in each run, not in one of three
 	Without   []string          // what does not happen although the seed says so
 	Faults    []string          // the only ones that happen, as actor/turn; nil: all
 	Trace     func(line string) `json:"-"`
@@ -198,12 +199,21 @@ func (s *system) result(took time.Duration) *Result {
 	return r
 }
 
+// usualEvents are those of a company in a day, as long as a command names no others.
+const usualEvents = 20
+
 // separator is that of names in a command. Some names have a comma.
 const separator = ";"
 
 // Replay is the command that repeats the run.
 func (r *Result) Replay() string {
 	line := fmt.Sprintf("make simulate SEED=%d COMPANIES=%d DAYS=%g", r.Config.Seed, r.Config.Companies, r.Config.Time.Hours()/24)
+	if r.Config.Events != usualEvents {
+		line += fmt.Sprintf(" EVENTS=%d", r.Config.Events)
+	}
+	if r.Config.Storms {
+		line += " STORMS=1"
+	}
 	if len(r.Config.Without) > 0 {
 		line += fmt.Sprintf(" WITHOUT='%s'", strings.Join(r.Config.Without, separator))
 	}

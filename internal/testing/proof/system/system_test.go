@@ -18,7 +18,7 @@ import (
 const settle = 14 * time.Hour
 
 // small is the size of runs that are made twice.
-var small = Config{Companies: 3, Time: 12 * time.Hour, Settle: settle, Events: 20}
+var small = Config{Companies: 3, Time: 12 * time.Hour, Settle: settle, Events: usualEvents}
 
 // seeded is the configuration with a seed.
 func (c Config) seeded(seed uint64) Config {
