@@ -21,6 +21,7 @@ type known struct {
 	left     bool      // the user left, which the app does not learn at once
 	removed  bool      // the app, by an administrator
 	orphaned bool      // a log named the company as one whose hook may remain
+	unhooked time.Time // when an administrator last deleted its hook
 }
 
 func (j *judge) knows(c *customer) *known {

@@ -226,6 +226,8 @@ func TestJudgment(t *testing.T) {
 		}, "drops what the next version stores"},
 		{"writes of a ledger with two keys", func(t *trial) { t.spends(2) }, ""},
 		{"too many writes of a ledger with one key", func(t *trial) { t.spends(1) }, "272 writes of spends"},
+		{"a deleted hook, in time", func(t *trial) { t.unhooked(25 * time.Hour) }, ""},
+		{"a deleted hook, after a day", func(t *trial) { t.unhooked(27 * time.Hour) }, "has 0 hooks"},
 		{"costs of an hour", func(t *trial) { t.costs(perOwner + 1) }, "more than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -423,6 +425,12 @@ func (t *trial) refresherCalls(calls int, outage time.Duration) {
 	c := newCosts(t.court)
 	c.counts["calls of refresher"], c.outage = calls, outage
 	c.settled(2, 0, 24*time.Hour)
+}
+
+// unhooked judges a connected company whose hook was deleted so long ago.
+func (t *trial) unhooked(ago time.Duration) {
+	e := &evidence{grants: map[string]invariants.Item{"custom#user#2": {"state": attribute("active"), "holders": {SS: []string{"1"}}}}}
+	e.works(t.court, &known{customer: &customer{id: 1}, unhooked: t.at.Add(-ago)}, nil)
 }
 
 // spends lets the ledger of a ring have as many writes in a day of two companies as one with two keys may.

@@ -306,6 +306,7 @@ func (c *customer) disables(context.Context) {
 
 // deletes is an administrator who deletes the company's hooks.
 func (c *customer) deletes(context.Context) {
+	c.judge.knows(c).unhooked = c.Now()
 	for _, h := range c.procore.State().Hooks {
 		if h.CompanyID == c.id {
 			must(c.procore.DeleteHook(h.ID))
