@@ -74,7 +74,7 @@ func (f *Function) Call(ctx context.Context, in any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.call(in)
+	return s.call(ctx, in)
 }
 
 // free takes a sandbox for one call.
@@ -126,8 +126,8 @@ func (f *Function) start(ctx context.Context) (*sandbox, error) {
 // Context returns the context of the process's own work, as when it starts.
 func (p *Process) Context() context.Context { return p.ctx }
 
-// call makes one call.
-func (s *sandbox) call(in any) (any, error) {
+// call makes one call, for an actor whose context is caller.
+func (s *sandbox) call(caller context.Context, in any) (any, error) {
 	w := s.function.world
 	s.used++
 	ctx, cancel := context.WithTimeout(s.actor.ctx, s.function.Timeout)
@@ -157,6 +157,7 @@ func (s *sandbox) call(in any) (any, error) {
 		select {
 		case r = <-done:
 		case <-time.After(time.Millisecond):
+			Gate(caller, "ends "+s.actor.Name) // nothing else runs when it dies
 			s.process.dies()
 			r.err = ErrTimedOut
 		}
