@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"procore-connect/internal/connect/session"
@@ -73,26 +74,45 @@ func (h *handler) rescued(ctx context.Context) error {
 // users try again and again, and each try is one more authorization.
 const maxUnanswered = 3
 
+// maxWaiting is how many authorizations a run lists, which is more than it can move.
+const maxWaiting = 1000
+
 // moved moves the pairs of authorizations whose browsers did not come back to the grants
 // of their users.
 func (h *handler) moved(ctx context.Context) error {
+	var all []session.Session
 	var errs []error
-	unanswered := 0
 	for stale, err := range h.sessions.Sessions.Stale(ctx) {
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if all = append(all, stale); len(all) == maxWaiting {
+			break
+		}
+	}
+	unanswered := 0
+	for _, stale := range inTurn(all, h.now()) {
 		if outOfTime(ctx) || unanswered == maxUnanswered {
 			break
 		}
-		if err == nil {
-			err = h.move(ctx, stale)
-		}
-		if err != nil {
-			errs = append(errs, err)
-		}
+		err := h.move(ctx, stale)
+		errs = append(errs, err)
 		if unanswered++; !errors.Is(err, session.ErrProcore) {
 			unanswered = 0
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// inTurn returns all, and begins with another one in each run, five minutes later. So one user about whom Procore does not
+// answer keeps no other waiting for long.
+func inTurn[T any](all []T, now time.Time) []T {
+	if len(all) == 0 {
+		return nil
+	}
+	first := int(now.Unix()/300) % len(all)
+	return slices.Concat(all[first:], all[:first])
 }
 
 func (h *handler) move(ctx context.Context, stale session.Session) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,7 +201,32 @@ func TestAbandonedInAnOutage(t *testing.T) {
 	}
 }
 
-// A pair of another environment is neither sent nor kept.
+// Each of those that wait is the first one of a run, and each run has all.
+func TestInTurn(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 2, 8, 1, 0, 0, time.UTC)
+	for n := range 12 {
+		var all, first []int
+		for i := range n {
+			all = append(all, i)
+		}
+		for run := range n {
+			turn := inTurn(all, at.Add(time.Duration(run)*5*time.Minute))
+			first = append(first, turn[0])
+			if slices.Sort(turn); !slices.Equal(turn, all) {
+				t.Errorf("a run has %v of %d", turn, n)
+			}
+		}
+		if slices.Sort(first); !slices.Equal(first, all) {
+			t.Errorf("the first ones of %d runs are %v", n, first)
+		}
+	}
+	if got := inTurn([]int(nil), at); len(got) != 0 {
+		t.Errorf("of none: %v", got)
+	}
+}
+
+// A pair of another environment is not sent, and not kept for longer than a mistake may last.
 func TestAbandonedElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRefresher(t)

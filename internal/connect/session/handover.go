@@ -74,7 +74,8 @@ func (h Handover) Move(ctx context.Context, s Session) (Session, error) {
 var (
 	// errUseless means that the pair can never be moved.
 	errUseless = errors.New("session: the pair is of another environment or client id, or does not open")
-	errOther   = errors.New("session: the pair is of another environment or client id than the app's secret; check the secret")
+	// errOther means that it cannot be moved as long as the app's secret is another app's.
+	errOther = errors.New("session: the pair is of another environment or client id than the app's secret; check the secret")
 )
 
 // accessLife is for how long Procore accepts an access token.

@@ -179,7 +179,7 @@ func (w *putter) release(ctx context.Context) error {
 
 // rest returns the users' connections that have not ended, after the grants were put: what ends from now on releases them
 // itself. A connected company whose hook reports changes, and whose row of reconciliation is lost and newer than the backup,
-// has its turn again. Nothing else would give it one.
+// has its turn again, and need not wait for the next pass over its hook.
 func (w *putter) rest(ctx context.Context) (map[connections.Key]bool, error) {
 	connected, serving := map[connections.Key]bool{}, map[int64]bool{}
 	covered, turns := map[int64]bool{}, map[int64]bool{}

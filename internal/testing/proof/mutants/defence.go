@@ -110,6 +110,8 @@ func handing() []mutant {
 			`errors.Is(err, errOtherClient) || !now.Before(`, only("TestRevokeWithAnotherAppsSecret", storePackage)},
 		{"", "an outage costs all authorizations that wait", "functions/refresher/handler/housekeeping.go",
 			`unanswered == maxUnanswered`, `false`, only("TestAbandonedInAnOutage", refresher)},
+		{"", "three authorizations that fail keep all others waiting", "functions/refresher/handler/housekeeping.go",
+			`int(now.Unix()/300) % len(all)`, `0 * int(now.Unix())`, only("TestInTurn", refresher)},
 		{"", "a pair that was not stored is revoked", "functions/oauth-callback/handler/handler.go", `		h.end(ctx, s, session.Failed)`, `		_ = oauth.Revoke(ctx, pair)`,
 			only("TestNotStoredIsNotRevoked", callback)},
 		{"", "a token that was replaced ends the choice", "internal/connect/choice/choice.go", `newer.Generation == access.Generation`, `newer.Generation > 0`,

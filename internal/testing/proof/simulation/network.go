@@ -212,7 +212,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	answer := c.world.Server.Serve(r, f)
 	if f == Torn {
-		return 0, syscall.EPIPE // likewise
+		return 0, syscall.EPIPE // likewise the reader
 	}
 	if f == CrashAfter {
 		if kill(c.ctx); !c.soft && r.Actor != nil && c.world.long == nil {

@@ -105,7 +105,7 @@ func (t *items) reverted(all []invariants.Item) {
 // lost learns that a row is gone. What its companies had changed is owed to no one: a user who connects them before the
 // row is restored begins again.
 func (t *items) lost(i invariants.Item) {
-	for _, company := range append(i["holders"].SS, strings.TrimPrefix(text(i, "company"), prefix)) {
+	for _, company := range slices.Concat(i["holders"].SS, []string{strings.TrimPrefix(text(i, "company"), prefix)}) {
 		if id, err := strconv.ParseInt(company, 10, 64); err == nil {
 			t.drop(id)
 		}

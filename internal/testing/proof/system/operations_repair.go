@@ -58,7 +58,7 @@ func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 	return func(ctx context.Context) {
 		s.until(ctx, "keys rotate "+string(ring), func(ctx context.Context, o *operator.Operator) error {
 			all, err := o.Keys(ctx)
-			if err != nil || len(of(ring, all)) == keyring.MaxKeys {
+			if err != nil || len(keysOf(ring, all)) == keyring.MaxKeys {
 				return err // with a full ring the person waits until a key may be retired
 			}
 			next, err := o.NextRotation(ctx, ring)
@@ -86,8 +86,8 @@ func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 	}
 }
 
-// of returns the keys of a ring.
-func of(ring operator.RingName, all []operator.RingKey) []operator.RingKey {
+// keysOf returns the keys of a ring.
+func keysOf(ring operator.RingName, all []operator.RingKey) []operator.RingKey {
 	return slices.DeleteFunc(all, func(k operator.RingKey) bool { return k.Ring != ring })
 }
 
@@ -97,7 +97,7 @@ func (s *system) retire(ctx context.Context, o *operator.Operator, ring operator
 	if err != nil {
 		return err
 	}
-	for _, k := range of(ring, all) {
+	for _, k := range keysOf(ring, all) {
 		if k.Current || k.New || s.lost { // rows that come back may need it
 			continue
 		}
