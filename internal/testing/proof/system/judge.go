@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"procore-connect/internal/connect/session"
 	"procore-connect/internal/invariants"
 	"procore-connect/internal/testing/kit/invarianttest"
 	"procore-connect/internal/testing/proof/simulation"
@@ -164,112 +163,8 @@ func disagreements(connections, grants []invariants.Item, people map[int64]*know
 	return invarianttest.CheckHolders(rest(connections), rest(grants))
 }
 
-// wrote checks each write.
-func (j *judge) wrote(by, table string, i invariants.Item) {
-	j.costs.wrote(table)
-	j.versions.wrote(by, table, i)
-	switch {
-	case table == inboxTable:
-		late := j.stored.late
-		if j.stored.wrote(i); j.stored.late > late {
-			j.Happened("late delivery of a reconciled change")
-		}
-	case table == connectionsTable:
-		j.items.wrote(i)
-	case table == grants && invariants.IsGrant(i):
-		j.granted(by, i)
-	case table == sessions:
-		j.signIns.wrote(by, i, j.signedIn(i), j.pairs.held[prefix+text(i, "principal")])
-	}
-	if table != inboxTable { // which has what Procore sent
-		j.output.row(by, table, i)
-	}
-}
-
-// granted checks a write of a grant.
-func (j *judge) granted(by string, i invariants.Item) {
-	row, err := invariants.RowOf(i)
-	if err != nil {
-		j.Problem("%v", err)
-		return
-	}
-	c := invariants.Change{Old: j.rows[row.Key()], New: row}
-	j.rows[row.Key()] = row
-	if row.Claimed() {
-		for _, waits := range j.claimed {
-			waits <- claim{row.Grant, by}
-		}
-		j.claimed = nil
-	}
-	if c.Old.Rev == 0 && row.Rev > 1 && restores(by) {
-		j.pairs.held[row.Key()] = j.holds(row)
-		return // it is no write of the protocol
-	}
-	for _, p := range invariants.CheckChange(c) {
-		j.Problem("%s: %s", by, p)
-	}
-	if t := c.Transition(); t != "" {
-		j.seen[t] = true
-	}
-	j.pairs.wrote(c, j.holds(row))
-}
-
-// claim is a refresh that has begun.
-type claim struct{ grant, by string }
-
-// holds returns the pair that a grant has, nil if it has none.
-func (j *judge) holds(r invariants.Row) *simulation.Pair {
-	return j.open(strings.TrimPrefix(r.Grant, prefix), r.Generation, keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed})
-}
-
 // maxSkew is how far the clocks of sandboxes differ from the world's.
 const maxSkew = 2 * time.Second
-
-// prefix begins the keys of the environment's rows.
-const prefix = "custom#"
-
-// open opens what is sealed for a grant.
-func (j *judge) open(principal string, generation int64, s keys.Sealed) *simulation.Pair {
-	return j.unseal(s, keys.Place{Table: "grants", Key: principal, Generation: generation})
-}
-
-// signedIn returns the pair that a session has, nil if it has none.
-func (j *judge) signedIn(i invariants.Item) *simulation.Pair {
-	if session.Status(text(i, "status")) != session.Authorized {
-		return nil // what is sealed before is the verifier
-	}
-	s := keys.Sealed{KeyID: text(i, "seal_key"), Ciphertext: i["sealed"].B}
-	return j.unseal(s, keys.Place{Table: "sessions " + string(session.Authorized), Key: text(i, "session")})
-}
-
-// unseal opens what is sealed for a place of this environment and client.
-func (j *judge) unseal(s keys.Sealed, at keys.Place) *simulation.Pair {
-	if len(s.Ciphertext) == 0 {
-		return nil
-	}
-	if text := j.Secrets.Value("keys"); text != j.rings {
-		ring, err := keys.Parse(text)
-		must(err)
-		j.ring, j.rings = ring, text
-	}
-	at.Environment, at.Client = strings.TrimSuffix(prefix, "#"), tokens.ClientHash(clientID)
-	t, err := j.ring.Open(s, at)
-	if err != nil {
-		j.Problem("the pair of %s does not open: %v", at.Key, err)
-		return nil
-	}
-	return j.procore.ByToken(t.AccessToken.Reveal())
-}
-
-// claims returns how many refreshes are in flight.
-func (j *judge) claims() (n int) {
-	for _, r := range j.rows {
-		if r.Claimed() && !r.Revoking() {
-			n++
-		}
-	}
-	return n
-}
 
 // called learns of calls of AWS's services, also of those that fail.
 func (j *judge) called(a *simulation.Actor, call string) {
@@ -339,41 +234,6 @@ func (j *judge) answered(r *http.Request, body []byte, w *recorder) {
 	if r.URL.Path == "/webhooks/procore" && r.Method == http.MethodPost {
 		j.stored.answered(r.Header.Get("Authorization"), body, w.status)
 	}
-}
-
-// restored learns that an operator restored tables from a backup: rows are not what they
-// were.
-func (j *judge) restored() {
-	clear(j.rows)
-	j.pairs.restored()
-	j.versions.restored(connectionsTable, j.Tables.Items(connectionsTable))
-	all := j.Tables.Items(grants)
-	j.versions.restored(grants, all)
-	for _, i := range all {
-		if row, err := invariants.RowOf(i); err == nil && invariants.IsGrant(i) {
-			j.rows[row.Key()] = row
-			j.pairs.held[row.Key()] = j.holds(row)
-		}
-	}
-}
-
-// changed learns of a change of something at Procore. From a loss of rows on a connection may be without its grant. Then
-// its events reach no one until the user connects the company again.
-func (j *judge) changed(c *customer, t thing) {
-	if !j.lossy() || held(c.id, j.Tables.Items(grants)) {
-		j.items.changed(item{c.id, t.resource, t.id})
-	}
-}
-
-// lossy reports whether rows were lost, or replaced by older ones.
-func (j *judge) lossy() bool {
-	e := j.World.Events()
-	return e["trouble rows lost"]+e["trouble tables reverted"] > 0
-}
-
-// held reports whether a grant is held for a company.
-func held(company int64, grants []invariants.Item) bool {
-	return slices.ContainsFunc(grants, func(g invariants.Item) bool { return slices.Contains(g["holders"].SS, strconv.FormatInt(company, 10)) })
 }
 
 // consumed is the consumer's own work.

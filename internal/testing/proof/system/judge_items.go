@@ -169,3 +169,11 @@ func (t *items) settled() {
 		}
 	}
 }
+
+// changed learns of a change of something at Procore. From a loss of rows on a connection may be without its grant. Then
+// its events reach no one until the user connects the company again.
+func (j *judge) changed(c *customer, t thing) {
+	if !j.lossy() || held(c.id, j.Tables.Items(grants)) {
+		j.items.changed(item{c.id, t.resource, t.id})
+	}
+}
