@@ -126,12 +126,17 @@ func TestRefused(t *testing.T) {
 	if _, err := procore.Collect(w.company(s, s.Transport(p)).Projects(t.Context())); err != nil || w.presented() != 0 {
 		t.Errorf("after the company's trouble: %v, %d refreshes", err, w.presented())
 	}
-	// What /me answers is not known: nothing is refreshed, and nothing reported.
-	w.fault("/rest/v1.1/projects", procoretest.Fault{Kind: procoretest.Status, Status: 401})
-	w.fault("/rest/v1.0/me", procoretest.Fault{Kind: procoretest.Status, Status: 503})
-	_, err := procore.Collect(w.company(s, transport).Projects(t.Context()))
-	if !errors.Is(err, procore.ErrUnauthorized) || refused != 3 || w.presented() != 0 {
-		t.Errorf("/me is down: got error %v, reported %d times, %d refreshes; want the 401 alone", err, refused, w.presented())
+	// What /me answers is not known: nothing is refreshed, and nothing reported. A redirect is not followed.
+	for _, f := range []procoretest.Fault{
+		{Kind: procoretest.Status, Status: 503},
+		{Kind: procoretest.Status, Status: 307, Headers: map[string]string{"Location": "/rest/v1.1/projects"}},
+	} {
+		w.fault("/rest/v1.1/projects", procoretest.Fault{Kind: procoretest.Status, Status: 401})
+		w.fault("/rest/v1.0/me", f)
+		_, err := procore.Collect(w.company(s, transport).Projects(t.Context()))
+		if !errors.Is(err, procore.ErrUnauthorized) || refused != 3 || w.presented() != 0 {
+			t.Errorf("/me answers %d: got error %v, reported %d times, %d refreshes; want the 401 alone", f.Status, err, refused, w.presented())
+		}
 	}
 }
 

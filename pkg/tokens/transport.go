@@ -181,7 +181,11 @@ func (s *Store) accepts(ctx context.Context, p Principal, accessToken procore.Se
 	if err != nil {
 		return false, err
 	}
-	resp, err := s.Bearer(accessToken).Do(req)
+	hc := s.Bearer(accessToken)
+	hc.CheckRedirect = func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // what another path answers may concern a company
+	}
+	resp, err := hc.Do(req)
 	if err != nil {
 		return false, later(p, "whether Procore accepts its token is not known", err)
 	}
