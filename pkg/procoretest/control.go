@@ -52,7 +52,7 @@ func controlRoutes(m *http.ServeMux) {
 		if err := s.UpdateCompany(id, p); err != nil {
 			return nil, err
 		}
-		return s.State().Company(id), nil
+		return s.Company(id), nil
 	}))
 	handle("POST /_fake/companies", control(func(s *Server, _ *http.Request, c Company) (any, error) { return c, s.AddCompany(c) }))
 	handle("POST /_fake/users", control(func(s *Server, _ *http.Request, u User) (any, error) { return u, s.AddUser(u) }))

@@ -131,7 +131,7 @@ func TestFaultKinds(t *testing.T) {
 		}
 		start := time.Now()
 		got, err := call()
-		if (err != nil) != tt.lost || p.State().Company(MyConstruction).Installed != tt.installed {
+		if (err != nil) != tt.lost || p.Company(MyConstruction).Installed != tt.installed {
 			t.Errorf("%s: %d, error %v, installed %t", tt.kind, got.status, err, !tt.installed)
 		}
 		if tt.kind == Reset && !strings.Contains(fmt.Sprint(err), "reset") {

@@ -50,7 +50,7 @@ func TestFlow(t *testing.T) {
 		}
 	}
 	api(t, p, pair.AccessToken, MyConstruction, "GET", "/rest/v1.0/projects?company_id=5678", "").wants(t, 200, "Riverside School")
-	if !p.State().Company(MyConstruction).Installed {
+	if !p.Company(MyConstruction).Installed {
 		t.Error("the first call into the company did not install the app")
 	}
 

@@ -69,6 +69,33 @@ func (s *Server) State() State {
 	return s.state()
 }
 
+// Company returns a copy of the company with this id, or the zero Company if it does not exist. It costs less than State.
+func (s *Server) Company(id int64) Company {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.companies[id]; c != nil {
+		return c.clone()
+	}
+	return Company{}
+}
+
+// Hook returns a copy of the hook with this id and of its deliveries, oldest first, or the zero Hook if it does not exist.
+func (s *Server) Hook(id int64) (Hook, []Delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range s.hooks {
+		if h.id == id {
+			var all []Delivery
+			for _, d := range h.deliveries {
+				all = append(all, *d)
+			}
+			slices.SortFunc(all, func(a, b Delivery) int { return int(a.ID - b.ID) })
+			return h.state(), all
+		}
+	}
+	return Hook{}, nil
+}
+
 // Wait returns the first state that is as the caller wants it, as soon as it is. The error
 // is that of the context when it ends before, beside the last state.
 func (s *Server) Wait(ctx context.Context, wanted func(State) bool) (State, error) {

@@ -76,7 +76,7 @@ func TestPageSwitches(t *testing.T) {
 		t.Errorf("companies %+v", st.Companies)
 	}
 	press(t, p, "/_ui/company", "company_id", "91011", "switch", "installed", "on", "false").wants(t, 303, "")
-	if c := p.State().Company(LockedGate); c.Installed {
+	if c := p.Company(LockedGate); c.Installed {
 		t.Errorf("company %+v, want the app removed", c)
 	}
 }

@@ -256,7 +256,7 @@ func connect(t *testing.T, w *world, api string) {
 	if b.Status != http.StatusOK || b.URL.Host != host(api) || b.URL.Path != "/connected" || !strings.Contains(b.Text(), "Harbor & Hill Builders") {
 		t.Errorf("after the choice at %s (%d):\n%s", b.URL.Path, b.Status, b.Text())
 	}
-	if c := w.Procore.State().Company(procoretest.HarborHill); !c.Installed {
+	if c := w.Procore.Company(procoretest.HarborHill); !c.Installed {
 		t.Error("Procore does not know that the app is installed in the company")
 	}
 }

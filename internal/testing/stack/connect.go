@@ -24,7 +24,7 @@ func (s *Stack) Connect(ctx context.Context, companyID int64, users bool) (bool,
 	if s.Procore == nil {
 		return false, errors.New("a person connects a company of Procore's sandbox, in a browser")
 	}
-	company := s.Procore.State().Company(companyID)
+	company := s.Procore.Company(companyID)
 	if company.ID == 0 {
 		return false, fmt.Errorf("the fake Procore has no company %d; its companies:%s", companyID, s.companies())
 	}
