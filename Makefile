@@ -64,7 +64,7 @@ test: ## Run go vet and every test, with the race detector where a C compiler ex
 		$(GO) run ./internal/testing/proof/leaks env CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '/internal/testing/repo$$') && \
 		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 20m ./internal/testing/repo && \
 		echo "$(GO) test -run '$(unraced)' $(unracedIn)  (more schedules, days, companies, crashes and seeds, without the race detector)" && \
-		$(GO) test -run '^($(unraced))$$' $(unracedIn); \
+		$(GO) test -timeout 20m -run '^($(unraced))$$' $(unracedIn); \
 	else \
 		echo "$(GO) test ./...  (without the race detector: it needs a C compiler)"; \
 		$(GO) run ./internal/testing/proof/leaks $(GO) test -timeout 20m ./...; \
