@@ -41,7 +41,7 @@ func (p *FakeProcore) Member(company, user int64, member bool) {
 }
 
 // members returns those of a company: the event of an unknown one may have changed them.
-func (p *FakeProcore) members(company int64) []int64 { return p.State().Company(company).Members }
+func (p *FakeProcore) members(company int64) []int64 { return p.Company(company).Members }
 
 // UserInstalls sets whether the members of a company may install the app.
 func (p *FakeProcore) UserInstalls(company int64, allowed bool) {

@@ -20,6 +20,7 @@ const (
 	HTML200 Fault = "html200" // likewise, as if it were the answer
 	Cut     Fault = "cut"     // the answer ends in the middle of its body
 	Partial Fault = "207"     // a bulk call refuses its last item
+	Moved   Fault = "307"     // a redirect to a path of a company
 )
 
 // FakeProcore is a [Server] with all of procoretest's fake: login, tokens, API, hooks and
@@ -36,6 +37,8 @@ type FakeProcore struct {
 
 	// What a judge learns, as of [Procore].
 	Sending, Presented, Received, Revoked, Rejected func(r *Request, p *Pair)
+	// Left is called when a process does not wait for the answer with a new pair any longer.
+	Left func(r *Request, p *Pair, at time.Time)
 
 	// Receive passes a delivery to the receiver and returns its answer, nil if it has none.
 	// It runs in its own actor, whose context ctx is. nil: no receiver answers.
@@ -149,7 +152,9 @@ func (p *FakeProcore) Faults(r *Request) []Fault {
 		return []Fault{Crash, CrashAfter, Vanish, Status503, HTML502}
 	}
 	all := []Fault{Crash, CrashAfter, Vanish, Status503, Status429, HTML502, HTML200, Cut}
-	if r.Path != "/rest/v1.0/me" && r.Path != "/rest/v1.0/companies" {
+	if r.Path == "/rest/v1.0/me" || r.Path == "/rest/v1.0/companies" {
+		all = append(all, Moved)
+	} else {
 		all = append(all, Status401)
 	}
 	if strings.HasSuffix(r.Path, "/triggers/bulk") {
@@ -225,6 +230,8 @@ func asFault(r *Request, f Fault) (procoretest.Fault, bool) {
 		of.Status, of.Headers, of.Body = http.StatusBadGateway, html, page
 	case HTML200:
 		of.Status, of.Headers, of.Body = http.StatusOK, html, page
+	case Moved:
+		of.Status, of.Headers = http.StatusTemporaryRedirect, map[string]string{"Location": "/rest/v1.0/projects"}
 	case Partial:
 		of.Kind = procoretest.Partial
 	default:
@@ -244,6 +251,9 @@ func (p *FakeProcore) answer(r *Request, w *recorder, f Fault) *Answer {
 	a.Cut = cut(a.Body, pair, f)
 	if rest := a.Body[:len(a.Body)-a.Cut]; pair != nil && (pair.Refresh == "" || bytes.Contains(rest, []byte(pair.Refresh)) || a.Cut == 0) {
 		a.Read = func() { tell(p.Received, r, pair) }
+	}
+	if pair != nil && p.Left != nil {
+		a.Left = func(at time.Time) { p.Left(r, pair, at) }
 	}
 	return a
 }

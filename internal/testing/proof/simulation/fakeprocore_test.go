@@ -62,6 +62,11 @@ func (a *app) refresh(ctx context.Context, by *Actor) {
 	a.note("refreshed", len(a.fake.Pairs), err)
 }
 
+func (a *app) asks(ctx context.Context, _ *Actor) {
+	_, err := a.client().Me(ctx)
+	a.note("me", 0, err)
+}
+
 func (a *app) reads(ctx context.Context, _ *Actor) {
 	n := 0
 	var last error
@@ -126,7 +131,7 @@ func whole(crooked string) Scenario {
 		for range 2 {
 			a := newApp(w, fake, w.Process(0))
 			w.Actor(a.process, Step{"connects", limited(a.connects)}, Step{"refreshes", limited(a.refresh)})
-			w.Actor(a.process, Step{"reads", limited(a.reads)}, Step{"reads again", limited(a.reads)})
+			w.Actor(a.process, Step{"asks who the user is", limited(a.asks)}, Step{"reads", limited(a.reads)}, Step{"reads again", limited(a.reads)})
 		}
 		w.Actor(fake.process, Step{"changes", func(ctx context.Context, _ *Actor) {
 			for i := range 3 {
@@ -208,7 +213,7 @@ func TestFakeProcoreFaults(t *testing.T) {
 		return
 	}
 	for _, f := range []Fault{Vanish, Status503, Status429, Status401, InvalidClient, HTML502, HTML200, Cut, CutEarly, CutLate, NoRefresh,
-		Partial, Twice, Late, Lost, Hang, Closes, Unreachable, Refused, Crash, CrashAfter} {
+		Partial, Moved, Twice, Late, Lost, Hang, Closes, Unreachable, Refused, Crash, CrashAfter} {
 		if e.events["fault "+string(f)] == 0 {
 			t.Errorf("no schedule has %s", f)
 		}
@@ -294,7 +299,7 @@ func TestFakePeople(t *testing.T) {
 		fake.Install(company, true)
 		status(0)
 		fake.UserInstalls(company, false)
-		wants("user installs", !fake.State().Company(company).UserInstalls)
+		wants("user installs", !fake.Company(company).UserInstalls)
 		fake.EnableHook(hook, false)
 		emit(w, fake, 1)
 		wants("a disabled hook", fake.State().Hooks[0].Disabled && fake.State().Hooks[0].Waiting == 0)

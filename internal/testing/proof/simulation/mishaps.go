@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -11,14 +12,37 @@ import (
 // before takes effect as always.
 func (p *Process) Freeze(d time.Duration) {
 	p.frozen = time.Now().Add(d)
+	p.disturbed = p.world.Now().Add(d)
 	p.world.Happened("froze")
+}
+
+// CutOff lets a process not reach storage for a while: it gets no answer. What it writes is done at once, later or never.
+func (p *Process) CutOff(d time.Duration) {
+	p.cutOff = p.world.Now().Add(d)
+	p.world.Happened("cut off")
+}
+
+// severed draws what becomes of an operation of a process that is cut off.
+func (t *Tables) severed(a *Actor, possible []Fault) Fault {
+	if a == nil || !t.world.Now().Before(a.Process.cutOff) {
+		return Fine
+	}
+	ways := []Fault{Refused}
+	if slices.Contains(possible, Late) {
+		ways = []Fault{Refused, Lost, Late}
+	}
+	return ways[t.world.Next("cut off", a.Name)%uint64(len(ways))]
 }
 
 // Step sets the clock of a process ahead, or back.
 func (p *Process) Step(by time.Duration) {
 	p.skew += by
+	p.disturbed = p.world.Now()
 	p.world.Happened("clock stepped")
 }
+
+// Disturbed returns when the process was last frozen until, or its clock stepped.
+func (p *Process) Disturbed() time.Time { return p.disturbed }
 
 // Processes returns those of the function's sandboxes, that used last first.
 func (f *Function) Processes() (all []*Process) {

@@ -40,7 +40,9 @@ type Request struct {
 	Query   url.Values
 	Header  http.Header
 	Body    []byte
-	Form    url.Values // of the body, if it is a form
+	Form    url.Values    // of the body, if it is a form
+	Opened  time.Time     // when the connection was opened
+	Aged    time.Duration // since then, by the sender's clock
 
 	wire *http.Request // as it was read; its body is Body
 }
@@ -52,6 +54,8 @@ type Answer struct {
 	Body   []byte
 	Cut    int    // so many bytes of the body are lost with the connection
 	Read   func() // called when the process begins to read the answer; may be nil
+	// Left is called instead if the process does not wait so long, with the time at which it ended its wait; may be nil.
+	Left func(at time.Time)
 }
 
 // conn is one connection to the server, for one request.
@@ -71,6 +75,9 @@ type conn struct {
 	answer  *Answer
 	reader  *bytes.Reader
 	begun   bool
+	opened  time.Time
+	skew    time.Duration // of the process at that time
+	ended   time.Time     // when the process ended its wait
 }
 
 // Dial opens a connection for code that reads and writes it in the caller's goroutine.
@@ -92,6 +99,13 @@ func (w *World) dial(ctx context.Context, soft bool) (net.Conn, error) {
 		return nil, errCrashed
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	}
+	c.opened = w.Now()
+	if a := ActorOf(ctx); a != nil {
+		c.skew = a.Process.skew
+		if w.Connected != nil {
+			w.Connected(a, c.about)
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -142,7 +156,10 @@ func (c *conn) gate(name string, faults ...Fault) Fault {
 
 // SetDeadline is called with a time in the past when the request's time is over.
 func (c *conn) SetDeadline(time.Time) error {
-	c.once[0].Do(func() { close(c.expired) })
+	c.once[0].Do(func() {
+		c.ended = c.world.Now()
+		close(c.expired)
+	})
 	return nil
 }
 
@@ -234,7 +251,10 @@ func (c *conn) parse() (*Request, bool) {
 		return nil, false
 	}
 	r := &Request{Context: c.ctx, Actor: ActorOf(c.ctx), Method: h.Method, Path: h.URL.Path, Query: h.URL.Query(),
-		Header: h.Header, Body: body, wire: h}
+		Header: h.Header, Body: body, Opened: c.opened, Aged: c.world.Now().Sub(c.opened), wire: h}
+	if r.Actor != nil {
+		r.Aged += r.Actor.Process.skew - c.skew
+	}
 	if strings.HasPrefix(h.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		r.Form, _ = url.ParseQuery(string(body)) // the server has its own opinion of a wrong one
 	}
@@ -277,10 +297,12 @@ func (c *conn) receive() error {
 	case f == Hang:
 		select {
 		case <-c.expired:
+			c.left()
 		case <-c.closed:
 		}
 		return os.ErrDeadlineExceeded
 	case isClosed(c.expired):
+		c.left()
 		return os.ErrDeadlineExceeded
 	}
 	if c.answer.Read != nil {
@@ -289,6 +311,13 @@ func (c *conn) receive() error {
 	text := c.answer.text()
 	c.reader = bytes.NewReader(text[:len(text)-min(c.answer.Cut, len(c.answer.Body))])
 	return nil
+}
+
+// left reports that the process has ended its wait for the answer.
+func (c *conn) left() {
+	if c.answer.Left != nil {
+		c.answer.Left(c.ended)
+	}
 }
 
 // text is the answer on the wire.

@@ -43,6 +43,8 @@ type Queues struct {
 	// OnSend is called with each message that a queue accepts, also if it drops it then as
 	// a duplicate. nil: it is not called.
 	OnSend func(queue string, m Message)
+	// OnDelete is called likewise with each message that is deleted.
+	OnDelete func(queue string, m Message)
 
 	world *World
 	all   []*sqsQueue
@@ -141,7 +143,17 @@ func (q *Queues) Receive(name string, most int) (e events.SQSEvent) {
 // no longer.
 func (q *Queues) Delete(receipt string) error {
 	name, _, _ := strings.Cut(receipt, "/")
-	return q.queue(name).delete(receipt, q.world.Now())
+	return q.remove(name, receipt)
+}
+
+func (q *Queues) remove(name, receipt string) error {
+	from, now := q.queue(name), q.world.Now()
+	m, _ := from.held(receipt, now)
+	err := from.delete(receipt, now)
+	if err == nil && m != nil && q.OnDelete != nil {
+		q.OnDelete(from.name, m.Message)
+	}
+	return err
 }
 
 // Visible makes a message that was received visible again, after some time. It reports an

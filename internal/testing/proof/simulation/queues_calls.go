@@ -211,7 +211,7 @@ func (q *Queues) deleteMessage(in *sqs.DeleteMessageInput, f Fault) error {
 	if f == Undeleted {
 		return nil
 	}
-	return refusalOf(q.queue(*in.QueueUrl).delete(*in.ReceiptHandle, q.world.Now()))
+	return refusalOf(q.remove(*in.QueueUrl, *in.ReceiptHandle))
 }
 
 func (q *Queues) deleteMessageBatch(in *sqs.DeleteMessageBatchInput, f Fault) (*sqs.DeleteMessageBatchOutput, error) {
@@ -220,7 +220,7 @@ func (q *Queues) deleteMessageBatch(in *sqs.DeleteMessageBatchInput, f Fault) (*
 	ids := of(in.Entries, func(e types.DeleteMessageBatchRequestEntry) *string { return e.Id })
 	out.Failed, err = batch(ids, f, func(i int) error {
 		e := in.Entries[i]
-		err := q.queue(*in.QueueUrl).delete(*e.ReceiptHandle, q.world.Now())
+		err := q.remove(*in.QueueUrl, *e.ReceiptHandle)
 		if err == nil {
 			out.Successful = append(out.Successful, types.DeleteMessageBatchResultEntry{Id: e.Id})
 		}

@@ -162,6 +162,9 @@ func (w *World) queue() {
 		w.long.turns[a.actor.Name]++
 		a.turn = w.long.turns[a.actor.Name]
 		d := w.long.Swarm.takes(w.draw(a, "takes"), w.calm.Load())
+		if w.Delay != nil {
+			d += w.Delay(a.actor.Name, a.name, a.turn)
+		}
 		a.at = time.Now().Add(d)
 		if thaw := a.actor.Process.frozen; thaw.After(a.at) {
 			a.at = thaw

@@ -83,6 +83,9 @@ func (s *Swarm) fault(possible []Fault, n uint64) Fault {
 	if slices.Contains(possible, Partial) {
 		rate *= 20 // of calls that are made once in a connection's life
 	}
+	if slices.Contains(possible, CutLate) {
+		rate *= 3 // of requests that are made once in an hour
+	}
 	if n%1_000_000 >= rate {
 		return Fine
 	}

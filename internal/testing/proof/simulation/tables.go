@@ -128,6 +128,9 @@ func pass[Out any](ctx context.Context, t *Tables, operation string, c call[Out]
 	if f == Crash {
 		return none, errCrashed
 	}
+	if f == Fine {
+		f = t.severed(ActorOf(ctx), faultsOf(operation))
+	}
 	if ctx.Err() != nil && f != Lost && f != Late {
 		return none, ctx.Err() // it was not sent any more
 	}

@@ -30,6 +30,13 @@ type World struct {
 	Server   Server  // answers what is sent over the world's connections
 	Services         // AWS's besides the tables
 
+	// Delay is by how much longer an operation of an actor takes in a long run, with its number among the actor's. It draws
+	// by [World.Draw] alone. nil: no operation takes longer.
+	Delay func(actor, operation string, turn uint64) time.Duration
+	// Connected is called when an actor has opened a connection by [World.Dial] or [World.DialTransport], with the request for
+	// which it was opened if that is known. nil: it is not called.
+	Connected func(a *Actor, about string)
+
 	Orderly bool // no operation fails
 	Slow    bool // time passes at most steps
 
@@ -83,6 +90,9 @@ type Process struct {
 	idle    bool       // frozen until it is called again
 	held    []*arrival // that wait for that
 	frozen  time.Time  // until when nothing of it is done
+
+	cutOff    time.Time // until when it does not reach storage
+	disturbed time.Time // when it was last frozen until, or its clock stepped
 
 	drawing sync.Mutex
 	drawn   map[uint64]uint64 // how much randomness each operation was followed by

@@ -104,7 +104,10 @@ func function[In, Out any, F ~func(context.Context, In) (Out, error)](s *system,
 					return nil, err
 				}
 			}
+			s.judge.pace.begins(simulation.ActorOf(ctx).Name, input)
 			out, err := f(ctx, input)
+			s.judge.sends.answered(p, s.judge.pairs.isSafe)
+			s.judge.pairs.answered(p)
 			s.judge.failed(name, err)
 			return out, err
 		}, nil
@@ -186,6 +189,11 @@ func (s *system) stream(table string, f *simulation.Function, batch int, texts [
 
 // deliver is the way of a delivery to the receiver.
 func (s *system) deliver(ctx context.Context, r *http.Request) *http.Response {
+	if s.refusing {
+		w := newRecorder(r)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return w.response()
+	}
 	r = r.WithContext(ctx)
 	s.forge(ctx, r, bodyOf(r))
 	answer, err := s.RoundTrip(r)

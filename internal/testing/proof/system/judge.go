@@ -27,20 +27,28 @@ type judge struct {
 
 	mu       sync.Mutex // log lines may be written at once
 	pairs    *pairs
+	sends    *sends
 	signIns  *signIns
 	burns    *burns
+	pace     *pace
 	stored   *stored
 	items    *items
 	output   *output
 	costs    *costs
 	versions *versions
+	windows  *windows
+	holdings *holdings
+	late     *late
 	people   map[int64]*known
 	rows     map[string]invariants.Row
 	seen     invariants.Transitions
 	ring     *keys.Ring
-	rings    string         // the text of ring
-	rescued  int            // pairs that waited in the queue
-	claimed  []chan<- claim // each waits for one, with room for it
+	rings    string                           // the text of ring
+	rescued  int                              // pairs that waited in the queue
+	claimed  []chan<- claim                   // each waits for one, with room for it
+	turns    map[int64]chan<- struct{}        // of the reconciler, by company: each waits for the end of one, likewise
+	stale    []chan<- claim                   // likewise for a late pair that its grant does not take
+	strike   func(claims *simulation.Process) // called once with the sandbox that takes the next claim
 }
 
 // court is what each part of the judge has.
@@ -50,29 +58,45 @@ type court struct {
 }
 
 func newJudge(s *system) *judge {
-	j := &judge{system: s, people: map[int64]*known{}, rows: map[string]invariants.Row{}, seen: invariants.Transitions{}}
+	j := &judge{system: s, people: map[int64]*known{}, rows: map[string]invariants.Row{}, seen: invariants.Transitions{}, turns: map[int64]chan<- struct{}{}}
 	c := j.court()
 	j.output = &output{court: c}
 	after := func(d time.Duration, name string, do func()) { s.After(d, name, do) }
 	j.pairs = newPairs(c, after)
+	j.sends = newSends(c)
 	j.signIns = newSignIns(c, after, func(p *simulation.Pair) bool { return j.procore.Good(p) })
 	j.burns = &burns{court: c, inFlight: j.claims}
+	j.pace = newPace(c)
 	j.stored = newStored(c)
 	j.items = newItems(c)
 	j.costs = newCosts(c)
 	j.versions = newVersions(c)
+	j.windows = newWindows(c)
+	j.holdings = newHoldings(c)
+	j.late = newLate(c, j.rows, after, j.awaits)
 	return j
 }
 
 // listen lets the world tell the judge.
 func (j *judge) listen() {
 	j.Tables.OnWrite, j.Tables.OnDelete = j.wrote, j.versions.deleted
-	j.Queues.OnSend = j.sent
+	j.Queues.OnSend, j.Queues.OnDelete = j.sent, j.deleted
 	j.OnCall = j.called
 	j.procore.Presented = func(r *simulation.Request, p *simulation.Pair) {
 		j.pairs.presented(r.Actor.Name, r.Form.Get("client_id"), p)
 	}
+	j.procore.Sending = func(r *simulation.Request, p *simulation.Pair) {
+		if r.Path == "/oauth/token" {
+			j.pace.sends(r.Actor.Name, p)
+			j.sends.sending(r, p, j.Now().Add(r.Actor.Process.Skew()))
+		}
+	}
 	j.procore.Received = j.received
+	j.procore.Left = func(_ *simulation.Request, p *simulation.Pair, at time.Time) { j.sends.ends(p, at, false) }
+	j.procore.Revoked = func(r *simulation.Request, p *simulation.Pair) {
+		key := prefix + string(tokens.User(p.User))
+		j.late.revoked(r.Actor.Name, key, p, j.pairs.held[key])
+	}
 	j.Server = watched{j.procore, j}
 	j.Judge = j.settled
 	j.Go("judge", j.sits)
@@ -82,6 +106,7 @@ func (j *judge) listen() {
 // received learns of a pair that a process received: for a refresh token or for a code.
 func (j *judge) received(r *simulation.Request, p *simulation.Pair) {
 	if r.Form.Has("refresh_token") {
+		j.sends.ends(p, j.Now(), true)
 		j.pairs.received(r.Actor.Name, r.Actor.Process, p)
 	} else {
 		j.signIns.receives(r.Actor.Name, r.Actor.Process, p)
@@ -101,21 +126,29 @@ func (w watched) Serve(r *simulation.Request, f simulation.Fault) *simulation.An
 	if r.Actor == nil {
 		return a
 	}
+	w.judge.sends.empty(r.Actor.Name, r.Form)
 	if len(w.Uses) > uses {
 		w.judge.burns.used(w.Uses[uses], a != nil && bytes.Contains(a.Body, []byte("invalid_grant")), r.Actor.Process.Dead)
+		w.judge.pace.used(w.Uses[uses])
 	}
 	w.judge.costs.called(r, w.owner(r))
 	w.judge.items.called(r)
+	w.judge.holdings.called(r, w.by(r))
 	return a
 }
 
 // owner names whose calls a call counts among, as Procore does.
 func (w watched) owner(r *simulation.Request) string {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if p := w.ByToken(token); p != nil && p.User != 0 {
+	if p := w.by(r); p != nil && p.User != 0 {
 		return "user " + strconv.FormatInt(p.User, 10)
 	}
 	return "company " + r.Header.Get("Procore-Company-Id")
+}
+
+// by returns the pair by which a call is made, or nil.
+func (w watched) by(r *simulation.Request) *simulation.Pair {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return w.ByToken(token)
 }
 
 // sits checks what is stored once in each virtual day. From a loss of rows on the tables agree
@@ -141,6 +174,9 @@ func (j *judge) ledger(when string) {
 
 // holders checks whose the grants are.
 func (j *judge) holders(when string) {
+	if j.apart { // what one table lacks agrees again when its user connects the company
+		return
+	}
 	for _, p := range disagreements(j.Tables.Items(connectionsTable), j.Tables.Items(grants), j.people) {
 		j.Problem("%s: %s", when, p)
 	}
@@ -188,12 +224,24 @@ func (j *judge) sent(queue string, m simulation.Message) {
 			return
 		}
 		j.rescued++
-		j.pairs.saved(j.open(string(r.Principal), r.Generation+1, keys.Sealed{KeyID: r.SealKey, Ciphertext: r.Sealed}))
+		pair := j.rescuedPair(r)
+		j.pairs.saved(pair)
+		j.late.rescued[pair] = true
 		return // what it has is sealed
 	case simulation.EventsQueue:
 		j.stored.sent(m)
 	}
 	j.output.text("the queue "+queue, m.Body)
+}
+
+// deleted checks that a pair leaves the rescue queue for the table.
+func (j *judge) deleted(queue string, m simulation.Message) {
+	if queue != simulation.RescueQueue {
+		return
+	}
+	if r, err := tokens.ParseRescued([]byte(m.Body)); err == nil {
+		j.pairs.leaves(string(r.Principal), j.rescuedPair(r))
+	}
 }
 
 // failed learns of the errors of functions.
@@ -211,6 +259,8 @@ func (j *judge) logged(by *simulation.Process, line string) {
 	_, rest, _ := strings.Cut(line, `"msg":"`)
 	message, _, _ := strings.Cut(rest, `"`)
 	switch message {
+	case "claim not released":
+		j.sends.unreleased(by)
 	case "new pair lost":
 		j.pairs.gaveUp(by)
 	case "request":
@@ -220,9 +270,11 @@ func (j *judge) logged(by *simulation.Process, line string) {
 	case "hook cleanup for ended connection failed":
 		j.orphans(line)
 	case "hook not deleted":
-		if strings.Contains(line, `"hook_id":""`) && j.lossy() { // a pass made the company's row again before it was restored
+		if j.lossy() { // the company's row may name no hook, or one of before
 			j.orphans(line)
 		}
+	case "refresh superseded":
+		j.superseded(by)
 	case "breaker update failed":
 		j.burns.blind++
 	}

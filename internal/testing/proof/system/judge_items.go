@@ -34,6 +34,7 @@ type coverage struct {
 	connected map[string]bool // principals
 	ended     time.Time       // when the last one was not connected any more
 	hook      time.Time       // since when its hook reports changes; zero: it does not
+	hookID    string          // the hook that it had last
 	left      bool            // its user is gone, which the app may not have learned
 	chosen    bool            // a user has chosen it
 }
@@ -58,7 +59,7 @@ func (t *items) wrote(i invariants.Item) {
 	c := t.of(company)
 	switch principal := text(i, "principal"); {
 	case principal == "webhook":
-		c.hook = time.Time{}
+		c.hook, c.hookID = time.Time{}, text(i, "hook_id")
 		if since := number(i, "since_ms"); since > 0 && text(i, "hook_id") != "" {
 			c.hook = time.UnixMilli(since)
 		}
@@ -133,6 +134,9 @@ func (t *items) changed(i item) {
 	}
 }
 
+// since returns since when a company's changes are covered, if they are.
+func (t *items) since(company int64) time.Time { return t.of(company).hook }
+
 // read learns of a read of the consumer.
 func (t *items) read(i item, at time.Time) { t.reads[i] = at }
 
@@ -147,6 +151,9 @@ func (t *items) chosen(company int64) { t.of(company).chosen = true }
 func (t *items) called(r *simulation.Request) {
 	company, err := strconv.ParseInt(r.Header.Get("Procore-Company-Id"), 10, 64)
 	if err != nil {
+		if strings.HasPrefix(r.Path, "/rest/") && r.Path != "/rest/v1.0/me" && r.Path != "/rest/v1.0/companies" {
+			t.problem("R3: %s calls %s for no company", r.Actor.Name, r.Path)
+		}
 		return
 	}
 	switch c := t.of(company); {

@@ -20,15 +20,18 @@ type pairs struct {
 
 	held   map[string]*simulation.Pair // by a grant's key
 	safe   map[*simulation.Pair]bool   // stored, or rescued
-	fenced map[*simulation.Pair]bool   // their rows have moved on without their successors
-	tried  map[process]time.Time       // when one called the rescue queue
-	gave   map[process]time.Time       // when one reported then that it could keep a pair nowhere
+	stored map[*simulation.Pair]bool
+	fenced map[*simulation.Pair]bool // their rows have moved on without their successors
+	tried  map[process]time.Time     // when one called the rescue queue
+	gave   map[process]time.Time     // when one reported then that it could keep a pair nowhere
+
+	unkept map[process][]func() // checks of the pairs that one has received
 
 	rewound time.Time // when rows were last lost, or restored
 }
 
 func newPairs(c court, after func(time.Duration, string, func())) *pairs {
-	p := &pairs{court: c, after: after}
+	p := &pairs{court: c, after: after, unkept: map[process][]func(){}}
 	p.forget()
 	return p
 }
@@ -40,7 +43,7 @@ func (p *pairs) restored() {
 }
 
 func (p *pairs) forget() {
-	p.held, p.safe = map[string]*simulation.Pair{}, map[*simulation.Pair]bool{}
+	p.held, p.safe, p.stored = map[string]*simulation.Pair{}, map[*simulation.Pair]bool{}, map[*simulation.Pair]bool{}
 	p.fenced = map[*simulation.Pair]bool{}
 	p.tried, p.gave = map[process]time.Time{}, map[process]time.Time{}
 }
@@ -61,12 +64,25 @@ type process interface{ Dead() bool }
 // received checks later that the pair of a refresh was not lost: R2.
 func (p *pairs) received(by string, in process, pair *simulation.Pair) {
 	at := p.now()
-	p.after(lateStore, "R2 of "+by, func() {
+	check := func() {
 		lost := p.rewound.Before(at) && !p.safe[pair] && !p.fenced[pair.Prev] && pair.Ended == ""
 		if lost && !in.Dead() && (p.gave[in].Before(at) || p.tried[in].Before(at)) {
 			p.problem("R2: a pair that %s received at %s was neither stored nor rescued", by, at.Format(time.TimeOnly))
 		}
+	}
+	p.unkept[in] = append(p.unkept[in], check)
+	p.after(lateStore, "R2 of "+by, func() {
+		check()
+		delete(p.unkept, in)
 	})
+}
+
+// answered checks the pairs that a process has received, when it answers: it may die afterwards.
+func (p *pairs) answered(in process) {
+	for _, check := range p.unkept[in] {
+		check()
+	}
+	delete(p.unkept, in)
 }
 
 // tries learns that a process calls the rescue queue, which may refuse.
@@ -79,6 +95,16 @@ func (p *pairs) gaveUp(by process) { p.gave[by] = p.now() }
 func (p *pairs) saved(pair *simulation.Pair) {
 	if pair != nil {
 		p.safe[pair] = true
+	}
+}
+
+// isSafe reports whether a pair is in a table, or waits in the queue.
+func (p *pairs) isSafe(pair *simulation.Pair) bool { return p.safe[pair] }
+
+// leaves checks that a pair leaves the rescue queue only if its grant has it, or has moved on.
+func (p *pairs) leaves(of string, pair *simulation.Pair) {
+	if pair != nil && p.rewound.IsZero() && !p.stored[pair] && !p.fenced[pair.Prev] && pair.Ended == "" {
+		p.problem("R2: the rescued pair of %s is dropped, although its grant waits for it", of)
 	}
 }
 
@@ -113,7 +139,7 @@ func (p *pairs) wrote(c invariants.Change, pair *simulation.Pair) {
 		p.fenced[old] = true
 	}
 	if pair != nil {
-		p.held[key], p.safe[pair] = pair, true
+		p.held[key], p.safe[pair], p.stored[pair] = pair, true, true
 	}
 }
 

@@ -65,7 +65,7 @@ func (j *judge) orphans(line string) {
 
 // gone learns that the user left the company, or ended its connection.
 func (j *judge) gone(c *customer) {
-	members, k := j.procore.State().Company(c.id).Members, j.knows(c)
+	members, k := j.procore.Company(c.id).Members, j.knows(c)
 	*k = known{customer: c, since: j.Now(), left: !slices.Contains(members, c.user), removed: k.removed, orphaned: k.orphaned}
 	j.items.gone(c.id, true)
 }

@@ -54,11 +54,15 @@ func (j *judge) evidence(st procoretest.State) *evidence {
 	return e
 }
 
-// excused reports whether a message is the event of a company whose user is gone. It waits
-// until the app learns that.
+// excused reports whether a message is the event of a company whose user is gone, or has just come back. It waits until
+// the app learns that.
 func (j *judge) excused(m simulation.Message) bool {
 	e, err := procore.ParseEvent([]byte(m.Body))
-	return err == nil && (j.people[e.CompanyID] == nil || !j.people[e.CompanyID].wants)
+	if err != nil {
+		return false
+	}
+	k := j.people[e.CompanyID]
+	return k == nil || !k.wants || j.Now().Sub(k.since) < settled
 }
 
 // customer checks that a customer has what its people want.
@@ -93,6 +97,7 @@ func (e *evidence) customer(c court, k *known) {
 const (
 	departed = 26 * time.Hour // until a departed user's connection has ended: a check a day
 	unhooked = 26 * time.Hour // until a hook that was deleted is made again: a pass a day
+	settled  = time.Hour      // until a company that connects has a hook, and its events are consumed
 	ended    = 7 * time.Hour  // until a hook is deleted that could not be at first
 )
 
@@ -122,7 +127,7 @@ func (e *evidence) works(c court, k *known, hooks []procoretest.Hook) {
 	if !e.active(k.customer.id) {
 		c.problem("%s is connected, and no active grant is held for it", name)
 	}
-	if len(hooks) == 0 && c.now().Sub(k.unhooked) < unhooked {
+	if len(hooks) == 0 && (c.now().Sub(k.unhooked) < unhooked || c.now().Sub(k.since) < settled) {
 		return
 	}
 	if len(hooks) != 1 {

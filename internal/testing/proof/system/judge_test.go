@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	refresher "procore-connect/functions/refresher/handler"
 	"procore-connect/internal/connect/session"
 	"procore-connect/internal/invariants"
 	"procore-connect/internal/testing/proof/simulation"
@@ -162,6 +163,38 @@ func TestJudgment(t *testing.T) {
 		{"quarantine without a reason", func(t *trial) { t.quarantines(0) }, "in quarantine"},
 		{"R7, in flight and three", func(t *trial) { t.burns(2, 5) }, ""},
 		{"R7, one more", func(t *trial) { t.burns(2, 6) }, "R7"},
+		{"R7, a run that begins slowly", func(t *trial) { t.refreshes(1, 1, 2, 3) }, ""},
+		{"R7, a run that begins with two", func(t *trial) { t.refreshes(2) }, "2 refreshes in flight, not 1"},
+		{"R7, a run that goes on too fast", func(t *trial) { t.refreshes(1, 3) }, "3 refreshes in flight, not 2"},
+		{"R7, as many refreshes as may be in flight", func(t *trial) { t.refreshes(1, 2, 4, 8, 10) }, ""},
+		{"R7, one more refresh than may be in flight", func(t *trial) { t.refreshes(1, 2, 4, 8, 11) }, "11 refreshes in flight"},
+		{"R7, requests that were not served", func(t *trial) {
+			p := t.runs("refresh")
+			for user := range int64(2) {
+				p.sends("refresher#1", &simulation.Pair{User: user})
+				t.at = t.at.Add(inFlight)
+			}
+		}, ""},
+		{"R7, a sandbox with another task", func(t *trial) {
+			p := t.runs("housekeeping")
+			for user := range int64(2) {
+				p.sends("refresher#1", &simulation.Pair{User: user})
+			}
+		}, ""},
+		{"R7, ten refusals", func(t *trial) { t.refuses(t.runs("refresh"), 10) }, ""},
+		{"R7, more refusals", func(t *trial) { t.refuses(t.runs("refresh"), 11) }, "of 11 users"},
+		{"R7, more refusals after a success", func(t *trial) {
+			p := t.runs("refresh")
+			p.wrote("access-token#1", invariants.Change{New: invariants.Row{Sealed: []byte("x")}})
+			t.refuses(p, 11)
+		}, ""},
+		{"R7, more refusals long after a success", func(t *trial) {
+			p := t.runs("refresh")
+			p.wrote("access-token#1", invariants.Change{New: invariants.Row{Sealed: []byte("x")}})
+			t.at = t.at.Add(behind + time.Second)
+			p.begins("refresher#1", refresher.Input{Task: "refresh"})
+			t.refuses(p, 11)
+		}, "of 11 users"},
 		{"R8, the pair it was spent for", func(t *trial) {
 			t.replaces(func(old *simulation.Pair) *simulation.Pair { return &simulation.Pair{Prev: old} }, "b")
 		}, ""},
@@ -171,6 +204,9 @@ func TestJudgment(t *testing.T) {
 		}, ""},
 		{"R8, by no one", func(t *trial) { t.replaces(func(*simulation.Pair) *simulation.Pair { return &simulation.Pair{} }, "") }, "no one authorized"},
 		{"R3, a call for what no one has chosen", func(t *trial) { t.asks(newItems(t.court), "company-select#1") }, "R3"},
+		{"R3, a call for no company", func(t *trial) {
+			newItems(t.court).called(&simulation.Request{Actor: &simulation.Actor{Name: "company-select#1"}, Path: "/rest/v1.0/projects"})
+		}, "R3"},
 		{"R3, a call for what a user chooses", func(t *trial) {
 			i := newItems(t.court)
 			i.chosen(1)
@@ -226,8 +262,9 @@ func TestJudgment(t *testing.T) {
 		}, "drops what the next version stores"},
 		{"writes of a ledger with two keys", func(t *trial) { t.spends(2) }, ""},
 		{"too many writes of a ledger with one key", func(t *trial) { t.spends(1) }, "272 writes of spends"},
-		{"a deleted hook, in time", func(t *trial) { t.unhooked(25 * time.Hour) }, ""},
-		{"a deleted hook, after a day", func(t *trial) { t.unhooked(27 * time.Hour) }, "has 0 hooks"},
+		{"a deleted hook, in time", func(t *trial) { t.unhooked(25*time.Hour, 9*time.Hour) }, ""},
+		{"a deleted hook, after a day", func(t *trial) { t.unhooked(27*time.Hour, 9*time.Hour) }, "has 0 hooks"},
+		{"no hook yet", func(t *trial) { t.unhooked(27*time.Hour, 50*time.Minute) }, ""},
 		{"costs of an hour", func(t *trial) { t.costs(perOwner + 1) }, "more than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -427,10 +464,39 @@ func (t *trial) refresherCalls(calls int, outage time.Duration) {
 	c.settled(2, 0, 24*time.Hour)
 }
 
-// unhooked judges a connected company whose hook was deleted so long ago.
-func (t *trial) unhooked(ago time.Duration) {
+// runs returns what judges a call of a sandbox of the refresher.
+func (t *trial) runs(task string) *pace {
+	p := newPace(t.court)
+	p.begins("refresher#1", refresher.Input{Task: task})
+	return p
+}
+
+// refreshes lets a run have so many refreshes in flight at once, time after time.
+func (t *trial) refreshes(batches ...int64) {
+	p := t.runs("refresh")
+	for i, batch := range batches {
+		first := int64(i) * 100 // each batch has its users
+		for user := range batch {
+			p.sends("refresher#1", &simulation.Pair{User: first + user})
+		}
+		for user := range batch {
+			p.used(&simulation.Use{By: "refresher#1", Pair: &simulation.Pair{User: first + user}})
+			p.wrote("refresher#1", invariants.Change{New: invariants.Row{Sealed: []byte("x")}})
+		}
+	}
+}
+
+// refuses lets Procore refuse so many tokens in a run.
+func (t *trial) refuses(p *pace, n int) {
+	for range n {
+		p.wrote("refresher#1", invariants.Change{Old: invariants.Row{ClaimUntil: 1}, New: invariants.Row{State: "reauthorize"}})
+	}
+}
+
+// unhooked judges a connected company whose hook was deleted so long ago, and which someone wants since.
+func (t *trial) unhooked(ago, since time.Duration) {
 	e := &evidence{grants: map[string]invariants.Item{"custom#user#2": {"state": attribute("active"), "holders": {SS: []string{"1"}}}}}
-	e.works(t.court, &known{customer: &customer{id: 1}, unhooked: t.at.Add(-ago)}, nil)
+	e.works(t.court, &known{customer: &customer{id: 1}, unhooked: t.at.Add(-ago), since: t.at.Add(-since)}, nil)
 }
 
 // spends lets the ledger of a ring have as many writes in a day of two companies as one with two keys may.

@@ -26,13 +26,18 @@ func (s *system) troubles() {
 		{"token endpoint down", 10 * time.Hour, s.down("token", 503, "")},
 		{"token endpoint refuses the app", 12 * time.Hour, s.down("token", 401, `{"error":"invalid_client"}`)},
 		{"token endpoint answers a page", 12 * time.Hour, s.down("token", 200, page)},
+		{"token endpoint slow", 12 * time.Hour, s.slow},
+		{"sandbox cut off from storage", 4 * time.Hour, s.cutsOff},
 		{"API down", 10 * time.Hour, s.down("api", 502, page)},
+		{"API refuses deliveries", 12 * time.Hour, s.outage(func(begins bool) { s.refusing = begins })},
 		{"sandbox freezes", 15 * time.Minute, s.freezes},
 		{"clock steps", 2 * time.Hour, s.steps},
 		{"sandboxes recycled", time.Hour, s.recycles},
 		{"sandbox overwritten", 30 * time.Hour, s.overwrites},
 		{"deployments", 5 * time.Hour, s.rollout},
 		{"users authorize during refreshes", time.Hour, s.races},
+		{"revocations while pairs wait", 2 * time.Hour, s.revokesLate},
+		{"grants marked while pairs wait", 30 * time.Hour, s.marksLate},
 	} {
 		s.start(t)
 	}
@@ -84,12 +89,8 @@ func (s *system) awaitsClaim(ctx context.Context) (c claim, ok bool) {
 
 // freezes stops the sandbox that has a claim, if it is one of a function.
 func (c claim) freezes(s *system, d time.Duration) {
-	for _, f := range s.functions {
-		for _, p := range f.Processes() {
-			if simulation.ActorOf(p.Context()).Name == c.by {
-				p.Freeze(d)
-			}
-		}
+	if p := s.judge.sandboxOf(c.by); p != nil {
+		p.Freeze(d)
 	}
 }
 
@@ -107,9 +108,12 @@ func (s *system) storageOutage(ctx context.Context) {
 	}
 }
 
-// overwrites lets production overwrite the sandbox. What changes before a user connects again is owed to no one: the app is
-// installed nowhere.
-func (s *system) overwrites(context.Context) {
+// overwrites lets production overwrite the sandbox, which may take so long that all grants are due when it is back. What
+// changes before a user connects again is owed to no one: the app is installed nowhere.
+func (s *system) overwrites(ctx context.Context) {
+	if s.Next("takes long", "overwrites")%2 == 0 {
+		s.downFor(ctx, procoretest.Fault{Endpoint: "token", Kind: procoretest.Status, Status: 503}, max(min(2*time.Hour, s.ends.Sub(s.Now())), 0))
+	}
 	must(s.procore.Overwrite())
 	for _, c := range s.customers {
 		s.judge.items.gone(c.id, true)
@@ -136,15 +140,17 @@ func (s *system) down(endpoint string, status int, body string) func(ctx context
 		f.Headers = map[string]string{"Content-Type": "text/html; charset=utf-8"}
 	}
 	return func(ctx context.Context) {
-		f := f
-		if f.Seconds = int64(s.length("down").Seconds()); f.Seconds > 0 {
-			if endpoint == "api" {
-				s.judge.costs.outage += time.Duration(f.Seconds) * time.Second
-			}
-			must(s.procore.Fault(f))
-			s.Sleep(ctx, time.Duration(f.Seconds)*time.Second)
-			s.Note("Procore is back")
-		}
+		s.downFor(ctx, f, s.length("down"))
+	}
+}
+
+// downFor lets Procore answer alike for a time.
+func (s *system) downFor(ctx context.Context, f procoretest.Fault, d time.Duration) {
+	if f.Seconds = int64(d.Seconds()); f.Seconds > 0 {
+		s.judge.costs.outage += d
+		must(s.procore.Fault(f))
+		s.Sleep(ctx, d.Truncate(time.Second))
+		s.Note("Procore is back")
 	}
 }
 
@@ -167,15 +173,60 @@ func (s *system) freezes(context.Context) {
 
 // steps sets the clock of a sandbox, and sets it right after some minutes.
 func (s *system) steps(ctx context.Context) {
-	p := s.sandbox("steps")
+	p, by := s.sandbox("steps"), s.part("step", 10*time.Minute)-5*time.Minute
+	if s.Swarm().Has("clock steps in a refresh") && s.Next("moment", "steps")%2 == 0 {
+		p, by = nil, s.part("step in a refresh", time.Minute)
+		s.judge.strike = func(claims *simulation.Process) {
+			p = claims
+			p.Step(by) // before it learns that it has the claim
+		}
+		if _, ok := s.awaitsClaim(ctx); !ok {
+			s.judge.strike = nil
+		}
+	} else if p != nil {
+		p.Step(by)
+	}
 	if p == nil {
 		return
 	}
-	by := s.part("step", 10*time.Minute) - 5*time.Minute
-	p.Step(by)
 	s.Sleep(ctx, s.part("stepped", 20*time.Minute))
 	simulation.Gate(ctx, "corrects the clock")
 	p.Step(-by)
+}
+
+// slow lets Procore answer requests for a pair slowly.
+func (s *system) slow(ctx context.Context) {
+	s.Delay = func(actor, operation string, turn uint64) time.Duration {
+		if operation != "receives" { // what a token endpoint answers
+			return 0
+		}
+		return time.Duration(s.Draw("slow", actor, turn) % uint64(20*time.Second))
+	}
+	s.Sleep(ctx, min(s.length("slow"), time.Hour))
+	s.Delay = nil
+	s.Note("Procore is fast again")
+}
+
+// cutsOff cuts a sandbox off from storage when it has opened a connection to the token endpoint: when it claims a grant.
+func (s *system) cutsOff(ctx context.Context) {
+	cut := make(chan *simulation.Process, 1)
+	length := 3*time.Second + s.part("cut off", 20*time.Second)
+	s.Connected = func(a *simulation.Actor, about string) {
+		if about == "" && s.judge.sandboxOf(a.Name) != nil && !s.Calm() {
+			s.Connected = nil
+			a.Process.CutOff(length)
+			cut <- a.Process
+		}
+	}
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	select {
+	case <-cut:
+	case <-timer.C:
+		s.Connected = nil
+	case <-s.Root().Done():
+	}
+	simulation.Gate(ctx, "goes on after a cut")
 }
 
 // recycles ends the sandboxes of a function that are not busy.

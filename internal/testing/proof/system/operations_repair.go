@@ -56,20 +56,7 @@ func (s *system) until(ctx context.Context, name string, do func(ctx context.Con
 // rotates rotates a key as the runbook says, and retires the old ones that nothing needs.
 func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 	return func(ctx context.Context) {
-		s.until(ctx, "keys rotate "+string(ring), func(ctx context.Context, o *operator.Operator) error {
-			all, err := o.Keys(ctx)
-			if err != nil || len(keysOf(ring, all)) == keyring.MaxKeys {
-				return err // with a full ring the person waits until a key may be retired
-			}
-			next, err := o.NextRotation(ctx, ring)
-			if err != nil {
-				return err
-			}
-			if ring == operator.SealRing {
-				s.awaitsClaim(ctx)
-			}
-			return o.Rotate(ctx, next, func(string) {})
-		})
+		s.rotated(ctx, ring)
 		if ring == operator.WebhookRing {
 			s.until(ctx, "webhooks sync --all", func(ctx context.Context, o *operator.Operator) error {
 				ids, err := o.ToSync(ctx, 0)
@@ -84,6 +71,24 @@ func (s *system) rotates(ring operator.RingName) func(ctx context.Context) {
 		}
 		s.until(ctx, "keys retire "+string(ring), func(ctx context.Context, o *operator.Operator) error { return s.retire(ctx, o, ring) })
 	}
+}
+
+// rotated adds a key to a ring, which is current from then on.
+func (s *system) rotated(ctx context.Context, ring operator.RingName) {
+	s.until(ctx, "keys rotate "+string(ring), func(ctx context.Context, o *operator.Operator) error {
+		all, err := o.Keys(ctx)
+		if err != nil || len(keysOf(ring, all)) == keyring.MaxKeys {
+			return err // with a full ring the person waits until a key may be retired
+		}
+		next, err := o.NextRotation(ctx, ring)
+		if err != nil {
+			return err
+		}
+		if ring == operator.SealRing {
+			s.awaitsClaim(ctx)
+		}
+		return o.Rotate(ctx, next, func(string) {})
+	})
 }
 
 // keysOf returns the keys of a ring.
@@ -249,22 +254,43 @@ func (s *system) reverts(ctx context.Context) {
 	if s.lost {
 		return // a backup of that time lacks rows
 	}
-	backup := s.Tables.Snapshot(grants, connectionsTable)
+	names := []string{grants, connectionsTable}
+	if s.Swarm().Has("tables reverted apart") {
+		names = [][]string{names, names[:1], names[1:]}[s.Next("which", "reverts")%3]
+	}
+	backup := s.Tables.Snapshot(names...)
 	if !s.Sleep(ctx, s.part("backup", 6*time.Hour)) || simulation.Gate(ctx, "reverts the tables") != simulation.Fine || s.Calm() || s.lost {
 		return
 	}
+	if s.Swarm().Has("reverts after a rotation") {
+		s.rotated(ctx, operator.SealRing)
+		if s.Calm() || s.lost {
+			return
+		}
+	}
 	s.unsure++
 	s.Tables.Restore(backup)
+	s.Note("reverted: %v", names)
+	s.apart = s.apart || len(names) == 1
 	s.reverted = s.Now()
 	s.judge.restored()
 	s.judge.items.reverted(s.Tables.Items(connectionsTable))
 	if s.Next("marks", "reverts")%2 == 0 {
-		s.until(ctx, "mark-restored", func(ctx context.Context, o *operator.Operator) error {
-			_, err := o.Restored(ctx, "simulation")
-			return err
-		})
+		s.marks(ctx)
 	}
 	s.compares(ctx)
+}
+
+// marks ends all grants, as those of a copied table.
+func (s *system) marks(ctx context.Context) {
+	s.until(ctx, "mark-restored", func(ctx context.Context, o *operator.Operator) error {
+		before := s.judge.late.usables(s.judge.pairs.held)
+		_, err := o.Restored(ctx, "simulation")
+		if err == nil {
+			s.judge.late.marks(before, s.judge.pairs.held)
+		}
+		return err
+	})
 }
 
 // restores reports whether an actor is the verb restore.
@@ -290,10 +316,12 @@ func (s *system) compares(ctx context.Context) {
 // asks asks the users of the companies that need a person to connect them again. It reads the
 // whole list, as the receipt of restore says.
 func (s *system) asks(ctx context.Context, o *operator.Operator) error {
+	before := s.judge.holdings.unheld()
 	all, err := o.List(ctx, operator.Filter{})
 	if err != nil {
 		return err
 	}
+	s.judge.holdings.listed(before, all)
 	for _, c := range s.customers {
 		k := s.judge.knows(c)
 		k.asked = k.asked || slices.ContainsFunc(all, func(one operator.Connection) bool { return one.CompanyID == c.id && one.NeedsPerson })

@@ -60,6 +60,9 @@ func (s *system) populate(i int) {
 	s.Go("user "+c.name, c.lives)
 	s.Go("user "+c.name+", who reads mail,", c.attends)
 	s.Go("people "+c.name, c.works)
+	if s.Swarm().Has("imports") {
+		s.Go("importers "+c.name, c.imports)
+	}
 }
 
 func must(err error) {
@@ -75,7 +78,11 @@ func (c *customer) part(what string, most time.Duration) time.Duration {
 
 // lives is the user's time: connects the company, and does what users do now and then.
 func (c *customer) lives(ctx context.Context) {
-	if !c.Sleep(ctx, c.part("begins", 2*time.Hour)) {
+	begins := 2 * time.Hour
+	if c.Swarm().Has("users begin at once") { // so their tokens expire at once, too
+		begins = 3 * time.Minute
+	}
+	if !c.Sleep(ctx, c.part("begins", begins)) {
 		return
 	}
 	for !c.connect(ctx) {
@@ -177,15 +184,18 @@ func (c *customer) twice(ctx context.Context) {
 	c.choose(ctx, one)
 }
 
+// grant is the key of the user's grant.
+func (c *customer) grant() string { return fmt.Sprintf("%suser#%d", prefix, c.user) }
+
 // races lets a user authorize once more while the grant is being refreshed, by a sandbox that freezes.
 func (s *system) races(ctx context.Context) {
 	claim, ok := s.awaitsClaim(ctx)
 	if !ok {
 		return
 	}
-	claim.freezes(s, s.part("in a claim", 20*time.Second))
+	claim.freezes(s, s.part("in a claim", []time.Duration{20 * time.Second, time.Minute}[s.Next("how long", "in a claim")%2])) // a claim ends after 25 s
 	for _, c := range s.customers {
-		if claim.grant == fmt.Sprintf("%suser#%d", prefix, c.user) && s.judge.knows(c).wants && c.connecting == 0 {
+		if claim.grant == c.grant() && s.judge.knows(c).wants && c.connecting == 0 {
 			c.connect(ctx)
 			return
 		}
@@ -275,16 +285,22 @@ func (c *customer) change() {
 			e.ProjectID = firstProject + (c.id-firstCompany)*10 + int64(c.Next("project", c.name)%projects)
 		}
 	}
+	c.emits(e)
+}
+
+// emits lets a change happen, and returns the id of what was changed.
+func (c *customer) emits(e procoretest.Event) procore.ID {
 	emitted, err := c.procore.Emit(e)
 	if err != nil {
 		c.Problem("no change: %v", err)
-		return
+		return ""
 	}
 	t := thing{e.ResourceName, e.ProjectID, emitted.ResourceID}
 	if e.EventType == "create" {
 		c.things = append(c.things, t)
 	}
 	c.judge.changed(c, t)
+	return t.id
 }
 
 // returns opens the page of the connection again, in the browser that made it.

@@ -30,6 +30,7 @@ var rares = []rare{
 	{name: "an uncertain grant is active again", message: "grant changed", with: `"from":"uncertain","to":"active"`},
 	{name: "a grant needs its user", message: "grant changed", with: `"to":"reauthorize"`},
 	{name: "a key is rotated during a claim", events: []string{"key rotated during a claim"}},
+	{name: "a grant is revoked while its new pair waits", events: []string{"revoked while a pair waits"}},
 	{name: "the breaker opens", message: "breaker opened"},
 	{name: "the breaker closes", message: "breaker closed"},
 	{name: "an authorization is abandoned", message: "authorization abandoned"},
@@ -57,6 +58,8 @@ var rares = []rare{
 	{name: "a secret cannot be read again", message: "secret not read again"},
 	{name: "another app's secret is stored", events: []string{"another app's secret is stored"}},
 	{name: "a rollback", events: []string{"rolled back"}},
+	{name: "people import things", events: []string{"import"}},
+	{name: "a sandbox is cut off from storage", events: []string{"cut off"}},
 	{name: "a sandbox freezes", events: []string{"froze"}},
 	{name: "a clock steps", events: []string{"clock stepped"}},
 }

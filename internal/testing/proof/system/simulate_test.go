@@ -117,7 +117,8 @@ func alone(t *testing.T, c Config) *Result {
 		t.Fatal(err)
 	}
 	run := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestAlone$", "-test.timeout", "0")
-	run.Env = append(os.Environ(), "ALONE=1", "GOMAXPROCS=1", "GOGC=400")
+	run.Env = append([]string{"GOGC=400"}, os.Environ()...)
+	run.Env = append(run.Env, "ALONE=1", "GOMAXPROCS=1")
 	run.Stdin = bytes.NewReader(in)
 	out, err := run.CombinedOutput()
 	_, line, found := strings.Cut(string(out), asJSON)

@@ -62,9 +62,11 @@ type system struct {
 	ends      time.Time // when nothing fails any longer
 	deployed  int       // the version of the code
 	typed     int       // commands of the operator
+	refusing  bool      // the API answers deliveries itself
 	lost      bool      // rows are gone, and not restored yet
 	unsure    int       // losses of rows, and reverts, after which no one has asked the customers yet
 	reverted  time.Time // when backups were last put in the tables' place
+	apart     bool      // one of them without the other
 	rare      *reached
 }
 
@@ -89,6 +91,7 @@ func Run(t *testing.T, c Config) *Result {
 
 // begin sets the world up.
 func (s *system) begin() {
+	s.plain()
 	s.judge, s.rare = newJudge(s), newReached()
 	s.Topics = awstest.NewTopics("connections")
 	s.Secrets.Put("app", `{"client_id":"`+clientID+`","client_secret":"fake-client-secret"}`)
@@ -114,6 +117,10 @@ func (s *system) crookedness() procoretest.Options {
 		o.SecondAuthorization = procoretest.Return
 	}
 	o.Crooked = s.crooked()
+	s.lists(&o)
+	if s.Swarm().Has("events have odd fields") {
+		o.Crooked = strings.TrimPrefix(o.Crooked+",event-metadata", ",")
+	}
 	o.ReplayKillsSuccessor = s.Swarm().Has("replay kills successor")
 	o.RefreshKillsAccess = s.Swarm().Has("refresh kills access")
 	if s.Swarm().Has("lost deliveries") {
