@@ -351,10 +351,12 @@ func (c *customer) ends(ctx context.Context, o *operator.Operator) error {
 // cleans is an administrator of the company who deletes a hook that the operator could not
 // delete, because no grant works any longer.
 func (c *customer) cleans(hook string) {
-	for _, h := range c.procore.State().Hooks {
-		if h.CompanyID == c.id && strconv.FormatInt(h.ID, 10) == hook {
-			must(c.procore.DeleteHook(h.ID))
-			c.Happened("an administrator deletes our hook")
-		}
+	id, err := strconv.ParseInt(hook, 10, 64)
+	if err != nil {
+		return // there was none
+	}
+	if h, _ := c.procore.Hook(id); h.CompanyID == c.id {
+		must(c.procore.DeleteHook(id))
+		c.Happened("an administrator deletes our hook")
 	}
 }
