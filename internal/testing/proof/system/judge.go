@@ -69,6 +69,9 @@ func newJudge(s *system) *judge {
 	j.pace = newPace(c)
 	j.stored = newStored(c)
 	j.items = newItems(c)
+	if !s.exact() {
+		j.items.hides = wrong
+	}
 	j.costs = newCosts(c)
 	j.versions = newVersions(c)
 	j.windows = newWindows(c)

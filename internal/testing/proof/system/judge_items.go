@@ -26,6 +26,8 @@ type items struct {
 	court
 	companies map[int64]*coverage
 	changes   map[item]time.Time // the last one that is covered
+	latest    map[item]time.Time // the last one
+	hides     time.Duration      // for so long an event may cover what changed after it
 	reads     map[item]time.Time // when the consumer last read it
 }
 
@@ -40,7 +42,7 @@ type coverage struct {
 }
 
 func newItems(c court) *items {
-	return &items{court: c, companies: map[int64]*coverage{}, changes: map[item]time.Time{}, reads: map[item]time.Time{}}
+	return &items{court: c, companies: map[int64]*coverage{}, changes: map[item]time.Time{}, latest: map[item]time.Time{}, reads: map[item]time.Time{}}
 }
 
 func (t *items) of(company int64) *coverage {
@@ -129,7 +131,9 @@ func (t *items) gone(company int64, gone bool) {
 
 // changed learns of a change.
 func (t *items) changed(i item) {
-	if c := t.of(i.company); !c.left && len(c.connected) > 0 && !c.hook.IsZero() && c.hook.Before(t.now()) {
+	hidden := t.now().Sub(t.latest[i]) < t.hides
+	t.latest[i] = t.now()
+	if c := t.of(i.company); !hidden && !c.left && len(c.connected) > 0 && !c.hook.IsZero() && c.hook.Before(t.now()) {
 		t.changes[i] = t.now()
 	}
 }

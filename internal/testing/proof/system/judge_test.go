@@ -216,6 +216,13 @@ func TestJudgment(t *testing.T) {
 		{"R8, a call while connected", func(t *trial) { t.calls("connected") }, ""},
 		{"R9, read since", func(t *trial) { t.changes(func(i *items, x item) { i.read(x, t.at) }) }, ""},
 		{"R9, read before", func(t *trial) { t.changes(func(i *items, x item) { i.read(x, t.at.Add(-time.Second)) }) }, "R9"},
+		{"R9, changed once more", func(t *trial) { t.changes(func(i *items, x item) { t.again(i, x) }) }, "R9"},
+		{"R9, changed once more, the receiver's clock may be wrong", func(t *trial) {
+			t.changes(func(i *items, x item) { i.hides = wrong; t.again(i, x) })
+		}, ""},
+		{"R9, changed later, the receiver's clock may be wrong", func(t *trial) {
+			t.changes(func(i *items, x item) { i.hides = time.Minute; t.again(i, x) })
+		}, "R9"},
 		{"R9, the company left", func(t *trial) { t.changes(func(i *items, _ item) { i.wrote(connection("ended")) }) }, ""},
 		{"R9, a backup without the company", func(t *trial) { t.changes(func(i *items, _ item) { i.restored(nil) }) }, ""},
 		{"R9, a backup with the company", func(t *trial) {
@@ -433,6 +440,13 @@ func (t *trial) changes(then func(i *items, x item)) {
 	i.changed(x)
 	then(i, x)
 	i.settled()
+}
+
+// again lets what was read change once more, after five minutes.
+func (t *trial) again(i *items, x item) {
+	i.read(x, t.at)
+	t.at = t.at.Add(5 * time.Minute)
+	i.changed(x)
 }
 
 // upgrades lets this version write a row of the next one, after something happened.
