@@ -44,6 +44,7 @@ func controlRoutes(m *http.ServeMux) {
 		return done{true}, s.Redeliver(d.DeliveryID)
 	}))
 	handle("POST /_fake/overwrite", control(func(s *Server, _ *http.Request, _ struct{}) (any, error) { return done{true}, s.Overwrite() }))
+	handle("POST /_fake/end-access", control(func(s *Server, _ *http.Request, e endAccess) (any, error) { return done{true}, s.EndAccess(e.UserID) }))
 	handle("PATCH /_fake/companies/{id}", control(func(s *Server, r *http.Request, p CompanyPatch) (any, error) {
 		id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 		if err != nil {
@@ -66,6 +67,11 @@ func controlRoutes(m *http.ServeMux) {
 // redelivery is the body of POST /_fake/redeliveries.
 type redelivery struct {
 	DeliveryID int64 `json:"delivery_id"`
+}
+
+// endAccess is the body of POST /_fake/end-access.
+type endAccess struct {
+	UserID int64 `json:"user_id"`
 }
 
 // done is the answer of an endpoint that has nothing to return.

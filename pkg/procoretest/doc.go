@@ -51,6 +51,7 @@
 //	POST   /_fake/redeliveries     {"delivery_id": ...}
 //	PATCH  /_fake/hooks/{id}       HookPatch
 //	POST   /_fake/overwrite        {}
+//	POST   /_fake/end-access       {"user_id": 1}
 //	POST   /_fake/clock            {"advance_seconds": 3600}
 //	PATCH  /_fake/companies/{id}   CompanyPatch
 //	PATCH  /_fake/options          OptionsPatch

@@ -317,6 +317,7 @@ func TestStorageFails(t *testing.T) {
 		"Answer":        func() error { return p.Answer(Answer{Path: "/rest/v1.0/own"}) },
 		"Emit":          func() error { _, err := p.Emit(update); return err },
 		"EmitAll":       func() error { _, err := p.EmitAll(nil); return err },
+		"EndAccess":     func() error { return p.EndAccess(Joe) },
 		"Fault":         func() error { return p.Fault(Fault{Endpoint: "api", Kind: Drop}) },
 		"Redeliver":     func() error { return p.Redeliver(st.Deliveries[0].ID) },
 		"UpdateCompany": func() error { return p.UpdateCompany(MyConstruction, CompanyPatch{}) },

@@ -104,6 +104,23 @@ func (s *Server) Accepts(accessToken string) bool {
 	return s.access[accessToken].usable(s.now())
 }
 
+// EndAccess ends the access tokens of a user before their time, as Procore may. The refresh tokens stay valid.
+func (s *Server) EndAccess(userID int64) (err error) {
+	defer s.mu.synced(&err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.user(userID) == nil {
+		return fmt.Errorf("user %d does not exist", userID)
+	}
+	for _, p := range s.pairs {
+		if p.userID == userID && p.usable(s.now()) {
+			p.accessRevoked = true
+			s.keepPair(p)
+		}
+	}
+	return nil
+}
+
 // longToken is the length of an access token with LongAccessTokens.
 const longToken = 1400
 

@@ -309,6 +309,22 @@ func TestAfterARefresh(t *testing.T) {
 	}
 }
 
+// What ends is kept, and the refresh token brings another access token.
+func TestEndAccess(t *testing.T) {
+	t.Parallel()
+	m := newMemory(nil)
+	p := startOn(t, m, Options{})
+	joe, other := p.Token(t, Joe, redirect), p.Token(t, Ann, redirect)
+	api(t, p, "", 0, "POST", "/_fake/end-access", `{"user_id":1234567}`).wants(t, 200, "true")
+	api(t, p, joe.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 401, "")
+	api(t, p, other.AccessToken, 0, "GET", "/rest/v1.0/me", "").wants(t, 200, "")
+	isKept(t, p, m.synced)
+	refresh(t, p, joe.RefreshToken).wants(t, 200, "access_token")
+	if err := p.EndAccess(9); err == nil {
+		t.Error("the access of a user who does not exist ended")
+	}
+}
+
 func TestRevoke(t *testing.T) {
 	t.Parallel()
 	p := Start(t)

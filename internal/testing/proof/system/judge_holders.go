@@ -61,11 +61,25 @@ func (h *holdings) called(r *simulation.Request, pair *simulation.Pair) {
 	if company == "" || pair == nil || pair.User == 0 || strings.HasPrefix(r.Actor.Name, "company-select") || strings.Contains(r.Path, "/webhooks/") {
 		return
 	}
+	if h.over(company, pair) {
+		h.problem("R8: %s calls %s for company %s by the grant of user %d, which is not held for it", r.Actor.Name, r.Path, company, pair.User)
+	}
+}
+
+// over reports whether a user's grant has not been held for a company for so long that no process may use its pair.
+func (h *holdings) over(company string, pair *simulation.Pair) bool {
 	of := holding{prefix + string(tokens.User(pair.User)), company}
 	at, since := h.ended[of], h.now().Sub(h.ended[of])
-	if !h.held[of] && (since > remembered || pair.Issued.After(at)) {
-		h.problem("R8: %s calls %s for company %s by the grant of user %s, which is not held for it", r.Actor.Name, r.Path, company,
-			strconv.FormatInt(pair.User, 10))
+	return !h.held[of] && (since > remembered || pair.Issued.After(at))
+}
+
+// served checks an access token that a program gets for a company of a user's.
+func (h *holdings) served(company, user int64, pair *simulation.Pair) {
+	switch {
+	case pair == nil || pair.User != user:
+		h.problem("R8: a program gets a token for company %d that is not of user %d", company, user)
+	case h.over(strconv.FormatInt(company, 10), pair):
+		h.problem("R8: a program gets a token for company %d by the grant of user %d, which is not held for it", company, user)
 	}
 }
 

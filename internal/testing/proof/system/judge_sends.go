@@ -16,6 +16,8 @@ const (
 	afterwards = 8 * time.Second
 	// tolerated is by how much that may be wrong.
 	tolerated = 100 * time.Millisecond
+	// landing is how long after its sender has given up a write takes effect at most.
+	landing = 2 * time.Minute
 	// longest is how long a claim is valid at most, with what the clock of its reader may be behind.
 	longest = time.Minute
 )
@@ -81,7 +83,7 @@ func (s *sends) claimed(key, by string, in sandbox, r invariants.Row, pair *simu
 // when storage did not let the process release it.
 func (s *sends) doubted(by, key string, h *attempt) {
 	switch {
-	case h.sent, h.pair.Presented > 0, h.in == nil, h.in.Dead(), !h.in.Disturbed().Before(h.at), !s.failed[h.in].Before(h.at):
+	case h.sent, h.pair.Presented > 0, h.in == nil, h.in.Dead(), !h.in.Disturbed().Before(h.at), !s.failed[h.in].Before(h.at.Add(-landing)):
 	case by == h.by && s.now().Before(h.until), s.now().Sub(h.at) > longest:
 		s.problem("R2: %s claimed %s, never sent its refresh token, and did not release it", h.by, key)
 	}

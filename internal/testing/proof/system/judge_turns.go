@@ -27,7 +27,8 @@ const (
 	gateFor = 2 * time.Minute
 )
 
-// opened returns when the windows were opened that a row of reconciliation has, zero if the row before has them too.
+// opened returns when the windows were opened that a row of reconciliation has, zero if the row before has them too, or
+// had none: a company's first ones end when its changes are covered from.
 func (w *windows) opened(company int64, i invariants.Item) time.Time {
 	var end time.Time
 	for _, c := range i["cursors"].L {
@@ -37,8 +38,8 @@ func (w *windows) opened(company int64, i invariants.Item) time.Time {
 			}
 		}
 	}
-	before, known := w.until[company]
-	if w.until[company] = end; !known || !end.After(before) {
+	before := w.until[company]
+	if w.until[company] = end; before.IsZero() || !end.After(before) {
 		return time.Time{}
 	}
 	return end.Add(settling)

@@ -63,6 +63,7 @@ func TestOpened(t *testing.T) {
 	}{
 		{row(0, 0), false}, {row(0, 0), false}, {row(0, time.Hour), true},
 		{row(time.Hour, 0), false}, {row(2*time.Hour, 0), true}, {row(0, 0), false},
+		{invariants.Item{}, false}, {row(3*time.Hour, 0), false}, {row(3*time.Hour, 4*time.Hour), true},
 	} {
 		if at := w.opened(5, tt.row); at.IsZero() == tt.want {
 			t.Errorf("row %d: opened at %v, want a time: %t", i, at, tt.want)

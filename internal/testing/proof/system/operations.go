@@ -38,6 +38,7 @@ func (s *system) troubles() {
 		{"users authorize during refreshes", time.Hour, s.races},
 		{"revocations while pairs wait", 2 * time.Hour, s.revokesLate},
 		{"grants marked while pairs wait", 30 * time.Hour, s.marksLate},
+		{"programs ask for tokens", 30 * time.Minute, s.programs},
 	} {
 		s.start(t)
 	}

@@ -59,6 +59,7 @@ var rares = []rare{
 	{name: "another app's secret is stored", events: []string{"another app's secret is stored"}},
 	{name: "a rollback", events: []string{"rolled back"}},
 	{name: "people import things", events: []string{"import"}},
+	{name: "a program gets a token", events: []string{"access token served"}},
 	{name: "a sandbox is cut off from storage", events: []string{"cut off"}},
 	{name: "a sandbox freezes", events: []string{"froze"}},
 	{name: "a clock steps", events: []string{"clock stepped"}},
