@@ -178,6 +178,10 @@ func TestCheckTables(t *testing.T) {
 	breaker := item(`{"grant":{"S":"custom#breaker"}}`)
 	wantOne(t, CheckTables([]Item{row, breaker}, []Item{entry}, noon), "")
 	wantOne(t, CheckTables([]Item{row}, nil, noon), "does not know attempt")
+	over := item(`{"grant":{"S":"custom#user#2"},"fingerprint":{"S":"f"},"attempt":{"S":"discard-b"},"spent_at":{"N":"1"},"ttl":{"N":"2"}}`)
+	wantOne(t, CheckTables([]Item{row}, []Item{over}, noon), "")
+	over["grant"] = breaker["grant"]
+	wantOne(t, CheckTables([]Item{row}, []Item{over}, noon), "does not know attempt")
 	wantOne(t, CheckTables([]Item{{"rev": row["state"]}}, nil, noon), "rev is not a whole number")
 	wantOne(t, CheckTables(nil, []Item{item(`{"fingerprint":{"S":"f"},"ttl":{"N":"2"}}`)}, noon), "without token or attempt")
 }

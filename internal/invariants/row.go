@@ -47,6 +47,9 @@ func (r Row) Claimed() bool { return r.ClaimUntil != 0 }
 // revocation begins the name of an attempt that revokes.
 const revocation = "revoke-"
 
+// discard begins the name under which the ledger keeps a token that an authorization may not store.
+const discard = "discard-"
+
 // Revoking reports whether the attempt that holds the claim is a revocation.
 func (r Row) Revoking() bool { return r.Claimed() && strings.HasPrefix(r.Attempt, revocation) }
 

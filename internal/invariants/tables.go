@@ -9,14 +9,17 @@ import (
 
 // CheckTables returns what is wrong with the rows of Grants and Spends, alone and
 // together: an attempt that holds a claim, or whose outcome is unknown, is in the
-// ledger. Read the two tables in this order, because the ledger is written with the
-// claim.
+// ledger, unless an authorization that got the same pair has since taken its entry over.
+// Read the two tables in this order, because the ledger is written with the claim.
 func CheckTables(grants, spends []Item, now time.Time) []string {
 	var p problems
-	known := map[string]bool{}
+	known, discards := map[string]bool{}, map[string]bool{} // by attempt, and by grant
 	for _, s := range spends {
 		d := decoder{item: s}
 		known[d.str("attempt")] = true
+		if strings.HasPrefix(d.str("attempt"), discard) {
+			discards[d.str("grant")] = true
+		}
 		p.check(d.str("fingerprint") != "" && d.str("attempt") != "", "ledger: an entry without token or attempt")
 		p.check(d.num("ttl") > d.num("spent_at"), "ledger: an entry that expires before it was spent")
 		if d.err != nil {
@@ -34,13 +37,13 @@ func CheckTables(grants, spends []Item, now time.Time) []string {
 		}
 		p.all = append(p.all, CheckRow(r, now)...)
 		if r.user() && r.Claimed() && !r.Revoking() {
-			p.check(known[r.Attempt], "row %s: %s, and the ledger does not know attempt %q", r.Key(), r.abstract(), r.Attempt)
+			p.check(known[r.Attempt] || discards[r.Key()], "row %s: %s, and the ledger does not know attempt %q", r.Key(), r.abstract(), r.Attempt)
 		}
 		if r.user() && r.State == "uncertain" && !strings.HasPrefix(r.StateAttempt, revocation) {
-			p.check(known[r.StateAttempt], "row %s: uncertain, and the ledger does not know attempt %q", r.Key(), r.StateAttempt)
+			p.check(known[r.StateAttempt] || discards[r.Key()], "row %s: uncertain, and the ledger does not know attempt %q", r.Key(), r.StateAttempt)
 		}
 		if r.user() && r.Usable() && r.LastAttempt != "" {
-			p.check(known[r.LastAttempt], "row %s: the ledger does not know the attempt that stored the pair", r.Key())
+			p.check(known[r.LastAttempt] || discards[r.Key()], "row %s: the ledger does not know the attempt that stored the pair", r.Key())
 		}
 	}
 	return p.all
