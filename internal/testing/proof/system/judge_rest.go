@@ -127,8 +127,8 @@ func (e *evidence) works(c court, k *known, hooks []procoretest.Hook) {
 	if !e.active(k.customer.id) {
 		c.problem("%s is connected, and no active grant is held for it", name)
 	}
-	if len(hooks) == 0 && (c.now().Sub(k.unhooked) < unhooked || c.now().Sub(k.since) < settled) {
-		return
+	if c.now().Sub(k.since) < settled || len(hooks) == 0 && c.now().Sub(k.unhooked) < unhooked {
+		return // it is being made
 	}
 	if len(hooks) != 1 {
 		c.problem("%s has %d hooks", name, len(hooks))

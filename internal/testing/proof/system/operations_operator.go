@@ -260,6 +260,9 @@ func (s *system) erases(ctx context.Context, o *operator.Operator, c *customer) 
 	if words := strings.Fields(r.Remains[0]); words[0] == "webhook" {
 		c.cleans(words[1])
 	}
+	if s.judge.lossy() { // the row that names its hook may be one that is gone
+		s.judge.knows(c).orphaned = true
+	}
 	return nil
 }
 
