@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -266,5 +267,7 @@ func (t *turn) whole(ctx context.Context, s subject, project int64, from, to tim
 		}
 		last = all
 	}
-	return slices.Collect(maps.Values(last)), nil
+	return slices.SortedFunc(maps.Values(last), func(a, b procore.Changed) int {
+		return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
+	}), nil
 }

@@ -247,7 +247,7 @@ func TestJudgment(t *testing.T) {
 		{"out of order", func(t *trial) { t.sends(2, 1) }, "arrived later"},
 		{"sent again", func(t *trial) { t.sends(1, 2, 1) }, ""},
 		{"never sent", func(t *trial) { t.sends(2) }, "never sent"},
-		{"costs", func(t *trial) { t.costs(perOwner) }, ""},
+		{"costs", func(t *trial) { t.costs(perOwner + repeats) }, ""},
 		{"pages of one item", func(t *trial) { t.pages(true) }, ""},
 		{"pages", func(t *trial) { t.pages(false) }, "162 calls of refresher"},
 		{"calls of a day", func(t *trial) { t.refresherCalls(160, 0) }, ""},
@@ -272,7 +272,7 @@ func TestJudgment(t *testing.T) {
 		{"a deleted hook, in time", func(t *trial) { t.unhooked(25*time.Hour, 9*time.Hour) }, ""},
 		{"a deleted hook, after a day", func(t *trial) { t.unhooked(27*time.Hour, 9*time.Hour) }, "has 0 hooks"},
 		{"no hook yet", func(t *trial) { t.unhooked(27*time.Hour, 50*time.Minute) }, ""},
-		{"costs of an hour", func(t *trial) { t.costs(perOwner + 1) }, "more than"},
+		{"costs of an hour", func(t *trial) { t.costs(perOwner + repeats + 1) }, "more than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
