@@ -16,7 +16,7 @@ type known struct {
 	customer *customer
 	wants    bool      // the company is to be connected
 	sees     bool      // and the last page said that it is
-	asked    bool      // the operator asks the user to connect it again, after a restore
+	asked    bool      // the operator asks the user to connect it again, after a restore: one who leaves does not
 	since    time.Time // when wants changed
 	left     bool      // the user left, which the app does not learn at once
 	removed  bool      // the app, by an administrator
@@ -35,7 +35,7 @@ func (j *judge) knows(c *customer) *known {
 func (j *judge) begins(c *customer) {
 	j.items.chosen(c.id)
 	if k := j.knows(c); !k.wants {
-		*k = known{customer: c, wants: true, since: j.Now()}
+		*k = known{customer: c, wants: true, asked: k.asked, since: j.Now()}
 		j.items.gone(c.id, false)
 	}
 }
@@ -49,7 +49,8 @@ func (j *judge) connected(c *customer) {
 
 // removed learns that an administrator removed the app. Until it is connected again nothing of it works there.
 func (j *judge) removed(c *customer) {
-	*j.knows(c) = known{customer: c, since: j.Now(), removed: true}
+	k := j.knows(c)
+	*k = known{customer: c, asked: k.asked, since: j.Now(), removed: true}
 	j.items.gone(c.id, true)
 }
 
@@ -66,7 +67,8 @@ func (j *judge) orphans(line string) {
 // gone learns that the user left the company, or ended its connection.
 func (j *judge) gone(c *customer) {
 	members, k := j.procore.Company(c.id).Members, j.knows(c)
-	*k = known{customer: c, since: j.Now(), left: !slices.Contains(members, c.user), removed: k.removed, orphaned: k.orphaned}
+	left := !slices.Contains(members, c.user)
+	*k = known{customer: c, asked: k.asked, since: j.Now(), left: left, removed: k.removed, orphaned: k.orphaned}
 	j.items.gone(c.id, true)
 }
 
