@@ -61,32 +61,29 @@ func (t *turn) projects(ctx context.Context, s subject, end time.Time) ([]int64,
 	if ids, ok := t.seen(t.w.companyID, t.hands, end); ok {
 		return ids, nil
 	}
-	now, ids := t.procoreNow(), map[int64]bool{}
-	for number := 1; number <= pagesWhole; number++ {
+	now := t.procoreNow()
+	seen, err := reread(t, func(number int, all map[int64]bool) (bool, error) {
 		var page []procore.Project
 		var more bool
 		err := t.call(ctx, "", func(c *procore.CompanyClient) (err error) {
 			page, more, err = c.ProjectPage(ctx, number)
 			return err
 		})
-		if errors.Is(err, errDenied) {
-			return nil, errNobody
-		}
-		if err != nil {
-			return nil, err
-		}
-		before := len(ids)
 		for _, p := range page {
-			ids[p.ID] = p.ID > 0
+			all[p.ID] = p.ID > 0
 		}
-		if !more || len(ids) == before {
-			break
-		}
+		return more, err
+	}, func(a, b bool) bool { return a == b })
+	if errors.Is(err, errDenied) {
+		return nil, errNobody
 	}
-	delete(ids, 0)
-	all := slices.Sorted(maps.Keys(ids))
-	t.see(t.w.companyID, t.hands, now, all)
-	return all, nil
+	if err != nil {
+		return nil, err
+	}
+	delete(seen, 0)
+	ids := slices.Sorted(maps.Keys(seen))
+	t.see(t.w.companyID, t.hands, now, ids)
+	return ids, nil
 }
 
 // project reads what is left of a project's window.
@@ -238,36 +235,50 @@ func (t *turn) page(ctx context.Context, s subject, project int64, from, to time
 	return items, more, err
 }
 
-// whole reads all pages of a range that cannot be halved, until two reads agree: an item
-// that changes between two pages leaves the range, and moves those behind it.
+// whole reads all pages of a range that cannot be halved.
 func (t *turn) whole(ctx context.Context, s subject, project int64, from, to time.Time) ([]procore.Changed, error) {
-	t.allowed += readsWhole * pagesWhole // in this turn, as half of it is worth nothing
 	size := 1000
 	if strings.HasPrefix(s.List, "/rest/v2.") {
 		size = 0
 	}
-	var last map[procore.ID]procore.Changed
+	items, err := reread(t, func(number int, all map[procore.ID]procore.Changed) (bool, error) {
+		page, more, err := t.page(ctx, s, project, from, to, number, size)
+		for _, i := range page {
+			all[i.ID] = i
+		}
+		return more, err
+	}, func(a, b procore.Changed) bool { return a.UpdatedAt.Equal(b.UpdatedAt) })
+	return slices.SortedFunc(maps.Values(items), func(a, b procore.Changed) int {
+		return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
+	}), err
+}
+
+// reread reads all pages of a list, until two reads agree: an item that is added, changes
+// or goes between two pages moves those behind it, and one of them may be on neither. A
+// single page is read once. page adds a page's items to all.
+func reread[K comparable, V any](t *turn, page func(number int, all map[K]V) (more bool, err error), same func(a, b V) bool) (last map[K]V, err error) {
 	for range readsWhole {
-		all := map[procore.ID]procore.Changed{}
+		all := map[K]V{}
 		for number := 1; number <= pagesWhole; number++ {
-			page, more, err := t.page(ctx, s, project, from, to, number, size)
+			before := len(all)
+			more, err := page(number, all)
 			if err != nil {
 				return nil, err
 			}
-			before := len(all)
-			for _, i := range page {
-				all[i.ID] = i
+			if number == 1 && !more {
+				return all, nil
+			}
+			if number == 1 && last == nil {
+				t.allowed += readsWhole * pagesWhole // in this turn, as half of it is worth nothing
 			}
 			if !more || len(all) == before {
 				break
 			}
 		}
-		if last != nil && maps.EqualFunc(all, last, func(a, b procore.Changed) bool { return a.UpdatedAt.Equal(b.UpdatedAt) }) {
+		if last != nil && maps.EqualFunc(all, last, same) {
 			break
 		}
 		last = all
 	}
-	return slices.SortedFunc(maps.Values(last), func(a, b procore.Changed) int {
-		return cmp.Or(a.UpdatedAt.Compare(b.UpdatedAt), cmp.Compare(a.ID, b.ID))
-	}), nil
+	return last, nil
 }

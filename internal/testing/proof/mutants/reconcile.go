@@ -17,5 +17,6 @@ func reconciling() []mutant {
 			`if !old.since.IsZero() && old.since.Before(c.From) {`, `if false {`, only("TestRefusedTool", reconciler)},
 		{"R9", "a list is read while its pages shift", reading,
 			`				items, err = t.whole(ctx, s, id, c.At, end)`, `				err = nil`, only("TestMoreThanAPageInASecond", reconciler)},
+		{"R9", "several pages are read once", reading, `	for range readsWhole {`, `	for range 1 {`, only("TestCrookedLists", reconciler)},
 	}
 }
