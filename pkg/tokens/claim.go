@@ -26,7 +26,7 @@ type claimResult int
 const (
 	claimTaken   claimResult = iota
 	claimLost                // another process was faster
-	claimEnded               // it was taken, and the grant was ended since: release it
+	claimEnded               // it was ended since it was taken, or may still arrive: release it
 	claimUnread              // whether storage has it is not known: release it
 	claimRefused             // storage refuses it for good
 	tokenSpent               // the ledger has the token: it is never sent
@@ -50,7 +50,11 @@ func (s *Store) claim(ctx context.Context, g Grant, l ledger, until time.Time) (
 	case o == changed && stored.attempt != next.attempt:
 		return g, claimLost, err
 	}
-	return s.confirm(ctx, next, err)
+	now, result, err := s.confirm(ctx, next, err)
+	if result == claimLost && o == unanswered && now.Rev == g.Rev {
+		return next, claimEnded, err // it may still arrive
+	}
+	return now, result, err
 }
 
 // confirm reads a claim back whose answer was lost, because of cause.

@@ -204,3 +204,26 @@ func TestReleaseBeforeTheClaimLands(t *testing.T) {
 		t.Errorf("the late claim: got %v, %v, want claimLost", result, err)
 	}
 }
+
+// A claim that storage did not answer, and does not have, may still arrive: it is released, so that it does not land.
+func TestUnansweredClaimIsReleased(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.store()
+	before := w.authorize(s)
+	l := s.ledger(before.Principal, w.ring, procore.NewSecret("fake-refresh-on-its-way"))
+	w.dynamo.Intercept(func(operation string, _ []byte) dynamotest.Fault {
+		return dynamotest.Fault{Drop: operation == "TransactWriteItems"}
+	})
+	claimed, result, err := s.claim(t.Context(), before, l, w.clock.Now().Add(time.Minute))
+	if result != claimEnded || err == nil {
+		t.Fatalf("got %v, %v, want claimEnded and why", result, err)
+	}
+	w.dynamo.Intercept(nil)
+	if err := s.release(t.Context(), claimed, l); err != nil {
+		t.Fatal(err)
+	}
+	if _, result, err := s.claim(t.Context(), before, l, w.clock.Now().Add(time.Minute)); result != claimLost {
+		t.Errorf("the late claim: got %v, %v, want claimLost", result, err)
+	}
+}
