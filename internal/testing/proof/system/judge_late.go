@@ -1,6 +1,7 @@
 package system
 
 import (
+	"maps"
 	"time"
 
 	"procore-connect/internal/invariants"
@@ -31,10 +32,11 @@ const (
 	recheck  = 5 * time.Minute
 )
 
-// restored learns that rows are not what they were.
+// restored learns that rows are not what they were. A rescued pair that does not wait any more may be lost with its row.
 func (l *late) restored() {
 	l.begins = l.now()
 	clear(l.marked)
+	maps.DeleteFunc(l.rescued, func(pair *simulation.Pair, _ bool) bool { return !l.waits(pair) })
 }
 
 // wrote checks a write of a grant. spent is the pair that it had last, and pair the one that it has; nil: none.

@@ -85,7 +85,7 @@ func (e *evidence) customer(c court, k *known) {
 		if connected > 0 || len(hooks) > 0 && !k.orphaned {
 			c.problem("%s left %v ago, and has %d connections and %d hooks", name, since.Round(time.Minute), connected, len(hooks))
 		}
-	case !company.UserInstalls || !slices.Contains(company.Members, k.customer.user):
+	case !company.UserInstalls || !company.Connected || !slices.Contains(company.Members, k.customer.user):
 		// It cannot be connected.
 	case connected == 0:
 		c.problem("%s is not connected: its page said %t", name, k.sees)
