@@ -61,11 +61,11 @@ func (p *pairs) presented(by, client string, pair *simulation.Pair) {
 // process is one that received a pair.
 type process interface{ Dead() bool }
 
-// received checks later that the pair of a refresh was not lost: R2.
+// received checks later that the pair of a refresh was not lost: R2. A claim of before a loss of rows may be gone.
 func (p *pairs) received(by string, in process, pair *simulation.Pair) {
 	at := p.now()
 	check := func() {
-		lost := p.rewound.Before(at) && !p.safe[pair] && !p.fenced[pair.Prev] && pair.Ended == ""
+		lost := p.rewound.Before(at.Add(-longest)) && !p.safe[pair] && !p.fenced[pair.Prev] && pair.Ended == ""
 		if lost && !in.Dead() && (p.gave[in].Before(at) || p.tried[in].Before(at)) {
 			p.problem("R2: a pair that %s received at %s was neither stored nor rescued", by, at.Format(time.TimeOnly))
 		}

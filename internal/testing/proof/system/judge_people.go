@@ -20,7 +20,7 @@ type known struct {
 	since    time.Time // when wants changed
 	left     bool      // the user left, which the app does not learn at once
 	removed  bool      // the app, by an administrator
-	orphaned bool      // a log named the company as one whose hook may remain
+	orphaned bool      // its hook may remain: a log named the company, or its rows are older ones
 	unhooked time.Time // when an administrator last deleted its hook
 }
 

@@ -77,6 +77,12 @@ func TestJudgment(t *testing.T) {
 		}, "R2"},
 		{"R2, the process died", func(t *trial) { t.receives(dead{}, func(*pairs, *simulation.Pair) {}) }, ""},
 		{"R2, lost", func(t *trial) { t.receives(alive{}, func(*pairs, *simulation.Pair) {}) }, "R2"},
+		{"R2, rows were lost since the claim", func(t *trial) {
+			t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.rewound = p.now().Add(-time.Second) })
+		}, ""},
+		{"R2, rows were lost before", func(t *trial) {
+			t.receives(alive{}, func(p *pairs, _ *simulation.Pair) { p.rewound = p.now().Add(-2 * longest) })
+		}, "R2"},
 		{"R2, fenced", func(t *trial) {
 			t.receives(alive{}, func(p *pairs, next *simulation.Pair) { p.fenced[next.Prev] = true })
 		}, ""},

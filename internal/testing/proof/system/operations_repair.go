@@ -275,6 +275,9 @@ func (s *system) reverts(ctx context.Context) {
 	s.reverted = s.Now()
 	s.judge.restored()
 	s.judge.items.reverted(s.Tables.Items(connectionsTable))
+	for _, k := range s.judge.people {
+		k.orphaned = true // no row may name its hook
+	}
 	if s.Next("marks", "reverts")%2 == 0 {
 		s.marks(ctx)
 	}
