@@ -17,7 +17,7 @@ type known struct {
 	wants    bool      // the company is to be connected
 	sees     bool      // and the last page said that it is
 	asked    bool      // the operator asks the user to connect it again, after a restore: one who leaves does not
-	since    time.Time // when wants changed
+	since    time.Time // when wants changed, or a page first said so
 	left     bool      // the user left, which the app does not learn at once
 	removed  bool      // the app, by an administrator
 	orphaned bool      // its hook may remain: a log named the company, or its rows are older ones
@@ -43,6 +43,9 @@ func (j *judge) begins(c *customer) {
 // connected learns that a page said so.
 func (j *judge) connected(c *customer) {
 	k := j.knows(c)
+	if !k.sees {
+		k.since = j.Now()
+	}
 	k.sees, k.asked = true, false
 	j.items.gone(c.id, false)
 }
