@@ -91,6 +91,8 @@ func keep() []mutant {
 			`			stored, o, err = s.swap(ctx, g, g.unclaimed())
 		}`, `			return nil
 		}`, only("TestReleaseBeforeTheClaimLands", storePackage)},
+		{"R2", "a claim that may still arrive is not released", "pkg/tokens/claim.go",
+			`o == unanswered && now.Rev == g.Rev {`, `false {`, only("TestUnansweredClaimIsReleased", storePackage)},
 		{"R2", "a claim that cannot be read back is left to expire", "pkg/tokens/refresh.go",
 			`		r.releaseClaim(ctx)
 		return false, false, later(g.Principal, "whether storage`, `		return false, false, later(g.Principal, "whether storage`, only("TestClaimNotReadBack", storePackage)},
