@@ -48,7 +48,7 @@ func (j *judge) granted(by string, i invariants.Item) {
 	if row.Claimed() && !row.Revoking() && len(j.claimed) > 0 {
 		j.begun(claim{row.Grant, by})
 	}
-	if c.Old.Rev == 0 && row.Rev > 1 && restores(by) {
+	if c.Old.Rev == 0 && restores(by) {
 		j.pairs.held[row.Key()] = j.holds(row)
 		j.holdings.wrote(row.Key(), nil, row.Holders)
 		return // it is no write of the protocol
