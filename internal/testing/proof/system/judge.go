@@ -273,7 +273,7 @@ func (j *judge) logged(by *simulation.Process, line string) {
 	case "hook cleanup for ended connection failed":
 		j.orphans(line)
 	case "hook not deleted":
-		if j.lossy() { // the company's row may name no hook, or one of before
+		if j.lossy() || strings.Contains(line, `"hook_id":""`) { // the row names no hook, or maybe one of before
 			j.orphans(line)
 		}
 	case "refresh superseded":
