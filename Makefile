@@ -51,7 +51,7 @@ sam-local: ## Prepare build/sam for sam local invoke, while make run ARGS=-docke
 	@$(GO) run ./cmd/local sam $(ARGS)
 
 # What the race detector leaves out, or makes shorter, runs once more without it.
-unraced := TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|TestSystem|Test.*OfTenThousand
+unraced := TestExplore|TestExploreBreaker|TestRefreshesPerDay|TestNewCustomerAmongTwentyThousand|TestCrash|TestSystem|TestCorpus|Test.*OfTenThousand
 unracedIn := ./pkg/tokens ./functions/refresher/handler ./internal/testing/proof/crash ./internal/testing/proof/system ./cmd/procore-connect
 
 # A C compiler links the race detector; runtime/cgo builds only if there is one with its headers.
