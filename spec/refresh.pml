@@ -310,7 +310,7 @@ Confirm: /* it is read back, landed or not */
     :: fails -> goto Ended
     :: row.attempt == ATTEMPT(p) && row.claimed -> goto Claimed
     :: row.attempt != ATTEMPT(p) -> goto Ended /* not claimed: a next try is another process's */
-    :: release(p); goto Ended /* it cannot be read, or has expired */
+    :: release(p); goto Ended /* it cannot be read, has expired, or may still land */
     fi
   };
 

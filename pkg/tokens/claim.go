@@ -26,7 +26,7 @@ type claimResult int
 const (
 	claimTaken   claimResult = iota
 	claimLost                // another process was faster
-	claimEnded               // it was ended since it was taken, or may still arrive: release it
+	claimStray               // it holds no longer, or may still arrive: release it
 	claimUnread              // whether storage has it is not known: release it
 	claimRefused             // storage refuses it for good
 	tokenSpent               // the ledger has the token: it is never sent
@@ -52,7 +52,7 @@ func (s *Store) claim(ctx context.Context, g Grant, l ledger, until time.Time) (
 	}
 	now, result, err := s.confirm(ctx, next, err)
 	if result == claimLost && o == unanswered && now.Rev == g.Rev {
-		return next, claimEnded, err // it may still arrive
+		return next, claimStray, err // it may still arrive
 	}
 	return now, result, err
 }
@@ -65,7 +65,7 @@ func (s *Store) confirm(ctx context.Context, wanted Grant, cause error) (Grant, 
 		case err == nil && g.attempt == wanted.attempt && g.Generation == wanted.Generation && g.State == wanted.State && g.claimed():
 			return g, claimTaken, nil
 		case err == nil && g.attempt == wanted.attempt: // a reader whose clock is ahead ended it
-			return wanted, claimEnded, cause
+			return wanted, claimStray, cause
 		case err == nil, errors.Is(err, ErrNotFound): // none before the app's first claim
 			return g, claimLost, cause
 		case b.wait(ctx) != nil:

@@ -216,8 +216,8 @@ func TestUnansweredClaimIsReleased(t *testing.T) {
 		return dynamotest.Fault{Drop: operation == "TransactWriteItems"}
 	})
 	claimed, result, err := s.claim(t.Context(), before, l, w.clock.Now().Add(time.Minute))
-	if result != claimEnded || err == nil {
-		t.Fatalf("got %v, %v, want claimEnded and why", result, err)
+	if result != claimStray || err == nil {
+		t.Fatalf("got %v, %v, want claimStray and why", result, err)
 	}
 	w.dynamo.Intercept(nil)
 	if err := s.release(t.Context(), claimed, l); err != nil {

@@ -112,7 +112,7 @@ func (r *refresh) takeClaim(ctx context.Context, g Grant) (taken, again bool, er
 		return true, false, nil
 	case claimLost:
 		return false, true, err
-	case claimEnded:
+	case claimStray:
 		r.releaseClaim(ctx)
 		return false, true, err
 	case claimUnread:
