@@ -16,7 +16,7 @@ type known struct {
 	customer *customer
 	wants    bool      // the company is to be connected
 	sees     bool      // and the last page said that it is
-	asked    bool      // the operator asks the user to connect it again, after a restore: one who leaves does not
+	asked    bool      // the operator asks the user to connect it again, after a restore; one who leaves never does
 	since    time.Time // when wants changed, or a page first said so
 	left     bool      // the user left, which the app does not learn at once
 	removed  bool      // the app, by an administrator

@@ -168,7 +168,8 @@ func (s *system) operates(ctx context.Context) {
 // disagrees reports whether the doctor finds what the judge leaves out: tables that were reverted apart, and clocks that
 // step by minutes.
 func (s *system) disagrees(err error) bool {
-	return s.apart || s.World.Events()["clock stepped"] > 0 && strings.Contains(err.Error(), "was earlier than the one before")
+	says := func(text string) bool { return strings.Contains(err.Error(), text) }
+	return s.apart && says("connected to [") || s.World.Events()["clock stepped"] > 0 && says("was earlier than the one before")
 }
 
 // rested reports whether nothing has failed for so long that no command may fail.
